@@ -6,6 +6,7 @@ S3 user guide, "Virtual hosting of general purpose buckets", "Website endpoints"
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cloudlet.wire import HttpRequest
@@ -13,6 +14,9 @@ from cloudlet.wire.catalog import catalog
 from cloudlet.wire.supplements import WEBSITE
 
 _NAMED: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]*)\.s3(?P<website>-website)?(?:[.-][a-z0-9.-]+)")
+
+_LONGEST_HOST: Final = 512
+"""A name has 253 letters at most (RFC 1035); longer ones are no bucket's, and are not remembered."""
 
 
 class Address(NamedTuple):
@@ -29,20 +33,28 @@ def address(request: HttpRequest, service: str, public_host: str) -> Address | N
     """
     if service not in ("s3", ""):
         return None
-    host = request.headers.get("host", "").rpartition("@")[2].partition(":")[0].lower()
-    named = _NAMED.fullmatch(host)
-    if named is not None:
-        query = "&".join(part for part in (request.query, WEBSITE) if part) if named["website"] else request.query
-        return Address(_below(named["bucket"], request.path), query)
+    stated = request.headers.get("host", "")
+    named = _named(stated, service, public_host) if len(stated) <= _LONGEST_HOST else None
+    if named is None:
+        return None
+    bucket, website = named
+    query = "&".join(part for part in (request.query, WEBSITE) if part) if website else request.query
+    path = request.path
+    return Address(f"/{bucket}" if path in ("", "/") else f"/{bucket}{path}", query)
+
+
+@lru_cache(1024)
+def _named(stated: str, service: str, public_host: str) -> tuple[str, bool] | None:
+    """Return the bucket that a Host header names, if it does, and whether its website is meant."""
+    host = stated.rpartition("@")[2].partition(":")[0].lower()
+    found = _NAMED.fullmatch(host)
+    if found is not None:
+        return found["bucket"], found["website"] is not None
     for base in ("localhost", public_host):
         bucket = host.removesuffix(f".{base}")
         if bucket != host and (service == "s3" or not _is_an_endpoint(bucket)):
-            return Address(_below(bucket, request.path), request.query)
+            return bucket, False
     return None
-
-
-def _below(bucket: str, path: str) -> str:
-    return f"/{bucket}" if path in ("", "/") else f"/{bucket}{path}"
 
 
 def _is_an_endpoint(name: str) -> bool:

@@ -287,23 +287,16 @@ class ResponseHeads:
             if header is not None and value is not None:
                 text = header[1](value)
                 if text is not None:
-                    headers.append((header[0], text if text.isprintable() else header_safe(text)))
+                    headers.append((header[0], text))
         for prefix, name in self._header_maps:
             values = result.get(name)
             if values is not None:
                 if not isinstance(values, Mapping):
                     raise InvalidResult(f"{name} must be a map")
-                headers.extend([(prefix + key, header_safe(str(value))) for key, value in values.items()])
+                headers.extend([(prefix + key, str(value)) for key, value in values.items()])
         if self._status_member is not None and result.get(self._status_member) is not None:
             return int(result[self._status_member])
         return self._status
-
-
-def header_safe(text: str) -> str:
-    """Return the text of a header without what would end it or the head."""
-    if "\n" in text or "\r" in text or "\0" in text:
-        return text.replace("\r", " ").replace("\n", " ").replace("\0", " ")
-    return text
 
 
 def _header_writer(ref: Ref) -> Callable[[Any], str | None]:
