@@ -104,8 +104,9 @@ def compile_trained(out: Path) -> None:
     counting = out / "counting"
     shutil.copytree(_PACKAGE, counting / "cloudlet")
     shutil.copytree(out / "lib", counting, dirs_exist_ok=True)
-    trained_by = str(_ROOT / "hatch_training.py")
-    subprocess.run([*python, trained_by], check=True, env={**os.environ, "PYTHONPATH": str(counting)})
+    # What pip builds in an environment of its own has the path to that there.
+    path = os.pathsep.join(filter(None, [str(counting), os.environ.get("PYTHONPATH")]))
+    subprocess.run([*python, str(_ROOT / "hatch_training.py")], check=True, env={**os.environ, "PYTHONPATH": path})
     subprocess.run([*python, __file__, str(out), "2", *_COUNTED], check=True)
 
 

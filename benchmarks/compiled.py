@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parent.parent
+_TOLD_LINES = 30
 
 
 class CannotCompile(Exception):
@@ -34,7 +35,7 @@ def environment(cache: Path, tree: Path) -> Path:
         text=True,
     )
     if install.returncode != 0:
-        raise CannotCompile((install.stderr.strip().splitlines() or ["pip failed"])[-1])
+        raise CannotCompile("\n".join(install.stderr.strip().splitlines()[-_TOLD_LINES:]) or "pip failed")
     done.write_text(wanted)
     return folder
 
