@@ -61,7 +61,10 @@ def test_ends_of_connections_are_found(listen: Callable[[], socket.socket]) -> N
 
 @pytest.mark.usefixtures("way")
 def test_who_listens_at_another_address_does_not_listen_here() -> None:
-    with socket.create_server(("127.0.0.9", 0)) as server:
-        port = server.getsockname()[1]
-        assert sockets.listening(End(HOST, port)) is None
-        assert sockets.listening(End("127.0.0.9", port)) == inode(server)
+    with socket.socket() as kept:
+        # Who is bound to it lets nobody else listen there.
+        kept.bind((HOST, 0))
+        port = kept.getsockname()[1]
+        with socket.create_server(("127.0.0.9", port)) as server:
+            assert sockets.listening(End(HOST, port)) is None
+            assert sockets.listening(End("127.0.0.9", port)) == inode(server)
