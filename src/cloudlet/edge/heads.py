@@ -14,7 +14,7 @@ BODILESS: Final = frozenset((204, 304))
 """The statuses whose responses have no body, and say nothing of its length."""
 
 _STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus if status.value >= 200
 }
 _ONE_LINE: Final = {ord(char): " " for char in "\r\n\0"}
 _LENGTH_LETTERS: Final = len("content-length")
@@ -80,30 +80,30 @@ def target_of(url: bytes) -> tuple[str, str]:
 
 def response_head(response: HttpResponse, keep_alive: bool) -> bytes:
     """Return a response's head, with its body's length, or that it comes in chunks."""
-    status, headers = response.status, response.headers
-    parts: list[str] = []
+    status = response.status
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status", _date_header.line()]
     sized = False
-    for name, value in headers:
+    for name, value in response.headers:
         if len(name) == _LENGTH_LETTERS and name.lower() == "content-length":
             sized = True
-        parts += (name, ": ", value, "\r\n")
-    stated = "".join(parts)
-    if stated.count("\n") != len(headers) or stated.count("\r") != len(headers) or "\0" in stated:
-        # What somebody has stored comes back in headers; a line break in it must not begin another one (RFC 9110,
-        # section 5.5).
-        stated = "".join([f"{name}: {value}".translate(_ONE_LINE) + "\r\n" for name, value in headers])
-    length = ""
+        line = f"{name}: {value}"
+        if "\n" in line or "\r" in line or "\0" in line:
+            # What somebody has stored comes back in headers; a line break in it must not begin another one (RFC 9110,
+            # section 5.5).
+            line = line.translate(_ONE_LINE)
+        lines.append(line)
     if not sized:
         body = response.body
         if type(body) is FileBody:
-            length = f"content-length: {body.size}\r\n"
+            lines.append(f"content-length: {body.size}")
         elif type(body) is not bytes:
-            length = "transfer-encoding: chunked\r\n"
+            lines.append("transfer-encoding: chunked")
         elif status not in BODILESS:
-            length = f"content-length: {len(body)}\r\n"
-    first = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
-    last = "\r\n" if keep_alive else "connection: close\r\n\r\n"
-    return f"{first}{_date_header.line()}{stated}{length}{last}".encode("utf-8", "surrogateescape")
+            lines.append(f"content-length: {len(body)}")
+    if not keep_alive:
+        lines.append("connection: close")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 class _DateHeader:
@@ -119,7 +119,7 @@ class _DateHeader:
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self._line = f"date: {formatdate(second, usegmt=True)}\r\n"
+            self._line = f"date: {formatdate(second, usegmt=True)}"
         return self._line
 
 
