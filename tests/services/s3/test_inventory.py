@@ -199,6 +199,7 @@ def test_reports_come_daily_or_on_sundays_or_not_at_all(standing: Standing, s3: 
     assert not keys(s3, never)
     s3.delete_bucket_inventory_configuration(Bucket=name, Id="daily")
     configure(s3, name, never, "other")
+    report(s3, never)
     standing.advance("1d")
     report(s3, never, 2)
     assert len(manifests(s3, daily)) == 8
