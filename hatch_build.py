@@ -25,11 +25,8 @@ _SOURCES = _ROOT / "src"
 _PACKAGE = _SOURCES / "cloudlet"
 
 _COUNTING = ["-fprofile-generate"]
-_COUNTED = [
-    "-fprofile-use",
-    # What never ran then is not to become slower for it, and is no error.
-    *("-fprofile-partial-training", "-Wno-missing-profile", "-Wno-error"),
-]
+_COUNTED = ["-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile", "-Wno-error"]
+"""What never ran is optimised as it would be without counts, and that there are none of it is no error."""
 
 
 def modules_of(names: Sequence[str]) -> list[Path]:
@@ -99,15 +96,16 @@ def compile_trained(out: Path) -> None:
 
     Each step is a process of its own: mypyc keeps much in memory, and what is counted is written at an end.
     """
-    python = [sys.executable]
-    subprocess.run([*python, __file__, str(out), "2", *_COUNTING], check=True)
+    compiling = [sys.executable, __file__, str(out), "2"]
+    subprocess.run([*compiling, *_COUNTING], check=True)
     counting = out / "counting"
     shutil.copytree(_PACKAGE, counting / "cloudlet")
     shutil.copytree(out / "lib", counting, dirs_exist_ok=True)
     # What pip builds in an environment of its own has the path to that there.
     path = os.pathsep.join(filter(None, [str(counting), os.environ.get("PYTHONPATH")]))
-    subprocess.run([*python, str(_ROOT / "hatch_training.py")], check=True, env={**os.environ, "PYTHONPATH": path})
-    subprocess.run([*python, __file__, str(out), "2", *_COUNTED], check=True)
+    training = [sys.executable, str(_ROOT / "hatch_training.py")]
+    subprocess.run(training, check=True, env={**os.environ, "PYTHONPATH": path})
+    subprocess.run([*compiling, *_COUNTED], check=True)
 
 
 def compile_modules(out: Path, level: str = "2", *options: str) -> None:

@@ -16,7 +16,7 @@ from cloudlet.wire.supplements import WEBSITE
 _NAMED: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]*)\.s3(?P<website>-website)?(?:[.-][a-z0-9.-]+)")
 
 _LONGEST_HOST: Final = 512
-"""A name has 253 letters at most (RFC 1035); longer ones are no bucket's, and are not remembered."""
+"""A name has 253 letters at most (RFC 1035), and a port a few; what is longer names no bucket, and is not kept."""
 
 
 class Address(NamedTuple):

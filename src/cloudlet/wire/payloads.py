@@ -131,20 +131,18 @@ class RestCodec(ABC):
 
     def serialize(self, result: Mapping[str, Any], request_id: str) -> HttpResponse:
         """Return the response that carries a result."""
-        names = self._names
-        for name in result:
-            if name not in names:
-                unknown = ", ".join(sorted(map(repr, result.keys() - names)))
-                raise InvalidResult(f"the result of {self._operation.name} has no member {unknown}")
+        if not result.keys() <= self._names:
+            unknown = ", ".join(sorted(map(repr, result.keys() - self._names)))
+            raise InvalidResult(f"the result of {self._operation.name} has no member {unknown}")
         headers: Headers = [(self.request_id_header, request_id)]
         status = self._heads.write(result, headers)
         if self._result_payload is not None:
             return self._payload_response(self._result_payload, result, status, headers)
         body = b""
         if self._write_body is not None and self._has_body(status):
-            in_body = self._body_names
-            if in_body is not None:
-                result = {name: value for name, value in result.items() if name in in_body}
+            names = self._body_names
+            if names is not None:
+                result = {name: value for name, value in result.items() if name in names}
             body = self._write_body(result)
             headers.append(("Content-Type", self.content_type))
         return HttpResponse(status, headers, body)

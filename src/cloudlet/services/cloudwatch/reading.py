@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterator, Sequence
 from math import ceil, gcd
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.beside import beside_if
@@ -29,8 +29,6 @@ _WITH_VALUES_AT_ONCE = 100
 _QUICK_VALUES = 1000
 """So many are gathered within a millisecond; more, beside the event loop."""
 
-P = ParamSpec("P")
-T = TypeVar("T")
 ByUnit = dict[int, Columns]
 """Cells by the units of their values."""
 
