@@ -85,11 +85,13 @@ class _Neighbours:
         return [message["Body"] for message in messages]
 
     def expect(self, queue: str, texts: list[str]) -> None:
-        """Wait until just these messages have come, in this order."""
+        """Wait until just these messages have come, in this order, while time goes by."""
         came: list[str] = []
 
         def complete() -> bool:
             came.extend(self.received(queue))
+            # When it is tried again is written down once it has failed, by the clock of then.
+            self.sns.advance(20)
             return len(came) >= len(texts)
 
         self.sns.until(complete)
@@ -120,7 +122,6 @@ def test_messages_wait_for_days(neighbours: _Neighbours) -> None:
     tried = 0
 
     def is_tried_again() -> bool:
-        # When it is due is written down once it has failed, by the clock of then.
         sns.advance(60)
         return neighbours.tries > tried
 
@@ -129,7 +130,6 @@ def test_messages_wait_for_days(neighbours: _Neighbours) -> None:
         sns.advance(_DAY)
         sns.until(is_tried_again)
     neighbours.down = False
-    sns.advance(20)
     neighbours.expect(neighbours.queue, ["m"])
 
 
@@ -140,7 +140,6 @@ def test_messages_wait_though_the_clock_was_set_back(neighbours: _Neighbours) ->
     neighbours.down = True
     sns.call("Publish", TopicArn=neighbours.topic, Message="m")
     neighbours.down = False
-    sns.advance(20)
     neighbours.expect(neighbours.queue, ["m"])
 
 
@@ -150,7 +149,6 @@ def test_what_comes_next_goes_directly_again(neighbours: _Neighbours) -> None:
     neighbours.down = True
     sns.call("Publish", TopicArn=neighbours.topic, Message="first")
     neighbours.down = False
-    sns.advance(20)
     neighbours.expect(neighbours.queue, ["first"])
     sns.call("Publish", TopicArn=neighbours.topic, Message="second")
     assert neighbours.received(neighbours.queue) == ["second"]
@@ -173,7 +171,6 @@ def test_a_fifo_topic_keeps_its_order(neighbours: _Neighbours) -> None:
         sns.advance(1)
     assert neighbours.tries
     neighbours.down = False
-    sns.advance(20)
     publish("g")
     neighbours.expect(queue, list("bcdefg"))
 
@@ -200,7 +197,6 @@ def test_a_dead_letter_waits_for_its_queue(neighbours: _Neighbours) -> None:
     sns.call("Publish", TopicArn=neighbours.topic, Message="m")
     sns.advance(60)
     neighbours.down = False
-    sns.advance(20)
     neighbours.expect(dead, ["m"])
 
 
@@ -213,6 +209,5 @@ def test_a_message_of_a_topic_that_was_deleted_meanwhile_is_forgotten(neighbours
     again = str(sns.call("CreateTopic", Name="orders")["TopicArn"])
     neighbours.subscribe(again, "q")
     neighbours.down = False
-    sns.advance(20)
     sns.call("Publish", TopicArn=again, Message="new")
     neighbours.expect(neighbours.queue, ["new"])
