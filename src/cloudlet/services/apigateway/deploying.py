@@ -49,6 +49,16 @@ async def snapshot_of(tx: Transaction, api: Document, stage: Document) -> Snapsh
     return None if raw is None else _decode(raw)
 
 
+async def deployed_stages(tx: Transaction, api: Document) -> list[tuple[Document, Snapshot]]:
+    """Return the stages of an API to which something was deployed, and what they answer with."""
+    stages = []
+    for stage in await all_parts(tx, api["ApiId"], "Stage"):
+        snapshot = await snapshot_of(tx, api, stage)
+        if snapshot is not None:
+            stages.append((stage, snapshot))
+    return stages
+
+
 async def deploy(ctx: Context, tx: Transaction, api: Document, description: str | None) -> Document:
     """Keep what an API is made of now as a deployment, and return that. Raises AwsError."""
     routes = parts_of(api["ApiId"], "Route")

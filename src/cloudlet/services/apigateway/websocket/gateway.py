@@ -277,11 +277,10 @@ async def _compile(block: Block, tx: Transaction, place: Place, api_id: str) -> 
     api = await documents.find_api(tx, place, api_id)
     if api is None:
         return None
-    stages = {}
-    for document in await documents.all_parts(tx, api_id, "Stage"):
-        snapshot = await deploying.snapshot_of(tx, api, document)
-        if snapshot is not None:
-            stages[document["StageName"]] = stage_of(place, api_id, document, snapshot)
+    stages = {
+        stage["StageName"]: stage_of(place, api_id, stage, snapshot)
+        for stage, snapshot in await deploying.deployed_stages(tx, api)
+    }
     return WebSocketGateway(block, place, api_id, stages, is_closed=bool(api.get("DisableExecuteApiEndpoint")))
 
 
