@@ -11,10 +11,10 @@ import asyncio
 import logging
 import socket
 import time
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -25,6 +25,7 @@ from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Failed, Forwarder
 from cloudlet.edge.reports import BlockReport, memory_of
 from cloudlet.edge.sockets import BACKLOG, DaemonSockets, bound, non_blocking, port_of
+from cloudlet.engines.children import Child
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.wire import HttpRequest
 
@@ -67,7 +68,7 @@ class Member:
         self._daemon_address = None if daemon is None else daemon.address
         self._awaits_client = False
         self._running: asyncio.Task[None] | None = None
-        self._process: Process | None = None
+        self._process: Child | None = None
         self._unwanted = asyncio.Event()
         self._opened = 0
         self._path = ""
@@ -116,11 +117,13 @@ class Member:
         running, self._running = self._running, None
         if running is not None:
             self._unwanted.set()
-            self._signal(Process.terminate)
+            if self._process is not None:
+                self._process.terminate()
             done, _ = await asyncio.wait([running], timeout=_STOP_SECONDS)
             if not done:
                 log.warning("%s did not stop in %.0f seconds: killing it", self.name, _STOP_SECONDS)
-                self._signal(Process.kill)
+                if self._process is not None:
+                    self._process.kill()
                 await running
         await self._close()
         self.state = "stopped"
@@ -140,11 +143,6 @@ class Member:
         if self._listening.fileno() < 0:
             self._listening = bound("127.0.0.1", self.port)[0]
         self.await_client()
-
-    def _signal(self, send: Callable[[Process], None]) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                send(self._process)
 
     async def report(self, admin_headers: Mapping[str, str]) -> BlockReport:
         """Return how the block is; what only its process knows is unknown while that does not answer."""
@@ -226,7 +224,7 @@ class Member:
             command, environment = self._launcher(self.name, sockets)
             try:
                 # The pipe tells the process when this one has gone.
-                process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, pass_fds=sockets, env=environment)
+                process = Child(command, stdin=PIPE, pass_fds=sockets, env=environment)
             except OSError as error:
                 return f"could not be started ({error})"
         self._process, self.state = process, "running"

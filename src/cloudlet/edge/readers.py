@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from socket import AF_UNIX, SOCK_SEQPACKET, SOCK_STREAM, socket, socketpair
+from subprocess import DEVNULL
 from time import monotonic, thread_time
 
 from cloudlet.edge.exchange import Exchange
@@ -34,6 +35,7 @@ from cloudlet.edge.link import (
     ToReader,
     Wanted,
 )
+from cloudlet.engines.children import Child
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 
@@ -195,7 +197,7 @@ class _Member:
         self._ask = ask
         self._on_end = ended
         self.retires = False
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._under_way: dict[int, Exchange] = {}
         self._wanted: dict[int, tuple[Exchange, HttpResponse]] = {}
         """What is to be answered on connections that are on their way back."""
@@ -214,20 +216,13 @@ class _Member:
             end.setblocking(False)
         descriptors = (its_messages.fileno(), its_connections.fileno())
         with its_messages, its_connections:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                # Not -m, which finds no code in a compiled module.
-                "-c",
-                "from cloudlet.edge.reader import main; main()",
-                *map(str, descriptors),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=descriptors,
-            )
+            # Not -m, which finds no code in a compiled module.
+            command = [sys.executable, "-c", "from cloudlet.edge.reader import main; main()", *map(str, descriptors)]
+            self._process = Child(command, stdin=DEVNULL, pass_fds=descriptors)
         self.connections = Connections(connections, self._take_back)
         self._messages = Messages(FROM_READER, self._take, self._lost)
         await asyncio.get_running_loop().create_connection(lambda: self._messages, sock=messages)
         self._messages.send(opening)
-        spawn(self._process.wait())
         await self._ready
 
     async def retire(self, seconds: float | None) -> None:
@@ -241,7 +236,7 @@ class _Member:
             self._kill()
 
     def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None:
             self._process.kill()
 
     def answer(self, number: int, exchange: Exchange, response: HttpResponse) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+from cloudlet.engines.children import watch
 from cloudlet.engines.sandbox import bubblewrap, cgroups, privileges, processes, rlimits, seccomp, sockets
 from cloudlet.engines.sandbox.limits import Limits
 from cloudlet.engines.sandbox.rlimits import Rlimits
@@ -287,12 +288,11 @@ class Sandbox:
         limits: Limits,
         view: View | None,
     ) -> None:
-        loop = asyncio.get_running_loop()
         self.user = user
         """By which user of the machine it is run; None where that is Cloudlet's own."""
         self.address = address
         """By which it knows itself, as sandbox.localdomain; where a sandbox is none, that is everybody's."""
-        self.ended: asyncio.Future[int] = loop.create_future()
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Its exit status, once it has ended: -9 where it was killed by signal 9."""
         self.limits = limits
         self._process = process
@@ -300,8 +300,7 @@ class Sandbox:
         self._limited = limited
         self._view = view
         self._frozen = False
-        self._watched = os.pidfd_open(process.pid)
-        loop.add_reader(self._watched, self._has_ended)
+        watch(process, self._has_ended)
 
     def translated(self, text: str) -> str:
         """Return a text for its program, in which what it sees is named by where that is for it."""
@@ -380,8 +379,6 @@ class Sandbox:
             await asyncio.to_thread(self._view.remove)
 
     def _has_ended(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._watched)
-        os.close(self._watched)
         self._kill_all()
         status = self._process.wait()
         if not self.ended.done():

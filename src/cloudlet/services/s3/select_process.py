@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 from cloudlet.core import AwsError
 from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
+from cloudlet.engines.children import Child, conversing
 from cloudlet.services.s3 import select_input
 from cloudlet.store import StoreError
 
@@ -42,18 +43,20 @@ _decode = msgspec.json.Decoder(_Answer).decode
 class Worker:
     """A process; one query is run in it at a time."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Child, source: StreamReader, sink: StreamWriter) -> None:
         self._process = process
+        self._source = source
+        self._sink = sink
         self.is_free = True
         """Whether it can be asked for a query."""
 
     @classmethod
     async def start(cls) -> Worker:
-        return cls(await asyncio.create_subprocess_exec(*_COMMAND, stdin=PIPE, stdout=PIPE, stderr=DEVNULL))
+        return cls(*await conversing(_COMMAND))
 
     @property
     def is_alive(self) -> bool:
-        return self._process.returncode is None
+        return self._process.status is None
 
     async def begin(self, query: dict[str, Any]) -> int:
         """Begin a query; return how many bytes it reads. Raises AwsError, and StoreError."""
@@ -68,8 +71,8 @@ class Worker:
 
     def kill(self) -> None:
         """End it, whatever it is at."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        self._process.kill()
+        self._sink.close()
 
     async def end(self) -> None:
         """Return once it has ended, and writes nothing more."""
@@ -77,14 +80,13 @@ class Worker:
         await self._process.wait()
 
     async def _ask(self, request: dict[str, Any] | None) -> _Answer:
-        sink, source = self._process.stdin, self._process.stdout
-        if sink is None or source is None:
-            raise RuntimeError("pipes were asked for")
-        # A process that has ended shows when its answer is read.
+        line = b""
+        # It may have ended: then there is no answer.
         with suppress(ConnectionError):
-            sink.write(msgspec.json.encode(request) + b"\n")
-            await sink.drain()
-        line = await source.readline()
+            self._sink.write(msgspec.json.encode(request) + b"\n")
+            await self._sink.drain()
+        with suppress(ConnectionError):
+            line = await self._source.readline()
         if not line:
             # The system has not given it the memory that it needed.
             raise select_input.too_long()
@@ -113,6 +115,7 @@ class Workers:
             timer.cancel()
             if worker.is_alive:
                 return worker
+            worker.kill()
         return await Worker.start()
 
     async def give_back(self, worker: Worker) -> None:

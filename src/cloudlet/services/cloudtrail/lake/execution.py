@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from asyncio import StreamWriter
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.engines.children import Child, conversing
 from cloudlet.services.cloudtrail.lake import frames
 from cloudlet.services.cloudtrail.lake.queries import Row
 from cloudlet.services.cloudtrail.lake.statement import Statement
@@ -38,8 +38,12 @@ _read_rows = msgspec.msgpack.Decoder(list[Row]).decode
 class Execution:
     """What is known of the process that executes a statement; its methods are called one after the other."""
 
-    def __init__(self, process: Process, folder: TemporaryDirectory[str]) -> None:
+    def __init__(
+        self, process: Child, source: StreamReader, sink: StreamWriter, folder: TemporaryDirectory[str]
+    ) -> None:
         self._process = process
+        self._source = source
+        self._sink = sink
         self._folder = folder
 
     @classmethod
@@ -48,11 +52,11 @@ class Execution:
         folder = await asyncio.to_thread(partial(TemporaryDirectory, dir=below))
         command = [sys.executable, "-m", "cloudlet.services.cloudtrail.lake.worker"]
         try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+            process, source, sink = await conversing(command)
         except BaseException:
             folder.cleanup()
             raise
-        execution = cls(process, folder)
+        execution = cls(process, source, sink, folder)
         wanted = {"sql": statement.sql, "stores": statement.stores, "columns": statement.columns}
         execution._write({"folder": folder.name, **wanted})
         return execution
@@ -71,8 +75,7 @@ class Execution:
 
     async def end(self) -> None:
         """End the process, whatever it is at."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._sink.close()
         try:
             await asyncio.wait_for(self._process.wait(), _END_SECONDS)
         except TimeoutError:
@@ -82,28 +85,21 @@ class Execution:
 
     def kill(self) -> None:
         """End the process at once."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        self._process.kill()
 
     async def _ask(self, request: dict[str, Any]) -> msgspec.Raw:
-        sink, source = self._write(request), self._process.stdout
-        if source is None:
-            raise RuntimeError("a pipe was asked for")
+        self._write(request)
         # A process that has ended shows when its answer is read.
         with suppress(ConnectionError):
-            await sink.drain()
+            await self._sink.drain()
         try:
-            length = int.from_bytes(await source.readexactly(frames.LENGTH_BYTES))
-            answer = _read_answer(await source.readexactly(length))
-        except asyncio.IncompleteReadError:
+            length = int.from_bytes(await self._source.readexactly(frames.LENGTH_BYTES))
+            answer = _read_answer(await self._source.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError):
             raise Failed("The query needs too much memory or time.") from None
         if answer.failed:
             raise Failed(answer.failed)
         return answer.done
 
-    def _write(self, message: dict[str, Any]) -> StreamWriter:
-        sink = self._process.stdin
-        if sink is None:
-            raise RuntimeError("a pipe was asked for")
-        sink.write(frames.written(message))
-        return sink
+    def _write(self, message: dict[str, Any]) -> None:
+        self._sink.write(frames.written(message))

@@ -9,8 +9,8 @@ import asyncio
 import os
 import re
 import shutil
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -147,12 +147,18 @@ def _candidates(name: str, pattern: str) -> Iterator[str]:
 async def _ask(program: str, *arguments: str) -> list[str] | None:
     """Return what a program says of itself, in lines."""
     try:
-        process = await asyncio.create_subprocess_exec(program, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
-        said, _ = await asyncio.wait_for(process.communicate(), _ASK_SECONDS)
-    except (OSError, TimeoutError):
+        asked = await asyncio.to_thread(
+            subprocess.run,
+            [program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_ASK_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return None
-    lines = said.decode(errors="replace").split("\n")
-    return lines if process.returncode == 0 and len(lines) > 2 else None
+    lines = asked.stdout.decode(errors="replace").split("\n")
+    return lines if asked.returncode == 0 and len(lines) > 2 else None
 
 
 def _brought(name: str) -> Mount:
