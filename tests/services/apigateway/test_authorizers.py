@@ -12,6 +12,7 @@ from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, Verdict
+from tests.modes import meaningless_in
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
 from tests.services.apigateway.issuer import Issuer
@@ -150,6 +151,7 @@ def test_what_the_function_is_asked(shared: GatewayCloud, asking: str) -> None:
     assert event["requestContext"]["http"]["method"] == "GET"
 
 
+@meaningless_in("replicas", because="each process has a cache of its own")
 def test_a_verdict_is_kept(shared: GatewayCloud, asking: str) -> None:
     """The policy is for the path of the first request: what is kept of it does not allow the second."""
     headers = {"Authorization": "friend"}

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.services.sqs.walking import queues_with_messages
 from cloudlet.testing.server import Aws
+from tests.modes import meaningless_in
 from tests.services.sqs.conftest import ACCOUNT, Sqs
 from tests.standing import NOON, Standing, eventually
 
@@ -32,6 +33,7 @@ def values(aws: Aws, metric: str, queue: str, *statistics: str) -> list[dict[str
     )
 
 
+@meaningless_in("replicas", because="each process counts, and tells it with a time, of its own")
 def test_a_queue_tells_what_it_did_and_what_it_holds(standing: Standing) -> None:
     aws = standing.account()
     sqs = aws.client("sqs")
