@@ -38,13 +38,13 @@ def detached(tmp_path: Path) -> Iterator[str]:
 def test_up_status_env_and_down(detached: str, tmp_path: Path) -> None:
     status = cloudlet("status", "--port", detached)
     assert status.returncode == 0
-    assert f"listening on  http://localhost:{detached}" in status.stdout
+    assert f"listening on  http://127.0.0.1:{detached}" in status.stdout
     assert str(tmp_path / "data") in status.stdout
     assert re.search(r"sqs +available", status.stdout)
     known = json.loads(cloudlet("status", "--json", "--port", detached).stdout)
     assert known["services"]["sts"] == "available"
     exports = cloudlet("env", "--port", detached, "--account", "123456789012").stdout
-    assert f"export AWS_ENDPOINT_URL=http://localhost:{detached}\n" in exports
+    assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{detached}\n" in exports
     assert "export AWS_ACCESS_KEY_ID=123456789012\n" in exports
     assert cloudlet("down", "--port", detached).returncode == 0
     assert cloudlet("status", "--port", detached).returncode == 3
@@ -76,7 +76,7 @@ def test_the_aws_cli_works_with_what_env_prints(detached: str) -> None:
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env={**os.environ, "PATH": path})
     assert done.returncode == 0, done.stderr
     assert '"Account": "000000000000"' in done.stdout
-    assert f"http://localhost:{detached}/000000000000/q" in done.stdout
+    assert f"http://127.0.0.1:{detached}/000000000000/q" in done.stdout
 
 
 def test_env_leaves_the_keys_alone_that_strict_mode_asks_for() -> None:
@@ -88,7 +88,7 @@ def test_env_leaves_the_keys_alone_that_strict_mode_asks_for() -> None:
 
 
 def test_env_puts_aside_what_would_lead_clients_elsewhere() -> None:
-    elsewhere = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_SQS": "http://localhost:1"}
+    elsewhere = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
     said = {f"unset {name}" for name in elsewhere}
     assert said <= set(cloudlet("env", "--port", "1", **elsewhere).stdout.splitlines())
     with Server.start("--ephemeral", "--auth", "strict") as server:
@@ -323,7 +323,7 @@ def test_with_nohup_it_outlives_its_terminal() -> None:
 
 
 def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
-    sqs = Aws(f"http://localhost:{detached}", "123456789012").client("sqs")
+    sqs = Aws(f"http://127.0.0.1:{detached}", "123456789012").client("sqs")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="saved")
     assert cloudlet("snapshot", "save", "one", "--port", detached).returncode == 0
@@ -348,7 +348,7 @@ def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
 
 
 def test_a_snapshot_that_cannot_be_saved_leaves_nothing_and_the_cloud_goes_on(detached: str, tmp_path: Path) -> None:
-    sqs = Aws(f"http://localhost:{detached}", "123456789012").client("sqs")
+    sqs = Aws(f"http://127.0.0.1:{detached}", "123456789012").client("sqs")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     (tmp_path / "data" / "blocks" / "sqs" / "leads-nowhere").symlink_to(tmp_path / "nowhere")
     failed = cloudlet("snapshot", "save", "one", "--port", detached)
@@ -358,7 +358,7 @@ def test_a_snapshot_that_cannot_be_saved_leaves_nothing_and_the_cloud_goes_on(de
 
 
 def test_a_block_whose_data_cannot_be_opened_is_down_and_the_others_go_on(detached: str, tmp_path: Path) -> None:
-    aws = Aws(f"http://localhost:{detached}", "123456789012")
+    aws = Aws(f"http://127.0.0.1:{detached}", "123456789012")
     once = boto3.session.Config(retries={"total_max_attempts": 1})
     sqs, sns, dynamodb = (aws.client(name, config=once) for name in ("sqs", "sns", "dynamodb"))
     sqs.create_queue(QueueName="q")
@@ -450,12 +450,12 @@ def test_logs_are_json_where_that_is_wanted(tmp_path: Path) -> None:
         try:
             while b"listening" not in log.read_bytes():
                 assert process.poll() is None
-            Aws(f"http://localhost:{port}", "123456789012").client("sts").get_caller_identity()
+            Aws(f"http://127.0.0.1:{port}", "123456789012").client("sts").get_caller_identity()
         finally:
             process.terminate()
             process.wait(20)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert lines[0]["endpoint"] == f"http://localhost:{port}"
+    assert lines[0]["endpoint"] == f"http://127.0.0.1:{port}"
     access = [line for line in lines if line["logger"] == "cloudlet.access"]
     assert access[0]["status"] == 200
     assert "sts:GetCallerIdentity" in access[0]["message"]

@@ -68,6 +68,12 @@ def test_an_address_needs_no_looking_up(resolver: Resolver, address: str) -> Non
     assert resolver.asked == []
 
 
+@pytest.mark.parametrize("name", ["localhost", "abc.lambda-url.us-east-1.localhost"])
+def test_names_below_localhost_are_this_machine_whatever_the_resolver_says(resolver: Resolver, name: str) -> None:
+    assert asyncio.run(Names().addresses(name)) == ["127.0.0.1", "::1"]
+    assert resolver.asked == []
+
+
 def test_what_nobody_waits_for_any_more_is_not_looked_up(resolver: Resolver) -> None:
     async def ask() -> None:
         names = Names()

@@ -57,7 +57,7 @@ class Config:
     services: frozenset[str] | None = None
     """The blocks that may be used; None means all."""
     durable: bool = True
-    endpoint: str = "http://localhost:4566"
+    endpoint: str = "http://127.0.0.1:4566"
     store: str | None = None
     """The URL of the PostgreSQL that keeps the blocks' data; None: the data folder does."""
     peers: Mapping[str, str] = field(default_factory=dict)

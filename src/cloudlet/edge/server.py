@@ -205,7 +205,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         xray_daemon=None if daemon is None else "{}:{}".format(*daemon.address),
         certificate=None if settings.tls_certificate is None else str(settings.tls_certificate.absolute()),
         strict=settings.auth == "strict",
-        blocks={} if fleet is None else {name: f"http://localhost:{port}" for name, port in fleet.ports.items()},
+        blocks={} if fleet is None else {name: f"http://127.0.0.1:{port}" for name, port in fleet.ports.items()},
     )
     tune()
     stop = _stop_asked(settings)
@@ -289,14 +289,20 @@ def _readers(
 
 
 def _reachable(host: str) -> str:
-    """Return the host by which this machine's clients reach what listens on `host`."""
+    """Return the host by which this machine's clients reach a server that listens on `host`.
+
+    For localhost that is its number: SDKs then put a bucket into the path. Below the name, `bucket.localhost`, they
+    would need a resolver that knows it, which Debian's does not.
+    """
+    if host == "localhost":
+        return "127.0.0.1"
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    if address.is_unspecified:
-        return "localhost"
-    return f"[{host}]" if address.version == 6 else host
+    if address.version == 4:
+        return "127.0.0.1" if address.is_unspecified else host
+    return "[::1]" if address.is_unspecified else f"[{host}]"
 
 
 def _stop_asked(settings: Settings) -> asyncio.Event:

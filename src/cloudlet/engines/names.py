@@ -11,6 +11,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 _threads = ThreadPoolExecutor(64, thread_name_prefix="names")
+_LOOPBACK = ("127.0.0.1", "::1")
 _ADDRESS_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -30,9 +31,14 @@ class Names:
         self._asked: dict[str, _Asked] = {}
 
     async def addresses(self, host: str) -> list[str]:
-        """Return the addresses of a host, best first; an address is its own. Raises OSError where there is none."""
+        """Return the addresses of a host, best first; an address is its own. Raises OSError where there is none.
+
+        `localhost` and all names below it are this machine, whatever its resolver says (RFC 6761, section 6.3).
+        """
         if _is_address(host):
             return [host]
+        if host == "localhost" or host.endswith(".localhost"):
+            return list(_LOOPBACK)
         asked = self._asked.get(host)
         if asked is None:
             asked = self._asked[host] = _Asked(host)

@@ -48,7 +48,7 @@ def _cors(given: Params) -> Cors | None:
 
 def _shown(ctx: Context, what: Named, url: Url) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "FunctionUrl": urls.address(ctx, what.place.region, url),
+        "FunctionUrl": urls.address(ctx, url),
         "FunctionArn": what.arn,
         "AuthType": url.auth,
         "CreationTime": showing.moment(url.created),

@@ -5,9 +5,6 @@ Developer guide, "Creating and managing Lambda function URLs".
 
 from __future__ import annotations
 
-import ipaddress
-from urllib.parse import urlsplit
-
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
@@ -98,24 +95,9 @@ async def remove_all(tx: Transaction, place: Place) -> None:
             await remove(tx, Named(place, space.unpack(key)[0]))
 
 
-def address(ctx: Context, region: str, url: Url) -> str:
-    """Return the URL itself, on the host by which the caller reaches us.
-
-    Where that is a number, names below it mean nothing; then it is localhost, whose names below all browsers and most
-    systems know as this machine's, or, elsewhere, a path.
-    """
-    parts = urlsplit(ctx.endpoint)
-    host = parts.hostname or "localhost"
-    try:
-        number = ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
-        if not number.is_loopback:
-            return f"{ctx.endpoint}/_aws/lambda-url/{url.id}/"
-        host = "localhost"
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{url.id}.lambda-url.{region}.{host}{port}/"
+def address(ctx: Context, url: Url) -> str:
+    """Return the URL itself: a path on the host by which the caller reaches us, so that it needs no resolver."""
+    return f"{ctx.endpoint}/_aws/lambda-url/{url.id}/"
 
 
 def check_cors(cors: Cors) -> None:
