@@ -14,6 +14,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from cloudlet.cli.coverage import page
 from cloudlet.edge.tls import local_certificate
@@ -64,7 +66,10 @@ def test_a_data_folder_of_others_is_left_as_it_is(tmp_path: Path) -> None:
     for path in (data, data / "blocks"):
         path.chmod(0o755)
     with Server.start("--data", str(data)):
-        assert [path.stat().st_mode & 0o777 for path in (data, data / "blocks")] == [0o755, 0o700]
+        assert data.stat().st_mode & 0o777 == 0o755
+        folders = [path for path in data.iterdir() if path.is_dir()]
+        assert {"blocks", "sandboxes", "unpacked", "work"} <= {folder.name for folder in folders}
+        assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
 
 
 def test_the_aws_cli_works_with_what_env_prints(detached: str) -> None:
@@ -251,13 +256,24 @@ def test_data_outlives_a_kill(tmp_path: Path) -> None:
         assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "still here"
 
 
-def test_data_that_cannot_be_opened_is_said_before_anybody_is_told_that_it_is_ready(tmp_path: Path) -> None:
+def test_a_block_that_cannot_be_opened_is_named_at_the_start_and_keeps_no_other_from_starting(tmp_path: Path) -> None:
     with Server.start("--data", str(tmp_path)) as server:
-        Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
+        aws = Aws(server.endpoint, "123456789012")
+        aws.client("sqs").create_queue(QueueName="q")
+        aws.client("sns").create_topic(Name="t")
     (tmp_path / "blocks" / "sqs" / "CURRENT").write_text("nonsense")
     done = cloudlet("up", "--detach", "--port", "0", "--data", str(tmp_path))
-    assert (done.returncode, "Ready." in done.stdout) == (1, False)
-    assert f"cannot open {tmp_path}/blocks/sqs" in done.stderr
+    assert "unavailable   sqs (the log says why)\nReady.\n" in done.stdout
+    assert f"cannot open {tmp_path}/blocks/sqs" in (tmp_path / "cloudlet.log").read_text()
+    port = re.search(r":(\d+)\n", done.stdout)[1]
+    try:
+        aws = Aws(f"http://127.0.0.1:{port}", "123456789012")
+        assert len(aws.client("sns").list_topics()["Topics"]) == 1
+        with pytest.raises(ClientError) as refused:
+            aws.client("sqs", config=Config(retries={"max_attempts": 0})).list_queues()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    finally:
+        assert cloudlet("down", "--port", port).returncode == 0
 
 
 def test_one_process_serves_the_data_of_a_block(tmp_path: Path) -> None:

@@ -90,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
         if running.authority is not None:
             print(f"  trust         AWS_CA_BUNDLE={running.authority}")
+        if running.failed:
+            print(f"  unavailable   {', '.join(running.failed)} (the log says why)")
         print("Ready.", flush=True)
 
     return serving.run(settings, options, ready)

@@ -25,6 +25,7 @@ from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Store, StoreError
+from cloudlet.store.room import Reserve
 from cloudlet.wire import load
 from cloudlet.wire.failures import status_of
 
@@ -93,7 +94,7 @@ def open_store(config: Config, name: str) -> Store:
         # Imported late: RocksDB takes ten megabytes, which one that is not used, or has a PostgreSQL, can do without.
         from cloudlet.store.embedded import EmbeddedStore
 
-        return EmbeddedStore(_folder(config, name), durable=config.durable)
+        return EmbeddedStore(_folder(config, name), durable=config.durable, reserve=Reserve(config.data))
     return postgres_engine(config.store)(config.store, name)
 
 
@@ -198,13 +199,18 @@ class Cloud:
         for name in filter(self.enabled, self._modules):
             self._opened(name)
 
-    def wake(self) -> None:
+    def wake(self) -> list[str]:
         """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.
 
-        Raises StoreError as above.
+        Return those that cannot be opened. They keep no other from starting, and are tried again when they are asked for.
         """
-        for name in self._to_wake():
-            self._opened(name)
+        failed = []
+        for name in sorted(self._to_wake()):
+            try:
+                self.block(name)
+            except AwsError:
+                failed.append(name)
+        return failed
 
     def _to_wake(self) -> set[str]:
         return {*with_data(self.config, filter(self.enabled, self._modules)), *self.config.datagrams}
@@ -286,7 +292,4 @@ class Cloud:
         finally:
             self._stopped = False
             self._tried_again.clear()
-            for name in self._to_wake():
-                # One whose data cannot be opened, where the disk is full, is no reason for the others not to go on.
-                with suppress(AwsError):
-                    self.block(name)
+            self.wake()

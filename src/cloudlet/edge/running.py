@@ -43,6 +43,8 @@ class Running(msgspec.Struct, frozen=True):
     """The file of its certificate, where that is its user's own."""
     strict: bool = False
     """Whether it lets in known keys only."""
+    failed: list[str] = []
+    """The blocks whose data could not be opened when it started."""
 
 
 def own_folder() -> Path:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
 from cloudlet.core.data_folder import InUse, close_to_others, exclusively, together
@@ -36,6 +38,7 @@ from cloudlet.edge.sockets import DaemonSockets, bound, inherited, port_of
 from cloudlet.edge.tuning import most_connections, tune
 from cloudlet.store import StoreError
 from cloudlet.store.folders import make_private
+from cloudlet.store.room import Reserve
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -135,6 +138,7 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
             with _claimed(settings, settings.data):
                 if settings.supervised is None:
                     close_to_others(settings.data)
+                    Reserve(settings.data).fill()
                 await _serve(settings, settings.data, ready)
     except (OSError, InUse, StoreError) as error:
         raise StartError(str(error)) from error
@@ -213,7 +217,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     if settings.shares_data:
         cloud.load_all()
     else:
-        cloud.wake()
+        running = msgspec.structs.replace(running, failed=cloud.wake())
     if supervised is not None:
         await server.listen(inherited(supervised.front), forwarded=True)
     for each in sockets:
