@@ -145,6 +145,30 @@ def test_what_a_newer_one_has_written_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "blocks").exists()
 
 
+def test_damage_is_found_and_the_rest_is_saved(tmp_path: Path) -> None:
+    data, saved = tmp_path / "data", tmp_path / "saved"
+    with Server.start("--data", str(data)) as server:
+        aws = Aws(server.endpoint, "123456789012")
+        aws.client("sns").create_topic(Name="t")
+        aws.client("sqs").create_queue(QueueName="first")
+        for number in range(200):
+            aws.client("sqs").create_queue(QueueName=f"q{number}", tags={"t": os.urandom(60).hex()})
+    fine = cloudlet("store", "verify", str(data))
+    assert (fine.returncode, fine.stdout.count("all readable")) == (0, fine.stdout.count("rows"))
+    (table,) = (data / "blocks" / "sqs").glob("*.sst")
+    content = bytearray(table.read_bytes())
+    content[len(content) * 2 // 3] ^= 4
+    table.write_bytes(content)
+    damaged = cloudlet("store", "verify", str(data))
+    assert damaged.returncode == 1
+    assert re.search(r"sqs +[\d,]+ rows, 1 damaged places\n  between \(.*checksum mismatch", damaged.stdout)
+    assert cloudlet("store", "copy", "--readable", str(data), str(saved)).returncode == 1
+    with Server.start("--data", str(saved)) as server:
+        aws = Aws(server.endpoint, "123456789012")
+        assert len(aws.client("sns").list_topics()["Topics"]) == 1
+        assert 100 < len(aws.client("sqs").list_queues()["QueueUrls"]) < 201
+
+
 def test_a_data_folder_says_how_data_is_stored_in_it(detached: str, tmp_path: Path) -> None:
     assert (tmp_path / "data" / "format").read_text() == f"{FORMAT}\n"
 

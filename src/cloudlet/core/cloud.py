@@ -7,7 +7,6 @@ import importlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
@@ -85,7 +84,7 @@ def built() -> dict[str, str]:
 
 def with_data(config: Config, names: Iterable[str]) -> list[str]:
     """Return those of the blocks that have data, or may have some."""
-    return [name for name in names if config.store is not None or _folder(config, name).exists()]
+    return [name for name in names if config.store is not None or folder_of(config, name).exists()]
 
 
 def open_store(config: Config, name: str) -> Store:
@@ -94,7 +93,7 @@ def open_store(config: Config, name: str) -> Store:
         # Imported late: RocksDB takes ten megabytes, which one that is not used, or has a PostgreSQL, can do without.
         from cloudlet.store.embedded import EmbeddedStore
 
-        return EmbeddedStore(_folder(config, name), durable=config.durable, reserve=Reserve(config.data))
+        return EmbeddedStore(folder_of(config, name), durable=config.durable, reserve=Reserve(config.data))
     return postgres_engine(config.store)(config.store, name)
 
 
@@ -109,7 +108,8 @@ def postgres_engine(url: str) -> type[PostgresStore]:
     return PostgresStore
 
 
-def _folder(config: Config, name: str) -> Path:
+def folder_of(config: Config, name: str) -> Path:
+    """Return the folder of a block's data."""
     return config.data / "blocks" / name
 
 
@@ -202,7 +202,7 @@ class Cloud:
     def wake(self) -> list[str]:
         """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.
 
-        Return those that cannot be opened. They keep no other from starting, and are tried again when they are asked for.
+        Return those that cannot be opened. They keep no other from starting, and are tried again when asked for.
         """
         failed = []
         for name in sorted(self._to_wake()):

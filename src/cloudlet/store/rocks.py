@@ -49,13 +49,13 @@ MAX_COMPACTED_BYTES: Final = 128 << 20
 _MAX_CLEARED_RANGES: Final = 256
 """So many cleared ranges are remembered until they are compacted; RocksDB comes to others by itself, some day."""
 
-_SAFE: Final = b"\xff" + b"safe"
+SAFE: Final = b"\xff" + b"safe"
 """The row that says up to which record of the log, or to the middle of which, the others go. No other key begins so."""
 
-_Write = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes | None]]
+Write = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes | None]]
 """Ranges that are cleared, and then keys that are set or (None) deleted."""
 Record = tuple[int, bytes]
-_writes: Final = msgspec.msgpack.Decoder(list[_Write])
+decode_record: Final = msgspec.msgpack.Decoder(list[Write]).decode
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
@@ -73,7 +73,8 @@ def _memory() -> tuple[Cache, WriteBufferManager]:
     return blocks, WriteBufferManager.new_write_buffer_manager_with_cache(_SHARED_BUFFER_BYTES, False, blocks)
 
 
-def _options() -> Options:
+def options() -> Options:
+    """Return how RocksDB opens a store."""
     blocks, buffers = _memory()
     table = BlockBasedOptions()
     table.set_block_cache(blocks)
@@ -84,21 +85,21 @@ def _options() -> Options:
     table.set_index_type(BlockBasedIndexType.two_level_index_search())
     table.set_partition_filters(True)
     table.set_pin_top_level_index_and_filter(True)
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_block_based_table_factory(table)
-    options.set_compression_type(DBCompressionType.lz4())
-    options.set_write_buffer_manager(buffers)
-    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-    options.set_arena_block_size(_ARENA_BYTES)
-    options.set_max_write_buffer_number(4)
-    options.set_max_bytes_for_level_base(_LEVEL_BYTES)
-    options.set_max_background_jobs(2)
-    options.set_keep_log_file_num(2)
-    options.set_max_log_file_size(_DIARY_BYTES)
-    options.set_max_open_files(256)
-    options.set_stats_dump_period_sec(0)
-    return options
+    made = Options(raw_mode=True)
+    made.create_if_missing(True)
+    made.set_block_based_table_factory(table)
+    made.set_compression_type(DBCompressionType.lz4())
+    made.set_write_buffer_manager(buffers)
+    made.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    made.set_arena_block_size(_ARENA_BYTES)
+    made.set_max_write_buffer_number(4)
+    made.set_max_bytes_for_level_base(_LEVEL_BYTES)
+    made.set_max_background_jobs(2)
+    made.set_keep_log_file_num(2)
+    made.set_max_log_file_size(_DIARY_BYTES)
+    made.set_max_open_files(256)
+    made.set_stats_dump_period_sec(0)
+    return made
 
 
 class OrderedMap:
@@ -109,9 +110,9 @@ class OrderedMap:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         try:
-            options = _options()
+            ours = options()
             # Said of the column family too: else it is opened as it was before, with a small cache of its own.
-            self._db = Rdict(str(folder), options, column_families={"default": options})
+            self._db = Rdict(str(folder), ours, column_families={"default": ours})
         except Exception as error:
             # RocksDB's binding has no exceptions of its own.
             if "While lock file" in str(error):
@@ -120,7 +121,7 @@ class OrderedMap:
         self._write_options = _write_options()
         self._read_options = ReadOptions()
         self._log: WriteAheadLog | None = None
-        self._unsynced: list[_Write] = []
+        self._unsynced: list[Write] = []
         self._number = 0
         """That of the record of the log that what is written now goes into."""
         self._tidier: ThreadPoolExecutor | None = None
@@ -144,12 +145,12 @@ class OrderedMap:
 
     def _recover(self, written: WriteAheadLog) -> None:
         """Write what the log has from when it was last open, and RocksDB's files have not."""
-        safe = int.from_bytes(self._db.get(_SAFE) or b"", "big")
+        safe = int.from_bytes(self._db.get(SAFE) or b"", "big")
         payloads, last = written.left(safe)
         self._number = max(safe, last) + 1
         if last:
             for payload in payloads:
-                for cleared, changes in _writes.decode(payload):
+                for cleared, changes in decode_record(payload):
                     self.write(changes, cleared)
             # With this, what is still in the log is not looked at any more.
             self.write({}, [])
@@ -228,7 +229,7 @@ class OrderedMap:
             else:
                 batch.put(key, value)
         if self._log is not None:
-            batch.put(_SAFE, self._number.to_bytes(8, "big"))
+            batch.put(SAFE, self._number.to_bytes(8, "big"))
             self._unsynced.append((cleared, changes))
         self._db.write(batch, self._write_options)
 
