@@ -14,7 +14,8 @@ from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.identity import ANONYMOUS, principal_of
 from cloudlet.core.ids import uuid4
-from cloudlet.core.service import Result
+from cloudlet.core.origins import is_unproven
+from cloudlet.core.service import Handler, Result, Service
 from cloudlet.core.shares import Shares
 from cloudlet.edge import auth, browsers, gateways, routing, visits
 from cloudlet.edge.buckets import Address
@@ -169,6 +170,14 @@ class Front:
     def admits_name(self, headers: dict[str, str]) -> bool:
         """Whether a browser, if it is one, is answered under the name by which it asks."""
         return not self._is_open or not browsers.has_foreign_name(headers, self.public_host)
+
+    def doubts(self, request: HttpRequest, claim: Claim | None, service: Service, handler: Handler) -> bool:
+        """Whether a request would change something, and may be that of some page which a browser shows."""
+        if not self._is_open or handler.is_read_only or handler.name in service.from_pages:
+            return False
+        if not is_unproven(request.method, request.headers):
+            return False
+        return claim is None or not self.authenticator.knows(claim)
 
     def admit(self, step: Callable[[], None]) -> None:
         """Take the next step of a request, or keep it waiting while all blocks are stopped."""
@@ -341,6 +350,8 @@ class _Call:
             raise not_implemented(found.service, operation.name)
         if principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(found.model)
+        if self.asked is None and front.doubts(request, self.claim, service, service.handlers[found.key]):
+            raise browsers.refused(found.service)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
         read = request

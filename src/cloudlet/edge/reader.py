@@ -17,9 +17,10 @@ from typing import Final, cast
 import httptools
 import uvloop
 
+from cloudlet.core.origins import is_of_browser
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
-from cloudlet.edge import browsers, gateways, routing
+from cloudlet.edge import gateways, routing
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.heads import BODILESS, CONTINUE, Refused, headers_of, response_head, target_of
 from cloudlet.edge.keys import KeyRing
@@ -63,7 +64,7 @@ class Desk:
 
     def look_at(self, request: HttpRequest, number: int, peer: str, keep_alive: bool) -> Asked | None:
         """Return what to ask, or None for what is not plain."""
-        if request.method == "OPTIONS" or browsers.is_of_browser(request.headers):
+        if request.method == "OPTIONS" or is_of_browser(request.headers):
             return None
         if request.path.startswith(routing.OWN_PATHS) or gateways.find(request, self._public_host) is not None:
             return None
