@@ -11,6 +11,7 @@ from cloudlet.edge.clients import Clients, Limits
 from cloudlet.edge.connection import Connection
 from cloudlet.edge.exchange import Exchange, Handler
 from cloudlet.edge.flow import discard
+from cloudlet.edge.protocol_detection import DetectingListener
 from cloudlet.edge.sockets import BACKLOG
 from cloudlet.wire.http import HttpResponse
 
@@ -23,11 +24,11 @@ class HttpServer:
 
     def __init__(self, handler: Handler, limits: Limits | None = None) -> None:
         self.clients = Clients(handler, limits or Limits())
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | DetectingListener] = []
         self._ticker: asyncio.Task[None] | None = None
 
     async def listen(self, listening: socket, tls: SSLContext | None = None, *, forwarded: bool = False) -> None:
-        """Accept connections from a socket that listens, or is bound at least.
+        """Accept connections from a socket that listens, or is bound at least; with `tls`, both TLS and plain HTTP.
 
         `forwarded`: only our own front door reaches it, and is believed who a request came from.
         """
@@ -36,11 +37,16 @@ class HttpServer:
         def connected() -> Connection:
             return Connection(self.clients, forwarded=forwarded)
 
-        if listening.family == AF_UNIX:
-            server = await loop.create_unix_server(connected, sock=listening, backlog=BACKLOG)
+        if tls is not None:
+            limits = self.clients.limits
+            listening.listen(BACKLOG)
+            self._servers.append(
+                DetectingListener(listening, tls, connected, patience=limits.head_time, limit=limits.connections)
+            )
+        elif listening.family == AF_UNIX:
+            self._servers.append(await loop.create_unix_server(connected, sock=listening, backlog=BACKLOG))
         else:
-            server = await loop.create_server(connected, sock=listening, ssl=tls, backlog=BACKLOG)
-        self._servers.append(server)
+            self._servers.append(await loop.create_server(connected, sock=listening, backlog=BACKLOG))
         if self._ticker is None:
             self._ticker = loop.create_task(self._check_connections())
 
