@@ -176,7 +176,7 @@ def _shown(operand: list[Any], at: int) -> str:
 
 def _bound(operand: list[Any], at: int, name: str) -> float:
     """Return a bound of a numeric expression. Raises PatternError."""
-    value = operand[at] if at < len(operand) else None
+    value: Any = operand[at] if at < len(operand) else None
     if not is_number(value):
         raise PatternError(f"Value of {name} must be numeric")
     if not -_LARGEST <= value <= _LARGEST:
