@@ -238,12 +238,14 @@ def test_the_oldest_go_where_an_account_has_too_many(tmp_path: Path) -> None:
     _with_block(tmp_path, scenario)
 
 
-def test_events_from_before_there_was_an_index_are_found_and_counted(tmp_path: Path) -> None:
+def test_events_from_before_there_was_an_index_are_found_counted_and_deleted(tmp_path: Path) -> None:
     async def as_before(tx: Transaction) -> None:
-        for each in (RARE, *(event(f"e{number:03}") for number in range(250))):
-            key = Subspace("event").key(each.account, each.region, each.time, each.id)
-            tx.put(key, each.text.encode())
-            tx.put(Subspace("event-time").key(each.time, key), b"")
+        events = [RARE, *(event(f"e{number:03}") for number in range(250))]
+        stored = [(ACCOUNT, each.id, each.text) for each in events] + [("000000000000", "broken", "{")]
+        for account, id, text in stored:
+            key = Subspace("event").key(account, REGION, _NOON, id)
+            tx.put(key, text.encode())
+            tx.put(Subspace("event-time").key(_NOON, key), b"")
 
     async def found(tx: Transaction) -> list[str]:
         attribute = ("EventName", "CreateQueue")

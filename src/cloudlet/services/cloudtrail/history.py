@@ -6,6 +6,7 @@ User guide, "Viewing event history". Events are found by one attribute without r
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from cloudlet.core.moments import rest
 from cloudlet.core.sweeping import sweep
 from cloudlet.services.cloudtrail import stretch
 from cloudlet.services.cloudtrail.event import Attribute, Event
+from cloudlet.store.keys import pack
 
 KEPT_SECONDS = 90 * 86_400
 MAX_EVENTS = 500_000
@@ -24,6 +26,8 @@ MAX_EVENTS = 500_000
 _PAGE_BYTES = 1 << 20
 _AT_ONCE = 100
 """Events that are deleted or indexed in one transaction."""
+_UNREADABLE = (ValueError, LookupError)
+"""Of a record that is not as it should be: it is not found, and goes when its time has come."""
 _TRIMMED_SECONDS = 600.0
 
 _EVENTS = Subspace("event")
@@ -42,10 +46,15 @@ _Place = tuple[Any, ...]
 """An account and a region."""
 
 
-def _index(account: str, region: str, attribute: Attribute) -> Subspace:
-    """Return where events with an attribute are, by time and id."""
-    digest = blake2b("\0".join(attribute).encode(errors="replace"), digest_size=8).digest()
-    return _BY_ATTRIBUTE.sub(account, region, digest)
+def _digest(attribute: Attribute) -> bytes:
+    return blake2b("\0".join(attribute).encode(errors="replace"), digest_size=8).digest()
+
+
+def _entries(event: Event) -> list[bytes]:
+    """Return the keys by which an event is found."""
+    space = _BY_ATTRIBUTE.sub(event.account, event.region)
+    place = pack((event.time, event.id))
+    return [space.key(_digest(attribute)) + place for attribute in event.attributes]
 
 
 async def add(tx: Transaction, event: Event) -> bool:
@@ -62,8 +71,8 @@ async def add(tx: Transaction, event: Event) -> bool:
 def _enter(tx: Transaction, event: Event) -> None:
     """Count an event, and have it found by its attributes."""
     tx.add(_COUNTS.key(event.account, event.region), 1)
-    for attribute in event.attributes:
-        tx.put(_index(event.account, event.region, attribute).key(event.time, event.id), b"")
+    for entry in _entries(event):
+        tx.put(entry, b"")
 
 
 async def _delete(tx: Transaction, key: bytes) -> None:
@@ -71,12 +80,13 @@ async def _delete(tx: Transaction, key: bytes) -> None:
     text = await tx.get(key)
     if text is None:
         return
-    event = Event(text.decode())
+    account, region, time, _ = _EVENTS.unpack(key)
     tx.delete(key)
-    tx.delete(_BY_TIME.key(event.time, key))
-    tx.add(_COUNTS.key(event.account, event.region), -1)
-    for attribute in event.attributes:
-        tx.delete(_index(event.account, event.region, attribute).key(event.time, event.id))
+    tx.delete(_BY_TIME.key(time, key))
+    tx.add(_COUNTS.key(account, region), -1)
+    with suppress(*_UNREADABLE):
+        for entry in _entries(Event(text.decode())):
+            tx.delete(entry)
 
 
 class Page(NamedTuple):
@@ -103,7 +113,10 @@ async def newest(
 
     `before` is the place of the last one of the page before, if there was one; of a token, it bounds what is seen only.
     """
-    space = _EVENTS.sub(account, region) if attribute is None else _index(account, region, attribute)
+    if attribute is None:
+        space = _EVENTS.sub(account, region)
+    else:
+        space = _BY_ATTRIBUTE.sub(account, region, _digest(attribute))
     low, high = space.key(begin), space.key(end + 1)
     if before:
         high = max(low, min(high, before))
@@ -175,10 +188,10 @@ async def _enter_some(place: bytes, tx: Transaction) -> bytes | None:
         return None
     rows, is_last = await stretch.read(tx, place, _EVENTS.end, limit=_AT_ONCE, most_bytes=_PAGE_BYTES)
     for _, text in rows:
-        event = Event(text.decode())
-        entered = _index(event.account, event.region, ("EventId", event.id)).key(event.time, event.id)
-        if await tx.get(entered) is None:
-            _enter(tx, event)
+        with suppress(*_UNREADABLE):
+            event = Event(text.decode())
+            if await tx.get(_entries(event)[0]) is None:
+                _enter(tx, event)
     if is_last:
         tx.put(_ALL_ARE_INDEXED, b"")
         return None
