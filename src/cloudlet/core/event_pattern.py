@@ -137,10 +137,9 @@ def _object(document: Iterable[tuple[str, Any]], path: Path) -> _Object:
                 return False
         for name, prefix, asked in nested:
             found = inner.get(name, _MISSING)
-            for each in inner:
-                if each.startswith(prefix):
-                    found = _joined(found, inner, prefix, asked.names)
-                    break
+            # The quickest way to tell that no name begins so, as nearly always.
+            if prefix in " ".join(inner):
+                found = _joined(found, inner, prefix, asked.names)
             if not asked.matches(found, whole):
                 return False
         return not shared or all(test(inner, whole) for test in shared)

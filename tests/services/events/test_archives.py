@@ -175,6 +175,7 @@ def test_replays_that_make_no_sense_are_refused(cloud: EventCloud) -> None:
     for wrong, code, message in (
         ({"EventSourceArn": archive + "x"}, "ValidationException", "EventSourceArn Archive ax does not exist."),
         ({"EventSourceArn": bus}, "ValidationException", "EventSourceArn Must contain an archive ARN."),
+        ({"Destination": {"Arn": archive}}, "ValidationException", "Destination.Arn Must contain an event bus ARN."),
         ({"Destination": {"Arn": bus + "x"}}, "ResourceNotFoundException", "Event bus defaultx does not exist."),
         (
             {"Destination": {"Arn": other}},

@@ -8,7 +8,18 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.events import archive, archive_rule, bus, errors, event, paging, pattern, replay, rule_record
+from cloudlet.services.events import (
+    archive,
+    archive_rule,
+    bus,
+    bus_record,
+    errors,
+    event,
+    paging,
+    pattern,
+    replay,
+    rule_record,
+)
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.block import service
 from cloudlet.services.events.replay import Replay
@@ -129,7 +140,7 @@ async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
     source = await archive.find(tx, ctx.account, ctx.region, archived := _archive_name(ctx, params["EventSourceArn"]))
     if source is None:
         raise _invalid("EventSourceArn", f"Archive {archived} does not exist.")
-    await bus.get(tx, bus.place_of_arn(destination["Arn"]))
+    await bus.get(tx, _destination_of(destination["Arn"]))
     if destination["Arn"] != source.place.arn:
         raise _invalid("Destination.Arn", "Cross event bus replay is not permitted.")
     filters = tuple(destination.get("FilterArns") or ())
@@ -170,6 +181,13 @@ def _archive_name(ctx: Context, text: str) -> str:
     if (kind, arn.account, arn.region) != ("archive", ctx.account, ctx.region):
         raise _invalid("EventSourceArn", "Must contain an archive ARN.")
     return name
+
+
+def _destination_of(arn: str) -> bus_record.Place:
+    try:
+        return bus.place_of_arn(arn)
+    except AwsError:
+        raise _invalid("Destination.Arn", "Must contain an event bus ARN.") from None
 
 
 @service.operation("CancelReplay")

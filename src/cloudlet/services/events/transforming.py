@@ -67,15 +67,18 @@ def _check_template(id: str, template: str, paths: Collection[str]) -> None:
     marked = filled(template, known.__contains__, lambda _: _MARK, _MOST_CHARACTERS)
     try:
         _check_json(marked, _MARKED)
-    except (ValueError, RecursionError) as problem:
-        raise errors.validation(f"Invalid InputTemplate for target {id} : [{problem}].".replace(_MARK, "")) from None
+    except ValueError as problem:
+        raise errors.validation(f"Invalid InputTemplate for target {id} : [{problem}].") from None
 
 
 def _check_json(text: str, decoder: json.JSONDecoder) -> None:
-    """Raise ValueError or RecursionError for a text that is not JSON: one value, or several one after the other."""
+    """Raise ValueError for a text that is not JSON: one value, or several one after the other."""
     at = _past_space(text, 0)
     for _ in range(_MOST_VALUES):
-        _, at = decoder.raw_decode(text, at)
+        try:
+            _, at = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError):
+            raise ValueError("JSON syntax error") from None
         at = _past_space(text, at)
         if at == len(text):
             return
@@ -181,7 +184,7 @@ def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:
         raise Failed("INVALID_PARAMETER", str(error), permanent=True) from None
     try:
         _check_json(made, _DECODER)
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         message = f"What the template makes of the event is not JSON: {problem}"
         raise Failed("INVALID_JSON", message, permanent=True) from None
     return made
