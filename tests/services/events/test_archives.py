@@ -106,6 +106,12 @@ def test_an_archive_has_a_rule_on_its_bus(cloud: EventCloud) -> None:
     found = events.describe_rule(Name="Events-Archive-a")
     assert json.loads(found["EventPattern"]) == {"source": ["shop"], "replay-name": [{"exists": False}]}
     assert (found["ManagedBy"], found["State"]) == ("prod.vhs.events.aws.internal", "ENABLED")
+    other = events.create_event_bus(Name="other")["EventBusArn"]
+    events.create_archive(ArchiveName="of-other", EventSourceArn=other)
+    assert [rule["Name"] for rule in events.list_rules(EventBusName="other")["Rules"]] == ["Events-Archive-of-other"]
+    assert code_of(events.delete_event_bus, Name="other") == "ValidationException"
+    events.delete_archive(ArchiveName="of-other")
+    events.delete_event_bus(Name="other")
     events.update_archive(ArchiveName="a", EventPattern=json.dumps({"source": ["bank"]}))
     (listed,) = events.list_rules()["Rules"]
     assert json.loads(listed["EventPattern"])["source"] == ["bank"]
