@@ -39,9 +39,9 @@ def is_unproven(method: str, headers: Mapping[str, str]) -> bool:
     """Whether a browser may have sent a request for a page of another site, without being asked whether it may.
 
     It sends a GET for an image of any page, and not all browsers say which page a form is of. Before it sends an
-    Authorization header it asks.
+    Authorization header it asks, by OPTIONS.
     """
-    if "authorization" in headers or not is_of_browser(headers):
+    if method == "OPTIONS" or "authorization" in headers or not is_of_browser(headers):
         return False
     if method in ("GET", "HEAD"):
         return True
