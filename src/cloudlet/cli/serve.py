@@ -66,7 +66,6 @@ def run(options: argparse.Namespace) -> int:
         supervised=_supervised(options.inherit),
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
-        readers=options.readers,
         until_eof=options.until_eof,
     )
 
@@ -129,8 +128,6 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
         common.append("--no-sync")
     if options.trace_calls:
         common.append("--trace-calls")
-    if options.readers is not None:
-        common += ["--readers", str(options.readers)]
     # Secrets go by the environment: everybody on the machine can read a command line.
     secrets = {
         serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options)),

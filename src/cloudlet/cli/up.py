@@ -68,7 +68,6 @@ def run(options: argparse.Namespace) -> int:
         xray_daemon=options.xray_daemon,
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
-        readers=options.readers,
         until_eof=options.until_eof,
     )
 

@@ -149,10 +149,6 @@ class Cloud:
         """Return the blocks that are in use, by name, now and later."""
         return self._blocks
 
-    def waited(self) -> float:
-        """Return for how many seconds the event loop has stood still for the disk, as the blocks in use say."""
-        return sum(block.store.waited for block in self._blocks.values())
-
     def enabled(self, name: str) -> bool:
         return self.config.services is None or name in self.config.services
 

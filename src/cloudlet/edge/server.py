@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from cloudlet.edge.fleet import Fleet
     from cloudlet.edge.isolation import BlockLauncher
-    from cloudlet.edge.readers import Readers
 
 
 _XRAY = "xray"
@@ -100,8 +99,6 @@ class Settings:
     """Whether it stops when its standard input ends, too."""
     traces_calls: bool = False
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
-    readers: int | None = None
-    """How many processes read requests for this one; None: while it is busy, as many as there are cores left."""
 
 
 def default_data() -> Path:
@@ -226,9 +223,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         await server.listen(daemon_here.listening)
     with nullcontext() if supervised else announced(running):
         ready(running)
-        if fleet is None:
-            server.clients.relief = _readers(settings, server, front, master_key, root_keys)
-        else:
+        if fleet is not None:
             fleet.wake()
         try:
             await stop.wait()
@@ -277,19 +272,6 @@ def _fleet(settings: Settings, config: Config, admin_token: str, daemon: DaemonS
 
     daemons = {} if daemon is None else {_XRAY: daemon}
     return isolated(settings.isolate, settings.services, config, admin_token, daemons)
-
-
-def _readers(
-    settings: Settings, server: HttpServer, front: Front, master_key: bytes, root_keys: list[RootKey]
-) -> Readers | None:
-    # Imported late: nobody waits for it.
-    from cloudlet.edge.link import Opening
-    from cloudlet.edge.readers import Readers
-
-    if settings.readers == 0:
-        return None
-    opening = Opening(settings.auth == "strict", front.public_host, master_key, root_keys)
-    return Readers(server, opening, front.handle_asked, front.cloud.waited, settings.readers)
 
 
 def _reachable(host: str) -> str:
