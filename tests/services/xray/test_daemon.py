@@ -102,7 +102,7 @@ def test_what_is_no_segment_is_dropped(send: Any, xray: Any, wrong: bytes) -> No
 
 
 def test_it_goes_on_after_a_reset(server: Server, send: Any, xray: Any) -> None:
-    done = cloudlet("reset", "--port", server.port)
+    done = cloudlet("reset", "--yes", "--port", server.port)
     assert done.returncode == 0, done.stderr
     trace = trace_id(time.time())
     header = b'{"format": "json", "version": 1}\n'
