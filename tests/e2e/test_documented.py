@@ -59,7 +59,7 @@ def test_section(section: str, bash: Client, aws: Aws, tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(E2E / "javascript" / "node_modules")
     # Names of buckets are unique in the whole of Cloudlet, which other tests use too.
     renamed = {
-        "localhost:4566": aws.endpoint.removeprefix("http://"),
+        "127.0.0.1:4566": aws.endpoint.removeprefix("http://"),
         "photos": f"photos-{aws.account}",
         "python3.13": python_runtime(),
     }
