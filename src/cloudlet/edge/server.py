@@ -176,9 +176,10 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     except ValueError as error:
         raise StartError(str(error)) from error
     if settings.auth == "strict" and not root_keys and not settings.shares_data:
+        kept = "" if settings.data is None else f", or write {data / 'keys.json'}"
         raise StartError(
-            "strict mode lets in known access keys only, and there is none: give --root-key ACCOUNT:KEY:SECRET, set "
-            f"$CLOUDLET_ROOT_KEYS, or write {data / 'keys.json'}"
+            "strict mode lets in known access keys only, and there is none: give --root-key ACCOUNT:KEY:SECRET or set "
+            f"$CLOUDLET_ROOT_KEYS{kept}"
         )
     tls, authority = _tls(settings, data)
     supervised = settings.supervised

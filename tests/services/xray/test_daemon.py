@@ -133,7 +133,14 @@ def test_what_was_dropped_is_told(tmp_path: Path) -> None:
     assert "1 segments that came by UDP were dropped: they were not valid (MissingId)" in told
 
 
-@pytest.mark.parametrize("options", [("--auth", "strict"), ("--services", "sqs"), ("--isolate", "--services", "sqs")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--auth", "strict", "--root-key", "111122223333:AKIA:secret"),
+        ("--services", "sqs"),
+        ("--isolate", "--services", "sqs"),
+    ],
+)
 def test_where_there_is_none(options: tuple[str, ...]) -> None:
     started = cloudlet("up", "--port", "0", "--ephemeral", "--xray-daemon", "0", *options)
     assert started.returncode == 1
