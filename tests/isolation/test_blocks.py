@@ -136,7 +136,7 @@ def test_a_block_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
         eventually(lambda: blocks(server.endpoint)["sqs"]["state"] == "running")
         assert sqs.get_queue_url(QueueName="q")["QueueUrl"] == url
         assert blocks(server.endpoint)["sqs"]["restarts"] == 1
-        ended = f"  sqs (process {process}) did not answer for 5 seconds: it was killed\n"
+        ended = f"  sqs (process {process}) was killed: it did not answer for 5 seconds\n"
         assert ended in cloudlet("status", "--port", server.port).stdout
 
 

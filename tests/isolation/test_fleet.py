@@ -28,6 +28,14 @@ def answer():
 threading.Thread(target=answer, daemon=True).start()
 sys.stdin.read()
 """
+FINISHES = """
+import os, pathlib, signal, time
+signal.sigwait([signal.SIGTERM])
+os.close(int(sys.argv[1]))
+time.sleep(1)
+pathlib.Path(PATH).touch()
+os._exit(0)
+"""
 SAYS_NOTHING = "import sys; sys.stdin.read()"
 ENDS_AFTER_A_WHILE = "import time; time.sleep(1.05)"
 
@@ -111,7 +119,7 @@ def test_a_block_that_does_not_answer_any_more_is_killed_and_started_again(tmp_p
         await until(lambda: member.state == "running")
         assert (member.restarts, member.ended) == (
             1,
-            f"(process {process}) did not answer for 0.5 seconds: it was killed",
+            f"(process {process}) was killed: it did not answer for 0.5 seconds",
         )
         assert await process_of(member) != process
 
@@ -132,12 +140,26 @@ def test_a_block_that_answers_again_in_time_goes_on(tmp_path: Path) -> None:
     run(lambda: Member("sqs", tmp_path, launcher(ANSWERS), patience=Patience(running=10)), test)
 
 
+def test_a_block_that_is_told_to_end_may_finish_what_it_does(tmp_path: Path) -> None:
+    async def test(member: Member) -> None:
+        member.start()
+        await until(lambda: member.state == "running")
+        await member.halt()
+        assert (tmp_path / "finished").exists()
+        assert (member.state, member.restarts, member.ended) == ("stopped", 0, None)
+
+    masked = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
+    finishes = FINISHES.replace("PATH", repr(str(tmp_path / "finished")))
+    program = masked + ANSWERS.replace("sys.stdin.read()", finishes)
+    run(lambda: Member("sqs", tmp_path, launcher(program), patience=Patience(running=0.3)), test)
+
+
 def test_a_block_that_never_answers_is_killed_and_started_again(tmp_path: Path) -> None:
     async def test(member: Member) -> None:
         member.start()
         await until(lambda: member.restarts == 1)
         assert member.ended is not None
-        assert member.ended.endswith(" did not answer for 0.3 seconds: it was killed")
+        assert member.ended.endswith(" was killed: it did not answer for 0.3 seconds")
 
     run(lambda: Member("sqs", tmp_path, launcher(SAYS_NOTHING), patience=Patience(starting=0.3)), test)
 

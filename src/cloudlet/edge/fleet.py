@@ -88,6 +88,8 @@ class Member:
         self._launcher = launcher
         self._patience = patience
         self._answered = False
+        self._hung = ""
+        """Why its process was killed."""
         self._listening = _bound(name, port)
         self.port = port_of(self._listening)
         """The port on which clients reach it directly."""
@@ -236,7 +238,7 @@ class Member:
     async def _keep_running(self, inside: socket.socket | None) -> None:
         pause = 0.0
         while True:
-            self._answered = False
+            self._answered, self._hung = False, ""
             ending = "could not be started" if inside is None else await self._run(inside)
             await self._close()
             if self._unwanted.is_set():
@@ -244,7 +246,7 @@ class Member:
             self.state, self.ended = "restarting", ending
             self.restarts += 1
             pause = 0.0 if self._answered else min(max(0.1, pause * 2), _LONGEST_PAUSE_SECONDS)
-            log.warning("%s %s: starting it again", self.name, ending)
+            log.warning("%s %s. Starting it again", self.name, ending)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._unwanted.wait(), pause)
                 return
@@ -267,31 +269,35 @@ class Member:
         attending = asyncio.get_running_loop().create_task(self._attend(process))
         code = await process.wait()
         self._process = None
-        if attending.done():
-            return f"(process {process.pid}) {attending.result()}: it was killed"
         attending.cancel()
+        if self._hung:
+            return f"(process {process.pid}) was killed: {self._hung}"
         return f"(process {process.pid}) ended with code {code}{'' if self._answered else ' before it answered'}"
 
-    async def _attend(self, process: Child) -> str:
-        """Notice whether a process answers. Kill it where it has not for too long, and return what is wrong with it."""
+    async def _attend(self, process: Child) -> None:
+        """Notice whether a process answers, and kill it where it has not for too long, until it is told to end."""
         silent = 0.0
         loop = asyncio.get_running_loop()
         while True:
             patience = self._patience and (self._patience.running if self._answered else self._patience.starting)
-            beat = min(_BEAT_SECONDS, (patience or _BEAT_SECONDS) / _LEAST_BEATS)
+            beat = _BEAT_SECONDS if patience is None else min(_BEAT_SECONDS, patience / _LEAST_BEATS)
             began = loop.time()
             try:
                 await self.ask("GET", _HEALTH, {}, seconds=beat)
             except HttpError:
                 silent += beat
-                if self._answered:
-                    self.state = "unresponsive"
+                heard = False
             else:
                 silent = 0.0
-                self._answered, self.state = True, "running"
-            if patience and silent >= patience:
+                heard = self._answered = True
+            if self._unwanted.is_set():
+                return
+            if self._answered:
+                self.state = "running" if heard else "unresponsive"
+            if patience is not None and silent >= patience:
+                self._hung = f"it did not answer for {patience:g} seconds"
                 process.kill()
-                return f"did not answer for {patience:g} seconds"
+                return
             await asyncio.sleep(began + beat - loop.time())
 
 
