@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.testing.server import Aws, Server
-from tests.e2e.client import E2E, PATH, Client
+from tests.e2e.client import E2E, PATH, RUNNING, Client
 from tests.e2e.packages import python_runtime
 
 _ROOT = E2E.parents[1]
@@ -50,7 +50,9 @@ def _run_as_it_is(examples: list[tuple[str, str]], here: Path) -> None:
         }
         path = os.pathsep.join((str(Path(sys.executable).parent), PATH))
         environment = Aws(server.endpoint, "test").environment
-        shell = Client("bash", {**environment, "HOME": str(here), "PATH": path, "CLOUDLET_PORT": server.port})
+        shell = Client(
+            "bash", {**environment, **RUNNING, "HOME": str(here), "PATH": path, "CLOUDLET_PORT": server.port}
+        )
         python = Client(sys.executable, shell.environment)
         for language, text in examples:
             for shown, meant in renamed.items():
