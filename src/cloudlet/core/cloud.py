@@ -104,7 +104,7 @@ def postgres_engine(url: str) -> type[PostgresStore]:
     try:
         from cloudlet.store.postgres import PostgresStore
     except ModuleNotFoundError as error:
-        raise StoreError(f"a store on PostgreSQL needs {error.name}: pip install 'cloudlet[postgres]'") from error
+        raise StoreError(f"a store on PostgreSQL needs {error.name}: pip install {error.name}") from error
     return PostgresStore
 
 

@@ -172,6 +172,12 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
     except ValueError as error:
         raise StartError(str(error)) from error
+    if settings.auth == "strict" and not root_keys and not settings.shares_data:
+        kept = "" if settings.data is None else f", or write {data / 'keys.json'}"
+        raise StartError(
+            "strict mode lets in known access keys only, and there is none: give --root-key ACCOUNT:KEY:SECRET or set "
+            f"$CLOUDLET_ROOT_KEYS{kept}"
+        )
     tls, authority = _tls(settings, data)
     supervised = settings.supervised
     sockets = bound(settings.host, settings.port) if supervised is None else [inherited(supervised.clients)]
@@ -206,6 +212,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         xray_daemon=None if daemon is None else "{}:{}".format(*daemon.address),
         certificate=None if settings.tls_certificate is None else str(settings.tls_certificate.absolute()),
         strict=settings.auth == "strict",
+        public=settings.endpoint,
         blocks={} if fleet is None else {name: f"http://127.0.0.1:{port}" for name, port in fleet.ports.items()},
     )
     tune()
