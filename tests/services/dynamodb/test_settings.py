@@ -165,7 +165,7 @@ def test_limits_and_endpoints(dynamo: LocalDynamo) -> None:
         "TableMaxWriteCapacityUnits": 40_000,
     }
     assert dynamo.call("DescribeEndpoints")["Endpoints"] == [
-        {"Address": "localhost:4566", "CachePeriodInMinutes": 1440}
+        {"Address": "127.0.0.1:4566", "CachePeriodInMinutes": 1440}
     ]
 
 

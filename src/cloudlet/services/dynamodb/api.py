@@ -151,13 +151,11 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("PutItem")
 async def put_item(ctx: Context, tx: Transaction, params: Params) -> Result:
-    actions.check_return_values(params)
     return await _write(ctx, tx, "Put", "PutItem", params)
 
 
 @service.operation("DeleteItem")
 async def delete_item(ctx: Context, tx: Transaction, params: Params) -> Result:
-    actions.check_return_values(params)
     return await _write(ctx, tx, "Delete", "DeleteItem", params)
 
 
@@ -167,7 +165,7 @@ async def update_item(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, params: Params) -> Result:
-    request = actions.read(kind, operation, params)
+    request = actions.read_alone(kind, operation, params)
     table = await directory.for_items(ctx, tx, request.table)
     access.authorize(
         ctx,

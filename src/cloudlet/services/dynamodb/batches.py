@@ -27,7 +27,7 @@ from cloudlet.services.dynamodb import (
 )
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
-from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
+from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
@@ -305,10 +305,9 @@ def _checked(request: Mapping[str, Any]) -> _Write:
             if put is not None
             else "Invalid Request: Each write request must contain either a PutRequest or a DeleteRequest"
         )
-    if put is None:
-        return delete["Key"], None
-    item = checked_item(put["Item"])
-    return item, items.stored(item)
+    with errors.older_words():
+        given = checked_item(delete["Key"] if put is None else put["Item"])
+    return given, None if put is None else items.stored(given)
 
 
 def _planned(table: Table, writes: list[_Write], *, is_checked: bool) -> list[_Planned]:
@@ -318,7 +317,7 @@ def _planned(table: Table, writes: list[_Write], *, is_checked: bool) -> list[_P
         if raw is None:
             actions.append((*key_of(table, given), None))
         else:
-            key = check_item_key(table, given)
+            key, _ = key_of(table, {name: given[name] for name in table.keys.names if name in given})
             if not is_checked:
                 writing.check(table, given, raw)
             actions.append((key, given, raw))

@@ -2,15 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.core import AwsError
 from cloudlet.wire import InvalidRequest, Undecodable, WireError
+
+_SELECT: Final = "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"
+"""The values of Select in the order that AWS names them in; the model has another one."""
 
 
 def reword(request: InvalidRequest) -> WireError:
     """Return the error that DynamoDB answers to a request that the model does not admit."""
     if isinstance(request, Undecodable):
         return AwsError("InternalServerError", "The request could not be decompressed", status=500)
+    for violation in request.violations:
+        if violation.path == "select" and violation.kind == "enum":
+            request.message = request.message.replace(violation.text, f"Member must satisfy enum value set: {_SELECT}")
+        elif violation.path == "limit" and request.operation == "Query":
+            request.message = request.message.replace(f"Value '{violation.value}' at 'limit'", "Value at 'Limit'")
     return request
+
+
+class Reworded(AwsError):
+    """A ValidationException that some operations (batches of writes, transactions, Scan) have other words for."""
+
+    def __init__(self, message: str, older: str) -> None:
+        super().__init__("ValidationException", message, status=400)
+        self.older = older
+
+
+class older_words:
+    """Turn errors that have other words for an operation into errors in those words."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Reworded):
+            raise validation(error.older) from None
+
+
+class one_detected:
+    """Word errors about a request as PutItem, UpdateItem and DeleteItem do, since the middle of 2026."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, AwsError) and error.code == "ValidationException":
+            raise validation(f"1 validation error detected: {error.message}") from None
 
 
 def validation(message: str) -> AwsError:
