@@ -568,6 +568,11 @@ def test_a_transaction_with_the_same_token_is_done_once(db: Any, filled: Run) ->
     assert code == "IdempotentParameterMismatchException"
 
 
+def test_a_transaction_of_writes_has_no_responses(db: Any, filled: Run) -> None:
+    answer = _transact(db, "DELETE FROM Music WHERE Artist = 'Bach' AND Title = 'T0'")
+    assert answer["Responses"] == []
+
+
 def test_a_transaction_either_reads_or_writes(db: Any, filled: Run) -> None:
     code, _ = refused(
         _transact,

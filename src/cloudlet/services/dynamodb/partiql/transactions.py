@@ -82,4 +82,4 @@ async def _write(
         for each, shown in zip(statements, shows_old, strict=True)
     ]
     done: Any = await transactions.run(ctx, tx, requests, params, "ExecuteTransaction", digest, values)
-    return {"Responses": [{} for _ in statements], "ConsumedCapacity": done["ConsumedCapacity"]}
+    return {"Responses": [], "ConsumedCapacity": done["ConsumedCapacity"]}
