@@ -27,6 +27,7 @@ from cloudlet.services.dynamodb import (
     measuring,
     measuring_provisioned,
     reading,
+    throughput,
     transactions,
     updating,
     vector_search,
@@ -81,7 +82,7 @@ _LISTED: Final = 100
 @service.operation("CreateTable")
 async def create_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await creating.create(ctx, tx, params)
-    return {"TableDescription": await describing.described(tx, table, ctx.now(), CREATING)}
+    return {"TableDescription": await describing.described(tx, table, ctx.now(), CREATING, throughput.warming(params))}
 
 
 @service.operation("DescribeTable")
@@ -96,7 +97,9 @@ async def update_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await directory.by_name(ctx, tx, params["TableName"])
     access.authorize(ctx, table, "UpdateTable")
     changed = await updating.update(ctx, tx, table, params)
-    return {"TableDescription": await describing.described(tx, changed, ctx.now(), UPDATING)}
+    return {
+        "TableDescription": await describing.described(tx, changed, ctx.now(), UPDATING, throughput.warming(params))
+    }
 
 
 @service.operation("DeleteTable")
