@@ -165,14 +165,17 @@ HASH = {"AttributeName": "p", "KeyType": "HASH"}
 RANGE = {"AttributeName": "c", "KeyType": "RANGE"}
 STRINGS = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "c")]
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"TableName": "ab"}, "TableName must be at least 3 characters long and at most 255 characters long"),
+    (
+        {"TableName": "ab"},
+        "Value 'ab' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3",
+    ),
     ({"TableName": "a b c"}, "Member must satisfy regular expression pattern"),
     ({"KeySchema": [RANGE, HASH]}, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"),
     (
         {"KeySchema": [HASH, {**RANGE, "KeyType": "HASH"}]},
         "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
     ),
-    ({"KeySchema": [HASH, {**RANGE, "AttributeName": "p"}]}, "have the same name"),
+    ({"KeySchema": [HASH, {**RANGE, "AttributeName": "p"}]}, "Some index key attribute have no definition"),
     ({"AttributeDefinitions": STRINGS[:1]}, "Some index key attributes are not defined in AttributeDefinitions."),
     (
         {"KeySchema": [HASH]},

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from cloudlet.testing.server import Aws
 from tests.services.dynamodb.conftest import MakeTable, index
 
 ONE = "1 validation error detected: "
@@ -201,6 +203,63 @@ class TestSelect:
             f"{ONE}Value 'NOTHING' at 'select' failed to satisfy constraint: Member must satisfy enum value set: "
             "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"
         )
+
+
+class TestWhatTheModelDoesNotAdmit:
+    """Some operations stop at the first member that is wrong, and do not show its value."""
+
+    @pytest.fixture
+    def call(self, aws: Aws) -> Callable[..., str]:
+        """Makes a call that nobody looks at before it is sent, and returns the message that refuses it."""
+        db = aws.client("dynamodb", config=Config(parameter_validation=False, retries={"total_max_attempts": 1}))
+
+        def called(operation: str, **params: Any) -> str:
+            return told(getattr(db, operation), **params)
+
+        return called
+
+    def test_of_one_item(self, call: Callable[..., str]) -> None:
+        short = "failed to satisfy constraint: Member must have length greater than or equal to 1"
+        assert call("put_item", TableName="", Item=KEY, ReturnValues="X") == f"{ONE}Value at 'TableName' {short}"
+        wrong = {"ReturnValues": "X", "ReturnConsumedCapacity": "X"}
+        assert call("update_item", TableName="items", Key=KEY, **wrong) == (
+            f"{ONE}Failed to satisfy constraint: Member must satisfy enum value set: "
+            "[ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"
+        )
+        assert f"Value '' at 'tableName' {short}" in call("update_item", TableName="", UpdateExpression="REMOVE a")
+
+    def test_of_many_items(self, call: Callable[..., str]) -> None:
+        failed = "failed to satisfy constraint: Member must have"
+        for operation in "batch_get_item", "batch_write_item":
+            empty = call(operation, RequestItems={})
+            assert empty == f"{ONE}Value at 'RequestItems' {failed} length greater than or equal to 1"
+        many = call("batch_get_item", RequestItems={"items": {"Keys": [KEY] * 101}})
+        assert many == f"{ONE}Value at 'RequestItems.items.member.Keys' {failed} length less than or equal to 100"
+        gets = [{"Get": {"TableName": "items", "Key": KEY}}] * 101
+        many = call("transact_get_items", TransactItems=gets)
+        assert many == f"{ONE}Value at 'TransactItems' {failed} length less than or equal to 100"
+        none = call("query", TableName="items", KeyConditionExpression="p = :p", Limit=0)
+        assert none == f"{ONE}Value at 'Limit' {failed} value greater than or equal to 1"
+
+    def test_of_a_table(self, call: Callable[..., str]) -> None:
+        schema: dict[str, Any] = {
+            "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "X"}],
+        }
+        nameless = call("create_table", **schema)
+        assert nameless == "The parameter 'TableName' is required but was not present in the request"
+        assert call("create_table", TableName="items", **schema).endswith("enum value set: [B, N, S]")
+
+    def test_projections_of_a_batch_are_of_one_kind(self, db: Any, make_table: MakeTable) -> None:
+        one, other = make_table("one", "p:S"), make_table("other", "p:S")
+        requests = {one: {"Keys": [KEY], "AttributesToGet": ["p"]}, other: {"Keys": [KEY], "ProjectionExpression": "p"}}
+        assert told(db.batch_get_item, RequestItems=requests).startswith("Can not use both expression and")
+
+
+def test_a_statement_reads_no_global_index_consistently(db: Any, make_table: MakeTable) -> None:
+    make_table("items", "p:S", attributes="a:S", GlobalSecondaryIndexes=[index("by-a", "a")])
+    refusal = told(db.execute_statement, Statement='SELECT * FROM items."by-a"', ConsistentRead=True)
+    assert refusal == "Strongly consistent read is not supported on Global Secondary Indexes"
 
 
 class TestKeyConditions:

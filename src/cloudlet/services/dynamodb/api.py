@@ -21,7 +21,7 @@ from cloudlet.services.dynamodb import (
     creating,
     describing,
     directory,
-    errors,
+    invalid_requests,
     item_collections,
     items,
     measuring,
@@ -40,7 +40,7 @@ from cloudlet.services.dynamodb.throttling import throttle
 
 service = Service(
     "dynamodb",
-    invalid_request=errors.reword,
+    invalid_request=invalid_requests.reword,
     compressed_from=4096,
     data_events=(
         "BatchExecuteStatement",

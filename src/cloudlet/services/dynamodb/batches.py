@@ -60,11 +60,24 @@ class _Found:
     """The keys that were not read."""
 
 
+def _check_projections(requests: Mapping[str, Any]) -> None:
+    """Raise AwsError where one table is asked by an expression, and another one by AttributesToGet."""
+    given = {
+        name for request in requests.values() for name in ("AttributesToGet", "ProjectionExpression") if name in request
+    }
+    if len(given) > 1:
+        raise errors.validation(
+            "Can not use both expression and non-expression parameters in the same request: "
+            "Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"
+        )
+
+
 async def get(ctx: Context, params: Params) -> Result | Concluding:
     """Answer BatchGetItem: what does not fit into 16 MB is left unprocessed. Raises AwsError."""
     requests: dict[str, Any] = params["RequestItems"]
     if sum(len(request["Keys"]) for request in requests.values()) > READS:
         raise errors.validation("Too many items requested for the BatchGetItem call")
+    _check_projections(requests)
     wanted = {name: clauses.read("KeysAndAttributes", request) for name, request in requests.items()}
     if ctx.protocol == "json" and all(each.projection is None for each in wanted.values()):
 

@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from cloudlet.core import AwsError
-from cloudlet.wire import InvalidRequest, Undecodable, WireError
-
-_SELECT: Final = "[SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]"
-"""The values of Select in the order that AWS names them in; the model has another one."""
-
-
-def reword(request: InvalidRequest) -> WireError:
-    """Return the error that DynamoDB answers to a request that the model does not admit."""
-    if isinstance(request, Undecodable):
-        return AwsError("InternalServerError", "The request could not be decompressed", status=500)
-    for violation in request.violations:
-        if violation.path == "select" and violation.kind == "enum":
-            request.message = request.message.replace(violation.text, f"Member must satisfy enum value set: {_SELECT}")
-        elif violation.path == "limit" and request.operation == "Query":
-            request.message = request.message.replace(f"Value '{violation.value}' at 'limit'", "Value at 'Limit'")
-    return request
 
 
 class Reworded(AwsError):
