@@ -380,6 +380,8 @@ _NO_KEY = "Where clause does not contain a mandatory equality on all key attribu
         ("SELECT * FROM Music WHERE begins_with(Published, 1)", "operator or function: begins_with, operand type: N"),
         ("INSERT INTO Music VALUE {'Artist': 'x'}", "Missing the key Title in the item"),
         ("INSERT INTO Music VALUE {'Artist': 'x', 'Title': 'y', 'n': <<1, 'a'>>}", "Members of a set"),
+        ("INSERT INTO Music VALUE {'Artist': 'x', 'Title': 'y', 'n': <<>>}", "Empty bags are not supported"),
+        ("INSERT INTO Music VALUE {'Artist': 'x', 'Title': 'y', 'n': <<'b', 'b'>>}", "[b, b] contains duplicates."),
         ("INSERT INTO Music VALUE {'Artist': 'x', 'Title': 'y', 'n': 1e200}", "Number overflow"),
         ("UPDATE Music SET a = 1 WHERE Artist = 'x'", _NO_KEY),
         ("UPDATE Music SET a = 1 WHERE Artist = 'x' AND Title > 'y'", _NO_KEY),
@@ -573,6 +575,19 @@ def test_a_transaction_with_the_same_token_is_done_once(db: Any, filled: Run) ->
     assert _album(db)["Published"] == {"N": "1902"}
     code, _ = refused(_transact, db, statement.replace("+ 1", "+ 2"), ClientRequestToken="once")
     assert code == "IdempotentParameterMismatchException"
+
+
+def test_a_transaction_reads_items_by_their_keys(db: Any, filled: Run) -> None:
+    one = "SELECT * FROM Music WHERE Artist = 'Bach' AND Title = 'T0'"
+    for other in "SELECT * FROM Music", "SELECT * FROM Music WHERE Artist = 'Bach'":
+        assert refused(_transact, db, one, other)[1] == (
+            "Validation failed in TransactStatements[1]: Select statements within ExecuteTransaction must specify the "
+            "primary key in the where clause."
+        )
+        [answer] = db.batch_execute_statement(Statements=[{"Statement": other}])["Responses"]
+        assert answer["Error"]["Message"] == (
+            "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
+        )
 
 
 def test_a_transaction_of_writes_has_no_responses(db: Any, filled: Run) -> None:

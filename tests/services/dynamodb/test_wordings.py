@@ -329,6 +329,17 @@ class TestKeyConditions:
         )
 
 
+def test_an_item_that_is_too_large_refuses_a_transaction(db: Any, table: str) -> None:
+    value = {"S": "x" * (400 << 10)}
+    put = {"Put": {"TableName": table, "Item": KEY | {"a": value}}}
+    assert told(db.transact_write_items, TransactItems=[put]) == "Item size has exceeded the maximum allowed size"
+    update = {"TableName": table, "Key": KEY, "UpdateExpression": "SET a = :a", VALUES: {":a": value}}
+    with pytest.raises(ClientError) as caught:
+        db.transact_write_items(TransactItems=[{"Update": update}])
+    [reason] = caught.value.response["CancellationReasons"]
+    assert reason["Message"] == "Item size to update has exceeded the maximum allowed size"
+
+
 def test_an_empty_key_refuses_a_transaction(db: Any, table: str) -> None:
     reason = (
         "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty "

@@ -13,6 +13,19 @@ class Reworded(AwsError):
         self.older = older
 
 
+class EmptyKey(AwsError):
+    """An attribute of a table's key that is empty: it refuses a transaction, where others cancel it."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        """`kind` is string or binary."""
+        super().__init__(
+            "ValidationException",
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+            f"empty {kind} value. Key: {name}",
+            status=400,
+        )
+
+
 class older_words:
     """Turn errors that have other words for an operation into errors in those words."""
 
@@ -71,6 +84,10 @@ def in_use(message: str) -> AwsError:
 
 def limit_exceeded(message: str) -> AwsError:
     return AwsError("LimitExceededException", message)
+
+
+def item_too_large() -> AwsError:
+    return validation("Item size has exceeded the maximum allowed size")
 
 
 def update_too_large() -> AwsError:

@@ -30,11 +30,11 @@ from cloudlet.services.dynamodb import (
 from cloudlet.services.dynamodb.actions import Action, Request
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
-from cloudlet.services.dynamodb.key_checks import EmptyKey, key_of
+from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
-from cloudlet.services.dynamodb.values import Item, checked_item, item_size, value_size
+from cloudlet.services.dynamodb.values import LARGEST_ITEM, Item, checked_item, item_size, value_size
 from cloudlet.services.dynamodb.writing import replace
 
 LARGEST = 4 << 20
@@ -105,6 +105,9 @@ async def _requests(transact_items: list[dict[str, Any]]) -> tuple[list[Request]
             raise errors.validation("TransactItems can only contain one of Check, Put, Update or Delete")
         with errors.older_words():
             request = actions.read(given[0], given[0], each[given[0]])
+        if request.raw is not None and items.size_of(request.raw) > LARGEST_ITEM:
+            # That the request itself tells: it is refused, where an item that an update makes too large cancels it.
+            raise errors.item_too_large()
         requests.append(request)
         size = _size_of_values(each[given[0]])
         encoded += size if request.raw is None else size + len(request.raw)
@@ -217,7 +220,7 @@ def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Acti
     for at, request in enumerate(requests):
         try:
             planned.append(Action(tables[request.table], request))
-        except EmptyKey:
+        except errors.EmptyKey:
             raise
         except AwsError as error:
             raise _cancelled({at: error}, len(requests)) from error
@@ -325,7 +328,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     for at, get in enumerate(wanted):
         try:
             places.append(key_of(tables[get["TableName"]], get["Key"])[0])
-        except EmptyKey:
+        except errors.EmptyKey:
             raise
         except AwsError as error:
             raise _cancelled({at: error}, len(wanted)) from error

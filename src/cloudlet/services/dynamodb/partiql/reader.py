@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.errors import older_words, validation
 from cloudlet.services.dynamodb.expressions.parser import LARGEST_INDEX
 from cloudlet.services.dynamodb.partiql.lexer import Token, malformed, tokens
 from cloudlet.services.dynamodb.values import Item, Path, Value, check_name, checked_value, type_of
@@ -136,7 +136,8 @@ class Reader:
 
     def value(self) -> Value:
         """Read a literal or a parameter. Raises AwsError."""
-        return checked_value(self._value())
+        with older_words():
+            return checked_value(self._value())
 
     def _value(self) -> Value:
         if self.accept("["):
@@ -196,9 +197,11 @@ class Reader:
 
     def _set(self) -> Value:
         members = self._members(">>")
+        if not members:
+            raise validation("Empty bags are not supported")
         kinds = {type_of(member) for member in members}
         if len(kinds) != 1 or not kinds <= _SET_TYPES.keys():
-            raise validation("Members of a set must be strings, numbers or binaries, all of one type, one at least")
+            raise validation("Members of a set must be strings, numbers or binaries, all of one type")
         [kind] = kinds
         return {_SET_TYPES[kind]: [member[kind] for member in members]}
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.resource_policy import Keys
 from cloudlet.services.dynamodb import access, condition_keys, directory, items
 from cloudlet.services.dynamodb.clauses import Clauses
@@ -134,10 +134,14 @@ def _added(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> Mapping[s
 class Single:
     """A SELECT of one item by its key, and whatever else WHERE says of it. Raises AwsError for any other."""
 
-    def __init__(self, statement: Select, table: Table) -> None:
+    def __init__(self, statement: Select, table: Table, enclosing: str) -> None:
+        """`enclosing` is the operation."""
         if _index(statement, table) is not None or statement.where is None or statement.order:
-            raise _not_single()
-        key, self._rest = plans.key_of(statement.where, table.keys)
+            raise _not_single(enclosing)
+        try:
+            key, self._rest = plans.key_of(statement.where, table.keys)
+        except AwsError:
+            raise _not_single(enclosing) from None
         self.table = table
         self.named = statement.table
         """What the statement calls the table: its name or its ARN."""
@@ -169,7 +173,5 @@ class Single:
         return item if self._columns is None else self._columns.of(item)
 
 
-def _not_single() -> Exception:
-    return validation(
-        "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
-    )
+def _not_single(enclosing: str) -> AwsError:
+    return validation(f"Select statements within {enclosing} must specify the primary key in the where clause.")

@@ -50,7 +50,13 @@ async def execute(ctx: Context, params: Params) -> Concluding:
 
 
 async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], params: Params) -> Result:
-    wanted = [Single(each, await directory.for_items(ctx, tx, each.table)) for each in statements]
+    wanted = []
+    for at, each in enumerate(statements):
+        table = await directory.for_items(ctx, tx, each.table)
+        try:
+            wanted.append(Single(each, table, "ExecuteTransaction"))
+        except AwsError as error:
+            raise validation(f"Validation failed in TransactStatements[{at}]: {error.message}") from None
     if len({(one.table.arn, one.key) for one in wanted}) != len(wanted):
         raise validation("Transaction request cannot include multiple operations on one item")
     responses, total = [], 0
