@@ -137,8 +137,12 @@ def _duplicates(kind: str, members: list[Any]) -> AwsError:
     invalid = invalid_values("Input collection").message
     if kind == "NS":
         return Reworded(f"{invalid} contains duplicates.", "Input collection contains duplicates")
-    repeat = next(at for at, member in enumerate(members) if member in members[:at])
-    ordered = [*sorted(members[:repeat]), *members[repeat:]]
+    seen: set[Any] = set()
+    for member in members:
+        if member in seen:
+            break
+        seen.add(member)
+    ordered = [*sorted(seen), *members[len(seen) :]]
     if kind == "SS":
         shown = ", ".join(f'"{member}"' for member in ordered)
         return Reworded(
