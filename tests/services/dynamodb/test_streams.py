@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.services.dynamodb import iterators, streams
+from cloudlet.services.dynamodb.features import Stream
 from cloudlet.services.dynamodb.iterators import Iterator
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo, item
 
@@ -104,6 +105,11 @@ def test_a_new_stream_has_one_shard_where_the_table_has_one_partition(
 ) -> None:
     dynamo.table(view="KEYS_ONLY", **params)
     assert len(dynamo.shards(dynamo.stream())) == count
+
+
+def test_a_stream_of_an_older_cloudlet_has_four_lanes() -> None:
+    stored = msgspec.msgpack.encode([1, "2026-11-30T00:00:00.000", "KEYS_ONLY", True])
+    assert msgspec.msgpack.decode(stored, type=Stream).lanes == streams.LANES
 
 
 def test_what_a_transaction_and_a_batch_write_is_told(dynamo: LocalDynamo) -> None:
