@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    running = admin.running_on(options.port)
+    running = find(options.port)
+    if running is None:
+        return fail(f"no Cloudlet runs on port {options.port}")
     variables = {
         "AWS_ENDPOINT_URL": running.public or running.endpoint,
         "AWS_DEFAULT_REGION": options.region,
