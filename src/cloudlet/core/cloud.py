@@ -104,7 +104,7 @@ def postgres_engine(url: str) -> type[PostgresStore]:
     try:
         from cloudlet.store.postgres import PostgresStore
     except ModuleNotFoundError as error:
-        raise StoreError(f"a store on PostgreSQL needs {error.name}: pip install 'cloudlet[postgres]'") from error
+        raise StoreError(f"a store on PostgreSQL needs {error.name}: pip install {error.name}") from error
     return PostgresStore
 
 
@@ -148,10 +148,6 @@ class Cloud:
     def running(self) -> Mapping[str, Block]:
         """Return the blocks that are in use, by name, now and later."""
         return self._blocks
-
-    def waited(self) -> float:
-        """Return for how many seconds the event loop has stood still for the disk, as the blocks in use say."""
-        return sum(block.store.waited for block in self._blocks.values())
 
     def enabled(self, name: str) -> bool:
         return self.config.services is None or name in self.config.services

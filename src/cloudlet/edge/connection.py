@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final, cast
 
 import httptools
@@ -41,10 +41,7 @@ class Connection(asyncio.Protocol):
         clients: Clients,
         *,
         forwarded: bool = False,
-        stays: bool = False,
-        begin: Callable[[Connection], None] | None = None,
     ) -> None:
-        """`stays`: nobody else is to have it. `begin` is called with it before anything is read."""
         self._clients = clients
         self._forwarded = forwarded
         self._limits = clients.limits
@@ -84,8 +81,6 @@ class Connection(asyncio.Protocol):
         self._gate = WriteGate()
         self._sender: FileSender | None = None
         self._closing = False
-        self._stays = stays or forwarded
-        self._begin = begin
         self.upgradable = False
         """Whether the client wants to leave HTTP with the request that came last, and sends none behind it."""
         self._early = b""
@@ -102,8 +97,6 @@ class Connection(asyncio.Protocol):
         self.peer = name[0] if name else ""
         if not self._clients.admit(self):
             self._refuse(503, "too many connections")
-        if self._begin is not None:
-            self._begin(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.forget(self)
@@ -416,22 +409,6 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next)
         elif self._refusal is not None:
             self._refuse(*self._refusal)
-        elif self._clients.is_relieved and not (self._stays or self._receiving or self.secure):
-            # Nothing more may come to this process while what was written goes out.
-            transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._leave)
-
-    def _leave(self) -> None:
-        """Let who takes connections over have this one, if it still can be had."""
-        transport, relief = self._transport, self._clients.relief
-        if transport is None or self._closing:
-            return
-        is_free = self._current is None and not self._ready and not self._receiving
-        is_free = is_free and not transport.get_write_buffer_size()
-        if is_free and relief is not None and relief.take(transport.get_extra_info("socket")):
-            transport.abort()
-        else:
-            transport.resume_reading()
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer what is no acceptable HTTP, and hang up.
@@ -468,13 +445,6 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     # -- called by the server
-
-    def answer(self, request: HttpRequest, keep_alive: bool, response: HttpResponse) -> None:
-        """Send the response to a request that was read elsewhere, on a connection that has come from there."""
-        exchange = Exchange(self, request, keep_alive)
-        if not self._closing:
-            self._current = exchange
-        exchange.respond(response)
 
     def check(self, tick: int) -> None:
         """Hang up on a client that has kept still for too long; called once a second."""

@@ -79,7 +79,6 @@ class EmbeddedStore(State):
         self._opens_again = 0.0
         """When it is tried next to open what is broken, by the monotonic clock."""
         self._closed = False
-        self.waited = 0.0
         self._waits_inline = True
         self._samples: list[float] = []
         self._executor: ThreadPoolExecutor | None = None
@@ -321,7 +320,6 @@ class EmbeddedStore(State):
             self._fail(group, error)
             return
         seconds = time.perf_counter() - started
-        self.waited += seconds
         self._sample(seconds)
         self._release(group)
 
