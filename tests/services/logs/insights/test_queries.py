@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +178,42 @@ def test_a_query_is_stopped(asker: Asker) -> None:
         assert code_of(asker.client.stop_query, queryId=one) == INVALID
     # Whoever has stood in the way is gone.
     assert asker.ask("stats count(*) as n") == [{"n": "1"}]
+
+
+HOSTILE = {
+    "many wildcards": f"parse @message '{'*a' * 200}*' as {', '.join(f'f{number}' for number in range(201))}",
+    "as many as there may be": f"parse @message '{'*a' * 200}' as {', '.join(f'f{number}' for number in range(200))}",
+    "brackets that do not end": f"parse @message /(?<x>{'[' * 9900}/",
+    "choices without end": f"parse @message /{'(.*?)a?' * 80}(?<x>b)/",
+}
+
+
+@pytest.mark.parametrize("query", HOSTILE.values(), ids=HOSTILE)
+def test_what_takes_long_to_parse_holds_up_no_other_request(asker: Asker, aws: Aws, query: str) -> None:
+    asker.put(["a" * 2000] * 500, seconds=1)
+    other: Any = Aws(aws.endpoint, fresh_account()).client("logs")
+    other.describe_log_groups()
+    over = threading.Event()
+
+    def ask() -> None:
+        try:
+            assert asker.answer(query)["status"] == "Complete"
+        except asker.client.exceptions.MalformedQueryException:
+            pass
+        finally:
+            over.set()
+
+    began = time.monotonic()
+    longest = 0.0
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask)
+        while not over.is_set():
+            before = time.monotonic()
+            other.describe_log_groups()
+            longest = max(longest, time.monotonic() - before)
+        asked.result()
+    assert longest < 0.5
+    assert time.monotonic() - began < 15
 
 
 def test_queries_are_listed_the_newest_first(asker: Asker) -> None:
