@@ -11,6 +11,7 @@ from cloudlet.services.logs import (
     errors,
     events,
     metric_filter,
+    pending,
     protection,
     resource_policy,
     subscription,
@@ -60,6 +61,7 @@ async def delete_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
     resource_policy.forget_group(tx, group)
     protection.remove_all(tx, group.id)
     arrivals.forget_all(tx, group.id)
+    pending.remove_all(tx, group.id)
     return None
 
 
