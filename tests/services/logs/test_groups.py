@@ -33,7 +33,6 @@ def test_a_group_is_described(logs: Any) -> None:
         "arn": f"{arn}:*",
         "storedBytes": 0,
         "logGroupClass": "STANDARD",
-        "deletionProtectionEnabled": False,
     }
 
 
@@ -119,10 +118,14 @@ def test_a_name_is_taken_once_and_has_to_be_one(logs: Any) -> None:
     code, message = refused(logs.create_log_group, logGroupName="a b")
     assert code == "InvalidParameterException"
     assert message.startswith("1 validation error detected: Value 'a b' at 'logGroupName'")
+    code, message = refused(logs.filter_log_events, logGroupIdentifier="arn:aws:logs:us-east-1:1:log-group:g:*")
+    assert code == "InvalidParameterException"
+    assert message.startswith("1 validation error detected: Value at 'logGroupIdentifier' failed to satisfy")
 
 
 def test_a_protected_group_is_not_deleted(logs: Any) -> None:
     logs.create_log_group(logGroupName="g", deletionProtectionEnabled=True)
+    assert logs.describe_log_groups()["logGroups"][0]["deletionProtectionEnabled"] is True
     assert refused(logs.delete_log_group, logGroupName="g")[0] == "ValidationException"
     logs.put_log_group_deletion_protection(logGroupIdentifier="g", deletionProtectionEnabled=False)
     logs.delete_log_group(logGroupName="g")

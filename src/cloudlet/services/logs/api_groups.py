@@ -150,7 +150,7 @@ async def _described(tx: Transaction, group: Group, inherited: list[str]) -> dic
         "logGroupArn": group.arn,
         "storedBytes": await groups.stored_bytes(tx, group),
         "logGroupClass": _CLASS,
-        "deletionProtectionEnabled": group.protected,
+        "deletionProtectionEnabled": group.protected or None,
         "dataProtectionStatus": group.protection,
         "inheritedProperties": inherited or None,
     }
