@@ -303,6 +303,9 @@ class _Line:
         self._number = asked.id
         self.peer = asked.peer
 
+    def raw_headers_of(self, request: HttpRequest) -> tuple[()]:
+        return ()
+
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
         self._member.answer(self._number, exchange, response)
 

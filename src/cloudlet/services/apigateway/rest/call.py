@@ -161,8 +161,12 @@ class Call:
 
     @property
     def titled_headers(self) -> dict[str, str]:
-        """The headers with the names that events and templates have."""
-        return {_title(name): value for name, value in self.headers.items()}
+        """The headers with the names that events and templates have: as the client wrote them, else `Like-This`."""
+        written = self.visit.names()
+        written.pop("host", None)
+        return {
+            written.get(name) or _title(name): value for name, value in self.headers.items() if name != "connection"
+        }
 
     @property
     def queries(self) -> dict[str, str]:
