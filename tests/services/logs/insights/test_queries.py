@@ -83,6 +83,16 @@ def test_results_come_in_pages(asker: Asker) -> None:
     assert code_of(asker.client.get_query_results, queryId=query, nextToken="x") == INVALID
 
 
+def test_large_results_are_as_they_were_put(asker: Asker) -> None:
+    messages = [f'{number} null "ä" ' + "x" * 20_000 for number in range(20)]
+    asker.put(messages, seconds=1)
+    query = asker.start("fields nothing, @message | sort @timestamp")
+    answer = finished(asker.client, query)
+    assert records(answer) == [{"@message": message} for message in messages]
+    assert "nextToken" not in answer
+    assert records(asker.client.get_query_results(queryId=query, maxItems=1)) == [{"@message": messages[0]}]
+
+
 def test_limits_of_the_request_and_of_the_query(asker: Asker) -> None:
     asker.put([str(number) for number in range(20)], seconds=1)
     assert len(asker.ask("display @message", limit=3)) == 3

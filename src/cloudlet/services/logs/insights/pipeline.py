@@ -123,8 +123,8 @@ class Pipeline:
                 self._parse(command)
             case ParseGlob(source, texts, names):
                 [text] = self.computed([Sql(self.sql(source).shown, Kind.TEXT)])
-                [found] = self.computed([Sql(extracting.between(text.text, texts), Kind.TEXT)])
-                self._add_parsed(names, (f"{found.text}[{number}]" for number in range(1, len(names) + 1)))
+                [between] = self.computed([Sql(extracting.between(text.text, texts), Kind.TEXT)])
+                self._add_parsed(names, (f"{between.text}[{number}]" for number in range(1, len(names) + 1)))
             case ParseLogfmt(source, name):
                 [text] = self.computed([Sql(self.sql(source).shown, Kind.TEXT)])
                 keys, values = self.computed(extracting.pairs(text.text))
