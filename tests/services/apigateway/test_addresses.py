@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 from websockets.sync.client import connect
 
+from tests.refused import code_of
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
 from tests.services.apigateway.rest.cloud import RestCloud
@@ -51,6 +52,19 @@ def test_a_websocket_api(cloud: GatewayCloud) -> None:
         assert management.get_connection(ConnectionId=id)["Identity"]["SourceIp"] == "127.0.0.1"
         management.post_to_connection(ConnectionId=id, Data=b"by its address")
         assert client.recv() == "by its address"
+    name = f"chat.{cloud.account}.example"
+    certificate = f"arn:aws:acm:us-east-1:{cloud.account}:certificate/1"
+    cloud.client.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": certificate}])
+    cloud.client.create_api_mapping(DomainName=name, ApiId=api, Stage="live", ApiMappingKey="v1")
+    url = f"{cloud.host}:{cloud.port}/_aws/execute-api/{name}/v1"
+    with connect(f"ws://{url}") as client:
+        client.send("anything")
+        id = json.loads(client.recv())["connectionId"]
+        management = cloud.aws.client("apigatewaymanagementapi", endpoint_url=f"http://{url}")
+        management.post_to_connection(ConnectionId=id, Data=b"by its domain")
+        assert client.recv() == "by its domain"
+        elsewhere = cloud.aws.client("apigatewaymanagementapi", endpoint_url=f"http://{url.removesuffix('v1')}v2")
+        assert code_of(elsewhere.post_to_connection, ConnectionId=id, Data=b"no") == "GoneException"
 
 
 def test_a_rest_api(aws: Any) -> None:
