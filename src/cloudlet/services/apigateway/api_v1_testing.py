@@ -38,7 +38,15 @@ def _call(ctx: Context, snapshot: Snapshot, params: Params, verb: str) -> Call:
     path, _, query = (params.get("pathWithQueryString") or "").partition("?")
     body = (params.get("body") or "").encode()
     request = HttpRequest(verb, path or "/", query, {"host": _HOST, **headers}, body)
-    visit = Visit(request, _HOST, "", path or "/", "", "127.0.0.1", True, False, lambda: ANONYMOUS)
+    written = [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for name, every in {
+            **{name: [value] for name, value in (params.get("headers") or {}).items()},
+            **(params.get("multiValueHeaders") or {}),
+        }.items()
+        for value in every
+    ]
+    visit = Visit(request, _HOST, "", path or "/", "", "127.0.0.1", True, False, lambda: ANONYMOUS, written)
     call = Call(ctx.block, Place(ctx.account, ctx.region, store.PROTOCOL), visit, stage, decoded(path or "/"), None)
     call.body = body
     call.is_test = True

@@ -123,6 +123,7 @@ def test_names_of_headers_are_as_the_client_wrote_them(shared: RestCloud, api: s
             connection.putrequest("GET", f"/_aws/execute-api/{api}/dev/", skip_accept_encoding=True)
             for name in ("x-lower", "X-ODD-case", f"X-Number{number}"):
                 connection.putheader(name, "1")
+            connection.putheader("x-lower", "2, 3")
             connection.putheader("Connection", "keep-alive")
             connection.endheaders()
             event = json.loads(connection.getresponse().read())

@@ -168,6 +168,19 @@ class Call:
             written.get(name) or _title(name): value for name, value in self.headers.items() if name != "connection"
         }
 
+    def header_values(self) -> dict[str, list[str]]:
+        """Return all values of the headers, by the names that events have."""
+        given: dict[str, list[str]] = {}
+        for name, value in self.visit.raw_headers:
+            given.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1").strip())
+        came = self.visit.request.headers
+        values: dict[str, list[str]] = {}
+        for name, value in self.titled_headers.items():
+            every = given.get(name.lower(), [])
+            # What the gateway has made of a header is one value.
+            values[name] = every if len(every) > 1 and came.get(name.lower()) == value else [value]
+        return values
+
     @property
     def queries(self) -> dict[str, str]:
         """The parameters of the query; the last value of one that is repeated."""
