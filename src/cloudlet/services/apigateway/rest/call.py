@@ -171,8 +171,8 @@ class Call:
     def header_values(self) -> dict[str, list[str]]:
         """Return all values of the headers, by the names that events have."""
         given: dict[str, list[str]] = {}
-        for name, value in self.visit.raw_headers:
-            given.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1").strip())
+        for raw_name, raw_value in self.visit.raw_headers:
+            given.setdefault(raw_name.decode("latin-1").lower(), []).append(raw_value.decode("latin-1").strip())
         came = self.visit.request.headers
         values: dict[str, list[str]] = {}
         for name, value in self.titled_headers.items():
