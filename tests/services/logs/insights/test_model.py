@@ -177,7 +177,7 @@ def test_globs(texts: list[str], parts: list[str]) -> None:
     listed = ", ".join(names)
     query = f"parse @message {json.dumps('*'.join(parts), ensure_ascii=False)} as {listed} | display {listed}"
     records = found(f"{query} | sort @timestamp", [f"m{text}" for text in texts])
-    model = re.compile("(.*?)".join(map(re.escape, parts)) + "$" * (not parts[-1]), re.DOTALL)
+    model = re.compile("(.*?)".join(map(re.escape, parts)) + r"\Z" * (not parts[-1]), re.DOTALL)
     expected = []
     for text in texts:
         match = model.search(f"m{text}")
