@@ -197,7 +197,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("query", HOSTILE.values(), ids=HOSTILE)
 def test_what_takes_long_to_parse_holds_up_no_other_request(asker: Asker, aws: Aws, query: str) -> None:
-    asker.put(["a" * 2000] * 500, seconds=1)
+    asker.put(["a" * 2000] * 300, seconds=1)
     other: Any = Aws(aws.endpoint, fresh_account()).client("logs")
     other.describe_log_groups()
     took = []
@@ -211,7 +211,7 @@ def test_what_takes_long_to_parse_holds_up_no_other_request(asker: Asker, aws: A
     assert answer.result()["status"] == "Complete"
     assert sorted(took)[len(took) // 2] < 0.1
     assert max(took) < 5
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 25
 
 
 def test_queries_are_listed_the_newest_first(asker: Asker) -> None:
