@@ -14,6 +14,7 @@ from typing import Final, cast
 
 import httptools
 
+from cloudlet.core.web import RawHeaders
 from cloudlet.edge.clients import Clients
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.flow import ReceivedBody, WriteGate, discard
@@ -297,6 +298,10 @@ class Connection(asyncio.Protocol):
                 log.exception("the handler failed")
                 self._current = None
                 self._refuse(500, "internal error")
+
+    def raw_headers_of(self, request: HttpRequest) -> RawHeaders:
+        """Return the headers of a request as they came, if no other request has begun to come since."""
+        return self._raw_headers if request.headers is self._headers and not self._in_head else ()
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
         transport = self._transport

@@ -21,6 +21,7 @@ from cloudlet.edge import auth, browsers, gateways, routing, visits
 from cloudlet.edge.compression import coding, compressed
 from cloudlet.edge.domains import Domains
 from cloudlet.edge.exchange import Exchange
+from cloudlet.edge.forward import as_written
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 from cloudlet.wire.claims import Claim
@@ -140,7 +141,7 @@ class Front:
         if self.fleet is not None and found.block in self.fleet:
             member = self.fleet[found.block]
             if found.resource:
-                member.forward(request, exchange, call.unavailable)
+                member.forward(as_written(request, exchange), exchange, call.unavailable)
             else:
                 spawn(self._visit_domain(member, call))
         elif found.block in self.running or (found.resource and self.cloud.has(found.block)):
@@ -151,7 +152,8 @@ class Front:
     async def _visit_domain(self, member: Member, call: _Call) -> None:
         """Let a block in a process of its own answer where it has the host as a domain, else AWS's API."""
         if await self._domains.has(member, gateways.bare_host(call.request.headers.get("host", ""))):
-            self.admit(lambda: member.forward(call.request, call.exchange, call.unavailable))
+            request = as_written(call.request, call.exchange)
+            self.admit(lambda: member.forward(request, call.exchange, call.unavailable))
         else:
             self.admit(call.start)
 
