@@ -26,6 +26,8 @@ _ALIASES = Subspace("alias")
 _LAST_NUMBERS = Subspace("last-version")
 _CODE_BYTES = Subspace("code-bytes")
 _COUNTS = Subspace("functions")
+REPLACED = b"replaced"
+"""The topic of versions that are deleted, or were changed."""
 _encode = msgspec.msgpack.Encoder().encode
 _function = msgspec.msgpack.Decoder(Function).decode
 _version = msgspec.msgpack.Decoder(Version).decode
@@ -161,6 +163,12 @@ async def _serving(tx: Transaction, version: Version) -> Version:
     """Return what serves in a version's place: while that is updated, what it was before."""
     raw = await tx.get(_FORMER.key(*_key(version.place))) if version.last_update == UPDATING else None
     return version if raw is None else _version(raw)
+
+
+async def revisions(tx: Transaction, version: Version) -> set[str]:
+    """Return the revisions of a version that serve, or soon will; none where it is deleted."""
+    found = await find_version(tx, version.place, version.number)
+    return set() if found is None else {found.revision, (await _serving(tx, found)).revision}
 
 
 async def keep_former(tx: Transaction, version: Version, now: float) -> None:

@@ -115,6 +115,7 @@ async def _settle(block: Block, key: bytes) -> None:
             # An update that fails leaves all as it was.
             stays = former if failed and former is not None else now
             await directory.save_version(tx, _settled(stays, failed), block.clock.now())
+            tx.notify(directory.REPLACED)
         tx.delete(key)
 
     await block.store.transact(finish)
