@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
+from tests.modes import meaningless_in
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import module, python, sandboxed
 from tests.standing import eventually
@@ -25,6 +26,7 @@ initialised = [began, time.time()]
 def handler(event, context):
     return initialised
 """
+of_one = meaningless_in("replicas", because="each replica has processes of its own for a function")
 _CORES = len(os.sched_getaffinity(0))
 
 
@@ -44,6 +46,7 @@ def answers(cloud: FunctionCloud, count: int, name: str = "f") -> list[Any]:
     return [value for _, _, value in given]
 
 
+@of_one
 @pytest.mark.parametrize("count", [16, 64])
 def test_a_burst_is_served_and_no_more_are_initialised_at_once_than_there_are_cores(
     cloud: FunctionCloud, count: int
@@ -87,6 +90,7 @@ def test_who_only_waits_while_it_is_initialised_holds_up_nobody(cloud: FunctionC
             os.kill(process, 9)
 
 
+@of_one
 def test_what_has_answered_is_halted_though_another_one_rests(cloud: FunctionCloud) -> None:
     ticking = """
 import threading, time
@@ -116,7 +120,8 @@ def handler(event, context):
 def test_a_functions_processes_end_when_it_is_deleted(cloud: FunctionCloud) -> None:
     marker = f"300.{cloud.account}"
     python(cloud, f"import subprocess\nsubprocess.Popen(['sleep', '{marker}'])")
-    answers(cloud, 1)
+    # Where there are several processes of Cloudlet, each of them has some.
+    answers(cloud, 2)
     assert sandboxed(marker)
     cloud.client.delete_function(FunctionName="f")
     eventually(lambda: sandboxed(marker), lambda left: not left)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.modes import meaningless_in
-from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
 from tests.services.lambda_.programs import invoke, module, program, python
 from tests.standing import eventually
 
@@ -437,11 +437,35 @@ def test_layers_are_there_for_processes_that_start_at_once(cloud: FunctionCloud)
         assert [answer.value for answer in threads.map(lambda _: invoke(cloud), range(6))] == [2] * 6
 
 
-def test_a_runtime_that_cannot_be_had_says_what_to_install(cloud: FunctionCloud) -> None:
-    cloud.function("f", Runtime="ruby3.4")
-    code, message, _ = cloud.refused("invoke", FunctionName="f")
-    assert code == "InvalidRuntimeException"
-    assert "ruby3.4" in message
+def test_a_function_whose_runtime_cannot_be_had_has_failed_and_says_why(cloud: FunctionCloud) -> None:
+    cloud.function("f", Runtime="ruby3.4", wait=False)
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = cloud.client.get_function(FunctionName="f")["Configuration"]
+        return found
+
+    failed = eventually(shown, lambda found: found["State"] != "Pending")
+    assert (failed["State"], failed["StateReasonCode"]) == ("Failed", "InvalidRuntime")
+    assert "ruby3.4" in failed["StateReason"]
+    refused = cloud.refused("invoke", FunctionName="f")
+    assert refused[::2] == ("ResourceConflictException", 409)
+    assert refused[1].endswith("The function is currently in the following state: Failed")
+    cloud.client.update_function_configuration(FunctionName="f", Runtime=RUNTIME)
+    cloud.wait()
+    assert "StateReason" not in shown()
+    assert invoke(cloud).error is None
+
+
+def test_an_update_to_a_runtime_that_cannot_be_had_changes_nothing(cloud: FunctionCloud) -> None:
+    python(cloud, "return 'as before'")
+    cloud.client.update_function_configuration(FunctionName="f", Runtime="ruby3.4")
+    found = eventually(
+        lambda: cloud.client.get_function_configuration(FunctionName="f"),
+        lambda seen: seen["LastUpdateStatus"] != "InProgress",
+    )
+    assert (found["LastUpdateStatus"], found["LastUpdateStatusReasonCode"]) == ("Failed", "InvalidRuntime")
+    assert "ruby3.4" in found["LastUpdateStatusReason"]
+    assert invoke(cloud).value == "as before"
 
 
 def test_nodejs_functions_answer_and_log(cloud: FunctionCloud, node_runtime: str) -> None:

@@ -14,7 +14,7 @@ from cloudlet.services.lambda_ import claims, deleting, directory, invoking, set
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Function, Package, Place, Version
 from tests.in_process import in_block
-from tests.services.lambda_.cloud import FunctionCloud, package
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, package
 from tests.services.lambda_.programs import invoke, python
 from tests.standing import eventually
 
@@ -91,7 +91,7 @@ def test_who_updates_many_functions_keeps_nobody_waiting(tmp_path: Path, monkeyp
         async def make(tx: Transaction) -> None:
             for place in (*(replace(PLACE, name=f"f{number}") for number in range(20)), last):
                 directory.add_function(tx, Function(place=place))
-                made = settling.created(Version(place=place, package=Package("code", "", 1, 1)))
+                made = settling.created(Version(place=place, runtime=RUNTIME, package=Package("code", "", 1, 1)))
                 await directory.save_version(tx, made, 0.0)
                 settling.settle(tx, made)
 
@@ -124,7 +124,7 @@ def test_a_function_that_is_deleted_during_an_update_leaves_nothing(
 
 async def _updated(block: Block) -> None:
     """Update the code of a function."""
-    old = Version(place=PLACE, package=Package("old", "", 1, 1), state="Active", revision="1")
+    old = Version(place=PLACE, runtime=RUNTIME, package=Package("old", "", 1, 1), state="Active", revision="1")
 
     async def make(tx: Transaction) -> None:
         directory.add_function(tx, Function(place=PLACE))

@@ -6,6 +6,7 @@ Developer guide, "Lambda function states", "Activating and managing Lambda SnapS
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
@@ -22,6 +23,8 @@ from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
 from cloudlet.services.lambda_.execution.worker import InitError
 from cloudlet.services.lambda_.function import UPDATING, Place, Version
+
+log = logging.getLogger("cloudlet.lambda")
 
 _SETTLING = Subspace("settling")
 _INITIALISING = Subspace("initialising")
@@ -101,7 +104,7 @@ async def _settle(block: Block, key: bytes) -> None:
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
     if version is None:
         ENGINE.of(block).pools.snapshots.forget(place.qualified(str(number)))
-    failed = None if version is None else await _unpack(block, version)
+    failed = None if version is None else await _unpack(block, version) or await _find_runtime(block, version)
 
     async def finish(tx: Transaction) -> None:
         now = await directory.find_version(tx, place, number)
@@ -119,8 +122,6 @@ async def _settle(block: Block, key: bytes) -> None:
         tx.delete(key)
 
     await block.store.transact(finish)
-    if version is not None and not failed:
-        await ENGINE.of(block).pools.expect(version)
 
 
 async def _initialise(block: Block, key: bytes) -> None:
@@ -176,6 +177,16 @@ async def _unpack(block: Block, version: Version) -> _Failure | None:
         return _Failure("InvalidZipFileException", f"The package cannot be unpacked: {error}")
     except images.Unavailable as error:
         return _Failure(error.code, f"The image cannot be unpacked: {error}")
+    return None
+
+
+async def _find_runtime(block: Block, version: Version) -> _Failure | None:
+    """Find what runs a version; return why that does not go, None where it does."""
+    try:
+        await ENGINE.of(block).pools.expect(version)
+    except AwsError as error:
+        log.warning("%s cannot run: %s", version.arn, error.message)
+        return _Failure("InvalidRuntime", error.message)
     return None
 
 

@@ -158,13 +158,9 @@ class Pools:
         return sum(count for of, count in self._kept.values() if of == revision)
 
     async def expect(self, version: Version) -> None:
-        """Have ready what the first invocation of a version needs."""
-        if version.image is not None:
-            return
-        try:
+        """Have ready what the first invocation of a version needs. Raises AwsError where that cannot be had."""
+        if version.image is None:
             self._nursery.expect(await self._interpreters.find(version.runtime))
-        except AwsError as error:
-            log.info("%s: %s", version.arn, error.message)
 
     def _notice(self, version: Version) -> None:
         """Let go of workers of what the version was before."""
