@@ -122,7 +122,22 @@ def test_by_name_where_that_can_be_resolved(cloud: FunctionCloud) -> None:
 )
 def test_a_function_that_fails_is_a_bad_gateway(cloud: FunctionCloud, body: str) -> None:
     answer = ask(cloud, with_url(cloud, body))
-    assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
+    assert answer.headers["content-type"] == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("returned", "body"),
+    [
+        ('{"statusCode": 200, "body": {"a": [1, 2]}}', b'{"a":[1,2]}'),
+        ('{"statusCode": 200, "body": "text"}', b"text"),
+        ("[1, {'b': 2}]", b'[1,{"b":2}]'),
+        ("'text'", b"text"),
+    ],
+)
+def test_what_says_no_content_type_is_json(cloud: FunctionCloud, returned: str, body: bytes) -> None:
+    answer = ask(cloud, with_url(cloud, f"return {returned}"))
+    assert (answer.status, answer.headers["content-type"], answer.body) == (200, "application/json", body)
 
 
 def test_a_function_that_is_throttled_is_too_many_requests(cloud: FunctionCloud) -> None:
@@ -240,7 +255,7 @@ def test_a_function_that_fails_before_it_streams_is_a_bad_gateway(cloud: Functio
         "FunctionUrl"
     ]
     answer = ask(cloud, url)
-    assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
 
 
 @pytest.mark.parametrize("metadata", ["[1]", "null"])

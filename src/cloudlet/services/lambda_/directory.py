@@ -66,15 +66,19 @@ def named(ctx: Context, text: str, qualifier: str | None = None) -> Named:
     if match is None:
         raise errors.invalid(f"Invalid function name: {text}")
     name = match["name"]
-    if len(name) > _NAME_CHARACTERS:
-        raise errors.constraint(
-            name, "functionName", f"Member must have length less than or equal to {_NAME_CHARACTERS}"
-        )
     if match["region"] not in (None, ctx.region):
         raise errors.not_found(f"Functions from '{match['region']}' are not reachable in this region ('{ctx.region}')")
     if qualifier and match["qualifier"] not in (None, qualifier):
         raise errors.invalid("The derived qualifier from the function name does not match the specified qualifier.")
     return Named(Place(match["account"] or ctx.account, ctx.region, name), qualifier or match["qualifier"])
+
+
+def check_name(name: str) -> None:
+    """Raise AwsError for a name that no function may be given; none that is asked for has it."""
+    if len(name) > _NAME_CHARACTERS:
+        raise errors.constraint(
+            name, "functionName", f"Member must have length less than or equal to {_NAME_CHARACTERS}"
+        )
 
 
 def function_only(what: Named) -> Named:

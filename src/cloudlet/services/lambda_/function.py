@@ -10,6 +10,8 @@ from cloudlet.core.arn import partition_of
 LATEST = "$LATEST"
 UPDATING = "InProgress"
 """The status of an update that goes on."""
+UPDATED = "Successful"
+"""The status where the last one has succeeded, or there was none yet."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -18,6 +20,11 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     account: str
     region: str
     name: str
+
+    @property
+    def session(self) -> str:
+        """The name of the session of its role, which has two letters at least."""
+        return self.name if len(self.name) > 1 else f"{self.name}@lambda_function"
 
     @property
     def arn(self) -> str:
@@ -129,7 +136,17 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     last_update_reason: str = ""
     last_update_reason_code: str = ""
     revision: str = ""
+    """Names its code and configuration, for what runs of it: see `revision_id`."""
     modified: float = 0.0
+    has_environment: bool = False
+    """Whether somebody has said which variables it has, if only that there are none."""
+    settled_revision: str = ""
+    """Another one since it has become what it was to be; empty until then."""
+
+    @property
+    def revision_id(self) -> str:
+        """By which callers know its present form, which changes with its state, too."""
+        return self.settled_revision or self.revision
 
     @property
     def version(self) -> str:

@@ -22,7 +22,7 @@ from cloudlet.services.lambda_.directory import Named, Resolved
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, Invocation, Outcome, too_large
 from cloudlet.services.lambda_.execution.streaming import Pieces, Stream
-from cloudlet.services.lambda_.function import Function
+from cloudlet.services.lambda_.function import LATEST, Function
 
 PAYLOAD_BYTES = 6_291_456
 EVENT_BYTES = 1_048_576
@@ -44,10 +44,15 @@ class Target(NamedTuple):
 
 async def target_of(tx: Transaction, what: Named) -> Target:
     """Return what an invocation goes to. Raises AwsError."""
-    resolved = await directory.choose(tx, what)
+    resolved = await directory.choose(tx, _qualified(what))
     place = what.place
     unreserved = await concurrency.unreserved(tx, place.account, place.region)
     return Target(resolved, await directory.function(tx, place), unreserved)
+
+
+def _qualified(what: Named) -> Named:
+    """Return what an invocation names; AWS says of a function that is not there that its `$LATEST` is not."""
+    return what._replace(qualifier=what.qualifier or LATEST)
 
 
 async def target(ctx: Context, params: Params) -> tuple[Named, Target]:
@@ -117,7 +122,7 @@ async def accept(ctx: Context, params: Params) -> Result:
     )
 
     async def body(tx: Transaction) -> Resolved:
-        resolved = await directory.resolve(tx, what)
+        resolved = await directory.resolve(tx, _qualified(what))
         await access.authorize(ctx, tx, what, "InvokeFunction")
         _check_state(resolved)
         events.accept(tx, event)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.core.shares import Shares
@@ -22,7 +23,7 @@ from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
 from cloudlet.services.lambda_.execution.worker import InitError
-from cloudlet.services.lambda_.function import UPDATING, Place, Version
+from cloudlet.services.lambda_.function import UPDATED, UPDATING, Place, Version
 
 log = logging.getLogger("cloudlet.lambda")
 
@@ -45,13 +46,22 @@ _INIT_ERRORS = {
 
 def created(version: Version) -> Version:
     """Return a version as it is when it has just been made."""
-    return replace(version, state="Pending", state_reason=_CREATING[0], state_reason_code=_CREATING[1])
+    return replace(
+        version,
+        state="Pending",
+        state_reason=_CREATING[0],
+        state_reason_code=_CREATING[1],
+        last_update="",
+        last_update_reason="",
+        last_update_reason_code="",
+    )
 
 
 def updated(version: Version) -> Version:
     """Return a version as it is when it has just been changed."""
     return replace(
         version,
+        settled_revision="",
         last_update=UPDATING,
         last_update_reason=_CREATING[0],
         last_update_reason_code=_CREATING[1],
@@ -192,9 +202,11 @@ async def _find_runtime(block: Block, version: Version) -> _Failure | None:
 
 def _settled(version: Version, failed: _Failure | None) -> Version:
     code, reason = failed or ("", "")
-    result = "Failed" if failed else "Successful"
+    result = "Failed" if failed else UPDATED
     # A function that could not be made is there once an update has succeeded; one that was, stays.
     if version.state == "Pending" or (version.state == "Failed" and not failed):
         state = "Failed" if failed else "Active"
         version = replace(version, state=state, state_reason=reason, state_reason_code=code)
+    if not failed or version.state == "Failed":
+        version = replace(version, settled_revision=uuid4())
     return replace(version, last_update=result, last_update_reason=reason, last_update_reason_code=code)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
+from cloudlet.core.arn import partition_of
 from cloudlet.services.lambda_.function import Version
 
-_STATE = (
+_NOT_LISTED = (
+    "RuntimeVersionConfig",
     "State",
     "StateReason",
     "StateReasonCode",
@@ -40,10 +43,10 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "LastModified": moment(version.modified),
         "CodeSha256": package.sha256,
         "Version": version.version,
-        "Environment": {"Variables": version.environment} if version.environment else None,
+        "Environment": {"Variables": version.environment} if version.environment or version.has_environment else None,
         "DeadLetterConfig": {"TargetArn": version.dead_letter} if version.dead_letter else None,
         "TracingConfig": {"Mode": version.tracing},
-        "RevisionId": version.revision,
+        "RevisionId": version.revision_id,
         "Layers": [{"Arn": layer.arn, "CodeSize": layer.package.size} for layer in version.layers] or None,
         "PackageType": version.package_type,
         "Architectures": [version.architecture],
@@ -51,6 +54,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "SnapStart": _snap_start(version),
         "LoggingConfig": _logging(version),
         "ImageConfigResponse": _image_config(version),
+        "RuntimeVersionConfig": _runtime_version(version),
         "State": version.state,
         "StateReason": version.state_reason or None,
         "StateReasonCode": version.state_reason_code or None,
@@ -62,9 +66,18 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
 
 
 def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:
-    """Return what lists show of a version: all but its state (API reference, "ListFunctions")."""
+    """Return what lists show of a version: not its state, nor that of its runtime (API reference, "ListFunctions")."""
     shown = configuration(version, arn=arn)
-    return {name: value for name, value in shown.items() if name not in _STATE}
+    return {name: value for name, value in shown.items() if name not in _NOT_LISTED}
+
+
+def _runtime_version(version: Version) -> dict[str, str] | None:
+    """Return the ARN of the only version that there is of a runtime."""
+    if version.image is not None:
+        return None
+    region = version.place.region
+    digest = sha256(version.runtime.encode()).hexdigest()
+    return {"RuntimeVersionArn": f"arn:{partition_of(region)}:lambda:{region}::runtime:{digest}"}
 
 
 def _snap_start(version: Version) -> dict[str, str]:

@@ -39,7 +39,7 @@ class Url(msgspec.Struct, frozen=True, kw_only=True):
     auth: str
     """Who may use it: AWS_IAM, whoever signs and is permitted; NONE, whomever the function's policy permits."""
     mode: str = "BUFFERED"
-    """Whether an answer goes out as a whole (BUFFERED) or as it comes (RESPONSE_STREAM)."""
+    """Whether an answer goes out as a whole (BUFFERED, or empty: nobody has said) or as it comes (RESPONSE_STREAM)."""
     cors: Cors | None = None
     created: float = 0.0
     modified: float = 0.0

@@ -34,7 +34,7 @@ from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.execution.subsegments import Subsegments
 from cloudlet.services.lambda_.execution.surplus import surplus
 from cloudlet.services.lambda_.execution.turns import Turn, Turns
-from cloudlet.services.lambda_.execution.worker import SNAP_START, InitError, Worker, limits_of
+from cloudlet.services.lambda_.execution.worker import SNAP_START, WRAPPER, InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
@@ -49,8 +49,6 @@ _LOOK_SECONDS = 0.25
 """How often it is looked whether a start takes processor time."""
 _COUNTED_PACKAGES = 10_000
 _MOST_REVISIONS = 10_000
-_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
-"""The variable that names a program by which the runtime is started (developer guide, "Wrapper scripts")."""
 
 
 class Pools:
@@ -359,7 +357,7 @@ class Pools:
         layers = await self._layers(version)
         limits = _starting(limits_of(version))
         extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
-        wrapper = version.environment.get(_WRAPPER, "")
+        wrapper = version.environment.get(WRAPPER, "")
         if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
             child = await self._child(version.package.code, code, interpreter, limits)
             if child is not None:
@@ -415,7 +413,7 @@ class Pools:
         return {tuple(layer.package.code for layer in worker.version.layers) for worker in self._workers}
 
     def _credentials(self, version: Version) -> Credentials:
-        principal = session_of(version.role, version.place.name)
+        principal = session_of(version.role, version.place.session)
         issued = self._block.cloud.tokens.issue(principal, self._block.clock.now() + _CREDENTIALS_SECONDS)
         return Credentials(issued.access_key, issued.secret_key, issued.session_token, issued.expires)
 

@@ -33,6 +33,8 @@ from cloudlet.services.lambda_.function import Version
 log = logging.getLogger("cloudlet.lambda")
 _encode = msgspec.json.Encoder().encode
 
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+"""The variable that names a program by which the runtime is started (developer guide, "Wrapper scripts")."""
 SNAP_START = "snap-start"
 """The initialization of what is halted once it is initialised, and goes on when it is wanted."""
 _START_SECONDS = 10.0
@@ -175,7 +177,10 @@ class Worker:
         self._process.send(
             frames.ASSIGN,
             {
-                "environment": {name: named(value) for name, value in variables.items()},
+                # What a wrapper has exported stays; the rest it was given.
+                "environment": None
+                if self.version.environment.get(WRAPPER)
+                else {name: named(value) for name, value in variables.items()},
                 "handler": self.version.handler,
                 "taskRoot": named(environment.TASK_ROOT),
                 "layersRoot": named(environment.LAYERS_ROOT),

@@ -183,7 +183,7 @@ class MappingPoller(Poller):
             context["responseContext"] = {
                 "statusCode": 200,
                 "executedVersion": answer.version,
-                **({"functionError": "Unhandled"} if answer.error else {}),
+                "functionError": "Unhandled" if answer.error else None,
             }
         return context
 
