@@ -222,6 +222,15 @@ def test_an_event_waits_while_its_function_is_throttled(standing: Standing, stil
     assert json.loads(received(still, url)[0]["Body"])[0] == request
 
 
+def test_events_that_wait_for_a_function_go_on_as_soon_as_it_has_room(cloud: FunctionCloud) -> None:
+    python(cloud, "time.sleep(0.1)")
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    for number in range(15):
+        send(cloud, number)
+    # One after the other they take some seconds. By pauses that grow it would take minutes.
+    eventually(cloud.answers, lambda count: count == 15)
+
+
 def sent_for_a_minute(cloud: FunctionCloud) -> str:
     """Send an event to a busy function, which is given up after a minute; return the queue that is told then."""
     letters = queue(cloud, "letters")

@@ -848,6 +848,17 @@ def test_provisioned_concurrency_is_ready_before_the_first_invocation(cloud: Fun
     )
 
 
+def test_what_is_reserved_and_kept_ready_for_a_version_is_no_other_ones(cloud: FunctionCloud) -> None:
+    python(cloud, "return os.environ['AWS_LAMBDA_FUNCTION_VERSION']", Timeout=30)
+    cloud.client.publish_version(FunctionName="f")
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    cloud.client.put_provisioned_concurrency_config(FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=1)
+    assert cloud.refused("invoke", FunctionName="f")[::2] == ("TooManyRequestsException", 429)
+    assert invoke(cloud, Qualifier="1").value == "1"
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
+    assert invoke(cloud).value == "$LATEST"
+
+
 def test_what_cannot_be_kept_ready_says_why(cloud: FunctionCloud) -> None:
     module(cloud, "raise ValueError('boom')", Publish=True)
     given = {"FunctionName": "f", "Qualifier": "1"}

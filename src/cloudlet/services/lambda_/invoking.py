@@ -19,6 +19,7 @@ from cloudlet.services.lambda_ import access, concurrency, directory, errors, me
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Named, Resolved
+from cloudlet.services.lambda_.execution.concurrency import Room
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, Invocation, Outcome, too_large
 from cloudlet.services.lambda_.execution.streaming import Pieces, Stream
@@ -38,16 +39,14 @@ class Target(NamedTuple):
 
     resolved: Resolved
     function: Function
-    unreserved: int
-    """How many invocations may run at once of all functions of the account that have none reserved."""
+    room: Room
 
 
 async def target_of(tx: Transaction, what: Named) -> Target:
     """Return what an invocation goes to. Raises AwsError."""
     resolved = await directory.choose(tx, _qualified(what))
-    place = what.place
-    unreserved = await concurrency.unreserved(tx, place.account, place.region)
-    return Target(resolved, await directory.function(tx, place), unreserved)
+    function = await directory.function(tx, what.place)
+    return Target(resolved, function, await concurrency.room(tx, function, resolved))
 
 
 def _qualified(what: Named) -> Named:
@@ -189,7 +188,7 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
     if trace.sampled:
         running.subsegments.expect(version.place, trace.function, trace.root)
     try:
-        with running.concurrency.one_more(function.place, function.reserved_concurrency, found.unreserved):
+        with running.concurrency.one_more(function.place, found.resolved.qualifier, found.room):
             measuring.running(block, found.resolved, running.concurrency.of(function.place))
             outcome = await running.pools.invoke(version, invocation, stream)
     except AwsError as error:
