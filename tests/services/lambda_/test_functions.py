@@ -142,6 +142,16 @@ def test_a_role_is_one_of_the_functions_account(cloud: FunctionCloud) -> None:
     assert cloud.refused("update_function_configuration", FunctionName="f", Role=other) == refused
 
 
+def test_an_architecture_is_one_that_lambda_has(cloud: FunctionCloud) -> None:
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": cloud.role, "Handler": "i.h"}
+    code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": package()}, Architectures=["x"])
+    assert code == "ValidationException"
+    assert message == (
+        "1 validation error detected: Value '[x]' at 'architectures' failed to satisfy constraint: Member must satisfy "
+        "constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"
+    )
+
+
 def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
     cloud.function()
     given = {"FunctionName": "f", "Runtime": "python3.13", "Role": cloud.role, "Handler": "i.h"}

@@ -88,7 +88,10 @@ async def run(block: Block) -> None:
 
 async def _end_former(block: Block) -> None:
     pools = ENGINE.of(block).pools
-    for version in pools.running():
-        serving = await block.store.transact(lambda tx, version=version: directory.revisions(tx, version))  # type: ignore[misc]
-        if version.revision not in serving:
-            pools.forget(version)
+    running = pools.running()
+
+    async def former(tx: Transaction) -> list[Version]:
+        return [version for version in running if version.revision not in await directory.revisions(tx, version)]
+
+    for version in await block.store.transact(former) if running else ():
+        pools.forget(version)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import msgspec
 
 from cloudlet.core import Arn
@@ -157,6 +159,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     def arn(self) -> str:
         """The qualified ARN."""
         return self.place.qualified(self.version)
+
+    @property
+    def runtime_version_arn(self) -> str:
+        """The ARN of the only version that there is of its runtime; empty for images."""
+        if not self.runtime:
+            return ""
+        region, digest = self.place.region, sha256(self.runtime.encode()).hexdigest()
+        return str(Arn(partition_of(region), "lambda", region, "", f"runtime:{digest}"))
 
     @property
     def starts_from_snapshot(self) -> bool:

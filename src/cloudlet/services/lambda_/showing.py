@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
-from cloudlet.core.arn import partition_of
 from cloudlet.services.lambda_.function import Version
 
 _NOT_LISTED = (
@@ -54,7 +52,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "SnapStart": _snap_start(version),
         "LoggingConfig": _logging(version),
         "ImageConfigResponse": _image_config(version),
-        "RuntimeVersionConfig": _runtime_version(version),
+        "RuntimeVersionConfig": {"RuntimeVersionArn": version.runtime_version_arn} if version.runtime else None,
         "State": version.state,
         "StateReason": version.state_reason or None,
         "StateReasonCode": version.state_reason_code or None,
@@ -69,15 +67,6 @@ def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:
     """Return what lists show of a version: not its state, nor that of its runtime (API reference, "ListFunctions")."""
     shown = configuration(version, arn=arn)
     return {name: value for name, value in shown.items() if name not in _NOT_LISTED}
-
-
-def _runtime_version(version: Version) -> dict[str, str] | None:
-    """Return the ARN of the only version that there is of a runtime."""
-    if version.image is not None:
-        return None
-    region = version.place.region
-    digest = sha256(version.runtime.encode()).hexdigest()
-    return {"RuntimeVersionArn": f"arn:{partition_of(region)}:lambda:{region}::runtime:{digest}"}
 
 
 def _snap_start(version: Version) -> dict[str, str]:

@@ -108,5 +108,5 @@ def check_cors(cors: Cors) -> None:
                 f"[{', '.join(cors.methods)}]",
                 "cors.allowMethods",
                 "Member must satisfy constraint: [Member must satisfy enum value set: "
-                "[GET, PUT, HEAD, POST, PATCH, DELETE, *]]",
+                "[GET, PUT, HEAD, POST, PATCH, DELETE, *], Member must not be null]",
             )
