@@ -198,6 +198,10 @@ def test_a_queue_hides_messages_for_as_long_as_the_function_may_take(mapped: Map
             {"StartingPosition": "LATEST", "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:::q.fifo"}}},
             "The destination ARN arn:aws:sqs:::q.fifo is invalid.",
         ),
+        (
+            {"StartingPosition": "LATEST", "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:::"}}},
+            "The destination ARN arn:aws:sqs::: is invalid.",
+        ),
     ],
 )
 def test_what_is_no_way_to_map_a_stream_is_refused(mapped: MappingCloud, given: dict[str, Any], message: str) -> None:

@@ -166,7 +166,12 @@ def _on_failure(destinations: dict[str, Any]) -> str:
     if (destinations.get("OnSuccess") or {}).get("Destination"):
         raise errors.invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
     arn: str = (destinations.get("OnFailure") or {}).get("Destination") or ""
-    is_fit = arn.startswith("arn:") and arn.split(":")[2] in ("s3", "sns", "sqs") and not arn.endswith(".fifo")
-    if arn and not is_fit:
+    if not arn:
+        return ""
+    try:
+        is_fit = Arn.parse(arn).service in ("s3", "sns", "sqs") and not arn.endswith(".fifo")
+    except ValueError:
+        is_fit = False
+    if not is_fit:
         raise errors.invalid(f"The destination ARN {arn} is invalid.")
     return arn

@@ -128,7 +128,8 @@ class _Serving:
         if len(self._limits) >= _LIMITS:
             self._limits.clear()
         self._limits[place] = (max(1, full.reserved), now + _LIMIT_SECONDS)
-        if ENGINE.of(self._block).concurrency.of(place) >= full.reserved:
+        # Where something has ended since, there may be room already.
+        if ENGINE.of(self._block).concurrency.ended == full.ended:
             self._full[place] = min(now + _FULL_SECONDS, full.until)
 
     async def start_due(self) -> float:
@@ -191,9 +192,11 @@ class _Gone(Exception):
 class _Full(Exception):
     """A function runs as often as is reserved for it; its event waits, until `until` at most."""
 
-    def __init__(self, reserved: int, until: float) -> None:
+    def __init__(self, reserved: int, until: float, ended: int) -> None:
+        """`ended` is how many invocations had ended then."""
         super().__init__()
         self.reserved = reserved
+        self.ended = ended
         self.until = until
 
 
@@ -276,7 +279,7 @@ async def _serve(block: Block, event: Event) -> None:
             return
         reserved = found.target.function.reserved_concurrency
         if error.code == "TooManyRequestsException" and reserved is not None:
-            raise _Full(reserved, event.accepted + found.age) from error
+            raise _Full(reserved, event.accepted + found.age, ENGINE.of(block).concurrency.ended) from error
         await _postpone(block, event, event.accepted + found.age)
         return
     # What is told of it goes on with the chain that the function is a part of now.

@@ -35,6 +35,8 @@ class Concurrency:
     def __init__(self) -> None:
         self.on_freed: Callable[[Place], None] | None = None
         """Is told of each function of which an invocation has ended."""
+        self.ended = 0
+        """How many invocations have ended, of whatever functions."""
         self._of_functions: Counter[Place] = Counter()
         self._by_ready: Counter[tuple[Place, str]] = Counter()
         """Function and qualifier → invocations by what is kept ready for it."""
@@ -73,6 +75,7 @@ class Concurrency:
                 take_off(self._by_others, place)
             if reserved is None:
                 take_off(self._unreserved, region)
+            self.ended += 1
             if self.on_freed is not None:
                 self.on_freed(place)
 
