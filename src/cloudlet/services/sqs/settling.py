@@ -17,7 +17,7 @@ _HANDLE_LIFE: Final = limits.VISIBILITY_SECONDS * 1000
 class Deletion:
     """Messages that one transaction deletes by their receipt handles: each is added, and then all are deleted."""
 
-    __slots__ = ("_flights", "_left", "_now", "_queue", "_tx")
+    __slots__ = ("_flights", "_gone", "_left", "_now", "_queue", "_tx")
 
     def __init__(self, tx: Transaction, queue: Queue, now: int) -> None:
         self._tx = tx
@@ -25,30 +25,32 @@ class Deletion:
         self._now = now
         self._flights = Flights(tx, queue)
         self._left: dict[bytes, State] = {}
+        self._gone: set[bytes] = set()
+        """Those that were deleted by the handle of an earlier delivery: flights do not know of it."""
 
     async def add(self, handle: str) -> None:
-        """Raises AwsError for a handle that is not valid.
+        """Delete the message of a handle. Raises AwsError for one that is not valid.
 
-        It is no error if the message is gone already. On a standard queue a handle serves until the message is received
-        again, after that it does nothing; on a FIFO queue it has expired with the visibility timeout.
+        It is no error if the message is gone already. On a standard queue a handle serves for twelve hours, also when
+        the message was received again; on a FIFO queue it has expired with the visibility timeout.
         """
         tx, queue = self._tx, self._queue
         receipt = receipts.read(handle, queue.record.id)
         place = receipt.place
+        if place in self._left or place in self._gone:
+            return
         state = await self._flights.find(place, receipt.nonce, receipt.due)
         if state is not None and state.nonce == receipt.nonce and (state.due > self._now or not queue.fifo):
             self._flights.leave(place, state)
             self._left[place] = state
             return
-        message = None if place in self._left else await contents.message(tx, queue, place)
+        message = await contents.message(tx, queue, place)
         if message is None:
             return
         if queue.fifo or receipt.received + _HANDLE_LIFE < self._now:
             raise errors.expired_handle(handle)
-        if state is None:
-            state = await contents.visible(tx, queue, place, message.group)
-            if state is not None and state.nonce == receipt.nonce:
-                await contents.remove_visible(tx, queue, place, message.group)
+        await contents.remove(tx, queue, place, message, self._now)
+        self._gone.add(place)
 
     async def finish(self) -> None:
         """Delete those that were in flight."""
@@ -60,21 +62,29 @@ class Deletion:
 async def change_visibility(
     tx: Transaction, queue: Queue, flights: Flights, handle: str, seconds: int, now: int
 ) -> None:
-    """Let a message in flight become visible `seconds` from now. Raises AwsError if it is not in flight."""
+    """Let a message become visible `seconds` from now. Raises AwsError if it is gone.
+
+    On a standard queue it may be visible, and be received again; on a FIFO queue the handle has expired then.
+    """
     if not 0 <= seconds <= limits.VISIBILITY_SECONDS:
         raise errors.invalid_value("VisibilityTimeout", seconds, "Must be between 0 and 43200, if provided.")
     receipt = receipts.read(handle, queue.record.id)
     place = receipt.place
     state = await flights.find(place, receipt.nonce, receipt.due)
+    is_visible = False
     if state is None or state.nonce != receipt.nonce or state.due <= now:
         message = await contents.message(tx, queue, place)
-        if message is not None and queue.fifo:
+        if message is None:
+            raise errors.not_changeable(handle)
+        if queue.fifo or receipt.received + _HANDLE_LIFE < now:
             raise errors.expired_handle(handle)
-        if state is None and message is not None:
+        if state is None:
             state = await contents.visible(tx, queue, place, message.group)
-        if state is not None and state.nonce == receipt.nonce:
-            raise errors.not_in_flight()
-        raise errors.not_changeable(handle)
+            is_visible = state is not None
+        if state is None:
+            state = await flights.search(place, now)
+        if state is None:
+            raise errors.not_changeable(handle)
     due = now + seconds * 1000
     if due > state.received + _HANDLE_LIFE:
         raise errors.invalid_value(
@@ -82,7 +92,10 @@ async def change_visibility(
             seconds,
             f"Total VisibilityTimeout for the message is beyond the limit [{limits.VISIBILITY_SECONDS} seconds]",
         )
-    sooner = due < state.due
-    flights.change_due(place, state, due)
-    if sooner:
-        tx.notify(queue.topic)
+    if is_visible:
+        await contents.hide(tx, queue, place, state, due)
+    else:
+        sooner = due < state.due
+        flights.change_due(place, state, due)
+        if sooner:
+            tx.notify(queue.topic)
