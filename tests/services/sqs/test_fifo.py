@@ -125,6 +125,19 @@ def test_a_receipt_handle_expires_with_the_visibility_timeout(sqs: Sqs) -> None:
     assert sqs.counts(url) == (0, 0, 0)
 
 
+def test_an_earlier_handle_serves_until_its_own_timeout_ends(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", VisibilityTimeout=10)
+    _send(sqs, url, "a1", "a2")
+    [first] = sqs.receive(url, 1)
+    _give_back(sqs, url, first)
+    [again] = sqs.receive(url, 1)
+    assert again["Body"] == "a1"
+    _give_back(sqs, url, first)
+    [_] = sqs.receive(url, 1)
+    sqs.delete(url, first)
+    assert sqs.bodies(url) == ["a2"]
+
+
 def test_a_message_sent_again_within_five_minutes_is_stored_once(sqs: Sqs) -> None:
     url = sqs.queue("q.fifo")
     first = sqs.send(url, "m", MessageGroupId="g")

@@ -34,6 +34,8 @@ class Expected:
     receives: int = 0
     handle: str = ""
     in_flight_until: float = 0.0
+    handle_until: float = 0.0
+    """When the visibility timeout ends that the handle was received with."""
     is_flying: bool = False
     """Whether it was received, and has not come back since."""
 
@@ -119,7 +121,7 @@ class Queues(RuleBasedStateMachine):
             if entry.handle:
                 self.old_handles.append((entry, entry.handle))
             entry.handle = message["ReceiptHandle"]
-            entry.in_flight_until = now + visibility
+            entry.in_flight_until = entry.handle_until = now + visibility
             entry.is_flying = True
             self.turn.pop(entry.group, None)
 
@@ -135,7 +137,7 @@ class Queues(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         held = [message for message in self.model.messages if message.handle]
         message = data.draw(st.sampled_from(held))
-        if self.fifo and message.in_flight_until <= self.now:
+        if self.fifo and message.in_flight_until <= self.now and message.handle_until <= self.now:
             with pytest.raises(AwsError, match=r"The receipt handle has expired"):
                 self.sqs.call("DeleteMessage", QueueUrl=self.url, ReceiptHandle=message.handle)
             return
@@ -168,6 +170,7 @@ class Queues(RuleBasedStateMachine):
         with suppress(AwsError):
             self.sqs.call("ChangeMessageVisibility", QueueUrl=self.url, ReceiptHandle=handle, VisibilityTimeout=seconds)
             message.in_flight_until = self.now + seconds
+            message.is_flying = True
 
     @rule(seconds=st.sampled_from([1, 4, 5, 10, 26]))
     def advance(self, seconds: float) -> None:

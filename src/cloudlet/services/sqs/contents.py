@@ -187,7 +187,7 @@ async def visible(tx: Transaction, queue: Queue, place: bytes, group: str | None
 
 
 async def hide(tx: Transaction, queue: Queue, place: bytes, state: State, due: int) -> None:
-    """Put a visible message of a standard queue, which was received before, back in flight until `due` (ms)."""
+    """Put a visible message, which was received before, back in flight until `due` (ms)."""
     if state.group is None:
         tx.delete(queue.ready.prefix + place)
     else:

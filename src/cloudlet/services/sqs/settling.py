@@ -9,6 +9,7 @@ from cloudlet.services.sqs import contents, errors, limits, receipts
 from cloudlet.services.sqs.flights import Flights
 from cloudlet.services.sqs.messages import State
 from cloudlet.services.sqs.queue import Queue
+from cloudlet.services.sqs.receipts import Receipt
 
 _HANDLE_LIFE: Final = limits.VISIBILITY_SECONDS * 1000
 """No delivery lasts longer than the longest visibility timeout: after 12 hours a handle has expired everywhere."""
@@ -31,8 +32,7 @@ class Deletion:
     async def add(self, handle: str) -> None:
         """Delete the message of a handle. Raises AwsError for one that is not valid.
 
-        It is no error if the message is gone already. On a standard queue a handle serves for twelve hours, also when
-        the message was received again; on a FIFO queue it has expired with the visibility timeout.
+        It is no error if the message is gone already, nor if it was received again.
         """
         tx, queue = self._tx, self._queue
         receipt = receipts.read(handle, queue.record.id)
@@ -47,8 +47,7 @@ class Deletion:
         message = await contents.message(tx, queue, place)
         if message is None:
             return
-        if queue.fifo or receipt.received + _HANDLE_LIFE < self._now:
-            raise errors.expired_handle(handle)
+        _check_life(queue, handle, receipt, self._now)
         await contents.remove(tx, queue, place, message, self._now)
         self._gone.add(place)
 
@@ -59,13 +58,16 @@ class Deletion:
             await contents.remove_in_flight(self._tx, self._queue, self._left, self._now)
 
 
+def _check_life(queue: Queue, handle: str, receipt: Receipt, now: int) -> None:
+    """Raise AwsError for a handle that has expired: on a FIFO queue with its visibility timeout, else much later."""
+    if receipt.due <= now if queue.fifo else receipt.received + _HANDLE_LIFE < now:
+        raise errors.expired_handle(handle)
+
+
 async def change_visibility(
     tx: Transaction, queue: Queue, flights: Flights, handle: str, seconds: int, now: int
 ) -> None:
-    """Let a message become visible `seconds` from now. Raises AwsError if it is gone.
-
-    On a standard queue it may be visible, and be received again; on a FIFO queue the handle has expired then.
-    """
+    """Let a message become visible `seconds` from now, be it in flight or not. Raises AwsError if it is gone."""
     if not 0 <= seconds <= limits.VISIBILITY_SECONDS:
         raise errors.invalid_value("VisibilityTimeout", seconds, "Must be between 0 and 43200, if provided.")
     receipt = receipts.read(handle, queue.record.id)
@@ -76,8 +78,7 @@ async def change_visibility(
         message = await contents.message(tx, queue, place)
         if message is None:
             raise errors.not_changeable(handle)
-        if queue.fifo or receipt.received + _HANDLE_LIFE < now:
-            raise errors.expired_handle(handle)
+        _check_life(queue, handle, receipt, now)
         if state is None:
             state = await contents.visible(tx, queue, place, message.group)
             is_visible = state is not None
