@@ -172,7 +172,7 @@ def protocol_of(request: HttpRequest, model: ServiceModel | None) -> str:
 
 
 def _unknown_operation(request: HttpRequest, protocol: str, model: ServiceModel) -> AwsError:
-    if protocol in (*FORMS, "ec2"):
+    if protocol == "ec2" or protocol in FORMS:
         action, version = action_asked(request), version_asked(request)
         if not action:
             return AwsError("MissingAction", "The request is missing an action or a required parameter.", status=400)

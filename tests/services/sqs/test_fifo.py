@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, Subspace, Transaction
 from tests.services.sqs.conftest import Sqs
 
 
@@ -91,6 +92,24 @@ def test_a_group_whose_messages_came_back_is_behind_the_others(sqs: Sqs) -> None
     assert sqs.bodies(url, 2) == ["c1", "a1"]
     sqs.advance(10)
     assert sqs.bodies(url, 1) == ["d1"]
+
+
+def test_a_group_in_flight_of_an_older_cloudlet_is_locked_until_all_of_it_has_landed(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", VisibilityTimeout=10)
+    _send(sqs, url, "a1", "a2", "a3")
+    first, second = sqs.receive(url, 2)
+
+    async def forget_which_are_in_flight(tx: Transaction) -> None:
+        space = Subspace("q", 1, "c", "g")
+        ((key, value),) = await tx.range(space.begin, space.end, limit=2)
+        head, in_flight, *_ = msgspec.msgpack.decode(value)
+        tx.put(key, msgspec.msgpack.encode([head, in_flight]))
+
+    sqs.transact(forget_which_are_in_flight)
+    _give_back(sqs, url, first)
+    assert sqs.receive(url) == []
+    sqs.delete(url, second)
+    assert sqs.bodies(url) == ["a1", "a3"]
 
 
 def test_a_delayed_group_does_not_hold_up_one_that_came_back(sqs: Sqs) -> None:
