@@ -30,9 +30,6 @@ class Conflict(StoreError):
 class Store(Protocol):
     """One service's keyspace."""
 
-    waited: float
-    """For how many seconds the event loop has stood still so far while the disk worked."""
-
     def submit(self, body: Body[T], done: Done[T]) -> None:
         """Run `body` in a transaction; call `done(result, None)` once it is durable, or `done(None, error)`.
 

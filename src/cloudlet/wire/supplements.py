@@ -98,6 +98,9 @@ _S3_ROOTS = {
     "NotificationConfigurationDeprecated": "NotificationConfiguration",
 }
 
+_S3_WORDS = ("CompressionType", "ExpressionType", "FileHeaderInfo", "FilterRuleName", "JSONType", "QuoteFields")
+"""The words of documents that S3 takes in capital and in small letters; which there are is for the block to say."""
+
 _ERROR_NAMESPACES = {
     "sqs": "com.amazonaws.sqs#",
     "dynamodb": "com.amazonaws.dynamodb.v20120810#",
@@ -145,6 +148,9 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         if "BucketCannedACL" in shapes:
             # User guide, "Access control list (ACL) overview", "Canned ACL".
             shapes["BucketCannedACL"]["enum"].append("log-delivery-write")
+        for shape in _S3_WORDS:
+            if shape in shapes:
+                del shapes[shape]["enum"]
         _write_milliseconds(shapes)
         _add_what_browsers_send(description["operations"], shapes)
     elif service == "cloudtrail":
@@ -223,7 +229,11 @@ def _add_what_browsers_send(operations: dict[str, Any], shapes: dict[str, Any]) 
         },
         "payload": "Body",
     }
-    shapes["PreflightOutput"] = {"type": "structure", "members": {}}
+    shapes["PreflightOutput"] = {
+        "type": "structure",
+        "members": {"Body": {"shape": "Body"}, "ContentType": header("ContentType", "Content-Type")},
+        "payload": "Body",
+    }
     form = {"ContentType": header("ContentType", "Content-Type"), "Body": {"shape": "Body", "streaming": True}}
     conditions = {
         name: member

@@ -11,6 +11,7 @@ service = Service(
     invalid_request=reword,
     check_request=check,
     admits_anonymous=True,
+    from_pages=("PostObject",),
     namespace="AWS/S3",
     data_events=(
         "AbortMultipartUpload",

@@ -43,6 +43,7 @@ from cloudlet.services.sns.topic_record import Topic, arn_of
 service = Service(
     "sns",
     admits_anonymous=True,
+    from_pages=("ConfirmSubscription", "Unsubscribe"),
     data_events=("Publish", "PublishBatch"),
     hidden=(
         "Message",
