@@ -109,7 +109,7 @@ def test_env_says_where_clients_reach_it() -> None:
 
 def test_env_of_none_that_runs_says_so() -> None:
     done = cloudlet("env", "--port", "1")
-    assert (done.returncode, done.stdout, done.stderr) == (3, "", "cloudlet: no Cloudlet runs on port 1\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "cloudlet: no Cloudlet runs on port 1\n")
 
 
 def test_env_has_clients_trust_a_certificate_of_its_own_beside_others(tmp_path: Path) -> None:
