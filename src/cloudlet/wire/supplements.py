@@ -40,6 +40,7 @@ _SQS_ERRORS = {
     "BatchRequestTooLong": ("AWS.SimpleQueueService.BatchRequestTooLong", 400),
     "EmptyBatchRequest": ("AWS.SimpleQueueService.EmptyBatchRequest", 400),
     "InvalidBatchEntryId": ("AWS.SimpleQueueService.InvalidBatchEntryId", 400),
+    "InvalidParameterValueException": ("InvalidParameterValue", 400),
     "InvalidSecurity": ("InvalidSecurity", 403),
     "KmsAccessDenied": ("KMS.AccessDeniedException", 400),
     "KmsDisabled": ("KMS.DisabledException", 400),
@@ -49,15 +50,20 @@ _SQS_ERRORS = {
     "KmsOptInRequired": ("KMS.OptInRequired", 403),
     "KmsThrottled": ("KMS.ThrottlingException", 400),
     "MessageNotInflight": ("AWS.SimpleQueueService.MessageNotInflight", 400),
+    "MissingRequiredParameterException": ("MissingParameter", 400),
     "OverLimit": ("OverLimit", 403),
     "PurgeQueueInProgress": ("AWS.SimpleQueueService.PurgeQueueInProgress", 403),
     "QueueDeletedRecently": ("AWS.SimpleQueueService.QueueDeletedRecently", 400),
     "QueueDoesNotExist": ("AWS.SimpleQueueService.NonExistentQueue", 400),
     "QueueNameExists": ("QueueAlreadyExists", 400),
     "RequestThrottled": ("RequestThrottled", 403),
+    "ResourceNotFoundException": ("ResourceNotFoundException", 404),
     "TooManyEntriesInBatchRequest": ("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400),
     "UnsupportedOperation": ("AWS.SimpleQueueService.UnsupportedOperation", 400),
 }
+
+_SQS_UNLISTED_ERRORS = ("InvalidParameterValueException", "MissingRequiredParameterException")
+"""Errors that SQS answers though its model has them not."""
 
 _S3_ROOTS = {
     "CompleteMultipartUploadOutput": "CompleteMultipartUploadResult",
@@ -169,6 +175,8 @@ def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
     if "TagMap" in shapes:
         shapes["TagMap"]["key"]["queryName"] = "Key"
     _admit_system_attributes(shapes)
+    for name in _SQS_UNLISTED_ERRORS:
+        shapes[name] = {"type": "structure", "members": {"message": {"shape": "String"}}, "exception": True}
     for name, (code, status) in _SQS_ERRORS.items():
         if name in shapes:
             shapes[name]["error"] = {"code": code, "httpStatusCode": status, "senderFault": True}
