@@ -31,34 +31,39 @@ def _words(text: str) -> frozenset[str]:
 
 # How functions may begin, and their docstrings: the verbs in use, and those of the field that may come to be.
 VERBS = _words(
-    """abandon abort absorb accept acknowledge acquire act activate add admit adopt advance aggregate allocate allow
-    annotate announce answer append apply archive arrive ask assert assign attach attempt authenticate authorize
-    await bear become begin believe bind block boot break bring buffer build bury calculate call cancel capture
-    carry catch change charge check choose claim clean clear close coalesce collect combine commit compare compile
-    compose compress compute conclude configure confirm connect consume contain contend convert copy count cover
-    create cut deactivate deauthorize decide declare decode decompress decrypt deduplicate defer define delay delete
-    deliver demote deny depart deploy dequeue derive describe deserialize detach detect diff differ disable discard
-    disconnect dismiss dispatch dissolve divide do download drain draw drive drop dump edit elect emit enable encode
-    encrypt end enqueue enrich ensure enter enumerate equal escape estimate evaluate evict exclude execute exist
-    expand expect expire export extend extract fail feed fetch fill filter find finish fit flatten flip flush fold
-    follow forbid forget format forward free freeze gather generate get give go grant grow guard halt halve hand
-    handle hang hash have hide hold identify ignore import include increment infer ingest initialise inject insert
-    insist inspect install interrupt invalidate invoke issue iterate join judge keep kill know lack land launch
-    learn leave let limit link list listen load lock log look lose make map mark mask match measure merge migrate
-    mock mount move mute need negate normalize note notify observe occupy offload open overlap pack park parse
-    partition pass patch pause peek perform persist plan poll pop post postpone pour prepare print probe proceed
-    process promote propagate provide provision prune publish purge push put query queue quote raise rank reach read
-    reap rebuild receive reconcile record recover redact redeliver redirect reduce refresh refuse regenerate
-    register reimport reject release reload remember remove rename render renew reopen repair repeat replace replay
-    replicate reply report request require reschedule reserve reset resolve respond rest restart restore resume
-    retire retry return reuse revoke rewind reword rewrite roll rotate round route run sample sanitize save say scan
-    schedule seal search see select send serialize serve set settle share ship shorten show shuffle shut shutdown
-    sign simulate skip sleep snap sort spawn spend spill split start stay steal stop store stream strip submit
-    subscribe subtract succeed sum summarize supervise support suppress suspend swap sweep switch sync tag take tell
-    terminate test thaw throttle tidy tokenize touch track train transact transform transition translate traverse
-    trigger trim truncate trust try tune tunnel turn undo unescape unflip unlink unlock unmount unpack unquote
-    unschedule unset unsettle unsubscribe untag update upgrade upload use validate verify visit wait wake walk want
-    warm watch weigh withdraw word work wrap write yield zip"""
+    """abandon abort absorb accept acknowledge acquire act activate add adjust admit adopt advance aggregate allocate
+    allow annotate announce answer append apply archive arrive ask assert assign assume attach attempt authenticate
+    authorize await back bear become begin believe bind block boot break bring broadcast buffer build bury calculate
+    call cancel capture carry cascade catch change charge check choose claim clamp classify clean clear close
+    coalesce collect combine commit compact compare compile complete compose compress compute concatenate conclude
+    configure confirm connect consume contain contend convert copy correct correlate count cover create cut
+    deactivate deauthorize decide declare decode decompress decrease decrement decrypt deduplicate defer define
+    delay delegate delete deliver demote deny depart deploy dequeue derive describe deserialize detach detect diff
+    differ disable discard disconnect discover dismiss dispatch display dissolve distribute divide do download drain
+    draw drive drop dump duplicate edit elect emit enable encode encrypt end enqueue enrich ensure enter enumerate
+    equal escape establish estimate evaluate evict examine exclude execute exist expand expect expire export extend
+    extract fail feed fetch fill filter find finish fit flatten flip flush fold follow forbid force forget format
+    forward free freeze gather generate get give go grant grow guard halt halve hand handle hang hash have heartbeat
+    hide hold identify ignore impersonate import include increase increment infer ingest inherit initialise inject
+    insert insist inspect install interpolate interrupt intersect invalidate invoke isolate issue iterate join judge
+    keep kill know lack land launch learn leave let limit link list listen load locate lock log look lookup lose
+    make map mark mask match measure merge migrate mock modify monitor mount move mute need negate negotiate
+    normalize note notify observe obtain occupy offload omit open overlap override pack park parse partition pass
+    patch pause peek perform permit persist pick plan poll pop post postpone pour preallocate prefer prepare prevent
+    print probe proceed process promote propagate protect provide provision prune publish purge push put query queue
+    quote raise rank reach read reap rebuild receive reclaim recompute reconcile reconstruct record recover recreate
+    redact redeliver redirect reduce refresh refuse regenerate register reimport reject relay release reload
+    remember remove rename render renew reopen repair repeat replace replay replicate reply report request requeue
+    require reschedule reserve reset resize resolve respond rest restart restore restrict resume retain retire
+    retrieve retry return reuse revert revoke rewind reword rewrite roll rotate round route run sample sanitize
+    satisfy save say scale scan schedule seal search see select send serialize serve set settle share ship shorten
+    show shuffle shut shutdown sign signal simulate skip sleep snap sort spawn spend spill split start stay steal
+    stop store stream strip submit subscribe substitute subtract succeed suggest sum summarize supervise support
+    suppress suspend swap sweep switch sync tag take tell terminate test thaw throttle tidy toggle tokenize touch
+    track train transact transform transition translate traverse trigger trim truncate trust try tune tunnel turn
+    undo unescape unflip unlink unlock unmount unpack unquote unregister unschedule unset unsettle unsubscribe untag
+    unwrap update upgrade upload use validate verify visit wait wake walk want warm watch weigh withdraw word work
+    wrap write yield zip"""
 )
 # Participles that do not end in -ed, each before its verb.
 IRREGULAR = dict(
@@ -77,10 +82,10 @@ RIDDLES = _words(
     finds gives has holds keeps knows makes says sends starts takes tells uses verifies writes"""
 )
 BOOLEAN = _words("is has can should must")
-# Names that others give: asyncio, io, pytest; `on_…`, `to_…` and `from_…` are Python's own habit.
+# Names that others give: asyncio, io, pytest, the glossary; `on_…`, `to_…` and `from_…` are Python's own habit.
 FRAMEWORK = re.compile(
     r"__|(on|to|from|pytest)_|((connection_(made|lost)|(data|eof|datagram|error)_received|next|main|fileno|isatty|seekable"
-    r"|readable|writable|writelines)$)"
+    r"|readable|writable|writelines|best_effort)$)"
 )
 # What closures may be called: docs/glossary.md has the first; the others are Python's habit.
 CLOSURES = _words("body callback decorator wrapper done test")
@@ -142,10 +147,10 @@ def check_function_name(name: str, *, is_boolean: bool = False, is_context: bool
     first, *others = name.strip("_").lower().split("_")
     if first in BOOLEAN or (is_boolean and (_is_third_person(first) or is_participle(first))):
         return None
-    if is_context and first.endswith("ing"):
-        return None
     if is_participle(first):
         return "participle", _find_verb(first)
+    if is_context:  # As `asyncio.timeout` and `contextlib.suppress`: what holds meanwhile.
+        return None
     if first not in VERBS or others[:1] == ["of"]:
         better = "is_, has_ or can_" if is_boolean else "a verb, such as find, get, make or to"
         return "verb", f"begin with {better}"
@@ -203,7 +208,7 @@ class _Checker:
         advice = "name the thing, by a noun" if is_participle(node.name.strip("_").lower()) else None
         self._add(node.lineno, "participle", scope + node.name, advice)
         # What `core.language` calls is named as the grammar's rules are.
-        self.check_body(node.body, f"{scope}{node.name}.", names=node.name != "_Meaning")
+        self.check_body(node.body, f"{scope}{node.name}.", names=node.name not in ("_Meaning", "_Transformer"))
 
     def _check_function(self, node: Function, scope: str, *, is_nested: bool, names: bool) -> None:
         decorators = " ".join(map(ast.unparse, node.decorator_list))
