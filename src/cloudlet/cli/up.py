@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from time import time as system_time
 
 import cloudlet
 from cloudlet.cli import EXIT_USAGE, CommandError, add_port, fail, serving
 from cloudlet.core.clock_setting import Setting
 from cloudlet.core.clock_setting import load as load_clock
-from cloudlet.core.system_clock import time_by
+from cloudlet.core.system_clock import time_by, wall_time
 from cloudlet.edge.moving import FILE as CLOCK
 from cloudlet.edge.running import Running, found, own_folder
 from cloudlet.edge.server import Settings, default_data
@@ -97,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             from cloudlet.cli import clock
 
             now = time_by(time)
-            print(f"  clock         {clock.shown(now, time.frozen is not None, now - system_time())}")
+            print(f"  clock         {clock.shown(now, time.frozen is not None, now - wall_time())}")
         if running.xray_daemon is not None:
             print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
         if running.authority is not None:

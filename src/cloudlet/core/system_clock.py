@@ -15,6 +15,10 @@ _EARLY_SECONDS: Final = 0.01
 """The event loop may call so much too soon: it counts milliseconds."""
 
 
+wall_time: Final = time.time
+"""Returns the machine's own time, in seconds since the epoch, which no test moves: for what other programs date."""
+
+
 class _Timer:
     """A call to come."""
 

@@ -14,6 +14,7 @@ from typing import Final
 from cloudlet.core.clock import Clock
 from cloudlet.core.errors import AwsError
 from cloudlet.core.identity import ANONYMOUS, Known, Principal, root
+from cloudlet.core.system_clock import wall_time
 from cloudlet.core.tokens import account_of
 from cloudlet.edge import chunked
 from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing
@@ -208,7 +209,7 @@ def _check_time(claim: Claim, model: ServiceModel) -> None:
 
 
 def _check_skew(claim: Claim, model: ServiceModel) -> None:
-    signed, clock = claim.signed_at, time.time()
+    signed, clock = claim.signed_at, wall_time()
     now = int(clock)
     if claim.expires is not None:
         if clock > signed + claim.expires:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 
+from cloudlet.core.system_clock import wall_time
 from cloudlet.wire.http import FileBody, HttpResponse
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -116,7 +116,7 @@ class _DateHeader:
         self._line = ""
 
     def line(self) -> str:
-        second = int(time.time())
+        second = int(wall_time())
         if second != self._second:
             self._second = second
             self._line = f"date: {formatdate(second, usegmt=True)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import msgspec
 
 from cloudlet.core import clock_setting as settings
 from cloudlet.core.clock_setting import Setting
-from cloudlet.core.system_clock import SystemClock, time_by
+from cloudlet.core.system_clock import SystemClock, time_by, wall_time
 
 FILE = "clock.json"
 
@@ -48,7 +47,7 @@ class MovableTime:
     def shown(self) -> dict[str, Any]:
         """Return the time in seconds since the epoch, whether it stands, and how much it is before the system's."""
         now = self._clock.now()
-        return {"now": now, "frozen": self._clock.setting.frozen is not None, "ahead": now - time.time()}
+        return {"now": now, "frozen": self._clock.setting.frozen is not None, "ahead": now - wall_time()}
 
     async def move(self, action: str, body: bytes) -> None:
         """Do what a request asks for: freeze, advance, resume, reset. Raises Rejected."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ import msgspec
 from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
 from cloudlet.core.data_folder import InUse, close_to_others, exclusively, together
+from cloudlet.core.ids import random_bytes
 from cloudlet.core.snapshots import Snapshots
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.temporary_folder import TemporaryFolder
@@ -191,7 +191,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     movable = supervised is not None or not settings.shares_data
     clock = SystemClock(load_clock(data / CLOCK) if movable else None)
     cloud = Cloud(config, tokens, clock)
-    admin_token = secrets.token_hex(24) if supervised is None else supervised.admin_token
+    admin_token = random_bytes(24).hex() if supervised is None else supervised.admin_token
     fleet = _fleet(settings, config, admin_token, daemon)
     blocks: OneProcess | Fleet = OneProcess(cloud, port) if fleet is None else fleet
     keys = KeyRing(root_keys, tokens)

@@ -7,6 +7,8 @@ import os
 import ssl
 from pathlib import Path
 
+from cloudlet.core.system_clock import wall_time
+
 _LOCAL_NAMES = (
     "localhost",
     "*.localhost",
@@ -53,7 +55,7 @@ def _make(authority: Path, certificate: Path, key: Path, host: str) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.fromtimestamp(wall_time(), datetime.UTC)
 
     def build(name: str, issuer: x509.Name | None, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

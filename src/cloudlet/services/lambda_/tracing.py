@@ -6,7 +6,6 @@ of the service, `AWS::Lambda`, and one of the function, `AWS::Lambda::Function`,
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +113,7 @@ def _is_sampled(version: Version, second: int) -> bool:
             _second.clear()
         _second[key] = second
         return True
-    return random.random() < _SHARE
+    return random_bytes(1)[0] < _SHARE * 256
 
 
 def end(block: Block, version: Version, trace: Trace, invocation: Invocation, outcome: Outcome) -> None:

@@ -11,7 +11,6 @@ import calendar
 import os
 import shutil
 import stat
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +25,10 @@ from cloudlet.core.attached import Attached
 from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.shares import Shares
+from cloudlet.core.system_clock import wall_time
 
 _FRESH = ".fresh-"
-_LOADED = time.time()
+_LOADED = wall_time()
 """What was begun before that and not finished, this process has not begun."""
 _PIECE = 1 << 20
 _LINK_BYTES = 4096

@@ -10,7 +10,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context
 from cloudlet.core.identity import Known, Principal, root
 from cloudlet.core.origins import is_unproven
+from cloudlet.core.system_clock import wall_time
 from cloudlet.core.tokens import account_of
 from cloudlet.services.s3 import errors
 
@@ -161,7 +161,7 @@ def check(ctx: Context, fields: Fields, bucket: str, key: str) -> Range:
         return Range()
     policy = _document(fields["policy"])
     # Whoever has signed it has gone by the system's clock, as for all signatures, and not by the cloud's.
-    if _expiration(policy) <= time.time():
+    if _expiration(policy) <= wall_time():
         raise _broken("Policy expired.")
     values = {**fields, "bucket": bucket, "key": key}
     spoken_of = set(_UNCOVERED)

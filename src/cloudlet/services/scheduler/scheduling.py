@@ -5,12 +5,11 @@ A schedule is entered by when it runs next, so that nothing has to look at those
 
 from __future__ import annotations
 
-from random import SystemRandom
-
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.ids import random_bytes
 from cloudlet.core.jobs import Row, as_due
 from cloudlet.services.scheduler import firing, schedule
 from cloudlet.services.scheduler.schedule import Schedule
@@ -18,7 +17,6 @@ from cloudlet.services.scheduler.schedule import Schedule
 TOPIC = b"schedules"
 _DUE = Subspace("due")
 _MINUTE_MILLISECONDS = 60_000
-_random = SystemRandom()
 
 
 def enter(tx: Transaction, changed: Schedule, following: float | None, now: float) -> Schedule:
@@ -41,7 +39,7 @@ def _within_window(entered: Schedule, due: int, now: int) -> int:
     again = entered.timing.following(due / 1000)
     if again is not None:
         latest = min(latest, int(again * 1000))
-    return earliest + _random.randrange(latest - earliest) if latest > earliest else earliest
+    return earliest + int.from_bytes(random_bytes(8)) % (latest - earliest) if latest > earliest else earliest
 
 
 def leave(tx: Transaction, gone: Schedule) -> None:

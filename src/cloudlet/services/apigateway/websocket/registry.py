@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import time
 from functools import partial
 
 import msgspec
@@ -20,6 +19,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
+from cloudlet.core.system_clock import wall_time
 from cloudlet.services.apigateway.websocket.client import NORMAL, Client, Full
 from cloudlet.store import pack
 from cloudlet.store.eager import spawn
@@ -57,7 +57,7 @@ class _Owner(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def own(cls) -> _Owner:
-        return cls(socket.gethostname(), os.getpid(), time.time())
+        return cls(socket.gethostname(), os.getpid(), wall_time())
 
     def is_gone(self, now: float) -> bool:
         """Whether the process is known to have ended, or has said nothing for long."""
@@ -231,7 +231,7 @@ async def _renew(block: Block, owner: str) -> None:
 
 async def _forget_the_dead(block: Block, own: str) -> bool:
     """Forget what belongs to processes that have ended; return whether there are others that have not."""
-    now = time.time()
+    now = wall_time()
 
     async def body(tx: Transaction) -> bool:
         others = False

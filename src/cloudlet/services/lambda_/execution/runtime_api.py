@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import time
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core.ids import uuid4
+from cloudlet.core.system_clock import wall_time
 from cloudlet.engines.sandbox import Sandbox
 from cloudlet.services.lambda_.execution import frames, platform_events
 from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, Request
@@ -171,7 +171,7 @@ class RuntimeApi:
         """Tell extensions that all is going to end, and give them a moment."""
         wanted = [each for each in self._extensions.values() if "SHUTDOWN" in each.events]
         await self.telemetry.flush()
-        deadline = int((time.time() + _SHUTDOWN_SECONDS) * 1000)
+        deadline = int((wall_time() + _SHUTDOWN_SECONDS) * 1000)
         for extension in wanted:
             extension.rests.clear()
             extension.told.put_nowait({"eventType": "SHUTDOWN", "shutdownReason": "spindown", "deadlineMs": deadline})

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from pathlib import Path
 from signal import strsignal
-from time import perf_counter, time
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ import msgspec
 from cloudlet.core import AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.errors import unavailable
+from cloudlet.core.system_clock import wall_time
 from cloudlet.engines.sandbox import Limits
 from cloudlet.services.lambda_.execution import environment, frames, levels, nursery, platform_events
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document, error_type
@@ -517,7 +518,7 @@ def _told(invocation: Invocation, version: Version) -> dict[str, Any]:
     told: dict[str, Any] = {
         "requestId": invocation.request_id,
         "invokedFunctionArn": invocation.invoked_arn,
-        "deadlineMs": int((time() + version.timeout) * 1000),
+        "deadlineMs": int((wall_time() + version.timeout) * 1000),
     }
     if invocation.trace:
         told["traceId"] = invocation.trace
