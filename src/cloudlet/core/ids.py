@@ -42,6 +42,11 @@ def random_bytes(size: int) -> bytes:
     return _bytes.next(size)
 
 
+def random_below(limit: int) -> int:
+    """Return a random integer from 0 to `limit` (at most 2**32), without that."""
+    return int.from_bytes(_bytes.next(8), "big") % limit
+
+
 class _Uuids:
     """UUIDs that are made in advance."""
 

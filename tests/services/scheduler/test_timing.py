@@ -6,7 +6,6 @@ import asyncio
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
-from random import SystemRandom
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -240,18 +239,10 @@ def test_a_schedule_runs_within_its_window(local: Local) -> None:
     assert max(came) < 20
 
 
-class _Last(SystemRandom):
-    """Takes the last of what it may."""
-
-    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
-        assert stop is None
-        return start - 1
-
-
 @pytest.fixture
 def at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have schedules run as late in their windows as they may."""
-    monkeypatch.setattr(scheduling, "_random", _Last())
+    monkeypatch.setattr(scheduling, "random_below", lambda limit: limit - 1)
 
 
 @pytest.mark.usefixtures("at_the_end")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.ids import random_below
 from cloudlet.core.jobs import Row, as_due
 from cloudlet.services.scheduler import firing, schedule
 from cloudlet.services.scheduler.schedule import Schedule
@@ -39,7 +39,7 @@ def _within_window(entered: Schedule, due: int, now: int) -> int:
     again = entered.timing.following(due / 1000)
     if again is not None:
         latest = min(latest, int(again * 1000))
-    return earliest + int.from_bytes(random_bytes(8)) % (latest - earliest) if latest > earliest else earliest
+    return earliest + random_below(latest - earliest) if latest > earliest else earliest
 
 
 def leave(tx: Transaction, gone: Schedule) -> None:
