@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cloudlet.store.rocks import OrderedMap
@@ -55,7 +55,9 @@ def test_what_is_in_the_log_alone_is_read_too(tmp_path: Path) -> None:
     rows.close()
 
 
-@given(st.lists(st.floats(0.02, 0.85), min_size=1, max_size=3))
+@given(places=st.lists(st.floats(0.02, 0.85), min_size=1, max_size=3))
+@example(places=[0.71875, 0.4375])
+@example(places=[0.3, 0.6])
 def test_all_but_the_damaged_blocks_is_read(tmp_path_factory: pytest.TempPathFactory, places: list[float]) -> None:
     folder = tmp_path_factory.mktemp("store")
     table = _made(folder)

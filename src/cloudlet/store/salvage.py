@@ -5,7 +5,7 @@ The folder is only read, so nothing gets worse; nobody may have the store open m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,7 +19,10 @@ from cloudlet.store.write_ahead_log import SEGMENT_FILES, records_in
 _BEGIN: Final = b""
 _END: Final = SAFE
 _BATCH_ROWS: Final = 500
+_SAMPLED_EVERY: Final = 20
+_MAX_KNOWN_KEYS: Final = 400
 _PROBED_BYTES: Final = 24
+_MAX_PROBED_BYTES: Final = 200
 """How many bytes of a key, behind what two keys share, tell places between them apart."""
 
 
@@ -42,6 +45,8 @@ class DamagedStore:
             raise StoreError(f"cannot open {folder}: {error}") from error
         self._read_options = ReadOptions()
         self._logged = _logged(folder)
+        self._known: list[bytes] = []
+        """Some of the keys that were read, from all over the data."""
 
     def close(self) -> None:
         self._db.close()
@@ -57,6 +62,7 @@ class DamagedStore:
             if own or kept:
                 yield merged(kept, own, False)
             begin = stop
+            self._know(batch)
             if reason is not None:
                 following = self._following(stop)
                 # What the log has of the gap's rows is yielded with the next batch.
@@ -64,6 +70,11 @@ class DamagedStore:
                 if lost := self._logged.within(stop, following):
                     yield merged([], lost, False)
                 begin = following
+
+    def _know(self, batch: list[Row]) -> None:
+        self._known += [key for key, _ in batch[::_SAMPLED_EVERY]]
+        if len(self._known) > _MAX_KNOWN_KEYS:
+            del self._known[::2]
 
     def _forward(self, begin: bytes) -> tuple[list[Row], bytes, str | None]:
         """Return the next rows, the key before which these are all, and why they end where that is damage."""
@@ -85,34 +96,54 @@ class DamagedStore:
         return rows, _END, None
 
     def _following(self, begin: bytes) -> bytes:
-        """Return about the first key behind `begin`, which cannot be read, from which rows can be read again."""
+        """Return about the first key behind `begin`, which cannot be read, from which rows can be read again.
+
+        Nothing tells where a table's blocks begin. Places are tried that are built as known keys are, and others that
+        are twice as far away each time.
+        """
         last = self._lowest_from_the_end(begin)
+        known = [*self._known, *(key for key, _ in self._forward(last)[0][::_SAMPLED_EVERY])]
         shared = _shared(begin, last)
+        places = {
+            end[:at] + key[at:]
+            for end in (begin, last)
+            for key in known
+            for at in range(shared, min(len(end), _MAX_PROBED_BYTES))
+        }
         low, high = _number(begin, shared), _number(last, shared)
-        prefix = last[:shared]
+        steps = (low + (high - low >> shift) for shift in range(_PROBED_BYTES * 8))
+        places.update(last[:shared] + step.to_bytes(_PROBED_BYTES, "big") for step in steps)
+        return self._first_readable(begin, last, places)
 
-        def found(number: int) -> bytes | None:
-            cursor = self._db.iter(self._read_options)
-            cursor.seek(max(begin, prefix + number.to_bytes(_PROBED_BYTES, "big")))
-            return cursor.key() if cursor.valid() else None
-
-        # The steps double, so that what is found lies behind this damage and not behind another one.
-        best = last
-        for shift in range(_PROBED_BYTES * 8, 0, -1):
-            place = low + (high - low >> shift)
-            key = found(place)
+    def _first_readable(self, begin: bytes, last: bytes, places: Iterable[bytes]) -> bytes:
+        """Return the first key from which rows can be read, as far as some places and those between them tell."""
+        best, low = last, begin
+        for place in sorted(place for place in places if begin < place < last):
+            key = self._readable(place)
             if key is not None:
-                best, high = key, place
+                best = key
                 break
             low = place
-        while high - low > 1:
-            middle = (low + high) // 2
-            key = found(middle)
+        return self._boundary(low, best)
+
+    def _readable(self, place: bytes) -> bytes | None:
+        """Return the first key from a place on, if it can be read."""
+        cursor = self._db.iter(self._read_options)
+        cursor.seek(place)
+        return cursor.key() if cursor.valid() else None
+
+    def _boundary(self, low: bytes, best: bytes) -> bytes:
+        """Return the first readable key between a place that is not readable and a key that is."""
+        shared = _shared(low, best)
+        prefix, below, above = best[:shared], _number(low, shared), _number(best, shared)
+        while above - below > 1:
+            middle = (below + above) // 2
+            key = self._readable(prefix + middle.to_bytes(_PROBED_BYTES, "big"))
             if key is None:
-                low = middle
+                below = middle
             else:
-                best, high = key, middle
-        return max(best, begin + b"\x00")
+                best, above = min(best, key), middle
+        return best
 
     def _lowest_from_the_end(self, begin: bytes) -> bytes:
         """Return the lowest key that a scan from the end of the data reaches."""
