@@ -36,6 +36,7 @@ log = logging.getLogger("cloudlet.core")
 
 Auth = Literal["open", "strict"]
 EVERY_OTHER = "*"
+FILES_KEPT_SECONDS = 7 * 24 * 3600.0
 _TRIED_AGAIN_SECONDS = 1.0
 """A block that cannot be opened is tried no sooner again: that takes time from all others."""
 
@@ -60,6 +61,8 @@ class Config:
     endpoint: str = "http://127.0.0.1:4566"
     store: str | None = None
     """The URL of the PostgreSQL that keeps the blocks' data; None: the data folder does."""
+    files_kept_seconds: float = FILES_KEPT_SECONDS
+    """For how long files outlive what they belong to, where the blocks' data is in a PostgreSQL."""
     peers: Mapping[str, str] = field(default_factory=dict)
     """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
     datagrams: Mapping[str, socket] = field(default_factory=dict)
@@ -197,6 +200,12 @@ class Cloud:
         """Load every block that may be used. Raises StoreError where the data of one cannot be opened."""
         for name in filter(self.enabled, self._modules):
             self._opened(name)
+
+    async def claim_files(self) -> None:
+        """See that the files of the blocks in use are in this data folder. Raises StoreError."""
+        for block in list(self._blocks.values()):
+            if block.file_owner is not None and block.service.has_files:
+                await block.file_owner.renew()
 
     def wake(self) -> None:
         """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.

@@ -11,6 +11,8 @@ service = Service(
     invalid_request=reword,
     check_request=check,
     admits_anonymous=True,
+    has_files=True,
+    internal_failure="InternalError",
     namespace="AWS/S3",
     data_events=(
         "AbortMultipartUpload",
