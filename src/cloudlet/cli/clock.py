@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
+from cloudlet.cli.durations import duration
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +53,10 @@ def _body(action: str, text: str | None) -> bytes:
     if text is not None and action == "freeze":
         content["time"] = _time(text)
     elif text is not None:
-        content["seconds"] = _duration(text)
+        try:
+            content["seconds"] = duration(text)
+        except ValueError as error:
+            raise CommandError(str(error), EXIT_USAGE) from error
     return json.dumps(content).encode()
 
 
@@ -66,9 +66,3 @@ def _time(text: str) -> float:
     except ValueError as error:
         raise CommandError(f"not a time: {text!r} (2030-01-31T08:00:00Z)", EXIT_USAGE) from error
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-
-
-def _duration(text: str) -> float:
-    if not _DURATION.fullmatch(text):
-        raise CommandError(f"not a duration: {text!r} (90s, 1d12h)", EXIT_USAGE)
-    return sum(float(part[:-1]) * _UNITS[part[-1]] for part in re.findall(r"[\d.]+[smhdw]", text))

@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         services=services,
         store=serving.store(options),
         peers=_peers(options.peer),
+        files_kept_seconds=serving.files_kept_seconds(options),
         master_key=serving.master_key(),
         root_keys=serving.root_keys(options),
         tls=options.tls,
@@ -129,6 +130,8 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
         common.append("--no-sync")
     if options.trace_calls:
         common.append("--trace-calls")
+    if options.keep_files is not None:
+        common += ["--keep-files", f"{options.keep_files}s"]
     if options.readers is not None:
         common += ["--readers", str(options.readers)]
     # Secrets go by the environment: everybody on the machine can read a command line.

@@ -24,9 +24,15 @@ from cloudlet.store.blobs import Blobs
 from cloudlet.store.eager import settling
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from socket import socket
 
     from cloudlet.core.cloud import Cloud
+
+
+def files_of(data: Path, name: str) -> Path:
+    """Return the folder for the large values of a block."""
+    return data / "blocks" / name / "blobs"
 
 
 class Block:
@@ -41,7 +47,7 @@ class Block:
         config = cloud.config
         self.is_strict = config.auth == "strict"
         """Whether permissions are enforced."""
-        folder = config.data / "blocks" / service.name / "blobs"
+        folder = files_of(config.data, service.name)
         self.file_owner = None if config.store is None else FileOwner(store, folder)
         """What tells its files from those of others, where its rows are not in the data folder."""
         self.blobs = Blobs(folder, durable=config.durable, marks=self.file_owner)

@@ -18,6 +18,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import TRACE_HEADER, Context
 from cloudlet.core.errors import AwsError, unavailable
+from cloudlet.core.file_owner import Owner, WrongFolder
 from cloudlet.core.identity import Known, Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.models import block_of, key_of
@@ -202,10 +203,14 @@ class Cloud:
             self._opened(name)
 
     async def claim_files(self) -> None:
-        """See that the files of the blocks in use are in this data folder. Raises StoreError."""
-        for block in list(self._blocks.values()):
-            if block.file_owner is not None and block.service.has_files:
-                await block.file_owner.renew()
+        """See that the files of the blocks in use are in this data folder. Raises WrongFolder.
+
+        Where the database is away, it is seen later.
+        """
+        owners = [block.file_owner for block in self._blocks.values() if block.service.has_files and block.file_owner]
+        for outcome in await asyncio.gather(*(owner.renew() for owner in owners), return_exceptions=True):
+            if isinstance(outcome, WrongFolder) or not isinstance(outcome, StoreError | Owner):
+                raise outcome
 
     def wake(self) -> None:
         """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.

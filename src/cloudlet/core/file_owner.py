@@ -137,31 +137,40 @@ class FileOwner:
             self._owner = owner
             return owner
 
+    async def inherit(self, mark: str) -> None:
+        """Note that the rows may name files with a mark, which another store may have, too. Raises StoreError."""
+        await self.renew()
+        async with self._lock, self._alone():
+            before, _ = await self._store.transact(_read)
+            if before is not None:
+                owner = msgspec.structs.replace(before, others=(*before.others, mark))
+                await self._store.transact(partial(_write, before=before, owner=owner))
+
     async def adopt(self) -> None:
         """Take all files that the rows may name for this store's own, in the folder that there is. Raises StoreError.
 
         For when no other store needs them any more.
         """
         async with self._lock, self._alone():
-            while True:
-                before, mark = await self._store.transact(_read)
-                marks = (_new_mark(),) if before is None else (*before.marks, *before.others)
-                if mark:
-                    marks = (mark,)
-                owner = self._owner_of(marks, "")
+            is_written = False
+            while not is_written:
+                before, earlier = await self._store.transact(_read)
+                marks = (earlier or _new_mark(),) if before is None else (*before.marks, *before.others)
+                owner = self._owner_of(tuple(dict.fromkeys(marks)))
                 await self._claim(owner)
-                if await self._store.transact(partial(_write, before=before, owner=owner)):
-                    return
+                is_written = await self._store.transact(partial(_write, before=before, owner=owner))
 
-    def _owner_of(self, marks: tuple[str, ...], others: Iterable[str]) -> Owner:
+    def _owner_of(self, marks: tuple[str, ...], others: tuple[str, ...] = ()) -> Owner:
         place = f"{self._folder} on {socket.gethostname()}"
-        return Owner(random_bytes(_NONCE_BYTES).hex(), self._store.origin, place, marks, tuple(others))
+        return Owner(random_bytes(_NONCE_BYTES).hex(), self._store.origin, place, marks, others)
 
     async def _next(self, before: Owner | None, earlier: str) -> Owner:
         """Return what the rows are to say, once the folder says so too."""
         if before is None:
-            is_free = bool(earlier) and await self._claim_of(earlier) is None
-            owner = self._owner_of((earlier if is_free else _new_mark(),), (earlier,) if earlier and not is_free else ())
+            if earlier and await self._claim_of(earlier) is None:
+                owner = self._owner_of((earlier,))
+            else:
+                owner = self._owner_of((_new_mark(),), (earlier,) if earlier else ())
             await self._claim(owner)
             return owner
         claims = {mark: await self._claim_of(mark) for mark in before.marks}

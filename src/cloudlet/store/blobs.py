@@ -35,6 +35,10 @@ _UNSYNCED_BYTES = 16 << 20
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
 
 
+UNMARKED = ""
+"""What the names of blobs end with whose rows are beside them."""
+
+
 def mark_in(name: str) -> str:
     """Return what a blob's name ends with: it tells whose it is."""
     return name[2 * _RANDOM_BYTES :]
@@ -104,7 +108,7 @@ class Blobs:
         return other
 
     async def _new_name(self) -> str:
-        return os.urandom(_RANDOM_BYTES).hex() + ("" if self._marks is None else await self._marks.mark())
+        return os.urandom(_RANDOM_BYTES).hex() + (UNMARKED if self._marks is None else await self._marks.mark())
 
     def check(self, pieces: Iterable[tuple[str, int]]) -> None:
         """See that blobs are there, up to an offset in each. Raises MissingBlob.
@@ -173,7 +177,7 @@ class Blobs:
     async def names(self, older_than: float) -> AsyncIterator[list[str]]:
         """Return this store's blobs that were written more than so many seconds ago, some of them at a time."""
         before = time.time() - older_than
-        found = self._names(before, ("",) if self._marks is None else await self._marks.marks())
+        found = self._names(before, (UNMARKED,) if self._marks is None else await self._marks.marks())
         while names := await in_thread(lambda: list(islice(found, _NAMES))):
             yield names
 

@@ -33,8 +33,8 @@ _GONE_SQLSTATES = frozenset(("25006", "57P01", "57P02", "57P03", "57P04", "57P05
 _BUSY_CLASS = "53"
 """Of the SQLSTATEs of a server that lacks connections, memory or disk."""
 _MORE_CONNECTIONS = (
-    "this process needs {}, one for each block and one for itself. Raise max_connections (or the limit of the role or the "
-    "database), or run fewer blocks (--services)"
+    "this process needs {}, one for each block and one for itself. Raise max_connections (or the limit of the role or "
+    "the database), or run fewer blocks (--services)"
 )
 # TimeoutError is an OSError. An internal error is what asyncpg raises where the server ends a session between two
 # statements.
@@ -91,8 +91,8 @@ async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
 async def check(url: str, connections: int) -> bool:
     """Return whether a server is there; raise where it is of no use to wait for it.
 
-    That is Refused if it does not let this user in, has no such database, lets him make no tables, or cannot have so many
-    `connections` more; NewerData if this Cloudlet cannot read what is there.
+    That is Refused if it does not let this user in, has no such database, lets him make no tables, or cannot have so
+    many `connections` more; NewerData if this Cloudlet cannot read what is there.
 
     One that is not there, or has too much to do, is waited for by whoever needs it.
     """
@@ -308,7 +308,7 @@ class Session:
         await self._value(self._tables.prune, turn - schema.KEPT_TURNS, seconds=_COMMIT_SECONDS)
 
     async def size(self) -> int:
-        """Return the bytes that the keyspace takes, indexes included. Raises Lost where no writes are taken any more."""
+        """Return the bytes that the keyspace takes, indexes included. Raises Lost where writes are not taken."""
         size = await self._value(schema.SIZE, [self._tables.rows, self._tables.log])
         if size is None:
             raise Lost(f"lost {describe(self._url)}: it takes no writes")
