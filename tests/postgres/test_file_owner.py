@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def test_another_folder_is_refused_unless_it_is_adopted(tmp_path: Path) -> None:
             await FileOwner(store, tmp_path / "second").renew()
         await FileOwner(store, tmp_path / "second").adopt()
         assert await FileOwner(store, tmp_path / "second").mark() == mark
+
+    run(scenario)
+
+
+def test_a_copy_of_the_folder_is_refused_too(tmp_path: Path) -> None:
+    async def scenario(store: PostgresStore, _: PostgresStore) -> None:
+        await FileOwner(store, tmp_path / "first").renew()
+        shutil.copytree(tmp_path / "first", tmp_path / "second")
+        for _ in range(2):
+            await FileOwner(store, tmp_path / "first").renew()
+        with pytest.raises(WrongFolder, match="first on "):
+            await FileOwner(store, tmp_path / "second").renew()
 
     run(scenario)
 

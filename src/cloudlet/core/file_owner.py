@@ -7,9 +7,10 @@ backup that was restored, a base backup that was started) has the same rows, and
 - The rows have the marks, the database that they are in, and a *nonce*, which changes every few seconds.
 - The folder has, for each mark, a claim: a file with the last two nonces.
 
-Whose nonce the claim has not, or who is another database than the rows say, is a copy, or has a copy that is at work:
-it gets a mark of its own for what it writes from now on, and never deletes a file with the mark that it had. Where that
-cannot be told from the original, both have lost the mark. A folder without the claim is not the one with the files.
+A database whose nonce the claim lacks, or that is another one than the rows say, is a copy, or has a copy at work. It
+gets a mark of its own for what it writes from now on, and never deletes a file with the mark that it had. Where nothing
+tells the copy from the original, both have lost the mark. A folder without the claim is not the one with the files,
+nor is a copy of it.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class Owner(msgspec.Struct, frozen=True):
     """Of the files that are this store's; what is written now has the first."""
     others: tuple[str, ...] = ()
     """Of files that may be another store's as well."""
+    folder: int = 0
+    """The folder's number in its file system, which a copy of it has not; 0: not known."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -91,6 +94,7 @@ class FileOwner:
         self._since: float | None = None
         """Since when, by the monotonic clock, this process has seen nobody else claim the marks."""
         self._renewed = -_RENEWED_SECONDS
+        self._number = 0
 
     async def mark(self) -> str:
         """Return what the names of new files end with. Raises StoreError."""
@@ -162,7 +166,7 @@ class FileOwner:
 
     def _owner_of(self, marks: tuple[str, ...], others: tuple[str, ...] = ()) -> Owner:
         place = f"{self._folder} on {socket.gethostname()}"
-        return Owner(random_bytes(_NONCE_BYTES).hex(), self._store.origin, place, marks, others)
+        return Owner(random_bytes(_NONCE_BYTES).hex(), self._store.origin, place, marks, others, self._number)
 
     async def _next(self, before: Owner | None, earlier: str) -> Owner:
         """Return what the rows are to say, once the folder says so too."""
@@ -175,13 +179,13 @@ class FileOwner:
             return owner
         claims = {mark: await self._claim_of(mark) for mark in before.marks}
         if not any(claims.values()):
-            raise WrongFolder(
-                f"the files of this store are in {before.place}, and not in {self._folder}: all processes need the "
-                "same --data, which they share. Where the files were moved here, or are lost: cloudlet store adopt"
-            )
+            raise self._wrong_folder(before)
         if before.database != self._store.origin:
             return await self._part(before, "these rows were copied from another database")
         if any(claim is None or claim.is_disputed or before.nonce not in claim.nonces for claim in claims.values()):
+            if before.folder not in (0, self._number):
+                # The claims are older since they are in a copy of the folder.
+                raise self._wrong_folder(before)
             for mark, claim in claims.items():
                 if claim is not None:
                     await self._put_claim(mark, msgspec.structs.replace(claim, is_disputed=True))
@@ -191,6 +195,12 @@ class FileOwner:
         owner = self._owner_of(before.marks, before.others)
         await self._claim(owner, before.nonce)
         return owner
+
+    def _wrong_folder(self, owner: Owner) -> WrongFolder:
+        return WrongFolder(
+            f"the files of this store are in {owner.place}, and not in {self._folder}: all processes need the same "
+            "--data, which they share. Where the files were moved here, or are lost: cloudlet store adopt"
+        )
 
     async def _part(self, before: Owner, reason: str) -> Owner:
         log.warning(
@@ -230,6 +240,7 @@ class FileOwner:
 
         def opened() -> int:
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._number = self._folder.stat().st_ino
             return os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
         file = await in_thread(opened)
