@@ -1,5 +1,7 @@
 """What a compiled wheel may have: see docs/decisions/0012-compiled-modules.md."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import hatch_build
@@ -8,6 +10,17 @@ import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.standing import eventually
+
+
+def test_the_distribution_has_a_name_of_its_own_and_the_command_that_of_the_module() -> None:
+    """`cloudlet` is another project's on the package index: nobody is to be told to install that."""
+    root = Path(hatch_build.__file__).parent
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "cloudlet-local"
+    assert (list(project["scripts"]), list(project["entry-points"]["pytest11"])) == (["cloudlet"], ["cloudlet"])
+    texts = [root / "README.md", *(root / "docs").rglob("*.md"), *(root / "src").rglob("*.py"), *root.glob("*/*/*.md")]
+    for text in texts:
+        assert not re.search(r"pip install [^\n]*\bcloudlet(\[|'|\s*$)", text.read_text(), re.MULTILINE), text
 
 
 def test_all_that_is_listed_can_be_compiled() -> None:

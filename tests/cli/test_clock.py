@@ -88,6 +88,15 @@ def test_a_clock_that_was_moved_is_seen_and_goes_back_to_the_systems(tmp_path: P
         cloudlet("down", "--port", port)
 
 
+def test_how_far_a_clock_is_from_the_systems_is_said_in_days_and_hours() -> None:
+    with Server.start("--ephemeral") as server:
+        ahead = cloudlet("clock", "advance", "1d12h", "--port", server.port).stdout
+        assert re.search(r", 1 d 12 h( \d+ s)? ahead of the system's clock$", ahead), ahead
+        cloudlet("clock", "reset", "--port", server.port)
+        ahead = cloudlet("clock", "advance", "90m", "--port", server.port).stdout
+        assert re.search(r", 1 h 30 min( \d+ s)? ahead of the system's clock$", ahead), ahead
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -14,6 +17,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from cloudlet.cli.coverage import page
 from cloudlet.edge.tls import local_certificate
@@ -22,6 +27,7 @@ from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet, free_port
 
 ROOT = Path(__file__).parents[2]
+ROOT_KEY = "111122223333:AKIAKNOWN:secret"
 
 
 @pytest.fixture
@@ -64,7 +70,10 @@ def test_a_data_folder_of_others_is_left_as_it_is(tmp_path: Path) -> None:
     for path in (data, data / "blocks"):
         path.chmod(0o755)
     with Server.start("--data", str(data)):
-        assert [path.stat().st_mode & 0o777 for path in (data, data / "blocks")] == [0o755, 0o700]
+        assert data.stat().st_mode & 0o777 == 0o755
+        folders = [path for path in data.iterdir() if path.is_dir()]
+        assert {"blocks", "sandboxes", "unpacked", "work"} <= {folder.name for folder in folders}
+        assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
 
 
 def test_the_aws_cli_works_with_what_env_prints(detached: str) -> None:
@@ -80,18 +89,56 @@ def test_the_aws_cli_works_with_what_env_prints(detached: str) -> None:
 
 
 def test_env_leaves_the_keys_alone_that_strict_mode_asks_for() -> None:
-    with Server.start("--ephemeral", "--auth", "strict") as server:
+    with Server.start("--ephemeral", "--auth", "strict", "--root-key", ROOT_KEY) as server:
         exports = cloudlet("env", "--port", server.port).stdout
         assert f"export AWS_ENDPOINT_URL={server.endpoint}\n" in exports
         assert "AWS_ACCESS_KEY_ID" not in exports
         assert "AWS_SECRET_ACCESS_KEY" not in exports
 
 
-def test_env_puts_aside_what_would_lead_clients_elsewhere() -> None:
+def test_env_says_where_clients_reach_it() -> None:
+    endpoint = "https://cloud.example.com:8443"
+    with Server.start("--ephemeral", "--endpoint", f"{endpoint}/", "--isolate") as server:
+        exports = cloudlet("env", "--port", server.port).stdout
+        assert f"export AWS_ENDPOINT_URL={endpoint}\n" in exports
+        # A block's own port would lead past it.
+        assert "AWS_ENDPOINT_URL_" not in exports
+        assert f"  endpoint      {endpoint}\n" in cloudlet("status", "--port", server.port).stdout
+        assert json.loads(cloudlet("status", "--json", "--port", server.port).stdout)["endpoint"] == endpoint
+
+
+def test_env_of_none_that_runs_says_so() -> None:
+    done = cloudlet("env", "--port", "1")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "cloudlet: no Cloudlet runs on port 1\n")
+
+
+def test_env_has_clients_trust_a_certificate_of_its_own_beside_others(tmp_path: Path) -> None:
+    """Git and Node.js go elsewhere, too: they trust whom the machine and the user trust, and Cloudlet."""
+    company, _, _ = local_certificate(tmp_path / "company", "localhost")
+    with Server.start("--data", str(tmp_path / "data"), "--tls") as server:
+        evaluate = f'eval "$({sys.executable} -m cloudlet env --port {server.port})"'
+        shown = 'echo "$AWS_CA_BUNDLE $NODE_EXTRA_CA_CERTS $GIT_SSL_CAINFO"'
+        # What was there before is still trusted when it is done again.
+        script = f"{evaluate} && {evaluate} && {shown} && git ls-remote {server.endpoint}/photos"
+        environment = {**os.environ, "GIT_SSL_CAINFO": str(company), "NODE_EXTRA_CA_CERTS": "/nowhere"}
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment)
+    tls = tmp_path / "data" / "tls"
+    together = tls / "authorities.pem"
+    assert done.stdout == f"{tls / 'ca.pem'} {together} {together}\n", done.stderr
+    trusted = ssl.create_default_context(cafile=str(together)).get_ca_certs(binary_form=True)
+    for authority in (company, tls / "ca.pem"):
+        assert ssl.PEM_cert_to_DER_cert(authority.read_text()) in trusted
+    assert len(trusted) > 10
+    # It has come so far as to be told that there is no repository.
+    assert "certificate" not in done.stderr
+    assert f"repository '{server.endpoint}/photos/' not found" in done.stderr
+
+
+def test_env_puts_aside_what_would_lead_clients_elsewhere(cloudlet_server: Server) -> None:
     elsewhere = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
     said = {f"unset {name}" for name in elsewhere}
-    assert said <= set(cloudlet("env", "--port", "1", **elsewhere).stdout.splitlines())
-    with Server.start("--ephemeral", "--auth", "strict") as server:
+    assert said <= set(cloudlet("env", "--port", cloudlet_server.port, **elsewhere).stdout.splitlines())
+    with Server.start("--ephemeral", "--auth", "strict", "--root-key", ROOT_KEY) as server:
         # The keys are the user's own, and so is where they come from.
         exports = cloudlet("env", "--port", server.port, **elsewhere).stdout.splitlines()
     assert said & set(exports) == {"unset AWS_ENDPOINT_URL_SQS"}
@@ -124,9 +171,18 @@ def test_an_ephemeral_one_in_the_background_has_its_log_where_no_other_user_has_
 
 
 def test_two_do_not_share_a_data_folder(detached: str, tmp_path: Path) -> None:
-    second = cloudlet("up", "--port", "0", "--data", str(tmp_path / "data"))
-    assert second.returncode == 1
-    assert "another Cloudlet uses" in second.stderr
+    data = tmp_path / "data"
+    for options in ((), ("--detach",)):
+        second = cloudlet("up", *options, "--port", "0", "--data", str(data))
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr.startswith(f"cloudlet: Cloudlet runs on {data} already, on port {detached}: ")
+        assert len(second.stderr.splitlines()) == 1
+
+
+def test_a_data_folder_that_is_named_in_another_way_is_not_shared_either(detached: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    second = cloudlet("up", "--port", "0", "--data", str(tmp_path / "link"))
+    assert (second.returncode, "another Cloudlet uses" in second.stderr) == (1, True), second.stderr
 
 
 def test_what_a_newer_one_has_written_is_left_alone(tmp_path: Path) -> None:
@@ -140,14 +196,58 @@ def test_what_a_newer_one_has_written_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "blocks").exists()
 
 
+def test_damage_is_found_and_the_rest_is_saved(tmp_path: Path) -> None:
+    data, saved = tmp_path / "data", tmp_path / "saved"
+    with Server.start("--data", str(data)) as server:
+        aws = Aws(server.endpoint, "123456789012")
+        aws.client("sns").create_topic(Name="t")
+        aws.client("sqs").create_queue(QueueName="first")
+        for number in range(200):
+            aws.client("sqs").create_queue(QueueName=f"q{number}", tags={"t": os.urandom(60).hex()})
+    fine = cloudlet("store", "verify", str(data))
+    assert (fine.returncode, fine.stdout.count("all readable")) == (0, fine.stdout.count("rows"))
+    (table,) = (data / "blocks" / "sqs").glob("*.sst")
+    content = bytearray(table.read_bytes())
+    content[len(content) * 2 // 3] ^= 4
+    table.write_bytes(content)
+    damaged = cloudlet("store", "verify", str(data))
+    assert damaged.returncode == 1
+    assert re.search(r"sqs +[\d,]+ rows, 1 damaged places\n  between \(.*checksum mismatch", damaged.stdout)
+    assert cloudlet("store", "copy", "--readable", str(data), str(saved)).returncode == 1
+    with Server.start("--data", str(saved)) as server:
+        aws = Aws(server.endpoint, "123456789012")
+        assert len(aws.client("sns").list_topics()["Topics"]) == 1
+        assert 100 < len(aws.client("sqs").list_queues()["QueueUrls"]) < 201
+
+
 def test_a_data_folder_says_how_data_is_stored_in_it(detached: str, tmp_path: Path) -> None:
     assert (tmp_path / "data" / "format").read_text() == f"{FORMAT}\n"
 
 
-def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:
-    second = cloudlet("up", "--port", detached, "--data", str(tmp_path / "other"))
-    assert second.returncode == 1
-    assert "address already in use (name another one, or 0 for any that is free)" in second.stderr
+@pytest.mark.parametrize("options", [(), ("--detach",)])
+def test_a_second_one_on_a_port_says_that_one_is_there(detached: str, tmp_path: Path, options: tuple[str, ...]) -> None:
+    second = cloudlet("up", *options, "--port", detached, "--data", str(tmp_path / "other"))
+    assert (second.returncode, second.stdout) == (1, "")
+    assert re.fullmatch(
+        rf"cloudlet: Cloudlet runs on port {detached} already, as process \d+: "
+        rf"`cloudlet down --port {detached}` stops it\n",
+        second.stderr,
+    )
+
+
+def test_a_port_in_use_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        failed = cloudlet("up", "--port", str(other.getsockname()[1]), "--ephemeral")
+    assert failed.returncode == 1
+    assert "address already in use (name another one, or 0 for any that is free)" in failed.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--detach",), ("--isolate",)])
+def test_strict_mode_without_any_key_says_how_to_give_one(tmp_path: Path, options: tuple[str, ...]) -> None:
+    refused = cloudlet("up", "--auth", "strict", "--port", "0", "--data", str(tmp_path), *options)
+    assert (refused.returncode, "Ready." in refused.stdout) == (1, False)
+    for way in ("--root-key ACCOUNT:KEY:SECRET", "$CLOUDLET_ROOT_KEYS", f"{tmp_path}/keys.json"):
+        assert way in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -184,6 +284,20 @@ def test_a_port_in_use_is_said(detached: str, tmp_path: Path) -> None:
         (["coverage", "iam"], 1, "there is no service iam; there are apigateway, "),
         (["coverage", "sqs", "--markdown"], 2, "it takes none"),
         (["nothing"], 2, "invalid choice"),
+        (["stop"], 2, "there is no command stop: `cloudlet down` stops Cloudlet"),
+        (["start", "sqs"], 2, "there is no command start: `cloudlet up` starts Cloudlet"),
+        (["restart"], 2, "there is no command restart: `cloudlet down` and"),
+        (
+            ["logs", "-f"],
+            2,
+            "there is no command logs: `cloudlet up` logs to standard error; with --detach to cloudlet.log",
+        ),
+        (["block"], 2, "Stop, start or restart one block of an isolated Cloudlet."),
+        (["clock"], 2, "Show or move the time of a running Cloudlet."),
+        (["serve"], 2, "Run one block alone"),
+        (["snapshot"], 2, "Save, restore, list or delete copies of the whole cloud."),
+        (["store"], 2, "Copy all data of a stopped Cloudlet"),
+        (["up", "--block-timeout", "-1"], 2, "not a number of seconds: '-1'"),
         ([], 2, "COMMAND"),
         ([], 2, "print the environment that points AWS clients at Cloudlet"),
     ],
@@ -251,13 +365,24 @@ def test_data_outlives_a_kill(tmp_path: Path) -> None:
         assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "still here"
 
 
-def test_data_that_cannot_be_opened_is_said_before_anybody_is_told_that_it_is_ready(tmp_path: Path) -> None:
+def test_a_block_that_cannot_be_opened_is_named_at_the_start_and_keeps_no_other_from_starting(tmp_path: Path) -> None:
     with Server.start("--data", str(tmp_path)) as server:
-        Aws(server.endpoint, "123456789012").client("sqs").create_queue(QueueName="q")
+        aws = Aws(server.endpoint, "123456789012")
+        aws.client("sqs").create_queue(QueueName="q")
+        aws.client("sns").create_topic(Name="t")
     (tmp_path / "blocks" / "sqs" / "CURRENT").write_text("nonsense")
     done = cloudlet("up", "--detach", "--port", "0", "--data", str(tmp_path))
-    assert (done.returncode, "Ready." in done.stdout) == (1, False)
-    assert f"cannot open {tmp_path}/blocks/sqs" in done.stderr
+    assert "unavailable   sqs (the log says why)\nReady.\n" in done.stdout
+    assert f"cannot open {tmp_path}/blocks/sqs" in (tmp_path / "cloudlet.log").read_text()
+    port = re.search(r":(\d+)\n", done.stdout)[1]
+    try:
+        aws = Aws(f"http://127.0.0.1:{port}", "123456789012")
+        assert len(aws.client("sns").list_topics()["Topics"]) == 1
+        with pytest.raises(ClientError) as refused:
+            aws.client("sqs", config=Config(retries={"max_attempts": 0})).list_queues()
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    finally:
+        assert cloudlet("down", "--port", port).returncode == 0
 
 
 def test_one_process_serves_the_data_of_a_block(tmp_path: Path) -> None:
@@ -326,6 +451,8 @@ def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
     sqs = Aws(f"http://127.0.0.1:{detached}", "123456789012").client("sqs")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="saved")
+    none = cloudlet("snapshot", "list", "--port", detached)
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "no snapshots\n")
     assert cloudlet("snapshot", "save", "one", "--port", detached).returncode == 0
     again = cloudlet("snapshot", "save", "one", "--port", detached)
     assert (again.returncode, "there is a snapshot one already" in again.stderr) == (1, True)
@@ -335,7 +462,7 @@ def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
     assert cloudlet("snapshot", "restore", "one", "--port", detached).returncode == 0
     assert sqs.list_queues()["QueueUrls"] == [url]
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "saved"
-    assert cloudlet("reset", "--port", detached).returncode == 0
+    assert cloudlet("reset", "--yes", "--port", detached).returncode == 0
     assert "QueueUrls" not in sqs.list_queues()
     assert cloudlet("snapshot", "restore", "one", "--port", detached).returncode == 0
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "saved"
@@ -345,6 +472,33 @@ def test_snapshots_are_saved_restored_listed_and_deleted(detached: str) -> None:
     for name in ("../x", "é"):
         bad = cloudlet("snapshot", "save", name, "--port", detached)
         assert (bad.returncode, f"not a snapshot's name: {name!r}" in bad.stderr) == (1, True), bad.stderr
+
+
+def test_nothing_is_removed_unless_somebody_says_yes(detached: str, tmp_path: Path) -> None:
+    sqs = Aws(f"http://127.0.0.1:{detached}", "123456789012").client("sqs")
+    sqs.create_queue(QueueName="q")
+    unasked = cloudlet("reset", "--port", detached)
+    assert (unasked.returncode, unasked.stdout) == (2, "")
+    assert f"in {tmp_path / 'data'}: say --yes" in unasked.stderr
+
+    def answering(answer: str) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "cloudlet", "reset", "--port", detached]
+        with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            os.write(ours, answer.encode())
+            said = process.stdout.read()
+        os.close(ours)
+        os.close(theirs)
+        return process.returncode, said
+
+    for answer in ("\n", "no\n"):
+        code, said = answering(answer)
+        assert (code, f"in {tmp_path / 'data'}. Snapshots are kept. Go on? [y/N]" in said) == (1, True), said
+        assert sqs.list_queues()["QueueUrls"]
+    code, said = answering("y\n")
+    assert (code, f"all state in {tmp_path / 'data'} is removed" in said) == (0, True), said
+    assert "QueueUrls" not in sqs.list_queues()
 
 
 def test_a_snapshot_that_cannot_be_saved_leaves_nothing_and_the_cloud_goes_on(detached: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.polling.poller import Source
-from cloudlet.core.polling.queue import Queue
+from cloudlet.core.polling.queue import Queue, Room
 from cloudlet.core.polling.record import Record
 from tests.in_process import in_block
 
@@ -59,3 +59,26 @@ def test_what_was_received_is_worked_off_though_no_more_can_be_received(tmp_path
 
     in_block("sqs", tmp_path, scenario)
     assert taken == ["m"]
+
+
+def test_batches_are_few_at_first_and_more_step_by_step_while_they_succeed() -> None:
+    async def scenario() -> None:
+        room = Room(12)
+
+        async def work() -> None:
+            while room.size < 12:
+                await room.take()
+                sizes.add(room.size)
+                await asyncio.sleep(0.01)
+                room.give_back(has_succeeded=True)
+
+        sizes = {room.size}
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            for _ in range(12):
+                group.create_task(work())
+        assert sizes == {5, 10, 12}
+        await room.take()
+        room.give_back(has_succeeded=False)
+        assert room.size == 5
+
+    asyncio.run(scenario())

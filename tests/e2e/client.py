@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ BOTO3 = _CLIENTS / "boto3" / "bin"
 """What is built on boto3 has an environment of its own."""
 # Before the system's programs those that are made for these tests, and the AWS CLI of the environment they run in.
 PATH = os.pathsep.join((str(INSTALLED), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+
+RUNNING = {"TMPDIR": tempfile.gettempdir(), "XDG_RUNTIME_DIR": os.environ.get("XDG_RUNTIME_DIR", "")}
+"""The environment in which commands find the Cloudlets that tests run."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from cloudlet.edge.running import find
 from cloudlet.testing.server import Aws
 from tests.commands import free_port
-from tests.e2e.client import BOTO3, E2E, INSTALLED, PATH, Client, installed
+from tests.e2e.client import BOTO3, E2E, INSTALLED, PATH, RUNNING, Client, installed
 from tests.e2e.conftest import MakeClient
 from tests.e2e.packages import python_runtime
 
@@ -49,7 +49,7 @@ def bash(section: str, client: MakeClient, aws: Aws, tmp_path: Path) -> Iterator
             **({} if section == "watchtower and awslogs" else {"AWS_ACCESS_KEY_ID": "test"}),
         )
     else:
-        yield client("bash", CLOUDLET_PORT=aws.endpoint.rpartition(":")[2])
+        yield client("bash", CLOUDLET_PORT=aws.endpoint.rpartition(":")[2], **RUNNING)
 
 
 @pytest.mark.parametrize("section", [name for name, blocks in _SECTIONS.items() if blocks])
@@ -59,7 +59,7 @@ def test_section(section: str, bash: Client, aws: Aws, tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(E2E / "javascript" / "node_modules")
     # Names of buckets are unique in the whole of Cloudlet, which other tests use too.
     renamed = {
-        "localhost:4566": aws.endpoint.removeprefix("http://"),
+        "127.0.0.1:4566": aws.endpoint.removeprefix("http://"),
         "photos": f"photos-{aws.account}",
         "python3.13": python_runtime(),
     }

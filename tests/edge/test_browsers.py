@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -130,4 +131,49 @@ def test_a_page_from_elsewhere_starts_no_upload_without_asking(aws: Aws) -> None
         assert ask(aws.endpoint, "POST", f"/{bucket}/key?uploads", Origin=origin)[0] == wanted
     assert len(s3.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1
     signed = urlsplit(s3.generate_presigned_url("create_multipart_upload", {"Bucket": bucket, "Key": "signed"}))
-    assert ask(aws.endpoint, "POST", f"{signed.path}?{signed.query}", Origin=ELSEWHERE)[0] == 200
+    # Nobody knows the key: a page could have made the signature up.
+    for origin, wanted in ((ELSEWHERE, 403), (HERE, 200)):
+        assert ask(aws.endpoint, "POST", f"{signed.path}?{signed.query}", Origin=origin)[0] == wanted
+
+
+MADE_UP = (
+    "&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=000000000000/20260101/us-east-1/sqs/aws4_request"
+    "&X-Amz-Date={date}&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
+)
+
+
+def test_an_image_in_a_page_changes_nothing(aws: Aws) -> None:
+    """Old browsers say neither of what page it is nor that it is another site's."""
+    browser = {"User_Agent": "Mozilla/5.0", "Accept_Language": "en", "Host": "localhost:4566"}
+    made_up = MADE_UP.format(date=time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+    create = f"/?Action=CreateQueue&Version=2012-11-05&QueueName=made-by-an-image-{aws.account}"
+    for path in (create, create + made_up):
+        status, _, answer = ask(aws.endpoint, "GET", path, **browser)
+        assert (status, b"AccessDenied" in answer) == (403, True)
+        assert ask(aws.endpoint, "GET", path, **browser, Sec_Fetch_Site="none")[0] == 403
+    assert ask(aws.endpoint, "GET", "/?Action=ListQueues&Version=2012-11-05", **browser)[0] == 200
+    # Who is no browser may do so, as ever.
+    assert ask(aws.endpoint, "GET", create)[0] == 200
+
+
+def test_a_form_needs_a_proof_of_its_site(aws: Aws) -> None:
+    form = {"User_Agent": "Mozilla/5.0", "Content_Type": "application/x-www-form-urlencoded"}
+    body = f"Action=CreateQueue&Version=2012-11-05&QueueName=made-by-a-form-{aws.account}"
+    for proof, wanted in (
+        ({}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Origin": ELSEWHERE}, 403),
+        ({"Sec_Fetch_Site": "same-origin"}, 200),
+        ({"Origin": HERE}, 200),
+    ):
+        assert ask(aws.endpoint, "POST", body=body, **form, **proof)[0] == wanted, proof
+
+
+def test_an_upload_by_a_form_needs_one_too(aws: Aws) -> None:
+    bucket = f"forms-{aws.account}"
+    Aws(aws.endpoint, "000000000000").client("s3").create_bucket(Bucket=bucket)
+    body = '--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--b\r\n'
+    body += 'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n--b--\r\n'
+    form = {"User_Agent": "Mozilla/5.0", "Content_Type": "multipart/form-data; boundary=b"}
+    for proof, wanted in (({}, 403), ({"Sec_Fetch_Site": "same-site"}, 204)):
+        assert ask(aws.endpoint, "POST", f"/{bucket}", body=body, **form, **proof)[0] == wanted

@@ -21,7 +21,7 @@ _FEWER = [
 
 def test_connections_leave_files_for_the_data() -> None:
     with ExitStack() as stack:
-        server = stack.enter_context(Server.start("--ephemeral", "--readers", "0", wrapper=_FEWER))
+        server = stack.enter_context(Server.start("--ephemeral", wrapper=_FEWER))
         address = urlsplit(server.endpoint)
         client = HTTPConnection(address.netloc, timeout=20)
 

@@ -108,6 +108,9 @@ class Gone:
     secure = False
     upgradable = True
 
+    def raw_headers_of(self, request: HttpRequest) -> tuple[()]:
+        return ()
+
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
         pass
 

@@ -21,6 +21,7 @@ def request(host: str, path: str = "/", query: str = "", **headers: str) -> Http
         ("u1.lambda-url.eu-west-1.on.aws", "/x", Found("lambda", "u1", "/x", "")),
         ("localhost:4566", "/_aws/execute-api/a1/v1/x", Found("apigateway", "a1", "/v1/x", "/_aws/execute-api/a1")),
         ("localhost:4566", "/_aws/execute-api/a1", Found("apigateway", "a1", "/", "/_aws/execute-api/a1")),
+        ("localhost", "/_aws/execute-api/a.b/x", Found("apigateway", "a.b", "/x", "/_aws/execute-api/a.b")),
         ("localhost:4566", "/_aws/lambda-url/u1/x", Found("lambda", "u1", "/x", "/_aws/lambda-url/u1")),
         ("localhost", "/restapis/a1/v1/_user_request_/p", Found("apigateway", "a1", "/v1/p", "/restapis/a1")),
         ("localhost", "/restapis/a1/v1/_user_request_", Found("apigateway", "a1", "/v1/", "/restapis/a1")),

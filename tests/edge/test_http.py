@@ -212,6 +212,21 @@ def test_what_is_no_acceptable_http_is_refused(run_server: Run, request_bytes: b
     run_server(scenario)
 
 
+@pytest.mark.parametrize("garbage", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"])
+def test_requests_before_garbage_are_answered_before_it_is_refused(run_server: Run, garbage: bytes) -> None:
+    async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
+        client = await connect()
+        await client.send(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n" + garbage + b"GET /3 HTTP/1.1\r\n\r\n")
+        for path in ("/1", "/2"):
+            status, headers, _ = await client.response()
+            assert (status, headers["x-path"]) == (200, path)
+        assert (await client.response())[0] == 400
+        assert await client.ended()
+        assert [request.path for request in echo.seen] == ["/1", "/2"]
+
+    run_server(scenario)
+
+
 def test_garbage_behind_a_request_is_not_taken_for_its_answer(run_server: Run) -> None:
     async def scenario(server: HttpServer, echo: Echo, connect: Connect) -> None:
         client = await connect()
@@ -219,6 +234,9 @@ def test_garbage_behind_a_request_is_not_taken_for_its_answer(run_server: Run) -
         while not echo.kept:
             await asyncio.sleep(0.001)
         await client.send(b"nonsense\r\n\r\n")
+        echo.kept[0].respond(HttpResponse(200, [], b"late"))
+        assert (await client.response())[::2] == (200, b"late")
+        assert (await client.response())[0] == 400
         assert await client.ended()
 
     run_server(scenario)

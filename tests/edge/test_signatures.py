@@ -609,3 +609,15 @@ def test_a_target_says_nothing_to_services_that_have_none(strict_server: Server)
     s3.create_bucket(Bucket="of-targets", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_object(Bucket="of-targets", Key="a", Body=b"kept")
     assert s3.get_object(Bucket="of-targets", Key="a")["Body"].read() == b"kept"
+
+
+def test_all_that_a_request_is_told_in_headers_of_aws_is_signed(strict_server: Server) -> None:
+    """Else who sees a signed request could make another one of it."""
+    request = AWSRequest(
+        "POST", strict_server.endpoint + "/", headers={"Content-Type": "application/x-amz-json-1.0"}, data=b"{}"
+    )
+    SigV4Auth(Credentials(KEY, SECRET), "sqs", "eu-west-1").add_auth(request)
+    headers = dict(request.headers)
+    status, answer = send(strict_server, "POST", "/", {**headers, "X-Amz-Target": "AmazonSQS.ListQueues"}, b"{}")
+    assert status == 403
+    assert "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization." in answer

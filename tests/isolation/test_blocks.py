@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.commands import blocks, cloudlet
+from tests.commands import blocks, cloudlet, free_port
 
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=30)
 
@@ -42,10 +43,10 @@ def is_alive(process: int) -> bool:
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def connections(socket: str) -> set[int]:
+def connections(named: str) -> set[int]:
     """Return how many connections have been accepted on the Unix sockets of this name, of all folders."""
     lines = (line.split() for line in Path("/proc/net/unix").read_text().splitlines())
-    return set(Counter(line[-1] for line in lines if line[-1].endswith(socket) and line[5] == "03").values())
+    return set(Counter(line[-1] for line in lines if line[-1].endswith(named) and line[5] == "03").values())
 
 
 def port_of(aws: Aws) -> str:
@@ -117,6 +118,65 @@ def test_a_killed_block_fails_only_its_own_calls_and_is_started_again(isolated: 
     assert after["sts"]["process"] == before["sts"]["process"]
 
 
+def test_a_block_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path), "--block-timeout", "5") as server:
+        aws = Aws(server.endpoint, fresh_account())
+        sqs, sts = aws.client("sqs", config=ONCE), aws.client("sts", config=ONCE)
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        eventually(lambda: blocks(server.endpoint)["sqs"]["state"] == "running")
+        process = blocks(server.endpoint)["sqs"]["process"]
+        os.kill(process, signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(sqs.get_queue_url, QueueName="q")
+            eventually(lambda: blocks(server.endpoint)["sqs"]["state"] == "unresponsive")
+            assert sts.get_caller_identity()["Account"] == aws.account
+            with pytest.raises(ClientError) as failure:
+                asked.result(30)
+        assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        eventually(lambda: blocks(server.endpoint)["sqs"]["state"] == "running")
+        assert sqs.get_queue_url(QueueName="q")["QueueUrl"] == url
+        assert blocks(server.endpoint)["sqs"]["restarts"] == 1
+        ended = f"  sqs (process {process}) was killed: it did not answer for 5 seconds\n"
+        assert ended in cloudlet("status", "--port", server.port).stdout
+
+
+def test_a_block_that_hangs_may_be_left_alone(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path), "--block-timeout", "0") as server:
+        sqs = Aws(server.endpoint, fresh_account()).client("sqs")
+        sqs.create_queue(QueueName="q")
+        process = blocks(server.endpoint)["sqs"]["process"]
+        os.kill(process, signal.SIGSTOP)
+        eventually(lambda: blocks(server.endpoint)["sqs"]["state"] == "unresponsive")
+        os.kill(process, signal.SIGCONT)
+        eventually(lambda: blocks(server.endpoint)["sqs"]["state"] == "running")
+        assert blocks(server.endpoint)["sqs"]["process"] == process
+
+
+def test_blocks_have_the_same_ports_at_each_start_unless_somebody_else_has_them(tmp_path: Path) -> None:
+    def ports(server: Server) -> dict[str, int]:
+        return {name: block["port"] for name, block in blocks(server.endpoint).items()}
+
+    data = ("--isolate", "--data", str(tmp_path))
+    with Server.start(*data) as server:
+        before = ports(server)
+    with Server.start(*data) as server:
+        assert ports(server) == before
+    with socket.create_server(("127.0.0.1", before["sqs"])):
+        port = str(free_port())
+        started = cloudlet("up", "--detach", "--port", port, *data)
+        try:
+            meanwhile = {name: block["port"] for name, block in blocks(f"http://127.0.0.1:{port}").items()}
+        finally:
+            cloudlet("down", "--port", port)
+    assert meanwhile == {**before, "sqs": meanwhile["sqs"]}
+    assert (
+        f"  moved         sqs is at http://127.0.0.1:{meanwhile['sqs']} this time: "
+        f"another program has http://127.0.0.1:{before['sqs']}\n"
+    ) in started.stdout
+    with Server.start(*data) as server:
+        assert ports(server) == before
+
+
 def test_acknowledged_messages_survive_the_kills_of_their_block(tmp_path: Path) -> None:
     with Server.start("--isolate", "--data", str(tmp_path)) as server:
         aws = Aws(server.endpoint, fresh_account())
@@ -178,7 +238,7 @@ def test_snapshots_of_all_blocks(isolated: Aws) -> None:
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="kept")
     assert cloudlet("snapshot", "save", "a", "--port", port).returncode == 0
-    assert cloudlet("reset", "--port", port).returncode == 0
+    assert cloudlet("reset", "--yes", "--port", port).returncode == 0
     assert "QueueUrls" not in sqs.list_queues()
     assert cloudlet("snapshot", "restore", "a", "--port", port).returncode == 0
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "kept"

@@ -91,7 +91,7 @@ def test_it_goes_on_after_the_cloud_was_copied_or_reset(server: Server, address:
     assert cloudlet("snapshot", "save", "a", "--port", server.port).returncode == 0
     kept = send(address)
     assert eventually(lambda: arrived(xray, kept))
-    assert cloudlet("reset", "--port", server.port).returncode == 0
+    assert cloudlet("reset", "--yes", "--port", server.port).returncode == 0
     trace = send(address)
     assert eventually(lambda: arrived(xray, trace))
     assert not arrived(xray, kept)

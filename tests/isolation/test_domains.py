@@ -130,7 +130,7 @@ def test_requests_wait_while_the_cloud_is_copied(cloud: GatewayCloud, endpoint: 
         assert cloudlet("snapshot", "save", "a", "--port", port).returncode == 0
         over.set()
         assert seen.result(60) == {200}
-    assert cloudlet("reset", "--port", port).returncode == 0
+    assert cloudlet("reset", "--yes", "--port", port).returncode == 0
     assert cloud.ask("", "/orders", host=HOST).status == 404
     assert cloudlet("snapshot", "restore", "a", "--port", port).returncode == 0
     assert cloud.ask("", "/", host=HOST).status == 200

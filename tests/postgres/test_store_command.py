@@ -32,7 +32,7 @@ def test_a_cloudlet_moves_into_postgresql_and_back(tmp_path: Path) -> None:
         assert "not empty" in again.stderr
         with Server.start("--store", database.url, "--data", str(tmp_path / "other")) as server:
             assert _bodies(server, account) == bodies
-            assert "is not in the data folder" in cloudlet("reset", "--port", server.port).stderr
+            assert "is not in the data folder" in cloudlet("reset", "--yes", "--port", server.port).stderr
         back = cloudlet("store", "copy", database.url, str(last))
         assert back.returncode == 0, back.stderr
     with Server.start("--data", str(last)) as server:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -315,3 +316,57 @@ def open_without_room_and_with_it(folder: Path) -> None:
         assert len(OrderedMap(folder).get(b"key") or b"") == 1 << 20
     else:
         raise AssertionError("there was room")
+
+
+ROWS = {b"%04d" % number: b"value %04d " % number + bytes(range(100)) for number in range(2000)}
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Iterator[OrderedMap]:
+    """A map of ROWS with one byte flipped in the middle of its table."""
+    rows = OrderedMap(tmp_path)
+    rows.write(dict(ROWS), [])
+    rows.close()
+    (table,) = tmp_path.glob("*.sst")
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(content)
+    rows = OrderedMap(tmp_path)
+    yield rows
+    rows.close()
+
+
+def test_a_scan_that_meets_a_damaged_row_fails_instead_of_ending_there(damaged: OrderedMap) -> None:
+    first, stop = damaged.scan(b"", b"\xff", 100, 0)
+    assert (first, stop) == (list(ROWS.items())[:100], b"0100")
+    with pytest.raises(StoreError, match="cannot read"):
+        damaged.scan(b"", b"\xff", 10_000, 0)
+    with pytest.raises(StoreError, match="cannot read"):
+        damaged.scan_reverse(b"", 10_000, b"\xf0")
+    assert damaged.scan_reverse(b"", 2, b"\xf0") == list(ROWS.items())[:-3:-1]
+
+
+def test_a_damaged_row_is_an_error_and_all_others_are_read(damaged: OrderedMap) -> None:
+    unreadable = 0
+    for key, value in ROWS.items():
+        try:
+            assert damaged.get(key) == value
+        except StoreError:
+            unreadable += 1
+    assert 0 < unreadable < 200
+
+
+def test_the_room_of_cleared_ranges_comes_back(tmp_path: Path) -> None:
+    rows = OrderedMap(tmp_path)
+    for first in range(0, 8000, 1000):
+        rows.write({b"%06d" % number: os.urandom(2000) for number in range(first, first + 1000)}, [])
+        rows.sync(rows.unsynced())
+    rows.flush_soon()
+    kept = {b"007999": rows.get(b"007999")}
+    rows.write({}, [(b"000000", b"007999")])
+    rows.flush_soon()
+    rows.close()
+    assert sum(file.stat().st_size for file in tmp_path.glob("*.sst")) < 100_000
+    rows = OrderedMap(tmp_path)
+    assert dict(rows.scan(b"", b"\xff", 10, 0)[0]) == kept
+    rows.close()

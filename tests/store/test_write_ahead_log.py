@@ -174,7 +174,7 @@ class Rows(RuleBasedStateMachine):
 @pytest.fixture(autouse=True)
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also, files that are copied keep still: those that are merged meanwhile are no state that a disk ever had."""
-    ordinary = rocks._options
+    ordinary = rocks.options
 
     def unmerged() -> Options:
         options = ordinary()
@@ -182,7 +182,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
         return options
 
     monkeypatch.setattr(rocks, "_SEGMENT_BYTES", SEGMENT)
-    monkeypatch.setattr(rocks, "_options", unmerged)
+    monkeypatch.setattr(rocks, "options", unmerged)
 
 
 TestRows = Rows.TestCase

@@ -13,6 +13,7 @@ import pytest
 from wire_client import botocore_model, read_response
 
 from cloudlet.wire import HttpRequest, InvalidRequest, InvalidResult, decode_body, load
+from cloudlet.wire.host_ids import host_id
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -136,6 +137,8 @@ class TestS3:
         assert response.body is given
         assert response.headers == [
             ("x-amz-request-id", "rid"),
+            ("x-amz-id-2", host_id("rid")),
+            ("Server", "AmazonS3"),
             ("Content-Length", "3"),
             ("ETag", '"e"'),
             ("x-amz-meta-a", "b"),

@@ -24,6 +24,16 @@ _COMMANDS = {
     "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back; take over files",
     "coverage": "show which of AWS's operations are built",
 }
+_NEED_MORE = ("block", "clock", "serve", "snapshot", "store")
+"""Commands that do nothing by themselves."""
+_MEANT = {
+    "start": "`cloudlet up` starts Cloudlet, and `cloudlet block start NAME` one block of it",
+    "stop": "`cloudlet down` stops Cloudlet, and `cloudlet block stop NAME` one block of it",
+    "restart": "`cloudlet down` and `cloudlet up` do that, and `cloudlet block restart NAME` for one block",
+    "logs": "`cloudlet up` logs to standard error; with --detach to cloudlet.log in the data folder (`cloudlet status` "
+    "names it) or, with --ephemeral, to the file that it says",
+}
+"""What people try who know other programs, and what they may have meant."""
 DEFAULT_PORT = 4566
 _LAST_PORT = 65_535
 
@@ -64,10 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             gc.enable()
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    if not given:
+    if not given or given in [[name] for name in _NEED_MORE]:
         # Whoever does not know what there is sees all of it.
-        parser.print_help(sys.stderr)
+        (commands.choices[given[0]] if given else parser).print_help(sys.stderr)
         return EXIT_USAGE
+    if given[0] in _MEANT:
+        return fail(f"there is no command {given[0]}: {_MEANT[given[0]]}", EXIT_USAGE)
     options, unknown = parser.parse_known_args(given)
     if unknown:
         # The command says which options it has; argparse would have the whole program say which commands there are.

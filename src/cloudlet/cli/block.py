@@ -11,7 +11,7 @@ _DONE = {"start": "started", "stop": "stopped", "restart": "started again"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_port(parser)
-    parser.add_argument("action", choices=tuple(_DONE))
+    parser.add_argument("action", choices=tuple(_DONE), help="what to do with the block")
     parser.add_argument("name", help="the block: sqs, sns, …")
 
 

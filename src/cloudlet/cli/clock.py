@@ -10,10 +10,12 @@ from typing import Any
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
 from cloudlet.cli.durations import duration
 
+_HELP = "show the time, let it stand, move it on, let it go on, or bring it back to the system's"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_port(parser)
-    parser.add_argument("action", choices=("show", "freeze", "advance", "resume", "reset"))
+    parser.add_argument("action", choices=("show", "freeze", "advance", "resume", "reset"), help=_HELP)
     parser.add_argument(
         "to",
         nargs="?",
@@ -40,8 +42,18 @@ def is_moved(frozen: bool, ahead: float) -> bool:
 def shown(now: float, frozen: bool, ahead: float) -> str:
     """Return what a clock shows: seconds since the epoch, whether it stands, how far it is from the system's."""
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-    apart = "" if abs(ahead) < 1 else f", {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the system's clock"
+    apart = "" if abs(ahead) < 1 else f", {_span(ahead)} {'ahead of' if ahead > 0 else 'behind'} the system's clock"
     return f"{time}{' (it stands)' if frozen else ''}{apart}"
+
+
+def _span(seconds: float) -> str:
+    """Return a span of time as people write it: 1 d 12 h."""
+    rest, parts = round(abs(seconds)), []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count:,} {unit}")
+    return " ".join(parts)
 
 
 def _body(action: str, text: str | None) -> bytes:

@@ -6,11 +6,16 @@ import argparse
 import os
 import re
 import shlex
+from pathlib import Path
 
-from cloudlet.cli import EXIT_OK, add_port
+from cloudlet.cli import EXIT_OK, add_port, fail
+from cloudlet.core.authorities import beside, of_machine
 from cloudlet.core.client_environment import misleading
 from cloudlet.core.models import models_of
 from cloudlet.edge.running import find
+from cloudlet.store.folders import replace_file
+
+_TRUSTED_BESIDES = ("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,24 +31,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     running = find(options.port)
+    if running is None:
+        return fail(f"no Cloudlet runs on port {options.port}")
     variables = {
-        "AWS_ENDPOINT_URL": f"http://localhost:{options.port}" if running is None else running.endpoint,
+        "AWS_ENDPOINT_URL": running.public or running.endpoint,
         "AWS_DEFAULT_REGION": options.region,
         "AWS_REGION": options.region,
     }
-    own_keys = not options.account and running is not None and running.strict
+    own_keys = not options.account and running.strict
     if not own_keys:
         variables |= {"AWS_ACCESS_KEY_ID": options.account or "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    if running is not None:
+    if running.public is None:
+        # Else clients are to come by that URL, whatever it leads through.
         variables |= {variable_of(model): url for name, url in running.blocks.items() for model in models_of(name)}
-    if running is not None and running.authority is not None:
-        variables["AWS_CA_BUNDLE"] = running.authority
+    if running.authority is not None:
+        variables |= _trusting(Path(running.authority))
     for name in misleading(os.environ, own_keys=own_keys):
         if name not in variables:
             print(f"unset {name}")
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
     return EXIT_OK
+
+
+def _trusting(authority: Path) -> dict[str, str]:
+    """Return the variables that have clients trust an authority of Cloudlet's.
+
+    Clients of AWS come to Cloudlet alone. Node.js and git go elsewhere, too: their list has whom they trusted before.
+    """
+    everybody = authority.with_name("authorities.pem")
+    named = (Path(os.environ[name]) for name in _TRUSTED_BESIDES if os.environ.get(name))
+    replace_file(everybody, beside(authority, [of_machine(), *filter(Path.is_file, named)]))
+    return {"AWS_CA_BUNDLE": str(authority), **dict.fromkeys(_TRUSTED_BESIDES, str(everybody))}
 
 
 def _access_key(text: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import cloudlet
 from cloudlet.cli import DEFAULT_PORT, EXIT_USAGE, CommandError, fail, serving
 from cloudlet.core.cloud import EVERY_OTHER
-from cloudlet.edge.fleet import Launch
-from cloudlet.edge.isolation import BlockProcess
+from cloudlet.edge.fleet import Launch, Patience
+from cloudlet.edge.isolation import BlockLauncher, BlockProcess
 from cloudlet.edge.running import Running
 from cloudlet.edge.server import Settings, Supervised, default_data
 
@@ -67,7 +67,6 @@ def run(options: argparse.Namespace) -> int:
         supervised=_supervised(options.inherit),
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
-        readers=options.readers,
         until_eof=options.until_eof,
     )
 
@@ -114,7 +113,7 @@ def _supervised(inherit: str | None) -> Supervised | None:
     return Supervised(clients, front, tuple(daemon), os.environ[_ADMIN_TOKEN])
 
 
-def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
+def launcher(options: argparse.Namespace) -> BlockLauncher:
     """Return how `cloudlet up --isolate`, started with these options, starts its blocks."""
     common = [
         "--auth",
@@ -132,8 +131,6 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
         common.append("--trace-calls")
     if options.keep_files is not None:
         common += ["--keep-files", f"{options.keep_files}s"]
-    if options.readers is not None:
-        common += ["--readers", str(options.readers)]
     # Secrets go by the environment: everybody on the machine can read a command line.
     secrets = {
         serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options)),
@@ -147,4 +144,4 @@ def launcher(options: argparse.Namespace) -> Callable[[BlockProcess], Launch]:
         command = [sys.executable, "-m", "cloudlet", "serve", process.name, *inherit, *where, *peers, *common]
         return Launch(command, {**os.environ, **secrets, _ADMIN_TOKEN: process.admin_token})
 
-    return launch
+    return BlockLauncher(launch, Patience(running=options.block_timeout) if options.block_timeout else None)

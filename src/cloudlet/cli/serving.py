@@ -90,13 +90,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what users' code runs in; with none it sees and may do what Cloudlet itself may (default: bubblewrap)",
     )
     parser.add_argument(
-        "--readers",
-        type=_count,
-        metavar="N",
-        help="how many processes read requests for the one that has the blocks (default: while that is busy, one for "
-        "each further core, up to 4)",
-    )
-    parser.add_argument(
         "--until-eof",
         action="store_true",
         help="stop when standard input ends, too: for what starts it through a pipe, and may itself be killed",
@@ -128,12 +121,6 @@ def files_kept_seconds(options: argparse.Namespace) -> float:
         return duration(given) if given else FILES_KEPT_SECONDS
     except ValueError as error:
         raise CommandError(f"{KEEP_FILES}: {error}", EXIT_USAGE) from error
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"not a number of processes: {text!r}")
-    return int(text)
 
 
 def address_of(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from urllib.parse import quote
 
@@ -13,7 +14,9 @@ _ACTIONS = {"save": ("PUT", "saved"), "restore": ("POST", "restored"), "delete":
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_port(parser)
-    parser.add_argument("action", choices=("save", "restore", "list", "delete"))
+    parser.add_argument(
+        "action", choices=("save", "restore", "list", "delete"), help="what to do with copies of all data"
+    )
     parser.add_argument("name", nargs="?", help="the snapshot's name (not for list)")
 
 
@@ -22,8 +25,8 @@ def run(options: argparse.Namespace) -> int:
         return fail(f"snapshot {options.action} takes {'no' if options.action == 'list' else 'a'} name", 2)
     running = admin.running_on(options.port)
     if options.action == "list":
-        for name in admin.call(running, "GET", "snapshots")["snapshots"]:
-            print(name)
+        names = admin.call(running, "GET", "snapshots")["snapshots"]
+        print(*names, sep="\n") if names else print("no snapshots", file=sys.stderr)
         return EXIT_OK
     method, done = _ACTIONS[options.action]
     started = time.perf_counter()

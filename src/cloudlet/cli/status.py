@@ -23,11 +23,13 @@ def run(options: argparse.Namespace) -> int:
     blocks = admin.call(running, "GET", "blocks")["blocks"]
     time = admin.call(running, "GET", "clock")
     if options.json:
-        place = {"endpoint": running.endpoint, "data": running.data, "pid": running.pid}
+        place = {"endpoint": running.public or running.endpoint, "data": running.data, "pid": running.pid}
         print(json.dumps({**place, **health, "clock": time, "blocks": blocks}))
         return EXIT_OK
     print(f"Cloudlet {health['version']} runs as process {running.pid}")
     print(f"  listening on  {running.endpoint}")
+    if running.public is not None:
+        print(f"  endpoint      {running.public}")
     print(f"  data          {running.data}")
     if clock.is_moved(time["frozen"], time["ahead"]):
         print(f"  clock         {clock.shown(**time)}")
@@ -36,6 +38,10 @@ def run(options: argparse.Namespace) -> int:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    ended = [f"  {block['name']} {block['ended']}" for block in blocks if block["ended"]]
+    if ended:
+        print("\n  how blocks ended last, before they were started again:")
+        print(*ended, sep="\n")
     return EXIT_OK
 
 

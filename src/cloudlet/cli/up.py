@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from time import time as system_time
 
 import cloudlet
-from cloudlet.cli import EXIT_USAGE, add_port, fail, serving
+from cloudlet.cli import EXIT_USAGE, CommandError, add_port, fail, serving
 from cloudlet.core.clock_setting import Setting
 from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.system_clock import time_by
 from cloudlet.edge.moving import FILE as CLOCK
-from cloudlet.edge.running import Running, own_folder
+from cloudlet.edge.running import Running, found, own_folder
 from cloudlet.edge.server import Settings, default_data
 
 
@@ -25,6 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--isolate",
         action="store_true",
         help="run each block in a process of its own, which starts when it is first used, and again when it ends",
+    )
+    parser.add_argument(
+        "--block-timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="with --isolate: kill and restart a block that has not answered for so long (default: 10; 0: never)",
     )
     parser.add_argument("--ephemeral", action="store_true", help="keep nothing: a temporary folder, no disk syncs")
     parser.add_argument("-d", "--detach", action="store_true", help="run in the background; return once it is ready")
@@ -44,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
     services = None
     if options.services is not None:
         services = serving.known_blocks([name.strip() for name in options.services.split(",") if name.strip()])
+    data = None if options.ephemeral else (options.data or default_data()).absolute()
+    store = None if options.ephemeral else serving.store(options)
+    _refuse_second(options.port, data if store is None else None)
     launch = None
     if options.isolate:
         from cloudlet.cli.serve import launcher
@@ -51,9 +62,9 @@ def run(options: argparse.Namespace) -> int:
         launch = launcher(options)
     if options.detach:
         # The folder for temporary files may have the log of another user.
-        return serving.detach(own_folder() if options.ephemeral else options.data or default_data())
+        return serving.detach(data or own_folder())
     settings = Settings(
-        data=None if options.ephemeral else (options.data or default_data()).absolute(),
+        data=data,
         durable=not options.ephemeral,
         host=options.host,
         port=options.port,
@@ -61,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         auth=options.auth,
         services=services,
         isolate=launch,
-        store=None if options.ephemeral else serving.store(options),
+        store=store,
         files_kept_seconds=serving.files_kept_seconds(options),
         master_key=serving.master_key(),
         root_keys=serving.root_keys(options),
@@ -71,7 +82,6 @@ def run(options: argparse.Namespace) -> int:
         xray_daemon=options.xray_daemon,
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
-        readers=options.readers,
         until_eof=options.until_eof,
     )
 
@@ -80,6 +90,8 @@ def run(options: argparse.Namespace) -> int:
         strict = settings.auth == "strict"
         print(f"Cloudlet {cloudlet.__version__}")
         print(f"  listening on  {running.endpoint}")
+        if running.public is not None:
+            print(f"  endpoint      {running.public}")
         print(f"  data          {kept if settings.store is None else 'in PostgreSQL'}")
         print(f"  auth          {'strict' if strict else 'open (on this machine, unknown keys are let in)'}")
         time = load_clock(Path(running.data) / CLOCK)
@@ -93,6 +105,40 @@ def run(options: argparse.Namespace) -> int:
             print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
         if running.authority is not None:
             print(f"  trust         AWS_CA_BUNDLE={running.authority}")
+        if running.failed:
+            print(f"  unavailable   {', '.join(running.failed)} (the log says why)")
+        for line in _moved(running):
+            print(f"  moved         {line}")
         print("Ready.", flush=True)
 
     return serving.run(settings, options, ready)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+    return float(text)
+
+
+def _refuse_second(port: int, data: Path | None) -> None:
+    """Raise CommandError where a Cloudlet runs on a port, or on a data folder, already."""
+    for running in found():
+        stops = f"`cloudlet down --port {running.port}` stops it"
+        if running.port == port:
+            raise CommandError(f"Cloudlet runs on port {port} already, as process {running.pid}: {stops}")
+        if data is not None and running.data == str(data):
+            raise CommandError(f"Cloudlet runs on {data} already, on port {running.port}: {stops}")
+
+
+def _moved(running: Running) -> list[str]:
+    """Return which blocks are not at the port that they had before."""
+    if not running.blocks:
+        return []
+    from cloudlet.edge.ports import remembered
+
+    before = {name: f"http://127.0.0.1:{port}" for name, port in remembered(Path(running.data)).items()}
+    return [
+        f"{name} is at {url} this time: another program has {before[name]}"
+        for name, url in running.blocks.items()
+        if before.get(name, url) != url
+    ]

@@ -7,7 +7,6 @@ import importlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
@@ -26,6 +25,7 @@ from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
 from cloudlet.store import Store, StoreError
+from cloudlet.store.room import Reserve
 from cloudlet.wire import load
 from cloudlet.wire.failures import status_of
 
@@ -88,7 +88,7 @@ def built() -> dict[str, str]:
 
 def with_data(config: Config, names: Iterable[str]) -> list[str]:
     """Return those of the blocks that have data, or may have some."""
-    return [name for name in names if config.store is not None or _folder(config, name).exists()]
+    return [name for name in names if config.store is not None or folder_of(config, name).exists()]
 
 
 def open_store(config: Config, name: str) -> Store:
@@ -97,7 +97,7 @@ def open_store(config: Config, name: str) -> Store:
         # Imported late: RocksDB takes ten megabytes, which one that is not used, or has a PostgreSQL, can do without.
         from cloudlet.store.embedded import EmbeddedStore
 
-        return EmbeddedStore(_folder(config, name), durable=config.durable)
+        return EmbeddedStore(folder_of(config, name), durable=config.durable, reserve=Reserve(config.data))
     return postgres_engine(config.store)(config.store, name)
 
 
@@ -108,11 +108,12 @@ def postgres_engine(url: str) -> type[PostgresStore]:
     try:
         from cloudlet.store.postgres import PostgresStore
     except ModuleNotFoundError as error:
-        raise StoreError(f"a store on PostgreSQL needs {error.name}: pip install 'cloudlet[postgres]'") from error
+        raise StoreError(f"a store on PostgreSQL needs {error.name}: pip install {error.name}") from error
     return PostgresStore
 
 
-def _folder(config: Config, name: str) -> Path:
+def folder_of(config: Config, name: str) -> Path:
+    """Return the folder of a block's data."""
     return config.data / "blocks" / name
 
 
@@ -151,10 +152,6 @@ class Cloud:
     def running(self) -> Mapping[str, Block]:
         """Return the blocks that are in use, by name, now and later."""
         return self._blocks
-
-    def waited(self) -> float:
-        """Return for how many seconds the event loop has stood still for the disk, as the blocks in use say."""
-        return sum(block.store.waited for block in self._blocks.values())
 
     def enabled(self, name: str) -> bool:
         return self.config.services is None or name in self.config.services
@@ -212,13 +209,18 @@ class Cloud:
             if isinstance(outcome, WrongFolder) or not isinstance(outcome, StoreError | Owner):
                 raise outcome
 
-    def wake(self) -> None:
+    def wake(self) -> list[str]:
         """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.
 
-        Raises StoreError as above.
+        Return those that cannot be opened. They keep no other from starting, and are tried again when asked for.
         """
-        for name in self._to_wake():
-            self._opened(name)
+        failed = []
+        for name in sorted(self._to_wake()):
+            try:
+                self.block(name)
+            except AwsError:
+                failed.append(name)
+        return failed
 
     def _to_wake(self) -> set[str]:
         return {*with_data(self.config, filter(self.enabled, self._modules)), *self.config.datagrams}
@@ -300,7 +302,4 @@ class Cloud:
         finally:
             self._stopped = False
             self._tried_again.clear()
-            for name in self._to_wake():
-                # One whose data cannot be opened, where the disk is full, is no reason for the others not to go on.
-                with suppress(AwsError):
-                    self.block(name)
+            self.wake()

@@ -13,6 +13,8 @@ from cloudlet.store.folders import keep_private, replace_file
 from cloudlet.store.format import FORMAT, NewerData, refuse_newer
 
 _FORMAT_FILE = "format"
+_PRIVATE = ("blocks", "images", "mail", "sandboxes", "snapshots", "unpacked", "work")
+"""The folders in the data folder that hold what accounts have: rows, files, code, messages."""
 
 
 class InUse(Exception):
@@ -66,6 +68,7 @@ def close_to_others(data: Path) -> None:
 
     Called once the folder has been taken. Raises OSError.
     """
-    if not is_amid_change(data):
-        for part in ("blocks", "snapshots"):
+    for part in _PRIVATE:
+        # After a crash amid a change there are no blocks, but those that are to come back.
+        if part != "blocks" or not is_amid_change(data):
             keep_private(data / part)

@@ -6,6 +6,7 @@ are those of AWS's Event Ruler, the library that EventBridge matches with (https
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -52,9 +53,11 @@ def _affix(name: str, holds: Callable[[str, str], bool]) -> Callable[[Any], Test
 
     def compiled(operand: Any) -> Test:
         if isinstance(operand, dict):
-            if list(operand) != ["equals-ignore-case"]:
-                raise PatternError(f"Unsupported {name} pattern: {next(iter(operand), '')}")
-            folded = text(operand["equals-ignore-case"], "equals-ignore-case").lower()
+            inner, given = first_of(operand, f"{name.capitalize()} expression name not found")
+            if inner != "equals-ignore-case":
+                raise PatternError(f"Unsupported {name} pattern: {inner}")
+            folded = text(given, inner).lower()
+            check_single(operand)
             return lambda value: type(value) is str and holds(value.lower(), folded)
         affix = text(operand, name)
         return lambda value: type(value) is str and holds(value, affix)
@@ -62,47 +65,97 @@ def _affix(name: str, holds: Callable[[str, str], bool]) -> Callable[[Any], Test
     return compiled
 
 
+def first_of(expression: dict[str, Any], missing: str) -> tuple[str, Any]:
+    """Return the first operator of an expression and its operand. Raises PatternError where there is none."""
+    for name, operand in expression.items():
+        return name, operand
+    raise PatternError(missing)
+
+
+def check_single(expression: dict[str, Any], more: str = "Only one key allowed in match expression") -> None:
+    """Raise PatternError for an expression of several operators."""
+    if len(expression) > 1:
+        raise PatternError(more)
+
+
 def _anything_but(operand: Any) -> Test:
     """Admit whatever is not denied, of any type."""
+    inner = ""
+    given = operand
     if isinstance(operand, dict):
-        name, given = next(iter(operand.items()), ("", None))
-        if name not in ("prefix", "suffix", "equals-ignore-case", "wildcard") or len(operand) > 1:
-            raise PatternError(f"Unsupported anything-but pattern: {name}")
-        denied = given if isinstance(given, list) else [given]
-        if not denied:
-            raise PatternError("Empty arrays are not allowed")
-        if name in ("prefix", "suffix") and "" in denied:
-            raise PatternError("Null prefix/suffix not allowed")
-        tests = [operator(name, value) for value in denied]
+        inner, given = first_of(operand, "Anything-But expression name not found")
+        if inner not in _DENIED_TEXTS:
+            raise PatternError(f"Unsupported anything-but pattern: {inner}")
+    if not isinstance(given, list | str) and not is_number(given):
+        raise PatternError("Value of anything-but must be an array or single string/number value.")
+    denied = given if isinstance(given, list) else [given]
+    if inner:
+        tests = [operator(inner, value) for value in _checked_texts(inner, denied)]
     else:
-        denied = operand if isinstance(operand, list) else [operand]
-        if not denied or not (
-            all(isinstance(value, str) for value in denied) or all(is_number(value) for value in denied)
-        ):
-            raise PatternError(
-                "Inside anything but list, either all values are number or string, mixed type is not supported"
-            )
-        tests = [exact(value) for value in denied]
+        tests = [exact(value) for value in _checked_values(denied)]
+    if isinstance(operand, dict):
+        check_single(operand, _TOO_MANY)
     return lambda value: not any(test(value) for test in tests)
+
+
+def _checked_texts(inner: str, denied: list[Any]) -> list[str]:
+    """Return the operands of an operator within `anything-but`. Raises PatternError."""
+    if not denied:
+        raise PatternError("Empty arrays are not allowed")
+    if not all(isinstance(value, str) for value in denied):
+        raise PatternError(_DENIED_TEXTS[inner])
+    if inner in ("prefix", "suffix") and "" in denied:
+        raise PatternError("Null prefix/suffix not allowed")
+    return denied
+
+
+def _checked_values(denied: list[Any]) -> list[str | float]:
+    """Return the values of `anything-but`. Raises PatternError."""
+    if not all(isinstance(value, str) or is_number(value) for value in denied):
+        raise PatternError("Inside anything but list, start|null|boolean is not supported.")
+    if len({isinstance(value, str) for value in denied}) != 1:
+        raise PatternError(
+            "Inside anything but list, either all values are number or string, mixed type is not supported"
+        )
+    return denied
+
+
+_TOO_MANY = "Too many elements in numeric expression"
+_AFFIX_TEXT = "prefix/suffix match pattern must be a string"
+_DENIED_TEXTS = {
+    "prefix": _AFFIX_TEXT,
+    "suffix": _AFFIX_TEXT,
+    "equals-ignore-case": "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.",
+    "wildcard": "wildcard match pattern must be a string",
+}
+"""The operators that `anything-but` may deny, and the errors for operands of theirs that are no texts."""
 
 
 def _numeric(operand: Any) -> Test:
     """Compare with one bound, or with a lower and an upper one."""
-    if not isinstance(operand, list) or not operand:
+    if not isinstance(operand, list):
         raise PatternError("Value of numeric must be an array.")
-    if len(operand) not in (2, 4):
-        raise PatternError("Too many elements in numeric expression" if len(operand) > 2 else "Value must be numeric")
-    bounds = [(operand[at], _bound(operand[at + 1])) for at in range(0, len(operand), 2)]
-    for name, _ in bounds:
-        if not isinstance(name, str) or name not in _COMPARISONS:
-            raise PatternError(f"Unrecognized numeric range operator: {name}")
-    if len(bounds) == 2:
-        (first, bottom), (second, top) = bounds
-        if first not in (">", ">=") or second not in ("<", "<="):
-            raise PatternError(f"Bad numeric range operator: {second}")
-        if bottom >= top:
+    name = operand[0] if operand else None
+    if not isinstance(name, str):
+        raise PatternError(f"Invalid member in numeric match: {_shown(operand, 0)}")
+    if name not in _COMPARISONS:
+        raise PatternError(f"Unrecognized numeric range operator: {name}")
+    bound = _bound(operand, 1, "equals" if name == "=" else name)
+    comparisons = [(_COMPARISONS[name], bound)]
+    if len(operand) > 2:
+        if name not in (">", ">="):
+            raise PatternError(_TOO_MANY)
+        upper = operand[2]
+        if not isinstance(upper, str):
+            raise PatternError(f"Bad value in numeric range: {_shown(operand, 2)}")
+        if upper not in ("<", "<="):
+            raise PatternError(f"Bad numeric range operator: {upper}")
+        top = _bound(operand, 3, upper)
+        if len(operand) > 4:
+            raise PatternError("Too many terms in numeric range expression")
+        if bound >= top:
             raise PatternError("Bottom must be less than top")
-    comparisons = [(_COMPARISONS[name], bound) for name, bound in bounds]
+        comparisons.append((_COMPARISONS[upper], top))
 
     def test(value: Any) -> bool:
         if not is_number(value) or not -_LARGEST <= value <= _LARGEST:
@@ -113,9 +166,19 @@ def _numeric(operand: Any) -> Test:
     return test
 
 
-def _bound(value: Any) -> float:
+def _shown(operand: list[Any], at: int) -> str:
+    """Return an element of a numeric expression as Event Ruler's errors show it, or the end of that."""
+    if at >= len(operand):
+        return "]"
+    element = operand[at]
+    return "[" if isinstance(element, list) else "{" if isinstance(element, dict) else json.dumps(element)
+
+
+def _bound(operand: list[Any], at: int, name: str) -> float:
+    """Return a bound of a numeric expression. Raises PatternError."""
+    value: Any = operand[at] if at < len(operand) else None
     if not is_number(value):
-        raise PatternError("Value of numeric must be numeric")
+        raise PatternError(f"Value of {name} must be numeric")
     if not -_LARGEST <= value <= _LARGEST:
         raise PatternError("Value must be between -5.0E9 and 5.0E9, inclusive")
     return _rounded(value)

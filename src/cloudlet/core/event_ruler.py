@@ -83,7 +83,14 @@ def wildcard(operand: Any) -> Test:
 
 
 def pieces(pattern: str) -> list[str]:
-    """Return what stands between the asterisks of a wildcard pattern. Raises PatternError."""
+    """Return what stands between the asterisks of a wildcard pattern. Raises PatternError.
+
+    Its errors name positions as Event Ruler counts them: in bytes, after a quotation mark.
+    """
+
+    def position(at: int) -> int:
+        return 1 + len(pattern[:at].encode(errors="replace"))
+
     found = [""]
     at = after_star = 0
     for match in _PIECE.finditer(pattern):
@@ -91,13 +98,13 @@ def pieces(pattern: str) -> list[str]:
         at = match.end()
         if match[0] == "*":
             if 0 < after_star == match.start():
-                raise PatternError(f"Consecutive wildcard characters at pos {match.start() - 1}")
+                raise PatternError(f"Consecutive wildcard characters at pos {position(match.start() - 1)}")
             after_star = match.end()
             found.append("")
         elif match[1] in ("*", "\\"):
             found[-1] += match[1]
         else:
-            raise PatternError(f"Invalid escape character at pos {match.start()}")
+            raise PatternError(f"Invalid escape character at pos {position(match.start())}")
     found[-1] += pattern[at:]
     return found
 

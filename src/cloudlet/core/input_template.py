@@ -54,11 +54,22 @@ class TooLong(ValueError):
         super().__init__(f"what the template makes of the event is longer than {most} characters")
 
 
-def filled(template: str, is_place: Callable[[str], bool], value_of: Callable[[str], Any], most: int) -> str:
+def escaped(value: Any) -> str:
+    """Return what a value becomes within quotation marks, so that JSON stays JSON."""
+    return as_json(value if isinstance(value, str) else as_json(value))[1:-1]
+
+
+def filled(
+    template: str,
+    is_place: Callable[[str], bool],
+    value_of: Callable[[str], Any],
+    most: int,
+    quoted_as: Callable[[Any], str] = escaped,
+) -> str:
     """Return a template with its places, `<name>`, filled: with JSON, or within a string's quotation marks with text.
 
-    What has no value (MISSING) becomes an empty string. What looks like a place and is none stays as it is. Raises
-    TooLong where values have more than `most` characters together.
+    `quoted_as` makes the latter of a value. What has no value (MISSING) becomes an empty string. What looks like a
+    place and is none stays as it is. Raises TooLong where values have more than `most` characters together.
     """
     quoted = False
     left = most
@@ -79,10 +90,7 @@ def filled(template: str, is_place: Callable[[str], bool], value_of: Callable[[s
         value = value_of(found[1])
         if value is MISSING:
             return "" if quoted else '""'
-        if not quoted:
-            return as_json(value)
-        inner = value if isinstance(value, str) else as_json(value)
-        return as_json(inner)[1:-1]
+        return quoted_as(value) if quoted else as_json(value)
 
     return _PIECE.sub(fill, template)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 
@@ -22,3 +23,29 @@ def is_of_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_of_browser(headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks. Pages cannot keep it from sending what tells, though they may change that."""
+    return (
+        "origin" in headers
+        or "sec-fetch-site" in headers
+        or "accept-language" in headers
+        or headers.get("user-agent", "").startswith("Mozilla/")
+    )
+
+
+def is_unproven(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a browser may have sent a request for a page of another site, without being asked whether it may.
+
+    It sends a GET for an image of any page, and not all browsers say which page a form is of. Before it sends an
+    Authorization header it asks, by OPTIONS.
+    """
+    if method == "OPTIONS" or "authorization" in headers or not is_of_browser(headers):
+        return False
+    if method in ("GET", "HEAD"):
+        return True
+    origin = headers.get("origin")
+    if origin is not None:
+        return is_foreign(origin)
+    return headers.get("sec-fetch-site") not in ("same-origin", "same-site", "none")

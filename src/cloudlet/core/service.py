@@ -95,6 +95,7 @@ class Service:
         recorded_as: Mapping[str, str] | None = None,
         has_files: bool = False,
         internal_failure: str = "InternalFailure",
+        from_pages: Iterable[str] = (),
     ) -> None:
         self.name = name
         self.has_files = has_files
@@ -117,6 +118,8 @@ class Service:
         ("Shape.member"), and such keys of maps."""
         self.recorded_as = recorded_as or {}
         """Operations that CloudTrail has under another name."""
+        self.from_pages = frozenset(from_pages)
+        """The operations that links and pages of other sites may ask for unsigned: they check it by themselves."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.models.key_of` gives."""

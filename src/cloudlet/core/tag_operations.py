@@ -21,6 +21,7 @@ def declare(
     check: Check,
     checked: Checked,
     *,
+    check_listed: Check | None = None,
     arn: str = "ResourceARN",
     given: str = "Tags",
     keys: str = "TagKeys",
@@ -28,8 +29,8 @@ def declare(
 ) -> None:
     """Declare TagResource, UntagResource and ListTagsForResource.
 
-    `arn`, `given` and `keys` are the members that have the ARN, the tags and the keys; tags that `are_mapped` are shown
-    as a map, others as a list.
+    `check_listed` is the check of ListTagsForResource, where that is another one. `arn`, `given` and `keys` are the
+    members that have the ARN, the tags and the keys; tags that `are_mapped` are shown as a map, others as a list.
     """
 
     @service.operation("TagResource")
@@ -48,6 +49,6 @@ def declare(
 
     @service.operation("ListTagsForResource")
     async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-        await check(ctx, tx, params[arn])
+        await (check_listed or check)(ctx, tx, params[arn])
         known = await tags.of(tx, params[arn])
         return {given: known if are_mapped else tags.shown(known)}

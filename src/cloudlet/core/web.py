@@ -7,7 +7,7 @@ cannot resolve names, what it is for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DOMAINS = "domains"
 """The folder of a block, at /_cloudlet/<service>/, that says of a host whether it is a domain of one of its
 applications: 200, else 404. The front door asks there where the block runs in a process of its own."""
+RawHeaders = Sequence[tuple[bytes, bytes]]
+"""Headers as a client wrote them."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,13 @@ class Visit:
     """Whether the client asks to leave HTTP: it may be answered with an `Upgrade`."""
     identify: Callable[[], Principal]
     """Returns who has signed it (an anonymous principal where nobody has). Raises AwsError for a wrong signature."""
+    raw_headers: RawHeaders = ()
+    """Its headers as the client wrote them; empty where that is not known any more."""
+
+    def names(self) -> dict[str, str]:
+        """Return the names of its headers as the client wrote them, by those in lower case."""
+        written = [name.decode("latin-1") for name, _ in self.raw_headers]
+        return {name.lower(): name for name in written}
 
     @property
     def is_signed(self) -> bool:

@@ -24,6 +24,7 @@ from cloudlet.wire.http import BodyStream
 _HEADER_SKEW_SECONDS: Final = 15 * 60
 _SHA256_HEX_LENGTH: Final = 64
 _PRESIGNED: Final = ("X-Amz-Algorithm=", "AWSAccessKeyId=")
+_NEED_NOT_BE_SIGNED: Final = ("x-amz-content-sha256", "x-amz-security-token")
 _NO_MATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
     "and signing method. Consult the service documentation for details."
@@ -58,6 +59,10 @@ class Authenticator:
         if known is not None:
             return known.principal.account
         return None if self._strict else account_of(claim.access_key) or DEFAULT_ACCOUNT
+
+    def knows(self, claim: Claim) -> bool:
+        """Whether the signature of a claim is verified."""
+        return self._keys.find(claim.access_key, claim.token) is not None
 
     def authenticate(self, request: HttpRequest, claim: Claim | None, model: ServiceModel, path: str) -> Caller:
         """Return who makes the request. Raises AwsError.
@@ -112,11 +117,7 @@ class Authenticator:
             )
         if body_hash is not None and body_hash != payload_hash:
             raise chunked.sha256_mismatch(payload_hash, body_hash)
-        if model.name == "s3":
-            _check_all_signed(request, claim)
-        elif claim.expires is not None and "x-amz-target" in request.headers.keys() - claim.credential.names:
-            # It would make another operation of what the URL was made for.
-            raise _mismatch(model, "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
+        _check_all_signed(request, claim, model)
         return _decoded(request, claim, known)
 
 
@@ -125,20 +126,26 @@ def _is_same(expected: str, stated: str) -> bool:
     return stated.isascii() and hmac.compare_digest(expected, stated)
 
 
-def _check_all_signed(request: HttpRequest, claim: Claim) -> None:
-    """Raise where S3 is told something that its caller has not signed: a URL lets nobody do more than it was made for.
+def _check_all_signed(request: HttpRequest, claim: Claim, model: ServiceModel) -> None:
+    """Raise where a request says more than its caller has signed: all `x-amz-` headers are to be (IAM User Guide).
 
-    That of the body's hash needs no signing: it is in the canonical request itself.
+    The body's hash needs no signing: it is in the canonical request itself. Nor does a session token, which some
+    services want added after signing: a temporary key is known together with its token only.
     """
     signed = claim.credential.names
     unsigned = [name for name in request.headers if name.startswith("x-amz-") and name not in signed]
-    if unsigned and unsigned != ["x-amz-content-sha256"]:
+    if not unsigned or unsigned == ["x-amz-content-sha256"]:
+        return
+    if model.name == "s3":
         raise AwsError(
             "AccessDenied",
             "There were headers present in the request which were not signed",
             status=403,
             HeadersNotSigned=", ".join(unsigned),
         )
+    for name in unsigned:
+        if name not in _NEED_NOT_BE_SIGNED:
+            raise _mismatch(model, f"'{name.title()}' must be a 'SignedHeader' in the AWS Authorization.")
 
 
 def _check_stated_hash(request: HttpRequest) -> None:

@@ -12,7 +12,7 @@ import ipaddress
 from typing import Final
 
 from cloudlet.core.errors import AwsError
-from cloudlet.core.origins import is_foreign, is_of_machine
+from cloudlet.core.origins import is_foreign, is_of_browser, is_of_machine
 from cloudlet.edge import gateways
 from cloudlet.wire import HttpRequest, HttpResponse
 from cloudlet.wire.claims import Claim
@@ -54,16 +54,6 @@ def has_rules(request: HttpRequest, service: str, operation: str, claim: Claim |
     They do not before a POST: that is refused unless it is signed, or a form with a file, which is for pages to send.
     """
     return service == "s3" and (request.method != "POST" or operation == "PostObject" or claim is not None)
-
-
-def is_of_browser(headers: dict[str, str]) -> bool:
-    """Whether a browser asks. Pages cannot keep it from sending what tells, though they may change that."""
-    return (
-        "origin" in headers
-        or "sec-fetch-site" in headers
-        or "accept-language" in headers
-        or headers.get("user-agent", "").startswith("Mozilla/")
-    )
 
 
 def refused(service: str = "") -> AwsError:

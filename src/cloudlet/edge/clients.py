@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from socket import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cloudlet.edge.exchange import Handler
 
@@ -29,19 +28,6 @@ class Limits:
     """How long a body may stand still, and a client may leave a response unread."""
 
 
-class Relief(Protocol):
-    """Takes connections over from a server that is busy."""
-
-    wanted: bool
-    """Whether it does so now."""
-
-    def take(self, connection: socket) -> bool:
-        """Take a connection, of which the caller closes his own descriptor; return whether it was taken."""
-
-    async def close(self, seconds: float) -> None:
-        """Give all connections back; those that cannot be had in so many seconds are closed."""
-
-
 class Clients:
     """What the connections of a server share."""
 
@@ -54,12 +40,6 @@ class Clients:
         self.held = 0
         """How much is in memory of bodies that are being collected, in bytes."""
         self.stopping = False
-        self.relief: Relief | None = None
-
-    @property
-    def is_relieved(self) -> bool:
-        """Whether somebody takes connections over now."""
-        return self.relief is not None and self.relief.wanted
 
     def admit(self, connection: Connection) -> bool:
         """Count a new connection; return whether it is not one too many."""

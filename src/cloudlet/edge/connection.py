@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final, cast
 
 import httptools
 
+from cloudlet.core.web import RawHeaders
 from cloudlet.edge.clients import Clients
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.flow import ReceivedBody, WriteGate, discard
@@ -41,10 +42,7 @@ class Connection(asyncio.Protocol):
         clients: Clients,
         *,
         forwarded: bool = False,
-        stays: bool = False,
-        begin: Callable[[Connection], None] | None = None,
     ) -> None:
-        """`stays`: nobody else is to have it. `begin` is called with it before anything is read."""
         self._clients = clients
         self._forwarded = forwarded
         self._limits = clients.limits
@@ -76,14 +74,14 @@ class Connection(asyncio.Protocol):
         """How many bytes have come since the last of a streamed body: chunks' sizes, their extensions, trailers."""
         self._is_broken = False
         """Whether nobody can tell what else the client sends: it is answered what it has asked, and no more."""
+        self._refusal: tuple[int, str] | None = None
+        """The answer to what the client sent behind its requests, if that is no acceptable HTTP: status and reason."""
 
         self._current: Exchange | None = None
         self._ready: deque[Exchange] = deque()
         self._gate = WriteGate()
         self._sender: FileSender | None = None
         self._closing = False
-        self._stays = stays or forwarded
-        self._begin = begin
         self.upgradable = False
         """Whether the client wants to leave HTTP with the request that came last, and sends none behind it."""
         self._early = b""
@@ -100,8 +98,6 @@ class Connection(asyncio.Protocol):
         self.peer = name[0] if name else ""
         if not self._clients.admit(self):
             self._refuse(503, "too many connections")
-        if self._begin is not None:
-            self._begin(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.forget(self)
@@ -148,21 +144,21 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, Refused) as error:
             cause = error.__context__ if isinstance(error.__context__, Refused) else error
             if isinstance(cause, Refused):
-                self._refuse(cause.status, cause.reason)
-                return
-            if self._stream is None:
-                self._refuse(400, "malformed request")
-                return
-            self._break_off(self._stream, "it is not chunked as it says")
+                self._refuse_in_turn(cause.status, cause.reason)
+            elif self._stream is None:
+                self._refuse_in_turn(400, "malformed request")
+            else:
+                self._break_off(self._stream, "it is not chunked as it says")
         if self._stream is not None:
             self._unused += self._fed
             if self._unused > self._limits.head:
                 self._break_off(self._stream, "a chunk's head, or the trailer, is too large")
-        if self._in_head:
+        if self._is_broken:
+            pass
+        elif self._in_head:
             self._head_size += self._fed
             if self._head_size > self._limits.head:
-                self._refuse(431, "the request's head is too large")
-                return
+                self._refuse_in_turn(431, "the request's head is too large")
         elif self._receiving and self._stream is None and not self._hold():
             self._refuse(503, "too much is being sent at once")
             return
@@ -303,6 +299,10 @@ class Connection(asyncio.Protocol):
                 self._current = None
                 self._refuse(500, "internal error")
 
+    def raw_headers_of(self, request: HttpRequest) -> RawHeaders:
+        """Return the headers of a request as they came, if no other request has begun to come since."""
+        return self._raw_headers if request.headers is self._headers and not self._in_head else ()
+
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
         transport = self._transport
         body = response.body
@@ -412,33 +412,27 @@ class Connection(asyncio.Protocol):
             self.close()
         elif self._ready:
             asyncio.get_running_loop().call_soon(self._next)
-        elif self._clients.is_relieved and not (self._stays or self._receiving or self.secure):
-            # Nothing more may come to this process while what was written goes out.
-            transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._leave)
-
-    def _leave(self) -> None:
-        """Let who takes connections over have this one, if it still can be had."""
-        transport, relief = self._transport, self._clients.relief
-        if transport is None or self._closing:
-            return
-        is_free = self._current is None and not self._ready and not self._receiving
-        is_free = is_free and not transport.get_write_buffer_size()
-        if is_free and relief is not None and relief.take(transport.get_extra_info("socket")):
-            transport.abort()
-        else:
-            transport.resume_reading()
+        elif self._refusal is not None:
+            self._refuse(*self._refusal)
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer what is no acceptable HTTP, and hang up.
 
-        While an earlier request of the connection waits for its answer, this would be taken for that.
+        While an earlier request of the connection waits for its answer, this would be taken for that: none is sent.
         """
         if self._transport is not None and not (self._closing or self._current is not None or self._ready):
             body = reason.encode()
             headers = [("content-type", "text/plain")]
             self._transport.write(response_head(HttpResponse(status, headers, body), False) + body)
         self.close()
+
+    def _refuse_in_turn(self, status: int, reason: str) -> None:
+        """Answer what is no acceptable HTTP once all that was asked before it is answered, and hang up."""
+        if self._current is None and not self._ready:
+            self._refuse(status, reason)
+        else:
+            self._refusal = status, reason
+        self._is_broken = True
 
     def close(self) -> None:
         """Hang up; what is still to be answered is not."""
@@ -456,13 +450,6 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     # -- called by the server
-
-    def answer(self, request: HttpRequest, keep_alive: bool, response: HttpResponse) -> None:
-        """Send the response to a request that was read elsewhere, on a connection that has come from there."""
-        exchange = Exchange(self, request, keep_alive)
-        if not self._closing:
-            self._current = exchange
-        exchange.respond(response)
 
     def check(self, tick: int) -> None:
         """Hang up on a client that has kept still for too long; called once a second."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from cloudlet.core.web import RawHeaders
 from cloudlet.wire import HttpRequest, HttpResponse
 
 
@@ -20,6 +21,8 @@ class Asker(Protocol):
 
     @property
     def upgradable(self) -> bool: ...
+
+    def raw_headers_of(self, request: HttpRequest) -> RawHeaders: ...
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None: ...
 
@@ -55,6 +58,11 @@ class Exchange:
     def upgradable(self) -> bool:
         """Whether the client asks to leave HTTP."""
         return self._connection.upgradable
+
+    @property
+    def raw_headers(self) -> RawHeaders:
+        """The request's headers as the client wrote them; none where that is not known any more."""
+        return self._connection.raw_headers_of(self.request)
 
     def respond(self, response: HttpResponse) -> None:
         """Send the response. Called once; after the client has gone it does nothing."""

@@ -1,4 +1,4 @@
-"""Blocks in processes of their own: started when they are first used, and again whenever they end.
+"""Blocks in processes of their own: started when they are first used, and again when they end or do not answer.
 
 Each block has a TCP socket that listens from the beginning, so that clients can go there directly: whoever connects
 first makes it start. The front door reaches it through a Unix socket that only this user can open; what it says there
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -32,9 +31,13 @@ from cloudlet.wire import HttpRequest
 
 log = logging.getLogger("cloudlet.edge")
 
-State = Literal["available", "running", "restarting", "stopped"]
+State = Literal["available", "starting", "running", "unresponsive", "restarting", "stopped"]
 
-_HEALTHY_SECONDS = 1.0
+_HEALTH = "/_cloudlet/health"
+_BEAT_SECONDS = 2.0
+"""So often a process is asked whether it answers."""
+_LEAST_BEATS = 5
+"""So often it has to be silent, so that a machine that stood still for a moment is no reason to kill it."""
 _LONGEST_PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 15.0
 _ASK_SECONDS = 2.0
@@ -48,6 +51,14 @@ class Launch(NamedTuple):
     environment: Mapping[str, str]
 
 
+class Patience(NamedTuple):
+    """After how many seconds without an answer a block's process is killed, and started again."""
+
+    starting: float = 120.0
+    """Until its first answer: it may have much to read."""
+    running: float = 10.0
+
+
 Launcher = Callable[[str, Sequence[int]], Launch]
 """Returns how to serve a block on the descriptors of its sockets: that for clients, that for the front door and, where
 the block is a daemon too, those that `DaemonSockets` has."""
@@ -56,13 +67,31 @@ the block is a daemon too, those that `DaemonSockets` has."""
 class Member:
     """One block and its process."""
 
-    def __init__(self, name: str, folder: Path, launcher: Launcher, daemon: DaemonSockets | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        launcher: Launcher,
+        daemon: DaemonSockets | None = None,
+        port: int = 0,
+        patience: Patience | None = None,
+    ) -> None:
+        """`port` is where clients reach it directly, unless somebody else has that port; 0 for any that is free.
+
+        With no `patience`, a process that does not answer is left alone.
+        """
         self.name = name
         self.state: State = "stopped"
         self.restarts = 0
+        self.ended: str | None = None
+        """How its last process ended that was not told to."""
         self._folder = folder
         self._launcher = launcher
-        self._listening = bound("127.0.0.1", 0)[0]
+        self._patience = patience
+        self._answered = False
+        self._hung = ""
+        """Why its process was killed."""
+        self._listening = _bound(name, port)
         self.port = port_of(self._listening)
         """The port on which clients reach it directly."""
         self._daemon = daemon
@@ -84,6 +113,11 @@ class Member:
             self._awaits_client = True
             self.state = "available"
             asyncio.get_running_loop().add_reader(self._listening.fileno(), self.start)
+
+    @property
+    def has_process(self) -> bool:
+        """Whether a process of it is there, which may be starting still."""
+        return self._process is not None
 
     @property
     def is_daemon(self) -> bool:
@@ -148,9 +182,12 @@ class Member:
     async def report(self, admin_headers: Mapping[str, str]) -> BlockReport:
         """Return how the block is; what only its process knows is unknown while that does not answer."""
         process = self._process
-        if process is None or self.state != "running":
-            return BlockReport(self.name, self.state, None, self.port, self.restarts)
-        known = BlockReport(self.name, self.state, process.pid, self.port, self.restarts, memory_of(process.pid))
+        known = BlockReport(self.name, self.state, port=self.port, restarts=self.restarts, ended=self.ended)
+        if process is None:
+            return known
+        known = msgspec.structs.replace(known, process=process.pid, memory=memory_of(process.pid))
+        if self.state != "running":
+            return known
         try:
             answer = await self.ask("GET", "/_cloudlet/blocks", admin_headers)
             told = msgspec.json.decode(answer.body, type=dict[str, list[BlockReport]])["blocks"]
@@ -209,16 +246,15 @@ class Member:
     async def _keep_running(self, inside: socket.socket | None) -> None:
         pause = 0.0
         while True:
-            started = time.monotonic()
+            self._answered, self._hung = False, ""
             ending = "could not be started" if inside is None else await self._run(inside)
             await self._close()
             if self._unwanted.is_set():
                 return
-            self.state = "restarting"
+            self.state, self.ended = "restarting", ending
             self.restarts += 1
-            was_healthy = time.monotonic() - started > _HEALTHY_SECONDS
-            pause = 0.0 if was_healthy else min(max(0.1, pause * 2), _LONGEST_PAUSE_SECONDS)
-            log.warning("%s %s: starting it again", self.name, ending)
+            pause = 0.0 if self._answered else min(max(0.1, pause * 2), _LONGEST_PAUSE_SECONDS)
+            log.warning("%s %s. Starting it again", self.name, ending)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._unwanted.wait(), pause)
                 return
@@ -235,12 +271,54 @@ class Member:
                 process = Child(command, stdin=PIPE, pass_fds=sockets, env=environment)
             except OSError as error:
                 return f"could not be started ({error})"
-        self._process, self.state = process, "running"
+        self._process, self.state = process, "starting"
         if self._unwanted.is_set():
             process.terminate()
+        attending = asyncio.get_running_loop().create_task(self._attend(process))
         code = await process.wait()
         self._process = None
-        return f"(process {process.pid}) ended with code {code}"
+        attending.cancel()
+        if self._hung:
+            return f"(process {process.pid}) was killed: {self._hung}"
+        return f"(process {process.pid}) ended with code {code}{'' if self._answered else ' before it answered'}"
+
+    async def _attend(self, process: Child) -> None:
+        """Notice whether a process answers, and kill it where it has not for too long, until it is told to end."""
+        silent = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            patience = self._patience and (self._patience.running if self._answered else self._patience.starting)
+            beat = _BEAT_SECONDS if patience is None else min(_BEAT_SECONDS, patience / _LEAST_BEATS)
+            began = loop.time()
+            try:
+                await self.ask("GET", _HEALTH, {}, seconds=beat)
+            except HttpError:
+                silent += beat
+                heard = False
+            else:
+                silent = 0.0
+                heard = self._answered = True
+            if self._unwanted.is_set():
+                return
+            if self._answered:
+                self.state = "running" if heard else "unresponsive"
+            if patience is not None and silent >= patience:
+                self._hung = f"it did not answer for {patience:g} seconds"
+                process.kill()
+                return
+            await asyncio.sleep(began + beat - loop.time())
+
+
+def _bound(name: str, port: int) -> socket.socket:
+    """Return a socket on a port or, where somebody else has that, on another one. Raises OSError."""
+    try:
+        return bound("127.0.0.1", port)[0]
+    except OSError as error:
+        if not port:
+            raise
+        other = bound("127.0.0.1", 0)[0]
+        log.warning("%s is at port %d this time: %s", name, port_of(other), error)
+        return other
 
 
 class Fleet:
@@ -253,14 +331,19 @@ class Fleet:
         with_data: Callable[[], Iterable[str]],
         admin_headers: Mapping[str, str],
         daemons: Mapping[str, DaemonSockets],
+        ports: Mapping[str, int],
+        patience: Patience | None,
     ) -> None:
         """`with_data` says which blocks may have something to do; `admin_headers` open a block's own paths.
 
-        `daemons` has the sockets of blocks that are daemons too.
+        `daemons` has the sockets of blocks that are daemons too, `ports` the ports that blocks had before.
         """
         # The blocks' sockets are there, which only this user can reach.
         self._folder = TemporaryFolder()
-        self._members = {name: Member(name, self._folder.path, launcher, daemons.get(name)) for name in names}
+        self._members = {
+            name: Member(name, self._folder.path, launcher, daemons.get(name), ports.get(name, 0), patience)
+            for name in names
+        }
         self._with_data = with_data
         self._admin_headers = admin_headers
 
@@ -295,7 +378,7 @@ class Fleet:
 
     async def set_clock(self, setting: Setting) -> None:
         """Move the clocks of all processes; those that start later find it in the data folder."""
-        running = [member for member in self._members.values() if member.state == "running"]
+        running = [member for member in self._members.values() if member.has_process]
         body = msgspec.json.encode(setting)
         answers = (member.ask("PUT", "/_cloudlet/clock", self._admin_headers, body) for member in running)
         for member, answer in zip(running, await asyncio.gather(*answers, return_exceptions=True), strict=True):

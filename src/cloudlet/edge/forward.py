@@ -120,7 +120,7 @@ class _Link(asyncio.Protocol):
         if isinstance(body, bytes):
             self._sent = True
             # Who has said nothing of a body is not made to say that it is empty.
-            framing = f"content-length: {len(body)}\r\n" if body or "content-length" in request.headers else ""
+            framing = f"Content-Length: {len(body)}\r\n" if body or "content-length" in request.headers else ""
             transport.write(_head(request, exchange, framing) + body)
         else:
             spawn(self._send(request, exchange))
@@ -128,7 +128,7 @@ class _Link(asyncio.Protocol):
     async def _send(self, request: HttpRequest, exchange: Exchange) -> None:
         """Send a request whose body is still arriving."""
         length = request.headers.get("content-length")
-        framing = "transfer-encoding: chunked\r\n" if length is None else f"content-length: {length}\r\n"
+        framing = "transfer-encoding: chunked\r\n" if length is None else f"Content-Length: {length}\r\n"
         self._write(_head(request, exchange, framing))
         try:
             async for part in cast(ReceivedBody, request.body):
@@ -294,6 +294,16 @@ class _End(asyncio.Protocol):
     def resume_writing(self) -> None:
         if self.opposite._transport is not None:
             self.opposite._transport.resume_reading()
+
+
+def as_written(request: HttpRequest, exchange: Exchange) -> HttpRequest:
+    """Return a request, to be forwarded, whose headers have the names that the client has given them."""
+    written = [name.decode("latin-1") for name, _ in exchange.raw_headers]
+    names = {name.lower(): name for name in written}
+    headers = {
+        name if name in _NOT_PASSED_ON else names.get(name, name): value for name, value in request.headers.items()
+    }
+    return HttpRequest(request.method, request.path, request.query, headers, request.body)
 
 
 def _hops(request: HttpRequest) -> list[str]:

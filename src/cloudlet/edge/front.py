@@ -12,15 +12,16 @@ from urllib.parse import urlsplit
 from cloudlet.core.cloud import Cloud
 from cloudlet.core.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
-from cloudlet.core.identity import ANONYMOUS, principal_of
+from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.ids import uuid4
-from cloudlet.core.service import Result
+from cloudlet.core.origins import is_unproven
+from cloudlet.core.service import Handler, Result, Service
 from cloudlet.core.shares import Shares
 from cloudlet.edge import auth, browsers, gateways, routing, visits
-from cloudlet.edge.buckets import Address
 from cloudlet.edge.compression import coding, compressed
 from cloudlet.edge.domains import Domains
 from cloudlet.edge.exchange import Exchange
+from cloudlet.edge.forward import as_written
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 from cloudlet.wire.claims import Claim
@@ -29,7 +30,6 @@ from cloudlet.wire.json import CHECKSUM, checksum
 if TYPE_CHECKING:
     from cloudlet.edge.fleet import Fleet, Member
     from cloudlet.edge.internal import Internal
-    from cloudlet.edge.link import Asked
 
 log = logging.getLogger("cloudlet.edge")
 access_log = logging.getLogger("cloudlet.access")
@@ -104,10 +104,6 @@ class Front:
                 return
         self._arrive(_Call(self, request, exchange))
 
-    def handle_asked(self, asked: Asked, exchange: Exchange) -> None:
-        """Answer what a reader asks."""
-        self._arrive(_Call(self, exchange.request, exchange, asked))
-
     def _arrive(self, call: _Call) -> None:
         """Let a call begin, together with those that arrive in the same turn of the event loop."""
         if not self._arrived:
@@ -145,7 +141,7 @@ class Front:
         if self.fleet is not None and found.block in self.fleet:
             member = self.fleet[found.block]
             if found.resource:
-                member.forward(request, exchange, call.unavailable)
+                member.forward(as_written(request, exchange), exchange, call.unavailable)
             else:
                 spawn(self._visit_domain(member, call))
         elif found.block in self.running or (found.resource and self.cloud.has(found.block)):
@@ -156,7 +152,8 @@ class Front:
     async def _visit_domain(self, member: Member, call: _Call) -> None:
         """Let a block in a process of its own answer where it has the host as a domain, else AWS's API."""
         if await self._domains.has(member, gateways.bare_host(call.request.headers.get("host", ""))):
-            self.admit(lambda: member.forward(call.request, call.exchange, call.unavailable))
+            request = as_written(call.request, call.exchange)
+            self.admit(lambda: member.forward(request, call.exchange, call.unavailable))
         else:
             self.admit(call.start)
 
@@ -169,6 +166,14 @@ class Front:
     def admits_name(self, headers: dict[str, str]) -> bool:
         """Whether a browser, if it is one, is answered under the name by which it asks."""
         return not self._is_open or not browsers.has_foreign_name(headers, self.public_host)
+
+    def doubts(self, request: HttpRequest, claim: Claim | None, service: Service, handler: Handler) -> bool:
+        """Whether a request would change something, and may be that of some page which a browser shows."""
+        if not self._is_open or handler.is_read_only or handler.name in service.from_pages:
+            return False
+        if not is_unproven(request.method, request.headers):
+            return False
+        return claim is None or not self.authenticator.knows(claim)
 
     def admit(self, step: Callable[[], None]) -> None:
         """Take the next step of a request, or keep it waiting while all blocks are stopped."""
@@ -199,7 +204,6 @@ class _Call:
     """One request on its way."""
 
     __slots__ = (
-        "asked",
         "claim",
         "context",
         "exchange",
@@ -214,12 +218,10 @@ class _Call:
         "service",
     )
 
-    def __init__(self, front: Front, request: HttpRequest, exchange: Exchange, asked: Asked | None = None) -> None:
-        """`asked` is what a reader has found out."""
+    def __init__(self, front: Front, request: HttpRequest, exchange: Exchange) -> None:
         self.front = front
         self.request = request
         self.exchange = exchange
-        self.asked = asked
         self.request_id = uuid4()
         self.claim: Claim | None = None
         self.protocol = "json"
@@ -241,7 +243,7 @@ class _Call:
         Where it is not, it is answered, or goes on by itself later.
         """
         try:
-            return self._identify() if self.asked is None else self._believe(self.asked)
+            return self._identify()
         except WireError as error:
             self._fail(error)
         except Exception as error:
@@ -262,18 +264,6 @@ class _Call:
     def unavailable(self) -> None:
         """Answer that the block does not run."""
         self._fail(unavailable())
-
-    def _believe(self, asked: Asked) -> bool:
-        """Take over what a reader has found out. Raises AwsError."""
-        found = routing.named(*asked.route)
-        if asked.address is not None:
-            found = routing.Route(found.model, found.protocol, found.operation, Address(*asked.address))
-        self._take_route(found)
-        if asked.expires is not None and asked.expires < self.front.cloud.clock.now():
-            raise auth.expired_token(found.model)
-        self.principal = principal_of(*asked.principal)
-        self.region = asked.region
-        return True
 
     def _identify(self) -> bool:
         request = self.request
@@ -341,6 +331,8 @@ class _Call:
             raise not_implemented(found.service, operation.name)
         if principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(found.model)
+        if front.doubts(request, self.claim, service, service.handlers[found.key]):
+            raise browsers.refused(found.service)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
         read = request

@@ -12,7 +12,7 @@ from cloudlet.wire import HttpRequest
 _BEHIND: Final = {"execute-api": "apigateway", "lambda-url": "lambda"}
 """The part of a host that says what kind of resource it names → the block that has them."""
 _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(_BEHIND)})\.[a-z0-9.-]+")
-_BY_PATH: Final = re.compile(rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(_BEHIND)})/(?P<id>[a-z0-9-]+))(?P<path>/.*)?")
+_BY_PATH: Final = re.compile(rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(_BEHIND)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?")
 _REST_BY_PATH: Final = re.compile(
     r"(?P<prefix>/restapis/(?P<id>[a-z0-9]+))/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?"
 )

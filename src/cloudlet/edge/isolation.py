@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloudlet.core.cloud import Config, built, with_data
-from cloudlet.edge.fleet import Fleet, Launch
+from cloudlet.edge.fleet import Fleet, Launch, Patience
+from cloudlet.edge.ports import remember, remembered
 from cloudlet.edge.running import ADMIN_HEADER
 from cloudlet.edge.sockets import DaemonSockets
 
@@ -27,11 +28,17 @@ class BlockProcess:
     admin_token: str
 
 
-BlockLauncher = Callable[[BlockProcess], Launch]
+@dataclass(frozen=True, slots=True)
+class BlockLauncher:
+    """How blocks are started, and how long each may go without an answer."""
+
+    launch: Callable[[BlockProcess], Launch]
+    patience: Patience | None
+    """None: for ever."""
 
 
 def isolated(
-    launch: BlockLauncher,
+    blocks: BlockLauncher,
     services: frozenset[str] | None,
     config: Config,
     admin_token: str,
@@ -46,7 +53,16 @@ def isolated(
     def launcher(name: str, sockets: Sequence[int]) -> Launch:
         peers = {other: f"http://127.0.0.1:{port}" for other, port in fleet.ports.items() if other != name}
         peers |= {other: url for other, url in config.peers.items() if other not in fleet}
-        return launch(BlockProcess(name, config.data, config.endpoint, peers, sockets, admin_token))
+        return blocks.launch(BlockProcess(name, config.data, config.endpoint, peers, sockets, admin_token))
 
-    fleet = Fleet(names, launcher, lambda: with_data(config, names), {ADMIN_HEADER: admin_token}, daemons)
+    fleet = Fleet(
+        names,
+        launcher,
+        lambda: with_data(config, names),
+        {ADMIN_HEADER: admin_token},
+        daemons,
+        remembered(config.data),
+        blocks.patience,
+    )
+    remember(config.data, fleet.ports)
     return fleet

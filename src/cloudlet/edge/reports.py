@@ -13,7 +13,10 @@ from cloudlet.core.cloud import Cloud
 
 
 class BlockReport(msgspec.Struct, frozen=True):
-    """A block as `cloudlet status` shows it. `memory` (resident) and `data` are in bytes, None where unknown."""
+    """A block as `cloudlet status` shows it. `memory` (resident) and `data` are in bytes, None where unknown.
+
+    `ended` says how its last process ended that was not told to.
+    """
 
     name: str
     state: str
@@ -22,6 +25,7 @@ class BlockReport(msgspec.Struct, frozen=True):
     restarts: int = 0
     memory: int | None = None
     data: int | None = None
+    ended: str | None = None
 
 
 def memory_of(process: int) -> int | None:

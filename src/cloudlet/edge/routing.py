@@ -13,7 +13,8 @@ from cloudlet.edge.gateways import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.claims import Claim
-from cloudlet.wire.matching import action_asked, identify, match, version_asked
+from cloudlet.wire.matching import QUEUE_PATH, action_asked, form_of_queues, identify, match, version_asked
+from cloudlet.wire.protocols import FORMS
 
 DEFAULT_REGION: Final = "us-east-1"
 OWN_PATHS: Final = ("/_cloudlet/", "/_localstack/")
@@ -135,6 +136,10 @@ def _signed(request: HttpRequest, service: str) -> Route:
 def _unsigned(request: HttpRequest) -> Route:
     for found in identify(request):
         return named(*found)
+    if action_asked(request) and QUEUE_PATH.fullmatch(request.path):
+        model = load("sqs")
+        protocol = protocol_of(request, model)
+        raise Unroutable(_unknown_operation(request, protocol, model), model, protocol)
     protocol = protocol_of(request, None)
     if protocol == "json" and "x-amz-target" not in request.headers:
         # Nothing says whose it is, as with S3's requests.
@@ -157,7 +162,9 @@ def protocol_of(request: HttpRequest, model: ServiceModel | None) -> str:
         return "smithy-rpc-v2-cbor"
     if "x-amz-target" in headers and (model is None or "json" in spoken):
         return "json"
-    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded") or action_asked(request):
+        if model is not None and model.name == "sqs":
+            return form_of_queues(request)
         for protocol in ("query", "ec2"):
             if model is None or protocol in spoken:
                 return protocol
@@ -165,7 +172,7 @@ def protocol_of(request: HttpRequest, model: ServiceModel | None) -> str:
 
 
 def _unknown_operation(request: HttpRequest, protocol: str, model: ServiceModel) -> AwsError:
-    if protocol in ("query", "ec2"):
+    if protocol == "ec2" or protocol in FORMS:
         action, version = action_asked(request), version_asked(request)
         if not action:
             return AwsError("MissingAction", "The request is missing an action or a required parameter.", status=400)
@@ -185,7 +192,7 @@ def _unknown_operation(request: HttpRequest, protocol: str, model: ServiceModel)
 
 def _unknown_to_queues(action: str, version: str, model: ServiceModel) -> AwsError:
     """Return SQS's own errors: its front end for forms is not the one that AWS's other services share."""
-    if action in model.operations:
+    if action in model.operations and version not in ("", model.api_version):
         return AwsError("NoSuchVersion", f"The requested version ( {version} ) is not valid.", status=400)
     return AwsError("InvalidAction", f"The action {action} is not valid for this endpoint.", status=400)
 

@@ -43,6 +43,10 @@ class Running(msgspec.Struct, frozen=True):
     """The file of its certificate, where that is its user's own."""
     strict: bool = False
     """Whether it lets in known keys only."""
+    failed: list[str] = []
+    """The blocks whose data could not be opened when it started."""
+    public: str | None = None
+    """The URL under which clients reach it, where that is not where it listens."""
 
 
 def own_folder() -> Path:
@@ -79,6 +83,12 @@ def find(port: int) -> Running | None:
         return None
     with file:
         return msgspec.json.decode(file.read(), type=Running) if _is_held(file) else None
+
+
+def found() -> list[Running]:
+    """Return the Cloudlets that run as this user."""
+    ports = (int(file.stem) for file in own_folder().glob("*.json") if file.stem.isdecimal())
+    return [running for running in map(find, sorted(ports)) if running is not None]
 
 
 def stop(running: Running, patience: float) -> bool:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.cloud import FILES_KEPT_SECONDS, Auth, Cloud, Config, built, postgres_engine
 from cloudlet.core.data_folder import InUse, close_to_others, exclusively, together
@@ -38,13 +40,13 @@ from cloudlet.edge.sockets import DaemonSockets, bound, inherited, port_of
 from cloudlet.edge.tuning import most_connections, tune
 from cloudlet.store import StoreError
 from cloudlet.store.folders import make_private
+from cloudlet.store.room import Reserve
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
     from cloudlet.edge.fleet import Fleet
     from cloudlet.edge.isolation import BlockLauncher
-    from cloudlet.edge.readers import Readers
 
 
 _XRAY = "xray"
@@ -103,8 +105,6 @@ class Settings:
     """Whether it stops when its standard input ends, too."""
     traces_calls: bool = False
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
-    readers: int | None = None
-    """How many processes read requests for this one; None: while it is busy, as many as there are cores left."""
 
 
 def default_data() -> Path:
@@ -141,6 +141,7 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
             with _claimed(settings, settings.data):
                 if settings.supervised is None:
                     close_to_others(settings.data)
+                    Reserve(settings.data).fill()
                 await _serve(settings, settings.data, ready)
     except (OSError, InUse, StoreError) as error:
         raise StartError(str(error)) from error
@@ -176,6 +177,12 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
     except ValueError as error:
         raise StartError(str(error)) from error
+    if settings.auth == "strict" and not root_keys and not settings.shares_data:
+        kept = "" if settings.data is None else f", or write {data / 'keys.json'}"
+        raise StartError(
+            "strict mode lets in known access keys only, and there is none: give --root-key ACCOUNT:KEY:SECRET or set "
+            f"$CLOUDLET_ROOT_KEYS{kept}"
+        )
     tls, authority = _tls(settings, data)
     supervised = settings.supervised
     sockets = bound(settings.host, settings.port) if supervised is None else [inherited(supervised.clients)]
@@ -210,6 +217,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         xray_daemon=None if daemon is None else "{}:{}".format(*daemon.address),
         certificate=None if settings.tls_certificate is None else str(settings.tls_certificate.absolute()),
         strict=settings.auth == "strict",
+        public=settings.endpoint,
         blocks={} if fleet is None else {name: f"http://127.0.0.1:{port}" for name, port in fleet.ports.items()},
     )
     tune()
@@ -221,7 +229,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     if settings.shares_data:
         cloud.load_all()
     else:
-        cloud.wake()
+        running = msgspec.structs.replace(running, failed=cloud.wake())
     if is_there:
         await cloud.claim_files()
     following = asyncio.create_task(_follow(shared, moving, master_key, data))
@@ -233,9 +241,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         await server.listen(daemon_here.listening)
     with nullcontext() if supervised else announced(running):
         ready(running)
-        if fleet is None:
-            server.clients.relief = _readers(settings, server, front, master_key, root_keys)
-        else:
+        if fleet is not None:
             fleet.wake()
         try:
             await stop.wait()
@@ -320,19 +326,6 @@ def _fleet(settings: Settings, config: Config, admin_token: str, daemon: DaemonS
 
     daemons = {} if daemon is None else {_XRAY: daemon}
     return isolated(settings.isolate, settings.services, config, admin_token, daemons)
-
-
-def _readers(
-    settings: Settings, server: HttpServer, front: Front, master_key: bytes, root_keys: list[RootKey]
-) -> Readers | None:
-    # Imported late: nobody waits for it.
-    from cloudlet.edge.link import Opening
-    from cloudlet.edge.readers import Readers
-
-    if settings.readers == 0:
-        return None
-    opening = Opening(settings.auth == "strict", front.public_host, master_key, root_keys)
-    return Readers(server, opening, front.handle_asked, front.cloud.waited, settings.readers)
 
 
 def _reachable(host: str) -> str:

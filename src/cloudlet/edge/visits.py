@@ -48,6 +48,7 @@ async def _answer(
             exchange.secure,
             exchange.upgradable,
             lambda: _identified(front, request, _SIGNED_FOR[found.block]),
+            exchange.raw_headers,
         )
         answered = None if block.service.web is None else await block.service.web(block, visit)
     except AwsError as error:

@@ -7,6 +7,7 @@ after the transaction that forgets it is committed; what a crash leaves in betwe
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 from cloudlet.store import linking
 from cloudlet.store.folders import sync_folder
 from cloudlet.store.interface import StoreError
+from cloudlet.store.room import is_short
 
 T = TypeVar("T")
 
@@ -287,6 +289,8 @@ class BlobWriter:
             self._under_way = None
 
     def _write(self, piece: bytes) -> None:
+        if is_short(self._blobs.fresh_path(self.name).parent):
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
         view = memoryview(piece)
         while view:
             view = view[os.write(self._file, view) :]

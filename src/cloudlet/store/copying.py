@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from cloudlet.store.interface import Row, Store, StoreError, Transaction
@@ -14,6 +15,21 @@ _BATCH_ROWS = 1000
 _BATCH_BYTES = 4 << 20
 
 
+async def fill(target: Store, rows: Iterable[list[Row]]) -> int:
+    """Put rows into a store, which must be empty; return how many there were. Raises StoreError as `copy` does."""
+    await _check_empty(target)
+    copied = 0
+    for batch in rows:
+        await target.transact(partial(_put, rows=batch))
+        copied += len(batch)
+    return copied
+
+
+async def _check_empty(target: Store) -> None:
+    if await target.transact(partial(_rows, begin=_FIRST, limit=1)):
+        raise StoreError("the store to copy to is not empty")
+
+
 async def copy(source: Store, target: Store) -> int:
     """Copy all rows of `source` into `target`, which must be empty; return how many there were.
 
@@ -21,8 +37,7 @@ async def copy(source: Store, target: Store) -> int:
     StoreError where there is something in the target already, and where a store does; what has been copied by then
     stays.
     """
-    if await target.transact(partial(_rows, begin=_FIRST, limit=1)):
-        raise StoreError("the store to copy to is not empty")
+    await _check_empty(target)
     begin, limit, copied = _FIRST, 1, 0
     while rows := await source.transact(partial(_rows, begin=begin, limit=limit)):
         await target.transact(partial(_put, rows=rows))

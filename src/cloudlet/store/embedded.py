@@ -21,6 +21,7 @@ from cloudlet.store.memory import Memory
 from cloudlet.store.optimistic import History, OptimisticTransaction, State
 from cloudlet.store.recent import ABSENT
 from cloudlet.store.rocks import OrderedMap, Record
+from cloudlet.store.room import Reserve, is_short
 from cloudlet.store.running import Runner
 from cloudlet.store.watches import Watches
 
@@ -38,6 +39,13 @@ _TURN_SECONDS: Final = 0.005
 """After so long, a task that does one transaction after the other lets others have their turn."""
 _FLUSH_SECONDS: Final = 60.0
 """So long after so much was deleted, what is in memory is flushed, for the disk to have its room back."""
+_FLUSH_WHEN_SHORT_SECONDS: Final = 1.0
+_FLUSHED_AGAIN_SECONDS: Final = 600.0
+"""It is not done more often than that: it may rewrite much that was not deleted."""
+_LOOK_SECONDS: Final = 0.25
+"""How often it is looked how much room the disk has."""
+_SMALL_BYTES: Final = 128
+"""What grows by no more (a lease that is renewed, a counter) is written even where there is little room."""
 _REST_SECONDS: Final = 1.0
 """So long after it could not be opened that is not tried again: the event loop would do nothing else."""
 _WIDE: Final = 8
@@ -49,10 +57,12 @@ _Done = Callable[[Any, BaseException | None], None]
 class EmbeddedStore(State):
     """See `cloudlet.store.interface.Store`. Used from one event loop only."""
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, reserve: Reserve | None = None) -> None:
+        """Open what is in a folder, or make it. `reserve` is given up where the disk is full. Raises StoreError."""
         self._folder = folder
         self._durable = durable
-        self._map = OrderedMap(folder, durable=durable)
+        self._reserve = reserve
+        self._map = self._opened()
         self.version = 0
         self._memory = Memory()
         self._watches = Watches()
@@ -69,13 +79,26 @@ class EmbeddedStore(State):
         self._opens_again = 0.0
         """When it is tried next to open what is broken, by the monotonic clock."""
         self._closed = False
-        self.waited = 0.0
         self._waits_inline = True
         self._samples: list[float] = []
         self._executor: ThreadPoolExecutor | None = None
         self._flushing: asyncio.Handle | None = None
+        self._flushed_at = -_FLUSHED_AGAIN_SECONDS
+        self._is_short = is_short(folder)
+        """Whether only what makes room is written."""
+        self._look_at = 0.0
+        """When it is looked next how much room there is, as `perf_counter` has it."""
         self._turn_began = 0.0
         """When the first task to wait for a transaction came in this turn of the event loop; 0 before that."""
+
+    def _opened(self) -> OrderedMap:
+        try:
+            return OrderedMap(self._folder, durable=self._durable)
+        except (StoreError, OSError):
+            if self._reserve is None or not self._reserve.give_up():
+                raise
+            log.warning("%s was opened with the room of the reserve", self._folder)
+            return OrderedMap(self._folder, durable=self._durable)
 
     # -- transactions
 
@@ -136,6 +159,12 @@ class EmbeddedStore(State):
         if not writes and not cleared:
             self._answer(done, result, None, transaction.topics)
             return
+        if self._is_short and not cleared:
+            try:
+                self._check_room(writes)
+            except StoreError as error:
+                self._answer(done, None, error, [])
+                return
         if cleared:
             try:
                 self._apply()
@@ -152,6 +181,31 @@ class EmbeddedStore(State):
         self._schedule()
         self._answer(done, result, None, transaction.topics)
 
+    def _check_room(self, writes: dict[bytes, bytes | None]) -> None:
+        """Raise StoreError for writes that delete nothing and take room, while the disk is short of it."""
+        self._look_at_room(time.perf_counter())
+        if not self._is_short:
+            return
+        grows = 0
+        for key, value in writes.items():
+            if value is None:
+                return
+            grows += len(value) - len(self.read(key) or b"")
+        if grows > _SMALL_BYTES:
+            raise StoreError(f"the disk of {self._folder} is nearly full")
+
+    def _look_at_room(self, now: float) -> None:
+        if now < self._look_at:
+            return
+        self._look_at = now + _LOOK_SECONDS
+        was_short, self._is_short = self._is_short, is_short(self._folder)
+        if self._is_short and not was_short:
+            log.error("the disk of %s is nearly full: from now on only what deletes is written", self._folder)
+        elif was_short and not self._is_short:
+            log.warning("the disk of %s has room again", self._folder)
+            if self._reserve is not None:
+                self._reserve.fill()
+
     def _apply(self) -> None:
         """Hand what was committed to RocksDB: that of many transactions together, once a turn of the event loop."""
         if self._pending:
@@ -166,10 +220,15 @@ class EmbeddedStore(State):
             self._broken = True
             raise StoreError(f"cannot write to {self._folder}: {error}") from error
         if self._flushing is None and (cleared or self._map.deleted >= _DELETED_TO_FLUSH):
-            self._flushing = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._flush)
+            since = time.monotonic() - self._flushed_at
+            seconds = _FLUSH_SECONDS if since >= _FLUSHED_AGAIN_SECONDS else _FLUSHED_AGAIN_SECONDS - since
+            if self._is_short:
+                seconds = _FLUSH_WHEN_SHORT_SECONDS
+            self._flushing = asyncio.get_running_loop().call_later(seconds, self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
+        self._flushed_at = time.monotonic()
         if not self._broken:
             self._map.flush_soon()
 
@@ -236,6 +295,7 @@ class EmbeddedStore(State):
         self._scheduled = False
         if self._syncing:
             return
+        self._look_at_room(time.perf_counter())
         group, self._waiting = self._waiting, []
         try:
             if self._broken:
@@ -260,7 +320,6 @@ class EmbeddedStore(State):
             self._fail(group, error)
             return
         seconds = time.perf_counter() - started
-        self.waited += seconds
         self._sample(seconds)
         self._release(group)
 
@@ -330,7 +389,7 @@ class EmbeddedStore(State):
         self._fail(waiting, RuntimeError("an earlier write failed"))
         self._close_map()
         try:
-            self._map = OrderedMap(self._folder, durable=self._durable)
+            self._map = self._opened()
         except Exception as error:
             log.error("cannot open %s: %s", self._folder, error)
             self._opens_again = time.monotonic() + _REST_SECONDS

@@ -30,9 +30,6 @@ class Conflict(StoreError):
 class Store(Protocol):
     """One service's keyspace."""
 
-    waited: float
-    """For how many seconds the event loop has stood still so far while the disk worked."""
-
     @property
     def origin(self) -> str:
         """Return what tells the database from copies of it, once something was read; "" where the rows are in files."""

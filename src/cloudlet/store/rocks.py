@@ -18,6 +18,7 @@ from rocksdict import (
     DBCompressionType,
     Options,
     Rdict,
+    RdictIter,
     ReadOptions,
     WriteBatch,
     WriteBufferManager,
@@ -43,14 +44,18 @@ share would be full as soon as each has written a row, and be flushed again and 
 _DIARY_BYTES: Final = 1 << 20
 """RocksDB tells of each flush in a text file, and begins another one where it has become so long."""
 _AHEAD_BYTES: Final = 16 << 10
+MAX_COMPACTED_BYTES: Final = 128 << 20
+"""So much is rewritten to have back the room of a cleared range, however little of it that range had."""
+_MAX_CLEARED_RANGES: Final = 256
+"""So many cleared ranges are remembered until they are compacted; RocksDB comes to others by itself, some day."""
 
-_SAFE: Final = b"\xff" + b"safe"
+SAFE: Final = b"\xff" + b"safe"
 """The row that says up to which record of the log, or to the middle of which, the others go. No other key begins so."""
 
-_Write = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes | None]]
+Write = tuple[list[tuple[bytes, bytes]], dict[bytes, bytes | None]]
 """Ranges that are cleared, and then keys that are set or (None) deleted."""
 Record = tuple[int, bytes]
-_writes: Final = msgspec.msgpack.Decoder(list[_Write])
+decode_record: Final = msgspec.msgpack.Decoder(list[Write]).decode
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
@@ -68,7 +73,8 @@ def _memory() -> tuple[Cache, WriteBufferManager]:
     return blocks, WriteBufferManager.new_write_buffer_manager_with_cache(_SHARED_BUFFER_BYTES, False, blocks)
 
 
-def _options() -> Options:
+def options() -> Options:
+    """Return how RocksDB opens a store."""
     blocks, buffers = _memory()
     table = BlockBasedOptions()
     table.set_block_cache(blocks)
@@ -79,21 +85,21 @@ def _options() -> Options:
     table.set_index_type(BlockBasedIndexType.two_level_index_search())
     table.set_partition_filters(True)
     table.set_pin_top_level_index_and_filter(True)
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_block_based_table_factory(table)
-    options.set_compression_type(DBCompressionType.lz4())
-    options.set_write_buffer_manager(buffers)
-    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-    options.set_arena_block_size(_ARENA_BYTES)
-    options.set_max_write_buffer_number(4)
-    options.set_max_bytes_for_level_base(_LEVEL_BYTES)
-    options.set_max_background_jobs(2)
-    options.set_keep_log_file_num(2)
-    options.set_max_log_file_size(_DIARY_BYTES)
-    options.set_max_open_files(256)
-    options.set_stats_dump_period_sec(0)
-    return options
+    made = Options(raw_mode=True)
+    made.create_if_missing(True)
+    made.set_block_based_table_factory(table)
+    made.set_compression_type(DBCompressionType.lz4())
+    made.set_write_buffer_manager(buffers)
+    made.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    made.set_arena_block_size(_ARENA_BYTES)
+    made.set_max_write_buffer_number(4)
+    made.set_max_bytes_for_level_base(_LEVEL_BYTES)
+    made.set_max_background_jobs(2)
+    made.set_keep_log_file_num(2)
+    made.set_max_log_file_size(_DIARY_BYTES)
+    made.set_max_open_files(256)
+    made.set_stats_dump_period_sec(0)
+    return made
 
 
 class OrderedMap:
@@ -104,9 +110,9 @@ class OrderedMap:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         try:
-            options = _options()
+            ours = options()
             # Said of the column family too: else it is opened as it was before, with a small cache of its own.
-            self._db = Rdict(str(folder), options, column_families={"default": options})
+            self._db = Rdict(str(folder), ours, column_families={"default": ours})
         except Exception as error:
             # RocksDB's binding has no exceptions of its own.
             if "While lock file" in str(error):
@@ -115,12 +121,14 @@ class OrderedMap:
         self._write_options = _write_options()
         self._read_options = ReadOptions()
         self._log: WriteAheadLog | None = None
-        self._unsynced: list[_Write] = []
+        self._unsynced: list[Write] = []
         self._number = 0
         """That of the record of the log that what is written now goes into."""
         self._tidier: ThreadPoolExecutor | None = None
         self.deleted = 0
         """How many rows and ranges were deleted since `flush_soon`."""
+        self._cleared: list[tuple[bytes, bytes]] = []
+        """Ranges that were cleared since then."""
         written = WriteAheadLog(folder, _SEGMENT_BYTES)
         if durable:
             self._log = written
@@ -137,12 +145,12 @@ class OrderedMap:
 
     def _recover(self, written: WriteAheadLog) -> None:
         """Write what the log has from when it was last open, and RocksDB's files have not."""
-        safe = int.from_bytes(self._db.get(_SAFE) or b"", "big")
+        safe = int.from_bytes(self._db.get(SAFE) or b"", "big")
         payloads, last = written.left(safe)
         self._number = max(safe, last) + 1
         if last:
             for payload in payloads:
-                for cleared, changes in _writes.decode(payload):
+                for cleared, changes in decode_record(payload):
                     self.write(changes, cleared)
             # With this, what is still in the log is not looked at any more.
             self.write({}, [])
@@ -150,13 +158,27 @@ class OrderedMap:
         self._unsynced = []
 
     def get(self, key: bytes) -> bytes | None:
-        return self._db.get(key)
+        """Return the value of a key. Raises StoreError where it cannot be read."""
+        try:
+            return self._db.get(key)
+        except Exception as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> StoreError:
+        return StoreError(f"cannot read {self.folder}: {error}")
+
+    def _check(self, cursor: RdictIter) -> None:
+        """Raise StoreError where a cursor stopped at what cannot be read, which it does as at the end of the data."""
+        try:
+            cursor.status()
+        except Exception as error:
+            raise self._unreadable(error) from error
 
     def scan(self, begin: bytes, end: bytes, limit: int, ahead: int) -> tuple[list[Row], bytes]:
         """Return `limit` rows with begin <= key < end and, if they are small, up to `ahead` more.
 
         Also return the key before which these are all that is alive: that of the next row (which may lie behind
-        `end`), or `end` where there is none.
+        `end`), or `end` where there is none. Raises StoreError where a row cannot be read.
         """
         rows: list[Row] = []
         room = _AHEAD_BYTES
@@ -172,10 +194,11 @@ class OrderedMap:
                 room -= len(value)
             rows.append((key, value))
             cursor.next()
+        self._check(cursor)
         return rows, end
 
     def scan_reverse(self, begin: bytes, limit: int, end: bytes) -> list[Row]:
-        """Return up to `limit` rows with begin <= key < end, the last first."""
+        """Return up to `limit` rows with begin <= key < end, the last first. Raises StoreError as `scan` does."""
         rows: list[Row] = []
         cursor = self._db.iter(self._read_options)
         cursor.seek_for_prev(end)
@@ -184,9 +207,11 @@ class OrderedMap:
         while cursor.valid() and len(rows) < limit:
             key = cursor.key()
             if key < begin:
-                break
+                return rows
             rows.append((key, cursor.value()))
             cursor.prev()
+        if len(rows) < limit:
+            self._check(cursor)
         return rows
 
     def write(self, changes: dict[bytes, bytes | None], cleared: list[tuple[bytes, bytes]]) -> None:
@@ -194,7 +219,9 @@ class OrderedMap:
         batch = WriteBatch(raw_mode=True)
         for begin, end in cleared:
             batch.delete_range(begin, end)
-        self.deleted += len(cleared)
+        if cleared:
+            self.deleted += len(cleared)
+            self._cleared += cleared[: max(0, _MAX_CLEARED_RANGES - len(self._cleared))]
         for key, value in changes.items():
             if value is None:
                 batch.delete(key)
@@ -202,7 +229,7 @@ class OrderedMap:
             else:
                 batch.put(key, value)
         if self._log is not None:
-            batch.put(_SAFE, self._number.to_bytes(8, "big"))
+            batch.put(SAFE, self._number.to_bytes(8, "big"))
             self._unsynced.append((cleared, changes))
         self._db.write(batch, self._write_options)
 
@@ -219,21 +246,35 @@ class OrderedMap:
             self._in_tidier(partial(self._tidy, self._log))
 
     def flush_soon(self) -> None:
-        """Flush what is in memory, in a thread: what was deleted leaves the disk only after that."""
+        """Give the room of what was deleted back to the disk, in a thread."""
         self.deleted = 0
-        self._in_tidier(self._flush)
+        cleared, self._cleared = self._cleared, []
+        self._in_tidier(partial(self._give_back, cleared))
 
     def _in_tidier(self, work: Callable[[], None]) -> None:
         if self._tidier is None:
             self._tidier = ThreadPoolExecutor(1, "store-tidier")
         self._tidier.submit(work)
 
-    def _flush(self) -> None:
+    def _give_back(self, cleared: list[tuple[bytes, bytes]]) -> None:
         try:
             self._db.flush(True)
+            for begin, end in cleared:
+                if self._is_worth_compacting(begin, end):
+                    self._db.compact_range(begin, end)
         except Exception as error:
-            # As below: it is in the log, or need not last.
-            log.warning("cannot flush what is in memory in %s: %s", self.folder, error)
+            # Nothing is lost: it is in the log, or need not last, and RocksDB compacts what it has when it must.
+            log.warning("cannot give back the room of what was deleted in %s: %s", self.folder, error)
+
+    def _is_worth_compacting(self, begin: bytes, end: bytes) -> bool:
+        """Whether a cleared range had most of what would be rewritten, or that is little.
+
+        By itself RocksDB drops the rows of a cleared range only where other rows are written around them.
+        """
+        touched = [file for file in self._db.live_files() if file["start_key"] < end and begin <= file["end_key"]]
+        size = sum(file["size"] for file in touched)
+        within = sum(file["size"] for file in touched if begin <= file["start_key"] and file["end_key"] < end)
+        return bool(size <= MAX_COMPACTED_BYTES or 2 * within >= size)
 
     def _tidy(self, written: WriteAheadLog) -> None:
         """Flush what is in full segments of the log, so that they are free for what comes."""

@@ -29,7 +29,7 @@ _FIRST_BYTES: Final = 256 << 10
 _HEADER: Final = struct.Struct("<4sQII")
 _MAGIC: Final = b"CLwl"
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)
-_PATTERN: Final = "journal-*"
+SEGMENT_FILES: Final = "journal-*"
 
 
 class WriteAheadLog:
@@ -50,9 +50,9 @@ class WriteAheadLog:
         self._spare: list[_Segment] = []
         self._named = 0
         self._found: dict[int, bytes] = {}
-        for path in folder.glob(_PATTERN):
+        for path in folder.glob(SEGMENT_FILES):
             segment = _Segment(path)
-            self._found.update(segment.records())
+            self._found.update(records_in(path))
             self._spare.append(segment)
             self._named = max(self._named, int(path.name.partition("-")[2]))
 
@@ -187,23 +187,6 @@ class _Segment:
             blocks = blocks[written:]
         self.size = max(self.size, self.position)
 
-    def records(self) -> dict[int, bytes]:
-        """Return the records from the segment's beginning up to where there is none that goes on from the last."""
-        data = self._path.read_bytes()
-        found: dict[int, bytes] = {}
-        at, last = 0, None
-        while at + _HEADER.size <= len(data):
-            magic, number, length, checksum = _HEADER.unpack_from(data, at)
-            begin = at + _HEADER.size
-            payload = data[begin : begin + length]
-            if magic != _MAGIC or len(payload) < length or (last is not None and number != last + 1):
-                break
-            if _checksum(number, payload) != checksum:
-                break
-            found[number] = payload
-            at, last = _blocks(begin + length), number
-        return found
-
     def remove(self) -> None:
         self._path.unlink()
         self.close()
@@ -213,6 +196,24 @@ class _Segment:
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+
+def records_in(segment: Path) -> dict[int, bytes]:
+    """Return the records from a segment's beginning up to where there is none that goes on from the last."""
+    data = segment.read_bytes()
+    found: dict[int, bytes] = {}
+    at, last = 0, None
+    while at + _HEADER.size <= len(data):
+        magic, number, length, checksum = _HEADER.unpack_from(data, at)
+        begin = at + _HEADER.size
+        payload = data[begin : begin + length]
+        if magic != _MAGIC or len(payload) < length or (last is not None and number != last + 1):
+            break
+        if _checksum(number, payload) != checksum:
+            break
+        found[number] = payload
+        at, last = _blocks(begin + length), number
+    return found
 
 
 def _open(path: Path, flags: int) -> int:

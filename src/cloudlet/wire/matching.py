@@ -27,6 +27,10 @@ _RPC_PATH: Final = re.compile(r"/service/([^/]+)/operation/([^/]+)/?\Z")
 _ARN_SERVICE: Final = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):")
 _FORM: Final = "application/x-www-form-urlencoded"
 _FORM_PROTOCOLS: Final = ("query", "ec2")
+QUEUE_PATH: Final = re.compile(r"/\d{12}/[\w.-]+/?", re.ASCII)
+"""The path of a queue's URL."""
+_OF_NO_QUEUE: Final = ("CreateQueue", "ListQueues")
+"""Operations that a queue's URL does not have."""
 
 
 def match(service: ServiceModel, request: HttpRequest) -> Match | None:
@@ -54,6 +58,10 @@ def _match(service: ServiceModel, request: HttpRequest) -> tuple[str, str, int] 
     for protocol in protocols:
         if protocol in _FORM_PROTOCOLS:
             action = action_asked(request)
+            if service.name == "sqs":
+                protocol = form_of_queues(request)
+                if action in _OF_NO_QUEUE and QUEUE_PATH.fullmatch(request.path):
+                    return None
             if action in operations:
                 return (protocol, action, 100) if version_asked(request) in ("", service.api_version) else None
         elif protocol.startswith("rest-"):
@@ -61,6 +69,11 @@ def _match(service: ServiceModel, request: HttpRequest) -> tuple[str, str, int] 
             if routed is not None:
                 return protocol, routed[0], routed[1]
     return None
+
+
+def form_of_queues(request: HttpRequest) -> str:
+    """Return the form of the query protocol in which SQS answers a request: JSON, where that is accepted."""
+    return "query-json" if request.headers.get("accept", "").startswith("application/json") else "query"
 
 
 def _is_prefix(prefix: str, known: str | None) -> bool:

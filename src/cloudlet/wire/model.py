@@ -52,7 +52,7 @@ class ServiceModel:
         """The constraints of the service's shapes."""
         from cloudlet.wire.validation import Validator
 
-        return Validator()
+        return Validator(self.name)
 
     @cached_property
     def router(self) -> Router:

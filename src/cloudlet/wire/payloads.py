@@ -25,7 +25,6 @@ class RestCodec(ABC):
     """An operation in a REST protocol; what its documents are made of is left to the protocol."""
 
     content_type: str
-    request_id_header = "x-amzn-RequestId"
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
@@ -134,7 +133,7 @@ class RestCodec(ABC):
         if not result.keys() <= self._names:
             unknown = ", ".join(sorted(map(repr, result.keys() - self._names)))
             raise InvalidResult(f"the result of {self._operation.name} has no member {unknown}")
-        headers: Headers = [(self.request_id_header, request_id)]
+        headers = self._identity(request_id)
         status = self._heads.write(result, headers)
         if self._result_payload is not None:
             return self._payload_response(self._result_payload, result, status, headers)
@@ -146,6 +145,10 @@ class RestCodec(ABC):
             body = self._write_body(result)
             headers.append(("Content-Type", self.content_type))
         return HttpResponse(status, headers, body)
+
+    def _identity(self, request_id: str) -> Headers:
+        """Return the headers that say who has answered which request."""
+        return [("x-amzn-RequestId", request_id)]
 
     def _has_body(self, status: int) -> bool:
         return status not in (204, 304) and self._operation.http_method != "HEAD"

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from cloudlet.wire.model import ServiceModel
     from cloudlet.wire.operation import Operation
 
+FORMS = ("query", "query-json")
+"""The query protocol, answered in XML and, by SQS, in JSON."""
+
 _MODULES = {
     "json": "json",
     "query": "query",
+    "query-json": "query_json",
     "ec2": "ec2",
     "rest-json": "restjson",
     "rest-xml": "restxml",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = ("Content-Type", "text/xml")
 
-_CORAL: Final = frozenset({"cloudformation", "elbv2", "iam", "sts"})
+_CORAL: Final = frozenset({"cloudformation", "elbv2", "iam", "sns", "sts"})
 """Services whose front end reports a missing parameter like any other violation."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from cloudlet.wire.bodies import pieces_of
 from cloudlet.wire.errors import InvalidRequest, Violation, WireError, validation_message
 from cloudlet.wire.failures import error_members, fault_of, status_of
+from cloudlet.wire.host_ids import host_id
 from cloudlet.wire.http import HttpResponse
 from cloudlet.wire.payloads import RestCodec
 from cloudlet.wire.rest import Headers, ResponseHeads, body_members
@@ -49,9 +51,11 @@ class Codec(RestCodec):
         service = operation.service
         self._dialect = service.dialect(Dialect)
         self._namespace = service.namespace
-        if service.name == "s3":
-            self.request_id_header = "x-amz-request-id"
+        self._is_s3 = service.name == "s3"
         super().__init__(operation)
+
+    def _identity(self, request_id: str) -> Headers:
+        return s3_identity(request_id) if self._is_s3 else super()._identity(request_id)
 
     def _body_reader(self, ref: Ref, members: dict[str, Ref]) -> Callable[[bytes], dict[str, Any]]:
         read = self._document(ref, self._dialect.reader.structure(members))
@@ -130,6 +134,11 @@ class Codec(RestCodec):
         return lambda value: write(value).encode()
 
 
+def s3_identity(request_id: str) -> Headers:
+    """Return the headers that all of S3's answers have."""
+    return [("x-amz-request-id", request_id), ("x-amz-id-2", host_id(request_id)), ("Server", "AmazonS3")]
+
+
 def error_response(
     service: ServiceModel, error: WireError, request_id: str, operation: Operation | None = None
 ) -> HttpResponse:
@@ -150,11 +159,8 @@ def error_response(
         inner.append(f"<{name}>{escape_error(value)}</{name}>")
     status = status_of(error, shape)
     if service.name == "s3":
-        host_id = str(members.get("HostId", "")) or request_id
-        headers += [("x-amz-request-id", request_id), ("x-amz-id-2", host_id)]
-        inner.append(f"<RequestId>{escape(request_id)}</RequestId>")
-        if "HostId" not in members:
-            inner.append(f"<HostId>{escape(host_id)}</HostId>")
+        headers += s3_identity(request_id)
+        inner.append(f"<RequestId>{escape(request_id)}</RequestId><HostId>{host_id(request_id)}</HostId>")
         body = f"{_PROLOGUE}<Error>{''.join(inner)}</Error>"
     else:
         headers.append(("x-amzn-RequestId", request_id))
@@ -163,5 +169,8 @@ def error_response(
             f"{_PROLOGUE}<ErrorResponse{namespace}><Error><Type>{fault_of(error, shape)}</Type>{''.join(inner)}"
             f"</Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
         )
+    if operation is not None and operation.http_method == "OPTIONS":
+        # What S3 answers to browsers that ask first comes in chunks.
+        return HttpResponse(status, headers, pieces_of(body.encode()))
     bodiless = status == 304 or (operation is not None and operation.http_method == "HEAD")
     return HttpResponse(status, headers, b"" if bodiless else body.encode())

@@ -40,6 +40,7 @@ _SQS_ERRORS = {
     "BatchRequestTooLong": ("AWS.SimpleQueueService.BatchRequestTooLong", 400),
     "EmptyBatchRequest": ("AWS.SimpleQueueService.EmptyBatchRequest", 400),
     "InvalidBatchEntryId": ("AWS.SimpleQueueService.InvalidBatchEntryId", 400),
+    "InvalidParameterValueException": ("InvalidParameterValue", 400),
     "InvalidSecurity": ("InvalidSecurity", 403),
     "KmsAccessDenied": ("KMS.AccessDeniedException", 400),
     "KmsDisabled": ("KMS.DisabledException", 400),
@@ -49,15 +50,20 @@ _SQS_ERRORS = {
     "KmsOptInRequired": ("KMS.OptInRequired", 403),
     "KmsThrottled": ("KMS.ThrottlingException", 400),
     "MessageNotInflight": ("AWS.SimpleQueueService.MessageNotInflight", 400),
+    "MissingRequiredParameterException": ("MissingParameter", 400),
     "OverLimit": ("OverLimit", 403),
     "PurgeQueueInProgress": ("AWS.SimpleQueueService.PurgeQueueInProgress", 403),
     "QueueDeletedRecently": ("AWS.SimpleQueueService.QueueDeletedRecently", 400),
     "QueueDoesNotExist": ("AWS.SimpleQueueService.NonExistentQueue", 400),
     "QueueNameExists": ("QueueAlreadyExists", 400),
     "RequestThrottled": ("RequestThrottled", 403),
+    "ResourceNotFoundException": ("ResourceNotFoundException", 404),
     "TooManyEntriesInBatchRequest": ("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", 400),
     "UnsupportedOperation": ("AWS.SimpleQueueService.UnsupportedOperation", 400),
 }
+
+_SQS_UNLISTED_ERRORS = ("InvalidParameterValueException", "MissingRequiredParameterException")
+"""Errors that SQS answers though its model has them not."""
 
 _S3_ROOTS = {
     "CompleteMultipartUploadOutput": "CompleteMultipartUploadResult",
@@ -91,6 +97,9 @@ _S3_ROOTS = {
     "ListPartsOutput": "ListPartsResult",
     "NotificationConfigurationDeprecated": "NotificationConfiguration",
 }
+
+_S3_WORDS = ("CompressionType", "ExpressionType", "FileHeaderInfo", "FilterRuleName", "JSONType", "QuoteFields")
+"""The words of documents that S3 takes in capital and in small letters; which there are is for the block to say."""
 
 _ERROR_NAMESPACES = {
     "sqs": "com.amazonaws.sqs#",
@@ -139,6 +148,9 @@ def supplement(service: str, description: dict[str, Any]) -> None:
         if "BucketCannedACL" in shapes:
             # User guide, "Access control list (ACL) overview", "Canned ACL".
             shapes["BucketCannedACL"]["enum"].append("log-delivery-write")
+        for shape in _S3_WORDS:
+            if shape in shapes:
+                del shapes[shape]["enum"]
         _write_milliseconds(shapes)
         _add_what_browsers_send(description["operations"], shapes)
     elif service == "cloudtrail":
@@ -163,6 +175,8 @@ def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
     if "TagMap" in shapes:
         shapes["TagMap"]["key"]["queryName"] = "Key"
     _admit_system_attributes(shapes)
+    for name in _SQS_UNLISTED_ERRORS:
+        shapes[name] = {"type": "structure", "members": {"message": {"shape": "String"}}, "exception": True}
     for name, (code, status) in _SQS_ERRORS.items():
         if name in shapes:
             shapes[name]["error"] = {"code": code, "httpStatusCode": status, "senderFault": True}
@@ -215,7 +229,11 @@ def _add_what_browsers_send(operations: dict[str, Any], shapes: dict[str, Any]) 
         },
         "payload": "Body",
     }
-    shapes["PreflightOutput"] = {"type": "structure", "members": {}}
+    shapes["PreflightOutput"] = {
+        "type": "structure",
+        "members": {"Body": {"shape": "Body"}, "ContentType": header("ContentType", "Content-Type")},
+        "payload": "Body",
+    }
     form = {"ContentType": header("ContentType", "Content-Type"), "Body": {"shape": "Body", "streaming": True}}
     conditions = {
         name: member

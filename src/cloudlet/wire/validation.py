@@ -26,6 +26,8 @@ _SIZED: Final = ("string", "blob", "list", "map")
 _NUMERIC: Final = ("byte", "short", "integer", "long", "float", "double")
 _SEARCHED: Final = 256
 """A text of up to so many characters is held against its pattern even where it is too long."""
+_SAY_NOT_NULL: Final = frozenset(("lambda",))
+"""Services whose messages about lists also say that no element may be null, as AWS was recorded to answer."""
 _MOST: Final = 100
 """Where as many violations are found, no more are looked for in lists and maps: a large request may have a million."""
 
@@ -75,7 +77,8 @@ def constraints_of(ref: Ref) -> list[Constraint]:
 class Validator:
     """The checks of one service's shapes; each is compiled once."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: str = "") -> None:
+        self._says_not_null = service in _SAY_NOT_NULL
         self._contents: dict[str, Check | None] = {}
         self._compiling: set[str] = set()
 
@@ -162,7 +165,8 @@ class Validator:
         inner = self._content_check(shape.element.shape)
         if not own and inner is None:
             return None
-        summary = f"Member must satisfy constraint: [{', '.join(text for _, _, text, _ in own)}]"
+        texts = [text for _, _, text, _ in own] + ["Member must not be null"] * self._says_not_null
+        summary = f"Member must satisfy constraint: [{', '.join(texts)}]"
         is_sensitive = _is_sensitive(shape, shape.element.shape)
 
         def check_list(value: Any, path: str, member: str, found: list[Violation]) -> None:

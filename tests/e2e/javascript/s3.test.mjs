@@ -22,8 +22,7 @@ import { Upload } from "@aws-sdk/lib-storage";
 import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 
-// Without forcePathStyle the bucket is part of the host name, and bucket.localhost has to be resolved.
-const s3 = new S3Client({ forcePathStyle: true });
+const s3 = new S3Client({});
 const Bucket = process.env.BUCKET;
 const MIB = 2 ** 20;
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");

@@ -70,6 +70,30 @@ def test_it_can_be_halted_and_goes_on_and_can_be_ended_meanwhile(in_sandboxes: A
     in_sandboxes(scenario)
 
 
+@pytest.mark.parametrize(("command", "works"), [(("sleep", "60"), False), (("sh", "-c", "while :; do :; done"), True)])
+def test_whether_it_works_or_waits_is_told(in_sandboxes: Any, command: tuple[str, ...], works: bool) -> None:
+    async def scenario(machine: Machine) -> None:
+        async with machine.started(*command) as (sandbox, _), asyncio.timeout(60):
+            # To begin is some work, too.
+            seen = [True, True, not works]
+            while set(seen[-3:]) != {works}:
+                await asyncio.sleep(0.1)
+                seen.append(await asyncio.to_thread(sandbox.has_worked))
+
+    in_sandboxes(scenario)
+
+
+def test_how_long_it_was_kept_waiting_for_a_processor_is_told(in_sandboxes: Any) -> None:
+    async def scenario(machine: Machine) -> None:
+        busy = "while :; do :; done"
+        # They may have one processor together: each waits while others work.
+        async with machine.started("sh", "-c", f"{busy} & {busy} & {busy}") as (sandbox, _), asyncio.timeout(60):
+            while await sandbox.delay() < 0.2:
+                await asyncio.sleep(0.05)
+
+    in_sandboxes(scenario)
+
+
 def test_its_memory_is_told_without_what_is_in_tmp(in_sandboxes: Any) -> None:
     script = "import time; x = bytearray(20 << 20); open('/tmp/f', 'wb').write(bytes(10 << 20)); time.sleep(60)"
 

@@ -45,6 +45,9 @@ def test_requests_go_where_they_are_mapped(cloud: GatewayCloud, endpoint: Endpoi
         ("/v1/ordersx", "/root/ordersx"),
     ):
         assert cloud.ask("", path, host=f"{name}:4566").json["path"] == seen
+        # For clients that cannot resolve the name.
+        assert cloud.ask(name, path).json["path"] == seen
+    assert cloud.ask(f"other.{zone}", "/a/b").status == 404
 
 
 def test_who_shows_a_token_or_signs_is_let_in(cloud: GatewayCloud, endpoint: Endpoint, zone: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from base64 import urlsafe_b64encode
@@ -12,9 +11,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cloudlet.services.cloudtrail.api_history import lookup_events
-from cloudlet.services.cloudtrail.event import Event
-from cloudlet.services.cloudtrail.history import Page
 from cloudlet.testing.server import Aws, Server, fresh_account
 
 _PATIENCE_SECONDS = 20
@@ -204,40 +200,3 @@ def test_what_cannot_be_looked_up(aws: Aws, params: dict[str, Any], code: str) -
     with pytest.raises(ClientError) as error:
         aws.client("cloudtrail").lookup_events(**params)
     assert error.value.response["Error"]["Code"] == code
-
-
-class _Pages:
-    """A context whose history has so many pages of events."""
-
-    account, region = "111122223333", "us-east-1"
-
-    def __init__(self, pages: int) -> None:
-        self.left = pages
-
-    def now(self) -> float:
-        return 1_700_000_000.0
-
-    async def transact(self, _: Any) -> Page:
-        self.left -= 1
-        members = {"recipientAccountId": self.account, "awsRegion": self.region, "eventTime": "2023-11-14T00:00:00Z"}
-        event = Event(json.dumps({"eventID": "e", "eventName": "CreateQueue", **members}))
-        return Page([(b"key", event)] * 500, is_last=not self.left)
-
-
-def test_others_have_their_turn_while_events_are_looked_up() -> None:
-    context, turns = _Pages(10), 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async def look() -> None:
-        waiting = asyncio.create_task(others())
-        wanted = [{"AttributeKey": "EventName", "AttributeValue": "DeleteQueue"}]
-        assert await lookup_events(context, {"LookupAttributes": wanted}) == {"Events": []}  # type: ignore[arg-type]
-        waiting.cancel()
-
-    asyncio.run(look())
-    assert turns >= 9

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
-from tests.refused import code_of
+from tests.refused import code_of, refused
 
 
 @pytest.fixture
@@ -106,6 +106,30 @@ def test_what_cannot_be_a_trail(aws: Aws, bucket: str, params: dict[str, Any], c
     trails = aws.client("cloudtrail")
     assert code_of(trails.create_trail, **wanted) == code
     assert trails.list_trails()["Trails"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a", "Trail name too short. Minimum allowed length: 3 characters. Specified name length: 1 characters."),
+        (
+            "a" * 129,
+            "Trail name too long. Maximum allowed length: 128 characters. Specified name length: 129 characters.",
+        ),
+    ],
+)
+def test_a_trail_has_a_name_of_some_length(trails: Any, bucket: str, name: str, message: str) -> None:
+    expected = ("InvalidTrailNameException", message)
+    assert refused(trails.create_trail, Name=name, S3BucketName=bucket) == expected
+    assert refused(trails.get_trail_status, Name=name) == expected
+
+
+def test_a_trail_that_is_not_there_is_named_by_its_arn(trails: Any, aws: Aws) -> None:
+    arn = f"arn:aws:cloudtrail:{aws.region}:{aws.account}:trail/audit"
+    for call in (trails.get_trail, trails.get_trail_status, trails.start_logging, trails.delete_trail):
+        for name in ("audit", arn):
+            code, message = refused(call, Name=name)
+            assert (code, message) == ("TrailNotFoundException", f"Unknown trail: {arn} for the user: {aws.account}")
 
 
 def test_trails_have_tags(aws: Aws, bucket: str) -> None:

@@ -201,10 +201,14 @@ def test_tags(cw: Any) -> None:
     assert refusal(cw.tag_resource, ResourceARN=arn, Tags=reserved)[1] == "InvalidParameterValue"
     many = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
     assert refusal(cw.tag_resource, ResourceARN=arn, Tags=many)[1] == "InvalidParameterValue"
-    assert refusal(cw.list_tags_for_resource, ResourceARN=arn + "x")[:2] == (404, "ResourceNotFoundException")
+    tag = {"Key": "a", "Value": "b"}
+    assert refusal(cw.tag_resource, ResourceARN=arn + "x", Tags=[tag])[:2] == (404, "ResourceNotFoundException")
+    gone = arn.replace(":alarm:high", ":alarm-mute-rule:none")
+    assert refusal(cw.list_tags_for_resource, ResourceARN=gone)[:2] == (404, "ResourceNotFoundException")
     for wrong in ("no-arn-at-all-but-long-enough", "arn:aws:sqs:us-east-1:111122223333:queue"):
         assert refusal(cw.list_tags_for_resource, ResourceARN=wrong)[1] == "InvalidParameterValue"
     cw.delete_alarms(AlarmNames=["high"])
+    assert tags() == {}
     cw.put_metric_alarm(**SIMPLE)
     assert tags() == {}
 

@@ -212,6 +212,17 @@ def test_short_periods_are_evaluated_every_ten_seconds(cloud: LocalCloud) -> Non
     assert state(cloud) == "OK"
 
 
+def test_values_of_minutes_are_there_for_short_periods_once_a_minute(cloud: LocalCloud) -> None:
+    cloud.advance(MINUTE - cloud.now % MINUTE + 35)
+    put_alarm(cloud, Period=10)
+    cloud.put(20)
+    cloud.advance(10)
+    assert state(cloud) == "ALARM"
+    assert ":00)]" in reason(cloud)
+    cloud.advance(2 * MINUTE)
+    assert state(cloud) == "INSUFFICIENT_DATA"
+
+
 def test_a_percentile_of_few_values_may_be_ignored(cloud: LocalCloud) -> None:
     put_alarm(cloud, "all", Statistic=None, ExtendedStatistic="p90")
     put_alarm(cloud, "enough", Statistic=None, ExtendedStatistic="p90", EvaluateLowSampleCountPercentile="ignore")
@@ -300,7 +311,6 @@ def test_a_topic_is_told_of_changes(cloud: LocalCloud) -> None:
         "Dimensions": [{"value": "prod", "name": "Server"}],
         "Period": 60,
         "EvaluationPeriods": 1,
-        "DatapointsToAlarm": 1,
         "ComparisonOperator": "GreaterThanThreshold",
         "Threshold": 10.0,
         "TreatMissingData": "notBreaching",
@@ -310,6 +320,14 @@ def test_a_topic_is_told_of_changes(cloud: LocalCloud) -> None:
     data = json.loads(history(cloud, "Action")[1]["HistoryData"])
     assert (data["actionState"], data["notificationResource"]) == ("Succeeded", arn)
     assert data["publishedMessage"]["NewStateValue"] == "ALARM"
+
+
+def test_a_topic_is_told_how_many_datapoints_have_to_breach_where_that_was_set(cloud: LocalCloud) -> None:
+    arn, url = topic(cloud)
+    put_alarm(cloud, AlarmActions=[arn], Statistic="SampleCount", DatapointsToAlarm=1)
+    set_state(cloud, "high", "ALARM")
+    trigger = json.loads(heard(cloud, url)[0]["Message"])["Trigger"]
+    assert (trigger["Statistic"], trigger["DatapointsToAlarm"]) == ("SAMPLE_COUNT", 1)
 
 
 def test_actions_that_fail_stand_in_the_history(cloud: LocalCloud) -> None:
@@ -335,6 +353,17 @@ def test_actions_can_be_switched_off_and_on(cloud: LocalCloud) -> None:
     set_state(cloud, "high", "ALARM")
     assert len(heard(cloud, url)) == 1
     assert len(actions(cloud, 1)) == 1
+
+
+def test_a_state_that_is_set_at_once_outlasts_the_first_evaluation(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "LATE_SECONDS", 0.2)
+    put_alarm(cloud, evaluated=False, TreatMissingData="notBreaching")
+    set_state(cloud, "high", "ALARM")
+    assert state(cloud) == "ALARM"
+    cloud.advance(MINUTE)
+    assert state(cloud) == "OK"
 
 
 def test_a_state_that_was_set_lasts_until_the_next_evaluation(cloud: LocalCloud) -> None:
@@ -404,14 +433,15 @@ def test_a_composite_alarm_sees_a_state_that_is_set_just_before_an_evaluation(
     cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluating, "LATE_SECONDS", 0.2)
-    put_alarm(cloud, "a", evaluated=False)
-    cloud.call("PutCompositeAlarm", AlarmName="c", AlarmRule="ALARM(a)")
+    put_alarm(cloud, "a")
+    put_composite(cloud, "c", "ALARM(a)")
+    cloud.clock.time += MINUTE
     set_state(cloud, "a", "ALARM")
     assert state(cloud, "a") == "INSUFFICIENT_DATA"
     said = [
         one["HistorySummary"] for one in history(cloud, "StateUpdate", AlarmName="c", AlarmTypes=["CompositeAlarm"])
     ]
-    assert said[-2:] == ["Alarm updated from INSUFFICIENT_DATA to ALARM", "Alarm updated from ALARM to OK"]
+    assert said[-2:] == ["Alarm updated from OK to ALARM", "Alarm updated from ALARM to OK"]
 
 
 def test_composite_alarms_of_composite_alarms(cloud: LocalCloud) -> None:

@@ -230,5 +230,5 @@ def test_a_page_from_elsewhere_that_has_its_name_lead_here_sees_nothing(aws: Aws
 
 
 def test_in_strict_mode_there_are_no_pages(tmp_path: Path) -> None:
-    with Server.start("--data", str(tmp_path), "--auth", "strict") as server:
+    with Server.start("--data", str(tmp_path), "--auth", "strict", "--root-key", "111122223333:AKIA:secret") as server:
         assert get(server.endpoint, "000000000000/")[0] == 403

@@ -264,4 +264,4 @@ def test_without_matplotlib_there_is_a_clear_error() -> None:
         "except Exception as error: print(error)\n"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
-    assert said.startswith("NotImplemented: Pictures of metrics need matplotlib: pip install 'cloudlet[pictures]'")
+    assert said.startswith("NotImplemented: Pictures of metrics need matplotlib: pip install matplotlib")

@@ -48,6 +48,19 @@ def refusal(cw: Any, hour: datetime, *queries: dict[str, Any], **more: Any) -> t
     return error["Code"], error["Message"]
 
 
+def test_statistics_of_one_metric_are_told_apart_by_their_labels(cw: Any, hour: datetime) -> None:
+    def found(*queries: dict[str, Any]) -> list[str]:
+        return [one["Label"] for one in ask(cw, hour, 5, *queries)]
+
+    average, total, longer = metric("a", "m", "Average"), metric("b", "m"), metric("c", "m", period=300)
+    assert found(average) == ["m"]
+    assert found(average, metric("d", "other")) == ["m", "other"]
+    assert found(average, total) == ["m Average", "m Sum"]
+    assert found(total, longer) == ["m Sum 60", "m Sum 300"]
+    assert found({**average, "ReturnData": False}, total) == ["m"]
+    assert found({**average, "Label": "mine"}, {**total, "Label": "${LABEL}!"}) == ["mine", "m Sum!"]
+
+
 def test_metrics_and_expressions_over_them(cw: Any, hour: datetime) -> None:
     put(cw, hour, "Errors", 1, None, 3)
     put(cw, hour, "Requests", 10, 20, 30)
@@ -207,7 +220,10 @@ def test_requests_that_are_refused(cw: Any, hour: datetime) -> None:
     assert "must not have a size greater than 500" in refusal(cw, hour, *many)[1]
     assert "MaxDatapoints" in refusal(cw, hour, many[0], MaxDatapoints=100_801)[1]
     with pytest.raises(ClientError, match="must be less than the parameter EndTime"):
-        ask(cw, hour, 0, many[0])
+        ask(cw, hour, -1, many[0])
+    for begin in hour, hour + timedelta(milliseconds=999):
+        with pytest.raises(ClientError, match=r"The parameter StartTime must not equal parameter EndTime\."):
+            cw.get_metric_data(MetricDataQueries=[many[0]], StartTime=hour, EndTime=begin)
     for expression in ("SELECT AVG(m) FROM Shop WHERE tag.env = 'prod'", "ANOMALY_DETECTION_BAND(m0)"):
         with pytest.raises(ClientError) as caught:
             ask(cw, hour, 5, many[0], {"Id": "e1", "Expression": expression})

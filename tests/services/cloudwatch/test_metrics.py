@@ -102,7 +102,14 @@ def test_metrics_of_high_resolution_have_seconds(cw: Any) -> None:
     assert minute["Sum"] == 20
     put(cw, {"Value": 1, "Timestamp": base, "Dimensions": [{"Name": "coarse", "Value": "1"}]})
     coarse = {"Dimensions": [{"Name": "coarse", "Value": "1"}]}
-    assert statistics(cw, base, base + MINUTE, "Sum", period=10, **coarse) == []
+    # A value without StorageResolution is in the period that its minute begins with.
+    [one] = statistics(cw, base, base + MINUTE, "Sum", period=10, **coarse)
+    assert (one["Timestamp"], one["Sum"]) == (base, 1)
+
+
+def test_a_day_has_as_many_minutes_wherever_it_begins(cw: Any, hour: datetime) -> None:
+    begin = hour + timedelta(seconds=30)
+    assert statistics(cw, begin - timedelta(days=1), begin, "Sum") == []
 
 
 HUNDRED = list(range(1, 101))
@@ -179,7 +186,18 @@ WRONG_DATA: list[tuple[dict[str, Any], str, str]] = [
     (
         {"Value": float("nan")},
         "InvalidParameterValue",
-        "The value nan for parameter MetricData.member.1.Value is invalid.",
+        "The value NaN for parameter MetricData.member.1.Value is invalid.",
+    ),
+    (
+        {"Values": [float("-inf")]},
+        "InvalidParameterValue",
+        "The value -Infinity for parameter MetricData.member.1.Values.member.1 is invalid.",
+    ),
+    (
+        {"Values": [1], "StatisticValues": {"SampleCount": 1, "Sum": 1, "Minimum": 1, "Maximum": 1}},
+        "InvalidParameterCombination",
+        "The parameters MetricData.member.1.Values and MetricData.member.1.StatisticValues are mutually exclusive and "
+        "you have specified both.",
     ),
     ({"Value": 2.0**361}, "InvalidParameterValue", "MetricData.member.1.Value is invalid."),
     ({"Values": [1, 2], "Counts": [1]}, "InvalidParameterValue", "must be of the same size."),

@@ -66,8 +66,7 @@ class LocalDynamo(InProcess):
                 {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
             ],
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            BillingMode="PAY_PER_REQUEST",
-            **params,
+            **{"BillingMode": "PAY_PER_REQUEST", **params},
         )
         return str(made["TableDescription"]["TableArn"])
 

@@ -127,6 +127,9 @@ def test_maximum_and_warm_throughput_are_changed(dynamo: LocalDynamo) -> None:
     table = change(dynamo, OnDemandThroughput={"MaxReadRequestUnits": 9}, WarmThroughput={"WriteUnitsPerSecond": 5_000})
     assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": 9, "MaxWriteRequestUnits": -1}
     assert table["WarmThroughput"]["WriteUnitsPerSecond"] == 5_000
+    for asked in {"WriteUnitsPerSecond": 4_999}, {"ReadUnitsPerSecond": 11_999}:
+        error = dynamo.refused("UpdateTable", TableName="orders", WarmThroughput=asked)
+        assert error.message.startswith("One or more parameter values were invalid: ")
     assert "OnDemandThroughput" not in change(dynamo, OnDemandThroughput={"MaxReadRequestUnits": -1})
     error = dynamo.refused("UpdateTable", TableName="orders", OnDemandThroughput={"MaxReadRequestUnits": 0})
     assert error.message.endswith("MaxReadRequestUnits must be at least 1: 0")

@@ -62,11 +62,12 @@ def test_a_line_that_is_nested_without_end_is_an_error_of_that_line(aws: Aws, fo
     s3, dynamodb, bucket = aws.client("s3"), aws.client("dynamodb"), f"of-nests-{aws.account}"
     s3.create_bucket(Bucket=bucket)
     let_in(s3, bucket, "dynamodb.amazonaws.com")
-    s3.put_object(Bucket=bucket, Key=f"{form}/lines", Body=b"\n".join(lines))
+    for number, line in enumerate(lines):
+        s3.put_object(Bucket=bucket, Key=f"{form}/{number}", Body=line)
 
     done = imported(dynamodb, bucket, "nests", form)
 
-    assert (done["ImportStatus"], done["ImportedItemCount"], done["ErrorCount"]) == ("COMPLETED", 1, 2)
+    assert (done["ImportStatus"], done["ImportedItemCount"], done["ErrorCount"]) == ("FAILED", 1, 2)
     assert dynamodb.scan(TableName="nests")["Items"] == [{"p": {"S": "ok"}}]
 
 

@@ -79,12 +79,52 @@ def test_a_policy_is_put_read_and_deleted(dynamo: LocalDynamo) -> None:
     ]
     assert dynamo.call("GetResourcePolicy", ResourceArn=arn) == {"Policy": text, "RevisionId": revision}
     assert dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=text)["RevisionId"] == revision
-    error = dynamo.refused(
-        "PutResourcePolicy", ResourceArn=arn, Policy=policy(arn, "PutItem"), ExpectedRevisionId="other"
-    )
-    assert error.code == "PolicyNotFoundException"
     assert dynamo.call("DeleteResourcePolicy", ResourceArn=arn, ExpectedRevisionId=revision) == {"RevisionId": revision}
     assert dynamo.call("DeleteResourcePolicy", ResourceArn=arn) == {}
+
+
+def test_a_policy_is_changed_by_who_knows_its_revision(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table()
+
+    def put(action: str, expected: str | None = None) -> int:
+        given = {} if expected is None else {"ExpectedRevisionId": expected}
+        return int(dynamo.call("PutResourcePolicy", ResourceArn=arn, Policy=policy(arn, action), **given)["RevisionId"])
+
+    first = put("GetItem")
+    second = put("PutItem", str(first))
+    # Revision ids grow, also where two changes are of one moment.
+    assert first < second < put("GetItem")
+    latest = dynamo.call("GetResourcePolicy", ResourceArn=arn)["RevisionId"]
+    for expected, told in (
+        (
+            str(first),
+            f"Requested update for policy with revision id {first}, but the policy associated to target table orders "
+            f"has revision id {latest}.",
+        ),
+        (
+            "NO_POLICY",
+            f"Requested policy update expecting none to be present for table orders, but a policy exists with revision "
+            f"id {latest}.",
+        ),
+    ):
+        for operation, params in (("PutResourcePolicy", {"Policy": policy(arn, "Scan")}), ("DeleteResourcePolicy", {})):
+            error = dynamo.refused(operation, ResourceArn=arn, ExpectedRevisionId=expected, **params)
+            assert error.code == "PolicyNotFoundException"
+            assert error.message == f"Resource-based policy not found for the provided ResourceArn: {told}"
+
+
+def test_a_policy_is_of_a_table_that_exists(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table().replace("orders", "none")
+    for operation, params in (
+        ("PutResourcePolicy", {"Policy": policy(arn, "Scan")}),
+        ("GetResourcePolicy", {}),
+        ("DeleteResourcePolicy", {}),
+    ):
+        error = dynamo.refused(operation, ResourceArn=arn, **params)
+        assert (error.code, error.message) == (
+            "ResourceNotFoundException",
+            "Requested resource not found: Table: none not found",
+        )
 
 
 def test_what_is_no_policy_is_refused(dynamo: LocalDynamo) -> None:
@@ -165,7 +205,7 @@ def test_limits_and_endpoints(dynamo: LocalDynamo) -> None:
         "TableMaxWriteCapacityUnits": 40_000,
     }
     assert dynamo.call("DescribeEndpoints")["Endpoints"] == [
-        {"Address": "localhost:4566", "CachePeriodInMinutes": 1440}
+        {"Address": "127.0.0.1:4566", "CachePeriodInMinutes": 1440}
     ]
 
 

@@ -10,11 +10,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.services.dynamodb import iterators, streams
+from cloudlet.services.dynamodb.features import Stream
 from cloudlet.services.dynamodb.iterators import Iterator
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo, item
 
 HOUR = 3600
 IMAGES = "NEW_AND_OLD_IMAGES"
+WIDE = {"ReadUnitsPerSecond": 24_000, "WriteUnitsPerSecond": 8_000}
+"""Warm throughput of a table with several partitions."""
 
 
 def changes(records: list[dict[str, Any]]) -> list[tuple[str, Any, Any]]:
@@ -68,7 +71,7 @@ def test_the_view_says_what_records_show(dynamo: LocalDynamo, view: str, images:
 
 
 def test_changes_of_an_item_are_in_one_shard_and_items_are_spread(dynamo: LocalDynamo) -> None:
-    dynamo.table(view="KEYS_ONLY")
+    dynamo.table(view="KEYS_ONLY", WarmThroughput=WIDE)
     for turn in range(2):
         for number in range(40):
             dynamo.put(f"k{number}", n=turn)
@@ -80,6 +83,33 @@ def test_changes_of_an_item_are_in_one_shard_and_items_are_spread(dynamo: LocalD
     assert len(where) == 40
     assert all(len(shards) == 1 for shards in where.values())
     assert len(set.union(*where.values())) == 4
+
+
+@pytest.mark.parametrize(
+    ("params", "count"),
+    [
+        ({}, 1),
+        ({"WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}}, 1),
+        ({"BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}, 1),
+        (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1_001},
+            },
+            4,
+        ),
+    ],
+)
+def test_a_new_stream_has_one_shard_where_the_table_has_one_partition(
+    dynamo: LocalDynamo, params: dict[str, Any], count: int
+) -> None:
+    dynamo.table(view="KEYS_ONLY", **params)
+    assert len(dynamo.shards(dynamo.stream())) == count
+
+
+def test_a_stream_of_an_older_cloudlet_has_four_lanes() -> None:
+    stored = msgspec.msgpack.encode([1, "2026-11-30T00:00:00.000", "KEYS_ONLY", True])
+    assert msgspec.msgpack.decode(stored, type=Stream).lanes == streams.LANES
 
 
 def test_what_a_transaction_and_a_batch_write_is_told(dynamo: LocalDynamo) -> None:
@@ -375,7 +405,7 @@ def test_a_boto3_client_reads_a_stream(aws: Any) -> None:
 
 
 def test_shards_are_described_by_page(dynamo: LocalDynamo) -> None:
-    dynamo.table(view="KEYS_ONLY")
+    dynamo.table(view="KEYS_ONLY", WarmThroughput=WIDE)
     stream = dynamo.stream()
     for turn in range(2):
         dynamo.clock.time += 4 * HOUR

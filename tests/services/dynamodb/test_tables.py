@@ -35,6 +35,36 @@ def test_a_table_is_creating_when_made_and_active_right_after(db: Any) -> None:
     assert db.describe_table(TableName=table["TableArn"])["Table"]["TableId"] == table["TableId"]
 
 
+def test_warm_throughput_is_shown_of_a_new_table_where_it_was_asked_for(dynamo: LocalDynamo) -> None:
+    key: dict[str, Any] = {
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    by_p = index("by-p", "p")
+    made = dynamo.call("CreateTable", TableName="t-1", GlobalSecondaryIndexes=[by_p], **key)["TableDescription"]
+    assert "WarmThroughput" not in made
+    assert "WarmThroughput" not in made["GlobalSecondaryIndexes"][0]
+    usual = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"}
+    assert dynamo.call("DescribeTable", TableName="t-1")["Table"]["WarmThroughput"] == usual
+    warm = {"ReadUnitsPerSecond": 15_000, "WriteUnitsPerSecond": 4_000}
+    made = dynamo.call(
+        "CreateTable",
+        TableName="t-2",
+        WarmThroughput=warm,
+        GlobalSecondaryIndexes=[by_p | {"WarmThroughput": warm}],
+        **key,
+    )["TableDescription"]
+    assert (
+        made["WarmThroughput"] == made["GlobalSecondaryIndexes"][0]["WarmThroughput"] == warm | {"Status": "UPDATING"}
+    )
+    described = dynamo.call("DescribeTable", TableName="t-2")["Table"]
+    assert described["WarmThroughput"] == warm | {"Status": "ACTIVE"}
+    for less in {"ReadUnitsPerSecond": 11_999}, {"WriteUnitsPerSecond": 3_999}:
+        error = dynamo.refused("CreateTable", TableName="t-3", WarmThroughput=warm | less, **key)
+        assert error.code == "ValidationException"
+
+
 def test_items_and_bytes_are_counted(db: Any, make_table: MakeTable) -> None:
     make_table("t-1", "p:S", attributes="x:S", GlobalSecondaryIndexes=[index("by-x", "x", "KEYS_ONLY")])
     db.put_item(TableName="t-1", Item={"p": {"S": "a"}, "x": {"S": "1"}, "text": {"S": "12345"}})
@@ -135,14 +165,17 @@ HASH = {"AttributeName": "p", "KeyType": "HASH"}
 RANGE = {"AttributeName": "c", "KeyType": "RANGE"}
 STRINGS = [{"AttributeName": name, "AttributeType": "S"} for name in ("p", "c")]
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"TableName": "ab"}, "TableName must be at least 3 characters long and at most 255 characters long"),
+    (
+        {"TableName": "ab"},
+        "Value 'ab' at 'tableName' failed to satisfy constraint: Member must have length greater than or equal to 3",
+    ),
     ({"TableName": "a b c"}, "Member must satisfy regular expression pattern"),
     ({"KeySchema": [RANGE, HASH]}, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"),
     (
         {"KeySchema": [HASH, {**RANGE, "KeyType": "HASH"}]},
         "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
     ),
-    ({"KeySchema": [HASH, {**RANGE, "AttributeName": "p"}]}, "have the same name"),
+    ({"KeySchema": [HASH, {**RANGE, "AttributeName": "p"}]}, "Some index key attribute have no definition"),
     ({"AttributeDefinitions": STRINGS[:1]}, "Some index key attributes are not defined in AttributeDefinitions."),
     (
         {"KeySchema": [HASH]},

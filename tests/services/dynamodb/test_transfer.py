@@ -230,8 +230,9 @@ def test_items_are_imported_from_dynamodb_json(dynamo: LocalDynamo) -> None:
     s3(dynamo, "PutObject", Key="in/b.json.gz", Body=gzip.compress(b'no json\n{"Item":{"p":{"S":"x"}}}'))
     s3(dynamo, "PutObject", Key="elsewhere", Body=b"not read")
     made = imported(dynamo, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP")
-    assert made["ImportStatus"] == "COMPLETED"
-    assert (made["ImportedItemCount"], made["ProcessedItemCount"], made["ErrorCount"]) == (120, 123, 3)
+    assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "ItemValidationError")
+    # The rest of an object is skipped behind what is no item.
+    assert (made["ImportedItemCount"], made["ProcessedItemCount"], made["ErrorCount"]) == (120, 122, 2)
     found = dynamo.call("GetItem", TableName="orders", Key={"p": {"S": "k7"}, "n": {"N": "7"}})["Item"]
     assert found == {"p": {"S": "k7"}, "n": {"N": "7"}, "b": {"B": b"\x00\xff"}}
     assert len(dynamo.items()) == 120
@@ -337,7 +338,7 @@ def test_items_are_imported_from_csv(dynamo: LocalDynamo, header: bool) -> None:
     s3(dynamo, "PutObject", Key="in/rows.csv", Body=text.encode() + b'\xff\nh;8;"open\n')
     csv: dict[str, Any] = {"Delimiter": ";"} | ({} if header else {"HeaderList": ["p", "n", "text"]})
     made = imported(dynamo, InputFormat="CSV", InputFormatOptions={"Csv": csv})
-    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("COMPLETED", 3, 5)
+    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("FAILED", 3, 5)
     assert dynamo.items() == {
         "a": {"p": {"S": "a"}, "n": {"N": "1"}, "text": {"S": 'two\r\nlines; "quoted"'}},
         "b": {"p": {"S": "b"}, "n": {"N": "2"}, "text": {"S": ""}},
@@ -357,13 +358,37 @@ def test_an_import_that_fails_leaves_no_table(dynamo: LocalDynamo) -> None:
         assert (made["ImportStatus"], made["FailureCode"]) == ("FAILED", "InvalidFormat")
 
 
+def test_a_line_may_have_several_items(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    one, two, three = (json.dumps({"Item": {"p": {"S": key}, "n": {"N": "1"}}}) for key in "abc")
+    s3(dynamo, "PutObject", Key="in/a", Body=f"{one}{two} {three}\n".encode())
+    made = imported(dynamo)
+    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("COMPLETED", 3, 0)
+    assert dynamo.items().keys() == {"a", "b", "c"}
+
+
+def test_an_import_with_what_is_no_item_fails_and_leaves_the_items(dynamo: LocalDynamo) -> None:
+    s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    one, two = (json.dumps({"Item": {"p": {"S": key}, "n": {"N": "1"}}}) for key in "ab")
+    s3(dynamo, "PutObject", Key="in/a", Body=f'{one}{{"p": {{"S": "x"}}, "n": {{"N": "1"}}}}\n{two}'.encode())
+    s3(dynamo, "PutObject", Key="in/b", Body=two.encode())
+    made = imported(dynamo)
+    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("FAILED", 2, 1)
+    assert (made["FailureCode"], made["FailureMessage"]) == (
+        "ItemValidationError",
+        "Some of the items failed validation checks. Please check CloudWatch error logs for more details.",
+    )
+    assert dynamo.items().keys() == {"a", "b"}
+
+
 def test_lines_that_are_nested_too_deeply_are_errors_like_any_other(dynamo: LocalDynamo) -> None:
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     deep = b'{"Item":{"p":{"M":' + b'{"a":{"M":' * 50_000
     good = b'{"Item":{"p":{"S":"ok"},"n":{"N":"1"}}}'
-    s3(dynamo, "PutObject", Key="in/a", Body=b"\n".join([deep, b'{"Item":' + b"[" * 100_000, good]))
+    for name, body in {"a": deep, "b": b'{"Item":' + b"[" * 100_000, "c": good}.items():
+        s3(dynamo, "PutObject", Key=f"in/{name}", Body=body)
     made = imported(dynamo)
-    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("COMPLETED", 1, 2)
+    assert (made["ImportStatus"], made["ImportedItemCount"], made["ErrorCount"]) == ("FAILED", 1, 2)
 
 
 def test_a_fault_fails_the_one_transfer_that_it_is_in(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,14 +469,14 @@ def test_a_transfer_does_not_wait_for_another_one(dynamo: LocalDynamo, large: di
 
 def test_what_is_imported_is_read_beside_the_event_loop(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[bytes] = []
-    event_loop, item_of = threading.get_ident(), import_formats.item_of_json
+    event_loop, items_of = threading.get_ident(), import_formats.items_of_json
 
     def noted(line: bytes) -> Any:
         assert threading.get_ident() != event_loop
         read.append(line)
-        return item_of(line)
+        return items_of(line)
 
-    monkeypatch.setattr(importing, "item_of_json", noted)
+    monkeypatch.setattr(importing, "items_of_json", noted)
     s3(dynamo, "CreateBucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     lines = [b'{"Item":{"p":{"S":"a"},"n":{"N":"%d"}}}' % number for number in range(60)]
     s3(dynamo, "PutObject", Key="in/a", Body=b"\n".join(lines))

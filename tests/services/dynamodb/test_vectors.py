@@ -456,7 +456,7 @@ def test_what_a_search_may_ask_for(db: Any, make_table: MakeTable) -> None:
             KeyConditionExpression="p = :p",
             ExpressionAttributeValues={":p": {"S": "a"}},
         )
-    with pytest.raises(ClientError, match="does not have the specified index: by-v"):
+    with pytest.raises(ClientError, match=r"does not have the specified index$"):
         db.execute_statement(Statement=f'SELECT * FROM "{table}"."by-v"')
 
 

@@ -16,7 +16,7 @@ from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.receiving import Receiver, Takers
 from cloudlet.services.events.replay import Replay
 from cloudlet.testing.server import Aws, Server
-from tests.refused import code_of
+from tests.refused import code_of, refused
 from tests.services.events.cloud import EventCloud
 from tests.services.events.local import ACCOUNT, OTHER, REGION, Local
 from tests.services.sns.cloud import local_sns
@@ -100,6 +100,55 @@ def test_archives_come_are_changed_and_go(cloud: EventCloud) -> None:
     assert events.describe_archive(ArchiveName="a")["EventCount"] == 0
 
 
+def test_an_archive_has_a_rule_on_its_bus(cloud: EventCloud) -> None:
+    events = cloud.events
+    _, bus = archived(cloud, EventPattern=json.dumps({"source": ["shop"]}))
+    found = events.describe_rule(Name="Events-Archive-a")
+    assert json.loads(found["EventPattern"]) == {"source": ["shop"], "replay-name": [{"exists": False}]}
+    assert (found["ManagedBy"], found["State"]) == ("prod.vhs.events.aws.internal", "ENABLED")
+    other = events.create_event_bus(Name="other")["EventBusArn"]
+    events.create_archive(ArchiveName="of-other", EventSourceArn=other)
+    assert [rule["Name"] for rule in events.list_rules(EventBusName="other")["Rules"]] == ["Events-Archive-of-other"]
+    assert code_of(events.delete_event_bus, Name="other") == "ValidationException"
+    events.delete_archive(ArchiveName="of-other")
+    events.delete_event_bus(Name="other")
+    events.update_archive(ArchiveName="a", EventPattern=json.dumps({"source": ["bank"]}))
+    (listed,) = events.list_rules()["Rules"]
+    assert json.loads(listed["EventPattern"])["source"] == ["bank"]
+    events.delete_archive(ArchiveName="a")
+    assert events.list_rules()["Rules"] == []
+    events.put_rule(Name="Events-Archive-a", EventPattern=json.dumps({"source": ["shop"]}))
+    taken = {"ArchiveName": "a", "EventSourceArn": bus}
+    assert code_of(events.create_archive, **taken) == "ResourceAlreadyExistsException"
+
+
+def test_the_rule_of_an_archive_is_changed_by_the_archive_alone(cloud: EventCloud) -> None:
+    events = cloud.events
+    archived(cloud)
+    rule = {"Name": "Events-Archive-a"}
+    target = {"Id": "1", "Arn": cloud.queue()[1]}
+    assert code_of(events.put_rule, **rule, EventPattern='{"source":["shop"]}') == "ManagedRuleException"
+    assert code_of(events.put_targets, Rule=rule["Name"], Targets=[target]) == "ManagedRuleException"
+    for function in (events.disable_rule, events.enable_rule, events.delete_rule):
+        assert code_of(function, **rule) == "ManagedRuleException"
+    cloud.put()
+    events.delete_rule(**rule, Force=True)
+    cloud.put()
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 1
+    events.update_archive(ArchiveName="a", Description="on")
+    cloud.put()
+    assert events.describe_archive(ArchiveName="a")["EventCount"] == 2
+    assert events.describe_rule(**rule)["ManagedBy"]
+
+
+def test_a_description_can_be_cleared(cloud: EventCloud) -> None:
+    archived(cloud, Description="one")
+    cloud.events.update_archive(ArchiveName="a", RetentionDays=1)
+    assert cloud.events.describe_archive(ArchiveName="a")["Description"] == "one"
+    cloud.events.update_archive(ArchiveName="a", Description="")
+    assert "Description" not in cloud.events.describe_archive(ArchiveName="a")
+
+
 def test_a_change_of_an_archive_holds_from_the_next_event_on(cloud: EventCloud) -> None:
     events = cloud.events
     cloud.rule({"Id": "1", "Arn": cloud.queue()[1]})
@@ -128,11 +177,32 @@ def test_replays_that_make_no_sense_are_refused(cloud: EventCloud) -> None:
         "Destination": {"Arn": bus},
     }
     start = cloud.events.start_replay
-    assert code_of(start, **{**good, "EventSourceArn": archive + "x"}) == "ResourceNotFoundException"
-    assert code_of(start, **{**good, "EventSourceArn": bus}) == "ValidationException"
-    assert code_of(start, **{**good, "Destination": {"Arn": bus + "x"}}) == "ValidationException"
-    assert code_of(start, **{**good, "Destination": {"Arn": bus, "FilterArns": ["x"]}}) == "ValidationException"
-    assert code_of(start, **{**good, "EventEndTime": AT}) == "ValidationException"
+    other = cloud.events.create_event_bus(Name="other")["EventBusArn"]
+    for wrong, code, message in (
+        ({"EventSourceArn": archive + "x"}, "ValidationException", "EventSourceArn Archive ax does not exist."),
+        ({"EventSourceArn": bus}, "ValidationException", "EventSourceArn Must contain an archive ARN."),
+        ({"Destination": {"Arn": archive}}, "ValidationException", "Destination.Arn Must contain an event bus ARN."),
+        ({"Destination": {"Arn": bus + "x"}}, "ResourceNotFoundException", "Event bus defaultx does not exist."),
+        (
+            {"Destination": {"Arn": other}},
+            "ValidationException",
+            "Destination.Arn Cross event bus replay is not permitted.",
+        ),
+        (
+            {"Destination": {"Arn": bus, "FilterArns": ["x"]}},
+            "ValidationException",
+            "Destination.FilterArns x is no rule of the bus.",
+        ),
+        (
+            {"EventEndTime": AT},
+            "ValidationException",
+            "EventEndTime EventStartTime must be before EventEndTime.",
+        ),
+    ):
+        if code == "ValidationException":
+            parameter, _, reason = message.partition(" ")
+            message = f"Parameter {parameter} is not valid. Reason: {reason}"
+        assert refused(start, **{**good, **wrong}) == (code, message)
     start(**good)
     assert code_of(start, **good) == "ResourceAlreadyExistsException"
     assert code_of(cloud.events.describe_replay, ReplayName="x") == "ResourceNotFoundException"

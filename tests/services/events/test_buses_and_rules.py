@@ -14,7 +14,7 @@ from cloudlet.core.identity import Principal
 from cloudlet.services.events import receiving
 from cloudlet.services.events.bus_record import Place
 from cloudlet.testing.server import Aws
-from tests.refused import code_of
+from tests.refused import code_of, refused
 from tests.services.events.cloud import EventCloud
 from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, STRANGER, LocalSns, local_sns
 
@@ -43,6 +43,8 @@ def test_buses_come_are_changed_and_go(events: Any) -> None:
     assert events.update_event_bus(Name="b", Description="two")["Arn"] == arn
     found = events.describe_event_bus(Name="b")
     assert found["Description"] == "two"
+    assert "Description" not in events.update_event_bus(Name="b", Description="")
+    assert "Description" not in events.describe_event_bus(Name="b")
     assert found["LastModifiedTime"] >= found["CreationTime"]
     events.put_rule(Name="r", EventPattern=PATTERN, EventBusName="b")
     assert code_of(events.delete_event_bus, Name="b") == "ValidationException"
@@ -192,7 +194,8 @@ def test_templates_that_are_no_json_are_refused(events: Any, template: str) -> N
     with pytest.raises(ClientError) as caught:
         events.put_targets(Rule="r", Targets=[target])
     assert caught.value.response["Error"]["Code"] == "ValidationException"
-    assert caught.value.response["Error"]["Message"].startswith("Invalid InputTemplate for target 1 : [")
+    reason = caught.value.response["Error"]["Message"].removeprefix("Invalid InputTemplate for target 1 : [")
+    assert reason in ("JSON syntax error].", "A placeholder cannot be the key of an object].", "NaN is no number].")
     assert events.list_targets_by_rule(Rule="r")["Targets"] == []
 
 
@@ -219,7 +222,15 @@ def test_buses_and_rules_have_tags(events: Any) -> None:
     events.tag_resource(ResourceARN=rule, Tags=[{"Key": "x", "Value": "1"}, {"Key": "y", "Value": "2"}])
     events.untag_resource(ResourceARN=rule, TagKeys=["x"])
     assert events.list_tags_for_resource(ResourceARN=rule)["Tags"] == [{"Key": "y", "Value": "2"}]
-    assert code_of(events.tag_resource, ResourceARN=rule + "x", Tags=[]) == "ResourceNotFoundException"
+    for absent, message in (
+        (rule + "x", "Rule rx does not exist on EventBus b."),
+        (rule.replace("/b/", "/"), "Rule r does not exist on EventBus default."),
+        (bus + "x", "Event bus bx does not exist."),
+    ):
+        expected = ("ResourceNotFoundException", message)
+        assert refused(events.tag_resource, ResourceARN=absent, Tags=[]) == expected
+        assert refused(events.untag_resource, ResourceARN=absent, TagKeys=["x"]) == expected
+        assert refused(events.list_tags_for_resource, ResourceARN=absent) == expected
     assert code_of(events.tag_resource, ResourceARN="x", Tags=[]) == "ValidationException"
     reserved = [{"Key": "aws:x", "Value": "1"}]
     assert code_of(events.tag_resource, ResourceARN=rule, Tags=reserved) == "ValidationException"
@@ -242,10 +253,12 @@ def test_a_policy_is_made_of_permissions(events: Any, aws: Aws) -> None:
     assert code_of(events.put_permission, **{**allowed, "Action": "events:X"}) == "ValidationException"
     assert code_of(events.put_permission, Policy="nonsense") == "ValidationException"
     assert code_of(events.put_permission, Policy="{}", StatementId="s") == "ValidationException"
-    assert code_of(events.remove_permission, StatementId="t") == "ResourceNotFoundException"
+    no_statement = ("ResourceNotFoundException", "Statement with the provided id does not exist.")
+    assert refused(events.remove_permission, StatementId="t") == no_statement
     assert code_of(events.remove_permission) == "ValidationException"
     events.remove_permission(StatementId="s")
     assert "Policy" not in events.describe_event_bus()
+    assert refused(events.remove_permission, StatementId="s") == no_statement
     events.put_permission(Policy=json.dumps(policy))
     events.remove_permission(RemoveAllPermissions=True)
     assert "Policy" not in events.describe_event_bus()

@@ -202,6 +202,17 @@ def test_another_bus_gets_the_same_event_and_a_third_one_gets_none(cloud: EventC
     assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "THIRD_ACCOUNT_HOP_DETECTED"
 
 
+def test_a_bus_in_another_region_gives_an_event_a_new_id(cloud: EventCloud, aws: Aws) -> None:
+    other = EventCloud(Aws(aws.endpoint, aws.account, "eu-west-1"))
+    url, arn = other.queue()
+    other.rule({"Id": "1", "Arn": arn})
+    cloud.rule({"Id": "1", "Arn": other.events.describe_event_bus()["Arn"]})
+    answer = cloud.put({"n": 1})
+    (came,) = other.bodies(url)
+    assert came["id"] != answer["EventId"]
+    assert (came["region"], came["account"], came["detail"]) == ("us-east-1", cloud.account, {"n": 1})
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -215,11 +226,11 @@ def test_another_bus_gets_the_same_event_and_a_third_one_gets_none(cloud: EventC
         (
             {
                 "InputTransformer": {
-                    "InputPathsMap": {"who": "$.detail.who", "items": "$.detail.items"},
-                    "InputTemplate": '{"who":<who>,"text":"for <who>","items":<items>,"rule":"<aws.events.rule-name>"}',
+                    "InputPathsMap": {"who": "$.detail.who", "id": "$.detail.id", "items": "$.detail.items"},
+                    "InputTemplate": '{"who":<who>,"text":"for <id>","items":<items>,"rule":"<aws.events.rule-name>"}',
                 }
             },
-            '{"who":"a \\"b\\"","text":"for a \\"b\\"","items":[{"name":"a"},{"name":"b"}],"rule":"r"}',
+            '{"who":"a \\"b\\"","text":"for 7","items":[{"name":"a"},{"name":"b"}],"rule":"r"}',
         ),
     ],
 )
@@ -228,6 +239,26 @@ def test_a_target_gets_what_its_input_says(cloud: EventCloud, given: dict[str, A
     cloud.rule({"Id": "1", "Arn": arn, **given})
     cloud.put({"id": 7, "who": 'a "b"', "items": [{"name": "a"}, {"name": "b"}]})
     assert cloud.received(url)[0]["Body"] == expected
+
+
+def test_what_is_no_json_goes_to_the_dead_letter_queue(cloud: EventCloud) -> None:
+    url, arn = cloud.queue("dead")
+    transformer = {"InputPathsMap": {"items": "$.detail.items"}, "InputTemplate": '{"items":"<items>"}'}
+    cloud.rule({"Id": "1", "Arn": arn, "InputTransformer": transformer, "DeadLetterConfig": {"Arn": arn}})
+    cloud.put({"items": ["a"]})
+    (letter,) = cloud.received(url)
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "INVALID_JSON"
+    assert json.loads(letter["Body"])["detail"] == {"items": ["a"]}
+
+
+def test_targets_get_details_without_spaces(cloud: EventCloud) -> None:
+    url, arn = cloud.queue()
+    topic = cloud.sns.create_topic(Name="t")["TopicArn"]
+    cloud.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    cloud.rule({"Id": "1", "Arn": topic}, {"Id": "2", "Arn": arn})
+    cloud.put(Detail='{ "b" : [1.50, "x  y"],\n "a": { } }')
+    for message in cloud.received(url, 2):
+        assert message["Body"].endswith('"detail":{"b":[1.50,"x  y"],"a":{}}}')
 
 
 def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(cloud: EventCloud) -> None:

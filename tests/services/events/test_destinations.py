@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.core.identity import Principal
 from cloudlet.services.events import http_request, http_sending
+from tests.refused import refused
 from tests.services.events.cloud import EventCloud
 from tests.services.events.endpoint import Answer, Endpoint, Request, endpoint
 from tests.services.events.local import Local
@@ -379,6 +380,8 @@ def test_a_connection_is_described_listed_changed_deauthorized_and_deleted(cloud
     cloud.events.update_connection(Name="c", AuthorizationType="API_KEY", AuthParameters=API_KEY, Description="d")
     changed = cloud.events.describe_connection(Name="c")
     assert (changed["AuthorizationType"], changed["Description"]) == ("API_KEY", "d")
+    cloud.events.update_connection(Name="c", Description="")
+    assert "Description" not in cloud.events.describe_connection(Name="c")
     assert changed["AuthParameters"] == {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key"}}
 
     url, letters = cloud.queue()
@@ -416,8 +419,14 @@ def test_a_destination_is_described_listed_changed_and_deleted(cloud: EventCloud
     (listed,) = cloud.events.list_api_destinations(ConnectionArn=two)["ApiDestinations"]
     assert (listed["HttpMethod"], listed["InvocationRateLimitPerSecond"]) == ("PATCH", 5)
     assert cloud.events.list_api_destinations(ConnectionArn=one)["ApiDestinations"] == []
+    assert cloud.events.describe_api_destination(Name="d")["Description"] == "orders"
+    cloud.events.update_api_destination(Name="d", Description="")
+    assert "Description" not in cloud.events.describe_api_destination(Name="d")
     cloud.events.delete_api_destination(Name="d")
-    assert code_of(lambda: cloud.events.describe_api_destination(Name="d")) == "ResourceNotFoundException"
+    assert refused(cloud.events.describe_api_destination, Name="d") == (
+        "ResourceNotFoundException",
+        "Failed to describe the api-destination(s). An api-destination 'd' does not exist.",
+    )
 
 
 def test_what_makes_no_sense_is_refused(cloud: EventCloud, there: Endpoint) -> None:

@@ -93,6 +93,25 @@ def test_a_property_matches_what_its_alternatives_admit(
         ({"a": {"x": [1], "y": [2]}}, [{"a": [{"x": 0}, {"x": 1, "y": 2}]}], [{"a": [{"x": 1}, {"y": 2}]}]),
         ({"a": ["x"]}, [{"a": [["x"]]}], [{"a": {"x": "x"}}]),
         ({"a": {"b": [{"anything-but": "x"}]}}, [{"a": {"b": "y"}}], [{"a": {}}, {}]),
+        (
+            {"a.b": ["x"]},
+            [{"a": {"b": "x"}}, {"a.b": "x"}, {"a": [{"b": "y"}, {"b": "x"}]}, {"a": "z", "a.b": "x"}],
+            [{"a": {"b": "y"}}, {"b": "x"}, {"a": {}}, {"a.b.c": "x"}, {}],
+        ),
+        (
+            {"a": {"b": {"c": ["x"]}, "d": [1]}},
+            [{"a.b.c": "x", "a.d": 1}, {"a.b": {"c": "x"}, "a": {"d": 1}}, {"a": [{"d": 0}, {"d": 1}], "a.b.c": "x"}],
+            [{"a.b.c": "x"}, {"a": [{"d": 1, "b.c": "y"}, {"d": 0, "b.c": "x"}]}],
+        ),
+        (
+            {"a.b": ["x"], "a": {"c": [1]}, "a.d.e": ["y"]},
+            [{"a": {"b": "x", "c": 1, "d": {"e": "y"}}}, {"a": {"b": "x", "c": 1}, "a.d": {"e": "y"}}],
+            [{"a": [{"b": "x", "c": 2, "d.e": "y"}, {"b": "z", "c": 1, "d.e": "y"}]}, {"a": {"b": "x", "c": 1}}],
+        ),
+        ({"a": ["x"], "a.b": ["y"]}, [{"a": "x", "a.b": "y"}, {"a": ["x", {"b": "y"}]}], [{"a": "x"}, {"a.b": "y"}]),
+        ({"a.b": [{"exists": False}]}, [{}, {"a": {}}, {"a.c": 1}], [{"a": {"b": 1}}, {"a.b": 1}]),
+        ({"a": {"b.c": [{"exists": False}]}}, [{"a.b": {}}], [{"a.b": {"c": 1}}, {"a.b.c": 1}]),
+        ({"a": {"$or": [{"b": [1]}, {"c.d": [2]}]}}, [{"a.b": 1}, {"a": {"c": {"d": 2}}}, {"a.c.d": 2}], [{"a.d": 2}]),
     ],
 )
 def test_properties_go_together(pattern: Any, admitted: list[Any], others: list[Any]) -> None:
@@ -149,6 +168,61 @@ def test_what_is_no_pattern_is_refused(text: str) -> None:
     assert caught.value.code == "InvalidEventPatternException"
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nonsense", "Filter is not an object"),
+        ('{"a":', "Filter is not an object"),
+        ("[]", "Filter is not an object"),
+        ('{"a":"x"}', '"a" must be an object or an array'),
+        ('{"a":[{}]}', "Match expression name not found"),
+        ('{"a":[{"prefix":1}]}', "prefix match pattern must be a string"),
+        ('{"a":[{"suffix":null}]}', "suffix match pattern must be a string"),
+        ('{"a":[{"prefix":{}}]}', "Prefix expression name not found"),
+        ('{"a":[{"suffix":{"prefix":"x"}}]}', "Unsupported suffix pattern: prefix"),
+        ('{"a":[{"prefix":"a","suffix":"b"}]}', "Only one key allowed in match expression"),
+        ('{"a":[{"nonsense":1,"prefix":"b"}]}', "Unrecognized match type nonsense"),
+        ('{"a":[{"equals-ignore-case":["x"]}]}', "equals-ignore-case match pattern must be a string"),
+        ('{"a":[{"wildcard":"a**b"}]}', "Consecutive wildcard characters at pos 2"),
+        ('{"a":[{"wildcard":"é**"}]}', "Consecutive wildcard characters at pos 3"),
+        ('{"a":[{"anything-but":{"wildcard":"a**b"}}]}', "Consecutive wildcard characters at pos 2"),
+        ('{"a":[{"wildcard":"a\\\\b"}]}', "Invalid escape character at pos 2"),
+        ('{"a":[{"anything-but":{"prefix":123}}]}', "prefix/suffix match pattern must be a string"),
+        ('{"a":[{"anything-but":{"suffix":["x",1]}}]}', "prefix/suffix match pattern must be a string"),
+        ('{"a":[{"anything-but":{"suffix":""}}]}', "Null prefix/suffix not allowed"),
+        ('{"a":[{"anything-but":{"wildcard":[1]}}]}', "wildcard match pattern must be a string"),
+        (
+            '{"a":[{"anything-but":{"equals-ignore-case":123}}]}',
+            "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.",
+        ),
+        ('{"a":[{"anything-but":{}}]}', "Anything-But expression name not found"),
+        ('{"a":[{"anything-but":{"numeric":1}}]}', "Unsupported anything-but pattern: numeric"),
+        ('{"a":[{"anything-but":[true]}]}', "Inside anything but list, start|null|boolean is not supported."),
+        (
+            '{"a":[{"anything-but":["a",1]}]}',
+            "Inside anything but list, either all values are number or string, mixed type is not supported",
+        ),
+        ('{"a":[{"anything-but":null}]}', "Value of anything-but must be an array or single string/number value."),
+        ('{"a":[{"exists":"true"}]}', "exists match pattern must be either true or false."),
+        ('{"a":[{"numeric":1}]}', "Value of numeric must be an array."),
+        ('{"a":[{"numeric":[1]}]}', "Invalid member in numeric match: 1"),
+        ('{"a":[{"numeric":["="]}]}', "Value of equals must be numeric"),
+        ('{"a":[{"numeric":[">","1"]}]}', "Value of > must be numeric"),
+        ('{"a":[{"numeric":["<",5,">",1]}]}', "Too many elements in numeric expression"),
+        ('{"a":[{"numeric":[">",5,3]}]}', "Bad value in numeric range: 3"),
+        ('{"a":[{"numeric":[">",5,"=",6]}]}', "Bad numeric range operator: ="),
+        ('{"a":[{"numeric":[">",5,"<","6"]}]}', "Value of < must be numeric"),
+        ('{"a":[{"numeric":[">",5,"<",6,7]}]}', "Too many terms in numeric range expression"),
+        ('{"a":[{"numeric":[">",5,"<",1]}]}', "Bottom must be less than top"),
+        ('{"' + "a." * 200 + '":[1]}', "it is nested more than 100 levels deep"),
+    ],
+)
+def test_an_error_says_what_is_wrong_in_the_words_of_event_ruler(text: str, reason: str) -> None:
+    with pytest.raises(AwsError) as caught:
+        compile(text)
+    assert caught.value.message == f"Event pattern is not valid. Reason: {reason}"
+
+
 _SCALARS = st.none() | st.booleans() | st.integers(-1000, 1000) | st.text(max_size=8)
 _EVENTS = st.dictionaries(
     st.sampled_from("abc"),
@@ -183,6 +257,16 @@ def test_or_is_the_or_of_its_alternatives(event: dict[str, Any], alternatives: l
     assert matches({"$or": patterns}, event) is any(matches(each, event) for each in patterns)
 
 
+def test_names_with_dots_take_no_time_beyond_the_size_of_an_event() -> None:
+    """Neither many objects beside many names, nor levels upon levels of both, multiply."""
+    wide = {"a": [{"c": 0}] * 20_000, **{f"a.b.{number}": 0 for number in range(20_000)}}
+    assert not matches({"a": {"b": {"x": [1]}, "c": [1]}}, wide)
+    deep: dict[str, Any] = {"a": 0}
+    for _ in range(90):
+        deep = {"a": deep, "a.b": 0, "a.a.b": 0}
+    assert not matches({".".join("a" * 90): ["x"]}, deep)
+
+
 def test_what_is_not_there_is_looked_for_once() -> None:
     assert not matches({"items": {"gone": [{"exists": False}]}}, {"items": [{}] * 60_000 + [{"gone": 1}]})
 
@@ -205,7 +289,6 @@ def test_patterns_are_tried_on_events(cloud: EventCloud) -> None:
         "source": "shop",
         "time": "2026-01-01T00:00:00Z",
         "region": "r",
-        "resources": [],
         "detail-type": "t",
     }
     for source, expected in (("shop", True), ("bank", False)):
@@ -214,6 +297,7 @@ def test_patterns_are_tried_on_events(cloud: EventCloud) -> None:
     for text in ("nonsense", "[]", json.dumps({name: value for name, value in event.items() if name != "time"})):
         with pytest.raises(cloud.events.exceptions.ClientError) as caught:
             cloud.events.test_event_pattern(EventPattern='{"a":["x"]}', Event=text)
-        assert caught.value.response["Error"]["Code"] == "ValidationException"
+        error = caught.value.response["Error"]
+        assert (error["Code"], error["Message"]) == ("ValidationException", "Parameter Event is not valid.")
     with pytest.raises(cloud.events.exceptions.InvalidEventPatternException, match="Event pattern is not valid"):
         cloud.events.test_event_pattern(EventPattern='{"a":1}', Event=json.dumps(event))

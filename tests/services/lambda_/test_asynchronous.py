@@ -11,7 +11,7 @@ import pytest
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.own_metrics import total
 from tests.services.lambda_.cloud import FunctionCloud
-from tests.services.lambda_.programs import module, python
+from tests.services.lambda_.programs import invoke, module, python
 from tests.standing import Standing, eventually
 
 SENDING = """
@@ -220,6 +220,30 @@ def test_an_event_waits_while_its_function_is_throttled(standing: Standing, stil
     still.client.delete_function_concurrency(FunctionName="f")
     advance_until_sent(standing, still, url, "5m")
     assert json.loads(received(still, url)[0]["Body"])[0] == request
+
+
+def test_events_that_wait_for_a_function_go_on_as_soon_as_it_has_room(cloud: FunctionCloud) -> None:
+    python(cloud, "time.sleep(0.1)")
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    for number in range(15):
+        send(cloud, number)
+    # One after the other they take some seconds. By pauses that grow it would take minutes.
+    eventually(cloud.answers, lambda count: count == 15)
+
+
+def test_an_event_for_what_has_no_room_at_all_waits_without_being_tried_over_and_over(cloud: FunctionCloud) -> None:
+    python(cloud, "return 1")
+    cloud.client.publish_version(FunctionName="f")
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    kept = {"FunctionName": "f", "Qualifier": "1"}
+    cloud.client.put_provisioned_concurrency_config(**kept, ProvisionedConcurrentExecutions=1)
+    send(cloud, {})
+    # What is tried over and over would keep others waiting.
+    python(cloud, "return 1", "g")
+    assert invoke(cloud, name="g").value == 1
+    assert cloud.answers() == 0
+    cloud.client.delete_provisioned_concurrency_config(**kept)
+    eventually(cloud.answers, lambda count: count == 1)
 
 
 def sent_for_a_minute(cloud: FunctionCloud) -> str:

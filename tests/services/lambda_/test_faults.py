@@ -184,6 +184,6 @@ def test_who_waits_is_told_when_all_functions_are_ended(tmp_path: Path, while_it
         with ThreadPoolExecutor(1) as threads:
             running = threads.submit(cloud.refused, "invoke", FunctionName="f")
             eventually(lambda: sandboxed(f"300.{cloud.account}"))
-            assert cloudlet("reset", "--port", server.port).returncode == 0
+            assert cloudlet("reset", "--yes", "--port", server.port).returncode == 0
             assert running.result()[::2] == ("ServiceUnavailable", 503)
         eventually(lambda: sandboxed(f"300.{cloud.account}"), lambda left: not left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import zipfile
 from typing import Any
 from urllib.error import HTTPError
@@ -64,11 +65,46 @@ def test_a_function_is_shown_as_it_was_created(cloud: FunctionCloud) -> None:
             "SystemLogLevel": "INFO",
             "LogGroup": "/shop/orders",
         },
+        "RuntimeVersionConfig": created["RuntimeVersionConfig"],
         "State": "Active",
         "LastUpdateStatus": "Successful",
     }
     assert shown["Tags"] == {"team": "shop"}
-    assert config["RevisionId"] == created["RevisionId"]
+    version = created["RuntimeVersionConfig"]["RuntimeVersionArn"]
+    assert re.fullmatch(f"arn:aws:lambda:{cloud.aws.region}::runtime:[0-9a-f]{{64}}", version)
+
+
+def test_a_revision_is_another_one_once_the_function_is_active_and_after_each_update(cloud: FunctionCloud) -> None:
+    def shown() -> str:
+        return str(cloud.client.get_function_configuration(FunctionName="f")["RevisionId"])
+
+    revisions = [cloud.function()["RevisionId"], shown()]
+    for seconds in (5, 6):
+        changed = cloud.client.update_function_configuration(
+            FunctionName="f", Timeout=seconds, RevisionId=revisions[-1]
+        )
+        cloud.wait()
+        revisions += [changed["RevisionId"], shown()]
+    assert len(set(revisions)) == 6
+
+
+@pytest.mark.parametrize("given", [{}, {"Variables": {}}])
+def test_an_environment_that_is_given_is_shown_though_nothing_is_in_it(
+    cloud: FunctionCloud, given: dict[str, Any]
+) -> None:
+    assert cloud.function(Environment=given)["Environment"] == {"Variables": {}}
+    assert "Environment" not in cloud.function("g")
+
+
+def test_a_function_that_is_published_as_it_is_created_is_named_without_its_version(cloud: FunctionCloud) -> None:
+    created = cloud.function(Publish=True)
+    assert (created["FunctionArn"], created["Version"]) == (cloud.arn(), "1")
+
+
+@pytest.mark.parametrize("operation", ["get_function", "get_function_configuration", "delete_function"])
+def test_nothing_is_found_by_a_name_that_is_too_long(cloud: FunctionCloud, operation: str) -> None:
+    refused = cloud.refused(operation, FunctionName="x" * 65)
+    assert refused == ("ResourceNotFoundException", f"Function not found: {cloud.arn('x' * 65)}", 404)
 
 
 def test_code_is_downloaded_by_whom_a_url_was_given(cloud: FunctionCloud) -> None:
@@ -104,6 +140,16 @@ def test_a_role_is_one_of_the_functions_account(cloud: FunctionCloud) -> None:
     assert cloud.refused("create_function", **given, Role=other) == refused
     cloud.function()
     assert cloud.refused("update_function_configuration", FunctionName="f", Role=other) == refused
+
+
+def test_an_architecture_is_one_that_lambda_has(cloud: FunctionCloud) -> None:
+    given = {"FunctionName": "f", "Runtime": "python3.13", "Role": cloud.role, "Handler": "i.h"}
+    code, message, _ = cloud.refused("create_function", **given, Code={"ZipFile": package()}, Architectures=["x"])
+    assert code == "ValidationException"
+    assert message == (
+        "1 validation error detected: Value '[x]' at 'architectures' failed to satisfy constraint: Member must satisfy "
+        "constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"
+    )
 
 
 def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
@@ -219,7 +265,7 @@ def test_functions_are_listed_in_pages(cloud: FunctionCloud) -> None:
     rest = cloud.client.list_functions(MaxItems=2, Marker=first["NextMarker"])
     assert [each["FunctionName"] for each in first["Functions"] + rest["Functions"]] == ["a", "b", "c"]
     assert "NextMarker" not in rest
-    assert "State" not in first["Functions"][0]
+    assert not {"State", "RuntimeVersionConfig"} & set(first["Functions"][0])
     every = cloud.client.list_functions(FunctionVersion="ALL")["Functions"]
     assert [each["FunctionArn"].partition(":function:")[2] for each in every] == [
         "a:$LATEST",
@@ -263,7 +309,7 @@ def test_configuration_is_changed_where_it_is_given(cloud: FunctionCloud) -> Non
         FunctionName="f", Environment={"Variables": {}}, LoggingConfig={"SystemLogLevel": "WARN"}
     )
     assert (shown["Description"], shown["MemorySize"], shown["Timeout"]) == ("new", 512, 9)
-    assert "Environment" not in shown
+    assert shown["Environment"] == {"Variables": {}}
     assert shown["LoggingConfig"] == {
         "LogFormat": "JSON",
         "ApplicationLogLevel": "INFO",

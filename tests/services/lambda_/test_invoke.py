@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.modes import meaningless_in
-from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
 from tests.services.lambda_.programs import invoke, module, program, python
 from tests.standing import eventually
 
@@ -87,7 +87,8 @@ return boto3.client("sts").get_caller_identity()["Arn"]
 """,
         Timeout=30,
     )
-    assert invoke(cloud).value == f"arn:aws:sts::{cloud.account}:assumed-role/shop/f"
+    # The name of a session has two characters at least.
+    assert invoke(cloud).value == f"arn:aws:sts::{cloud.account}:assumed-role/shop/f@lambda_function"
 
 
 @meaningless_in("replicas", because="each replica has processes of its own for a function")
@@ -373,7 +374,11 @@ def test_what_is_wrong_with_a_request_is_told(cloud: FunctionCloud) -> None:
     assert (code, status) == ("RequestTooLargeException", 413)
     assert message == "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
     code, message, status = cloud.refused("invoke", FunctionName="none")
-    assert (code, message, status) == ("ResourceNotFoundException", f"Function not found: {cloud.arn('none')}", 404)
+    assert (code, message, status) == (
+        "ResourceNotFoundException",
+        f"Function not found: {cloud.arn('none')}:$LATEST",
+        404,
+    )
 
 
 @pytest.mark.parametrize("size", [7_000_000, 70_000_000])
@@ -437,11 +442,34 @@ def test_layers_are_there_for_processes_that_start_at_once(cloud: FunctionCloud)
         assert [answer.value for answer in threads.map(lambda _: invoke(cloud), range(6))] == [2] * 6
 
 
-def test_a_runtime_that_cannot_be_had_says_what_to_install(cloud: FunctionCloud) -> None:
-    cloud.function("f", Runtime="ruby3.4")
-    code, message, _ = cloud.refused("invoke", FunctionName="f")
-    assert code == "InvalidRuntimeException"
-    assert "ruby3.4" in message
+def test_a_function_whose_runtime_cannot_be_had_has_failed_and_says_why(cloud: FunctionCloud) -> None:
+    cloud.function("f", Runtime="ruby3.4", wait=False)
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = cloud.client.get_function(FunctionName="f")["Configuration"]
+        return found
+
+    failed = eventually(shown, lambda found: found["State"] != "Pending")
+    assert (failed["State"], failed["StateReasonCode"]) == ("Failed", "InvalidRuntime")
+    assert "ruby3.4" in failed["StateReason"]
+    refused = cloud.refused("invoke", FunctionName="f")
+    assert refused[::2] == ("ResourceConflictException", 409)
+    assert refused[1].endswith("The function is currently in the following state: Failed")
+    cloud.client.update_function_configuration(FunctionName="f", Runtime=RUNTIME)
+    eventually(shown, lambda found: found["State"] == "Active" and "StateReason" not in found)
+    assert invoke(cloud).error is None
+
+
+def test_an_update_to_a_runtime_that_cannot_be_had_changes_nothing(cloud: FunctionCloud) -> None:
+    python(cloud, "return 'as before'")
+    cloud.client.update_function_configuration(FunctionName="f", Runtime="ruby3.4")
+    found = eventually(
+        lambda: cloud.client.get_function_configuration(FunctionName="f"),
+        lambda seen: seen["LastUpdateStatus"] != "InProgress",
+    )
+    assert (found["LastUpdateStatus"], found["LastUpdateStatusReasonCode"]) == ("Failed", "InvalidRuntime")
+    assert "ruby3.4" in found["LastUpdateStatusReason"]
+    assert invoke(cloud).value == "as before"
 
 
 def test_nodejs_functions_answer_and_log(cloud: FunctionCloud, node_runtime: str) -> None:
@@ -629,14 +657,26 @@ def test_extensions_run_beside_the_function(cloud: FunctionCloud) -> None:
 
 
 def test_a_wrapper_starts_the_runtime(cloud: FunctionCloud) -> None:
-    source = "def handler(event, context):\n    return open('/tmp/wrapped').read()\n"
-    wrapper = '#!/bin/sh\necho yes > /tmp/wrapped\nexec "$@"\n'
+    source = "import os\ndef wrapped(event, context):\n    return [os.environ['SET'], os.environ['STAGE']]\n"
+    wrapper = '#!/bin/sh\nexport SET=yes _HANDLER=index.wrapped\nexec "$@"\n'
     cloud.function(
         "g",
         Code={"ZipFile": program({"index.py": source, "wrapper": wrapper})},
-        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper"}},
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper", "STAGE": "test"}},
     )
-    assert invoke(cloud, name="g").value == "yes\n"
+    assert invoke(cloud, name="g").value == ["yes", "test"]
+
+
+def test_a_wrapper_starts_nodejs(cloud: FunctionCloud, node_runtime: str) -> None:
+    source = "exports.handler = async () => [process.env.SET, process.env.STAGE, process.env._CLOUDLET_CHANNEL];"
+    wrapper = '#!/bin/sh\nexport SET=yes\nexec "$@"\n'
+    cloud.function(
+        "g",
+        Runtime=node_runtime,
+        Code={"ZipFile": program({"index.js": source, "wrapper": wrapper})},
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrapper", "STAGE": "test"}},
+    )
+    assert invoke(cloud, name="g").value == ["yes", "test", None]
 
 
 def test_another_program_cannot_use_the_runtime_api_of_a_sandbox(cloud: FunctionCloud) -> None:
@@ -808,6 +848,17 @@ def test_provisioned_concurrency_is_ready_before_the_first_invocation(cloud: Fun
     )
 
 
+def test_what_is_reserved_and_kept_ready_for_a_version_is_no_other_ones(cloud: FunctionCloud) -> None:
+    python(cloud, "return os.environ['AWS_LAMBDA_FUNCTION_VERSION']", Timeout=30)
+    cloud.client.publish_version(FunctionName="f")
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=1)
+    cloud.client.put_provisioned_concurrency_config(FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=1)
+    assert cloud.refused("invoke", FunctionName="f")[::2] == ("TooManyRequestsException", 429)
+    assert invoke(cloud, Qualifier="1").value == "1"
+    cloud.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
+    assert invoke(cloud).value == "$LATEST"
+
+
 def test_what_cannot_be_kept_ready_says_why(cloud: FunctionCloud) -> None:
     module(cloud, "raise ValueError('boom')", Publish=True)
     given = {"FunctionName": "f", "Qualifier": "1"}
@@ -870,7 +921,13 @@ def test_a_process_that_was_forked_does_not_answer_for_its_parent(cloud: Functio
     )
     for number in range(5):
         assert invoke(cloud, number).value == [number, True]
-    eventually(lambda: sum("printed by the child" in line for line in logged(cloud)), lambda times: times == 5)
+
+    def said() -> int:
+        # What has answered is halted: the child goes on with the next invocation.
+        invoke(cloud)
+        return sum("printed by the child" in line for line in logged(cloud))
+
+    eventually(said, lambda times: times >= 5)
 
 
 def test_decimal_numbers_and_bytes_are_answered_as_they_are(cloud: FunctionCloud) -> None:

@@ -95,7 +95,7 @@ def test_a_stream_is_mapped(mapped: MappingCloud) -> None:
         Enabled=False,
     )
     shown = mapped.settled(made["UUID"])
-    assert shown["State"] == "Disabled"
+    assert (shown["State"], made["FunctionResponseTypes"]) == ("Disabled", [])
     assert (shown["BatchSize"], shown["MaximumRetryAttempts"], shown["MaximumRecordAgeInSeconds"]) == (100, 2, -1)
     assert (shown["BisectBatchOnFunctionError"], shown["DestinationConfig"]) == (True, {"OnFailure": {}})
 
@@ -147,6 +147,7 @@ def test_a_source_is_mapped_to_a_function_once(mapped: MappingCloud) -> None:
         ({"EventSourceArn": "arn:aws:sns:us-east-1:123456789012:t"}, INVALID, "Unrecognized event source"),
         ({"EventSourceArn": "arn:aws:dynamodb:us-east-1:123456789012:table/t"}, INVALID, "Unrecognized event source"),
         ({"EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/s"}, "NotImplemented", "kinesis"),
+        ({"EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:"}, INVALID, "Unrecognized event source"),
         ({"EventSourceArn": None}, INVALID, "Unrecognized event source."),
         ({"EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:none"}, INVALID, "Error occurred while ReceiveMessage"),
         ({"Topics": ["orders"]}, "NotImplemented", "Topics"),
@@ -196,6 +197,10 @@ def test_a_queue_hides_messages_for_as_long_as_the_function_may_take(mapped: Map
         (
             {"StartingPosition": "LATEST", "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:::q.fifo"}}},
             "The destination ARN arn:aws:sqs:::q.fifo is invalid.",
+        ),
+        (
+            {"StartingPosition": "LATEST", "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:::"}}},
+            "The destination ARN arn:aws:sqs::: is invalid.",
         ),
     ],
 )

@@ -297,7 +297,9 @@ def test_records_that_go_on_failing_are_given_up_and_told_of(polling: PollingClo
         "functionError": "Unhandled",
     }
     assert (told["DDBStreamBatchInfo"]["batchSize"], told["DDBStreamBatchInfo"]["streamArn"]) == (1, stream)
+    assert re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", told["DDBStreamBatchInfo"]["approximateArrivalOfFirstRecord"])
     assert eventually(polling.ids, lambda seen: len(seen) == 2) == [["bad"], ["bad"]]
+    assert isinstance(polling.seen()[0][0]["dynamodb"]["ApproximateCreationDateTime"], float)
     polling.put("good")
     eventually(polling.ids, lambda seen: seen[-1] == ["good"])
 
@@ -380,6 +382,8 @@ def test_of_halved_batches_only_what_fails_is_given_up(polling: PollingCloud, re
     told = json.loads(letter["Body"])
     assert (told["DDBStreamBatchInfo"]["batchSize"], polling.left(url)) == (1, 1)
     assert told["requestContext"]["approximateInvokeCount"] == 1
+    # It is there also where the function has answered which records have failed.
+    assert told["responseContext"]["functionError"] == (None if reports else "Unhandled")
 
 
 def test_a_deleted_mapping_polls_no_more(polling: PollingCloud) -> None:

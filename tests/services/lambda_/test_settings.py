@@ -159,11 +159,16 @@ def test_a_url_is_made_changed_and_deleted(published: FunctionCloud) -> None:
     cors = {"AllowOrigins": ["https://shop.example"], "AllowMethods": ["GET"], "AllowCredentials": True, "MaxAge": 60}
     made = client.create_function_url_config(FunctionName="f", AuthType="NONE", Cors=cors)
     assert made["FunctionUrl"].startswith(f"{published.aws.endpoint}/_aws/lambda-url/")
-    assert (made["FunctionArn"], made["Cors"], made["InvokeMode"]) == (published.arn(), cors, "BUFFERED")
+    assert (made["FunctionArn"], made["Cors"]) == (published.arn(), cors)
+    # It is shown only where somebody has said it.
+    assert "InvokeMode" not in made
     changed = client.update_function_url_config(FunctionName="f", AuthType="AWS_IAM", Cors={})
     assert (changed["AuthType"], changed["FunctionUrl"]) == ("AWS_IAM", made["FunctionUrl"])
     assert "Cors" not in client.get_function_url_config(FunctionName="f")
-    of_alias = client.create_function_url_config(FunctionName="f", Qualifier="live", AuthType="NONE")
+    of_alias = client.create_function_url_config(
+        FunctionName="f", Qualifier="live", AuthType="NONE", InvokeMode="BUFFERED"
+    )
+    assert of_alias["InvokeMode"] == "BUFFERED"
     assert of_alias["FunctionArn"] == f"{published.arn()}:live"
     listed = client.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"]
     assert [each["FunctionUrl"] for each in listed] == [made["FunctionUrl"], of_alias["FunctionUrl"]]
@@ -175,6 +180,7 @@ def test_a_url_is_made_changed_and_deleted(published: FunctionCloud) -> None:
     assert client.list_function_url_configs(FunctionName="f")["FunctionUrlConfigs"] == []
     for operation in ("get_function_url_config", "delete_function_url_config", "update_function_url_config"):
         assert published.refused(operation, FunctionName="f") == NOT_FOUND
+        assert published.refused(operation, FunctionName="none") == NOT_FOUND
 
 
 def test_browsers_do_not_ask_for_other_methods(published: FunctionCloud) -> None:
@@ -212,6 +218,14 @@ def test_code_that_is_not_signed_is_refused_where_it_must_be(cloud: FunctionClou
     assert client.list_tags(Resource=arn)["Tags"] == {"team": "shop"}
     client.delete_code_signing_config(CodeSigningConfigArn=arn)
     assert cloud.refused("list_tags", Resource=arn)[::2] == ("CodeSigningConfigNotFoundException", 404)
+
+
+def test_what_is_not_set_for_asynchronous_invocations_is_said_so_also_of_no_function(cloud: FunctionCloud) -> None:
+    code, message, status = cloud.refused("get_function_event_invoke_config", FunctionName="none")
+    assert (code, status) == ("ResourceNotFoundException", 404)
+    assert message == f"The function {cloud.arn('none')}:$LATEST doesn't have an EventInvokeConfig"
+    given = {"FunctionName": "none", "MaximumRetryAttempts": 1}
+    assert cloud.refused("put_function_event_invoke_config", **given)[0] == "ResourceNotFoundException"
 
 
 def test_runtimes_are_updated_as_is_said(cloud: FunctionCloud) -> None:

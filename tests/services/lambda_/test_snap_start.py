@@ -132,7 +132,7 @@ def test_each_process_has_been_initialised(cloud: FunctionCloud) -> None:
     module(cloud, source, SnapStart=ON, Timeout=30)
     publish(cloud)
     with ThreadPoolExecutor(3) as threads:
-        answers = list(threads.map(lambda _: invoke(cloud, {"for": 1}, Qualifier="1"), range(3)))
+        answers = list(threads.map(lambda _: invoke(cloud, {"for": 3}, Qualifier="1"), range(3)))
     for answer in answers:
         assert answer.value["calls"][-2:] == ["after: last registered", "invoked"]
         assert "Restore Duration" in answer.log
@@ -276,7 +276,8 @@ def test_provisioned_concurrency_is_refused(cloud: FunctionCloud) -> None:
 
 
 def test_a_version_whose_runtime_is_not_there_has_failed(cloud: FunctionCloud) -> None:
-    cloud.function(Runtime="java21", SnapStart=ON)
+    cloud.function(Runtime="java21", SnapStart=ON, wait=False)
+    eventually(lambda: cloud.client.get_function_configuration(FunctionName="f")["State"] == "Failed")
     assert publish(cloud, state="Failed")["StateReasonCode"] == "InvalidRuntime"
 
 

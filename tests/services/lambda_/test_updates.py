@@ -14,7 +14,7 @@ from cloudlet.services.lambda_ import claims, deleting, directory, invoking, set
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Function, Package, Place, Version
 from tests.in_process import in_block
-from tests.services.lambda_.cloud import FunctionCloud, package
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, package
 from tests.services.lambda_.programs import invoke, python
 from tests.standing import eventually
 
@@ -91,7 +91,7 @@ def test_who_updates_many_functions_keeps_nobody_waiting(tmp_path: Path, monkeyp
         async def make(tx: Transaction) -> None:
             for place in (*(replace(PLACE, name=f"f{number}") for number in range(20)), last):
                 directory.add_function(tx, Function(place=place))
-                made = settling.created(Version(place=place, package=Package("code", "", 1, 1)))
+                made = settling.created(Version(place=place, runtime=RUNTIME, package=Package("code", "", 1, 1)))
                 await directory.save_version(tx, made, 0.0)
                 settling.settle(tx, made)
 
@@ -122,9 +122,34 @@ def test_a_function_that_is_deleted_during_an_update_leaves_nothing(
     in_block("lambda", tmp_path, scenario)
 
 
+def test_a_runtime_that_cannot_be_had_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unpacked(*_: object) -> Path:
+        return tmp_path
+
+    monkeypatch.setattr(unpacking, "unpacked", unpacked)
+
+    async def scenario(block: Block) -> None:
+        async def make(tx: Transaction) -> None:
+            directory.add_function(tx, Function(place=PLACE))
+            made = settling.created(Version(place=PLACE, runtime="ruby3.4", package=Package("code", "", 1, 1)))
+            await directory.save_version(tx, made, 0.0)
+            settling.settle(tx, made)
+
+        await block.store.transact(make)
+        async with asyncio.timeout(30):
+            while (await block.store.transact(lambda tx: directory.latest(tx, PLACE))).state != "Failed":
+                await asyncio.sleep(0.01)
+
+    in_block("lambda", tmp_path, scenario)
+    (warning,) = [record for record in caplog.records if "ruby3.4" in record.getMessage()]
+    assert (warning.levelname, PLACE.arn in warning.getMessage()) == ("WARNING", True)
+
+
 async def _updated(block: Block) -> None:
     """Update the code of a function."""
-    old = Version(place=PLACE, package=Package("old", "", 1, 1), state="Active", revision="1")
+    old = Version(place=PLACE, runtime=RUNTIME, package=Package("old", "", 1, 1), state="Active", revision="1")
 
     async def make(tx: Transaction) -> None:
         directory.add_function(tx, Function(place=PLACE))

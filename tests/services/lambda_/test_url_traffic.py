@@ -42,14 +42,20 @@ def ask(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Send a request to a function's URL: to the server, by the URL's own host."""
+    """Send a request to a path below a function's URL."""
     server = urlsplit(cloud.aws.endpoint)
+    at = urlsplit(url)
     connection = HTTPConnection(server.hostname or "", server.port, timeout=30)
-    connection.request(method, path, body, {"Host": urlsplit(url).netloc, **(headers or {})})
+    connection.request(method, at.path.rstrip("/") + path, body, {"Host": at.netloc, **(headers or {})})
     answer = connection.getresponse()
     found = Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     connection.close()
     return found
+
+
+def _id(url: str) -> str:
+    """Return the id of a URL."""
+    return url.rstrip("/").rpartition("/")[2]
 
 
 def with_url(cloud: FunctionCloud, body: str = "return event", **more: Any) -> str:
@@ -80,7 +86,7 @@ def test_the_event_is_that_of_payload_format_2(cloud: FunctionCloud) -> None:
     context = event["requestContext"]
     assert context["http"]["method"] == "POST"
     assert context["accountId"] == "anonymous"
-    assert urlsplit(url).hostname == context["domainName"]
+    assert context["domainPrefix"] == context["apiId"] == _id(url)
 
 
 def test_bytes_come_in_base64(cloud: FunctionCloud) -> None:
@@ -99,11 +105,11 @@ return {"statusCode": 201, "headers": {"X-One": "1"}, "cookies": ["a=1"], "body"
     assert (answer.status, answer.headers["x-one"], answer.body) == (201, "1", b"hi")
 
 
-def test_by_path_where_names_cannot_be_resolved(cloud: FunctionCloud) -> None:
-    url = with_url(cloud)
-    identifier = (urlsplit(url).hostname or "").partition(".")[0]
-    event = ask(cloud, cloud.aws.endpoint, f"/_aws/lambda-url/{identifier}/deep/path").json
+def test_by_name_where_that_can_be_resolved(cloud: FunctionCloud) -> None:
+    name = f"{_id(with_url(cloud))}.lambda-url.{cloud.aws.region}.localhost"
+    event = ask(cloud, f"http://{name}/", "/deep/path").json
     assert event["rawPath"] == "/deep/path"
+    assert event["requestContext"]["domainName"] == name
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,22 @@ def test_by_path_where_names_cannot_be_resolved(cloud: FunctionCloud) -> None:
 )
 def test_a_function_that_fails_is_a_bad_gateway(cloud: FunctionCloud, body: str) -> None:
     answer = ask(cloud, with_url(cloud, body))
-    assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
+    assert answer.headers["content-type"] == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("returned", "body"),
+    [
+        ('{"statusCode": 200, "body": {"a": [1, 2]}}', b'{"a":[1,2]}'),
+        ('{"statusCode": 200, "body": "text"}', b"text"),
+        ("[1, {'b': 2}]", b'[1,{"b":2}]'),
+        ("'text'", b"text"),
+    ],
+)
+def test_what_says_no_content_type_is_json(cloud: FunctionCloud, returned: str, body: bytes) -> None:
+    answer = ask(cloud, with_url(cloud, f"return {returned}"))
+    assert (answer.status, answer.headers["content-type"], answer.body) == (200, "application/json", body)
 
 
 def test_a_function_that_is_throttled_is_too_many_requests(cloud: FunctionCloud) -> None:
@@ -220,7 +241,8 @@ def test_a_function_goes_on_when_who_reads_its_answer_has_gone(
     ]
     server = urlsplit(cloud.aws.endpoint)
     with create_connection((server.hostname or "", server.port or 0)) as connection:
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n".encode())
+        at = urlsplit(url)
+        connection.sendall(f"GET {at.path} HTTP/1.1\r\nHost: {at.netloc}\r\n\r\n".encode())
         if patience == "reads a little":
             assert connection.recv(1000).startswith(b"HTTP/1.1 200")
     eventually(lambda: cloud.logged(filterPattern='"all of it was written"'))
@@ -233,7 +255,7 @@ def test_a_function_that_fails_before_it_streams_is_a_bad_gateway(cloud: Functio
         "FunctionUrl"
     ]
     answer = ask(cloud, url)
-    assert (answer.status, answer.json) == (502, {"Message": "Internal Server Error"})
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
 
 
 @pytest.mark.parametrize("metadata", ["[1]", "null"])

@@ -35,6 +35,13 @@ def test_published_versions_keep_what_they_were(published: FunctionCloud) -> Non
     assert published.client.get_function(FunctionName="f", Qualifier="1")["Configuration"]["State"] == "Active"
 
 
+def test_what_is_published_of_an_active_function_is_active(published: FunctionCloud) -> None:
+    published.client.update_function_configuration(FunctionName="f", Timeout=60)
+    published.wait()
+    made = published.client.publish_version(FunctionName="f")
+    assert (made["Version"], made["State"], made["LastUpdateStatus"]) == ("3", "Active", "Successful")
+
+
 def test_nothing_is_published_where_nothing_has_changed(published: FunctionCloud) -> None:
     assert published.client.publish_version(FunctionName="f", Description="third")["Version"] == "2"
 

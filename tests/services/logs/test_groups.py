@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from cloudlet.core.cloud import Config
 from tests.refused import refused
+from tests.services.logs.conftest import ACCOUNT, REGION, LocalLogs
 
 
 def group_names(logs: Any, **params: Any) -> list[str]:
@@ -29,7 +33,6 @@ def test_a_group_is_described(logs: Any) -> None:
         "arn": f"{arn}:*",
         "storedBytes": 0,
         "logGroupClass": "STANDARD",
-        "deletionProtectionEnabled": False,
     }
 
 
@@ -64,6 +67,48 @@ def test_a_deleted_group_is_gone_with_what_it_had(logs: Any) -> None:
     assert logs.get_log_events(logGroupName="g", logStreamName="s")["events"] == []
 
 
+def test_nothing_is_left_of_a_group_that_is_deleted(tmp_path: Path) -> None:
+    """Nor of a deleted stream; nobody publishes the metrics of its events."""
+    local = LocalLogs(tmp_path, Config(data=tmp_path, services=frozenset({"logs"}), durable=False))
+    local.cloud.played["lambda"] = lambda call: {}
+    policy = {
+        "Name": "p",
+        "Version": "2021-06-01",
+        "Statement": [
+            {
+                "DataIdentifier": ["arn:aws:dataprotection::aws:data-identifier/IpAddress"],
+                "Operation": {"Audit": {"FindingsDestination": {}}},
+            },
+            {
+                "DataIdentifier": ["arn:aws:dataprotection::aws:data-identifier/IpAddress"],
+                "Operation": {"Deidentify": {"MaskConfig": {}}},
+            },
+        ],
+    }
+    metric = {"metricName": "M", "metricNamespace": "N", "metricValue": "1"}
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+    filtered = {"logGroupName": "g", "filterName": "f", "filterPattern": ""}
+    try:
+        local.call("CreateLogGroup", logGroupName="g")
+        local.call("DeleteLogGroup", logGroupName="g")
+        # Numbers that are given go on.
+        empty = local.rows()
+        local.call("CreateLogGroup", logGroupName="g", tags={"a": "b"})
+        local.call("PutMetricFilter", **filtered, metricTransformations=[metric])
+        local.call("PutSubscriptionFilter", **filtered, destinationArn=function)
+        local.call("PutDataProtectionPolicy", logGroupIdentifier="g", policyDocument=json.dumps(policy))
+        local.call("PutRetentionPolicy", logGroupName="g", retentionInDays=1)
+        for stream in ("s", "t"):
+            local.call("CreateLogStream", logGroupName="g", logStreamName=stream)
+            events = [{"timestamp": local.millis + at * 1000, "message": "10.0.0.1"} for at in range(150)]
+            local.call("PutLogEvents", logGroupName="g", logStreamName=stream, logEvents=events)
+        local.call("DeleteLogStream", logGroupName="g", logStreamName="s")
+        local.call("DeleteLogGroup", logGroupName="g")
+        local.until(lambda: local.rows() == empty)
+    finally:
+        local.close()
+
+
 def test_a_name_is_taken_once_and_has_to_be_one(logs: Any) -> None:
     logs.create_log_group(logGroupName="g")
     assert refused(logs.create_log_group, logGroupName="g") == (
@@ -73,10 +118,14 @@ def test_a_name_is_taken_once_and_has_to_be_one(logs: Any) -> None:
     code, message = refused(logs.create_log_group, logGroupName="a b")
     assert code == "InvalidParameterException"
     assert message.startswith("1 validation error detected: Value 'a b' at 'logGroupName'")
+    code, message = refused(logs.filter_log_events, logGroupIdentifier="arn:aws:logs:us-east-1:1:log-group:g:*")
+    assert code == "InvalidParameterException"
+    assert message.startswith("1 validation error detected: Value at 'logGroupIdentifier' failed to satisfy")
 
 
 def test_a_protected_group_is_not_deleted(logs: Any) -> None:
     logs.create_log_group(logGroupName="g", deletionProtectionEnabled=True)
+    assert logs.describe_log_groups()["logGroups"][0]["deletionProtectionEnabled"] is True
     assert refused(logs.delete_log_group, logGroupName="g")[0] == "ValidationException"
     logs.put_log_group_deletion_protection(logGroupIdentifier="g", deletionProtectionEnabled=False)
     logs.delete_log_group(logGroupName="g")

@@ -66,6 +66,9 @@ def test_canned_acls_of_buckets(s3: Any, open_bucket: str, canned: str, others: 
     shown = s3.get_bucket_acl(Bucket=open_bucket)
     assert shown["Owner"]["ID"] == _me(s3)
     assert _shown(shown, _me(s3)) == {_OWN} | others
+    # The owner comes first; nobody has a name besides his id.
+    assert shown["Owner"] == {"ID": _me(s3)}
+    assert shown["Grants"][0]["Grantee"] == {"Type": "CanonicalUser", "ID": _me(s3)}
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def test_a_name_in_an_accounts_own_namespace_says_whose_it_is(aws: Aws, s3: Any)
     [
         ("us-east-1", "eu-central-1", "eu-central-1"),
         ("us-east-1", "EU", "eu-west-1"),
+        ("eu-west-1", "EU", "eu-west-1"),
         ("eu-west-1", "eu-west-1", "eu-west-1"),
     ],
 )
@@ -83,7 +84,7 @@ def test_regions_that_a_bucket_can_be_in(aws: Aws, endpoint: str, constraint: st
     s3, name = Aws(aws.endpoint, aws.account, endpoint).client("s3"), _name()
     created = s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": constraint})
     assert created["Location"] == f"http://{name}.s3.amazonaws.com/"
-    assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == region
+    assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == constraint
     assert s3.head_bucket(Bucket=name)["BucketRegion"] == region
 
 
@@ -93,7 +94,8 @@ def test_regions_that_a_bucket_can_be_in(aws: Aws, endpoint: str, constraint: st
         ("eu-west-1", None, "IllegalLocationConstraintException"),
         ("eu-west-1", "us-west-2", "IllegalLocationConstraintException"),
         ("us-east-1", "us-east-1", "InvalidLocationConstraint"),
-        ("us-east-1", "the-moon", "InvalidLocationConstraint"),
+        ("us-east-1", "the-moon", "IllegalLocationConstraintException"),
+        ("us-east-1", "cn-north-1", "IllegalLocationConstraintException"),
     ],
 )
 def test_regions_that_it_cannot_be_in(aws: Aws, endpoint: str, constraint: str | None, code: str) -> None:

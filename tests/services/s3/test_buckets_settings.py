@@ -19,8 +19,12 @@ def _tags(*pairs: tuple[str, str]) -> dict[str, Any]:
 
 def test_tags(s3: Any, bucket: str) -> None:
     assert refused(s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
-    s3.put_bucket_tagging(Bucket=bucket, Tagging=_tags(("team", "a b"), ("env", "")))
+    put = s3.put_bucket_tagging(Bucket=bucket, Tagging=_tags(("team", "a b"), ("env", "")))
+    assert put["ResponseMetadata"]["HTTPStatusCode"] == 204
     assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == _tags(("env", ""), ("team", "a b"))["TagSet"]
+    s3.put_bucket_tagging(Bucket=bucket, Tagging=_tags())
+    assert refused(s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging=_tags(("team", "a")))
     s3.delete_bucket_tagging(Bucket=bucket)
     assert refused(s3.get_bucket_tagging, Bucket=bucket) == ("NoSuchTagSet", 404)
 
@@ -143,26 +147,43 @@ def test_logging(s3: Any, bucket: str) -> None:
     nowhere = {"LoggingEnabled": {"TargetBucket": "no-such-bucket-at-all", "TargetPrefix": ""}}
     wrong = refused(s3.put_bucket_logging, Bucket=bucket, BucketLoggingStatus=nowhere)
     assert wrong == ("InvalidTargetBucketForLogging", 400)
+    elsewhere = {"LoggingEnabled": {"TargetBucket": f"{bucket}-away", "TargetPrefix": ""}}
+    s3.create_bucket(Bucket=f"{bucket}-away", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    wrong = refused(s3.put_bucket_logging, Bucket=bucket, BucketLoggingStatus=elsewhere)
+    assert wrong == ("CrossLocationLoggingProhibitted", 403)
 
 
+_INVENTORY = {
+    "Id": "one",
+    "IsEnabled": False,
+    "IncludedObjectVersions": "Current",
+    "Schedule": {"Frequency": "Daily"},
+    "Destination": {"S3BucketDestination": {"Bucket": "arn:aws:s3:::somewhere", "Format": "CSV"}},
+}
 _ANALYTICS = {"Id": "one", "StorageClassAnalysis": {}}
 _TIERING = {"Id": "one", "Status": "Enabled", "Tierings": [{"Days": 90, "AccessTier": "ARCHIVE_ACCESS"}]}
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
-    [("analytics", _ANALYTICS), ("intelligent_tiering", _TIERING), ("metrics", {"Id": "one"})],
+    ("kind", "value", "code"),
+    [
+        ("analytics", _ANALYTICS, "MalformedXML"),
+        ("intelligent_tiering", _TIERING, "MalformedXML"),
+        ("inventory", _INVENTORY, "IdMismatch"),
+        ("metrics", {"Id": "one"}, "MalformedXML"),
+    ],
 )
-def test_configurations_that_have_names(s3: Any, bucket: str, kind: str, value: dict[str, Any]) -> None:
+def test_configurations_that_have_names(s3: Any, bucket: str, kind: str, value: dict[str, Any], code: str) -> None:
     member = "".join(part.title() for part in kind.split("_")) + "Configuration"
     put, get, delete = (getattr(s3, f"{verb}_bucket_{kind}_configuration") for verb in ("put", "get", "delete"))
     listed = getattr(s3, f"list_bucket_{kind}_configurations")
     assert refused(get, Bucket=bucket, Id="one") == ("NoSuchConfiguration", 404)
     for name in ("one", "two"):
-        put(Bucket=bucket, Id=name, **{member: {**value, "Id": name}})
+        done = put(Bucket=bucket, Id=name, **{member: {**value, "Id": name}})
+        assert done["ResponseMetadata"]["HTTPStatusCode"] == 204
     assert get(Bucket=bucket, Id="one")[member] == value
     assert [each["Id"] for each in listed(Bucket=bucket)[f"{member}List"]] == ["one", "two"]
-    assert refused(put, Bucket=bucket, Id="other", **{member: value}) == ("InvalidArgument", 400)
+    assert refused(put, Bucket=bucket, Id="other", **{member: value}) == (code, 400)
     delete(Bucket=bucket, Id="one")
     assert refused(delete, Bucket=bucket, Id="one") == ("NoSuchConfiguration", 404)
 
@@ -188,4 +209,4 @@ def test_a_document_of_another_name_is_none(aws: Aws, bucket: str, query: str, d
     assert (answer.code, answer.status) == _MALFORMED
     namespace = f'{named} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
     for right in (document, document.replace(named, namespace, 1)):
-        assert ask(aws.endpoint, "PUT", f"/{bucket}?{query}", right).status == 200
+        assert ask(aws.endpoint, "PUT", f"/{bucket}?{query}", right).status == (204 if query == "tagging" else 200)

@@ -198,7 +198,8 @@ def test_a_composite_checksum_is_one_of_the_parts_checksums(plain: Any, bucket: 
     part = plain.get_object(Bucket=bucket, Key="k", PartNumber=2, ChecksumMode="ENABLED")
     assert part[f"Checksum{algorithm}"] == _sum(algorithm, b"end")
     told = plain.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Checksum", "ObjectParts"])
-    assert told["Checksum"] == _shown(done)
+    # Here it is not told of how many parts it is.
+    assert told["Checksum"] == _shown(done) | {f"Checksum{algorithm}": expected.removesuffix("-2")}
     sums = [each[f"Checksum{algorithm}"] for each in told["ObjectParts"]["Parts"]]
     assert sums == [_sum(algorithm, part) for part in parts]
 
@@ -212,6 +213,7 @@ def test_a_full_object_checksum_is_that_of_all_bytes(plain: Any, bucket: str, al
     assert refused(plain.complete_multipart_upload, **completing, **wrong) == ("BadDigest", 400)
     done = plain.complete_multipart_upload(**completing, **{f"Checksum{algorithm}": _sum(algorithm, b"".join(parts))})
     assert _shown(done) == _as(algorithm, b"".join(parts))
+    assert _shown(plain.get_object(Bucket=bucket, Key="k", PartNumber=3, ChecksumMode="ENABLED")) == {}
 
 
 def test_an_upload_without_an_algorithm_has_a_full_object_checksum(plain: Any, bucket: str) -> None:

@@ -50,6 +50,8 @@ def test_reading(s3: Any, bucket: str, there: dict[str, Any], method: str) -> No
     assert reading(IfMatch=f"W/{etag}") == failed
     assert reading(IfModifiedSince=before) == etag
     assert reading(IfModifiedSince=modified) == _UNCHANGED
+    # What is yet to come is no condition (RFC 9110, 13.1.3).
+    assert reading(IfModifiedSince=datetime(2100, 1, 1, tzinfo=UTC)) == etag
     assert reading(IfUnmodifiedSince=modified) == etag
     assert reading(IfUnmodifiedSince=before) == failed
     # Entity tags are asked first.
@@ -140,6 +142,52 @@ def test_completing_an_upload(s3: Any, bucket: str, there: dict[str, Any]) -> No
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"there"
     s3.complete_multipart_upload(**completing, IfMatch=there["ETag"])
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"parts"
+
+
+@pytest.mark.parametrize("condition", ["IfMatch", "IfNoneMatch"])
+@pytest.mark.parametrize("versioned", [False, True])
+@pytest.mark.parametrize("meanwhile", ["deleted", "replaced", "written and deleted"])
+def test_an_upload_whose_key_has_changed_is_to_be_begun_anew(
+    s3: Any, bucket: str, meanwhile: str, *, versioned: bool, condition: str
+) -> None:
+    if versioned:
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first = meanwhile != "written and deleted"
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"first")["ETag"] if first else '"none"'
+    upload = {"Bucket": bucket, "Key": "k"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    part = s3.upload_part(**upload, PartNumber=1, Body=b"parts")["ETag"]
+    completing = {**upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": part}]}}
+    if meanwhile != "deleted":
+        etag = s3.put_object(Bucket=bucket, Key="k", Body=b"second")["ETag"]
+    if meanwhile != "replaced":
+        s3.delete_object(Bucket=bucket, Key="k")
+    conflict = ("ConditionalRequestConflict", 409)
+    asked = {condition: etag if condition == "IfMatch" else "*"}
+    assert refused(s3.complete_multipart_upload, **completing, **asked) == conflict
+    # Who has no condition has no conflict.
+    s3.complete_multipart_upload(**completing)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"parts"
+
+
+@pytest.mark.parametrize(
+    ("headers", "named", "why"),
+    [
+        ({"If_None_Match": '"a"'}, "If-None-Match", b"the provided value of If-None-Match header"),
+        ({"If_Match": '"a"', "If_None_Match": "*"}, "If-Match,If-None-Match", b"Multiple conditional request headers"),
+        ({"If_Modified_Since": "Thu, 01 Jan 2026 00:00:00 GMT"}, "If-Modified-Since", b""),
+        ({"If_Unmodified_Since": "Thu, 01 Jan 2026 00:00:00 GMT"}, "If-Unmodified-Since", b""),
+    ],
+)
+def test_conditions_that_no_write_has(
+    aws: Aws, s3: Any, bucket: str, headers: dict[str, str], named: str, why: bytes
+) -> None:
+    answer = ask(aws.endpoint, "PUT", f"/{bucket}/k", b"x", **headers)
+    assert (answer.status, answer.code) == (501, "NotImplemented")
+    assert f"<Header>{named}</Header>".encode() in answer.body
+    assert why in answer.body
+    assert (b"<additionalMessage>" in answer.body) is bool(why)
+    assert refused(s3.head_object, Bucket=bucket, Key="k")[1] == 404
 
 
 def test_the_source_and_the_target_of_a_copy(s3: Any, bucket: str, there: dict[str, Any]) -> None:

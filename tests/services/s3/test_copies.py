@@ -86,6 +86,10 @@ def test_a_copy_onto_itself_changes_something(s3: Any, bucket: str) -> None:
     assert (read["Metadata"], read["Body"].read()) == ({"b": "2"}, b"x" * 50_000)
     s3.copy_object(**onto_itself, StorageClass="STANDARD_IA")
     assert s3.head_object(Bucket=bucket, Key="k")["StorageClass"] == "STANDARD_IA"
+    s3.copy_object(**onto_itself, ServerSideEncryption="AES256")
+    default = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=default)
+    s3.copy_object(**onto_itself)
 
 
 def test_a_version_is_copied_by_its_id(s3: Any, bucket: str) -> None:

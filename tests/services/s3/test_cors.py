@@ -77,6 +77,7 @@ def test_a_preflight_tells_what_the_first_rule_that_fits_allows(aws: Aws, s3: An
     assert answer.headers["access-control-allow-credentials"] == "true"
     assert "access-control-max-age" not in answer.headers
     assert "Origin" in answer.headers["vary"]
+    assert (answer.body, "content-length" in answer.headers) == (b"", False)
     other = _preflight(aws, bucket, _SHOP, "PUT", "authorization")
     assert (other.status, other.headers["access-control-allow-methods"]) == (200, "GET, PUT")
     assert other.headers["access-control-max-age"] == "600"
@@ -98,6 +99,7 @@ def test_a_preflight_of_what_no_rule_allows(
     _configure(s3, bucket, _rule(["https://*.example.com"], ["GET"], AllowedHeaders=["x-open"]))
     answer = _preflight(aws, bucket, origin, method, headers)
     assert (answer.status, answer.code) == (403, "AccessForbidden")
+    assert "content-length" not in answer.headers
     assert "access-control-allow-origin" not in answer.headers
 
 

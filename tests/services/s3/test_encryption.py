@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server
 from tests.services.s3.strict import refused
@@ -101,6 +102,10 @@ def test_keys_that_cannot_be(s3: Any, bucket: str) -> None:
     def putting(**more: Any) -> tuple[str, int]:
         return refused(s3.put_object, Bucket=bucket, Key="k", Body=b"x", **more)
 
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", SSECustomerAlgorithm="AES256")
+    error: Any = caught.value.response["Error"]
+    assert (error["ArgumentName"], error["ArgumentValue"]) == ("x-amz-server-side-encryption", "null")
     assert putting(**_sse(b"short")) == ("InvalidArgument", 400)
     assert putting(**_as_sent(_KEY, _md5(_OTHER))) == ("InvalidArgument", 400)
     assert putting(SSECustomerAlgorithm="AES256") == ("InvalidArgument", 400)

@@ -251,7 +251,7 @@ def test_what_is_outside_of_the_prefix_or_was_rolled_up_stays_so_behind_a_versio
     assert [each["Key"] for each in uploads["Uploads"]] == ["b/1", "b/2"]
 
 
-def test_uploads_are_listed_by_key_and_by_when_they_were_begun(s3: Any, bucket: str) -> None:
+def test_uploads_are_listed_by_key_and_by_when_they_were_begun(aws: Aws, s3: Any, bucket: str) -> None:
     begun = [(key, s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]) for key in ("a", "a", "b/1", "b/2")]
     seen: list[tuple[str, str]] = []
     more: dict[str, str] = {}
@@ -262,6 +262,10 @@ def test_uploads_are_listed_by_key_and_by_when_they_were_begun(s3: Any, bucket: 
             break
         more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
     assert seen == begun
+    # Also at the end it is told where that is, and where nothing is.
+    assert (page["NextKeyMarker"], page["NextUploadIdMarker"]) == begun[-1]
+    empty = s3.list_multipart_uploads(Bucket=bucket, Prefix="none")
+    assert (empty["NextKeyMarker"], empty["NextUploadIdMarker"]) == ("", "")
     rolled = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
     assert ([each["Key"] for each in rolled["Uploads"]], _prefixes(rolled)) == (["a", "a"], ["b/"])
     below = s3.list_multipart_uploads(Bucket=bucket, Prefix="b/")
@@ -269,7 +273,8 @@ def test_uploads_are_listed_by_key_and_by_when_they_were_begun(s3: Any, bucket: 
     behind = s3.list_multipart_uploads(Bucket=bucket, KeyMarker="a")
     assert [each["Key"] for each in behind["Uploads"]] == ["b/1", "b/2"]
     owner = s3.list_buckets()["Owner"]
-    assert all(each["Owner"] == each["Initiator"] == owner for each in below["Uploads"])
+    for each in below["Uploads"]:
+        assert (each["Owner"], each["Initiator"]) == (owner, {**owner, "DisplayName": aws.account})
 
 
 def test_a_bucket_of_somebody_elses_region_lists_as_well(aws: Aws) -> None:

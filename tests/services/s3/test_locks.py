@@ -152,8 +152,8 @@ def test_what_cannot_be_locked(s3: Any, bucket: str) -> None:
         ({"Mode": "GOVERNANCE", "Days": 1, "Years": 1}, "MalformedXML"),
         ({"Mode": "FOREVER", "Days": 1}, "MalformedXML"),
         ({"Days": 1}, "MalformedXML"),
-        ({"Mode": "GOVERNANCE", "Days": 0}, "InvalidRetentionPeriod"),
-        ({"Mode": "COMPLIANCE", "Years": 101}, "InvalidRetentionPeriod"),
+        ({"Mode": "GOVERNANCE", "Days": 0}, "InvalidArgument"),
+        ({"Mode": "COMPLIANCE", "Years": 101}, "InvalidArgument"),
     ],
 )
 def test_defaults_that_cannot_be(s3: Any, default: dict[str, Any], code: str) -> None:

@@ -175,6 +175,7 @@ def test_tags_that_cannot_be(s3: Any, bucket: str, tags: list[tuple[str, str]], 
     header = "&".join(f"{key}={value}" for key, value in tags)
     expected = "InvalidArgument" if len({key for key, _ in tags}) < len(tags) else code
     assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"y", Tagging=header) == (expected, 400)
+    assert refused(s3.put_object, Bucket=bucket, Key="k", Body=b"y", Tagging="a=1,b=2") == ("InvalidArgument", 400)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
 
 
@@ -203,6 +204,14 @@ def test_ranges(s3: Any, bucket: str, size: int) -> None:
         assert (read["ResponseMetadata"]["HTTPStatusCode"], read["Body"].read()) == (200, data)
     for beyond in (f"bytes={size}-", "bytes=-0"):
         assert refused(s3.get_object, Bucket=bucket, Key="k", Range=beyond) == ("InvalidRange", 416)
+
+
+def test_a_range_of_all_has_the_checksum_of_all(s3: Any, bucket: str) -> None:
+    written = s3.put_object(Bucket=bucket, Key="k", Body=b"hello", ChecksumAlgorithm="SHA256")
+    asked = {"Bucket": bucket, "Key": "k", "ChecksumMode": "ENABLED"}
+    for whole in ({"Range": "bytes=0-"}, {"Range": "bytes=0-4"}, {"Range": "bytes=-9"}, {"PartNumber": 1}):
+        assert s3.get_object(**asked, **whole)["ChecksumSHA256"] == written["ChecksumSHA256"]
+    assert "ChecksumSHA256" not in s3.get_object(**asked, Range="bytes=0-3")
 
 
 def test_an_empty_object_has_no_range(s3: Any, bucket: str) -> None:

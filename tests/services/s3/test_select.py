@@ -136,6 +136,26 @@ def test_conditions(select: Selecting, condition: str, found: list[str]) -> None
     assert select(f"SELECT s.name FROM S3Object s WHERE {condition}", USE).splitlines() == found
 
 
+def test_words_may_be_in_small_letters(select: Selecting) -> None:
+    select.put(gzip.compress(PEOPLE))
+    source = {"CSV": {"FileHeaderInfo": "Use"}, "CompressionType": "gzip"}
+    output = {"CSV": {"QuoteFields": "Always"}}
+    assert select("SELECT name FROM S3Object LIMIT 1", source, output, ExpressionType="sql") == '"Ann"\n'
+    for wrong, code in (
+        ({"CSV": {"FileHeaderInfo": "MAYBE"}}, "InvalidFileHeaderInfo"),
+        ({"CSV": {}, "CompressionType": "zip"}, "InvalidCompressionFormat"),
+        ({"JSON": {"Type": "LINE"}}, "InvalidJsonType"),
+    ):
+        assert select.refused("SELECT * FROM S3Object", wrong) == (code, 400)
+
+
+def test_a_column_may_have_the_name_of_the_table(select: Selecting) -> None:
+    select.put(b"id,g,s\n1,a,x\n2,b,y\n")
+    assert select("SELECT s.id FROM S3Object s", USE) == "1\n2\n"
+    assert select("SELECT s, s.s FROM S3Object s WHERE s.g = 'b'", USE) == "y,y\n"
+    assert select("SELECT s.* FROM S3Object s WHERE s = 'x'", USE) == "1,a,x\n"
+
+
 def test_aggregates_look_at_all_rows(select: Selecting) -> None:
     sql = "SELECT COUNT(*), SUM(CAST(s.age AS INT)) AS total, AVG(CAST(s.age AS INT)), MIN(s.name), MAX(s.name) "
     assert json.loads(select(f"{sql} FROM S3Object s WHERE s.age <> ''", USE, AS_JSON)) == {

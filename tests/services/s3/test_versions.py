@@ -75,6 +75,7 @@ def test_the_answer_about_a_deleted_object_says_so(s3: Any, versioned: str) -> N
     assert (headers["x-amz-delete-marker"], headers["x-amz-version-id"]) == ("true", marker)
     listed = s3.list_object_versions(Bucket=versioned)["DeleteMarkers"][0]["LastModified"]
     assert headers["last-modified"] == listed.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    assert headers["allow"] == "DELETE"
 
 
 def test_a_version_is_deleted_for_good(s3: Any, versioned: str) -> None:

@@ -211,6 +211,8 @@ def test_messages_that_wait_for_a_queue_outlive_the_archive(local: LocalSns) -> 
     local.call("Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
     _publish_locally(local, topic, "a")
     local.advance(3 * 86_400)
+    url = local.call("GetQueueUrl", service="sqs", QueueName="q.fifo")["QueueUrl"]
+    local.until(lambda: "Messages" in local.call("ReceiveMessage", service="sqs", QueueUrl=url))
     local.advance(60)
     local.until(lambda: _kept(local, topic) == 0)
 

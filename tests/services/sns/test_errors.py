@@ -95,8 +95,24 @@ def test_errors_are_the_exceptions_of_the_model(sns: Any, aws: Aws) -> None:
 
 def test_a_parameter_that_is_needed(aws: Aws) -> None:
     status, answer = _post(aws, "CreateTopic")
-    assert (status, _error(answer)["Type"]) == (400, "Sender")
-    assert "Name" in (_error(answer)["Message"] or "")
+    assert (status, _error(answer)) == (
+        400,
+        {
+            "Type": "Sender",
+            "Code": "ValidationError",
+            "Message": "1 validation error detected: Value null at 'name' failed to satisfy constraint: "
+            "Member must not be null",
+        },
+    )
+
+
+def test_a_form_without_attributes_lacks_them(sns: Any) -> None:
+    for call in (
+        lambda: refused(sns.create_platform_application, Name="shop", Platform="GCM", Attributes={}),
+        lambda: refused(sns.set_sms_attributes, attributes={}),
+    ):
+        code, message = call()
+        assert (code, "Value null at 'attributes'" in message) == ("ValidationError", True)
 
 
 def test_an_answer_can_always_be_read(sns: Any) -> None:

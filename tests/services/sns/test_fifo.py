@@ -115,7 +115,9 @@ def test_a_fifo_topic_delivers_to_standard_queues_too(fanout: Fanout, topic: str
     queue = _subscribed_queue(fanout, topic, "standard")
     for text in ("a", "b"):
         _publish(fanout, topic, text)
-    assert sorted(fanout.bodies(queue, 2)) == ["a", "b"]
+    messages = fanout.messages(queue, 2)
+    assert sorted(message["Body"] for message in messages) == ["a", "b"]
+    assert not any("MessageGroupId" in message["Attributes"] for message in messages)
 
 
 def test_filters_leave_the_order_as_it_is(fanout: Fanout, topic: str) -> None:
@@ -173,6 +175,19 @@ def test_the_other_queues_get_what_one_that_is_gone_does_not(fanout: Fanout, top
 )
 def test_a_message_must_say_where_it_belongs(fanout: Fanout, topic: str, params: dict[str, str]) -> None:
     assert refused(fanout.sns.publish, TopicArn=topic, Message="m", **params)[0] == "InvalidParameter"
+
+
+@pytest.mark.parametrize("left_out", ["MessageGroupId", "MessageDeduplicationId"])
+def test_a_batch_is_refused_as_a_whole_for_an_entry_without_its_ids(fanout: Fanout, topic: str, left_out: str) -> None:
+    good = {"Id": "good", "Message": "m", "MessageGroupId": "g", "MessageDeduplicationId": "d"}
+    bad = {name: value for name, value in {**good, "Id": "bad"}.items() if name != left_out}
+    queue = _subscribed_queue(fanout, topic, "q.fifo")
+    entries = [good, bad]
+    assert (
+        refused(fanout.sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=entries)[0] == "InvalidParameter"
+    )
+    _publish(fanout, topic, "end")
+    assert fanout.bodies(queue, 1) == ["end"]
 
 
 # -- time

@@ -103,6 +103,20 @@ def test_attributes_are_matched_by_their_types() -> None:
     assert by_attributes({"broken": ["[1"]}, broken=("String.Array", "[1"))
 
 
+def test_one_value_is_taken_for_an_array() -> None:
+    assert by_attributes({"price": [100]}, price=("String.Array", "100"))
+    assert by_attributes({"sport": ["rugby"]}, sport=("String.Array", '"rugby"'))
+
+
+def test_a_name_with_dots_is_also_that_of_a_property_within_others() -> None:
+    for body in ({"a.b.c": 1}, {"a": {"b": {"c": 1}}}, {"a.b": {"c": 1}}, {"a": [{"x": 1}, {"b.c": [2, 1]}]}):
+        assert by_body({"a.b.c": [1]}, body), body
+        assert not by_body({"a.b.c": [{"exists": False}]}, body), body
+        assert by_body({"a.b.d": [{"exists": False}]}, body), body
+    assert not by_body({"a.b.c": [1]}, {"a": {"b": {"c": 2}}})
+    assert by_attributes({"store.name": ["x"]}, **{"store.name": ("String", "x")})
+
+
 def test_all_keys_must_match_and_one_value_of_each() -> None:
     policy = {"sport": ["rugby", "tennis"], "price": [{"numeric": [">", 100]}]}
     assert by_attributes(policy, sport=("String", "tennis"), price=("Number", "101"), more=("String", "x"))
@@ -164,9 +178,9 @@ def test_an_empty_policy_matches_everything() -> None:
         ({"key": [{"prefix": 1}]}, "prefix match pattern must be a string"),
         ({"key": [{"suffix": None}]}, "suffix match pattern must be a string"),
         ({"key": [{"wildcard": 1}]}, "wildcard match pattern must be a string"),
-        ({"key": [{"wildcard": "a**"}]}, "Consecutive wildcard characters at pos 1"),
-        ({"key": [{"wildcard": "a\\b"}]}, "Invalid escape character at pos 1"),
-        ({"key": [{"wildcard": "a\\"}]}, "Invalid escape character at pos 1"),
+        ({"key": [{"wildcard": "a**"}]}, "Consecutive wildcard characters at pos 2"),
+        ({"key": [{"wildcard": "a\\b"}]}, "Invalid escape character at pos 2"),
+        ({"key": [{"wildcard": "a\\"}]}, "Invalid escape character at pos 2"),
         ({"key": [{"wildcard": "*a*b*c*"}]}, "A wildcard pattern can have at most 3 wildcard characters"),
         ({"key": [{"equals-ignore-case": ["x"]}]}, "equals-ignore-case match pattern must be a string"),
         ({"key": [{"prefix": "x", "suffix": "y"}]}, "Only one key allowed in match expression"),

@@ -31,7 +31,10 @@ def test_an_application_is_created_once(sns: Any, aws: Aws, application: str) ->
     assert _created(sns, "shop", "GCM", PlatformCredential="key") == application
     assert refused(
         sns.create_platform_application, Name="shop", Platform="GCM", Attributes={"PlatformCredential": "another"}
-    ) == _invalid(f"Attributes Reason: Platform application {application} already exists with different attributes")
+    ) == (
+        "InvalidParameter",
+        f"Attributes Reason: Platform application {application} already exists with different attributes",
+    )
     apple = _created(sns, "shop", "APNS", PlatformCredential="key", PlatformPrincipal="certificate")
     listed = sns.list_platform_applications()["PlatformApplications"]
     assert {each["PlatformApplicationArn"] for each in listed} == {application, apple}
@@ -92,7 +95,7 @@ def test_how_an_application_authenticates(sns: Any, platform: str, attributes: d
 )
 def test_applications_that_are_refused(sns: Any, change: dict[str, Any], message: str) -> None:
     params = {"Name": "shop", "Platform": "GCM", "Attributes": {"PlatformCredential": "key"}}
-    assert refused(sns.create_platform_application, **{**params, **change}) == _invalid(message)
+    assert refused(sns.create_platform_application, **{**params, **change}) == ("InvalidParameter", message)
     assert sns.list_platform_applications()["PlatformApplications"] == []
 
 

@@ -46,6 +46,7 @@ def test_an_envelope_has_the_message_attributes(fanout: Fanout, sns: Any, topic:
         "kind": {"DataType": "String", "StringValue": "order"},
         "price": {"DataType": "Number", "StringValue": "12.50"},
         "tags": {"DataType": "String.Array", "StringValue": '["a", 1, null, true]'},
+        "tag": {"DataType": "String.Array", "StringValue": "100"},
         "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
     }
     sns.publish(TopicArn=topic, Message="m", MessageAttributes=attributes)
@@ -54,6 +55,7 @@ def test_an_envelope_has_the_message_attributes(fanout: Fanout, sns: Any, topic:
         "kind": {"Type": "String", "Value": "order"},
         "price": {"Type": "Number", "Value": "12.50"},
         "tags": {"Type": "String.Array", "Value": '["a", 1, null, true]'},
+        "tag": {"Type": "String.Array", "Value": "100"},
         "raw": {"Type": "Binary", "Value": "AP8="},
     }
 

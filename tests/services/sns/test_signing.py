@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -84,21 +86,41 @@ def test_all_messages_to_http_are_signed(aws: Aws, endpoint: Endpoint, version: 
             verify({**message, "Message": "forged"}, pem)
 
 
-def test_what_goes_to_queues_is_signed_where_the_topic_has_a_signature_version(aws: Aws) -> None:
-    sns, sqs = aws.client("sns"), aws.client("sqs")
-    queue = sqs.create_queue(QueueName="queue")["QueueUrl"]
-    for name, attributes in (("plain", {}), ("signed", {"SignatureVersion": "2"})):
-        topic = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
-        arn = f"arn:aws:sqs:{aws.region}:{aws.account}:queue"
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        sns.publish(TopicArn=topic, Message=name)
-    found: dict[str, dict[str, Any]] = {}
-    while len(found) < 2:
-        for received in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]:
-            message = json.loads(received["Body"])
-            found[message["Message"]] = message
-    assert not {"Signature", "SignatureVersion", "SigningCertURL"} & found["plain"].keys()
-    verify(found["signed"], certificate_of(found["signed"]))
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+def test_what_goes_to_queues_is_signed_once_a_message(aws: Aws, name: str) -> None:
+    fanout = Fanout(aws)
+    topic = fanout.topic(name)
+    queues = [fanout.subscribed_queue(topic, f"{queue}{name[6:]}") for queue in ("a", "b")]
+    raw = fanout.subscribed_queue(topic, f"raw{name[6:]}", RawMessageDelivery="true")
+    order = {"MessageGroupId": "g", "MessageDeduplicationId": "d"} if name != "orders" else {}
+    fanout.sns.publish(TopicArn=topic, Message="text", Subject="subject", **order)
+    first, second = (fanout.envelopes(queue, 1)[0] for queue in queues)
+    assert first["SignatureVersion"] == "1"
+    assert first["Signature"] == second["Signature"]
+    verify(first, certificate_of(first))
+    assert fanout.messages(raw, 1)[0]["Body"] == "text"
+
+
+def test_the_topic_says_how_its_messages_are_signed(aws: Aws) -> None:
+    fanout = Fanout(aws)
+    topic = fanout.topic(SignatureVersion="2")
+    queue = fanout.subscribed_queue(topic, "queue")
+    entries = [{"Id": str(number), "Message": str(number)} for number in range(3)]
+    fanout.sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    for message in fanout.envelopes(queue, 3):
+        assert message["SignatureVersion"] == "2"
+        verify(message, certificate_of(message))
+
+
+def test_the_certificate_has_a_name_of_its_own(aws: Aws) -> None:
+    fanout = Fanout(aws)
+    topic = fanout.topic()
+    queue = fanout.subscribed_queue(topic, "queue")
+    fanout.sns.publish(TopicArn=topic, Message="text")
+    folder, _, name = fanout.envelopes(queue, 1)[0]["SigningCertURL"].rpartition("/")
+    assert re.fullmatch(r"SimpleNotificationService-[0-9a-f]{32}\.pem", name)
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(f"{folder}/SimpleNotificationService-{'0' * 32}.pem")
 
 
 @given(
@@ -154,20 +176,20 @@ def in_block(folder: Path, body: Any) -> Any:
 
 def test_the_key_stays_the_same_after_a_restart(tmp_path: Path) -> None:
     async def sign(block: Block) -> Any:
-        return await signing.page(block), await signing.sign(block, b"text", "1")
+        return await signing.page(block), await signing.sign(block, [b"text"], "1")
 
     assert in_block(tmp_path, sign) == in_block(tmp_path, sign)
 
 
 def test_many_who_want_the_same_signature_wait_for_one(tmp_path: Path) -> None:
     async def sign(block: Block) -> int:
-        await signing.sign(block, b"other", "2")
-        tasks = [asyncio.create_task(signing.sign(block, b"text", "2")) for _ in range(100)]
+        await signing.sign(block, [b"other"], "2")
+        tasks = [asyncio.create_task(signing.sign(block, [b"text"], "2")) for _ in range(100)]
         await asyncio.sleep(0)
         tasks[0].cancel()
         await asyncio.wait(tasks)
         assert tasks[0].cancelled()
-        return len({task.result() for task in tasks[1:]})
+        return len({signature for task in tasks[1:] for signature in task.result()})
 
     assert in_block(tmp_path, sign) == 1
 

@@ -53,7 +53,7 @@ def test_settings_are_kept(sns: Any) -> None:
 )
 def test_settings_that_are_refused(sns: Any, name: str, value: str, message: str) -> None:
     wanted = {"DefaultSMSType": "Promotional", name: value}
-    assert refused(sns.set_sms_attributes, attributes=wanted) == _invalid(message)
+    assert refused(sns.set_sms_attributes, attributes=wanted) == ("InvalidParameter", message)
     assert sns.get_sms_attributes()["attributes"] == {"MonthlySpendLimit": "1"}
 
 

@@ -74,6 +74,10 @@ def test_an_endpoint_is_subscribed_once(sns: Any, topic: str, queue: str) -> Non
         ("email", "http://a:b@example.com/", "Email address"),
         ("email-json", "a@b, c@d", "Email address"),
         ("sms", "call me", "Invalid SMS endpoint: call me"),
+        ("sms", "NAA+12065550100", "Invalid SMS endpoint: NAA+12065550100"),
+        ("sms", "+1--2065550100", "Invalid SMS endpoint: +1--2065550100"),
+        ("sms", "+12065550100.", "Invalid SMS endpoint: +12065550100."),
+        ("sms", "-+12065550100", "Invalid SMS endpoint: -+12065550100"),
         ("sqs", "http://localhost:4566/000000000000/orders", "SQS endpoint ARN"),
         ("sqs", "arn:aws:sns:us-east-1:111111111111:orders", "SQS endpoint ARN"),
         ("lambda", "arn:aws:lambda:us-east-1:111111111111:layer:x", "Lambda endpoint ARN"),
@@ -138,13 +142,21 @@ def test_lists_do_not_show_the_password_of_a_url(sns: Any, topic: str) -> None:
     [
         ("RawMessageDelivery", "true"),
         ("FilterPolicy", '{"kind":["book"]}'),
-        ("FilterPolicyScope", "MessageBody"),
     ],
 )
 def test_attributes_are_set_and_shown(sns: Any, topic: str, queue: str, name: str, value: str) -> None:
     arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)["SubscriptionArn"]
     sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
     assert _attributes(sns, arn)[name] == value
+
+
+def test_the_scope_of_a_filter_policy_is_shown_with_the_policy_only(sns: Any, topic: str, queue: str) -> None:
+    scope = {"FilterPolicyScope": "MessageBody"}
+    arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=scope)["SubscriptionArn"]
+    assert "FilterPolicyScope" not in _attributes(sns, arn)
+    policy = '{"order":{"kind":["book"]}}'
+    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=policy)
+    assert _attributes(sns, arn)["FilterPolicyScope"] == "MessageBody"
 
 
 def test_a_filter_policy_is_about_attributes_unless_it_says_otherwise(sns: Any, topic: str, queue: str) -> None:

@@ -10,6 +10,10 @@ from hashlib import md5
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
 
 from cloudlet.testing.server import Aws, fresh_account
 from tests.modes import meaningless_in
@@ -129,8 +133,19 @@ def test_attributes_that_cannot_be_set(client: Any, url: str, name: str) -> None
 
 def test_a_fifo_queue_is_one_for_ever(client: Any) -> None:
     url = client.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    code, _ = refused(client.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "false"})
-    assert code == "InvalidAttributeName"
+    assert refused(client.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "false"}) == (
+        "InvalidAttributeValue",
+        "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+    )
+    client.set_queue_attributes(QueueUrl=url, Attributes={"FifoQueue": "true"})
+
+
+def test_booleans_may_be_written_in_any_case(client: Any) -> None:
+    attributes = {"FifoQueue": "True", "ContentBasedDeduplication": "TRUE"}
+    url = client.create_queue(QueueName="orders.fifo", Attributes=attributes)["QueueUrl"]
+    shown = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(attributes))["Attributes"]
+    assert shown == {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    assert client.create_queue(QueueName="orders.fifo", Attributes=attributes)["QueueUrl"] == url
 
 
 def test_high_throughput_needs_deduplication_by_group(client: Any) -> None:
@@ -323,6 +338,7 @@ def test_the_digest_of_attributes_is_the_documented_one(client: Any, url: str) -
         ([], set()),
         (["All"], {"order.id", "order.kind", "x"}),
         ([".*"], {"order.id", "order.kind", "x"}),
+        (["*"], {"order.id", "order.kind", "x"}),
         (["x", "unknown"], {"x"}),
         (["order.*"], {"order.id", "order.kind"}),
     ],
@@ -452,16 +468,20 @@ def test_a_standard_queue_takes_no_deduplication_id(client: Any, url: str) -> No
 # -- receipt handles
 
 
-def test_an_old_handle_deletes_unless_the_message_was_received_again(client: Any, url: str) -> None:
-    client.send_message(QueueUrl=url, MessageBody="b")
-    [first] = client.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
-    [second] = client.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
+@pytest.mark.parametrize("again", [0, 30])
+def test_an_old_handle_deletes_though_the_message_was_received_again(client: Any, url: str, again: int) -> None:
+    for body in ("a", "b"):
+        client.send_message(QueueUrl=url, MessageBody=body)
+    receive = {"QueueUrl": url, "MaxNumberOfMessages": 10}
+    first = client.receive_message(**receive, VisibilityTimeout=0)["Messages"][0]
+    second = client.receive_message(**receive, VisibilityTimeout=again)["Messages"][0]
+    assert first["Body"] == second["Body"]
+    both = [{"Id": str(at), "ReceiptHandle": each["ReceiptHandle"]} for at, each in enumerate((first, second))]
+    assert len(client.delete_message_batch(QueueUrl=url, Entries=both)["Successful"]) == 2
     client.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
-    counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
-    assert counts == {"ApproximateNumberOfMessages": "1"}
-    client.delete_message(QueueUrl=url, ReceiptHandle=second["ReceiptHandle"])
-    client.delete_message(QueueUrl=url, ReceiptHandle=second["ReceiptHandle"])
-    assert "Messages" not in client.receive_message(QueueUrl=url)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    assert list(counts.values()) == (["0", "1"] if again else ["1", "0"])
 
 
 def test_handles_that_were_never_issued(client: Any, url: str) -> None:
@@ -476,12 +496,17 @@ def test_handles_that_were_never_issued(client: Any, url: str) -> None:
         )
 
 
-def test_only_a_message_in_flight_can_change_its_visibility(client: Any, url: str) -> None:
+def test_a_handle_changes_the_visibility_after_the_timeout_until_the_message_is_deleted(client: Any, url: str) -> None:
     client.send_message(QueueUrl=url, MessageBody="b")
     [message] = client.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]
     handle = message["ReceiptHandle"]
     change = {"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 5}
-    assert refused(client.change_message_visibility, **change)[0] == ("AWS.SimpleQueueService.MessageNotInflight")
+    client.change_message_visibility(**change)
+    assert "Messages" not in client.receive_message(QueueUrl=url)
+    client.change_message_visibility(**{**change, "VisibilityTimeout": 0})
+    assert client.receive_message(QueueUrl=url)["Messages"]
+    client.change_message_visibility(**{**change, "VisibilityTimeout": 0})
+    assert client.receive_message(QueueUrl=url)["Messages"], "its handle was that of an earlier delivery"
     client.delete_message(QueueUrl=url, ReceiptHandle=handle)
     assert refused(client.change_message_visibility, **change) == (
         "InvalidParameterValue",
@@ -584,10 +609,49 @@ def test_a_queue_that_is_not_there(aws: Aws, client: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["http://nowhere", "http://[::1", "http://[x]/111111111111/orders"])
+@pytest.mark.parametrize(
+    "url", ["http://nowhere", "http://[::1", "http://[x]/111111111111/orders", "https://example.com/orders", "missing"]
+)
 def test_what_is_no_queue_url(client: Any, url: str) -> None:
-    code, message = refused(client.send_message, QueueUrl=url, MessageBody="b")
-    assert (code, message) == ("InvalidAddress", f"The address {url} is not valid for this endpoint.")
+    assert refused(client.send_message, QueueUrl=url, MessageBody="b") == (
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "The specified queue does not exist.",
+    )
+
+
+def test_a_name_is_enough_for_a_queue_of_the_own_account(client: Any) -> None:
+    client.create_queue(QueueName="orders")
+    client.send_message(QueueUrl="orders", MessageBody="b")
+    assert client.receive_message(QueueUrl="orders")["Messages"][0]["Body"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("params", "name", "code"),
+    [
+        ({"MessageBody": "b", "DelaySeconds": 901}, "InvalidParameterValueException", "InvalidParameterValue"),
+        ({}, "MissingRequiredParameterException", "MissingParameter"),
+    ],
+)
+def test_errors_have_their_names_of_today_and_the_codes_of_old(
+    aws: Aws, client: Any, url: str, params: dict[str, Any], name: str, code: str
+) -> None:
+    request = AWSRequest(
+        "POST",
+        aws.endpoint,
+        data=json.dumps({"QueueUrl": url, **params}),
+        headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"},
+    )
+    SigV4Auth(Credentials(aws.account, "test"), "sqs", aws.region).add_auth(request)
+    answer = URLLib3Session().send(request.prepare())
+    assert answer.status_code == 400
+    assert json.loads(answer.content)["__type"] == f"com.amazonaws.sqs#{name}"
+    assert answer.headers["x-amzn-query-error"] == f"{code};Sender"
+
+
+def test_a_resource_that_is_not_there_is_not_found(aws: Aws, client: Any) -> None:
+    with pytest.raises(client.exceptions.ResourceNotFoundException) as caught:
+        client.start_message_move_task(SourceArn=f"arn:aws:sqs:{aws.region}:{aws.account}:missing")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
 
 
 def test_unknown_attribute_names(client: Any, url: str) -> None:

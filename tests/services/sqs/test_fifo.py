@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, Subspace, Transaction
 from tests.services.sqs.conftest import Sqs
 
 
@@ -50,15 +53,73 @@ def test_a_message_that_comes_back_is_delivered_before_its_successors(sqs: Sqs) 
     assert sqs.bodies(url) == ["a1", "a2"]
 
 
-def test_a_group_stays_locked_while_one_of_a_batch_is_still_in_flight(sqs: Sqs) -> None:
+def _give_back(sqs: Sqs, url: str, message: dict[str, Any]) -> None:
+    sqs.call("ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+
+
+def test_a_message_that_is_given_back_comes_again_while_those_behind_it_are_in_flight(sqs: Sqs) -> None:
     url = sqs.queue("q.fifo", VisibilityTimeout=10)
     _send(sqs, url, "a1", "a2", "a3")
     first, second = sqs.receive(url, 2)
-    sqs.call("ChangeMessageVisibility", QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
-    assert sqs.receive(url) == []
+    _give_back(sqs, url, first)
     assert sqs.counts(url) == (2, 1, 0)
+    [first] = sqs.receive(url)
+    assert first["Body"] == "a1", "a3 is behind a2, which is in flight"
+    sqs.delete(url, first)
+    assert sqs.receive(url) == []
+    sqs.delete(url, second)
+    assert sqs.bodies(url) == ["a3"]
+
+
+def test_a_message_that_is_given_back_waits_for_those_before_it(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", VisibilityTimeout=10)
+    _send(sqs, url, "a1", "a2")
+    first, second = sqs.receive(url)
+    _give_back(sqs, url, second)
+    assert sqs.receive(url) == []
+    sqs.restart()
+    sqs.delete(url, first)
+    assert sqs.bodies(url) == ["a2"]
+
+
+def test_a_group_whose_messages_came_back_is_behind_the_others(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", VisibilityTimeout=10)
+    _send(sqs, url, "a1", "b1", "c1")
+    [first] = sqs.receive(url, 1)
+    _give_back(sqs, url, first)
+    assert sqs.bodies(url, 1) == ["b1"]
+    _send(sqs, url, "d1")
+    assert sqs.bodies(url, 2) == ["c1", "a1"]
+    sqs.advance(10)
+    assert sqs.bodies(url, 1) == ["d1"]
+
+
+def test_a_group_in_flight_of_an_older_cloudlet_is_locked_until_all_of_it_has_landed(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", VisibilityTimeout=10)
+    _send(sqs, url, "a1", "a2", "a3")
+    first, second = sqs.receive(url, 2)
+
+    async def forget_which_are_in_flight(tx: Transaction) -> None:
+        space = Subspace("q", 1, "c", "g")
+        ((key, value),) = await tx.range(space.begin, space.end, limit=2)
+        head, in_flight, *_ = msgspec.msgpack.decode(value)
+        tx.put(key, msgspec.msgpack.encode([head, in_flight]))
+
+    sqs.transact(forget_which_are_in_flight)
+    _give_back(sqs, url, first)
+    assert sqs.receive(url) == []
     sqs.delete(url, second)
     assert sqs.bodies(url) == ["a1", "a3"]
+
+
+def test_a_delayed_group_does_not_hold_up_one_that_came_back(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", DelaySeconds=10)
+    _send(sqs, url, "a1")
+    sqs.advance(10)
+    [first] = sqs.receive(url)
+    _send(sqs, url, *(f"{group}1" for group in "bcdefghijklmn"))
+    _give_back(sqs, url, first)
+    assert sqs.bodies(url) == ["a1"]
 
 
 def test_a_receipt_handle_expires_with_the_visibility_timeout(sqs: Sqs) -> None:
@@ -81,6 +142,19 @@ def test_a_receipt_handle_expires_with_the_visibility_timeout(sqs: Sqs) -> None:
     sqs.delete(url, again)
     sqs.delete(url, again)
     assert sqs.counts(url) == (0, 0, 0)
+
+
+def test_an_earlier_handle_serves_until_its_own_timeout_ends(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", VisibilityTimeout=10)
+    _send(sqs, url, "a1", "a2")
+    [first] = sqs.receive(url, 1)
+    _give_back(sqs, url, first)
+    [again] = sqs.receive(url, 1)
+    assert again["Body"] == "a1"
+    _give_back(sqs, url, first)
+    [_] = sqs.receive(url, 1)
+    sqs.delete(url, first)
+    assert sqs.bodies(url) == ["a2"]
 
 
 def test_a_message_sent_again_within_five_minutes_is_stored_once(sqs: Sqs) -> None:
@@ -119,6 +193,14 @@ def test_sequence_numbers_have_twenty_digits_and_grow(sqs: Sqs) -> None:
     assert {len(number) for number in numbers} == {20}
     [*received] = sqs.receive(url)
     assert [message["Attributes"]["SequenceNumber"] for message in received] == numbers
+
+
+def test_a_purge_forgets_what_was_sent(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo")
+    _send(sqs, url, "a1")
+    sqs.call("PurgeQueue", QueueUrl=url)
+    _send(sqs, url, "a1")
+    assert sqs.bodies(url) == ["a1"]
 
 
 def test_sequence_numbers_grow_across_a_purge(sqs: Sqs) -> None:
@@ -227,6 +309,17 @@ def test_what_a_fifo_queue_refuses(sqs: Sqs, params: dict[str, object], code: st
     with pytest.raises(AwsError) as caught:
         sqs.send(url, **params)
     assert (caught.value.code, caught.value.message) == (code, message)
+
+
+def test_a_batch_is_refused_as_a_whole_for_an_entry_without_its_ids(sqs: Sqs) -> None:
+    url = sqs.queue("q.fifo", ContentBasedDeduplication="false")
+    good = {"Id": "good", "MessageBody": "b", "MessageGroupId": "g", "MessageDeduplicationId": "d"}
+    for left_out, code in (("MessageGroupId", "MissingParameter"), ("MessageDeduplicationId", "InvalidParameterValue")):
+        bad = {name: value for name, value in {**good, "Id": "bad"}.items() if name != left_out}
+        with pytest.raises(AwsError) as caught:
+            sqs.call("SendMessageBatch", QueueUrl=url, Entries=[good, bad])
+        assert caught.value.code == code
+    assert sqs.counts(url) == (0, 0, 0)
 
 
 def test_without_content_based_deduplication_an_id_is_needed(sqs: Sqs) -> None:

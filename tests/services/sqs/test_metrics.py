@@ -122,7 +122,6 @@ def test_a_dead_letter_queue_is_measured_though_nobody_calls_it(standing: Standi
     redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{aws.region}:{aws.account}:letters", "maxReceiveCount": 1}
     attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "0"}
     url = sqs.create_queue(QueueName="tried", Attributes=attributes)["QueueUrl"]
-    sqs.create_queue(QueueName="never-used")
     sqs.send_message(QueueUrl=url, MessageBody="poison")
     assert sqs.receive_message(QueueUrl=url)["Messages"]
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
@@ -130,7 +129,15 @@ def test_a_dead_letter_queue_is_measured_though_nobody_calls_it(standing: Standi
 
     (point,) = eventually(lambda: values(aws, "ApproximateNumberOfMessagesVisible", "letters", "Maximum"))
     assert point["Maximum"] == 1
-    assert not values(aws, "ApproximateNumberOfMessagesVisible", "never-used", "Maximum")
+
+
+def test_a_new_queue_is_measured_though_nobody_calls_it(standing: Standing) -> None:
+    aws = standing.account()
+    aws.client("sqs").create_queue(QueueName="new")
+    standing.advance("1m")
+    for metric in ("Visible", "NotVisible", "Delayed"):
+        (point,) = eventually(lambda metric=metric: values(aws, f"ApproximateNumberOfMessages{metric}", "new", "Sum"))
+        assert point["Sum"] == 0
 
 
 def test_of_very_many_queues_those_that_hold_messages_are_found(sqs: Sqs) -> None:

@@ -34,6 +34,10 @@ class Expected:
     receives: int = 0
     handle: str = ""
     in_flight_until: float = 0.0
+    handle_until: float = 0.0
+    """When the visibility timeout ends that the handle was received with."""
+    is_flying: bool = False
+    """Whether it was received, and has not come back since."""
 
 
 @dataclass
@@ -72,7 +76,9 @@ class Queues(RuleBasedStateMachine):
         self.sqs = Sqs(Path(self.folder.name))
         self.model = Model(self.fifo)
         self.number = 0
-        self.old_handles: list[str] = []
+        self.old_handles: list[tuple[Expected, str]] = []
+        self.turn: dict[str, int] = {}
+        """Where the groups of a FIFO queue are whose first message has come back."""
 
     @initialize()
     def create(self) -> None:
@@ -106,30 +112,32 @@ class Queues(RuleBasedStateMachine):
         now = self.now
         expected = self.choose(count, now)
         received = self.sqs.receive(self.url, count, VisibilityTimeout=visibility)
-        self.check_chosen([message["Body"] for message in received], [message.body for message in expected], count)
+        self.check_chosen([message["Body"] for message in received], expected, count)
         by_body = {message.body: message for message in self.model.messages}
         for message in received:
             entry = by_body[message["Body"]]
             entry.receives += 1
             assert message["Attributes"]["ApproximateReceiveCount"] == str(entry.receives)
             if entry.handle:
-                self.old_handles.append(entry.handle)
+                self.old_handles.append((entry, entry.handle))
             entry.handle = message["ReceiptHandle"]
-            entry.in_flight_until = now + visibility
+            entry.in_flight_until = entry.handle_until = now + visibility
+            entry.is_flying = True
+            self.turn.pop(entry.group, None)
 
     def choose(self, count: int, now: float) -> list[Expected]:
         """Return what a receive must find."""
         raise NotImplementedError
 
-    def check_chosen(self, got: list[str], expected: list[str], count: int) -> None:
-        assert got == expected
+    def check_chosen(self, got: list[str], expected: list[Expected], count: int) -> None:
+        assert got == [message.body for message in expected]
 
     @precondition(lambda self: any(message.handle for message in self.model.messages))
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         held = [message for message in self.model.messages if message.handle]
         message = data.draw(st.sampled_from(held))
-        if self.fifo and message.in_flight_until <= self.now:
+        if self.fifo and message.in_flight_until <= self.now and message.handle_until <= self.now:
             with pytest.raises(AwsError, match=r"The receipt handle has expired"):
                 self.sqs.call("DeleteMessage", QueueUrl=self.url, ReceiptHandle=message.handle)
             return
@@ -148,10 +156,21 @@ class Queues(RuleBasedStateMachine):
     @precondition(lambda self: self.old_handles)
     @rule(data=st.data())
     def delete_by_an_old_handle(self, data: st.DataObject) -> None:
-        handle = data.draw(st.sampled_from(self.old_handles))
-        # An error on FIFO queues where the message is still there; in any case nothing changes.
+        message, handle = data.draw(st.sampled_from(self.old_handles))
+        # An error on FIFO queues where the message is still there, and then nothing changes.
         with suppress(AwsError):
             self.sqs.call("DeleteMessage", QueueUrl=self.url, ReceiptHandle=handle)
+            if message in self.model.messages:
+                self.model.messages.remove(message)
+
+    @precondition(lambda self: self.old_handles)
+    @rule(data=st.data(), seconds=st.sampled_from([0, 3, 30]))
+    def change_visibility_by_an_old_handle(self, data: st.DataObject, seconds: int) -> None:
+        message, handle = data.draw(st.sampled_from(self.old_handles))
+        with suppress(AwsError):
+            self.sqs.call("ChangeMessageVisibility", QueueUrl=self.url, ReceiptHandle=handle, VisibilityTimeout=seconds)
+            message.in_flight_until = self.now + seconds
+            message.is_flying = True
 
     @rule(seconds=st.sampled_from([1, 4, 5, 10, 26]))
     def advance(self, seconds: float) -> None:
@@ -166,6 +185,23 @@ class Queues(RuleBasedStateMachine):
         if hasattr(self, "url"):
             assert self.sqs.counts(self.url) == self.model.counts(self.now)
             self.model.messages = self.model.alive(self.now)
+            self.note_returns()
+
+    def note_returns(self) -> None:
+        """Put groups at the end whose first visible message has come back since this was last called."""
+        self.number += 1
+        for message in self.model.visible(self.now):
+            if message.is_flying:
+                message.is_flying = False
+                if message is self.first_of(message.group):
+                    self.turn[message.group] = self.number
+        for group in list(self.turn):
+            first = self.first_of(group)
+            if first is None or not first.receives:
+                del self.turn[group]
+
+    def first_of(self, group: str) -> Expected | None:
+        return next((message for message in self.model.visible(self.now) if message.group == group), None)
 
     def teardown(self) -> None:
         if hasattr(self, "dead"):
@@ -199,27 +235,31 @@ class Fair(Queues):
     def choose(self, count: int, now: float) -> list[Expected]:
         return self.model.visible(now)
 
-    def check_chosen(self, got: list[str], expected: list[str], count: int) -> None:
+    def check_chosen(self, got: list[str], expected: list[Expected], count: int) -> None:
         assert len(set(got)) == len(got) == min(count, len(expected))
-        assert set(got) <= set(expected)
+        assert set(got) <= {message.body for message in expected}
 
 
 class Fifo(Queues):
-    """A FIFO queue gives out the heads of groups of which nothing is in flight."""
+    """A FIFO queue gives out what precedes all messages of its group in flight, groups that came back last."""
 
     fifo = True
 
     def choose(self, count: int, now: float) -> list[Expected]:
-        chosen: list[Expected] = []
-        locked = {message.group for message in self.model.in_flight(now)}
-        while len(chosen) < count:
-            free = [message for message in self.model.visible(now) if message.group not in locked]
-            if not free:
-                break
-            group = free[0].group
-            chosen += [message for message in free if message.group == group][: count - len(chosen)]
-            locked.add(group)
-        return chosen
+        return self.model.visible(now)
+
+    def check_chosen(self, got: list[str], expected: list[Expected], count: int) -> None:
+        waiting: dict[str, list[Expected]] = {}
+        for message in expected:
+            flying = [each.number for each in self.model.in_flight(self.now) if each.group == message.group]
+            if message.number < min(flying, default=self.number + 1):
+                waiting.setdefault(message.group, []).append(message)
+        place = {group: self.turn.get(group, messages[0].number) for group, messages in waiting.items()}
+        # Groups that came back at the same time are in any order.
+        groups = list(dict.fromkeys(body[0] for body in got))
+        assert [place[group] for group in groups] == sorted(place.values())[: len(groups)]
+        assert got == [message.body for group in groups for message in waiting[group]][:count]
+        assert len(got) == min(count, sum(map(len, waiting.values())))
 
 
 _SETTINGS = settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import xml.etree.ElementTree as ET
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -126,3 +127,77 @@ def test_entries_of_a_batch_have_the_old_name(query: Query) -> None:
     assert _text(error, "Error/Message") == f"There should be at least one {entry} in the request."
     _, error = query("SendMessageBatch", url, **{f"{entry}_1_MessageBody": "b"})
     assert _text(error, "Error/Message") == f"The request must contain the parameter {entry}.1.Id."
+
+
+# -- by GET, on a queue's URL
+
+
+def _get(url: str, accept: str = "*/*", **params: str) -> tuple[int, str, bytes]:
+    """Return the status, the content type and the body of an unsigned GET."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection.request("GET", f"{parts.path}?{urlencode(params)}", headers={"Accept": accept})
+    response = connection.getresponse()
+    answer = response.status, response.headers["Content-Type"], response.read()
+    connection.close()
+    return answer
+
+
+@pytest.fixture
+def url(aws: Aws) -> str:
+    return str(aws.client("sqs").create_queue(QueueName="orders")["QueueUrl"])
+
+
+def test_a_get_on_the_url_of_a_queue_is_answered_in_xml(url: str) -> None:
+    status, kind, body = _get(url, Action="SendMessage", MessageBody="b")
+    assert (status, kind) == (200, "text/xml")
+    assert _text(ET.fromstring(body), "SendMessageResult/MessageId")
+
+
+@pytest.mark.parametrize("action", ["Nonsense", "ListQueues", "CreateQueue"])
+def test_an_action_that_a_queue_has_not_is_invalid(url: str, action: str) -> None:
+    status, kind, body = _get(url, Action=action, QueueName="other")
+    assert (status, kind) == (400, "text/xml")
+    assert _text(ET.fromstring(body), "Error/Code") == "InvalidAction"
+    assert _text(ET.fromstring(body), "Error/Message") == f"The action {action} is not valid for this endpoint."
+    status, kind, body = _get(url, "application/json", Action=action)
+    assert (status, kind, json.loads(body)["Error"]["Code"]) == (400, "application/json", "InvalidAction")
+
+
+def test_who_accepts_json_gets_json(url: str) -> None:
+    _, _, body = _get(url, "application/json", Action="ReceiveMessage")
+    assert json.loads(body)["ReceiveMessageResponse"]["ReceiveMessageResult"] == {"messages": None}
+    status, kind, body = _get(
+        url,
+        "application/json",
+        **{
+            "Action": "SendMessage",
+            "MessageBody": "b",
+            "MessageAttribute.1.Name": "a",
+            "MessageAttribute.1.Value.DataType": "Binary",
+            "MessageAttribute.1.Value.BinaryValue": "AQ==",
+        },
+    )
+    assert (status, kind) == (200, "application/json")
+    sent = json.loads(body)["SendMessageResponse"]["SendMessageResult"]
+    assert (sent["MD5OfMessageBody"], sent["SequenceNumber"]) == ("92eb5ffee6ae2fec3ad71c777531578f", None)
+    _, _, body = _get(
+        url,
+        "application/json",
+        **{"Action": "ReceiveMessage", "MessageAttributeName.1": "All", "AttributeName.1": "All"},
+    )
+    (message,) = json.loads(body)["ReceiveMessageResponse"]["ReceiveMessageResult"]["messages"]
+    assert message["Body"] == "b"
+    assert [each["Value"]["BinaryValue"] for each in message["MessageAttributes"]] == ["AQ=="]
+    assert {"Name": "ApproximateReceiveCount", "Value": "1"} in message["Attributes"]
+    _, _, body = _get(url, "application/json", **{"Action": "GetQueueAttributes", "AttributeName.1": "DelaySeconds"})
+    result = json.loads(body)["GetQueueAttributesResponse"]["GetQueueAttributesResult"]
+    assert result == {"Attributes": [{"Name": "DelaySeconds", "Value": "0"}]}
+
+
+def test_errors_are_in_json_too(url: str) -> None:
+    status, kind, body = _get(f"{url}-not", "application/json", Action="ReceiveMessage")
+    error = json.loads(body)["Error"]
+    assert (status, kind, error["Type"]) == (400, "application/json", "Sender")
+    assert error["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
+    assert error["Message"] == "The specified queue does not exist for this wsdl version."

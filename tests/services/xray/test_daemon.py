@@ -102,7 +102,7 @@ def test_what_is_no_segment_is_dropped(send: Any, xray: Any, wrong: bytes) -> No
 
 
 def test_it_goes_on_after_a_reset(server: Server, send: Any, xray: Any) -> None:
-    done = cloudlet("reset", "--port", server.port)
+    done = cloudlet("reset", "--yes", "--port", server.port)
     assert done.returncode == 0, done.stderr
     trace = trace_id(time.time())
     header = b'{"format": "json", "version": 1}\n'
@@ -133,7 +133,14 @@ def test_what_was_dropped_is_told(tmp_path: Path) -> None:
     assert "1 segments that came by UDP were dropped: they were not valid (MissingId)" in told
 
 
-@pytest.mark.parametrize("options", [("--auth", "strict"), ("--services", "sqs"), ("--isolate", "--services", "sqs")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--auth", "strict", "--root-key", "111122223333:AKIA:secret"),
+        ("--services", "sqs"),
+        ("--isolate", "--services", "sqs"),
+    ],
+)
 def test_where_there_is_none(options: tuple[str, ...]) -> None:
     started = cloudlet("up", "--port", "0", "--ephemeral", "--xray-daemon", "0", *options)
     assert started.returncode == 1

@@ -51,6 +51,18 @@ def test_the_graph_of_a_trace(xray: Any) -> None:
     assert shop["ResponseTimeHistogram"] == [{"Value": 2, "Count": 1}]
 
 
+def test_work_that_is_local_is_no_service(xray: Any) -> None:
+    now = time.time() - 60
+    shop = segment(trace_id(now))
+    within = part(shop, "DynamoDB", namespace="aws", aws={"table_name": "orders"})
+    assert put(xray, shop | {"subsegments": [part(shop, "pricing", namespace="local", subsegments=[within])]}) == []
+    expected = {("shop", "client"): {("shop", None)}, ("shop", None): {("orders", "AWS::DynamoDB::Table")}}
+    services = xray.get_service_graph(StartTime=now - 10, EndTime=now + 10)["Services"]
+    assert drawn(services) == expected | {("orders", "AWS::DynamoDB::Table"): set()}
+    [summary] = xray.get_trace_summaries(StartTime=now - 10, EndTime=now + 10)["TraceSummaries"]
+    assert [each["Name"] for each in summary["ServiceIds"]] == ["shop", "orders"]
+
+
 def test_the_graph_of_a_time_counts_outcomes(xray: Any) -> None:
     now = time.time() - 60
     send_order(xray, now)

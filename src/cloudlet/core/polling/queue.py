@@ -16,6 +16,45 @@ from cloudlet.core.polling.record import Record
 
 _WAIT_SECONDS = 20
 _AT_ONCE = 10
+_STEP = 5
+"""So many batches are under way at first, and so many more with each step.
+
+Lambda's developer guide, "Configuring scaling behavior for SQS event source mappings".
+"""
+_STEP_SECONDS = 1.0
+"""As on AWS, where it is up to 300 more in a minute."""
+
+
+class Room:
+    """Room for batches: for few at first, and step by step for more, while it is used up and batches succeed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+        self._changed = asyncio.Event()
+        self._shrink()
+
+    def _shrink(self) -> None:
+        self.size = min(_STEP, self._most)
+        self._grows_at = asyncio.get_running_loop().time() + _STEP_SECONDS
+
+    async def take(self) -> None:
+        """Return once there is room for a batch, which is then to be given back."""
+        while self._taken >= self.size:
+            self._changed.clear()
+            await self._changed.wait()
+        self._taken += 1
+
+    def give_back(self, *, has_succeeded: bool) -> None:
+        """Give back what a batch has taken, which may have failed, or not even come."""
+        now = asyncio.get_running_loop().time()
+        if not has_succeeded:
+            self._shrink()
+        elif self._taken >= self.size and now >= self._grows_at:
+            self.size = min(self.size + _STEP, self._most)
+            self._grows_at = now + _STEP_SECONDS
+        self._taken -= 1
+        self._changed.set()
 
 
 class Queue:
@@ -26,14 +65,14 @@ class Queue:
         self._source = poller.source
         self._url = queue_url(poller.block, poller.source.arn)
         self._is_fifo = poller.source.arn.resource.endswith(".fifo")
-        self._free = asyncio.Semaphore(poller.source.batches)
+        self._room = Room(poller.source.batches)
         self._backoff = poller.backoff()
 
     async def run(self) -> None:
         """Take messages until the poller stops; what is under way is finished then."""
         async with asyncio.TaskGroup() as group:
             while not self._poller.stopping.is_set():
-                await self._free.acquire()
+                await self._room.take()
                 batch: list[Record] = []
                 try:
                     batch = await self._receive()
@@ -42,7 +81,7 @@ class Queue:
                     await self._backoff.wait()
                 finally:
                     if not batch:
-                        self._free.release()
+                        self._room.give_back(has_succeeded=False)
                 if batch:
                     group.create_task(self._work_off(batch))
 
@@ -87,18 +126,12 @@ class Queue:
 
     async def _work_off(self, batch: list[Record]) -> None:
         """Give a batch to the poller, and delete of it what is done."""
-        has_failed = False
+        has_failed = True
         try:
             going = await self._poller.passing(batch)
             kept = {each.id for each in going}
             await self._delete([each for each in batch if each.id not in kept])
-            for part in self._parts(going):
-                failed = {each.id for each in await self._poller.take(part)}
-                await self._delete([each for each in part if each.id not in failed])
-                has_failed = has_failed or bool(failed)
-                if failed and self._is_fifo:
-                    # What follows in its group is to come after it.
-                    break
+            has_failed = await self._take(going)
         except AwsError as error:
             self._poller.log.warning("%s: %s", self._poller.arn, error)
             await self._backoff.wait()
@@ -112,7 +145,19 @@ class Queue:
             else:
                 self._backoff.succeed()
         finally:
-            self._free.release()
+            self._room.give_back(has_succeeded=not has_failed)
+
+    async def _take(self, batch: list[Record]) -> bool:
+        """Have the poller take a batch; return whether something of it has failed. Raises AwsError."""
+        has_failed = False
+        for part in self._parts(batch):
+            failed = {each.id for each in await self._poller.take(part)}
+            await self._delete([each for each in part if each.id not in failed])
+            has_failed = has_failed or bool(failed)
+            if failed and self._is_fifo:
+                # What follows in its group is to come after it.
+                break
+        return has_failed
 
     async def _delete(self, done: list[Record]) -> None:
         for start in range(0, len(done), _AT_ONCE):

@@ -61,8 +61,10 @@ def of_change(change: dict[str, Any], stream: str) -> Record:
     if identity is not None:
         # Events write it otherwise than the stream's API does.
         document["userIdentity"] = {"type": identity["Type"], "principalId": identity["PrincipalId"]}
-    details = change["dynamodb"]
+    details = document["dynamodb"]
     at = float(details.get("ApproximateCreationDateTime") or 0)
+    if at:
+        details["ApproximateCreationDateTime"] = at
     return Record(change["eventID"], document, len(msgspec.json.encode(document)), details["SequenceNumber"], at)
 
 

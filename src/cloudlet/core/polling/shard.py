@@ -16,7 +16,7 @@ from cloudlet.core.polling.poller import FOR_EVER, Poller
 from cloudlet.core.polling.positions import Position
 from cloudlet.core.polling.record import Record
 from cloudlet.core.retrying import is_transient
-from cloudlet.wire.timestamps import milliseconds
+from cloudlet.wire.timestamps import iso8601, milliseconds
 
 _RECORDS = 1000
 _SHORTEST_PAUSE_SECONDS = 0.1
@@ -182,8 +182,8 @@ class Shard:
                 "shardId": self._id,
                 "startSequenceNumber": batch[0].handle,
                 "endSequenceNumber": batch[-1].handle,
-                "approximateArrivalOfFirstRecord": milliseconds(batch[0].at),
-                "approximateArrivalOfLastRecord": milliseconds(batch[-1].at),
+                "approximateArrivalOfFirstRecord": iso8601(int(batch[0].at)),
+                "approximateArrivalOfLastRecord": iso8601(int(batch[-1].at)),
                 "batchSize": len(batch),
                 "streamArn": str(self._source.arn),
             },

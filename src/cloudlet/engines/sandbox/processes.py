@@ -35,6 +35,31 @@ def memory(process: int, tmp: int) -> int:
     return sum(own for own, _ in held) + max(0, sum(shared for _, shared in held) - tmp)
 
 
+def work(process: int) -> tuple[int, bool]:
+    """Return the processor time (ticks) that a process and its descendants have had, and whether one wants more now."""
+    ticks, is_busy = 0, False
+    for member in family(process):
+        with suppress(OSError):
+            # The name, in parentheses, may have anything in it.
+            fields = (_PROC / str(member) / "stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+            is_busy = is_busy or fields[0] == "R"
+    return ticks, is_busy
+
+
+def delay(process: int) -> float:
+    """Return how long (s) a thread of a process, or of its descendants, was kept waiting for a processor at most.
+
+    It is 0 where the kernel does not count that (CONFIG_SCHED_INFO).
+    """
+    waited = [0]
+    for member in family(process):
+        for file in (_PROC / str(member) / "task").glob("*/schedstat"):
+            with suppress(OSError):
+                waited.append(int(file.read_bytes().split()[1]))
+    return max(waited) / 1e9
+
+
 def _held(process: int) -> tuple[int, int]:
     """Return the bytes that a process holds: of its own, and of memory that is shared.
 

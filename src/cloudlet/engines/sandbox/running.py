@@ -300,6 +300,8 @@ class Sandbox:
         self._limited = limited
         self._view = view
         self._frozen = False
+        self._ticks = 0
+        """Of processor time that it had had when that was last looked at."""
         watch(process, self._has_ended)
 
     def translated(self, text: str) -> str:
@@ -325,6 +327,17 @@ class Sandbox:
             return self._group.memory() or 0
         except OSError:
             return 0
+
+    def has_worked(self) -> bool:
+        """Whether it has taken processor time since this was last asked, or would now. Waits for the system."""
+        before = self._ticks
+        self._ticks, is_busy = processes.work(self._process.pid)
+        # What only waits looks at its watch now and then.
+        return is_busy or abs(self._ticks - before) > 1
+
+    async def delay(self) -> float:
+        """Return how long (s) it was kept waiting for a processor."""
+        return await asyncio.to_thread(processes.delay, self._process.pid)
 
     def has_connection(self, port: int, far: int) -> bool:
         """Whether a TCP connection from a port of 127.0.0.1 to another is one of its programs'. Waits for the system.

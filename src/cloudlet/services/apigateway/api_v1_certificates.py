@@ -20,7 +20,7 @@ def _tags_key(ctx: Context, id: str) -> str:
 
 async def _shown(ctx: Context, tx: Transaction, certificate: Document) -> dict[str, Any]:
     shown = {key: value for key, value in certificate.items() if key != "privateKey"}
-    return {**shown, "tags": await tags.of(tx, _tags_key(ctx, certificate["clientCertificateId"]))}
+    return {**shown, **await tagging.shown(tx, _tags_key(ctx, certificate["clientCertificateId"]))}
 
 
 @service.direct("GenerateClientCertificate")

@@ -25,7 +25,7 @@ async def create_documentation_part(ctx: Context, tx: Transaction, params: Param
 
 @service.operation("GetDocumentationPart")
 async def get_documentation_part(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "DocumentationPart")
     return await store.get_part(tx, api["id"], "DocumentationPart", params["documentationPartId"])
 
 
@@ -49,7 +49,7 @@ async def get_documentation_parts(ctx: Context, tx: Transaction, params: Params)
 
 @service.operation("UpdateDocumentationPart")
 async def update_documentation_part(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "DocumentationPart")
     known = await store.get_part(tx, api["id"], "DocumentationPart", params["documentationPartId"])
     part = patches.patched(known, params.get("patchOperations"), _PART_PATHS)
     documentation.check_properties(part["properties"])
@@ -59,7 +59,7 @@ async def update_documentation_part(ctx: Context, tx: Transaction, params: Param
 
 @service.operation("DeleteDocumentationPart")
 async def delete_documentation_part(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "DocumentationPart")
     part = await store.get_part(tx, api["id"], "DocumentationPart", params["documentationPartId"])
     documents.remove_part(tx, api["id"], "DocumentationPart", part["id"])
     return {}
@@ -119,7 +119,7 @@ async def create_documentation_version(ctx: Context, tx: Transaction, params: Pa
 
 @service.operation("GetDocumentationVersion")
 async def get_documentation_version(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "DocumentationVersion")
     return await store.get_part(tx, api["id"], "DocumentationVersion", params["documentationVersion"])
 
 
@@ -131,7 +131,7 @@ async def get_documentation_versions(ctx: Context, tx: Transaction, params: Para
 
 @service.operation("UpdateDocumentationVersion")
 async def update_documentation_version(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "DocumentationVersion")
     known = await store.get_part(tx, api["id"], "DocumentationVersion", params["documentationVersion"])
     version = patches.patched(known, params.get("patchOperations"), _VERSION_PATHS)
     save_part(tx, api["id"], "DocumentationVersion", version["version"], part=version)
@@ -140,7 +140,7 @@ async def update_documentation_version(ctx: Context, tx: Transaction, params: Pa
 
 @service.operation("DeleteDocumentationVersion")
 async def delete_documentation_version(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "DocumentationVersion")
     version = await store.get_part(tx, api["id"], "DocumentationVersion", params["documentationVersion"])
     for stage in await all_parts(tx, api["id"], "Stage"):
         if stage.get("documentationVersion") == version["version"]:

@@ -19,7 +19,7 @@ def _tags_key(ctx: Context, id: str) -> str:
 
 
 async def _shown(ctx: Context, tx: Transaction, link: Document) -> dict[str, Any]:
-    return {**link, "tags": await tags.of(tx, _tags_key(ctx, link["id"]))}
+    return {**link, **await tagging.shown(tx, _tags_key(ctx, link["id"]))}
 
 
 @service.operation("CreateVpcLink")

@@ -95,7 +95,7 @@ async def get_export(ctx: Context, params: Params) -> Result:
         raise errors.bad_request(f"Invalid extensions: {', '.join(sorted(extensions - _EXTENSIONS))}")
 
     async def body(tx: Transaction) -> deploying.Snapshot | None:
-        api = await store.get_api(ctx, tx, params["restApiId"])
+        api = await store.get_api(ctx, tx, params["restApiId"], "Stage")
         stage = await store.get_part(tx, api["id"], "Stage", params["stageName"])
         return await deploying.snapshot_of(tx, api["id"], stage["deploymentId"])
 
@@ -107,7 +107,7 @@ async def get_export(ctx: Context, params: Params) -> Result:
     text = await beside(ctx.account, openapi_export.written, exporter.document(), _FORMATS[accepted])
     suffix = _FORMATS[accepted].lower()
     return {
-        "contentType": "application/octet-stream" if suffix == "yaml" else "application/json",
+        "contentType": "application/octet-stream",
         "contentDisposition": f'attachment; filename="{kind}_{params["stageName"]}.{suffix}"',
         "body": text,
     }

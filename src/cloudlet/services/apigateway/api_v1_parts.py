@@ -107,7 +107,7 @@ def _declare(kind: Kind) -> None:
 
     @service.operation(f"Get{kind.name}")
     async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
-        api = await store.get_api(ctx, tx, params["restApiId"])
+        api = await store.get_api(ctx, tx, params["restApiId"], kind.name)
         part = await store.get_part(tx, api["id"], kind.name, params[kind.parameter])
         if params.get("flatten"):
             return {**part, "schema": await part_check.flattened(tx, api["id"], part)}
@@ -120,7 +120,7 @@ def _declare(kind: Kind) -> None:
 
     @changing(f"Update{kind.name}")
     async def update(ctx: Context, tx: Transaction, params: Params) -> Result:
-        api = await store.get_api(ctx, tx, params["restApiId"])
+        api = await store.get_api(ctx, tx, params["restApiId"], kind.name)
         known = await store.get_part(tx, api["id"], kind.name, params[kind.parameter])
         patched = patches.patched(known, params.get("patchOperations"), kind.paths)
         check_role(ctx, patched.get("authorizerCredentials"))
@@ -130,7 +130,7 @@ def _declare(kind: Kind) -> None:
 
     @service.operation(f"Delete{kind.name}")
     async def delete(ctx: Context, tx: Transaction, params: Params) -> Result:
-        api = await store.get_api(ctx, tx, params["restApiId"])
+        api = await store.get_api(ctx, tx, params["restApiId"], kind.name)
         part = await store.get_part(tx, api["id"], kind.name, params[kind.parameter])
         if kind.remove is not None:
             await kind.remove(tx, api["id"], part)
@@ -143,7 +143,7 @@ for _kind in _KINDS:
 
 
 _RESPONSE_PATHS = (
-    patches.value("/statusCode", operations=patches.ANY),
+    patches.value("/statusCode"),
     patches.entry("/responseParameters/*"),
     patches.entry("/responseTemplates/*"),
 )

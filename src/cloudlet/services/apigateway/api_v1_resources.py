@@ -25,10 +25,10 @@ _METHOD = (
 )
 _METHOD_PATHS = (
     patches.value("/authorizationType"),
-    patches.value("/authorizerId", operations=patches.ANY),
+    patches.value("/authorizerId"),
     patches.value("/apiKeyRequired", patches.boolean),
-    patches.value("/operationName", operations=patches.ANY),
-    patches.value("/requestValidatorId", operations=patches.ANY),
+    patches.value("/operationName"),
+    patches.value("/requestValidatorId"),
     patches.entry("/requestParameters/*", patches.boolean),
     patches.entry("/requestModels/*"),
     patches.elements("/authorizationScopes"),
@@ -99,14 +99,14 @@ async def _shown(tx: Transaction, api_id: str, resource: Document, params: Param
 
 @service.operation("CreateResource")
 async def create_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
     parent = await store.get_part(tx, api["id"], "Resource", params["parentId"])
     return await resources.create(tx, api["id"], parent, params["pathPart"])
 
 
 @service.operation("GetResource")
 async def get_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
     resource = await store.get_part(tx, api["id"], "Resource", params["resourceId"])
     return await _shown(tx, api["id"], resource, params)
 
@@ -120,7 +120,7 @@ async def get_resources(ctx: Context, tx: Transaction, params: Params) -> Result
 
 @service.operation("UpdateResource")
 async def update_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
     known = await store.get_part(tx, api["id"], "Resource", params["resourceId"])
     resource = patches.patched(known, params.get("patchOperations"), _RESOURCE_PATHS)
     return await _shown(tx, api["id"], await resources.move(tx, api["id"], known, resource), params)
@@ -128,7 +128,7 @@ async def update_resource(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 @service.operation("DeleteResource")
 async def delete_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
     await resources.remove(tx, api["id"], await store.get_part(tx, api["id"], "Resource", params["resourceId"]))
     return {}
 
@@ -138,7 +138,7 @@ async def delete_resource(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 async def _method(ctx: Context, tx: Transaction, params: Params) -> Document:
     """Return the method that a request names. Raises NotFoundException."""
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
     await store.get_part(tx, api["id"], "Resource", params["resourceId"])
     return await store.get_part(tx, api["id"], "Method", params["resourceId"], params["httpMethod"])
 
@@ -149,7 +149,7 @@ def _save(tx: Transaction, params: Params, method: Document) -> None:
 
 @service.operation("PutMethod")
 async def put_method(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
     await store.get_part(tx, api["id"], "Resource", params["resourceId"])
     if await find_part(tx, api["id"], "Method", params["resourceId"], params["httpMethod"]) is not None:
         raise errors.conflict("Method already exists for this resource")
@@ -234,8 +234,9 @@ def _integration(method: Document) -> Document:
 
 
 async def _checked(ctx: Context, tx: Transaction, method: Document, integration: Document) -> Document:
-    if "${" not in integration.get("credentials", ""):
-        check_role(ctx, integration.get("credentials"))
+    role = integration.get("credentials")
+    if role and "${" not in role:
+        check_role(ctx, role)
     link = integration.get("connectionId")
     is_linked = bool(link) and ("${" in str(link) or await store.find_owned(ctx, tx, "VpcLink", str(link)) is not None)
     return method_check.integration(method, integration, is_linked=is_linked)

@@ -26,7 +26,7 @@ _DEPLOYMENT_PATHS = (patches.value("/description"),)
 
 async def _shown(ctx: Context, tx: Transaction, api_id: str, stage: Document) -> dict[str, Any]:
     key = tagging.key(ctx, deploying.stage_path(api_id, stage["stageName"]))
-    return {**stage, "tags": await tags.of(tx, key)}
+    return {**stage, **await tagging.shown(tx, key)}
 
 
 async def _create(ctx: Context, tx: Transaction, api_id: str, given: Document) -> Document:
@@ -54,7 +54,7 @@ async def create_stage(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("GetStage")
 async def get_stage(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Stage")
     return await _shown(ctx, tx, api["id"], await store.get_part(tx, api["id"], "Stage", params["stageName"]))
 
 
@@ -72,7 +72,7 @@ async def get_stages(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("UpdateStage")
 async def update_stage(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Stage")
     known = await store.get_part(tx, api["id"], "Stage", params["stageName"])
     patched = patches.patched(known, params.get("patchOperations"), stages.PATHS)
     stage = await stages.checked(ctx, tx, api["id"], patched)
@@ -83,7 +83,7 @@ async def update_stage(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DeleteStage")
 async def delete_stage(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Stage")
     stage = await store.get_part(tx, api["id"], "Stage", params["stageName"])
     await apis.check_unmapped(ctx, tx, api["id"], stage["stageName"])
     documents.remove_part(tx, api["id"], "Stage", stage["stageName"])
@@ -93,7 +93,7 @@ async def delete_stage(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 async def _change_nothing(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Forget what stages keep in memory: it is kept with the compiled API, which is compiled anew."""
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Stage")
     await store.get_part(tx, api["id"], "Stage", params["stageName"])
     documents.changed(tx, api["id"])
     return {}
@@ -153,7 +153,7 @@ async def _deploy_to(
 
 @service.operation("GetDeployment")
 async def get_deployment(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Deployment")
     deployment = await store.get_part(tx, api["id"], "Deployment", params["deploymentId"])
     if "apisummary" in (params.get("embed") or ()):
         snapshot = await deploying.snapshot_of(tx, api["id"], deployment["id"])
@@ -169,7 +169,7 @@ async def get_deployments(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 @service.operation("UpdateDeployment")
 async def update_deployment(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Deployment")
     known = await store.get_part(tx, api["id"], "Deployment", params["deploymentId"])
     deployment = patches.patched(known, params.get("patchOperations"), _DEPLOYMENT_PATHS)
     save_part(tx, api["id"], "Deployment", deployment["id"], part=deployment)
@@ -178,7 +178,7 @@ async def update_deployment(ctx: Context, tx: Transaction, params: Params) -> Re
 
 @service.operation("DeleteDeployment")
 async def delete_deployment(ctx: Context, tx: Transaction, params: Params) -> Result:
-    api = await store.get_api(ctx, tx, params["restApiId"])
+    api = await store.get_api(ctx, tx, params["restApiId"], "Deployment")
     deployment = await store.get_part(tx, api["id"], "Deployment", params["deploymentId"])
     for stage in await all_parts(tx, api["id"], "Stage"):
         if deployment["id"] in (stage["deploymentId"], (stage.get("canarySettings") or {}).get("deploymentId")):

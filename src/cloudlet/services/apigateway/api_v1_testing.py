@@ -12,7 +12,7 @@ from typing import Any
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.identity import ANONYMOUS
 from cloudlet.core.web import Visit
-from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway import documents, errors
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.http.call import decoded
@@ -38,7 +38,15 @@ def _call(ctx: Context, snapshot: Snapshot, params: Params, verb: str) -> Call:
     path, _, query = (params.get("pathWithQueryString") or "").partition("?")
     body = (params.get("body") or "").encode()
     request = HttpRequest(verb, path or "/", query, {"host": _HOST, **headers}, body)
-    visit = Visit(request, _HOST, "", path or "/", "", "127.0.0.1", True, False, lambda: ANONYMOUS)
+    written = [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for name, every in {
+            **{name: [value] for name, value in (params.get("headers") or {}).items()},
+            **(params.get("multiValueHeaders") or {}),
+        }.items()
+        for value in every
+    ]
+    visit = Visit(request, _HOST, "", path or "/", "", "127.0.0.1", True, False, lambda: ANONYMOUS, written)
     call = Call(ctx.block, Place(ctx.account, ctx.region, store.PROTOCOL), visit, stage, decoded(path or "/"), None)
     call.body = body
     call.is_test = True
@@ -53,9 +61,12 @@ async def test_invoke_method(ctx: Context, params: Params) -> Result:
     wanted = (params["resourceId"], params["httpMethod"])
 
     async def body(tx: Transaction) -> tuple[Snapshot, Document]:
-        api = await store.get_api(ctx, tx, params["restApiId"])
+        api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
         resource = await store.get_part(tx, api["id"], "Resource", wanted[0])
-        method = await store.get_part(tx, api["id"], "Method", *wanted)
+        method = await documents.find_part(tx, api["id"], "Method", wanted[0], "ANY")
+        method = await documents.find_part(tx, api["id"], "Method", *wanted) or method
+        if method is None:
+            raise errors.not_found("Invalid Method identifier specified")
         if "methodIntegration" not in method:
             raise errors.bad_request("No integration defined for method")
         snapshot = await deploying.taken(tx, api)
@@ -71,7 +82,7 @@ async def test_invoke_method(ctx: Context, params: Params) -> Result:
     if found is not None:
         call.variables = found[1]
     call.resource = resource["path"]
-    call.method = call.stage.by_id[wanted[0]].methods[wanted[1]]
+    call.method = call.stage.by_id[wanted[0]].method(wanted[1])
     # Timeouts need a task, which a direct operation need not be in.
     response = await asyncio.get_running_loop().create_task(_answered(call))
     listed: dict[str, list[str]] = {}
@@ -104,7 +115,7 @@ async def _answered(call: Call) -> HttpResponse:
 @service.direct("TestInvokeAuthorizer")
 async def test_invoke_authorizer(ctx: Context, params: Params) -> Result:
     async def body(tx: Transaction) -> tuple[Snapshot, Document]:
-        api = await store.get_api(ctx, tx, params["restApiId"])
+        api = await store.get_api(ctx, tx, params["restApiId"], "Authorizer")
         part = await store.get_part(tx, api["id"], "Authorizer", params["authorizerId"])
         snapshot = await deploying.taken(tx, api)
         snapshot["methods"] = []

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from cloudlet.core import AwsError, Service
-from cloudlet.wire import InvalidRequest
+from cloudlet.wire import InvalidRequest, load
+from cloudlet.wire.errors import Violation, validation_message
 
 
 def _bad_request(error: InvalidRequest) -> AwsError:
-    """Word a request that the model does not admit with the one code that the models have for it."""
+    """Word a request that the model does not admit.
+
+    The second version has one code for it. The first one names what is in the body by the operation's input.
+    """
     if error.operation == "PostToConnection" and any(each.kind == "max_length" for each in error.violations):
         return AwsError("PayloadTooLargeException", "Message too long")
-    return AwsError("BadRequestException", error.message, status=400)
+    operation = load("apigateway").operations.get(error.operation)
+    shape = None if operation is None else operation.input_shape
+    if shape is None or not error.violations or any(each.member not in shape.members for each in error.violations):
+        return AwsError("BadRequestException", error.message, status=400)
+    head = f"{error.operation[0].lower()}{error.operation[1:]}Input"
+
+    def placed(violation: Violation) -> Violation:
+        in_body = shape.members[violation.member].location is None
+        return replace(violation, path=f"{head}.{violation.path}") if in_body else violation
+
+    return AwsError("ValidationException", validation_message([placed(each) for each in error.violations]), status=400)
 
 
 _OF_TESTS = ("body", "headers", "multiValueHeaders", "pathWithQueryString")

@@ -98,6 +98,11 @@ def remove_mapping(tx: Transaction, name: str, id: str) -> None:
     tx.notify(topic(name))
 
 
+def is_name(resource: str) -> bool:
+    """Whether what a request is for is a domain, and not the id of an API."""
+    return "." in resource
+
+
 def candidates(host: str) -> tuple[str, str]:
     """Return the names of domains that answer for a host: itself, and the wildcard of its zone."""
     return host, "*." + host.partition(".")[2]

@@ -29,6 +29,12 @@ def checked(given: Mapping[str, str] | None, known: Mapping[str, str] | None = N
     return tags.merged(known or {}, given or {}, errors.bad_request)
 
 
+async def shown(tx: Transaction, key: str) -> dict[str, tags.Tags]:
+    """Return tags as the first version shows them: not at all where there are none."""
+    found = await tags.of(tx, key)
+    return {"tags": found} if found else {}
+
+
 def path_in(resource: str) -> str:
     """Return the path in the ARN of a resource. Raises AwsError."""
     match = _ARN.fullmatch(resource)

@@ -15,10 +15,10 @@ from cloudlet.wire import HttpRequest, HttpResponse
 @service.visits
 async def visit(block: Block, visit: Visit) -> Answer | None:
     """Answer a request to an application."""
-    if visit.resource:
+    if visit.resource and not domains.is_name(visit.resource):
         gateway = await gateways.find(block, visit.resource)
         return None if gateway is None else await gateway.answer(visit, None)
-    found = await gateways.domain_of(block, visit.host)
+    found = await gateways.domain_of(block, visit.resource or visit.host)
     if found is None:
         return None
     name, mapped = found

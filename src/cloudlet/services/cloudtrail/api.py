@@ -18,6 +18,8 @@ from cloudlet.services.cloudtrail.lake import events, queries
 __all__ = ["api_history", "api_queries", "api_selectors", "api_stores", "api_tags", "api_trails", "service"]
 
 service.job(history.forget)
+service.job(history.index)
+service.job(history.trim)
 service.job(delivering.deliver)
 service.job(events.forget)
 service.job(queries.forget)

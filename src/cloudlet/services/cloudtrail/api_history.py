@@ -9,11 +9,13 @@ from functools import partial
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, service_events
 from cloudlet.services.cloudtrail import data_wanted, event_bus, history, outbox, trail
 from cloudlet.services.cloudtrail.block import service
-from cloudlet.services.cloudtrail.event import Event, found_in
+from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import events, stores
 from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 
 _MOST_RESULTS = 50
+_MOST_PAGES = 20
+"""So many are read for one answer: some of what an index leads to may be gone, or take much room."""
 _MOST_LOOKED = 1000
 """So often a trail or an event data store looks at an event in one transaction, before others have their turn."""
 
@@ -77,20 +79,21 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
         raise AwsError("InvalidTimeRangeException", "The start time must be before the end time.", status=400)
     wrong = AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
     before = page_tokens.place_of(params.get("NextToken"), wrong)
-    having = found_in(*attributes[0]) if attributes else b""
+    attribute = attributes[0] if attributes else None
     shown: list[Event] = []
-    while True:
+    for _ in range(_MOST_PAGES):
 
-        async def page(tx: Transaction, before: bytes = before) -> history.Page:
-            return await history.newest(tx, ctx.account, ctx.region, begin, before, end, having)
+        async def page(tx: Transaction, before: bytes = before, left: int = count - len(shown)) -> history.Page:
+            return await history.newest(
+                tx, ctx.account, ctx.region, begin, before, end, attribute=attribute, limit=left
+            )
 
         found = await ctx.transact(page)
-        for key, event in found.events:
-            if event is not None and all(event.has(*attribute) for attribute in attributes):
-                shown.append(event)
-            before = key
-            if len(shown) == count:
-                return {"Events": [each.shown() for each in shown], "NextToken": page_tokens.token_of(key)}
+        shown += found.events
         if found.is_last:
             return {"Events": [each.shown() for each in shown]}
+        before = found.last
+        if len(shown) == count:
+            break
         await asyncio.sleep(0)
+    return {"Events": [each.shown() for each in shown], "NextToken": page_tokens.token_of(before)}

@@ -25,19 +25,9 @@ _TYPES = {
     "trailARN": "AWS::CloudTrail::Trail",
 }
 """Members of requests and answers that name a resource."""
-_INDIRECT = frozenset(("ReadOnly", "ResourceType"))
-"""Attributes that a record has under other names than one looks for."""
+Attribute = tuple[str, str]
+"""A key that events are looked up by, and its value."""
 _READER = msgspec.json.Decoder(dict[str, Any])
-
-
-def found_in(key: str, value: str) -> bytes:
-    """Return what is in the text of each record that has this value of an attribute; nothing where that is not known.
-
-    Most records do not have what is looked for, and need not be decoded to tell.
-    """
-    if key in _INDIRECT or (key, value) == ("Username", "root"):
-        return b""
-    return msgspec.json.encode(value)[1:-1]
 
 
 class Event:
@@ -95,27 +85,21 @@ class Event:
                     found[_TYPES[name], value] = None
         return list(found)
 
-    def has(self, key: str, value: str) -> bool:
-        """Whether this is the value of an attribute that events are looked up by."""
+    @cached_property
+    def attributes(self) -> frozenset[Attribute]:
+        """What it is looked up by."""
         record = self.record
-        match key:
-            case "ResourceType":
-                return any(kind == value for kind, _ in self.resources)
-            case "ResourceName":
-                return any(name == value for _, name in self.resources)
-            case "ReadOnly":
-                return str(record["readOnly"]).lower() == value
-            case "Username":
-                return self.username == value
-            case "AccessKeyId":
-                return bool(record["userIdentity"].get("accessKeyId") == value)
-            case "EventId":
-                return self.id == value
-            case "EventName":
-                return bool(record["eventName"] == value)
-            case "EventSource":
-                return bool(record["eventSource"] == value)
-        raise ValueError(key)
+        found = [
+            ("EventId", self.id),
+            ("EventName", record["eventName"]),
+            ("EventSource", record["eventSource"]),
+            ("ReadOnly", str(record["readOnly"]).lower()),
+            ("Username", self.username),
+            ("AccessKeyId", record["userIdentity"].get("accessKeyId")),
+        ]
+        for kind, name in self.resources:
+            found += (("ResourceType", kind), ("ResourceName", name))
+        return frozenset((key, value) for key, value in found if value)
 
     def shown(self) -> dict[str, Any]:
         """Return it as LookupEvents shows it."""

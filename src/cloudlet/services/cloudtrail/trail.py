@@ -23,6 +23,8 @@ _MOST = 5
 _LISTED = 1000
 GIVEN_UP_SECONDS = 30 * 86_400
 """What could not be delivered for so long never is (AWS tries for 30 days)."""
+_SHORTEST_NAME = 3
+_LONGEST_NAME = 128
 _NAME = re.compile(r"[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*")
 _GLOBAL = frozenset({"cloudfront.amazonaws.com", "iam.amazonaws.com", "organizations.amazonaws.com"})
 _SELF = "cloudtrail.amazonaws.com"
@@ -31,6 +33,11 @@ _TRAILS = Subspace("trail")
 """Account, home region, name → Trail."""
 _STATUS = Subspace("trail-status")
 """ARN → Status."""
+
+
+def arn_of(account: str, region: str, name: str) -> str:
+    """Return the ARN of a trail."""
+    return str(Arn(partition_of(region), "cloudtrail", region, account, f"trail/{name}"))
 
 
 class Trail(msgspec.Struct, frozen=True):
@@ -62,7 +69,7 @@ class Trail(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        return str(Arn(partition_of(self.region), "cloudtrail", self.region, self.account, f"trail/{self.name}"))
+        return arn_of(self.account, self.region, self.name)
 
     def logs(self, event: Event) -> bool:
         """Whether an event of its account goes into its files."""
@@ -132,8 +139,16 @@ _decode_status = msgspec.msgpack.Decoder(Status).decode
 
 def check_name(name: str) -> None:
     """Raise InvalidTrailNameException for what cannot be a trail's name."""
-    if not 3 <= len(name) <= 128:
-        raise _bad_name("Trail name must be between 3 and 128 characters.")
+    if len(name) < _SHORTEST_NAME:
+        raise _bad_name(
+            f"Trail name too short. Minimum allowed length: {_SHORTEST_NAME} characters. "
+            f"Specified name length: {len(name)} characters."
+        )
+    if len(name) > _LONGEST_NAME:
+        raise _bad_name(
+            f"Trail name too long. Maximum allowed length: {_LONGEST_NAME} characters. "
+            f"Specified name length: {len(name)} characters."
+        )
     if _NAME.fullmatch(name) is None:
         raise _bad_name(
             "Trail name must contain only letters, numbers, periods, underscores and dashes, none of the latter "
@@ -169,7 +184,7 @@ async def find(ctx: Context, tx: Transaction, name: str, *, at_home: bool = Fals
     raw = await tx.get(_TRAILS.key(ctx.account, region, name))
     found = None if raw is None else _decode(raw)
     if found is None or (region != ctx.region and not found.multi_region):
-        raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ctx.account}")
+        raise _unknown(ctx, arn_of(ctx.account, region, name))
     if at_home and region != ctx.region:
         raise AwsError(
             "InvalidHomeRegionException", f"The trail {found.arn} can be changed in its home region {region} only."
@@ -187,9 +202,13 @@ def _parts(ctx: Context, arn: str) -> tuple[str, str]:
     if parts.service != "cloudtrail" or kind != "trail" or not parts.region or not name:
         raise _bad_arn(arn)
     if parts.account != ctx.account:
-        raise AwsError("TrailNotFoundException", f"Unknown trail: {arn} for the user: {ctx.account}")
+        raise _unknown(ctx, arn)
     check_name(name)
     return parts.region, name
+
+
+def _unknown(ctx: Context, arn: str) -> AwsError:
+    return AwsError("TrailNotFoundException", f"Unknown trail: {arn} for the user: {ctx.account}")
 
 
 def _bad_arn(arn: str) -> AwsError:

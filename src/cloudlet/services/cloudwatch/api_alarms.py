@@ -17,6 +17,7 @@ from cloudlet.services.cloudwatch import (
     reasons,
     suppressing,
     tagging,
+    watching,
 )
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, MOST_PARENTS, MOST_SUPPRESSED, Alarm, Kind
 from cloudlet.services.cloudwatch.block import service
@@ -125,7 +126,11 @@ async def set_alarm_state(ctx: Context, tx: Transaction, params: Params) -> Resu
             json.loads(data)
         except (ValueError, RecursionError):
             raise AwsError("InvalidFormatFault", "StateReasonData is not valid JSON") from None
-    await changing.change(tx, alarm, params["StateValue"], params["StateReason"], data, ctx.now())
+    now = ctx.now()
+    if alarm.kind == METRIC and alarm.due == int(alarm.configured * 1000):
+        # It is new, or has just been changed: what is set lasts until the first evaluation on the minute.
+        alarms.schedule(tx, alarm, watching.next_due(alarm, now))
+    await changing.change(tx, alarm, params["StateValue"], params["StateReason"], data, now)
     alarms.save(tx, alarm)
     return None
 

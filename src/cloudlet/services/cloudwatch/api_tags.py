@@ -31,4 +31,13 @@ async def _check_resource(ctx: Context, tx: Transaction, arn: str) -> None:
         )
 
 
-tag_operations.declare(service, _check_resource, tagging.checked)
+async def _check_listed(ctx: Context, tx: Transaction, arn: str) -> None:
+    """Raise AwsError as `_check_resource` does, but for alarms that are not there: they have no tags."""
+    try:
+        await _check_resource(ctx, tx, arn)
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException" or ":alarm:" not in arn:
+            raise
+
+
+tag_operations.declare(service, _check_resource, tagging.checked, check_listed=_check_listed)

@@ -44,10 +44,11 @@ async def _series(asker: Asker, asked: Widget) -> list[Drawn]:
     results = await querying.results_of(asker, queries, asked.begin, asked.end)
     own = [query for query in queries if isinstance(query, MetricQuery)]
     names = dict(zip([query.id for query in own], labels.of_found([query.metric for query in own]), strict=True))
+    defaults = metric_data.default_labels(queries)
     drawn = []
     for line, query in zip(asked.lines, queries, strict=True):
         if query.returned:
-            for label, series in metric_data.labelled(query, results.values[query.id], asker.now, asked.zone):
+            for label, series in metric_data.labelled(query, results.values[query.id], defaults, asker.now, asked.zone):
                 points = series.points
                 if query.label is None and query.id in names:
                     label = names[query.id]

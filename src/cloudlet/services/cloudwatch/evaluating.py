@@ -99,8 +99,7 @@ async def _evaluate(block: Block, row: Evaluation) -> None:
         if fresh.kind == COMPOSITE:
             await _evaluate_rule(tx, fresh, now)
         else:
-            interval = watching.interval_of(fresh)
-            alarms.schedule(tx, fresh, (int(now) // interval + 1) * interval * 1000 if is_same else int(now * 1000))
+            alarms.schedule(tx, fresh, watching.next_due(fresh, now) if is_same else int(now * 1000))
             if is_same and found is not None:
                 await _judge(tx, fresh, found, now)
             await changing.follow(tx, fresh, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import Any
 
@@ -13,7 +13,8 @@ from cloudlet.services.cloudwatch import errors, labels, query_check, querying
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.functions import size
 from cloudlet.services.cloudwatch.expressions.series import TimeSeries
-from cloudlet.services.cloudwatch.query_check import Query
+from cloudlet.services.cloudwatch.metric import Metric
+from cloudlet.services.cloudwatch.query_check import MetricQuery, Query
 
 MOST_QUERIES = 500
 MOST_DATAPOINTS = 100_800
@@ -29,8 +30,10 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
     given = params["MetricDataQueries"]
     if len(given) > MOST_QUERIES:
         raise errors.validation(f"The collection MetricDataQueries must not have a size greater than {MOST_QUERIES}.")
-    begin, end = params["StartTime"], params["EndTime"]
-    if begin >= end:
+    begin, end = int(params["StartTime"]), int(params["EndTime"])
+    if begin == end:
+        raise errors.validation("The parameter StartTime must not equal parameter EndTime.")
+    if begin > end:
         raise errors.validation("The parameter StartTime must be less than the parameter EndTime.")
     most = params.get("MaxDatapoints", MOST_DATAPOINTS)
     if not 1 <= most <= MOST_DATAPOINTS:
@@ -43,10 +46,11 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
     results = await querying.results_of(asker, queries, begin, end)
     returned = [(query, results.values[query.id]) for query in queries if query.returned]
     after = _time_of(params.get("NextToken"))
+    defaults = default_labels(queries)
     descending = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
 
     def page() -> tuple[list[dict[str, Any]], str | None]:
-        labels_and_series = [(query, labelled(query, value, asker.now, zone)) for query, value in returned]
+        labels_and_series = [(query, labelled(query, value, defaults, asker.now, zone)) for query, value in returned]
         shown = [(query, series, label) for query, several in labels_and_series for label, series in several]
         return _page(shown, most, after, descending=descending)
 
@@ -56,19 +60,35 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
     return {"MetricDataResults": results_of_page, "NextToken": token, "Messages": messages}
 
 
+def default_labels(queries: Sequence[Query]) -> dict[str, str]:
+    """Return the labels of statistics by id: the metric's name, and what tells statistics of one metric apart."""
+    by_metric: dict[Metric, list[MetricQuery]] = {}
+    for query in queries:
+        if isinstance(query, MetricQuery) and query.returned:
+            by_metric.setdefault(query.metric, []).append(query)
+    found = {}
+    for metric, several in by_metric.items():
+        have_periods = len({query.period for query in several}) > 1
+        have_statistics = have_periods or len({query.statistic for query in several}) > 1
+        for query in several:
+            statistic, period = f" {query.statistic.name}", f" {query.period}"
+            found[query.id] = metric.name + statistic * have_statistics + period * have_periods
+    return found
+
+
 def labelled(
-    query: Query, value: TimeSeries | list[TimeSeries], now: float, zone: timezone
+    query: Query, value: TimeSeries | list[TimeSeries], defaults: Mapping[str, str], now: float, zone: timezone
 ) -> Iterator[tuple[str, TimeSeries]]:
-    """Yield the series of a query, each with its label."""
+    """Yield the series of a query, each with its label; `defaults` are those of statistics that were given none."""
     several = isinstance(value, list)
     for series in value if isinstance(value, list) else [value]:
-        default = _default_label(query, series, several=several)
+        default = defaults.get(query.id) or _default_label(query, series, several=several)
         label = default if query.label is None else _given_label(query.label, series, several)
         yield labels.filled(label, series, default, now, zone), series
 
 
 def _default_label(query: Query, series: TimeSeries, *, several: bool) -> str:
-    if isinstance(query, query_check.MetricQuery) or (several and series.label):
+    if isinstance(query, MetricQuery) or (several and series.label):
         return series.label
     return query.id
 

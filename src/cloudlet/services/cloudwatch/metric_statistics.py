@@ -19,12 +19,12 @@ async def get_metric_statistics(ctx: Context, params: Params) -> Result:
     period = params["Period"]
     if not reading.is_period(period):
         raise errors.invalid_value(f"The value {period} for parameter Period is invalid: it must be a multiple of 60.")
-    begin, end, now = params["StartTime"], params["EndTime"], ctx.now()
+    begin, end, now = int(params["StartTime"]), int(params["EndTime"]), ctx.now()
     if begin >= end:
         raise errors.invalid_value("The parameter StartTime must be less than the parameter EndTime.")
     asked = _statistics(params)
     start = reading.rounded_start(begin, period, now)
-    count = -(-int(end - start) // period)
+    count = -((begin - end) // period)
     if count > MOST_DATAPOINTS:
         raise errors.invalid_combination(
             f"You have requested up to {count:,} datapoints, which exceeds the limit of {MOST_DATAPOINTS:,}. You may "

@@ -12,6 +12,13 @@ from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.services.cloudwatch.times import stamp
 
 _LONGEST_SUBJECT = 100
+_STATISTICS = {
+    "Average": "AVERAGE",
+    "Maximum": "MAXIMUM",
+    "Minimum": "MINIMUM",
+    "SampleCount": "SAMPLE_COUNT",
+    "Sum": "SUM",
+}
 
 
 class _State(msgspec.Struct):
@@ -77,7 +84,7 @@ def _dimensions(given: list[dict[str, str]] | None) -> list[dict[str, str]]:
 def _trigger(config: dict[str, Any]) -> dict[str, Any]:
     judged = {
         "EvaluationPeriods": config["EvaluationPeriods"],
-        "DatapointsToAlarm": config.get("DatapointsToAlarm", config["EvaluationPeriods"]),
+        **({"DatapointsToAlarm": config["DatapointsToAlarm"]} if "DatapointsToAlarm" in config else {}),
         "ComparisonOperator": config["ComparisonOperator"],
         "Threshold": float(config["Threshold"]),
         "TreatMissingData": config.get("TreatMissingData", "missing"),
@@ -87,7 +94,7 @@ def _trigger(config: dict[str, Any]) -> dict[str, Any]:
         return {**judged, "Metrics": [_query(query) for query in config["Metrics"]]}
     watched: dict[str, Any] = {"MetricName": config["MetricName"], "Namespace": config["Namespace"]}
     if "Statistic" in config:
-        watched |= {"StatisticType": "Statistic", "Statistic": config["Statistic"].upper()}
+        watched |= {"StatisticType": "Statistic", "Statistic": _STATISTICS[config["Statistic"]]}
     else:
         watched |= {"StatisticType": "ExtendedStatistic", "ExtendedStatistic": config["ExtendedStatistic"]}
     watched |= {"Unit": config.get("Unit"), "Dimensions": _dimensions(config.get("Dimensions"))}

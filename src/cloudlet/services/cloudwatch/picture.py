@@ -1,4 +1,4 @@
-"""Draws widgets as PNG, with matplotlib, which is there where `cloudlet[pictures]` was installed."""
+"""Draws widgets as PNG, with matplotlib, which is there where Cloudlet was installed with its extra `pictures`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def check() -> None:
 
 
 def _missing(name: str | None) -> AwsError:
-    return AwsError("NotImplemented", f"Pictures of metrics need {name}: pip install 'cloudlet[pictures]'", status=501)
+    return AwsError("NotImplemented", f"Pictures of metrics need {name}: pip install {name}", status=501)
 
 
 @cache

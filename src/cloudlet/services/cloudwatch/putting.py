@@ -16,6 +16,8 @@ MOST_VALUES = 150
 _MANY_VALUES = 1000
 """Of a request: to check and add up more takes milliseconds, and is done beside the event loop."""
 LARGEST = 2.0**360
+_SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+"""What are no numbers, as AWS's messages have them."""
 _PAST_SECONDS = 14 * 86400
 _FUTURE_SECONDS = 2 * 3600
 
@@ -100,7 +102,7 @@ def _check_dimensions(path: str, dimensions: list[dict[str, str]]) -> None:
 
 
 def _cell(path: str, given: dict[str, Any]) -> Cell:
-    forms = [form for form in ("Value", "StatisticValues", "Values") if given.get(form) is not None]
+    forms = [form for form in ("Value", "Values", "StatisticValues") if given.get(form) is not None]
     if not forms:
         raise errors.invalid_combination("At least one of the parameters must be specified.")
     if len(forms) > 1:
@@ -160,4 +162,5 @@ def _number(path: str, value: float) -> float:
 
 
 def _invalid_number(path: str, value: float) -> AwsError:
-    return errors.invalid_value(f"The value {str(value)[:50]} for parameter {path} is invalid.")
+    shown = _SPECIAL.get(str(value)) or str(value)[:50]
+    return errors.invalid_value(f"The value {shown} for parameter {path} is invalid.")

@@ -129,13 +129,11 @@ async def _read_values(
 
 
 async def _fresh(tx: Transaction, stream: Stream, resolution: int, begin: int, end: int) -> dict[int, Cell]:
-    """Return what the fresh cells add to a resolution, by time. Cells of minutes add nothing to seconds."""
+    """Return what the fresh cells add to a resolution, by time. Cells of minutes add to the second they begin with."""
     found: dict[int, Cell] = {}
     space = _FRESH.sub(stream.metric, stream.unit)
     for key, raw in await tx.range(space.key(begin), space.key(end), limit=_MANY):
-        time, own = _time_and_resolution(key, space)
-        if own > resolution:
-            continue
+        time = _time(key, space)
         time -= time % resolution
         if time < begin:
             continue
@@ -147,11 +145,10 @@ async def _fresh(tx: Transaction, stream: Stream, resolution: int, begin: int, e
     return found
 
 
-def _time_and_resolution(key: bytes, space: Subspace) -> tuple[int, int]:
-    """Return what the key of a fresh cell ends with."""
+def _time(key: bytes, space: Subspace) -> int:
+    """Return when a fresh cell begins, by its key; what follows there is its resolution."""
     at = len(space.prefix)
-    end = at + 1 + key[at] - _ZERO
-    return int.from_bytes(key[at + 1 : end], "big"), int.from_bytes(key[end + 1 :], "big")
+    return int.from_bytes(key[at + 1 : at + 1 + key[at] - _ZERO], "big")
 
 
 async def extent(tx: Transaction, stream: Stream, resolution: int, begin: int, end: int) -> tuple[int, int]:
@@ -184,10 +181,10 @@ async def fold(tx: Transaction, due_key: bytes, after: bytes, now: float) -> byt
     _remove(tx, [key for key, _ in rows])
     added: dict[tuple[int, int], dict[int, Cell]] = {}
     for key, raw in rows:
-        time, own = _time_and_resolution(key, space)
+        time = _time(key, space)
         for resolution, keeping in RETENTION.items():
             start = time - time % resolution
-            if own > resolution or start < now - keeping:
+            if start < now - keeping:
                 continue
             span = _SPANS[resolution]
             chunk = added.setdefault((resolution, time - time % span), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from cloudlet.services.cloudwatch import query_check, querying, reading
@@ -42,6 +43,12 @@ def interval_of(alarm: Alarm) -> int:
     return 60 if period_of(alarm) >= 60 else 10
 
 
+def next_due(alarm: Alarm, now: float) -> int:
+    """Return when a metric alarm is to be evaluated after `now` (s), in milliseconds since the epoch."""
+    interval = interval_of(alarm)
+    return (int(now) // interval + 1) * interval * 1000
+
+
 def statistic_of(alarm: Alarm) -> Statistic | None:
     """Return the statistic of an alarm on one metric."""
     name = alarm.config.get("Statistic") or alarm.config.get("ExtendedStatistic")
@@ -53,7 +60,17 @@ async def datapoints(asker: Asker, alarm: Alarm) -> Datapoints:
     period, interval = period_of(alarm), interval_of(alarm)
     end = int(asker.now) // interval * interval
     count = alarm.config["EvaluationPeriods"] + MORE_PERIODS
-    times = list(range(end - count * period, end, period))
+    # Values of minutes are in one of the shorter periods of a minute only: that one is to be among those.
+    longest = max(count, 60 // period + 2) if period < 60 else count
+    found = await _over(asker, alarm, list(range(end - longest * period, end, period)), end)
+    present = [time for time, value in zip(found.times, found.values, strict=True) if value is not None]
+    if any(later - time < 60 for time, later in pairwise(present)):
+        return Datapoints(found.times[-count:], found.values[-count:], found.samples[-count:])
+    return found
+
+
+async def _over(asker: Asker, alarm: Alarm, times: list[int], end: int) -> Datapoints:
+    period = period_of(alarm)
     statistic = statistic_of(alarm)
     if statistic is not None:
         return await _of_metric(asker, alarm.config, statistic, period, times, end)

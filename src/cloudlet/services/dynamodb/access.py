@@ -59,6 +59,11 @@ def checked_policy(text: str) -> str:
     return text
 
 
+def revised(text: str, current: StoredPolicy | None, now: float) -> StoredPolicy:
+    """Return a policy to store in place of another one, whose revision id is smaller."""
+    return StoredPolicy(text, str(max(int(now * 1000), 0 if current is None else int(current.revision) + 1)))
+
+
 def authorize(
     ctx: Context, table: Table, action: str, index: str | None = None, keys: Callable[[], Keys] | None = None
 ) -> None:

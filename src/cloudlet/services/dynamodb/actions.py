@@ -43,9 +43,7 @@ class Request:
 
 def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
     """Return what the parameters of a write ask for; `operation` as in `clauses.read`. Raises AwsError."""
-    given = params["Item"] if kind == "Put" else params["Key"]
-    if kind == "Put":
-        given = checked_item(given)
+    given = checked_item(params["Item"] if kind == "Put" else params["Key"])
     return Request(
         kind,
         params["TableName"],
@@ -54,6 +52,14 @@ def read(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
         params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
         "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item",
     )
+
+
+def read_alone(kind: str, operation: str, params: Mapping[str, Any]) -> Request:
+    """Return what PutItem, UpdateItem or DeleteItem asks for. Raises AwsError."""
+    with errors.one_detected():
+        if kind != "Update" and params.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
+            raise errors.validation("ReturnValues can only be ALL_OLD or NONE")
+        return read(kind, operation, params)
 
 
 class Action:
@@ -171,9 +177,3 @@ def returned(ctx: Context, done: Done, wanted: str | None) -> Any:
         return None
     item = done.old_item if wanted == "UPDATED_OLD" else done.new_item
     return (update.targets.of(item) or None) if item is not None else None
-
-
-def check_return_values(params: Mapping[str, Any]) -> None:
-    """Raise unless ReturnValues is one that Put and Delete know."""
-    if params.get("ReturnValues") not in (None, "NONE", "ALL_OLD"):
-        raise errors.validation("ReturnValues can only be ALL_OLD or NONE")

@@ -21,12 +21,13 @@ from cloudlet.services.dynamodb import (
     creating,
     describing,
     directory,
-    errors,
+    invalid_requests,
     item_collections,
     items,
     measuring,
     measuring_provisioned,
     reading,
+    throughput,
     transactions,
     updating,
     vector_search,
@@ -39,7 +40,7 @@ from cloudlet.services.dynamodb.throttling import throttle
 
 service = Service(
     "dynamodb",
-    invalid_request=errors.reword,
+    invalid_request=invalid_requests.reword,
     compressed_from=4096,
     data_events=(
         "BatchExecuteStatement",
@@ -81,7 +82,7 @@ _LISTED: Final = 100
 @service.operation("CreateTable")
 async def create_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await creating.create(ctx, tx, params)
-    return {"TableDescription": await describing.described(tx, table, ctx.now(), CREATING)}
+    return {"TableDescription": await describing.described(tx, table, ctx.now(), CREATING, throughput.warming(params))}
 
 
 @service.operation("DescribeTable")
@@ -96,7 +97,9 @@ async def update_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await directory.by_name(ctx, tx, params["TableName"])
     access.authorize(ctx, table, "UpdateTable")
     changed = await updating.update(ctx, tx, table, params)
-    return {"TableDescription": await describing.described(tx, changed, ctx.now(), UPDATING)}
+    return {
+        "TableDescription": await describing.described(tx, changed, ctx.now(), UPDATING, throughput.warming(params))
+    }
 
 
 @service.operation("DeleteTable")
@@ -151,13 +154,11 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("PutItem")
 async def put_item(ctx: Context, tx: Transaction, params: Params) -> Result:
-    actions.check_return_values(params)
     return await _write(ctx, tx, "Put", "PutItem", params)
 
 
 @service.operation("DeleteItem")
 async def delete_item(ctx: Context, tx: Transaction, params: Params) -> Result:
-    actions.check_return_values(params)
     return await _write(ctx, tx, "Delete", "DeleteItem", params)
 
 
@@ -167,7 +168,7 @@ async def update_item(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, params: Params) -> Result:
-    request = actions.read(kind, operation, params)
+    request = actions.read_alone(kind, operation, params)
     table = await directory.for_items(ctx, tx, request.table)
     access.authorize(
         ctx,

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
-from cloudlet.core.ids import random_bytes
 from cloudlet.services.dynamodb import access, directory, expiring, resources, tags, throughput, ttl
-from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.errors import no_such_table_named, validation
 from cloudlet.services.dynamodb.features import Insights, Policy
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ACTIVE, UPDATING
@@ -107,25 +106,40 @@ async def list_tags_of_resource(ctx: Context, tx: Transaction, params: Params) -
 async def _resource(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Table, str]:
     """Return the table that a policy is about, and the label of its stream or "" for itself."""
     arn = resources.parsed(params["ResourceArn"])
-    table = await resources.table_of(ctx, tx, arn)
+    try:
+        table = await resources.table_of(ctx, tx, arn)
+    except AwsError:
+        raise no_such_table_named(arn.resource.split("/")[1]) from None
     access.authorize(ctx, table, action)
     return table, await resources.stream_label(tx, arn)
 
 
-def _check_revision(params: Params, current: Policy | None) -> None:
+def _check_revision(params: Params, table: Table, current: Policy | None) -> None:
     expected = params.get("ExpectedRevisionId")
-    found = _NO_POLICY if current is None else current.revision
-    if expected is not None and expected != found:
-        raise AwsError(
-            "PolicyNotFoundException",
-            f"Resource-based policy not found for the provided ResourceArn with the revision {expected}",
+    if expected is None or expected == (_NO_POLICY if current is None else current.revision):
+        return
+    if current is None:
+        reason = f"update for policy with revision id {expected}, but table {table.name} has no policy"
+    elif expected == _NO_POLICY:
+        reason = (
+            f"policy update expecting none to be present for table {table.name}, but a policy exists with revision id "
+            f"{current.revision}"
         )
+    else:
+        reason = (
+            f"update for policy with revision id {expected}, but the policy associated to target table {table.name} "
+            f"has revision id {current.revision}"
+        )
+    raise AwsError(
+        "PolicyNotFoundException",
+        f"Resource-based policy not found for the provided ResourceArn: Requested {reason}.",
+    )
 
 
 async def put_resource_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
     table, label = await _resource(ctx, tx, params, "PutResourcePolicy")
     current = table.features.policies.get(label)
-    _check_revision(params, current)
+    _check_revision(params, table, current)
     text = access.checked_policy(params["Policy"])
     if access.locks_out(ctx, table, text) and not params.get("ConfirmRemoveSelfResourceAccess"):
         raise validation(
@@ -134,7 +148,7 @@ async def put_resource_policy(ctx: Context, tx: Transaction, params: Params) -> 
         )
     if current is not None and current.text == text:
         return {"RevisionId": current.revision}
-    policy = Policy(text, str(int.from_bytes(random_bytes(6), "big")))
+    policy = access.revised(text, current, ctx.now())
     _change(tx, table, policies={**table.features.policies, label: policy})
     return {"RevisionId": policy.revision}
 
@@ -153,7 +167,7 @@ async def get_resource_policy(ctx: Context, tx: Transaction, params: Params) -> 
 async def delete_resource_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
     table, label = await _resource(ctx, tx, params, "DeleteResourcePolicy")
     current = table.features.policies.get(label)
-    _check_revision(params, current)
+    _check_revision(params, table, current)
     if current is None:
         return {}
     kept = {name: policy for name, policy in table.features.policies.items() if name != label}

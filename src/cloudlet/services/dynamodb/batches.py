@@ -27,7 +27,7 @@ from cloudlet.services.dynamodb import (
 )
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.clauses import Clauses
-from cloudlet.services.dynamodb.key_checks import check_item_key, key_of
+from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
@@ -60,11 +60,24 @@ class _Found:
     """The keys that were not read."""
 
 
+def _check_projections(requests: Mapping[str, Any]) -> None:
+    """Raise AwsError where one table is asked by an expression, and another one by AttributesToGet."""
+    given = {
+        name for request in requests.values() for name in ("AttributesToGet", "ProjectionExpression") if name in request
+    }
+    if len(given) > 1:
+        raise errors.validation(
+            "Can not use both expression and non-expression parameters in the same request: "
+            "Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"
+        )
+
+
 async def get(ctx: Context, params: Params) -> Result | Concluding:
     """Answer BatchGetItem: what does not fit into 16 MB is left unprocessed. Raises AwsError."""
     requests: dict[str, Any] = params["RequestItems"]
     if sum(len(request["Keys"]) for request in requests.values()) > READS:
         raise errors.validation("Too many items requested for the BatchGetItem call")
+    _check_projections(requests)
     wanted = {name: clauses.read("KeysAndAttributes", request) for name, request in requests.items()}
     if ctx.protocol == "json" and all(each.projection is None for each in wanted.values()):
 
@@ -305,10 +318,9 @@ def _checked(request: Mapping[str, Any]) -> _Write:
             if put is not None
             else "Invalid Request: Each write request must contain either a PutRequest or a DeleteRequest"
         )
-    if put is None:
-        return delete["Key"], None
-    item = checked_item(put["Item"])
-    return item, items.stored(item)
+    with errors.older_words():
+        given = checked_item(delete["Key"] if put is None else put["Item"])
+    return given, None if put is None else items.stored(given)
 
 
 def _planned(table: Table, writes: list[_Write], *, is_checked: bool) -> list[_Planned]:
@@ -318,7 +330,7 @@ def _planned(table: Table, writes: list[_Write], *, is_checked: bool) -> list[_P
         if raw is None:
             actions.append((*key_of(table, given), None))
         else:
-            key = check_item_key(table, given)
+            key, _ = key_of(table, {name: given[name] for name in table.keys.names if name in given})
             if not is_checked:
                 writing.check(table, given, raw)
             actions.append((key, given, raw))

@@ -41,6 +41,9 @@ _WITH_VALUES: Final = {
     "Update": ("UpdateExpression", "ConditionExpression"),
 }
 """The expressions of an operation in which values may occur; ConditionExpression alone where it is not listed."""
+_WRITES: Final = frozenset(("PutItem", "UpdateItem", "DeleteItem"))
+_NEWER_WORDS: Final = _WRITES | {"Query"}
+"""Operations whose errors about values do not say which of ExpressionAttributeValues they are about."""
 
 
 class Clauses:
@@ -103,7 +106,7 @@ def read(operation: str, params: Params) -> Clauses:
         _check_values_usable(operation, written)
     key_condition = None if old_key is None else legacy.key_conditions(old_key)
     if written:
-        return _expressions(params, Substitutions(names, values), key_condition)
+        return _expressions(params, Substitutions(names, values, newer_words=operation in _NEWER_WORDS), key_condition)
     if old:
         return _legacy(params, key_condition)
     return _NONE if key_condition is None else Clauses(key_condition=key_condition)
@@ -150,7 +153,5 @@ def _check_values_usable(operation: str, written: Sequence[str]) -> None:
     usable = _WITH_VALUES.get(operation, ("ConditionExpression",))
     if set(usable).isdisjoint(written):
         verb = "is" if len(usable) == 1 else "are"
-        raise validation(
-            "ExpressionAttributeValues can only be specified when using expressions: "
-            f"{' and '.join(usable)} {verb} null"
-        )
+        missing = "" if operation in _WRITES else f": {' and '.join(usable)} {verb} null"
+        raise validation(f"ExpressionAttributeValues can only be specified when using expressions{missing}")

@@ -9,7 +9,7 @@ import msgspec
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import random_bytes, uuid4
+from cloudlet.core.ids import uuid4
 from cloudlet.services.dynamodb import access, directory, errors, schema, streams, tags, throughput, ttl, vector_schema
 from cloudlet.services.dynamodb.features import Features, Policy, Stream
 from cloudlet.services.dynamodb.table import Table, table_arn
@@ -48,15 +48,15 @@ async def create(ctx: Context, tx: Transaction, params: Params, *, status: str =
     await check_room(ctx, tx)
     stream = await new_stream(tx, record, params.get("StreamSpecification"), now)
     labels = tags.checked({}, params["Tags"]) if params.get("Tags") else {}
-    policies = {"": _policy(params["ResourcePolicy"])} if "ResourcePolicy" in params else {}
+    policies = {"": _policy(params["ResourcePolicy"], now)} if "ResourcePolicy" in params else {}
     record = msgspec.structs.replace(
         record, id=await directory.next_id(tx), features=Features(stream=stream, tags=labels, policies=policies)
     )
     return directory.add(tx, record)
 
 
-def _policy(text: str) -> Policy:
-    return Policy(access.checked_policy(text), str(int.from_bytes(random_bytes(6), "big")))
+def _policy(text: str, now: float) -> Policy:
+    return access.revised(access.checked_policy(text), None, now)
 
 
 def _name(ctx: Context, given: str) -> str:
@@ -143,7 +143,14 @@ async def new_stream(
         raise errors.invalid_values("StreamViewType must be specified when StreamEnabled is set to true")
     keys = [(record.hash, "HASH")] + ([] if record.range is None else [(record.range, "RANGE")])
     return await streams.enable(
-        tx, account=record.account, region=record.region, table=record.name, keys=keys, view=view, now=now
+        tx,
+        account=record.account,
+        region=record.region,
+        table=record.name,
+        keys=keys,
+        view=view,
+        now=now,
+        lanes=streams.LANES if throughput.is_wide(record) else 1,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from cloudlet.core import Transaction
@@ -18,8 +19,13 @@ from cloudlet.services.dynamodb.table_record import (
 )
 
 
-async def described(tx: Transaction, table: Table, now: float, status: str | None = None) -> dict[str, Any]:
-    """Return a table's description; `status` is that of the moment, where it is not the stored one."""
+async def described(
+    tx: Transaction, table: Table, now: float, status: str | None = None, warming: Container[str] = ()
+) -> dict[str, Any]:
+    """Return a table's description; `status` is that of the moment, where it is not the stored one.
+
+    `warming` are the indexes, and "" for the table, that are just being given warm throughput.
+    """
     record = table.record
     status = status or record.status
     description: dict[str, Any] = {
@@ -40,10 +46,10 @@ async def described(tx: Transaction, table: Table, now: float, status: str | Non
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in record.attributes],
         "KeySchema": _key_schema((record.hash,), () if record.range is None else (record.range,)),
         "CreationDateTime": record.created,
-        "LocalSecondaryIndexes": await _indexes(tx, table, now, status, is_global=False),
-        "GlobalSecondaryIndexes": await _indexes(tx, table, now, status, is_global=True),
+        "LocalSecondaryIndexes": await _indexes(tx, table, now, status, warming, is_global=False),
+        "GlobalSecondaryIndexes": await _indexes(tx, table, now, status, warming, is_global=True),
         "VectorIndexes": [await _vector(tx, table, each, status) for each in table.vectors.values()] or None,
-        "WarmThroughput": throughput.shown_warm(record.throughput),
+        "WarmThroughput": throughput.shown_warm(record.throughput, status, is_asked="" in warming),
         "RestoreSummary": record.restored_from,
         "SSEDescription": _encryption(record),
         "TableClassSummary": _table_class(record),
@@ -80,10 +86,10 @@ def _key_schema(hash: tuple[str, ...], range: tuple[str, ...]) -> list[dict[str,
 
 
 async def _indexes(
-    tx: Transaction, table: Table, now: float, status: str, *, is_global: bool
+    tx: Transaction, table: Table, now: float, status: str, warming: Container[str], *, is_global: bool
 ) -> list[dict[str, Any]] | None:
     chosen = [index for index in table.indexes.values() if index.is_global is is_global]
-    return [await _index(tx, table, index, now, status) for index in chosen] or None
+    return [await _index(tx, table, index, now, status, warming) for index in chosen] or None
 
 
 def _projection(record: IndexRecord | VectorRecord) -> dict[str, Any]:
@@ -114,7 +120,9 @@ async def _vector(tx: Transaction, table: Table, index: VectorIndex, status: str
     }
 
 
-async def _index(tx: Transaction, table: Table, index: Index, now: float, status: str) -> dict[str, Any]:
+async def _index(
+    tx: Transaction, table: Table, index: Index, now: float, status: str, warming: Container[str]
+) -> dict[str, Any]:
     record = index.record
     description: dict[str, Any] = {
         "IndexName": record.name,
@@ -131,5 +139,5 @@ async def _index(tx: Transaction, table: Table, index: Index, now: float, status
         "Backfilling": True if record.status == CREATING and status == ACTIVE else None,
         "ProvisionedThroughput": throughput.shown(record.throughput, now),
         "OnDemandThroughput": throughput.shown_limits(record.throughput),
-        "WarmThroughput": throughput.shown_warm(record.throughput),
+        "WarmThroughput": throughput.shown_warm(record.throughput, status, is_asked=record.name in warming),
     }

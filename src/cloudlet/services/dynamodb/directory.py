@@ -19,20 +19,25 @@ _CACHED_KEYS: Final = 4096
 
 _PATTERN: Final = "[a-zA-Z0-9_.-]+"
 _NAME: Final = re.compile(_PATTERN)
+_SHORTEST: Final = 3
+_LONGEST: Final = 255
 
 _keys: Final[dict[tuple[str, str, str], bytes]] = {}
 
 
 def check_name(name: str, member: str = "tableName") -> None:
     """Raise unless a table (or, as `member` says, an index) may have this name."""
-    if not 3 <= len(name) <= 255:
-        what = member[:1].upper() + member[1:]
-        raise errors.validation(f"{what} must be at least 3 characters long and at most 255 characters long")
-    if not _NAME.fullmatch(name):
-        raise errors.validation(
-            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: "
-            f"Member must satisfy regular expression pattern: {_PATTERN}"
-        )
+    if len(name) < _SHORTEST:
+        wanted = f"have length greater than or equal to {_SHORTEST}"
+    elif len(name) > _LONGEST:
+        wanted = f"have length less than or equal to {_LONGEST}"
+    elif not _NAME.fullmatch(name):
+        wanted = f"satisfy regular expression pattern: {_PATTERN}"
+    else:
+        return
+    raise errors.validation(
+        f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: Member must {wanted}"
+    )
 
 
 def address(ctx: Context, name: str) -> tuple[str, str, str]:

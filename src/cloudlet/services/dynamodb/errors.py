@@ -3,14 +3,53 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError
-from cloudlet.wire import InvalidRequest, Undecodable, WireError
 
 
-def reword(request: InvalidRequest) -> WireError:
-    """Return the error that DynamoDB answers to a request that the model does not admit."""
-    if isinstance(request, Undecodable):
-        return AwsError("InternalServerError", "The request could not be decompressed", status=500)
-    return request
+class Reworded(AwsError):
+    """A ValidationException that some operations (batches of writes, transactions, Scan) have other words for."""
+
+    def __init__(self, message: str, older: str) -> None:
+        super().__init__("ValidationException", message, status=400)
+        self.older = older
+
+
+class EmptyKey(AwsError):
+    """An attribute of a table's key that is empty: it refuses a transaction, where others cancel it."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        """`kind` is string or binary."""
+        super().__init__(
+            "ValidationException",
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+            f"empty {kind} value. Key: {name}",
+            status=400,
+        )
+
+
+class older_words:
+    """Turn errors that have other words for an operation into errors in those words."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Reworded):
+            raise validation(error.older) from None
+
+
+class one_detected:
+    """Word errors about a request as PutItem, UpdateItem and DeleteItem do, since the middle of 2026."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, AwsError) and error.code == "ValidationException":
+            raise validation(f"1 validation error detected: {error.message}") from None
 
 
 def validation(message: str) -> AwsError:
@@ -45,6 +84,10 @@ def in_use(message: str) -> AwsError:
 
 def limit_exceeded(message: str) -> AwsError:
     return AwsError("LimitExceededException", message)
+
+
+def item_too_large() -> AwsError:
+    return validation("Item size has exceeded the maximum allowed size")
 
 
 def update_too_large() -> AwsError:

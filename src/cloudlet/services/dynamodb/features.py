@@ -17,6 +17,8 @@ class Stream(msgspec.Struct, array_like=True, frozen=True):
     view: str
     """What records show: KEYS_ONLY, NEW_IMAGE, OLD_IMAGE or NEW_AND_OLD_IMAGES."""
     enabled: bool = True
+    lanes: int = 4
+    """How many shards are open at a time: 1 or 4."""
 
 
 class Recovery(msgspec.Struct, array_like=True, frozen=True):

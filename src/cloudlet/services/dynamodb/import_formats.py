@@ -6,13 +6,17 @@ Developer Guide, "Amazon S3 import formats for DynamoDB".
 from __future__ import annotations
 
 import csv
+import itertools
+import json
+import re
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from cloudlet.services.dynamodb import ion
 from cloudlet.services.dynamodb.item_json import AttributeValue
 from cloudlet.services.dynamodb.values import Item
 
@@ -91,33 +95,58 @@ class _Line(msgspec.Struct):
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
+_scan = json.JSONDecoder().raw_decode
+_NOT_SPACE = re.compile(r"\S")
 
 
 class LineReader:
-    """An item a line, in DynamoDB JSON, {"Item": {…}}, or in Ion."""
+    """Items in lines, in DynamoDB JSON, {"Item": {…}}, or in Ion. What follows a line that has no item is skipped."""
 
-    def __init__(self, item_of: Callable[[bytes], Item]) -> None:
-        """`item_of` returns the item of a line. Raises ValueError for anything else."""
-        self._item_of = item_of
+    def __init__(self, items_of: Callable[[bytes], Iterator[Item]]) -> None:
+        """`items_of` returns the items of a line. Raises ValueError where anything else comes."""
+        self._items_of = items_of
         self._lines = _Lines()
+        self._is_over = False
 
     def feed(self, piece: bytes) -> Iterator[Item | None]:
-        return map(self._item, filter(bytes.strip, self._lines.feed(piece)))
+        return itertools.chain.from_iterable(map(self._items, self._lines.feed(piece)))
 
     def end(self) -> Iterator[Item | None]:
-        return map(self._item, self._lines.end())
+        return itertools.chain.from_iterable(map(self._items, self._lines.end()))
 
-    def _item(self, line: bytes) -> Item | None:
+    def _items(self, line: bytes) -> Iterator[Item | None]:
+        if self._is_over or not line.strip():
+            return
         try:
-            return self._item_of(line)
+            yield from self._items_of(line)
         except (ValueError, OverflowError, RecursionError):
-            return None
+            self._is_over = True
+            yield None
 
 
-def item_of_json(line: bytes) -> Item:
-    """Return the item of a line of DynamoDB JSON. Raises ValueError for anything else."""
-    item: Any = _decode_line(line).Item
-    return item  # type: ignore[no-any-return]
+def items_of_json(line: bytes) -> Iterator[Item]:
+    """Return the items of a line of DynamoDB JSON, which may have several. Raises ValueError for anything else."""
+    found: Iterable[Any]
+    try:
+        found = [_decode_line(line)]
+    except msgspec.MsgspecError:
+        found = map(_decode_line, _values(line))
+    for each in found:
+        yield each.Item
+
+
+def _values(line: bytes) -> Iterator[str]:
+    """Return the JSON values that follow each other in a line. Raises ValueError."""
+    text, at = line.decode(), 0
+    while match := _NOT_SPACE.search(text, at):
+        begin = match.start()
+        _, at = _scan(text, begin)
+        yield text[begin:at]
+
+
+def items_of_ion(line: bytes) -> Iterator[Item]:
+    """Return the item of a line of Ion. Raises ValueError for anything else."""
+    yield ion.item(line)
 
 
 class CsvReader:

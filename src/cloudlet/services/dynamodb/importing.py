@@ -13,8 +13,16 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.beside import beside
 from cloudlet.core.block import Block
 from cloudlet.core.lease import Lease
-from cloudlet.services.dynamodb import copies, directory, imports, ion, writing
-from cloudlet.services.dynamodb.import_formats import CsvReader, LineReader, Malformed, Reader, Unpacked, item_of_json
+from cloudlet.services.dynamodb import copies, directory, imports, writing
+from cloudlet.services.dynamodb.import_formats import (
+    CsvReader,
+    LineReader,
+    Malformed,
+    Reader,
+    Unpacked,
+    items_of_ion,
+    items_of_json,
+)
 from cloudlet.services.dynamodb.imports import CANCELLED, Counts, Import
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
@@ -25,6 +33,10 @@ from cloudlet.store import StoreError
 log = logging.getLogger("cloudlet.dynamodb")
 
 _AT_ONCE = 50
+_FAILED_ITEMS = (
+    "ItemValidationError",
+    "Some of the items failed validation checks. Please check CloudWatch error logs for more details.",
+)
 _CODES = {"NoSuchBucket": "S3NoSuchBucket", "NoSuchKey": "S3NoSuchKey"}
 
 
@@ -65,7 +77,7 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         log.exception("import %s failed", made.arn)
         await _end(block, key, FAILED, ("InternalServerError", "An internal error occurred"))
     else:
-        await _end(block, key, COMPLETED, None)
+        await _end(block, key, *((FAILED, _FAILED_ITEMS) if made.counts.errors else (COMPLETED, None)))
 
 
 async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Lease) -> Import:
@@ -95,9 +107,9 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Le
 
 def _reader(made: Import) -> Reader:
     if made.request["InputFormat"] == "DYNAMODB_JSON":
-        return LineReader(item_of_json)
+        return LineReader(items_of_json)
     if made.request["InputFormat"] == "ION":
-        return LineReader(ion.item)
+        return LineReader(items_of_ion)
     options = (made.request.get("InputFormatOptions") or {}).get("Csv") or {}
     defined = made.request["TableCreationParameters"]["AttributeDefinitions"]
     types = {each["AttributeName"]: each["AttributeType"] for each in defined}
@@ -146,7 +158,8 @@ async def _end(block: Block, key: bytes, status: str, failure: tuple[str, str] |
         ended = msgspec.structs.replace(made, status=status, failure=failure, ended=block.clock.now())
         await imports.records.end(tx, ended)
         table = await directory.by_id(tx, made.table_id)
-        if table is not None and status == COMPLETED:
+        if table is not None and (status == COMPLETED or failure == _FAILED_ITEMS):
+            # The items that did not fail are there.
             copies.activate(tx, table)
         elif table is not None:
             # The table of an import that failed is of no use (Developer Guide, "Requesting a table import").

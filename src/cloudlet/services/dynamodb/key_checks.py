@@ -30,7 +30,7 @@ def key_of(table: Table, given: Item) -> tuple[bytes, Item]:
         if kind == "N":
             value = {"N": numbers.canonical(value["N"])}
         elif not value[kind]:
-            raise _empty_key(name, kind)
+            raise errors.EmptyKey(name, _type_word(kind))
         key[name] = value
     return _key(schema, key), key
 
@@ -45,7 +45,7 @@ def check_item_key(table: Table, item: Item) -> bytes:
         if kind not in value:
             raise errors.invalid_values(f"Type mismatch for key {name} expected: {kind} actual: {type_of(value)}")
         if not value[kind]:
-            raise _empty_key(name, kind)
+            raise errors.EmptyKey(name, _type_word(kind))
     return _key(schema, item)
 
 
@@ -165,13 +165,6 @@ def _index_of(table: Table, attribute: str) -> str:
 
 def _type_word(kind: str) -> str:
     return "binary" if kind == "B" else "string"
-
-
-def _empty_key(name: str, kind: str) -> AwsError:
-    return errors.validation(
-        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty "
-        f"{_type_word(kind)} value. Key: {name}"
-    )
 
 
 def _length(kind: str, value: Value) -> int:

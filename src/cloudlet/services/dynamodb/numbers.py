@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from typing import Final
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.errors import Reworded, validation
 
 PRECISION: Final = 38
 LARGEST_EXPONENT: Final = 125
@@ -81,9 +81,8 @@ def _whole(text: str) -> bool:
 
 
 def not_a_number(text: str) -> AwsError:
-    if not text:
-        return validation("The parameter cannot be converted to a numeric value")
-    return validation(f"The parameter cannot be converted to a numeric value: {text}")
+    reason = "The parameter cannot be converted to a numeric value"
+    return validation(f"{reason}: {text}") if text else Reworded(f"{reason}: ", reason)
 
 
 def overflow() -> AwsError:

@@ -206,14 +206,21 @@ def _check_segments(params: Params) -> None:
 
 def check_selection(params: Params, operation: str) -> None:
     """Raise unless Select goes with what else says which attributes are wanted."""
+    if operation == "Scan":
+        _check_selected(params)
+        _check_segments(params)
+    else:
+        with errors.one_detected():
+            _check_selected(params)
+
+
+def _check_selected(params: Params) -> None:
     select = params.get("Select")
     projected = next((name for name in ("AttributesToGet", "ProjectionExpression") if name in params), None)
     if select in ("ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "COUNT") and projected is not None:
         what = "only the Count" if select == "COUNT" else select
-        raise errors.invalid_values(f"Cannot specify the {projected} when choosing to get {what}")
+        raise errors.validation(f"Cannot specify the {projected} when choosing to get {what}")
     if select == "SPECIFIC_ATTRIBUTES" and projected is None:
-        raise errors.invalid_values(
+        raise errors.validation(
             "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
         )
-    if operation == "Scan":
-        _check_segments(params)

@@ -78,6 +78,8 @@ def _parts(schema: _Schema, most: int, where: str) -> tuple[tuple[str, ...], tup
         if len(schema) == 2 and kinds[1] != "RANGE":
             raise errors.validation("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
     if len(set(names)) != len(names):
+        if where == "table":
+            raise errors.validation("Invalid KeySchema: Some index key attribute have no definition")
         raise errors.validation(
             "Invalid KeySchema: Some index key attributes have the same name"
             if most > 1

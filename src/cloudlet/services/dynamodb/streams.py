@@ -1,7 +1,7 @@
 """Streams: what happened to the items of a table, in order, for 24 hours.
 
-A stream has four lanes, by the hash of an item's partition key, so that all changes of an item are in one. A lane is
-a chain of shards: one is open, and every four hours, and when the stream is disabled, it is closed. Its records are
+A stream has a lane, or four by the hash of an item's partition key, so that all changes of an item are in one. A lane
+is a chain of shards: one is open, and every four hours, and when the stream is disabled, it is closed. Its records are
 numbered in the order in which their transactions were committed: who reads up to a number misses none before it.
 
 Streams outlive their tables. Developer Guide, "Change data capture for DynamoDB Streams"; API reference, "Amazon
@@ -31,8 +31,6 @@ RETENTION = 24 * 3600 * 1000
 SHARD_LIFE = 4 * 3600 * 1000
 """Milliseconds after which a shard is closed and has a child."""
 
-_LANE_SHIFT = 6
-"""The lane is the highest two bits of the first byte of an item's key, which is of a hash."""
 _STREAMS = Subspace("stream")
 _CONTENTS = Subspace("stream-of")
 _IDS = pack(("stream-ids",))
@@ -194,8 +192,9 @@ async def enable(
     keys: Sequence[tuple[str, str]],
     view: str,
     now: float,
+    lanes: int,
 ) -> Stream:
-    """Begin a stream of a table (its name; attribute names and HASH or RANGE) at `now`."""
+    """Begin a stream of a table (its name; attribute names and HASH or RANGE) at `now`, with 1 lane or LANES."""
     millis = int(now * 1000)
     while await tx.get(_STREAMS.key(account, region, table, _label(millis))) is not None:
         millis += 1
@@ -203,10 +202,10 @@ async def enable(
     record = StreamRecord(await tx.counter(_IDS), account, region, table, _label(millis), view, list(keys), now)
     _store(tx, record)
     contents = Contents(record.id)
-    for lane in range(LANES):
+    for lane in range(lanes):
         tx.put(contents.lanes.key(lane), _encode(Lane(millis, 0)))
         tx.put(contents.shards.key(millis, lane), _encode(Shard(0)))
-    return Stream(record.id, record.label, view)
+    return Stream(record.id, record.label, view, lanes=lanes)
 
 
 async def disable(tx: Transaction, stream: Stream, *, account: str, region: str, table: str, now: float) -> Stream:
@@ -271,7 +270,8 @@ async def write(
 
     `identity` is the service that made the change, where no caller did.
     """
-    number_lane = key[0] >> _LANE_SHIFT
+    # A key begins with a hash.
+    number_lane = key[0] * stream.lanes >> 8
     contents = Contents(stream.id)
     lane_key = contents.lanes.key(number_lane)
     raw = await tx.get(lane_key)

@@ -13,12 +13,23 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb import errors
-from cloudlet.services.dynamodb.table_record import ON_DEMAND, PROVISIONED, Throughput
+from cloudlet.services.dynamodb.table_record import (
+    ACTIVE,
+    CREATING,
+    ON_DEMAND,
+    PROVISIONED,
+    UPDATING,
+    TableRecord,
+    Throughput,
+)
 
 TABLE_UNITS = 40_000
 """How much a table or an index may read, and write (Developer Guide, "Service, account, and table quotas")."""
 ACCOUNT_UNITS = 80_000
 """How much all tables and indexes of an account may read, and write, where that is provisioned."""
+_PARTITION_READS = 3_000
+_PARTITION_WRITES = 1_000
+"""Units a second of one partition (Developer Guide, "Designing partition keys")."""
 _DAY = 86_400
 _HOUR = 3_600
 _FREE_DECREASES = 4
@@ -64,13 +75,17 @@ def _units(given: Mapping[str, int]) -> tuple[int, int]:
 
 
 def _limited(throughput: Throughput, params: Mapping[str, Any]) -> Throughput:
-    """Return throughput with the maximum and the warm throughput that a request asks for."""
+    """Return throughput with the maximum and the warm throughput that a request asks for.
+
+    Warm throughput is never decreased (Developer Guide, "Understanding DynamoDB warm throughput").
+    """
     most = params.get("OnDemandThroughput") or {}
     warm = params.get("WarmThroughput") or {}
-    for given, low in ((most, 1), (warm, 1)):
-        for name, value in given.items():
-            if value < low and value != -1:
-                raise errors.invalid_values(f"{name} must be at least {low}: {value}")
+    least = {"ReadUnitsPerSecond": throughput.warm_read, "WriteUnitsPerSecond": throughput.warm_write}
+    for name, value in (most | warm).items():
+        low = least.get(name, 1)
+        if value < low and not (name in most and value == -1):
+            raise errors.invalid_values(f"{name} must be at least {low}: {value}")
     return msgspec.structs.replace(
         throughput,
         most_read=most.get("MaxReadRequestUnits", throughput.most_read),
@@ -95,7 +110,14 @@ def changed(current: Throughput, params: Mapping[str, Any], now: float, what: st
             "request higher limits."
         )
     decreases = current.decreases_today if current.decreased // _DAY == now // _DAY else 0
-    made = msgspec.structs.replace(current, read=read, write=write, decreases_today=decreases)
+    made = msgspec.structs.replace(
+        current,
+        read=read,
+        write=write,
+        decreases_today=decreases,
+        warm_read=max(read, current.warm_read),
+        warm_write=max(write, current.warm_write),
+    )
     if read < current.read or write < current.write:
         if decreases >= _FREE_DECREASES and now < current.decreased + _HOUR:
             raise _too_many_decreases(decreases, current.decreased)
@@ -143,10 +165,28 @@ def shown_limits(throughput: Throughput) -> dict[str, int] | None:
     return {"MaxReadRequestUnits": throughput.most_read, "MaxWriteRequestUnits": throughput.most_write}
 
 
-def shown_warm(throughput: Throughput) -> dict[str, Any]:
-    """Return WarmThroughput."""
+def shown_warm(throughput: Throughput, status: str, *, is_asked: bool) -> dict[str, Any] | None:
+    """Return WarmThroughput, or None while a table is made that was not asked to be warm (`is_asked`)."""
+    if status == CREATING and not is_asked:
+        return None
     return {
         "ReadUnitsPerSecond": throughput.warm_read,
         "WriteUnitsPerSecond": throughput.warm_write,
-        "Status": "ACTIVE",
+        "Status": UPDATING if is_asked else ACTIVE,
     }
+
+
+def warming(params: Mapping[str, Any]) -> frozenset[str]:
+    """Return the global indexes, and "" for the table, whose warm throughput a request asks for."""
+    updates = [update for each in params.get("GlobalSecondaryIndexUpdates") or () for update in each.values()]
+    given = [*(params.get("GlobalSecondaryIndexes") or ()), *updates]
+    named = {each["IndexName"] for each in given if "WarmThroughput" in each}
+    return frozenset(named | ({""} if "WarmThroughput" in params else set()))
+
+
+def is_wide(record: TableRecord) -> bool:
+    """Whether a table has been given more than one of AWS's partitions."""
+    speed = record.throughput
+    if record.billing == ON_DEMAND:
+        return speed.warm_read > Throughput().warm_read or speed.warm_write > Throughput().warm_write
+    return speed.warm_read > _PARTITION_READS or speed.warm_write > _PARTITION_WRITES

@@ -34,7 +34,7 @@ from cloudlet.services.dynamodb.key_checks import key_of
 from cloudlet.services.dynamodb.measuring import units_of
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.throttling import throttle
-from cloudlet.services.dynamodb.values import Item, item_size, value_size
+from cloudlet.services.dynamodb.values import LARGEST_ITEM, Item, checked_item, item_size, value_size
 from cloudlet.services.dynamodb.writing import replace
 
 LARGEST = 4 << 20
@@ -103,7 +103,11 @@ async def _requests(transact_items: list[dict[str, Any]]) -> tuple[list[Request]
         given = [kind for kind in _KINDS if kind in each]
         if len(given) != 1:
             raise errors.validation("TransactItems can only contain one of Check, Put, Update or Delete")
-        request = actions.read(given[0], given[0], each[given[0]])
+        with errors.older_words():
+            request = actions.read(given[0], given[0], each[given[0]])
+        if request.raw is not None and items.size_of(request.raw) > LARGEST_ITEM:
+            # That the request itself tells: it is refused, where an item that an update makes too large cancels it.
+            raise errors.item_too_large()
         requests.append(request)
         size = _size_of_values(each[given[0]])
         encoded += size if request.raw is None else size + len(request.raw)
@@ -216,6 +220,8 @@ def _planned(tables: dict[str, Table], requests: Sequence[Request]) -> list[Acti
     for at, request in enumerate(requests):
         try:
             planned.append(Action(tables[request.table], request))
+        except errors.EmptyKey:
+            raise
         except AwsError as error:
             raise _cancelled({at: error}, len(requests)) from error
     if len({(action.table.id, action.key) for action in planned}) != len(planned):
@@ -311,6 +317,9 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     if not all(wanted):
         raise errors.validation("TransactItems of TransactGetItems must contain a Get")
     read = [clauses.read("Get", get) for get in wanted]
+    with errors.older_words():
+        for get in wanted:
+            checked_item(get["Key"])
     tables = {get["TableName"]: await directory.for_items(ctx, tx, get["TableName"]) for get in wanted}
     for get, asked in zip(wanted, read, strict=True):
         table = tables[get["TableName"]]
@@ -319,6 +328,8 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     for at, get in enumerate(wanted):
         try:
             places.append(key_of(tables[get["TableName"]], get["Key"])[0])
+        except errors.EmptyKey:
+            raise
         except AwsError as error:
             raise _cancelled({at: error}, len(wanted)) from error
     if len({(tables[get["TableName"]].id, place) for get, place in zip(wanted, places, strict=True)}) != len(places):

@@ -9,12 +9,13 @@ Developer Guide, "Naming rules and data types", "Item sizes and formats", "Const
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from cloudlet.core import AwsError, utf8
 from cloudlet.services.dynamodb import numbers
-from cloudlet.services.dynamodb.errors import invalid_values, validation
+from cloudlet.services.dynamodb.errors import Reworded, invalid_values, validation
 
 Value = dict[str, Any]
 Item = dict[str, Value]
@@ -132,11 +133,26 @@ def _empty_set(kind: str) -> AwsError:
 
 
 def _duplicates(kind: str, members: list[Any]) -> AwsError:
+    """Return the error about members of a set that are the same; AWS shows them in order up to the first repeat."""
+    invalid = invalid_values("Input collection").message
     if kind == "NS":
-        return validation("Input collection contains duplicates")
-    if kind == "BS":
-        return invalid_values("Input collection contains duplicates.")
-    return invalid_values(f"Input collection [{', '.join(members)}] contains duplicates.")
+        return Reworded(f"{invalid} contains duplicates.", "Input collection contains duplicates")
+    seen: set[Any] = set()
+    for member in members:
+        if member in seen:
+            break
+        seen.add(member)
+    ordered = [*sorted(seen), *members[len(seen) :]]
+    if kind == "SS":
+        shown = ", ".join(f'"{member}"' for member in ordered)
+        return Reworded(
+            f"{invalid} [{shown}] contains duplicates.", f"{invalid} [{', '.join(members)}] contains duplicates."
+        )
+    shown = ",".join(f'"{b64encode(member).decode()}"' for member in ordered)
+    older = ", ".join(b64encode(member).decode() for member in members)
+    return Reworded(
+        f"{invalid} [{shown}]of type BS contains duplicates.", f"{invalid} [{older}]of type BS contains duplicates."
+    )
 
 
 def depth(value: Value) -> int:

@@ -52,7 +52,7 @@ def _is_too_large(table: Table, item: Item, size: int) -> bool:
 def _too_large(updated: bool) -> AwsError:
     if updated:
         return errors.update_too_large()
-    return errors.validation("Item size has exceeded the maximum allowed size")
+    return errors.item_too_large()
 
 
 async def replace(

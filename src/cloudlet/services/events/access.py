@@ -127,8 +127,7 @@ def without_statement(bus: Bus, sid: str) -> str:
     statements = _statements(bus)
     kept = [each for each in statements if each.get("Sid") != sid]
     if len(kept) == len(statements):
-        missing = "EventBus does not have a policy." if not statements else "Statement with the provided id does not"
-        raise errors.not_found(missing if not statements else f"{missing} exist.")
+        raise errors.not_found("Statement with the provided id does not exist.")
     return _policy(kept) if kept else ""
 
 

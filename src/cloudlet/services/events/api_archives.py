@@ -8,7 +8,18 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
 from cloudlet.core.ids import uuid4
-from cloudlet.services.events import archive, bus, errors, event, paging, pattern, replay, rule_record
+from cloudlet.services.events import (
+    archive,
+    archive_rule,
+    bus,
+    bus_record,
+    errors,
+    event,
+    paging,
+    pattern,
+    replay,
+    rule_record,
+)
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.block import service
 from cloudlet.services.events.replay import Replay
@@ -65,6 +76,7 @@ async def create_archive(ctx: Context, tx: Transaction, params: Params) -> Resul
         params.get("RetentionDays") or 0,
     )
     archive.save(tx, made)
+    await archive_rule.save(tx, made)
     return {"ArchiveArn": made.arn, "State": "ENABLED", "CreationTime": made.created}
 
 
@@ -76,16 +88,19 @@ async def update_archive(ctx: Context, tx: Transaction, params: Params) -> Resul
     changed = replace(
         found,
         pattern=params.get("EventPattern") or found.pattern,
-        description=params.get("Description") or found.description,
+        description=params.get("Description", found.description),
         days=found.days if days is None else days,
     )
     archive.save(tx, changed)
+    await archive_rule.save(tx, changed)
     return {"ArchiveArn": changed.arn, "State": "ENABLED", "CreationTime": changed.created}
 
 
 @service.operation("DeleteArchive")
 async def delete_archive(ctx: Context, tx: Transaction, params: Params) -> Result:
-    archive.remove(tx, await archive.get(tx, ctx.account, ctx.region, params["ArchiveName"]))
+    found = await archive.get(tx, ctx.account, ctx.region, params["ArchiveName"])
+    archive.remove(tx, found)
+    await archive_rule.remove(tx, found)
     return {}
 
 
@@ -122,15 +137,18 @@ async def list_archives(ctx: Context, tx: Transaction, params: Params) -> Result
 @service.operation("StartReplay")
 async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
     name, destination = params["ReplayName"], params["Destination"]
-    source = await archive.get(tx, ctx.account, ctx.region, _archive_name(ctx, params["EventSourceArn"]))
+    source = await archive.find(tx, ctx.account, ctx.region, archived := _archive_name(ctx, params["EventSourceArn"]))
+    if source is None:
+        raise _invalid("EventSourceArn", f"Archive {archived} does not exist.")
+    await bus.get(tx, _destination_of(destination["Arn"]))
     if destination["Arn"] != source.place.arn:
-        raise errors.validation("Parameter Destination.Arn is not valid. Reason: it must be the bus of the archive.")
+        raise _invalid("Destination.Arn", "Cross event bus replay is not permitted.")
     filters = tuple(destination.get("FilterArns") or ())
     for arn in filters:
         if not arn.startswith(rule_record.arn_of(source.place, "")):
-            raise errors.validation("Parameter Destination.FilterArns is not valid. Reason: not a rule of the bus.")
+            raise _invalid("Destination.FilterArns", f"{arn} is no rule of the bus.")
     if not 0 <= params["EventStartTime"] < params["EventEndTime"] < event.LATEST:
-        raise errors.validation("Parameter EventEndTime is not valid. Reason: it must be later than EventStartTime.")
+        raise _invalid("EventEndTime", "EventStartTime must be before EventEndTime.")
     if await replay.find(tx, ctx.account, ctx.region, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", f"Replay {name} already exists.")
     if await replay.running(tx, ctx.account, ctx.region, _REPLAYS_AT_ONCE) == _REPLAYS_AT_ONCE:
@@ -153,12 +171,23 @@ async def start_replay(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {"ReplayArn": made.arn, "State": made.state, "ReplayStartTime": made.started}
 
 
+def _invalid(parameter: str, reason: str) -> AwsError:
+    return errors.validation(f"Parameter {parameter} is not valid. Reason: {reason}")
+
+
 def _archive_name(ctx: Context, text: str) -> str:
     arn = Arn.parse(text)
     kind, _, name = arn.resource.partition("/")
     if (kind, arn.account, arn.region) != ("archive", ctx.account, ctx.region):
-        raise errors.validation("Parameter EventSourceArn is not valid. Reason: Must contain an archive ARN.")
+        raise _invalid("EventSourceArn", "Must contain an archive ARN.")
     return name
+
+
+def _destination_of(arn: str) -> bus_record.Place:
+    try:
+        return bus.place_of_arn(arn)
+    except AwsError:
+        raise _invalid("Destination.Arn", "Must contain an event bus ARN.") from None
 
 
 @service.operation("CancelReplay")

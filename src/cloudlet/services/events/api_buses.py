@@ -55,7 +55,11 @@ async def create_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
 async def update_event_bus(ctx: Context, tx: Transaction, params: Params) -> Result:
     _refuse_unbuilt(params)
     found = await bus.get(tx, Place(ctx.account, ctx.region, params.get("Name") or bus_record.DEFAULT))
-    changed = replace(found, description=params.get("Description") or found.description, modified=ctx.now())
+    changed = replace(
+        found,
+        description=params.get("Description", found.description),
+        modified=ctx.now(),
+    )
     bus.save(tx, changed)
     return {"Arn": changed.place.arn, "Name": changed.name, "Description": changed.description or None}
 

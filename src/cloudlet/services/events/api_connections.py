@@ -125,7 +125,12 @@ async def update_connection(ctx: Context, tx: Transaction, params: Params) -> Re
     found = await connection.get(tx, ctx.account, ctx.region, params["Name"])
     now = ctx.now()
     kind = params.get("AuthorizationType") or found.kind
-    changed = replace(found, kind=kind, modified=now, description=params.get("Description") or found.description)
+    changed = replace(
+        found,
+        kind=kind,
+        modified=now,
+        description=params.get("Description", found.description),
+    )
     given = params.get("AuthParameters") or {}
     if given or kind != found.kind:
         secret = await connection.secret_of(tx, found)

@@ -94,7 +94,7 @@ async def update_api_destination(ctx: Context, tx: Transaction, params: Params) 
         endpoint=params.get("InvocationEndpoint") or found.endpoint,
         method=params.get("HttpMethod") or found.method,
         rate=params.get("InvocationRateLimitPerSecond") or found.rate,
-        description=params.get("Description") or found.description,
+        description=params.get("Description", found.description),
         modified=ctx.now(),
     )
     destination.save(tx, changed)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Params, Result, Transaction, tags
 from cloudlet.services.events import (
     access,
+    archive_rule,
     bus,
     bus_record,
     errors,
@@ -42,6 +43,7 @@ def _shown(found: Rule) -> dict[str, Any]:
         "Description": found.description,
         "RoleArn": found.role,
         "EventBusName": found.bus,
+        "ManagedBy": found.managed,
     }
     return {name: value for name, value in shown.items() if value}
 
@@ -63,7 +65,9 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
             raise errors.validation("ScheduleExpression is supported only on the default event bus.")
         schedule.parse(expression)
     known = await rule.find(tx, place, name)
-    if known is None:
+    if known is not None:
+        rule.check_changeable(known)
+    else:
         rules = rule.of_bus(place)
         if len(await tx.range(rules.begin, rules.end, limit=rule.RULES)) == rule.RULES:
             raise errors.limit_exceeded()
@@ -90,8 +94,11 @@ async def delete_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await rule.find(tx, place, params["Name"])
     if found is None:
         return None
+    rule.check_changeable(found, force=params.get("Force"))
     if await rule.targets(tx, found):
         raise errors.validation("Rule can't be deleted since it has targets.")
+    if found.managed:
+        archive_rule.stop(tx, found)
     scheduling.leave(tx, found)
     rule.remove(tx, found)
     tags.save(tx, found.arn, {})
@@ -108,6 +115,7 @@ async def describe_rule(ctx: Context, tx: Transaction, params: Params) -> Result
 async def _set_state(ctx: Context, tx: Transaction, params: Params, action: str, state: str) -> Result:
     place = await place_for(ctx, tx, params, action)
     found = await rule.get(tx, place, params["Name"])
+    rule.check_changeable(found)
     if found.state != state:
         rule.save(tx, scheduling.enter(tx, replace(found, state=state), ctx.now()))
     return None
@@ -143,7 +151,7 @@ async def list_rule_names_by_target(ctx: Context, tx: Transaction, params: Param
     space = rule.targets_of_bus(place)
     names = {
         space.unpack(key)[0]
-        for key, raw in await tx.range(space.begin, space.end, limit=rule.RULES * rule.TARGETS)
+        for key, raw in await tx.range(space.begin, space.end, limit=(rule.RULES + rule.MANAGED) * rule.TARGETS)
         if rule_record.decode_target(raw)["Arn"] == wanted
     }
 

@@ -19,13 +19,11 @@ async def _check_resource(ctx: Context, tx: Transaction, text: str) -> None:
         raise errors.validation(f"Parameter ResourceARN {text} is not valid.")
     if kind == "rule":
         of, _, name = path.rpartition("/")
-        there = await rule.find(tx, Place(ctx.account, ctx.region, of or bus_record.DEFAULT), name) is not None
+        await rule.get(tx, Place(ctx.account, ctx.region, of or bus_record.DEFAULT), name)
     elif kind == "event-bus":
-        there = await bus.find(tx, Place(ctx.account, ctx.region, path)) is not None
+        await bus.get(tx, Place(ctx.account, ctx.region, path))
     else:
         raise errors.validation(f"Parameter ResourceARN {text} is not valid: only rules and event buses have tags.")
-    if not there:
-        raise errors.not_found(f"{text} does not exist.")
 
 
 tag_operations.declare(service, _check_resource, tagging.checked)

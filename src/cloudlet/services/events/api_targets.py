@@ -11,6 +11,7 @@ from cloudlet.services.events.block import service
 @service.operation("PutTargets")
 async def put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await rule.get(tx, await place_for(ctx, tx, params, "PutTargets"), params["Rule"])
+    rule.check_changeable(found)
     given = {each["Id"]: each for each in params["Targets"]}
     if len(given) < len(params["Targets"]):
         raise errors.validation("Target Ids must be unique within a request.")

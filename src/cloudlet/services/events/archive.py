@@ -98,10 +98,15 @@ def save(tx: Transaction, archive: Archive) -> None:
 def remove(tx: Transaction, archive: Archive) -> None:
     """Delete an archive and what is kept in it."""
     tx.delete(_ARCHIVES.key(archive.account, archive.region, archive.name))
-    tx.delete(_BY_BUS.key(*archive.place, archive.name))
-    rule.touch(tx, archive.place)
+    leave(tx, archive.place, archive.name)
     for space in (_EVENTS.sub(archive.id), _COUNTS.sub(archive.id)):
         tx.delete_range(space.begin, space.end)
+
+
+def leave(tx: Transaction, place: Place, name: str) -> None:
+    """Let an archive of a bus keep no more events."""
+    tx.delete(_BY_BUS.key(*place, name))
+    rule.touch(tx, place)
 
 
 async def of_bus(tx: Transaction, place: Place) -> list[Archive]:

@@ -76,7 +76,7 @@ async def with_arn(tx: Transaction, arn: Arn) -> Destination:
 
 
 def _absent(name: str) -> AwsError:
-    return errors.not_found(f"Failed to describe the api-destination(s). Api-destination '{name}' does not exist.")
+    return errors.not_found(f"Failed to describe the api-destination(s). An api-destination '{name}' does not exist.")
 
 
 def save(tx: Transaction, destination: Destination) -> None:

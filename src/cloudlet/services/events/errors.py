@@ -23,6 +23,10 @@ def no_such_rule(name: str, bus: str) -> AwsError:
     return not_found(f"Rule {name} does not exist on EventBus {bus}.")
 
 
+def is_managed(name: str, by: str) -> AwsError:
+    return AwsError("ManagedRuleException", f"Rule {name} is managed by {by} and cannot be changed.")
+
+
 def limit_exceeded() -> AwsError:
     return AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
 

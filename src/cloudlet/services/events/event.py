@@ -18,6 +18,13 @@ def text(event: Event) -> str:
     return event_record.encode(event).decode()
 
 
+def with_id(text: str, id: str) -> str:
+    """Return an event, as JSON, with another id."""
+    members = _members(text)
+    members["id"] = msgspec.Raw(_encode(id))
+    return _encode(members).decode()
+
+
 def document(event: Event, detail: dict[str, Any]) -> dict[str, Any]:
     """Return what an event says; `detail` is what its detail does."""
     return {
@@ -36,11 +43,14 @@ def document(event: Event, detail: dict[str, Any]) -> dict[str, Any]:
 def made(
     source: str, kind: str, account: str, region: str, time: float, resources: Sequence[str], detail: str
 ) -> Event:
-    """Return a new event; `time` is in seconds since the epoch, `detail` a JSON object."""
-    return Event(
-        "0", uuid4(), kind, source, account, iso8601.second(int(time)), region, resources, msgspec.Raw(detail.encode())
-    )
+    """Return a new event; `time` is in seconds since the epoch, `detail` a JSON object, told without spaces."""
+    compact = msgspec.Raw(_format(detail.encode(), indent=_COMPACT))
+    return Event("0", uuid4(), kind, source, account, iso8601.second(int(time)), region, resources, compact)
 
 
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode: Final = msgspec.json.Encoder().encode
+_format: Final = msgspec.json.format
+_COMPACT: Final = -1
 LATEST: Final = 253_402_300_800
 """The end of the year 9999, in seconds since the epoch: no event happens later, and none before the epoch."""

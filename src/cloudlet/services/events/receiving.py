@@ -102,7 +102,7 @@ async def _rules(tx: Transaction, place: Place, patterns: dict[str, Pattern]) ->
     """Return the rules of a bus that match events; some of their patterns may be compiled by now."""
     space = rule.of_bus(place)
     found = []
-    for _, raw in await tx.range(space.begin, space.end, limit=rule.RULES):
+    for _, raw in await tx.range(space.begin, space.end, limit=rule.RULES + rule.MANAGED):
         each = rule_record.decode(raw)
         if each.enabled and each.pattern and (targets := await rule.targets(tx, each)):
             outlets = [outbox.outlet(each, target) for target in targets]

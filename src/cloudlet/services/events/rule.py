@@ -15,6 +15,8 @@ RULES: Final = 300
 """Of a bus, at most."""
 TARGETS: Final = 5
 """Of a rule, at most."""
+MANAGED: Final = 100
+"""Of a bus, at most: those of archives, beside its other rules."""
 _RULES: Final = Subspace("rule")
 _TARGETS: Final = Subspace("target")
 _VERSIONS: Final = Subspace("rules-version")
@@ -50,6 +52,12 @@ async def get(tx: Transaction, place: Place, name: str) -> Rule:
     if rule is None:
         raise errors.no_such_rule(name, place.name)
     return rule
+
+
+def check_changeable(rule: Rule, *, force: bool | None = False) -> None:
+    """Raise AwsError for a rule that a service manages, unless the caller insists."""
+    if rule.managed and not force:
+        raise errors.is_managed(rule.name, rule.managed)
 
 
 async def targets(tx: Transaction, rule: Rule) -> list[Target]:

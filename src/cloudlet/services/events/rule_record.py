@@ -29,6 +29,8 @@ class Rule(msgspec.Struct, frozen=True):
     role: str = ""
     due: int = 0
     """When it runs next by its schedule, in milliseconds since the epoch; 0 where it does not."""
+    managed: str = ""
+    """The service that manages it, where one does."""
 
     @property
     def place(self) -> Place:

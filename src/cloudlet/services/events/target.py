@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from cloudlet.core import Arn, AwsError, Transaction, log_groups
 from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
 from cloudlet.core.messages import queue_url
 from cloudlet.core.retrying import Failed, of_batch
-from cloudlet.services.events import access, bus, destination, failure, gateway, invoking, matching, transforming
+from cloudlet.services.events import access, bus, destination, event, failure, gateway, invoking, matching, transforming
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.wire import json_text, timestamps
 
@@ -87,11 +88,14 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
     finding = await block.store.transact(lambda tx: matching.matched(tx, place, delivery.event))
     matched = None if finding is None else await finding()
 
+    # The event is another one in another region.
+    told = delivery.event if place.region == delivery.rule.region else event.with_id(delivery.event, uuid4())
+
     async def body(tx: Transaction) -> None:
         # It may have let the rule in when that was made, and not any more; or it was not there yet.
         access.authorize_rule(block, await bus.get(tx, place), delivery.rule, _role(delivery), delivery.event)
         now = block.clock.now()
-        await matching.put(tx, place, delivery.event, now, delivery.hops + 1, delivery.trace, matched)
+        await matching.put(tx, place, told, now, delivery.hops + 1, delivery.trace, matched)
 
     await block.store.transact(body)
 
@@ -125,7 +129,13 @@ def _line(text: str) -> dict[str, Any] | None:
 
 async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, params: dict[str, Any]) -> Any:
     return await block.call(
-        arn.service, operation, params, account=arn.account, region=arn.region, source_arn=delivery.rule.arn
+        arn.service,
+        operation,
+        params,
+        account=arn.account,
+        region=arn.region,
+        source_arn=delivery.rule.arn,
+        trace=delivery.trace or None,
     )
 
 

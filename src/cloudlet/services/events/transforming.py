@@ -64,14 +64,30 @@ def _check_template(id: str, template: str, paths: Collection[str]) -> None:
         if name not in known:
             raise errors.validation(f"Invalid InputTemplate for target {id} : [Placeholder {name} is not defined.].")
     # Places have become texts, which are JSON within quotation marks and without.
-    marked = filled(template, known.__contains__, lambda _: _MARK, _MOST_CHARACTERS).lstrip(_SPACE)
-    at = 0
+    marked = filled(template, known.__contains__, lambda _: _MARK, _MOST_CHARACTERS)
     try:
-        while at < len(marked) or not at:
-            _, at = _DECODER.raw_decode(marked, at)
-            at = len(marked) - len(marked[at:].lstrip(_SPACE))
-    except (ValueError, RecursionError) as problem:
-        raise errors.validation(f"Invalid InputTemplate for target {id} : [{problem}].".replace(_MARK, "")) from None
+        _check_json(marked, _MARKED)
+    except ValueError as problem:
+        raise errors.validation(f"Invalid InputTemplate for target {id} : [{problem}].") from None
+
+
+def _check_json(text: str, decoder: json.JSONDecoder) -> None:
+    """Raise ValueError for a text that is not JSON: one value, or several one after the other."""
+    at = _past_space(text, 0)
+    for _ in range(_MOST_VALUES):
+        try:
+            _, at = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError):
+            raise ValueError("JSON syntax error") from None
+        at = _past_space(text, at)
+        if at == len(text):
+            return
+    raise ValueError(f"There are more than {_MOST_VALUES} values")
+
+
+def _past_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
 
 
 def _without_places(pairs: list[tuple[str, Any]]) -> None:
@@ -85,8 +101,13 @@ def _no_number(text: str) -> None:
 
 _MARK: Final = "\ufdd0"
 """No character, and so in no template."""
-_SPACE: Final = " \t\r\n"
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_without_places, parse_constant=_no_number)
+_SPACE: Final = re.compile(r"[ \t\r\n]+")
+_MOST_VALUES: Final = 8192
+"""No template has room for more."""
+_NAMES: Final = {"detail-type": "detailType"}
+"""What members of an event are called in `aws.events.event`, where it is another name."""
+_MARKED: Final = json.JSONDecoder(object_pairs_hook=_without_places, parse_constant=_no_number)
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _is_json(text: str) -> bool:
@@ -145,17 +166,38 @@ def http_parameters(delivery: Delivery) -> dict[str, Any]:
 
 
 def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:
-    """Return a template with its places filled."""
+    """Return a template with its places filled. Raises Failed where that is not JSON, or too long."""
     event = json.loads(delivery.event)
     values = {name: at(event, path) for name, path in (transformer.get("InputPathsMap") or {}).items()}
     values |= {
         "aws.events.rule-arn": delivery.rule.arn,
         "aws.events.rule-name": delivery.rule.name,
         "aws.events.event.ingestion-time": iso8601.second(delivery.noted // 1000),
-        "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
+        "aws.events.event": {_NAMES.get(name, name): value for name, value in event.items() if name != "detail"},
         "aws.events.event.json": event,
     }
+    template = transformer["InputTemplate"]
+    quoted_as = _bare if template.lstrip().startswith('"') else _unescaped
     try:
-        return filled(transformer["InputTemplate"], values.__contains__, values.__getitem__, _MOST_CHARACTERS)
+        made = filled(template, values.__contains__, values.__getitem__, _MOST_CHARACTERS, quoted_as)
     except TooLong as error:
         raise Failed("INVALID_PARAMETER", str(error), permanent=True) from None
+    try:
+        _check_json(made, _DECODER)
+    except ValueError as problem:
+        message = f"What the template makes of the event is not JSON: {problem}"
+        raise Failed("INVALID_JSON", message, permanent=True) from None
+    return made
+
+
+def _unescaped(value: Any) -> str:
+    """Return what a value becomes within quotation marks.
+
+    User guide, "Common issues with transforming input": EventBridge does not escape values.
+    """
+    return value if isinstance(value, str) else as_json(value)
+
+
+def _bare(value: Any) -> str:
+    """Return what a value becomes in a template that is a text: an object or an array loses its quotation marks."""
+    return value if isinstance(value, str) else as_json(value).replace('"', "")

@@ -17,6 +17,7 @@ from cloudlet.services.lambda_ import (
     api_urls,
     api_versions,
     claims,
+    deleting,
     settling,
 )
 from cloudlet.services.lambda_.block import service
@@ -42,6 +43,7 @@ __all__ = [
 
 service.job(settling.run)
 service.job(running.run)
+service.job(deleting.run)
 service.job(claims.collect)
 service.job(claims.sweep)
 service.job(send_left)

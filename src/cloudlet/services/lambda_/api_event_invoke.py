@@ -18,7 +18,6 @@ async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> 
     """Return what a request is about, and by which qualifier its setting is kept. Raises AwsError."""
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     await access.authorize(ctx, tx, what, action)
-    await directory.resolve(tx, what)
     return what, what.qualifier or LATEST
 
 
@@ -47,6 +46,8 @@ def _changes(params: Params) -> dict[str, Any]:
 
 async def _save(ctx: Context, tx: Transaction, params: Params, action: str, *, anew: bool) -> Result:
     what, qualifier = await _named(ctx, tx, params, action)
+    if anew:
+        await directory.resolve(tx, what)
     changes = _changes(params)
     if not changes:
         raise errors.invalid("You must specify at least one of error handling or destination setting.")

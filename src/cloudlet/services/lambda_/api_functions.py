@@ -33,6 +33,7 @@ from cloudlet.services.lambda_.function import LATEST, Function, Package, Versio
 async def create_function(ctx: Context, params: Params) -> Result:
     what = directory.named(ctx, params["FunctionName"])
     place = what.place
+    directory.check_name(place.name)
     if what.qualifier is not None or place.account != ctx.account:
         raise errors.invalid(f"The function name {params['FunctionName']} is not valid for a function to be created.")
     configuration.refuse_unbuilt(params)
@@ -71,7 +72,8 @@ async def create_function(ctx: Context, params: Params) -> Result:
             return await versions.publish(tx, made, None, now) if params.get("Publish") else made
 
         version = await ctx.transact(create)
-    return showing.configuration(version, arn=version.arn if version.number else place.arn)
+    # Also where it is published at once.
+    return showing.configuration(version, arn=place.arn)
 
 
 @service.direct("UpdateFunctionCode")

@@ -37,7 +37,7 @@ def _shown(found: Mapping) -> dict[str, Any]:
         "LastModified": found.modified,
         "State": found.state,
         "StateTransitionReason": found.reason,
-        "FunctionResponseTypes": list(found.response_types) or None,
+        "FunctionResponseTypes": list(found.response_types),
         "FilterCriteria": {"Filters": [{"Pattern": each} for each in found.filters]} if found.filters else None,
     }
     if mapping_check.kind_of(found.source).is_stream:

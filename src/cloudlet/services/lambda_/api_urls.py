@@ -25,7 +25,6 @@ async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> 
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     auth = params.get("AuthType")
     await access.authorize(ctx, tx, what, action, {"lambda:FunctionUrlAuthType": auth} if auth else None)
-    await directory.resolve(tx, what)
     return what
 
 
@@ -53,8 +52,9 @@ def _shown(ctx: Context, what: Named, url: Url) -> dict[str, Any]:
         "AuthType": url.auth,
         "CreationTime": showing.moment(url.created),
         "LastModifiedTime": showing.moment(url.modified),
-        "InvokeMode": url.mode,
     }
+    if url.mode:
+        shown["InvokeMode"] = url.mode
     if url.cors is not None:
         cors: dict[str, Any] = {name: list(getattr(url.cors, field)) for name, field in _CORS.items()}
         cors = {name: values for name, values in cors.items() if values}
@@ -69,6 +69,7 @@ def _shown(ctx: Context, what: Named, url: Url) -> dict[str, Any]:
 @service.operation("CreateFunctionUrlConfig")
 async def create_function_url_config(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = await _named(ctx, tx, params, "CreateFunctionUrlConfig")
+    await directory.resolve(tx, what)
     if await URL.find(tx, what.place, what.qualifier or "") is not None:
         raise errors.conflict(
             f"Failed to create function url config for [functionArn = {what.arn}]. Error message:  FunctionUrlConfig "
@@ -77,7 +78,7 @@ async def create_function_url_config(ctx: Context, tx: Transaction, params: Para
     url = Url(
         id=urls.new_id(),
         auth=params["AuthType"],
-        mode=params.get("InvokeMode") or "BUFFERED",
+        mode=params.get("InvokeMode") or "",
         cors=_cors(params.get("Cors") or {}),
         created=ctx.now(),
         modified=ctx.now(),

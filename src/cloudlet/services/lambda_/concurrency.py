@@ -9,7 +9,8 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.lambda_ import directory, errors
-from cloudlet.services.lambda_.directory import Named
+from cloudlet.services.lambda_.directory import Named, Resolved
+from cloudlet.services.lambda_.execution.concurrency import Room
 from cloudlet.services.lambda_.function import Function, Place, Version
 from cloudlet.services.lambda_.settings import Setting
 
@@ -68,6 +69,17 @@ def check_provisionable(version: Version) -> None:
 async def provisioned(tx: Transaction, place: Place, besides: str = "") -> int:
     """Return how many are provisioned for a function in all, but for one of its qualifiers."""
     return sum(found.requested for qualifier, found in await _all(tx, place) if qualifier != besides)
+
+
+async def room(tx: Transaction, function: Function, resolved: Resolved) -> Room:
+    """Return how many invocations of a function may run at once, and how many by what is kept ready for a version."""
+    place, reserved = function.place, function.reserved_concurrency
+    others = await unreserved(tx, place.account, place.region)
+    if reserved is None:
+        return Room(None, others)
+    kept = {qualifier: found.requested for qualifier, found in await _all(tx, place)}
+    names = {resolved.qualifier, resolved.version.version}
+    return Room(reserved, others, sum(kept.values()), sum(kept.get(name, 0) for name in names))
 
 
 async def check_provisioned_once(tx: Transaction, what: Named, version: Version) -> None:

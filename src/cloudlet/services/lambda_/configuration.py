@@ -99,6 +99,7 @@ def configured(version: Version, params: Params) -> Version:
     changes: dict[str, Any] = {field: params[name] for name, field in _SIMPLE.items() if params.get(name) is not None}
     if params.get("Environment") is not None:
         changes["environment"] = _environment(params["Environment"].get("Variables") or {})
+        changes["has_environment"] = True
     if params.get("ImageConfig") is not None:
         changes["image_config"] = _image_config(params["ImageConfig"])
     if params.get("EphemeralStorage") is not None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from cloudlet.core import Subspace, Transaction, tags
+from cloudlet.core.block import Block
+from cloudlet.core.moments import notified, taking_a_share
 from cloudlet.services.lambda_ import code_signing, concurrency, directory, errors, settings, settling, urls
+from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.function import Alias, Place, Version
 
 _PAGE = 200
+_LOOK_SECONDS = 30.0
+_SHARE = 4
+"""Looking whether what runs is still there takes no more than a quarter of the time."""
 
 
 async def delete_function(tx: Transaction, place: Place, now: float) -> None:
@@ -40,6 +48,7 @@ async def delete_version(tx: Transaction, version: Version, now: float) -> None:
 
 async def _remove(tx: Transaction, version: Version, now: float) -> None:
     await directory.remove_version(tx, version, now)
+    tx.notify(directory.REPLACED)
     if version.starts_from_snapshot:
         settling.settle(tx, version)
 
@@ -60,3 +69,29 @@ async def _rows(tx: Transaction, space: Subspace) -> AsyncIterator[bytes]:
         if len(rows) < _PAGE:
             return
         begin = rows[-1][0] + b"\x00"
+
+
+async def run(block: Block) -> None:
+    """End what runs of versions that are deleted, or were changed, until the block ends.
+
+    Each process does so for itself: it is told of all deletions.
+    """
+    async with notified(block, directory.REPLACED) as told:
+        while True:
+            with suppress(TimeoutError):
+                # One that was found just before it was deleted may be started just behind it.
+                await asyncio.wait_for(told.wait(), _LOOK_SECONDS)
+            told.clear()
+            async with taking_a_share(_SHARE):
+                await _end_former(block)
+
+
+async def _end_former(block: Block) -> None:
+    pools = ENGINE.of(block).pools
+    running = pools.running()
+
+    async def former(tx: Transaction) -> list[Version]:
+        return [version for version in running if version.revision not in await directory.revisions(tx, version)]
+
+    for version in await block.store.transact(former) if running else ():
+        pools.forget(version)

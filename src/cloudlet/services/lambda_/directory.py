@@ -26,6 +26,8 @@ _ALIASES = Subspace("alias")
 _LAST_NUMBERS = Subspace("last-version")
 _CODE_BYTES = Subspace("code-bytes")
 _COUNTS = Subspace("functions")
+REPLACED = b"replaced"
+"""The topic of versions that are deleted, or were changed."""
 _encode = msgspec.msgpack.Encoder().encode
 _function = msgspec.msgpack.Decoder(Function).decode
 _version = msgspec.msgpack.Decoder(Version).decode
@@ -64,15 +66,19 @@ def named(ctx: Context, text: str, qualifier: str | None = None) -> Named:
     if match is None:
         raise errors.invalid(f"Invalid function name: {text}")
     name = match["name"]
-    if len(name) > _NAME_CHARACTERS:
-        raise errors.constraint(
-            name, "functionName", f"Member must have length less than or equal to {_NAME_CHARACTERS}"
-        )
     if match["region"] not in (None, ctx.region):
         raise errors.not_found(f"Functions from '{match['region']}' are not reachable in this region ('{ctx.region}')")
     if qualifier and match["qualifier"] not in (None, qualifier):
         raise errors.invalid("The derived qualifier from the function name does not match the specified qualifier.")
     return Named(Place(match["account"] or ctx.account, ctx.region, name), qualifier or match["qualifier"])
+
+
+def check_name(name: str) -> None:
+    """Raise AwsError for a name that no function may be given; none that is asked for has it."""
+    if len(name) > _NAME_CHARACTERS:
+        raise errors.constraint(
+            name, "functionName", f"Member must have length less than or equal to {_NAME_CHARACTERS}"
+        )
 
 
 def function_only(what: Named) -> Named:
@@ -161,6 +167,12 @@ async def _serving(tx: Transaction, version: Version) -> Version:
     """Return what serves in a version's place: while that is updated, what it was before."""
     raw = await tx.get(_FORMER.key(*_key(version.place))) if version.last_update == UPDATING else None
     return version if raw is None else _version(raw)
+
+
+async def revisions(tx: Transaction, version: Version) -> set[str]:
+    """Return the revisions of a version that serve, or soon will; none where it is deleted."""
+    found = await find_version(tx, version.place, version.number)
+    return set() if found is None else {found.revision, (await _serving(tx, found)).revision}
 
 
 async def keep_former(tx: Transaction, version: Version, now: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import msgspec
 
 from cloudlet.core import Arn
@@ -10,6 +12,8 @@ from cloudlet.core.arn import partition_of
 LATEST = "$LATEST"
 UPDATING = "InProgress"
 """The status of an update that goes on."""
+UPDATED = "Successful"
+"""The status where the last one has succeeded, or there was none yet."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -18,6 +22,11 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     account: str
     region: str
     name: str
+
+    @property
+    def session(self) -> str:
+        """The name of the session of its role, which has two letters at least."""
+        return self.name if len(self.name) > 1 else f"{self.name}@lambda_function"
 
     @property
     def arn(self) -> str:
@@ -129,7 +138,17 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     last_update_reason: str = ""
     last_update_reason_code: str = ""
     revision: str = ""
+    """Names its code and configuration, for what runs of it: see `revision_id`."""
     modified: float = 0.0
+    has_environment: bool = False
+    """Whether somebody has said which variables it has, if only that there are none."""
+    settled_revision: str = ""
+    """Another one since it has become what it was to be; empty until then."""
+
+    @property
+    def revision_id(self) -> str:
+        """By which callers know its present form, which changes with its state, too."""
+        return self.settled_revision or self.revision
 
     @property
     def version(self) -> str:
@@ -140,6 +159,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     def arn(self) -> str:
         """The qualified ARN."""
         return self.place.qualified(self.version)
+
+    @property
+    def runtime_version_arn(self) -> str:
+        """The ARN of the only version that there is of its runtime; empty for images."""
+        if not self.runtime:
+            return ""
+        region, digest = self.place.region, sha256(self.runtime.encode()).hexdigest()
+        return str(Arn(partition_of(region), "lambda", region, "", f"runtime:{digest}"))
 
     @property
     def starts_from_snapshot(self) -> bool:

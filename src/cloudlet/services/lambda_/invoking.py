@@ -19,10 +19,11 @@ from cloudlet.services.lambda_ import access, concurrency, directory, errors, me
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous.event import Event
 from cloudlet.services.lambda_.directory import Named, Resolved
+from cloudlet.services.lambda_.execution.concurrency import Room
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, Invocation, Outcome, too_large
 from cloudlet.services.lambda_.execution.streaming import Pieces, Stream
-from cloudlet.services.lambda_.function import Function
+from cloudlet.services.lambda_.function import LATEST, Function
 
 PAYLOAD_BYTES = 6_291_456
 EVENT_BYTES = 1_048_576
@@ -38,16 +39,19 @@ class Target(NamedTuple):
 
     resolved: Resolved
     function: Function
-    unreserved: int
-    """How many invocations may run at once of all functions of the account that have none reserved."""
+    room: Room
 
 
 async def target_of(tx: Transaction, what: Named) -> Target:
     """Return what an invocation goes to. Raises AwsError."""
-    resolved = await directory.choose(tx, what)
-    place = what.place
-    unreserved = await concurrency.unreserved(tx, place.account, place.region)
-    return Target(resolved, await directory.function(tx, place), unreserved)
+    resolved = await directory.choose(tx, _qualified(what))
+    function = await directory.function(tx, what.place)
+    return Target(resolved, function, await concurrency.room(tx, function, resolved))
+
+
+def _qualified(what: Named) -> Named:
+    """Return what an invocation names; AWS says of a function that is not there that its `$LATEST` is not."""
+    return what._replace(qualifier=what.qualifier or LATEST)
 
 
 async def target(ctx: Context, params: Params) -> tuple[Named, Target]:
@@ -117,7 +121,7 @@ async def accept(ctx: Context, params: Params) -> Result:
     )
 
     async def body(tx: Transaction) -> Resolved:
-        resolved = await directory.resolve(tx, what)
+        resolved = await directory.resolve(tx, _qualified(what))
         await access.authorize(ctx, tx, what, "InvokeFunction")
         _check_state(resolved)
         events.accept(tx, event)
@@ -184,7 +188,7 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
     if trace.sampled:
         running.subsegments.expect(version.place, trace.function, trace.root)
     try:
-        with running.concurrency.one_more(function.place, function.reserved_concurrency, found.unreserved):
+        with running.concurrency.one_more(function.place, found.resolved.qualifier, found.room):
             measuring.running(block, found.resolved, running.concurrency.of(function.place))
             outcome = await running.pools.invoke(version, invocation, stream)
     except AwsError as error:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from cloudlet.core import Arn, Params, event_pattern
+from cloudlet.core import Arn, AwsError, Params, event_pattern
 from cloudlet.core.event_ruler import PatternError
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.mapping import Mapping
@@ -59,14 +59,21 @@ def kind_of(source: str | None) -> Kind:
     """Return the kind of an event source by its ARN. Raises AwsError for what is none, or is not built."""
     if not source:
         raise errors.invalid("Unrecognized event source.")
-    arn = Arn.parse(source)
+    try:
+        arn = Arn.parse(source)
+    except ValueError:
+        raise _unrecognized(source) from None
     if arn.service in _KINDS:
         if arn.service == "dynamodb" and "/stream/" not in arn.resource:
             raise errors.invalid("Unrecognized event source.")
         return _KINDS[arn.service]
     if arn.service in ("kinesis", "kafka", "mq", "rds"):
         raise errors.not_built(f"event sources of {arn.service}")
-    raise errors.invalid(
+    raise _unrecognized(source)
+
+
+def _unrecognized(source: str) -> AwsError:
+    return errors.invalid(
         f"Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source arn {source}"
     )
 
@@ -159,7 +166,12 @@ def _on_failure(destinations: dict[str, Any]) -> str:
     if (destinations.get("OnSuccess") or {}).get("Destination"):
         raise errors.invalid("Unsupported DestinationConfig parameter for given event source mapping type.")
     arn: str = (destinations.get("OnFailure") or {}).get("Destination") or ""
-    is_fit = arn.startswith("arn:") and arn.split(":")[2] in ("s3", "sns", "sqs") and not arn.endswith(".fifo")
-    if arn and not is_fit:
+    if not arn:
+        return ""
+    try:
+        is_fit = Arn.parse(arn).service in ("s3", "sns", "sqs") and not arn.endswith(".fifo")
+    except ValueError:
+        is_fit = False
+    if not is_fit:
         raise errors.invalid(f"The destination ARN {arn} is invalid.")
     return arn

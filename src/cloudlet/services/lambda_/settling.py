@@ -6,6 +6,7 @@ Developer guide, "Lambda function states", "Activating and managing Lambda SnapS
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.block import Block
+from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Works
 from cloudlet.core.moments import notified
 from cloudlet.core.shares import Shares
@@ -21,7 +23,9 @@ from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
 from cloudlet.services.lambda_.execution.worker import InitError
-from cloudlet.services.lambda_.function import UPDATING, Place, Version
+from cloudlet.services.lambda_.function import UPDATED, UPDATING, Place, Version
+
+log = logging.getLogger("cloudlet.lambda")
 
 _SETTLING = Subspace("settling")
 _INITIALISING = Subspace("initialising")
@@ -42,13 +46,22 @@ _INIT_ERRORS = {
 
 def created(version: Version) -> Version:
     """Return a version as it is when it has just been made."""
-    return replace(version, state="Pending", state_reason=_CREATING[0], state_reason_code=_CREATING[1])
+    return replace(
+        version,
+        state="Pending",
+        state_reason=_CREATING[0],
+        state_reason_code=_CREATING[1],
+        last_update="",
+        last_update_reason="",
+        last_update_reason_code="",
+    )
 
 
 def updated(version: Version) -> Version:
     """Return a version as it is when it has just been changed."""
     return replace(
         version,
+        settled_revision="",
         last_update=UPDATING,
         last_update_reason=_CREATING[0],
         last_update_reason_code=_CREATING[1],
@@ -101,7 +114,7 @@ async def _settle(block: Block, key: bytes) -> None:
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
     if version is None:
         ENGINE.of(block).pools.snapshots.forget(place.qualified(str(number)))
-    failed = None if version is None else await _unpack(block, version)
+    failed = None if version is None else await _unpack(block, version) or await _find_runtime(block, version)
 
     async def finish(tx: Transaction) -> None:
         now = await directory.find_version(tx, place, number)
@@ -115,11 +128,10 @@ async def _settle(block: Block, key: bytes) -> None:
             # An update that fails leaves all as it was.
             stays = former if failed and former is not None else now
             await directory.save_version(tx, _settled(stays, failed), block.clock.now())
+            tx.notify(directory.REPLACED)
         tx.delete(key)
 
     await block.store.transact(finish)
-    if version is not None and not failed:
-        await ENGINE.of(block).pools.expect(version)
 
 
 async def _initialise(block: Block, key: bytes) -> None:
@@ -178,11 +190,23 @@ async def _unpack(block: Block, version: Version) -> _Failure | None:
     return None
 
 
+async def _find_runtime(block: Block, version: Version) -> _Failure | None:
+    """Find what runs a version; return why that does not go, None where it does."""
+    try:
+        await ENGINE.of(block).pools.expect(version)
+    except AwsError as error:
+        log.warning("%s cannot run: %s", version.arn, error.message)
+        return _Failure("InvalidRuntime", error.message)
+    return None
+
+
 def _settled(version: Version, failed: _Failure | None) -> Version:
     code, reason = failed or ("", "")
-    result = "Failed" if failed else "Successful"
+    result = "Failed" if failed else UPDATED
     # A function that could not be made is there once an update has succeeded; one that was, stays.
     if version.state == "Pending" or (version.state == "Failed" and not failed):
         state = "Failed" if failed else "Active"
         version = replace(version, state=state, state_reason=reason, state_reason_code=code)
+    if not failed or version.state == "Failed":
+        version = replace(version, settled_revision=uuid4())
     return replace(version, last_update=result, last_update_reason=reason, last_update_reason_code=code)

@@ -7,7 +7,8 @@ from typing import Any
 
 from cloudlet.services.lambda_.function import Version
 
-_STATE = (
+_NOT_LISTED = (
+    "RuntimeVersionConfig",
     "State",
     "StateReason",
     "StateReasonCode",
@@ -40,10 +41,10 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "LastModified": moment(version.modified),
         "CodeSha256": package.sha256,
         "Version": version.version,
-        "Environment": {"Variables": version.environment} if version.environment else None,
+        "Environment": {"Variables": version.environment} if version.environment or version.has_environment else None,
         "DeadLetterConfig": {"TargetArn": version.dead_letter} if version.dead_letter else None,
         "TracingConfig": {"Mode": version.tracing},
-        "RevisionId": version.revision,
+        "RevisionId": version.revision_id,
         "Layers": [{"Arn": layer.arn, "CodeSize": layer.package.size} for layer in version.layers] or None,
         "PackageType": version.package_type,
         "Architectures": [version.architecture],
@@ -51,6 +52,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "SnapStart": _snap_start(version),
         "LoggingConfig": _logging(version),
         "ImageConfigResponse": _image_config(version),
+        "RuntimeVersionConfig": {"RuntimeVersionArn": version.runtime_version_arn} if version.runtime else None,
         "State": version.state,
         "StateReason": version.state_reason or None,
         "StateReasonCode": version.state_reason_code or None,
@@ -62,9 +64,9 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
 
 
 def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:
-    """Return what lists show of a version: all but its state (API reference, "ListFunctions")."""
+    """Return what lists show of a version: not its state, nor that of its runtime (API reference, "ListFunctions")."""
     shown = configuration(version, arn=arn)
-    return {name: value for name, value in shown.items() if name not in _STATE}
+    return {name: value for name, value in shown.items() if name not in _NOT_LISTED}
 
 
 def _snap_start(version: Version) -> dict[str, str]:

@@ -25,7 +25,7 @@ def of(visit: Visit, body: bytes, request_id: str, signer: Principal | None, now
         "apiId": visit.resource,
         "authentication": None,
         "domainName": visit.host,
-        "domainPrefix": visit.host.partition(".")[0],
+        "domainPrefix": visit.resource,
         "http": {
             "method": request.method,
             "path": visit.path,

@@ -24,6 +24,7 @@ from cloudlet.services.lambda_.urls import Url
 from cloudlet.wire import HttpResponse
 
 _STREAMED = "application/vnd.awslambda.http-integration-response"
+_JSON = "application/json"
 _END_OF_PRELUDE = bytes(8)
 _PRELUDE_BYTES = 1 << 20
 
@@ -43,11 +44,9 @@ async def answer(block: Block, visit: Visit) -> Answer | None:
         response = await _answered(block, visit, what, url)
     except AwsError as error:
         status = error.status or 500
-        response = _message(
-            status if status in (403, 404, 429) else 502, _MESSAGES.get(status, "Internal Server Error")
-        )
+        response = _message(status, _MESSAGES[status]) if status in _MESSAGES else _failed()
     except BadAnswer:
-        response = _message(502, "Internal Server Error")
+        response = _failed()
     except ValueError:
         response = _message(413, "Request Too Long")
     if cors is not None and origin:
@@ -99,7 +98,7 @@ async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpRe
     outcome = await invoking.run(block, found, invocation)
     if outcome.error:
         raise BadAnswer(outcome.error)
-    response = function_answer.read(outcome.payload, "2.0")
+    response = _read(outcome.payload)
     response.headers.append(("x-amzn-requestid", request_id))
     return response
 
@@ -139,7 +138,7 @@ def _with_prelude(head: bytes, body: AsyncIterator[bytes]) -> HttpResponse:
         raise BadAnswer(f"the answer's metadata are no JSON: {error}") from error
     if not isinstance(told, dict):
         raise BadAnswer("the answer's metadata are no object")
-    shown = function_answer.read(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0")
+    shown = function_answer.read(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0", _JSON)
     return HttpResponse(shown.status, shown.headers, body)
 
 
@@ -150,5 +149,23 @@ async def _rest(first: bytes, pieces: Pieces) -> AsyncIterator[bytes]:
         yield piece
 
 
+def _read(payload: bytes) -> HttpResponse:
+    """Return the response that a function's answer stands for. Raises BadAnswer."""
+    try:
+        answer = msgspec.json.decode(payload or b"null")
+        if isinstance(answer, dict) and "statusCode" in answer:
+            if not isinstance(answer.get("body"), str | None):
+                payload = msgspec.json.encode({**answer, "body": msgspec.json.encode(answer["body"]).decode()})
+        elif not isinstance(answer, str):
+            payload = msgspec.json.format(payload or b"null", indent=-1)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer(f"the answer is no JSON: {error}") from error
+    return function_answer.read(payload, "2.0", _JSON)
+
+
+def _failed() -> HttpResponse:
+    return HttpResponse(502, [("content-type", "text/plain")], b"Internal Server Error")
+
+
 def _message(status: int, message: str) -> HttpResponse:
-    return HttpResponse(status, [("content-type", "application/json")], msgspec.json.encode({"Message": message}))
+    return HttpResponse(status, [("content-type", _JSON)], msgspec.json.encode({"Message": message}))

@@ -39,7 +39,7 @@ class Url(msgspec.Struct, frozen=True, kw_only=True):
     auth: str
     """Who may use it: AWS_IAM, whoever signs and is permitted; NONE, whomever the function's policy permits."""
     mode: str = "BUFFERED"
-    """Whether an answer goes out as a whole (BUFFERED) or as it comes (RESPONSE_STREAM)."""
+    """Whether an answer goes out as a whole (BUFFERED, or empty: nobody has said) or as it comes (RESPONSE_STREAM)."""
     cors: Cors | None = None
     created: float = 0.0
     modified: float = 0.0
@@ -108,5 +108,5 @@ def check_cors(cors: Cors) -> None:
                 f"[{', '.join(cors.methods)}]",
                 "cors.allowMethods",
                 "Member must satisfy constraint: [Member must satisfy enum value set: "
-                "[GET, PUT, HEAD, POST, PATCH, DELETE, *]]",
+                "[GET, PUT, HEAD, POST, PATCH, DELETE, *], Member must not be null]",
             )

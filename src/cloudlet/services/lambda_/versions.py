@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Transaction
 from cloudlet.core.ids import uuid4
 from cloudlet.services.lambda_ import directory, errors, packages, settling
-from cloudlet.services.lambda_.function import UPDATING, Package, Place, Version
+from cloudlet.services.lambda_.function import UPDATED, UPDATING, Package, Place, Version
 
 _OF_ITSELF = (
     "number",
@@ -21,6 +21,7 @@ _OF_ITSELF = (
     "last_update_reason",
     "last_update_reason_code",
     "revision",
+    "settled_revision",
     "modified",
 )
 """What versions differ in though their code and configuration are the same."""
@@ -35,7 +36,7 @@ async def check_storage(tx: Transaction, place: Place, added: Iterable[Package])
 
 def check_changeable(version: Version, revision: str | None) -> None:
     """Raise AwsError where a version is being changed, or is not in the revision that a request is about."""
-    if revision and revision != version.revision:
+    if revision and revision != version.revision_id:
         raise errors.stale_revision()
     if version.state == "Pending":
         raise errors.conflict(
@@ -68,10 +69,15 @@ async def publish(tx: Transaction, latest: Version, description: str | None, now
         number=await directory.next_number(tx, latest.place),
         description=latest.description if description is None else description,
         revision=uuid4(),
+        settled_revision="",
     )
-    published = settling.created(replace(published, last_update="", last_update_reason="", last_update_reason_code=""))
+    is_there = latest.state == "Active" and latest.last_update != UPDATING
+    if published.starts_from_snapshot or not is_there:
+        published = settling.created(published)
+        settling.settle(tx, published)
+    else:
+        published = replace(published, last_update=UPDATED, last_update_reason="", last_update_reason_code="")
     await directory.save_version(tx, published, now)
-    settling.settle(tx, published)
     return published
 
 

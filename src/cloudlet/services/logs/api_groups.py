@@ -11,6 +11,7 @@ from cloudlet.services.logs import (
     errors,
     events,
     metric_filter,
+    pending,
     protection,
     resource_policy,
     subscription,
@@ -60,6 +61,7 @@ async def delete_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
     resource_policy.forget_group(tx, group)
     protection.remove_all(tx, group.id)
     arrivals.forget_all(tx, group.id)
+    pending.remove_all(tx, group.id)
     return None
 
 
@@ -148,7 +150,7 @@ async def _described(tx: Transaction, group: Group, inherited: list[str]) -> dic
         "logGroupArn": group.arn,
         "storedBytes": await groups.stored_bytes(tx, group),
         "logGroupClass": _CLASS,
-        "deletionProtectionEnabled": group.protected,
+        "deletionProtectionEnabled": group.protected or None,
         "dataProtectionStatus": group.protection,
         "inheritedProperties": inherited or None,
     }

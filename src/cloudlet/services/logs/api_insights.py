@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
+
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
-from cloudlet.core.beside import beside
+from cloudlet.core.beside import LARGE, beside, beside_if
 from cloudlet.core.ids import uuid4
 from cloudlet.services.logs import errors, events, filtering, lookup_table, scanning
 from cloudlet.services.logs import group as groups
@@ -18,7 +20,7 @@ from cloudlet.services.logs.insights.definitions import Definition
 from cloudlet.services.logs.insights.planning import Plan
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
-from cloudlet.services.logs.insights.queries import Query, Searched
+from cloudlet.services.logs.insights.queries import Piece, Query, Record, Searched
 from cloudlet.services.logs.insights.syntax import Source
 from cloudlet.services.logs.insights.times import Asked
 from cloudlet.services.logs.protection import Mask
@@ -169,19 +171,27 @@ async def stop_query(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {"success": True}
 
 
-@service.operation("GetQueryResults")
-async def get_query_results(ctx: Context, tx: Transaction, params: Params) -> Result:
-    query = await _query(ctx, tx, params)
+@service.direct("GetQueryResults")
+async def get_query_results(ctx: Context, params: Params) -> Result:
     begin = page_tokens.name_of(params.get("nextToken"), errors.invalid_token()) or "0"
     if not begin.isdecimal() or int(begin) > parsing.MOST_RESULTS:
         raise errors.invalid_token()
-    most = params.get("maxItems", _PAGE_RESULTS)
-    is_complete = query.status == queries.COMPLETE
-    found = await queries.records(tx, query, int(begin), most, _PAGE_BYTES) if is_complete else []
-    following = int(begin) + len(found)
+    first, most = int(begin), params.get("maxItems", _PAGE_RESULTS)
+
+    async def read(tx: Transaction) -> tuple[Query, list[Piece]]:
+        query = await _query(ctx, tx, params)
+        is_complete = query.status == queries.COMPLETE
+        return query, await queries.pieces(tx, query, first, most, _PAGE_BYTES) if is_complete else []
+
+    query, pieces = await ctx.transact(read)
+    takes_long = sum(len(piece.raw) for piece in pieces) > LARGE
+    show = _written if ctx.protocol == "json" else _shown
+    results = await beside_if(takes_long, ctx.account, lambda: show(query, queries.records_in(pieces, first, most)))
+    following = first + len(results)
+    has_more = query.status == queries.COMPLETE and following < query.found
     return {
         "queryLanguage": _LANGUAGE,
-        "results": [_shown(query, record) for record in found],
+        "results": results,
         "statistics": {
             "recordsMatched": query.matched,
             "recordsScanned": query.scanned,
@@ -192,15 +202,23 @@ async def get_query_results(ctx: Context, tx: Transaction, params: Params) -> Re
             "resultCount": query.found,
         },
         "status": query.status,
-        "nextToken": page_tokens.token_of(str(following).encode()) if is_complete and following < query.found else None,
+        **({"nextToken": page_tokens.token_of(str(following).encode())} if has_more else {}),
     }
 
 
-def _shown(query: Query, record: queries.Record) -> list[dict[str, str]]:
-    """Return a record as clients see it: what has no value is left out."""
-    fields = zip(query.names, record.values, strict=True)
-    shown = [{"field": name, "value": value} for name, value in fields if value is not None]
-    return shown if record.pointer is None else [*shown, {"field": "@ptr", "value": record.pointer}]
+def _shown(query: Query, records: list[Record]) -> list[Any]:
+    """Return records as clients see them: what has no value is left out."""
+    found = []
+    for record in records:
+        fields = zip(query.names, record.values, strict=True)
+        shown = [{"field": name, "value": value} for name, value in fields if value is not None]
+        found.append(shown if record.pointer is None else [*shown, {"field": "@ptr", "value": record.pointer}])
+    return found
+
+
+def _written(query: Query, records: list[Record]) -> list[Any]:
+    """Return records as clients see them, each as JSON already."""
+    return [msgspec.Raw(msgspec.json.encode(one)) for one in _shown(query, records)]
 
 
 @service.operation("DescribeQueries")

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from msgspec.structs import replace
+
 from cloudlet.core import AwsError
 from cloudlet.wire import InvalidRequest, WireError
+from cloudlet.wire.errors import validation_message
+
+_IDENTIFIER: Final = "logGroupIdentifier"
 
 
 def invalid(message: str) -> AwsError:
@@ -35,4 +42,8 @@ def not_built(what: str) -> AwsError:
 
 def reword(error: InvalidRequest) -> WireError:
     """Word a request that the model does not admit: here its code is InvalidParameterException."""
-    return invalid(error.message) if error.violations else error
+    if not error.violations:
+        return error
+    # AWS does not tell the value of an identifier that is none.
+    hidden = [replace(each, is_sensitive=each.is_sensitive or each.path == _IDENTIFIER) for each in error.violations]
+    return invalid(validation_message(hidden))

@@ -182,8 +182,12 @@ def remove_all(tx: Transaction, group: int) -> None:
 async def expire(tx: Transaction, group: Group, horizon: int) -> bool:
     """Remove rows with events of before a time (ms), some at a time; return whether there may be more."""
     space = _ROWS.sub(group.id)
-    found = await tx.range(space.begin, space.key(horizon // SECOND * SECOND), limit=_AT_ONCE)
+    end = space.key(horizon // SECOND * SECOND)
+    found = await tx.range(space.begin, end, limit=_AT_ONCE)
     _remove(tx, group.id, [(Place(*space.unpack(key)), value) for key, value in found])
+    if found and len(found) < _AT_ONCE:
+        # All of it is gone: the disk has its room back sooner for a range that is cleared.
+        tx.delete_range(space.begin, end)
     return len(found) == _AT_ONCE
 
 
@@ -219,6 +223,7 @@ async def clear_orphan(store: Store, group: int, stream: int, steps: int) -> boo
         found = await between(tx, group, stream, low, high, _AT_ONCE, reverse=False)
         _remove(tx, group, [(place, value) for _, place, value in found])
         if len(found) < _AT_ONCE:
+            tx.delete_range(low, high)
             tx.delete(_ORPHANS.key(group, stream))
         return len(found) < _AT_ONCE
 

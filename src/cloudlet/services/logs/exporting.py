@@ -44,7 +44,7 @@ _WRITE_TEST = "aws-logs-write-test"
 async def try_out(block: Block, task: Task) -> None:
     """Put the object with which AWS tries out a bucket. Raises AwsError."""
     try:
-        await _put(block, task, f"{task.prefix}/{_WRITE_TEST}", b"Permission Check Successful")
+        await _put(block, task, _WRITE_TEST, b"Permission Check Successful")
     except AwsError as error:
         if error.code == "NoSuchBucket":
             text = "The given bucket does not exist. Please provide a valid bucket."

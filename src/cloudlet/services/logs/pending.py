@@ -63,6 +63,12 @@ async def first(tx: Transaction, group: int, count: int) -> list[tuple[Pending, 
     return found
 
 
+def remove_all(tx: Transaction, group: int) -> None:
+    """Forget what waits of a group that is removed: its events are gone."""
+    space = _ROWS.sub(group)
+    tx.delete_range(space.begin, space.end)
+
+
 def remove(tx: Transaction, done: Pending) -> None:
     """Note that a row has been looked at."""
     tx.delete(_ROWS.key(done.group, *done.place))

@@ -11,6 +11,7 @@ and access policy permissions"), "Blocking public access", "Using Requester Pays
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 LOGGING: Final = "logging.s3.amazonaws.com"
 """The service that delivers access logs."""
 
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _BUCKET_PERMISSIONS: Final = {
     "s3:ListBucket": "READ",
     "s3:ListBucketVersions": "READ",
@@ -251,9 +253,23 @@ async def may_deliver_logs(ctx: Context, tx: Transaction, bucket: Bucket, target
     return await _denial(caller, tx, logging, target, "s3:PutObject", prefix, None, None, None) is None
 
 
+def is_unsigned(ctx: Context) -> bool:
+    """Whether nobody has signed a request, be it that in open mode everybody is somebody."""
+    principal = ctx.principal
+    return principal.kind == "anonymous" or (principal.kind == "root" and not principal.access_key and bool(ctx.method))
+
+
 def check_expected_owner(bucket: Bucket, expected: str | None) -> None:
-    """Raise where a request expects the bucket to be somebody else's."""
-    if expected and expected != bucket.account:
+    """Raise where a request expects the bucket to be somebody else's, or nobody's."""
+    if expected is None:
+        return
+    if not _ACCOUNT.fullmatch(expected):
+        raise AwsError(
+            "InvalidBucketOwnerAWSAccountID",
+            "The value of the expected bucket owner parameter must be an AWS Account ID...",
+            status=400,
+        )
+    if expected != bucket.account:
         raise AwsError("AccessDenied", "Access Denied", status=403)
 
 

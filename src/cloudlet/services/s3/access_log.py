@@ -29,6 +29,7 @@ from cloudlet.services.s3.canonical_users import canonical_id
 from cloudlet.services.s3.delivering import deliver
 from cloudlet.services.s3.walking import every_bucket
 from cloudlet.wire import WireError, load
+from cloudlet.wire.host_ids import host_id
 
 log = logging.getLogger("cloudlet.s3")
 
@@ -257,7 +258,7 @@ def line(owner: str, ctx: Context, operation: str, params: Params, result: Resul
         _quoted(headers.get("referer")),
         _quoted(headers.get("user-agent")),
         quote(params.get("VersionId") or "-"),
-        ctx.request_id,
+        host_id(ctx.request_id),
         "-" if signed == "-" else "SigV4",
         "-",
         signed,

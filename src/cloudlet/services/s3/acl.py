@@ -292,11 +292,12 @@ def changed(bucket: Bucket, params: Params, owner: str, *, of_bucket: bool) -> A
     return None if owner == bucket.account and acl == private(owner) else acl
 
 
-def check_log_grants(grants: Iterable[Mapping[str, Any]]) -> None:
-    """Raise for what cannot be granted on the logs that are delivered (TargetGrants)."""
-    for grant in grants:
-        if _from_grant(grant).permission not in ("FULL_CONTROL", "READ", "WRITE"):
-            raise _malformed()
+def log_grants(grants: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is granted on the logs that are delivered (TargetGrants), as answers show it. Raises AwsError."""
+    granted = [_from_grant(grant) for grant in grants]
+    if any(grant.permission not in ("FULL_CONTROL", "READ", "WRITE") for grant in granted):
+        raise _malformed()
+    return [shown_grant(grant) for grant in granted]
 
 
 def of_bucket(bucket: Bucket) -> Acl:
@@ -319,8 +320,9 @@ def object_owner(bucket: Bucket, acl: Acl | None) -> str:
 
 
 def shown(acl: Acl) -> dict[str, Any]:
-    """Return an ACL as GetBucketAcl and GetObjectAcl show it: groups first."""
-    grants = sorted(acl.grants, key=lambda grant: grant.grantee not in _GROUPS)
+    """Return an ACL as GetBucketAcl and GetObjectAcl show it: the owner first."""
+    own = canonical_id(acl.owner)
+    grants = sorted(acl.grants, key=lambda grant: grant.grantee != own)
     return {"Owner": canonical_users.owner(acl.owner), "Grants": [shown_grant(grant) for grant in grants]}
 
 
@@ -332,5 +334,4 @@ def shown_grant(grant: Grant) -> dict[str, Any]:
 def _shown_grantee(name: str) -> dict[str, Any]:
     if name in _GROUPS:
         return {"Type": "Group", "URI": name}
-    account = canonical_users.account_of(name)
-    return {"Type": "CanonicalUser", "ID": name, **({"DisplayName": account} if account else {})}
+    return {"Type": "CanonicalUser", "ID": name}

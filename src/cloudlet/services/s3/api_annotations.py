@@ -188,7 +188,7 @@ async def list_object_annotations(ctx: Context, tx: Transaction, params: Params)
             "max-annotation-results",
             most,
         )
-    after = continuation.name_of(token) if token else ""
+    after = "" if token is None else continuation.name_of(token)
     bucket, version, where = await _found(ctx, tx, params, "s3:ListObjectAnnotations")
     listed = await annotating.page(tx, bucket, where, prefix=prefix or "", after=after, limit=most + 1)
     shown, more = listed[:most], len(listed) > most

@@ -40,7 +40,8 @@ async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
     name, wanted = params["Bucket"], params.get("CreateBucketConfiguration") or {}
     if wanted.get("Location") or wanted.get("Bucket"):
         raise errors.not_implemented("directory buckets")
-    region = bucket_names.region_of(wanted.get("LocationConstraint"), ctx.region)
+    constraint = wanted.get("LocationConstraint")
+    region = bucket_names.region_of(constraint, ctx.region)
     ownership = params.get("ObjectOwnership") or acl.ENFORCED
     if ownership not in acl.OWNERSHIPS:
         raise errors.invalid_argument("Invalid x-amz-object-ownership header", "x-amz-object-ownership", ownership)
@@ -63,6 +64,7 @@ async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
         acl=grants,
         ownership=ownership,
         public_access=EVERYTHING_BLOCKED,
+        location=constraint if constraint not in (None, region) else "",
     )
     store_bucket(tx, bucket)
     if labels:
@@ -129,6 +131,7 @@ async def head_bucket(ctx: Context, tx: Transaction, params: Params) -> Result:
         # Where it is, is told to everybody.
         ctx.response_headers = (("x-amz-bucket-region", bucket.region),)
         raise
+    ctx.response_headers = (("Content-Type", "application/xml"), *ctx.response_headers)
     return {"BucketRegion": bucket.region, "BucketArn": bucket.arn, "AccessPointAlias": False}
 
 
@@ -142,7 +145,7 @@ async def list_buckets(ctx: Context, tx: Transaction, params: Params) -> Result:
             "Argument max-buckets must be an integer between 1 and 10000", "max-buckets", limit
         )
     token = params.get("ContinuationToken")
-    wanted, after = limit or _MOST_LISTED, continuation.name_of(token) if token else ""
+    wanted, after = limit or _MOST_LISTED, "" if token is None else continuation.name_of(token)
     shown: list[Bucket] = []
     while len(shown) <= wanted:
         page = await buckets_of(tx, ctx.account, after, wanted + 1)
@@ -170,7 +173,8 @@ async def list_buckets(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("GetBucketLocation")
 async def get_bucket_location(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketLocation")
-    return {"LocationConstraint": "" if bucket.region == bucket_names.DEFAULT_REGION else bucket.region}
+    region = "" if bucket.region == bucket_names.DEFAULT_REGION else bucket.region
+    return {"LocationConstraint": bucket.location or region}
 
 
 @service.operation("GetBucketVersioning")

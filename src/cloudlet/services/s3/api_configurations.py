@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.s3 import access, continuation, errors, identified, inventory, request_metrics
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, put_configuration
@@ -16,7 +16,7 @@ def _declare(kind: str) -> None:
         bucket = await access.bucket_for(ctx, tx, params, f"s3:Put{kind}Configuration")
         value = params[f"{kind}Configuration"]
         if value["Id"] != params["Id"]:
-            raise errors.invalid_argument("The id in the body is not the one of the request.", "Id", params["Id"])
+            raise _other_id(kind)
         if kind == "Inventory":
             await inventory.check(tx, bucket, value)
         if kind == "Metrics":
@@ -26,6 +26,7 @@ def _declare(kind: str) -> None:
         await identified.put(tx, bucket, kind, params["Id"], value)
         if kind == "Inventory":
             inventory.changed(tx)
+        ctx.response_status = 204
         return None
 
     @service.operation(f"GetBucket{kind}Configuration")
@@ -45,7 +46,7 @@ def _declare(kind: str) -> None:
     async def list(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, f"s3:Get{kind}Configuration")
         token = params.get("ContinuationToken")
-        after = continuation.name_of(token) if token else ""
+        after = "" if token is None else continuation.name_of(token)
         found = await identified.listed(tx, bucket, kind, after, identified.LISTED + 1)
         shown = found[: identified.LISTED]
         more = len(found) > len(shown)
@@ -55,6 +56,13 @@ def _declare(kind: str) -> None:
             "ContinuationToken": token,
             "NextContinuationToken": continuation.token_of(shown[-1][0]) if more else None,
         }
+
+
+def _other_id(kind: str) -> AwsError:
+    """Return the error for a document whose id is not the one of the request (error responses; seen: aws-sdk #336)."""
+    if kind != "Inventory":
+        return errors.malformed_xml()
+    return AwsError("IdMismatch", "Document ID does not match the specified configuration ID.", status=400)
 
 
 for _kind in ("Analytics", "IntelligentTiering", "Inventory", "Metrics"):

@@ -38,14 +38,12 @@ _NOT_HEADERS = frozenset(
 
 @service.operation("PreflightBucket")
 async def preflight_bucket(ctx: Context, tx: Transaction, params: Params) -> Result:
-    await cors.preflight(ctx, tx, params["Bucket"])
-    return None
+    return await cors.preflight(ctx, tx, params["Bucket"])
 
 
 @service.operation("PreflightObject")
 async def preflight_object(ctx: Context, tx: Transaction, params: Params) -> Result:
-    await cors.preflight(ctx, tx, params["Bucket"])
-    return None
+    return await cors.preflight(ctx, tx, params["Bucket"])
 
 
 @service.direct("PostObject")

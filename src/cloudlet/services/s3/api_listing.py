@@ -178,7 +178,9 @@ async def list_objects(ctx: Context, params: Params) -> Result:
 @service.direct("ListObjectsV2")
 async def list_objects_v2(ctx: Context, params: Params) -> Result:
     token, start = params.get("ContinuationToken"), params.get("StartAfter")
-    bucket, asked, found = await _objects(ctx, params, lambda: continuation.name_of(token) if token else start or "")
+    bucket, asked, found = await _objects(
+        ctx, params, lambda: start or "" if token is None else continuation.name_of(token)
+    )
     show = _showing(ctx, bucket, params, asked, with_owner=bool(params.get("FetchOwner")))
     return {
         **_common(bucket, asked, found),
@@ -265,7 +267,7 @@ async def list_multipart_uploads(ctx: Context, tx: Transaction, params: Params) 
         limit=asked.limit,
     )
     last = found.last
-    next_id = bucket.uploads.unpack(last[1])[1] if isinstance(last, tuple) else None
+    next_id = bucket.uploads.unpack(last[1])[1] if isinstance(last, tuple) else ""
     return {
         "Bucket": bucket.name,
         "Prefix": asked.written(asked.prefix),
@@ -273,8 +275,8 @@ async def list_multipart_uploads(ctx: Context, tx: Transaction, params: Params) 
         "EncodingType": asked.encoding,
         "KeyMarker": asked.written(key_marker),
         "UploadIdMarker": id_marker,
-        "NextKeyMarker": asked.written(_last_key(found)) if found.truncated else None,
-        "NextUploadIdMarker": next_id if found.truncated else None,
+        "NextKeyMarker": asked.written(_last_key(found)),
+        "NextUploadIdMarker": next_id,
         "MaxUploads": asked.limit,
         "IsTruncated": found.truncated,
         "CommonPrefixes": _common_prefixes(found, asked),

@@ -136,7 +136,9 @@ service.operation("UpdateObjectEncryption")(encryption_update.update)
 @service.operation("PutObjectLockConfiguration")
 async def put_object_lock_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
     where = await access.bucket_for(ctx, tx, params, "s3:PutBucketObjectLockConfiguration")
-    document = params.get("ObjectLockConfiguration") or {}
+    document = params.get("ObjectLockConfiguration")
+    if document is None:
+        raise errors.missing_body()
     locks.check_configuration(document)
     if where.versioning != "Enabled":
         raise AwsError(
@@ -172,6 +174,8 @@ async def _lockable(ctx: Context, tx: Transaction, params: Params, action: str) 
 
 @service.operation("PutObjectRetention")
 async def put_object_retention(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if "Retention" not in params:
+        raise errors.missing_body()
     where, version = await _lockable(ctx, tx, params, "s3:PutObjectRetention")
     lock = await locks.with_retention(
         ctx,
@@ -179,7 +183,7 @@ async def put_object_retention(ctx: Context, tx: Transaction, params: Params) ->
         where,
         params["Key"],
         version,
-        params.get("Retention") or {},
+        params["Retention"],
         bypass=bool(params.get("BypassGovernanceRetention")),
     )
     await _change(ctx, tx, where, params, "ObjectRetention:Put", msgspec.structs.replace(version, lock=lock))
@@ -196,8 +200,10 @@ async def get_object_retention(ctx: Context, tx: Transaction, params: Params) ->
 
 @service.operation("PutObjectLegalHold")
 async def put_object_legal_hold(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if "LegalHold" not in params:
+        raise errors.missing_body()
     where, version = await _lockable(ctx, tx, params, "s3:PutObjectLegalHold")
-    hold = (params.get("LegalHold") or {}).get("Status")
+    hold = params["LegalHold"].get("Status")
     if hold not in ("ON", "OFF"):
         raise errors.malformed_xml()
     lock = msgspec.structs.replace(version.lock or Lock(), hold=hold)

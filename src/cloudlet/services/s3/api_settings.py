@@ -61,6 +61,8 @@ class Setting(NamedTuple):
     """Notified when it changes."""
     check_changeable: Callable[[Bucket], None] = _always
     """Raises AwsError where the bucket does not let it be changed."""
+    put_status: int | None = None
+    """The HTTP status of the Put operation's answer, where that is not the usual one."""
 
 
 def _declare(setting: Setting) -> None:
@@ -70,11 +72,13 @@ def _declare(setting: Setting) -> None:
     async def put(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, setting.put_action)
         setting.check_changeable(bucket)
-        document = params.get(setting.member)
-        if document is None:
-            raise errors.malformed_xml()
-        put_configuration(tx, bucket, setting.kind, await setting.check(tx, bucket, document))
+        value = await setting.check(tx, bucket, params[setting.member])
+        if value:
+            put_configuration(tx, bucket, setting.kind, value)
+        else:
+            delete_configuration(tx, bucket, setting.kind)
         _tell(tx, setting)
+        ctx.response_status = setting.put_status
         return None
 
     @service.operation(f"Get{setting.operation}")
@@ -142,6 +146,7 @@ _declare(
         check=_tags,
         show=lambda value: {"TagSet": tag_sets.shown(value)},
         check_changeable=abac.check_taggable,
+        put_status=204,
     )
 )
 _declare(
@@ -180,7 +185,7 @@ _declare(
 async def put_bucket_lifecycle_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:PutLifecycleConfiguration")
     if params.get("LifecycleConfiguration") is None:
-        raise errors.malformed_xml()
+        raise errors.missing_body()
     least = params.get("TransitionDefaultMinimumObjectSize") or "all_storage_classes_128K"
     if least not in ("all_storage_classes_128K", "varies_by_storage_class"):
         message = "Invalid TransitionDefaultMinimumObjectSize found"
@@ -330,9 +335,13 @@ def _check_notification(document: dict[str, Any]) -> None:
                 raise _invalid("Same ID used for multiple configurations. IDs must be unique")
             ids.add(each["Id"])
             rules = ((each.get("Filter") or {}).get("Key") or {}).get("FilterRules") or ()
-            names = [str(rule.get("Name", "")).lower() for rule in rules]
-            if any(name not in ("prefix", "suffix") for name in names):
-                raise _invalid("filter rule name must be either prefix or suffix")
+            for rule in rules:
+                name = str(rule.get("Name", ""))
+                if name.lower() not in ("prefix", "suffix"):
+                    message = "filter rule name must be either prefix or suffix"
+                    raise errors.invalid_argument(message, "FilterRule.Name", name)
+                rule["Name"] = name.capitalize()
+            names = [rule["Name"].lower() for rule in rules]
             if len(set(names)) < len(names):
                 raise _invalid(f"Cannot specify more than one {names[0]} rule in a filter.")
             values = dict(zip(names, map(notification.affix, rules), strict=True))
@@ -389,32 +398,34 @@ async def put_bucket_logging(ctx: Context, tx: Transaction, params: Params) -> R
         )
     if target.region != bucket.region:
         raise AwsError(
-            "CrossLocationLoggingProhibited",
+            "CrossLocationLoggingProhibitted",
             "Cross S3 location logging not allowed.",
             status=403,
             TargetBucketLocation=target.region,
         )
     if target.requester_pays:
         raise _invalid_target("The target bucket for logging cannot be a Requester Pays bucket.", target.name)
-    await _check_may_log(ctx, tx, bucket, target, enabled)
-    put_configuration(tx, bucket, "logging", {"LoggingEnabled": enabled})
+    logged = await _checked_logging(ctx, tx, bucket, target, enabled)
+    put_configuration(tx, bucket, "logging", {"LoggingEnabled": logged})
     return None
 
 
-async def _check_may_log(
+async def _checked_logging(
     ctx: Context, tx: Transaction, bucket: Bucket, target: Bucket, enabled: Mapping[str, Any]
-) -> None:
+) -> Mapping[str, Any]:
+    """Return a LoggingEnabled to store. Raises AwsError where logs may not go to the target so."""
     grants = enabled.get("TargetGrants")
     if grants and target.ownership == acl.ENFORCED:
         raise errors.invalid_argument(
             "TargetGrants cannot be used with BucketOwnerEnforced object ownership", "TargetGrants", ""
         )
     if grants:
-        acl.check_log_grants(grants)
+        enabled = {**enabled, "TargetGrants": acl.log_grants(grants)}
     if not await access.may_deliver_logs(ctx, tx, bucket, target, enabled["TargetPrefix"]):
         raise _invalid_target(
             "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket", target.name
         )
+    return enabled
 
 
 def _invalid_target(message: str, name: str) -> AwsError:

@@ -16,6 +16,7 @@ from cloudlet.services.s3 import errors, reading, website
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, get_bucket
 from cloudlet.wire import WireError
+from cloudlet.wire.host_ids import host_id
 
 _CONDITIONS = ("IfMatch", "IfModifiedSince", "IfNoneMatch", "IfUnmodifiedSince", "Range")
 
@@ -154,7 +155,7 @@ class _Visit:
         status = error.status or 400
         facts = {"Code": error.code, "Message": error.message}
         facts |= {name: str(value) for name, value in error.fields.items()}
-        facts["RequestId"] = self._ctx.request_id
+        facts |= {"RequestId": self._ctx.request_id, "HostId": host_id(self._ctx.request_id)}
         page = website.error_page(status, HTTPStatus(status).phrase, facts, None if missing is None else missing.code)
         self._ctx.response_status = status
         self._tell(error)

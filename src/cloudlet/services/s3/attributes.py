@@ -8,11 +8,11 @@ from cloudlet.core import Context, Params, Transaction
 from cloudlet.services.s3 import access, checksums, encryption, errors, reading, versions
 from cloudlet.services.s3.bucket import get_bucket
 from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.multipart import parts_asked
+from cloudlet.services.s3.objects import Checksum, Version
 from cloudlet.services.s3.putting import version_of
 
 _NAMES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
-_LISTED = 1000
 
 
 async def of_object(ctx: Context, tx: Transaction, params: Params) -> dict[str, Any]:
@@ -30,9 +30,12 @@ async def of_object(ctx: Context, tx: Transaction, params: Params) -> dict[str, 
     if "ETag" in wanted:
         answer["ETag"] = version.etag
     if "Checksum" in wanted and version.checksum is not None:
-        answer["Checksum"] = checksums.shown(version.checksum)
+        # Of a composite checksum it is not told here of how many parts it is.
+        answer["Checksum"] = checksums.shown(version.checksum) | {
+            checksums.member(version.checksum.algorithm): version.checksum.value.partition("-")[0]
+        }
     if "ObjectParts" in wanted and version.parts:
-        answer["ObjectParts"] = await _parts(tx, bucket, params, version)
+        answer["ObjectParts"] = await _parts(tx, bucket, params, version, version.checksum)
     if "StorageClass" in wanted:
         answer["StorageClass"] = version.storage_class
     if "ObjectSize" in wanted:
@@ -40,17 +43,16 @@ async def of_object(ctx: Context, tx: Transaction, params: Params) -> dict[str, 
     return answer
 
 
-async def _parts(tx: Transaction, bucket: Bucket, params: Params, version: Version) -> dict[str, Any]:
-    """Return a page of an object's parts."""
-    most, after = params.get("MaxParts", _LISTED), params.get("PartNumberMarker", 0)
-    if most < 0 or after < 0:
-        raise errors.invalid_argument(
-            "Argument max-parts and part-number-marker must be integers between 0 and 2147483647", "max-parts", most
-        )
-    most = min(most, _LISTED)
+async def _parts(
+    tx: Transaction, bucket: Bucket, params: Params, version: Version, checksum: Checksum | None
+) -> dict[str, Any]:
+    """Return a page of an object's parts, or how many there are where these have no checksums of their own."""
+    most, after = parts_asked(params)
+    if checksum is None or checksum.type != checksums.COMPOSITE:
+        return {"TotalPartsCount": version.parts}
     parts = [part for part in await versions.parts_of(tx, bucket, params["Key"], version) if part.number > after]
     listed = parts[:most]
-    member = checksums.member(checksums.DEFAULT if version.checksum is None else version.checksum.algorithm)
+    member = checksums.member(checksum.algorithm)
     return {
         "TotalPartsCount": version.parts,
         "PartNumberMarker": after,

@@ -13,6 +13,7 @@ service = Service(
     admits_anonymous=True,
     has_files=True,
     internal_failure="InternalError",
+    from_pages=("PostObject",),
     namespace="AWS/S3",
     data_events=(
         "AbortMultipartUpload",

@@ -9,6 +9,8 @@ import ipaddress
 import re
 
 from cloudlet.core import AwsError
+from cloudlet.core.arn import partition_of
+from cloudlet.services.s3 import errors
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
 _REGION = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+")
@@ -63,18 +65,9 @@ def region_of(constraint: str | None, endpoint_region: str) -> str:
         )
     if not constraint:
         if endpoint_region != DEFAULT_REGION:
-            raise _illegal("unspecified")
+            raise errors.illegal_location("unspecified")
         return DEFAULT_REGION
     region = "eu-west-1" if constraint == _OLD_EUROPE else constraint
-    if endpoint_region not in (DEFAULT_REGION, region):
-        raise _illegal(constraint)
+    if endpoint_region not in (DEFAULT_REGION, region) or partition_of(region) != partition_of(endpoint_region):
+        raise errors.illegal_location(constraint)
     return region
-
-
-def _illegal(constraint: str) -> AwsError:
-    return AwsError(
-        "IllegalLocationConstraintException",
-        f"The {constraint} location constraint is incompatible for the region specific endpoint this request was sent "
-        "to.",
-        status=400,
-    )

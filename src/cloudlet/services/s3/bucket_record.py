@@ -36,6 +36,8 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, dict=True):
     ownership: str = "BucketOwnerEnforced"
     public_access: PublicAccess | None = None
     requester_pays: bool = False
+    location: str = ""
+    """The location constraint that it was created with, where that is not the name of its region."""
 
     @property
     def arn(self) -> str:

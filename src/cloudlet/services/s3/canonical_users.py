@@ -44,4 +44,4 @@ def _masked(number: int, digest: bytes) -> int:
 
 def owner(account: str) -> dict[str, Any]:
     """Return an Owner, as answers show it."""
-    return {"ID": canonical_id(account), "DisplayName": account}
+    return {"ID": canonical_id(account)}

@@ -5,6 +5,7 @@ RFC 9110, 13; S3 user guide, "Add preconditions to S3 operations with conditiona
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import formatdate
 from typing import Final
 
@@ -13,6 +14,12 @@ from cloudlet.services.s3 import errors
 from cloudlet.services.s3.objects import Version
 
 NOT_MODIFIED: Final = "NotModified"
+_CONDITIONAL: Final = {
+    "if-match": "If-Match",
+    "if-none-match": "If-None-Match",
+    "if-modified-since": "If-Modified-Since",
+    "if-unmodified-since": "If-Unmodified-Since",
+}
 _ON_READING: Final = frozenset(("IfMatch", "IfUnmodifiedSince", "IfNoneMatch", "IfModifiedSince"))
 
 
@@ -23,6 +30,36 @@ def failed(condition: str) -> AwsError:
         status=412,
         Condition=condition,
     )
+
+
+def conflict(key: str) -> AwsError:
+    return AwsError(
+        "ConditionalRequestConflict",
+        "The conditional request cannot succeed due to a conflicting operation against this resource.",
+        status=409,
+        Key=key,
+    )
+
+
+def _not_implemented(header: str, why: str | None) -> AwsError:
+    return AwsError(
+        "NotImplemented",
+        "A header you provided implies functionality that is not implemented",
+        status=501,
+        Header=header,
+        additionalMessage=why,
+    )
+
+
+def check_form(headers: Mapping[str, str]) -> None:
+    """Raise 501 for conditions that no write can have, or not together (seen on AWS: versitygw #2108)."""
+    if headers.keys().isdisjoint(_CONDITIONAL):
+        return
+    named = [name for header, name in _CONDITIONAL.items() if header in headers]
+    if len(named) > 1:
+        raise _not_implemented(",".join(named), "Multiple conditional request headers present in the request")
+    if named[0].endswith("-Since"):
+        raise _not_implemented(named[0], None)
 
 
 def _is_named(header: str, version: Version) -> bool:
@@ -36,8 +73,8 @@ def _is_known(header: str, version: Version) -> bool:
     return _is_named(header.replace('W/"', '"'), version)
 
 
-def check_read(params: Params, version: Version) -> None:
-    """Raise 304 or 412 where the conditions of a GET or HEAD do not hold."""
+def check_read(params: Params, version: Version, now: float) -> None:
+    """Raise 304 or 412 where the conditions of a GET or HEAD do not hold; a time that is yet to come is none."""
     if params.keys().isdisjoint(_ON_READING):
         return
     seconds = version.modified // 1000
@@ -51,7 +88,7 @@ def check_read(params: Params, version: Version) -> None:
     if none_match is not None:
         if _is_known(none_match, version):
             raise _not_modified()
-    elif modified is not None and seconds <= modified:
+    elif modified is not None and seconds <= modified <= now:
         raise _not_modified()
 
 
@@ -93,7 +130,8 @@ def check_write(params: Params, key: str, current: Version | None) -> None:
     none_match, match = params.get("IfNoneMatch"), params.get("IfMatch")
     if none_match is not None:
         if none_match.strip() != "*":
-            raise errors.not_implemented("If-None-Match with anything but * on writing")
+            why = "We don't accept the provided value of If-None-Match header for this API"
+            raise _not_implemented("If-None-Match", why)
         if current is not None:
             raise failed("If-None-Match")
     if match is not None:

@@ -213,7 +213,8 @@ def _check_change(params: Params, bucket: Bucket, source: Source) -> None:
     if source.bucket.number != bucket.number or source.key != params["Key"] or source.named:
         return
     changes = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "SSECustomerKey", "ChecksumAlgorithm")
-    if params.get("MetadataDirective") != "REPLACE" and not any(name in params for name in changes):
+    changed = params.get("MetadataDirective") == "REPLACE" or any(name in params for name in changes)
+    if not changed and "encryption" not in bucket.kinds:
         raise errors.invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core import AwsError, Context, Result, Transaction
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.bucket import configuration, find_bucket
 from cloudlet.services.s3.bucket_record import Bucket
+from cloudlet.wire.bodies import pieces_of
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
 _VARY = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
@@ -108,7 +109,7 @@ async def answer(ctx: Context, tx: Transaction, bucket: Bucket) -> None:
         _add(ctx, _headers(*found, origin))
 
 
-async def preflight(ctx: Context, tx: Transaction, name: str) -> None:
+async def preflight(ctx: Context, tx: Transaction, name: str) -> Result:
     """Answer a browser that asks whether it may make a request to a bucket. Raises AccessForbidden where not."""
     origin = ctx.headers.get("origin")
     if not origin:
@@ -131,6 +132,8 @@ async def preflight(ctx: Context, tx: Transaction, name: str) -> None:
     if requested:
         headers.append(("Access-Control-Allow-Headers", ", ".join(requested)))
     _add(ctx, headers)
+    # Nothing, in chunks: S3 does not tell how long it is.
+    return {"Body": pieces_of(b"")}
 
 
 def _forbidden(message: str, method: str) -> AwsError:

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.services.s3 import access, conditions, errors, events, locks, request_metrics, versions
+from cloudlet.services.s3 import access, conditions, errors, events, locks, multipart, request_metrics, versions
 from cloudlet.services.s3.bucket import get_bucket
 from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.objects import NULL, Version
 
 _MOST = 1000
 _AT_ONCE = 50
@@ -34,12 +34,15 @@ async def _delete(
             request_metrics.of(ctx).tags = there.tags
         await access.authorize(ctx, tx, bucket, "s3:DeleteObject", key=key, version=there, params=params)
         await _check_conditions(ctx, tx, bucket, params, entry, key, there, "s3:GetObject")
+        await multipart.note_removal(tx, bucket, key)
         marker = await versions.delete(tx, bucket, key, now)
         if marker is not None:
             await events.note(ctx.block, tx, bucket, "ObjectRemoved:DeleteMarkerCreated", key, marker, ctx=ctx)
             return {"DeleteMarker": True, "VersionId": marker.id}
-        if before is not None:
-            await events.note(ctx.block, tx, bucket, "ObjectRemoved:Delete", key, before, ctx=ctx)
+        if before is not None or entry is not params:
+            # DeleteObjects tells of keys that were not there, too.
+            gone = before or Version(NULL, now)
+            await events.note(ctx.block, tx, bucket, "ObjectRemoved:Delete", key, gone, ctx=ctx)
         return {}
     named = {"s3:VersionId": version_id}
     await access.authorize(ctx, tx, bucket, "s3:DeleteObjectVersion", key=key, params=params, conditions=named)
@@ -49,6 +52,7 @@ async def _delete(
         return {"VersionId": version_id}
     bypass = bool(params.get("BypassGovernanceRetention"))
     await locks.check_deletable(ctx, tx, bucket, key, version, bypass=bypass)
+    await multipart.note_removal(tx, bucket, key)
     await versions.remove(tx, bucket, key, version, now)
     await events.note(ctx.block, tx, bucket, "ObjectRemoved:Delete", key, version, ctx=ctx)
     return {"VersionId": version_id, **({"DeleteMarker": True} if version.marker else {})}

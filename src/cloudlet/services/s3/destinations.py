@@ -21,6 +21,8 @@ from cloudlet.services.s3.notification import Destination, destinations
 
 _NOT_IMPLEMENTED = 501
 _NAMES = {"sqs": "queue", "sns": "topic", "lambda": "function"}
+_ELEMENTS = {"sqs": "Queue", "sns": "Topic", "lambda": "CloudFunction"}
+"""What a destination's ARN is in, in the document."""
 
 
 async def check(ctx: Context, bucket: Bucket, configuration: Mapping[str, Any], *, skip: bool = False) -> None:
@@ -50,18 +52,19 @@ async def check(ctx: Context, bucket: Bucket, configuration: Mapping[str, Any], 
 
 
 def _check_arn(bucket: Bucket, destination: Destination) -> None:
+    name = _ELEMENTS[destination.channel]
     try:
         arn = Arn.parse(destination.arn)
     except ValueError:
-        raise errors.invalid_argument("The ARN could not be parsed", "ARN", destination.arn) from None
+        raise errors.invalid_argument("The ARN could not be parsed", name, destination.arn) from None
     if arn.service != destination.channel or not arn.resource:
-        raise errors.invalid_argument("The ARN is not well formed", "ARN", destination.arn)
+        raise errors.invalid_argument("The ARN is not well formed", name, destination.arn)
     if arn.region != bucket.region:
         message = "The notification destination service region is not valid for the bucket location constraint"
-        raise errors.invalid_argument(message, "ARN", destination.arn)
+        raise errors.invalid_argument(message, name, destination.arn)
     if arn.resource.endswith(".fifo"):
         message = f"A FIFO {_NAMES[destination.channel]} is not supported as a destination"
-        raise errors.invalid_argument(message, "ARN", destination.arn)
+        raise errors.invalid_argument(message, name, destination.arn)
 
 
 async def _problem(ctx: Context, bucket: Bucket, destination: Destination) -> str | None:

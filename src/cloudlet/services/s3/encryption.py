@@ -27,6 +27,7 @@ from cloudlet.services.s3.objects import Encryption
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import CipherContext
 
+_ENCRYPTION: Final = "x-amz-server-side-encryption"
 _BLOCK_BYTES: Final = 16
 _KEY_BYTES: Final = 32
 _KMS: Final = ("aws:kms", "aws:kms:dsse")
@@ -86,33 +87,33 @@ def customer_key(params: Params, prefix: str = "") -> CustomerKey | None:
     algorithm, text, md5 = map(params.get, names)
     named = "Requests specifying Server Side Encryption with Customer provided keys must provide"
     if not algorithm:
-        raise _invalid(f"{named} a valid encryption algorithm.", "algorithm", "null")
+        raise _invalid(f"{named} a valid encryption algorithm.")
     if algorithm != "AES256":
         raise AwsError(
             "InvalidEncryptionAlgorithmError",
-            "The encryption request that you specified is not valid. The valid value is AES256.",
+            "The Encryption request you specified is not valid. Supported value: AES256.",
             status=400,
-            ArgumentName="x-amz-server-side-encryption-customer-algorithm",
+            ArgumentName=_ENCRYPTION,
             ArgumentValue=algorithm,
         )
     if not text:
-        raise _invalid(f"{named} an appropriate secret key.", "key", "null")
+        raise _invalid(f"{named} an appropriate secret key.")
     if not md5:
-        raise _invalid(f"{named} the client calculated MD5 of the secret key.", "key-MD5", "null")
+        raise _invalid(f"{named} the client calculated MD5 of the secret key.")
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
-        raise _invalid("The secret key was invalid for the specified algorithm.", "key", None)
+        raise _invalid("The secret key was invalid for the specified algorithm.")
     if base64.b64encode(hashlib.md5(key, usedforsecurity=False).digest()).decode() != md5:
-        raise _invalid("The calculated MD5 hash of the key did not match the hash that was provided.", "key-MD5", md5)
+        raise _invalid("The calculated MD5 hash of the key did not match the hash that was provided.")
     return CustomerKey(key, md5)
 
 
-def _invalid(message: str, name: str, value: str | None) -> AwsError:
-    argument = {"ArgumentName": f"x-amz-server-side-encryption-customer-{name}", "ArgumentValue": value}
-    return AwsError("InvalidArgument", message, status=400, **argument)
+def _invalid(message: str) -> AwsError:
+    # Whichever of the three headers it is about, S3 names this one, without its value.
+    return errors.invalid_argument(message, _ENCRYPTION, "null")
 
 
 async def of_new_object(
@@ -139,7 +140,7 @@ async def of_new_object(
             raise errors.invalid_argument(
                 "Server Side Encryption with Customer provided key is incompatible with the encryption method "
                 "specified",
-                "x-amz-server-side-encryption",
+                _ENCRYPTION,
                 algorithm,
             )
         if "SSE-C" in (rule.get("BlockedEncryptionTypes") or {}).get("EncryptionType", []):
@@ -150,9 +151,7 @@ async def of_new_object(
         algorithm = default.get("SSEAlgorithm", "AES256")
         kms_key = kms_key or default.get("KMSMasterKeyID") or ""
     if algorithm != "AES256" and algorithm not in _KMS:
-        raise errors.invalid_argument(
-            "The encryption method specified is not supported", "x-amz-server-side-encryption", algorithm
-        )
+        raise errors.invalid_argument("The encryption method specified is not supported", _ENCRYPTION, algorithm)
     if algorithm == "AES256":
         return _BY_US
     if context:
@@ -180,7 +179,7 @@ def _check_context(text: str) -> None:
 def _not_kms(algorithm: str) -> AwsError:
     return errors.invalid_argument(
         "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
-        "x-amz-server-side-encryption",
+        _ENCRYPTION,
         algorithm,
     )
 

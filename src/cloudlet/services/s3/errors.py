@@ -34,6 +34,9 @@ def reword(request: InvalidRequest) -> WireError:
     for violation in request.violations:
         if violation.path.endswith(".kMSKeyArn"):
             return _unfit_key_arn(violation)
+        if violation.kind == "required" and request.code == "MalformedXML" and "." not in violation.path:
+            # What is not there is the whole document.
+            return missing_body()
         if violation.kind == "enum" and (error := _unknown_value(violation)) is not None:
             return error
         if violation.kind == "required" and violation.member == "ObjectAttributes":
@@ -58,12 +61,7 @@ def _unknown_value(violation: Violation) -> AwsError | None:
     if violation.member == "StorageClass":
         return invalid_storage_class(str(violation.value))
     if violation.path.endswith(".locationConstraint"):
-        return AwsError(
-            "InvalidLocationConstraint",
-            "The specified location-constraint is not valid",
-            status=400,
-            LocationConstraint=str(violation.value),
-        )
+        return _unfit_location(str(violation.value))
     if violation.member in _UNKNOWN_CHECKSUMS:
         return invalid_request(_UNKNOWN_CHECKSUMS[violation.member])
     if violation.member in _UNKNOWN_VALUES:
@@ -71,6 +69,27 @@ def _unknown_value(violation: Violation) -> AwsError | None:
         value = violation.value
         return invalid_argument(message, header, ",".join(map(str, value)) if isinstance(value, list) else value)
     return None
+
+
+def _unfit_location(constraint: str) -> AwsError:
+    if constraint != "us-east-1":
+        return illegal_location(constraint)
+    # That is a region, but what no constraint says.
+    return AwsError(
+        "InvalidLocationConstraint",
+        "The specified location-constraint is not valid",
+        status=400,
+        LocationConstraint=constraint,
+    )
+
+
+def illegal_location(constraint: str) -> AwsError:
+    return AwsError(
+        "IllegalLocationConstraintException",
+        f"The {constraint} location constraint is incompatible for the region specific endpoint this request was sent "
+        "to.",
+        status=400,
+    )
 
 
 def _unfit_key_arn(violation: Violation) -> AwsError:
@@ -141,6 +160,10 @@ def malformed_xml() -> AwsError:
         "The XML you provided was not well-formed or did not validate against our published schema",
         status=400,
     )
+
+
+def missing_body() -> AwsError:
+    return AwsError("MissingRequestBodyError", "Request Body is empty", status=400)
 
 
 def not_implemented(what: str) -> AwsError:

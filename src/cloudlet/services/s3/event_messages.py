@@ -14,12 +14,15 @@ import msgspec
 from cloudlet.core import Context
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id
-from cloudlet.services.s3.objects import Version
+from cloudlet.services.s3.objects import NULL, Version
+from cloudlet.wire.host_ids import host_id
 from cloudlet.wire.timestamps import iso8601, milliseconds
 
 _SELF = "s3.amazonaws.com"
 _NEWER_VERSIONS = {"Lifecycle": "2.3", "ObjectAcl": "2.3", "ObjectTagging": "2.3", "Replication": "2.2"}
 """The versions of the structure, by the beginning of the event's name; of others it is 2.1."""
+_ORDERED = ("LifecycleExpiration", "ObjectCreated", "ObjectRemoved")
+"""The beginnings of the names of events that have a sequencer: those that create objects or delete them."""
 _DETAIL_TYPES = {
     "LifecycleExpiration": "Object Deleted",
     "LifecycleTransition": "Object Storage Class Changed",
@@ -54,23 +57,23 @@ class Event(NamedTuple):
     ctx: Context | None
     """The call behind it; None where S3 did it by itself."""
 
-    @property
-    def _sequencer(self) -> str:
-        return f"{self.sequence:016X}"
-
-    @property
-    def _removes(self) -> bool:
-        return self.name in ("ObjectRemoved:Delete", "LifecycleExpiration:Delete")
+    def _told(self, size: str, etag: str, version_id: str) -> dict[str, Any]:
+        """Return what is told of the object behind its key, under the names that a message has for it."""
+        version, told = self.version, dict[str, Any]()
+        if self.name not in ("ObjectRemoved:Delete", "LifecycleExpiration:Delete"):
+            told = {size: version.size, etag: version.etag}
+        if self.bucket.versioning and version.id != NULL:
+            told[version_id] = version.id
+        if self.name.startswith(("ObjectAcl", "ObjectTagging")):
+            del told[size]
+        if self.name.startswith(_ORDERED):
+            told["sequencer"] = f"{self.sequence:016X}"
+        return told
 
     def record(self, configuration: str) -> dict[str, Any]:
         """Return the record of it that a destination of the configuration with an id is sent."""
         bucket, version, ctx = self.bucket, self.version, self.ctx
-        told: dict[str, Any] = {"key": quote_plus(self.key, safe="/")}
-        if not self._removes:
-            told |= {"size": version.size, "eTag": version.etag}
-        if bucket.versioning:
-            told["versionId"] = version.id
-        told["sequencer"] = self._sequencer
+        told = {"key": quote_plus(self.key, safe="/"), **self._told("size", "eTag", "versionId")}
         record: dict[str, Any] = {
             "eventVersion": next((v for start, v in _NEWER_VERSIONS.items() if self.name.startswith(start)), "2.1"),
             "eventSource": "aws:s3",
@@ -79,7 +82,7 @@ class Event(NamedTuple):
             "eventName": self.name,
             "userIdentity": {"principalId": _principal_id(ctx)},
             "requestParameters": {"sourceIPAddress": ctx.source_ip if ctx is not None else _SELF},
-            "responseElements": {"x-amz-request-id": self._request_id, "x-amz-id-2": self._request_id},
+            "responseElements": {"x-amz-request-id": self._request_id, "x-amz-id-2": host_id(self._request_id)},
             "s3": {
                 "s3SchemaVersion": "1.0",
                 "configurationId": configuration,
@@ -119,12 +122,7 @@ class Event(NamedTuple):
 
     def _detail(self) -> Mapping[str, Any]:
         version, ctx = self.version, self.ctx
-        told: dict[str, Any] = {"key": self.key}
-        if not self._removes:
-            told |= {"size": version.size, "etag": version.etag}
-        if self.bucket.versioning:
-            told["version-id"] = version.id
-        told["sequencer"] = self._sequencer
+        told = {"key": self.key, **self._told("size", "etag", "version-id")}
         detail: dict[str, Any] = {
             "version": "0",
             "bucket": {"name": self.bucket.name},
@@ -163,5 +161,5 @@ def test_event(bucket: Bucket, at: float, request_id: str) -> dict[str, str]:
         "Time": milliseconds(at),
         "Bucket": bucket.name,
         "RequestId": request_id,
-        "HostId": request_id,
+        "HostId": host_id(request_id),
     }

@@ -13,6 +13,7 @@ from cloudlet.services.s3 import access, errors
 from cloudlet.services.s3.bucket import configuration
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Lock, Version
+from cloudlet.wire.timestamps import iso8601
 
 KIND: Final = "object-lock"
 """The kind of the bucket's configuration."""
@@ -41,7 +42,7 @@ async def of_new_object(ctx: Context, tx: Transaction, bucket: Bucket, params: P
     if not bucket.locks:
         if mode is None and until is None and hold is None:
             return None
-        raise errors.invalid_request("Bucket is missing Object Lock Configuration")
+        raise errors.invalid_request("Bucket is missing ObjectLockConfiguration")
     if (mode is None) != (until is None):
         raise errors.invalid_argument(
             "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
@@ -51,7 +52,7 @@ async def of_new_object(ctx: Context, tx: Transaction, bucket: Bucket, params: P
     if hold is not None:
         await access.authorize(ctx, tx, bucket, "s3:PutObjectLegalHold", key=key, params=params)
     if mode is not None and until is not None:
-        _check_retention(mode, until, now)
+        _check_retention(mode, until, now, "x-amz-object-lock-retain-until-date")
         await access.authorize(ctx, tx, bucket, "s3:PutObjectRetention", key=key, params=params)
         return Lock(mode, int(until * 1000), hold or "")
     default = ((await configuration(tx, bucket, KIND) or {}).get("Rule") or {}).get("DefaultRetention")
@@ -72,13 +73,12 @@ def _after(now: int, default: Params) -> int:
     return int(later.timestamp() * 1000)
 
 
-def _check_retention(mode: str, until: float, now: int) -> None:
+def _check_retention(mode: str, until: float, now: int, named: str) -> None:
+    """Raise AwsError for a retention that cannot be; `named` is what a request names its end by."""
     if mode not in (GOVERNANCE, COMPLIANCE):
         raise errors.invalid_argument("Unknown wormMode directive.", "x-amz-object-lock-mode", mode)
     if until * 1000 <= now:
-        raise errors.invalid_argument(
-            "The retain until date must be in the future!", "x-amz-object-lock-retain-until-date", until
-        )
+        raise errors.invalid_argument("The retain until date must be in the future!", named, iso8601(until))
 
 
 def is_retained(version: Version, now: int) -> bool:
@@ -124,7 +124,7 @@ async def with_retention(
     if mode is not None and until is not None:
         if mode not in (GOVERNANCE, COMPLIANCE):
             raise errors.malformed_xml()
-        _check_retention(mode, until, now)
+        _check_retention(mode, until, now, "RetainUntilDate")
     after = Lock(mode or "", int((until or 0) * 1000), before.hold)
     if is_retained(version, now) and (after.mode != before.mode or after.until < before.until):
         if before.mode == COMPLIANCE or not bypass:
@@ -147,13 +147,13 @@ def check_configuration(document: Params) -> None:
         raise errors.malformed_xml()
     unit = "Days" if "Days" in default else "Years"
     if default[unit] <= 0:
-        raise _invalid_period("Default retention period must be a positive integer value.")
+        raise _invalid_period("Default retention period must be a positive integer value.", unit)
     if default[unit] > _LONGEST[unit]:
-        raise _invalid_period("Default retention period too large.")
+        raise _invalid_period("Default retention period too large.", unit)
 
 
-def _invalid_period(message: str) -> AwsError:
-    return AwsError("InvalidRetentionPeriod", message, status=400)
+def _invalid_period(message: str, unit: str) -> AwsError:
+    return AwsError("InvalidArgument", message, status=400, ArgumentName=unit)
 
 
 def shown(lock: Lock | None) -> Params:

@@ -35,7 +35,7 @@ from cloudlet.services.s3 import (
 )
 from cloudlet.services.s3.bucket import get_bucket
 from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.canonical_users import owner
+from cloudlet.services.s3.canonical_users import canonical_id, owner
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.objects import Checksum, Part, Version
 from cloudlet.services.s3.putting import NewObject, check_conditions, etag_of, quoted, written
@@ -60,6 +60,10 @@ class Upload(msgspec.Struct, frozen=True, array_like=True):
     type: str
     explicit: bool
     """Whether the request that began it named the algorithm: each part is to have such a checksum then."""
+    before: str | None = None
+    """What the key stood for when it was begun (see `_state`); None where that was not noted."""
+    disturbed: bool = False
+    """Whether something of the key has been removed since then."""
 
 
 class UploadedPart(msgspec.Struct, frozen=True, array_like=True):
@@ -110,7 +114,8 @@ async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.invalid_request("Checksum algorithm provided is unsupported.")
     kind = checksums.type_of_upload(algorithm, params.get("ChecksumType"))
     template = await new.record(ctx, tx, bucket, now)
-    begun = Upload(template, ctx.principal.account, ctx.principal.arn, algorithm, kind, asked is not None)
+    before = await _state(tx, bucket, params["Key"])
+    begun = Upload(template, ctx.principal.account, ctx.principal.arn, algorithm, kind, asked is not None, before)
     upload_id = _new_id(now)
     tx.put(bucket.uploads.key(params["Key"], upload_id), encode(begun))
     return {
@@ -121,6 +126,30 @@ async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
         **({"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if begun.explicit else {}),
         **await _abort_rule(tx, bucket, params["Key"], begun),
     }
+
+
+async def _state(tx: Transaction, bucket: Bucket, key: str) -> str:
+    """Return what tells a key's newest version from every other one, "" where there is none."""
+    version = await versions.newest(tx, bucket, key)
+    return "" if version is None else f"{version.id} {version.modified} {version.etag}"
+
+
+async def note_removal(tx: Transaction, bucket: Bucket, key: str) -> None:
+    """Take note, for the uploads to a key that are under way (the first thousand), that something of it was removed."""
+    space = bucket.uploads.sub(key)
+    for row, raw in await tx.range(space.begin, space.end, limit=_LISTED):
+        begun = decode(raw)
+        if not begun.disturbed:
+            tx.put(row, encode(msgspec.structs.replace(begun, disturbed=True)))
+
+
+async def _check_undisturbed(tx: Transaction, bucket: Bucket, key: str, begun: Upload) -> None:
+    """Raise AwsError where a key was written to, or deleted, since the upload was begun.
+
+    API reference, "CompleteMultipartUpload" (If-Match, If-None-Match): it has to be begun anew then.
+    """
+    if begun.disturbed or begun.before not in (None, await _state(tx, bucket, key)):
+        raise conditions.conflict(key)
 
 
 async def _abort_rule(tx: Transaction, bucket: Bucket, key: str, begun: Upload) -> dict[str, Any]:
@@ -244,15 +273,20 @@ async def parts_of(
     return [(space.unpack(key)[0], _decode_part(raw)) for key, raw in rows]
 
 
+def parts_asked(params: Params) -> tuple[int, int]:
+    """Return how many parts a request asks for, and those behind which number. Raises AwsError."""
+    most, after = params.get("MaxParts", _LISTED), params.get("PartNumberMarker", 0)
+    for name, value in (("max-parts", most), ("part-number-marker", after)):
+        if value < 0:
+            message = f"Argument {name} must be an integer between 0 and 2147483647"
+            raise errors.invalid_argument(message, name, value)
+    return min(most, _LISTED), after
+
+
 async def list_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
     """List the parts of an upload."""
     bucket, begun = await _find(ctx, tx, params, "s3:ListMultipartUploadParts", own=True)
-    most, after = params.get("MaxParts", _LISTED), max(0, params.get("PartNumberMarker", 0))
-    if most < 0:
-        raise errors.invalid_argument(
-            "Argument max-parts must be an integer between 0 and 2147483647", "max-parts", most
-        )
-    most = min(most, _LISTED)
+    most, after = parts_asked(params)
     found = await parts_of(tx, bucket, params["UploadId"], after, most + 1)
     listed = found[:most]
     return {
@@ -281,10 +315,13 @@ async def list_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 def _people(bucket: Bucket, begun: Upload) -> dict[str, Any]:
-    # API reference, "Initiator": an account is shown as an owner is, a user by his ARN and his name.
+    # API reference, "Initiator": an account is shown by its canonical user id, a user by his ARN and his name.
     _, is_user, name = begun.arn.rpartition("/")
     return {
-        "Initiator": {"ID": begun.arn, "DisplayName": name} if is_user else owner(begun.account),
+        "Initiator": {
+            "ID": begun.arn if is_user else canonical_id(begun.account),
+            "DisplayName": name if is_user else begun.account,
+        },
         "Owner": owner(acl.object_owner(bucket, begun.template.acl)),
     }
 
@@ -351,6 +388,8 @@ async def complete(ctx: Context, tx: Transaction, params: Params) -> Result:
     if raw is None:
         return await _repeated(ctx, tx, bucket, params)
     begun = decode(raw)
+    if conditions.is_conditional(params):
+        await _check_undisturbed(tx, bucket, key, begun)
     await check_conditions(ctx, tx, bucket, params)
     customer_key = encryption.customer_key(params)
     if begun.explicit or customer_key is not None:

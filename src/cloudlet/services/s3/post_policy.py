@@ -18,7 +18,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.identity import Known, Principal, root
-from cloudlet.core.origins import is_foreign
+from cloudlet.core.origins import is_unproven
 from cloudlet.core.tokens import account_of
 from cloudlet.services.s3 import errors
 
@@ -136,8 +136,7 @@ def _key(ctx: Context, access_key: str, fields: Fields) -> Known | Principal:
 
 def _check_origin(ctx: Context) -> None:
     """Raise AwsError where everybody is let in, for a page that is not this machine's: forms need nobody's leave."""
-    origin = ctx.headers.get("origin")
-    if origin is not None and not ctx.strict and is_foreign(origin):
+    if not ctx.strict and is_unproven("POST", ctx.headers):
         raise AwsError(
             "AccessDenied",
             "In open mode Cloudlet takes forms of pages of this machine only (http://localhost:…), and those that are "

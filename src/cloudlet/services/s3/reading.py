@@ -62,7 +62,7 @@ async def found(
     if version is not None:
         _say(ctx, {"x-amz-delete-marker": "true", "x-amz-version-id": version.id})
         if version_id is not None:
-            _say(ctx, {"Last-Modified": formatdate(version.modified // 1000, usegmt=True)})
+            _say(ctx, {"Last-Modified": formatdate(version.modified // 1000, usegmt=True), "Allow": "DELETE"})
             raise errors.method_not_allowed(_method(action), "DeleteMarker")
     await access.missing(ctx, tx, bucket, key)
     raise errors.no_such_key(key) if version_id is None else errors.no_such_version(key, version_id)
@@ -98,7 +98,7 @@ async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_bod
             "x-amz-server-side-encryption",
             ctx.headers["x-amz-server-side-encryption"],
         )
-    if ctx.principal.kind == "anonymous" and any(name in params for name in _OVERRIDES):
+    if access.is_unsigned(ctx) and not params.keys().isdisjoint(_OVERRIDES):
         raise errors.invalid_request("Request specific response headers cannot be used for anonymous GET requests.")
     key = encryption.customer_key(params)
     read = await _read(ctx, tx, params, key, with_body)
@@ -124,11 +124,12 @@ async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_bod
     ):
         start, end = asked
         ctx.response_status = 206
-    if "ChecksumMode" in params and ctx.response_status is None:
-        answer.update(checksums.shown(version.checksum))
-    elif "ChecksumMode" in params and part is not None and part.checksum and version.checksum:
-        answer[checksums.member(version.checksum.algorithm)] = part.checksum
-        answer["ChecksumType"] = version.checksum.type
+    if "ChecksumMode" in params and version.checksum is not None:
+        if part is None and end - start == version.size:
+            answer.update(checksums.shown(version.checksum))
+        elif part is not None and part.checksum and version.checksum.type == checksums.COMPOSITE:
+            answer[checksums.member(version.checksum.algorithm)] = part.checksum
+            answer["ChecksumType"] = checksums.COMPOSITE
     if ctx.response_status == 206 and end > start:
         answer["ContentRange"] = f"bytes {start}-{end - 1}/{version.size}"
     answer["ContentLength"] = end - start
@@ -142,7 +143,7 @@ async def _read(ctx: Context, tx: Transaction, params: Params, key: CustomerKey 
     version = await found(ctx, tx, bucket, params, "s3:GetObject", "s3:GetObjectVersion")
     encryption.check_key(version.encryption, key)
     try:
-        conditions.check_read(params, version)
+        conditions.check_read(params, version, ctx.now())
     except AwsError as error:
         if error.code == conditions.NOT_MODIFIED:
             _say(ctx, _for_caches(bucket, version))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.services.s3 import checksums, errors
+from cloudlet.services.s3 import checksums, conditions, errors
 from cloudlet.wire import HttpRequest, Operation
 from cloudlet.wire.forms import parse_pairs
 
 _OF_OBJECTS: Final = frozenset(("CopyObject", "PutObject"))
+_WRITES: Final = _OF_OBJECTS | {"CompleteMultipartUpload"}
 
 
 def check(operation: Operation, request: HttpRequest) -> None:
     """Raise AwsError for a request that S3 refuses at its face."""
     if request.query and operation.name in _OF_OBJECTS:
         _check_no_part(request.query)
+    if operation.name in _WRITES:
+        conditions.check_form(request.headers)
     if operation.name == "CompleteMultipartUpload" and "uploadId" not in _names(request.query):
         # That is what a POST to an object is taken for which nothing else is meant by.
         raise errors.method_not_allowed("POST", "OBJECT")

@@ -366,8 +366,10 @@ class _Parser:
         """Write the path to a value: alias.column.member[3]."""
         name = tokens[at]
         at += 1
-        if name.name.lower() in self._aliases and not self._is_column(name):
-            if at == len(tokens) or not tokens[at].is_sign("."):
+        is_step = at < len(tokens) and tokens[at].is_sign(".")
+        # What is followed by a step is the table, also where a column of CSV has its name: no column has members.
+        if name.name.lower() in self._aliases and (is_step or not self._is_column(name)):
+            if not is_step:
                 if self._header is not None:
                     raise unexpected(name.text)
                 self._references.append([])

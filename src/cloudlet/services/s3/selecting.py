@@ -27,17 +27,54 @@ _AT_ONCE: Final = 4
 _LONGEST_SECONDS: Final = 300.0
 _MOST_UNREAD: Final = 4096
 """Files, of a quarter of a mebibyte each, that a query is ahead of who reads them."""
+_WORDS: Final = {
+    "ExpressionType": (
+        ("SQL",),
+        "InvalidExpressionType",
+        "The ExpressionType is invalid. Only SQL expressions are supported.",
+    ),
+    "CompressionType": (
+        ("NONE", "GZIP", "BZIP2"),
+        "InvalidCompressionFormat",
+        "The file is not in a supported compression format. Only GZIP and BZIP2 are supported.",
+    ),
+    "FileHeaderInfo": (
+        ("NONE", "USE", "IGNORE"),
+        "InvalidFileHeaderInfo",
+        "The FileHeaderInfo is invalid. Only NONE, USE, and IGNORE are supported.",
+    ),
+    "Type": (
+        ("DOCUMENT", "LINES"),
+        "InvalidJsonType",
+        "The JsonType is invalid. Only DOCUMENT and LINES are supported.",
+    ),
+    "QuoteFields": (
+        ("ALWAYS", "ASNEEDED"),
+        "InvalidQuoteFields",
+        "The QuoteFields is invalid. Only ALWAYS and ASNEEDED are supported.",
+    ),
+}
+"""By the member that has it: its words, and the error for any other (API reference, "Error responses")."""
 _PLACES = Attached(lambda _: Shares(_AT_ONCE, _AT_ONCE // 2))
 _giving_up: set[asyncio.Task[None]] = set()
 
 
 def check(params: Params) -> None:
-    """Raise AwsError for a request that cannot be meant, or that takes what is not there."""
-    if params["ExpressionType"] != "SQL":
-        raise AwsError(
-            "InvalidExpressionType", "The ExpressionType is invalid. Only SQL expressions are supported.", status=400
-        )
+    """Raise AwsError for a request that cannot be meant, or that takes what is not there.
+
+    Its words (`Use`, `gzip`) are put into capital letters, which S3 takes them for.
+    """
     source = params["InputSerialization"]
+    words = {
+        "ExpressionType": params,
+        "CompressionType": source,
+        "FileHeaderInfo": source.get("CSV") or {},
+        "Type": source.get("JSON") or {},
+        "QuoteFields": params["OutputSerialization"].get("CSV") or {},
+    }
+    for name, member in words.items():
+        if name in member:
+            _check_word(name, member)
     if sum(name in source for name in ("CSV", "JSON", "Parquet")) != 1:
         raise errors.invalid_request("InputSerialization has to have exactly one of CSV, JSON and Parquet.")
     if sum(name in params["OutputSerialization"] for name in ("CSV", "JSON")) != 1:
@@ -47,6 +84,13 @@ def check(params: Params) -> None:
         raise AwsError("InvalidCompressionFormat", "Parquet has a compression of its own.", status=400)
     if params.get("ScanRange") is not None and not _may_be_scanned(source):
         raise errors.invalid_request("ScanRange is for CSV and for lines of JSON, which are not compressed.")
+
+
+def _check_word(name: str, member: Params) -> None:
+    allowed, code, message = _WORDS[name]
+    member[name] = member[name].upper()
+    if member[name] not in allowed:
+        raise AwsError(code, message, status=400)
 
 
 def _may_be_scanned(source: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from cloudlet.core import AwsError
 _LONGEST_KEY = 128
 _LONGEST_VALUE = 256
 _MOST_OF_A_BUCKET = 50
+_SYSTEM = "aws:"
 _MARKS = frozenset(" _.:/=+-@")
 
 
@@ -26,6 +27,8 @@ def checked(tags: Iterable[Mapping[str, str]], most: int) -> dict[str, str]:
     for tag in tags:
         key, value = tag["Key"], tag["Value"]
         check(key, value)
+        if key.lower().startswith(_SYSTEM):
+            raise _invalid("System tags cannot be added/updated by requester", key)
         if key in found:
             raise _invalid("Cannot provide multiple Tags with the same key", key)
         found[key] = value
@@ -36,13 +39,18 @@ def checked(tags: Iterable[Mapping[str, str]], most: int) -> dict[str, str]:
 
 
 def check(key: str, value: str) -> None:
-    """Raise InvalidTag for what can be no tag, of a bucket or of an object."""
+    """Raise InvalidTag for what has not the form of a tag, of a bucket or of an object."""
     if not 0 < len(key) <= _LONGEST_KEY or not _is_plain(key):
         raise _invalid("The TagKey you have provided is invalid", key)
     if len(value) > _LONGEST_VALUE or not _is_plain(value):
         raise _invalid("The TagValue you have provided is invalid", key)
-    if key.lower().startswith("aws:"):
-        raise _invalid("System tags cannot be added/updated by requester", key)
+
+
+def check_of_object(key: str, value: str) -> None:
+    """Raise InvalidTag for what can be no tag of an object."""
+    if key.lower().startswith(_SYSTEM):
+        raise _invalid("Your TagKey cannot be prefixed with aws:", key)
+    check(key, value)
 
 
 def _is_plain(text: str) -> bool:

@@ -17,7 +17,8 @@ def from_header(text: str | None) -> dict[str, str]:
     if not text:
         return {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict")
+        # Commas are no separators, and what tags have none of.
+        pairs = [] if "," in text else parse_qsl(text, keep_blank_values=True, errors="strict")
     except ValueError:
         pairs = []
     if not pairs or len(dict(pairs)) != len(pairs):
@@ -42,7 +43,7 @@ def _checked(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     if len(pairs) > LIMIT:
         raise AwsError("BadRequest", f"Object tags cannot be greater than {LIMIT}", status=400)
     for key, value in pairs:
-        tag_sets.check(key, value)
+        tag_sets.check_of_object(key, value)
     return dict(pairs)
 
 

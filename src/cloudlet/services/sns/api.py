@@ -43,6 +43,7 @@ from cloudlet.services.sns.topic_record import Topic, arn_of
 service = Service(
     "sns",
     admits_anonymous=True,
+    from_pages=("ConfirmSubscription", "Unsubscribe"),
     data_events=("Publish", "PublishBatch"),
     hidden=(
         "Message",
@@ -71,7 +72,8 @@ def _in_open_mode(page: Page) -> Page:
     return shown
 
 
-service.page(signing.PAGE)(signing.page)
+service.folder(signing.FOLDER)(signing.file)
+service.page(signing.OLD_PAGE)(signing.page)
 service.page("sms")(_in_open_mode(sms.page))
 service.page("push")(_in_open_mode(push.page))
 service.page("delivery-status")(_in_open_mode(status_log.page))
@@ -359,7 +361,10 @@ async def _endpoint(
 @service.operation("CreatePlatformApplication")
 async def create_platform_application(ctx: Context, tx: Transaction, params: Params) -> Result:
     access.require_account(ctx)
-    created = await platform.create_application(ctx, tx, params["Name"], params["Platform"], params["Attributes"])
+    try:
+        created = await platform.create_application(ctx, tx, params["Name"], params["Platform"], params["Attributes"])
+    except AwsError as error:
+        raise errors.without_prefix(error) from error
     return {"PlatformApplicationArn": created.arn}
 
 

@@ -82,6 +82,7 @@ def _check_array(name: str, text: str) -> None:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
+        values = {}
+    # AWS takes one value for an array of one.
+    if any(isinstance(value, list | dict) for value in (values if isinstance(values, list) else [values])):
         raise _invalid(f"The message attribute '{name}' with type 'String.Array' must be an array of simple values.")

@@ -29,6 +29,7 @@ def to_topic(params: Mapping[str, Any], topic: Topic, now: int, trace: str | Non
     """
     bodies, attributes = _contents(params, topic.maximum_message_bytes)
     group, deduplication = params.get("MessageGroupId"), params.get("MessageDeduplicationId")
+    check_order(topic, params)
     if group is not None or deduplication is not None or topic.fifo:
         deduplication = _addressed(topic, bodies, group, deduplication)
     return Message(
@@ -115,6 +116,19 @@ def _subject(params: Mapping[str, Any]) -> str | None:
     return subject
 
 
+def check_order(topic: Topic, params: Mapping[str, Any]) -> None:
+    """Raise AwsError unless a message to a FIFO topic has a group, and a deduplication id or one of its content."""
+    if not topic.fifo:
+        return
+    if params.get("MessageGroupId") is None:
+        raise errors.invalid_parameter("The MessageGroupId parameter is required for FIFO topics")
+    if params.get("MessageDeduplicationId") is None and topic.attributes.get("ContentBasedDeduplication") != "true":
+        raise errors.invalid_parameter(
+            "The topic should either have ContentBasedDeduplication enabled or "
+            "MessageDeduplicationId provided explicitly"
+        )
+
+
 def _addressed(topic: Topic, bodies: dict[str, str], group: str | None, deduplication: str | None) -> str | None:
     """Check where in the order of a FIFO topic a message belongs; return its deduplication id."""
     if group is not None and not _TOKEN.fullmatch(group):
@@ -129,14 +143,7 @@ def _addressed(topic: Topic, bodies: dict[str, str], group: str | None, deduplic
                 "The request includes MessageDeduplicationId parameter that is not valid for this topic type",
             )
         return None
-    if group is None:
-        raise errors.invalid_parameter("The MessageGroupId parameter is required for FIFO topics")
     if deduplication is None:
-        if topic.attributes.get("ContentBasedDeduplication") != "true":
-            raise errors.invalid_parameter(
-                "The topic should either have ContentBasedDeduplication enabled or "
-                "MessageDeduplicationId provided explicitly"
-            )
         text = bodies["default"] if len(bodies) == 1 else msgspec.json.encode(bodies, order="sorted").decode()
         return sha256(text.encode(), usedforsecurity=False).hexdigest()
     if not _TOKEN.fullmatch(deduplication):

@@ -15,6 +15,7 @@ from cloudlet.services.sns import queue_delivery
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Entry, Outcome, Queue, Unavailable
+from cloudlet.services.sns.signing import Signature
 from cloudlet.store.eager import Signal, spawn
 
 _PATIENCE_SECONDS: Final = 1.0
@@ -52,22 +53,26 @@ class DirectDelivery:
         self.open = True
         """False from when SQS was unavailable or slow until it has accepted something again."""
 
-    async def deliver(self, pairs: list[Pair], *, alone: bool) -> list[Outcome | Unavailable]:
+    async def deliver(
+        self, pairs: list[Pair], signatures: dict[str, Signature], *, alone: bool
+    ) -> list[Outcome | Unavailable]:
         """Deliver messages to queues; return what became of each. Unavailable is also who has not answered in time.
 
-        `alone`: all are for one queue.
+        `signatures` are by the messages' ids. `alone`: all are for one queue.
         """
-        places = [self._enqueue(message, recipient, alone) for message, recipient in pairs]
+        places = [self._enqueue(message, recipient, signatures.get(message.id), alone) for message, recipient in pairs]
         for batch, _ in places:
             await batch.settled
         return [_LATE if batch.outcomes is None else batch.outcomes[number] for batch, number in places]
 
-    def _enqueue(self, message: Message, recipient: Recipient, alone: bool) -> tuple[_Batch, int]:
+    def _enqueue(
+        self, message: Message, recipient: Recipient, signature: Signature | None, alone: bool
+    ) -> tuple[_Batch, int]:
         """Add a message to what goes to a queue next; return where it is."""
         queue = recipient.queue
         assert queue is not None  # noqa: S101 - for the type checker: pairs are of queues
         endpoint = self._block.cloud.config.endpoint
-        made = queue_delivery.entry(queue, message, recipient.subscription, endpoint, alone=alone)
+        made = queue_delivery.entry(queue, message, recipient.subscription, endpoint, signature, alone=alone)
         lane = (queue, message.topic)
         batch = self._gathering.get(lane)
         if batch is None or len(batch.entries) == BATCH:

@@ -17,6 +17,8 @@ _LARGE_MESSAGE_PROTOCOLS = ("sqs", "lambda", "firehose")
 _OF_RESOURCES = ("sqs", "lambda", "application", "firehose")
 _ASKING = ("http", "https", "email", "email-json")
 """Endpoints that nobody's account owns: they are asked whether they want to be subscribed."""
+_WRITTEN_NUMBER = re.compile(r"\+[0-9]+(([./-]|[\s()]+)[0-9]+)*")
+"""A telephone number as people write it: one sign between digits, or spaces and brackets."""
 _MAIL = re.compile(r"""[^@\s:;,<>()\[\]\\"]+@[\w-]+(\.[\w-]+)*""")
 
 
@@ -40,8 +42,8 @@ def checked(topic: Topic, protocol: str, endpoint: str | None) -> str:
     elif protocol in ("http", "https"):
         _check_url(protocol, endpoint)
     elif protocol == "sms":
-        number = re.sub(r"[\s().-]", "", endpoint)
-        if not limits.is_phone_number(number):
+        number = re.sub(r"[\s()./-]", "", endpoint)
+        if not _WRITTEN_NUMBER.fullmatch(endpoint) or not limits.is_phone_number(number):
             raise errors.invalid_parameter(f"Invalid SMS endpoint: {endpoint}")
         return number
     elif not _MAIL.fullmatch(endpoint):

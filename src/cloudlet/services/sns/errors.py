@@ -24,6 +24,11 @@ def in_attributes(error: AwsError) -> AwsError:
     return invalid_parameter("Attributes", error.message.removeprefix("Invalid parameter: "))
 
 
+def without_prefix(error: AwsError) -> AwsError:
+    """The same error, worded as some operations do: they do not say what it is about."""
+    return AwsError(error.code, error.message.removeprefix("Invalid parameter: "), status=error.status)
+
+
 def missing(name: str) -> AwsError:
     return invalid_parameter(name, "no value for required parameter")
 

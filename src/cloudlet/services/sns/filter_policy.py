@@ -4,7 +4,7 @@ Source: developer guide, "Amazon SNS subscription filter policies" and "Filter p
 
 A message's attributes and its body are matched in the same way, as a JSON object. A property of several values (an
 array) matches when one of them does. Of an array of objects, one and the same must satisfy all that the policy says of
-its properties.
+its properties. A name with dots is also that of a property within others.
 """
 
 from __future__ import annotations
@@ -57,12 +57,14 @@ class _Object:
             return any(self.matches(element, whole) for element in value)
         found = value if type(value) is dict else {}
         for property in self.properties:
-            given = found.get(property.name)
+            name = property.name
+            looked_at = {name: values} if "." in name and (values := [*_values(found, name)]) else found
+            given = looked_at.get(name)
             if property.within is not None:
                 if not property.within.matches(given, whole):
                     return False
             elif property.patterns is not None:
-                admitted = property.name in found and _admits(property.patterns, given)
+                admitted = name in looked_at and _admits(property.patterns, given)
                 if not admitted and not (property.patterns.absent and whole.lacks(property.path)):
                     return False
         return all(any(choice.matches(found, whole) for choice in choices) for choices in self.choices)
@@ -260,6 +262,19 @@ def _admits(patterns: Patterns, value: Any) -> bool:
     return kind is not dict and patterns.admits(value)
 
 
+def _values(properties: dict[str, Any], name: str) -> Iterator[Any]:
+    """Yield what is under a name; for one with dots also what is within properties that its parts name."""
+    if name in properties:
+        yield properties[name]
+    dot = name.find(".")
+    while dot >= 0:
+        outer = properties.get(name[:dot])
+        for each in outer if type(outer) is list else (outer,):
+            if type(each) is dict:
+                yield from _values(each, name[dot + 1 :])
+        dot = name.find(".", dot + 1)
+
+
 def _lacks(properties: dict[str, Any], path: Path) -> bool:
     return not _has_value(properties, path)
 
@@ -270,7 +285,7 @@ def _has_value(value: Any, path: Path) -> bool:
         return any(_has_value(element, path) for element in value)
     if not path:
         return type(value) is not dict
-    return type(value) is dict and path[0] in value and _has_value(value[path[0]], path[1:])
+    return type(value) is dict and any(_has_value(each, path[1:]) for each in _values(value, path[0]))
 
 
 def _any_value(properties: dict[str, Any]) -> bool:
@@ -326,7 +341,7 @@ def _attribute_value(kind: str, text: str) -> list[Scalar] | Scalar:
         value = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         return text
-    return value if isinstance(value, list) else text
+    return text if isinstance(value, dict) else value
 
 
 def _read_body(message: Message) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from cloudlet.services.sns import (
     tracing,
 )
 from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import Queue, Unavailable
 from cloudlet.services.sns.signing import Signature
 from cloudlet.services.sns.subscription import Subscription
@@ -29,6 +30,8 @@ from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
 
 _HTTP = ("http", "https")
+_ENVELOPED = ("lambda", "email-json")
+_RAW_OR_ENVELOPED = ("sqs", *_HTTP)
 _MOST_AT_ONCE = 3_000
 """More than all lanes together have under way, so that none waits for another: programs that are developed here often
 have all of their endpoints behind one address."""
@@ -96,7 +99,7 @@ async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str
         await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now()))
         return
     text = notification.confirmation_envelope(
-        told, await signing.sign(block, notification.confirmation_to_sign(told), _version(topic))
+        told, *await signing.sign(block, [notification.confirmation_to_sign(told)], _version(topic))
     )
     match subscribed.protocol:
         case "email-json":
@@ -122,13 +125,21 @@ async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str
 
 
 async def signature(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> Signature | None:
-    """Return what a message to a subscriber is signed with, or None where it is not (docs/decisions/0003)."""
+    """Return what a message to a subscriber is signed with, or None where it has no envelope (docs/decisions/0003)."""
     protocol = subscribed.protocol
-    if protocol == "sqs":
-        signed = "SignatureVersion" in topic.attributes and not _is_raw(subscribed)
-    else:
-        signed = protocol in ("lambda", "email-json") or (protocol in _HTTP and not _is_raw(subscribed))
-    return await signing.sign(block, notification.to_sign(message, protocol), _version(topic)) if signed else None
+    is_enveloped = protocol in _ENVELOPED or (protocol in _RAW_OR_ENVELOPED and not _is_raw(subscribed))
+    if not is_enveloped:
+        return None
+    (made,) = await signing.sign(block, [notification.to_sign(message, protocol)], _version(topic))
+    return made
+
+
+async def signatures(block: Block, topic: Topic, pairs: list[tuple[Message, Recipient]]) -> dict[str, Signature]:
+    """Return what messages to queues are signed with, by their ids, but for those that go without an envelope."""
+    messages = {message.id: message for message, recipient in pairs if recipient.queue and not recipient.queue.raw}
+    texts = [notification.to_sign(message, "sqs") for message in messages.values()]
+    made = await signing.sign(block, texts, _version(topic)) if texts else []
+    return dict(zip(messages, made, strict=True))
 
 
 def most_per_second(topic: Topic, subscribed: Subscription) -> float | None:

@@ -73,8 +73,6 @@ class Plan:
         self.following = page[-1].id if len(page) == _PAGE else ""
         """The subscription behind which the next page begins, or "" where there is none."""
         self.queues = [recipient for recipient in recipients if recipient.queue is not None]
-        self.queues_are_raw = all(recipient.queue.raw for recipient in self.queues if recipient.queue is not None)
-        """Whether no queue gets SNS's envelope, which may be signed."""
         self.others = [recipient for recipient in recipients if recipient.queue is None]
         self.is_filtered = any(recipient.is_filtered for recipient in recipients)
 

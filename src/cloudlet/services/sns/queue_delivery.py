@@ -84,7 +84,8 @@ def entry(
     trace = tracing.header_of(message, subscribed)
     if trace is not None:
         made["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
-    if message.group is not None:
+    # To a standard queue, a FIFO topic's order means nothing.
+    if message.group is not None and (queue.fifo or not message.topic.endswith(".fifo")):
         made["MessageGroupId"] = message.group
     if queue.fifo and message.deduplication is not None:
         made["MessageDeduplicationId"] = message.deduplication

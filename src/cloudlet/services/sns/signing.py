@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha1, sha256
+from os import cpu_count
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -21,18 +23,22 @@ from cloudlet.core.block import Block
 from cloudlet.core.certificates import self_signed
 from cloudlet.store import pack
 from cloudlet.store.recent import ABSENT, RecentlyUsed
+from cloudlet.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-PAGE = "SimpleNotificationService.pem"
-"""The page on which the certificate is."""
+FOLDER = "certificates"
+OLD_PAGE = "SimpleNotificationService.pem"
+"""Where messages of older Cloudlets say that the certificate is."""
 
 _KEY = pack(("signing-key",))
 _DAY_SECONDS = 86_400
 _VALID_SECONDS = 3650 * _DAY_SECONDS
 _KEPT = 1024
-_threads = ThreadPoolExecutor(2, thread_name_prefix="sns-signing")
+_NAME_DIGITS = 32
+_TYPE = "application/x-pem-file"
+_threads = ThreadPoolExecutor(max(2, cpu_count() or 0), thread_name_prefix="sns-signing")
 """RSA takes a quarter of a millisecond, without the interpreter's lock."""
 
 
@@ -56,16 +62,24 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Stored).decode
 
 
-async def sign(block: Block, text: bytes, version: str) -> Signature:
-    """Return the signature of a text."""
+async def sign(block: Block, texts: Iterable[bytes], version: str) -> list[Signature]:
+    """Return the signatures of texts."""
     signer = await _signer(block)
-    url = f"{block.cloud.config.endpoint}/_cloudlet/{block.service.name}/{PAGE}"
-    return Signature(version, await signer.sign(text, version), url)
+    url = f"{block.cloud.config.endpoint}/_cloudlet/{block.service.name}/{FOLDER}/{signer.file_name}"
+    return [Signature(version, made, url) for made in await signer.sign(texts, version)]
 
 
 async def page(block: Block) -> tuple[str, bytes]:
     """Return the certificate, as a page to read."""
-    return "application/x-pem-file", (await _signer(block)).certificate
+    return _TYPE, (await _signer(block)).certificate
+
+
+async def file(block: Block, request: HttpRequest, name: str) -> HttpResponse:
+    """Answer with the certificate, where it is asked for by its name."""
+    signer = await _signer(block)
+    if name != signer.file_name:
+        return HttpResponse(404)
+    return HttpResponse(200, [("content-type", _TYPE)], signer.certificate)
 
 
 class _Signer:
@@ -73,22 +87,30 @@ class _Signer:
 
     def __init__(self, key: RSAPrivateKey, certificate: bytes) -> None:
         self.certificate = certificate
+        digest = sha256(certificate).hexdigest()[:_NAME_DIGITS]
+        self.file_name = f"SimpleNotificationService-{digest}.pem"
         self._key = key
         self._made = RecentlyUsed(_KEPT)
 
-    async def sign(self, text: bytes, version: str) -> str:
-        """Return the signature of a text in Base64.
+    async def sign(self, texts: Iterable[bytes], version: str) -> list[str]:
+        """Return the signatures of texts in Base64.
 
         What was signed lately is kept under its digest, which is all that is signed of it: a message has the same
         signature for all of its subscribers.
         """
-        digest = (sha1(text, usedforsecurity=False) if version == "1" else sha256(text)).digest()
-        made = self._made.get(digest)
-        if made is ABSENT:
-            made = asyncio.get_running_loop().run_in_executor(_threads, self._sign, digest)
-            self._made.add(digest, made)
+        made = [self._signature(text, version) for text in texts]
         # Others may wait for the same signature: that one of them is cancelled must not cancel it.
-        return await asyncio.shield(made)
+        return [await asyncio.shield(each) for each in made]
+
+    def _signature(self, text: bytes, version: str) -> asyncio.Future[str]:
+        digest = (sha1(text, usedforsecurity=False) if version == "1" else sha256(text)).digest()
+        known = self._made.get(digest)
+        if known is not ABSENT:
+            made: asyncio.Future[str] = known
+            return made
+        made = asyncio.get_running_loop().run_in_executor(_threads, self._sign, digest)
+        self._made.add(digest, made)
+        return made
 
     def _sign(self, digest: bytes) -> str:
         from cryptography.hazmat.primitives import hashes
@@ -104,7 +126,9 @@ _SIGNERS: Attached[asyncio.Future[_Signer]] = Attached(lambda block: asyncio.ens
 
 async def _signer(block: Block) -> _Signer:
     loading = _SIGNERS.of(block)
-    if loading.done() and (loading.cancelled() or loading.exception() is not None):
+    if loading.done():
+        if not loading.cancelled() and loading.exception() is None:
+            return loading.result()
         loading = asyncio.ensure_future(_load(block))
         _SIGNERS.replace(block, loading)
     return await asyncio.shield(loading)

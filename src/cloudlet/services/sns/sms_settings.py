@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, AwsError, Subspace, Transaction
 from cloudlet.services.sns import errors
 
 _SETTINGS = Subspace("sms-settings")
@@ -55,9 +55,9 @@ def _check(name: str, value: str) -> None:
         case "UsageReportS3Bucket":
             raise errors.not_built("the SMS attribute UsageReportS3Bucket: there are no usage reports")
         case _:
-            raise errors.invalid_parameter(f"{name} is not a valid attribute")
+            raise AwsError("InvalidParameter", f"{name} is not a valid attribute")
     if not valid:
-        raise errors.invalid_parameter(name)
+        raise AwsError("InvalidParameter", name)
 
 
 def _is_role(text: str) -> bool:

@@ -214,6 +214,8 @@ def shown(topic: Topic, existing: Subscription) -> dict[str, str]:
     }
     if "FilterPolicy" in attributes:
         attributes.setdefault("FilterPolicyScope", _SCOPES[0])
+    else:
+        attributes.pop("FilterPolicyScope", None)
     if existing.protocol in _HTTP_PROTOCOLS:
         attributes["EffectiveDeliveryPolicy"] = delivery_policy.effective_subscription_policy(
             topic.attributes.get("DeliveryPolicy"), existing.attributes.get("DeliveryPolicy")

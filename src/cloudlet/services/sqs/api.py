@@ -73,7 +73,7 @@ def _millis(ctx: Context) -> int:
 @service.operation("CreateQueue")
 async def create_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
     name, wanted = params["QueueName"], params.get("Attributes") or {}
-    if "FifoQueue" in wanted and wanted["FifoQueue"] != "true":
+    if wanted.get("FifoQueue", "true").lower() != "true":
         raise errors.unknown_attribute("FifoQueue")
     limits.check_queue_name(name, "FifoQueue" in wanted)
     now = ctx.now()
@@ -87,6 +87,7 @@ async def create_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
         labels = tags.with_tags({}, params["tags"]) if params.get("tags") else {}
         record = msgspec.structs.replace(empty, id=await directory.next_id(tx), attributes=checked, tags=labels)
         queue = directory.store(tx, record)
+    ctx.measured = queue
     return {"QueueUrl": queue.url(ctx.endpoint)}
 
 
@@ -105,7 +106,8 @@ async def purge_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
             "PurgeQueueInProgress",
             f"Only one PurgeQueue operation on {queue.record.name} is allowed every 60 seconds.",
         )
-    tx.delete_range(queue.contents.begin, queue.contents.end)
+    for space in (queue.contents, queue.dedup, queue.dedup_expiries):
+        tx.delete_range(space.begin, space.end)
     directory.store(tx, msgspec.structs.replace(queue.record, purged=now), queue)
     return None
 
@@ -230,6 +232,9 @@ async def send_message_batch(ctx: Context, tx: Transaction, params: Params) -> R
             "BatchRequestTooLong",
             f"Batch requests cannot be longer than {limits.MESSAGE_BYTES} bytes. You have sent {total} bytes.",
         )
+    for entry in entries:
+        # AWS refuses the whole batch for one of these, unlike for all else that is wrong with an entry.
+        composing.check_ids(queue, entry)
     now = ctx.now()
     result: dict[str, Any] = {}
     for entry in entries:

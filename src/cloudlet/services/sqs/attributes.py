@@ -23,6 +23,7 @@ _RANGES = {
     "KmsDataKeyReusePeriodSeconds": (60, 86_400),
 }
 _CHOICES = {
+    "FifoQueue": ("true",),
     "ContentBasedDeduplication": ("true", "false"),
     "DeduplicationScope": ("queue", "messageGroup"),
     "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
@@ -62,11 +63,13 @@ async def changed(
     fifo = record.name.endswith(".fifo")
     attributes = dict(record.attributes)
     for name, value in changes.items():
-        if name == "FifoQueue" and creating:
-            attributes[name] = value
-            continue
-        if name in _READ_ONLY or name in ("All", "FifoQueue") or (name in _FIFO_DEFAULTS and not fifo):
+        if name in _READ_ONLY or name == "All" or (name in _FIFO_DEFAULTS and not fifo):
             raise errors.unknown_attribute(name)
+        if name == "FifoQueue" and value.lower() != "true" and not creating:
+            raise AwsError(
+                "InvalidAttributeValue",
+                "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+            )
         if value == "" and name in _TEXTS:
             attributes.pop(name, None)
         else:
@@ -91,9 +94,11 @@ async def _checked(tx: Transaction, record: QueueRecord, name: str, value: str) 
             raise errors.invalid_attribute(name)
         return str(int(value))
     if name in _CHOICES:
-        if value not in _CHOICES[name]:
+        # Programs write booleans as their languages do.
+        chosen = value.lower() if "true" in _CHOICES[name] else value
+        if chosen not in _CHOICES[name]:
             raise errors.invalid_attribute(name)
-        return value
+        return chosen
     if name == "RedrivePolicy":
         return await redrive.checked_policy(tx, value, record)
     if name == "RedriveAllowPolicy":
@@ -109,7 +114,8 @@ async def _checked(tx: Transaction, record: QueueRecord, name: str, value: str) 
 
 def _settle_encryption(attributes: dict[str, str], changes: Mapping[str, str]) -> None:
     """Keep one kind of server-side encryption: the one that was asked for last turns the other off."""
-    if changes.get("KmsMasterKeyId") and changes.get("SqsManagedSseEnabled") == "true":
+    is_managed = changes.get("SqsManagedSseEnabled", "").lower() == "true"
+    if changes.get("KmsMasterKeyId") and is_managed:
         raise AwsError(
             "InvalidAttributeValue",
             "You can use one type of server-side encryption (SSE) at one time. "
@@ -117,7 +123,7 @@ def _settle_encryption(attributes: dict[str, str], changes: Mapping[str, str]) -
         )
     if changes.get("KmsMasterKeyId"):
         attributes["SqsManagedSseEnabled"] = "false"
-    elif changes.get("SqsManagedSseEnabled") == "true":
+    elif is_managed:
         attributes.pop("KmsMasterKeyId", None)
 
 

@@ -55,26 +55,33 @@ def size_of(entry: Mapping[str, Any]) -> int:
     return size + message_attributes.size(attributes) if attributes else size
 
 
+def check_ids(queue: Queue, params: Mapping[str, Any]) -> None:
+    """Raise AwsError unless a message has the group and the deduplication id that its queue asks for."""
+    if not queue.fifo:
+        return
+    if params.get("MessageGroupId") is None:
+        raise errors.missing("MessageGroupId")
+    if params.get("MessageDeduplicationId") is None and not queue.deduplicates_content:
+        raise errors.invalid_parameter(
+            "The queue should either have ContentBasedDeduplication enabled or "
+            "MessageDeduplicationId provided explicitly"
+        )
+
+
 def _address(queue: Queue, message: Message, params: Mapping[str, Any], raw: bytes) -> None:
     """Set the message's group and deduplication id."""
+    check_ids(queue, params)
     group = params.get("MessageGroupId")
     if group is not None:
         limits.check_token("MessageGroupId", group)
         message.group = group
     dedup = params.get("MessageDeduplicationId")
     if queue.fifo:
-        if group is None:
-            raise errors.missing("MessageGroupId")
         if dedup is not None:
             limits.check_token("MessageDeduplicationId", dedup)
             message.dedup = dedup
-        elif queue.deduplicates_content:
-            message.dedup = sha256(raw, usedforsecurity=False).hexdigest()
         else:
-            raise errors.invalid_parameter(
-                "The queue should either have ContentBasedDeduplication enabled or "
-                "MessageDeduplicationId provided explicitly"
-            )
+            message.dedup = sha256(raw, usedforsecurity=False).hexdigest()
     elif dedup is not None:
         raise errors.wrong_queue_type("MessageDeduplicationId", dedup)
 

@@ -5,7 +5,6 @@ Everything follows the clock that is passed in: `settle` first makes visible wha
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from cloudlet.core import Transaction
@@ -58,8 +57,16 @@ def count_delayed(tx: Transaction, queue: Queue, due: int, place: bytes) -> None
     tx.add(queue.delayed_count, 1)
 
 
-async def _show(tx: Transaction, queue: Queue, place: bytes, state: State, landed: int = 0) -> None:
-    """Make a message visible; `landed` is 1 if it comes out of flight."""
+async def _show(
+    tx: Transaction,
+    queue: Queue,
+    place: bytes,
+    state: State,
+    *,
+    was_in_flight: bool = False,
+    has_come_back: bool = False,
+) -> None:
+    """Make a message visible."""
     if state.group is None:
         tx.put(queue.ready.prefix + place, encode(state))
         return
@@ -67,7 +74,10 @@ async def _show(tx: Transaction, queue: Queue, place: bytes, state: State, lande
         tx.put(queue.grouped, b"")
     group = await Group.read(tx, queue, state.group)
     group.add(tx, place, state)
-    group.in_flight -= landed
+    if was_in_flight:
+        group.land(place)
+    if has_come_back and queue.fifo and group.head == place:
+        await group.send_to_end(tx)
     group.sent = max(group.sent, state.sent)
     group.write(tx)
 
@@ -125,7 +135,7 @@ async def _land(tx: Transaction, queue: Queue, landed: list[tuple[bytes, State]]
     for place, state in landed:
         if not queue.fifo:
             await fairness.spent(tx, queue, state.group, state.received, state.due)
-        await _show(tx, queue, place, state, landed=1)
+        await _show(tx, queue, place, state, was_in_flight=True, has_come_back=True)
 
 
 async def visible_count(tx: Transaction, queue: Queue) -> int:
@@ -141,7 +151,7 @@ def is_due(queue: Queue, timer: bytes | None, now: int) -> bool:
 
 async def put_back(tx: Transaction, queue: Queue, place: bytes, state: State) -> None:
     """Make a message visible again that was just taken from the visible ones."""
-    await _show(tx, queue, place, state, landed=1)
+    await _show(tx, queue, place, state, was_in_flight=True, has_come_back=state.receives > 0)
 
 
 async def messages(tx: Transaction, queue: Queue, picked: list[Picked]) -> list[Message | None]:
@@ -176,6 +186,19 @@ async def visible(tx: Transaction, queue: Queue, place: bytes, group: str | None
     return None if raw is None else state_of(raw)
 
 
+async def hide(tx: Transaction, queue: Queue, place: bytes, state: State, due: int) -> None:
+    """Put a visible message, which was received before, back in flight until `due` (ms)."""
+    if state.group is None:
+        tx.delete(queue.ready.prefix + place)
+    else:
+        group = await Group.read(tx, queue, state.group)
+        await group.remove(tx, place)
+        group.depart(place)
+        group.write(tx)
+    tx.add(queue.in_flight_count, 1)
+    flights.continue_alone(tx, queue, place, state, due)
+
+
 async def remove_in_flight(tx: Transaction, queue: Queue, left: dict[bytes, State], now: int) -> None:
     """Delete messages, by their places, that were in flight and have left it."""
     tx.add(queue.in_flight_count, -len(left))
@@ -183,9 +206,12 @@ async def remove_in_flight(tx: Transaction, queue: Queue, left: dict[bytes, Stat
     for place in left:
         tx.delete(queue.messages.prefix + place)
     if queue.fifo or await tx.get(queue.grouped) is not None:
-        groups = Counter([state.group for state in left.values() if state.group is not None])
-        for group, count in groups.items():
-            await _settle_group(tx, queue, group, count)
+        groups: dict[str, list[bytes]] = {}
+        for place, state in left.items():
+            if state.group is not None:
+                groups.setdefault(state.group, []).append(place)
+        for group, places in groups.items():
+            await _settle_group(tx, queue, group, places)
         if not queue.fifo:
             for state in left.values():
                 await fairness.spent(tx, queue, state.group, state.received, now)
@@ -196,15 +222,16 @@ async def remove_taken(tx: Transaction, queue: Queue, place: bytes, group: str |
     tx.delete(queue.messages.prefix + place)
     tx.add(queue.messages_count, -1)
     if group is not None:
-        await _settle_group(tx, queue, group, 1)
+        await _settle_group(tx, queue, group, [place])
 
 
-async def _settle_group(tx: Transaction, queue: Queue, name: str, count: int) -> None:
-    """So many messages of a group are in flight no more, and gone."""
+async def _settle_group(tx: Transaction, queue: Queue, name: str, places: list[bytes]) -> None:
+    """Count messages of a group as in flight no more: they are gone."""
     group = await Group.read(tx, queue, name)
-    group.in_flight -= count
+    for place in places:
+        group.land(place)
     group.write(tx)
-    if queue.fifo and group.head and not group.in_flight:
+    if queue.fifo and group.is_available:
         tx.notify(queue.topic)
 
 

@@ -26,14 +26,17 @@ _SWEPT: Final = 8
 _keys: Final[dict[tuple[str, str], bytes]] = {}
 
 
-def _key_of_url(region: str, url: str) -> bytes:
-    """Return the key of the record of the queue with this URL. Raises AwsError for what is no queue's URL."""
+def _key_of_url(ctx: Context, url: str) -> bytes:
+    """Return the key of the record of the queue with this URL, or this name. Raises AwsError for what is neither."""
+    region = ctx.region
+    if "/" not in url:
+        return _QUEUES.key(ctx.account, region, url)
     try:
         parts = urlsplit(url).path.strip("/").split("/")
     except ValueError:
-        raise errors.unknown_address(url) from None
+        raise errors.no_such_queue(ctx.protocol) from None
     if len(parts) < 2 or not parts[-2].isdecimal():
-        raise errors.unknown_address(url)
+        raise errors.no_such_queue(ctx.protocol)
     key = _QUEUES.key(parts[-2], region, parts[-1])
     if len(url) <= _CACHED_CHARACTERS:
         if len(_keys) >= _CACHED_KEYS:
@@ -43,8 +46,8 @@ def _key_of_url(region: str, url: str) -> bytes:
 
 
 async def by_url(ctx: Context, tx: Transaction, url: str) -> Queue:
-    """Return the queue of a QueueUrl. Raises AwsError where there is none."""
-    key = _keys.get((ctx.region, url)) or _key_of_url(ctx.region, url)
+    """Return the queue of a QueueUrl, which may be its name alone. Raises AwsError where there is none."""
+    key = _keys.get((ctx.region, url)) or _key_of_url(ctx, url)
     raw = await tx.get(key)
     if raw is None:
         raise errors.no_such_queue(ctx.protocol)

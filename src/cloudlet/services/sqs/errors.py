@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.wire import InvalidRequest, Violation, WireError
+from cloudlet.wire.protocols import FORMS
 
 _ALLOWED_CHARACTERS = "#x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD] | [#x10000-#x10FFFF]"
 _ENTRY_NAMES = {
@@ -40,7 +41,7 @@ def invalid_attribute(name: str) -> AwsError:
 
 
 def no_such_queue(protocol: str) -> AwsError:
-    suffix = " for this wsdl version" if protocol == "query" else ""
+    suffix = " for this wsdl version" if protocol in FORMS else ""
     return AwsError("QueueDoesNotExist", f"The specified queue does not exist{suffix}.")
 
 
@@ -55,10 +56,6 @@ def deleted_recently() -> AwsError:
         "QueueDeletedRecently",
         "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
     )
-
-
-def unknown_address(url: str) -> AwsError:
-    return AwsError("InvalidAddress", f"The address {url} is not valid for this endpoint.")
 
 
 def too_long(limit: int) -> AwsError:
@@ -97,17 +94,13 @@ def not_changeable(handle: str) -> AwsError:
     )
 
 
-def not_in_flight() -> AwsError:
-    return AwsError("MessageNotInflight", "The specified message isn't in flight.")
-
-
 def empty_batch(operation: str) -> AwsError:
     return AwsError("EmptyBatchRequest", f"There should be at least one {_ENTRY_NAMES[operation]} in the request.")
 
 
 def reword(request: InvalidRequest) -> WireError:
     """Return the error that SQS answers where other services speak of validation errors."""
-    entries = _ENTRY_NAMES.get(request.operation, "") if request.protocol == "query" else ""
+    entries = _ENTRY_NAMES.get(request.operation, "") if request.protocol in FORMS else ""
     for violation in request.violations:
         if entries and violation.path == "entries" and violation.kind == "required":
             # A list without anything in it is not there, in a form.

@@ -1,4 +1,4 @@
-"""FIFO queues: messages of a group in order, one batch of a group in flight at a time, duplicates stored once.
+"""FIFO queues: messages of a group in order, none behind one that is in flight, duplicates stored once.
 
 Developer Guide, "FIFO queue and message group ID logic", "Exactly-once processing", "Using the receive request
 attempt ID".
@@ -28,23 +28,21 @@ async def take(tx: Transaction, queue: Queue, count: int, now: int) -> list[Pick
     taken: list[Picked] = []
     # Without a delay it does not matter when they were sent, which may be later than now where the clock was set back.
     sent_by = now - queue.delay if queue.delay else None
-    for _, name in await tx.range(queue.available.begin, queue.available.end, limit=count):
+    listed = []
+    for space in (queue.available, queue.returned):
+        rows = await tx.range(space.begin, space.end, limit=count)
+        listed += [(key[len(space.prefix) :], name) for key, name in rows]
+    for _, name in sorted(listed):
         group = await Group.read(tx, queue, name.decode())
         more = await group.take(tx, count - len(taken), sent_by=sent_by)
         if not more:
-            # Heads are in the order of their arrival: if this one is still delayed, so are those behind it.
-            break
+            # It is still delayed, and so are those that have arrived behind it, but not those that have come back.
+            continue
         group.write(tx)
         taken += more
         if len(taken) == count:
             break
     return taken
-
-
-async def next_number(tx: Transaction, queue: Queue) -> int:
-    """Return the place of the next message in the queue. Who reads it excludes others who do: order is exact."""
-    tx.add(queue.sequence, 1)
-    return await tx.counter(queue.sequence)
 
 
 async def change_delay(tx: Transaction, before: Queue, queue: Queue, now: int) -> None:

@@ -15,6 +15,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.sqs.messages import Member, State, encode, state_of
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
+from cloudlet.store.keys import pack_int
 
 ALONE: Final = b""
 """The value of the timer of a message that goes on alone."""
@@ -22,6 +23,8 @@ TOGETHER: Final = b"\x03"
 """How the value of a flight begins, and the end of its key, where timers of one message have the message's place."""
 _EXPIRED: Final = b""
 """In the row of a message that goes on alone: it has expired, of which the flight that it is in knows nothing."""
+
+_SEARCHED_AT_ONCE: Final = 100
 
 _COUNT_BITS: Final = 16
 _WRITER_BITS: Final = 22
@@ -87,6 +90,13 @@ async def alone(tx: Transaction, queue: Queue, place: bytes) -> State | None:
     return state_of(raw) if raw else None
 
 
+def continue_alone(tx: Transaction, queue: Queue, place: bytes, state: State, due: int) -> None:
+    """Put a message in flight until `due` (ms) by itself."""
+    state.due = due
+    tx.put(queue.in_flight.prefix + place, encode(state))
+    tx.put(timer_key(queue.timers, due, place), ALONE)
+
+
 def expire(tx: Transaction, queue: Queue, place: bytes) -> None:
     """Note that a message is gone that flies with others; which flight that is is not known."""
     tx.put(queue.in_flight.prefix + place, _EXPIRED)
@@ -137,6 +147,21 @@ class Flights:
             flight.expired = {place for place in flight.members if await _is_expired(tx, queue, place)}
         return flight
 
+    async def search(self, place: bytes, now: int) -> State | None:
+        """Return the state of a message in flight whose latest delivery the caller does not know."""
+        state = await alone(self._tx, self._queue, place)
+        if state is not None:
+            return state
+        timers = self._queue.timers
+        begin = timers.prefix + pack_int(now + 1)
+        while rows := await self._tx.range(begin, timers.end, limit=_SEARCHED_AT_ONCE):
+            for key, value in rows:
+                if value.startswith(TOGETHER) and place in _decode(value[1:]):
+                    due, rest = split_timer(timers, key)
+                    return await self.find(place, rest[1:], due)
+            begin = rows[-1][0] + b"\x00"
+        return None
+
     def leave(self, place: bytes, state: State) -> None:
         """Take a message that was found out of its flight."""
         flight = self._found.get(state.nonce)
@@ -149,9 +174,7 @@ class Flights:
     def change_due(self, place: bytes, state: State, due: int) -> None:
         """Let a message that was found become visible at another time."""
         self.leave(place, state)
-        state.due = due
-        self._tx.put(self._queue.in_flight.prefix + place, encode(state))
-        self._tx.put(timer_key(self._queue.timers, due, place), ALONE)
+        continue_alone(self._tx, self._queue, place, state, due)
 
     def write(self) -> None:
         """Write the flights that messages have left."""

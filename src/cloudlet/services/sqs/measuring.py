@@ -137,6 +137,8 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             _of(ctx).deleted += 1
         case "DeleteMessageBatch":
             _of(ctx).deleted += len(_listed(result, "Successful"))
+        case _ if ctx.measured is not None:
+            _of(ctx)
 
 
 def _listed(result: Result, name: str) -> list[Any]:

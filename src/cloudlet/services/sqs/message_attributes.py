@@ -19,6 +19,7 @@ _TYPE_LENGTH = 256
 _TRACE_HEADER = "AWSTraceHeader"
 _TRACE_CHARACTERS = 1_024
 """More than a trace header has. It counts for nothing in the size of its message."""
+_ALL = ("All", ".*", "*")
 _DIGITS = 38
 _EXPONENTS = range(-128, 127)
 
@@ -111,9 +112,9 @@ def size(attributes: Mapping[str, Mapping[str, Any]]) -> int:
 
 
 def selected(attributes: dict[str, Attribute], names: Iterable[str]) -> dict[str, Attribute]:
-    """Return those that a receiver asked for: by name, by a prefix (`bar.*`), or all (`All`, `.*`)."""
+    """Return those that a receiver asked for: by name, by a prefix (`bar.*`), or all (`All`, `.*`, `*`)."""
     exact = set(names)
-    if "All" in exact or ".*" in exact:
+    if not exact.isdisjoint(_ALL):
         return attributes
     prefixes = tuple(name[:-2] for name in exact if name.endswith(".*"))
     return {

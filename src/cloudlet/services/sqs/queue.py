@@ -1,7 +1,7 @@
 """A queue: its settings decoded, and where in the store its contents are.
 
-Below ("q", id): what PurgeQueue removes is under "c" (contents), what must outlive a purge is not. So both PurgeQueue
-and DeleteQueue are one range deletion, however many messages there are.
+Below ("q", id): messages, and all that is counted and noted of them, are under "c" (contents). PurgeQueue and
+DeleteQueue delete ranges, however many messages there are.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Queue:
         "record",
         "redrive_target",
         "retention",
+        "returned",
         "sequence",
         "tasks",
         "timers",
@@ -112,6 +113,8 @@ class Queue:
         """(Message group, place) → the state of a visible message."""
         self.available = self.contents.sub("a")
         """Place of its head → message group, for the groups of which a message can be received."""
+        self.returned = self.contents.sub("ab")
+        """Turn → message group, for those of them, on a FIFO queue, whose head has come back."""
         self.processing = self.contents.sub("p")
         """(Minute, message group or "") → milliseconds that consumers spent on messages."""
         self.attempts = self.contents.sub("ra")

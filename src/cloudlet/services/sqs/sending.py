@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, fifo, messages
+from cloudlet.services.sqs.groups import next_number
 from cloudlet.services.sqs.messages import Message
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.sequence import Sequence
@@ -37,7 +38,7 @@ async def _send_fifo(tx: Transaction, queue: Queue, message: Message, now: int) 
     earlier = await fifo.duplicate_of(tx, queue, message, now)
     if earlier is not None:
         return earlier
-    seq = await fifo.next_number(tx, queue)
+    seq = await next_number(tx, queue)
     await contents.add(tx, queue, pack_int(seq), message, now)
     await fifo.remember(tx, queue, message, seq, now)
     return message.id, seq
@@ -46,7 +47,7 @@ async def _send_fifo(tx: Transaction, queue: Queue, message: Message, now: int) 
 async def move(tx: Transaction, queue: Queue, message: Message, now: float, place: bytes | None = None) -> None:
     """Store a message that comes from another queue, in its old place or as the newest."""
     if queue.fifo:
-        place = pack_int(await fifo.next_number(tx, queue))
+        place = pack_int(await next_number(tx, queue))
     elif place is None:
         place = pack_int(_sequence.next(now))
     await contents.add(tx, queue, place, message, int(now * 1000))

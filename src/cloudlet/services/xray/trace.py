@@ -2,6 +2,7 @@
 
 Developer guide, "AWS X-Ray concepts" and "AWS X-Ray segment documents". A segment is work of the service whose name it
 has. A subsegment of a namespace (`aws`, `remote`) is a call; where the called service sent no segment, one is inferred.
+SDKs give `local` to those that are none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cloudlet.services.xray.document import Document
+
+_CALLED = ("aws", "remote")
 
 
 class Node(NamedTuple):
@@ -170,7 +173,7 @@ class Trace:
         if not entity.is_segment and entity.parent is not None:
             entity.node = entity.parent.node
         answering = [child for child in entity.children if child.is_segment]
-        if not entity.is_segment and (answering or entity.raw.get("namespace")):
+        if not entity.is_segment and (answering or entity.raw.get("namespace") in _CALLED):
             entity.is_inferred = not answering
             entity.called = answering[0].node if answering else _inferred(entity.raw, self._account)
 

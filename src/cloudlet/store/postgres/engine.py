@@ -67,8 +67,6 @@ class PostgresStore:
     that goes on in the background. Raises ValueError for a keyspace whose name cannot be part of a table's.
     """
 
-    waited = 0.0
-
     def __init__(self, url: str, keyspace: str) -> None:
         self._url = url
         self._tables = Tables(keyspace)

@@ -71,7 +71,7 @@ def test_patches_that_make_no_sense(cloud: RestCloud) -> None:
     code, message, _ = cloud.refused(
         "update_rest_api", restApiId=api, patchOperations=[{"op": "replace", "path": "/x", "value": "1"}]
     )
-    assert message.startswith("Invalid patch path '/x' specified for op 'replace'. Must be one of: [")
+    assert message.startswith("Invalid patch path  '/x' specified for op 'replace'. Must be one of: [")
 
 
 def test_pages(cloud: RestCloud) -> None:
@@ -188,12 +188,105 @@ def test_methods_that_make_no_sense(cloud: RestCloud) -> None:
     ):
         assert cloud.refused("put_integration", **names, **given)[0] == "BadRequestException", given
     cloud.to_mock(names)
-    assert cloud.refused("put_integration_response", **names, statusCode="200")[0] == "BadRequestException"
     cloud.client.put_method_response(**names, statusCode="200")
     wrong = {"responseParameters": {"method.response.header.X": "'1'"}}
     assert cloud.refused("put_integration_response", **names, statusCode="200", **wrong)[0] == "BadRequestException"
     wrong = {"selectionPattern": "("}
     assert cloud.refused("put_integration_response", **names, statusCode="200", **wrong)[0] == "BadRequestException"
+
+
+def test_what_is_empty_is_not_shown(cloud: RestCloud) -> None:
+    made = cloud.client.create_rest_api(name="shop", tags={})
+    assert "tags" not in made
+    assert "tags" not in cloud.client.create_api_key(name="k")
+    names = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
+    empty: dict[str, str] = {}
+    shown = cloud.client.put_method(
+        **names, authorizationType="none", requestParameters=empty, requestModels=empty, operationName=""
+    )
+    assert shown["authorizationType"] == "NONE"
+    assert {"requestParameters", "requestModels", "operationName"}.isdisjoint(shown)
+    shown = cloud.client.put_integration(
+        **names, type="MOCK", credentials="", requestParameters=empty, requestTemplates=empty
+    )
+    assert {"requestParameters", "requestTemplates", "credentials"}.isdisjoint(shown)
+    for operation in ("put_integration_response", "put_method_response"):
+        more = {"responseTemplates": empty} if operation == "put_integration_response" else {"responseModels": empty}
+        shown = getattr(cloud.client, operation)(**names, statusCode="200", responseParameters=empty, **more)
+        assert {"responseParameters", "responseTemplates", "responseModels"}.isdisjoint(shown)
+    added = "/responseParameters/method.response.header.x"
+    cloud.patch("update_method_response", ("add", added, "true"), **names, statusCode="200")
+    shown = cloud.patch("update_method_response", ("remove", added), **names, statusCode="200")
+    assert "responseParameters" not in shown
+
+
+def test_values_that_the_model_does_not_know(cloud: RestCloud) -> None:
+    names = cloud.method(cloud.rest_api(), "/")
+    for operation, given, path in (
+        ("put_integration", {**names, "type": "HTTPS_PROXY"}, "putIntegrationInput.type"),
+        ("create_rest_api", {"name": "a", "apiKeySource": "MAGIC"}, "createRestApiInput.apiKeySource"),
+        ("put_gateway_response", {"restApiId": names["restApiId"], "responseType": "MAGIC"}, "responseType"),
+    ):
+        code, message, status = cloud.refused(operation, **given)
+        assert (code, status) == ("ValidationException", 400)
+        assert f"at '{path}' failed to satisfy constraint: Member must satisfy enum value set: [" in message
+
+
+def test_what_is_missing_is_what_was_looked_for(cloud: RestCloud) -> None:
+    """Where the API is not there, neither is the part of it that is asked for."""
+    names = {"restApiId": "none", "resourceId": "none", "httpMethod": "GET"}
+    for operation, given, message in (
+        ("get_resource", {"restApiId": "none", "resourceId": "r"}, "Invalid Resource identifier specified"),
+        ("put_method", {**names, "authorizationType": "NONE"}, "Invalid Resource identifier specified"),
+        ("get_stage", {"restApiId": "none", "stageName": "s"}, "Invalid stage identifier specified"),
+        ("get_deployment", {"restApiId": "none", "deploymentId": "d"}, "Invalid Deployment identifier specified"),
+        ("get_authorizer", {"restApiId": "none", "authorizerId": "a"}, "Invalid Authorizer identifier specified"),
+        ("get_resources", {"restApiId": "none"}, f"Invalid API identifier specified {cloud.account}:none"),
+    ):
+        assert cloud.refused(operation, **given) == ("NotFoundException", message, 404)
+
+
+def test_updates_that_are_refused(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    cloud.mocked(api, "/")
+    cloud.deploy(api)
+    stage = {"restApiId": api, "stageName": "dev"}
+    method = {"restApiId": api, "resourceId": cloud.resource(api, "/"), "httpMethod": "GET"}
+    key = {"apiKey": cloud.client.create_api_key(name="k")["id"]}
+    response = {"restApiId": api, "responseType": "DEFAULT_4XX"}
+    for operation, names, patch, message in (
+        (
+            "update_stage",
+            stage,
+            {"op": "remove", "path": "/*/*"},
+            "Cannot remove method setting */* because there is no method setting for this method",
+        ),
+        ("update_stage", stage, {"op": "remove", "path": "/*"}, "Invalid method setting path: /*"),
+        (
+            "update_stage",
+            stage,
+            {"op": "replace", "path": "/tags/a", "value": "b"},
+            "Invalid patch path  '/tags/a' specified for op 'replace'. Must be one of: [/deploymentId, ",
+        ),
+        (
+            "update_api_key",
+            key,
+            {"op": "add", "path": "/customerId", "value": "c"},
+            "Invalid patch path  '/customerId'",
+        ),
+        ("update_method", method, {"op": "add", "path": "/operationName", "value": "o"}, "Invalid patch path  '/oper"),
+        ("update_gateway_response", response, {"op": "remove", "path": "/statusCode"}, "Invalid patch path  '/status"),
+    ):
+        refused = cloud.refused(operation, **names, patchOperations=[patch])
+        assert (refused[0], refused[2]) == ("BadRequestException", 400)
+        assert refused[1].startswith(message), refused[1]
+    for schema in ({}, {"schema": ""}):
+        refused = cloud.refused("create_model", restApiId=api, name="m", contentType="application/json", **schema)
+        message = "Model schema must have at least 1 property or array items defined"
+        assert refused == ("BadRequestException", message, 400)
+    assert cloud.refused("create_rest_api", name="a", policy="{}")[1] == (
+        "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."
+    )
 
 
 def test_models(cloud: RestCloud) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -400,8 +401,11 @@ def test_a_bucket(cloud: RestCloud) -> None:
     bucket = f"pets-{cloud.account}"
     s3.create_bucket(Bucket=bucket)
     api = cloud.rest_api(binaryMediaTypes=["image/png"])
-    paths = {"method.request.path.key": True}
-    mapped = {"integration.request.path.key": "method.request.path.key"}
+    paths = {"method.request.path.key": True, "method.request.header.Content-Type": False}
+    mapped = {
+        "integration.request.path.key": "method.request.path.key",
+        "integration.request.header.Content-Type": "method.request.header.Content-Type",
+    }
     put = cloud.method(api, "/{key}", "PUT", requestParameters=paths)
     cloud.to_service(put, f"s3:path/{bucket}/{{key}}", "PUT", requestParameters=mapped)
     cloud.response(put, "200")
@@ -413,8 +417,37 @@ def test_a_bucket(cloud: RestCloud) -> None:
     answer = cloud.call(api, "/a.png", method="PUT", body=b"\x89PNG\xff", headers={"Content-Type": "image/png"})
     assert answer.status == 200
     assert s3.get_object(Bucket=bucket, Key="a.png")["Body"].read() == b"\x89PNG\xff"
-    assert cloud.call(api, "/a.png").body == b"\x89PNG\xff"
+    answer = cloud.call(api, "/a.png", headers={"Accept": "image/png"})
+    assert answer.body == b"\x89PNG\xff"
+    assert (answer.header("x-amzn-trace-id") or "").startswith("Root=1-")
+    # Who has not asked for something binary gets text.
+    assert cloud.call(api, "/a.png").body == base64.b64encode(b"\x89PNG\xff")
+    cloud.call(api, "/a.txt", method="PUT", body=b"\x89PNG\xff", headers={"Content-Type": "text/plain"})
+    assert s3.get_object(Bucket=bucket, Key="a.txt")["Body"].read().decode() == "\ufffdPNG\ufffd"
     assert cloud.call(api, "/b.png").status == 404
+
+
+def test_an_empty_body_is_an_empty_object_to_templates(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    names = cloud.method(api, "/", "POST")
+    cloud.to_mock(names, '#set($context.responseOverride.header.body = $input.body){"statusCode": 200}')
+    cloud.response(names)
+    cloud.deploy(api)
+    assert cloud.call(api, "/", method="POST").header("body") == "{}"
+    assert cloud.call(api, "/", method="POST", body='{"a":1}').header("body") == '{"a":1}'
+
+
+def test_an_integration_response_without_one_of_the_method(cloud: RestCloud) -> None:
+    """It may come first, but nothing is answered by it until the method has one."""
+    api = cloud.rest_api()
+    names = cloud.method(api, "/")
+    cloud.to_mock(names)
+    cloud.client.put_integration_response(**names, statusCode="200")
+    cloud.deploy(api)
+    assert cloud.call(api).status == 500
+    cloud.client.put_method_response(**names, statusCode="200")
+    cloud.deploy(api)
+    assert cloud.call(api).status == 200
 
 
 def test_overrides(cloud: RestCloud, endpoint: Endpoint) -> None:

@@ -269,6 +269,14 @@ def test_what_is_exported_can_be_imported(cloud: RestCloud, kind: str, accepts: 
     assert set(document["paths"]["/pets"]) == {"post", "delete", "put"}
     integration = document["paths"]["/pets/{id}"]["get"]["x-amazon-apigateway-integration"]
     assert integration["tlsConfig"] == MOCK["tlsConfig"]
+    assert "timeoutInMillis" not in integration
+    assert exported["contentType"] == "application/octet-stream"
+    # Neither Empty nor Error is used.
+    models = document["definitions"] if kind == "swagger" else document["components"]["schemas"]
+    assert "Pet" in models
+    assert {"Empty", "Error"}.isdisjoint(models)
+    if kind == "swagger":
+        assert document["paths"]["/pets"]["post"]["produces"] == ["application/json"]
     again = cloud.client.import_rest_api(body=text)["id"]
     cloud.deploy(again)
     assert cloud.call(again, "/pets/7?q=1").body == b"pet 7"

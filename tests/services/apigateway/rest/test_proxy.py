@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 
 import pytest
@@ -98,10 +99,74 @@ def test_what_the_function_answers(shared: RestCloud, api: str) -> None:
     assert answer.header("content-type") == "application/json"
 
 
-@pytest.mark.parametrize("said", ["fail", '"text"', "{}", '{"statusCode": "no"}', '{"statusCode": 200, "body": {}}'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "fail",
+        '"text"',
+        "{}",
+        '{"statusCode": "no"}',
+        '{"statusCode": 200, "body": {}}',
+        '{"statusCode": 200, "cookies": ["a=b"]}',
+        '{"statusCode": 200, "body": "", "Body": ""}',
+    ],
+)
 def test_answers_that_make_no_sense(shared: RestCloud, api: str, said: str) -> None:
     answer = shared.call(api, "/", headers={"x-answer": said})
     assert (answer.status, answer.json) == (502, {"message": "Internal server error"})
+
+
+def test_names_of_headers_are_as_the_client_wrote_them(shared: RestCloud, api: str) -> None:
+    connection = http.client.HTTPConnection(shared.host, shared.port, timeout=60)
+    try:
+        for number in range(2):
+            connection.putrequest("GET", f"/_aws/execute-api/{api}/dev/", skip_accept_encoding=True)
+            for name in ("x-lower", "X-ODD-case", f"X-Number{number}"):
+                connection.putheader(name, "1")
+            connection.putheader("x-lower", "2, 3")
+            connection.putheader("Connection", "keep-alive")
+            connection.endheaders()
+            event = json.loads(connection.getresponse().read())
+            assert (
+                event["headers"].keys()
+                == event["multiValueHeaders"].keys()
+                == {
+                    "Host",
+                    "X-Amzn-Trace-Id",
+                    "X-Forwarded-For",
+                    "X-Forwarded-Port",
+                    "X-Forwarded-Proto",
+                    f"X-Number{number}",
+                    "X-ODD-case",
+                    "x-lower",
+                }
+            )
+    finally:
+        connection.close()
+
+
+def test_a_function_is_called_by_post_only(shared: RestCloud) -> None:
+    api = shared.rest_api()
+    names = shared.method(api, "/")
+    shared.client.put_integration(**names, type="AWS_PROXY", integrationHttpMethod="GET", uri=shared.invocation())
+    shared.deploy(api)
+    answer = shared.call(api)
+    assert (answer.status, answer.json) == (500, {"message": "Internal server error"})
+
+
+def test_what_has_not_the_method_leaves_it_to_a_greedy_variable(cloud: RestCloud) -> None:
+    api = cloud.rest_api()
+    cloud.mocked(api, "/{proxy+}", "OPTIONS", template="greedy")
+    cloud.mocked(api, "/pets/{id}", template="literal")
+    cloud.deploy(api)
+    assert cloud.call(api, "/pets/7").body == b"literal"
+    assert cloud.call(api, "/pets/7", method="OPTIONS").body == b"greedy"
+    assert cloud.call(api, "/other").status == 403
+
+
+def test_the_trace_of_an_answer(shared: RestCloud, api: str) -> None:
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    assert shared.call(api, "/", headers={"X-Amzn-Trace-Id": trace}).header("x-amzn-trace-id") == trace
 
 
 def test_binary_bodies(shared: RestCloud, api: str) -> None:

@@ -412,3 +412,7 @@ def test_a_method_by_itself(cloud: RestCloud) -> None:
     assert "Method completed with status: 200" in answer["log"]
     cloud.patch("update_integration", ("replace", "/requestTemplates/application~1json", "{}"), **names)
     assert cloud.client.test_invoke_method(**names)["status"] == 500
+    cloud.mocked(api, "/any", "ANY", template="$context.httpMethod")
+    any_method = {"restApiId": api, "resourceId": cloud.resource(api, "/any")}
+    for verb, seen in (("GET", "GET"), ("PUT", "PUT"), ("ANY", "GET")):
+        assert cloud.client.test_invoke_method(**any_method, httpMethod=verb)["body"] == seen

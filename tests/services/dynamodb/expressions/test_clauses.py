@@ -64,6 +64,11 @@ def test_expressions_share_their_placeholders() -> None:
         (
             "PutItem",
             {"ExpressionAttributeValues": {":a": ONE}},
+            "ExpressionAttributeValues can only be specified when using expressions",
+        ),
+        (
+            "ConditionCheck",
+            {"ExpressionAttributeValues": {":a": ONE}},
             "ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null",
         ),
         (
@@ -93,10 +98,15 @@ def test_expressions_share_their_placeholders() -> None:
             'ExpressionAttributeValues contains invalid key: Syntax error; key: ":b!"',
         ),
         (
-            "PutItem",
+            "Put",
             {"ConditionExpression": "a = :b", "ExpressionAttributeValues": {":b": {}}},
             "ExpressionAttributeValues contains invalid value: Supplied AttributeValue is empty, "
             "must contain exactly one of the supported datatypes for key :b",
+        ),
+        (
+            "Query",
+            {"FilterExpression": "a = :b", "ExpressionAttributeValues": {":b": {}}},
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
         ),
         (
             "GetItem",

@@ -61,8 +61,11 @@ def test_numbers_are_kept_in_canonical_text_wherever_they_are() -> None:
         ({"SS": []}, "One or more parameter values were invalid: An string set  may not be empty"),
         ({"NS": []}, "One or more parameter values were invalid: An number set  may not be empty"),
         ({"BS": []}, "One or more parameter values were invalid: Binary sets should not be empty"),
-        ({"SS": ["a", "a"]}, "One or more parameter values were invalid: Input collection [a, a] contains duplicates."),
-        ({"NS": ["1", "1.0"]}, "Input collection contains duplicates"),
+        (
+            {"SS": ["a", "a"]},
+            'One or more parameter values were invalid: Input collection ["a", "a"] contains duplicates.',
+        ),
+        ({"NS": ["1", "1.0"]}, "One or more parameter values were invalid: Input collection contains duplicates."),
         ({"L": [{"N": "x"}]}, "The parameter cannot be converted to a numeric value: x"),
         (
             _nested(33),

@@ -167,16 +167,21 @@ def test_order(texts: list[str], descending: bool, limit: int) -> None:
 
 
 @_settings
-@given(st.lists(st.text("ab*[ ]/\n", max_size=12), min_size=1, max_size=10), st.sampled_from("ab[] /\n"))
-def test_globs(texts: list[str], separator: str) -> None:
-    literal = json.dumps(f"*{separator}*")
-    records = found(
-        f"parse @message {literal} as x, y | display x, y | sort @timestamp", [f"m{text}" for text in texts]
-    )
+@given(
+    st.lists(st.text("ab[ ]/\n'ä\u0301", max_size=12), min_size=1, max_size=10),
+    st.lists(st.text("ab[] /'ä\u0301", max_size=2), min_size=2, max_size=5),
+)
+def test_globs(texts: list[str], parts: list[str]) -> None:
+    """A wildcard stands for as little as may be, and the last one, at the end, for all the rest."""
+    names = [f"x{number}" for number in range(len(parts) - 1)]
+    listed = ", ".join(names)
+    query = f"parse @message {json.dumps('*'.join(parts), ensure_ascii=False)} as {listed} | display {listed}"
+    records = found(f"{query} | sort @timestamp", [f"m{text}" for text in texts])
+    model = re.compile("(.*?)".join(map(re.escape, parts)) + r"\Z" * (not parts[-1]), re.DOTALL)
     expected = []
     for text in texts:
-        before, at, after = f"m{text}".partition(separator)
-        expected.append({"x": before, "y": after} if at else {})
+        match = model.search(f"m{text}")
+        expected.append({} if match is None else dict(zip(names, match.groups(), strict=True)))
     assert records == expected
 
 

@@ -6,10 +6,12 @@ import re
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.services.logs.insights.parsing import parse
+from cloudlet.services.logs.insights.problems import QueryProblem
 from cloudlet.services.logs.insights.syntax import (
     Call,
     Command,
@@ -195,6 +197,13 @@ def test_what_is_written_is_read(source: Source | None, commands: tuple[Command,
     text = "\n| ".join([*([] if source is None else [of_groups(source)]), *(f"{command(one)} # |" for one in commands)])
     found = parse(text)
     assert nowhere(Query(found.commands, found.source)) == Query(commands, source)
+
+
+def test_brackets_that_do_not_end_are_read_once() -> None:
+    """A class that is looked for from each of its brackets on would take hours."""
+    assert parse(f"parse @message /(?<x>.)|{'[' * 300_000}/").regexes
+    with pytest.raises(QueryProblem, match="500 items"):
+        parse(f"parse @message /(?<x>a{{500}})|{'[' * 300_000}/")
 
 
 @given(_expressions)

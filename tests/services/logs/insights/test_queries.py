@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,16 @@ def test_results_come_in_pages(asker: Asker) -> None:
         token = {"nextToken": page["nextToken"]}
     assert found == [str(number) for number in range(25)]
     assert code_of(asker.client.get_query_results, queryId=query, nextToken="x") == INVALID
+
+
+def test_large_results_are_as_they_were_put(asker: Asker) -> None:
+    messages = [f'{number} null "ä" ' + "x" * 20_000 for number in range(20)]
+    asker.put(messages, seconds=1)
+    query = asker.start("fields nothing, @message | sort @timestamp")
+    answer = finished(asker.client, query)
+    assert records(answer) == [{"@message": message} for message in messages]
+    assert "nextToken" not in answer
+    assert records(asker.client.get_query_results(queryId=query, maxItems=1)) == [{"@message": messages[0]}]
 
 
 def test_limits_of_the_request_and_of_the_query(asker: Asker) -> None:
@@ -176,6 +187,31 @@ def test_a_query_is_stopped(asker: Asker) -> None:
         assert code_of(asker.client.stop_query, queryId=one) == INVALID
     # Whoever has stood in the way is gone.
     assert asker.ask("stats count(*) as n") == [{"n": "1"}]
+
+
+HOSTILE = {
+    "wildcards": f"parse @message '{'*a' * 200}' as {', '.join(f'f{number}' for number in range(200))}",
+    "choices": f"parse @message /{'(.*?)a?' * 80}(?<x>b)/",
+}
+
+
+@pytest.mark.parametrize("query", HOSTILE.values(), ids=HOSTILE)
+def test_what_takes_long_to_parse_holds_up_no_other_request(asker: Asker, aws: Aws, query: str) -> None:
+    asker.put(["a" * 2000] * 300, seconds=1)
+    other: Any = Aws(aws.endpoint, fresh_account()).client("logs")
+    other.describe_log_groups()
+    took = []
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(asker.answer, query)
+        while not answer.done():
+            before = time.monotonic()
+            other.describe_log_groups()
+            took.append(time.monotonic() - before)
+    assert answer.result()["status"] == "Complete"
+    assert sorted(took)[len(took) // 2] < 0.1
+    assert max(took) < 5
+    assert time.monotonic() - began < 25
 
 
 def test_queries_are_listed_the_newest_first(asker: Asker) -> None:

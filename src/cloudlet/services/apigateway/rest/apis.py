@@ -101,12 +101,14 @@ def _check_policy(text: str) -> None:
     try:
         resource_policy.parsed(text)
     except PolicyError as error:
-        raise errors.bad_request(f"Invalid policy document. {error}") from error
+        raise errors.bad_request(
+            "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."
+        ) from error
 
 
 async def shown(ctx: Context, tx: Transaction, api: Document) -> dict[str, Any]:
     """Return an API as answers have it."""
-    result = {**api, "apiStatus": "AVAILABLE", "tags": await tags.of(tx, tagging.key(ctx, path_of(api["id"])))}
+    result = {**api, "apiStatus": "AVAILABLE", **await tagging.shown(tx, tagging.key(ctx, path_of(api["id"])))}
     if "policy" in api:
         # As on AWS the quotes in it are escaped; Terraform, for one, relies on that.
         result["policy"] = msgspec.json.encode(api["policy"]).decode()[1:-1]

@@ -54,6 +54,11 @@ def converted(body: bytes, handling: str, *, is_binary: bool) -> bytes:
     return body
 
 
+def as_text(body: bytes) -> bytes:
+    """Return a body that is taken for UTF-8, as all bodies are that are of no binary type: what is none is replaced."""
+    return body if body.isascii() else body.decode("utf-8", "replace").encode()
+
+
 def decoded(body: bytes) -> bytes:
     """Return the bytes of a base64 text. Raises Refusal."""
     try:

@@ -161,8 +161,25 @@ class Call:
 
     @property
     def titled_headers(self) -> dict[str, str]:
-        """The headers with the names that events and templates have."""
-        return {_title(name): value for name, value in self.headers.items()}
+        """The headers with the names that events and templates have: as the client wrote them, else `Like-This`."""
+        written = self.visit.names()
+        written.pop("host", None)
+        return {
+            written.get(name) or _title(name): value for name, value in self.headers.items() if name != "connection"
+        }
+
+    def header_values(self) -> dict[str, list[str]]:
+        """Return all values of the headers, by the names that events have."""
+        given: dict[str, list[str]] = {}
+        for raw_name, raw_value in self.visit.raw_headers:
+            given.setdefault(raw_name.decode("latin-1").lower(), []).append(raw_value.decode("latin-1").strip())
+        came = self.visit.request.headers
+        values: dict[str, list[str]] = {}
+        for name, value in self.titled_headers.items():
+            every = given.get(name.lower(), [])
+            # What the gateway has made of a header is one value.
+            values[name] = every if len(every) > 1 and came.get(name.lower()) == value else [value]
+        return values
 
     @property
     def queries(self) -> dict[str, str]:

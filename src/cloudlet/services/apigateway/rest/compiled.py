@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ class Response:
     """Header (in lower case) → where its value is from."""
     templates: dict[str, str]
     handling: str
+    is_declared: bool
+    """Whether the method has a response of this status."""
 
 
 @dataclass(slots=True)
@@ -135,7 +138,9 @@ class Stage:
                 authorizers.get(method.get("authorizerId", "")),
                 bool(method.get("apiKeyRequired")),
                 Check(method, validators.get(method.get("requestValidatorId", "")), models),
-                _integration(method["methodIntegration"], self.variables, resource_id),
+                _integration(
+                    method["methodIntegration"], self.variables, resource_id, method.get("methodResponses") or {}
+                ),
                 settings,
                 bucket,
                 # What is said of all methods is about GET only.
@@ -145,7 +150,7 @@ class Stage:
             )
 
 
-def _integration(part: Document, variables: dict[str, str], resource_id: str) -> Integration:
+def _integration(part: Document, variables: dict[str, str], resource_id: str, declared: Collection[str]) -> Integration:
     uri = expressions.with_stage_variables(part.get("uri") or "", variables)
     function = function_of(uri) if part["type"] in ("AWS", "AWS_PROXY") and ":lambda:path/" in uri else ""
     responses = [
@@ -158,6 +163,7 @@ def _integration(part: Document, variables: dict[str, str], resource_id: str) ->
             },
             each.get("responseTemplates") or {},
             each.get("contentHandling") or "",
+            each["statusCode"] in declared,
         )
         for each in (part.get("integrationResponses") or {}).values()
     ]

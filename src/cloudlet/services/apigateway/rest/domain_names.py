@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core import Context, Params, Transaction, ids, tags
+from cloudlet.core import Context, Params, Transaction, ids
 from cloudlet.services.apigateway import domains, errors, tagging
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import patches
@@ -89,7 +89,7 @@ async def shown(ctx: Context, tx: Transaction, domain: Document) -> dict[str, An
         "endpointConfiguration": {"types": [kind], "ipAddressType": configuration["IpAddressType"]},
         "securityPolicy": configuration["SecurityPolicy"],
         "routingMode": "BASE_PATH_MAPPING_ONLY",
-        "tags": await tags.of(tx, tagging.key(ctx, path)),
+        **await tagging.shown(tx, tagging.key(ctx, path)),
     }
     start, certificate = ("regional", "regionalCertificate") if kind == "REGIONAL" else ("distribution", "certificate")
     result[f"{start}DomainName"] = configuration["ApiGatewayDomainName"]

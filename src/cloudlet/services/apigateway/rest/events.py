@@ -13,7 +13,7 @@ from cloudlet.services.apigateway.rest.call import Call
 
 def proxy(call: Call, *, is_binary: bool) -> dict[str, Any]:
     """Return the event of a request; `is_binary`: its body is told as base64."""
-    headers = call.titled_headers
+    headers = call.header_values()
     body: str | None = None
     if call.body:
         body = b64encode(call.body).decode() if is_binary else call.body.decode("utf-8", "replace")
@@ -21,8 +21,8 @@ def proxy(call: Call, *, is_binary: bool) -> dict[str, Any]:
         "resource": call.resource,
         "path": call.whole_path if call.mapped is not None else call.path,
         "httpMethod": call.verb,
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "headers": {name: every[-1] for name, every in headers.items()},
+        "multiValueHeaders": headers,
         "queryStringParameters": call.queries or None,
         "multiValueQueryStringParameters": call.query_values() or None,
         "pathParameters": call.variables or None,

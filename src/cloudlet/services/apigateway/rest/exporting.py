@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -9,9 +10,12 @@ import msgspec
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest.definitions import AUTHORIZER_MEMBERS, INTEGRATION_MEMBERS, X
 from cloudlet.services.apigateway.rest.deploying import Snapshot
+from cloudlet.services.apigateway.rest.method_check import LONGEST_MILLIS
 
 _PLACES = {"path": "path", "querystring": "query", "header": "header"}
 _KEY = "api_key"
+_USUAL_TIMEOUT = ("timeoutInMillis", LONGEST_MILLIS)
+_REFERENCE = re.compile(r"models\\?/(\w+)")
 _SIGNED = "sigv4"
 
 
@@ -47,7 +51,7 @@ class Exporter:
             variables = {"basePath": {"default": base}}
             result["servers"] = [{"url": f"{scheme}://{host}{{basePath}}", "variables": variables}]
         result["paths"] = self._paths()
-        schemas = {model["name"]: self._schema(model["schema"]) for model in self._snapshot["models"]}
+        schemas = self._used_schemas()
         if self._is_swagger:
             if self._schemes:
                 result["securityDefinitions"] = self._schemes
@@ -84,6 +88,26 @@ class Exporter:
         if api["apiKeySource"] != "HEADER":
             result[f"{X}api-key-source"] = api["apiKeySource"]
         return result
+
+    def _used_schemas(self) -> dict[str, Any]:
+        """Return the models that methods refer to, themselves or by other models; AWS leaves out all others."""
+        known = {model["name"]: model["schema"] for model in self._snapshot["models"]}
+        waiting = [
+            name
+            for _, method in self._snapshot["methods"]
+            for models in (
+                method.get("requestModels"),
+                *(each.get("responseModels") for each in (method.get("methodResponses") or {}).values()),
+            )
+            for name in (models or {}).values()
+        ]
+        used: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in known and name not in used:
+                used.add(name)
+                waiting += _REFERENCE.findall(known[name])
+        return {name: self._schema(schema) for name, schema in known.items() if name in used}
 
     def _schema(self, text: str) -> Any:
         """Return the schema of a model, with references as definitions have them."""
@@ -134,6 +158,11 @@ class Exporter:
             operation["requestBody"] = {"content": content, "required": True}
         if parameters:
             operation["parameters"] = parameters
+        produced = dict.fromkeys(
+            kind for each in (method.get("methodResponses") or {}).values() for kind in each.get("responseModels") or ()
+        )
+        if produced and self._is_swagger:
+            operation["produces"] = list(produced)
         operation["responses"] = {
             status: self._response(each) for status, each in (method.get("methodResponses") or {}).items()
         }
@@ -186,7 +215,7 @@ class Exporter:
     def _integration(self, part: Document) -> dict[str, Any]:
         result: dict[str, Any] = {"type": part["type"].lower()}
         for name in INTEGRATION_MEMBERS:
-            if part.get(name) not in (None, [], {}):
+            if part.get(name) not in (None, [], {}) and (name, part[name]) != _USUAL_TIMEOUT:
                 result[name] = part[name]
         result["passthroughBehavior"] = part["passthroughBehavior"].lower()
         responses = {}

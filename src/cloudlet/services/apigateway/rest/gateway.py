@@ -101,7 +101,7 @@ class RestGateway:
 
 def _method(call: Call) -> Method:
     """Return the method that a call is for. Raises Refusal."""
-    found = call.stage.table.find(call.path)
+    found = call.stage.table.find(call.path, lambda resource: resource.method(call.verb) is not None)
     method = None
     if found is not None:
         resource, call.variables = found

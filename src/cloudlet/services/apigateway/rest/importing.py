@@ -163,6 +163,8 @@ async def _method(
         is_linked = bool(link) and await store.find_owned(ctx, tx, "VpcLink", str(link)) is not None
         integration = method_check.integration(method, integration, is_linked=is_linked)
         for response in planned.integration_responses:
+            if response["statusCode"] not in (method.get("methodResponses") or {}):
+                raise errors.bad_request("Invalid Response status code specified")
             made = method_check.integration_response(method, response)
             integration.setdefault("integrationResponses", {})[made["statusCode"]] = made
         method["methodIntegration"] = integration

@@ -30,7 +30,11 @@ from cloudlet.wire import HttpRequest, HttpResponse
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 _MOCK_STATUS = re.compile(r"\s*\{[^{}]*?[\"']?statusCode[\"']?\s*:\s*[\"']?(\d{3})[\"']?\s*[,}]")
 _GRACE_SECONDS = 1.0
+_OF_AWS = ("AWS", "AWS_PROXY")
 _encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_OF_ANSWER = frozenset(("body", "headers", "isBase64Encoded", "multiValueHeaders", "statusCode"))
+"""What a function may answer with. Developer guide, "Output format of a Lambda function for proxy integration"."""
 
 
 async def answer(call: Call, integration: Integration) -> HttpResponse:
@@ -53,6 +57,8 @@ async def answer(call: Call, integration: Integration) -> HttpResponse:
     finally:
         if integration.kind != "MOCK":
             call.integration_millis = int((perf_counter() - started) * 1000)
+    if integration.kind in _OF_AWS and call.trace_header and TRACE_HEADER not in dict(response.headers):
+        response.headers.append((TRACE_HEADER, call.trace_header))
     return response
 
 
@@ -82,6 +88,8 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
         outgoing.query = call.query_values()
     is_binary = media_types.has(call.headers.get("content-type", ""))
     body = binary.converted(call.body, integration.handling, is_binary=is_binary)
+    if not (is_binary or integration.handling or integration.kind == "HTTP_PROXY"):
+        body = binary.as_text(body)
     await mapping.mapped_parameters(call, integration, outgoing)
     if integration.kind == "HTTP_PROXY":
         outgoing.body = body
@@ -97,8 +105,17 @@ async def _answer(call: Call, integration: Integration) -> HttpResponse:
         kept = [pair for pair in received.headers if pair[0] not in outward.HOP_BY_HOP and pair[0] != "date"]
         return HttpResponse(received.status, kept, received.body)
     chosen = await _chosen(call, integration, received.matched)
+    if not chosen.is_declared:
+        raise internal(f"Output mapping refers to an invalid method response: {chosen.status}")
     is_binary = media_types.has(received.header("content-type") or "")
-    body = binary.converted(received.body, chosen.handling, is_binary=is_binary)
+    wants_binary = media_types.has(call.headers.get("accept", ""))
+    handling = chosen.handling
+    if not handling and is_binary != wants_binary:
+        # Without being told, a gateway gives clients what they ask for.
+        handling = "CONVERT_TO_BINARY" if wants_binary else "CONVERT_TO_TEXT"
+    body = binary.converted(received.body, handling, is_binary=is_binary)
+    if not (is_binary or handling):
+        body = binary.as_text(body)
     return HttpResponse(*await mapping.response(call, received, chosen, body))
 
 
@@ -145,6 +162,8 @@ def _status_in(body: bytes) -> str:
 
 
 async def _function(call: Call, integration: Integration) -> HttpResponse:
+    if integration.verb not in ("POST", "ANY"):
+        raise internal(f"Lambda functions are invoked by POST, and not by {integration.verb}")
     media_types = call.stage.media_types
     is_binary = media_types.has(call.headers.get("content-type", ""))
     event = _encode(events.proxy(call, is_binary=is_binary))
@@ -156,10 +175,22 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
     if not takes_binary and b"isBase64Encoded" in payload:
         payload = _as_text(payload)
     try:
+        _check_members(payload)
         return function_answer.read(payload, "1.0", "application/json")
     except BadAnswer as bad:
         call.integration_error = str(bad)
         raise internal(f"Malformed Lambda proxy response: {bad}", status=502) from bad
+
+
+def _check_members(payload: bytes) -> None:
+    """Raise BadAnswer for a function's answer that has what API Gateway does not know."""
+    try:
+        unknown = _members(payload).keys() - _OF_ANSWER
+    except (ValueError, RecursionError):
+        # No object: whoever reads it says so.
+        return
+    if unknown:
+        raise BadAnswer(f"The response from the Lambda function has unknown members: {', '.join(sorted(unknown))}")
 
 
 def _as_text(payload: bytes) -> bytes:

@@ -21,7 +21,7 @@ KEY_PATHS = (
     patches.value("/name"),
     patches.value("/description"),
     patches.value("/enabled", patches.boolean),
-    patches.value("/customerId", operations=patches.ANY),
+    patches.value("/customerId"),
     Path("/stages", ("add", "remove"), lambda key, path, operation, given: _stage_key(key, operation, given)),
 )
 
@@ -72,7 +72,7 @@ async def create_key(ctx: Context, tx: Transaction, given: Document, own_tags: d
 
 async def shown_key(ctx: Context, tx: Transaction, key: Document, *, with_value: bool) -> dict[str, Any]:
     """Return an API key as answers have it."""
-    result = {**key, "tags": await tags.of(tx, tagging.key(ctx, key_path(key["id"])))}
+    result = {**key, **await tagging.shown(tx, tagging.key(ctx, key_path(key["id"])))}
     if not with_value:
         del result["value"]
     return result
@@ -216,13 +216,17 @@ async def create_plan(ctx: Context, tx: Transaction, given: Document, own_tags: 
 async def shown_plan(ctx: Context, tx: Transaction, plan: Document) -> dict[str, Any]:
     """Return a usage plan as answers have it."""
     shown = {key: value for key, value in plan.items() if key != "since"}
-    return {**shown, "tags": await tags.of(tx, tagging.key(ctx, plan_path(plan["id"])))}
+    return {**shown, **await tagging.shown(tx, tagging.key(ctx, plan_path(plan["id"])))}
 
 
 async def delete_plan(ctx: Context, tx: Transaction, plan: Document) -> None:
     """Delete a usage plan. Raises BadRequestException for one that has stages."""
     if plan.get("apiStages"):
-        raise errors.bad_request("Cannot delete usage plan with associated API stages; remove the API stages first.")
+        first = plan["apiStages"][0]
+        raise errors.bad_request(
+            f"Cannot delete Usage Plan {plan['id']} because there are API Stages associated with it, including "
+            f"{first['apiId']}:{first['stage']}"
+        )
     space = plans.PLAN_KEYS.sub(ctx.account, ctx.region, plan["id"])
     for row, _ in await tx.range(space.begin, space.end, limit=plans.MOST_KEYS):
         tx.delete(plans.KEY_PLANS.key(ctx.account, ctx.region, space.unpack(row)[0], plan["id"]))

@@ -94,15 +94,15 @@ class Authorizer:
     def _event(self, call: Call, identity: list[str]) -> dict[str, Any]:
         if self.is_token:
             return {"type": "TOKEN", "methodArn": call.arn, "authorizationToken": identity[0]}
-        headers = call.titled_headers
+        headers = call.header_values()
         return {
             "type": "REQUEST",
             "methodArn": call.arn,
             "resource": call.resource,
             "path": call.whole_path if call.mapped is not None else call.path,
             "httpMethod": call.verb,
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "headers": {name: every[-1] for name, every in headers.items()},
+            "multiValueHeaders": headers,
             "queryStringParameters": call.queries,
             "multiValueQueryStringParameters": call.query_values(),
             "pathParameters": call.variables,

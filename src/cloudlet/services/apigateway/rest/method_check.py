@@ -35,6 +35,17 @@ _SHORTEST_MILLIS, LONGEST_MILLIS = 50, 29_000
 _FUNCTION = re.compile(r"arn:[^:]+:apigateway:[^:]*:lambda:path/2015-03-31/functions/.+/invocations")
 _SERVICE = re.compile(r"arn:[^:]+:apigateway:[^:]*:[\w.-]+:(path/.*|action/.+)")
 _VARIABLE = "${stageVariables."
+_NOT_SHOWN_EMPTY = (
+    "credentials",
+    "operationName",
+    "requestModels",
+    "requestParameters",
+    "requestTemplates",
+    "requestValidatorId",
+    "responseModels",
+    "responseParameters",
+    "responseTemplates",
+)
 
 
 def check_http_method(name: str) -> None:
@@ -50,10 +61,18 @@ def _wrong_expression(*which: str) -> Exception:
     )
 
 
+def _without_empty(part: Document) -> None:
+    """Take away what is empty, which AWS does not show."""
+    for member in _NOT_SHOWN_EMPTY:
+        if part.get(member) in ("", {}):
+            del part[member]
+
+
 async def method(tx: Transaction, api_id: str, part: Document) -> Document:
     """Return a method as it is kept. Raises AwsError."""
+    _without_empty(part)
     check_http_method(part["httpMethod"])
-    authorization = part.setdefault("authorizationType", "NONE")
+    authorization = part["authorizationType"] = part.get("authorizationType", "NONE").upper()
     if authorization not in _AUTHORIZATIONS:
         raise errors.bad_request(
             f"Invalid authorization type specified: {authorization}. It should be one of {', '.join(_AUTHORIZATIONS)}"
@@ -92,6 +111,7 @@ async def check_model(tx: Transaction, api_id: str, name: str) -> None:
 
 async def method_response(tx: Transaction, api_id: str, part: Document) -> Document:
     """Return a method's response as it is kept. Raises AwsError."""
+    _without_empty(part)
     _check_status(part["statusCode"])
     wrong = [name for name in part.get("responseParameters") or {} if not _RESPONSE_HEADER.fullmatch(name)]
     if wrong:
@@ -125,6 +145,7 @@ def check_pattern(pattern: str, what: str) -> None:
 
 def integration(owner: Document, part: Document, *, is_linked: bool) -> Document:
     """Return the integration of a method (`owner`) as it is kept; `is_linked`: it has a VPC link. Raises AwsError."""
+    _without_empty(part)
     kind = part["type"]
     if part.setdefault("connectionType", "INTERNET") == "VPC_LINK" and not is_linked:
         raise errors.bad_request("Invalid Vpc Link identifier specified")
@@ -211,11 +232,13 @@ def check_request_mapping(parameters: Document, owner: Document) -> None:
 
 
 def integration_response(owner: Document, part: Document) -> Document:
-    """Return the response of an integration, of a method, as it is kept. Raises AwsError."""
+    """Return the response of an integration, of a method, as it is kept. Raises AwsError.
+
+    The method's own response may follow; until then its headers are not there to be mapped to.
+    """
+    _without_empty(part)
     _check_status(part["statusCode"])
-    known = (owner.get("methodResponses") or {}).get(part["statusCode"])
-    if known is None:
-        raise errors.bad_request("Invalid Response status code specified")
+    known = (owner.get("methodResponses") or {}).get(part["statusCode"]) or {}
     declared = known.get("responseParameters") or {}
     wrong = [name for name in part.get("responseParameters") or {} if name not in declared]
     wrong += [each for each in (part.get("responseParameters") or {}).values() if not _ANSWERED.fullmatch(each)]

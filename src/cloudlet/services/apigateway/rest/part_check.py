@@ -47,7 +47,9 @@ async def model(tx: Transaction, api_id: str, part: Document) -> Document:
     """Return a model as it is kept. Raises BadRequestException."""
     if not _NAME.fullmatch(part["name"]):
         raise errors.bad_request("Model name must be alphanumeric: " + part["name"])
-    text = part.setdefault("schema", "{}") or "{}"
+    text = part.get("schema")
+    if not text:
+        raise errors.bad_request("Model schema must have at least 1 property or array items defined")
     if "json" in part["contentType"]:
         try:
             schemas.check(text)

@@ -190,10 +190,11 @@ def _matches(pattern: str, names: list[str]) -> bool:
 
 
 def _invalid(pointer: str, operation: str, paths: Iterable[Path]) -> AwsError:
-    patterns = {path.pattern for path in paths if operation in path.operations}
-    allowed = ", ".join(sorted(each.replace("**", "{path}").replace("*", "{name}") for each in patterns))
+    patterns = dict.fromkeys(path.pattern for path in paths if operation in path.operations)
+    allowed = ", ".join(each.replace("**", "{resourcePath}/{httpMethod}").replace("*", "{name}") for each in patterns)
+    # Both spaces are AWS's.
     return errors.bad_request(
-        f"Invalid patch path '{pointer}' specified for op '{operation}'. Must be one of: [{allowed}]"
+        f"Invalid patch path  '{pointer}' specified for op '{operation}'. Must be one of: [{allowed}]"
     )
 
 
@@ -207,7 +208,7 @@ def patched(document: Document, operations: Iterable[Mapping[str, str]] | None, 
         if operation not in ("add", "remove", "replace", "copy"):
             raise errors.bad_request(f"Invalid patch operation specified: {operation}")
         if not pointer.startswith("/"):
-            raise errors.bad_request(f"Invalid patch path '{pointer}' specified for op '{operation}'")
+            raise _invalid(pointer, operation, paths)
         names = steps(pointer)
         matching = [
             path

@@ -45,12 +45,16 @@ def _setting(pattern: str, member: str, read: Read) -> Path:
 
 def _settings_key(path: list[str]) -> str:
     if len(path) < 2:
-        raise errors.bad_request("Invalid method setting path: it is of the form /{resource}/{method}/{setting}")
+        raise errors.bad_request(f"Invalid method setting path: /{'/'.join(path)}")
     return "/".join(name.replace("~", "~0").replace("/", "~1") for name in path)
 
 
 def _forget_settings(stage: Document, path: list[str], operation: str, given: str | None) -> None:
-    (stage.get("methodSettings") or {}).pop(_settings_key(path), None)
+    key = _settings_key(path)
+    if (stage.get("methodSettings") or {}).pop(key, None) is None:
+        raise errors.bad_request(
+            f"Cannot remove method setting {key} because there is no method setting for this method"
+        )
 
 
 PATHS = (

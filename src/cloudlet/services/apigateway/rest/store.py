@@ -40,11 +40,14 @@ async def find_api(tx: Transaction, account: str, region: str, api_id: str) -> D
     return None if raw is None else decode(raw)
 
 
-async def get_api(ctx: Context, tx: Transaction, api_id: str) -> Document:
-    """Return a REST API of the caller's. Raises NotFoundException."""
+async def get_api(ctx: Context, tx: Transaction, api_id: str, inner: str = "") -> Document:
+    """Return a REST API of the caller's. Raises NotFoundException.
+
+    AWS looks for the part that a request names, of the kind `inner`: it names that where it is the API that is missing.
+    """
     found = await find_api(tx, ctx.account, ctx.region, api_id)
     if found is None:
-        raise errors.no_such("API", f"{ctx.account}:{api_id}")
+        raise errors.not_found(_MISSING[inner]) if inner else errors.no_such("API", f"{ctx.account}:{api_id}")
     return found
 
 

@@ -5,7 +5,7 @@ What is said literally goes before a variable, that before a greedy one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -44,24 +44,28 @@ class Table(Generic[T]):
                 node = node.literal.setdefault(part, _Node())
         node.resource = resource
 
-    def find(self, path: str) -> tuple[T, dict[str, str]] | None:
-        """Return the resource for a path, which begins with a slash, and the values of its variables."""
+    def find(self, path: str, fits: Callable[[T], bool] = lambda _: True) -> tuple[T, dict[str, str]] | None:
+        """Return the resource for a path, which begins with a slash, and the values of its variables.
+
+        One that does not fit, as it has not the method, leaves the path to those that are less literal.
+        """
         bare = path[1:]
-        return self._find(self._root, bare.split("/") if bare else (), 0, {})
+        return self._find(self._root, bare.split("/") if bare else (), 0, {}, fits)
 
     def _find(
-        self, node: _Node[T], parts: Sequence[str], at: int, variables: dict[str, str]
+        self, node: _Node[T], parts: Sequence[str], at: int, variables: dict[str, str], fits: Callable[[T], bool]
     ) -> tuple[T, dict[str, str]] | None:
         # A slash at the end makes no other resource.
         if at == len(parts) or (at == len(parts) - 1 and not parts[at]):
-            return None if node.resource is None else (node.resource, variables)
+            return None if node.resource is None or not fits(node.resource) else (node.resource, variables)
         part = parts[at]
         following = node.literal.get(part)
-        found = None if following is None else self._find(following, parts, at + 1, variables)
+        found = None if following is None else self._find(following, parts, at + 1, variables, fits)
         if found is None and node.variable is not None and part:
             name, below = node.variable
-            found = self._find(below, parts, at + 1, {**variables, name: part})
+            found = self._find(below, parts, at + 1, {**variables, name: part}, fits)
         if found is None and node.greedy is not None:
             name, resource = node.greedy
-            return resource, {**variables, name: "/".join(parts[at:])}
+            if fits(resource):
+                return resource, {**variables, name: "/".join(parts[at:])}
         return found

@@ -22,7 +22,8 @@ class Input:
         self._params = {place: dict((params or {}).get(place) or {}) for place in _PLACES}
         self._document: Any = None
         self._is_read = False
-        self.vtl_properties = {"body": body}
+        # AWS tells an empty body as an empty object.
+        self.vtl_properties = {"body": body or "{}"}
         self.vtl_methods = {"json": Input.json, "path": Input.path, "params": Input.params}
 
     def _read(self) -> Any:

@@ -16,6 +16,7 @@ from cloudlet.services.apigateway.websocket.registry import REGISTRIES, Record
 _ADDRESS = re.compile(
     r"(?:(?P<id>[a-z0-9]+)\.execute-api\.[^/]+|[^/]+/_aws/execute-api/(?P<named>[a-z0-9]+))(?:/(?P<stage>[^/]*))?"
 )
+_DOMAIN = re.compile(r"/_aws/execute-api/(?P<name>[a-z0-9-]+\.[a-z0-9.-]+)(?P<path>/.*)?")
 
 
 class _Address(NamedTuple):
@@ -31,10 +32,12 @@ async def _address(ctx: Context) -> _Address | None:
     host = parts.hostname or ""
     if named := _ADDRESS.fullmatch(f"{host}{parts.path}"):
         return _Address(named["id"] or named["named"], named["stage"] or "")
-    domain = await gateways.domain_of(ctx.block, host)
+    by_path = _DOMAIN.fullmatch(parts.path)
+    name, path = (host, parts.path) if by_path is None else (by_path["name"], by_path["path"])
+    domain = await gateways.domain_of(ctx.block, name)
     if domain is None:
-        return None
-    mapped = domains.choose(domain[1], parts.path or "/", domain[0])
+        return None if by_path is None else _Address("", "")
+    mapped = domains.choose(domain[1], path or "/", domain[0])
     return _Address("", "") if mapped is None or mapped.path != "/" else _Address(mapped.api_id, mapped.stage)
 
 

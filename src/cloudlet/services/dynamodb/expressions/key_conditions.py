@@ -8,6 +8,7 @@ gap, and only the last of those otherwise than with `=`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -16,7 +17,7 @@ from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import invalid_values, validation
 from cloudlet.services.dynamodb.expressions import problems, syntax
 from cloudlet.services.dynamodb.expressions.condition_grammar import condition_syntax
-from cloudlet.services.dynamodb.expressions.conditions import check_bounds
+from cloudlet.services.dynamodb.expressions.conditions import ORDERED_TYPES, check_bounds
 from cloudlet.services.dynamodb.expressions.operands import CONDITION_FUNCTIONS, UPDATE_FUNCTIONS
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
@@ -48,7 +49,8 @@ class KeyRange(msgspec.Struct, frozen=True):
 class KeyCondition:
     """Conditions on key attributes, before it is known which of them are hash and which range."""
 
-    def __init__(self, conditions: Sequence[AttributeCondition]) -> None:
+    def __init__(self, conditions: Sequence[AttributeCondition], *, is_legacy: bool = False) -> None:
+        self._is_legacy = is_legacy
         self._conditions = {condition.attribute: condition for condition in conditions}
 
     @property
@@ -70,7 +72,12 @@ class KeyCondition:
         composite = len(hash_names) > 1 or len(range_names) > 1
         most = len(hash_names) + len(range_names)
         if len(conditions) > max(2, most):
-            raise validation(f"Conditions can be of length 1 {'or 2' if most <= 2 else f'to {most}'} only")
+            if self._is_legacy and most <= 2:
+                raise validation("Conditions can be of length 1 or 2 only")
+            raise validation(
+                f"The number of query conditions ({len(conditions)}) exceeds the number of key attributes defined in "
+                f"the schema ({most})"
+            )
         for name in hash_names:
             if name not in conditions:
                 raise _hash_without_equality() if composite else _missing(name)
@@ -83,9 +90,9 @@ class KeyCondition:
         for name in hash_names:
             if conditions[name].comparison != "=":
                 raise _hash_without_equality() if composite else _not_supported()
-        for name in leading[:-1]:
+        for name, following in pairwise(leading):
             if conditions[name].comparison != "=":
-                raise _range_with_gap()
+                raise _range_without_equality([name], following)
         return _key_range(conditions, hash_names, leading)
 
 
@@ -95,9 +102,9 @@ def parse_key_condition(text: str, subs: Substitutions) -> KeyCondition:
         tree = condition_syntax(text)
         parts = tree.conditions if isinstance(tree, syntax.And) else (tree,)
         conditions = [_condition(part, subs) for part in parts]
-    names = [condition.attribute for condition in conditions]
-    if len(set(names)) < len(names):
-        raise validation("KeyConditionExpressions must only contain one condition per key")
+        names = [condition.attribute for condition in conditions]
+        if len(set(names)) < len(names):
+            raise ExpressionProblem("KeyConditionExpressions must only contain one condition per key")
     return KeyCondition(conditions)
 
 
@@ -114,7 +121,7 @@ def _leading(range_names: Sequence[str], conditions: Mapping[str, AttributeCondi
 def _misplaced(name: str, range_names: Sequence[str], leading: Sequence[str]) -> AwsError:
     """Return the error about a condition on what is no key attribute, or not the one whose turn it is."""
     if name in range_names:
-        return _range_with_gap()
+        return _range_without_equality(range_names[len(leading) : range_names.index(name)], name)
     return _missing(range_names[len(leading)]) if len(leading) < len(range_names) else _not_supported()
 
 
@@ -151,10 +158,10 @@ def _hash_without_equality() -> AwsError:
     return validation("Query key condition not supported: all HASH key attributes need an equality condition")
 
 
-def _range_with_gap() -> AwsError:
+def _range_without_equality(names: Sequence[str], name: str) -> AwsError:
     return validation(
-        "Query key condition not supported: RANGE key attributes are given in the schema's order without a gap, "
-        "all but the last with an equality condition"
+        f"RANGE key attributes {', '.join(names)} must have equality conditions specified in the query because a "
+        f"condition is present on key attribute {name}"
     )
 
 
@@ -166,7 +173,7 @@ def _condition(tree: syntax.ConditionSyntax, subs: Substitutions) -> AttributeCo
         return _comparison(tree, subs)
     if isinstance(tree, syntax.Between):
         name = _attribute(tree.operand, subs)
-        bounds = (_value(tree.lower, subs), _value(tree.upper, subs))
+        bounds = (_ordered("BETWEEN", tree.lower, subs), _ordered("BETWEEN", tree.upper, subs))
         check_bounds(*bounds)
         return AttributeCondition(name, "BETWEEN", bounds)
     if isinstance(tree, syntax.Call):
@@ -184,7 +191,9 @@ def _comparison(tree: syntax.Comparison, subs: Substitutions) -> AttributeCondit
         left, right = right, left
     else:
         comparison = _MIRRORED[comparison]
-    return AttributeCondition(_attribute(left, subs), comparison, (_value(right, subs),))
+    name = _attribute(left, subs)
+    value = _value(right, subs) if comparison == "=" else _ordered(tree.comparator, right, subs)
+    return AttributeCondition(name, comparison, (value,))
 
 
 def _begins_with(call: syntax.Call, subs: Substitutions) -> AttributeCondition:
@@ -204,7 +213,9 @@ def _begins_with(call: syntax.Call, subs: Substitutions) -> AttributeCondition:
 def _attribute(operand: syntax.Operand, subs: Substitutions) -> str:
     if isinstance(operand, syntax.Placeholder):
         subs.value(operand.name)
-        raise ExpressionProblem("No key attribute names used in one condition")
+        raise ExpressionProblem(
+            "Invalid condition in KeyConditionExpression: No key attribute names used in one condition"
+        )
     if isinstance(operand, syntax.Call):
         raise ExpressionProblem("KeyConditionExpressions cannot contain nested operations")
     path = subs.path(operand)
@@ -215,10 +226,20 @@ def _attribute(operand: syntax.Operand, subs: Substitutions) -> str:
 
 def _value(operand: syntax.Operand, subs: Substitutions) -> Value:
     if isinstance(operand, syntax.PathSyntax):
-        raise ExpressionProblem("Multiple attribute names used in one condition")
+        raise ExpressionProblem(
+            "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition"
+        )
     if isinstance(operand, syntax.Call):
         raise ExpressionProblem("KeyConditionExpressions cannot contain nested operations")
     return subs.value(operand.name)
+
+
+def _ordered(operator: str, operand: syntax.Operand, subs: Substitutions) -> Value:
+    """Return the value of an operand that an operator compares by order."""
+    value = _value(operand, subs)
+    if type_of(value) not in ORDERED_TYPES:
+        raise problems.wrong_operand_type(operator, type_of(value))
+    return value
 
 
 def _invalid_operator(name: str) -> ExpressionProblem:

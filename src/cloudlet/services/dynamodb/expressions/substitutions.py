@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.errors import Reworded, validation
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
 from cloudlet.services.dynamodb.expressions.reserved import RESERVED
 from cloudlet.services.dynamodb.expressions.syntax import PathSyntax
@@ -24,9 +24,15 @@ class Substitutions:
     Raises AwsError where they are not what AWS admits.
     """
 
-    def __init__(self, names: Mapping[str, str] | None = None, values: Mapping[str, Value] | None = None) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, str] | None = None,
+        values: Mapping[str, Value] | None = None,
+        *,
+        newer_words: bool = False,
+    ) -> None:
         self._names = {} if names is None else _checked_names(names)
-        self._values = {} if values is None else _checked_values(values)
+        self._values = {} if values is None else _checked_values(values, newer_words)
         self._unused_names = set(self._names)
         self._unused_values = set(self._values)
 
@@ -87,7 +93,7 @@ def _checked_names(names: Mapping[str, str]) -> Mapping[str, str]:
     return names
 
 
-def _checked_values(values: Mapping[str, Value]) -> Mapping[str, Value]:
+def _checked_values(values: Mapping[str, Value], newer_words: bool) -> Mapping[str, Value]:
     if not values:
         raise validation("ExpressionAttributeValues must not be empty")
     checked = {}
@@ -97,7 +103,10 @@ def _checked_values(values: Mapping[str, Value]) -> Mapping[str, Value]:
         try:
             checked[placeholder] = checked_value(value)
         except AwsError as error:
+            if newer_words:
+                raise
+            reason = error.older if isinstance(error, Reworded) else error.message
             raise validation(
-                f"ExpressionAttributeValues contains invalid value: {error.message} for key {placeholder}"
+                f"ExpressionAttributeValues contains invalid value: {reason} for key {placeholder}"
             ) from None
     return checked

@@ -30,6 +30,8 @@ def _one(name: str, wanted: Mapping[str, Any]) -> Condition:
             raise _about(name, "Exists and ComparisonOperator cannot be used together")
         if value is not None and values is not None:
             raise _about(name, "Value and AttributeValueList cannot be used together")
+        if value is None and values is None and operator not in ("NULL", "NOT_NULL"):
+            raise _about(name, f"Value or AttributeValueList must be used with ComparisonOperator: {operator}")
         return comparison(name, operator, values if value is None else [value])
     if values is not None:
         raise _about(name, "AttributeValueList can only be used with a ComparisonOperator")

@@ -26,7 +26,7 @@ _COMPARISONS: dict[str, Comparison] = {
 
 def key_conditions(conditions: Mapping[str, Mapping[str, Any]]) -> KeyCondition:
     """Return the key condition. Raises AwsError."""
-    return KeyCondition([_one(name, condition) for name, condition in conditions.items()])
+    return KeyCondition([_one(name, condition) for name, condition in conditions.items()], is_legacy=True)
 
 
 def _one(name: str, condition: Mapping[str, Any]) -> AttributeCondition:

@@ -80,7 +80,7 @@ async def _one(
     async def body(tx: Transaction) -> tuple[Table, Any, Consumed]:
         table = await directory.for_items(ctx, tx, statement.table)
         if isinstance(statement, Select):
-            size, item = await Single(statement, table).read(ctx, tx)
+            size, item = await Single(statement, table, "BatchExecuteStatement").read(ctx, tx)
             return table, item, Consumed(capacity.read_units(size, given.get("ConsistentRead") or False))
         asked = writing.request(statement, table, given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
         access.authorize(ctx, table, asked.permission, keys=lambda: writing.keys_of(statement, asked, table))

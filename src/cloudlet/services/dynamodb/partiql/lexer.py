@@ -60,7 +60,7 @@ def tokens(text: str) -> list[Token]:
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
-            raise malformed(f"Unexpected character {text[position:].lstrip()[:1]!r}")
+            raise malformed("")
         group = match.lastgroup or "end"
         found.append(_token(_KINDS[group], match[group] or ""))
         if group == "end":

@@ -15,7 +15,7 @@ from cloudlet.services.dynamodb.expressions.set_values import Appended, Computed
 from cloudlet.services.dynamodb.expressions.updates import Action, Add, Remove, Set, Subtract
 from cloudlet.services.dynamodb.partiql.conditions import unsupported_function, where
 from cloudlet.services.dynamodb.partiql.lexer import malformed
-from cloudlet.services.dynamodb.partiql.reader import Reader
+from cloudlet.services.dynamodb.partiql.reader import Reader, leftover
 from cloudlet.services.dynamodb.partiql.statements import (
     Change,
     Check,
@@ -72,6 +72,7 @@ def _select(reader: Reader) -> Select:
     reader.expect("FROM")
     table = reader.name()
     index = reader.name() if reader.accept(".") else None
+    reader.refuse_alias()
     condition = where(reader) if reader.accept("WHERE") else None
     order: list[tuple[str, bool]] = []
     if reader.accept("ORDER", "BY"):
@@ -102,6 +103,8 @@ def _order(reader: Reader) -> tuple[str, bool]:
 
 def _insert(reader: Reader) -> Insert:
     table = reader.name()
+    if reader.token.kind in ("word", "name") and not reader.follows("VALUE") and not reader.follows("VALUES"):
+        raise leftover()
     reader.expect("VALUE")
     value = reader.value()
     if "M" not in value:
@@ -111,6 +114,7 @@ def _insert(reader: Reader) -> Insert:
 
 def _update(reader: Reader) -> Change:
     table = reader.name()
+    reader.refuse_alias()
     actions: list[Action] = []
     while reader.follows("SET") or reader.follows("REMOVE"):
         removes = reader.take().keyword == "REMOVE"
@@ -130,6 +134,7 @@ def _update(reader: Reader) -> Change:
 
 def _delete(reader: Reader) -> Delete:
     table = reader.name()
+    reader.refuse_alias()
     reader.expect("WHERE")
     condition = where(reader)
     returning = _returning(reader)

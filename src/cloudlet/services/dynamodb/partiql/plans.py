@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
-from math import prod
 from typing import cast
 
 import msgspec
@@ -47,27 +46,25 @@ class ReadPlan:
 
 
 def read_plan(where: Condition | None, schema: KeySchema, order: Sequence[tuple[str, bool]]) -> ReadPlan:
-    """Return how to read what WHERE and ORDER BY ask for. Raises AwsError."""
+    """Return how to read what WHERE and ORDER BY ask for, by keys of one attribute each. Raises AwsError."""
     terms = list(_terms(where))
-    fixed: list[tuple[str, list[Value]]] = []
-    for name, _ in schema.hash:
-        found = next(((term, values) for term in terms if (values := _values_of(term, name)) is not None), None)
-        if found is None:
-            _check_unordered(where, order)
-            return ReadPlan(None, where)
-        terms.remove(found[0])
-        fixed.append((name, _distinct(found[1])))
+    name = schema.hash[0][0]
+    found = next(((term, values) for term in terms if (values := _values_of(term, name)) is not None), None)
+    if found is None:
+        _check_unordered(where, order)
+        return ReadPlan(None, where)
+    terms.remove(found[0])
+    values = _distinct(found[1])
+    if len(values) > _MOST_PARTITIONS:
+        raise validation(f"WHERE clause names more than {_MOST_PARTITIONS} values of the partition key")
     conditions: list[AttributeCondition] = []
-    for name, _ in schema.range:
-        bound = next(((term, one) for term in terms if (one := _range_condition(term, name)) is not None), None)
-        if bound is None:
-            break
-        terms.remove(bound[0])
-        conditions.append(bound[1])
-        if bound[1].comparison != "=":
-            break
-    ranges = [KeyCondition([*hashes, *conditions]) for hashes in _combinations(fixed)]
-    ranges, descending = _ordered(ranges, fixed, schema, order)
+    for sort_name, _ in schema.range:
+        bound = next(((term, one) for term in terms if (one := _range_condition(term, sort_name)) is not None), None)
+        if bound is not None:
+            terms.remove(bound[0])
+            conditions.append(bound[1])
+    values, descending = _ordered(values, schema, order)
+    ranges = [KeyCondition([AttributeCondition(name, "=", (value,)), *conditions]) for value in values]
     return ReadPlan(ranges, _joined(terms), descending)
 
 
@@ -151,18 +148,6 @@ def _range_condition(term: Condition, name: str) -> AttributeCondition | None:
     return None
 
 
-def _combinations(fixed: Sequence[tuple[str, list[Value]]]) -> list[list[AttributeCondition]]:
-    """Return every choice of one value for each hash attribute. Raises AwsError for too many."""
-    if prod([len(values) for _, values in fixed]) > _MOST_PARTITIONS:
-        raise validation(f"WHERE clause names more than {_MOST_PARTITIONS} values of the partition key")
-    combinations: list[list[AttributeCondition]] = [[]]
-    for name, values in fixed:
-        combinations = [
-            [*chosen, AttributeCondition(name, "=", (value,))] for chosen in combinations for value in values
-        ]
-    return combinations
-
-
 # -- ORDER BY
 
 
@@ -175,48 +160,24 @@ def _check_unordered(where: Condition | None, order: Sequence[tuple[str, bool]])
         )
 
 
-def _ordered(
-    ranges: list[KeyCondition],
-    fixed: Sequence[tuple[str, list[Value]]],
-    schema: KeySchema,
-    order: Sequence[tuple[str, bool]],
-) -> tuple[list[KeyCondition], bool]:
-    """Return the ranges in the order that is asked for, and whether each is to be read from its end."""
-    hash_names = [name for name, _ in schema.hash]
-    range_names = [name for name, _ in schema.range]
+@cmp_to_key
+def _by_order(one: Value, other: Value) -> int:
+    return compare(one, other) or 0
+
+
+def _ordered(values: list[Value], schema: KeySchema, order: Sequence[tuple[str, bool]]) -> tuple[list[Value], bool]:
+    """Return partition keys in the order that is asked for, and whether each is to be read from its end."""
+    hash_name, range_names = schema.hash[0][0], [name for name, _ in schema.range]
     for name, downwards in order:
-        if name in range_names:
-            if len(ranges) > 1 and order[0][0] not in hash_names:
-                raise validation(
-                    "ORDER BY a sort key across several partitions is not supported: order by the partition key first"
-                )
-        elif name in hash_names:
-            if len(ranges) > 1:
-                ranges = _sorted(ranges, fixed, name, downwards)
-        else:
+        if name == hash_name:
+            values = sorted(values, key=_by_order, reverse=downwards)
+        elif name not in range_names:
             raise validation(f"Variable reference {name} in ORDER BY clause must be part of the primary key")
-    return ranges, _is_descending(ranges[0], range_names, [each for each in order if each[0] in range_names])
-
-
-def _is_descending(read: KeyCondition, range_names: Sequence[str], order: Sequence[tuple[str, bool]]) -> bool:
-    """Whether a range is to be read from its end. Raises AwsError for an order that it is in neither way."""
-    varying = [name for name in range_names if not read.equal_to(name)]
-    wanted = [name for name, _ in order if name in varying]
-    directions = {downwards for _, downwards in order}
-    if wanted != varying[: len(wanted)] or len(directions) > 1:
-        raise validation("ORDER BY takes the attributes of a sort key in their order, all of them in one direction")
-    return directions == {True}
-
-
-def _sorted(
-    ranges: list[KeyCondition], fixed: Sequence[tuple[str, list[Value]]], name: str, downwards: bool
-) -> list[KeyCondition]:
-    if len(fixed) > 1:
-        raise validation("ORDER BY a partition key of several attributes with IN is not supported")
-    values = fixed[0][1]
-
-    def in_order(one: int, other: int) -> int:
-        return compare(values[one], values[other]) or 0
-
-    places = sorted(range(len(values)), key=cmp_to_key(in_order), reverse=downwards)
-    return [ranges[place] for place in places]
+        elif len(values) > 1 and order[0][0] != hash_name:
+            raise validation(
+                "ORDER BY a sort key across several partitions is not supported: order by the partition key first"
+            )
+    directions = {downwards for name, downwards in order if name in range_names}
+    if len(directions) > 1:
+        raise validation("ORDER BY takes a sort key in one direction")
+    return values, directions == {True}

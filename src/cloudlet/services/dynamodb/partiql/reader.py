@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.errors import older_words, validation
 from cloudlet.services.dynamodb.expressions.parser import LARGEST_INDEX
 from cloudlet.services.dynamodb.partiql.lexer import Token, malformed, tokens
 from cloudlet.services.dynamodb.values import Item, Path, Value, check_name, checked_value, type_of
@@ -66,7 +66,7 @@ class Reader:
         """Return the error about the next token, which cannot be where it is."""
         token = self.token
         if token.kind == "end":
-            return malformed("Unexpected end of statement")
+            return malformed("Unexpected term")
         if token.kind == "word" and token.keyword in _KEYWORDS:
             return malformed("Unexpected keyword")
         return malformed(f"Unexpected term {token.text!r}")
@@ -83,7 +83,7 @@ class Reader:
     def finish(self) -> None:
         """Check that all was read. Raises AwsError."""
         if self.token.kind != "end":
-            raise self.unexpected()
+            raise leftover()
         if self._used != len(self._parameters):
             raise _wrong_number_of_parameters()
 
@@ -95,6 +95,12 @@ class Reader:
         if token.kind == "name" or (token.kind == "word" and token.keyword not in _KEYWORDS):
             return self.take().text
         raise self.unexpected()
+
+    def refuse_alias(self) -> None:
+        """Raise AwsError where a table is given another name."""
+        token = self.token
+        if token.kind == "name" or (token.kind == "word" and token.keyword not in _KEYWORDS):
+            raise validation("Aliasing is not supported")
 
     def path(self) -> Path:
         """Read a document path, as `a."b"[2]`. Raises AwsError."""
@@ -130,7 +136,8 @@ class Reader:
 
     def value(self) -> Value:
         """Read a literal or a parameter. Raises AwsError."""
-        return checked_value(self._value())
+        with older_words():
+            return checked_value(self._value())
 
     def _value(self) -> Value:
         if self.accept("["):
@@ -190,11 +197,18 @@ class Reader:
 
     def _set(self) -> Value:
         members = self._members(">>")
+        if not members:
+            raise validation("Empty bags are not supported")
         kinds = {type_of(member) for member in members}
         if len(kinds) != 1 or not kinds <= _SET_TYPES.keys():
-            raise validation("Members of a set must be strings, numbers or binaries, all of one type, one at least")
+            raise validation("Members of a set must be strings, numbers or binaries, all of one type")
         [kind] = kinds
         return {_SET_TYPES[kind]: [member[kind] for member in members]}
+
+
+def leftover() -> AwsError:
+    """Return the error about what follows a statement, or a part of it, that is complete."""
+    return malformed("Unexpected token after expression")
 
 
 def _wrong_number_of_parameters() -> AwsError:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.resource_policy import Keys
 from cloudlet.services.dynamodb import access, condition_keys, directory, items
 from cloudlet.services.dynamodb.clauses import Clauses
@@ -18,7 +18,7 @@ from cloudlet.services.dynamodb.partiql.continuation import Position, digest_of,
 from cloudlet.services.dynamodb.partiql.plans import ReadPlan
 from cloudlet.services.dynamodb.partiql.statements import Select
 from cloudlet.services.dynamodb.reading import PAGE_BYTES, Reading
-from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.table import Index, Table
 
 PERMISSION = "PartiQLSelect"
 _PARTITIONS = 10
@@ -31,7 +31,7 @@ async def select(ctx: Context, statement: Select, params: Params) -> Result:
     async def table_of(tx: Transaction) -> Table:
         return await directory.for_items(ctx, tx, statement.table)
 
-    plan = _plan(statement, await ctx.transact(table_of))
+    plan = _plan(statement, await ctx.transact(table_of), is_consistent=params.get("ConsistentRead", False))
     digest = digest_of([params["Statement"], params.get("Parameters")])
     token = params.get("NextToken")
     return await _Selection(ctx, statement, params, plan).page(
@@ -39,13 +39,26 @@ async def select(ctx: Context, statement: Select, params: Params) -> Result:
     )
 
 
-def _plan(statement: Select, table: Table) -> ReadPlan:
-    schema = table.keys
-    if statement.index is not None:
-        if statement.index not in table.indexes:
-            raise validation(f"The table does not have the specified index: {statement.index}")
-        schema = table.indexes[statement.index].keys
-    return plans.read_plan(statement.where, schema, statement.order)
+def _plan(statement: Select, table: Table, *, is_consistent: bool) -> ReadPlan:
+    index = _index(statement, table)
+    if index is not None and index.is_global and is_consistent:
+        raise validation("Strongly consistent read is not supported on Global Secondary Indexes")
+    return plans.read_plan(statement.where, table.keys if index is None else index.keys, statement.order)
+
+
+def _index(statement: Select, table: Table) -> Index | None:
+    """Return the index that a statement reads, if it does. Raises AwsError."""
+    if statement.index is None:
+        return None
+    index = table.indexes.get(statement.index)
+    if index is None:
+        raise validation("The table does not have the specified index")
+    if len(index.keys.hash) > 1 or len(index.keys.range) > 1:
+        raise validation(
+            "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or multi-attribute RANGE "
+            "keys."
+        )
+    return index
 
 
 class _Selection:
@@ -121,10 +134,14 @@ def _added(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> Mapping[s
 class Single:
     """A SELECT of one item by its key, and whatever else WHERE says of it. Raises AwsError for any other."""
 
-    def __init__(self, statement: Select, table: Table) -> None:
-        if statement.index is not None or statement.where is None or statement.order:
-            raise _not_single()
-        key, self._rest = plans.key_of(statement.where, table.keys)
+    def __init__(self, statement: Select, table: Table, enclosing: str) -> None:
+        """`enclosing` is the operation."""
+        if _index(statement, table) is not None or statement.where is None or statement.order:
+            raise _not_single(enclosing)
+        try:
+            key, self._rest = plans.key_of(statement.where, table.keys)
+        except AwsError:
+            raise _not_single(enclosing) from None
         self.table = table
         self.named = statement.table
         """What the statement calls the table: its name or its ARN."""
@@ -156,7 +173,5 @@ class Single:
         return item if self._columns is None else self._columns.of(item)
 
 
-def _not_single() -> Exception:
-    return validation(
-        "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
-    )
+def _not_single(enclosing: str) -> AwsError:
+    return validation(f"Select statements within {enclosing} must specify the primary key in the where clause.")

@@ -50,7 +50,13 @@ async def execute(ctx: Context, params: Params) -> Concluding:
 
 
 async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], params: Params) -> Result:
-    wanted = [Single(each, await directory.for_items(ctx, tx, each.table)) for each in statements]
+    wanted = []
+    for at, each in enumerate(statements):
+        table = await directory.for_items(ctx, tx, each.table)
+        try:
+            wanted.append(Single(each, table, "ExecuteTransaction"))
+        except AwsError as error:
+            raise validation(f"Validation failed in TransactStatements[{at}]: {error.message}") from None
     if len({(one.table.arn, one.key) for one in wanted}) != len(wanted):
         raise validation("Transaction request cannot include multiple operations on one item")
     responses, total = [], 0
@@ -82,4 +88,4 @@ async def _write(
         for each, shown in zip(statements, shows_old, strict=True)
     ]
     done: Any = await transactions.run(ctx, tx, requests, params, "ExecuteTransaction", digest, values)
-    return {"Responses": [{} for _ in statements], "ConsumedCapacity": done["ConsumedCapacity"]}
+    return {"Responses": [], "ConsumedCapacity": done["ConsumedCapacity"]}

@@ -95,7 +95,7 @@ async def deliver(block: Block, event: Event, letter: Letter) -> None:
         letter.service,
         letter.operation,
         letter.params,
-        principal=session_of(letter.role, place.name),
+        principal=session_of(letter.role, place.session),
         account=place.account,
         region=letter.region,
         source_arn=place.arn,

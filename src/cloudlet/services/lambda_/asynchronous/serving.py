@@ -1,8 +1,8 @@
 """Events are given to their functions, one after the other or many at once, until each has been served or given up.
 
 Developer guide, "How Lambda handles errors and retries with asynchronous invocation": what a function fails with is
-tried again twice, after a minute and after two; what it cannot be given, since it is throttled, say, for six hours, at
-intervals that grow from one second to five minutes.
+tried again twice, after a minute and after two; what it cannot be given, for six hours, at intervals that grow from one
+second to five minutes. Where it runs as often as is reserved for it, the next one gets it as soon as one has ended.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from cloudlet.services.lambda_.asynchronous import records
 from cloudlet.services.lambda_.asynchronous.event import Event, Letter
 from cloudlet.services.lambda_.directory import Resolved
 from cloudlet.services.lambda_.event_invoke import EVENT_INVOKE, EventInvoke
+from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.function import LATEST, Place
 from cloudlet.services.lambda_.invoking import Target
@@ -55,6 +56,10 @@ _ATTEMPTS = 2
 _AGE_SECONDS = 6 * 3600
 _PAUSES_SECONDS = (60.0, 120.0)
 _LONGEST_REFUSED_SECONDS = 300.0
+_FULL_SECONDS = 5.0
+"""So soon it is looked again whether a function has room that runs as often as it may: other processes run it, too."""
+_LIMIT_SECONDS = 60.0
+_LIMITS = 10_000
 _LONGEST_LETTER_SECONDS = 5.0
 """Between attempts to tell a destination that does not answer."""
 _FOREVER_SECONDS = 3600.0
@@ -68,6 +73,7 @@ async def run(block: Block) -> None:
         asyncio.TaskGroup() as group,
     ):
         serving = _Serving(block, lease, Works(block, changed, AT_ONCE), group, changed)
+        ENGINE.of(block).concurrency.on_freed = serving.freed
         while True:
             changed.clear()
             async with taking_a_share(_SHARE):
@@ -90,16 +96,51 @@ class _Serving:
         self._busy: Counter[Place] = Counter()
         self._quick: Counter[str] = Counter()
         """Account → of what it has, that has not taken long yet."""
+        self._full: dict[Place, float] = {}
+        """Functions that run as often as they may → when one of their events looks again, whether there is room."""
+        self._limits: dict[Place, tuple[int, float]] = {}
+        """Such functions → how often they may run, and until when that is believed."""
+
+    def freed(self, place: Place) -> None:
+        """Note that an invocation of a function has ended."""
+        if self._full.pop(place, None) is not None:
+            self._changed.set()
+
+    def _has_room(self, place: Place, now: float) -> bool:
+        """Whether an event may be given to a function, or is to see whether that has room."""
+        limit, until = self._limits.get(place, (OF_ONE_FUNCTION, math.inf))
+        if now >= until:
+            del self._limits[place]
+            limit = OF_ONE_FUNCTION
+        if self._busy[place] >= OF_ONE_FUNCTION:
+            return False
+        if self._busy[place] >= limit:
+            self._full.setdefault(place, now + _FULL_SECONDS)
+        looks_at = self._full.get(place)
+        if looks_at is None or looks_at > now:
+            return looks_at is None
+        # One that waits may have become too old, however long others run.
+        del self._full[place]
+        return True
+
+    def _note_full(self, place: Place, full: _Full) -> None:
+        now = self._block.clock.now()
+        if len(self._limits) >= _LIMITS:
+            self._limits.clear()
+        self._limits[place] = (max(1, full.reserved), now + _LIMIT_SECONDS)
+        # Where something has ended since, there may be room already.
+        if ENGINE.of(self._block).concurrency.ended == full.ended:
+            self._full[place] = min(now + _FULL_SECONDS, full.until)
 
     async def start_due(self) -> float:
         """Start what is due, as far as there is room; return when something is due next."""
         now = self._block.clock.now()
         async for event in self._first():
             if event.due > now:
-                return event.due
+                return self._next(event.due, now)
             if self._works.free <= 0:
                 break
-            if event.key in self._works or self._busy[event.place] >= OF_ONE_FUNCTION:
+            if event.key in self._works or not self._has_room(event.place, now):
                 continue
             if self._quick[event.place.account] >= OF_ONE_ACCOUNT:
                 continue
@@ -107,7 +148,13 @@ class _Serving:
             self._busy[event.place] += 1
             self._quick[event.place.account] += 1
             self._works.start(self._group, event.key, f"an event for {event.place.arn}", partial(self._see_to, event))
-        return now + _FOREVER_SECONDS
+        return self._next(now + _FOREVER_SECONDS, now)
+
+    def _next(self, due: float, now: float) -> float:
+        """Return when there is something to do next: what is due then, or what waits for room."""
+        if len(self._full) >= _LIMITS:
+            self._full.clear()
+        return min([due, *(looks_at for looks_at in self._full.values() if looks_at > now)])
 
     async def _first(self) -> AsyncIterator[Event]:
         """Give the events that are due first."""
@@ -128,6 +175,10 @@ class _Serving:
         try:
             async with self._lease.during():
                 await _see_to(self._block, event)
+        except _Full as full:
+            self._note_full(event.place, full)
+        else:
+            self._full.pop(event.place, None)
         finally:
             late.cancel()
             leaving.close()
@@ -136,6 +187,17 @@ class _Serving:
 
 class _Gone(Exception):
     """An event was served after it had been read: by another process, or while this one waited for its lease."""
+
+
+class _Full(Exception):
+    """A function runs as often as is reserved for it; its event waits, until `until` at most."""
+
+    def __init__(self, reserved: int, until: float, ended: int) -> None:
+        """`ended` is how many invocations had ended then."""
+        super().__init__()
+        self.reserved = reserved
+        self.ended = ended
+        self.until = until
 
 
 class _Found:
@@ -172,6 +234,8 @@ async def _see_to(block: Block, event: Event) -> None:
         await _serve(block, event)
     except _Gone:
         return
+    except _Full:
+        raise
     except Exception:
         log.exception("an event for %s could not be served", event.place.arn)
         await _postpone(block, event)
@@ -213,6 +277,9 @@ async def _serve(block: Block, event: Event) -> None:
         if error.code == "RecursiveInvocationException":
             await _stop(block, event, found, invocation)
             return
+        reserved = found.target.function.reserved_concurrency
+        if error.code == "TooManyRequestsException" and reserved is not None:
+            raise _Full(reserved, event.accepted + found.age, ENGINE.of(block).concurrency.ended) from error
         await _postpone(block, event, event.accepted + found.age)
         return
     # What is told of it goes on with the chain that the function is a part of now.

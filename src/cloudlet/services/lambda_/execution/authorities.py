@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
+from cloudlet.core import authorities
 from cloudlet.engines.sandbox import Mount
 
 _PLACE = "/dev/.cloudlet"
 """In sandboxes, and of images, too: they need no place for it."""
 _OWN, _ALL = f"{_PLACE}/authority.pem", f"{_PLACE}/authorities.pem"
-_OF_MACHINES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-"""Where Debian, Fedora, SUSE and Alpine have the authorities that they trust."""
 
 _READ_ALL = ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables for a list of all: of OpenSSL, and with it Python, of Go; of AWS's SDKs and command line; of requests; of
@@ -57,26 +49,11 @@ class Trust:
 def _make(own: Path, folder: Path) -> Authorities:
     """Write the lists of authorities. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    machines = _of_machine()
-    others = b"" if machines is None else machines.read_bytes().rstrip() + b"\n"
+    together = authorities.beside(own, [authorities.of_machine()])
     mounts = []
-    for name, content, place in (("own", own.read_bytes(), _OWN), ("all", others + own.read_bytes(), _ALL)):
+    for name, content, place in (("own", own.read_bytes(), _OWN), ("all", together, _ALL)):
         file = folder / f"{name}.pem"
         file.write_bytes(content)
         file.chmod(0o644)
         mounts.append(Mount(file, place))
     return Authorities(tuple(mounts), {**dict.fromkeys(_READ_ALL, _ALL), "NODE_EXTRA_CA_CERTS": _OWN})
-
-
-def _of_machine() -> Path | None:
-    """Return the file of the authorities that the machine trusts, or of those that its Python packages do."""
-    default = ssl.get_default_verify_paths().cafile
-    for candidate in (*([] if default is None else [default]), *_OF_MACHINES):
-        if Path(candidate).is_file():
-            return Path(candidate)
-    for package in ("certifi", "botocore"):
-        spec = find_spec(package)
-        found = None if spec is None or spec.origin is None else Path(spec.origin).parent / "cacert.pem"
-        if found is not None and found.is_file():
-            return found
-    return None

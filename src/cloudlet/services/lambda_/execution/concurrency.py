@@ -7,19 +7,40 @@ reserve a part for themselves, which is then their own limit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from cloudlet.core import AwsError
 from cloudlet.core.shares import take_off
 from cloudlet.services.lambda_.function import Place
 
 
+class Room(NamedTuple):
+    """How many invocations may run at once."""
+
+    reserved: int | None
+    """Of the function; None where it has nothing reserved."""
+    unreserved: int
+    """Of all functions of the account that have nothing reserved."""
+    provisioned: int = 0
+    """Of the reserved ones, those for which processes are kept ready, of whatever versions."""
+    ready: int = 0
+    """Those that are kept ready for what is invoked."""
+
+
 class Concurrency:
     """The invocations that are running."""
 
     def __init__(self) -> None:
+        self.on_freed: Callable[[Place], None] | None = None
+        """Is told of each function of which an invocation has ended."""
+        self.ended = 0
+        """How many invocations have ended, of whatever functions."""
         self._of_functions: Counter[Place] = Counter()
+        self._by_ready: Counter[tuple[Place, str]] = Counter()
+        """Function and qualifier → invocations by what is kept ready for it."""
+        self._by_others: Counter[Place] = Counter()
         self._unreserved: Counter[tuple[str, str]] = Counter()
         """Account and region → invocations of functions that have reserved nothing."""
 
@@ -28,22 +49,35 @@ class Concurrency:
         return self._of_functions[place]
 
     @contextmanager
-    def one_more(self, place: Place, reserved: int | None, unreserved_limit: int) -> Iterator[None]:
+    def one_more(self, place: Place, qualifier: str, room: Room) -> Iterator[None]:
         """One invocation, while the `with` block runs. Raises AwsError where there may be no more."""
-        region = (place.account, place.region)
-        if reserved is not None and self._of_functions[place] >= reserved:
+        region, named = (place.account, place.region), (place, qualifier)
+        reserved = room.reserved
+        is_by_ready = self._by_ready[named] < room.ready
+        if not is_by_ready and reserved is not None and self._by_others[place] >= reserved - room.provisioned:
             raise _throttled("ReservedFunctionConcurrentInvocationLimitExceeded")
-        if reserved is None and self._unreserved[region] >= unreserved_limit:
+        if reserved is None and self._unreserved[region] >= room.unreserved:
             raise _throttled("ConcurrentInvocationLimitExceeded")
         self._of_functions[place] += 1
+        if is_by_ready:
+            self._by_ready[named] += 1
+        else:
+            self._by_others[place] += 1
         if reserved is None:
             self._unreserved[region] += 1
         try:
             yield
         finally:
             take_off(self._of_functions, place)
+            if is_by_ready:
+                take_off(self._by_ready, named)
+            else:
+                take_off(self._by_others, place)
             if reserved is None:
                 take_off(self._unreserved, region)
+            self.ended += 1
+            if self.on_freed is not None:
+                self.on_freed(place)
 
 
 def _throttled(reason: str) -> AwsError:

@@ -51,12 +51,12 @@ class Interpreter:
 
 
 class Interpreters:
-    """Finds interpreters, each once."""
+    """Finds interpreters; what is there, once."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is for what is compiled for them."""
         self._folder = folder
-        self._found: dict[str, Interpreter | None] = {}
+        self._found: dict[str, Interpreter] = {}
         self._looking = asyncio.Lock()
 
     async def find(self, runtime: str) -> Interpreter:
@@ -64,11 +64,12 @@ class Interpreters:
         if runtime not in self._found:
             async with self._looking:
                 if runtime not in self._found:
-                    self._found[runtime] = await _find(runtime, self._folder)
-        found = self._found[runtime]
-        if found is None:
-            raise AwsError("InvalidRuntimeException", missing(runtime), status=502)
-        return found
+                    found = await _find(runtime, self._folder)
+                    # It may be installed meanwhile: it is looked for again.
+                    if found is None:
+                        raise AwsError("InvalidRuntimeException", missing(runtime), status=502)
+                    self._found[runtime] = found
+        return self._found[runtime]
 
 
 def missing(runtime: str) -> str:

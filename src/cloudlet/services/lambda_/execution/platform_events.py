@@ -77,7 +77,9 @@ class Event(NamedTuple):
 
 
 def _runtime(version: Version) -> dict[str, str]:
-    return {"runtimeVersion": f"cloudlet:{version.runtime}"} if version.runtime else {}
+    if not version.runtime:
+        return {}
+    return {"runtimeVersion": f"cloudlet:{version.runtime}", "runtimeVersionArn": version.runtime_version_arn}
 
 
 def _named(version: Version) -> dict[str, str]:
@@ -85,7 +87,9 @@ def _named(version: Version) -> dict[str, str]:
 
 
 def _begun(version: Version, word: str) -> str | None:
-    return f"{word} Runtime Version: cloudlet:{version.runtime}\tRuntime Version ARN: \n" if version.runtime else None
+    if not version.runtime:
+        return None
+    return f"{word} Runtime Version: cloudlet:{version.runtime}\tRuntime Version ARN: {version.runtime_version_arn}\n"
 
 
 def _status(error: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import shlex
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,6 @@ from cloudlet.core import AwsError
 from cloudlet.core.block import Block
 from cloudlet.core.errors import unavailable
 from cloudlet.core.role_session import session_of
-from cloudlet.core.shares import Shares
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_ import unpacking
 from cloudlet.services.lambda_.execution import containers, environment, nursery
@@ -34,24 +33,22 @@ from cloudlet.services.lambda_.execution.snapshots import Snapshots
 from cloudlet.services.lambda_.execution.streaming import Stream
 from cloudlet.services.lambda_.execution.subsegments import Subsegments
 from cloudlet.services.lambda_.execution.surplus import surplus
-from cloudlet.services.lambda_.execution.worker import SNAP_START, InitError, Worker, limits_of
+from cloudlet.services.lambda_.execution.turns import Turn, Turns
+from cloudlet.services.lambda_.execution.worker import SNAP_START, WRAPPER, InitError, Worker, limits_of
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 
 _CREDENTIALS_SECONDS = 12 * 3600.0
-_HALTED_SECONDS = 0.1
 _KEPT_SECONDS = 300.0
 _LAST_SECONDS = 3.0
-_TICK_SECONDS = 0.1
+_TICK_SECONDS = 30.0
+_SOON_SECONDS = 0.1
 _MOST_RESTING = 64
-_STARTS_AT_ONCE = 8
-_START_SECONDS = 1.0
-"""A start that takes longer waits for something, mostly: others do not wait for that."""
+_LOOK_SECONDS = 0.25
+"""How often it is looked whether a start takes processor time."""
 _COUNTED_PACKAGES = 10_000
 _MOST_REVISIONS = 10_000
-_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
-"""The variable that names a program by which the runtime is started (developer guide, "Wrapper scripts")."""
 
 
 class Pools:
@@ -69,6 +66,8 @@ class Pools:
         self.snapshots = Snapshots(lambda version: self._started(version, SNAP_START), self._end)
         self._resting: defaultdict[str, list[Worker]] = defaultdict(list)
         """Revision → its workers that rest, the last that came last."""
+        self._wanted: dict[str, deque[asyncio.Future[Worker]]] = {}
+        """Revision → who waits for a worker of it."""
         self._revisions: dict[str, str] = {}
         """Version's ARN → its revision that was invoked last."""
         self._workers: set[Worker] = set()
@@ -77,7 +76,7 @@ class Pools:
         self._merged = MergedLayers(root / "layers", self._layers_needed)
         self._files: dict[str, int] = {}
         """Package → how many files it has."""
-        self._starts = Shares(_STARTS_AT_ONCE, _STARTS_AT_ONCE // 2)
+        self._turns = Turns()
         self._starting: set[asyncio.Task[Worker]] = set()
         self._closed = False
         self._ticking: asyncio.TimerHandle | None = None
@@ -88,16 +87,42 @@ class Pools:
         self._notice(version)
         worker = self._rested(version)
         try:
-            if worker is None and version.starts_from_snapshot:
-                worker = await self.snapshots.take(version)
-            elif worker is None:
-                worker = await self._started(version, "on-demand", invocation.request_id)
+            if worker is None:
+                worker = await self._freed_or_begun(version, invocation.request_id)
         except InitError as failed:
             return failed.told(invocation)
         try:
             return await worker.invoke(invocation, stream)
         finally:
             self._give_back(worker)
+
+    async def _freed_or_begun(self, version: Version, request_id: str) -> Worker:
+        """Return a worker that another invocation leaves, or one that begins for this one, whichever is there first.
+
+        Raises AwsError, InitError.
+        """
+        loop = asyncio.get_running_loop()
+        freed: asyncio.Future[Worker] = loop.create_future()
+        self._wanted.setdefault(version.revision, deque()).append(freed)
+        begins = self.snapshots.take(version) if version.starts_from_snapshot else None
+        beginning = loop.create_task(begins or self._started(version, "on-demand", request_id))
+        unwanted: list[asyncio.Future[Worker]] = [freed, beginning]
+        try:
+            await asyncio.wait(unwanted, return_when=asyncio.FIRST_COMPLETED)
+            chosen = unwanted.pop(0 if freed.done() else 1)
+            return chosen.result()
+        finally:
+            self._want_no_more(version.revision, freed)
+            for each in unwanted:
+                each.cancel()
+                each.add_done_callback(self._keep_unwanted)
+
+    def _want_no_more(self, revision: str, freed: asyncio.Future[Worker]) -> None:
+        waiting = self._wanted.get(revision)
+        if waiting is not None and freed in waiting:
+            waiting.remove(freed)
+        if not waiting:
+            self._wanted.pop(revision, None)
 
     async def keep(self, arn: str, version: Version, count: int) -> int:
         """Have so many workers of a version ready from now on, for an ARN; return how many there are.
@@ -115,17 +140,25 @@ class Pools:
         """Keep nothing ready any more for an ARN."""
         self._kept.pop(arn, None)
 
+    def running(self) -> list[Version]:
+        """Return what has workers, each of its revisions once."""
+        return list({worker.version.revision: worker.version for worker in self._workers}.values())
+
+    def forget(self, version: Version) -> None:
+        """End the workers of a revision that nobody can invoke any more, once they have served what they do."""
+        if self._revisions.get(version.arn) == version.revision:
+            del self._revisions[version.arn]
+        for worker in self._resting.pop(version.revision, ()):
+            self._end(worker)
+        self.snapshots.forget_revision(version)
+
     def _kept_of(self, revision: str) -> int:
         return sum(count for of, count in self._kept.values() if of == revision)
 
     async def expect(self, version: Version) -> None:
-        """Have ready what the first invocation of a version needs."""
-        if version.image is not None:
-            return
-        try:
+        """Have ready what the first invocation of a version needs. Raises AwsError where that cannot be had."""
+        if version.image is None:
             self._nursery.expect(await self._interpreters.find(version.runtime))
-        except AwsError as error:
-            log.info("%s: %s", version.arn, error.message)
 
     def _notice(self, version: Version) -> None:
         """Let go of workers of what the version was before."""
@@ -162,17 +195,34 @@ class Pools:
 
     def _keep(self, worker: Worker) -> None:
         version = worker.version
+        if worker.is_restorable and not self._closed:
+            self.snapshots.hold(version, worker)
+            return
         if self._closed or not worker.is_usable or self._revisions.get(version.arn) != version.revision:
             self._end(worker)
             return
+        waiting = self._wanted.get(version.revision)
+        while waiting:
+            freed = waiting.popleft()
+            if not freed.done():
+                freed.set_result(worker)
+                return
+        worker.halt_soon()
         self._resting[version.revision].append(worker)
-        if self._ticking is None:
-            self._ticking = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
+        self._tick_within(_SOON_SECONDS if sum(map(len, self._resting.values())) > _MOST_RESTING else _TICK_SECONDS)
+
+    def _tick_within(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._ticking is not None:
+            if self._ticking.when() <= loop.time() + seconds:
+                return
+            self._ticking.cancel()
+        self._ticking = loop.call_later(seconds, self._tick)
 
     def _tick(self) -> None:
-        """Halt workers that have rested for a moment, end those that nobody has wanted for long."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        """End workers that nobody has wanted for long, and those that are too many."""
+        self._ticking = None
+        now = asyncio.get_running_loop().time()
         resting = sorted(
             (worker for workers in self._resting.values() for worker in workers), key=lambda each: each.rested_since
         )
@@ -186,13 +236,10 @@ class Pools:
             if unwanted:
                 self._resting[worker.version.revision].remove(worker)
                 self._end(worker)
-            elif now - worker.rested_since > _HALTED_SECONDS:
-                worker.halt()
         for revision in [revision for revision, workers in self._resting.items() if not workers]:
             del self._resting[revision]
-        active = any(now - worker.rested_since <= _HALTED_SECONDS for worker in resting)
-        pause = _TICK_SECONDS if active else _KEPT_SECONDS / 10
-        self._ticking = loop.call_later(pause, self._tick) if self._resting else None
+        if self._resting:
+            self._tick_within(_TICK_SECONDS)
 
     def _end(self, worker: Worker) -> None:
         self._workers.discard(worker)
@@ -210,9 +257,13 @@ class Pools:
             log.error("a process could not be ended in order", exc_info=task.exception())
 
     async def _started(self, version: Version, initialization: str, request_id: str = "") -> Worker:
-        """Start a worker; `request_id` is of the invocation that waits for it. Raises AwsError, InitError."""
+        """Start a worker once its turn has come; `request_id` is of the invocation that waits for it.
+
+        Raises AwsError, InitError.
+        """
+        turn = await self._turns.take(version.place)
         # To break off a start would leave something of it behind.
-        starting = asyncio.get_running_loop().create_task(self._start(version, initialization, request_id))
+        starting = asyncio.get_running_loop().create_task(self._start(version, initialization, request_id, turn))
         self._starting.add(starting)
         starting.add_done_callback(self._starting.discard)
         try:
@@ -221,17 +272,18 @@ class Pools:
             starting.add_done_callback(self._keep_unwanted)
             raise
 
-    def _keep_unwanted(self, starting: asyncio.Task[Worker]) -> None:
-        """Keep a worker for the next invocation: who wanted it has gone."""
-        if starting.exception() is None:
+    def _keep_unwanted(self, starting: asyncio.Future[Worker]) -> None:
+        """Keep a worker for the next invocation: who wanted it has gone, or has another one."""
+        if not starting.cancelled() and starting.exception() is None:
             self._keep(starting.result())
 
-    async def _start(self, version: Version, initialization: str, request_id: str) -> Worker:
+    async def _start(self, version: Version, initialization: str, request_id: str, turn: Turn) -> Worker:
         began = perf_counter()
-        interpreter = await self._interpreter(version)
-        async with self._starts.of(version.place.account, seconds=_START_SECONDS):
+        watching: asyncio.Task[None] | None = None
+        try:
             if self._closed:
                 raise unavailable()
+            interpreter = await self._interpreter(version)
             log_stream = LogStream(self._block, version)
             credentials = self._credentials(version)
             endpoint, daemon = self._block.cloud.config.endpoint, await self._subsegments.address()
@@ -249,6 +301,7 @@ class Pools:
                 raise AwsError("ServiceException", str(error), status=500) from error
             worker = Worker(self._block, version, process, log_stream, folder, credentials.expires, initialization)
             self._workers.add(worker)
+            watching = asyncio.get_running_loop().create_task(self._watch(worker, turn))
             try:
                 if self._closed:
                     raise unavailable()
@@ -256,7 +309,17 @@ class Pools:
             except BaseException:
                 self._end(worker)
                 raise
-        return worker
+            return worker
+        finally:
+            if watching is not None:
+                watching.cancel()
+            self._turns.give_back(turn)
+
+    async def _watch(self, worker: Worker, turn: Turn) -> None:
+        """Let others begin while a worker that starts takes no processor time."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._turns.note(turn, is_idle=not await asyncio.to_thread(worker.has_worked))
 
     async def _interpreter(self, version: Version) -> Interpreter:
         """Raises AwsError, InitError."""
@@ -294,7 +357,7 @@ class Pools:
         layers = await self._layers(version)
         limits = _starting(limits_of(version))
         extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
-        wrapper = version.environment.get(_WRAPPER, "")
+        wrapper = version.environment.get(WRAPPER, "")
         if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
             child = await self._child(version.package.code, code, interpreter, limits)
             if child is not None:
@@ -350,7 +413,7 @@ class Pools:
         return {tuple(layer.package.code for layer in worker.version.layers) for worker in self._workers}
 
     def _credentials(self, version: Version) -> Credentials:
-        principal = session_of(version.role, version.place.name)
+        principal = session_of(version.role, version.place.session)
         issued = self._block.cloud.tokens.issue(principal, self._block.clock.now() + _CREDENTIALS_SECONDS)
         return Credentials(issued.access_key, issued.secret_key, issued.session_token, issued.expires)
 

@@ -36,7 +36,7 @@ class Snapshots:
 
     async def make(self, version: Version) -> None:
         """Have one ready for a version. Raises AwsError, InitError."""
-        self._hold(version, await self._initialise(version))
+        self.hold(version, await self._initialise(version))
 
     async def take(self, version: Version) -> Worker:
         """Return one that has gone on from where it was held. Raises AwsError, InitError."""
@@ -63,6 +63,12 @@ class Snapshots:
         if worker is not None:
             self._end(worker)
 
+    def forget_revision(self, version: Version) -> None:
+        """Hold none any more for a version, where that is still of this revision."""
+        held = self._held.get(version.arn)
+        if held is not None and held.version.revision == version.revision:
+            self.forget(version.arn)
+
     async def close(self) -> None:
         """Make no more."""
         making = list(self._making.values())
@@ -70,7 +76,8 @@ class Snapshots:
             task.cancel()
         await asyncio.gather(*making, return_exceptions=True)
 
-    def _hold(self, version: Version, worker: Worker) -> None:
+    def hold(self, version: Version, worker: Worker) -> None:
+        """Have this one ready for a version, in place of another one."""
         self.forget(version.arn)
         self._held[version.arn] = worker
         for each in surplus(list(self._held.values()), lambda held: held.version.place.account, _MOST_HELD):
@@ -90,6 +97,6 @@ class Snapshots:
             log.warning("%s cannot be initialised again: %s", version.arn, error)
         else:
             del self._making[version.arn]
-            self._hold(version, worker)
+            self.hold(version, worker)
         finally:
             self._making.pop(version.arn, None)

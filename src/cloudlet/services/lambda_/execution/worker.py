@@ -33,12 +33,18 @@ from cloudlet.services.lambda_.function import Version
 log = logging.getLogger("cloudlet.lambda")
 _encode = msgspec.json.Encoder().encode
 
+WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
+"""The variable that names a program by which the runtime is started (developer guide, "Wrapper scripts")."""
 SNAP_START = "snap-start"
 """The initialization of what is halted once it is initialised, and goes on when it is wanted."""
 _START_SECONDS = 10.0
+_DELAYS = 5
+"""So many times that may be added to it at most, where the machine has more to do than it can."""
 _SNAPSHOT_SECONDS = 130.0
 """Developer guide, "Lambda SnapStart runtime hooks": so long initialisation may take for a snapshot, at least."""
 _RESTORE_SECONDS = 10.0
+_HALTED_SECONDS = 0.01
+"""So soon after an answer it is halted: halting takes longer than to serve what comes at once."""
 _LOOK_SECONDS = 0.05
 """How often it is looked how much memory an invocation holds."""
 _MB = 1 << 20
@@ -122,6 +128,7 @@ class Worker:
         self._stream: Stream | None = None
         self._init_seconds: float | None = None
         self._restore_seconds: float | None = None
+        self._halting: asyncio.TimerHandle | None = None
         self._memory = 0
         self._looked = 0.0
         process.on_frame = self._frame
@@ -170,7 +177,10 @@ class Worker:
         self._process.send(
             frames.ASSIGN,
             {
-                "environment": {name: named(value) for name, value in variables.items()},
+                # What a wrapper has exported stays; the rest it was given.
+                "environment": None
+                if self.version.environment.get(WRAPPER)
+                else {name: named(value) for name, value in variables.items()},
                 "handler": self.version.handler,
                 "taskRoot": named(environment.TASK_ROOT),
                 "layersRoot": named(environment.LAYERS_ROOT),
@@ -179,7 +189,7 @@ class Worker:
         )
         is_held = self._initialization == SNAP_START
         limit = max(_SNAPSHOT_SECONDS if is_held else _START_SECONDS, float(self.version.timeout))
-        outcome = await self._settled(self._answered, limit, request_id)
+        outcome = await self._settled(self._answered, limit, request_id, may_be_delayed=True)
         if not outcome.error and self._process.api is not None:
             outcome = await self._rested(self._process.api, limit, request_id)
         if is_held and not outcome.error and not self._may_be_held():
@@ -219,7 +229,7 @@ class Worker:
         began = perf_counter()
         self._init_log, self.log = self.log, LogStream(self._block, self.version)
         self._tell(platform_events.restore_start(self.version))
-        self._process.sandbox.thaw()
+        self._go_on()
         self._answered = asyncio.get_running_loop().create_future()
         self._process.send(frames.RESTORE, {})
         outcome = await self._settled(self._answered, _RESTORE_SECONDS)
@@ -246,7 +256,7 @@ class Worker:
         if self.state is State.ENDED:
             raise unavailable()
         self._become(State.SERVING)
-        self._process.sandbox.thaw()
+        self._go_on()
         version = self.version
         self.log.begin()
         self._tell(platform_events.start(version, invocation.request_id))
@@ -305,17 +315,31 @@ class Worker:
             self._memory = max(self._memory, await self._process.sandbox.memory())
         return self._memory
 
-    async def _settled(self, answered: asyncio.Future[Outcome], seconds: float, request_id: str = "") -> Outcome:
-        """Wait for the process to answer; end it where it takes too much time or memory."""
+    async def _settled(
+        self,
+        answered: asyncio.Future[Outcome],
+        seconds: float,
+        request_id: str = "",
+        *,
+        may_be_delayed: bool = False,
+    ) -> Outcome:
+        """Wait for the process to answer; end it where it takes too much time or memory.
+
+        `may_be_delayed`: where others keep it waiting for a processor, that does not count, within bounds.
+        """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
+        began = loop.time()
+        deadline = began + seconds
         most = (self.version.memory + _SPARE_MB) * _MB
         while not answered.done():
             left = deadline - loop.time()
-            if left <= 0:
+            if left <= 0 and may_be_delayed:
+                deadline = began + seconds + min(await self._process.sandbox.delay(), _DELAYS * seconds)
+                left = deadline - loop.time()
+            if left <= 0 and not answered.done():
                 self._end(_broken_off(_TIMED_OUT, _timed_out(seconds), request_id))
                 break
-            await asyncio.wait([answered], timeout=min(left, _LOOK_SECONDS))
+            await asyncio.wait([answered], timeout=min(max(left, 0.001), _LOOK_SECONDS))
             if not answered.done() and await self._held() > most and not answered.done():
                 ended = _broken_off(_KILLED, "Runtime exited with error: signal: killed", request_id)
                 ended.error = _OUT_OF_MEMORY
@@ -414,6 +438,19 @@ class Worker:
             except TimeoutError:
                 self._process.sandbox.kill()
 
+    def has_worked(self) -> bool:
+        """Whether it has taken processor time since this was last asked. Waits for the system."""
+        return self._process.sandbox.has_worked()
+
+    def halt_soon(self) -> None:
+        """Take its processor away in a moment, unless it gets an invocation."""
+        self._halting = asyncio.get_running_loop().call_later(_HALTED_SECONDS, self.halt)
+
+    def _go_on(self) -> None:
+        if self._halting is not None:
+            self._halting.cancel()
+        self._process.sandbox.thaw()
+
     def halt(self) -> None:
         """Take its processor away until the next invocation."""
         try:
@@ -424,6 +461,8 @@ class Worker:
     async def close(self, *, hurried: bool = False) -> None:
         """End it, and leave nothing of it behind; `hurried`: Cloudlet is about to stop."""
         self._become(State.ENDED)
+        if self._halting is not None:
+            self._halting.cancel()
         if self._answered is not None and not self._answered.done():
             # Who waits would do so for as long as the function may take.
             self._answered.set_exception(unavailable())

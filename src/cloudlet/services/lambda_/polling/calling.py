@@ -143,7 +143,7 @@ async def call(
     async def role(tx: Transaction) -> str:
         return (await directory.resolve(tx, mapping.target)).version.role
 
-    principal = session_of(await block.store.transact(role), mapping.function.name)
+    principal = session_of(await block.store.transact(role), mapping.function.session)
     result = await block.cloud.call(
         service,
         operation,

@@ -1,12 +1,32 @@
-"""What the command parse takes out of texts that have a form: logfmt, CSV. User guide, "parse"."""
+"""What the command parse takes out of texts that have a form: globs, logfmt, CSV. User guide, "parse"."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from cloudlet.services.logs.insights.sql import Kind, Sql, literal
 
 _PAIR = r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)'
 _ESCAPED, _CHARACTER = r"\\(.)", r"\1"
 _CELL = ',("(?:[^"]|"")*"|[^,]*)'
+_BEHIND = "substr({0}, instr({0}, {1}) + length({1}))"
+
+
+def between(text: str, parts: Sequence[str]) -> str:
+    """Return SQL for what is between parts of a text, as a list; null where it has not all of them, in order.
+
+    Each is looked for behind the one before, once: a regular expression whose groups do that takes far longer. If the
+    last part is empty, all the rest of the text stands before it.
+    """
+    first, *others = (literal(part) for part in (parts if parts[-1] else parts[:-1]))
+    start = f"[{_BEHIND.format(text, first)}]"
+    if parts[0]:
+        start = f"CASE WHEN instr({text}, {first}) > 0 THEN {start} END"
+    if not others:
+        return start
+    cut = f"[left(found[-1], instr(found[-1], part[1]) - 1), {_BEHIND.format('found[-1]', 'part[1]')}]"
+    step = f"CASE WHEN instr(found[-1], part[1]) > 0 THEN list_concat(found[:-2], {cut}) END"
+    return f"list_reduce([{', '.join(f'[{part}]' for part in others)}], lambda found, part: {step}, {start})"
 
 
 def pairs(text: str) -> tuple[Sql, Sql]:

@@ -28,6 +28,7 @@ from cloudlet.services.logs.insights.syntax import (
     Limit,
     Parse,
     ParseCsv,
+    ParseGlob,
     ParseLogfmt,
     Query,
     Sort,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 EVENTS, HITS = "\x00events", "\x00hits"
 """What stands in SQL for a batch of events, and for the table of what is left of them."""
-_BY_EVENT = (Fields, Display, Filter, FilterIndex, Parse, ParseCsv, ParseLogfmt, JsonField, Unnest, Sort)
+_BY_EVENT = (Fields, Display, Filter, FilterIndex, Parse, ParseGlob, ParseCsv, ParseLogfmt, JsonField, Unnest, Sort)
 _COLUMN = re.compile(r"\b[a-z]+\d*\b")
 
 

@@ -49,6 +49,7 @@ from cloudlet.services.logs.insights.syntax import (
     Outlier,
     Parse,
     ParseCsv,
+    ParseGlob,
     ParseLogfmt,
     Pattern,
     Period,
@@ -72,6 +73,8 @@ MOST_RESULTS = 100_000
 _DEEPEST = 60
 _MOST_LEVELS = 150
 _MOST_COMMANDS, _MOST_STATS = 50, 10
+_MOST_PARSED = 200
+"""Fields that a command may take out of a text."""
 _MOST_PREFIXES, _MOST_ACCOUNTS = 5, 20
 _MOST_LAGS = 100
 _APPENDED = 10_000
@@ -100,12 +103,27 @@ def parse(text: str) -> Query:
     statistics = sum(isinstance(part, Stats) for part in parts)
     if sum(isinstance(part, Command) for part in parts) > _MOST_COMMANDS or statistics > _MOST_STATS:
         raise QueryProblem("the query has too many commands", 0, len(text))
-    regexes = [part for part in parts if isinstance(part, Pattern)]
+    found = [part for part in parts if isinstance(part, Pattern)]
     for part in parts:
         match part:
             case Call("regexreplace", (_, Text(regex, span), *_)):
-                regexes.append(Pattern(regex, span))
-    return replace(query, regexes=tuple(regexes), text=text)
+                found.append(Pattern(regex, span))
+            case Parse(_, pattern, names):
+                _check_parsed(pattern, names)
+    return replace(query, regexes=tuple(found), text=text)
+
+
+def _check_parsed(pattern: Pattern, names: tuple[str, ...]) -> None:
+    """Raise QueryProblem for fields whose places in a text take long to find."""
+    _check_count(len(names), pattern.span)
+    if regexes.items_in(pattern.text) > regexes.MOST_PARSED_ITEMS:
+        message = f"a regular expression of parse can have {regexes.MOST_PARSED_ITEMS} items at most"
+        raise QueryProblem(f"{message}, with what it repeats", pattern.span.start, pattern.span.end)
+
+
+def _check_count(fields: int, span: Span) -> None:
+    if fields > _MOST_PARSED:
+        raise QueryProblem(f"parse can take {_MOST_PARSED} fields at most out of a text", span.start, span.end)
 
 
 def _unexpected(text: str, start: int, end: int) -> QueryProblem:
@@ -243,7 +261,8 @@ class _Meaning:
         if glob.value.count("*") != len(names):
             message = f"the pattern has {glob.value.count('*')} wildcards for {len(names)} fields"
             raise QueryProblem(message, glob.span.start, names[-1].span.end)
-        return Parse(_subject(subject, glob.span), Pattern(regexes.of_glob(glob.value), glob.span), _values(names))
+        _check_count(len(names), glob.span)
+        return ParseGlob(_subject(subject, glob.span), tuple(glob.value.split("*")), _values(names))
 
     def parse_regex(
         self, subject: Expression | None, regex: Pattern, aliases: tuple[Text, ...] | None, multi: Token | None

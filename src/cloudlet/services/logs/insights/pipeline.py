@@ -39,6 +39,7 @@ from cloudlet.services.logs.insights.syntax import (
     Outlier,
     Parse,
     ParseCsv,
+    ParseGlob,
     ParseLogfmt,
     Period,
     Sessionize,
@@ -120,6 +121,10 @@ class Pipeline:
                 self._filter_index(condition)
             case Parse():
                 self._parse(command)
+            case ParseGlob(source, texts, names):
+                [text] = self.computed([Sql(self.sql(source).shown, Kind.TEXT)])
+                [between] = self.computed([Sql(extracting.between(text.text, texts), Kind.TEXT)])
+                self._add_parsed(names, (f"{between.text}[{number}]" for number in range(1, len(names) + 1)))
             case ParseLogfmt(source, name):
                 [text] = self.computed([Sql(self.sql(source).shown, Kind.TEXT)])
                 keys, values = self.computed(extracting.pairs(text.text))
@@ -258,10 +263,14 @@ class Pipeline:
         groups = ", ".join(literal(place) for place in ("a", *places))
         [found] = self.computed([Sql(f"regexp_extract({text.text}, {pattern}, [{groups}])", Kind.TEXT)])
         is_there = f"struct_extract({found.text}, 'a') <> '' OR regexp_matches({text.text}, {pattern})"
-        made = self.computed(
-            Sql(f"CASE WHEN {is_there} THEN struct_extract({found.text}, '{place}') END", Kind.TEXT) for place in places
-        )
-        for name, column in zip(command.names, made, strict=True):
+        [there] = self.computed([Sql(is_there, Kind.TRUTH)])
+        extracted = (f"CASE WHEN {there.text} THEN struct_extract({found.text}, '{place}') END" for place in places)
+        self._add_parsed(command.names, extracted)
+
+    def _add_parsed(self, names: tuple[str, ...], values: Iterable[str]) -> None:
+        """Have fields out of a text, given as SQL, computed, and shown under their names."""
+        made = self.computed(Sql(value, Kind.TEXT) for value in values)
+        for name, column in zip(names, made, strict=True):
             self.scope = self.scope.with_field(name, column)
             self._listed[name] = (name,)
 

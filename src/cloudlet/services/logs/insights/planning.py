@@ -40,6 +40,8 @@ def plan(query: Query, limit: int | None, asked: Asked) -> Plan:
     has_limit = any(isinstance(command, Limit) for command in query.commands)
     most = limit or (MOST_RESULTS if has_limit else DEFAULT_RESULTS)
     answer, names = gathering.pipeline.results(most)
+    if len(answer) > _LONGEST_SQL:
+        raise QueryProblem("the query is too complex", 0, 0)
     feeds = tuple(inputs.feeds(gathering.feed(_TABLE, answer, most)))
     if sum(len(feed.gather) + len(feed.then) for feed in feeds) + len(answer) > _LONGEST_SQL:
         raise QueryProblem("the query is too complex", 0, 0)

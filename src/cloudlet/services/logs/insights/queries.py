@@ -181,24 +181,40 @@ def remove_records(tx: Transaction, query: Query) -> None:
     tx.delete_range(space.begin, space.end)
 
 
-async def records(tx: Transaction, query: Query, first: int, count: int, most_bytes: int) -> list[Record]:
-    """Return records from a number on, so many and so many bytes at most, but one at least."""
+class Piece(NamedTuple):
+    """Records as they are stored together, and the number of the first one."""
+
+    first: int
+    raw: bytes
+
+
+async def pieces(tx: Transaction, query: Query, first: int, count: int, most_bytes: int) -> list[Piece]:
+    """Return pieces with records from a number on, so many and about so many bytes at most, but one at least."""
     space = _RESULTS.sub(query.account, query.region, query.id)
     # The number is within the last piece that begins at it or before.
     begun = await tx.range(space.begin, space.key(first + 1), limit=1, reverse=True)
-    key = begun[0][0] if begun else space.begin
-    found: list[Record] = []
+    key, end = begun[0][0] if begun else space.begin, space.key(first + count)
+    found: list[Piece] = []
     size = 0
-    while len(found) < count and size < most_bytes:
-        rows = await tx.range(key, space.end, limit=1)
-        if not rows:
-            break
+    while size < most_bytes and (rows := await tx.range(key, end, limit=1)):
         key, raw = rows[0]
-        [number] = space.unpack(key)
-        found += _decode_records(raw)[max(first - number, 0) :]
+        found.append(Piece(space.unpack(key)[0], raw))
         size += len(raw)
         key += b"\x00"
+    return found
+
+
+def records_in(some: Sequence[Piece], first: int, count: int) -> list[Record]:
+    """Return the records of pieces from a number on, so many at most."""
+    found: list[Record] = []
+    for piece in some:
+        found += _decode_records(piece.raw)[max(first - piece.first, 0) :]
     return found[:count]
+
+
+async def records(tx: Transaction, query: Query, first: int, count: int, most_bytes: int) -> list[Record]:
+    """Return records from a number on, so many and about so many bytes at most, but one at least."""
+    return records_in(await pieces(tx, query, first, count, most_bytes), first, count)
 
 
 async def forget(tx: Transaction, now: int, count: int) -> bool:

@@ -6,8 +6,11 @@ import re
 
 MOST_ITEMS = 2000
 """Of a regular expression, with all that is repeated: each may be looked at for each character of a text."""
-_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]|\{(\d*),?(\d*)\}|.", re.DOTALL)
-_GROUP = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\(\?P?<([A-Za-z]\w*)>|\((?!\?)", re.DOTALL)
+MOST_PARSED_ITEMS = 500
+"""Of one whose groups are looked for, which takes several times as long."""
+# A class that does not end goes to the end: to look for that from each bracket on would take its square of time.
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]?|[()]|\{(\d*),?(\d*)\}|.", re.DOTALL)
+_GROUP = re.compile(r"\\.|\[(?:\\.|[^\]\\])*+\]?|\(\?P?<([A-Za-z]\w*)>|\((?!\?)", re.DOTALL)
 
 
 def translated(regex: str) -> str:
@@ -23,14 +26,6 @@ def names_of(regex: str) -> tuple[str, ...]:
 def only_named(regex: str) -> str:
     """Return a regular expression whose groups without a name catch nothing."""
     return _GROUP.sub(lambda found: "(?:" if found[0] == "(" else found[0], translated(regex))
-
-
-def of_glob(glob: str) -> str:
-    """Return the regular expression of a glob: each asterisk is a group, the last one is greedy at the end."""
-    parts = [re.escape(part).replace("\\/", "/") for part in glob.split("*")]
-    if len(parts) > 1 and not parts[-1]:
-        return "(?s)" + "(.*?)".join(parts[:-1]) + "(.*)"
-    return "(?s)" + "(.*?)".join(parts)
 
 
 def items_in(regex: str) -> int:

@@ -25,9 +25,10 @@ from cloudlet.services.logs import events, lookup_table, protection, row_record
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.group_record import Group
-from cloudlet.services.logs.insights import parsing, planning, pointers, queries, times
+from cloudlet.services.logs.insights import parsing, planning, pointers, queries, regexes, times
 from cloudlet.services.logs.insights.gathering import Feed
 from cloudlet.services.logs.insights.lookups import Wanted
+from cloudlet.services.logs.insights.planning import Plan
 from cloudlet.services.logs.insights.pointers import Pointer
 from cloudlet.services.logs.insights.problems import Unanswerable
 from cloudlet.services.logs.insights.queries import Place, Query, Record, Searched
@@ -47,6 +48,8 @@ _FORGOTTEN = 50
 _ROWS_AT_ONCE = 32
 _READ_BYTES = 1024 * 1024
 _FED_ROWS, _FED_BYTES = 4096, 4 * 1024 * 1024
+_HEAVY_ITEMS, _HEAVY_FED_BYTES = 100, 512 * 1024
+"""A query with a larger regular expression is fed less at once: only between that can it be stopped."""
 _MOST_RESULT_BYTES = 1024 * 1024 * 1024
 _PREFIX = "insights-"
 
@@ -151,7 +154,8 @@ async def _end(block: Block, query: Query, status: str) -> None:
 async def _answer(block: Block, turns: Turns, query: Query, folder: Path) -> None:
     compute = partial(turns.run, query.account)
     with TemporaryDirectory(prefix=_PREFIX, dir=folder if folder.is_dir() else None) as spilled:
-        plan = planning.plan(parsing.parse(query.text), query.limit, query.asked)
+        plan, is_heavy = await compute(lambda: _planned(query))
+        fed_bytes = _HEAVY_FED_BYTES if is_heavy else _FED_BYTES
         session = await compute(lambda: Session(plan, Path(spilled)))
         sides = iter(query.sides)
         try:
@@ -159,7 +163,8 @@ async def _answer(block: Block, turns: Turns, query: Query, folder: Path) -> Non
                 text = await _looked_up(block, query, wanted)
                 await compute(lambda wanted=wanted, text=text: session.load(wanted, wanted.rows(text)))  # type: ignore[misc]
             for feed in plan.feeds:
-                work = _feed(block, compute, query, feed, next(sides) if feed.source else query.groups, session)
+                searched = next(sides) if feed.source else query.groups
+                work = _feed(block, compute, query, feed, searched, session, fed_bytes)
                 if feed.seconds is None:
                     await work
                 else:
@@ -170,6 +175,13 @@ async def _answer(block: Block, turns: Turns, query: Query, folder: Path) -> Non
             session.interrupt()
             await asyncio.shield(in_thread(session.close))
     await _end(block, query, queries.COMPLETE)
+
+
+def _planned(query: Query) -> tuple[Plan, bool]:
+    """Return the plan of a query, and whether it looks long at each character."""
+    read = parsing.parse(query.text)
+    is_heavy = any(regexes.items_in(pattern.text) > _HEAVY_ITEMS for pattern in read.regexes)
+    return planning.plan(read, query.limit, query.asked), is_heavy
 
 
 async def _looked_up(block: Block, query: Query, wanted: Wanted) -> str:
@@ -185,13 +197,19 @@ async def _looked_up(block: Block, query: Query, wanted: Wanted) -> str:
 
 
 async def _feed(
-    block: Block, compute: _Compute, query: Query, feed: Feed, searched: Sequence[Searched], session: Session
+    block: Block,
+    compute: _Compute,
+    query: Query,
+    feed: Feed,
+    searched: Sequence[Searched],
+    session: Session,
+    fed_bytes: int,
 ) -> None:
     """Have the session look at all events of a feed; while it does so, the next ones are read."""
     looking: asyncio.Future[None] | None = None
     await compute(partial(session.begin, feed))
     try:
-        async for rows in _batches(block, query, searched, times.of(query.start, query.end, feed.before)):
+        async for rows in _batches(block, query, searched, times.of(query.start, query.end, feed.before), fed_bytes):
             if looking is not None:
                 await looking
                 if session.has_enough:
@@ -206,16 +224,16 @@ async def _feed(
 
 
 async def _batches(
-    block: Block, query: Query, searched: Sequence[Searched], time: tuple[int, int]
+    block: Block, query: Query, searched: Sequence[Searched], time: tuple[int, int], most_bytes: int
 ) -> AsyncIterator[list[Fed]]:
-    """Yield rows with the events of log groups that a query is about and of a time, some MB at a time."""
+    """Yield rows with the events of log groups that a query is about and of a time, so many bytes at a time."""
     batch: list[Fed] = []
     size = 0
     for number, one in enumerate(searched):
         async for rows, read in _rows(block, query, number, one, time):
             batch += rows
             size += read
-            if size > _FED_BYTES or len(batch) > _FED_ROWS:
+            if size > most_bytes or len(batch) > _FED_ROWS:
                 yield batch
                 batch, size = [], 0
             await asyncio.sleep(0)

@@ -164,7 +164,7 @@ class FilterIndex:
 
 @dataclass(frozen=True, slots=True)
 class Parse:
-    """Fields out of a text: by the groups of a regular expression, which a glob was turned into."""
+    """Fields out of a text: by the groups of a regular expression."""
 
     source: Expression
     pattern: Pattern
@@ -172,6 +172,16 @@ class Parse:
     """Of its groups, in their order."""
     is_multiple: bool = False
     """Whether there is a record for each match."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParseGlob:
+    """Fields out of a text: what is between texts that follow each other in it."""
+
+    source: Expression
+    texts: tuple[str, ...]
+    """Those around the wildcards: one more than these are, and empty where there is none."""
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +405,7 @@ Command = (
     | Filter
     | FilterIndex
     | Parse
+    | ParseGlob
     | ParseLogfmt
     | ParseCsv
     | JsonField

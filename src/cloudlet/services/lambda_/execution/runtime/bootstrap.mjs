@@ -303,8 +303,14 @@ async function invoke(handler, told, payload) {
 }
 
 async function initialise(told) {
-  for (const name of Object.keys(process.env)) delete process.env[name];
-  Object.assign(process.env, told.environment);
+  if (told.environment) {
+    for (const name of Object.keys(process.env)) delete process.env[name];
+    Object.assign(process.env, told.environment);
+  } else {
+    // A wrapper has exported what it wanted to, perhaps another handler.
+    delete process.env._CLOUDLET_CHANNEL;
+    told.handler = process.env._HANDLER ?? told.handler;
+  }
   process.chdir(told.taskRoot);
   catchOutput();
   try {

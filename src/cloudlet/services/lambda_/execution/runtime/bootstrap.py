@@ -313,8 +313,12 @@ def _trace(error: BaseException) -> list[str]:
 
 def _prepare(told: dict[str, Any]) -> None:
     """Become the function's process."""
-    os.environ.clear()
-    os.environ.update(told["environment"])
+    if told["environment"] is None:
+        # A wrapper has exported what it wanted to, perhaps another handler.
+        told["handler"] = os.environ.get("_HANDLER", told["handler"])
+    else:
+        os.environ.clear()
+        os.environ.update(told["environment"])
     time.tzset()
     root, layers = told["taskRoot"], told["layersRoot"]
     version = "python{}.{}".format(*sys.version_info[:2])

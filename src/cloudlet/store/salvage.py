@@ -1,0 +1,157 @@
+"""Reading a store of the embedded engine that may be damaged: all rows that can be read, and where others are missing.
+
+The folder is only read, so nothing gets worse; nobody may have the store open meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rocksdict import AccessType, Rdict, ReadOptions
+
+from cloudlet.store.interface import Row, StoreError
+from cloudlet.store.optimistic import Overlay, merged
+from cloudlet.store.rocks import SAFE, decode_record, options
+from cloudlet.store.write_ahead_log import SEGMENT_FILES, records_in
+
+_BEGIN: Final = b""
+_END: Final = SAFE
+_BATCH_ROWS: Final = 500
+_PROBED_BYTES: Final = 24
+"""How many bytes of a key, behind what two keys share, tell places between them apart."""
+
+
+class Gap(NamedTuple):
+    """Rows that cannot be read: some of those behind the key `after` and before the key `before`."""
+
+    after: bytes
+    before: bytes
+    reason: str
+
+
+class DamagedStore:
+    """A store as far as it can be read. Raises StoreError where not even its table of contents can."""
+
+    def __init__(self, folder: Path) -> None:
+        ours = options()
+        try:
+            self._db = Rdict(str(folder), ours, column_families={"default": ours}, access_type=AccessType.read_only())
+        except Exception as error:
+            raise StoreError(f"cannot open {folder}: {error}") from error
+        self._read_options = ReadOptions()
+        self._logged = _logged(folder)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def rows(self) -> Iterator[list[Row] | Gap]:
+        """Return the rows in order, some of them at a time, with a gap where some cannot be read."""
+        begin = _BEGIN
+        while begin < _END:
+            batch, end, reason = self._forward(begin)
+            stop = end if reason is None else (batch[-1][0] + b"\x00" if batch else begin)
+            own = self._logged.within(begin, stop)
+            kept = [row for row in batch if not self._logged.is_cleared(row[0])]
+            if own or kept:
+                yield merged(kept, own, False)
+            begin = stop
+            if reason is not None:
+                following = self._following(stop)
+                # What the log has of the gap's rows is yielded with the next batch.
+                yield Gap(stop, following, reason)
+                if lost := self._logged.within(stop, following):
+                    yield merged([], lost, False)
+                begin = following
+
+    def _forward(self, begin: bytes) -> tuple[list[Row], bytes, str | None]:
+        """Return the next rows, the key before which these are all, and why they end where that is damage."""
+        rows: list[Row] = []
+        cursor = self._db.iter(self._read_options)
+        cursor.seek(begin)
+        while cursor.valid():
+            key = cursor.key()
+            if key >= _END:
+                return rows, _END, None
+            if len(rows) == _BATCH_ROWS:
+                return rows, key, None
+            rows.append((key, cursor.value()))
+            cursor.next()
+        try:
+            cursor.status()
+        except Exception as error:
+            return rows, begin, str(error)
+        return rows, _END, None
+
+    def _following(self, begin: bytes) -> bytes:
+        """Return about the first key behind `begin`, which cannot be read, from which rows can be read again."""
+        last = self._lowest_from_the_end(begin)
+        shared = _shared(begin, last)
+        low, high = _number(begin, shared), _number(last, shared)
+        prefix = last[:shared]
+
+        def found(number: int) -> bytes | None:
+            cursor = self._db.iter(self._read_options)
+            cursor.seek(max(begin, prefix + number.to_bytes(_PROBED_BYTES, "big")))
+            return cursor.key() if cursor.valid() else None
+
+        # The steps double, so that what is found lies behind this damage and not behind another one.
+        best = last
+        for shift in range(_PROBED_BYTES * 8, 0, -1):
+            place = low + (high - low >> shift)
+            key = found(place)
+            if key is not None:
+                best, high = key, place
+                break
+            low = place
+        while high - low > 1:
+            middle = (low + high) // 2
+            key = found(middle)
+            if key is None:
+                low = middle
+            else:
+                best, high = key, middle
+        return max(best, begin + b"\x00")
+
+    def _lowest_from_the_end(self, begin: bytes) -> bytes:
+        """Return the lowest key that a scan from the end of the data reaches."""
+        cursor = self._db.iter(self._read_options)
+        cursor.seek_for_prev(_END)
+        lowest = _END
+        while cursor.valid():
+            key = cursor.key()
+            if key < begin:
+                break
+            lowest = key
+            cursor.prev()
+        return lowest
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return count
+
+
+def _number(key: bytes, shared: int) -> int:
+    return int.from_bytes(key[shared : shared + _PROBED_BYTES].ljust(_PROBED_BYTES, b"\x00"), "big")
+
+
+def _logged(folder: Path) -> Overlay:
+    """Return the last changes that the write-ahead log has; some of them may be in the tables already."""
+    found: dict[int, bytes] = {}
+    for file in folder.glob(SEGMENT_FILES):
+        found.update(records_in(file))
+    number = max(found, default=0)
+    while number - 1 in found:
+        number -= 1
+    changes = Overlay()
+    while number in found:
+        for cleared, writes in decode_record(found[number]):
+            later = Overlay()
+            later.cleared, later.writes = cleared, writes
+            changes.absorb(later)
+        number += 1
+    return changes
