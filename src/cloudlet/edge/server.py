@@ -223,15 +223,22 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     tune()
     stop = _stop_asked(settings)
     # What keeps a block from working is to be known before anybody relies on it.
-    if is_there and shared is not None and moving is not None:
-        await shared.check_key(master_key, data)
-        await moving.look()
-    if settings.shares_data:
-        cloud.load_all()
-    else:
-        running = msgspec.structs.replace(running, failed=cloud.wake())
-    if is_there:
-        await cloud.claim_files()
+    try:
+        if is_there and shared is not None and moving is not None:
+            await shared.check_key(master_key, data)
+            await moving.look()
+        if settings.shares_data:
+            cloud.load_all()
+        else:
+            running = msgspec.structs.replace(running, failed=cloud.wake())
+        if is_there:
+            await cloud.claim_files()
+    except BaseException:
+        # Jobs are at work by now.
+        await cloud.close()
+        if shared is not None:
+            await shared.close()
+        raise
     following = asyncio.create_task(_follow(shared, moving, master_key, data))
     if supervised is not None:
         await server.listen(inherited(supervised.front), forwarded=True)
