@@ -44,9 +44,17 @@ class Standing:
         """Run `cloudlet clock` without a process of its own, of which there would be hundreds."""
         parser = ArgumentParser()
         clock.add_arguments(parser)
-        for process in processes(self.server):
-            with redirect_stdout(StringIO()):
-                assert clock.run(parser.parse_args([*how, "--port", process.port])) == EXIT_OK
+        first, *others = processes(self.server)
+
+        def shown(process: Server, *command: str) -> str:
+            with redirect_stdout(StringIO()) as printed:
+                assert clock.run(parser.parse_args([*command, "--port", process.port])) == EXIT_OK
+            return printed.getvalue()
+
+        moved = shown(first, *how).split(",")[0]
+        for process in others:
+            # They share the database, which tells them.
+            eventually(lambda process=process: shown(process, "show"), lambda text: text.split(",")[0] == moved)
 
 
 @contextmanager

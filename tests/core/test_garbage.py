@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core import Transaction, garbage
+from cloudlet.core import Subspace, Transaction, garbage
 from cloudlet.core.block import Block
 from cloudlet.core.cloud import Config
 from cloudlet.core.garbage import Garbage
@@ -67,6 +67,12 @@ class Heap:
 
         self.cloud.run(self.block.store.transact(body))
 
+    def waiting(self) -> set[str]:
+        """Return the names of what is garbage."""
+        space = Subspace("garbage")
+        rows = self.cloud.run(self.block.store.transact(lambda tx: tx.range(space.begin, space.end, limit=100)))
+        return {space.unpack(key)[1] for key, _ in rows}
+
     def is_there(self, name: str) -> bool:
         return self.block.blobs.path(name).exists()
 
@@ -97,19 +103,16 @@ def test_garbage_is_removed_after_a_while_unless_it_is_referred_to_again(heap: H
     assert heap.is_there(again)
 
 
-def test_a_sweep_removes_what_is_neither_referred_to_nor_has_just_become_garbage(
-    heap: Heap, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_sweep_finds_without_a_reference_becomes_garbage(heap: Heap, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(garbage, "_ORPHANED_SECONDS", -1.0)
-    monkeypatch.setattr(garbage, "_PAGE", 2)
-    claimed, orphaned, long_ago = (heap.written() for _ in range(3))
+    claimed, orphaned, forgotten = (heap.written() for _ in range(3))
     heap.claimed.add(claimed)
-    heap.forget(long_ago)
-    heap.cloud.advance(_GRACE + 1)
-    just_now = [heap.written() for _ in range(5)]
-    for name in just_now:
-        heap.forget(name)
+    heap.forget(forgotten)
     heap.begin(heap.garbage.sweep)
-    heap.cloud.until(lambda: not heap.is_there(orphaned) and not heap.is_there(long_ago))
-    heap.cloud.run(heap.cloud.settle())
-    assert all(map(heap.is_there, [claimed, *just_now]))
+    heap.cloud.until(lambda: heap.waiting() == {orphaned, forgotten})
+    heap.begin(heap.garbage.collect)
+    heap.cloud.advance(_GRACE / 2)
+    assert all(map(heap.is_there, [claimed, orphaned, forgotten]))
+    heap.cloud.advance(_GRACE / 2)
+    heap.cloud.until(lambda: not heap.is_there(orphaned) and not heap.is_there(forgotten))
+    assert heap.is_there(claimed)

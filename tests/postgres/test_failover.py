@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from cloudlet.engines import postgres
+from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore
 from tests.postgres.load import Load, until
 from tests.postgres.server import fresh_keyspace
@@ -75,3 +82,56 @@ def test_a_standby_alone_is_down_until_it_is_promoted() -> None:
 
     with postgres.temporary() as primary, postgres.temporary(standby_of=primary) as standby:
         asyncio.run(asyncio.wait_for(scenario(primary, standby), 60))
+
+
+def test_a_synchronous_standby_that_hangs_is_told_within_ten_seconds() -> None:
+    async def scenario(primary: postgres.PostgresServer, standby: postgres.PostgresServer) -> None:
+        await ask(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+        await ask(primary.url, "SELECT pg_reload_conf()")
+        keyspace = fresh_keyspace()
+        stores = [PostgresStore(primary.url, keyspace) for _ in range(2)]
+
+        async def put(tx: Transaction) -> None:
+            tx.put(b"key", b"value")
+
+        async def outcome(store: PostgresStore) -> BaseException | None:
+            return (await asyncio.gather(store.transact(put), return_exceptions=True))[0]
+
+        for store in stores:
+            await store.transact(put)
+        while await ask(primary.url, "SELECT sync_state FROM pg_stat_replication") != "sync":
+            await asyncio.sleep(0.05)
+        with frozen(standby):
+            began = time.monotonic()
+            outcomes = await asyncio.gather(*map(outcome, stores))
+            assert [type(error) for error in outcomes] == [StoreError] * 2
+            assert time.monotonic() - began < 12
+            # From now on nobody is kept waiting, and it does not look as if all were well in between.
+            began = time.monotonic()
+            while time.monotonic() - began < 3:
+                assert isinstance(await outcome(stores[0]), StoreError)
+                assert not stores[0].is_available
+                await asyncio.sleep(0.1)
+            assert time.monotonic() - began < 4
+        await until(lambda: all(store.is_available for store in stores))
+        for store in stores:
+            assert await outcome(store) is None
+            await store.close()
+
+    alone = {"synchronous_standby_names": ""}
+    with postgres.temporary() as primary, postgres.temporary(alone, standby_of=primary) as standby:
+        asyncio.run(asyncio.wait_for(scenario(primary, standby), 90))
+
+
+@contextmanager
+def frozen(server: postgres.PostgresServer) -> Iterator[None]:
+    """Have a server hang, with all its processes."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    processes = [server.pid, *map(int, children)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)

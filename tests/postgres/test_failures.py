@@ -57,7 +57,7 @@ def test_a_restart_under_load_loses_and_repeats_nothing(server: PostgresServer, 
 @pytest.mark.parametrize("url", ["postgresql://[x", "postgresql://localhost:port/x"])
 def test_a_url_that_is_none_is_said(url: str) -> None:
     with pytest.raises(StoreError, match="not valid"):
-        asyncio.run(PostgresStore.check(url))
+        asyncio.run(PostgresStore.check(url, 1))
 
 
 def test_a_connection_that_has_ended_before_it_is_asked_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

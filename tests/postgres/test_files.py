@@ -31,7 +31,8 @@ def test_a_start_without_the_store_or_with_another_one_removes_no_files(tmp_path
             orphan.write_bytes(LARGE)
             for file in files.glob("??/*"):
                 os.utime(file, (time.time() - _DAYS_AGO,) * 2)
-            with Server.start("--data", str(tmp_path), *store) as server:
+            kept = ["--keep-files", "10s"] if store else []
+            with Server.start("--data", str(tmp_path), *store, *kept) as server:
                 eventually(lambda file=orphan: not file.exists())
                 got = Aws(server.endpoint, account).client("s3").get_object(Bucket="photos", Key="desk")
                 assert got["Body"].read() == LARGE

@@ -39,6 +39,23 @@ def test_a_cloudlet_moves_into_postgresql_and_back(tmp_path: Path) -> None:
         assert _bodies(server, account) == bodies
 
 
+def test_files_stay_in_the_data_folder_and_are_read_from_there(tmp_path: Path) -> None:
+    account, large = fresh_account(), b"x" * 100_000
+    with Server.start("--data", str(tmp_path)) as server:
+        s3 = Aws(server.endpoint, account).client("s3")
+        s3.create_bucket(Bucket=f"photos-{account}")
+        s3.put_object(Bucket=f"photos-{account}", Key="desk", Body=large)
+    with postgres.temporary() as database:
+        assert cloudlet("store", "copy", str(tmp_path), database.url).returncode == 0
+        elsewhere = cloudlet("up", "--port", "0", "--data", str(tmp_path / "other"), "--store", database.url)
+        assert elsewhere.returncode == 1
+        assert f"the files of this store are in {tmp_path}" in elsewhere.stderr
+        assert cloudlet("store", "adopt", database.url, str(tmp_path)).returncode == 0
+        with Server.start("--store", database.url, "--data", str(tmp_path)) as server:
+            s3 = Aws(server.endpoint, account).client("s3")
+            assert s3.get_object(Bucket=f"photos-{account}", Key="desk")["Body"].read() == large
+
+
 def _bodies(server: Server, account: str) -> set[str]:
     """Return the bodies of all messages, which stay in the queue."""
     sqs = Aws(server.endpoint, account).client("sqs")

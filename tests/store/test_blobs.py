@@ -57,14 +57,18 @@ def test_a_blob_is_what_was_written_and_its_hashes_are_of_that(tmp_path: Path, d
 
 
 def test_stores_that_are_used_with_one_folder_leave_each_others_blobs_alone(tmp_path: Path) -> None:
-    def marked(mark: str) -> Blobs:
-        async def own() -> str:
-            return mark
+    class Marked:
+        def __init__(self, own: str) -> None:
+            self._own = own
 
-        return Blobs(tmp_path, mark=own)
+        async def mark(self) -> str:
+            return self._own
+
+        async def marks(self) -> tuple[str, ...]:
+            return (self._own,)
 
     async def main() -> None:
-        stores = [Blobs(tmp_path), marked("-1"), marked("-2")]
+        stores = [Blobs(tmp_path), *(Blobs(tmp_path, marks=Marked(own)) for own in ("-1", "-2"))]
         blobs = [await written(store, b"x") for store in stores]
         links = [await store.link(blob) for store, blob in zip(stores, blobs, strict=True)]
         for store, *own in zip(stores, blobs, links, strict=True):

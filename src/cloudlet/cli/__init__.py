@@ -21,7 +21,7 @@ _COMMANDS = {
     "clock": "show or move the time of a running Cloudlet",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
-    "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back",
+    "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back; take over files",
     "coverage": "show which of AWS's operations are built",
 }
 _NEED_MORE = ("block", "clock", "serve", "snapshot", "store")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
+from cloudlet.cli.durations import duration
 
 _HELP = "show the time, let it stand, move it on, let it go on, or bring it back to the system's"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +65,10 @@ def _body(action: str, text: str | None) -> bytes:
     if text is not None and action == "freeze":
         content["time"] = _time(text)
     elif text is not None:
-        content["seconds"] = _duration(text)
+        try:
+            content["seconds"] = duration(text)
+        except ValueError as error:
+            raise CommandError(str(error), EXIT_USAGE) from error
     return json.dumps(content).encode()
 
 
@@ -77,9 +78,3 @@ def _time(text: str) -> float:
     except ValueError as error:
         raise CommandError(f"not a time: {text!r} (2030-01-31T08:00:00Z)", EXIT_USAGE) from error
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-
-
-def _duration(text: str) -> float:
-    if not _DURATION.fullmatch(text):
-        raise CommandError(f"not a duration: {text!r} (90s, 1d12h)", EXIT_USAGE)
-    return sum(float(part[:-1]) * _UNITS[part[-1]] for part in re.findall(r"[\d.]+[smhdw]", text))

@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         services=services,
         store=serving.store(options),
         peers=_peers(options.peer),
+        files_kept_seconds=serving.files_kept_seconds(options),
         master_key=serving.master_key(),
         root_keys=serving.root_keys(options),
         tls=options.tls,
@@ -128,6 +129,8 @@ def launcher(options: argparse.Namespace) -> BlockLauncher:
         common.append("--no-sync")
     if options.trace_calls:
         common.append("--trace-calls")
+    if options.keep_files is not None:
+        common += ["--keep-files", f"{options.keep_files}s"]
     # Secrets go by the environment: everybody on the machine can read a command line.
     secrets = {
         serving.ROOT_KEYS: " ".join(key.written() for key in serving.root_keys(options)),

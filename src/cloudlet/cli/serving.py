@@ -14,12 +14,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError, fail, port_number
+from cloudlet.cli.durations import duration
+from cloudlet.core.cloud import FILES_KEPT_SECONDS
 from cloudlet.edge.root_keys import RootKey
 from cloudlet.edge.running import Running
 from cloudlet.edge.server import Settings, StartError, default_data, serve
 from cloudlet.store.folders import make_private
 
 ROOT_KEYS, STORE, MASTER_KEY = "CLOUDLET_ROOT_KEYS", "CLOUDLET_STORE", "CLOUDLET_MASTER_KEY"
+KEEP_FILES = "CLOUDLET_KEEP_FILES"
 _MASTER_KEY_BYTES = 32
 _XRAY_DAEMON_PORT = 2000
 
@@ -33,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="keep the blocks' data in this PostgreSQL (postgresql://USER:PASSWORD@HOST/DATABASE) instead of the data "
         "folder (default: $CLOUDLET_STORE)",
+    )
+    parser.add_argument(
+        "--keep-files",
+        type=_duration,
+        metavar="DURATION",
+        help="with --store: for how long files outlive what they belong to, for backups of the database and standbys "
+        f"that lag behind (90s, 1d12h; default: ${KEEP_FILES}, else 7d)",
     )
     parser.add_argument(
         "--auth",
@@ -91,6 +101,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="warning",
         help="info shows every request (default: warning)",
     )
+
+
+def _duration(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def files_kept_seconds(options: argparse.Namespace) -> float:
+    """Return for how long files are kept that nothing refers to any more. Raises CommandError."""
+    if options.keep_files is not None:
+        if not store(options):
+            raise CommandError("--keep-files goes with --store: else files are kept in snapshots", EXIT_USAGE)
+        return float(options.keep_files)
+    given = os.environ.get(KEEP_FILES)
+    try:
+        return duration(given) if given else FILES_KEPT_SECONDS
+    except ValueError as error:
+        raise CommandError(f"{KEEP_FILES}: {error}", EXIT_USAGE) from error
 
 
 def address_of(text: str) -> str:

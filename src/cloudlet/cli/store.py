@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError
+from cloudlet.core.block import files_of
 from cloudlet.core.cloud import Config, built, folder_of, open_store, with_data
 from cloudlet.core.data_folder import InUse, exclusively
+from cloudlet.core.file_owner import FileOwner
+from cloudlet.core.service import Service
+from cloudlet.core.shared_state import KEYSPACE, SharedState
 from cloudlet.store import Store, StoreError
+from cloudlet.store.blobs import UNMARKED
 from cloudlet.store.copying import copy, fill
 from cloudlet.store.folders import make_private
 from cloudlet.store.interface import Row
@@ -28,10 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verifying = actions.add_parser("verify", help="read all data with its checksums, and say what is damaged")
     verifying.add_argument("source", metavar="folder", help="a data folder")
+    adopting = actions.add_parser("adopt", help="have the files in a data folder belong to one PostgreSQL alone")
+    adopting.add_argument("source", metavar="url", help="the URL of a PostgreSQL")
+    adopting.add_argument("target", metavar="folder", help="a data folder")
     parser.epilog = "No Cloudlet may run on these meanwhile."
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.action == "adopt":
+        return _run_adopt(options)
     source = _place(options.source)
     if source.store is not None and (options.action == "verify" or options.readable):
         raise CommandError("only a data folder is verified: PostgreSQL has pg_amcheck", EXIT_USAGE)
@@ -76,7 +87,7 @@ def _read_damaged(source: Config, target: Config | None) -> int:
             continue
         with closing(damaged):
             found = rows(damaged)
-            count = sum(map(len, found)) if target is None else asyncio.run(_fill(target, name, found))
+            count = sum(map(len, found)) if target is None else asyncio.run(_fill(source, target, name, found))
         print(f"{name:<12} {count:>12,} rows, {f'{len(gaps)} damaged places' if gaps else 'all readable'}", flush=True)
         for gap in gaps:
             print(f"  between {_described(gap.after)} and {_described(gap.before)}: {gap.reason}")
@@ -92,9 +103,17 @@ def _described(key: bytes) -> str:
         return repr(key)
 
 
-async def _fill(target: Config, name: str, rows: Iterator[list[Row]]) -> int:
+async def _fill(source: Config, target: Config, name: str, rows: Iterator[list[Row]]) -> int:
     async with _opened(target, name) as fresh:
-        return await fill(fresh, rows)
+        count = await fill(fresh, rows)
+        await _inherit(source, target, name, fresh)
+        return count
+
+
+async def _inherit(source: Config, target: Config, name: str, fresh: Store) -> None:
+    """Note that rows that were copied into a PostgreSQL name files of the data folder that they are from."""
+    if source.store is None and target.store is not None and _has_files(name):
+        await FileOwner(fresh, files_of(source.data.absolute(), name)).inherit(UNMARKED)
 
 
 def _place(text: str) -> Config:
@@ -105,10 +124,39 @@ def _place(text: str) -> Config:
     return Config(data=Path(text))
 
 
+def _run_adopt(options: argparse.Namespace) -> int:
+    database, folder = _place(options.source), _place(options.target)
+    if database.store is None or folder.store is not None:
+        raise CommandError("store adopt takes the URL of a PostgreSQL and a data folder", EXIT_USAGE)
+    if not folder.data.is_dir():
+        raise CommandError(f"there is no folder {folder.data}")
+    try:
+        asyncio.run(_adopt(database, folder.data.absolute()))
+    except (StoreError, OSError) as error:
+        raise CommandError(str(error)) from error
+    return EXIT_OK
+
+
+async def _adopt(database: Config, data: Path) -> None:
+    """Have the rows and the files of all blocks belong together, and whoever starts next say what the master key is."""
+    for name in filter(_has_files, built()):
+        async with _opened(database, name) as store:
+            await FileOwner(store, files_of(data, name)).adopt()
+        print(f"{name:<12} its files are in {files_of(data, name)}", flush=True)
+    async with _opened(database, KEYSPACE) as store:
+        await SharedState(store).forget_key()
+
+
+def _has_files(name: str) -> bool:
+    service: Service = importlib.import_module(built()[name]).service
+    return service.has_files
+
+
 async def _copy(source: Config, target: Config) -> None:
     for name in with_data(source, sorted(built())):
         async with _opened(source, name) as present, _opened(target, name) as fresh:
             print(f"{name:<12} {await copy(present, fresh):>12,} rows", flush=True)
+            await _inherit(source, target, name, fresh)
 
 
 @asynccontextmanager

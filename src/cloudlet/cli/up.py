@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
         return fail("--ephemeral keeps nothing, so it takes no --data", EXIT_USAGE)
     if options.ephemeral and options.store is not None:
         return fail("--ephemeral keeps nothing, so it takes no --store", EXIT_USAGE)
+    if options.ephemeral and options.keep_files is not None:
+        return fail("--ephemeral keeps nothing, so it takes no --keep-files", EXIT_USAGE)
     if options.until_eof and options.detach:
         return fail("--detach leaves standard input, so it takes no --until-eof", EXIT_USAGE)
     services = None
@@ -70,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
         services=services,
         isolate=launch,
         store=store,
+        files_kept_seconds=serving.files_kept_seconds(options),
         master_key=serving.master_key(),
         root_keys=serving.root_keys(options),
         tls=options.tls,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cloudlet.core.audit import Trail
 from cloudlet.core.context import Context
 from cloudlet.core.errors import not_implemented
-from cloudlet.core.file_mark import mark_of
+from cloudlet.core.file_owner import FileOwner
 from cloudlet.core.identity import principal_of
 from cloudlet.core.invocation import Done, Invocation
 from cloudlet.core.jobs import keep_running
@@ -24,9 +24,15 @@ from cloudlet.store.blobs import Blobs
 from cloudlet.store.eager import settling
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from socket import socket
 
     from cloudlet.core.cloud import Cloud
+
+
+def files_of(data: Path, name: str) -> Path:
+    """Return the folder for the large values of a block."""
+    return data / "blocks" / name / "blobs"
 
 
 class Block:
@@ -41,8 +47,10 @@ class Block:
         config = cloud.config
         self.is_strict = config.auth == "strict"
         """Whether permissions are enforced."""
-        mark = None if config.store is None else partial(mark_of, store)
-        self.blobs = Blobs(config.data / "blocks" / service.name / "blobs", durable=config.durable, mark=mark)
+        folder = files_of(config.data, service.name)
+        self.file_owner = None if config.store is None else FileOwner(store, folder)
+        """What tells its files from those of others, where its rows are not in the data folder."""
+        self.blobs = Blobs(folder, durable=config.durable, marks=self.file_owner)
         """Its large values, in files."""
         self.attached: dict[object, object] = {}
         """What its service keeps beside it: see `cloudlet.core.attached`."""
@@ -61,6 +69,8 @@ class Block:
         if config.traces_calls and self.segments is not None:
             self.tracer = Tracer(self, self.segments)
         jobs = list(service.jobs)
+        if self.file_owner is not None and service.has_files:
+            jobs.append(self.file_owner.keep)
         if self.usage is not None:
             jobs.append(report)
         if self.trail is not None:

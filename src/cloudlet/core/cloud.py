@@ -17,6 +17,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.clock import Clock
 from cloudlet.core.context import TRACE_HEADER, Context
 from cloudlet.core.errors import AwsError, unavailable
+from cloudlet.core.file_owner import Owner, WrongFolder
 from cloudlet.core.identity import Known, Principal
 from cloudlet.core.ids import uuid4
 from cloudlet.core.models import block_of, key_of
@@ -36,6 +37,7 @@ log = logging.getLogger("cloudlet.core")
 
 Auth = Literal["open", "strict"]
 EVERY_OTHER = "*"
+FILES_KEPT_SECONDS = 7 * 24 * 3600.0
 _TRIED_AGAIN_SECONDS = 1.0
 """A block that cannot be opened is tried no sooner again: that takes time from all others."""
 
@@ -60,6 +62,8 @@ class Config:
     endpoint: str = "http://127.0.0.1:4566"
     store: str | None = None
     """The URL of the PostgreSQL that keeps the blocks' data; None: the data folder does."""
+    files_kept_seconds: float = FILES_KEPT_SECONDS
+    """For how long files outlive what they belong to, where the blocks' data is in a PostgreSQL."""
     peers: Mapping[str, str] = field(default_factory=dict)
     """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
     datagrams: Mapping[str, socket] = field(default_factory=dict)
@@ -194,6 +198,16 @@ class Cloud:
         """Load every block that may be used. Raises StoreError where the data of one cannot be opened."""
         for name in filter(self.enabled, self._modules):
             self._opened(name)
+
+    async def claim_files(self) -> None:
+        """See that the files of the blocks in use are in this data folder. Raises WrongFolder.
+
+        Where the database is away, it is seen later.
+        """
+        owners = [block.file_owner for block in self._blocks.values() if block.service.has_files and block.file_owner]
+        for outcome in await asyncio.gather(*(owner.renew() for owner in owners), return_exceptions=True):
+            if isinstance(outcome, WrongFolder) or not isinstance(outcome, StoreError | Owner):
+                raise outcome
 
     def wake(self) -> list[str]:
         """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.

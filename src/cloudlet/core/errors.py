@@ -32,9 +32,9 @@ def not_implemented(service: str, operation: str) -> AwsError:
     )
 
 
-def internal_failure(request_id: str) -> AwsError:
+def internal_failure(request_id: str, code: str = "InternalFailure") -> AwsError:
     """The answer to a fault of our own; the log has the details under the request's id."""
-    return AwsError("InternalFailure", f"An internal error occurred (request {request_id}).", status=500)
+    return AwsError(code, f"An internal error occurred (request {request_id}).", status=500)
 
 
 def unavailable() -> AwsError:

@@ -1,8 +1,9 @@
-"""Blobs that nobody refers to any more, and their removal.
+"""Blobs that nobody refers to any more, and are to be removed.
 
 Whoever gives up the last reference to a blob makes it garbage, in the same transaction. It outlives that for a while:
-whoever has read of it a moment ago reads the blob yet. A blob without a reference that is no garbage was written for a
-transaction that never came: it is found by going through the blobs, since a young one may yet be referred to.
+whoever has read of it a moment ago reads the blob yet; and where the rows are in a PostgreSQL, a backup of those, or a
+standby that lags behind, refers to it. A blob without a reference that is no garbage was written for a transaction that
+never came: it is found by going through the blobs, since a young one may yet be referred to, and becomes garbage then.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from cloudlet.core.block import Block
 
 _GARBAGE: Final = Subspace("garbage")
+_FOUND: Final = Subspace("garbage-found")
+"""What a sweep has found, and made garbage: once."""
 _TOPIC: Final = b"garbage"
 _PAGE: Final = 200
 _SWEEP_SECONDS: Final = 3600.0
@@ -29,8 +32,9 @@ Time = int | float
 
 
 async def remove_blobs(block: Block, names: Sequence[str]) -> None:
-    """Remove blobs. Raises StoreError."""
-    await block.blobs.remove(names)
+    """Remove blobs, but none that another store may refer to. Raises StoreError."""
+    owner = block.file_owner
+    await block.blobs.remove(names if owner is None else await owner.own(names))
 
 
 async def old_blobs(block: Block) -> AsyncIterator[list[str]]:
@@ -72,6 +76,8 @@ class Garbage:
             works = Works(block, changed)
             while True:
                 changed.clear()
+                if block.file_owner is not None:
+                    await block.file_owner.certain()
                 seconds = await self._remove_due(block, works)
                 if seconds is None:
                     await changed.wait()
@@ -99,8 +105,13 @@ class Garbage:
 
     def _oldest_kept(self, block: Block) -> Time:
         """Return since when what is to be removed now has been garbage."""
-        since = block.clock.now() - self._grace_seconds
-        return int(since * 1000) if self._in_milliseconds else since
+        kept = self._grace_seconds
+        if block.file_owner is not None:
+            kept = max(kept, block.cloud.config.files_kept_seconds)
+        return self._time(block.clock.now() - kept)
+
+    def _time(self, seconds: float) -> Time:
+        return int(seconds * 1000) if self._in_milliseconds else seconds
 
     async def _remove(self, block: Block, keys: list[bytes]) -> None:
         async def unclaimed(tx: Transaction) -> list[str]:
@@ -113,38 +124,28 @@ class Garbage:
         async def forget(tx: Transaction) -> None:
             for key in keys:
                 tx.delete(key)
+                tx.delete(_FOUND.key(_GARBAGE.unpack(key)[1]))
 
         await block.store.transact(forget)
 
     async def sweep(self, block: Block) -> None:
-        """Remove what a crash has left without a reference, now and then, until the block ends."""
+        """Find what a crash has left without a reference, now and then, until the block ends."""
         works = Works(block)
         while True:
             await block.blobs.remove_unfinished(_ORPHANED_SECONDS)
             async for names in self._present(block):
-                await works.together(names, "removing", partial(self._remove_orphans, block))
+                await works.together(names, "looking for references to", partial(self._note_orphans, block))
             await rest(block, _SWEEP_SECONDS)
 
-    async def _remove_orphans(self, block: Block, names: list[str]) -> None:
-        async def unclaimed(tx: Transaction) -> set[str]:
-            return {name for name in names if not await self._is_claimed(tx, name)}
+    async def _note_orphans(self, block: Block, names: list[str]) -> None:
+        """Make garbage what nobody refers to. What is garbage already is so twice, which does no harm."""
+        now = self._time(block.clock.now())
 
-        orphans = await block.store.transact(unclaimed)
-        if orphans:
-            orphans -= await self._young(block)
-            await self._remove_all(block, sorted(orphans))
+        async def note(tx: Transaction) -> None:
+            for name in names:
+                found = _FOUND.key(name)
+                if not await self._is_claimed(tx, name) and await tx.get(found) is None:
+                    tx.put(found, b"")
+                    self.add(tx, name, now)
 
-    async def _young(self, block: Block) -> set[str]:
-        """Return what has not been garbage for long."""
-        begin = _GARBAGE.key(self._oldest_kept(block))
-        young: set[str] = set()
-        while True:
-
-            async def page(tx: Transaction, begin: bytes = begin) -> list[bytes]:
-                return [key for key, _ in await tx.range(begin, _GARBAGE.end, limit=_PAGE)]
-
-            rows = await block.store.transact(page)
-            young.update(_GARBAGE.unpack(key)[1] for key in rows)
-            if len(rows) < _PAGE:
-                return young
-            begin = rows[-1] + b"\x00"
+        await block.store.transact(note)

@@ -11,6 +11,7 @@ from cloudlet.core.errors import internal_failure, unavailable
 from cloudlet.core.service import Concluding, Handler, Params, Result
 from cloudlet.core.waiting import Wait
 from cloudlet.store import StoreError, Transaction
+from cloudlet.store.blobs import MissingBlob
 from cloudlet.store.eager import Outcome, begin
 from cloudlet.wire import WireError
 
@@ -116,8 +117,8 @@ class Invocation:
         if isinstance(error, WireError):
             return error
         name = f"{self._block.service.name}:{self._handler.name}"
-        if isinstance(error, StoreError):
+        if isinstance(error, StoreError) and not isinstance(error, MissingBlob):
             log.error("%s: %s", name, error)
             return unavailable()
         log.error("%s failed (request %s)", name, self._context.request_id, exc_info=error)
-        return internal_failure(self._context.request_id)
+        return internal_failure(self._context.request_id, self._block.service.internal_failure)

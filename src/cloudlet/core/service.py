@@ -93,9 +93,15 @@ class Service:
         data_events: Iterable[str] = (),
         hidden: Iterable[str] = (),
         recorded_as: Mapping[str, str] | None = None,
+        has_files: bool = False,
+        internal_failure: str = "InternalFailure",
         from_pages: Iterable[str] = (),
     ) -> None:
         self.name = name
+        self.has_files = has_files
+        """Whether it has large values, which are files of the data folder wherever its rows are."""
+        self.internal_failure = internal_failure
+        """The code of the error that is our own fault."""
         self._admits_anonymous = admits_anonymous
         self.invalid_request = invalid_request
         """Words a request that the model does not admit, where this service does not say it as most of AWS does."""

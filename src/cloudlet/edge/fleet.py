@@ -12,6 +12,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from subprocess import PIPE
 from typing import Literal, NamedTuple
@@ -196,6 +197,13 @@ class Member:
         data = next((report.data for report in told if report.name == self.name), None)
         return msgspec.structs.replace(known, data=data)
 
+    async def is_ready(self) -> bool:
+        """Whether the process answers, has its data, and may write."""
+        try:
+            return (await self.ask("GET", "/_cloudlet/health?ready", {})).status == HTTPStatus.OK
+        except HttpError:
+            return False
+
     async def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", seconds: float = _ASK_SECONDS
     ) -> HttpResponse:
@@ -358,6 +366,11 @@ class Fleet:
     def states(self) -> dict[str, str]:
         """Return each block's state."""
         return {name: member.state for name, member in self._members.items()}
+
+    async def are_ready(self) -> bool:
+        """Whether the blocks in use have their data, and may write."""
+        members = [member for member in self._members.values() if member.state not in ("available", "stopped")]
+        return all(await asyncio.gather(*(member.is_ready() for member in members)))
 
     async def reports(self) -> list[BlockReport]:
         """Return how each block is."""

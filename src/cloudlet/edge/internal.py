@@ -13,11 +13,13 @@ import msgspec
 import cloudlet
 from cloudlet.core.cloud import Cloud
 from cloudlet.core.errors import AwsError
+from cloudlet.core.shared_state import SharedState
 from cloudlet.core.snapshots import SnapshotError, Snapshots
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.moving import MovableTime, Rejected
 from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.running import ADMIN_HEADER
+from cloudlet.store import StoreError
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 
@@ -51,14 +53,19 @@ class Internal:
         blocks: OneProcess | Fleet,
         snapshots: Snapshots | None,
         moving: MovableTime | None,
+        shared: SharedState | None,
         admin_token: str,
     ) -> None:
-        """`snapshots` is None where this process does not keep the blocks' data, `moving` where time is not its own."""
+        """`snapshots` is None where this process does not keep the blocks' data, `moving` where time is not its own.
+
+        `shared` is None where it has nothing in common with other processes.
+        """
         self._cloud = cloud
         self._blocks = blocks
         self._fleet = None if isinstance(blocks, OneProcess) else blocks
         self._snapshots = snapshots
         self._moving = moving
+        self._shared = shared
         self._admin_token = admin_token
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
@@ -72,9 +79,7 @@ class Internal:
 
     async def _answer(self, request: HttpRequest, exchange: Exchange) -> None:
         try:
-            response = await self._page(request) or _json(
-                200, await self._route(request), spaced=request.path.startswith("/_localstack/")
-            )
+            response = await self._page(request) or await self._own(request)
         except Refused as refused:
             response = _json(refused.status, {"message": str(refused)})
         except AwsError as error:
@@ -84,6 +89,11 @@ class Internal:
             log.exception("%s %s failed", request.method, request.path)
             response = _json(500, {"message": "internal error: see the log"})
         exchange.respond(response)
+
+    async def _own(self, request: HttpRequest) -> HttpResponse:
+        answer = await self._route(request)
+        is_refused = "ready" in request.query.split("&") and answer.get("ready") is False
+        return _json(503 if is_refused else 200, answer, spaced=request.path.startswith("/_localstack/"))
 
     async def _page(self, request: HttpRequest) -> HttpResponse | None:
         """Answer what a block gives to read, at /_cloudlet/<service>/<name> or below."""
@@ -106,7 +116,7 @@ class Internal:
         path = request.path.removeprefix("/_cloudlet/").rstrip("/")
         is_health = path == "health" or request.path.rstrip("/") == "/_localstack/health"
         if is_health and request.method in ("GET", "HEAD"):
-            return self._health()
+            return await self._health()
         self._admit(request)
         if request.method == "GET" and path == "blocks":
             return {"blocks": await self._blocks.reports()}
@@ -139,6 +149,8 @@ class Internal:
                     await moving.move(action, body)
                 except Rejected as rejected:
                     raise Refused(400, str(rejected)) from rejected
+                except StoreError as error:
+                    raise Refused(503, f"the clock cannot be moved now: {error}") from error
             case "PUT", "":
                 moving.set(body)
             case "GET", "":
@@ -191,9 +203,18 @@ class Internal:
                 403, f"the header {ADMIN_HEADER} must hold the token that Cloudlet has written down for its user"
             )
 
-    def _health(self) -> Answer:
+    async def _health(self) -> Answer:
         # LocalStack's clients look for "services"; edition and version are there for the same reason.
-        return {"version": cloudlet.__version__, "edition": "cloudlet", "services": self._blocks.states()}
+        return {
+            "version": cloudlet.__version__,
+            "edition": "cloudlet",
+            "services": self._blocks.states(),
+            "ready": await self._is_ready(),
+        }
+
+    async def _is_ready(self) -> bool:
+        """Whether requests are carried out: all blocks in use have their data, and may write."""
+        return (self._shared is None or self._shared.is_available) and await self._blocks.are_ready()
 
 
 def _json(status: int, answer: Answer, *, spaced: bool = False) -> HttpResponse:

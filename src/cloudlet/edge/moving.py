@@ -1,8 +1,12 @@
-"""Moving the clock: of this process, of the blocks that run in others, and of what starts later."""
+"""Moving the clock: of this process, of the blocks that run in others, and of what starts later.
+
+Where several processes share a PostgreSQL, it has how the clock is set, and all of them follow.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +15,15 @@ import msgspec
 
 from cloudlet.core import clock_setting as settings
 from cloudlet.core.clock_setting import Setting
+from cloudlet.core.shared_state import SharedState
 from cloudlet.core.system_clock import SystemClock, time_by, wall_time
+from cloudlet.store import StoreError
+
+log = logging.getLogger("cloudlet.edge")
 
 FILE = "clock.json"
 
+_RETRY_SECONDS = 1.0
 _LATEST = 253_402_300_799.0
 """The end of the year 9999: what is later has no date."""
 
@@ -36,12 +45,16 @@ class _By(msgspec.Struct, frozen=True):
 
 
 class MovableTime:
-    """The clock of a whole Cloudlet. `tell` lets those know who run in other processes."""
+    """The clock of a whole Cloudlet. `tell` lets those know who run in other processes.
 
-    def __init__(self, clock: SystemClock, data: Path, tell: Tell | None) -> None:
+    `shared` has how it is set, where that is for all processes on a database.
+    """
+
+    def __init__(self, clock: SystemClock, data: Path, tell: Tell | None, shared: SharedState | None) -> None:
         self._clock = clock
         self._file = data / FILE
         self._tell = tell
+        self._shared = shared
         self._lock = asyncio.Lock()
 
     def shown(self) -> dict[str, Any]:
@@ -50,13 +63,43 @@ class MovableTime:
         return {"now": now, "frozen": self._clock.setting.frozen is not None, "ahead": now - wall_time()}
 
     async def move(self, action: str, body: bytes) -> None:
-        """Do what a request asks for: freeze, advance, resume, reset. Raises Rejected."""
+        """Do what a request asks for: freeze, advance, resume, reset. Raises Rejected, StoreError."""
         async with self._lock:
-            setting = _moved(self._clock.setting, action, body)
-            await asyncio.to_thread(settings.keep, self._file, setting)
-            self._clock.set(setting)
-            if self._tell is not None:
-                await self._tell(setting)
+            if self._shared is None:
+                setting = _moved(self._clock.setting, action, body)
+            else:
+                setting = await self._shared.set_clock(lambda setting: _moved(setting, action, body))
+            await self._take(setting)
+
+    async def _take(self, setting: Setting) -> None:
+        await asyncio.to_thread(settings.keep, self._file, setting)
+        self._clock.set(setting)
+        if self._tell is not None:
+            await self._tell(setting)
+
+    async def look(self) -> None:
+        """Take over how the clock is set for all processes, where that is so. Raises StoreError."""
+        if self._shared is not None:
+            async with self._lock:
+                setting = await self._shared.clock()
+                if setting is not None and setting != self._clock.setting:
+                    await self._take(setting)
+
+    async def follow(self) -> None:
+        """Look again whenever another process may have moved the clock."""
+        if self._shared is None:
+            return
+        moved = asyncio.Event()
+        self._shared.watch_clock(moved.set)
+        while True:
+            try:
+                moved.clear()
+                await self.look()
+            except (StoreError, OSError) as error:
+                log.debug("how the clock is set is not known: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                await moved.wait()
 
     def set(self, body: bytes) -> None:
         """Take over the setting of the process that supervises this one."""

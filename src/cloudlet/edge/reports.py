@@ -47,6 +47,10 @@ class OneProcess:
         """Return each block's state."""
         return self._cloud.states()
 
+    async def are_ready(self) -> bool:
+        """Whether the blocks in use have their data, and may write."""
+        return all(block.store.is_available for block in self._cloud.running().values())
+
     async def reports(self) -> list[BlockReport]:
         """Return how each block is; memory is that of the whole process."""
         process = os.getpid()

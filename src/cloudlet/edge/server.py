@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import os
 import signal
 import sys
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from cloudlet.core.clock_setting import load as load_clock
-from cloudlet.core.cloud import Auth, Cloud, Config, postgres_engine
+from cloudlet.core.cloud import FILES_KEPT_SECONDS, Auth, Cloud, Config, built, postgres_engine
 from cloudlet.core.data_folder import InUse, close_to_others, exclusively, together
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.shared_state import KEYSPACE, OtherKey, SharedState
 from cloudlet.core.snapshots import Snapshots
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.temporary_folder import TemporaryFolder
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
 
 
 _XRAY = "xray"
+_RETRY_SECONDS = 1.0
+
+log = logging.getLogger("cloudlet.edge")
 
 
 class StartError(Exception):
@@ -82,6 +87,7 @@ class Settings:
     isolate: BlockLauncher | None = None
     """How to start each block in a process of its own; None: all run in this one."""
     store: str | None = None
+    files_kept_seconds: float = FILES_KEPT_SECONDS
     peers: Mapping[str, str] = field(default_factory=dict)
     master_key: bytes | None = None
     """The key of temporary credentials; None: the one in the data folder."""
@@ -164,9 +170,8 @@ def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
 
 
 async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None]) -> None:
-    if settings.store is not None and settings.supervised is None:
-        await postgres_engine(settings.store).check(settings.store)
     master_key = settings.master_key or load_master_key(data / "master.key")
+    shared, is_there = await _shared(settings)
     tokens = TokenSealer(master_key)
     try:
         root_keys = [*read_root_keys(data / "keys.json"), *settings.root_keys]
@@ -188,7 +193,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     listening = f"{'https' if tls else 'http'}://{_reachable(settings.host)}:{port}"
     config = _config(settings, data, listening, authority, daemon_here)
     # A block that is served alone has no say over the time of others.
-    movable = supervised is not None or not settings.shares_data
+    movable = supervised is not None or not settings.shares_data or shared is not None
     clock = SystemClock(load_clock(data / CLOCK) if movable else None)
     cloud = Cloud(config, tokens, clock)
     admin_token = random_bytes(24).hex() if supervised is None else supervised.admin_token
@@ -198,8 +203,8 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     cloud.find_key = keys.find
     front = Front(cloud, Authenticator(keys, clock, strict=settings.auth == "strict"), fleet)
     snapshots = Snapshots(data, blocks, front.hold, front.release) if _keeps_data(settings) else None
-    moving = MovableTime(clock, data, None if fleet is None else fleet.set_clock) if movable else None
-    front.internal = Internal(cloud, blocks, snapshots, moving, admin_token)
+    moving = MovableTime(clock, data, None if fleet is None else fleet.set_clock, shared) if movable else None
+    front.internal = Internal(cloud, blocks, snapshots, moving, shared, admin_token)
     limits = Limits()
     server = HttpServer(front, replace(limits, connections=min(limits.connections, most_connections())))
     running = Running(
@@ -218,10 +223,23 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     tune()
     stop = _stop_asked(settings)
     # What keeps a block from working is to be known before anybody relies on it.
-    if settings.shares_data:
-        cloud.load_all()
-    else:
-        running = msgspec.structs.replace(running, failed=cloud.wake())
+    try:
+        if is_there and shared is not None and moving is not None:
+            await shared.check_key(master_key, data)
+            await moving.look()
+        if settings.shares_data:
+            cloud.load_all()
+        else:
+            running = msgspec.structs.replace(running, failed=cloud.wake())
+        if is_there:
+            await cloud.claim_files()
+    except BaseException:
+        # Jobs are at work by now.
+        await cloud.close()
+        if shared is not None:
+            await shared.close()
+        raise
+    following = asyncio.create_task(_follow(shared, moving, master_key, data))
     if supervised is not None:
         await server.listen(inherited(supervised.front), forwarded=True)
     for each in sockets:
@@ -236,7 +254,42 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
             await stop.wait()
         finally:
             await asyncio.gather(server.stop(), cloud.dismiss(), *(() if fleet is None else (fleet.close(),)))
+            following.cancel()
             await cloud.close()
+            if shared is not None:
+                await shared.close()
+
+
+async def _shared(settings: Settings) -> tuple[SharedState | None, bool]:
+    """Return what this process shares with others on its database, if it has one, and whether that is there.
+
+    Raises StoreError.
+    """
+    if settings.store is None:
+        return None, False
+    if settings.supervised is not None:
+        # What is to be known, its supervisor knows and tells.
+        return None, True
+    engine = postgres_engine(settings.store)
+    connections = len(built() if settings.services is None else settings.services) + 1
+    is_there = await engine.check(settings.store, connections)
+    return SharedState(engine(settings.store, KEYSPACE)), is_there
+
+
+async def _follow(shared: SharedState | None, moving: MovableTime | None, master_key: bytes, data: Path) -> None:
+    """Have in common with other processes what is to be so, also where the database was away at first."""
+    if shared is None or moving is None:
+        return
+    while True:
+        try:
+            await shared.check_key(master_key, data)
+            break
+        except OtherKey as error:
+            log.error("%s", error)
+            break
+        except StoreError:
+            await asyncio.sleep(_RETRY_SECONDS)
+    await moving.follow()
 
 
 def _config(
@@ -250,6 +303,7 @@ def _config(
         durable=settings.durable,
         endpoint=settings.endpoint or listening,
         store=settings.store,
+        files_kept_seconds=settings.files_kept_seconds,
         peers=settings.peers,
         datagrams={} if daemon is None else {_XRAY: daemon.datagrams},
         traces_calls=settings.traces_calls,

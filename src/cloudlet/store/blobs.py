@@ -37,24 +37,46 @@ _UNSYNCED_BYTES = 16 << 20
 _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
 
 
+UNMARKED = ""
+"""What the names of blobs end with whose rows are beside them."""
+
+
+def mark_in(name: str) -> str:
+    """Return what a blob's name ends with: it tells whose it is."""
+    return name[2 * _RANDOM_BYTES :]
+
+
+class MissingBlob(StoreError):
+    """The rows name a blob that is not there, or not as a whole: that does not pass."""
+
+
 class Hash(Protocol):
     """What is computed of a blob while it is written."""
 
     def update(self, data: bytes, /) -> object: ...
 
 
+class Marks(Protocol):
+    """What tells a store's blobs from those of others."""
+
+    async def mark(self) -> str:
+        """Return what the names of new blobs end with. Raises StoreError."""
+
+    async def marks(self) -> tuple[str, ...]:
+        """Return what the names of all the store's own blobs end with. Raises StoreError."""
+
+
 class Blobs:
     """The blobs of one block. Used from one event loop; the disk is waited for in threads.
 
-    Where the rows that name them are not kept beside them, `mark` returns what tells their store from all others: blobs
-    have it in their names, lest another store that is used with the same folder takes them for its own.
+    Where the rows that name them are not kept beside them, `marks` tells their store from all others: blobs have it in
+    their names, lest another store that is used with the same folder takes them for its own.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True, mark: Callable[[], Awaitable[str]] | None = None) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, marks: Marks | None = None) -> None:
         self._folder = folder
         self._durable = durable
-        self._mark = mark
-        self._marked: str | None = None if mark is not None else ""
+        self._marks = marks
         self._readers: Counter[str] = Counter()
         self._doomed: set[str] = set()
         self._folders: set[Path] = set()
@@ -88,12 +110,22 @@ class Blobs:
         return other
 
     async def _new_name(self) -> str:
-        return os.urandom(_RANDOM_BYTES).hex() + await self._own_mark()
+        return os.urandom(_RANDOM_BYTES).hex() + (UNMARKED if self._marks is None else await self._marks.mark())
 
-    async def _own_mark(self) -> str:
-        if self._marked is None and self._mark is not None:
-            self._marked = await self._mark()
-        return self._marked or ""
+    def check(self, pieces: Iterable[tuple[str, int]]) -> None:
+        """See that blobs are there, up to an offset in each. Raises MissingBlob.
+
+        It asks for no more than their sizes, which takes microseconds, so that no thread is asked.
+        """
+        for name, end in pieces:
+            try:
+                is_whole = self.path(name).stat().st_size >= end
+            except FileNotFoundError:
+                raise MissingBlob(f"the file {self.path(name)} is not there") from None
+            except OSError as error:
+                raise StoreError(str(error)) from error
+            if not is_whole:
+                raise MissingBlob(f"the file {self.path(name)} is shorter than it was")
 
     def name(self, fresh: Path, name: str) -> None:
         """Give what is in a file that is not finished its final name, durably. Waits for the disk."""
@@ -147,18 +179,18 @@ class Blobs:
     async def names(self, older_than: float) -> AsyncIterator[list[str]]:
         """Return this store's blobs that were written more than so many seconds ago, some of them at a time."""
         before = time.time() - older_than
-        found = self._names(before, await self._own_mark())
+        found = self._names(before, (UNMARKED,) if self._marks is None else await self._marks.marks())
         while names := await in_thread(lambda: list(islice(found, _NAMES))):
             yield names
 
-    def _names(self, before: float, mark: str) -> Iterator[str]:
+    def _names(self, before: float, marks: tuple[str, ...]) -> Iterator[str]:
         for number in range(256):
             folder = self._folder / f"{number:02x}"
             if folder.exists():
                 with os.scandir(folder) as files:
                     for file in files:
                         with suppress(FileNotFoundError):
-                            if file.name[2 * _RANDOM_BYTES :] == mark and file.stat().st_mtime < before:
+                            if mark_in(file.name) in marks and file.stat().st_mtime < before:
                                 yield file.name
 
     async def remove_unfinished(self, older_than: float) -> None:
@@ -278,8 +310,10 @@ class BlobWriter:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Run what waits for the disk. Raises StoreError where that fails."""
+    """Run what waits for the disk. Raises StoreError where that fails, MissingBlob where a file is not there."""
     try:
         return await asyncio.get_running_loop().run_in_executor(_executor, function)
+    except FileNotFoundError as error:
+        raise MissingBlob(str(error)) from error
     except OSError as error:
         raise StoreError(str(error)) from error

@@ -409,6 +409,14 @@ class EmbeddedStore(State):
     def size(self) -> int:
         return self._map.size()
 
+    @property
+    def origin(self) -> str:
+        return ""
+
+    @property
+    def is_available(self) -> bool:
+        return not self._broken
+
     async def close(self) -> None:
         self._closed = True
         while self._syncing or self._scheduled or self._history:

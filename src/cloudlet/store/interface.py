@@ -30,6 +30,14 @@ class Conflict(StoreError):
 class Store(Protocol):
     """One service's keyspace."""
 
+    @property
+    def origin(self) -> str:
+        """Return what tells the database from copies of it, once something was read; "" where the rows are in files."""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the database is there, as far as is known, and takes writes."""
+
     def submit(self, body: Body[T], done: Done[T]) -> None:
         """Run `body` in a transaction; call `done(result, None)` once it is durable, or `done(None, error)`.
 

@@ -65,6 +65,39 @@ def test_functions_run_while_cloudwatch_logs_is_down_and_what_they_logged_arrive
     eventually(said, lambda count: count == 2)
 
 
+def test_what_was_logged_before_a_kill_arrives_after_it(tmp_path: Path) -> None:
+    account = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, account))
+        python(cloud, "print('said', event)\nreturn event")
+        invoke(cloud, 0)
+        eventually(lambda: cloud.answers() == 1)
+        for number in range(1, 4):
+            invoke(cloud, number)
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, account))
+
+        def said() -> set[str]:
+            return {event["message"].strip() for event in cloud.logged() if event["message"].startswith("said")}
+
+        eventually(said, lambda lines: lines >= {f"said {number}" for number in range(4)})
+        eventually(lambda: cloud.answers() >= 4)
+        eventually(lambda: not list(tmp_path.glob("unsent/lambda/*.log")))
+
+
+def test_what_was_logged_while_cloudwatch_logs_is_down_arrives_after_a_restart(tmp_path: Path) -> None:
+    account = fresh_account()
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, account))
+        python(cloud, "print('said', event)\nreturn event")
+        block(cloud, "stop", "logs")
+        assert invoke(cloud, 1).value == 1
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, account))
+        eventually(lambda: [event["message"].strip() for event in cloud.logged()].count("said 1") == 1)
+
+
 def test_what_needs_a_neighbour_that_is_down_may_be_asked_again(isolated: FunctionCloud) -> None:
     isolated.aws.client("sqs").create_queue(QueueName="q")
     isolated.function()

@@ -21,6 +21,7 @@ from cloudlet.services.lambda_ import (
     settling,
 )
 from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.execution.log_stream import send_left
 from cloudlet.services.lambda_.polling import running
 
 __all__ = [
@@ -45,3 +46,4 @@ service.job(running.run)
 service.job(deleting.run)
 service.job(claims.collect)
 service.job(claims.sweep)
+service.job(send_left)

@@ -53,6 +53,7 @@ Developer guide, "Logging AWS Lambda API calls using AWS CloudTrail": of GetFunc
 
 service = Service(
     "lambda",
+    has_files=True,
     namespace="AWS/Lambda",
     data_events=("Invoke", "InvokeAsync", "InvokeWithResponseStream"),
     hidden=("ZipFile", "Environment"),

@@ -17,6 +17,7 @@ from cloudlet.core.retrying import is_transient
 from cloudlet.services.lambda_ import errors, unpacking
 from cloudlet.services.lambda_.function import Package
 from cloudlet.store.blobs import BlobWriter
+from cloudlet.wire import WireError
 from cloudlet.wire.bodies import pieces_of
 
 ZIPPED_BYTES = 52_428_800
@@ -45,9 +46,13 @@ async def taken(ctx: Context, operation: str, source: Params) -> AsyncIterator[P
         raise
     try:
         yield Package(writer.name, b64encode(digest.digest()).decode(), writer.size, unzipped)
-    except BaseException:
-        await ctx.block.blobs.remove([writer.name])
-        raise
+    except WireError as error:
+        refused = error
+    else:
+        return
+    # After any other failure it is not known whether something refers to it now: the sweep will see.
+    await ctx.block.blobs.remove([writer.name])
+    raise refused
 
 
 def check_source(source: Params) -> None:

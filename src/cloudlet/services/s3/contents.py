@@ -67,12 +67,16 @@ def nonce_of(version: Version) -> str:
 def body(
     block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None
 ) -> bytes | FileBody | AsyncIterator[bytes]:
-    """Return bytes `start` to `end` as the body of an answer; its files stay while it is sent."""
+    """Return bytes `start` to `end` as the body of an answer; its files stay while it is sent.
+
+    Raises MissingBlob: once the answer has begun, it could only break off.
+    """
     if not contents.parts:
         if key is None:
             return contents.data if start == 0 and end == contents.size else contents.data[start:end]
         return key.cipher(contents.nonce, start).update(contents.data[start:end])
     pieces = contents.pieces(start, end)
+    block.blobs.check((part.blob, offset + size) for part, offset, size in pieces)
     hold = _Hold(block.blobs.read([part.blob for part, _, _ in pieces]))
     if key is None:
         files = [FilePart(block.blobs.path(part.blob), offset, size) for part, offset, size in pieces]

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.store import StoreError
-from cloudlet.store.blobs import in_thread
+from cloudlet.store.blobs import MissingBlob, in_thread
 
 if TYPE_CHECKING:
     from cloudlet.core.block import Block
@@ -40,7 +39,7 @@ async def chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterato
 async def stored(
     block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None
 ) -> AsyncIterator[bytes]:
-    """Yield the stored bytes from `start` to `end`, decrypted. Raises StoreError."""
+    """Yield the stored bytes from `start` to `end`, decrypted. Raises StoreError, MissingBlob too."""
     if not contents.parts:
         data = contents.data[start:end]
         yield data if key is None else key.cipher(contents.nonce, start).update(data)
@@ -53,7 +52,7 @@ async def stored(
             while left:
                 piece = await in_thread(partial(os.pread, file, min(_READ_BYTES, left), offset))
                 if not piece:
-                    raise StoreError(f"the file of {part.blob} is shorter than it was")
+                    raise MissingBlob(f"the file of {part.blob} is shorter than it was")
                 offset += len(piece)
                 left -= len(piece)
                 yield piece if cipher is None else await in_thread(partial(cipher.update, piece))

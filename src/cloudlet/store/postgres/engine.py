@@ -15,7 +15,7 @@ from cloudlet.store.interface import Body, Done, StoreError, T
 from cloudlet.store.optimistic import OptimisticTransaction
 from cloudlet.store.postgres import schema
 from cloudlet.store.postgres.schema import Tables
-from cloudlet.store.postgres.session import Lost, Refused, Session, check
+from cloudlet.store.postgres.session import Hung, Lost, Refused, Session, check
 from cloudlet.store.postgres.view import View
 from cloudlet.store.running import Runner
 from cloudlet.store.watches import Watches
@@ -67,7 +67,6 @@ class PostgresStore:
     that goes on in the background. Raises ValueError for a keyspace whose name cannot be part of a table's.
     """
 
-
     def __init__(self, url: str, keyspace: str) -> None:
         self._url = url
         self._tables = Tables(keyspace)
@@ -87,11 +86,24 @@ class PostgresStore:
         self._doubt: _Doubt | None = None
         self._heard: dict[bytes, None] = {}
         self._size = 0
+        self._origin = ""
+        self._is_connected = False
 
     @staticmethod
-    async def check(url: str) -> None:
-        """Raise StoreError where a server says that it will have nothing to do with us, as opposed to being away."""
-        await check(url)
+    async def check(url: str, connections: int) -> bool:
+        """Return whether a server is there, which is to have room for so many connections of this process.
+
+        Raises StoreError where it says that it will have nothing to do with us.
+        """
+        return await check(url, connections)
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    @property
+    def is_available(self) -> bool:
+        return self._is_connected and self._failing_since is None
 
     # -- transactions
 
@@ -165,12 +177,14 @@ class PostgresStore:
                 await self._serve(session)
             except StoreError as error:
                 self._start_over()
-                await self._bear(error, hopeless=session is None and not isinstance(error, Lost))
+                is_refused = session is None and not isinstance(error, Lost)
+                await self._bear(error, hopeless=is_refused or isinstance(error, Hung))
             except Exception as error:
                 log.exception("the store %s failed", self._tables.keyspace)
                 self._start_over()
                 await self._bear(StoreError(f"the store failed: {error}"), hopeless=True)
             finally:
+                self._is_connected = False
                 if session is not None:
                     await session.close()
 
@@ -191,15 +205,18 @@ class PostgresStore:
         return not (self._waiting or self._outcomes or self._view.history or self._doubt)
 
     async def _connect(self) -> Session:
-        """Connect, and find out what a lost connection has left undone. Raises Lost, Refused or NewerData."""
+        """Connect, and find out what a lost connection has left undone. Raises Lost, Hung, Refused or NewerData."""
         session = await Session.open(self._url, self._tables, self._noticed, self._work.set)
         try:
             if self._doubt is not None:
                 await self._settle(session, self._doubt)
             self._size = await session.size()
+            if self._failing_since is not None:
+                await session.commits()
         except BaseException:
             session.terminate()
             raise
+        self._origin, self._is_connected = session.origin, True
         if self._failing_since is not None:
             log.warning("the store %s is back", self._tables.keyspace)
             # What was notified meanwhile nobody has heard.

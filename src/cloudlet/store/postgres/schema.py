@@ -102,7 +102,31 @@ AND to_regclass($1) IS NOT NULL
 """
 MARK = "INSERT INTO cloudlet.formats VALUES ($1) ON CONFLICT (number) DO NOTHING"
 FORMAT = "SELECT coalesce(max(number), 0) FROM cloudlet.formats"
-SIZE = "SELECT sum(pg_total_relation_size(name::regclass))::bigint FROM unnest($1::text[]) AS name"
+SIZE = """
+SELECT sum(pg_total_relation_size(name::regclass))::bigint FROM unnest($1::text[]) AS name
+WHERE NOT (pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)
+"""
+"""NULL where the server takes no writes, or not any more."""
+ROLE = """
+SELECT current_user AS name,
+    CASE WHEN to_regnamespace('cloudlet') IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+    ELSE has_schema_privilege('cloudlet', 'CREATE') AND has_schema_privilege('cloudlet', 'USAGE') END AS creates,
+    to_regnamespace('cloudlet') IS NULL AS is_new
+"""
+ROOM = """
+SELECT least(
+    current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+        - coalesce(current_setting('reserved_connections', true), '0')::integer
+        - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+    (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user)
+        - (SELECT count(*) FROM pg_stat_activity WHERE usename = current_user),
+    (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())
+        - (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())
+)::integer
+"""
+"""How many more connections this role can have, beside the one that asks."""
+CLUSTER = "SELECT system_identifier::text FROM pg_control_system()"
+DATABASE = "SELECT oid::text FROM pg_database WHERE datname = current_database()"
 
 
 class Tables:

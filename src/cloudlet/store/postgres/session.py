@@ -32,6 +32,10 @@ _CREATE_TRIES = 5
 _GONE_SQLSTATES = frozenset(("25006", "57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"))
 _BUSY_CLASS = "53"
 """Of the SQLSTATEs of a server that lacks connections, memory or disk."""
+_MORE_CONNECTIONS = (
+    "this process needs {}, one for each block and one for itself. Raise max_connections (or the limit of the role or "
+    "the database), or run fewer blocks (--services)"
+)
 # TimeoutError is an OSError. An internal error is what asyncpg raises where the server ends a session between two
 # statements.
 _BROKEN = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -40,6 +44,10 @@ _LARGE = bytes(schema.LARGE_VALUE + 1)
 
 class Lost(StoreError):
     """The connection is gone; what was asked last may have been done."""
+
+
+class Hung(Lost):
+    """The server has not answered for longer than anybody waits; what was asked last may be done yet."""
 
 
 class Refused(StoreError):
@@ -80,30 +88,57 @@ async def _connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
     return connection
 
 
-async def check(url: str) -> None:
-    """Raise where it is of no use to wait for a server.
+async def check(url: str, connections: int) -> bool:
+    """Return whether a server is there; raise where it is of no use to wait for it.
 
-    That is Refused if it does not let this user in or has no such database, NewerData if this Cloudlet cannot read what
-    is there.
+    That is Refused if it does not let this user in, has no such database, lets him make no tables, or cannot have so
+    many `connections` more; NewerData if this Cloudlet cannot read what is there.
 
     One that is not there, or has too much to do, is waited for by whoever needs it.
     """
     try:
         connection = await _connect(url)
     except Lost:
-        return
+        return False
     except Refused as error:
         cause = error.__cause__
+        if isinstance(cause, asyncpg.TooManyConnectionsError):
+            raise Refused(f"{error}: {_MORE_CONNECTIONS.format(connections)}") from error
         if isinstance(cause, asyncpg.PostgresError) and (cause.sqlstate or "").startswith(_BUSY_CLASS):
-            return
+            return False
         raise
     try:
+        async with asyncio.timeout(_READ_SECONDS):
+            await _check_role(url, connection)
+            await _check_room(url, connection, connections)
+            _refuse_newer(url, await connection.fetchval(schema.FORMAT))
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Refused(
+            f"{describe(url)}: {error}. As its owner: GRANT ALL ON ALL TABLES IN SCHEMA cloudlet TO the role"
+        ) from error
+    except (asyncpg.PostgresError, *_BROKEN):
         # What else stands in the way of the data, those who need it are told.
-        with suppress(asyncpg.PostgresError, *_BROKEN):
-            async with asyncio.timeout(_READ_SECONDS):
-                _refuse_newer(url, await connection.fetchval(schema.FORMAT))
+        pass
     finally:
         connection.terminate()
+    return True
+
+
+async def _check_role(url: str, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    role = await connection.fetchrow(schema.ROLE)
+    if role is not None and not role["creates"]:
+        where = f"DATABASE {urlsplit(url).path[1:]}" if role["is_new"] else "SCHEMA cloudlet"
+        raise Refused(
+            f"{describe(url)}: the role {role['name']} may make no tables there. As its owner or a superuser: "
+            f"GRANT CREATE ON {where} TO {role['name']}"
+        )
+
+
+async def _check_room(url: str, connection: asyncpg.Connection[asyncpg.Record], connections: int) -> None:
+    # The one that asks is about to end.
+    room = 1 + await connection.fetchval(schema.ROOM)
+    if room < connections:
+        raise Refused(f"{describe(url)} has room for {room} more connections: {_MORE_CONNECTIONS.format(connections)}")
 
 
 def _refuse_newer(url: str, written: int) -> None:
@@ -123,6 +158,8 @@ class Session:
         self._connection = connection
         self._prepared: dict[str, Any] = {}
         self.id = os.urandom(8)
+        self.origin = ""
+        """What tells this database from others, and from copies that were made of its rows."""
 
     @classmethod
     async def open(cls, url: str, tables: Tables, noticed: Callable[[str], None], ended: Callable[[], None]) -> Session:
@@ -154,7 +191,15 @@ class Session:
         for statement in tables.statements:
             self._prepared[statement] = await self._ask(connection.prepare(statement), _READ_SECONDS)
         await self._ask(connection.execute(schema.ENROL, tables.keyspace), _READ_SECONDS)
+        self.origin = await self._found_origin()
         await self._ask(connection.add_listener(tables.channel, receive), _READ_SECONDS)
+
+    async def _found_origin(self) -> str:
+        cluster = ""
+        # A server of another make has no such function, or lets nobody call it.
+        with suppress(Refused):
+            cluster = await self._ask(self._connection.fetchval(schema.CLUSTER), _READ_SECONDS)
+        return f"{cluster}/{await self._ask(self._connection.fetchval(schema.DATABASE), _READ_SECONDS)}"
 
     async def _create(self) -> None:
         connection, tables = self._connection, self._tables
@@ -263,8 +308,16 @@ class Session:
         await self._value(self._tables.prune, turn - schema.KEPT_TURNS, seconds=_COMMIT_SECONDS)
 
     async def size(self) -> int:
-        """Return the bytes that the keyspace takes, indexes included."""
-        return int(await self._value(schema.SIZE, [self._tables.rows, self._tables.log]))
+        """Return the bytes that the keyspace takes, indexes included. Raises Lost where writes are not taken."""
+        size = await self._value(schema.SIZE, [self._tables.rows, self._tables.log])
+        if size is None:
+            raise Lost(f"lost {describe(self._url)}: it takes no writes")
+        return int(size)
+
+    async def commits(self) -> None:
+        """See that the server commits: a standby that it waits for may hang."""
+        await self.take()
+        await self.release()
 
     async def close(self) -> None:
         try:
@@ -290,7 +343,8 @@ class Session:
         return turn
 
     async def _ask(self, answer: Awaitable[T], seconds: float) -> T:
-        """Raises Lost, where nothing is known of what became of it, or Refused."""
+        """Raises Lost or Hung, where nothing is known of what became of it, or Refused."""
+        is_hung = False
         try:
             async with asyncio.timeout(seconds):
                 return await answer
@@ -300,5 +354,6 @@ class Session:
             reason = str(error)
         except _BROKEN as error:
             reason = str(error) or f"no answer within {seconds:.0f} s"
+            is_hung = isinstance(error, TimeoutError) and seconds >= _COMMIT_SECONDS
         self.terminate()
-        raise Lost(f"lost {describe(self._url)}: {reason}")
+        raise (Hung if is_hung else Lost)(f"lost {describe(self._url)}: {reason}")

@@ -1,7 +1,7 @@
 """The log of one process of a function: gathered, and sent to CloudWatch Logs in batches, through its API.
 
-What is printed is no acknowledged data: while CloudWatch Logs is down it waits in memory, and the oldest of it is
-dropped beyond a bound.
+While CloudWatch Logs is down it waits, and the oldest of it is dropped beyond a bound. What waits is in a file, too: if
+this process is killed, the next one sends it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import gmtime, strftime
 from typing import Any
+
+import msgspec
 
 from cloudlet.core import AwsError, log_groups
 from cloudlet.core.block import Block
 from cloudlet.core.ids import random_bytes
+from cloudlet.core.moments import rest
+from cloudlet.services.lambda_.execution import log_spool
+from cloudlet.services.lambda_.execution.log_spool import Address, Event, LogSpool
 from cloudlet.services.lambda_.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 
 _GATHERED_SECONDS = 0.1
 _PAUSE_SECONDS = 2.0
+_LOOK_SECONDS = 10.0
 _LAST_SECONDS = 2.0
 _TRIES = 30
 _EVENT_BYTES = 256 << 10
@@ -37,6 +44,45 @@ def lines_of(text: str, *, whole: bool) -> list[str]:
     return [text.rstrip("\n")] if whole else text.removesuffix("\n").split("\n")
 
 
+async def send_left(block: Block) -> None:
+    """Send what processes have left that were killed, until the block ends."""
+    while True:
+        for file in await asyncio.to_thread(log_spool.files, block):
+            try:
+                with log_spool.left(file) as found:
+                    if found is not None:
+                        await _send_all(block, *found)
+            except FileNotFoundError:
+                # Its process, or another one like this, was quicker.
+                continue
+            except (OSError, AwsError, msgspec.DecodeError) as error:
+                log.warning("what is in %s is not in CloudWatch Logs yet: %s", file, error)
+        await rest(block, _LOOK_SECONDS)
+
+
+async def _send_all(block: Block, address: Address, events: list[Event]) -> None:
+    """Send what is in a file. Raises AwsError where that is to be tried again."""
+
+    async def call(operation: str, params: dict[str, Any]) -> None:
+        await block.call("logs", operation, params, account=address.account, region=address.region)
+
+    events.sort(key=lambda event: event[0])
+    while events:
+        size = count = 0
+        while count < len(events) and count < _BATCH_EVENTS and size < _BATCH_BYTES:
+            size += len(events[count][1].encode("utf-8", "replace")) + _EVENT_OVERHEAD
+            count += 1
+        batch = [{"timestamp": at, "message": text} for at, text in events[:count]]
+        try:
+            await log_groups.create_group(call, address.group)
+            await log_groups.write(call, address.group, address.stream, batch)
+        except AwsError as error:
+            if error.status is None or error.status >= 500:
+                raise
+            log.warning("CloudWatch Logs does not take what was logged to %s: %s", address.group, error)
+        del events[:count]
+
+
 class LogStream:
     """Where one process of a version writes."""
 
@@ -46,9 +92,15 @@ class LogStream:
         self._block = block
         self._place = version.place
         self._group = version.log_group
+        self._spool = LogSpool(block, Address(self._place.account, self._place.region, self._group, self.name))
         self._waiting: deque[tuple[int, str, int]] = deque()
         """Milliseconds since the epoch, text, and size as CloudWatch Logs counts it."""
         self._bytes = 0
+        self._noted = 0
+        """So many bytes are in the file, roughly."""
+        self._under_way: list[Event] = []
+        self._is_left = False
+        """Whether something is left to the next process."""
         self._dropped = 0
         self._made = False
         self._sending: asyncio.Task[None] | None = None
@@ -74,9 +126,14 @@ class LogStream:
         while self._tail_bytes - len(self._tail[0]) >= _TAIL_BYTES:
             self._tail_bytes -= len(self._tail.popleft())
         now = int(self._block.clock.now() * 1000)
-        for line in lines_of(text, whole=whole):
-            for begin in range(0, len(line), _EVENT_BYTES // 4):
-                self._add(now, line[begin : begin + _EVENT_BYTES // 4])
+        events = [
+            (now, line[begin : begin + _EVENT_BYTES // 4])
+            for line in lines_of(text, whole=whole)
+            for begin in range(0, len(line), _EVENT_BYTES // 4)
+        ]
+        for event in events:
+            self._add(*event)
+        self._note(events)
         if self._sending is None and self._waiting:
             self._sending = asyncio.get_running_loop().create_task(self._send())
 
@@ -88,6 +145,29 @@ class LogStream:
             self._bytes -= self._waiting.popleft()[2]
             self._dropped += 1
 
+    def _note(self, events: list[Event]) -> None:
+        """Write down what waits. Without an end it does not, while CloudWatch Logs is down."""
+        if not self._block.cloud.config.durable:
+            return
+        if self._noted > 2 * _MOST_BYTES:
+            self._noted = self._bytes
+            self._keep_only((*self._under_way, *((at, text) for at, text, _ in self._waiting)))
+            return
+        self._noted += sum(len(text) + _EVENT_OVERHEAD for _, text in events)
+        with self._noting():
+            self._spool.add(events)
+
+    def _keep_only(self, events: Sequence[Event]) -> None:
+        with self._noting():
+            self._spool.replace(events)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            log.warning("what %s logs is not kept for the case of a crash: %s", self._place.name, error)
+
     async def flush(self, *, hurried: bool = False) -> None:
         """Wait until what was written is sent, or given up; `hurried`: it is tried at once, and once only."""
         if hurried:
@@ -95,13 +175,25 @@ class LogStream:
         if self._sending is not None:
             await asyncio.wait([self._sending], timeout=_LAST_SECONDS if hurried else None)
 
+    async def close(self, *, hurried: bool = False) -> None:
+        """Send what was written; what is not sent in time is left to the next process."""
+        await self.flush(hurried=hurried)
+        self._spool.close(keep=self._is_left or self._sending is not None)
+
     async def _send(self) -> None:
         try:
             while self._waiting:
                 await self._pause(_GATHERED_SECONDS)
                 batch = self._batch()
                 if not await self._put(batch):
-                    self._dropped += len(batch)
+                    self._is_left = self._block.cloud.config.durable and self._hurried.is_set()
+                    self._dropped += 0 if self._is_left else len(batch)
+                if self._is_left:
+                    return
+                self._under_way = []
+                if not self._waiting:
+                    self._noted = 0
+                    self._keep_only(())
                 if self._dropped:
                     log.warning("%d log events of %s were dropped", self._dropped, self._place.name)
                     self._dropped = 0
@@ -116,6 +208,7 @@ class LogStream:
             self._bytes -= bytes_
             size += bytes_
             events.append({"timestamp": at, "message": text})
+            self._under_way.append((at, text))
         # Where the clock of the cloud was set back, the order of writing counts.
         return sorted(events, key=lambda event: event["timestamp"])
 

@@ -473,8 +473,8 @@ class Worker:
             self._stream.end()
         await self._process.close()
         if self._init_log is not None:
-            await self._init_log.flush(hurried=hurried)
-        await self.log.flush(hurried=hurried)
+            await self._init_log.close(hurried=hurried)
+        await self.log.close(hurried=hurried)
         if self._folder is not None:
             await asyncio.to_thread(nursery.remove, self._folder)
 
