@@ -1,0 +1,272 @@
+"""Finds the parameters of operations that no code of their block reads: accepted and ignored, they would be lies.
+
+    python scripts/check_parameters.py             fails where scripts/parameters.toml does not say why one is not read
+    python scripts/check_parameters.py --echoed    lists those that are kept and shown again, as far as can be told
+
+A member of an operation's own input is read where its name occurs as a string in what the operation's handler may
+call; a member of a structure within, also where it occurs elsewhere in the block, or in what its jobs may call. The
+keys of dictionaries that functions make are no such strings: those are answers, and calls to other blocks. What goes by
+no name (a structure that is kept whole) is not seen: it is listed, with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import re
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, Final
+
+from cloudlet.core.cloud import built
+from cloudlet.core.service import Service
+from cloudlet.wire import load
+from cloudlet.wire.shapes import Shape
+
+LISTED: Final = Path(__file__).with_name("parameters.toml")
+
+Members = dict[tuple[str, str], list[str]]
+"""Operation or shape, and member → the operations that take it."""
+
+
+def strings_in(node: ast.AST) -> set[str]:
+    """Return the strings in a piece of code, but for the keys of the dictionaries that it makes."""
+    keys = {id(key) for each in ast.walk(node) if isinstance(each, ast.Dict) for key in each.keys}
+    return {
+        each.value
+        for each in ast.walk(node)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str) and id(each) not in keys
+    }
+
+
+class Block:
+    """The sources of a block, and what its handlers may call."""
+
+    def __init__(self, name: str, module: str) -> None:
+        self.name = name
+        self.service: Service = importlib.import_module(module).service
+        self._packages = (module.rpartition(".")[0], "cloudlet.core")
+        self._named: dict[FunctionType, list[Any]] = {}
+        """What functions name."""
+        self.trees = [ast.parse(file.read_text()) for file in sorted(_folder(module).rglob("*.py"))]
+
+    @functools.cached_property
+    def strings(self) -> set[str]:
+        """All strings of the block, and of what its jobs may call, that may name what is read."""
+        return set().union(*map(_strings_of_module, self.trees), self.strings_of(*self.service.jobs))
+
+    @functools.cached_property
+    def _methods(self) -> Mapping[str, list[Any]]:
+        """The methods of the block's classes, by their names."""
+        found = defaultdict(list)
+        for name, module in list(sys.modules.items()):
+            if name.startswith(self._packages[0]):
+                for kind in vars(module).values():
+                    if inspect.isclass(kind) and kind.__module__ == name:
+                        for attribute, value in vars(kind).items():
+                            if _is_code(value) and not attribute.startswith("__"):
+                                found[attribute].append(value)
+        return found
+
+    def strings_of(self, *functions: Callable[..., Any] | None) -> set[str]:
+        """Return the strings in some functions, and in what they may call."""
+        found: set[str] = set()
+        seen: set[int] = set()
+        waiting: list[Any] = list(functions)
+        while waiting:
+            thing = waiting.pop()
+            if id(thing) in seen:
+                continue
+            seen.add(id(thing))
+            if isinstance(thing, str):
+                found.add(thing)
+            elif isinstance(thing, FunctionType):
+                if thing.__module__.startswith(self._packages):
+                    found |= _strings_of_function(thing)
+                    if thing not in self._named:
+                        self._named[thing] = list(self._named_in(thing))
+                    waiting += self._named[thing]
+            elif inspect.isclass(thing):
+                if thing.__module__.startswith(self._packages):
+                    found.update(getattr(thing, "__struct_encode_fields__", ()))
+                    waiting += (
+                        value for name, value in vars(thing).items() if name.startswith("__") or _is_code(value)
+                    )
+            elif not isinstance(thing, ModuleType | Service):
+                waiting += _parts(thing)
+        return found
+
+    def _named_in(self, function: FunctionType) -> Iterator[Any]:
+        """Return what a function names: globals, parts of modules, methods by their names, what it is closed over."""
+        names = _names_in(function.__code__)
+        modules = [importlib.import_module(name) for name in names if name.startswith("cloudlet.")]
+        known = function.__globals__
+        modules += (value for name in names if isinstance(value := known.get(name), ModuleType))
+        for name in names:
+            parts = [vars(module)[name] for module in modules if name in vars(module)]
+            if name in known:
+                yield known[name]
+            elif not parts:
+                yield from self._methods.get(name, ())
+            yield from parts
+        yield from function.__defaults__ or ()
+        yield from (function.__kwdefaults__ or {}).values()
+        yield from (cell.cell_contents for cell in function.__closure__ or ())
+        yield getattr(function, "__wrapped__", None)
+
+
+def _folder(module: str) -> Path:
+    return Path(str(importlib.import_module(module).__file__)).parent
+
+
+def _strings_of_module(tree: ast.Module) -> set[str]:
+    """Return a module's strings. The keys of its own tables count: they are there to look members up."""
+    inner = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
+    within = {id(part) for function in inner for part in ast.walk(function)}
+    tables = (each for each in ast.walk(tree) if isinstance(each, ast.Dict) and id(each) not in within)
+    keys = (key.value for table in tables for key in table.keys if isinstance(key, ast.Constant))
+    return strings_in(tree) | {key for key in keys if isinstance(key, str)}
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, FunctionType | staticmethod | classmethod | property | functools.cached_property)
+
+
+def _parts(thing: Any) -> Iterable[Any]:
+    """Return what an object has in it that may be called or name a member."""
+    if isinstance(thing, Mapping):
+        return [*thing, *thing.values()]
+    if isinstance(thing, list | tuple | set | frozenset):
+        return thing
+    if isinstance(thing, staticmethod | classmethod | MethodType):
+        return (thing.__func__,)
+    if isinstance(thing, property):
+        return (thing.fget,)
+    if isinstance(thing, functools.partial | functools.cached_property):
+        return (thing.func, *getattr(thing, "args", ()), *getattr(thing, "keywords", {}).values())
+    if hasattr(thing, "__wrapped__"):
+        return (thing.__wrapped__,)
+    if type(thing).__module__.startswith("cloudlet."):
+        slots = (name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()))
+        return [getattr(thing, name, None) for name in (*slots, *getattr(thing, "__dict__", ()))]
+    return ()
+
+
+def _names_in(code: CodeType) -> set[str]:
+    within = (_names_in(each) for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*within)
+
+
+@functools.cache
+def _functions_of(file: str) -> Mapping[int, list[ast.AST]]:
+    """Return the functions of a source file by the lines where they begin, as their code has it."""
+    found: dict[int, list[ast.AST]] = defaultdict(list)
+    for node in ast.walk(ast.parse(Path(file).read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            first = min((each.lineno for each in getattr(node, "decorator_list", ())), default=node.lineno)
+            found[min(first, node.lineno)].append(node)
+    return found
+
+
+@functools.cache
+def _strings_of_function(function: FunctionType) -> set[str]:
+    code = function.__code__
+    generated = code.co_filename.startswith("<")
+    nodes = () if generated else _functions_of(code.co_filename).get(code.co_firstlineno, ())
+    return set().union(*map(strings_in, nodes))
+
+
+def unread(block: Block) -> Members:
+    """Return the members that nothing reads; what is within one of them is not looked at."""
+    found: Members = {}
+    for handler in block.service.handlers.values():
+        shape = load(handler.model).operations[handler.name].input_shape
+        if shape is not None:
+            own = block.strings_of(handler.function, block.service.check_request)
+            for place, member in _unread(shape, handler.name, own, own | block.strings):
+                found.setdefault((place, member), []).append(handler.name)
+    return found
+
+
+def _unread(shape: Shape, operation: str, own: set[str], strings: set[str]) -> Iterator[tuple[str, str]]:
+    """Return operation or shape, and member, of what of an input is not among the strings."""
+    seen, waiting = {shape.name}, [(shape, operation, own)]
+    while waiting:
+        outer, place, known = waiting.pop()
+        for name, ref in outer.members.items():
+            if name not in known:
+                yield place, name
+                continue
+            inner = ref.shape
+            while inner.kind in ("list", "map"):
+                inner = (inner.element if inner.kind == "list" else inner.value).shape
+            if inner.name not in seen:
+                seen.add(inner.name)
+                waiting.append((inner, inner.name, strings))
+
+
+def wrong(block: Block, listed: Path = LISTED) -> Iterator[str]:
+    """Return what is wrong with a block, or with what is listed of it: operations or shapes, and a member or `*`."""
+    places = tomllib.loads(listed.read_text()).get(block.name, {})
+    known = {(place, member) for place, members in places.items() for member in members}
+    found = unread(block)
+    for (place, member), operations in sorted(found.items()):
+        if not {(place, member), (place, "*")} & known:
+            yield f"{block.name}: {place}.{member} is read by nothing ({', '.join(operations)})"
+    used = {*found, *((place, "*") for place, _ in found)}
+    for place, member in sorted(known - used):
+        yield f"{block.name}: {place}.{member} is listed in {listed.name}, and is read, or not there"
+
+
+def echoed(block: Block) -> list[str]:
+    """Return the members that are kept in a field of a record which is used for nothing but to show it."""
+    fields: set[str] = set()
+    acting: set[str] = set()
+    for tree in block.trees:
+        shown = set(_shown(tree))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                targets = [part.target for part in node.body if isinstance(part, ast.AnnAssign)]
+                fields |= {each.id for each in targets if isinstance(each, ast.Name)}
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and id(node) not in shown:
+                acting.add(node.attr)
+    found = set()
+    for handler in block.service.handlers.values():
+        shape = load(handler.model).operations[handler.name].input_shape
+        found |= {name for name in (shape.members if shape else ()) if _snake(name) in fields - acting}
+    return sorted(found)
+
+
+def _shown(tree: ast.AST) -> Iterator[int]:
+    """Return the uses of fields that are shown in a dictionary under their own names."""
+    for node in ast.walk(tree):
+        for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
+            name = _snake(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
+            yield from (id(part) for part in ast.walk(value) if isinstance(part, ast.Attribute) and part.attr == name)
+
+
+def _snake(member: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
+
+
+def main(arguments: list[str]) -> int:
+    """Say what is wrong, or what is echoed; return whether anything is wrong."""
+    blocks = [Block(name, module) for name, module in built().items()]
+    if arguments == ["--echoed"]:
+        for block in blocks:
+            print(f"{block.name}: {', '.join(echoed(block))}")
+        return 0
+    problems = [problem for block in blocks for problem in wrong(block)]
+    for problem in problems:
+        print(problem)
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
