@@ -21,7 +21,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from cloudlet.core.cloud import built
@@ -52,9 +52,8 @@ class Block:
         self.name = name
         self.service: Service = importlib.import_module(module).service
         self._packages = (module.rpartition(".")[0], "cloudlet.core")
-        self._named: dict[FunctionType, list[Any]] = {}
-        """What functions name."""
-        self.trees = [ast.parse(file.read_text()) for file in sorted(_folder(module).rglob("*.py"))]
+        folder = Path(str(sys.modules[module].__file__)).parent
+        self.trees = [ast.parse(file.read_text()) for file in sorted(folder.rglob("*.py"))]
 
     @functools.cached_property
     def strings(self) -> set[str]:
@@ -65,13 +64,11 @@ class Block:
     def _methods(self) -> Mapping[str, list[Any]]:
         """The methods of the block's classes, by their names."""
         found = defaultdict(list)
-        for name, module in list(sys.modules.items()):
-            if name.startswith(self._packages[0]):
-                for kind in vars(module).values():
-                    if inspect.isclass(kind) and kind.__module__ == name:
-                        for attribute, value in vars(kind).items():
-                            if _is_code(value) and not attribute.startswith("__"):
-                                found[attribute].append(value)
+        modules = [each for name, each in sys.modules.items() if name.startswith(self._packages[0])]
+        for kind in {each for module in modules for each in vars(module).values() if inspect.isclass(each)}:
+            for name, value in vars(kind).items():
+                if kind.__module__.startswith(self._packages[0]) and _is_code(value) and not name.startswith("__"):
+                    found[name].append(value)
         return found
 
     def strings_of(self, *functions: Callable[..., Any] | None) -> set[str]:
@@ -89,15 +86,12 @@ class Block:
             elif isinstance(thing, FunctionType):
                 if thing.__module__.startswith(self._packages):
                     found |= _strings_of_function(thing)
-                    if thing not in self._named:
-                        self._named[thing] = list(self._named_in(thing))
-                    waiting += self._named[thing]
+                    waiting += self._named_in(thing)
             elif inspect.isclass(thing):
                 if thing.__module__.startswith(self._packages):
-                    found.update(getattr(thing, "__struct_encode_fields__", ()))
-                    waiting += (
-                        value for name, value in vars(thing).items() if name.startswith("__") or _is_code(value)
-                    )
+                    # What msgspec reads under names that its fields have not.
+                    found |= {*getattr(thing, "__struct_encode_fields__", ())} - set(dir(thing))
+                    waiting += (each for name, each in vars(thing).items() if name.startswith("__") or _is_code(each))
             elif not isinstance(thing, ModuleType | Service):
                 waiting += _parts(thing)
         return found
@@ -121,10 +115,6 @@ class Block:
         yield getattr(function, "__wrapped__", None)
 
 
-def _folder(module: str) -> Path:
-    return Path(str(importlib.import_module(module).__file__)).parent
-
-
 def _strings_of_module(tree: ast.Module) -> set[str]:
     """Return a module's strings. The keys of its own tables count: they are there to look members up."""
     inner = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
@@ -144,18 +134,11 @@ def _parts(thing: Any) -> Iterable[Any]:
         return [*thing, *thing.values()]
     if isinstance(thing, list | tuple | set | frozenset):
         return thing
-    if isinstance(thing, staticmethod | classmethod | MethodType):
-        return (thing.__func__,)
-    if isinstance(thing, property):
-        return (thing.fget,)
-    if isinstance(thing, functools.partial | functools.cached_property):
-        return (thing.func, *getattr(thing, "args", ()), *getattr(thing, "keywords", {}).values())
-    if hasattr(thing, "__wrapped__"):
-        return (thing.__wrapped__,)
+    names = ["__func__", "fget", "func", "args", "keywords", "__wrapped__"]
     if type(thing).__module__.startswith("cloudlet."):
-        slots = (name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()))
-        return [getattr(thing, name, None) for name in (*slots, *getattr(thing, "__dict__", ()))]
-    return ()
+        names += (name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()))
+        names += getattr(thing, "__dict__", ())
+    return [getattr(thing, name, None) for name in names]
 
 
 def _names_in(code: CodeType) -> set[str]:
@@ -177,8 +160,8 @@ def _functions_of(file: str) -> Mapping[int, list[ast.AST]]:
 @functools.cache
 def _strings_of_function(function: FunctionType) -> set[str]:
     code = function.__code__
-    generated = code.co_filename.startswith("<")
-    nodes = () if generated else _functions_of(code.co_filename).get(code.co_firstlineno, ())
+    is_generated = code.co_filename.startswith("<")
+    nodes = () if is_generated else _functions_of(code.co_filename)[code.co_firstlineno]
     return set().union(*map(strings_in, nodes))
 
 
@@ -203,12 +186,17 @@ def _unread(shape: Shape, operation: str, own: set[str], strings: set[str]) -> I
             if name not in known:
                 yield place, name
                 continue
-            inner = ref.shape
-            while inner.kind in ("list", "map"):
-                inner = (inner.element if inner.kind == "list" else inner.value).shape
+            inner = _held(ref.shape)
             if inner.name not in seen:
                 seen.add(inner.name)
                 waiting.append((inner, inner.name, strings))
+
+
+def _held(shape: Shape) -> Shape:
+    """Return what a shape holds, where that is a list or a map, or itself."""
+    if shape.kind in ("list", "map"):
+        return _held((shape.element if shape.kind == "list" else shape.value).shape)
+    return shape
 
 
 def wrong(block: Block, listed: Path = LISTED) -> Iterator[str]:
@@ -236,19 +224,22 @@ def echoed(block: Block) -> list[str]:
                 fields |= {each.id for each in targets if isinstance(each, ast.Name)}
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and id(node) not in shown:
                 acting.add(node.attr)
-    found = set()
-    for handler in block.service.handlers.values():
-        shape = load(handler.model).operations[handler.name].input_shape
-        found |= {name for name in (shape.members if shape else ()) if _snake(name) in fields - acting}
-    return sorted(found)
+    inputs = (load(each.model).operations[each.name].input_shape for each in block.service.handlers.values())
+    return sorted({name for shape in inputs if shape for name in shape.members if _snake(name) in fields - acting})
 
 
 def _shown(tree: ast.AST) -> Iterator[int]:
-    """Return the uses of fields that are shown in a dictionary under their own names."""
+    """Return the uses of fields that show them under their own names, in a dictionary, or copy them to a record."""
     for node in ast.walk(tree):
-        for key, value in zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ():
-            name = _snake(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str) else None
-            yield from (id(part) for part in ast.walk(value) if isinstance(part, ast.Attribute) and part.attr == name)
+        pairs: list[tuple[str, ast.expr]] = []
+        if isinstance(node, ast.Dict):
+            keys = [str(key.value) if isinstance(key, ast.Constant) else "" for key in node.keys]
+            pairs = list(zip(keys, node.values, strict=True))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            pairs = [(each.arg or "", each.value) for each in node.keywords]
+        for name, value in pairs:
+            parts = (part for part in ast.walk(value) if isinstance(part, ast.Attribute))
+            yield from (id(part) for part in parts if part.attr == _snake(name))
 
 
 def _snake(member: str) -> str:
