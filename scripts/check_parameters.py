@@ -20,6 +20,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
@@ -60,17 +61,6 @@ class Block:
         """All strings of the block, and of what its jobs may call, that may name what is read."""
         return set().union(*map(_strings_of_module, self.trees), self.strings_of(*self.service.jobs))
 
-    @functools.cached_property
-    def _methods(self) -> Mapping[str, list[Any]]:
-        """The methods of the block's classes, by their names."""
-        found = defaultdict(list)
-        modules = [each for name, each in sys.modules.items() if name.startswith(self._packages[0])]
-        for kind in {each for module in modules for each in vars(module).values() if inspect.isclass(each)}:
-            for name, value in vars(kind).items():
-                if kind.__module__.startswith(self._packages[0]) and _is_code(value) and not name.startswith("__"):
-                    found[name].append(value)
-        return found
-
     def strings_of(self, *functions: Callable[..., Any] | None) -> set[str]:
         """Return the strings in some functions, and in what they may call."""
         found: set[str] = set()
@@ -96,19 +86,16 @@ class Block:
                 waiting += _parts(thing)
         return found
 
-    def _named_in(self, function: FunctionType) -> Iterator[Any]:
-        """Return what a function names: globals, parts of modules, methods by their names, what it is closed over."""
+    @staticmethod
+    def _named_in(function: FunctionType) -> Iterator[Any]:
+        """Return what a function names: globals, parts of modules, and what it is closed over."""
         names = _names_in(function.__code__)
         modules = [importlib.import_module(name) for name in names if name.startswith("cloudlet.")]
         known = function.__globals__
         modules += (value for name in names if isinstance(value := known.get(name), ModuleType))
         for name in names:
-            parts = [vars(module)[name] for module in modules if name in vars(module)]
-            if name in known:
-                yield known[name]
-            elif not parts:
-                yield from self._methods.get(name, ())
-            yield from parts
+            yield known.get(name)
+            yield from (vars(module).get(name) for module in modules)
         yield from function.__defaults__ or ()
         yield from (function.__kwdefaults__ or {}).values()
         yield from (cell.cell_contents for cell in function.__closure__ or ())
@@ -137,7 +124,7 @@ def _parts(thing: Any) -> Iterable[Any]:
     names = ["__func__", "fget", "func", "args", "keywords", "__wrapped__"]
     if type(thing).__module__.startswith("cloudlet."):
         names += (name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()))
-        names += getattr(thing, "__dict__", ())
+        names += ("__class__", *getattr(thing, "__dict__", ()))
     return [getattr(thing, name, None) for name in names]
 
 
@@ -183,7 +170,8 @@ def _unread(shape: Shape, operation: str, own: set[str], strings: set[str]) -> I
     while waiting:
         outer, place, known = waiting.pop()
         for name, ref in outer.members.items():
-            if name not in known:
+            header = (ref.wire_name or name).lower() if ref.location == "header" else name
+            if name not in known and header not in known:
                 yield place, name
                 continue
             inner = _held(ref.shape)
@@ -200,16 +188,17 @@ def _held(shape: Shape) -> Shape:
 
 
 def wrong(block: Block, listed: Path = LISTED) -> Iterator[str]:
-    """Return what is wrong with a block, or with what is listed of it: operations or shapes, and a member or `*`."""
-    places = tomllib.loads(listed.read_text()).get(block.name, {})
-    known = {(place, member) for place, members in places.items() for member in members}
-    found = unread(block)
-    for (place, member), operations in sorted(found.items()):
-        if not {(place, member), (place, "*")} & known:
+    """Return what is wrong with a block, or with what is listed of it: operations or shapes, and members (or `*`)."""
+    places: Mapping[str, Mapping[str, str]] = tomllib.loads(listed.read_text()).get(block.name, {})
+    known = {(place, pattern) for place, patterns in places.items() for pattern in patterns}
+    used = set()
+    for (place, member), operations in sorted(unread(block).items()):
+        matching = {(place, pattern) for pattern in places.get(place, ()) if fnmatchcase(member, pattern)}
+        if not matching:
             yield f"{block.name}: {place}.{member} is read by nothing ({', '.join(operations)})"
-    used = {*found, *((place, "*") for place, _ in found)}
-    for place, member in sorted(known - used):
-        yield f"{block.name}: {place}.{member} is listed in {listed.name}, and is read, or not there"
+        used |= matching
+    for place, pattern in sorted(known - used):
+        yield f"{block.name}: {place}.{pattern} is listed in {listed.name}, and is read, or not there"
 
 
 def echoed(block: Block) -> list[str]:

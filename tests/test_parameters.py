@@ -80,7 +80,7 @@ def test_what_is_read_elsewhere_or_only_answered_is_not_read(block: Block) -> No
 
 def test_what_is_listed_explains_it_and_has_to_go_once_it_is_read(block: Block, tmp_path: Path) -> None:
     listed = tmp_path / "parameters.toml"
-    listed.write_text('[sqs.CreateQueue]\n"*" = "a"\n[sqs.ListQueues]\nNextToken = "b"\nMaxResults = "c"\n')
+    listed.write_text('[sqs.CreateQueue]\n"*" = "a"\n[sqs.ListQueues]\n"Next*" = "b"\nMaxResults = "c"\n')
     assert list(check_parameters.wrong(block, listed)) == [
         "sqs: ChangeMessageVisibilityBatchRequestEntry.VisibilityTimeout is read by nothing "
         "(ChangeMessageVisibilityBatch)",

@@ -193,6 +193,7 @@ def test_contributor_insights_are_disabled_for_good(dynamo: LocalDynamo) -> None
     assert dynamo.call("ListContributorInsights")["ContributorInsightsSummaries"] == []
     assert dynamo.call("ListContributorInsights", TableName="orders")["ContributorInsightsSummaries"] == []
     assert dynamo.refused("ListContributorInsights", TableName="none").code == "ResourceNotFoundException"
+    assert dynamo.refused("ListContributorInsights", NextToken="x").code == "ValidationException"
     assert dynamo.refused("ListContributorInsights", MaxResults=-1).code == "ValidationException"
     error = dynamo.refused("DescribeContributorInsights", TableName="orders", IndexName="none")
     assert error.code == "ResourceNotFoundException"

@@ -194,6 +194,8 @@ async def list_contributor_insights(ctx: Context, tx: Transaction, params: Param
     """List those that are enabled, of which there are none."""
     if params.get("TableName") is not None:
         await _table(ctx, tx, params, "ListContributorInsights")
+    if params.get("NextToken"):
+        raise validation("Invalid NextToken")
     count = params.get("MaxResults", 1)
     if count < 1:
         # The model has an upper bound alone.
