@@ -4,9 +4,9 @@
     python scripts/check_parameters.py --echoed    lists those that are kept and shown again, as far as can be told
 
 A member of an operation's own input is read where its name occurs as a string in what the operation's handler may
-call; a member of a structure within, also where it occurs elsewhere in the block, or in what its jobs may call. The
-keys of dictionaries that functions make are no such strings: those are answers, and calls to other blocks. What goes by
-no name (a structure that is kept whole) is not seen: it is listed, with the reason.
+call; a member of a structure within, also where it does in what the block's jobs may call. The keys of dictionaries
+that functions make are no such strings: those are answers, and calls to other blocks. What goes by no name (a structure
+that is kept whole) is not seen: it is listed, with the reason.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class Block:
         self.trees = [ast.parse(file.read_text()) for file in sorted(folder.rglob("*.py"))]
 
     @functools.cached_property
-    def strings(self) -> set[str]:
-        """All strings of the block, and of what its jobs may call, that may name what is read."""
-        return set().union(*map(_strings_of_module, self.trees), self.strings_of(*self.service.jobs))
+    def beside(self) -> set[str]:
+        """The strings in what goes on beside operations: jobs, and the requests to applications."""
+        return self.strings_of(*self.service.jobs, self.service.web)
 
     def strings_of(self, *functions: Callable[..., Any] | None) -> set[str]:
         """Return the strings in some functions, and in what they may call."""
@@ -100,15 +100,6 @@ class Block:
         yield from (function.__kwdefaults__ or {}).values()
         yield from (cell.cell_contents for cell in function.__closure__ or ())
         yield getattr(function, "__wrapped__", None)
-
-
-def _strings_of_module(tree: ast.Module) -> set[str]:
-    """Return a module's strings. The keys of its own tables count: they are there to look members up."""
-    inner = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
-    within = {id(part) for function in inner for part in ast.walk(function)}
-    tables = (each for each in ast.walk(tree) if isinstance(each, ast.Dict) and id(each) not in within)
-    keys = (key.value for table in tables for key in table.keys if isinstance(key, ast.Constant))
-    return strings_in(tree) | {key for key in keys if isinstance(key, str)}
 
 
 def _is_code(value: object) -> bool:
@@ -159,7 +150,7 @@ def unread(block: Block) -> Members:
         shape = load(handler.model).operations[handler.name].input_shape
         if shape is not None:
             own = block.strings_of(handler.function, block.service.check_request)
-            for place, member in _unread(shape, handler.name, own, own | block.strings):
+            for place, member in _unread(shape, handler.name, own, own | block.beside):
                 found.setdefault((place, member), []).append(handler.name)
     return found
 

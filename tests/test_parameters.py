@@ -14,6 +14,7 @@ from cloudlet.core.cloud import built
 
 API = """
 from cloudlet.core import Context, Params, Result, Service, Transaction
+from cloudlet.core.block import Block
 
 service = Service("sqs")
 
@@ -45,8 +46,13 @@ async def change(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {"Successful": [{"Id": entry["Id"]} for entry in params["Entries"]], "QueueUrl": params["QueueUrl"]}
 
 
-def receipt(entry: Params) -> str:
-    return entry["ReceiptHandle"]
+def timeout(entry: Params) -> str:
+    return entry["VisibilityTimeout"]
+
+
+@service.job
+async def settle(block: Block) -> None:
+    print(block.entry["ReceiptHandle"])
 """
 
 
@@ -69,7 +75,7 @@ def test_each_parameter_is_read_or_it_is_listed_why_not(name: str) -> None:
 
 
 def test_what_is_read_elsewhere_or_only_answered_is_not_read(block: Block) -> None:
-    """Members of structures within may be read by other operations, and by jobs."""
+    """Members of structures within may be read by jobs."""
     assert check_parameters.unread(block) == {
         ("CreateQueue", "Attributes"): ["CreateQueue"],
         ("CreateQueue", "tags"): ["CreateQueue"],
