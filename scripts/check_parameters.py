@@ -64,13 +64,13 @@ class Block:
     def strings_of(self, *functions: Callable[..., Any] | None) -> set[str]:
         """Return the strings in some functions, and in what they may call."""
         found: set[str] = set()
-        seen: set[int] = set()
+        seen: dict[int, Any] = {}
         waiting: list[Any] = list(functions)
         while waiting:
             thing = waiting.pop()
             if id(thing) in seen:
                 continue
-            seen.add(id(thing))
+            seen[id(thing)] = thing
             if isinstance(thing, str):
                 found.add(thing)
             elif isinstance(thing, FunctionType):
