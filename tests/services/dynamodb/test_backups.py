@@ -356,30 +356,27 @@ def test_a_backup_that_is_being_made_or_restored_is_in_use(
 
 
 def test_a_backup_tells_what_its_table_had(dynamo: LocalDynamo) -> None:
-    dynamo.table(view="KEYS_ONLY", sort=True, SSESpecification={"Enabled": True})
+    dynamo.table(view="KEYS_ONLY", sort=True)
     dynamo.call("UpdateTimeToLive", TableName="orders", TimeToLiveSpecification={"Enabled": True, "AttributeName": "t"})
     arn = made(dynamo, backup(dynamo))
     described = dynamo.call("DescribeBackup", BackupArn=arn)["BackupDescription"]
     assert described["SourceTableFeatureDetails"] == {
         "StreamDescription": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
         "TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "t"},
-        "SSEDescription": {
-            "Status": "ENABLED",
-            "SSEType": "KMS",
-            "KMSMasterKeyArn": "arn:aws:kms:eu-west-1:111111111111:alias/aws/dynamodb",
-        },
     }
     assert [key["AttributeName"] for key in described["SourceTableDetails"]["KeySchema"]] == ["p", "c"]
+    own = {"Enabled": True, "KMSMasterKeyId": "alias/own"}
+    copy = {"TargetTableName": "restored", "BackupArn": arn}
+    error = dynamo.refused("RestoreTableFromBackup", **copy, SSESpecificationOverride=own)
+    assert "does not implement encryption with keys of AWS KMS" in error.message
     dynamo.call(
         "RestoreTableFromBackup",
-        TargetTableName="restored",
-        BackupArn=arn,
+        **copy,
         SSESpecificationOverride={"Enabled": False},
         OnDemandThroughputOverride={"MaxReadRequestUnits": 3},
     )
     restored(dynamo)
     table = dynamo.call("DescribeTable", TableName="restored")["Table"]
-    assert "SSEDescription" not in table
     assert table["OnDemandThroughput"]["MaxReadRequestUnits"] == 3
     assert "LatestStreamArn" not in table
 

@@ -135,20 +135,13 @@ def test_maximum_and_warm_throughput_are_changed(dynamo: LocalDynamo) -> None:
     assert error.message.endswith("MaxReadRequestUnits must be at least 1: 0")
 
 
-def test_class_and_encryption_are_changed(dynamo: LocalDynamo) -> None:
+def test_the_class_is_changed(dynamo: LocalDynamo) -> None:
     dynamo.table()
-    table = change(dynamo, TableClass="STANDARD_INFREQUENT_ACCESS", SSESpecification={"Enabled": True})
+    table = change(dynamo, TableClass="STANDARD_INFREQUENT_ACCESS")
     assert table["TableClassSummary"] == {
         "TableClass": "STANDARD_INFREQUENT_ACCESS",
         "LastUpdateDateTime": dynamo.now,
     }
-    key = "arn:aws:kms:eu-west-1:111111111111:alias/aws/dynamodb"
-    assert table["SSEDescription"] == {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
-    table = change(dynamo, SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "alias/own"})
-    assert table["SSEDescription"]["KMSMasterKeyArn"] == "arn:aws:kms:eu-west-1:111111111111:alias/own"
-    table = change(dynamo, SSESpecification={"Enabled": True, "KMSMasterKeyId": key.replace("aws/dynamodb", "third")})
-    assert table["SSEDescription"]["KMSMasterKeyArn"] == "arn:aws:kms:eu-west-1:111111111111:alias/third"
-    assert "SSEDescription" not in change(dynamo, SSESpecification={"Enabled": False})
 
 
 def test_a_stream_begins_and_ends(dynamo: LocalDynamo) -> None:
@@ -238,6 +231,12 @@ def test_a_stream_begins_and_ends(dynamo: LocalDynamo) -> None:
             {"SSESpecification": {"Enabled": True, "SSEType": "AES256"}},
             "ValidationException",
             "SSEType AES256 is not supported",
+        ),
+        (
+            {"SSESpecification": {"Enabled": True}},
+            "ValidationException",
+            "Cloudlet does not implement encryption with keys of AWS KMS (SSESpecification). See "
+            "docs/services/dynamodb.md.",
         ),
         (
             {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},

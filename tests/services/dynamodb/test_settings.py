@@ -181,19 +181,21 @@ def test_a_stream_has_a_policy_of_its_own(strict_dynamo: LocalDynamo) -> None:
 # -- insights and the account
 
 
-def test_contributor_insights_are_kept(dynamo: LocalDynamo) -> None:
+def test_contributor_insights_are_disabled_for_good(dynamo: LocalDynamo) -> None:
     dynamo.table()
-    assert dynamo.call("DescribeContributorInsights", TableName="orders")["ContributorInsightsStatus"] == "DISABLED"
-    answer = dynamo.call("UpdateContributorInsights", TableName="orders", ContributorInsightsAction="ENABLE")
-    assert answer["ContributorInsightsStatus"] == "ENABLING"
+    disabled = {"TableName": "orders", "ContributorInsightsStatus": "DISABLED"}
+    error = dynamo.refused("UpdateContributorInsights", TableName="orders", ContributorInsightsAction="ENABLE")
+    assert error.message.startswith("Cloudlet does not implement contributor insights.")
+    answer = dynamo.call("UpdateContributorInsights", TableName="orders", ContributorInsightsAction="DISABLE")
     described = dynamo.call("DescribeContributorInsights", TableName="orders")
-    assert described["ContributorInsightsStatus"] == "ENABLED"
-    assert described["LastUpdateDateTime"] == dynamo.now
-    [summary] = dynamo.call("ListContributorInsights")["ContributorInsightsSummaries"]
-    assert (summary["TableName"], summary["ContributorInsightsStatus"]) == ("orders", "ENABLED")
-    error = dynamo.refused(
-        "UpdateContributorInsights", TableName="orders", IndexName="none", ContributorInsightsAction="ENABLE"
-    )
+    for told in (answer, described):
+        assert {name: value for name, value in told.items() if value is not None} == disabled
+    assert dynamo.call("ListContributorInsights")["ContributorInsightsSummaries"] == []
+    assert dynamo.call("ListContributorInsights", TableName="orders")["ContributorInsightsSummaries"] == []
+    assert dynamo.refused("ListContributorInsights", TableName="none").code == "ResourceNotFoundException"
+    assert dynamo.refused("ListContributorInsights", NextToken="x").code == "ValidationException"
+    assert dynamo.refused("ListContributorInsights", MaxResults=-1).code == "ValidationException"
+    error = dynamo.refused("DescribeContributorInsights", TableName="orders", IndexName="none")
     assert error.code == "ResourceNotFoundException"
 
 
@@ -217,25 +219,6 @@ def test_what_is_not_built_says_so(dynamo: LocalDynamo) -> None:
         error = dynamo.refused(operation, **params)
         assert (error.code, error.status) == ("NotImplemented", 501)
         assert operation in error.message
-
-
-def test_insights_are_listed_by_page_and_by_table(dynamo: LocalDynamo) -> None:
-    for name in ("first", "second", "third"):
-        dynamo.table(name)
-        dynamo.call("UpdateContributorInsights", TableName=name, ContributorInsightsAction="ENABLE")
-
-    def listed(**params: Any) -> list[str]:
-        found = dynamo.call("ListContributorInsights", **params)["ContributorInsightsSummaries"]
-        return [each["TableName"] for each in found]
-
-    page = dynamo.call("ListContributorInsights", MaxResults=2)
-    assert [each["TableName"] for each in page["ContributorInsightsSummaries"]] == ["first", "second"]
-    assert listed(MaxResults=2, NextToken=page["NextToken"]) == ["third"]
-    assert listed(TableName="second") == ["second"]
-    assert dynamo.refused("ListContributorInsights", MaxResults=-1).code == "ValidationException"
-    dynamo.call("UpdateContributorInsights", TableName="second", ContributorInsightsAction="DISABLE")
-    described = dynamo.call("DescribeContributorInsights", TableName="second")
-    assert described["ContributorInsightsStatus"] == "DISABLED"
 
 
 def test_what_names_no_resource_is_refused(dynamo: LocalDynamo) -> None:

@@ -130,19 +130,18 @@ def test_provisioned_throughput_is_kept_and_changed(db: Any, make_table: MakeTab
     assert table["ProvisionedThroughput"]["ReadCapacityUnits"] == 0
 
 
-def test_table_class_maximum_throughput_encryption_and_tags_are_kept(db: Any, make_table: MakeTable) -> None:
+def test_table_class_maximum_throughput_and_tags_are_kept(db: Any, make_table: MakeTable) -> None:
     make_table(
         "t-1",
         "p:S",
         TableClass="STANDARD_INFREQUENT_ACCESS",
         OnDemandThroughput={"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": 20},
-        SSESpecification={"Enabled": True, "KMSMasterKeyId": "1234abcd"},
+        SSESpecification={"Enabled": False},
         Tags=[{"Key": "team", "Value": "shop"}],
     )
     table = db.describe_table(TableName="t-1")["Table"]
     assert table["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
     assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": 20}
-    assert table["SSEDescription"]["KMSMasterKeyArn"].endswith(":key/1234abcd")
     assert db.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"] == [{"Key": "team", "Value": "shop"}]
 
 
@@ -151,6 +150,13 @@ def test_a_name_is_taken_once(make_table: MakeTable) -> None:
     with pytest.raises(ClientError) as error:
         make_table("t-1", "p:S")
     assert failure(error) == ("ResourceInUseException", "Table already exists: t-1")
+
+
+@pytest.mark.parametrize("asked", [{}, {"SSEType": "KMS"}, {"KMSMasterKeyId": "alias/own"}])
+def test_no_table_is_encrypted_with_a_kms_key(db: Any, make_table: MakeTable, asked: dict[str, str]) -> None:
+    with pytest.raises(ClientError, match="Cloudlet does not implement encryption with keys of AWS KMS"):
+        make_table("t-1", "p:S", SSESpecification={"Enabled": True, **asked})
+    assert db.list_tables()["TableNames"] == []
 
 
 def test_what_is_not_built_says_so(db: Any, make_table: MakeTable) -> None:

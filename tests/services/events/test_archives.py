@@ -129,6 +129,8 @@ def test_the_rule_of_an_archive_is_changed_by_the_archive_alone(cloud: EventClou
     target = {"Id": "1", "Arn": cloud.queue()[1]}
     assert code_of(events.put_rule, **rule, EventPattern='{"source":["shop"]}') == "ManagedRuleException"
     assert code_of(events.put_targets, Rule=rule["Name"], Targets=[target]) == "ManagedRuleException"
+    assert code_of(events.remove_targets, Rule=rule["Name"], Ids=["1"]) == "ManagedRuleException"
+    events.remove_targets(Rule=rule["Name"], Ids=["1"], Force=True)
     for function in (events.disable_rule, events.enable_rule, events.delete_rule):
         assert code_of(function, **rule) == "ManagedRuleException"
     cloud.put()

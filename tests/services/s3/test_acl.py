@@ -124,6 +124,7 @@ def _document(s3: Any, **grant: Any) -> dict[str, Any]:
         ({"Grantee": {"Type": "Group", "URI": "http://example.com/group"}}, ("InvalidArgument", 400)),
         ({"Grantee": {"Type": "AmazonCustomerByEmail", "EmailAddress": "a@example.com"}}, ("MethodNotAllowed", 405)),
         ({"Grantee": {"Type": "CanonicalUser"}}, ("MalformedACLError", 400)),
+        ({"Grantee": {"Type": "CanonicalUser", "URI": _EVERYBODY}}, ("MalformedACLError", 400)),
     ],
 )
 def test_what_is_no_grant(s3: Any, open_bucket: str, grant: dict[str, Any], refusal: tuple[str, int]) -> None:

@@ -210,10 +210,12 @@ def test_versioning_is_on_or_suspended_and_never_off_again(s3: Any, bucket: str)
     assert refused(put, Bucket=bucket, VersioningConfiguration={"Status": "Off"})[1] == 400
     illegal = ("IllegalVersioningConfigurationException", 400)
     assert refused(put, Bucket=bucket, VersioningConfiguration={}) == illegal
+    suspended = {"Status": "Suspended"}
+    refusal = refused(put, Bucket=bucket, VersioningConfiguration=suspended, MFA="serial 123456")
+    assert refusal == ("NotImplemented", 501)
     locked = _name()
     s3.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
     assert s3.get_bucket_versioning(Bucket=locked)["Status"] == "Enabled"
-    suspended = {"Status": "Suspended"}
     assert refused(put, Bucket=locked, VersioningConfiguration=suspended) == ("InvalidBucketState", 409)
 
 

@@ -145,6 +145,7 @@ def test_documents_are_verified_too(aws: Aws, plain: Any, bucket: str, method: s
         assert sending(**{name: _sum(algorithm, body + b" ")}) == (400, "BadDigest")
         assert sending(**{name: "short"}) == (400, "InvalidRequest")
     digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+    assert sending(x_amz_sdk_checksum_algorithm="CRC32", Content_MD5=digest) == (400, "InvalidRequest")
     assert sending(Content_MD5=base64.b64encode(b"other" + bytes(11)).decode()) == (400, "BadDigest")
     assert sending(Content_MD5="short") == (400, "InvalidDigest")
     assert plain.head_object(Bucket=bucket, Key="k")["ContentLength"] == 5

@@ -126,6 +126,8 @@ def test_an_upload_in_parts_has_one_key(s3: Any, bucket: str) -> None:
         answer = s3.upload_part(**upload, PartNumber=number, Body=part, **_sse(_KEY))
         listed.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": answer["ChecksumCRC32"]})
     completing = {**upload, "MultipartUpload": {"Parts": listed}}
+    assert refused(s3.list_parts, **upload, **_as_sent(_OTHER, _md5(_OTHER))) == ("InvalidRequest", 400)
+    assert s3.list_parts(**upload)["Parts"] == s3.list_parts(**upload, **_as_sent(_KEY, _md5(_KEY)))["Parts"]
     assert refused(s3.complete_multipart_upload, **completing, **_sse(_OTHER))[1] == 400
     s3.complete_multipart_upload(**completing, **_sse(_KEY))
     whole = b"".join(parts)

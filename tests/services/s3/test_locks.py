@@ -166,6 +166,14 @@ def test_defaults_that_cannot_be(s3: Any, default: dict[str, Any], code: str) ->
     }
 
 
+def test_tokens_are_refused(s3: Any, bucket: str) -> None:
+    configured = {"ObjectLockEnabled": "Enabled"}
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    refusal = refused(s3.put_object_lock_configuration, Bucket=bucket, ObjectLockConfiguration=configured, Token="t")
+    assert refusal == ("NotImplemented", 501)
+    assert refused(s3.get_object_lock_configuration, Bucket=bucket) == ("ObjectLockConfigurationNotFoundError", 404)
+
+
 def test_locks_need_versions(s3: Any, bucket: str) -> None:
     configured = {"ObjectLockEnabled": "Enabled"}
     refusal = refused(s3.put_object_lock_configuration, Bucket=bucket, ObjectLockConfiguration=configured)

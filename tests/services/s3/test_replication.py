@@ -275,6 +275,10 @@ def test_a_replica_is_an_event_at_its_target(aws: Aws, s3: Any, source: str, tar
         ({"ID": "x" * 256}, "InvalidArgument"),
         ({"ExistingObjectReplication": {"Status": "Enabled"}}, "NotImplemented"),
         (
+            {"Destination": {"EncryptionConfiguration": {"UseSourceMultiRegionKey": {"Status": "Enabled"}}}},
+            "NotImplemented",
+        ),
+        (
             {"Filter": {"Tag": {"Key": "a", "Value": "b"}}, "DeleteMarkerReplication": {"Status": "Enabled"}},
             "InvalidRequest",
         ),

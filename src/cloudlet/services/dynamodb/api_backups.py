@@ -151,8 +151,6 @@ async def _described(ctx: Context, tx: Transaction, backup: Backup) -> dict[str,
         features["StreamDescription"] = described["StreamSpecification"]
     if table.features.ttl is not None:
         features["TimeToLiveDescription"] = {"TimeToLiveStatus": "ENABLED", "AttributeName": table.features.ttl}
-    if described.get("SSEDescription"):
-        features["SSEDescription"] = described["SSEDescription"]
     return {
         "BackupDetails": backups.details(backup),
         "SourceTableDetails": source,

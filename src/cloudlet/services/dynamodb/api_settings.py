@@ -9,14 +9,12 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import access, directory, expiring, resources, tags, throughput, ttl
-from cloudlet.services.dynamodb.errors import no_such_table_named, validation
-from cloudlet.services.dynamodb.features import Insights, Policy
+from cloudlet.services.dynamodb.errors import no_such_table_named, not_built, validation
+from cloudlet.services.dynamodb.features import Policy
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ACTIVE, UPDATING
 
 _ENDPOINT_MINUTES = 1440
-_LISTED_INSIGHTS = 100
-_MODE = "ACCESSED_AND_THROTTLED_KEYS"
 _NO_POLICY = "NO_POLICY"
 
 
@@ -179,50 +177,33 @@ async def delete_resource_policy(ctx: Context, tx: Transaction, params: Params) 
 
 
 async def update_contributor_insights(ctx: Context, tx: Transaction, params: Params) -> Result:
+    """Disable what is not enabled: nobody gathers which keys are used most."""
     table = await _table(ctx, tx, params, "UpdateContributorInsights")
     index = _index(table, params)
-    enabled = params["ContributorInsightsAction"] == "ENABLE"
-    mode = params.get("ContributorInsightsMode") or _MODE
-    changed = {**table.features.insights, index: Insights(enabled, mode, ctx.now())}
-    _change(tx, table, insights=changed)
-    return {
-        "TableName": table.name,
-        "IndexName": index or None,
-        "ContributorInsightsStatus": "ENABLING" if enabled else "DISABLING",
-        "ContributorInsightsMode": mode,
-    }
+    if params["ContributorInsightsAction"] == "ENABLE":
+        raise not_built("contributor insights")
+    return _described_insights(table, index)
 
 
 async def describe_contributor_insights(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await _table(ctx, tx, params, "DescribeContributorInsights")
-    index = _index(table, params)
-    described = _described_insights(table, index)
-    found = table.features.insights.get(index)
-    if found is not None:
-        described["LastUpdateDateTime"] = found.changed
-    return described
+    return _described_insights(table, _index(table, params))
 
 
 async def list_contributor_insights(ctx: Context, tx: Transaction, params: Params) -> Result:
-    """Page by table: a token is the name of the last table that was listed."""
-    after = params.get("NextToken")
-    name = params.get("TableName")
-    if name is not None:
-        names, following = [(await _table(ctx, tx, params, "ListContributorInsights")).name], None
-    else:
-        count = params.get("MaxResults", _LISTED_INSIGHTS)
-        if count < 1:
-            # The model has an upper bound alone.
-            raise validation(
-                f"1 validation error detected: Value '{count}' at 'maxResults' failed to satisfy constraint: Member "
-                "must have value greater than or equal to 1"
-            )
-        names, following = await directory.listed(tx, ctx.account, ctx.region, after, count)
-    summaries = []
-    for each in names:
-        table = await directory.by_name(ctx, tx, each)
-        summaries += [_described_insights(table, index) for index in table.features.insights]
-    return {"ContributorInsightsSummaries": summaries, "NextToken": following}
+    """List those that are enabled, of which there are none."""
+    if params.get("TableName") is not None:
+        await _table(ctx, tx, params, "ListContributorInsights")
+    if params.get("NextToken"):
+        raise validation("Invalid NextToken")
+    count = params.get("MaxResults", 1)
+    if count < 1:
+        # The model has an upper bound alone.
+        raise validation(
+            f"1 validation error detected: Value '{count}' at 'maxResults' failed to satisfy constraint: Member "
+            "must have value greater than or equal to 1"
+        )
+    return {"ContributorInsightsSummaries": []}
 
 
 def _index(table: Table, params: Params) -> str:
@@ -233,14 +214,7 @@ def _index(table: Table, params: Params) -> str:
 
 
 def _described_insights(table: Table, index: str) -> dict[str, Any]:
-    found = table.features.insights.get(index)
-    enabled = found is not None and found.enabled
-    return {
-        "TableName": table.name,
-        "IndexName": index or None,
-        "ContributorInsightsStatus": "ENABLED" if enabled else "DISABLED",
-        "ContributorInsightsMode": None if found is None else found.mode,
-    }
+    return {"TableName": table.name, "IndexName": index or None, "ContributorInsightsStatus": "DISABLED"}
 
 
 # -- the account

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Params, Transaction
-from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import uuid4
 from cloudlet.services.dynamodb import access, directory, errors, schema, streams, tags, throughput, ttl, vector_schema
 from cloudlet.services.dynamodb.features import Features, Policy, Stream
@@ -75,6 +74,7 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
     attributes = schema.attribute_definitions(params)
     if "KeySchema" not in params:
         raise schema.missing("KeySchema")
+    check_encryption(params.get("SSESpecification"))
     billing = params.get("BillingMode", PROVISIONED)
     speed = throughput.asked(params, billing)
     hash, range = schema.table_keys(params["KeySchema"])
@@ -109,23 +109,18 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
         vectors=tuple(msgspec.structs.replace(index, number=len(indexes) + at) for at, index in enumerate(vectors)),
         table_class=params.get("TableClass"),
         deletion_protection=params.get("DeletionProtectionEnabled", False),
-        **encryption(ctx.account, ctx.region, params.get("SSESpecification")),
     )
 
 
-def encryption(account: str, region: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the members of a record that are about encryption with a KMS key. Raises AwsError."""
+def check_encryption(given: Mapping[str, Any] | None) -> None:
+    """Raise AwsError for what asks for encryption with a KMS key, or makes no sense."""
     if not given or not given.get("Enabled", False):
         if given and "KMSMasterKeyId" in given:
             raise errors.validation("KMSMasterKeyId cannot be specified when SSE is not enabled")
-        return {"encrypted": False, "kms_key": ""}
+        return
     if given.get("SSEType", "KMS") != "KMS":
         raise errors.validation(f"SSEType {given['SSEType']} is not supported")
-    key = given.get("KMSMasterKeyId") or "alias/aws/dynamodb"
-    if not key.startswith("arn:"):
-        name = key if key.startswith("alias/") else f"key/{key}"
-        key = f"arn:{partition_of(region)}:kms:{region}:{account}:{name}"
-    return {"encrypted": True, "kms_key": key}
+    raise errors.not_built("encryption with keys of AWS KMS (SSESpecification)")
 
 
 async def new_stream(

@@ -51,7 +51,6 @@ async def described(
         "VectorIndexes": [await _vector(tx, table, each, status) for each in table.vectors.values()] or None,
         "WarmThroughput": throughput.shown_warm(record.throughput, status, is_asked="" in warming),
         "RestoreSummary": record.restored_from,
-        "SSEDescription": _encryption(record),
         "TableClassSummary": _table_class(record),
         **streams.shown(record.features, record.account, record.region, record.name),
     }
@@ -64,12 +63,6 @@ def _billing(record: TableRecord) -> dict[str, Any]:
     if record.billing_changed:
         summary["LastUpdateToPayPerRequestDateTime"] = record.billing_changed
     return {"BillingModeSummary": summary}
-
-
-def _encryption(record: TableRecord) -> dict[str, Any] | None:
-    if not record.encrypted:
-        return None
-    return {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": record.kms_key}
 
 
 def _table_class(record: TableRecord) -> dict[str, Any] | None:

@@ -41,9 +41,7 @@ async def create(
     ]
     vectors = _chosen_vectors(source, params)
     vector_schema.check(vectors, billing)
-    encryption: dict[str, Any] = {}
-    if params.get("SSESpecificationOverride"):
-        encryption = creating.encryption(ctx.account, ctx.region, params["SSESpecificationOverride"])
+    creating.check_encryption(params.get("SSESpecificationOverride"))
     keys = {source.hash, source.range, *schema.key_attributes(indexes, vectors)}
     now = ctx.now()
     record = msgspec.structs.replace(
@@ -64,7 +62,6 @@ async def create(
         deletion_protection=False,
         restored_from=summary,
         features=Features(),
-        **encryption,
     )
     return directory.add(tx, record)
 

@@ -55,10 +55,8 @@ async def update(ctx: Context, tx: Transaction, table: Table, params: Params) ->
     if "TableClass" in params:
         record = msgspec.structs.replace(record, table_class=params["TableClass"], table_class_changed=now)
     if "SSESpecification" in params:
-        wanted = creating.encryption(record.account, record.region, params["SSESpecification"])
-        if not wanted["encrypted"] and not record.encrypted:
-            raise errors.invalid_values("Table is already encrypted by default")
-        record = msgspec.structs.replace(record, **wanted)
+        creating.check_encryption(params["SSESpecification"])
+        raise errors.invalid_values("Table is already encrypted by default")
     return directory.store(tx, record)
 
 

@@ -27,6 +27,7 @@ async def put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("RemoveTargets")
 async def remove_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await rule.get(tx, await place_for(ctx, tx, params, "RemoveTargets"), params["Rule"])
+    rule.check_changeable(found, force=params.get("Force"))
     for id in params["Ids"]:
         rule.remove_target(tx, found, id)
     return {"FailedEntryCount": 0, "FailedEntries": []}

@@ -41,6 +41,8 @@ _GRANT_HEADERS = {
 }
 _EC2_BUNDLES = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
 """The user whom `aws-exec-read` lets read: EC2, for images."""
+_NAMED_BY = {"CanonicalUser": "ID", "Group": "URI", "AmazonCustomerByEmail": "EmailAddress"}
+"""The types of grantees, and what names one."""
 _MOST_GRANTS = 100
 _GRANTEE = re.compile(r'\s*(id|uri|emailaddress)\s*=\s*(?:"([^"]*)"|([^,\s]+))\s*', re.IGNORECASE)
 
@@ -167,7 +169,8 @@ def _from_document(document: Mapping[str, Any], owner: str) -> Acl:
 
 def _from_grant(grant: Mapping[str, Any]) -> Grant:
     permission, grantee = grant.get("Permission"), grant.get("Grantee") or {}
-    if permission not in PERMISSIONS:
+    named_by = _NAMED_BY.get(grantee.get("Type", ""))
+    if permission not in PERMISSIONS or (named_by is not None and not grantee.get(named_by)):
         raise _malformed()
     if grantee.get("EmailAddress"):
         raise _emails_are_gone()

@@ -187,7 +187,7 @@ async def get_bucket_versioning(ctx: Context, tx: Transaction, params: Params) -
 async def put_bucket_versioning(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:PutBucketVersioning")
     wanted = params["VersioningConfiguration"]
-    if wanted.get("MFADelete") == "Enabled":
+    if wanted.get("MFADelete") == "Enabled" or "MFA" in params:
         raise errors.not_implemented("MFA delete: there are no MFA devices")
     status = wanted.get("Status")
     if status not in ("Enabled", "Suspended"):

@@ -139,6 +139,7 @@ async def put_object_lock_configuration(ctx: Context, tx: Transaction, params: P
     document = params.get("ObjectLockConfiguration")
     if document is None:
         raise errors.missing_body()
+    locks.refuse_token(params)
     locks.check_configuration(document)
     if where.versioning != "Enabled":
         raise AwsError(

@@ -19,6 +19,7 @@ from cloudlet.services.s3 import (
     errors,
     lifecycle,
     lifecycle_check,
+    locks,
     notification,
     replication,
     replication_check,
@@ -72,6 +73,7 @@ def _declare(setting: Setting) -> None:
     async def put(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, setting.put_action)
         setting.check_changeable(bucket)
+        locks.refuse_token(params)
         value = await setting.check(tx, bucket, params[setting.member])
         if value:
             put_configuration(tx, bucket, setting.kind, value)

@@ -161,10 +161,7 @@ def stated(params: Params, headers: dict[str, str]) -> Stated | None:
     if not given and not announced:
         if asked is None or headers.get("x-amz-sdk-checksum-algorithm") is None:
             return None
-        raise errors.invalid_request(
-            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
-            "were found."
-        )
+        raise _unstated()
     algorithm, value = given[0] if given else (announced[0], None)
     if algorithm not in ALGORITHMS:
         raise errors.invalid_request("The value specified in the x-amz-trailer header is not supported")
@@ -173,6 +170,13 @@ def stated(params: Params, headers: dict[str, str]) -> Stated | None:
     if value is not None:
         check_form(algorithm, value)
     return Stated(algorithm, value)
+
+
+def _unstated() -> AwsError:
+    return errors.invalid_request(
+        "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
+        "were found."
+    )
 
 
 def check_form(algorithm: str, value: str) -> None:
@@ -221,7 +225,7 @@ def check_document(operation: Operation, request: HttpRequest) -> None:
         check_md5(expected, hashlib.md5(body, usedforsecurity=False).digest())
     # CompleteMultipartUpload tells of the object there, as the model says.
     about_object = operation.input_shape.members if operation.input_shape is not None else {}
-    is_checked = expected is not None or "x-amz-trailer" in headers
+    is_stated = "x-amz-trailer" in headers
     for name, known in ALGORITHMS.items():
         value = headers.get(f"{_HEADER}{name.lower()}")
         if value is not None and member(name) not in about_object:
@@ -229,8 +233,10 @@ def check_document(operation: Operation, request: HttpRequest) -> None:
             hashed = known.new()
             hashed.update(body)
             check(name, value, hashed.digest())
-            is_checked = True
-    if operation.name == "DeleteObjects" and not is_checked:
+            is_stated = True
+    if "x-amz-sdk-checksum-algorithm" in headers and not is_stated:
+        raise _unstated()
+    if operation.name == "DeleteObjects" and not is_stated and expected is None:
         raise errors.invalid_request("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 
 

@@ -26,6 +26,12 @@ _DAY_MILLIS: Final = 24 * 3600 * 1000
 _LONGEST: Final = {"Days": 36500, "Years": 100}
 
 
+def refuse_token(params: Params) -> None:
+    """Raise AwsError for a token by which AWS's support lets a bucket that is there have Object Lock."""
+    if "Token" in params:
+        raise errors.not_implemented("tokens for Object Lock")
+
+
 def is_asked(params: Params) -> bool:
     """Whether a request to write an object asks for a lock."""
     return not params.keys().isdisjoint(_HEADERS)

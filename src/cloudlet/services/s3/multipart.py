@@ -213,6 +213,14 @@ def _check_key(begun: Upload, key: CustomerKey | None) -> None:
         )
 
 
+def _check_key_given(begun: Upload, params: Params) -> None:
+    """Raise AwsError for another key than the upload's, or none where it is needed."""
+    key = encryption.customer_key(params)
+    if begun.explicit or key is not None:
+        # API reference: it is needed where the upload was begun with the algorithm of a checksum.
+        _check_key(begun, key)
+
+
 async def upload_part(ctx: Context, params: Params) -> Result:
     """Take in a part; one of the same number that was there before is replaced."""
     check_number(params["PartNumber"])
@@ -286,6 +294,7 @@ def parts_asked(params: Params) -> tuple[int, int]:
 async def list_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
     """List the parts of an upload."""
     bucket, begun = await _find(ctx, tx, params, "s3:ListMultipartUploadParts", own=True)
+    _check_key_given(begun, params)
     most, after = parts_asked(params)
     found = await parts_of(tx, bucket, params["UploadId"], after, most + 1)
     listed = found[:most]
@@ -391,10 +400,7 @@ async def complete(ctx: Context, tx: Transaction, params: Params) -> Result:
     if conditions.is_conditional(params):
         await _check_undisturbed(tx, bucket, key, begun)
     await check_conditions(ctx, tx, bucket, params)
-    customer_key = encryption.customer_key(params)
-    if begun.explicit or customer_key is not None:
-        # API reference: the key is needed where the upload was begun with the algorithm of a checksum.
-        _check_key(begun, customer_key)
+    _check_key_given(begun, params)
     uploaded = dict(await parts_of(tx, bucket, upload_id))
     chosen = _chosen(params, begun, uploaded)
     checksum = checksums.of_parts(begun.algorithm, begun.type, [(part.checksum, part.size) for _, part in chosen])

@@ -95,7 +95,10 @@ def _check_rule(rule: Document) -> None:
 def _check_kms(rule: Document) -> None:
     criteria = rule.get("SourceSelectionCriteria") or {}
     wanted = (criteria.get("SseKmsEncryptedObjects") or {}).get("Status") == "Enabled"
-    key = (rule["Destination"].get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID")
+    encryption = rule["Destination"].get("EncryptionConfiguration") or {}
+    if (encryption.get("UseSourceMultiRegionKey") or {}).get("Status") == "Enabled":
+        raise errors.not_implemented("keys of several regions for replicas (UseSourceMultiRegionKey)")
+    key = encryption.get("ReplicaKmsKeyID")
     if wanted and not key:
         raise errors.invalid_request(
             "ReplicaKmsKeyID must be specified if SseKmsEncryptedObjects tag is present and enabled."

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-import msgspec
-
-from cloudlet.core import Context, Params, Result, Subspace, Transaction
+from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.xray import paging, resource_policies
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid, not_found
 
-_ENCRYPTION = Subspace("encryption")
-"""Account, region → the id of a KMS key."""
-_INDEXING = Subspace("indexing")
-"""Account, region → the percentage that is wanted, and when that was said."""
-_INDEXED_AT_FIRST = 1.0
-"""Percent."""
+_NOT_ENCRYPTED: Final = {"Type": "NONE", "Status": "ACTIVE"}
+_INDEXED_PERCENT: Final = 100.0
+"""All segments can be found."""
 
 
 @service.operation("PutEncryptionConfig")
 async def put_encryption_config(ctx: Context, tx: Transaction, params: Params) -> Result:
-    key = params.get("KeyId")
-    if (params["Type"] == "KMS") != (key is not None):
+    if (params["Type"] == "KMS") != ("KeyId" in params):
         raise invalid("KeyId is required with the type KMS, and only then")
-    if key is None:
-        tx.delete(_ENCRYPTION.key(ctx.account, ctx.region))
-    else:
-        tx.put(_ENCRYPTION.key(ctx.account, ctx.region), key.encode())
-    return {"EncryptionConfig": _encryption(key)}
+    if params["Type"] == "KMS":
+        raise invalid("Cloudlet does not encrypt traces with KMS keys.")
+    return {"EncryptionConfig": _NOT_ENCRYPTED}
 
 
 @service.operation("GetEncryptionConfig")
 async def get_encryption_config(ctx: Context, tx: Transaction, params: Params) -> Result:
-    raw = await tx.get(_ENCRYPTION.key(ctx.account, ctx.region))
-    return {"EncryptionConfig": _encryption(None if raw is None else raw.decode())}
-
-
-def _encryption(key: str | None) -> dict[str, Any]:
-    return {"Type": "NONE" if key is None else "KMS", "KeyId": key, "Status": "ACTIVE"}
+    return {"EncryptionConfig": _NOT_ENCRYPTED}
 
 
 @service.operation("PutResourcePolicy")
@@ -66,29 +53,15 @@ async def delete_resource_policy(ctx: Context, tx: Transaction, params: Params) 
     return {}
 
 
-class _Indexing(msgspec.Struct, frozen=True):
-    """How much of what comes is indexed. `modified` is in seconds since the epoch."""
-
-    percentage: float = _INDEXED_AT_FIRST
-    modified: float = 0.0
-
-    def shown(self) -> dict[str, Any]:
-        return {
-            "Name": "Default",
-            "ModifiedAt": self.modified,
-            # Cloudlet finds all segments that it has, whatever is wanted.
-            "Rule": {
-                "Probabilistic": {"DesiredSamplingPercentage": self.percentage, "ActualSamplingPercentage": 100.0}
-            },
-        }
+def _indexing() -> dict[str, Any]:
+    shares = {"DesiredSamplingPercentage": _INDEXED_PERCENT, "ActualSamplingPercentage": _INDEXED_PERCENT}
+    return {"Name": "Default", "ModifiedAt": 0.0, "Rule": {"Probabilistic": shares}}
 
 
 @service.operation("GetIndexingRules")
 async def get_indexing_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
     paging.refuse(params.get("NextToken"))
-    raw = await tx.get(_INDEXING.key(ctx.account, ctx.region))
-    rule = _Indexing() if raw is None else msgspec.msgpack.decode(raw, type=_Indexing)
-    return {"IndexingRules": [rule.shown()]}
+    return {"IndexingRules": [_indexing()]}
 
 
 @service.operation("UpdateIndexingRule")
@@ -98,9 +71,9 @@ async def update_indexing_rule(ctx: Context, tx: Transaction, params: Params) ->
     percentage = (params["Rule"].get("Probabilistic") or {}).get("DesiredSamplingPercentage")
     if percentage is None or not 0 <= percentage <= 100:
         raise invalid("DesiredSamplingPercentage must be between 0 and 100")
-    rule = _Indexing(percentage, ctx.now())
-    tx.put(_INDEXING.key(ctx.account, ctx.region), msgspec.msgpack.encode(rule))
-    return {"IndexingRule": rule.shown()}
+    if percentage != _INDEXED_PERCENT:
+        raise invalid("Cloudlet indexes all segments: DesiredSamplingPercentage can be nothing but 100.")
+    return {"IndexingRule": _indexing()}
 
 
 @service.operation("GetTraceSegmentDestination")
