@@ -39,6 +39,21 @@ QUICK: Final = {
 }
 """A quick file of each block's tests: the sample, where a change reaches everything."""
 
+LONG: Final = {
+    "tests/crash/test_damaged_data.py",
+    "tests/crash/test_server_crash.py",
+    "tests/examples/test_shop.py",
+    "tests/isolation/test_blocks.py",
+    "tests/postgres/test_failures.py",
+    "tests/postgres/test_replicas.py",
+    "tests/services/lambda_/test_asynchronous.py",
+    "tests/services/lambda_/test_faults.py",
+    "tests/services/lambda_/test_invoke.py",
+    "tests/services/lambda_/test_polling.py",
+    "tests/services/lambda_/test_surroundings.py",
+}
+"""Files that take more than half a minute: that they name a changed block is not enough to choose them."""
+
 _MANY: Final = 1 / 3
 """A change reaches everything where it reaches more than this share of the blocks."""
 
@@ -133,6 +148,8 @@ class Tree:
             if "node_modules" not in file.parts:
                 path = str(file.relative_to(ROOT))
                 self.modules[module_of(path)] = Module(path)
+        self.left: set[str] = set()
+        """Tests that would have been chosen, did they not take long."""
         self.tests = sorted(each.path for each in self.modules.values() if each.is_test)
         self.blocks = sorted({name.split(".")[2] for name in self.modules if name.startswith(SERVICES)})
         self.models = {block.rstrip("_").replace("_", "-"): block for block in self.blocks}
@@ -203,7 +220,7 @@ class Tree:
             room, _, rest = test.removeprefix("tests/").partition("/")
             is_callers = room == "services" and block in self.called_by(rest.partition("/")[0])
             if (is_callers or room in _WHOLE_SERVERS) and block in self.named_by(test):
-                found.add(test)
+                (self.left if test in LONG - found else found).add(test)
         return found
 
     def reached(self, paths: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -286,6 +303,8 @@ def main() -> None:
     found, everything = tree.reached(options.files or changed(options.base))
     for path in sorted(everything):
         print(f"{path} reaches everything: a sample of each block's tests is chosen", file=sys.stderr)
+    if left := sorted(tree.left - found):
+        print(f"left to the whole run, as they take long: {', '.join(left)}", file=sys.stderr)
     for test in sorted(found | (tree.sample() if everything else set())):
         print(test)
 

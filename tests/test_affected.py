@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from scripts.affected import QUICK, ROOT, Tree
+from scripts.affected import LONG, QUICK, ROOT, Tree
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +29,19 @@ def folders(tests: set[str]) -> set[str]:
 def test_a_block_reaches_its_tests_and_those_of_its_callers_that_name_it(tree: Tree) -> None:
     found = chosen(tree, "src/cloudlet/services/sqs/receiving.py")
     assert tree.under("tests/services/sqs") < found
-    assert {"tests/services/sns/test_delivery.py", "tests/services/lambda_/test_polling.py"} < found
+    assert {"tests/services/sns/test_delivery.py", "tests/services/lambda_/test_mappings.py"} < found
     # These call SQS, too, but their files name it nowhere.
     assert not {"tests/services/sns/test_filter_policy.py", "tests/services/lambda_/test_layers.py"} & found
     assert not {"xray", "dynamodb", "cloudtrail"} & folders(found)
+
+
+def test_what_takes_long_is_chosen_for_its_own_block_only() -> None:
+    tree, name = Tree(), "tests/services/lambda_/test_polling.py"
+    assert name not in chosen(tree, "src/cloudlet/services/sqs/receiving.py")
+    assert name in tree.left
+    assert name in chosen(tree, "src/cloudlet/services/lambda_/mapping.py")
+    assert name in chosen(tree, name)
+    assert all((ROOT / each).is_file() for each in LONG)
 
 
 def test_a_block_reaches_the_tests_of_whole_servers_that_name_it(tree: Tree) -> None:
