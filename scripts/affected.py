@@ -254,8 +254,8 @@ class Tree:
 
     def _of_tests(self, path: str) -> set[str]:
         """Return what a change in tests/ reaches: a test itself, who uses a helper, all below fixtures or data."""
-        if path in self.tests:
-            return {path}
+        if Path(path).match("test_*.py"):
+            return self.under(path)
         folder = Path(path).parent
         if folder == Path("tests") and not path.endswith(".py"):
             return set()

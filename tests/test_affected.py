@@ -104,6 +104,7 @@ def test_the_sample_has_a_file_of_each_block(tree: Tree) -> None:
 
 def test_changed_tests_and_who_uses_a_changed_helper_are_chosen(tree: Tree) -> None:
     assert chosen(tree, "tests/services/s3/test_objects.py") == {"tests/services/s3/test_objects.py"}
+    assert chosen(tree, "tests/services/s3/test_gone.py") == set()
     assert "tests/services/pipes/test_queues.py" in chosen(tree, "tests/queues.py")
     assert chosen(tree, "tests/services/sqs/conftest.py") == tree.under("tests/services/sqs")
     assert chosen(tree, "tests/services/sns/mail_server.py") <= tree.under("tests/services/sns")
