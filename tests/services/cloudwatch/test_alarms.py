@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.cloudwatch import api_alarms, evaluating
+from cloudlet.services.cloudwatch import evaluating
 from tests.services.cloudwatch.local import ACCOUNT, REGION, LocalCloud
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -481,19 +481,22 @@ def test_children_and_parents_come_in_pages(cloud: LocalCloud) -> None:
     assert refused.code == "InvalidNextToken"
 
 
-def test_an_alarm_is_part_of_150_composite_alarms(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_alarms, "MOST_PARENTS", 2)
-    monkeypatch.setattr(api_alarms, "MOST_SUPPRESSED", 1)
+def test_an_alarm_is_part_of_150_composite_alarms(cloud: LocalCloud) -> None:
     put_alarm(cloud, "a")
-    for number in range(2):
-        put_composite(cloud, f"c{number}", "ALARM(a)")
-    put_composite(cloud, "c1", "OK(a)")
-    refused = cloud.refused("PutCompositeAlarm", AlarmName="c2", AlarmRule="ALARM(a)")
+    for number in range(150):
+        cloud.call("PutCompositeAlarm", AlarmName=f"c{number}", AlarmRule="ALARM(a)")
+    put_composite(cloud, "c149", "OK(a)")
+    refused = cloud.refused("PutCompositeAlarm", AlarmName="c150", AlarmRule="ALARM(a)")
     assert refused.code == "LimitExceeded"
-    periods = {"ActionsSuppressorWaitPeriod": 1, "ActionsSuppressorExtensionPeriod": 1}
-    put_composite(cloud, "s0", "FALSE", ActionsSuppressor="a", **periods)
-    refused = cloud.refused("PutCompositeAlarm", AlarmName="s1", AlarmRule="FALSE", ActionsSuppressor="a", **periods)
-    assert refused.code == "LimitExceeded"
+
+
+def test_an_alarm_suppresses_500_composite_alarms(cloud: LocalCloud) -> None:
+    put_alarm(cloud, "a")
+    asked = {"AlarmRule": "FALSE", "ActionsSuppressor": "a"}
+    asked |= {"ActionsSuppressorWaitPeriod": 1, "ActionsSuppressorExtensionPeriod": 1}
+    for number in range(500):
+        cloud.call("PutCompositeAlarm", AlarmName=f"s{number}", **asked)
+    assert cloud.refused("PutCompositeAlarm", AlarmName="s500", **asked).code == "LimitExceeded"
 
 
 def test_a_cycle_of_composite_alarms_stands_still(cloud: LocalCloud) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.services.dynamodb import backfill, vector_search
+from cloudlet.services.dynamodb import backfill
 from tests.services.dynamodb.conftest import MakeTable
 from tests.services.dynamodb.local import LocalDynamo
 
@@ -423,20 +423,14 @@ def test_an_index_is_right_though_its_table_is_written_to_while_it_is_filled(
     assert [each["Item"]["p"]["S"] for each in found[:14]] == [f"{number:02}" for number in range(0, 40, 3)]
 
 
-def test_an_answer_has_a_limit(dynamo: LocalDynamo, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert vector_search.ANSWER_BYTES == 16 << 20
+def test_an_answer_has_a_limit_of_16_mebibytes(dynamo: LocalDynamo) -> None:
     dynamo.table(VectorIndexes=[vector_index("by-v")])
-    for key in "ab":
-        dynamo.call("PutItem", TableName="orders", Item={"p": {"S": key}, "v": vector(1, 2)})
+    for number in range(50):
+        item = {"p": {"S": f"{number}"}, "v": vector(1, 2), "pad": {"S": "x" * 390_000}}
+        dynamo.call("PutItem", TableName="orders", Item=item)
     asked: dict[str, Any] = {"TableName": "orders", "IndexName": "by-v", "SearchVector": vector(0, 0)["L"]}
-    # Of each result 15 bytes of JSON count, and four of its size.
-    for most, code in ((38, None), (37, "ValidationException")):
-        monkeypatch.setattr(vector_search, "ANSWER_BYTES", most)
-        if code is None:
-            assert len(dynamo.call("SearchVectors", TopK=2, **asked)["SearchResults"]) == 2
-        else:
-            assert dynamo.refused("SearchVectors", TopK=2, **asked).code == code
-    assert len(dynamo.call("SearchVectors", TopK=1, **asked)["SearchResults"]) == 1
+    assert len(dynamo.call("SearchVectors", TopK=43, **asked)["SearchResults"]) == 43
+    assert dynamo.refused("SearchVectors", TopK=44, **asked).code == "ValidationException"
 
 
 def test_what_a_search_may_ask_for(db: Any, make_table: MakeTable) -> None:

@@ -267,6 +267,10 @@ def test_a_message_that_nothing_can_be_made_of_keeps_no_other_ones_of_its_batch_
     if kind == "logs":
         cloud.pipe(group, TargetParameters={"CloudWatchLogsParameters": {"Timestamp": "$.body.at"}})
     else:
+        actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        admitted = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": actions}
+        policy = {"Version": "2012-10-17", "Statement": [{**admitted, "Resource": f"{group}:*"}]}
+        logs.put_resource_policy(policyName="events", policyDocument=json.dumps(policy))
         events = cloud.aws.client("events")
         events.put_rule(Name="r", EventPattern='{"source":[{"prefix":"Pipe"}]}')
         events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": group}])
