@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Params, Result, Transaction, listing, tags
 from cloudlet.core.ids import uuid4
 from cloudlet.core.role_session import check_role
-from cloudlet.services.pipes import checking, errors, pipe, tagging
+from cloudlet.services.pipes import checking, errors, pipe
 from cloudlet.services.pipes.block import service
 from cloudlet.services.pipes.pipe import Parameters, Pipe
 from cloudlet.services.pipes.running import DELETED, RUNNING, STOPPED, TOPIC
@@ -51,7 +51,7 @@ async def create_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
     space = pipe.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=_PIPES)) == _PIPES:
         raise errors.quota_exceeded(name, f"An account has at most {_PIPES} pipes.")
-    tags.save(tx, asked.arn, tagging.checked(params.get("Tags")))
+    tags.save(tx, asked.arn, tags.merged({}, params.get("Tags"), errors.validation))
     return _save(tx, asked)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Transaction, tag_operations
-from cloudlet.services.pipes import errors, pipe, tagging
+from cloudlet.services.pipes import errors, pipe
 from cloudlet.services.pipes.block import service
 
 
@@ -18,5 +18,5 @@ async def _check_pipe(ctx: Context, tx: Transaction, text: str) -> None:
 
 
 tag_operations.declare(
-    service, _check_pipe, tagging.checked, arn="resourceArn", given="tags", keys="tagKeys", are_mapped=True
+    service, _check_pipe, errors.validation, arn="resourceArn", given="tags", keys="tagKeys", are_mapped=True
 )
