@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import errors, mute_rule
 from cloudlet.services.cloudwatch.block import service
@@ -62,15 +62,7 @@ async def _look_again(tx: Transaction, rule: MuteRule, now: float) -> None:
 
 @service.operation("GetAlarmMuteRule")
 async def get_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    name = params["AlarmMuteRuleName"]
-    rule = await mute_rule.find(tx, ctx.account, ctx.region, name)
-    if rule is None:
-        raise AwsError(
-            "ResourceNotFoundException",
-            f"Alarm mute rule {name} does not exist",
-            ResourceType="AlarmMuteRule",
-            ResourceId=name,
-        )
+    rule = await mute_rule.get(tx, ctx.account, ctx.region, params["AlarmMuteRuleName"])
     return {
         "Name": rule.name,
         "AlarmMuteRuleArn": rule.arn,

@@ -86,7 +86,7 @@ def _merged(known: Parameters, given: Parameters) -> Parameters:
 
 @service.operation("DescribePipe")
 async def describe_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await _get(ctx, tx, params["Name"])
+    found = await pipe.get(tx, ctx.account, ctx.region, params["Name"])
     return {
         **_shown(found),
         "Description": found.description or None,
@@ -147,16 +147,9 @@ def _refuse_unbuilt(params: Params) -> None:
         raise errors.not_built("the parameter KmsKeyIdentifier of pipes")
 
 
-async def _get(ctx: Context, tx: Transaction, name: str) -> Pipe:
-    found = await pipe.find(tx, ctx.account, ctx.region, name)
-    if found is None:
-        raise errors.not_found(f"Pipe {name}")
-    return found
-
-
 async def _changeable(ctx: Context, tx: Transaction, name: str) -> Pipe:
     """Return a pipe that nothing is being done to. Raises AwsError."""
-    found = await _get(ctx, tx, name)
+    found = await pipe.get(tx, ctx.account, ctx.region, name)
     if found.state in _IN_CHANGE:
         raise errors.conflict(name, f"Pipe {name} cannot be changed while it is {found.state}.")
     return found

@@ -13,8 +13,7 @@ async def _check_pipe(ctx: Context, tx: Transaction, text: str) -> None:
     kind, _, name = arn.resource.partition("/")
     if (arn.service, arn.account, arn.region, kind) != ("pipes", ctx.account, ctx.region, "pipe"):
         raise errors.validation(f"{text} is not the ARN of a pipe of this account and region.")
-    if await pipe.find(tx, ctx.account, ctx.region, name) is None:
-        raise errors.not_found(f"Pipe {name}")
+    await pipe.get(tx, ctx.account, ctx.region, name)
 
 
 tag_operations.declare(
