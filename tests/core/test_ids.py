@@ -8,7 +8,7 @@ from cloudlet.core.ids import random_bytes, uuid4
 
 
 def test_uuids_are_random_ones_in_their_usual_form() -> None:
-    # More than are made at once, so that some are of another batch.
+    # More than one read of the system's randomness gives.
     made = [uuid4() for _ in range(1000)]
     assert len(set(made)) == 1000
     for each in made:

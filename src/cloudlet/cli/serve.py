@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import cloudlet
@@ -14,7 +15,7 @@ from cloudlet.core.cloud import EVERY_OTHER
 from cloudlet.edge.fleet import Launch, Patience
 from cloudlet.edge.isolation import BlockLauncher, BlockProcess
 from cloudlet.edge.running import Running
-from cloudlet.edge.server import Settings, Supervised, default_data
+from cloudlet.edge.server import Supervised, default_data
 
 _ADMIN_TOKEN = "CLOUDLET_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -46,28 +47,17 @@ def run(options: argparse.Namespace) -> int:
         return fail("--tls-cert and --tls-key go together", EXIT_USAGE)
     services = serving.known_blocks([options.block])
     host, port = _address(options.listen)
-    settings = Settings(
+    settings = replace(
+        serving.settings(options),
         data=(options.data or default_data()).absolute(),
         durable=not options.no_sync,
         host=host,
         port=port,
-        endpoint=options.endpoint,
-        auth=options.auth,
         services=services,
         store=serving.store(options),
         peers=_peers(options.peer),
-        files_kept_seconds=serving.files_kept_seconds(options),
-        master_key=serving.master_key(),
-        root_keys=serving.root_keys(options),
-        tls=options.tls,
-        tls_certificate=options.tls_cert,
-        tls_key=options.tls_key,
-        xray_daemon=options.xray_daemon,
         shares_data=True,
         supervised=_supervised(options.inherit),
-        traces_calls=options.trace_calls,
-        sandbox=options.sandbox,
-        until_eof=options.until_eof,
     )
 
     def ready(running: Running) -> None:

@@ -147,6 +147,24 @@ def _root_key(text: str) -> RootKey:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def settings(options: argparse.Namespace) -> Settings:
+    """Return the settings that both commands take as they are given. Raises CommandError."""
+    return Settings(
+        endpoint=options.endpoint,
+        auth=options.auth,
+        files_kept_seconds=files_kept_seconds(options),
+        master_key=_master_key(),
+        root_keys=root_keys(options),
+        tls=options.tls,
+        tls_certificate=options.tls_cert,
+        tls_key=options.tls_key,
+        xray_daemon=options.xray_daemon,
+        traces_calls=options.trace_calls,
+        sandbox=options.sandbox,
+        until_eof=options.until_eof,
+    )
+
+
 def root_keys(options: argparse.Namespace) -> tuple[RootKey, ...]:
     """Return the keys of the options and of the environment. Raises CommandError."""
     try:
@@ -155,7 +173,7 @@ def root_keys(options: argparse.Namespace) -> tuple[RootKey, ...]:
         raise CommandError(f"{ROOT_KEYS}: {error}", EXIT_USAGE) from error
 
 
-def master_key() -> bytes | None:
+def _master_key() -> bytes | None:
     """Return the key that processes on several machines share, if the environment has one. Raises CommandError."""
     given = os.environ.get(MASTER_KEY)
     if given is None:

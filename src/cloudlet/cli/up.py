@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cloudlet
@@ -13,7 +14,7 @@ from cloudlet.core.clock_setting import load as load_clock
 from cloudlet.core.system_clock import time_by, wall_time
 from cloudlet.edge.moving import FILE as CLOCK
 from cloudlet.edge.running import Running, found, own_folder
-from cloudlet.edge.server import Settings, default_data
+from cloudlet.edge.server import default_data
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,26 +63,15 @@ def run(options: argparse.Namespace) -> int:
     if options.detach:
         # The folder for temporary files may have the log of another user.
         return serving.detach(data or own_folder())
-    settings = Settings(
+    settings = replace(
+        serving.settings(options),
         data=data,
         durable=not options.ephemeral,
         host=options.host,
         port=options.port,
-        endpoint=options.endpoint,
-        auth=options.auth,
         services=services,
         isolate=launch,
         store=store,
-        files_kept_seconds=serving.files_kept_seconds(options),
-        master_key=serving.master_key(),
-        root_keys=serving.root_keys(options),
-        tls=options.tls,
-        tls_certificate=options.tls_cert,
-        tls_key=options.tls_key,
-        xray_daemon=options.xray_daemon,
-        traces_calls=options.trace_calls,
-        sandbox=options.sandbox,
-        until_eof=options.until_eof,
     )
 
     def ready(running: Running) -> None:

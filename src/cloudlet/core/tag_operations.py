@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from cloudlet.core import tags
 from cloudlet.core.context import Context
+from cloudlet.core.errors import AwsError
 from cloudlet.core.service import Params, Result, Service
 from cloudlet.store import Transaction
 
 Check = Callable[[Context, Transaction, str], Coroutine[Any, Any, None]]
 """Raises AwsError for an ARN of nothing that can have tags."""
-Checked = Callable[[Any, Mapping[str, str]], tags.Tags]
-"""Returns tags with those of a request. Raises AwsError."""
+Error = Callable[[str], AwsError]
 
 
 def declare(
     service: Service,
     check: Check,
-    checked: Checked,
+    wrong: Error,
+    too_many: Error | None = None,
     *,
     check_listed: Check | None = None,
     arn: str = "ResourceARN",
@@ -29,15 +30,16 @@ def declare(
 ) -> None:
     """Declare TagResource, UntagResource and ListTagsForResource.
 
-    `check_listed` is the check of ListTagsForResource, where that is another one. `arn`, `given` and `keys` are the
-    members that have the ARN, the tags and the keys; tags that `are_mapped` are shown as a map, others as a list.
+    `wrong` and `too_many` make the errors of `tags.merged`. `check_listed` is the check of ListTagsForResource, where
+    that is another one. `arn`, `given` and `keys` are the members that have the ARN, the tags and the keys; tags that
+    `are_mapped` are shown as a map, others as a list.
     """
 
     @service.operation("TagResource")
     async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         resource = params[arn]
         await check(ctx, tx, resource)
-        tags.save(tx, resource, checked(params[given], await tags.of(tx, resource)))
+        tags.save(tx, resource, tags.merged(await tags.of(tx, resource), params[given], wrong, too_many))
         return {}
 
     @service.operation("UntagResource")

@@ -17,9 +17,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Tags).decode
 
 
-def read(given: Iterable[Mapping[str, str]] | None) -> Tags:
-    """Return tags that are given as a list of keys and values."""
-    return {tag["Key"]: tag["Value"] for tag in given or ()}
+def read(given: Iterable[Mapping[str, str]] | Mapping[str, str] | None) -> Tags:
+    """Return tags that are given as a list or as a map."""
+    return dict(given) if isinstance(given, Mapping) else {tag["Key"]: tag["Value"] for tag in given or ()}
 
 
 def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -29,15 +29,16 @@ def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def merged(
     tags: Mapping[str, str],
-    added: Mapping[str, str],
+    given: Iterable[Mapping[str, str]] | Mapping[str, str] | None,
     wrong: Callable[[str], AwsError],
     too_many: Callable[[str], AwsError] | None = None,
 ) -> Tags:
-    """Return tags with more of them.
+    """Return tags with more of them, given as to `read`.
 
     Raises what `wrong` makes of a message for a key that begins with `aws:`, and what `too_many` does, or else `wrong`,
     where they become more than 50.
     """
+    added = read(given)
     for key in added:
         if key.lower().startswith("aws:"):
             raise wrong(f"The tag key {key} is invalid: keys that begin with aws: are reserved.")

@@ -45,7 +45,7 @@ class Signal:
         """Call a function once it is given."""
         self._waiting.append(go_on)
 
-    def in_task(self) -> asyncio.Future[None]:
+    def in_task(self) -> Any:
         """Return what a task yields that waits for it."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -54,9 +54,7 @@ class Signal:
                 future.set_result(None)
 
         self.then(wake)
-        # As the future's own `__await__` tells the task.
-        future._asyncio_future_blocking = True
-        return future
+        return next(future.__await__())
 
     def __await__(self) -> Generator[Any, Any, None]:
         if not self._is_given:

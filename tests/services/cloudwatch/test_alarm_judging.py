@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudlet.core.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch import alarm_rule, schedule, search, search_grammar
-from cloudlet.services.cloudwatch.alarm_rule import All, AnyOf, Constant, InState, Not, Rule, RuleProblem
+from cloudlet.services.cloudwatch.alarm_rule import Constant, InState, Rule, RuleProblem
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 from cloudlet.services.cloudwatch.judging import TREATMENTS, judge
 from cloudlet.services.cloudwatch.metric import Metric

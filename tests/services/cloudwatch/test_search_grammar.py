@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudlet.core.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
-from cloudlet.services.cloudwatch.search_grammar import All, AnyOf, Condition, Not, Search, Term, parse
+from cloudlet.services.cloudwatch.search_grammar import Condition, Search, Term, parse
 
 EC2 = ("AWS/EC2", frozenset({"InstanceId"}))
 CPU = Term("CPUUtilization", True, "MetricName")

@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.core.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.alarm import name_of
 
 MOST_CHILDREN = 100
@@ -40,27 +42,6 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
-    """The part does not hold."""
-
-    part: Rule
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    """All parts hold."""
-
-    parts: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """One of the parts holds, or more."""
-
-    parts: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class AtLeast:
     """So many of the parts hold, or more."""
 
@@ -68,7 +49,7 @@ class AtLeast:
     parts: tuple[Rule, ...]
 
 
-Rule = InState | Constant | Not | All | AnyOf | AtLeast
+Rule: TypeAlias = "InState | Constant | Not[Rule] | All[Rule] | AnyOf[Rule] | AtLeast"
 
 
 def holds(rule: Rule, states: Mapping[str, str]) -> bool:

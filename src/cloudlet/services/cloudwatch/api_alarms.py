@@ -16,7 +16,6 @@ from cloudlet.services.cloudwatch import (
     history,
     reasons,
     suppressing,
-    tagging,
     watching,
 )
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, MOST_PARENTS, MOST_SUPPRESSED, Alarm, Kind
@@ -32,7 +31,7 @@ async def _put(ctx: Context, tx: Transaction, params: Params, kind: Kind, config
         alarm = Alarm(
             ctx.account, ctx.region, name, kind, config, now, "INSUFFICIENT_DATA", reasons.CREATED, None, now, now
         )
-        tags.save(tx, alarm.arn, tagging.checked(params.get("Tags")))
+        tags.save(tx, alarm.arn, tags.merged({}, params.get("Tags"), errors.invalid_value))
         created = {**alarm_lists.described_config(alarm), "stateValue": alarm.state}
         data = {"type": "Create", "version": "1.0", "createdAlarm": created}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{name}" created', data, now)

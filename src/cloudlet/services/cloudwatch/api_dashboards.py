@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
 from cloudlet.services.cloudwatch import dashboard as dashboards
-from cloudlet.services.cloudwatch import dashboard_body, errors, tagging
+from cloudlet.services.cloudwatch import dashboard_body, errors
 from cloudlet.services.cloudwatch.block import service
 from cloudlet.services.cloudwatch.dashboard import Dashboard
 
@@ -34,7 +34,11 @@ async def put_dashboard(ctx: Context, tx: Transaction, params: Params) -> Result
             dashboardValidationMessages=_shown(found.errors),
         )
     if await dashboards.find(tx, ctx.account, name) is None:
-        tags.save(tx, dashboards.arn_of(ctx.account, ctx.region, name), tagging.checked(params.get("Tags")))
+        tags.save(
+            tx,
+            dashboards.arn_of(ctx.account, ctx.region, name),
+            tags.merged({}, params.get("Tags"), errors.invalid_value),
+        )
     dashboards.save(tx, Dashboard(ctx.account, name, body, ctx.now()))
     return {"DashboardValidationMessages": _shown(found.warnings)}
 

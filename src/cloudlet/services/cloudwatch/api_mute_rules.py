@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction, tags
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import errors, mute_rule, tagging
+from cloudlet.services.cloudwatch import errors, mute_rule
 from cloudlet.services.cloudwatch.block import service
 from cloudlet.services.cloudwatch.mute_rule import MuteRule
 from cloudlet.services.cloudwatch.schedule import ScheduleProblem
@@ -43,7 +43,7 @@ async def put_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) -> 
         raise errors.validation(f"The schedule of the rule is invalid: {problem}.") from None
     before = await mute_rule.find(tx, ctx.account, ctx.region, rule.name)
     if before is None:
-        tags.save(tx, rule.arn, tagging.checked(params.get("Tags")))
+        tags.save(tx, rule.arn, tags.merged({}, params.get("Tags"), errors.invalid_value))
     else:
         mute_rule.remove(tx, before)
         await _look_again(tx, before, ctx.now())
@@ -62,15 +62,7 @@ async def _look_again(tx: Transaction, rule: MuteRule, now: float) -> None:
 
 @service.operation("GetAlarmMuteRule")
 async def get_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    name = params["AlarmMuteRuleName"]
-    rule = await mute_rule.find(tx, ctx.account, ctx.region, name)
-    if rule is None:
-        raise AwsError(
-            "ResourceNotFoundException",
-            f"Alarm mute rule {name} does not exist",
-            ResourceType="AlarmMuteRule",
-            ResourceId=name,
-        )
+    rule = await mute_rule.get(tx, ctx.account, ctx.region, params["AlarmMuteRuleName"])
     return {
         "Name": rule.name,
         "AlarmMuteRuleArn": rule.arn,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core import Arn, AwsError, Context, Transaction, tag_operations
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import dashboard, errors, mute_rule, tagging
+from cloudlet.services.cloudwatch import dashboard, errors, mute_rule
 from cloudlet.services.cloudwatch.block import service
 
 
@@ -40,4 +40,4 @@ async def _check_listed(ctx: Context, tx: Transaction, arn: str) -> None:
             raise
 
 
-tag_operations.declare(service, _check_resource, tagging.checked, check_listed=_check_listed)
+tag_operations.declare(service, _check_resource, errors.invalid_value, check_listed=_check_listed)

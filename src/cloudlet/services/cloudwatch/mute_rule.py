@@ -7,8 +7,9 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from cloudlet.core import Arn, Context, Subspace, Transaction, listing
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, listing
 from cloudlet.core.arn import partition_of
+from cloudlet.core.records import Records
 from cloudlet.services.cloudwatch import errors, schedule
 from cloudlet.services.cloudwatch.schedule import Schedule
 
@@ -16,7 +17,7 @@ T = TypeVar("T")
 Status = Literal["SCHEDULED", "ACTIVE", "EXPIRED"]
 
 MOST_RULES = 1000
-_RULES, _TARGETS = Subspace("mute-rule"), Subspace("mute-target")
+_TARGETS = Subspace("mute-target")
 
 
 class MuteRule(msgspec.Struct, array_like=True):
@@ -64,31 +65,30 @@ class MuteRule(msgspec.Struct, array_like=True):
         return {"Schedule": described if self.timezone is None else {**described, "Timezone": self.timezone}}
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(MuteRule).decode
-
-
 def arn_of(account: str, region: str, name: str) -> str:
     """Return the ARN of a rule."""
     return str(Arn(partition_of(region), "cloudwatch", region, account, f"alarm-mute-rule:{name}"))
 
 
-async def find(tx: Transaction, account: str, region: str, name: str) -> MuteRule | None:
-    """Return a rule."""
-    raw = await tx.get(_RULES.key(account, region, name))
-    return None if raw is None else _decode(raw)
+def _make_not_found_error(name: str) -> AwsError:
+    message = f"Alarm mute rule {name} does not exist"
+    return AwsError("ResourceNotFoundException", message, ResourceType="AlarmMuteRule", ResourceId=name)
+
+
+_rules = Records(Subspace("mute-rule"), MuteRule, _make_not_found_error)
+find, get = _rules.find, _rules.get
 
 
 def save(tx: Transaction, rule: MuteRule) -> None:
     """Store a rule."""
-    tx.put(_RULES.key(rule.account, rule.region, rule.name), _encode(rule))
+    _rules.save(tx, rule)
     for target in rule.targets:
         tx.put(_TARGETS.key(rule.account, rule.region, target, rule.name), b"")
 
 
 def remove(tx: Transaction, rule: MuteRule) -> None:
     """Remove a rule."""
-    tx.delete(_RULES.key(rule.account, rule.region, rule.name))
+    _rules.remove(tx, rule)
     for target in rule.targets:
         tx.delete(_TARGETS.key(rule.account, rule.region, target, rule.name))
 
@@ -97,8 +97,8 @@ async def page(
     ctx: Context, tx: Transaction, token: str | None, most: int, select: Callable[[MuteRule], T | None]
 ) -> tuple[list[T], str | None]:
     """Return what `select` makes of rules, in the order of their names, and the next page's token. Raises AwsError."""
-    space = _RULES.sub(ctx.account, ctx.region)
-    return await listing.page(tx, space, token, most, lambda raw: select(_decode(raw)), errors.invalid_token())
+    space = _rules.of_account(ctx.account, ctx.region)
+    return await listing.page(tx, space, token, most, lambda raw: select(_rules.decode(raw)), errors.invalid_token())
 
 
 async def muted_until(tx: Transaction, account: str, region: str, alarm: str, now: float) -> float | None:

@@ -8,10 +8,11 @@ from functools import lru_cache
 
 from cloudlet.core import Transaction
 from cloudlet.core.beside import beside_if
+from cloudlet.core.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch import directory
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.metric import Metric
-from cloudlet.services.cloudwatch.search_grammar import All, AnyOf, Condition, Not, Search, Term, terms
+from cloudlet.services.cloudwatch.search_grammar import Condition, Search, Term, terms
 
 MOST_FOUND = 500
 

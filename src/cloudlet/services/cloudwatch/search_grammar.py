@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeAlias
 
+from cloudlet.core import logic
 from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.core.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 
 LONGEST = 1024
@@ -27,28 +30,7 @@ class Term:
     property: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class All:
-    """All parts hold."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """One of the parts holds, or more."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The part does not hold."""
-
-    part: Condition
-
-
-Condition = Term | All | AnyOf | Not
+Condition: TypeAlias = "Term | All[Condition] | AnyOf[Condition] | Not[Condition]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +78,7 @@ def _about(property: str, condition: Condition) -> Condition:
     return replace(condition, parts=tuple(_about(property, part) for part in condition.parts))
 
 
-class _Meaning:
+class _Meaning(logic.Meaning):
     def start(self, schema: tuple[str, ...] | None, condition: Condition | None) -> Search:
         if schema is None and condition is None:
             raise ExpressionProblem("The search expression is empty")
@@ -105,15 +87,6 @@ class _Meaning:
 
     def schema(self, *terms: Term) -> tuple[str, ...]:
         return tuple(term.text for term in terms)
-
-    def any(self, *parts: Condition) -> Condition:
-        return AnyOf(parts)
-
-    def all(self, *parts: Condition) -> Condition:
-        return All(parts)
-
-    def negated(self, part: Condition) -> Condition:
-        return part.part if isinstance(part, Not) else Not(part)
 
     def term(self, property: Term, value: Term) -> Condition:
         return Term(value.text, value.exact, property.text)

@@ -23,6 +23,7 @@ from cloudlet.services.dynamodb.exports import Export
 from cloudlet.services.dynamodb.imports import Import
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import CREATING
+from cloudlet.services.dynamodb.transfer_records import T, TransferRecords
 
 _LISTED = 25
 _TOKEN_SECONDS = 8 * 3600
@@ -54,6 +55,18 @@ def _parts(text: str, kind: str) -> tuple[str, str, str, str] | None:
     if arn.service != "dynamodb" or len(parts) != 4 or (parts[0], parts[2]) != ("table", kind):
         return None
     return arn.account, arn.region, parts[1], parts[3]
+
+
+async def _get_transfer(ctx: Context, tx: Transaction, records: TransferRecords[T], arn: str) -> T:
+    """Return an export or import of the caller's. Raises AwsError."""
+    parts = _parts(arn, records.kind)
+    found = None
+    if parts is not None and parts[:2] == (ctx.account, ctx.region):
+        found = await records.get(tx, records.key(*parts))
+    if found is None:
+        kind = records.kind.capitalize()
+        raise AwsError(f"{kind}NotFoundException", f"{kind} not found: {arn}")
+    return found
 
 
 def _table_name(arn: str | None) -> str | None:
@@ -131,12 +144,7 @@ async def _period(tx: Transaction, table: Table, params: Params, now: float) -> 
 
 
 async def describe_export(ctx: Context, tx: Transaction, params: Params) -> Result:
-    parts = _parts(params["ExportArn"], "export")
-    found = None
-    if parts is not None and parts[:2] == (ctx.account, ctx.region):
-        found = await exports.records.get(tx, exports.records.key(*parts))
-    if found is None:
-        raise AwsError("ExportNotFoundException", f"Export not found: {params['ExportArn']}")
+    found = await _get_transfer(ctx, tx, exports.records, params["ExportArn"])
     return {"ExportDescription": exports.described(found)}
 
 
@@ -186,12 +194,7 @@ async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 async def describe_import(ctx: Context, tx: Transaction, params: Params) -> Result:
-    parts = _parts(params["ImportArn"], "import")
-    found = None
-    if parts is not None and parts[:2] == (ctx.account, ctx.region):
-        found = await imports.records.get(tx, imports.records.key(*parts))
-    if found is None:
-        raise AwsError("ImportNotFoundException", f"Import not found: {params['ImportArn']}")
+    found = await _get_transfer(ctx, tx, imports.records, params["ImportArn"])
     return {"ImportTableDescription": imports.described(found)}
 
 

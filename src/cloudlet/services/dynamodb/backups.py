@@ -13,6 +13,7 @@ import msgspec
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
+from cloudlet.services.dynamodb.rows import list_records
 from cloudlet.services.dynamodb.table import table_arn
 from cloudlet.services.dynamodb.table_record import TableRecord
 from cloudlet.store import pack
@@ -109,12 +110,8 @@ async def listed(
     tx: Transaction, account: str, region: str, table: str | None, after: tuple[str, str] | None, count: int
 ) -> list[Backup]:
     """Return up to `count` backups, of a table or all, that come after one (its table and id)."""
-    space = _BACKUPS.sub(account, region) if table is None else _BACKUPS.sub(account, region, table)
-    begin = space.begin
-    if after is not None:
-        begin = max(begin, _BACKUPS.key(account, region, *after) + b"\x00")
-    rows = await tx.range(begin, space.end, limit=count) if begin < space.end else []
-    return [_decode(value) for _, value in rows]
+    key = None if after is None else _BACKUPS.key(account, region, *after)
+    return list(map(_decode, await list_records(tx, _BACKUPS, account, region, table, key, count)))
 
 
 def details(backup: Backup) -> dict[str, Any]:

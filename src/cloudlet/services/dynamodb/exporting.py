@@ -23,7 +23,7 @@ from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.rows import BYTES
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.timeline import Moment
-from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
+from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS, TableGone, TakenOver
 from cloudlet.services.dynamodb.values import Item
 from cloudlet.store import StoreError
 
@@ -38,14 +38,6 @@ _VERSION = "2020-06-30"
 _CODES = {"NoSuchBucket": "S3NoSuchBucket"}
 
 _encode = msgspec.json.Encoder().encode
-
-
-class _Gone(Exception):
-    """The table of an export does not exist any more."""
-
-
-class _TakenOver(Exception):
-    """Another process goes on with an export, since this one was held up."""
 
 
 async def make(block: Block, key: bytes, lease: Lease) -> None:
@@ -72,9 +64,9 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
     except AwsError as error:
         log.warning("export %s failed: %s: %s", export.arn, error.code, error.message)
         await _end(block, key, FAILED, (_CODES.get(error.code, error.code), error.message))
-    except _TakenOver:
+    except TakenOver:
         log.info("export %s is made by another process", export.arn)
-    except _Gone:
+    except TableGone:
         await _end(block, key, FAILED, ("TableNotFound", f"Table not found: {export.table}"))
     except StoreError:
         raise
@@ -95,7 +87,7 @@ async def _gathered(block: Block, export: Export) -> tuple[list[bytes], bytes | 
         async def page(tx: Transaction, after: bytes = after) -> tuple[list[bytes], bytes | None]:
             table = await directory.by_id(tx, export.table_id)
             if table is None:
-                raise _Gone
+                raise TableGone
             if export.since is None:
                 return await _full(tx, table, export, after)
             return await _incremental(tx, table, export, export.since, after)
@@ -170,7 +162,7 @@ async def _written(block: Block, bucket: Bucket, export: Export, lines: list[byt
 
     async def body(tx: Transaction) -> None:
         if await exports.records.get(tx, exports.records.key_of(export)) != export:
-            raise _TakenOver
+            raise TakenOver
         exports.records.store(tx, noted)
         exports.add_file(tx, export, file)
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.arn import partition_of
+from cloudlet.core import Subspace, Transaction
 from cloudlet.services.dynamodb.timeline import Moment
-from cloudlet.services.dynamodb.transfer_records import COMPLETED, IN_PROGRESS, TransferRecords
+from cloudlet.services.dynamodb.transfer_records import COMPLETED, IN_PROGRESS, Transfer, TransferRecords
 
 ION = "ION"
 
@@ -25,16 +24,9 @@ class DataFile(msgspec.Struct, array_like=True, frozen=True):
     etag: str
 
 
-class Export(msgspec.Struct, array_like=True, frozen=True):
+class Export(Transfer, array_like=True, frozen=True):
     """What is kept of an export. Times are in seconds since the epoch."""
 
-    account: str
-    region: str
-    table: str
-    table_id: int
-    table_uuid: str
-    id: str
-    started: float
     moment: Moment
     """The state that is exported."""
     since: Moment | None
@@ -53,10 +45,6 @@ class Export(msgspec.Struct, array_like=True, frozen=True):
     size: int = 0
     is_read: bool = False
     """Whether all items are in files that are written."""
-
-    @property
-    def table_arn(self) -> str:
-        return str(Arn(partition_of(self.region), "dynamodb", self.region, self.account, f"table/{self.table}"))
 
     @property
     def arn(self) -> str:

@@ -36,7 +36,7 @@ class Policy(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Insights(msgspec.Struct, array_like=True, frozen=True):
-    """Contributor insights of the table or an index, as older Cloudlets have kept them without gathering any."""
+    """Contributor insights as older Cloudlets have kept them, without gathering any."""
 
     enabled: bool
     mode: str

@@ -26,7 +26,7 @@ from cloudlet.services.dynamodb.import_formats import (
 from cloudlet.services.dynamodb.imports import CANCELLED, Counts, Import
 from cloudlet.services.dynamodb.objects import Bucket
 from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS
+from cloudlet.services.dynamodb.transfer_records import COMPLETED, FAILED, IN_PROGRESS, TableGone, TakenOver
 from cloudlet.services.dynamodb.values import Item, checked_item
 from cloudlet.store import StoreError
 
@@ -38,14 +38,6 @@ _FAILED_ITEMS = (
     "Some of the items failed validation checks. Please check CloudWatch error logs for more details.",
 )
 _CODES = {"NoSuchBucket": "S3NoSuchBucket", "NoSuchKey": "S3NoSuchKey"}
-
-
-class _Gone(Exception):
-    """The table of an import does not exist any more."""
-
-
-class _TakenOver(Exception):
-    """Another process goes on with an import, since this one was held up."""
 
 
 async def make(block: Block, key: bytes, lease: Lease) -> None:
@@ -66,9 +58,9 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         await _end(block, key, FAILED, (_CODES.get(error.code, error.code), error.message))
     except Malformed as error:
         await _end(block, key, FAILED, ("InvalidFormat", str(error)))
-    except _TakenOver:
+    except TakenOver:
         log.info("import %s is made by another process", made.arn)
-    except _Gone:
+    except TableGone:
         await _end(block, key, CANCELLED, None)
     except StoreError:
         raise
@@ -98,7 +90,7 @@ async def _read(block: Block, bucket: Bucket, made: Import, name: str, lease: Le
 
     async def body(tx: Transaction) -> None:
         if await imports.records.get(tx, imports.records.key_of(made)) != made:
-            raise _TakenOver
+            raise TakenOver
         imports.records.store(tx, noted)
 
     await block.store.transact(body)
@@ -123,7 +115,7 @@ async def _store(block: Block, made: Import, found: Iterator[Item | None]) -> Co
         async def body(tx: Transaction, batch: list[Item | None] = batch) -> int:
             table = await directory.by_id(tx, made.table_id)
             if table is None:
-                raise _Gone
+                raise TableGone
             done = [await _put(tx, table, item, block.clock.now()) for item in batch]
             return sum(done)
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn
-from cloudlet.core.arn import partition_of
-from cloudlet.services.dynamodb.transfer_records import IN_PROGRESS, TransferRecords
+from cloudlet.services.dynamodb.transfer_records import IN_PROGRESS, Transfer, TransferRecords
 
 CANCELLED = "CANCELLED"
 
@@ -31,16 +29,9 @@ class Counts(msgspec.Struct, array_like=True, frozen=True):
         )
 
 
-class Import(msgspec.Struct, array_like=True, frozen=True):
+class Import(Transfer, array_like=True, frozen=True):
     """What is kept of an import. Times are in seconds since the epoch."""
 
-    account: str
-    region: str
-    table: str
-    table_id: int
-    table_uuid: str
-    id: str
-    started: float
     request: dict[str, Any]
     """What ImportTable was called with."""
     status: str = IN_PROGRESS
@@ -51,10 +42,6 @@ class Import(msgspec.Struct, array_like=True, frozen=True):
     """Of the objects that are done."""
     done: str = ""
     """The key of the last object that is done; they are read in the order of their keys."""
-
-    @property
-    def table_arn(self) -> str:
-        return str(Arn(partition_of(self.region), "dynamodb", self.region, self.account, f"table/{self.table}"))
 
     @property
     def arn(self) -> str:

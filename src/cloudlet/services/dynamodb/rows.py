@@ -1,10 +1,10 @@
-"""Rows for a job to work on: no more in one transaction than leave others their turn, however large items are."""
+"""Ranges of rows, read in bounded pieces by jobs and lists."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.core import Transaction
+from cloudlet.core import Subspace, Transaction
 from cloudlet.store.interface import Row
 
 BYTES: Final = 1 << 20
@@ -31,3 +31,13 @@ async def some(tx: Transaction, begin: bytes, end: bytes, count: int) -> tuple[l
         begin = rows[-1][0] + b"\x00"
         wanted = min(2 * wanted, count - len(found))
     return found, True
+
+
+async def list_records(
+    tx: Transaction, kept: Subspace, account: str, region: str, table: str | None, after: bytes | None, count: int
+) -> list[bytes]:
+    """Return up to `count` records of a table, or of all, after a key."""
+    space = kept.sub(account, region) if table is None else kept.sub(account, region, table)
+    begin = space.begin if after is None else max(space.begin, after + b"\x00")
+    found = await tx.range(begin, space.end, limit=count) if begin < space.end else []
+    return [raw for _, raw in found]

@@ -22,6 +22,7 @@ from cloudlet.core.arn import partition_of
 from cloudlet.core.ids import random_bytes
 from cloudlet.services.dynamodb.features import Features, Stream
 from cloudlet.services.dynamodb.item_json import AttributeValue
+from cloudlet.services.dynamodb.rows import list_records
 from cloudlet.services.dynamodb.values import Item, item_size
 from cloudlet.store import pack
 
@@ -345,12 +346,8 @@ async def listed(
     tx: Transaction, account: str, region: str, table: str | None, after: tuple[str, str] | None, count: int
 ) -> list[StreamRecord]:
     """Return up to `count` streams, those of a table or all, that come after one (its table and label)."""
-    space = _STREAMS.sub(account, region) if table is None else _STREAMS.sub(account, region, table)
-    begin = space.begin
-    if after is not None:
-        begin = max(begin, _STREAMS.key(account, region, *after) + b"\x00")
-    rows = await tx.range(begin, space.end, limit=count) if begin < space.end else []
-    return [_decode_stream(value) for _, value in rows]
+    key = None if after is None else _STREAMS.key(account, region, *after)
+    return list(map(_decode_stream, await list_records(tx, _STREAMS, account, region, table, key, count)))
 
 
 async def shards(

@@ -83,7 +83,7 @@ class TableRecord(msgspec.Struct, array_like=True, frozen=True):
     table_class: str | None = None
     table_class_changed: float = 0
     encrypted: bool = False
-    """Whether a KMS key was asked for, as older Cloudlets have kept it without encrypting with one."""
+    """Whether an older Cloudlet was asked for a KMS key, which it did not use."""
     kms_key: str = ""
     deletion_protection: bool = False
     restored_from: dict[str, Any] | None = None

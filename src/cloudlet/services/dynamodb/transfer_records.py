@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.arn import partition_of
 from cloudlet.services.dynamodb.errors import limit_exceeded
+from cloudlet.services.dynamodb.rows import list_records
 
 IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
 
 
-class Transfer(Protocol):
+class TableGone(Exception):
+    """The table of an export or an import does not exist any more."""
+
+
+class TakenOver(Exception):
+    """Another process has gone on with an export or an import."""
+
+
+class Transfer(msgspec.Struct, array_like=True, frozen=True):
     """What an export and an import have in common. Times are in seconds since the epoch."""
 
+    account: str
+    region: str
+    table: str
+    table_id: int
+    table_uuid: str
+    id: str
+    started: float
+
     @property
-    def account(self) -> str: ...
-    @property
-    def region(self) -> str: ...
-    @property
-    def table(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def started(self) -> float: ...
-    @property
-    def status(self) -> str: ...
+    def table_arn(self) -> str:
+        return str(Arn(partition_of(self.region), "dynamodb", self.region, self.account, f"table/{self.table}"))
 
 
 _COUNTED = b"\x01"
@@ -50,7 +59,7 @@ class TransferRecords(Generic[T]):
 
     def __init__(self, kind: str, record: type[T], most: int) -> None:
         """An account has `most` in progress."""
-        self._kind = kind
+        self.kind = kind
         self._most = most
         self._records = Subspace(kind)
         self._tokens = Subspace(f"{kind}-token")
@@ -74,7 +83,7 @@ class TransferRecords(Generic[T]):
         """Write the record of a new transfer, which the job does. Raises AwsError where there are too many."""
         count = self._count.key(transfer.account)
         if await tx.counter(count) >= self._most:
-            raise limit_exceeded(f"Too many {self._kind}s are in progress in the account {transfer.account}")
+            raise limit_exceeded(f"Too many {self.kind}s are in progress in the account {transfer.account}")
         tx.add(count, 1)
         self.store(tx, transfer)
         # Those in progress that an older Cloudlet has begun are not counted.
@@ -95,8 +104,8 @@ class TransferRecords(Generic[T]):
     async def running(self, tx: Transaction, after: bytes | None, count: int) -> list[bytes]:
         """Return the keys of up to so many in progress, those that follow another one."""
         begin = self._running.begin if after is None else self._running.key(after) + b"\x00"
-        rows = await tx.range(begin, self._running.end, limit=count)
-        return [self._running.unpack(key)[0] for key, _ in rows]
+        found = await tx.range(begin, self._running.end, limit=count)
+        return [self._running.unpack(key)[0] for key, _ in found]
 
     async def get(self, tx: Transaction, key: bytes) -> T | None:
         """Return a record, or None."""
@@ -107,10 +116,7 @@ class TransferRecords(Generic[T]):
         self, tx: Transaction, account: str, region: str, table: str | None, after: bytes | None, count: int
     ) -> list[T]:
         """Return up to `count` records, of a table or all, that come after a key."""
-        space = self._records.sub(account, region) if table is None else self._records.sub(account, region, table)
-        begin = space.begin if after is None else max(space.begin, after + b"\x00")
-        rows = await tx.range(begin, space.end, limit=count) if begin < space.end else []
-        return [self._decode(value) for _, value in rows]
+        return list(map(self._decode, await list_records(tx, self._records, account, region, table, after, count)))
 
     async def of_token(
         self, tx: Transaction, account: str, region: str, token: str, request: dict[str, Any], since: float

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
-from cloudlet.services.events import access, bus, bus_record, errors, paging, rule, tagging
+from cloudlet.services.events import access, bus, bus_record, errors, paging, rule
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Bus, Place
 
@@ -45,7 +45,7 @@ async def create_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
     space = bus.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=_BUSES)) == _BUSES:
         raise errors.limit_exceeded()
-    tags.save(tx, place.arn, tagging.checked(params.get("Tags")))
+    tags.save(tx, place.arn, tags.merged({}, params.get("Tags"), errors.validation))
     description = params.get("Description") or ""
     bus.save(tx, Bus(*place, ctx.now(), ctx.now(), description))
     return {"EventBusArn": place.arn, "Description": description or None}

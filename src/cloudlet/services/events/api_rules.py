@@ -18,7 +18,6 @@ from cloudlet.services.events import (
     rule_record,
     schedule,
     scheduling,
-    tagging,
 )
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Place
@@ -84,7 +83,7 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     rule.save(tx, scheduling.enter(tx, put, ctx.now()))
     # Tags of a rule that is there already are left as they are (API reference, "PutRule").
     if known is None:
-        tags.save(tx, put.arn, tagging.checked(params.get("Tags")))
+        tags.save(tx, put.arn, tags.merged({}, params.get("Tags"), errors.validation))
     return {"RuleArn": put.arn}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Transaction, tag_operations
-from cloudlet.services.events import bus, bus_record, errors, rule, tagging
+from cloudlet.services.events import bus, bus_record, errors, rule
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Place
 
@@ -26,4 +26,4 @@ async def _check_resource(ctx: Context, tx: Transaction, text: str) -> None:
         raise errors.validation(f"Parameter ResourceARN {text} is not valid: only rules and event buses have tags.")
 
 
-tag_operations.declare(service, _check_resource, tagging.checked)
+tag_operations.declare(service, _check_resource, errors.validation)

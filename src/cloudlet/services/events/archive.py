@@ -12,6 +12,7 @@ from cloudlet.core.block import Block
 from cloudlet.core.event_pattern import Pattern
 from cloudlet.core.ids import uuid4
 from cloudlet.core.jobs import Row, as_due
+from cloudlet.core.records import Records
 from cloudlet.core.sized_cache import SizedCache
 from cloudlet.services.events import errors, pattern, rule
 from cloudlet.services.events.bus_record import Place
@@ -19,7 +20,6 @@ from cloudlet.services.events.bus_record import Place
 ARCHIVES = 100
 """Of an account in a region, at most."""
 TOPIC = b"archives"
-_ARCHIVES = Subspace("archive")
 _BY_BUS = Subspace("archive-of-bus")
 _EVENTS = Subspace("archived")
 _EXPIRING = Subspace("expiring")
@@ -65,39 +65,20 @@ class Kept(NamedTuple):
 
 _patterns: Final[SizedCache[str, Pattern]] = SizedCache(1 << 19)
 """Compiled, by their texts; one takes up to 90 bytes for each of its characters."""
-_encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Archive).decode
-
-
-def of_account(account: str, region: str) -> Subspace:
-    """Return where the archives of an account are, by name."""
-    return _ARCHIVES.sub(account, region)
-
-
-async def find(tx: Transaction, account: str, region: str, name: str) -> Archive | None:
-    """Return an archive, or None where there is none."""
-    raw = await tx.get(_ARCHIVES.key(account, region, name))
-    return None if raw is None else decode(raw)
-
-
-async def get(tx: Transaction, account: str, region: str, name: str) -> Archive:
-    """Return an archive. Raises AwsError where there is none."""
-    found = await find(tx, account, region, name)
-    if found is None:
-        raise errors.not_found(f"Archive {name} does not exist.")
-    return found
+_archives = Records(Subspace("archive"), Archive, lambda name: errors.not_found(f"Archive {name} does not exist."))
+decode, of_account, find, get = _archives.decode, _archives.of_account, _archives.find, _archives.get
 
 
 def save(tx: Transaction, archive: Archive) -> None:
     """Write an archive."""
-    tx.put(_ARCHIVES.key(archive.account, archive.region, archive.name), _encode(archive))
+    _archives.save(tx, archive)
     tx.put(_BY_BUS.key(*archive.place, archive.name), b"")
     rule.touch(tx, archive.place)
 
 
 def remove(tx: Transaction, archive: Archive) -> None:
     """Delete an archive and what is kept in it."""
-    tx.delete(_ARCHIVES.key(archive.account, archive.region, archive.name))
+    _archives.remove(tx, archive)
     leave(tx, archive.place, archive.name)
     for space in (_EVENTS.sub(archive.id), _COUNTS.sub(archive.id)):
         tx.delete_range(space.begin, space.end)

@@ -11,6 +11,7 @@ import msgspec
 
 from cloudlet.core import Arn, AwsError, Subspace, Transaction
 from cloudlet.core.arn import partition_of
+from cloudlet.core.records import Records
 from cloudlet.services.events import errors
 
 CONNECTIONS = 3000
@@ -64,27 +65,15 @@ class Secret(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Connection).decode
 _decode_secret = msgspec.msgpack.Decoder(Secret).decode
 
 
-def of_account(account: str, region: str) -> Subspace:
-    """Return where the connections of an account are, by name."""
-    return _CONNECTIONS.sub(account, region)
+def _absent(name: str) -> AwsError:
+    return errors.not_found(f"Failed to describe the connection(s). Connection '{name}' does not exist.")
 
 
-async def find(tx: Transaction, account: str, region: str, name: str) -> Connection | None:
-    """Return a connection, or None where there is none."""
-    raw = await tx.get(_CONNECTIONS.key(account, region, name))
-    return None if raw is None else decode(raw)
-
-
-async def get(tx: Transaction, account: str, region: str, name: str) -> Connection:
-    """Return a connection. Raises AwsError where there is none."""
-    found = await find(tx, account, region, name)
-    if found is None:
-        raise _absent(name)
-    return found
+_connections = Records(_CONNECTIONS, Connection, _absent)
+decode, of_account, find, get = _connections.decode, _connections.of_account, _connections.find, _connections.get
 
 
 async def with_arn(tx: Transaction, text: str) -> Connection:
@@ -98,10 +87,6 @@ async def with_arn(tx: Transaction, text: str) -> Connection:
     return found
 
 
-def _absent(name: str) -> AwsError:
-    return errors.not_found(f"Failed to describe the connection(s). Connection '{name}' does not exist.")
-
-
 async def secret_of(tx: Transaction, connection: Connection) -> Secret | None:
     """Return what is secret of a connection; None where it is not authorized any more."""
     raw = await tx.get(_SECRETS.key(connection.account, connection.region, connection.name))
@@ -111,7 +96,7 @@ async def secret_of(tx: Transaction, connection: Connection) -> Secret | None:
 def save(tx: Transaction, connection: Connection) -> None:
     """Write a connection; it is worked on where it is to be authorized."""
     place = (connection.account, connection.region, connection.name)
-    tx.put(_CONNECTIONS.key(*place), _encode(connection))
+    _connections.save(tx, connection)
     if connection.state == "AUTHORIZING":
         tx.put(_AUTHORIZING.key(*place), b"")
         tx.notify(TOPIC)
@@ -132,9 +117,8 @@ def remove_secret(tx: Transaction, connection: Connection) -> None:
 def remove(tx: Transaction, connection: Connection) -> None:
     """Delete a connection."""
     remove_secret(tx, connection)
-    place = (connection.account, connection.region, connection.name)
-    tx.delete(_CONNECTIONS.key(*place))
-    tx.delete(_AUTHORIZING.key(*place))
+    _connections.remove(tx, connection)
+    tx.delete(_AUTHORIZING.key(connection.account, connection.region, connection.name))
 
 
 async def authorizing(tx: Transaction, count: int) -> list[Place]:

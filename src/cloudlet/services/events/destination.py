@@ -8,6 +8,7 @@ import msgspec
 
 from cloudlet.core import Arn, AwsError, Subspace, Transaction
 from cloudlet.core.arn import partition_of
+from cloudlet.core.records import Records
 from cloudlet.services.events import errors
 
 DESTINATIONS = 3000
@@ -16,7 +17,6 @@ RATE = 300
 """Invocations a second where nothing else is said."""
 KIND = "api-destination/"
 """What the resources of their ARNs begin with."""
-_DESTINATIONS = Subspace("destination")
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -43,27 +43,13 @@ class Destination(msgspec.Struct, frozen=True):
         return str(Arn(partition_of(self.region), "events", self.region, self.account, resource))
 
 
-_encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Destination).decode
+def _absent(name: str) -> AwsError:
+    return errors.not_found(f"Failed to describe the api-destination(s). An api-destination '{name}' does not exist.")
 
 
-def of_account(account: str, region: str) -> Subspace:
-    """Return where the API destinations of an account are, by name."""
-    return _DESTINATIONS.sub(account, region)
-
-
-async def find(tx: Transaction, account: str, region: str, name: str) -> Destination | None:
-    """Return an API destination, or None where there is none."""
-    raw = await tx.get(_DESTINATIONS.key(account, region, name))
-    return None if raw is None else decode(raw)
-
-
-async def get(tx: Transaction, account: str, region: str, name: str) -> Destination:
-    """Return an API destination. Raises AwsError where there is none."""
-    found = await find(tx, account, region, name)
-    if found is None:
-        raise _absent(name)
-    return found
+_destinations = Records(Subspace("destination"), Destination, _absent)
+decode, of_account, find = _destinations.decode, _destinations.of_account, _destinations.find
+get, save, remove = _destinations.get, _destinations.save, _destinations.remove
 
 
 async def with_arn(tx: Transaction, arn: Arn) -> Destination:
@@ -73,20 +59,6 @@ async def with_arn(tx: Transaction, arn: Arn) -> Destination:
     if found is None or found.id != id:
         raise _absent(name)
     return found
-
-
-def _absent(name: str) -> AwsError:
-    return errors.not_found(f"Failed to describe the api-destination(s). An api-destination '{name}' does not exist.")
-
-
-def save(tx: Transaction, destination: Destination) -> None:
-    """Write an API destination."""
-    tx.put(_DESTINATIONS.key(destination.account, destination.region, destination.name), _encode(destination))
-
-
-def remove(tx: Transaction, destination: Destination) -> None:
-    """Delete an API destination."""
-    tx.delete(_DESTINATIONS.key(destination.account, destination.region, destination.name))
 
 
 def check_endpoint(name: str, url: str) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Params, Result, Transaction, listing, tags
 from cloudlet.core.ids import uuid4
 from cloudlet.core.role_session import check_role
-from cloudlet.services.pipes import checking, errors, pipe, tagging
+from cloudlet.services.pipes import checking, errors, pipe
 from cloudlet.services.pipes.block import service
 from cloudlet.services.pipes.pipe import Parameters, Pipe
 from cloudlet.services.pipes.running import DELETED, RUNNING, STOPPED, TOPIC
@@ -51,7 +51,7 @@ async def create_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
     space = pipe.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=_PIPES)) == _PIPES:
         raise errors.quota_exceeded(name, f"An account has at most {_PIPES} pipes.")
-    tags.save(tx, asked.arn, tagging.checked(params.get("Tags")))
+    tags.save(tx, asked.arn, tags.merged({}, params.get("Tags"), errors.validation))
     return _save(tx, asked)
 
 
@@ -86,7 +86,7 @@ def _merged(known: Parameters, given: Parameters) -> Parameters:
 
 @service.operation("DescribePipe")
 async def describe_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await _get(ctx, tx, params["Name"])
+    found = await pipe.get(tx, ctx.account, ctx.region, params["Name"])
     return {
         **_shown(found),
         "Description": found.description or None,
@@ -147,16 +147,9 @@ def _refuse_unbuilt(params: Params) -> None:
         raise errors.not_built("the parameter KmsKeyIdentifier of pipes")
 
 
-async def _get(ctx: Context, tx: Transaction, name: str) -> Pipe:
-    found = await pipe.find(tx, ctx.account, ctx.region, name)
-    if found is None:
-        raise errors.not_found(f"Pipe {name}")
-    return found
-
-
 async def _changeable(ctx: Context, tx: Transaction, name: str) -> Pipe:
     """Return a pipe that nothing is being done to. Raises AwsError."""
-    found = await _get(ctx, tx, name)
+    found = await pipe.get(tx, ctx.account, ctx.region, name)
     if found.state in _IN_CHANGE:
         raise errors.conflict(name, f"Pipe {name} cannot be changed while it is {found.state}.")
     return found

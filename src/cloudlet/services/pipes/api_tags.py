@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Transaction, tag_operations
-from cloudlet.services.pipes import errors, pipe, tagging
+from cloudlet.services.pipes import errors, pipe
 from cloudlet.services.pipes.block import service
 
 
@@ -13,10 +13,9 @@ async def _check_pipe(ctx: Context, tx: Transaction, text: str) -> None:
     kind, _, name = arn.resource.partition("/")
     if (arn.service, arn.account, arn.region, kind) != ("pipes", ctx.account, ctx.region, "pipe"):
         raise errors.validation(f"{text} is not the ARN of a pipe of this account and region.")
-    if await pipe.find(tx, ctx.account, ctx.region, name) is None:
-        raise errors.not_found(f"Pipe {name}")
+    await pipe.get(tx, ctx.account, ctx.region, name)
 
 
 tag_operations.declare(
-    service, _check_pipe, tagging.checked, arn="resourceArn", given="tags", keys="tagKeys", are_mapped=True
+    service, _check_pipe, errors.validation, arn="resourceArn", given="tags", keys="tagKeys", are_mapped=True
 )

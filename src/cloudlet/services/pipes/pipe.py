@@ -6,13 +6,16 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core import Arn, Subspace
 from cloudlet.core.arn import partition_of
+from cloudlet.core.records import Records
+from cloudlet.services.pipes import errors
 
 Parameters = dict[str, Any]
 """Parameters as CreatePipe has them."""
 
-_PIPES = Subspace("pipe")
+EVERY = Subspace("pipe")
+"""The pipes of all accounts."""
 
 
 class Pipe(msgspec.Struct, frozen=True):
@@ -65,29 +68,10 @@ class Pipe(msgspec.Struct, frozen=True):
         return [each["Pattern"] for each in given if each.get("Pattern")]
 
 
-_encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Pipe).decode
-EVERY = _PIPES
-"""The pipes of all accounts."""
+_pipes = Records(EVERY, Pipe, lambda name: errors.not_found(f"Pipe {name}"))
+decode, of_account, find = _pipes.decode, _pipes.of_account, _pipes.find
+get, save, remove = _pipes.get, _pipes.save, _pipes.remove
 
 
 def arn_of(account: str, region: str, name: str) -> str:
     return f"arn:{partition_of(region)}:pipes:{region}:{account}:pipe/{name}"
-
-
-def of_account(account: str, region: str) -> Subspace:
-    """The pipes of an account in a region."""
-    return _PIPES.sub(account, region)
-
-
-def save(tx: Transaction, pipe: Pipe) -> None:
-    tx.put(of_account(pipe.account, pipe.region).key(pipe.name), _encode(pipe))
-
-
-def remove(tx: Transaction, pipe: Pipe) -> None:
-    tx.delete(of_account(pipe.account, pipe.region).key(pipe.name))
-
-
-async def find(tx: Transaction, account: str, region: str, name: str) -> Pipe | None:
-    raw = await tx.get(of_account(account, region).key(name))
-    return None if raw is None else decode(raw)

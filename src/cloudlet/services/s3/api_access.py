@@ -53,7 +53,9 @@ async def get_bucket_policy(ctx: Context, tx: Transaction, params: Params) -> Re
 async def _policy(tx: Transaction, bucket: Bucket) -> str:
     text: str | None = await configuration(tx, bucket, "policy")
     if text is None:
-        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", status=404, BucketName=bucket.name)
+        raise errors.make_missing_configuration_error(
+            "NoSuchBucketPolicy", "The bucket policy does not exist", bucket.name
+        )
     return text
 
 
@@ -135,12 +137,8 @@ async def put_bucket_ownership_controls(ctx: Context, tx: Transaction, params: P
 async def get_bucket_ownership_controls(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketOwnershipControls")
     if not bucket.ownership:
-        raise AwsError(
-            "OwnershipControlsNotFoundError",
-            "The bucket ownership controls were not found",
-            status=404,
-            BucketName=bucket.name,
-        )
+        message = "The bucket ownership controls were not found"
+        raise errors.make_missing_configuration_error("OwnershipControlsNotFoundError", message, bucket.name)
     return {"OwnershipControls": {"Rules": [{"ObjectOwnership": bucket.ownership}]}}
 
 
@@ -173,12 +171,8 @@ async def get_public_access_block(ctx: Context, tx: Transaction, params: Params)
     bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketPublicAccessBlock")
     blocked = bucket.public_access
     if blocked is None:
-        raise AwsError(
-            "NoSuchPublicAccessBlockConfiguration",
-            "The public access block configuration was not found",
-            status=404,
-            BucketName=bucket.name,
-        )
+        message = "The public access block configuration was not found"
+        raise errors.make_missing_configuration_error("NoSuchPublicAccessBlockConfiguration", message, bucket.name)
     return {
         "PublicAccessBlockConfiguration": {
             "BlockPublicAcls": blocked.block_public_acls,

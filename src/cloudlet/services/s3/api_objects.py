@@ -22,6 +22,7 @@ from cloudlet.services.s3 import (
     putting,
     reading,
     restoring,
+    tag_sets,
     tagging,
     upload,
     versions,
@@ -107,7 +108,7 @@ async def put_object_tagging(ctx: Context, tx: Transaction, params: Params) -> R
 @service.operation("GetObjectTagging")
 async def get_object_tagging(ctx: Context, tx: Transaction, params: Params) -> Result:
     where, version = await _found(ctx, tx, params, "s3:GetObjectTagging", "s3:GetObjectVersionTagging")
-    return {"TagSet": tagging.document(version.tags), **putting.version_of(where, version)}
+    return {"TagSet": tag_sets.shown(version.tags), **putting.version_of(where, version)}
 
 
 @service.operation("DeleteObjectTagging")
@@ -156,12 +157,8 @@ async def put_object_lock_configuration(ctx: Context, tx: Transaction, params: P
 async def get_object_lock_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
     where = await access.bucket_for(ctx, tx, params, "s3:GetBucketObjectLockConfiguration")
     if not where.locks:
-        raise AwsError(
-            "ObjectLockConfigurationNotFoundError",
-            "Object Lock configuration does not exist for this bucket",
-            status=404,
-            BucketName=where.name,
-        )
+        message = "Object Lock configuration does not exist for this bucket"
+        raise errors.make_missing_configuration_error("ObjectLockConfigurationNotFoundError", message, where.name)
     document = await bucket.configuration(tx, where, locks.KIND)
     return {"ObjectLockConfiguration": document or {"ObjectLockEnabled": "Enabled"}}
 

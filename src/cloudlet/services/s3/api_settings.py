@@ -54,8 +54,8 @@ class Setting(NamedTuple):
     get_action: str
     put_action: str
     delete_action: str
-    absent: AwsError
-    """The error where there is none."""
+    absent: tuple[str, str]
+    """The error where there is none: its code and message."""
     check: Check
     show: Callable[[Any], Result]
     topic: bytes = b""
@@ -88,9 +88,7 @@ def _declare(setting: Setting) -> None:
         bucket = await access.bucket_for(ctx, tx, params, setting.get_action)
         value = await configuration(tx, bucket, setting.kind)
         if value is None:
-            raise AwsError(
-                setting.absent.code, setting.absent.message, status=setting.absent.status, BucketName=bucket.name
-            )
+            raise errors.make_missing_configuration_error(*setting.absent, bucket.name)
         return setting.show(value)
 
     @service.operation(f"Delete{setting.operation.removesuffix('Configuration')}")
@@ -105,10 +103,6 @@ def _declare(setting: Setting) -> None:
 def _tell(tx: Transaction, setting: Setting) -> None:
     if setting.topic:
         tx.notify(setting.topic)
-
-
-def _absent(code: str, message: str) -> AwsError:
-    return AwsError(code, message, status=404)
 
 
 async def _cors(tx: Transaction, bucket: Bucket, document: Any) -> Any:
@@ -131,7 +125,7 @@ _declare(
         get_action="s3:GetBucketCORS",
         put_action="s3:PutBucketCORS",
         delete_action="s3:PutBucketCORS",
-        absent=_absent("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
+        absent=("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
         check=_cors,
         show=lambda value: value,
     )
@@ -144,7 +138,7 @@ _declare(
         get_action="s3:GetBucketTagging",
         put_action="s3:PutBucketTagging",
         delete_action="s3:PutBucketTagging",
-        absent=_absent("NoSuchTagSet", "The TagSet does not exist"),
+        absent=("NoSuchTagSet", "The TagSet does not exist"),
         check=_tags,
         show=lambda value: {"TagSet": tag_sets.shown(value)},
         check_changeable=abac.check_taggable,
@@ -159,7 +153,7 @@ _declare(
         get_action="s3:GetBucketWebsite",
         put_action="s3:PutBucketWebsite",
         delete_action="s3:DeleteBucketWebsite",
-        absent=_absent("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+        absent=("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
         check=_website,
         show=lambda value: value,
     )
@@ -172,7 +166,7 @@ _declare(
         get_action="s3:GetReplicationConfiguration",
         put_action="s3:PutReplicationConfiguration",
         delete_action="s3:PutReplicationConfiguration",
-        absent=_absent("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+        absent=("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
         check=replication_check.checked,
         show=lambda value: {"ReplicationConfiguration": value},
         topic=replication.TOPIC,
@@ -203,12 +197,8 @@ async def get_bucket_lifecycle_configuration(ctx: Context, tx: Transaction, para
     bucket = await access.bucket_for(ctx, tx, params, "s3:GetLifecycleConfiguration")
     value: Mapping[str, Any] | None = await configuration(tx, bucket, "lifecycle")
     if value is None:
-        raise AwsError(
-            "NoSuchLifecycleConfiguration",
-            "The lifecycle configuration does not exist",
-            status=404,
-            BucketName=bucket.name,
-        )
+        message = "The lifecycle configuration does not exist"
+        raise errors.make_missing_configuration_error("NoSuchLifecycleConfiguration", message, bucket.name)
     return value
 
 

@@ -81,12 +81,8 @@ class _Visit:
 
         document: dict[str, Any] | None = await self._ctx.transact(body)
         if document is None:
-            raise AwsError(
-                "NoSuchWebsiteConfiguration",
-                "The specified bucket does not have a website configuration",
-                status=404,
-                BucketName=self._bucket,
-            )
+            message = "The specified bucket does not have a website configuration"
+            raise errors.make_missing_configuration_error("NoSuchWebsiteConfiguration", message, self._bucket)
         return document
 
     async def _object(self, key: str, params: Params) -> Result:

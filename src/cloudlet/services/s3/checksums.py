@@ -161,7 +161,7 @@ def stated(params: Params, headers: dict[str, str]) -> Stated | None:
     if not given and not announced:
         if asked is None or headers.get("x-amz-sdk-checksum-algorithm") is None:
             return None
-        raise _unstated()
+        raise _make_missing_checksum_error()
     algorithm, value = given[0] if given else (announced[0], None)
     if algorithm not in ALGORITHMS:
         raise errors.invalid_request("The value specified in the x-amz-trailer header is not supported")
@@ -172,7 +172,7 @@ def stated(params: Params, headers: dict[str, str]) -> Stated | None:
     return Stated(algorithm, value)
 
 
-def _unstated() -> AwsError:
+def _make_missing_checksum_error() -> AwsError:
     return errors.invalid_request(
         "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
         "were found."
@@ -235,7 +235,7 @@ def check_document(operation: Operation, request: HttpRequest) -> None:
             check(name, value, hashed.digest())
             is_stated = True
     if "x-amz-sdk-checksum-algorithm" in headers and not is_stated:
-        raise _unstated()
+        raise _make_missing_checksum_error()
     if operation.name == "DeleteObjects" and not is_stated and expected is None:
         raise errors.invalid_request("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 

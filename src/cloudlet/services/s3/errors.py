@@ -110,6 +110,11 @@ def no_such_bucket(name: str) -> AwsError:
     return AwsError("NoSuchBucket", "The specified bucket does not exist", status=404, BucketName=name)
 
 
+def make_missing_configuration_error(code: str, message: str, bucket: str) -> AwsError:
+    """Return the error about a configuration that a bucket does not have."""
+    return AwsError(code, message, status=404, BucketName=bucket)
+
+
 def no_such_key(key: str) -> AwsError:
     return AwsError("NoSuchKey", "The specified key does not exist.", status=404, Key=key)
 

@@ -27,7 +27,7 @@ _LONGEST: Final = {"Days": 36500, "Years": 100}
 
 
 def refuse_token(params: Params) -> None:
-    """Raise AwsError for a token by which AWS's support lets a bucket that is there have Object Lock."""
+    """Raise AwsError for a token, with which AWS's support enables Object Lock on existing buckets."""
     if "Token" in params:
         raise errors.not_implemented("tokens for Object Lock")
 

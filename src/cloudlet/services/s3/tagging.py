@@ -45,8 +45,3 @@ def _checked(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     for key, value in pairs:
         tag_sets.check_of_object(key, value)
     return dict(pairs)
-
-
-def document(tags: dict[str, str]) -> list[dict[str, str]]:
-    """Return tags as a TagSet, in the order of their keys."""
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction, listing, tags
-from cloudlet.services.scheduler import clearing, deletions, errors, group, tagging
+from cloudlet.services.scheduler import clearing, deletions, errors, group
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.group import Group
 
@@ -36,7 +36,7 @@ async def create_schedule_group(ctx: Context, tx: Transaction, params: Params) -
         raise errors.quota_exceeded(f"An account has at most {group.GROUPS} schedule groups.")
     created = Group(ctx.account, ctx.region, name, ctx.now(), ctx.now(), token)
     group.save(tx, created)
-    tags.save(tx, created.arn, tagging.checked(params.get("Tags")))
+    tags.save(tx, created.arn, tags.merged({}, params.get("Tags"), errors.validation, errors.quota_exceeded))
     return {"ScheduleGroupArn": created.arn}
 
 

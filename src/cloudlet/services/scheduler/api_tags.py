@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Transaction, tag_operations
-from cloudlet.services.scheduler import errors, group, tagging
+from cloudlet.services.scheduler import errors, group
 from cloudlet.services.scheduler.block import service
 
 
@@ -16,4 +16,4 @@ async def _check_group(ctx: Context, tx: Transaction, text: str) -> None:
     await group.get(ctx, tx, name)
 
 
-tag_operations.declare(service, _check_group, tagging.checked, arn="ResourceArn")
+tag_operations.declare(service, _check_group, errors.validation, errors.quota_exceeded, arn="ResourceArn")

@@ -6,13 +6,12 @@ import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.arn import partition_of
+from cloudlet.core.records import Records
 from cloudlet.services.scheduler import errors
 
 DEFAULT = "default"
 GROUPS = 500
 """Of an account in a region, at most (user guide, "Quotas")."""
-
-_GROUPS = Subspace("group")
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -33,37 +32,16 @@ class Group(msgspec.Struct, frozen=True):
         return f"arn:{partition_of(self.region)}:scheduler:{self.region}:{self.account}:schedule-group/{self.name}"
 
 
-_encode = msgspec.msgpack.Encoder().encode
-decode = msgspec.msgpack.Decoder(Group).decode
-
-
-def of_account(account: str, region: str) -> Subspace:
-    """The groups of an account in a region."""
-    return _GROUPS.sub(account, region)
-
-
-def save(tx: Transaction, group: Group) -> None:
-    tx.put(of_account(group.account, group.region).key(group.name), _encode(group))
-
-
-def remove(tx: Transaction, group: Group) -> None:
-    tx.delete(of_account(group.account, group.region).key(group.name))
-
-
-async def find(tx: Transaction, account: str, region: str, name: str) -> Group | None:
-    """Return a group that was created, or None."""
-    raw = await tx.get(of_account(account, region).key(name))
-    return None if raw is None else decode(raw)
+_groups = Records(Subspace("group"), Group, lambda name: errors.not_found(f"Schedule group {name}"))
+decode, of_account, find = _groups.decode, _groups.of_account, _groups.find
+save, remove = _groups.save, _groups.remove
 
 
 async def get(ctx: Context, tx: Transaction, name: str) -> Group:
     """Return a group of the caller's. Raises ResourceNotFoundException."""
     if name == DEFAULT:
         return await default(ctx, tx)
-    found = await find(tx, ctx.account, ctx.region, name)
-    if found is None:
-        raise errors.not_found(f"Schedule group {name}")
-    return found
+    return await _groups.get(tx, ctx.account, ctx.region, name)
 
 
 async def default(ctx: Context, tx: Transaction) -> Group:

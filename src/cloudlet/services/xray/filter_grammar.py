@@ -11,10 +11,11 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, logic
 from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.core.logic import All, AnyOf, Not
 from cloudlet.services.xray.errors import invalid
 
 LONGEST = 5000
@@ -76,34 +77,15 @@ class Causes:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """All parts hold."""
-
-    parts: tuple[Filter, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """One of the parts holds, or more."""
-
-    parts: tuple[Filter, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The part does not hold."""
-
-    part: Filter
-
-
-@dataclass(frozen=True, slots=True)
 class JsonCauses:
     """The root causes, of whatever kind, have those that are written down, as far as they are."""
 
     causes: Any
 
 
-Filter = Test | AnnotationTest | Services | Edges | Causes | JsonCauses | All | AnyOf | Not
+Filter: TypeAlias = (
+    "Test | AnnotationTest | Services | Edges | Causes | JsonCauses | All[Filter] | AnyOf[Filter] | Not[Filter]"
+)
 
 
 @lru_cache(maxsize=1000)
@@ -123,18 +105,9 @@ def _refused(why: str) -> AwsError:
     return invalid(f"Invalid filter expression: {why}")
 
 
-class _Meaning:
+class _Meaning(logic.Meaning):
     def start(self, filter: Filter | None) -> Filter | None:
         return filter
-
-    def any(self, *parts: Filter) -> Filter:
-        return AnyOf(parts)
-
-    def all(self, *parts: Filter) -> Filter:
-        return All(parts)
-
-    def negated(self, part: Filter) -> Filter:
-        return part.part if isinstance(part, Not) else Not(part)
 
     def test(self, keyword: str, operator: str | None = None, value: Value = True) -> Filter:
         # The guide writes `responsetime` and `responseTime`.

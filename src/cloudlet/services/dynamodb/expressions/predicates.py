@@ -38,42 +38,39 @@ _COMPOUND = frozenset((*SETS, "L", "M"))
 """Types of which values are equal that are written in another order."""
 
 
-class Equals(msgspec.Struct, frozen=True):
-    left: Operand
-    right: Operand
+class _OfOperands(msgspec.Struct, frozen=True):
+    """A condition whose operands are its fields."""
 
     @property
     def attributes(self) -> frozenset[str]:
-        return attributes((self.left, self.right))
+        fields = [getattr(self, name) for name in self.__struct_fields__]
+        return attributes([each for each in fields if isinstance(each, Operand)])
+
+
+class Equals(_OfOperands, frozen=True):
+    left: Operand
+    right: Operand
 
     def matches(self, item: Item) -> bool:
         left, right = self.left.value(item), self.right.value(item)
         return left is not None and right is not None and equal(left, right)
 
 
-class Ordered(msgspec.Struct, frozen=True):
+class Ordered(_OfOperands, frozen=True):
     """One of <, <=, > and >=: true for strings, numbers and binaries of one type only."""
 
     comparator: str
     left: Operand
     right: Operand
 
-    @property
-    def attributes(self) -> frozenset[str]:
-        return attributes((self.left, self.right))
-
     def matches(self, item: Item) -> bool:
         return in_order(self.comparator, self.left.value(item), self.right.value(item))
 
 
-class IsBetween(msgspec.Struct, frozen=True):
+class IsBetween(_OfOperands, frozen=True):
     operand: Operand
     lower: Operand
     upper: Operand
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        return attributes((self.operand, self.lower, self.upper))
 
     def matches(self, item: Item) -> bool:
         value = self.operand.value(item)
@@ -110,37 +107,25 @@ class IsIn(msgspec.Struct, frozen=True):
         return any(candidate is not None and equal(value, candidate) for candidate in candidates)
 
 
-class Exists(msgspec.Struct, frozen=True):
+class Exists(_OfOperands, frozen=True):
     operand: Operand
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        return attributes((self.operand,))
 
     def matches(self, item: Item) -> bool:
         return self.operand.value(item) is not None
 
 
-class IsOfType(msgspec.Struct, frozen=True):
+class IsOfType(_OfOperands, frozen=True):
     operand: Operand
     kind: str
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        return attributes((self.operand,))
 
     def matches(self, item: Item) -> bool:
         value = self.operand.value(item)
         return value is not None and type_of(value) == self.kind
 
 
-class BeginsWith(msgspec.Struct, frozen=True):
+class BeginsWith(_OfOperands, frozen=True):
     operand: Operand
     prefix: Operand
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        return attributes((self.operand, self.prefix))
 
     def matches(self, item: Item) -> bool:
         value, prefix = self.operand.value(item), self.prefix.value(item)
@@ -150,13 +135,9 @@ class BeginsWith(msgspec.Struct, frozen=True):
         return kind in ("S", "B") and kind in value and value[kind].startswith(prefix[kind])
 
 
-class Contains(msgspec.Struct, frozen=True):
+class Contains(_OfOperands, frozen=True):
     operand: Operand
     element: Operand
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        return attributes((self.operand, self.element))
 
     def matches(self, item: Item) -> bool:
         value, element = self.operand.value(item), self.element.value(item)
@@ -195,13 +176,15 @@ class Once:
         return self._matches
 
 
-class All(msgspec.Struct, frozen=True):
+class _Several(msgspec.Struct, frozen=True):
     conditions: Sequence[Condition]
 
     @property
     def attributes(self) -> frozenset[str]:
         return frozenset().union(*(condition.attributes for condition in self.conditions))
 
+
+class All(_Several, frozen=True):
     def matches(self, item: Item) -> bool:
         for condition in self.conditions:  # noqa: SIM110 - conditions nest deep: no frame too many
             if not condition.matches(item):
@@ -209,13 +192,7 @@ class All(msgspec.Struct, frozen=True):
         return True
 
 
-class AnyOf(msgspec.Struct, frozen=True):
-    conditions: Sequence[Condition]
-
-    @property
-    def attributes(self) -> frozenset[str]:
-        return frozenset().union(*(condition.attributes for condition in self.conditions))
-
+class AnyOf(_Several, frozen=True):
     def matches(self, item: Item) -> bool:
         for condition in self.conditions:  # noqa: SIM110 - conditions nest deep: no frame too many
             if condition.matches(item):

@@ -6,7 +6,7 @@ Developer Guide, "Using update expressions in DynamoDB".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.errors import update_too_large
@@ -105,14 +105,11 @@ def _check_size(edits: Sequence[Edit]) -> None:
 
 class Set:
     __slots__ = ("new", "path")
+    removes: ClassVar[bool] = False
 
     def __init__(self, path: Path, new: NewValue) -> None:
         self.path = path
         self.new = new
-
-    @property
-    def removes(self) -> bool:
-        return False
 
     def edit(self, item: Item) -> Edit | None:
         return self.path, self.new.value(item)
@@ -120,13 +117,10 @@ class Set:
 
 class Remove:
     __slots__ = ("path",)
+    removes: ClassVar[bool] = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    @property
-    def removes(self) -> bool:
-        return True
 
     def edit(self, item: Item) -> Edit | None:
         return self.path, None
@@ -136,14 +130,11 @@ class Add:
     """Add to a number, as to 0 where there is none, or to a set."""
 
     __slots__ = ("path", "value")
+    removes: ClassVar[bool] = False
 
     def __init__(self, path: Path, value: Value) -> None:
         self.path = path
         self.value = value
-
-    @property
-    def removes(self) -> bool:
-        return False
 
     def edit(self, item: Item) -> Edit | None:
         old = find(item, self.path)
@@ -162,14 +153,11 @@ class Subtract:
     """Take members from a set; an attribute that has none left is removed."""
 
     __slots__ = ("path", "value")
+    removes: ClassVar[bool] = True
 
     def __init__(self, path: Path, value: Value) -> None:
         self.path = path
         self.value = value
-
-    @property
-    def removes(self) -> bool:
-        return True
 
     def edit(self, item: Item) -> Edit | None:
         old = find(item, self.path)
