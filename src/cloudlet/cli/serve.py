@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     services = serving.known_blocks([options.block])
     host, port = _address(options.listen)
     settings = replace(
-        serving.settings(options),
+        serving.read_settings(options),
         data=(options.data or default_data()).absolute(),
         durable=not options.no_sync,
         host=host,

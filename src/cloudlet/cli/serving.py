@@ -147,13 +147,13 @@ def _root_key(text: str) -> RootKey:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def settings(options: argparse.Namespace) -> Settings:
+def read_settings(options: argparse.Namespace) -> Settings:
     """Return the settings that both commands take as they are given. Raises CommandError."""
     return Settings(
         endpoint=options.endpoint,
         auth=options.auth,
         files_kept_seconds=files_kept_seconds(options),
-        master_key=_master_key(),
+        master_key=_read_master_key(),
         root_keys=root_keys(options),
         tls=options.tls,
         tls_certificate=options.tls_cert,
@@ -173,7 +173,7 @@ def root_keys(options: argparse.Namespace) -> tuple[RootKey, ...]:
         raise CommandError(f"{ROOT_KEYS}: {error}", EXIT_USAGE) from error
 
 
-def _master_key() -> bytes | None:
+def _read_master_key() -> bytes | None:
     """Return the key that processes on several machines share, if the environment has one. Raises CommandError."""
     given = os.environ.get(MASTER_KEY)
     if given is None:

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         # The folder for temporary files may have the log of another user.
         return serving.detach(data or own_folder())
     settings = replace(
-        serving.settings(options),
+        serving.read_settings(options),
         data=data,
         durable=not options.ephemeral,
         host=options.host,

@@ -1,4 +1,4 @@
-"""What languages of conditions have in common: conditions that hold together, one or more of them, or not."""
+"""Conjunction, disjunction and negation, for languages of conditions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Not(Generic[T]):
 
 
 class Meaning:
-    """What the rules `any`, `all` and `negated` of a grammar mean."""
+    """The meaning of the rules `any`, `all` and `negated` of a grammar."""
 
     def any(self, *parts: Any) -> Any:
         return AnyOf(parts)

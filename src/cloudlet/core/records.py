@@ -26,15 +26,16 @@ R = TypeVar("R", bound=Record)
 
 
 class Records(Generic[R]):
-    """The records of a type in a subspace; `absent` makes the error for a name that none has."""
+    """The records of one type in a subspace."""
 
     def __init__(self, space: Subspace, record: type[R], absent: Callable[[str], AwsError]) -> None:
+        """`absent` makes the error for a name that no record has."""
         self._space = space
         self._absent = absent
         self.decode = msgspec.msgpack.Decoder(record).decode
 
-    def of_account(self, account: str, region: str) -> Subspace:
-        """Return where those of an account in a region are, by name."""
+    def get_space(self, account: str, region: str) -> Subspace:
+        """Return the subspace of an account in a region, by name."""
         return self._space.sub(account, region)
 
     async def find(self, tx: Transaction, account: str, region: str, name: str) -> R | None:

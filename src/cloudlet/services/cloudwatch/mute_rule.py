@@ -97,7 +97,7 @@ async def page(
     ctx: Context, tx: Transaction, token: str | None, most: int, select: Callable[[MuteRule], T | None]
 ) -> tuple[list[T], str | None]:
     """Return what `select` makes of rules, in the order of their names, and the next page's token. Raises AwsError."""
-    space = _rules.of_account(ctx.account, ctx.region)
+    space = _rules.get_space(ctx.account, ctx.region)
     return await listing.page(tx, space, token, most, lambda raw: select(_rules.decode(raw)), errors.invalid_token())
 
 
