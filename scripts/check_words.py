@@ -208,7 +208,8 @@ class _Checker:
         advice = "name the thing, by a noun" if is_participle(node.name.strip("_").lower()) else None
         self._add(node.lineno, "participle", scope + node.name, advice)
         # What `core.language` calls is named as the grammar's rules are.
-        self.check_body(node.body, f"{scope}{node.name}.", names=node.name not in ("Meaning", "_Meaning", "_Transformer"))
+        of_grammar = node.name in ("Meaning", "_Meaning", "_Transformer")
+        self.check_body(node.body, f"{scope}{node.name}.", names=not of_grammar)
 
     def _check_function(self, node: Function, scope: str, *, is_nested: bool, names: bool) -> None:
         decorators = " ".join(map(ast.unparse, node.decorator_list))

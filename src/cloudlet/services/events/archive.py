@@ -66,7 +66,7 @@ class Kept(NamedTuple):
 _patterns: Final[SizedCache[str, Pattern]] = SizedCache(1 << 19)
 """Compiled, by their texts; one takes up to 90 bytes for each of its characters."""
 _archives = Records(Subspace("archive"), Archive, lambda name: errors.not_found(f"Archive {name} does not exist."))
-decode, of_account, find, get = _archives.decode, _archives.of_account, _archives.find, _archives.get
+decode, of_account, find, get = _archives.decode, _archives.get_space, _archives.find, _archives.get
 
 
 def save(tx: Transaction, archive: Archive) -> None:

@@ -73,7 +73,7 @@ def _absent(name: str) -> AwsError:
 
 
 _connections = Records(_CONNECTIONS, Connection, _absent)
-decode, of_account, find, get = _connections.decode, _connections.of_account, _connections.find, _connections.get
+decode, of_account, find, get = _connections.decode, _connections.get_space, _connections.find, _connections.get
 
 
 async def with_arn(tx: Transaction, text: str) -> Connection:

@@ -48,7 +48,7 @@ def _absent(name: str) -> AwsError:
 
 
 _destinations = Records(Subspace("destination"), Destination, _absent)
-decode, of_account, find = _destinations.decode, _destinations.of_account, _destinations.find
+decode, of_account, find = _destinations.decode, _destinations.get_space, _destinations.find
 get, save, remove = _destinations.get, _destinations.save, _destinations.remove
 
 

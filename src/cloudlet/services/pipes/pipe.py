@@ -69,7 +69,7 @@ class Pipe(msgspec.Struct, frozen=True):
 
 
 _pipes = Records(EVERY, Pipe, lambda name: errors.not_found(f"Pipe {name}"))
-decode, of_account, find = _pipes.decode, _pipes.of_account, _pipes.find
+decode, of_account, find = _pipes.decode, _pipes.get_space, _pipes.find
 get, save, remove = _pipes.get, _pipes.save, _pipes.remove
 
 

@@ -33,7 +33,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 _groups = Records(Subspace("group"), Group, lambda name: errors.not_found(f"Schedule group {name}"))
-decode, of_account, find = _groups.decode, _groups.of_account, _groups.find
+decode, of_account, find = _groups.decode, _groups.get_space, _groups.find
 save, remove = _groups.save, _groups.remove
 
 
