@@ -134,7 +134,7 @@ def test_an_endpoint_that_is_too_slow(cloud: GatewayCloud, endpoint: Endpoint) -
 def test_nothing_is_behind_vpc_links(cloud: GatewayCloud) -> None:
     api = cloud.api()
     link = cloud.client.create_vpc_link(Name="link", SubnetIds=["subnet-1"])
-    assert link["VpcLinkStatus"] == "AVAILABLE"
+    assert (link["VpcLinkStatus"], "no load balancers yet" in link["VpcLinkStatusMessage"]) == ("FAILED", True)
     uri = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/x/1/2"
     integration = cloud.to_url(api, uri, ConnectionType="VPC_LINK", ConnectionId=link["VpcLinkId"])
     cloud.route(api, "GET /", integration)

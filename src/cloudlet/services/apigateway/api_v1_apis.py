@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction, tags
-from cloudlet.services.apigateway import documents, errors, tagging
+from cloudlet.services.apigateway import documents, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.rest import apis, deploying, documentation, listing, patches, store
 
@@ -49,20 +49,3 @@ async def delete_rest_api(ctx: Context, tx: Transaction, params: Params) -> Resu
     store.remove_api(ctx, tx, api["id"])
     tags.save(tx, tagging.key(ctx, apis.path_of(api["id"])), {})
     return {}
-
-
-def _unbuilt(operation: str, what: str) -> None:
-    @service.operation(operation)
-    async def refuse(ctx: Context, tx: Transaction, params: Params) -> Result:
-        raise errors.not_built(what)
-
-
-for _operation in ("GetSdk", "GetSdkType", "GetSdkTypes"):
-    _unbuilt(_operation, "SDKs that are made of APIs")
-for _operation in (
-    "CreateDomainNameAccessAssociation",
-    "DeleteDomainNameAccessAssociation",
-    "GetDomainNameAccessAssociations",
-    "RejectDomainNameAccessAssociation",
-):
-    _unbuilt(_operation, "private custom domain names")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction, tags
-from cloudlet.services.apigateway import documents, errors, tagging
+from cloudlet.services.apigateway import documents, errors, links, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import apis, deploying, listing, patches, store
@@ -19,7 +19,8 @@ def _tags_key(ctx: Context, id: str) -> str:
 
 
 async def _shown(ctx: Context, tx: Transaction, link: Document) -> dict[str, Any]:
-    return {**link, **await tagging.shown(tx, _tags_key(ctx, link["id"]))}
+    state = {"status": "FAILED", "statusMessage": links.NO_LOAD_BALANCERS}
+    return {**link, **state, **await tagging.shown(tx, _tags_key(ctx, link["id"]))}
 
 
 @service.operation("CreateVpcLink")
@@ -32,8 +33,6 @@ async def create_vpc_link(ctx: Context, tx: Transaction, params: Params) -> Resu
         "id": id,
         "name": params["name"],
         "targetArns": params["targetArns"],
-        "status": "AVAILABLE",
-        "statusMessage": "Your vpc link is ready for use",
     }
     if params.get("description"):
         link["description"] = params["description"]

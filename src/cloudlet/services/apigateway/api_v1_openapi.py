@@ -111,8 +111,3 @@ async def get_export(ctx: Context, params: Params) -> Result:
         "contentDisposition": f'attachment; filename="{kind}_{params["stageName"]}.{suffix}"',
         "body": text,
     }
-
-
-@service.operation("GetModelTemplate")
-async def get_model_template(ctx: Context, tx: Transaction, params: Params) -> Result:
-    raise errors.not_built("templates that are made of models")

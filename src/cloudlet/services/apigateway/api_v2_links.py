@@ -11,7 +11,8 @@ from cloudlet.services.apigateway.documents import Document, fresh_id
 
 
 async def _shown(ctx: Context, tx: Transaction, link: Document) -> dict[str, Any]:
-    return {**link, "Tags": await tags.of(tx, tagging.key(ctx, f"vpclinks/{link['VpcLinkId']}"))}
+    state = {"VpcLinkStatus": "FAILED", "VpcLinkStatusMessage": links.NO_LOAD_BALANCERS}
+    return {**link, **state, "Tags": await tags.of(tx, tagging.key(ctx, f"vpclinks/{link['VpcLinkId']}"))}
 
 
 @service.operation("apigatewayv2:CreateVpcLink")
@@ -27,8 +28,6 @@ async def create_vpc_link(ctx: Context, tx: Transaction, params: Params) -> Resu
         "SubnetIds": params["SubnetIds"],
         "SecurityGroupIds": params.get("SecurityGroupIds") or [],
         "CreatedDate": ctx.now(),
-        "VpcLinkStatus": "AVAILABLE",
-        "VpcLinkStatusMessage": "VPC link is ready to route traffic",
         "VpcLinkVersion": "V2",
     }
     links.save(ctx, tx, link)

@@ -131,8 +131,3 @@ async def delete_route_request_parameter(ctx: Context, tx: Transaction, params: 
     save_part(tx, api["ApiId"], "Route", route["RouteId"], part={**route, "RequestParameters": kept})
     await deploying.follow(ctx, tx, api)
     return {}
-
-
-@service.operation("apigatewayv2:GetModelTemplate")
-async def get_model_template(ctx: Context, tx: Transaction, params: Params) -> Result:
-    raise errors.not_built("the generation of templates from models")

@@ -7,6 +7,7 @@ from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.documents import Document, decode, encode
 
 MOST = 10
+NO_LOAD_BALANCERS = "Cloudlet has no load balancers yet that a VPC link could lead to"
 _LINKS = Subspace("link")
 
 
