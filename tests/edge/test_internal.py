@@ -35,7 +35,7 @@ def test_a_page_of_a_block_that_cannot_be_opened_is_unavailable(
 
         client: Any = Client()
         request = HttpRequest("GET", "/_cloudlet/sns/sms", "", {}, b"")
-        Internal(cloud, OneProcess(cloud, 4566), None, None, "token").handle(request, Exchange(client, request, True))
+        Internal(cloud, OneProcess(cloud, 4566), None, None, None, "token").handle(request, Exchange(client, request, True))
         async with asyncio.timeout(10):
             return await answered
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.postgres.server import shared_server
+from tests.postgres.server import fresh_database
 
 
 def test_metrics_have_thirty_long_dimensions(tmp_path: Path) -> None:
-    store = shared_server().url
+    store = fresh_database()
     with Server.start("--data", str(tmp_path), "--store", store, "--services", "cloudwatch") as server:
         cw = Aws(server.endpoint, fresh_account()).client("cloudwatch")
         many = [{"Name": f"{number:02}{'n' * 200}", "Value": "v" * 1000} for number in range(30)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.postgres.replicas import Replicas, replicas
-from tests.postgres.server import shared_server
+from tests.postgres.server import fresh_database
 from tests.queues import missing
 from tests.standing import eventually
 
@@ -31,7 +31,7 @@ def _state(pipes: Replicas, replica: int) -> str:
 
 
 def test_a_pipe_goes_on_when_a_process_is_killed(tmp_path: Path) -> None:
-    store = shared_server().url
+    store = fresh_database()
     with (
         replicas("sqs", store, tmp_path, 1) as sqs,
         replicas(

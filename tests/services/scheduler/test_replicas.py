@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres.replicas import Replicas, replicas
-from tests.postgres.server import shared_server
+from tests.postgres.server import fresh_database
 from tests.queues import missing
 
 LEFT, RIGHT = 0, 1
@@ -18,7 +18,7 @@ _SCHEDULES = 40
 @pytest.fixture
 def both(tmp_path: Path) -> Iterator[tuple[Replicas, Replicas]]:
     """A replica of SQS, and two of Scheduler."""
-    url = shared_server().url
+    url = fresh_database()
     with (
         replicas("sqs", url, tmp_path, 1) as sqs,
         replicas(
