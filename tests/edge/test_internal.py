@@ -35,7 +35,8 @@ def test_a_page_of_a_block_that_cannot_be_opened_is_unavailable(
 
         client: Any = Client()
         request = HttpRequest("GET", "/_cloudlet/sns/sms", "", {}, b"")
-        Internal(cloud, OneProcess(cloud, 4566), None, None, None, "token").handle(request, Exchange(client, request, True))
+        internal = Internal(cloud, OneProcess(cloud, 4566), None, None, None, "token")
+        internal.handle(request, Exchange(client, request, True))
         async with asyncio.timeout(10):
             return await answered
 
