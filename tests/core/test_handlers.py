@@ -12,6 +12,7 @@ import pytest
 from cloudlet.core.cloud import built
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("name", built())
 def test_no_handler_is_a_refusal(name: str) -> None:
     """An operation counts as built by its handler: one that only raises would be a pretence."""

@@ -119,7 +119,7 @@ def test_a_killed_block_fails_only_its_own_calls_and_is_started_again(isolated: 
 
 
 def test_a_block_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
-    with Server.start("--isolate", "--data", str(tmp_path), "--block-timeout", "5") as server:
+    with Server.start("--isolate", "--data", str(tmp_path), "--block-timeout", "10") as server:
         aws = Aws(server.endpoint, fresh_account())
         sqs, sts = aws.client("sqs", config=ONCE), aws.client("sts", config=ONCE)
         url = sqs.create_queue(QueueName="q")["QueueUrl"]
@@ -136,7 +136,7 @@ def test_a_block_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
         eventually(lambda: blocks(server.endpoint)["sqs"]["state"] == "running")
         assert sqs.get_queue_url(QueueName="q")["QueueUrl"] == url
         assert blocks(server.endpoint)["sqs"]["restarts"] == 1
-        ended = f"  sqs (process {process}) was killed: it did not answer for 5 seconds\n"
+        ended = f"  sqs (process {process}) was killed: it did not answer for 10 seconds\n"
         assert ended in cloudlet("status", "--port", server.port).stdout
 
 

@@ -45,7 +45,7 @@ class Reserve:
                 os.close(descriptor)
 
     def give_up(self) -> bool:
-        """Give its room back to a disk that is short of it; return whether there was any."""
+        """Give its room back to a full disk; return whether there was any."""
         if not is_short(self._file.parent):
             return False
         try:

@@ -182,7 +182,7 @@ def test_other_subscribers_do_not_wait(neighbours: _Neighbours) -> None:
     neighbours.down = True
     sns.call("Publish", TopicArn=neighbours.topic, Message="m")
     sent = sns.folder / "sms.jsonl"
-    sns.until(sent.exists)
+    sns.until(lambda: sent.exists() and sent.read_text().endswith("\n"))
     assert json.loads(sent.read_text())["message"] == "m"
 
 
