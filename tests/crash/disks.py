@@ -34,6 +34,18 @@ def mounted(image: Path, folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", folder], check=True)
+        _replace_by_copy(image)
+
+
+def _replace_by_copy(image: Path) -> None:
+    """Have a disk be another one for the next mount.
+
+    A sandbox of another test may still have it in its mount namespace: the file system that has lost its power would be
+    mounted again as it is.
+    """
+    copy = image.with_suffix(".copy")
+    subprocess.run(["cp", "--sparse=always", image, copy], check=True)
+    copy.replace(image)
 
 
 def cut_power(folder: Path) -> None:
