@@ -33,7 +33,7 @@ _MEANT = {
     "logs": "`cloudlet up` logs to standard error; with --detach to cloudlet.log in the data folder (`cloudlet status` "
     "names it) or, with --ephemeral, to the file that it says",
 }
-"""What people try who know other programs, and what they may have meant."""
+"""Words from other programs, and the command that each may mean."""
 DEFAULT_PORT = 4566
 _LAST_PORT = 65_535
 

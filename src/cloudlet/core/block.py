@@ -49,7 +49,7 @@ class Block:
         """Whether permissions are enforced."""
         folder = files_of(config.data, service.name)
         self.file_owner = None if config.store is None else FileOwner(store, folder)
-        """What tells its files from those of others, where its rows are not in the data folder."""
+        """The claim to its files, if its rows are not in the data folder."""
         self.blobs = Blobs(folder, durable=config.durable, marks=self.file_owner)
         """Its large values, in files."""
         self.attached: dict[object, object] = {}

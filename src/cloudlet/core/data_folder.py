@@ -13,7 +13,7 @@ from cloudlet.store.folders import keep_private, replace_file
 from cloudlet.store.format import FORMAT, NewerData, refuse_newer
 
 _FORMAT_FILE = "format"
-_PRIVATE = ("blocks", "images", "mail", "sandboxes", "snapshots", "unpacked", "work")
+_PRIVATE = ("blocks", "images", "mail", "sandboxes", "snapshots", "unpacked", "unsent", "work")
 """The folders in the data folder that hold what accounts have: rows, files, code, messages."""
 
 

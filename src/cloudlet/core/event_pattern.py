@@ -94,7 +94,7 @@ def _combinations(document: Any) -> int:
 
 
 class _Object(NamedTuple):
-    """What is asked of an object's properties."""
+    """The tests of an object's properties."""
 
     matches: Matcher
     names: frozenset[str]

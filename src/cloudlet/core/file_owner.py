@@ -48,7 +48,7 @@ _CLAIM: Final = ".claim"
 _LOCK: Final = ".claims-lock"
 _RENEWED_SECONDS: Final = 10.0
 _LEAST_SECONDS: Final = 0.9 * _RENEWED_SECONDS
-"""Who looks sooner than that after the last time leaves the nonce as it is."""
+"""The shortest time between two changes of the nonce."""
 _CERTAIN_SECONDS: Final = 3 * _RENEWED_SECONDS
 """A copy that is at work would have been noticed by then."""
 _LOCK_SECONDS: Final = 30.0
@@ -60,7 +60,7 @@ class WrongFolder(StoreError):
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """What the rows say of the files that they name."""
+    """The owner of the files that the rows name."""
 
     nonce: str
     database: str
@@ -76,7 +76,7 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What the folder says of the owner of a mark."""
+    """The owner of a mark, as the folder has it."""
 
     nonces: tuple[str, ...]
     is_disputed: bool = False

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _GARBAGE: Final = Subspace("garbage")
 _FOUND: Final = Subspace("garbage-found")
-"""What a sweep has found, and made garbage: once."""
+"""Orphans that a sweep has made garbage, each once."""
 _TOPIC: Final = b"garbage"
 _PAGE: Final = 200
 _SWEEP_SECONDS: Final = 3600.0

@@ -1,4 +1,4 @@
-"""Where the pages are from that browsers make requests for."""
+"""The origins of requests that browsers make."""
 
 from __future__ import annotations
 

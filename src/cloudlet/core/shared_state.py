@@ -1,4 +1,4 @@
-"""What the processes on one PostgreSQL have in common beside the blocks' data: how the clock is set, the master key."""
+"""State that all processes on one PostgreSQL share: the clock's setting and the master key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OtherKey(StoreError):
 class _KnownKey(msgspec.Struct, frozen=True):
     digest: bytes
     place: str
-    """Who was the first to have it, for people."""
+    """The first process that had it, for people."""
 
 
 class SharedState:

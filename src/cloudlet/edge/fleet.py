@@ -35,9 +35,9 @@ State = Literal["available", "starting", "running", "unresponsive", "restarting"
 
 _HEALTH = "/_cloudlet/health"
 _BEAT_SECONDS = 2.0
-"""So often a process is asked whether it answers."""
+"""The time between two heartbeats of a process."""
 _LEAST_BEATS = 5
-"""So often it has to be silent, so that a machine that stood still for a moment is no reason to kill it."""
+"""The heartbeats that it may miss at least: a machine that stood still is no reason to kill it."""
 _LONGEST_PAUSE_SECONDS = 5.0
 _STOP_SECONDS = 15.0
 _ASK_SECONDS = 2.0

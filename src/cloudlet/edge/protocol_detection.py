@@ -16,7 +16,7 @@ _HANDSHAKE: Final = b"\x16"
 """The first byte of a TLS client's first record. No HTTP request begins with it."""
 _ACCEPTED_AT_ONCE: Final = 100
 _PAUSE_SECONDS: Final = 1.0
-"""How long nothing is accepted after the system has refused to: it has no descriptors left."""
+"""The pause after the system has refused to accept: it has no descriptors left."""
 
 
 class DetectingListener:

@@ -38,7 +38,7 @@ _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="blobs")
 
 
 UNMARKED = ""
-"""What the names of blobs end with whose rows are beside them."""
+"""The end of the names of blobs whose rows are beside them."""
 
 
 def mark_in(name: str) -> str:
@@ -57,7 +57,7 @@ class Hash(Protocol):
 
 
 class Marks(Protocol):
-    """What tells a store's blobs from those of others."""
+    """The marks that tell a store's blobs from those of others."""
 
     async def mark(self) -> str:
         """Return what the names of new blobs end with. Raises StoreError."""

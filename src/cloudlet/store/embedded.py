@@ -45,7 +45,7 @@ _FLUSHED_AGAIN_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.25
 """How often it is looked how much room the disk has."""
 _SMALL_BYTES: Final = 128
-"""What grows by no more (a lease that is renewed, a counter) is written even where there is little room."""
+"""The growth that is written even to a full disk: a lease that is renewed, a counter."""
 _REST_SECONDS: Final = 1.0
 """So long after it could not be opened that is not tried again: the event loop would do nothing else."""
 _WIDE: Final = 8

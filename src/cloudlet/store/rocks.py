@@ -45,9 +45,9 @@ _DIARY_BYTES: Final = 1 << 20
 """RocksDB tells of each flush in a text file, and begins another one where it has become so long."""
 _AHEAD_BYTES: Final = 16 << 10
 MAX_COMPACTED_BYTES: Final = 128 << 20
-"""So much is rewritten to have back the room of a cleared range, however little of it that range had."""
+"""The size that may be rewritten to free a cleared range, however small that range was."""
 _MAX_CLEARED_RANGES: Final = 256
-"""So many cleared ranges are remembered until they are compacted; RocksDB comes to others by itself, some day."""
+"""The cleared ranges that wait to be compacted at most; RocksDB compacts others by itself."""
 
 SAFE: Final = b"\xff" + b"safe"
 """The row that says up to which record of the log, or to the middle of which, the others go. No other key begins so."""

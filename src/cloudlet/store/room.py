@@ -1,4 +1,4 @@
-"""Room on the disk: when there is little left, and a reserve with which a full Cloudlet can still start and delete."""
+"""Room on the disk, and a reserve with which a full Cloudlet starts and deletes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_short(folder: Path) -> bool:
 
 
 class Reserve:
-    """A file that takes room for nothing, to be given up when other programs have filled the disk."""
+    """A file that takes room, to be given up when the disk is full."""
 
     def __init__(self, data: Path) -> None:
         self._file = data / "reserve"

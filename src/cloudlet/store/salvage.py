@@ -1,4 +1,4 @@
-"""Reading a store of the embedded engine that may be damaged: all rows that can be read, and where others are missing.
+"""Salvage of a damaged store: the rows that can be read, and the gaps between them.
 
 The folder is only read, so nothing gets worse; nobody may have the store open meanwhile.
 """
@@ -23,7 +23,7 @@ _SAMPLED_EVERY: Final = 20
 _MAX_KNOWN_KEYS: Final = 400
 _PROBED_BYTES: Final = 24
 _MAX_PROBED_BYTES: Final = 200
-"""How many bytes of a key, behind what two keys share, tell places between them apart."""
+"""The bytes of a key, behind a shared prefix, that tell two places apart."""
 
 
 class Gap(NamedTuple):
@@ -52,7 +52,7 @@ class DamagedStore:
         self._db.close()
 
     def rows(self) -> Iterator[list[Row] | Gap]:
-        """Return the rows in order, some of them at a time, with a gap where some cannot be read."""
+        """Return batches of rows in order, and a gap for rows that cannot be read."""
         begin = _BEGIN
         while begin < _END:
             batch, end, reason = self._forward(begin)
@@ -96,7 +96,7 @@ class DamagedStore:
         return rows, _END, None
 
     def _following(self, begin: bytes) -> bytes:
-        """Return about the first key behind `begin`, which cannot be read, from which rows can be read again.
+        """Return about the first readable key behind `begin`, which is not readable.
 
         Nothing tells where a table's blocks begin. Places are tried that are built as known keys are, and others that
         are twice as far away each time.

@@ -17,12 +17,12 @@ from cloudlet.core.polling.record import Record
 _WAIT_SECONDS = 20
 _AT_ONCE = 10
 _STEP = 5
-"""So many batches are under way at first, and so many more with each step.
+"""The batches that are under way at first, and that each step adds.
 
 Lambda's developer guide, "Configuring scaling behavior for SQS event source mappings".
 """
 _STEP_SECONDS = 1.0
-"""As on AWS, where it is up to 300 more in a minute."""
+"""The time between two steps. AWS adds up to 300 in a minute."""
 
 
 class Room:

@@ -15,7 +15,7 @@ from cloudlet.services.cloudtrail.lake.stores import EventDataStore
 
 _MOST_RESULTS = 50
 _MOST_PAGES = 20
-"""So many are read for one answer: some of what an index leads to may be gone, or take much room."""
+"""The pages that one answer reads at most: indexed events may be gone, or large."""
 _MOST_LOOKED = 1000
 """So often a trail or an event data store looks at an event in one transaction, before others have their turn."""
 

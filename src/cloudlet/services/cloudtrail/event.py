@@ -87,7 +87,7 @@ class Event:
 
     @cached_property
     def attributes(self) -> frozenset[Attribute]:
-        """What it is looked up by."""
+        """The attributes by which it is looked up."""
         record = self.record
         found = [
             ("EventId", self.id),

@@ -17,7 +17,7 @@ _MANY_VALUES = 1000
 """Of a request: to check and add up more takes milliseconds, and is done beside the event loop."""
 LARGEST = 2.0**360
 _SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-"""What are no numbers, as AWS's messages have them."""
+"""The names of values that are no numbers, in AWS's messages."""
 _PAST_SECONDS = 14 * 86400
 _FUTURE_SECONDS = 2 * 3600
 

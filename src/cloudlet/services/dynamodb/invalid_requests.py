@@ -1,4 +1,4 @@
-"""What DynamoDB answers to requests that its model does not admit.
+"""Errors of DynamoDB for requests that its model does not admit.
 
 AWS moves its operations to newer checks one after the other, which name members as the model does, show no values, and
 stop at the first that is wrong. The others tell of all members together.
@@ -22,7 +22,7 @@ _ENUMS: Final = {
 }
 """Values in the order that AWS names them in, where the model has another one."""
 _RETURN_VALUES: Final = f"Failed to satisfy constraint: {_ENUM}[ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]"
-"""As it is, with UPDATE_NEW."""
+"""The same, with UPDATE_NEW."""
 _WRITES: Final = ("PutItem", "UpdateItem", "DeleteItem")
 
 

@@ -105,7 +105,7 @@ _SPACE: Final = re.compile(r"[ \t\r\n]+")
 _MOST_VALUES: Final = 8192
 """No template has room for more."""
 _NAMES: Final = {"detail-type": "detailType"}
-"""What members of an event are called in `aws.events.event`, where it is another name."""
+"""The members of an event that have another name in `aws.events.event`."""
 _MARKED: Final = json.JSONDecoder(object_pairs_hook=_without_places, parse_constant=_no_number)
 _DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
 

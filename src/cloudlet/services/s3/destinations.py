@@ -22,7 +22,7 @@ from cloudlet.services.s3.notification import Destination, destinations
 _NOT_IMPLEMENTED = 501
 _NAMES = {"sqs": "queue", "sns": "topic", "lambda": "function"}
 _ELEMENTS = {"sqs": "Queue", "sns": "Topic", "lambda": "CloudFunction"}
-"""What a destination's ARN is in, in the document."""
+"""The element of the document that holds a destination's ARN."""
 
 
 async def check(ctx: Context, bucket: Bucket, configuration: Mapping[str, Any], *, skip: bool = False) -> None:

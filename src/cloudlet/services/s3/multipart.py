@@ -61,7 +61,7 @@ class Upload(msgspec.Struct, frozen=True, array_like=True):
     explicit: bool
     """Whether the request that began it named the algorithm: each part is to have such a checksum then."""
     before: str | None = None
-    """What the key stood for when it was begun (see `_state`); None where that was not noted."""
+    """The state of the key when it was begun (see `_state`); None if it was not noted."""
     disturbed: bool = False
     """Whether something of the key has been removed since then."""
 

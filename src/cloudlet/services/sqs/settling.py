@@ -27,7 +27,7 @@ class Deletion:
         self._flights = Flights(tx, queue)
         self._left: dict[bytes, State] = {}
         self._gone: set[bytes] = set()
-        """Those that were deleted by the handle of an earlier delivery: flights do not know of it."""
+        """Messages deleted by the handle of an earlier delivery, which flights do not know."""
 
     async def add(self, handle: str) -> None:
         """Delete the message of a handle. Raises AwsError for one that is not valid.

@@ -159,7 +159,7 @@ class Session:
         self._prepared: dict[str, Any] = {}
         self.id = os.urandom(8)
         self.origin = ""
-        """What tells this database from others, and from copies that were made of its rows."""
+        """The identity of this database, which copies of its rows do not have."""
 
     @classmethod
     async def open(cls, url: str, tables: Tables, noticed: Callable[[str], None], ended: Callable[[], None]) -> Session:

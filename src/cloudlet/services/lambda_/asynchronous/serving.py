@@ -57,7 +57,7 @@ _AGE_SECONDS = 6 * 3600
 _PAUSES_SECONDS = (60.0, 120.0)
 _LONGEST_REFUSED_SECONDS = 300.0
 _FULL_SECONDS = 5.0
-"""So soon it is looked again whether a function has room that runs as often as it may: other processes run it, too."""
+"""The time after which a full function is tried again: other processes run it, too."""
 _LIMIT_SECONDS = 60.0
 _LIMITS = 10_000
 _LONGEST_LETTER_SECONDS = 5.0

@@ -26,7 +26,7 @@ class Room(NamedTuple):
     provisioned: int = 0
     """Of the reserved ones, those for which processes are kept ready, of whatever versions."""
     ready: int = 0
-    """Those that are kept ready for what is invoked."""
+    """The number that is kept ready for the version that is invoked."""
 
 
 class Concurrency:

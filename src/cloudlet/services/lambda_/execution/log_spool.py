@@ -1,4 +1,4 @@
-"""What functions have printed and CloudWatch Logs has not taken yet: in files, which outlive a process that is killed.
+"""Log events of functions on their way to CloudWatch Logs, in files that outlive a killed process.
 
 A log stream has a file, locked by the process that writes it: where it was sent, and the events. A file that nobody has
 locked is of a process that is gone. Its events are sent by whoever finds it, once more where they were sent already.

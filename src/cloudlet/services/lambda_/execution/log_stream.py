@@ -97,7 +97,7 @@ class LogStream:
         """Milliseconds since the epoch, text, and size as CloudWatch Logs counts it."""
         self._bytes = 0
         self._noted = 0
-        """So many bytes are in the file, roughly."""
+        """The size of the file, roughly."""
         self._under_way: list[Event] = []
         self._is_left = False
         """Whether something is left to the next process."""

@@ -13,7 +13,7 @@ from collections import deque
 from cloudlet.services.lambda_.function import Place
 
 _LONG_SECONDS = 10.0
-"""As long as AWS lets an initialisation take: what takes longer holds up only its own function."""
+"""The time that AWS gives an initialisation; a longer one holds up only its own function."""
 
 
 class Turn:

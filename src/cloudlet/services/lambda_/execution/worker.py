@@ -40,12 +40,12 @@ SNAP_START = "snap-start"
 """The initialization of what is halted once it is initialised, and goes on when it is wanted."""
 _START_SECONDS = 10.0
 _DELAYS = 5
-"""So many times that may be added to it at most, where the machine has more to do than it can."""
+"""The number of times that a busy machine may add to it at most."""
 _SNAPSHOT_SECONDS = 130.0
 """Developer guide, "Lambda SnapStart runtime hooks": so long initialisation may take for a snapshot, at least."""
 _RESTORE_SECONDS = 10.0
 _HALTED_SECONDS = 0.01
-"""So soon after an answer it is halted: halting takes longer than to serve what comes at once."""
+"""The time from an answer to the halt: the next invocation may come at once."""
 _LOOK_SECONDS = 0.05
 """How often it is looked how much memory an invocation holds."""
 _MB = 1 << 20

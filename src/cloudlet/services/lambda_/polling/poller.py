@@ -24,7 +24,7 @@ from cloudlet.services.lambda_.polling.calling import Answer
 from cloudlet.services.lambda_.polling.windows import WindowedShard
 
 _INVOCATIONS = 10
-"""So many batches of a queue are under way at a time at most, where that is not said."""
+"""The default limit of batches of a queue that are under way."""
 _KEPT_SECONDS = 24 * 3600
 """For so long a stream has its records: no function is tried with what is older."""
 

@@ -1,4 +1,4 @@
-"""What the command parse takes out of texts that have a form: globs, logfmt, CSV. User guide, "parse"."""
+"""The command parse, for globs, logfmt and CSV. User guide, "parse"."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ class ParseGlob:
 
     source: Expression
     texts: tuple[str, ...]
-    """Those around the wildcards: one more than these are, and empty where there is none."""
+    """The texts around the wildcards: one more than there are wildcards; some may be empty."""
     names: tuple[str, ...]
 
 
