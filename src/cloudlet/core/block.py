@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cloudlet.core.audit import Trail
 from cloudlet.core.context import Context
-from cloudlet.core.errors import not_implemented
+from cloudlet.core.errors import not_implemented, reserved_for_blocks
 from cloudlet.core.file_owner import FileOwner
 from cloudlet.core.identity import principal_of
 from cloudlet.core.invocation import Done, Invocation
@@ -91,6 +91,9 @@ class Block:
         handler = self.service.handlers.get(operation)
         if handler is None:
             done(None, not_implemented(self.service.name, operation))
+            return None
+        if handler.is_internal and context.principal.kind != "service":
+            done(None, reserved_for_blocks(handler.name))
             return None
         invocation = Invocation(self, handler, context, params, done)
         invocation.start()

@@ -24,6 +24,7 @@ from cloudlet.core.models import block_of, key_of
 from cloudlet.core.service import Params, Result, Service
 from cloudlet.core.system_clock import SystemClock
 from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.vault import Vault
 from cloudlet.store import Store, StoreError
 from cloudlet.store.room import Reserve
 from cloudlet.wire import load
@@ -123,6 +124,8 @@ class Cloud:
     def __init__(self, config: Config, tokens: TokenSealer, clock: Clock | None = None) -> None:
         self.config = config
         self.tokens = tokens
+        self.vault = Vault(tokens.derive_key("secrets at rest"))
+        """Encrypts the secrets that blocks keep."""
         self.clock: Clock = clock or SystemClock()
         self.find_key: FindKey = _knows_none
         """What is known of an access key, for signatures that are in a request's body, where the front door is not."""

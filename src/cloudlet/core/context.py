@@ -134,3 +134,18 @@ class Context:
         return await self.block.call(
             service, operation, params, account=self.account, region=self.region, source_arn=source_arn
         )
+
+    async def call_as_caller(self, service: str, operation: str, params: Params) -> Result:
+        """Call another service's API as the caller, whose permissions count (forward access sessions).
+
+        A service that calls by itself stays the one that calls. KMS is called in this way by those that encrypt.
+        """
+        return await self.block.cloud.call(
+            service,
+            operation,
+            params,
+            principal=self.principal.called_by(f"{self.block.service.name}.amazonaws.com"),
+            account=self.account,
+            region=self.region,
+            source_arn=self.source_arn,
+        )

@@ -32,6 +32,11 @@ def not_implemented(service: str, operation: str) -> AwsError:
     )
 
 
+def reserved_for_blocks(operation: str) -> AwsError:
+    """The answer to a caller, who is no block, of an operation that AWS does not have."""
+    return AwsError("AccessDeniedException", f"{operation} is for Cloudlet's blocks.", status=403)
+
+
 def internal_failure(request_id: str, code: str = "InternalFailure") -> AwsError:
     """The answer to a fault of our own; the log has the details under the request's id."""
     return AwsError(code, f"An internal error occurred (request {request_id}).", status=500)

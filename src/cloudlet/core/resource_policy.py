@@ -36,14 +36,18 @@ def decide(
     account: str,
     text: str | None,
     keys: Mapping[str, str | Sequence[str]] | None = None,
+    *,
+    must_allow: bool = False,
 ) -> Decision:
     """Return whether the caller may do this to a resource of an account; `text` is its policy, if it has one.
 
-    `keys` are condition keys of this action, besides the global ones.
+    `keys` are condition keys of this action, besides the global ones. `must_allow`: identity-based policies count only
+    where the resource's policy delegates to the account, as with KMS keys.
     """
     request = Request(ctx.principal, action, arn, {**global_keys(ctx, account), **(keys or {})}, account)
     resource = None if text is None else NamedPolicy(arn, parsed(text))
-    return evaluate(request, Policies(identity=IDENTITY, resource=resource))
+    policies = Policies(identity=IDENTITY, resource=resource, resource_must_allow=must_allow)
+    return evaluate(request, policies)
 
 
 def source_account(ctx: Context) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.wire import WireError
+from cloudlet.wire.internal_operations import is_internal
 
 if TYPE_CHECKING:
     from socket import socket
@@ -61,6 +62,8 @@ class Handler:
     transactional: bool
     is_data_event: bool = False
     """Whether CloudTrail has it among data events: it is about what a resource holds, not about the resource."""
+    is_internal: bool = False
+    """Whether only Cloudlet's blocks may call it: AWS has no such operation."""
 
     @property
     def is_read_only(self) -> bool:
@@ -209,4 +212,5 @@ class Service:
         if key in self.handlers:
             raise ValueError(f"{self.name}:{key} is declared twice")
         model, _, name = key.rpartition(":")
-        self.handlers[key] = Handler(model or self.name, name, function, transactional, name in self.data_events)
+        is_data_event, internal = name in self.data_events, is_internal(model or self.name, name)
+        self.handlers[key] = Handler(model or self.name, name, function, transactional, is_data_event, internal)

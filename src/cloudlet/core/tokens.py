@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from cloudlet.core.identity import Kind, Principal
+from cloudlet.core.identity import Kind, Principal, SessionDetails
 from cloudlet.core.ids import random_bytes
 from cloudlet.store.folders import sync_folder
 
@@ -39,6 +39,7 @@ class _Bearer(msgspec.Struct):
     user_id: str
     access_key: str
     invoked_by: str = ""
+    session: SessionDetails | None = None
 
 
 class _Payload(msgspec.Struct, omit_defaults=True):
@@ -69,7 +70,13 @@ class TokenSealer:
         """
         access_key = access_key_id("ASIA", principal.account)
         bearer = _Bearer(
-            principal.kind, principal.account, principal.arn, principal.user_id, access_key, principal.invoked_by
+            principal.kind,
+            principal.account,
+            principal.arn,
+            principal.user_id,
+            access_key,
+            principal.invoked_by,
+            principal.session,
         )
         payload = msgspec.msgpack.encode(_Payload(bearer, expires))
         # Four characters stand for three bytes.
@@ -90,13 +97,23 @@ class TokenSealer:
         said = msgspec.msgpack.decode(payload, type=_Payload)
         bearer = said.principal
         principal = Principal(
-            bearer.kind, bearer.account, bearer.arn, bearer.user_id, bearer.access_key, bearer.invoked_by
+            bearer.kind,
+            bearer.account,
+            bearer.arn,
+            bearer.user_id,
+            bearer.access_key,
+            bearer.invoked_by,
+            bearer.session,
         )
         return Session(principal, said.expires)
 
     def secret_of(self, access_key: str) -> str:
         """Return the secret access key (40 characters) that belongs to an access key id issued here."""
         return base64.b64encode(self._mac(b"secret", access_key.encode())[:30]).decode()
+
+    def derive_key(self, purpose: str) -> bytes:
+        """Return a key of 32 bytes for one purpose, derived from the master key."""
+        return self._mac(b"derived", purpose.encode())
 
     def _mac(self, purpose: bytes, payload: bytes) -> bytes:
         return hmac.digest(self._master_key, purpose + b"\0" + payload, hashlib.sha256)

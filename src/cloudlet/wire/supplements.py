@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloudlet.wire.internal_operations import add_internal_operations
 from cloudlet.wire.timestamps import MILLISECONDS
 
 _SQS_MEMBERS = {
@@ -153,12 +154,9 @@ def supplement(service: str, description: dict[str, Any]) -> None:
                 del shapes[shape]["enum"]
         _write_milliseconds(shapes)
         _add_what_browsers_send(description["operations"], shapes)
-    elif service == "cloudtrail":
-        _add_what_blocks_record(description["operations"], shapes)
-    elif service == "events":
-        _add_what_blocks_invoke(description["operations"], shapes)
     elif service == "xray":
         _add_what_opentelemetry_sends(description["operations"], shapes)
+    add_internal_operations(service, description)
 
 
 def _supplement_sqs(metadata: dict[str, Any], shapes: dict[str, Any]) -> None:
@@ -251,26 +249,6 @@ def _add_what_browsers_send(operations: dict[str, Any], shapes: dict[str, Any]) 
         add(f"{verb}WebsiteObject", method, f"/{{Bucket}}/{{Key+}}?{WEBSITE}", members, "GetObjectOutput")
 
 
-def _add_what_blocks_record(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
-    """Add the operation by which blocks tell CloudTrail of calls; AWS's services have a way of their own."""
-    shapes |= {
-        "RecordedEvents": {"type": "list", "member": {"shape": "RecordedEvent"}, "max": 1000},
-        "RecordedEvent": {"type": "string"},
-        "RecordEventsRequest": {
-            "type": "structure",
-            "required": ["Events", "Source"],
-            "members": {"Events": {"shape": "RecordedEvents"}, "Source": {"shape": "RecordedEvent"}},
-        },
-        "RecordEventsResponse": {"type": "structure", "members": {"WantsDataEvents": {"shape": "Boolean"}}},
-    }
-    operations["RecordEvents"] = {
-        "name": "RecordEvents",
-        "http": {"method": "POST", "requestUri": "/"},
-        "input": {"shape": "RecordEventsRequest"},
-        "output": {"shape": "RecordEventsResponse"},
-    }
-
-
 def _add_what_opentelemetry_sends(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
     """Add X-Ray's endpoint for OTLP, which no AWS SDK has. CloudWatch user guide, "OTLP endpoints"."""
     message = {
@@ -287,37 +265,6 @@ def _add_what_opentelemetry_sends(operations: dict[str, Any], shapes: dict[str, 
         "http": {"method": "POST", "requestUri": "/v1/traces"},
         "input": {"shape": "PutSpansRequest"},
         "output": {"shape": "PutSpansResult"},
-    }
-
-
-def _add_what_blocks_invoke(operations: dict[str, Any], shapes: dict[str, Any]) -> None:
-    """Add the operation by which blocks invoke API destinations, which AWS has as a permission only.
-
-    It is also for methods of API Gateway's REST APIs, which may ask for the signature of a role.
-    """
-    shapes |= {
-        "InvokedText": {"type": "string"},
-        "InvokedAnswer": {"type": "blob"},
-        "InvokeApiDestinationRequest": {
-            "type": "structure",
-            "required": ["ApiDestinationArn", "Body"],
-            "members": {
-                "ApiDestinationArn": {"shape": "InvokedText"},
-                "RoleArn": {"shape": "InvokedText"},
-                "Body": {"shape": "InvokedText"},
-                "HttpParameters": {"shape": "HttpParameters"},
-            },
-        },
-        "InvokeApiDestinationResponse": {
-            "type": "structure",
-            "members": {"StatusCode": {"shape": "Integer"}, "Body": {"shape": "InvokedAnswer"}},
-        },
-    }
-    operations["InvokeApiDestination"] = {
-        "name": "InvokeApiDestination",
-        "http": {"method": "POST", "requestUri": "/"},
-        "input": {"shape": "InvokeApiDestinationRequest"},
-        "output": {"shape": "InvokeApiDestinationResponse"},
     }
 
 
