@@ -21,7 +21,7 @@ from benchmarks.api import SqsApi
 from benchmarks.contenders import environment_with
 from benchmarks.process import ServerProcess
 from benchmarks.signing import Key
-from cloudlet.edge.running import find
+from cloudlet.edge.instances import find
 
 KEY = Key("123456789012", "AKIABENCHMARK0000000", "benchmark-secret")
 START_SECONDS = 20.0

@@ -128,7 +128,7 @@ def _print(calls: dict[str, Callable[[], object]], times: int) -> None:
 def cache() -> None:
     from cachetools import LRUCache
 
-    from cloudlet.core.sized_cache import SizedCache
+    from cloudlet.core.kernel.sized_cache import SizedCache
 
     ours: SizedCache[int, int] = SizedCache(1 << 19)
     theirs: LRUCache[int, tuple[int, int]] = LRUCache(1 << 19, getsizeof=lambda value: value[1])

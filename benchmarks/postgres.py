@@ -22,7 +22,7 @@ from benchmarks import machine, scenarios, wrk
 from benchmarks.api import SqsApi
 from benchmarks.contenders import KEY
 from benchmarks.process import tree_cpu_seconds
-from cloudlet.engines import postgres
+from cloudlet.engines import postgres_server
 from cloudlet.testing.server import Server
 
 SETUPS = {"embedded, one process": 0, "PostgreSQL, one replica": 1, "PostgreSQL, two replicas": 2}
@@ -77,7 +77,7 @@ def running(replicas: int) -> Iterator[Setup]:
         options = ["--listen", "127.0.0.1:0", "--root-key", f"{KEY.account}:{KEY.key_id}:{KEY.secret}"]
         database = None
         if replicas:
-            server = stack.enter_context(postgres.temporary())
+            server = stack.enter_context(postgres_server.temporary())
             database = server.pid
             options += ["--store", server.url]
         environment = {"CLOUDLET_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode()}

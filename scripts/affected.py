@@ -154,7 +154,7 @@ class Tree:
         self.blocks = sorted({name.split(".")[2] for name in self.modules if name.startswith(SERVICES)})
         self.models = {block.rstrip("_").replace("_", "-"): block for block in self.blocks}
         """The blocks that answer for AWS's models, by the names of those."""
-        for node in ast.walk(self.modules["cloudlet.core.models"].tree):
+        for node in ast.walk(self.modules["cloudlet.core.kernel.models"].tree):
             if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "_ANSWERED_BY" and node.value:
                 self.models |= {model: self.models[name] for model, name in ast.literal_eval(node.value).items()}
         self.imports = {name: set(map(self.home, each.imported.values())) for name, each in self.modules.items()}

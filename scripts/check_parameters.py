@@ -25,8 +25,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from cloudlet.core.cloud import built
-from cloudlet.core.service import Service
+from cloudlet.core.kernel.cloud import built
+from cloudlet.core.kernel.service import Service
 from cloudlet.wire import load
 from cloudlet.wire.shapes import Shape
 

@@ -207,7 +207,7 @@ class _Checker:
         self.check_docstring(node.body[0], scope + node.name)
         advice = "name the thing, by a noun" if is_participle(node.name.strip("_").lower()) else None
         self._add(node.lineno, "participle", scope + node.name, advice)
-        # What `core.language` calls is named as the grammar's rules are.
+        # What `core.aws.language` calls is named as the grammar's rules are.
         of_grammar = node.name in ("Meaning", "_Meaning", "_Transformer")
         self.check_body(node.body, f"{scope}{node.name}.", names=not of_grammar)
 

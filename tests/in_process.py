@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.clock import Clock
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.clock import Clock
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.tokens import TokenSealer
 
 T = TypeVar("T")
 _PATIENCE_SECONDS = 20

@@ -67,7 +67,7 @@ def test_a_call_with_a_literal_name_tells_whom_a_block_calls(tree: Tree) -> None
 
 
 def test_shared_code_reaches_the_blocks_that_import_it(tree: Tree) -> None:
-    found = chosen(tree, "src/cloudlet/core/polling/shard.py")
+    found = chosen(tree, "src/cloudlet/core/aws/polling/shard.py")
     assert tree.under("tests/services/pipes", "tests/services/lambda_") < found
     assert "tests/core/test_polled.py" in found
     assert "sqs" not in {block for block in folders(found) if tree.under(f"tests/services/{block}") <= found}
@@ -82,7 +82,7 @@ def test_code_that_only_one_block_needs_does_not_reach_others(tree: Tree) -> Non
 @pytest.mark.parametrize(
     ("path", "room"),
     [
-        ("core/context.py", "core"),
+        ("core/kernel/context.py", "core"),
         ("edge/http.py", "edge"),
         ("store/transaction.py", "store"),
         # It is imported by a name that is made at run time.

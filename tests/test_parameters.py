@@ -10,11 +10,11 @@ import pytest
 from scripts import check_parameters
 from scripts.check_parameters import Block
 
-from cloudlet.core.cloud import built
+from cloudlet.core.kernel.cloud import built
 
 API = """
 from cloudlet.core import Context, Params, Result, Service, Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 
 service = Service("sqs")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.clock_setting import Setting, advanced, frozen, keep, load, resumed
-from cloudlet.core.system_clock import SystemClock, time_by
+from cloudlet.core.kernel.clock_setting import Setting, advanced, frozen, keep, load, resumed
+from cloudlet.core.kernel.system_clock import SystemClock, time_by
 
 
 def test_it_runs_with_the_systems_until_it_is_moved() -> None:

@@ -12,10 +12,10 @@ import pytest
 import uvloop
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import root
-from cloudlet.core.service import Concluding, Handler
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.service import Concluding, Handler
+from cloudlet.core.kernel.tokens import TokenSealer
 
 ACCOUNT = "111122223333"
 Body = Callable[[Transaction], Coroutine[Any, Any, Result]]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core import Subspace, Transaction, garbage
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Config
-from cloudlet.core.garbage import Garbage
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.background import garbage
+from cloudlet.core.background.garbage import Garbage
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Config
 from tests.in_process import InProcess
 
 _GRACE = 10.0

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from cloudlet.core.block import Block
-from cloudlet.core.errors import AwsError
-from cloudlet.core.metrics import Metrics, make_room
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.telemetry.metrics import Metrics, make_room
 
 pytestmark = pytest.mark.interpreted
 

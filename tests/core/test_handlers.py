@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from cloudlet.core.cloud import built
+from cloudlet.core.kernel.cloud import built
 
 
 @pytest.mark.interpreted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from cloudlet.core.ids import random_bytes, uuid4
+from cloudlet.core.kernel.ids import random_bytes, uuid4
 
 
 def test_uuids_are_random_ones_in_their_usual_form() -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import root
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.tokens import TokenSealer
 
 ACCOUNT = "111122223333"
 

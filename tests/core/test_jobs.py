@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core import Transaction, jobs
-from cloudlet.core.block import Block
-from cloudlet.core.clock import Clock
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.lease import Lease
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core import Transaction
+from cloudlet.core.background import jobs
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.clock import Clock
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.store import StoreError
 from tests.in_process import MovableClock
 

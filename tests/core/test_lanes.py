@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.cloud import Config
-from cloudlet.core.lanes import beginnings, work_off
+from cloudlet.core.background.keyed_queues import beginnings, work_off
+from cloudlet.core.kernel.cloud import Config
 from tests.in_process import InProcess
 
 _SPACE = Subspace("waiting")

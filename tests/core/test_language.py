@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, Misread, TooDeep
 
 GRAMMAR = """
 ?start: sum

@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.lease import MACHINE, Lease
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.background.lease import MACHINE, Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.store import pack
 from tests.in_process import MovableClock
 

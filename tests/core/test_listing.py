@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from cloudlet.core import AwsError, Subspace, Transaction, listing, page_tokens
+from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.aws import listing, page_tokens
 from cloudlet.store.embedded import EmbeddedStore
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core.metrics import Metrics, Series
+from cloudlet.core.telemetry.metrics import Metrics, Series
 
 QUEUE = (("QueueName", "orders"),)
 

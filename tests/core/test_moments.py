@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.moments import rest
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.tokens import TokenSealer
 from tests.in_process import MovableClock
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from cloudlet.core.identity import principal_of
-from cloudlet.core.peers import Peers
-from cloudlet.core.system_clock import SystemClock
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.identity import principal_of
+from cloudlet.core.kernel.peers import Peers
+from cloudlet.core.kernel.system_clock import SystemClock
+from cloudlet.core.kernel.tokens import TokenSealer
 
 _SLOW = 100
 _ANSWER = b"\xa0"

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+from cloudlet.core.aws.polling.poller import Poller
+from cloudlet.core.aws.polling.reconciling import Kind, run
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Config
-from cloudlet.core.lease import Lease
-from cloudlet.core.polling import presence, running
-from cloudlet.core.polling.poller import Poller
-from cloudlet.core.polling.running import Kind, run
+from cloudlet.core.aws.polling import presence, reconciling
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Config
 from tests.in_process import InProcess
 
 _MANY = 1000
@@ -58,12 +58,12 @@ def test_changes_of_one_after_the_other_of_very_many_are_settled_together(tmp_pa
     async def scenario() -> None:
         block = cloud.cloud.block("sqs")
         await block.store.transact(make_many)
-        running = asyncio.create_task(run(block, Kind(_TOPIC, _SPACE, decode)))
+        reconciling = asyncio.create_task(run(block, Kind(_TOPIC, _SPACE, decode)))
         for _ in range(_CHANGES):
             await block.store.transact(change)
             await asyncio.sleep(0)
-        running.cancel()
-        await asyncio.wait((running,))
+        reconciling.cancel()
+        await asyncio.wait((reconciling,))
 
     cloud = InProcess(Config(data=tmp_path, durable=False))
     cloud.run(scenario())
@@ -140,7 +140,7 @@ async def _entered(tx: Transaction, lease: Lease) -> None:
 
 def test_it_is_at_rest_once_no_process_has_anything_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of them run it; one has not finished when the other one has."""
-    monkeypatch.setattr(running, "Queue", _Queue)
+    monkeypatch.setattr(reconciling, "Queue", _Queue)
     monkeypatch.setattr(_Queue, "at_work", [])
 
     async def until(condition: Callable[[], bool]) -> None:
@@ -188,7 +188,7 @@ def test_what_is_to_be_something_else_by_now_is_not_begun(tmp_path: Path) -> Non
     async def scenario() -> bool:
         block = cloud.cloud.block("sqs")
         async with Lease(block) as lease, asyncio.TaskGroup() as group:
-            runner = running._Runner(block, Kind(_TOPIC, _SPACE, _Changing.decode), lease, group, asyncio.Event())
+            runner = reconciling._Runner(block, Kind(_TOPIC, _SPACE, _Changing.decode), lease, group, asyncio.Event())
             await _become(block, "running", 1)
             enter = partial(runner._enter, key=_SPACE.key("a"), found=_Changing("running", 1))
             assert await block.store.transact(enter)

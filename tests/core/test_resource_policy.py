@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.identity import ANONYMOUS, Principal, principal_of, root
-from cloudlet.core.resource_policy import decide, global_keys
-from cloudlet.core.role_session import session_of
+from cloudlet.core.aws.resource_policy import decide, global_keys
+from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.kernel.identity import ANONYMOUS, Principal, principal_of, root
 
 _ACCOUNT = "111122223333"
 _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/service/worker"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
 
 
 async def _settle() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.kernel.sized_cache import SizedCache
 
 _MOST = 10
 _USES = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 2 * _MOST)), max_size=60)

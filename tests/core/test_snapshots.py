@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.snapshots import SnapshotError, Snapshots, remove_leftovers
+from cloudlet.core.host.snapshots import SnapshotError, Snapshots, remove_leftovers
 from cloudlet.store.blobs import Blobs
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import cloud as clouds
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import principal_of
-from cloudlet.core.moments import until
-from cloudlet.core.polling import stream
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.aws.polling import stream
+from cloudlet.core.kernel import cloud as clouds
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import principal_of
+from cloudlet.core.kernel.timing import until
+from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.services.events import delivering
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.logs import exporting, publishing

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.temporary_folder import TemporaryFolder
+from cloudlet.core.host.temporary_folder import TemporaryFolder
 
 
 @pytest.fixture(autouse=True)

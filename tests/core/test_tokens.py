@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.tokens import access_key_id, account_of, load_master_key
+from cloudlet.core.kernel.tokens import access_key_id, account_of, load_master_key
 
 
 def test_an_access_key_id_names_its_account() -> None:

@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cloudlet.core.tracing import TraceHeader, parsed
+from cloudlet.core.telemetry.tracing import TraceHeader, parsed
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.standing import eventually
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudlet.core.url_passwords import masked
+from cloudlet.core.host.url_passwords import masked
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "HTTP", "Https"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.edge.running import find
+from cloudlet.edge.instances import find
 from cloudlet.testing.server import Aws
 from tests.commands import free_port
 from tests.e2e.client import BOTO3, E2E, INSTALLED, PATH, RUNNING, Client, installed

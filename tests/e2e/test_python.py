@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudlet.edge.running import find
+from cloudlet.edge.instances import find
 from cloudlet.testing.server import Aws
 from tests.e2e.client import BOTO3, E2E, INSTALLED, Client
 from tests.e2e.conftest import MakeClient

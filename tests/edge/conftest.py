@@ -13,7 +13,7 @@ import uvloop
 from cloudlet.edge.clients import Limits
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.sockets import bound, port_of
+from cloudlet.edge.listeners import bound, port_of
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.edge.compression import CODINGS, coding, compressed
+from cloudlet.edge.response_compression import CODINGS, coding, compressed
 from cloudlet.testing.server import Aws
 
 

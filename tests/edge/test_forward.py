@@ -11,7 +11,7 @@ import uvloop
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Forwarder
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.sockets import bound, port_of
+from cloudlet.edge.listeners import bound, port_of
 from cloudlet.wire import HttpRequest, HttpResponse
 
 

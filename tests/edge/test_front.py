@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.tokens import TokenSealer
+from cloudlet.edge.access_keys import KeyRing
 from cloudlet.edge.auth import Authenticator
+from cloudlet.edge.back_pressure import ReceivedBody
 from cloudlet.edge.clients import Clients, Limits
 from cloudlet.edge.connection import Connection
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.flow import ReceivedBody
 from cloudlet.edge.front import Front
-from cloudlet.edge.keys import KeyRing
 from cloudlet.wire import HttpRequest, HttpResponse
 
 ALONE = frozenset({"sqs"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudlet.edge.gateways import Found, find
+from cloudlet.edge.data_plane_routing import Found, find
 from cloudlet.edge.routing import route
 from cloudlet.wire import HttpRequest
 

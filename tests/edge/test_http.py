@@ -12,8 +12,8 @@ import httptools
 import pytest
 
 from cloudlet.core import AwsError
+from cloudlet.edge.back_pressure import ReceivedBody
 from cloudlet.edge.clients import Limits
-from cloudlet.edge.flow import ReceivedBody
 from cloudlet.edge.http import HttpServer
 from cloudlet.wire import HttpResponse
 from tests.edge.conftest import Client, Echo

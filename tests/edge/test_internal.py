@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.errors import unavailable
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.errors import unavailable
+from cloudlet.core.kernel.tokens import TokenSealer
+from cloudlet.edge.admin_api import Internal
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.internal import Internal
 from cloudlet.edge.reports import OneProcess
 from cloudlet.wire import HttpRequest, HttpResponse
 

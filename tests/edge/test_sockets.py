@@ -7,7 +7,7 @@ from socket import IPPROTO_TCP, TCP_CONGESTION, create_connection
 
 import pytest
 
-from cloudlet.edge.sockets import bound, port_of
+from cloudlet.edge.listeners import bound, port_of
 
 
 def congestion_control(host: str) -> bytes:

@@ -6,10 +6,10 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from cloudlet.edge import visits
+from cloudlet.edge import data_plane
 from cloudlet.edge.clients import Clients, Limits
 from cloudlet.edge.connection import Connection
-from cloudlet.edge.gateways import Found
+from cloudlet.edge.data_plane_routing import Found
 from cloudlet.wire import HttpResponse
 
 
@@ -34,7 +34,7 @@ def test_an_answer_that_cannot_be_sent_is_an_error_and_keeps_nobody_waiting() ->
         block = SimpleNamespace(service=SimpleNamespace(web=web))
         front: Any = SimpleNamespace(cloud=SimpleNamespace(block=lambda name: block))
         handler: Any = SimpleNamespace(
-            handle=lambda request, exchange: visits.answer(
+            handle=lambda request, exchange: data_plane.answer(
                 front, Found("lambda", "id", "/", ""), request, exchange, lambda: None
             )
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.names import Names
+from cloudlet.engines.resolver import Names
 
 
 class Resolver:

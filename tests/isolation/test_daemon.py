@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.edge.running import find
+from cloudlet.edge.instances import find
 from cloudlet.testing.server import Aws, Server
 from tests.commands import blocks, cloudlet
 from tests.services.xray.segments import segment, trace_id

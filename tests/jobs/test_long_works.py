@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Config
-from cloudlet.core.lease import Lease
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.cloud import Config
 from tests.in_process import InProcess
 from tests.jobs.cases import CASES
 from tests.jobs.test_poison import Caller

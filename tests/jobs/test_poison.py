@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import jobs
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
+from cloudlet.core.background import jobs
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from tests.in_process import InProcess
 from tests.jobs.cases import CASES, REGION, Case
 

@@ -17,7 +17,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cloudlet.engines.postgres import free_port
+from cloudlet.engines.postgres_server import free_port
 from cloudlet.testing.server import Aws, Server, fresh_account
 
 LOST = (BotoCoreError, ClientError)

@@ -10,8 +10,8 @@ from itertools import count
 
 import asyncpg
 
-from cloudlet.engines import postgres
-from cloudlet.engines.postgres import PostgresServer
+from cloudlet.engines import postgres_server
+from cloudlet.engines.postgres_server import PostgresServer
 
 _numbers = count()
 
@@ -21,7 +21,7 @@ def shared_server() -> PostgresServer:
     """Return the server, started at the first call and stopped when the process ends."""
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(postgres.temporary())
+    return stack.enter_context(postgres_server.temporary())
 
 
 def fresh_keyspace() -> str:

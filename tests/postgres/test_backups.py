@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cloudlet.engines import postgres
+from cloudlet.engines import postgres_server
 from cloudlet.store import pack
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
@@ -33,12 +33,12 @@ def content(server: Server, account: str, key: str = "desk") -> bytes:
 
 def dumped(database: str, file: Path) -> None:
     """Write a backup of the schema, as docs/postgresql.md has it."""
-    command = [postgres.find() / "pg_dump", "--schema=cloudlet", "--format=custom", f"--file={file}", database]
+    command = [postgres_server.find() / "pg_dump", "--schema=cloudlet", "--format=custom", f"--file={file}", database]
     subprocess.run(command, check=True)
 
 
 def restored(file: Path, database: str) -> None:
-    command = [postgres.find() / "pg_restore", "--clean", "--if-exists", f"--dbname={database}", file]
+    command = [postgres_server.find() / "pg_restore", "--clean", "--if-exists", f"--dbname={database}", file]
     subprocess.run(command, check=True)
 
 

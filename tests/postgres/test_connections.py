@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import root
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.services.events import authorizing
 from tests.in_process import MovableClock
 from tests.postgres.server import fresh_database

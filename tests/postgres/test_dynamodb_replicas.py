@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
-from cloudlet.engines import postgres
+from cloudlet.engines import postgres_server
 from cloudlet.testing.server import Aws
 from tests.postgres.replicas import Replicas, replicas
 
@@ -25,7 +25,7 @@ _PATIENT = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_tim
 @pytest.fixture(scope="module")
 def dynamo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     with (
-        postgres.temporary() as server,
+        postgres_server.temporary() as server,
         replicas("dynamodb", server.url, tmp_path_factory.mktemp("replicas")) as running,
     ):
         yield running

@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from cloudlet.engines import postgres
+from cloudlet.engines import postgres_server
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore
 from tests.postgres.load import Load, until
@@ -29,8 +29,8 @@ async def ask(url: str, question: str) -> object:
 
 
 @pytest.mark.parametrize("mode", ["immediate", "kill"])
-def test_a_standby_takes_over_under_load(mode: postgres.Mode) -> None:
-    async def scenario(primary: postgres.PostgresServer, standby: postgres.PostgresServer) -> None:
+def test_a_standby_takes_over_under_load(mode: postgres_server.Mode) -> None:
+    async def scenario(primary: postgres_server.PostgresServer, standby: postgres_server.PostgresServer) -> None:
         await ask(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
         await ask(primary.url, "SELECT pg_reload_conf()")
         url = f"postgresql://postgres@127.0.0.1:{standby.port},127.0.0.1:{primary.port}/postgres"
@@ -49,18 +49,18 @@ def test_a_standby_takes_over_under_load(mode: postgres.Mode) -> None:
             await load.check(store)
             await store.close()
 
-    async def until_synchronous(primary: postgres.PostgresServer) -> None:
+    async def until_synchronous(primary: postgres_server.PostgresServer) -> None:
         while await ask(primary.url, "SELECT sync_state FROM pg_stat_replication") != "sync":
             await asyncio.sleep(0.05)
 
     # The standby inherits the primary's settings by its files; on the command line they are its own.
     alone = {"synchronous_standby_names": ""}
-    with postgres.temporary() as primary, postgres.temporary(alone, standby_of=primary) as standby:
+    with postgres_server.temporary() as primary, postgres_server.temporary(alone, standby_of=primary) as standby:
         asyncio.run(asyncio.wait_for(scenario(primary, standby), 60))
 
 
 def test_a_standby_alone_is_down_until_it_is_promoted() -> None:
-    async def scenario(primary: postgres.PostgresServer, standby: postgres.PostgresServer) -> None:
+    async def scenario(primary: postgres_server.PostgresServer, standby: postgres_server.PostgresServer) -> None:
         keyspace = fresh_keyspace()
         first = PostgresStore(primary.url, keyspace)
         load = Load([first])
@@ -80,12 +80,12 @@ def test_a_standby_alone_is_down_until_it_is_promoted() -> None:
         await waiting.end()
         await store.close()
 
-    with postgres.temporary() as primary, postgres.temporary(standby_of=primary) as standby:
+    with postgres_server.temporary() as primary, postgres_server.temporary(standby_of=primary) as standby:
         asyncio.run(asyncio.wait_for(scenario(primary, standby), 60))
 
 
 def test_a_synchronous_standby_that_hangs_is_told_within_ten_seconds() -> None:
-    async def scenario(primary: postgres.PostgresServer, standby: postgres.PostgresServer) -> None:
+    async def scenario(primary: postgres_server.PostgresServer, standby: postgres_server.PostgresServer) -> None:
         await ask(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
         await ask(primary.url, "SELECT pg_reload_conf()")
         keyspace = fresh_keyspace()
@@ -119,12 +119,12 @@ def test_a_synchronous_standby_that_hangs_is_told_within_ten_seconds() -> None:
             await store.close()
 
     alone = {"synchronous_standby_names": ""}
-    with postgres.temporary() as primary, postgres.temporary(alone, standby_of=primary) as standby:
+    with postgres_server.temporary() as primary, postgres_server.temporary(alone, standby_of=primary) as standby:
         asyncio.run(asyncio.wait_for(scenario(primary, standby), 90))
 
 
 @contextmanager
-def frozen(server: postgres.PostgresServer) -> Iterator[None]:
+def frozen(server: postgres_server.PostgresServer) -> Iterator[None]:
     """Have a server hang, with all its processes."""
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     processes = [server.pid, *map(int, children)]

@@ -17,8 +17,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from cloudlet.engines import postgres
-from cloudlet.engines.postgres import Mode, PostgresServer, free_port
+from cloudlet.engines import postgres_server
+from cloudlet.engines.postgres_server import Mode, PostgresServer, free_port
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.postgres import PostgresStore, engine, session
 from cloudlet.testing.server import Aws, Server, fresh_account
@@ -30,7 +30,7 @@ from tests.postgres.server import fresh_keyspace, shared_server
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """A server that may be stopped."""
-    with postgres.temporary() as started:
+    with postgres_server.temporary() as started:
         yield started
 
 

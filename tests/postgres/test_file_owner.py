@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.file_owner import FileOwner, WrongFolder
+from cloudlet.core.host.file_owner import FileOwner, WrongFolder
 from cloudlet.store.copying import copy
 from cloudlet.store.postgres import PostgresStore
 from tests.postgres.server import fresh_database, fresh_keyspace, shared_server

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines import postgres
+from cloudlet.engines import postgres_server
 from tests.postgres.replicas import Replicas, replicas
 
 LARGE = b"x" * 100_000
@@ -21,7 +21,7 @@ LARGE = b"x" * 100_000
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    with postgres.temporary() as server:
+    with postgres_server.temporary() as server:
         yield server.url
 
 

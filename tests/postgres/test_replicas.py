@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines import postgres
-from cloudlet.engines.postgres import Mode, PostgresServer
+from cloudlet.engines import postgres_server
+from cloudlet.engines.postgres_server import Mode, PostgresServer
 from tests.postgres.replicas import Replicas, Traffic, replicas
 
 LEFT, RIGHT = 0, 1
@@ -20,7 +20,7 @@ LEFT, RIGHT = 0, 1
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    with postgres.temporary() as started:
+    with postgres_server.temporary() as started:
         yield started
 
 

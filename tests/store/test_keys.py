@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.store import Subspace, pack, unpack
-from cloudlet.store.keys import successor
+from cloudlet.store.tuple_keys import successor
 
 INTEGERS = st.integers(-(2**64) + 1, 2**64 - 1)
 ELEMENTS = st.recursive(

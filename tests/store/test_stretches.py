@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.store import stretches
-from cloudlet.store.stretches import Stretches
+from cloudlet.store import range_cache
+from cloudlet.store.range_cache import Stretches
 
 KEYS = st.binary(min_size=1, max_size=2)
 SIZES = st.sampled_from([0, 1, 5, 2000])
@@ -24,7 +24,7 @@ STEPS = st.lists(
 @settings(max_examples=400)
 @given(STEPS)
 def test_known_rows_are_the_live_rows(steps: list[tuple]) -> None:
-    stretches._ROWS, rows_limit = 6, stretches._ROWS
+    range_cache._ROWS, rows_limit = 6, range_cache._ROWS
     known, alive = Stretches(limit=4), {}
     try:
         for step in steps:
@@ -40,7 +40,7 @@ def test_known_rows_are_the_live_rows(steps: list[tuple]) -> None:
             elif step[0] == "scan":
                 check_scan(known, alive, *step[1:])
     finally:
-        stretches._ROWS = rows_limit
+        range_cache._ROWS = rows_limit
 
 
 def check_scan(known: Stretches, alive: dict[bytes, bytes], begin: bytes, end: bytes, limit: int, ahead: int) -> None:

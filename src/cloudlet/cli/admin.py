@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 
 from cloudlet.cli import EXIT_NOT_RUNNING, CommandError
-from cloudlet.edge.running import ADMIN_HEADER, Running, find
+from cloudlet.edge.instances import ADMIN_HEADER, Running, find
 
 
 def running_on(port: int) -> Running:

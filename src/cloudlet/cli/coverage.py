@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, fail
-from cloudlet.core.cloud import built
-from cloudlet.core.models import key_of, models_of
+from cloudlet.core.kernel.cloud import built
+from cloudlet.core.kernel.models import key_of, models_of
 from cloudlet.wire import load
 from cloudlet.wire.cache import describe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cloudlet.cli import EXIT_OK, add_port, admin, fail
-from cloudlet.edge.running import stop
+from cloudlet.edge.instances import stop
 
 _SECONDS = 30.0
 

@@ -9,10 +9,10 @@ import shlex
 from pathlib import Path
 
 from cloudlet.cli import EXIT_OK, add_port, fail
-from cloudlet.core.authorities import beside, of_machine
-from cloudlet.core.client_environment import misleading
-from cloudlet.core.models import models_of
-from cloudlet.edge.running import find
+from cloudlet.core.host.authorities import beside, of_machine
+from cloudlet.core.host.client_environment import misleading
+from cloudlet.core.kernel.models import models_of
+from cloudlet.edge.instances import find
 from cloudlet.store.folders import replace_file
 
 _TRUSTED_BESIDES = ("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO")

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin, fail
-from cloudlet.edge.running import Running
+from cloudlet.edge.instances import Running
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

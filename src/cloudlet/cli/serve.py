@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import cloudlet
 from cloudlet.cli import DEFAULT_PORT, EXIT_USAGE, CommandError, fail, serving
-from cloudlet.core.cloud import EVERY_OTHER
+from cloudlet.core.kernel.cloud import EVERY_OTHER
 from cloudlet.edge.fleet import Launch, Patience
+from cloudlet.edge.instances import Running
 from cloudlet.edge.isolation import BlockLauncher, BlockProcess
-from cloudlet.edge.running import Running
 from cloudlet.edge.server import Supervised, default_data
 
 _ADMIN_TOKEN = "CLOUDLET_ADMIN_TOKEN"  # noqa: S105 - the name of a variable

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError, fail, port_number
 from cloudlet.cli.durations import duration
-from cloudlet.core.cloud import FILES_KEPT_SECONDS
+from cloudlet.core.kernel.cloud import FILES_KEPT_SECONDS
+from cloudlet.edge.instances import Running
 from cloudlet.edge.root_keys import RootKey
-from cloudlet.edge.running import Running
 from cloudlet.edge.server import Settings, StartError, default_data, serve
 from cloudlet.store.folders import make_private
 
@@ -194,7 +194,7 @@ def store(options: argparse.Namespace) -> str | None:
 
 def known_blocks(names: list[str]) -> frozenset[str]:
     """Return the names of blocks as a set. Raises CommandError where there are none, or for one that does not exist."""
-    from cloudlet.core.cloud import built
+    from cloudlet.core.kernel.cloud import built
 
     unknown = sorted(set(names) - built().keys())
     if unknown or not names:

@@ -10,18 +10,18 @@ from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError
-from cloudlet.core.block import files_of
-from cloudlet.core.cloud import Config, built, folder_of, open_store, with_data
-from cloudlet.core.data_folder import InUse, exclusively
-from cloudlet.core.file_owner import FileOwner
-from cloudlet.core.service import Service
-from cloudlet.core.shared_state import KEYSPACE, SharedState
+from cloudlet.core.host.data_folder import InUse, exclusively
+from cloudlet.core.host.file_owner import FileOwner
+from cloudlet.core.host.shared_state import KEYSPACE, SharedState
+from cloudlet.core.kernel.block import files_of
+from cloudlet.core.kernel.cloud import Config, built, folder_of, open_store, with_data
+from cloudlet.core.kernel.service import Service
 from cloudlet.store import Store, StoreError
 from cloudlet.store.blobs import UNMARKED
 from cloudlet.store.copying import copy, fill
 from cloudlet.store.folders import make_private
 from cloudlet.store.interface import Row
-from cloudlet.store.keys import unpack
+from cloudlet.store.tuple_keys import unpack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import cloudlet
 from cloudlet.cli import EXIT_USAGE, CommandError, add_port, fail, serving
-from cloudlet.core.clock_setting import Setting
-from cloudlet.core.clock_setting import load as load_clock
-from cloudlet.core.system_clock import time_by, wall_time
-from cloudlet.edge.moving import FILE as CLOCK
-from cloudlet.edge.running import Running, found, own_folder
+from cloudlet.core.kernel.clock_setting import Setting
+from cloudlet.core.kernel.clock_setting import load as load_clock
+from cloudlet.core.kernel.system_clock import time_by, wall_time
+from cloudlet.edge.clock_control import FILE as CLOCK
+from cloudlet.edge.instances import Running, found, own_folder
 from cloudlet.edge.server import default_data
 
 

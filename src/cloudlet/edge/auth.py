@@ -11,13 +11,13 @@ import hmac
 import time
 from typing import Final
 
-from cloudlet.core.clock import Clock
-from cloudlet.core.errors import AwsError
-from cloudlet.core.identity import ANONYMOUS, Known, Principal, root
-from cloudlet.core.system_clock import wall_time
-from cloudlet.core.tokens import account_of
+from cloudlet.core.kernel.clock import Clock
+from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.identity import ANONYMOUS, Known, Principal, root
+from cloudlet.core.kernel.system_clock import wall_time
+from cloudlet.core.kernel.tokens import account_of
 from cloudlet.edge import chunked
-from cloudlet.edge.keys import DEFAULT_ACCOUNT, KeyRing
+from cloudlet.edge.access_keys import DEFAULT_ACCOUNT, KeyRing
 from cloudlet.wire import HttpRequest, ServiceModel, sigv2, sigv4
 from cloudlet.wire.claims import Claim
 from cloudlet.wire.http import BodyStream

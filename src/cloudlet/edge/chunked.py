@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import AsyncIterator, Callable
 
-from cloudlet.edge.flow import read_all
+from cloudlet.edge.back_pressure import read_all
 from cloudlet.wire import WireError, sigv4
 from cloudlet.wire.claims import Claim
 from cloudlet.wire.http import BodyStream

@@ -14,10 +14,10 @@ from typing import Final, cast
 
 import httptools
 
-from cloudlet.core.web import RawHeaders
+from cloudlet.core.kernel.web import RawHeaders
+from cloudlet.edge.back_pressure import ReceivedBody, WriteGate, discard
 from cloudlet.edge.clients import Clients
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.flow import ReceivedBody, WriteGate, discard
 from cloudlet.edge.heads import BODILESS, CONTINUE, Refused, headers_of, response_head, size_of, target_of
 from cloudlet.edge.sendfile import FileSender
 from cloudlet.store.eager import spawn

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cloudlet.core.web import DOMAINS
+from cloudlet.core.kernel.web import DOMAINS
 from cloudlet.engines.http_client import HttpError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from cloudlet.core.web import RawHeaders
+from cloudlet.core.kernel.web import RawHeaders
 from cloudlet.wire import HttpRequest, HttpResponse
 
 

@@ -19,12 +19,12 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from cloudlet.core.clock_setting import Setting
-from cloudlet.core.temporary_folder import TemporaryFolder
+from cloudlet.core.host.temporary_folder import TemporaryFolder
+from cloudlet.core.kernel.clock_setting import Setting
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Failed, Forwarder
+from cloudlet.edge.listeners import BACKLOG, DaemonSockets, bound, non_blocking, port_of
 from cloudlet.edge.reports import BlockReport, memory_of
-from cloudlet.edge.sockets import BACKLOG, DaemonSockets, bound, non_blocking, port_of
 from cloudlet.engines.children import Child
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.wire import HttpRequest

@@ -12,10 +12,10 @@ from typing import cast
 
 import httptools
 
-from cloudlet.core.errors import AwsError
+from cloudlet.core.kernel.errors import AwsError
+from cloudlet.edge.back_pressure import ReceivedBody, WriteGate
 from cloudlet.edge.connection import FORWARDED_FOR, FORWARDED_PROTO
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.flow import ReceivedBody, WriteGate
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 

@@ -9,27 +9,27 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from cloudlet.core.cloud import Cloud
-from cloudlet.core.context import SOURCE_ARN_HEADER, Context
-from cloudlet.core.errors import AwsError, internal_failure, not_implemented, unavailable
-from cloudlet.core.identity import ANONYMOUS
-from cloudlet.core.ids import uuid4
-from cloudlet.core.origins import is_unproven
-from cloudlet.core.service import Handler, Result, Service
-from cloudlet.core.shares import Shares
-from cloudlet.edge import auth, browsers, gateways, routing, visits
-from cloudlet.edge.compression import coding, compressed
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.kernel.cloud import Cloud
+from cloudlet.core.kernel.context import SOURCE_ARN_HEADER, Context
+from cloudlet.core.kernel.errors import AwsError, internal_failure, not_implemented, unavailable
+from cloudlet.core.kernel.identity import ANONYMOUS
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.origins import is_unproven
+from cloudlet.core.kernel.service import Handler, Result, Service
+from cloudlet.edge import auth, cross_origin, data_plane, data_plane_routing, routing
 from cloudlet.edge.domains import Domains
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import as_written
+from cloudlet.edge.response_compression import coding, compressed
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 from cloudlet.wire.claims import Claim
 from cloudlet.wire.json import CHECKSUM, checksum
 
 if TYPE_CHECKING:
+    from cloudlet.edge.admin_api import Internal
     from cloudlet.edge.fleet import Fleet, Member
-    from cloudlet.edge.internal import Internal
 
 log = logging.getLogger("cloudlet.edge")
 access_log = logging.getLogger("cloudlet.access")
@@ -91,14 +91,14 @@ class Front:
             if self.admits_name(request.headers):
                 self.internal.handle(request, exchange)
             else:
-                exchange.respond(visits.message(403, browsers.refused().message))
+                exchange.respond(data_plane.message(403, cross_origin.refused().message))
             return
-        visited = gateways.find(request, self.public_host)
+        visited = data_plane_routing.find(request, self.public_host)
         if visited is not None:
             self.admit(lambda: self._visit(visited, request, exchange))
             return
         if request.method == "OPTIONS":
-            allowed = browsers.preflight(request) if self.admits_page(request.headers) else None
+            allowed = cross_origin.preflight(request) if self.admits_page(request.headers) else None
             if allowed is not None:
                 exchange.respond(allowed)
                 return
@@ -135,7 +135,7 @@ class Front:
         for call, result, error in done:
             call.answer(result, error)
 
-    def _visit(self, found: gateways.Found, request: HttpRequest, exchange: Exchange) -> None:
+    def _visit(self, found: data_plane_routing.Found, request: HttpRequest, exchange: Exchange) -> None:
         """Let an application be asked, or, where no application has the host, AWS's API."""
         call = _Call(self, request, exchange)
         if self.fleet is not None and found.block in self.fleet:
@@ -145,13 +145,13 @@ class Front:
             else:
                 spawn(self._visit_domain(member, call))
         elif found.block in self.running or (found.resource and self.cloud.has(found.block)):
-            visits.answer(self, found, request, exchange, lambda: self.admit(call.start))
+            data_plane.answer(self, found, request, exchange, lambda: self.admit(call.start))
         else:
             call.start()
 
     async def _visit_domain(self, member: Member, call: _Call) -> None:
         """Let a block in a process of its own answer where it has the host as a domain, else AWS's API."""
-        if await self._domains.has(member, gateways.bare_host(call.request.headers.get("host", ""))):
+        if await self._domains.has(member, data_plane_routing.bare_host(call.request.headers.get("host", ""))):
             request = as_written(call.request, call.exchange)
             self.admit(lambda: member.forward(request, call.exchange, call.unavailable))
         else:
@@ -161,11 +161,11 @@ class Front:
         """Whether the page, if any, that a request comes from is answered; `has_rules`: a bucket's rules say so."""
         if has_rules:
             return self.admits_name(headers)
-        return not self._is_open or not browsers.comes_from_elsewhere(headers)
+        return not self._is_open or not cross_origin.comes_from_elsewhere(headers)
 
     def admits_name(self, headers: dict[str, str]) -> bool:
         """Whether a browser, if it is one, is answered under the name by which it asks."""
-        return not self._is_open or not browsers.has_foreign_name(headers, self.public_host)
+        return not self._is_open or not cross_origin.has_foreign_name(headers, self.public_host)
 
     def doubts(self, request: HttpRequest, claim: Claim | None, service: Service, handler: Handler) -> bool:
         """Whether a request would change something, and may be that of some page which a browser shows."""
@@ -281,9 +281,9 @@ class _Call:
             spawn(self._collect(request))
             return False
         found = self._name_service(self.claim)
-        has_rules = browsers.has_rules(request, found.service, found.operation.name, self.claim)
+        has_rules = cross_origin.has_rules(request, found.service, found.operation.name, self.claim)
         if not self.front.admits_page(request.headers, has_rules=has_rules):
-            raise browsers.refused(found.service)
+            raise cross_origin.refused(found.service)
         fleet = self.front.fleet
         if fleet is not None and found.block in fleet:
             fleet[found.block].forward(request, self.exchange, self.unavailable)
@@ -332,7 +332,7 @@ class _Call:
         if principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(found.model)
         if front.doubts(request, self.claim, service, service.handlers[found.key]):
-            raise browsers.refused(found.service)
+            raise cross_origin.refused(found.service)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
         read = request
@@ -455,7 +455,7 @@ class _Call:
             )
         headers = self.request.headers
         if "origin" in headers and self.service.name != "s3" and self.front.admits_page(headers):
-            response.headers += browsers.allowing()
+            response.headers += cross_origin.allowing()
         context = self.context
         if context is None:
             self.exchange.respond(response)

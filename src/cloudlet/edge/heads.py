@@ -6,7 +6,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 
-from cloudlet.core.system_clock import wall_time
+from cloudlet.core.kernel.system_clock import wall_time
 from cloudlet.wire.http import FileBody, HttpResponse
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"

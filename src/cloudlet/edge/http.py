@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from cloudlet.edge.clients import Clients, Limits
 from cloudlet.edge.connection import Connection
 from cloudlet.edge.exchange import Handler
+from cloudlet.edge.listeners import BACKLOG
 from cloudlet.edge.protocol_detection import DetectingListener
-from cloudlet.edge.sockets import BACKLOG
 
 if TYPE_CHECKING:
     from ssl import SSLContext

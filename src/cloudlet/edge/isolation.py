@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudlet.core.cloud import Config, built, with_data
+from cloudlet.core.kernel.cloud import Config, built, with_data
 from cloudlet.edge.fleet import Fleet, Launch, Patience
+from cloudlet.edge.instances import ADMIN_HEADER
+from cloudlet.edge.listeners import DaemonSockets
 from cloudlet.edge.ports import remember, remembered
-from cloudlet.edge.running import ADMIN_HEADER
-from cloudlet.edge.sockets import DaemonSockets
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from cloudlet.core.cloud import Cloud
+from cloudlet.core.kernel.cloud import Cloud
 
 
 class BlockReport(msgspec.Struct, frozen=True):

@@ -6,10 +6,10 @@ import re
 from functools import cache, lru_cache
 from typing import Final
 
-from cloudlet.core.errors import AwsError
-from cloudlet.core.models import block_of, key_of
+from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.models import block_of, key_of
 from cloudlet.edge.buckets import Address, address
-from cloudlet.edge.gateways import CONNECTIONS, names_api
+from cloudlet.edge.data_plane_routing import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
 from cloudlet.wire.claims import Claim

@@ -17,7 +17,7 @@ from functools import partial
 from time import monotonic
 from typing import TypeVar
 
-from cloudlet.edge.flow import WriteGate
+from cloudlet.edge.back_pressure import WriteGate
 from cloudlet.wire.http import FileBody, FilePart
 
 T = TypeVar("T")

@@ -16,31 +16,31 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from cloudlet.core.clock_setting import load as load_clock
-from cloudlet.core.cloud import FILES_KEPT_SECONDS, Auth, Cloud, Config, built, postgres_engine
-from cloudlet.core.data_folder import InUse, close_to_others, exclusively, together
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.shared_state import KEYSPACE, OtherKey, SharedState
-from cloudlet.core.snapshots import Snapshots
-from cloudlet.core.system_clock import SystemClock
-from cloudlet.core.temporary_folder import TemporaryFolder
-from cloudlet.core.tokens import TokenSealer, load_master_key
+from cloudlet.core.host.data_folder import InUse, close_to_others, exclusively, together
+from cloudlet.core.host.shared_state import KEYSPACE, OtherKey, SharedState
+from cloudlet.core.host.snapshots import Snapshots
+from cloudlet.core.host.temporary_folder import TemporaryFolder
+from cloudlet.core.kernel.clock_setting import load as load_clock
+from cloudlet.core.kernel.cloud import FILES_KEPT_SECONDS, Auth, Cloud, Config, built, postgres_engine
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.kernel.system_clock import SystemClock
+from cloudlet.core.kernel.tokens import TokenSealer, load_master_key
+from cloudlet.edge.access_keys import KeyRing
+from cloudlet.edge.admin_api import Internal
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.clients import Limits
+from cloudlet.edge.clock_control import FILE as CLOCK
+from cloudlet.edge.clock_control import MovableTime
 from cloudlet.edge.front import Front
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.internal import Internal
-from cloudlet.edge.keys import KeyRing
-from cloudlet.edge.moving import FILE as CLOCK
-from cloudlet.edge.moving import MovableTime
+from cloudlet.edge.instances import Running, announced
+from cloudlet.edge.listeners import DaemonSockets, bound, inherited, port_of
 from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.root_keys import RootKey, read_root_keys
-from cloudlet.edge.running import Running, announced
-from cloudlet.edge.sockets import DaemonSockets, bound, inherited, port_of
 from cloudlet.edge.tuning import most_connections, tune
 from cloudlet.store import StoreError
+from cloudlet.store.disk_space import Reserve
 from cloudlet.store.folders import make_private
-from cloudlet.store.room import Reserve
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -7,7 +7,7 @@ import os
 import ssl
 from pathlib import Path
 
-from cloudlet.core.system_clock import wall_time
+from cloudlet.core.kernel.system_clock import wall_time
 
 _LOCAL_NAMES = (
     "localhost",

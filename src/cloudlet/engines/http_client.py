@@ -16,7 +16,7 @@ from ssl import SSLContext, SSLError, create_default_context
 from urllib.parse import quote, urlsplit
 
 from cloudlet.engines.http_connection import Connection, HttpError, HttpResponse
-from cloudlet.engines.names import Names
+from cloudlet.engines.resolver import Names
 
 __all__ = ["HttpClient", "HttpError", "HttpResponse", "request_target"]
 

@@ -19,10 +19,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from cloudlet.store import linking
+from cloudlet.store import hard_links
+from cloudlet.store.disk_space import is_short
 from cloudlet.store.folders import sync_folder
 from cloudlet.store.interface import StoreError
-from cloudlet.store.room import is_short
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class Blobs:
 
         def link() -> None:
             fresh = self.fresh_path(other)
-            linking.link(self.path(name), fresh, durable=self._durable)
+            hard_links.link(self.path(name), fresh, durable=self._durable)
             # Its age is that of the name: what is young may yet be referred to.
             os.utime(fresh)
             self.name(fresh, other)

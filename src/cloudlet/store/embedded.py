@@ -15,14 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from cloudlet.store.disk_space import Reserve, is_short
 from cloudlet.store.eager import settling, spawn
 from cloudlet.store.interface import Body, Done, Row, StoreError, T
-from cloudlet.store.memory import Memory
 from cloudlet.store.optimistic import History, OptimisticTransaction, State
 from cloudlet.store.recent import ABSENT
 from cloudlet.store.rocks import OrderedMap, Record
-from cloudlet.store.room import Reserve, is_short
-from cloudlet.store.running import Runner
+from cloudlet.store.row_cache import Memory
+from cloudlet.store.transaction_runner import Runner
 from cloudlet.store.watches import Watches
 
 log = logging.getLogger("cloudlet.store")

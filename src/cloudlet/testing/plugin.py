@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloudlet.core.client_environment import misleading
+from cloudlet.core.host.client_environment import misleading
 from cloudlet.testing.server import Aws, Server
 
 

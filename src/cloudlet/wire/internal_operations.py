@@ -1,7 +1,7 @@
 """Operations that AWS's models do not have, by which Cloudlet's blocks call each other.
 
 AWS's services have private interfaces for the same purposes. Only services may call these operations: the block that
-has one refuses all others (`cloudlet.core.block`). Coverage does not count them.
+has one refuses all others (`cloudlet.core.kernel.block`). Coverage does not count them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ _STRINGS: Final = {"type": "list", "member": _STRING}
 _STRING_MAP: Final = {"type": "map", "key": _STRING, "value": _STRING}
 
 Members = dict[str, Any]
-"""A member's name to its shape, written in place, or to the name of a shape that the model has. One that ends in "?" is
-optional in a request."""
+"""The shapes of members by name, written in place, or names of the model's shapes.
+
+A member whose name ends in "?" is optional in a request.
+"""
 
 _OPERATIONS: Final[dict[str, dict[str, tuple[Members, Members]]]] = {
     "cloudtrail": {
@@ -114,7 +116,7 @@ def _add_structure(shapes: dict[str, Any], name: str, members: Members) -> str:
 
 
 def _add(shapes: dict[str, Any], name: str, shape: str | dict[str, Any]) -> str:
-    """Add a shape that is written in place; return the name under which the model has it."""
+    """Add a shape that is written in place, and return its name in the model."""
     if isinstance(shape, str):
         return shape
     if shape["type"] == "structure":

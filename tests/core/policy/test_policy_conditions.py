@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.policy import Condition, PolicyError
+from cloudlet.core.aws.policy import Condition, PolicyError
 
 Has = str | list[str] | None
 """What the request has under the condition key: a value, many values, or None for no such key."""

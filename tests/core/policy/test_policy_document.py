@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudlet.core.policy import Effect, Policy, PolicyError, Usage
+from cloudlet.core.aws.policy import Effect, Policy, PolicyError, Usage
 
 
 def statement(**elements: object) -> dict[str, object]:

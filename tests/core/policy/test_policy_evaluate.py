@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.policy import (
+from cloudlet.core.aws.policy import (
     Decision,
     Guardrail,
     Layer,

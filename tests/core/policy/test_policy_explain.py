@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cloudlet.core.policy import (
+from cloudlet.core.aws.policy import (
     Decision,
     Guardrail,
     Layer,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.policy import PolicyError
-from cloudlet.core.policy.match import ActionSet, ResourceSet, compile_glob
-from cloudlet.core.policy.variables import literal, resolve_text, tokenize, without_variables
+from cloudlet.core.aws.policy import PolicyError
+from cloudlet.core.aws.policy.match import ActionSet, ResourceSet, compile_glob
+from cloudlet.core.aws.policy.variables import literal, resolve_text, tokenize, without_variables
 
 
 def glob(pattern: str, text: str) -> bool:

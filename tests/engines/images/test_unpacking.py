@@ -304,7 +304,7 @@ def test_archives_that_are_damaged_anywhere_are_refused_or_read(tmp_path: Path, 
 
 
 def test_without_zstd_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cloudlet.engines.images.compression._ZSTD_MODULES", ())
+    monkeypatch.setattr("cloudlet.engines.images.layer_compression._ZSTD_MODULES", ())
     layer = archive(FILE)
     with pytest.raises(ImageError, match="need Python"):
         unpacked(tmp_path, layer, stored=[b"\x28\xb5\x2f\xfd" + layer])

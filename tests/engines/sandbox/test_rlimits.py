@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.sandbox import SandboxError, Sandboxes, Spec, cgroups, rlimits, running
+from cloudlet.engines.sandbox import SandboxError, Sandboxes, Spec, cgroups, rlimits, sandboxes
 from tests.engines.sandbox.conftest import FORKS, LIMITS, Machine, killed_at_any_time
 
 PYTHON = "/usr/bin/python3"
@@ -156,8 +156,8 @@ def test_where_processes_are_counted_with_others_they_are_not_limited(
     in_sandboxes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by kernels before 5.14, for an ordinary user: what looks finds no room for its own."""
-    none = running._FEW_PROCESSES
-    monkeypatch.setattr(running, "_FEW_PROCESSES", replace(none, limits=none.limits._replace(processes=1)))
+    none = sandboxes._FEW_PROCESSES
+    monkeypatch.setattr(sandboxes, "_FEW_PROCESSES", replace(none, limits=none.limits._replace(processes=1)))
 
     async def scenario(machine: Machine) -> None:
         assert (await machine.shell("true & wait $!; ulimit -p; echo forked")).printed.split()[-1] == "forked"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cloudlet.engines.sandbox import sockets
-from cloudlet.engines.sandbox.sockets import End
+from cloudlet.engines.sandbox import socket_owners
+from cloudlet.engines.sandbox.socket_owners import End
 
 HOST = "127.0.0.1"
 
@@ -22,7 +22,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         def missing(near: End, far: End) -> tuple[int, int] | None:
             raise OSError("no such protocol")
 
-        monkeypatch.setattr(sockets, "_asked", missing)
+        monkeypatch.setattr(socket_owners, "_asked", missing)
 
 
 def inode(of: socket.socket) -> int:
@@ -47,16 +47,16 @@ def test_ends_of_connections_are_found(listen: Callable[[], socket.socket]) -> N
     with listen() as server:
         port = server.getsockname()[1]
         at = End(HOST, port)
-        assert sockets.listening(at) == inode(server)
+        assert socket_owners.listening(at) == inode(server)
         with socket.create_connection((HOST, port)) as near:
             own = End(*near.getsockname()[:2])
-            assert sockets.connected(own, at) == inode(near)
+            assert socket_owners.connected(own, at) == inode(near)
             # Nobody has taken the other end yet.
-            assert sockets.connected(at, own) is None
+            assert socket_owners.connected(at, own) is None
             with server.accept()[0] as far:
-                assert sockets.connected(at, own) == inode(far)
-        assert sockets.listening(own) is None
-    assert sockets.listening(at) is None
+                assert socket_owners.connected(at, own) == inode(far)
+        assert socket_owners.listening(own) is None
+    assert socket_owners.listening(at) is None
 
 
 @pytest.mark.usefixtures("way")
@@ -66,5 +66,5 @@ def test_who_listens_at_another_address_does_not_listen_here() -> None:
         kept.bind((HOST, 0))
         port = kept.getsockname()[1]
         with socket.create_server(("127.0.0.9", port)) as server:
-            assert sockets.listening(End(HOST, port)) is None
-            assert sockets.listening(End("127.0.0.9", port)) == inode(server)
+            assert socket_owners.listening(End(HOST, port)) is None
+            assert socket_owners.listening(End("127.0.0.9", port)) == inode(server)

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed
 
-from cloudlet.engines import postgres
+from cloudlet.engines import postgres_server
 from cloudlet.testing.server import Aws, fresh_account
 from tests.postgres.replicas import Replicas, replicas
 from tests.services.apigateway.cloud import GatewayCloud
@@ -22,7 +22,7 @@ from tests.standing import eventually
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GatewayCloud, GatewayCloud]]:
     """The same account on either."""
     folder = tmp_path_factory.mktemp("gateways")
-    with postgres.temporary() as server, replicas("apigateway", server.url, folder) as running:
+    with postgres_server.temporary() as server, replicas("apigateway", server.url, folder) as running:
         yield _on(running, 0), _on(running, 1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from websockets.frames import Opcode
 
-from cloudlet.core.system_clock import SystemClock
+from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.services.apigateway.websocket.client import Client
 
 

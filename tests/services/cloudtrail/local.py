@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from tests.in_process import InProcess
 
 ACCOUNT = "111111111111"

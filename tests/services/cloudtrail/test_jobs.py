@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import AwsError, Transaction, jobs
-from cloudlet.core.identity import Principal
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.background import jobs
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.cloudtrail import api_history, delivering, digests, files, public_keys
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import delivery, events, running, stores

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import history
 from cloudlet.services.cloudtrail.api_history import lookup_events
 from cloudlet.services.cloudtrail.event import Event

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import Principal, root
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.services.cloudwatch.alarm import scheduled
 from tests.in_process import InProcess
 

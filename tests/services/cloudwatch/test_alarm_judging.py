@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch import alarm_rule, schedule, search, search_grammar
 from cloudlet.services.cloudwatch.alarm_rule import Constant, InState, Rule, RuleProblem
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cloudlet.core import jobs
+from cloudlet.core.background import jobs
 from cloudlet.services.cloudwatch import evaluating, watching
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.asker import Asker

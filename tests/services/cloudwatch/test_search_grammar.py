@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 from cloudlet.services.cloudwatch.search_grammar import Condition, Search, Term, parse
 

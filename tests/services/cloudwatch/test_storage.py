@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.identity import Principal
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.cloudwatch import directory
 from cloudlet.services.cloudwatch.metric import Metric
 from cloudlet.testing.server import Aws, Server, fresh_account

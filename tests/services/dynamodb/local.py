@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Auth, Config
-from cloudlet.core.identity import Principal, root
+from cloudlet.core.kernel.cloud import Auth, Config
+from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.services.dynamodb import objects
 from cloudlet.wire import load
 from tests.in_process import InProcess

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.dynamodb import table
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.identity import Principal, root
-from cloudlet.core.lease import Lease
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.services.dynamodb import exporting, exports, import_formats, importing, imports
 from cloudlet.services.dynamodb.objects import Bucket
 from tests.services.dynamodb.local import ACCOUNT, OTHER, REGION, LocalDynamo, item

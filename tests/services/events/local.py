@@ -10,9 +10,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from tests.in_process import InProcess
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.core.identity import Principal
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.events import receiving
 from cloudlet.services.events.bus_record import Place
 from cloudlet.testing.server import Aws

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.core.identity import Principal
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.events import http_request, http_sending
 from tests.refused import refused
 from tests.services.events.cloud import EventCloud

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
-from cloudlet.core.errors import unavailable
+from cloudlet.core.kernel.errors import unavailable
 from cloudlet.services.events.schedule import parse
 from tests.services.sns.cloud import LocalSns, local_sns
 

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.events import archive, delivering, delivery_record, matching, outbox, putting, rule, shared_event
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.delivery_record import ROWS, Delivery, Lane

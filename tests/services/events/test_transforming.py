@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.retrying import Failed
+from cloudlet.core.background.retrying import Failed
 from cloudlet.services.events import transforming
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Rule

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import Principal, root
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import Principal, root
+from cloudlet.core.kernel.tokens import TokenSealer
 from tests.services.lambda_.cloud import package, role_of
 
 ACCOUNT, OTHER, REGION = "111111111111", "222222222222", "eu-west-1"

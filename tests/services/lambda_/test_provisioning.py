@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import directory, provisioning
 from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
 from cloudlet.services.lambda_.directory import Named

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cloudlet.core import AwsError, Transaction, jobs
-from cloudlet.core.block import Block
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.background import jobs
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import serving

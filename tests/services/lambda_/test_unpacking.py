@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import root
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.services.lambda_ import unpacking
 from cloudlet.services.lambda_.unpacking import BadPackage
 from tests.in_process import MovableClock, in_block

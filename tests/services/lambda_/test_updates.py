@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from cloudlet.core import Transaction, jobs
-from cloudlet.core.block import Block
+from cloudlet.core import Transaction
+from cloudlet.core.background import jobs
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import claims, deleting, directory, invoking, settling, unpacking, versions
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Function, Package, Place, Version

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import Principal, root
-from cloudlet.core.service import Params, Result
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import Principal, root
+from cloudlet.core.kernel.service import Params, Result
 from cloudlet.testing.server import Aws
 from tests.in_process import InProcess
 

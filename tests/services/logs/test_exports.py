@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import AwsError, Transaction, lease
-from cloudlet.core.identity import root
-from cloudlet.core.service import Result
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.background import lease
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.service import Result
 from cloudlet.services.logs import exporting, scanning
 from cloudlet.store import pack
 from cloudlet.testing.server import Aws, Server, fresh_account

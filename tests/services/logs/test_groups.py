@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.core.cloud import Config
+from cloudlet.core.kernel.cloud import Config
 from tests.refused import refused
 from tests.services.logs.conftest import ACCOUNT, REGION, LocalLogs
 

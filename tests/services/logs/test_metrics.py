@@ -9,7 +9,7 @@ from operator import eq
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.service import Result
+from cloudlet.core.kernel.service import Result
 from tests.own_metrics import total
 from tests.services.logs.conftest import ACCOUNT, REGION, Call, LocalLogs
 from tests.standing import NOON, eventually, standing_server

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import Principal
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import Principal
 from tests.refused import code_of
 from tests.services.logs.conftest import ACCOUNT, REGION, LocalLogs
 from tests.services.logs.test_subscriptions import FUNCTION, KINESIS, ROLE, envelope, messages, played, put, refused

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import Transaction
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.logs import events, forwarding, jobs, publishing, receivers
 from cloudlet.services.logs.group_record import Group
 from tests.services.logs.conftest import ACCOUNT, REGION, LocalLogs

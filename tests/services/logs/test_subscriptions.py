@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
-from cloudlet.core.service import Result
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.service import Result
 from cloudlet.services.logs import outbox
 from cloudlet.testing.server import Aws
 from tests.services.logs.conftest import ACCOUNT, REGION, Call, LocalLogs

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.core.identity import Principal
+from cloudlet.core.kernel.identity import Principal
 from tests.services.pipes.cloud import PipesCloud
 from tests.services.sns.cloud import ACCOUNT, OTHER, STRANGER, LocalSns, local_sns
 

@@ -14,10 +14,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.identity import root
-from cloudlet.core.system_clock import SystemClock
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.system_clock import SystemClock
+from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.modes import meaningless_in

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from cloudlet.testing.server import Aws, Server
 from tests.in_process import InProcess
 from tests.services.s3.raw import fetch

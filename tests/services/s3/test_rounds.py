@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core import jobs
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
+from cloudlet.core.background import jobs
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.s3 import expiring, inventory_report, multipart, replicating, storage_metrics
 from tests.in_process import InProcess
 

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
 from cloudlet.core import AwsError
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.s3 import select_input, selecting
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.in_process import InProcess

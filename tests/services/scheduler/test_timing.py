@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.core.errors import unavailable
+from cloudlet.core.kernel.errors import unavailable
 from cloudlet.services.scheduler import scheduling
 from cloudlet.services.scheduler.timing import Timing
 from tests.services.sns.cloud import ACCOUNT, LocalSns, local_sns

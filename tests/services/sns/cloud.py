@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Auth, Config
-from cloudlet.core.identity import Principal, root
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Auth, Config
+from cloudlet.core.kernel.identity import Principal, root
 from tests.in_process import InProcess
 
 ACCOUNT = "111111111111"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.identity import ANONYMOUS, Principal
+from cloudlet.core.kernel.identity import ANONYMOUS, Principal
 from tests.services.sns.cloud import ACCOUNT, OTHER, REGION, STRANGER, LocalSns, local_sns
 
 _USER = Principal("user", ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/alice", "AIDAEXAMPLE", "AKIAEXAMPLE")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.identity import Principal
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.sns import backlog, http_delivery, lanes, outbox, outward
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting

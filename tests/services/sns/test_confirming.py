@@ -15,8 +15,8 @@ from urllib.request import urlopen
 import boto3
 import pytest
 
-from cloudlet.core.block import Block
-from cloudlet.core.identity import ANONYMOUS
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.services.sns import outward
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import outward
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription

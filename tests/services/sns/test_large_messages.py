@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.sns import filter_policy
 from cloudlet.services.sns.filter_policy import FilterPolicy
 from cloudlet.services.sns.message import Message

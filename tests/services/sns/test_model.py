@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cloudlet.core import Transaction
-from cloudlet.core.identity import Principal
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.sns import subscription
 from tests.services.sns.cloud import ACCOUNT, OTHER, OWNER, REGION, STRANGER, LocalSns
 from tests.sizes import examples

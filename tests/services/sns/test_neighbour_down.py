@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.errors import unavailable
+from cloudlet.core.kernel.errors import unavailable
 from cloudlet.testing.server import Aws, Server
 from tests.services.sns.cloud import ACCOUNT, REGION, LocalSns, local_sns
 from tests.services.sns.fanout import Fanout

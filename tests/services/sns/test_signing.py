@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core import iso8601
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.aws import iso8601
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.services.sns import notification, signing
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.testing.server import Aws

@@ -19,11 +19,11 @@ from typing import Any
 
 import uvloop
 
-from cloudlet.core.block import Block
-from cloudlet.core.cloud import Cloud, Config
-from cloudlet.core.context import Context
-from cloudlet.core.identity import root
-from cloudlet.core.tokens import TokenSealer
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.tokens import TokenSealer
 
 _ACCOUNT, _REGION = "111111111111", "eu-west-1"
 _CALLS = 5_000

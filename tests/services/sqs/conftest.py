@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Auth, Config
-from cloudlet.core.identity import Principal, root
+from cloudlet.core.kernel.cloud import Auth, Config
+from cloudlet.core.kernel.identity import Principal, root
 from tests.in_process import InProcess
 
 ACCOUNT = "111111111111"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.identity import ANONYMOUS, Principal, root
+from cloudlet.core.kernel.identity import ANONYMOUS, Principal, root
 from tests.services.sqs.conftest import ACCOUNT, REGION, Sqs
 
 _OTHER = "222222222222"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sqs import measuring
 from cloudlet.services.sqs.queue import QueueName
 from cloudlet.services.sqs.queue_record import QueueRecord

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.moments import until
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import until
 from cloudlet.services.sqs import jobs
 from tests.services.sqs.conftest import Sqs
 

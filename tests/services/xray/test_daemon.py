@@ -14,7 +14,7 @@ import pytest
 from aws_xray_sdk.core import AWSXRayRecorder
 from aws_xray_sdk.core.sampling.connector import ServiceConnector
 
-from cloudlet.edge.running import find
+from cloudlet.edge.instances import find
 from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet
 from tests.services.xray.segments import segment, trace_id

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.xray import document, filter_grammar, filtering
 from cloudlet.services.xray.filter_grammar import (
     AnnotationTest,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.cloud import Config
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.xray import api_otlp, api_traces, filtering, finding, sampling_targets, storage
 from cloudlet.services.xray.graph import Graph
 from cloudlet.services.xray.trace import Trace

@@ -9,9 +9,9 @@ and there are no devices, pipes or set-user-id programs in it. Files are whoever
 left out.
 """
 
-from cloudlet.engines.images.blobs import Blobs, Folder
 from cloudlet.engines.images.documents import Config, Descriptor, Image, ImageError, Platform
-from cloudlet.engines.images.finding import find, load
+from cloudlet.engines.images.layout_blobs import Blobs, Folder
+from cloudlet.engines.images.resolving import find, load
 from cloudlet.engines.images.tree import resolve
 from cloudlet.engines.images.unpacking import LARGEST_BYTES, unpack
 

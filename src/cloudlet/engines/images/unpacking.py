@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
-from cloudlet.engines.images.blobs import Blobs, check, pieces
-from cloudlet.engines.images.compression import decompressed
 from cloudlet.engines.images.documents import Image, ImageError, Layer
+from cloudlet.engines.images.layer_compression import decompressed
+from cloudlet.engines.images.layout_blobs import Blobs, check, pieces
 from cloudlet.engines.images.tar import Archive
 from cloudlet.engines.images.tree import Tree
 

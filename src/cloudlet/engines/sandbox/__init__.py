@@ -12,7 +12,7 @@ Where they are not, nothing is run, unless Cloudlet was told to do without (`--s
 
 from cloudlet.engines.sandbox.limits import Limits
 from cloudlet.engines.sandbox.roots import prepare
-from cloudlet.engines.sandbox.running import Sandbox, SandboxError, Sandboxes
+from cloudlet.engines.sandbox.sandboxes import Sandbox, SandboxError, Sandboxes
 from cloudlet.engines.sandbox.spec import Mount, Spec
 
 __all__ = ["Limits", "Mount", "Sandbox", "SandboxError", "Sandboxes", "Spec", "prepare"]

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from cloudlet.core import Arn, AwsError, log_groups
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import or_lose
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.aws import log_groups
+from cloudlet.core.background.jobs import or_lose
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.services.apigateway import errors
 
 log = logging.getLogger("cloudlet.apigateway")

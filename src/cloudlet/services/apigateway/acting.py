@@ -7,9 +7,9 @@ reference. Stage variables may be part of a role's ARN, so whose role it is is o
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Params, Result
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.role_session import check_role, session_of
+from cloudlet.core.aws.role_session import check_role, session_of
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 
 ANY_USER = "arn:aws:iam::*:"
 """What the role of an integration begins with that is to act as whoever has called the API; here the API does."""

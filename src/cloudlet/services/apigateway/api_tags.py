@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.apigateway import tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.rest import tagged

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.apigateway import documents, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.rest import apis, deploying, documentation, listing, patches, store

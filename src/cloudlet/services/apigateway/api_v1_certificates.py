@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
-from cloudlet.core.beside import beside
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.background.workers import beside
 from cloudlet.services.apigateway import documents, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.apigateway import documents, errors, openapi
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, all_parts, parts_of, save_part

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.apigateway import documents, errors, links, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document

@@ -10,8 +10,8 @@ from time import perf_counter
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.identity import ANONYMOUS
-from cloudlet.core.web import Visit
+from cloudlet.core.kernel.identity import ANONYMOUS
+from cloudlet.core.kernel.web import Visit
 from cloudlet.services.apigateway import documents, errors
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, Place

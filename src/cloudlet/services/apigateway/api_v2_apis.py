@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.apigateway import cors, deploying, documents, errors, listing, merging, parts, tagging
 from cloudlet.services.apigateway.api_v2_parts import INTEGRATION, ROUTE
 from cloudlet.services.apigateway.api_v2_stages import create_stage

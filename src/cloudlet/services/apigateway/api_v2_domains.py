@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, ids, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.kernel import ids
 from cloudlet.services.apigateway import documents, domains, errors, listing, merging, tagging
 from cloudlet.services.apigateway.api_v2_stages import get_stage_of
 from cloudlet.services.apigateway.block import service

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.apigateway import access_log, deploying, documents, errors, listing, merging, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, all_parts, find_part, parts_of, save_part

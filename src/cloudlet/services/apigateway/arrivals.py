@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cloudlet.core.context import TRACE_HEADER
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.web import Visit
+from cloudlet.core.kernel.context import TRACE_HEADER
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.kernel.web import Visit
 
 _REQUEST_ID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 

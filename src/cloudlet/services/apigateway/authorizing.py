@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core.block import Block
-from cloudlet.core.identity import Principal
-from cloudlet.core.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.core.aws.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.apigateway import expressions, functions
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document, Place

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.apigateway import acting, errors, expressions
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.expressions import Lookup

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.shares import take_off
-from cloudlet.core.web import Visit
+from cloudlet.core.background.fair_semaphore import take_off
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.web import Visit
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Context, Subspace, Transaction, ids
+from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core.kernel import ids
 from cloudlet.services.apigateway import errors
 from cloudlet.store import pack
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.apigateway import acting
 
 TOO_LARGE = 413

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
 from cloudlet.core import Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.web import Answer, Visit
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.web import Answer, Visit
 from cloudlet.services.apigateway import documents, domains
 from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.domains import Mapped

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from cloudlet.core import Arn, Context, Transaction, role_session
+from cloudlet.core import Arn, Context, Transaction
+from cloudlet.core.aws import role_session
 from cloudlet.services.apigateway import aws_integrations, errors, links, parameter_mapping, service_requests
 from cloudlet.services.apigateway.acting import ANY_USER
 from cloudlet.services.apigateway.documents import Document

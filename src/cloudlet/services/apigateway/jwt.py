@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cloudlet.core import Params, Subspace, Transaction, listing
+from cloudlet.core import Params, Subspace, Transaction
+from cloudlet.core.aws import listing
 from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.documents import Document, decode
 

@@ -6,8 +6,8 @@ metrics". What stages do is counted in memory, and added to the block's metrics 
 
 from __future__ import annotations
 
-from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Meter
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.metrics import Dimensions, Meter
 from cloudlet.services.apigateway.documents import Place
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core.web import Visit
+from cloudlet.core.kernel.web import Visit
 
 _USUAL_PORTS = (":80", ":443")
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudlet.core import AwsError, Params
-from cloudlet.core.json_depth import is_deeper
+from cloudlet.core.aws.json_depth import is_deeper
 from cloudlet.services.apigateway import errors, yaml_text
 from cloudlet.services.apigateway.definition_values import as_list, as_map, resolved
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.services.apigateway.functions import Failed
 

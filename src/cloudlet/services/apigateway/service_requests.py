@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from cloudlet.core import AwsError, Params, Result
-from cloudlet.core.block import Block
-from cloudlet.core.models import block_of
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.models import block_of
 from cloudlet.services.apigateway import acting, errors
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.outward import LARGEST_BYTES

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cloudlet.core import AwsError, Context, Transaction, tags
-from cloudlet.core.arn import partition_of
+from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.apigateway import domains, errors, links
 from cloudlet.services.apigateway.documents import find_part, get_api
 

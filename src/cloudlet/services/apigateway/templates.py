@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.apigateway.verdicts import Verdicts
 from cloudlet.services.apigateway.vtl import UTIL, Input, Template, VtlError, compiled
 

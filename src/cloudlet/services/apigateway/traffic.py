@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from cloudlet.core.block import Block
-from cloudlet.core.web import DOMAINS, Answer, Visit
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.web import DOMAINS, Answer, Visit
 from cloudlet.services.apigateway import domains, gateways
 from cloudlet.services.apigateway.answers import message
 from cloudlet.services.apigateway.block import service

@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from cloudlet.core import Concluding, Context, Params
-from cloudlet.core.beside import beside
-from cloudlet.core.service import Transactional
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.service import Transactional
 from cloudlet.services.apigateway.block import service
 
 LARGE: Final = 8 << 10

@@ -1,9 +1,6 @@
 """AWS CloudTrail: the record of every call that changes or looks at what there is.
 
-Blocks note their calls in their own stores and bring them here (`cloudlet.core.audit`), so that CloudTrail may be down:
-what was noted comes later. The history of an account and a region can be looked up for 90 days; trails deliver events,
-and event data stores (`lake`) keep them to be asked in SQL.
-
-Behaviour: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/ and, for operations, limits and errors,
-https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/.
+Blocks note their calls in their own stores and bring them here (`cloudlet.core.telemetry.audit`), so that CloudTrail
+may be down: what was noted comes later. The history of an account and a region can be looked up for 90 days; trails
+deliver events, and event data stores (`lake`) keep them to be asked in SQL.
 """

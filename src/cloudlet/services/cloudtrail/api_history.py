@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, service_events
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens, service_events
 from cloudlet.services.cloudtrail import data_wanted, event_bus, history, outbox, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.event import Event

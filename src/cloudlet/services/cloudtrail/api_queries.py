@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
-from cloudlet.core.beside import beside
-from cloudlet.core.ids import uuid4
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudtrail import buckets
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.lake import delivery, queries, statement, stores

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
-from cloudlet.core.ids import uuid4
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens, tags
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.lake import stores
 from cloudlet.services.cloudtrail.lake.stores import Billing, EventDataStore

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.cloudtrail import trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.lake import stores

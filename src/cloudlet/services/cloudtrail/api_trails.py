@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, iso8601
-from cloudlet.core.arn import Arn, partition_of
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import iso8601
+from cloudlet.core.aws.arn import Arn, partition_of
 from cloudlet.services.cloudtrail import buckets, delivering, digests, log_group, outbox, public_keys, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.buckets import Target

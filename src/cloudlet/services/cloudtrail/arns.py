@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cloudlet.core.arn import Arn, partition_of
+from cloudlet.core.aws.arn import Arn, partition_of
 
 Resource = tuple[str, str]
 """A type and an ARN."""

@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudlet.core import AwsError, Transaction, jobs, service_events
-from cloudlet.core.arn import Arn
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.aws import service_events
+from cloudlet.core.aws.arn import Arn
+from cloudlet.core.background import jobs
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import first, notified
 from cloudlet.services.cloudtrail import digests, files, log_group, outbox, trail
 from cloudlet.services.cloudtrail.lake import running
 from cloudlet.services.cloudtrail.outbox import Channel, Lane, Waiting

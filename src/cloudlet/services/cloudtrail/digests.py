@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Subspace, Transaction, iso8601
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
+from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.aws import iso8601
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import files, public_keys, trail
 from cloudlet.services.cloudtrail.outbox import Lane
 from cloudlet.services.cloudtrail.trail import Trail

@@ -5,7 +5,7 @@ EventBridge user guide, "AWS service events delivered via AWS CloudTrail": reads
 
 from __future__ import annotations
 
-from cloudlet.core.service_events import Entry
+from cloudlet.core.aws.service_events import Entry
 from cloudlet.services.cloudtrail.event import Event
 
 _KIND = "AWS API Call via CloudTrail"

@@ -10,8 +10,8 @@ import gzip
 from time import gmtime, strftime
 from typing import Any
 
-from cloudlet.core.block import Block
-from cloudlet.core.ids import token
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.cloudtrail import buckets
 from cloudlet.services.cloudtrail.buckets import Target
 from cloudlet.services.cloudtrail.trail import Trail

@@ -12,13 +12,13 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.lanes import beginnings
-from cloudlet.core.moments import rest
-from cloudlet.core.sweeping import sweep
+from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.background.retention import sweep
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.cloudtrail import stretch
 from cloudlet.services.cloudtrail.event import Attribute, Event
-from cloudlet.store.keys import pack
+from cloudlet.store.tuple_keys import pack
 
 KEPT_SECONDS = 90 * 86_400
 MAX_EVENTS = 500_000

@@ -9,9 +9,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from cloudlet.core import AwsError, Transaction, log_groups
-from cloudlet.core.arn import Arn
-from cloudlet.core.block import Block
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.aws import log_groups
+from cloudlet.core.aws.arn import Arn
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import outbox, trail
 from cloudlet.services.cloudtrail.outbox import Lane, Waiting
 from cloudlet.services.cloudtrail.trail import Trail

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 
 _VALID_SECONDS = 30 * 86_400
 _LISTED = 1000

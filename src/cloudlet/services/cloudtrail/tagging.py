@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from cloudlet.core import AwsError
-from cloudlet.core import tags as core_tags
+from cloudlet.core.aws import tags as core_tags
 
 
 def with_tags(tags: Mapping[str, str], added: list[dict[str, str]]) -> dict[str, str]:

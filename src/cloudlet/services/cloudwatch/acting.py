@@ -13,11 +13,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.identity import Principal
-from cloudlet.core.jobs import start_due
-from cloudlet.core.lease import Lease
-from cloudlet.core.retrying import is_transient, pause
+from cloudlet.core.background.jobs import start_due
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retrying import is_transient, pause
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.cloudwatch import alarm_events, history, notices, outbox
 from cloudlet.services.cloudwatch.alarm import Alarm
 from cloudlet.services.cloudwatch.outbox import Action

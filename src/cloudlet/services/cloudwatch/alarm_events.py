@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from cloudlet.core.service_events import Entry
+from cloudlet.core.aws.service_events import Entry
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm, Situation
 from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.services.cloudwatch.times import stamp

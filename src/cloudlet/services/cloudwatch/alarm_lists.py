@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import errors, history
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, Alarm

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from cloudlet.core.language import Language, Misread, TooDeep
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.alarm import name_of
 
 MOST_CHILDREN = 100

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, service_events, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import service_events, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import (
     alarm_check,

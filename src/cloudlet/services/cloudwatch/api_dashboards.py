@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens, tags
 from cloudlet.services.cloudwatch import dashboard as dashboards
 from cloudlet.services.cloudwatch import dashboard_body, errors
 from cloudlet.services.cloudwatch.block import service

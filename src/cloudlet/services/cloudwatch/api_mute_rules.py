@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import errors, mute_rule
 from cloudlet.services.cloudwatch.block import service

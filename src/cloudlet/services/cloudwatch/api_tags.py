@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, AwsError, Context, Transaction, tag_operations
+from cloudlet.core import Arn, AwsError, Context, Transaction
+from cloudlet.core.aws import tag_operations
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import dashboard, errors, mute_rule
 from cloudlet.services.cloudwatch.block import service

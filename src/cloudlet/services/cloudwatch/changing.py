@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cloudlet.core import Transaction, service_events
+from cloudlet.core import Transaction
+from cloudlet.core.aws import service_events
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import alarm_events, history, mute_rule, outbox, suppressing
 from cloudlet.services.cloudwatch.alarm import Alarm, Situation, State

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudlet.core import Arn, Subspace, Transaction, listing
-from cloudlet.core.arn import partition_of
+from cloudlet.core import Arn, Subspace, Transaction
+from cloudlet.core.aws import listing
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.store import Store
 
 _READ = 8

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import dashboard as dashboards
 from cloudlet.services.cloudwatch import dashboard_html, drawing, log_widget, widget

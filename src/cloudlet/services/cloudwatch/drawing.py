@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import errors, labels, metric_data, picture, query_check, querying, widget
 from cloudlet.services.cloudwatch.asker import Asker

@@ -10,10 +10,10 @@ import logging
 from functools import partial
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import first, notified
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import alarm_rule, changing, reasons, watching
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm, Evaluation

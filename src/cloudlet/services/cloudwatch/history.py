@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudwatch.alarm import Alarm, Kind
 
 ItemType = Literal["ConfigurationUpdate", "StateUpdate", "Action"]

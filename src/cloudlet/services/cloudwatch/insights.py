@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.cloudwatch import directory, errors, reading
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cloudlet.core.language import Language, Misread
+from cloudlet.core.aws.language import Language, Misread
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 
 FUNCTIONS = ("AVG", "COUNT", "MAX", "MIN", "SUM")

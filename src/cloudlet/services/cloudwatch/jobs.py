@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cloudlet.core import jobs, service_events
-from cloudlet.core.block import Block
+from cloudlet.core.aws import service_events
+from cloudlet.core.background import jobs
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudwatch import acting, evaluating, upkeep
 from cloudlet.services.cloudwatch.block import service
 

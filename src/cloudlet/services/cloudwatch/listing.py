@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
 from cloudlet.services.cloudwatch import directory, errors
 from cloudlet.services.cloudwatch.metric import Metric
 

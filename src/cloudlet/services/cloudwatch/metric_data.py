@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, page_tokens
-from cloudlet.core.beside import beside_if
+from cloudlet.core import Context, Params, Result
+from cloudlet.core.aws import page_tokens
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.cloudwatch import errors, labels, query_check, querying
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.functions import size

@@ -7,9 +7,10 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, listing
-from cloudlet.core.arn import partition_of
-from cloudlet.core.records import Records
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.aws import listing
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.records import Records
 from cloudlet.services.cloudwatch import errors, schedule
 from cloudlet.services.cloudwatch.schedule import Schedule
 

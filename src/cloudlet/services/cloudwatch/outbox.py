@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudwatch.alarm import Alarm, Situation
 
 _ROWS = Subspace("action")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch import errors
 from cloudlet.services.cloudwatch.cell import Cell

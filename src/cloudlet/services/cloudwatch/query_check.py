@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.cloudwatch import errors, insights_grammar, labels, reading, statistic
 from cloudlet.services.cloudwatch.expressions.parser import parse
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.cloudwatch import errors, insights, labels, reading, search, search_grammar
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate

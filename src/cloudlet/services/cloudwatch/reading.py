@@ -12,7 +12,7 @@ from math import ceil, gcd
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.cloudwatch import directory, storage
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns

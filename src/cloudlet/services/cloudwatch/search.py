@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import beside_if
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core.aws.logic import All, AnyOf, Not
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.cloudwatch import directory
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.metric import Metric

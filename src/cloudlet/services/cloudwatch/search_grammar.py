@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
 
-from cloudlet.core import logic
-from cloudlet.core.language import Language, Misread, TooDeep
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core.aws import logic
+from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 
 LONGEST = 1024

@@ -9,10 +9,10 @@ import asyncio
 from functools import partial
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works, transact_each
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import until
+from cloudlet.core.background.jobs import Works, transact_each
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import until
 from cloudlet.services.cloudwatch import directory, history, storage
 
 _AT_ONCE = 200

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from cloudlet.core import AwsError, Context
-from cloudlet.core.policy import PolicyError
-from cloudlet.core.resource_policy import Keys, decide, parsed
+from cloudlet.core.aws.policy import PolicyError
+from cloudlet.core.aws.resource_policy import Keys, decide, parsed
 from cloudlet.services.dynamodb import streams
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Policy as StoredPolicy

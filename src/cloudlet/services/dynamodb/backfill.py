@@ -9,9 +9,9 @@ from typing import TypeVar
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.dynamodb import directory, indexes, rows, vectors
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.table_record import ACTIVE, CREATING, IndexRecord, VectorRecord

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.dynamodb.rows import list_records
 from cloudlet.services.dynamodb.table import table_arn
 from cloudlet.services.dynamodb.table_record import TableRecord

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Concluding, Context, Params, Result, Transaction
-from cloudlet.core.resource_policy import Keys
+from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import (
     access,
     capacity,

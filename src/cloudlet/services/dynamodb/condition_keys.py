@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudlet.core.resource_policy import Keys
+from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.keys import KeySchema

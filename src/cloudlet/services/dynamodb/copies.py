@@ -13,9 +13,9 @@ from functools import partial
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.lanes import work_off
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.keyed_queues import work_off
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, timeline, writing
 from cloudlet.services.dynamodb.errors import limit_exceeded
 from cloudlet.services.dynamodb.table import Table

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Params, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.dynamodb import access, directory, errors, schema, streams, tags, throughput, ttl, vector_schema
 from cloudlet.services.dynamodb.features import Features, Policy, Stream
 from cloudlet.services.dynamodb.table import Table, table_arn

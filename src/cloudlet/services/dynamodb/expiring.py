@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
-from cloudlet.core import Transaction, moments
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
+from cloudlet.core import Transaction
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel import timing
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import changes, directory, items, measuring, rows, ttl, writing
 from cloudlet.services.dynamodb.table import Table
 
@@ -28,7 +29,7 @@ _SHARE = 100
 
 async def expire_items(block: Block) -> None:
     """Delete what has expired, in all tables, until the block ends."""
-    async with moments.notified(block, ttl.TOPIC) as changed:
+    async with timing.notified(block, ttl.TOPIC) as changed:
         works = Works(block)
         while True:
             changed.clear()
@@ -37,7 +38,7 @@ async def expire_items(block: Block) -> None:
                 continue
             if seen.some:
                 pause = max(_PAUSE_SECONDS, _SHARE * seen.idle_seconds)
-                await moments.rest(block, pause, changed)
+                await timing.rest(block, pause, changed)
             else:
                 await changed.wait()
 

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import copies, directory, exports, ion, items, journal, snapshot
 from cloudlet.services.dynamodb.export_filter import ExportFilter
 from cloudlet.services.dynamodb.exports import DataFile, Export

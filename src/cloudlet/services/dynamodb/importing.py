@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import copies, directory, imports, writing
 from cloudlet.services.dynamodb.import_formats import (
     CsvReader,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cloudlet.core import AwsError, utf8
+from cloudlet.core import AwsError
+from cloudlet.core.aws import utf8
 from cloudlet.services.dynamodb import errors, numbers
 from cloudlet.services.dynamodb.keys import Attribute, KeySchema, partition
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex

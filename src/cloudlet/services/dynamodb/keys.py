@@ -15,7 +15,7 @@ from zlib import crc32
 
 from cloudlet.core import Subspace
 from cloudlet.store import pack
-from cloudlet.store.keys import successor
+from cloudlet.store.tuple_keys import successor
 
 HASH_BYTES: Final = 2
 HASH_VALUES: Final = 1 << 16

@@ -11,9 +11,9 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params, Result
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.telemetry.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.dynamodb import directory
 from cloudlet.services.dynamodb.table import Table, table_arn
 from cloudlet.services.dynamodb.throttling import Kind, throttle

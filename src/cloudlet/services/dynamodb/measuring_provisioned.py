@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from cloudlet.core import Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.metrics import in_ended_minute, is_first, make_room
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.telemetry.metrics import in_ended_minute, is_first, make_room
 from cloudlet.services.dynamodb import directory, throughput
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput

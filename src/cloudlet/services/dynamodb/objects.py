@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.wire.bodies import pieces_of
 
 _PIECE = 4 << 20

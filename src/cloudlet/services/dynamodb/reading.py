@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.resource_policy import Keys
+from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import (
     access,
     capacity,

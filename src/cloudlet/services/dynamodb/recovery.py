@@ -9,9 +9,10 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from cloudlet.core import AwsError, Subspace, Transaction, moments
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
+from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel import timing
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import directory, journal, timeline
 from cloudlet.services.dynamodb.table import Table
 
@@ -80,7 +81,7 @@ async def trim(block: Block) -> None:
             if len(ids) < _PAGE:
                 break
             after = ids[-1]
-        await moments.rest(block, _SWEEP_SECONDS)
+        await timing.rest(block, _SWEEP_SECONDS)
 
 
 async def _trim(block: Block, table_id: int) -> None:

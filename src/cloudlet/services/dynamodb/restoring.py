@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.dynamodb import creating, directory, schema, throughput, vector_schema
 from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.features import Features

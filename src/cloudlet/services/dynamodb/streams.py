@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, TypedDict
 import msgspec
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.dynamodb.features import Features, Stream
 from cloudlet.services.dynamodb.item_json import AttributeValue
 from cloudlet.services.dynamodb.rows import list_records

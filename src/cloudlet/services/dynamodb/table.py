@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cloudlet.core import Arn, Subspace
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.dynamodb import table_record
 from cloudlet.services.dynamodb.keys import Attribute, KeySchema, hashed
 from cloudlet.services.dynamodb.table_record import IndexRecord, TableRecord, VectorRecord

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from cloudlet.core import AwsError, tags
+from cloudlet.core import AwsError
+from cloudlet.core.aws import tags
 from cloudlet.services.dynamodb.errors import validation
 
 MOST = 50

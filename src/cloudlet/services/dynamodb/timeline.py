@@ -15,7 +15,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.dynamodb.table import Table
-from cloudlet.store.keys import pack_int
+from cloudlet.store.tuple_keys import pack_int
 
 _AHEAD_SECONDS: Final = 1.0
 _PAGE: Final = 100

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Concluding, Context, Params, Result, Subspace, Transaction
-from cloudlet.core.resource_policy import Keys
+from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import (
     access,
     actions,

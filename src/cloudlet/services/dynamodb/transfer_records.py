@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.dynamodb.errors import limit_exceeded
 from cloudlet.services.dynamodb.rows import list_records
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from cloudlet.core.block import Block
-from cloudlet.core.lanes import work_off
-from cloudlet.core.lease import Lease
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.keyed_queues import work_off
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import exporting, exports, importing, imports
 
 TOPIC = b"transfers"

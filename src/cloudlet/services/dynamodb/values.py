@@ -13,7 +13,8 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from cloudlet.core import AwsError, utf8
+from cloudlet.core import AwsError
+from cloudlet.core.aws import utf8
 from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.errors import Reworded, invalid_values, validation
 

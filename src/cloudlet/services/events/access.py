@@ -10,12 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core import AwsError, Context, role_session
-from cloudlet.core.block import Block
-from cloudlet.core.identity import root
-from cloudlet.core.ids import uuid4
-from cloudlet.core.policy import PolicyError
-from cloudlet.core.resource_policy import decide, parsed, source_account
+from cloudlet.core import AwsError, Context
+from cloudlet.core.aws import role_session
+from cloudlet.core.aws.policy import PolicyError
+from cloudlet.core.aws.resource_policy import decide, parsed, source_account
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import errors
 from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.rule_record import Rule

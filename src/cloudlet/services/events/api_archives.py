@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import (
     archive,
     archive_rule,

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.events import access, bus, bus_record, errors, paging, rule
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Bus, Place

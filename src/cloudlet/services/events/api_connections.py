@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import connection, destination, errors, paging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.connection import API_KEY, OAUTH, PARAMETERS, Connection, Secret

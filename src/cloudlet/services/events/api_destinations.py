@@ -7,8 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import uuid4
-from cloudlet.core.retrying import Failed
+from cloudlet.core.background.retrying import Failed
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import access, connection, destination, errors, gateway, invoking, paging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.destination import Destination

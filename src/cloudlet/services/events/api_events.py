@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.beside import LARGE
+from cloudlet.core.background.workers import LARGE
 from cloudlet.services.events import direct, errors, pattern, putting
 from cloudlet.services.events.block import service
 from cloudlet.services.events.matching import Quick

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.events import (
     access,
     archive_rule,

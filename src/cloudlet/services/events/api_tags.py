@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Transaction, tag_operations
+from cloudlet.core import Arn, Context, Transaction
+from cloudlet.core.aws import tag_operations
 from cloudlet.services.events import bus, bus_record, errors, rule
 from cloudlet.services.events.block import service
 from cloudlet.services.events.bus_record import Place

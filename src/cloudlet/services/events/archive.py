@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.block import Block
-from cloudlet.core.event_pattern import Pattern
-from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import Row, as_due
-from cloudlet.core.records import Records
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.event_pattern import Pattern
+from cloudlet.core.aws.records import Records
+from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.events import errors, pattern, rule
 from cloudlet.services.events.bus_record import Place
 

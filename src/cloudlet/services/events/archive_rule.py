@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from cloudlet.core import AwsError, Transaction, tags
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.events import archive, rule
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.rule_record import Rule

@@ -7,8 +7,8 @@ import logging
 
 from msgspec.structs import replace
 
-from cloudlet.core.block import Block
-from cloudlet.core.retrying import Failed, following
+from cloudlet.core.background.retrying import Failed, following
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.events import measuring, target
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.target import BATCH

@@ -12,11 +12,11 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified
-from cloudlet.core.retrying import Failed
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retrying import Failed
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.events import connection, http_request, http_sending
 from cloudlet.services.events.connection import OAUTH, PARAMETERS, Connection, Secret
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 
 DEFAULT = "default"
 PREFIX = "event-bus/"

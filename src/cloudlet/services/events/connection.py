@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.records import Records
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.records import Records
 from cloudlet.services.events import errors
 
 CONNECTIONS = 3000

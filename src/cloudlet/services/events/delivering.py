@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.core import Arn, Transaction, lanes
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
-from cloudlet.core.shares import Shares
+from cloudlet.core import Arn, Transaction
+from cloudlet.core.background import keyed_queues
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.timing import first, notified
 from cloudlet.services.events import outbox, target
 from cloudlet.services.events.attempting import attempt
 from cloudlet.services.events.delivery_record import Delivery, Lane
@@ -24,7 +25,7 @@ _ROOM: Final = Attached(lambda _: Shares(_LARGE_AT_ONCE, _LARGE_AT_ONCE // 2))
 async def deliver(block: Block) -> None:
     """Deliver what is in the outbox, until the block ends."""
     async with Lease(block) as lease:
-        await lanes.work_off(block, outbox.TOPIC, outbox.lanes, lambda lane: _work_off(block, lease, lane))
+        await keyed_queues.work_off(block, outbox.TOPIC, outbox.lanes, lambda lane: _work_off(block, lease, lane))
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.records import Records
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.records import Records
 from cloudlet.services.events import errors
 
 DESTINATIONS = 3000

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from cloudlet.core import Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.services.events import attempting, outbox
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.matching import Quick

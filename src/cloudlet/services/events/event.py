@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import iso8601
-from cloudlet.core.ids import uuid4
+from cloudlet.core.aws import iso8601
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import event_record
 from cloudlet.services.events.event_record import Event
 

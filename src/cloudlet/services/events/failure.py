@@ -6,7 +6,7 @@ User guide, "How EventBridge retries delivering events" and "Using dead-letter q
 from __future__ import annotations
 
 from cloudlet.core import AwsError
-from cloudlet.core.retrying import Failed
+from cloudlet.core.background.retrying import Failed
 
 _FORBIDDEN = 403
 

@@ -10,9 +10,9 @@ import time
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn
-from cloudlet.core.block import Block
-from cloudlet.core.retrying import Failed
-from cloudlet.core.role_session import session_of
+from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.background.retrying import Failed
+from cloudlet.core.kernel.block import Block
 from cloudlet.engines.http_client import HttpResponse
 from cloudlet.services.events import errors, http_request, http_sending
 from cloudlet.services.events.http_request import Parameters, Request

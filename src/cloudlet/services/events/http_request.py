@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from cloudlet.core.retrying import Failed
+from cloudlet.core.background.retrying import Failed
 from cloudlet.services.events.connection import API_KEY, BASIC, OAUTH, PARAMETERS, Secret
 from cloudlet.services.events.destination import Destination
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from ssl import SSLContext, create_default_context
 
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.retrying import Failed
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.retrying import Failed
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.services.events.http_request import Request
 

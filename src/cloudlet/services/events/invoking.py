@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.retrying import Failed
+from cloudlet.core.background.retrying import Failed
+from cloudlet.core.kernel.block import Block
 from cloudlet.engines.http_client import HttpResponse
 from cloudlet.services.events import authorizing, connection, destination, failure, http_request, http_sending
 from cloudlet.services.events.connection import OAUTH, Connection, Secret

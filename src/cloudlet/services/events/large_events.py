@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.events import archive
 from cloudlet.services.events.receiving import Receiver, Takers
 

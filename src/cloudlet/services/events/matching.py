@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import LARGE
+from cloudlet.core.background.workers import LARGE
 from cloudlet.services.events import archive, large_events, outbox, receiving, shared_event
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.delivery_record import Delivery, Lane

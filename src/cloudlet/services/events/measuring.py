@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.events import bus_record
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Rule

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.lanes import beginnings
+from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.events import delivery_record, shared_event
 from cloudlet.services.events.delivery_record import ROWS, Delivery, Lane
 from cloudlet.services.events.rule_record import Rule, Target

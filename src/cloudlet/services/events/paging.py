@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cloudlet.core import Subspace, Transaction, listing, page_tokens
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.aws import listing, page_tokens
 from cloudlet.services.events import errors
 
 T = TypeVar("T")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cloudlet.core import event_pattern
-from cloudlet.core.event_pattern import Pattern
-from cloudlet.core.event_ruler import PatternError
+from cloudlet.core.aws import event_pattern
+from cloudlet.core.aws.event_pattern import Pattern
+from cloudlet.core.aws.event_ruler import PatternError
 from cloudlet.services.events import errors
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from cloudlet.core import AwsError, Context, Transaction, utf8
-from cloudlet.core.beside import LARGE
-from cloudlet.core.ids import uuid4
-from cloudlet.core.json_depth import is_deeper
+from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.aws import utf8
+from cloudlet.core.aws.json_depth import is_deeper
+from cloudlet.core.background.workers import LARGE
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import access, bus, errors, event, large_events, matching, receiving
 from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.event_record import Event

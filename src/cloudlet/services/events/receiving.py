@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.event_pattern import Pattern
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.aws.event_pattern import Pattern
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.events import archive, outbox, pattern, rule, rule_record
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.bus_record import Place

@@ -11,10 +11,10 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.events import archive, errors, matching
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.large_events import Matched

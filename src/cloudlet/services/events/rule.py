@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.events import bus, errors, rule_record
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.rule_record import Rule, Target

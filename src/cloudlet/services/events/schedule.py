@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import schedule_expression
-from cloudlet.core.schedule_expression import Schedule
+from cloudlet.core.aws import schedule_expression
+from cloudlet.core.aws.schedule_expression import Schedule
 from cloudlet.services.events import errors
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Row, as_due
+from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.events import event, outbox, rule, schedule
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.rule_record import Rule

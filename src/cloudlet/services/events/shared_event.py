@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.beside import LARGE
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.background.workers import LARGE
+from cloudlet.core.kernel.ids import random_bytes
 
 _EVENTS: Final = Subspace("event")
 _LEFT: Final = Subspace("event-deliveries")

@@ -6,11 +6,12 @@ import asyncio
 from functools import partial
 from typing import Any, Final
 
-from cloudlet.core import Arn, AwsError, Transaction, log_groups
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.messages import queue_url
-from cloudlet.core.retrying import Failed, of_batch
+from cloudlet.core import Arn, AwsError, Transaction
+from cloudlet.core.aws import log_groups
+from cloudlet.core.aws.messages import queue_url
+from cloudlet.core.background.retrying import Failed, of_batch
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import access, bus, destination, event, failure, gateway, invoking, matching, transforming
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.wire import json_text, timestamps

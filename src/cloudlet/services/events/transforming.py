@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from cloudlet.core import iso8601
-from cloudlet.core.input_template import MISSING, TooLong, as_json, at, filled, is_path
-from cloudlet.core.retrying import Failed
+from cloudlet.core.aws import iso8601
+from cloudlet.core.aws.input_template import MISSING, TooLong, as_json, at, filled, is_path
+from cloudlet.core.background.retrying import Failed
 from cloudlet.services.events import errors
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Target

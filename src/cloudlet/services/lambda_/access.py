@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
-from cloudlet.core.resource_policy import decide
+from cloudlet.core.aws.resource_policy import decide
 from cloudlet.services.lambda_ import directory
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Function

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import access, concurrency, deleting, directory, errors, paging, provisioning
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.concurrency import PROVISIONED

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.lambda_ import downloads, errors, layers, packages, paging, showing, statements, versions
 from cloudlet.services.lambda_.access import Policy
 from cloudlet.services.lambda_.block import service

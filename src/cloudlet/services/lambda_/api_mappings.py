@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
-from cloudlet.core.ids import uuid4
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import (
     access,
     directory,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.lambda_ import access, directory, errors, statements
 from cloudlet.services.lambda_.access import POLICY
 from cloudlet.services.lambda_.block import service

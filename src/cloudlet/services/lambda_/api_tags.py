@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
+from cloudlet.core import Arn, Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.lambda_ import access, code_signing, directory, errors, mapping, tagging
 from cloudlet.services.lambda_.block import service
 

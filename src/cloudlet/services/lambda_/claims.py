@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.garbage import Garbage, old_blobs, remove_blobs
+from cloudlet.core.background.garbage import Garbage, old_blobs, remove_blobs
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import unpacking
 
 _CLAIMS = Subspace("claim")

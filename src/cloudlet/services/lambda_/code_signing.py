@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import token
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.lambda_.function import Place
 
 ENFORCE = "Enforce"

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, Params
-from cloudlet.core.role_session import check_role
+from cloudlet.core.aws.role_session import check_role
 from cloudlet.services.lambda_ import errors, runtimes
 from cloudlet.services.lambda_.function import ImageConfig, Logging, Version
 

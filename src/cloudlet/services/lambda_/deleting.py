@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from cloudlet.core import Subspace, Transaction, tags
-from cloudlet.core.block import Block
-from cloudlet.core.moments import notified, taking_a_share
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified, taking_a_share
 from cloudlet.services.lambda_ import code_signing, concurrency, directory, errors, settings, settling, urls
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.function import Alias, Place, Version

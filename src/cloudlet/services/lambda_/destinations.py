@@ -10,9 +10,9 @@ from time import gmtime, strftime
 from typing import Any
 
 from cloudlet.core import Arn
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.messages import message
+from cloudlet.core.aws.messages import message
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 
 
 def call_of(block: Block, target: Arn, record: bytes, folder: str) -> tuple[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.lambda_ import claims, errors
 from cloudlet.services.lambda_.function import LATEST, UPDATING, Alias, Function, Place, Version
 

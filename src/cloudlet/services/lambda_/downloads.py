@@ -6,7 +6,7 @@ import hmac
 from urllib.parse import parse_qs, urlencode
 
 from cloudlet.core import Context
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.function import Package
 from cloudlet.wire import HttpRequest, HttpResponse

@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 
 LATEST = "$LATEST"
 UPDATING = "InProgress"

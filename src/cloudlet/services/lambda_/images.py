@@ -14,8 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Context
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.block import Block
 from cloudlet.engines import images, sandbox
 from cloudlet.engines.images import ImageError, Platform
 from cloudlet.services.lambda_ import errors, unpacking

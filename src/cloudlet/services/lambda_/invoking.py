@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.context import TRACE_HEADER
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.services.lambda_ import access, concurrency, directory, errors, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous.event import Event

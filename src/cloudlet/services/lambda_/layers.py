@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, page_tokens
-from cloudlet.core.arn import partition_of
-from cloudlet.core.resource_policy import decide
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.aws import page_tokens
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.resource_policy import decide
 from cloudlet.services.lambda_ import claims, directory, errors
 from cloudlet.services.lambda_.function import LayerVersion, Package
 from cloudlet.store import unpack

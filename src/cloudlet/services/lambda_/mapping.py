@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Place

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from cloudlet.core import Arn, AwsError, Params, event_pattern
-from cloudlet.core.event_ruler import PatternError
+from cloudlet.core import Arn, AwsError, Params
+from cloudlet.core.aws import event_pattern
+from cloudlet.core.aws.event_ruler import PatternError
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.mapping import Mapping
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.retrying import is_transient
+from cloudlet.core.background.retrying import is_transient
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.mapping import Mapping
 from cloudlet.services.lambda_.mapping_check import Kind

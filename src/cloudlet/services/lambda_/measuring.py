@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.metrics import Dimensions
 from cloudlet.services.lambda_.directory import Resolved
 from cloudlet.services.lambda_.execution.invocation import Outcome
 

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params
-from cloudlet.core.beside import beside
-from cloudlet.core.retrying import is_transient
+from cloudlet.core.background.retrying import is_transient
+from cloudlet.core.background.workers import beside
 from cloudlet.services.lambda_ import errors, unpacking
 from cloudlet.services.lambda_.function import Package
 from cloudlet.store.blobs import BlobWriter

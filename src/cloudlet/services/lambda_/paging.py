@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cloudlet.core import AwsError, Subspace, Transaction, listing
+from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.aws import listing
 from cloudlet.services.lambda_ import errors
 from cloudlet.store.interface import Row
 

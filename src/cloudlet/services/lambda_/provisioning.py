@@ -14,9 +14,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.lambda_ import directory
 from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
 from cloudlet.services.lambda_.directory import Named

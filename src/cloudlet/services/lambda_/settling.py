@@ -14,11 +14,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message

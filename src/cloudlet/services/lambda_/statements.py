@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.ids import uuid4
-from cloudlet.core.policy import PolicyError
-from cloudlet.core.resource_policy import parsed
+from cloudlet.core.aws.policy import PolicyError
+from cloudlet.core.aws.resource_policy import parsed
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.access import Policy
 

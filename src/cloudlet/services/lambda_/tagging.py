@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cloudlet.core import tags
+from cloudlet.core.aws import tags
 from cloudlet.services.lambda_ import errors
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.tracing import parsed
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.telemetry.tracing import parsed
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.function import Version
 

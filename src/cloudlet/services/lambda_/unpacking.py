@@ -21,11 +21,11 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.shares import Shares
-from cloudlet.core.system_clock import wall_time
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.system_clock import wall_time
 
 _FRESH = ".fresh-"
 _LOADED = wall_time()

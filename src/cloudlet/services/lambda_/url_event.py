@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from cloudlet.core import function_event
-from cloudlet.core.identity import Principal
-from cloudlet.core.web import Visit
+from cloudlet.core.aws import function_event
+from cloudlet.core.kernel.identity import Principal
+from cloudlet.core.kernel.web import Visit
 
 
 def of(visit: Visit, body: bytes, request_id: str, signer: Principal | None, now: float) -> bytes:

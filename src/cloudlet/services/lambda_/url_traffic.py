@@ -7,14 +7,15 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Transaction, function_answer
-from cloudlet.core.block import Block
-from cloudlet.core.context import TRACE_HEADER
-from cloudlet.core.cors import Cors
-from cloudlet.core.function_answer import BadAnswer
-from cloudlet.core.identity import ANONYMOUS, Principal
-from cloudlet.core.ids import uuid4
-from cloudlet.core.web import Answer, Visit
+from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.aws import function_response
+from cloudlet.core.aws.cors import Cors
+from cloudlet.core.aws.function_response import BadAnswer
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.context import TRACE_HEADER
+from cloudlet.core.kernel.identity import ANONYMOUS, Principal
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.web import Answer, Visit
 from cloudlet.services.lambda_ import access, invoking, url_event, urls
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.execution.invocation import Invocation
@@ -138,7 +139,7 @@ def _with_prelude(head: bytes, body: AsyncIterator[bytes]) -> HttpResponse:
         raise BadAnswer(f"the answer's metadata are no JSON: {error}") from error
     if not isinstance(told, dict):
         raise BadAnswer("the answer's metadata are no object")
-    shown = function_answer.read(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0", _JSON)
+    shown = function_response.read(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0", _JSON)
     return HttpResponse(shown.status, shown.headers, body)
 
 
@@ -160,7 +161,7 @@ def _read(payload: bytes) -> HttpResponse:
             payload = msgspec.json.format(payload or b"null", indent=-1)
     except (ValueError, RecursionError) as error:
         raise BadAnswer(f"the answer is no JSON: {error}") from error
-    return function_answer.read(payload, "2.0", _JSON)
+    return function_response.read(payload, "2.0", _JSON)
 
 
 def _failed() -> HttpResponse:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.ids import token
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.function import Place

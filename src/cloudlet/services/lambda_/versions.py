@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import directory, errors, packages, settling
 from cloudlet.services.lambda_.function import UPDATED, UPDATING, Package, Place, Version
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import errors, export_task, exporting
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service

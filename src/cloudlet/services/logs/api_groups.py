@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens, tags
 from cloudlet.services.logs import (
     account_policy,
     arrivals,

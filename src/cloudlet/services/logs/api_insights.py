@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
-from cloudlet.core.beside import LARGE, beside, beside_if
-from cloudlet.core.ids import uuid4
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
+from cloudlet.core.background.workers import LARGE, beside, beside_if
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import errors, events, filtering, lookup_table, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams

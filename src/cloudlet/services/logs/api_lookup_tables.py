@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.logs import errors, lookup_table, tagging
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.insights import parsing, queries

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
 from cloudlet.services.logs import account_policy, api_protection, api_subscriptions, errors, resource_policy
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
 from cloudlet.services.logs import errors, events, resource_policy
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Arn, Context, Params, Result, Transaction, page_tokens
+from cloudlet.core import Arn, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
 from cloudlet.services.logs import destination, errors, receivers, subscription, tagging
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Params, Result, Transaction, tags
+from cloudlet.core import Arn, Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.logs import destination, errors, lookup_table, tagging
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service

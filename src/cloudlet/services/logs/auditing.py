@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, iso8601
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
+from cloudlet.core import AwsError
+from cloudlet.core.aws import iso8601
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import protection
 from cloudlet.services.logs.group_record import arn_of
 from cloudlet.services.logs.protection import Rules

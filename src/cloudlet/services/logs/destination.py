@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, iso8601, listing
-from cloudlet.core.arn import partition_of
-from cloudlet.core.identity import Kind, Principal, root
-from cloudlet.core.policy import NamedPolicy, Policies, PolicyError, Request, evaluate
-from cloudlet.core.resource_policy import IDENTITY, decide, parsed
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.aws import iso8601, listing
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.policy import NamedPolicy, Policies, PolicyError, Request, evaluate
+from cloudlet.core.aws.resource_policy import IDENTITY, decide, parsed
+from cloudlet.core.kernel.identity import Kind, Principal, root
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.subscription import Subscription
 

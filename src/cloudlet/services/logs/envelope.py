@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.subscription import Subscription
 

@@ -19,7 +19,7 @@ from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.row_record import Row
 from cloudlet.services.logs.stream_record import Stream
 from cloudlet.store import Store
-from cloudlet.store.keys import pack_int
+from cloudlet.store.tuple_keys import pack_int
 
 SECOND: Final = 1000
 _ROWS: Final = Subspace("events")

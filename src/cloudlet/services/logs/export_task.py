@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Subspace, Transaction, listing
+from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.core.aws import listing
 from cloudlet.services.logs import errors
 
 _TASKS, _PLACES, _ACTIVE = Subspace("export-task"), Subspace("export-task-place"), Subspace("export-task-active")

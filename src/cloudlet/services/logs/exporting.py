@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, rest
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified, rest
 from cloudlet.services.logs import export_task, protection, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams

@@ -10,13 +10,14 @@ import asyncio
 import logging
 from typing import Any, NamedTuple
 
-from cloudlet.core import Arn, Transaction, lanes
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import rest
-from cloudlet.core.retrying import pause
-from cloudlet.core.shares import Shares
+from cloudlet.core import Arn, Transaction
+from cloudlet.core.background import keyed_queues
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retrying import pause
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.logs import (
     auditing,
     destination,
@@ -57,7 +58,7 @@ async def forward(block: Block, lease: Lease) -> None:
     async def work(number: int) -> None:
         await _Lane(block, lease, room, number).run()
 
-    await lanes.work_off(block, outbox.TOPIC, outbox.subscriptions, work)
+    await keyed_queues.work_off(block, outbox.TOPIC, outbox.subscriptions, work)
 
 
 class _Waiting(NamedTuple):

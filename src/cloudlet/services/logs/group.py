@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from cloudlet.core import Arn, Context, Params, Subspace, Transaction, listing
+from cloudlet.core import Arn, Context, Params, Subspace, Transaction
+from cloudlet.core.aws import listing
 from cloudlet.services.logs import errors, group_record
 from cloudlet.services.logs.group_record import Group
 from cloudlet.store import pack

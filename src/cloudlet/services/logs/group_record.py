@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 
 DAY_MILLIS = 86_400_000
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from cloudlet.core import Transaction, jobs
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import rest
+from cloudlet.core import Transaction
+from cloudlet.core.background import jobs
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.logs import arrivals, events, exporting, forwarding, group_record, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import Final, NamedTuple
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction, listing, utf8
+from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.aws import listing, utf8
 from cloudlet.services.logs import errors, lookup_table_record
 from cloudlet.services.logs.insights import lookups
 from cloudlet.services.logs.lookup_table_record import LookupTable

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 
 
 class LookupTable(msgspec.Struct, array_like=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import compress, count
 from typing import TypeVar
 
-from cloudlet.core.beside import LARGE, beside
+from cloudlet.core.background.workers import LARGE, beside
 from cloudlet.services.logs.patterns import Pattern
 
 AT_ONCE = 256

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Values, in_ended_minute
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.telemetry.metrics import Dimensions, Values, in_ended_minute
 from cloudlet.services.logs.subscription import Subscription
 from cloudlet.wire import WireError
 

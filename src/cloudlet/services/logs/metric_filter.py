@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Subspace, Transaction, listing
+from cloudlet.core import AwsError, Context, Params, Subspace, Transaction
+from cloudlet.core.aws import listing
 from cloudlet.services.logs import errors, filtering, patterns
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.patterns import PatternProblem

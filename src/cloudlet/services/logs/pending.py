@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.lanes import beginnings
+from cloudlet.core.background.keyed_queues import beginnings
 from cloudlet.services.logs import events
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group_record import Group

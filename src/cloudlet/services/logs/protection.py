@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.data_identifiers import MANAGED, Identifier, Span, custom
 from cloudlet.services.logs.patterns import PatternProblem

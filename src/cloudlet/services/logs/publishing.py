@@ -11,11 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from cloudlet.core import AwsError, Transaction, lanes
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import rest
-from cloudlet.core.shares import Shares
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.background import keyed_queues
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.logs import embedded_metrics, measuring, metric_filter, pending, protection
 from cloudlet.services.logs.default_values import Minutes, Seen
 from cloudlet.services.logs.matching import AT_ONCE, each
@@ -71,7 +72,7 @@ async def publish(block: Block, lease: Lease) -> None:
             if not is_done:
                 await rest(block, _PAUSE_SECONDS)
 
-    await lanes.work_off(block, pending.TOPIC, pending.groups, work)
+    await keyed_queues.work_off(block, pending.TOPIC, pending.groups, work)
 
 
 async def _publish(block: Block, rows: list[tuple[Pending, Row | None]], minutes: Minutes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any, Final
 
-from cloudlet.core import utf8
+from cloudlet.core.aws import utf8
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.events import Batch
 from cloudlet.services.logs.group_record import DAY_MILLIS, Group

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.retrying import is_throttled, is_transient
+from cloudlet.core.background.retrying import is_throttled, is_transient
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import envelope, errors
 
 KINDS = {"lambda": "function:", "kinesis": "stream/", "firehose": "deliverystream/"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from cloudlet.core import AwsError, tags
+from cloudlet.core import AwsError
+from cloudlet.core.aws import tags
 from cloudlet.services.logs import errors
 
 

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import arrivals, errors, events, filtering, protection
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams

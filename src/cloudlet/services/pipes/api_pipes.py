@@ -6,9 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction, listing, tags
-from cloudlet.core.ids import uuid4
-from cloudlet.core.role_session import check_role
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import listing, tags
+from cloudlet.core.aws.role_session import check_role
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.pipes import checking, errors, pipe
 from cloudlet.services.pipes.block import service
 from cloudlet.services.pipes.pipe import Parameters, Pipe

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Transaction, tag_operations
+from cloudlet.core import Arn, Context, Transaction
+from cloudlet.core.aws import tag_operations
 from cloudlet.services.pipes import errors, pipe
 from cloudlet.services.pipes.block import service
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.role_session import session_of
+from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.wire import WireError
 

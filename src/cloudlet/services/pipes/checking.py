@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from cloudlet.core import Arn, Context, event_pattern
-from cloudlet.core.event_ruler import PatternError
+from cloudlet.core import Arn, Context
+from cloudlet.core.aws import event_pattern
+from cloudlet.core.aws.event_ruler import PatternError
 from cloudlet.services.pipes import errors, log_group, transforming
 from cloudlet.services.pipes.pipe import Parameters, Pipe
 

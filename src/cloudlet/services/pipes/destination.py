@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes import transforming
 from cloudlet.services.pipes.calling import invoke_destination
 from cloudlet.services.pipes.event import Event

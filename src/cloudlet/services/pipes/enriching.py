@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes import checking, destination, function
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.pipe import Pipe

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core.polling.record import Record
+from cloudlet.core.aws.polling.source_record import Record
 
 Event = Record
 """One without an id was made by an enrichment."""

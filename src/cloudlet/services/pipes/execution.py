@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes import enriching, targets, transforming
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.journal import Journal

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from cloudlet.core import event_pattern
-from cloudlet.core.polling import filtering
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.aws import event_pattern
+from cloudlet.core.aws.polling import filtering
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Pipe
 

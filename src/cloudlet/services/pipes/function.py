@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes.calling import call
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.services.pipes.stage import StageFailed

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.input_template import as_json
+from cloudlet.core.aws.input_template import as_json
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.pipes import log_group
 from cloudlet.services.pipes.pipe import Pipe
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from cloudlet.core import Arn, AwsError, log_groups
-from cloudlet.core.block import Block
+from cloudlet.core import Arn, AwsError
+from cloudlet.core.aws import log_groups
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes.calling import call
 from cloudlet.services.pipes.pipe import Pipe
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, Subspace
-from cloudlet.core.arn import partition_of
-from cloudlet.core.records import Records
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.records import Records
 from cloudlet.services.pipes import errors
 
 Parameters = dict[str, Any]

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
-from cloudlet.core.messages import message, queue_url
-from cloudlet.core.polling import record
-from cloudlet.core.polling.poller import FOR_EVER, Poller, Source
-from cloudlet.core.polling.shard import Shard
+from cloudlet.core.aws.messages import message, queue_url
+from cloudlet.core.aws.polling import source_record
+from cloudlet.core.aws.polling.poller import FOR_EVER, Poller, Source
+from cloudlet.core.aws.polling.shard import Shard
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes import calling, filtering
 from cloudlet.services.pipes.checking import SQS, STREAM
 from cloudlet.services.pipes.event import Event
@@ -79,7 +79,7 @@ class PipePoller(Poller):
         backoff = self.backoff()
         attempts = 0
         while batch := await shard.without_old(batch, self._context("MaximumRecordAgeExceeded")):
-            if len(batch) > 1 and record.size(batch) > self.source.room:
+            if len(batch) > 1 and source_record.size(batch) > self.source.room:
                 await self._halves(shard, batch)
                 return
             batch = await self.take(batch)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
-from cloudlet.core.polling import positions, running
-from cloudlet.core.retrying import is_transient
-from cloudlet.core.tags import save as save_tags
+from cloudlet.core.aws.polling import checkpoints, reconciling
+from cloudlet.core.aws.tags import save as save_tags
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retrying import is_transient
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes import pipe
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.services.pipes.poller import PipePoller
@@ -67,7 +67,7 @@ class _Polled(NamedTuple):
                 return False
             if state == DELETED:
                 pipe.remove(tx, now)
-                positions.forget_all(tx, now.id)
+                checkpoints.forget_all(tx, now.id)
                 save_tags(tx, now.arn, {})
                 return False
             pipe.save(tx, replace(now, state=state, reason=reason))
@@ -78,4 +78,4 @@ class _Polled(NamedTuple):
 
 async def run(block: Block) -> None:
     """Run pipes until the block ends."""
-    await running.run(block, running.Kind(TOPIC, pipe.EVERY, _Polled.decode))
+    await reconciling.run(block, reconciling.Kind(TOPIC, pipe.EVERY, _Polled.decode))

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.input_template import at
-from cloudlet.core.messages import queue_url
+from cloudlet.core.aws.input_template import at
+from cloudlet.core.aws.messages import queue_url
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes import checking, destination, function, log_group, transforming
 from cloudlet.services.pipes.calling import call
 from cloudlet.services.pipes.event import Event, decoded

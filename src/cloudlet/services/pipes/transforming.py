@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core.input_template import MISSING, TooLong, as_json, at, filled, is_path
+from cloudlet.core.aws.input_template import MISSING, TooLong, as_json, at, filled, is_path
 from cloudlet.services.pipes import errors
 from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Parameters, Pipe

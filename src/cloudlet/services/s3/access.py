@@ -16,9 +16,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.core.identity import Principal, root
-from cloudlet.core.policy import NamedPolicy, Policies, Reason, Request, evaluate
-from cloudlet.core.resource_policy import IDENTITY, parsed
+from cloudlet.core.aws.policy import NamedPolicy, Policies, Reason, Request, evaluate
+from cloudlet.core.aws.resource_policy import IDENTITY, parsed
+from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.services.s3 import abac, acl, bucket_policy, condition_keys, cors
 from cloudlet.services.s3.bucket import configuration, get_bucket
 from cloudlet.services.s3.bucket_record import Bucket

@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.jobs import Works, or_lose
-from cloudlet.core.moments import first, taking_a_share
+from cloudlet.core.background.jobs import Works, or_lose
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.timing import first, taking_a_share
 from cloudlet.services.s3 import request_metrics
 from cloudlet.services.s3.bucket import configuration, find_bucket
 from cloudlet.services.s3.bucket_record import Bucket

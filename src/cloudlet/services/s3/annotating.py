@@ -10,12 +10,12 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import garbage
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Checksum
 from cloudlet.store import pack
-from cloudlet.store.keys import successor, unpack
+from cloudlet.store.tuple_keys import successor, unpack
 
 LIMIT = 1000
 """How many annotations a version can have."""

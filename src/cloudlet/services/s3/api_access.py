@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.resource_policy import parsed
+from cloudlet.core.aws.resource_policy import parsed
 from cloudlet.services.s3 import abac, access, acl, bucket_policy, errors, events, reading, versions
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, delete_configuration, get_bucket, put_configuration, store_bucket

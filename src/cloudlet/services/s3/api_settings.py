@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import token
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.s3 import (
     abac,
     access,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cloudlet.core import AwsError, Context, Params, Result
-from cloudlet.core.identity import ANONYMOUS
+from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.services.s3 import errors, reading, website
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, get_bucket

@@ -9,7 +9,7 @@ import ipaddress
 import re
 
 from cloudlet.core import AwsError
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.s3 import errors
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")

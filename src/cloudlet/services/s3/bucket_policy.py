@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.policy import Condition, Effect, Policy, PolicyError, Statement
-from cloudlet.core.policy.match import compile_glob
-from cloudlet.core.policy.variables import tokenize, without_variables
-from cloudlet.core.resource_policy import parsed
+from cloudlet.core.aws.policy import Condition, Effect, Policy, PolicyError, Statement
+from cloudlet.core.aws.policy.match import compile_glob
+from cloudlet.core.aws.policy.variables import tokenize, without_variables
+from cloudlet.core.aws.resource_policy import parsed
 from cloudlet.services.s3 import condition_keys, errors
 
 _BYTES = 20 * 1024

@@ -11,7 +11,7 @@ from functools import cached_property
 import msgspec
 
 from cloudlet.core import Subspace
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.s3.acl import Acl
 from cloudlet.services.s3.public_access import PublicAccess
 

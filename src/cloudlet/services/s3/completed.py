@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import rest
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.s3.bucket_record import Bucket
 
 _DONE = Subspace("completed")

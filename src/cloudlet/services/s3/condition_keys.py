@@ -10,9 +10,10 @@ from math import ceil
 from typing import Any
 from urllib.parse import parse_qsl
 
-from cloudlet.core import Context, Params, iso8601
-from cloudlet.core.identity import Principal
-from cloudlet.core.resource_policy import Keys, global_keys
+from cloudlet.core import Context, Params
+from cloudlet.core.aws import iso8601
+from cloudlet.core.aws.resource_policy import Keys, global_keys
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.s3.bucket_record import Bucket
 
 _HEADERS = {

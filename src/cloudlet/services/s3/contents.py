@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import versions
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.encryption import CustomerKey

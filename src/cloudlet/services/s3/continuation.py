@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import page_tokens
+from cloudlet.core.aws import page_tokens
 from cloudlet.services.s3 import errors
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import (
     access,
     annotating,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context
-from cloudlet.core.block import Block
-from cloudlet.core.identity import Principal
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.s3 import putting
 from cloudlet.services.s3.bucket_record import Bucket
 

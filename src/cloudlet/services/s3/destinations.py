@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context
-from cloudlet.core.messages import queue_url
+from cloudlet.core.aws.messages import queue_url
 from cloudlet.services.s3 import errors, notifying
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.event_messages import test_event

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.bucket import configuration
 from cloudlet.services.s3.bucket_record import Bucket

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import notices, replication
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version

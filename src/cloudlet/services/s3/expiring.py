@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import events, lifecycle, multipart, rounds, versions
 from cloudlet.services.s3.bucket import find_bucket
 from cloudlet.services.s3.bucket_record import Bucket

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.garbage import Garbage
+from cloudlet.core.background.garbage import Garbage
 
 _FILES = Subspace("file")
 _GRACE_SECONDS = 10.0

@@ -18,10 +18,10 @@ from urllib.parse import quote
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.lease import Lease
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.s3 import identified, inventory, lifecycle, rounds, workspace
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.canonical_users import canonical_id

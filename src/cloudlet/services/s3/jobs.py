@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, jobs
-from cloudlet.core.block import Block
+from cloudlet.core import Context, Params, Result
+from cloudlet.core.background import jobs
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import (
     access_log,
     expiring,

@@ -9,9 +9,9 @@ import asyncio
 from functools import partial
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.s3 import bucket_record, multipart
 from cloudlet.services.s3.bucket_record import Bucket
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.ids import token
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.lifecycle import WATERFALL
 

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.store import pack
-from cloudlet.store.keys import successor
+from cloudlet.store.tuple_keys import successor
 
 T = TypeVar("T")
 

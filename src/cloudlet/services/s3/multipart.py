@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import (
     access,
     acl,

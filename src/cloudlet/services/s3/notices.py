@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.lanes import beginnings
+from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import notification
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.event_messages import Event

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from cloudlet.core import Arn, AwsError, Params, Transaction, lanes
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
-from cloudlet.core.messages import queue_url
-from cloudlet.core.moments import rest
-from cloudlet.core.retrying import Failed, of_batch, of_events, pause
+from cloudlet.core import Arn, AwsError, Params, Transaction
+from cloudlet.core.aws.messages import queue_url
+from cloudlet.core.background import keyed_queues
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retrying import Failed, of_batch, of_events, pause
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.s3 import notices
 from cloudlet.services.s3.notices import Lane, Notice
 
@@ -33,7 +34,7 @@ _Outcomes = Sequence[Failed | None]
 
 async def notify(block: Block, lease: Lease) -> None:
     """Tell what is in the outbox, until the block ends."""
-    await lanes.work_off(block, notices.TOPIC, notices.lanes, lambda lane: _work_off(block, lease, lane))
+    await keyed_queues.work_off(block, notices.TOPIC, notices.lanes, lambda lane: _work_off(block, lease, lane))
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:

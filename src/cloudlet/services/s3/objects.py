@@ -13,12 +13,12 @@ from functools import lru_cache
 
 import msgspec
 
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.acl import Acl
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.store import pack
-from cloudlet.store.keys import pack_int, unpack
+from cloudlet.store.tuple_keys import pack_int, unpack
 
 NULL = "null"
 """The id of a version that was written while versioning was not on."""

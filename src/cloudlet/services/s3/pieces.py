@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cloudlet.store.blobs import MissingBlob, in_thread
 
 if TYPE_CHECKING:
-    from cloudlet.core.block import Block
+    from cloudlet.core.kernel.block import Block
     from cloudlet.services.s3.contents import Contents
     from cloudlet.services.s3.encryption import CustomerKey
 

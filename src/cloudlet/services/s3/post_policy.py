@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloudlet.core import AwsError, Context
-from cloudlet.core.identity import Known, Principal, root
-from cloudlet.core.origins import is_unproven
-from cloudlet.core.system_clock import wall_time
-from cloudlet.core.tokens import account_of
+from cloudlet.core.kernel.identity import Known, Principal, root
+from cloudlet.core.kernel.origins import is_unproven
+from cloudlet.core.kernel.system_clock import wall_time
+from cloudlet.core.kernel.tokens import account_of
 from cloudlet.services.s3 import errors
 
 _ALGORITHM = "AWS4-HMAC-SHA256"

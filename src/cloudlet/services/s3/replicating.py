@@ -12,14 +12,15 @@ from functools import partial
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Transaction, lanes
-from cloudlet.core.block import Block
-from cloudlet.core.identity import Principal
-from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified
-from cloudlet.core.shares import Shares
+from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.background import keyed_queues
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.s3 import access, annotating, contents, events, garbage, replication, versions
 from cloudlet.services.s3.acl import ENFORCED, private
 from cloudlet.services.s3.annotating import Carried
@@ -42,7 +43,7 @@ async def replicate(block: Block, lease: Lease) -> None:
     async def work_off(number: int) -> None:
         await _work_off(block, lease, places, number)
 
-    await lanes.work_off(block, replication.TOPIC, replication.buckets, work_off)
+    await keyed_queues.work_off(block, replication.TOPIC, replication.buckets, work_off)
 
 
 async def _work_off(block: Block, lease: Lease, places: Shares, number: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.ids import token
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.bucket import find_bucket
 from cloudlet.services.s3.bucket_record import Bucket

@@ -15,11 +15,11 @@ from time import perf_counter
 from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.metrics import Values, in_ended_minute
-from cloudlet.core.moments import notified, taking_a_share
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.timing import notified, taking_a_share
+from cloudlet.core.telemetry.metrics import Values, in_ended_minute
 from cloudlet.services.s3 import errors, identified
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.walking import every_bucket

@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Row, as_due
+from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import events, versions
 from cloudlet.services.s3.bucket import find_bucket
 from cloudlet.services.s3.bucket_record import Bucket

@@ -12,10 +12,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import first, notified, taking_a_share
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import first, notified, taking_a_share
 from cloudlet.services.s3 import bucket_record, lifecycle
 from cloudlet.services.s3.bucket import all_buckets, find_bucket, name_of
 from cloudlet.services.s3.bucket_record import Bucket

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.engines.children import Child, conversing
 from cloudlet.services.s3 import select_input
 from cloudlet.store import StoreError

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Params
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.services.s3 import errors, select_process, workspace
 from cloudlet.store import StoreError
 

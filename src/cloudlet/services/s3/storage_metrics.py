@@ -13,10 +13,10 @@ from functools import partial
 from time import perf_counter
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import until
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import until
 from cloudlet.services.s3 import multipart
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core import AwsError, Context, Params
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import checksums
 from cloudlet.services.s3.encryption import CustomerKey
 from cloudlet.services.s3.hashing import Hashing

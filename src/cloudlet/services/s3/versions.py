@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import annotating, garbage
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import (

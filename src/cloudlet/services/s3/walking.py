@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import bucket_record
 from cloudlet.services.s3.bucket import all_buckets
 from cloudlet.services.s3.bucket_record import Bucket

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tempfile import TemporaryDirectory
 
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.temporary_folder import TemporaryFolder
+from cloudlet.core.host.temporary_folder import TemporaryFolder
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 
 # Others may serve S3 with this data folder, too, where its rows are in a PostgreSQL.
 _OURS = Attached(lambda block: TemporaryFolder(block.cloud.config.data / "work" / block.service.name))

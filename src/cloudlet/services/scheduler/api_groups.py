@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction, listing, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import listing, tags
 from cloudlet.services.scheduler import clearing, deletions, errors, group
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.group import Group

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction, listing
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import listing
 from cloudlet.services.scheduler import deletions, errors, group, schedule, scheduling, target
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.schedule import Schedule

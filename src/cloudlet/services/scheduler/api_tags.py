@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, Context, Transaction, tag_operations
+from cloudlet.core import Arn, Context, Transaction
+from cloudlet.core.aws import tag_operations
 from cloudlet.services.scheduler import errors, group
 from cloudlet.services.scheduler.block import service
 

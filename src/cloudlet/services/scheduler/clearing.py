@@ -5,10 +5,11 @@ User guide, "Deleting a schedule group": it is DELETING until all of its schedul
 
 from __future__ import annotations
 
-from cloudlet.core import Subspace, Transaction, tags
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.scheduler import group, schedule, scheduling
 from cloudlet.services.scheduler.group import Group
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Arn, iso8601
-from cloudlet.core.block import Block
+from cloudlet.core import Arn
+from cloudlet.core.aws import iso8601
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import payload, target
 from cloudlet.services.scheduler.firing import Firing
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.records import Records
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.records import Records
 from cloudlet.services.scheduler import errors
 
 DEFAULT = "default"

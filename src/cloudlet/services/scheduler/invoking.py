@@ -8,10 +8,10 @@ from functools import partial
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import start_due
-from cloudlet.core.lease import Lease
-from cloudlet.core.retrying import Failed, following
+from cloudlet.core.background.jobs import start_due
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retrying import Failed, following
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import dead_letters, firing, measuring, payload, target
 from cloudlet.services.scheduler.firing import Firing
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudlet.core.block import Block
-from cloudlet.core.retrying import Failed, is_throttled
+from cloudlet.core.background.retrying import Failed, is_throttled
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler.firing import Firing
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cloudlet.core import iso8601
-from cloudlet.core.ids import uuid4
+from cloudlet.core.aws import iso8601
+from cloudlet.core.kernel.ids import uuid4
 
 if TYPE_CHECKING:
     from cloudlet.services.scheduler.firing import Firing

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.scheduler.timing import Timing
 
 Target = dict[str, Any]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_below
-from cloudlet.core.jobs import Row, as_due
+from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_below
 from cloudlet.services.scheduler import firing, schedule
 from cloudlet.services.scheduler.schedule import Schedule
 

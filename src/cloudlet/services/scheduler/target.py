@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError, Context
-from cloudlet.core.block import Block
-from cloudlet.core.messages import queue_url
-from cloudlet.core.retrying import Failed, of_events
-from cloudlet.core.role_session import check_role, session_of
+from cloudlet.core.aws.messages import queue_url
+from cloudlet.core.aws.role_session import check_role, session_of
+from cloudlet.core.background.retrying import Failed, of_events
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import errors, payload, universal
 from cloudlet.services.scheduler.firing import Firing
 from cloudlet.services.scheduler.schedule import Target

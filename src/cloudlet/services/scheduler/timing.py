@@ -8,7 +8,7 @@ from math import floor
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from cloudlet.core import schedule_expression
+from cloudlet.core.aws import schedule_expression
 from cloudlet.services.scheduler import errors
 
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")

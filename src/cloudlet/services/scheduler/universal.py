@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context
-from cloudlet.core.models import block_of
+from cloudlet.core.kernel.models import block_of
 from cloudlet.services.scheduler import errors, payload
 from cloudlet.services.scheduler.schedule import Target
 from cloudlet.wire import Operation, WireError, catalog, load, timestamps

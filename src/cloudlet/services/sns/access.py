@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context
-from cloudlet.core.identity import Principal
-from cloudlet.core.policy import Effect, PolicyError
-from cloudlet.core.policy.principals import ACCOUNT_KINDS
-from cloudlet.core.resource_policy import decide, parsed, source_account
+from cloudlet.core.aws.policy import Effect, PolicyError
+from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
+from cloudlet.core.aws.resource_policy import decide, parsed, source_account
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.sns import errors, limits
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic

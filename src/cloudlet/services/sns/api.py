@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction, url_passwords
-from cloudlet.core import tags as core_tags
-from cloudlet.core.block import Block
-from cloudlet.core.service import Page
+from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
+from cloudlet.core.aws import tags as core_tags
+from cloudlet.core.host import url_passwords
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.service import Page
 from cloudlet.services.sns import (
     access,
     archive,

@@ -15,9 +15,9 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import rest
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.sns import cursor, fifo, plan, subscription, topic_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.cursor import Cursor, Replay

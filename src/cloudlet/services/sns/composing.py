@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import utf8
-from cloudlet.core.ids import uuid4
+from cloudlet.core.aws import utf8
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sns import attribute_check, errors, limits, tracing
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.topic_record import Topic

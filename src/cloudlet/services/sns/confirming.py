@@ -12,10 +12,10 @@ import hmac
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import rest
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.sns import cursor, errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription

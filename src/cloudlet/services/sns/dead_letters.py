@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from cloudlet.core import Arn
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import queue_delivery
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import Queue, Unavailable

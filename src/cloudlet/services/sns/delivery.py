@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import side_by_side
+from cloudlet.core.background.jobs import side_by_side
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns.fifo_delivery import FifoDelivery
 from cloudlet.services.sns.lanes import Lanes
 from cloudlet.services.sns.outbox_delivery import OutboxDelivery

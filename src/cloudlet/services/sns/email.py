@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sns import notification
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.notification import Confirmation

@@ -12,11 +12,11 @@ from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, rest
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified, rest
 from cloudlet.services.sns import (
     archive,
     cursor,

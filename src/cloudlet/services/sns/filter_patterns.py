@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, TypeAlias
 
-from cloudlet.core.event_ruler import PatternError, Test, is_number, network, pieces, text, wildcard
+from cloudlet.core.aws.event_ruler import PatternError, Test, is_number, network, pieces, text, wildcard
 from cloudlet.services.sns import filter_tests
 from cloudlet.services.sns.filter_tests import Bound
 

@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.event_ruler import NOT_ASKED, Path, PatternError, Whole
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.aws.event_ruler import NOT_ASKED, Path, PatternError, Whole
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.sns import errors, filter_patterns
 from cloudlet.services.sns.filter_patterns import Patterns, Scalar
 from cloudlet.services.sns.message import Message

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
-from cloudlet.core.event_ruler import Test, address
+from cloudlet.core.aws.event_ruler import Test, address
 
 Bound = tuple[int | float, int]
 """A place on the line of numbers: (number, 0) is right before a number, (number, 1) right behind it."""

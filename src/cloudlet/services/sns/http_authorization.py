@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 
 _CHARACTER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _WORD = rf"(?<!{_CHARACTER}){_CHARACTER}++"

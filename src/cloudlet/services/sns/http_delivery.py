@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core.context import TRACE_HEADER
+from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse, request_target
 from cloudlet.services.sns import http_authorization
 from cloudlet.services.sns.undeliverable import Undeliverable

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import notification, tracing
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.queue_delivery import undeliverable

@@ -13,10 +13,10 @@ from time import perf_counter
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import start_due
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import rest
+from cloudlet.core.background.jobs import start_due
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, ParamSpec, TypeVar
 
-from cloudlet.core.beside import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, beside_if
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
 

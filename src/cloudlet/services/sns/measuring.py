@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, utf8
-from cloudlet.core.block import Block
-from cloudlet.core.metrics import Dimensions, Meter
+from cloudlet.core import Context, Params, Result
+from cloudlet.core.aws import utf8
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.metrics import Dimensions, Meter
 from cloudlet.services.sns.filter_policy import Rejection
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import start_due
+from cloudlet.core.background.jobs import start_due
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sns import notification, outward, retries, subscription
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic

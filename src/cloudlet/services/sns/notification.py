@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from cloudlet.core import iso8601
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.aws import iso8601
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.sns.message import Attribute, Message
 from cloudlet.services.sns.signing import Signature
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.lanes import beginnings
+from cloudlet.core.background.keyed_queues import beginnings
 from cloudlet.services.sns.message import Message
 
 Kind = Literal["queues", "others"]

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cloudlet.core import Transaction, lanes
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified, rest
+from cloudlet.core import Transaction
+from cloudlet.core.background import keyed_queues
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified, rest
 from cloudlet.services.sns import (
     direct,
     matching,
@@ -82,7 +83,7 @@ class OutboxDelivery:
         store, kind = self._block.store, self._kind
         while await store.transact(lambda tx: outbox.take_over(tx, kind, _TAKEN_OVER)):
             pass
-        await lanes.work_off(
+        await keyed_queues.work_off(
             self._block, outbox.TOPICS[kind], lambda tx, after, count: outbox.accounts(tx, kind, after, count), self._of
         )
 

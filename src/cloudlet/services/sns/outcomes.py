@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import measuring, status_log, tracing
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription

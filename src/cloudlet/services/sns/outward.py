@@ -5,9 +5,9 @@ from __future__ import annotations
 import resource
 
 from cloudlet.core import Arn
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.engines.http_client import HttpClient
 from cloudlet.services.sns import (
     delivery_policy,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Subspace, Transaction, listing
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.aws import listing
 from cloudlet.services.sns import errors, limits
 from cloudlet.store.interface import Row
 

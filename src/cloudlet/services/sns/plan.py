@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.sns import filter_policy, subscription
 from cloudlet.services.sns.filter_policy import Rejection
 from cloudlet.services.sns.message import Message

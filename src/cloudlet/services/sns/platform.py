@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import uuid4
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sns import errors, limits
 from cloudlet.store import pack
 

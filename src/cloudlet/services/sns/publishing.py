@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import (
     access,
     composing,

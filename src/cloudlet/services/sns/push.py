@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import journal, platform
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.undeliverable import Undeliverable

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.retrying import Failed, of_batch
+from cloudlet.core.background.retrying import Failed, of_batch
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import notification, tracing
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.signing import Signature

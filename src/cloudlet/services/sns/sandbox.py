@@ -10,7 +10,8 @@ import hmac
 
 import msgspec
 
-from cloudlet.core import AwsError, Subspace, Transaction, ids
+from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.kernel import ids
 from cloudlet.services.sns import errors, limits
 
 _NUMBERS = Subspace("sandbox-number")

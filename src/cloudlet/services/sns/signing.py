@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.certificates import self_signed
+from cloudlet.core.host.certificates import self_signed
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.store import pack
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 from cloudlet.wire import HttpRequest, HttpResponse

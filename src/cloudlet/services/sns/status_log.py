@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import url_passwords
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes, uuid4
+from cloudlet.core.host import url_passwords
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes, uuid4
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.services.sns import journal
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription

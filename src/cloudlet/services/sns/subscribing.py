@@ -6,7 +6,7 @@ API reference, Subscribe.
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sns import (
     confirming,
     cursor,

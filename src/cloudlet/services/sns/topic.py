@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.core.arn import partition_of
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.sns import errors, limits, topic_record
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store import pack

@@ -11,7 +11,7 @@ from functools import cached_property
 import msgspec
 
 from cloudlet.core import Arn, Subspace
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.sns import limits
 
 

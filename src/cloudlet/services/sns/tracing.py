@@ -13,10 +13,11 @@ from time import perf_counter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cloudlet.core import Arn, Context, url_passwords
-from cloudlet.core.block import Block
-from cloudlet.core.messages import queue_url
-from cloudlet.core.tracing import parsed
+from cloudlet.core import Arn, Context
+from cloudlet.core.aws.messages import queue_url
+from cloudlet.core.host import url_passwords
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.tracing import parsed
 from cloudlet.services.sns import errors
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription

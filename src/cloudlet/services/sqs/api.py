@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction, Wait
-from cloudlet.core import tags as core_tags
+from cloudlet.core.aws import tags as core_tags
 from cloudlet.services.sqs import (
     access,
     attributes,

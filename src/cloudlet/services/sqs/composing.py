@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from cloudlet.core import utf8
-from cloudlet.core.ids import uuid4
+from cloudlet.core.aws import utf8
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sqs import digests, errors, limits, message_attributes
 from cloudlet.services.sqs.messages import Message
 from cloudlet.services.sqs.queue import Queue

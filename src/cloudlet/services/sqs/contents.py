@@ -13,7 +13,7 @@ from cloudlet.services.sqs.flights import ALONE, TOGETHER, Flights
 from cloudlet.services.sqs.groups import Group, Picked
 from cloudlet.services.sqs.messages import Message, State, decode, encode, state_of
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
-from cloudlet.store.keys import pack_int
+from cloudlet.store.tuple_keys import pack_int
 
 _DELAYED: Final = b"\x01"
 _DELAYED_IN_FIFO: Final = b"\x02"

@@ -11,7 +11,7 @@ from cloudlet.services.sqs import errors, limits, queue_record
 from cloudlet.services.sqs.queue import Queue, decode
 from cloudlet.services.sqs.queue_record import QueueRecord, encode
 from cloudlet.store import pack
-from cloudlet.store.keys import successor
+from cloudlet.store.tuple_keys import successor
 
 _QUEUES: Final = Subspace("queue")
 _DELETED: Final = Subspace("deleted")

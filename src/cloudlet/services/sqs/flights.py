@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.sqs.messages import Member, State, encode, state_of
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
-from cloudlet.store.keys import pack_int
+from cloudlet.store.tuple_keys import pack_int
 
 ALONE: Final = b""
 """The value of the timer of a message that goes on alone."""

@@ -13,7 +13,7 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.services.sqs.messages import State, encode, state_of
 from cloudlet.services.sqs.queue import Queue
-from cloudlet.store.keys import pack_int
+from cloudlet.store.tuple_keys import pack_int
 
 Picked = tuple[bytes, State]
 """The place of a message and its state."""

@@ -10,9 +10,9 @@ from functools import partial
 from time import perf_counter
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified, rest
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import notified, rest
 from cloudlet.services.sqs import directory, move_tasks, retention
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.services.sqs.walking import queues_with_messages

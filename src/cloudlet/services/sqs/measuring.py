@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import Any, Final
 
-from cloudlet.core import Context, Params, Result, Transaction, utf8
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.metrics import PERIOD_SECONDS, Dimensions, Values, in_ended_minute, is_first, make_room
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import utf8
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.telemetry.metrics import PERIOD_SECONDS, Dimensions, Values, in_ended_minute, is_first, make_room
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
 from cloudlet.services.sqs.queue import Queue, QueueName

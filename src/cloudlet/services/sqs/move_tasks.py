@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Subspace, Transaction
-from cloudlet.core.ids import uuid4
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sqs import contents, directory, errors, limits, receiving, sending
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.store import pack, unpack

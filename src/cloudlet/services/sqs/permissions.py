@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.sqs import access, errors, limits
 from cloudlet.services.sqs.queue import Queue
 

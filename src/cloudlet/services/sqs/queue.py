@@ -10,10 +10,10 @@ import json
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Arn, Subspace
-from cloudlet.core.arn import partition_of
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.sqs import limits, queue_record
 from cloudlet.services.sqs.queue_record import QueueRecord
-from cloudlet.store.keys import pack, pack_int
+from cloudlet.store.tuple_keys import pack, pack_int
 
 _CACHED_QUEUES: Final = 1024
 _CACHED_BYTES: Final = 32_768

@@ -7,7 +7,7 @@ from cloudlet.services.sqs import contents
 from cloudlet.services.sqs.messages import decode
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.sequence import LEAD_MILLIS, first_of
-from cloudlet.store.keys import pack_int
+from cloudlet.store.tuple_keys import pack_int
 
 _AT_ONCE = 100
 _PAGE = 10

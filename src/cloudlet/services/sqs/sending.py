@@ -10,7 +10,7 @@ from cloudlet.services.sqs.groups import next_number
 from cloudlet.services.sqs.messages import Message
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.sequence import Sequence
-from cloudlet.store.keys import pack_int
+from cloudlet.store.tuple_keys import pack_int
 
 _sequence: Final = Sequence()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 
 _WRITER_BITS: Final = 12
 _WRITERS: Final = 1 << _WRITER_BITS

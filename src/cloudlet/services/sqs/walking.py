@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.sqs import directory
 from cloudlet.services.sqs.queue import messages_count_of
 from cloudlet.services.sqs.queue_record import QueueRecord

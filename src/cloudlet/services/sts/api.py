@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Context, Params, Result, Service
-from cloudlet.core.tokens import account_of
+from cloudlet.core.kernel.tokens import account_of
 
 service = Service("sts")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.xray import filter_grammar, finding, groups, paging
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid

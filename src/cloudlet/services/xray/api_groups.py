@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction, tags
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.xray import filter_grammar, groups, paging, sampling_rules, tagging
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid, not_found

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.xray import document, otlp, receiving, spans
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.document import BadDocument, Document

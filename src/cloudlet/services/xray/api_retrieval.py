@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.beside import beside
+from cloudlet.core.background.workers import beside
 from cloudlet.services.xray import document, paging, retrievals
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction, tags
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.xray import paging, sampling_rules, sampling_targets, tagging
 from cloudlet.services.xray.block import service
 

@@ -6,8 +6,9 @@ import re
 from functools import partial
 from typing import Any
 
-from cloudlet.core import Concluding, Context, Params, Result, Transaction, page_tokens
-from cloudlet.core.beside import LARGE, beside
+from cloudlet.core import Concluding, Context, Params, Result, Transaction
+from cloudlet.core.aws import page_tokens
+from cloudlet.core.background.workers import LARGE, beside
 from cloudlet.services.xray import document, filter_grammar, finding, paging, receiving, storage, summary
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.document import BadDocument, Document

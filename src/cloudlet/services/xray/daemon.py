@@ -16,8 +16,8 @@ from typing import Literal
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.identity import root
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.xray.document import MOST_BYTES
 
 log = logging.getLogger("cloudlet.xray")

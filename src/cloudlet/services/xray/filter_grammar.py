@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from cloudlet.core import AwsError, logic
-from cloudlet.core.language import Language, Misread, TooDeep
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core import AwsError
+from cloudlet.core.aws import logic
+from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.xray.errors import invalid
 
 LONGEST = 5000

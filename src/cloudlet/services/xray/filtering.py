@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from cloudlet.core.logic import All, AnyOf, Not
+from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.xray import root_causes, summary
 from cloudlet.services.xray.filter_grammar import (
     AnnotationTest,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from cloudlet.core import Context, Transaction
-from cloudlet.core.beside import LARGE, beside
+from cloudlet.core.background.workers import LARGE, beside
 from cloudlet.services.xray import document, filtering, groups, storage
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.filter_grammar import Filter

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.arn import Arn, partition_of
-from cloudlet.core.ids import token
+from cloudlet.core.aws.arn import Arn, partition_of
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.xray import filter_grammar
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.filtering import Groups

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core.arn import Arn, partition_of
-from cloudlet.core.policy import PolicyError, Reason
-from cloudlet.core.resource_policy import decide, parsed
+from cloudlet.core.aws.arn import Arn, partition_of
+from cloudlet.core.aws.policy import PolicyError, Reason
+from cloudlet.core.aws.resource_policy import decide, parsed
 from cloudlet.services.xray.errors import invalid
 
 _MOST = 5

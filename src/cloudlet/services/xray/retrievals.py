@@ -12,9 +12,9 @@ from typing import TypeVar
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.sweeping import sweep
+from cloudlet.core.background.retention import sweep
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.xray import finding
 from cloudlet.services.xray.errors import not_found
 from cloudlet.services.xray.trace import Trace

@@ -7,8 +7,8 @@ times at which its segments ended (or began, while in progress).
 from __future__ import annotations
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.sweeping import sweep
+from cloudlet.core.background.retention import sweep
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.xray import document
 from cloudlet.services.xray.document import Document
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from cloudlet.core import AwsError, Transaction, tags
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.aws import tags
 from cloudlet.services.xray.errors import invalid
 
 

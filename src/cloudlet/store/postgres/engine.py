@@ -17,7 +17,7 @@ from cloudlet.store.postgres import schema
 from cloudlet.store.postgres.schema import Tables
 from cloudlet.store.postgres.session import Hung, Lost, Refused, Session, check
 from cloudlet.store.postgres.view import View
-from cloudlet.store.running import Runner
+from cloudlet.store.transaction_runner import Runner
 from cloudlet.store.watches import Watches
 
 log = logging.getLogger("cloudlet.store")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cloudlet.store.interface import Row
-from cloudlet.store.memory import Memory
 from cloudlet.store.optimistic import History, OptimisticTransaction, Overlay, State, merged
 from cloudlet.store.postgres.reads import Reads, Scan, Stretch
 from cloudlet.store.postgres.session import Refused, Session
 from cloudlet.store.recent import ABSENT
+from cloudlet.store.row_cache import Memory
 
 _ROWS_AHEAD = 64
 # What so many turns have changed is not worth the trouble of finding out.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloudlet.engines import postgres
+from cloudlet.engines import postgres_server
 from cloudlet.testing.server import Aws
 from tests.postgres.replicas import replicas
 from tests.services.apigateway.rest.cloud import RestCloud
@@ -17,7 +17,7 @@ from tests.standing import eventually
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RestCloud, RestCloud]]:
     """The same account on either."""
     folder = tmp_path_factory.mktemp("gateways")
-    with postgres.temporary() as server, replicas("apigateway", server.url, folder) as running:
+    with postgres_server.temporary() as server, replicas("apigateway", server.url, folder) as running:
         yield (
             RestCloud(Aws(running.endpoint(0), running.account)),
             RestCloud(Aws(running.endpoint(1), running.account)),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import Transaction
-from cloudlet.core.jobs import Works
+from cloudlet.core.background.jobs import Works
 from cloudlet.services.logs.insights import queries, running, turns
 from cloudlet.services.logs.insights.queries import Place
 from tests.services.logs.conftest import ACCOUNT, LocalLogs

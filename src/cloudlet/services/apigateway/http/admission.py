@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core.errors import AwsError
+from cloudlet.core.kernel.errors import AwsError
 from cloudlet.services.apigateway import authorizing
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, forbidden, unauthorized
 from cloudlet.services.apigateway.http import events

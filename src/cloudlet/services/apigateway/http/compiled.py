@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.core.cors import Cors
+from cloudlet.core.aws.cors import Cors
 from cloudlet.services.apigateway import aws_integrations, expressions, parameter_mapping
 from cloudlet.services.apigateway.access_log import Format, format_of
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer

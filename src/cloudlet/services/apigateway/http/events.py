@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import function_event
+from cloudlet.core.aws import function_event
 from cloudlet.services.apigateway.http.call import Call
 from cloudlet.services.apigateway.naming import prefix_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.web import Answer, Visit
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.web import Answer, Visit
 from cloudlet.services.apigateway import access_log, bodies, deploying, documents, gateways, measuring
 from cloudlet.services.apigateway.answers import Refused, message
 from cloudlet.services.apigateway.documents import Place

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from cloudlet.core import function_answer
-from cloudlet.core.function_answer import BadAnswer
+from cloudlet.core.aws import function_response
+from cloudlet.core.aws.function_response import BadAnswer
 from cloudlet.services.apigateway import aws_integrations, expressions, functions, outward
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
@@ -72,7 +72,7 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
     )
     call.integration_status = 200
     try:
-        return function_answer.read(payload, integration.payload)
+        return function_response.read(payload, integration.payload)
     except BadAnswer as bad:
         raise Failed(500, str(bad)) from bad
 

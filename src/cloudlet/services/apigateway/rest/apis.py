@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import Context, Transaction, resource_policy, tags
-from cloudlet.core.policy import PolicyError
+from cloudlet.core import Context, Transaction
+from cloudlet.core.aws import resource_policy, tags
+from cloudlet.core.aws.policy import PolicyError
 from cloudlet.services.apigateway import documents, domains, errors, tagging
 from cloudlet.services.apigateway.documents import Document, Place, save_part
 from cloudlet.services.apigateway.rest import patches, store

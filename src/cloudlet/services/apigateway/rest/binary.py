@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from cloudlet.core.beside import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, beside_if
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
 
 P = ParamSpec("P")

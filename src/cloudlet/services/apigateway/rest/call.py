@@ -11,11 +11,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from cloudlet.core.block import Block
-from cloudlet.core.context import TRACE_HEADER
-from cloudlet.core.identity import Principal
-from cloudlet.core.ids import uuid4
-from cloudlet.core.web import Visit
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.context import TRACE_HEADER
+from cloudlet.core.kernel.identity import Principal
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.web import Visit
 from cloudlet.services.apigateway import arrivals, naming
 from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place

@@ -6,7 +6,7 @@ not show them to endpoints yet: stages that name one are refused.
 
 from __future__ import annotations
 
-from cloudlet.core.certificates import self_signed
+from cloudlet.core.host.certificates import self_signed
 
 VALID_SECONDS = 365 * 86_400
 MOST = 60

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core import Context, Params, Transaction, ids
+from cloudlet.core import Context, Params, Transaction
+from cloudlet.core.kernel import ids
 from cloudlet.services.apigateway import domains, errors, tagging
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import patches

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cloudlet.core import Transaction
-from cloudlet.core.beside import beside_if
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.web import Answer, Visit
+from cloudlet.core.background.workers import beside_if
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.kernel.web import Answer, Visit
 from cloudlet.services.apigateway import bodies, documents, gateways
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document, Place

@@ -13,11 +13,12 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from cloudlet.core import AwsError, function_answer
-from cloudlet.core.arn import Arn
-from cloudlet.core.beside import LARGE, beside_if
-from cloudlet.core.context import TRACE_HEADER
-from cloudlet.core.function_answer import BadAnswer
+from cloudlet.core import AwsError
+from cloudlet.core.aws import function_response
+from cloudlet.core.aws.arn import Arn
+from cloudlet.core.aws.function_response import BadAnswer
+from cloudlet.core.background.workers import LARGE, beside_if
+from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.services.apigateway import acting, expressions, functions, outward, service_requests
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
 from cloudlet.services.apigateway.rest import binary, events, mapping, matching
@@ -176,7 +177,7 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
         payload = _as_text(payload)
     try:
         _check_members(payload)
-        return function_answer.read(payload, "1.0", "application/json")
+        return function_response.read(payload, "1.0", "application/json")
     except BadAnswer as bad:
         call.integration_error = str(bad)
         raise internal(f"Malformed Lambda proxy response: {bad}", status=502) from bad

@@ -7,7 +7,9 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudlet.core import Context, Transaction, ids, tags
+from cloudlet.core import Context, Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.kernel import ids
 from cloudlet.services.apigateway import documents, errors, tagging
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import patches, plans, store

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cloudlet.core import Params, Subspace, Transaction, listing, page_tokens
+from cloudlet.core import Params, Subspace, Transaction
+from cloudlet.core.aws import listing, page_tokens
 from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.documents import Document, decode
 

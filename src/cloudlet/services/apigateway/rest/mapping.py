@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.beside import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, beside_if
 from cloudlet.services.apigateway import templates
 from cloudlet.services.apigateway.answers import HEADER_NAME, remapped
 from cloudlet.services.apigateway.rest.binary import media_type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.apigateway.vtl import VtlError, patterns
 
 _SHORT: Final = 200

@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.services.apigateway.documents import Document, Place, decode
 from cloudlet.services.apigateway.gateways import Cache
 from cloudlet.services.apigateway.rest.refusal import Refusal

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from cloudlet.core.metrics import Dimensions
+from cloudlet.core.telemetry.metrics import Dimensions
 from cloudlet.services.apigateway import access_log, measuring
 from cloudlet.services.apigateway.access_log import OWN_GROUPS, Group
 from cloudlet.services.apigateway.rest.call import Call

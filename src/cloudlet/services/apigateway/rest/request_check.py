@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cloudlet.core.beside import beside_if
+from cloudlet.core.background.workers import beside_if
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest.binary import media_type
 from cloudlet.services.apigateway.rest.refusal import Refusal

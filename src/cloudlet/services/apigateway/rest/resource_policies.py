@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cloudlet.core.identity import ANONYMOUS
-from cloudlet.core.policy import Decision, NamedPolicy, Policies, Reason, Request, evaluate
-from cloudlet.core.resource_policy import IDENTITY, parsed
+from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Reason, Request, evaluate
+from cloudlet.core.aws.resource_policy import IDENTITY, parsed
+from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.services.apigateway.rest.refusal import Refusal
 
 if TYPE_CHECKING:

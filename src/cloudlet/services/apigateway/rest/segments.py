@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core.context import TRACE_HEADER
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.tracing import parsed
+from cloudlet.core.kernel.context import TRACE_HEADER
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.telemetry.tracing import parsed
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.wire import HttpResponse
 

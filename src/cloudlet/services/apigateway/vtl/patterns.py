@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.apigateway.vtl import steps
 from cloudlet.services.apigateway.vtl.error import VtlError
 from cloudlet.services.apigateway.vtl.steps import CHARACTERS

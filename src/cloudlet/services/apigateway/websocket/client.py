@@ -12,7 +12,7 @@ from typing import cast
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import SERVER, Protocol, State
 
-from cloudlet.core.clock import Clock
+from cloudlet.core.kernel.clock import Clock
 from cloudlet.services.apigateway.websocket.event import Session
 
 LARGEST_MESSAGE = 128 << 10

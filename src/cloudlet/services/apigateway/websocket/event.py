@@ -11,8 +11,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from cloudlet.core.identity import Principal
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.identity import Principal
+from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.apigateway import expressions
 from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place

@@ -8,9 +8,9 @@ from hashlib import sha1
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.web import Answer, Upgrade, Visit
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.web import Answer, Upgrade, Visit
 from cloudlet.services.apigateway import access_log, authorizing, deploying, documents, gateways, measuring
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, forbidden, unauthorized

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from cloudlet.core.block import Block
-from cloudlet.core.function_answer import BadAnswer, text
+from cloudlet.core.aws.function_response import BadAnswer, text
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.apigateway import expressions, functions, outward, service_requests
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.service_requests import Address

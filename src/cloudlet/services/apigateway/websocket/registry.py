@@ -14,12 +14,12 @@ from functools import partial
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.jobs import Works
-from cloudlet.core.moments import notified
-from cloudlet.core.system_clock import wall_time
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.system_clock import wall_time
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.apigateway.websocket.client import NORMAL, Client, Full
 from cloudlet.store import pack
 from cloudlet.store.eager import spawn

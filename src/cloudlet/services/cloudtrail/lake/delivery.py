@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cloudlet.core import AwsError, iso8601
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
+from cloudlet.core import AwsError
+from cloudlet.core.aws import iso8601
+from cloudlet.core.background.workers import beside
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import buckets, public_keys
 from cloudlet.services.cloudtrail.buckets import Target
 from cloudlet.services.cloudtrail.lake import queries, stores

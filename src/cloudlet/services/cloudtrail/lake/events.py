@@ -10,9 +10,9 @@ from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works, transact_each
-from cloudlet.core.moments import rest
+from cloudlet.core.background.jobs import Works, transact_each
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.cloudtrail import stretch
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import stores

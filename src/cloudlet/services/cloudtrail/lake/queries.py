@@ -10,8 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.sweeping import sweep
+from cloudlet.core.background.retention import sweep
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import stretch
 
 Status = Literal["QUEUED", "RUNNING", "FINISHED", "FAILED", "CANCELLED", "TIMED_OUT"]

@@ -9,14 +9,14 @@ from functools import partial
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.attached import Attached
-from cloudlet.core.beside import beside
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import notified
-from cloudlet.core.shares import Shares
-from cloudlet.core.temporary_folder import TemporaryFolder
+from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.workers import beside
+from cloudlet.core.host.temporary_folder import TemporaryFolder
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.timing import notified
 from cloudlet.services.cloudtrail.lake import delivery, events, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
 from cloudlet.services.cloudtrail.lake.queries import Delivery, Place, Query, Row

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core.arn import Arn, partition_of
+from cloudlet.core.aws.arn import Arn, partition_of
 from cloudlet.services.cloudtrail import data_wanted, selectors
 from cloudlet.services.cloudtrail.event import Event
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, Misread, TooDeep
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 from cloudlet.services.cloudwatch.expressions.syntax import Array, Call, Name, Negation, Node, Number, Operation, Text
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from cloudlet.core import utf8
+from cloudlet.core.aws import utf8
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, syntax_error
 
 Kind = Literal["name", "#name", ":value", "number", "symbol", "end"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.beside import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, beside_if
 from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.statements import Statement
 

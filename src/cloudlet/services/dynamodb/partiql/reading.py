@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.resource_policy import Keys
+from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import access, condition_keys, directory, items
 from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.errors import validation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudlet.core import AwsError
-from cloudlet.core.resource_policy import Keys
+from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import condition_keys
 from cloudlet.services.dynamodb.actions import Request
 from cloudlet.services.dynamodb.clauses import Clauses

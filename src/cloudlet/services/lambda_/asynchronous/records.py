@@ -11,9 +11,9 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.messages import message
-from cloudlet.core.role_session import session_of
+from cloudlet.core.aws.messages import message
+from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event, Letter
 from cloudlet.services.lambda_.execution.invocation import Outcome, error_message

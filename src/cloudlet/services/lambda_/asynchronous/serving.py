@@ -20,13 +20,13 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first as first_of
-from cloudlet.core.moments import notified, taking_a_share
-from cloudlet.core.retrying import is_transient, pause
-from cloudlet.core.shares import take_off
+from cloudlet.core.background.fair_semaphore import take_off
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retrying import is_transient, pause
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import first as first_of
+from cloudlet.core.kernel.timing import notified, taking_a_share
 from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records

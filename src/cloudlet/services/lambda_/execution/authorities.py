@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cloudlet.core import authorities
+from cloudlet.core.host import authorities
 from cloudlet.engines.sandbox import Mount
 
 _PLACE = "/dev/.cloudlet"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from cloudlet.core import AwsError
-from cloudlet.core.shares import take_off
+from cloudlet.core.background.fair_semaphore import take_off
 from cloudlet.services.lambda_.function import Place
 
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.engines.images import ImageError, resolve
 from cloudlet.services.lambda_ import images
 from cloudlet.services.lambda_.execution import environment

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from cloudlet.core.attached import Attached
-from cloudlet.core.block import Block
-from cloudlet.core.temporary_folder import TemporaryFolder
+from cloudlet.core.host.temporary_folder import TemporaryFolder
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import Attached
 from cloudlet.engines.sandbox import Sandboxes
 from cloudlet.services.lambda_.execution.concurrency import Concurrency
 from cloudlet.services.lambda_.execution.pool import Pools

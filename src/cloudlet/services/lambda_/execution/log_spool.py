@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes
 
 _FRESH = ".fresh-"
 _KIND = ".log"

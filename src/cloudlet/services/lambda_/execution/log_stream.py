@@ -16,10 +16,11 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, log_groups
-from cloudlet.core.block import Block
-from cloudlet.core.ids import random_bytes
-from cloudlet.core.moments import rest
+from cloudlet.core import AwsError
+from cloudlet.core.aws import log_groups
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.kernel.timing import rest
 from cloudlet.services.lambda_.execution import log_spool
 from cloudlet.services.lambda_.execution.log_spool import Address, Event, LogSpool
 from cloudlet.services.lambda_.function import Version

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudlet.core import iso8601
+from cloudlet.core.aws import iso8601
 from cloudlet.services.lambda_.function import Logging, Version
 
 _LEVELS = ("DEBUG", "INFO", "WARN")

@@ -14,9 +14,9 @@ from time import perf_counter
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.errors import unavailable
-from cloudlet.core.role_session import session_of
+from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.errors import unavailable
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_ import unpacking
 from cloudlet.services.lambda_.execution import containers, environment, nursery

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core.ids import uuid4
-from cloudlet.core.system_clock import wall_time
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.core.kernel.system_clock import wall_time
 from cloudlet.engines.sandbox import Sandbox
 from cloudlet.services.lambda_.execution import frames, platform_events
 from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, Request

@@ -12,7 +12,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from cloudlet.core.block import Block
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_.function import Place
 
 log = logging.getLogger("cloudlet.lambda")

@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.errors import unavailable
-from cloudlet.core.system_clock import wall_time
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.errors import unavailable
+from cloudlet.core.kernel.system_clock import wall_time
 from cloudlet.engines.sandbox import Limits
 from cloudlet.services.lambda_.execution import environment, frames, levels, nursery, platform_events
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_document, error_type

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.polling.record import Record
-from cloudlet.core.role_session import session_of
+from cloudlet.core.aws.polling.source_record import Record
+from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import directory, errors, invoking, measuring, tracing
 from cloudlet.services.lambda_.execution.invocation import Invocation
 from cloudlet.services.lambda_.invoking import Target

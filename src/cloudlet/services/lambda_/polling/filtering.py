@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import event_pattern
-from cloudlet.core.polling import filtering
-from cloudlet.core.polling.record import Record
-from cloudlet.core.sized_cache import SizedCache
+from cloudlet.core.aws import event_pattern
+from cloudlet.core.aws.polling import filtering
+from cloudlet.core.aws.polling.source_record import Record
+from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.lambda_.mapping import Mapping
 
 

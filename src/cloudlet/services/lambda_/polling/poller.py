@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.block import Block
-from cloudlet.core.ids import uuid4
-from cloudlet.core.lease import Lease
-from cloudlet.core.polling import record
-from cloudlet.core.polling.poller import FOR_EVER, Poller, Source
-from cloudlet.core.polling.positions import Position
-from cloudlet.core.polling.record import Record
-from cloudlet.core.polling.shard import Shard
+from cloudlet.core.aws.polling import source_record
+from cloudlet.core.aws.polling.checkpoints import Position
+from cloudlet.core.aws.polling.poller import FOR_EVER, Poller, Source
+from cloudlet.core.aws.polling.shard import Shard
+from cloudlet.core.aws.polling.source_record import Record
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_ import mapping as mappings
 from cloudlet.services.lambda_.invoking import PAYLOAD_BYTES
@@ -62,8 +62,8 @@ class MappingPoller(Poller):
         kept = len(batch) - len(going)
         self.log.warning("%s: %d messages are kept from the function, which causes itself", self.arn, kept)
         failed = (await calling.invoke(self.block, self._mapping, going)).failed if going else []
-        done = {record.id for record in going} - {record.id for record in failed}
-        return [record for record in batch if record.id not in done]
+        done = {source_record.id for source_record in going} - {source_record.id for source_record in failed}
+        return [source_record for source_record in batch if source_record.id not in done]
 
     async def tell(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
         target = Arn.parse(self.source.letters)
@@ -79,7 +79,7 @@ class MappingPoller(Poller):
         backoff = self.backoff()
         attempts = 0
         while batch := await shard.without_old(batch, self._context("RecordAgeExceeded", attempts, None)):
-            if len(batch) > 1 and record.size(batch) > self.source.room:
+            if len(batch) > 1 and source_record.size(batch) > self.source.room:
                 await self._halves(shard, batch)
                 return
             answer = await self._invoke(shard, batch)

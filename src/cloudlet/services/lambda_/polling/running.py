@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cloudlet.core import Transaction, tags
-from cloudlet.core.block import Block
-from cloudlet.core.lease import Lease
-from cloudlet.core.polling import positions, running
+from cloudlet.core import Transaction
+from cloudlet.core.aws import tags
+from cloudlet.core.aws.polling import checkpoints, reconciling
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import mapping
 from cloudlet.services.lambda_.mapping import DISABLED, ENABLED, Mapping
 from cloudlet.services.lambda_.polling.poller import MappingPoller
@@ -47,7 +48,7 @@ class _Polled(NamedTuple):
                 return False
             if now.state == mapping.DELETING:
                 mapping.remove(tx, now)
-                positions.forget_all(tx, now.id)
+                checkpoints.forget_all(tx, now.id)
                 tags.save(tx, now.arn, {})
                 return False
             state = ENABLED if now.is_enabled else DISABLED
@@ -60,4 +61,4 @@ class _Polled(NamedTuple):
 
 async def run(block: Block) -> None:
     """Have mappings poll until the block ends."""
-    await running.run(block, running.Kind(mapping.TOPIC, mapping.everywhere(), _Polled.decode))
+    await reconciling.run(block, reconciling.Kind(mapping.TOPIC, mapping.everywhere(), _Polled.decode))

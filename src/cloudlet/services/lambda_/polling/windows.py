@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cloudlet.core import iso8601
-from cloudlet.core.polling.positions import Position
-from cloudlet.core.polling.record import Record
-from cloudlet.core.polling.shard import Shard
+from cloudlet.core.aws import iso8601
+from cloudlet.core.aws.polling.checkpoints import Position
+from cloudlet.core.aws.polling.shard import Shard
+from cloudlet.core.aws.polling.source_record import Record
 
 if TYPE_CHECKING:
     from cloudlet.services.lambda_.polling.poller import MappingPoller

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, Misread, TooDeep
 from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.sql import EXACT

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from cloudlet.core import page_tokens
+from cloudlet.core.aws import page_tokens
 from cloudlet.services.logs import errors, events
 from cloudlet.services.logs.events import Position
 

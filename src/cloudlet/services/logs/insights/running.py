@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cloudlet.core import Transaction
-from cloudlet.core.block import Block
-from cloudlet.core.jobs import Works
-from cloudlet.core.lease import Lease
-from cloudlet.core.moments import first, notified
+from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.timing import first, notified
 from cloudlet.services.logs import events, lookup_table, protection, row_record
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams

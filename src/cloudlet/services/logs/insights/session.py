@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from cloudlet.core import utf8
-from cloudlet.core.ids import uuid4
+from cloudlet.core.aws import utf8
+from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import events, row_record
 from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.gathering import EVENTS, Feed

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from cloudlet.core.shares import Shares
+from cloudlet.core.background.fair_semaphore import Shares
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cloudlet.core.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, Misread, TooDeep
 from cloudlet.services.logs.patterns import conditions, delimited, json_fields, numbers, terms
 from cloudlet.services.logs.patterns.comparing import Comparison, Operand
 from cloudlet.services.logs.patterns.conditions import Condition

@@ -1,0 +1,1 @@
+"""Semantics that AWS's services share: ARNs, policies, tags, pages, schedules, patterns, polling."""

@@ -1,0 +1,56 @@
+"""The operations on tags of a service whose resources have them by ARN: the same but for the names of members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from cloudlet.core.aws import tags
+from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.service import Params, Result, Service
+from cloudlet.store import Transaction
+
+Check = Callable[[Context, Transaction, str], Coroutine[Any, Any, None]]
+"""Raises AwsError for an ARN of nothing that can have tags."""
+Error = Callable[[str], AwsError]
+
+
+def declare(
+    service: Service,
+    check: Check,
+    wrong: Error,
+    too_many: Error | None = None,
+    *,
+    check_listed: Check | None = None,
+    arn: str = "ResourceARN",
+    given: str = "Tags",
+    keys: str = "TagKeys",
+    are_mapped: bool = False,
+) -> None:
+    """Declare TagResource, UntagResource and ListTagsForResource.
+
+    `wrong` and `too_many` make the errors of `tags.merged`. `check_listed` is the check of ListTagsForResource, where
+    that is another one. `arn`, `given` and `keys` are the members that have the ARN, the tags and the keys; tags that
+    `are_mapped` are shown as a map, others as a list.
+    """
+
+    @service.operation("TagResource")
+    async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+        resource = params[arn]
+        await check(ctx, tx, resource)
+        tags.save(tx, resource, tags.merged(await tags.of(tx, resource), params[given], wrong, too_many))
+        return {}
+
+    @service.operation("UntagResource")
+    async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+        resource = params[arn]
+        await check(ctx, tx, resource)
+        tags.save(tx, resource, tags.without(await tags.of(tx, resource), params[keys]))
+        return {}
+
+    @service.operation("ListTagsForResource")
+    async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+        await (check_listed or check)(ctx, tx, params[arn])
+        known = await tags.of(tx, params[arn])
+        return {given: known if are_mapped else tags.shown(known)}

@@ -1,0 +1,1 @@
+"""Background work: jobs, leases, queues, worker threads, retries, retention."""

@@ -1,0 +1,1 @@
+"""The machine that Cloudlet runs on: data and temporary folders, certificates, the environment."""

@@ -1,0 +1,1 @@
+"""The kernel: blocks, their operations, the calls between them, identities, ids and time."""

@@ -1,0 +1,156 @@
+"""A building block at work: its service, its store, its jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cloudlet.core.background.jobs import keep_running
+from cloudlet.core.host.file_owner import FileOwner
+from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.errors import not_implemented, reserved_for_blocks
+from cloudlet.core.kernel.identity import principal_of
+from cloudlet.core.kernel.invocation import Done, Invocation
+from cloudlet.core.kernel.service import Job, Listener, Params, Result, Service
+from cloudlet.core.kernel.wait_queues import WaitingLines
+from cloudlet.core.telemetry.audit import Trail
+from cloudlet.core.telemetry.metrics import Metrics, report
+from cloudlet.core.telemetry.segments import Segments
+from cloudlet.core.telemetry.tracing import Tracer
+from cloudlet.core.telemetry.usage import Usage
+from cloudlet.store import Store
+from cloudlet.store.blobs import Blobs
+from cloudlet.store.eager import settling
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from socket import socket
+
+    from cloudlet.core.kernel.cloud import Cloud
+
+
+def files_of(data: Path, name: str) -> Path:
+    """Return the folder for the large values of a block."""
+    return data / "blocks" / name / "blobs"
+
+
+class Block:
+    """One service, loaded and running in this process."""
+
+    def __init__(self, cloud: Cloud, service: Service, store: Store) -> None:
+        self.cloud = cloud
+        self.service = service
+        self.store = store
+        self._principal = f"{service.name}.amazonaws.com"
+        self.clock = cloud.clock
+        config = cloud.config
+        self.is_strict = config.auth == "strict"
+        """Whether permissions are enforced."""
+        folder = files_of(config.data, service.name)
+        self.file_owner = None if config.store is None else FileOwner(store, folder)
+        """The claim to its files, if its rows are not in the data folder."""
+        self.blobs = Blobs(folder, durable=config.durable, marks=self.file_owner)
+        """Its large values, in files."""
+        self.attached: dict[object, object] = {}
+        """What its service keeps beside it: see `cloudlet.core.kernel.per_block`."""
+        self.lines = WaitingLines(store, cloud.clock)
+        is_watched = cloud.has("cloudwatch")
+        self.metrics = Metrics(service.namespace)
+        self.is_measured = bool(service.namespace) and is_watched
+        """Whether it measures itself."""
+        self.usage = Usage(service) if is_watched else None
+        self.trail = Trail(self) if cloud.has("cloudtrail") else None
+        """What is told to CloudTrail, if there is one."""
+        self.segments = Segments() if cloud.has("xray") and service.name != "xray" else None
+        """What is told to X-Ray, if there is one."""
+        self.tracer = None
+        """What makes segments of the calls of applications, where that is wanted."""
+        if config.traces_calls and self.segments is not None:
+            self.tracer = Tracer(self, self.segments)
+        jobs = list(service.jobs)
+        if self.file_owner is not None and service.has_files:
+            jobs.append(self.file_owner.keep)
+        if self.usage is not None:
+            jobs.append(report)
+        if self.trail is not None:
+            jobs.append(self.trail.job)
+        if self.segments is not None:
+            jobs.append(self.segments.job)
+        datagrams = config.datagrams.get(service.name)
+        if datagrams is not None and service.listener is not None:
+            jobs.append(_listening(service.listener, datagrams))
+        loop = asyncio.get_running_loop()
+        self._jobs = [loop.create_task(keep_running(self, job.__name__, partial(job, self))) for job in jobs]
+
+    def invoke(self, context: Context, operation: str, params: Params, done: Done) -> Invocation | None:
+        """Run an operation, named as the block declares it. Returns what can be cancelled.
+
+        `done(result, error)` is called once it is durable.
+        """
+        handler = self.service.handlers.get(operation)
+        if handler is None:
+            done(None, not_implemented(self.service.name, operation))
+            return None
+        if handler.is_internal and context.principal.kind != "service":
+            done(None, reserved_for_blocks(handler.name))
+            return None
+        invocation = Invocation(self, handler, context, params, done)
+        invocation.start()
+        return invocation
+
+    async def run(self, context: Context, operation: str, params: Params) -> Result:
+        """Run an operation and return its result once it is durable. Raises AwsError."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        invocation = self.invoke(context, operation, params, settling(future))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if invocation is not None:
+                invocation.cancel()
+            raise
+
+    async def call(
+        self,
+        service: str,
+        operation: str,
+        params: Params,
+        *,
+        account: str,
+        region: str,
+        source_arn: str = "",
+        trace: str | None = None,
+    ) -> Result:
+        """Call another service's API as this one, in an account and a region.
+
+        `source_arn` is the resource on whose behalf it calls, for the callee's policies; `trace` a trace header that is
+        handed on. Raises AwsError.
+        """
+        principal = principal_of("service", account, self._principal, self.service.name, "")
+        return await self.cloud.call(
+            service,
+            operation,
+            params,
+            principal=principal,
+            account=account,
+            region=region,
+            source_arn=source_arn,
+            trace=trace,
+        )
+
+    async def close(self) -> None:
+        """Answer those who wait, stop the jobs and release the store."""
+        self.lines.dissolve()
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        if self.trail is not None:
+            await self.trail.write()
+        await self.store.close()
+
+
+def _listening(listener: Listener, datagrams: socket) -> Job:
+    async def listen(block: Block) -> None:
+        await listener(block, datagrams)
+
+    return listen

@@ -1,0 +1,99 @@
+"""Who makes a call."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, Literal
+
+import msgspec
+
+Kind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
+
+
+class SessionDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Facts about a session that its token carries, for policies and for the sessions that it opens.
+
+    Times are in seconds since the epoch; 0 where there is none.
+    """
+
+    issuer: str = ""
+    """The ARN, with its path, of the role or user whose permissions the session has."""
+    policies: tuple[str, ...] = ()
+    """The documents of its inline session policies."""
+    policy_arns: tuple[str, ...] = ()
+    """The managed policies passed as session policies."""
+    has_policies: bool = False
+    """Whether session policies were passed: without them a federated user may do nothing but what resources allow."""
+    tags: dict[str, str] = {}
+    transitive_tags: tuple[str, ...] = ()
+    source_identity: str = ""
+    issued_at: float = 0.0
+    mfa_at: float = 0.0
+    """When its user gave a code of an MFA device."""
+    provider: str = ""
+    """The identity provider of a federated session, as `aws:FederatedProvider` has it."""
+    keys: dict[str, str | tuple[str, ...]] = {}
+    """Condition keys of the identity provider, as "saml:sub"."""
+
+
+class Principal:
+    """The identity behind a request, as policies and `sts:GetCallerIdentity` name it.
+
+    For kind "service" `arn` is the service principal, such as "sns.amazonaws.com".
+    """
+
+    __slots__ = ("access_key", "account", "arn", "invoked_by", "kind", "session", "user_id")
+
+    def __init__(
+        self,
+        kind: Kind,
+        account: str,
+        arn: str,
+        user_id: str,
+        access_key: str = "",
+        invoked_by: str = "",
+        session: SessionDetails | None = None,
+    ) -> None:
+        self.kind: Kind = kind
+        self.account = account
+        self.arn = arn
+        self.user_id = user_id
+        self.access_key = access_key
+        self.invoked_by = invoked_by
+        """The service principal of a service that acts as somebody, by a role or for its caller; empty for others."""
+        self.session = session
+        """The facts that temporary credentials carry; None for other principals."""
+
+    def called_by(self, service: str) -> Principal:
+        """Return the same identity in a call that a service makes for it (forward access sessions)."""
+        return Principal(
+            self.kind, self.account, self.arn, self.user_id, self.access_key, self.invoked_by or service, self.session
+        )
+
+
+class Known:
+    """An access key that can be verified.
+
+    `expires` is in seconds since the epoch, for temporary credentials.
+    """
+
+    __slots__ = ("expires", "principal", "secret_key")
+
+    def __init__(self, principal: Principal, secret_key: str, expires: float | None = None) -> None:
+        self.principal = principal
+        self.secret_key = secret_key
+        self.expires = expires
+
+
+def root(account: str, access_key: str = "") -> Principal:
+    """Return the root user of an account."""
+    return Principal("root", account, f"arn:aws:iam::{account}:root", account, access_key)
+
+
+@lru_cache(1024)
+def principal_of(kind: Kind, account: str, arn: str, user_id: str, access_key: str, invoked_by: str = "") -> Principal:
+    """Return an identity by its parts; the same one for the same parts."""
+    return Principal(kind, account, arn, user_id, access_key, invoked_by)
+
+
+ANONYMOUS: Final = Principal("anonymous", "anonymous", "*", "anonymous")

@@ -1,0 +1,124 @@
+"""One operation under way: run, run again after waiting, answered once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.errors import internal_failure, unavailable
+from cloudlet.core.kernel.service import Concluding, Handler, Params, Result
+from cloudlet.core.kernel.wait_queues import Wait
+from cloudlet.store import StoreError, Transaction
+from cloudlet.store.blobs import MissingBlob
+from cloudlet.store.eager import Outcome, begin
+from cloudlet.wire import WireError
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.block import Block
+    from cloudlet.core.telemetry.audit import Trail
+
+log = logging.getLogger("cloudlet.core")
+
+Done = Callable[[Result, "WireError | None"], None]
+
+
+class Invocation:
+    """Runs `handler` and calls `done(result, error)` once; after `cancel`, never."""
+
+    __slots__ = ("_block", "_closed", "_context", "_done", "_handler", "_params", "_waiting")
+
+    def __init__(self, block: Block, handler: Handler, context: Context, params: Params, done: Done) -> None:
+        self._block = block
+        self._handler = handler
+        self._context = context
+        self._params = params
+        self._done = done
+        self._closed = False
+        self._waiting = False
+
+    def start(self) -> None:
+        if self._handler.transactional:
+            self._block.store.submit(self._body, self._finish)
+            return
+        outcome: Outcome[Result | Concluding] = Outcome()
+        rest = begin(self._handler.function(self._context, self._params), outcome)
+        if rest is None:
+            self._conclude(outcome)
+        else:
+            rest.carry_on(lambda: self._conclude(outcome))
+
+    def cancel(self) -> None:
+        """The caller has gone: nobody waits for the answer any more."""
+        self._closed = True
+        if self._waiting:
+            self._block.lines.leave(self)
+
+    def retry(self) -> None:
+        if not self._closed:
+            self._block.store.submit(self._body, self._finish)
+
+    def give_up(self, answer: Any) -> None:
+        self._closed = True
+        self._answer(answer, None)
+
+    def _body(self, tx: Transaction) -> Coroutine[Any, Any, Result]:
+        if self._block.trail is not None and self._handler.is_noted:
+            return self._noted(tx, self._block.trail)
+        return self._handler.function(self._context, tx, self._params)
+
+    async def _noted(self, tx: Transaction, trail: Trail) -> Result:
+        result: Result = await self._handler.function(self._context, tx, self._params)
+        trail.note_in(tx, self._context, self._handler, self._params, result)
+        return result
+
+    def _conclude(self, outcome: Outcome[Result | Concluding]) -> None:
+        result = outcome.result
+        if type(result) is Concluding:
+            self._block.store.submit(result.body, self._finish)
+        else:
+            self._finish(result, outcome.error)  # type: ignore[arg-type]
+
+    def _finish(self, result: Result, error: BaseException | None) -> None:
+        if self._closed:
+            return
+        if type(error) is Wait:
+            self._waiting = True
+            self._block.lines.park(self, error)
+            return
+        self._closed = True
+        if self._waiting:
+            self._block.lines.leave(self)
+        self._answer(result, None if error is None else self._known(error))
+
+    def _answer(self, result: Result, known: WireError | None) -> None:
+        try:
+            self._tell(result, known)
+        except Exception:
+            # The answer is due all the same: what was done is done.
+            log.exception("what request %s did could not be noted", self._context.request_id)
+        self._done(result, known)
+
+    def _tell(self, result: Result, error: WireError | None) -> None:
+        """Tell those who keep account of calls."""
+        block = self._block
+        observer = block.service.observer
+        if observer is not None:
+            observer(self._context, self._handler.name, self._params, result, error)
+        if block.trail is not None:
+            block.trail.answered(self._context, self._handler, self._params, result, error)
+        if block.usage is not None:
+            block.usage.count(self._context, self._handler.name)
+        if block.tracer is not None:
+            block.tracer.answered(self._context, self._handler, self._params, error)
+
+    def _known(self, error: BaseException) -> WireError:
+        if isinstance(error, WireError):
+            return error
+        name = f"{self._block.service.name}:{self._handler.name}"
+        if isinstance(error, StoreError) and not isinstance(error, MissingBlob):
+            log.error("%s: %s", name, error)
+            return unavailable()
+        log.error("%s failed (request %s)", name, self._context.request_id, exc_info=error)
+        return internal_failure(self._context.request_id, self._block.service.internal_failure)

@@ -1,0 +1,1 @@
+"""Telemetry: what blocks tell CloudTrail, CloudWatch and X-Ray about the calls that they answer."""
