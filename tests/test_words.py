@@ -129,8 +129,8 @@ def test_other_limits_are_told_how(name: str, better: str) -> None:
 def test_module_names_are_unique_in_shared_folders() -> None:
     shared = [
         "src/cloudlet/core/a/running.py",
-        "src/cloudlet/edge/instances.py",
-        "src/cloudlet/store/transaction_runner/__init__.py",
+        "src/cloudlet/edge/running.py",
+        "src/cloudlet/store/running/__init__.py",
     ]
     others = ["src/cloudlet/services/sqs/running.py", "src/cloudlet/core/__init__.py", "src/cloudlet/edge/__init__.py"]
     named = check_module_names([*shared, *others, "src/cloudlet/__init__.py"])

@@ -5,35 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, Literal
 
-import msgspec
+from cloudlet.core.kernel.session_details import SessionDetails
 
 Kind = Literal["root", "user", "assumed-role", "federated-user", "service", "anonymous"]
-
-
-class SessionDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Facts about a session that its token carries, for policies and for the sessions that it opens.
-
-    Times are in seconds since the epoch; 0 where there is none.
-    """
-
-    issuer: str = ""
-    """The ARN, with its path, of the role or user whose permissions the session has."""
-    policies: tuple[str, ...] = ()
-    """The documents of its inline session policies."""
-    policy_arns: tuple[str, ...] = ()
-    """The managed policies passed as session policies."""
-    has_policies: bool = False
-    """Whether session policies were passed: without them a federated user may do nothing but what resources allow."""
-    tags: dict[str, str] = {}
-    transitive_tags: tuple[str, ...] = ()
-    source_identity: str = ""
-    issued_at: float = 0.0
-    mfa_at: float = 0.0
-    """When its user gave a code of an MFA device."""
-    provider: str = ""
-    """The identity provider of a federated session, as `aws:FederatedProvider` has it."""
-    keys: dict[str, str | tuple[str, ...]] = {}
-    """Condition keys of the identity provider, as "saml:sub"."""
 
 
 class Principal:
@@ -65,7 +39,10 @@ class Principal:
         """The facts that temporary credentials carry; None for other principals."""
 
     def called_by(self, service: str) -> Principal:
-        """Return the same identity in a call that a service makes for it (forward access sessions)."""
+        """Return the same identity in a call that a service makes for it.
+
+        IAM User Guide, "Forward access sessions".
+        """
         return Principal(
             self.kind, self.account, self.arn, self.user_id, self.access_key, self.invoked_by or service, self.session
         )

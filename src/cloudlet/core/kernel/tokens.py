@@ -16,8 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from cloudlet.core.kernel.identity import Kind, Principal, SessionDetails
+from cloudlet.core.kernel.identity import Kind, Principal
 from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.kernel.session_details import SessionDetails
 from cloudlet.store.folders import sync_folder
 
 _MAC_BYTES = 32
