@@ -183,7 +183,7 @@ def counting() -> None:
     def counted() -> None:
         ctx.started = time.perf_counter() - next(starts)
         for spent in ctx.measured:
-            use = _use_of(_USES.of(ctx.block), spent[0])
+            use = _use_of(_USES.get(ctx.block), spent[0])
             if use is not None:
                 _consumed(use, spent, 1)
                 latency = (measuring.perf_counter() - ctx.started) * 1000

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
-from cloudlet.core.kernel.cloud import built
+from cloudlet.core.kernel.cloud import list_blocks
 from cloudlet.core.kernel.service import Service
 from cloudlet.wire import load
 from cloudlet.wire.shapes import Shape
@@ -228,7 +228,7 @@ def _snake(member: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Say what is wrong, or what is echoed; return whether anything is wrong."""
-    blocks = [Block(name, module) for name, module in built().items()]
+    blocks = [Block(name, module) for name, module in list_blocks().items()]
     if arguments == ["--echoed"]:
         for block in blocks:
             print(f"{block.name}: {', '.join(echoed(block))}")

@@ -129,7 +129,7 @@ class InProcess:
         self.cloud = self._open()
 
         async def wake() -> None:
-            self.cloud.wake()
+            self.cloud.start_blocks()
             await self.settle()
 
         self.run(wake())

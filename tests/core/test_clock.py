@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.kernel.clock_setting import Setting, advanced, frozen, keep, load, resumed
+from cloudlet.core.kernel.clock_setting import Setting, advance, freeze, load, resume, save
 from cloudlet.core.kernel.system_clock import SystemClock, time_by
 
 
@@ -20,16 +20,16 @@ def test_it_runs_with_the_systems_until_it_is_moved() -> None:
 
 
 def test_it_stands_goes_on_from_there_and_jumps() -> None:
-    setting = frozen(Setting(), at=1000.0)
+    setting = freeze(Setting(), at=1000.0)
     assert SystemClock(setting).now() == 1000
-    setting = advanced(setting, 500)
+    setting = advance(setting, 500)
     assert SystemClock(setting).now() == 1500
-    setting = resumed(setting)
+    setting = resume(setting)
     assert SystemClock(setting).now() == pytest.approx(1500, abs=1)
     assert setting.frozen is None
-    assert SystemClock(advanced(setting, 100)).now() == pytest.approx(1600, abs=1)
-    assert SystemClock(frozen(setting, time_by(setting))).now() == pytest.approx(1500, abs=1)
-    assert resumed(setting) == setting
+    assert SystemClock(advance(setting, 100)).now() == pytest.approx(1600, abs=1)
+    assert SystemClock(freeze(setting, time_by(setting))).now() == pytest.approx(1500, abs=1)
+    assert resume(setting) == setting
 
 
 def test_timers_follow_it() -> None:
@@ -94,5 +94,5 @@ def test_nothing_comes_too_early_where_the_system_s_clock_is_set_back(monkeypatc
 def test_its_setting_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "clock.json"
     assert load(file) == Setting()
-    keep(file, Setting(1.5, 1000.0))
+    save(file, Setting(1.5, 1000.0))
     assert load(file) == Setting(1.5, 1000.0)

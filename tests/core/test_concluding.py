@@ -14,7 +14,7 @@ import uvloop
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.identity import root
-from cloudlet.core.kernel.service import Concluding, Handler
+from cloudlet.core.kernel.service import FinalTransaction, Handler
 from cloudlet.core.kernel.tokens import TokenSealer
 
 ACCOUNT = "111122223333"
@@ -26,10 +26,10 @@ Call = Callable[[], Coroutine[Any, Any, Result]]
 async def concluding(folder: Path, monkeypatch: pytest.MonkeyPatch, body: Body, *, waits: bool) -> AsyncIterator[Call]:
     """Calls an operation that, after it has waited for something or at once, ends with a transaction."""
 
-    async def operation(ctx: Context, params: Params) -> Concluding:
+    async def operation(ctx: Context, params: Params) -> FinalTransaction:
         if waits:
             await asyncio.sleep(0)
-        return Concluding(body)
+        return FinalTransaction(body)
 
     cloud = Cloud(Config(folder), TokenSealer(bytes(32)))
     handlers = cloud.block("sqs").service.handlers

@@ -10,7 +10,7 @@ import pytest
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.background import garbage
-from cloudlet.core.background.garbage import Garbage
+from cloudlet.core.background.garbage import GarbageCollector
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.cloud import Config
 from tests.in_process import InProcess
@@ -24,7 +24,7 @@ class Heap:
     def __init__(self, cloud: InProcess, *, in_milliseconds: bool) -> None:
         self.cloud = cloud
         self.claimed: set[str] = set()
-        self.garbage = Garbage(self._is_claimed, _GRACE, in_milliseconds=in_milliseconds)
+        self.garbage = GarbageCollector(self._is_claimed, _GRACE, in_milliseconds=in_milliseconds)
         self._in_milliseconds = in_milliseconds
         self._jobs: list[asyncio.Task[None]] = []
 

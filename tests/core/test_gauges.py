@@ -36,7 +36,7 @@ def test_what_a_gauge_reads_of_very_many_resources_is_sent_before_it_displaces_o
         sent.append(len(params["MetricData"]))
 
     gauge(metrics, call)
-    assert sum(sent) + len(metrics.take(before=60.0)) == 30_000
+    assert sum(sent) + len(metrics.take_complete(before=60.0)) == 30_000
     assert max(sent) <= 100, "others wait for as long as it takes to write one of them down"
 
 
@@ -51,4 +51,4 @@ def test_while_cloudwatch_is_down_a_gauge_tries_to_send_once() -> None:
 
     gauge(metrics, call)
     assert 0 < tried <= 100
-    assert len(metrics.take(before=60.0)) == 20_000
+    assert len(metrics.take_complete(before=60.0)) == 20_000

@@ -9,14 +9,14 @@ import textwrap
 
 import pytest
 
-from cloudlet.core.kernel.cloud import built
+from cloudlet.core.kernel.cloud import list_blocks
 
 
 @pytest.mark.interpreted
-@pytest.mark.parametrize("name", built())
+@pytest.mark.parametrize("name", list_blocks())
 def test_no_handler_is_a_refusal(name: str) -> None:
     """An operation counts as built by its handler: one that only raises would be a pretence."""
-    handlers = importlib.import_module(built()[name]).service.handlers
+    handlers = importlib.import_module(list_blocks()[name]).service.handlers
     refusals = []
     for key, handler in handlers.items():
         (function,) = ast.parse(textwrap.dedent(inspect.getsource(handler.function))).body

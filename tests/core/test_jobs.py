@@ -48,7 +48,7 @@ def test_a_job_that_fails_is_started_again_and_those_beside_it_go_on(
             await asyncio.Event().wait()
 
         async with _block(tmp_path) as block:
-            running = asyncio.create_task(jobs.side_by_side(block, fails=fails, works=works))
+            running = asyncio.create_task(jobs.run_leased_jobs(block, fails=fails, works=works))
             async with asyncio.timeout(10):
                 await started_again.wait()
             assert starts == {"fails": 3, "works": 1}
@@ -72,12 +72,12 @@ def test_a_work_that_fails_rests_longer_each_time_and_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[int] = []
-    monkeypatch.setattr(jobs, "pause", lambda times, longest: pauses.append(times) or 0.0)
+    monkeypatch.setattr(jobs, "compute_back_off", lambda times, longest: pauses.append(times) or 0.0)
 
     async def check() -> None:
         async with _block(tmp_path) as block:
             changed = asyncio.Event()
-            works = jobs.Works(block, changed)
+            works = jobs.KeyedTasks(block, changed)
             for _ in range(2):
                 changed.clear()
                 assert await works.attempt("a", "one of many", _fail) is None
@@ -99,16 +99,16 @@ def test_works_that_are_started_have_room_and_stop_no_other(tmp_path: Path) -> N
     async def check() -> None:
         async with _block(tmp_path) as block, asyncio.TaskGroup() as group:
             changed, end = asyncio.Event(), asyncio.Event()
-            works = jobs.Works(block, changed, at_once=2)
+            works = jobs.KeyedTasks(block, changed, at_once=2)
             works.start(group, "a", "fails", _fail)
             works.start(group, "b", "waits", end.wait)
             works.start(group, "c", "has no room", _fail)
-            assert (len(works), works.free) == (2, 0)
+            assert (len(works), works.free_slots) == (2, 0)
             async with asyncio.timeout(10):
                 await changed.wait()
-            assert list(works.under_way) == ["b"]
+            assert list(works.running) == ["b"]
             assert "a" in works
-            assert works.free == 1
+            assert works.free_slots == 1
             end.set()
 
     asyncio.run(check())
@@ -126,10 +126,10 @@ def test_works_that_are_done_together_are_done_one_by_one_where_that_fails(
             done.append(keys)
 
         async with _block(tmp_path) as block:
-            works = jobs.Works(block)
-            await works.together([1, 2, 3], "number", work)
+            works = jobs.KeyedTasks(block)
+            await works.run_batch([1, 2, 3], "number", work)
             assert done == [[1], [3]]
-            await works.together([1, 2, 3], "number", work)
+            await works.run_batch([1, 2, 3], "number", work)
             assert done[2:] == [[1, 3]]
 
     asyncio.run(check())
@@ -139,9 +139,9 @@ def test_works_that_are_done_together_are_done_one_by_one_where_that_fails(
 def test_a_row_that_cannot_be_read_rests(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def check() -> None:
         async with _block(tmp_path) as block:
-            works = jobs.Works(block)
+            works = jobs.KeyedTasks(block)
             for _ in range(2):
-                assert works.decoded([(b"a", b"1"), (b"b", b"?")], "the row", int) == {b"a": 1}
+                assert works.decode_rows([(b"a", b"1"), (b"b", b"?")], "the row", int) == {b"a": 1}
             assert b"b" in works
 
     asyncio.run(check())
@@ -154,7 +154,7 @@ def test_what_the_store_refuses_has_to_wait_and_is_said_once(tmp_path: Path, cap
 
     async def check() -> None:
         async with _block(tmp_path) as block:
-            works = jobs.Works(block)
+            works = jobs.KeyedTasks(block)
             await works.attempt("a", "one", refused)
             await works.attempt("b", "another", refused)
             assert "a" in works
@@ -178,7 +178,7 @@ def test_the_lease_is_held_while_a_work_that_is_due_takes_longer_than_it_lasts(t
 
         clock = MovableClock()
         async with _block(tmp_path, clock) as block, Lease(block) as lease:
-            working = asyncio.create_task(jobs.start_due(block, lease, b"topic", listed, "work", slow, at_once=1))
+            working = asyncio.create_task(jobs.start_timers(block, lease, b"topic", listed, "work", slow, at_once=1))
             async with asyncio.timeout(10):
                 await begun.wait()
             other = asyncio.create_task(Lease(block).hold())
@@ -219,7 +219,7 @@ def test_an_account_holds_half_of_the_places_however_slow_its_works_are(
             waiting.remove(next(row for row in waiting if row[1] == key))
 
         async with _block(tmp_path) as block:
-            working = asyncio.create_task(jobs.start_due(block, None, b"topic", listed, "work", do, at_once=4))
+            working = asyncio.create_task(jobs.start_timers(block, None, b"topic", listed, "work", do, at_once=4))
             async with asyncio.timeout(10):
                 await others.wait()
                 assert begun == ["slow-0", "slow-1", "slow-2", "slow-3", "slow-4", "other"]
@@ -241,17 +241,17 @@ def test_what_is_slow_gives_its_place_away_once_there_is_room_for_it(
         async with _block(tmp_path) as block, asyncio.TaskGroup() as group:
             changed = asyncio.Event()
             ends = {"a": asyncio.Event(), "b": asyncio.Event()}
-            works = jobs.Works(block, changed, at_once=1)
+            works = jobs.KeyedTasks(block, changed, at_once=1)
             works.start(group, "a", "is slow first", ends["a"].wait)
             async with asyncio.timeout(10):
                 await changed.wait()
                 works.start(group, "b", "is slow, too", ends["b"].wait)
-                assert works.free == 0
+                assert works.free_slots == 0
                 ends["a"].set()
-                while not works.free:
+                while not works.free_slots:
                     changed.clear()
                     await changed.wait()
-            assert list(works.under_way) == ["b"]
+            assert list(works.running) == ["b"]
             ends["b"].set()
 
     asyncio.run(check())

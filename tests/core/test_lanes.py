@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.keyed_queues import beginnings, work_off
+from cloudlet.core.background.keyed_queues import drain, list_queues
 from cloudlet.core.kernel.cloud import Config
 from tests.in_process import InProcess
 
@@ -46,7 +46,7 @@ def test_a_lane_is_worked_off_though_very_many_before_it_are_stuck(tmp_path: Pat
             tx.notify(_TOPIC)
 
         await block.store.transact(stuck)
-        working = asyncio.create_task(work_off(block, _TOPIC, lanes, work))
+        working = asyncio.create_task(drain(block, _TOPIC, lanes, work))
         for _ in range(2):
             # What comes into a lane that was worked off is seen, too.
             await block.store.transact(new)
@@ -72,7 +72,7 @@ def test_the_beginnings_of_keys_come_once_each_and_in_pages(tmp_path: Path) -> N
 
     async def paged(tx: Transaction) -> list[tuple[str, ...]]:
         found: list[tuple[str, ...]] = []
-        while more := await beginnings(tx, _SPACE, 2, found[-1] if found else None, 4):
+        while more := await list_queues(tx, _SPACE, 2, found[-1] if found else None, 4):
             assert len(more) <= 4
             found += more
         return found
@@ -81,7 +81,7 @@ def test_the_beginnings_of_keys_come_once_each_and_in_pages(tmp_path: Path) -> N
         store = cloud.cloud.block("sqs").store
         await store.transact(fill)
         assert await store.transact(paged) == pairs
-        accounts = await store.transact(lambda tx: beginnings(tx, _SPACE, 1, ("a",), 10))
+        accounts = await store.transact(lambda tx: list_queues(tx, _SPACE, 1, ("a",), 10))
         assert accounts == [("aa",), ("b",)]
 
     cloud.run(check())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, NestingTooDeep, ParseError
 
 GRAMMAR = """
 ?start: sum
@@ -56,7 +56,7 @@ def test_a_text_means_something(sums: Language[int], text: str, value: int) -> N
     [("", 0, 0, True), ("1 +", 3, 3, True), ("1 22", 2, 4, True), ("1 + ~", 4, 5, False), ("(1", 2, 2, True)],
 )
 def test_a_text_is_wrong_somewhere(sums: Language[int], text: str, start: int, end: int, is_word: bool) -> None:
-    with pytest.raises(Misread) as raised:
+    with pytest.raises(ParseError) as raised:
         sums.read(text)
     problem = raised.value
     assert (problem.start, problem.end, problem.is_word, problem.word) == (start, end, is_word, text[start:end])
@@ -68,7 +68,7 @@ def test_what_a_meaning_raises_comes_through(sums: Language[int]) -> None:
 
 
 def test_nesting(sums: Language[int]) -> None:
-    with pytest.raises(TooDeep) as raised:
+    with pytest.raises(NestingTooDeep) as raised:
         sums.read("1 + ((((2))))")
     assert (raised.value.start, raised.value.end) == (7, 8)
     assert sums.read("-" * 100_000 + "1") == 1

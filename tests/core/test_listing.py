@@ -49,10 +49,10 @@ def test_pages_have_all_that_is_wanted_and_none_is_empty(run: Callable[..., list
         return raw.decode() if raw.startswith(b"a") else None
 
     async def pages(tx: Transaction) -> list[list[str]]:
-        found, token = await listing.page(tx, SPACE, None, limit, select, WRONG)
+        found, token = await listing.list_page(tx, SPACE, None, limit, select, WRONG)
         seen = [found]
         while token is not None:
-            found, token = await listing.page(tx, SPACE, token, limit, select, WRONG)
+            found, token = await listing.list_page(tx, SPACE, token, limit, select, WRONG)
             seen.append(found)
         return seen
 
@@ -64,10 +64,10 @@ def test_pages_have_all_that_is_wanted_and_none_is_empty(run: Callable[..., list
 @pytest.mark.parametrize("limit", [1, 3, 9, 100])
 def test_rows_come_in_pages(run: Callable[..., list[list[bytes]]], limit: int) -> None:
     async def pages(tx: Transaction) -> list[list[bytes]]:
-        rows, token = await listing.rows(tx, SPACE, None, limit, WRONG)
+        rows, token = await listing.list_rows(tx, SPACE, None, limit, WRONG)
         seen = [rows]
         while token is not None:
-            rows, token = await listing.rows(tx, SPACE, token, limit, WRONG)
+            rows, token = await listing.list_rows(tx, SPACE, token, limit, WRONG)
             seen.append(rows)
         return [[raw for _, raw in rows] for rows in seen]
 
@@ -79,15 +79,15 @@ def test_rows_come_in_pages(run: Callable[..., list[list[bytes]]], limit: int) -
 @pytest.mark.parametrize("after", ["", "a", "a\0b", "ab", "b", "c", "z"])
 def test_names_with_a_prefix_after_a_name(run: Callable[..., list[str]], prefix: str, after: str) -> None:
     async def found(tx: Transaction) -> list[str]:
-        return [raw.decode() for _, raw in await listing.named(tx, SPACE, prefix, after, 100)]
+        return [raw.decode() for _, raw in await listing.list_names(tx, SPACE, prefix, after, 100)]
 
     assert run(found) == [name for name in NAMES if name.startswith(prefix) and (not after or name > after)]
 
 
-@pytest.mark.parametrize("token", ["", "nonsense!", page_tokens.token_of(b"\xff\xff")])
+@pytest.mark.parametrize("token", ["", "nonsense!", page_tokens.make_page_token(b"\xff\xff")])
 def test_what_is_no_token_is_refused(run: Callable[..., None], token: str) -> None:
     async def page(tx: Transaction) -> None:
-        await listing.rows(tx, SPACE, token, 10, WRONG)
+        await listing.list_rows(tx, SPACE, token, 10, WRONG)
 
     with pytest.raises(AwsError) as caught:
         run(page)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.core.kernel.cloud import Cloud, Config
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.core.kernel.tokens import TokenSealer
 from tests.in_process import MovableClock
 
@@ -19,7 +19,7 @@ def test_a_rest_is_over_by_either_clock(tmp_path: Path, seconds: float, moved: f
         clock = MovableClock()
         cloud = Cloud(Config(data=tmp_path, durable=False), TokenSealer(b"k" * 32), clock)
         try:
-            resting = asyncio.create_task(rest(cloud.block("sts"), seconds))
+            resting = asyncio.create_task(back_off(cloud.block("sts"), seconds))
             await asyncio.sleep(0)
             clock.advance(moved)
             await asyncio.wait_for(resting, 10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cloudlet.core.kernel.identity import principal_of
+from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.peers import Peers
 from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.core.kernel.tokens import TokenSealer
@@ -31,7 +31,7 @@ def test_calls_that_take_long_leave_room_for_others() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=_SLOW)
         port = server.sockets[0].getsockname()[1]
         peers = Peers(TokenSealer(b"k" * 32), SystemClock())
-        caller = principal_of("service", "111122223333", "events.amazonaws.com", "events", "")
+        caller = make_principal("service", "111122223333", "events.amazonaws.com", "events", "")
         async with asyncio.TaskGroup() as group:
             for _ in range(_SLOW):
                 calling = peers.call(

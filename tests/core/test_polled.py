@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from cloudlet.core.aws.polling.poller import Poller
-from cloudlet.core.aws.polling.reconciling import Kind, run
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws.polling import presence, reconciling
+from cloudlet.core.aws.polling.poller import Poller
+from cloudlet.core.aws.polling.reconciling import PollerKind, run
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.cloud import Config
@@ -58,7 +58,7 @@ def test_changes_of_one_after_the_other_of_very_many_are_settled_together(tmp_pa
     async def scenario() -> None:
         block = cloud.cloud.block("sqs")
         await block.store.transact(make_many)
-        reconciling = asyncio.create_task(run(block, Kind(_TOPIC, _SPACE, decode)))
+        reconciling = asyncio.create_task(run(block, PollerKind(_TOPIC, _SPACE, decode)))
         for _ in range(_CHANGES):
             await block.store.transact(change)
             await asyncio.sleep(0)
@@ -135,7 +135,7 @@ async def _left_by_a_process_that_is_gone(block: Block) -> None:
 
 
 async def _entered(tx: Transaction, lease: Lease) -> None:
-    presence.enter(tx, "a", lease)
+    presence.register(tx, "a", lease)
 
 
 def test_it_is_at_rest_once_no_process_has_anything_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_it_is_at_rest_once_no_process_has_anything_under_way(tmp_path: Path, mo
         block = cloud.cloud.block("sqs")
         await _left_by_a_process_that_is_gone(block)
         await _become(block, "running", 1)
-        kind = Kind(_TOPIC, _SPACE, _Changing.decode)
+        kind = PollerKind(_TOPIC, _SPACE, _Changing.decode)
         processes = [asyncio.create_task(run(block, kind)) for _ in range(2)]
         await until(lambda: len(_Queue.at_work) == 2)
         await _become(block, "stopping", 2)
@@ -188,7 +188,9 @@ def test_what_is_to_be_something_else_by_now_is_not_begun(tmp_path: Path) -> Non
     async def scenario() -> bool:
         block = cloud.cloud.block("sqs")
         async with Lease(block) as lease, asyncio.TaskGroup() as group:
-            runner = reconciling._Runner(block, Kind(_TOPIC, _SPACE, _Changing.decode), lease, group, asyncio.Event())
+            runner = reconciling._Reconciler(
+                block, PollerKind(_TOPIC, _SPACE, _Changing.decode), lease, group, asyncio.Event()
+            )
             await _become(block, "running", 1)
             enter = partial(runner._enter, key=_SPACE.key("a"), found=_Changing("running", 1))
             assert await block.store.transact(enter)

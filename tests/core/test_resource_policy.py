@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from cloudlet.core.aws.resource_policy import decide, global_keys
-from cloudlet.core.aws.role_session import session_of
-from cloudlet.core.kernel.identity import ANONYMOUS, Principal, principal_of, root
+from cloudlet.core.aws.role_session import make_session
+from cloudlet.core.kernel.identity import ANONYMOUS, Principal, make_principal, root
 
 _ACCOUNT = "111122223333"
 _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/service/worker"
 _QUEUE = f"arn:aws:sqs:us-east-1:{_ACCOUNT}:q"
-_USER = principal_of("user", _ACCOUNT, f"arn:aws:iam::{_ACCOUNT}:user/staff/bob", "AIDAEXAMPLE", "")
-_SERVICE = principal_of("service", _ACCOUNT, "sns.amazonaws.com", "sns", "")
+_USER = make_principal("user", _ACCOUNT, f"arn:aws:iam::{_ACCOUNT}:user/staff/bob", "AIDAEXAMPLE", "")
+_SERVICE = make_principal("service", _ACCOUNT, "sns.amazonaws.com", "sns", "")
 
 
 def _call(principal: Principal) -> Any:
@@ -39,14 +39,14 @@ def _denied(principal: Principal, condition: dict[str, Any]) -> bool:
 
 def test_a_session_has_the_arn_of_its_role() -> None:
     """IAM User Guide, "aws:PrincipalArn". The session's own ARN does not have the path."""
-    session = session_of(_ROLE, "s")
+    session = make_session(_ROLE, "s")
     role = f"arn:aws:iam::{_ACCOUNT}:role/worker"
     assert _denied(session, {"ArnEquals": {"aws:PrincipalArn": role}})
     assert not _denied(session, {"ArnNotEquals": {"aws:PrincipalArn": role}})
     assert _denied(_USER, {"ArnEquals": {"aws:PrincipalArn": _USER.arn}})
 
 
-@pytest.mark.parametrize("principal", [session_of(_ROLE, "s", "scheduler.amazonaws.com"), _USER, root(_ACCOUNT)])
+@pytest.mark.parametrize("principal", [make_session(_ROLE, "s", "scheduler.amazonaws.com"), _USER, root(_ACCOUNT)])
 def test_who_does_not_call_by_way_of_a_service_can_be_told(principal: Principal) -> None:
     assert _denied(principal, {"Bool": {"aws:ViaAWSService": "false"}})
 

@@ -46,5 +46,5 @@ def test_what_is_kept_is_not_made_again() -> None:
         made.append(key)
         return key.upper()
 
-    assert [kept.made(key, make, 4) for key in ("a", "a", "b", "c", "b", "a")] == ["A", "A", "B", "C", "B", "A"]
+    assert [kept.get_or_add(key, make, 4) for key in ("a", "a", "b", "c", "b", "a")] == ["A", "A", "B", "C", "B", "A"]
     assert made == ["a", "b", "c", "a"]

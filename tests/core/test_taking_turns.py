@@ -17,8 +17,8 @@ from cloudlet.core.aws.polling import stream
 from cloudlet.core.kernel import cloud as clouds
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.cloud import Cloud, Config
-from cloudlet.core.kernel.identity import principal_of
-from cloudlet.core.kernel.timing import until
+from cloudlet.core.kernel.identity import make_principal
+from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.services.events import delivering
 from cloudlet.services.events.delivery_record import Delivery, Lane
@@ -36,7 +36,7 @@ from tests.in_process import MovableClock
 pytestmark = pytest.mark.interpreted
 
 _ACCOUNT, _REGION = "123456789012", "us-east-1"
-_ROOT = principal_of("root", _ACCOUNT, _ACCOUNT, "", "")
+_ROOT = make_principal("root", _ACCOUNT, _ACCOUNT, "", "")
 _LEASE_SECONDS = 10
 _TURNS = 500
 """Of the event loop: more than anything takes that goes on without the clock."""
@@ -59,7 +59,7 @@ class Both:
     async def wake(self) -> None:
         """Have both know of all blocks that are in use."""
         for cloud in self.clouds:
-            cloud.wake()
+            cloud.start_blocks()
         await self.settle()
 
     async def settle(self) -> None:
@@ -189,7 +189,7 @@ def test_what_takes_long_to_publish_counts_once(
     async def slowly(block: Block, *_: object) -> None:
         nonlocal sent
         sent += 1
-        await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+        await sleep_until(block, block.clock.now() + 2 * _LEASE_SECONDS)
 
     monkeypatch.setattr(publishing, "_send", slowly)
 
@@ -217,7 +217,7 @@ def test_an_export_whose_streams_take_long_is_made_once(
 
     async def slowly(block: Block, _: Task, key: str, __: bytes) -> None:
         if key.endswith(".gz"):
-            await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+            await sleep_until(block, block.clock.now() + 2 * _LEASE_SECONDS)
             put.append(key)
 
     monkeypatch.setattr(exporting, "_put", slowly)
@@ -245,7 +245,7 @@ def test_a_query_that_takes_long_is_run_once(run: Callable[[Scenario], None], mo
 
     async def slowly(block: Block, _: object, query: Query, *__: object) -> None:
         begun.append(query.id)
-        await until(block, block.clock.now() + 10 * _LEASE_SECONDS)
+        await sleep_until(block, block.clock.now() + 10 * _LEASE_SECONDS)
 
     monkeypatch.setattr(insights, "_answer", slowly)
 
@@ -273,7 +273,7 @@ def test_deliveries_that_take_long_are_made_once(
 
     async def slowly(block: Block, _: Lane, due: list[Delivery]) -> list[None]:
         begun.extend(each.event for each in due)
-        await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+        await sleep_until(block, block.clock.now() + 2 * _LEASE_SECONDS)
         return [None] * len(due)
 
     monkeypatch.setattr(delivering, "attempt", slowly)
@@ -299,7 +299,7 @@ def test_a_subscriber_that_takes_long_is_told_once(
 
     async def slowly(block: Block, _: Topic, __: Subscription, message: Message) -> None:
         begun.append(message.id)
-        await until(block, block.clock.now() + 2 * _LEASE_SECONDS)
+        await sleep_until(block, block.clock.now() + 2 * _LEASE_SECONDS)
 
     monkeypatch.setattr(outward, "deliver", slowly)
 

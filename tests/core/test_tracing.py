@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cloudlet.core.telemetry.tracing import TraceHeader, parsed
+from cloudlet.core.telemetry.tracing import TraceHeader, parse_header
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.standing import eventually
 
@@ -124,4 +124,4 @@ def test_unless_it_was_asked_for_no_call_is_told(aws: Aws) -> None:
     ],
 )
 def test_trace_headers_are_read(header: str, read: TraceHeader | None) -> None:
-    assert parsed(header) == read
+    assert parse_header(header) == read

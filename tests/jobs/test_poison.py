@@ -90,7 +90,7 @@ def test_an_item_that_fails_holds_up_no_other(
             cloud.advance(case.step)
         return case.is_done(Caller(cloud, account), account)
 
-    monkeypatch.setattr(jobs, "pause", lambda times, longest: pauses.append(times) or 0.05)
+    monkeypatch.setattr(jobs, "compute_back_off", lambda times, longest: pauses.append(times) or 0.05)
     monkeypatch.setattr(owner, name, poison_awaited if iscoroutinefunction(function) else poison)
     for account in (_BAD, _GOOD):
         case.begin(Caller(cloud, account), account)

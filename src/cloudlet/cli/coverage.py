@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, fail
-from cloudlet.core.kernel.cloud import built
-from cloudlet.core.kernel.models import key_of, models_of
+from cloudlet.core.kernel.cloud import list_blocks
+from cloudlet.core.kernel.models import get_handler_key, list_models
 from cloudlet.wire import load
 from cloudlet.wire.cache import describe
 
@@ -58,10 +58,12 @@ def _list(block: Coverage) -> None:
 
 def coverage() -> Iterator[Coverage]:
     """Return every block that exists, by name."""
-    for name, module in sorted(built().items()):
+    for name, module in sorted(list_blocks().items()):
         handlers = importlib.import_module(module).service.handlers
-        models = {model: load(model) for model in models_of(name)}
-        known = {key_of(model, operation) for model, loaded in models.items() for operation in loaded.operations}
+        models = {model: load(model) for model in list_models(name)}
+        known = {
+            get_handler_key(model, operation) for model, loaded in models.items() for operation in loaded.operations
+        }
         unknown = sorted(handlers.keys() - known)
         if unknown:
             raise ValueError(f"{name} declares operations that AWS's model does not have: {unknown}")
@@ -71,8 +73,8 @@ def coverage() -> Iterator[Coverage]:
             yield Coverage(
                 model,
                 loaded.service_id,
-                tuple(operation for operation in operations if key_of(model, operation) in handlers),
-                tuple(operation for operation in operations if key_of(model, operation) not in handlers),
+                tuple(operation for operation in operations if get_handler_key(model, operation) in handlers),
+                tuple(operation for operation in operations if get_handler_key(model, operation) not in handlers),
             )
 
 

@@ -9,9 +9,9 @@ import shlex
 from pathlib import Path
 
 from cloudlet.cli import EXIT_OK, add_port, fail
-from cloudlet.core.host.authorities import beside, of_machine
-from cloudlet.core.host.client_environment import misleading
-from cloudlet.core.kernel.models import models_of
+from cloudlet.core.host.authorities import find_machine_authorities, join_authorities
+from cloudlet.core.host.client_environment import find_overriding_variables
+from cloudlet.core.kernel.models import list_models
 from cloudlet.edge.instances import find
 from cloudlet.store.folders import replace_file
 
@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
         variables |= {"AWS_ACCESS_KEY_ID": options.account or "test", "AWS_SECRET_ACCESS_KEY": "test"}
     if running.public is None:
         # Else clients are to come by that URL, whatever it leads through.
-        variables |= {variable_of(model): url for name, url in running.blocks.items() for model in models_of(name)}
+        variables |= {variable_of(model): url for name, url in running.blocks.items() for model in list_models(name)}
     if running.authority is not None:
         variables |= _trusting(Path(running.authority))
-    for name in misleading(os.environ, own_keys=own_keys):
+    for name in find_overriding_variables(os.environ, own_keys=own_keys):
         if name not in variables:
             print(f"unset {name}")
     for name, value in variables.items():
@@ -61,7 +61,7 @@ def _trusting(authority: Path) -> dict[str, str]:
     """
     everybody = authority.with_name("authorities.pem")
     named = (Path(os.environ[name]) for name in _TRUSTED_BESIDES if os.environ.get(name))
-    replace_file(everybody, beside(authority, [of_machine(), *filter(Path.is_file, named)]))
+    replace_file(everybody, join_authorities(authority, [find_machine_authorities(), *filter(Path.is_file, named)]))
     return {"AWS_CA_BUNDLE": str(authority), **dict.fromkeys(_TRUSTED_BESIDES, str(everybody))}
 
 

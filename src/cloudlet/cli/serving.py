@@ -194,12 +194,12 @@ def store(options: argparse.Namespace) -> str | None:
 
 def known_blocks(names: list[str]) -> frozenset[str]:
     """Return the names of blocks as a set. Raises CommandError where there are none, or for one that does not exist."""
-    from cloudlet.core.kernel.cloud import built
+    from cloudlet.core.kernel.cloud import list_blocks
 
-    unknown = sorted(set(names) - built().keys())
+    unknown = sorted(set(names) - list_blocks().keys())
     if unknown or not names:
         wrong = f"there is no block {', '.join(unknown)}" if unknown else "no block is named"
-        raise CommandError(f"{wrong}; there are {', '.join(sorted(built()))}", EXIT_USAGE)
+        raise CommandError(f"{wrong}; there are {', '.join(sorted(list_blocks()))}", EXIT_USAGE)
     return frozenset(names)
 
 

@@ -10,11 +10,11 @@ from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError
-from cloudlet.core.host.data_folder import InUse, exclusively
+from cloudlet.core.host.data_folder import InUse, lock_exclusively
 from cloudlet.core.host.file_owner import FileOwner
 from cloudlet.core.host.shared_state import KEYSPACE, SharedState
 from cloudlet.core.kernel.block import files_of
-from cloudlet.core.kernel.cloud import Config, built, folder_of, open_store, with_data
+from cloudlet.core.kernel.cloud import Config, get_block_folder, list_blocks, list_blocks_with_data, open_store
 from cloudlet.core.kernel.service import Service
 from cloudlet.store import Store, StoreError
 from cloudlet.store.blobs import UNMARKED
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     source = _place(options.source)
     if source.store is not None and (options.action == "verify" or options.readable):
         raise CommandError("only a data folder is verified: PostgreSQL has pg_amcheck", EXIT_USAGE)
-    if not with_data(source, built()):
+    if not list_blocks_with_data(source, list_blocks()):
         raise CommandError(f"there is no data in {source.data}")
     target = _place(options.target) if options.action == "copy" else None
     try:
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             for place in (source, target):
                 if place is not None and place.store is None:
                     make_private(place.data)
-                    stack.enter_context(exclusively(place.data))
+                    stack.enter_context(lock_exclusively(place.data))
             if target is None or options.readable:
                 return _read_damaged(source, target)
             asyncio.run(_copy(source, target))
@@ -77,10 +77,10 @@ def _read_damaged(source: Config, target: Config | None) -> int:
                 yield found
 
     code = EXIT_OK
-    for name in with_data(source, sorted(built())):
+    for name in list_blocks_with_data(source, sorted(list_blocks())):
         gaps.clear()
         try:
-            damaged = DamagedStore(folder_of(source, name))
+            damaged = DamagedStore(get_block_folder(source, name))
         except StoreError as error:
             print(f"{name:<12} {error}", flush=True)
             code = EXIT_FAILED
@@ -139,7 +139,7 @@ def _run_adopt(options: argparse.Namespace) -> int:
 
 async def _adopt(database: Config, data: Path) -> None:
     """Have the rows and the files of all blocks belong together, and whoever starts next say what the master key is."""
-    for name in filter(_has_files, built()):
+    for name in filter(_has_files, list_blocks()):
         async with _opened(database, name) as store:
             await FileOwner(store, files_of(data, name)).adopt()
         print(f"{name:<12} its files are in {files_of(data, name)}", flush=True)
@@ -148,12 +148,12 @@ async def _adopt(database: Config, data: Path) -> None:
 
 
 def _has_files(name: str) -> bool:
-    service: Service = importlib.import_module(built()[name]).service
+    service: Service = importlib.import_module(list_blocks()[name]).service
     return service.has_files
 
 
 async def _copy(source: Config, target: Config) -> None:
-    for name in with_data(source, sorted(built())):
+    for name in list_blocks_with_data(source, sorted(list_blocks())):
         async with _opened(source, name) as present, _opened(target, name) as fresh:
             print(f"{name:<12} {await copy(present, fresh):>12,} rows", flush=True)
             await _inherit(source, target, name, fresh)

@@ -3,8 +3,19 @@
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import AwsError
-from cloudlet.core.kernel.service import Concluding, Params, Result, Service
+from cloudlet.core.kernel.service import FinalTransaction, Params, Result, Service
 from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import Subspace, Transaction
 
-__all__ = ["Arn", "AwsError", "Concluding", "Context", "Params", "Result", "Service", "Subspace", "Transaction", "Wait"]
+__all__ = [
+    "Arn",
+    "AwsError",
+    "Context",
+    "FinalTransaction",
+    "Params",
+    "Result",
+    "Service",
+    "Subspace",
+    "Transaction",
+    "Wait",
+]

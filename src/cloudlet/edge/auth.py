@@ -13,9 +13,9 @@ from typing import Final
 
 from cloudlet.core.kernel.clock import Clock
 from cloudlet.core.kernel.errors import AwsError
-from cloudlet.core.kernel.identity import ANONYMOUS, Known, Principal, root
+from cloudlet.core.kernel.identity import ANONYMOUS, Credential, Principal, root
 from cloudlet.core.kernel.system_clock import wall_time
-from cloudlet.core.kernel.tokens import account_of
+from cloudlet.core.kernel.tokens import parse_account
 from cloudlet.edge import chunked
 from cloudlet.edge.access_keys import DEFAULT_ACCOUNT, KeyRing
 from cloudlet.wire import HttpRequest, ServiceModel, sigv2, sigv4
@@ -59,7 +59,7 @@ class Authenticator:
         known = self._keys.find(claim.access_key, claim.token)
         if known is not None:
             return known.principal.account
-        return None if self._strict else account_of(claim.access_key) or DEFAULT_ACCOUNT
+        return None if self._strict else parse_account(claim.access_key) or DEFAULT_ACCOUNT
 
     def knows(self, claim: Claim) -> bool:
         """Whether the signature of a claim is verified."""
@@ -83,7 +83,7 @@ class Authenticator:
                 _check_skew(claim, model)
             elif model.name == "s3":
                 _check_stated_hash(request)
-            account = account_of(claim.access_key) or DEFAULT_ACCOUNT
+            account = parse_account(claim.access_key) or DEFAULT_ACCOUNT
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
         if known.expires is not None and known.expires < self._clock.now():
             raise expired_token(model)
@@ -93,7 +93,7 @@ class Authenticator:
         return Caller(known.principal, self._verified(request, claim, known, model), known.expires)
 
     def _verified_v2(
-        self, request: HttpRequest, claim: sigv2.Claim, known: Known, model: ServiceModel, path: str
+        self, request: HttpRequest, claim: sigv2.Claim, known: Credential, model: ServiceModel, path: str
     ) -> bytes | BodyStream:
         """Return the body of a request whose signature of version 2 is right. Raises AwsError."""
         # A bucket is signed as a folder too: so boto3 does it, whatever path it sends.
@@ -103,7 +103,9 @@ class Authenticator:
             raise _mismatch(model, f"{_NO_MATCH}\n\nThe String-to-Sign should have been\n'{texts[0]}'\n")
         return _decoded(request, claim, known)
 
-    def _verified(self, request: HttpRequest, claim: Claim, known: Known, model: ServiceModel) -> bytes | BodyStream:
+    def _verified(
+        self, request: HttpRequest, claim: Claim, known: Credential, model: ServiceModel
+    ) -> bytes | BodyStream:
         """Return the body of a request whose signature is right. Raises AwsError."""
         if "host" not in claim.credential.names:
             raise _mismatch(model, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
@@ -183,7 +185,7 @@ def _payload_hash(request: HttpRequest, claim: Claim) -> tuple[str, str | None]:
     return stated, None
 
 
-def _decoded(request: HttpRequest, claim: Claim | None, known: Known | None) -> bytes | BodyStream:
+def _decoded(request: HttpRequest, claim: Claim | None, known: Credential | None) -> bytes | BodyStream:
     """Return the body without the aws-chunked coding; chunk signatures are verified where the key is known."""
     body = request.body
     mode = request.headers.get("x-amz-content-sha256")

@@ -72,7 +72,7 @@ class MovableTime:
             await self._take(setting)
 
     async def _take(self, setting: Setting) -> None:
-        await asyncio.to_thread(settings.keep, self._file, setting)
+        await asyncio.to_thread(settings.save, self._file, setting)
         self._clock.set(setting)
         if self._tell is not None:
             await self._tell(setting)
@@ -111,11 +111,11 @@ def _moved(setting: Setting, action: str, body: bytes) -> Setting:
         match action:
             case "freeze":
                 at = msgspec.json.decode(body or b"{}", type=_To).time
-                moved = settings.frozen(setting, time_by(setting) if at is None else at)
+                moved = settings.freeze(setting, time_by(setting) if at is None else at)
             case "advance":
-                moved = settings.advanced(setting, msgspec.json.decode(body, type=_By).seconds)
+                moved = settings.advance(setting, msgspec.json.decode(body, type=_By).seconds)
             case "resume":
-                moved = settings.resumed(setting)
+                moved = settings.resume(setting)
             case _:
                 moved = Setting()
     except msgspec.DecodeError as error:

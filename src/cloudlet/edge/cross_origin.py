@@ -12,7 +12,7 @@ import ipaddress
 from typing import Final
 
 from cloudlet.core.kernel.errors import AwsError
-from cloudlet.core.kernel.origins import is_foreign, is_of_browser, is_of_machine
+from cloudlet.core.kernel.origins import is_foreign, is_from_browser, is_loopback_name
 from cloudlet.edge import data_plane_routing
 from cloudlet.wire import HttpRequest, HttpResponse
 from cloudlet.wire.claims import Claim
@@ -33,14 +33,14 @@ def comes_from_elsewhere(headers: dict[str, str]) -> bool:
     if site is not None:
         return site == "cross-site"
     # To a name that they do not take for this machine's, browsers do not say where they come from.
-    return is_of_browser(headers) and not is_of_machine(
+    return is_from_browser(headers) and not is_loopback_name(
         data_plane_routing.bare_host(headers.get("host", "")).strip("[]")
     )
 
 
 def has_foreign_name(headers: dict[str, str], public_host: str) -> bool:
     """Whether a browser asks by a name that others may have lead here, so that their pages are of the same origin."""
-    if not is_of_browser(headers):
+    if not is_from_browser(headers):
         return False
     name = data_plane_routing.bare_host(headers.get("host", ""))
     try:

@@ -9,13 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.kernel.cloud import Cloud
 from cloudlet.core.kernel.context import SOURCE_ARN_HEADER, Context
 from cloudlet.core.kernel.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.origins import is_unproven
+from cloudlet.core.kernel.origins import is_possible_csrf
 from cloudlet.core.kernel.service import Handler, Result, Service
 from cloudlet.edge import auth, cross_origin, data_plane, data_plane_routing, routing
 from cloudlet.edge.domains import Domains
@@ -78,7 +78,7 @@ class Front:
         self.nobody = routing.nobody("json")
         self._is_open = cloud.config.auth == "open"
         self.logs_access = access_log.isEnabledFor(logging.INFO)
-        self.collecting = Shares(_COLLECTED_AT_ONCE, _COLLECTED_AT_ONCE // 2)
+        self.collecting = FairSemaphore(_COLLECTED_AT_ONCE, _COLLECTED_AT_ONCE // 2)
         self.collecting_for_strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
         self.collecting_seconds = _COLLECTED_SECONDS
         self._held: list[Callable[[], None]] | None = None
@@ -171,7 +171,7 @@ class Front:
         """Whether a request would change something, and may be that of some page which a browser shows."""
         if not self._is_open or handler.is_read_only or handler.name in service.from_pages:
             return False
-        if not is_unproven(request.method, request.headers):
+        if not is_possible_csrf(request.method, request.headers):
             return False
         return claim is None or not self.authenticator.knows(claim)
 
@@ -363,7 +363,7 @@ class _Call:
         except InvalidRequest as invalid:
             error = invalid if service.invalid_request is None else service.invalid_request(invalid)
             if invalid.violations and block.trail is not None:
-                block.trail.refused(context, service.handlers[found.key], invalid, error)
+                block.trail.record_rejected_call(context, service.handlers[found.key], invalid, error)
             raise error from invalid
         invocation = block.invoke(context, found.key, params, self._done)
         if invocation is not None and not self.exchange.answered:
@@ -387,7 +387,7 @@ class _Call:
             place: AbstractAsyncContextManager[None] = front.collecting_for_strangers
             limit = LARGEST_BODY_OF_STRANGERS
         else:
-            place = front.collecting.of(account)
+            place = front.collecting.hold(account)
             operation = "" if self.operation is None else self.operation.name
             limit = _LARGER_BODIES.get(operation) or _LARGER_BODIES.get(self.service.name, _LARGEST_BODY)
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudlet.core.kernel.cloud import Config, built, with_data
+from cloudlet.core.kernel.cloud import Config, list_blocks, list_blocks_with_data
 from cloudlet.edge.fleet import Fleet, Launch, Patience
 from cloudlet.edge.instances import ADMIN_HEADER
 from cloudlet.edge.listeners import DaemonSockets
@@ -48,7 +48,7 @@ def isolated(
 
     `daemons` has the sockets of blocks that are daemons too.
     """
-    names = sorted(built() if services is None else services)
+    names = sorted(list_blocks() if services is None else services)
 
     def launcher(name: str, sockets: Sequence[int]) -> Launch:
         peers = {other: f"http://127.0.0.1:{port}" for other, port in fleet.ports.items() if other != name}
@@ -58,7 +58,7 @@ def isolated(
     fleet = Fleet(
         names,
         launcher,
-        lambda: with_data(config, names),
+        lambda: list_blocks_with_data(config, names),
         {ADMIN_HEADER: admin_token},
         daemons,
         remembered(config.data),

@@ -65,4 +65,4 @@ class OneProcess:
 
     async def stopped(self, change: Callable[[], None]) -> None:
         """Run `change` on the data folder while no block is running, then go on."""
-        await self._cloud.stopped(change)
+        await self._cloud.run_while_stopped(change)

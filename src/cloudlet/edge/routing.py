@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from cloudlet.core.kernel.errors import AwsError
-from cloudlet.core.kernel.models import block_of, key_of
+from cloudlet.core.kernel.models import get_block_name, get_handler_key
 from cloudlet.edge.buckets import Address, address
 from cloudlet.edge.data_plane_routing import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
@@ -33,8 +33,8 @@ class Route:
     ) -> None:
         self.model = model
         self.service = model.name
-        self.block = block_of(model.name)
-        self.key = key_of(model.name, operation.name)
+        self.block = get_block_name(model.name)
+        self.key = get_handler_key(model.name, operation.name)
         """The name under which the block declares the operation."""
         self.protocol = protocol
         self.operation = operation

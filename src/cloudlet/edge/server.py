@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from cloudlet.core.host.data_folder import InUse, close_to_others, exclusively, together
+from cloudlet.core.host.data_folder import InUse, lock_exclusively, lock_shared, restrict_to_owner
 from cloudlet.core.host.shared_state import KEYSPACE, OtherKey, SharedState
 from cloudlet.core.host.snapshots import Snapshots
 from cloudlet.core.host.temporary_folder import TemporaryFolder
 from cloudlet.core.kernel.clock_setting import load as load_clock
-from cloudlet.core.kernel.cloud import FILES_KEPT_SECONDS, Auth, Cloud, Config, built, postgres_engine
+from cloudlet.core.kernel.cloud import FILES_KEPT_SECONDS, Auth, Cloud, Config, list_blocks, postgres_engine
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.core.kernel.tokens import TokenSealer, load_master_key
@@ -140,7 +140,7 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
             _make_folder(settings.data)
             with _claimed(settings, settings.data):
                 if settings.supervised is None:
-                    close_to_others(settings.data)
+                    restrict_to_owner(settings.data)
                     Reserve(settings.data).fill()
                 await _serve(settings, settings.data, ready)
     except (OSError, InUse, StoreError) as error:
@@ -162,9 +162,9 @@ def _keeps_data(settings: Settings) -> bool:
 def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
     """Have the right to the data folder. Raises InUse, StoreError and OSError."""
     if _keeps_data(settings):
-        return exclusively(data)
+        return lock_exclusively(data)
     if settings.shares_data and settings.store is None and settings.supervised is None:
-        return together(data)
+        return lock_shared(data)
     # The data is elsewhere, or the folder is that of the process that supervises this one.
     return nullcontext()
 
@@ -230,7 +230,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         if settings.shares_data:
             cloud.load_all()
         else:
-            running = msgspec.structs.replace(running, failed=cloud.wake())
+            running = msgspec.structs.replace(running, failed=cloud.start_blocks())
         if is_there:
             await cloud.claim_files()
     except BaseException:
@@ -253,7 +253,9 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         try:
             await stop.wait()
         finally:
-            await asyncio.gather(server.stop(), cloud.dismiss(), *(() if fleet is None else (fleet.close(),)))
+            await asyncio.gather(
+                server.stop(), cloud.release_waiting_requests(), *(() if fleet is None else (fleet.close(),))
+            )
             following.cancel()
             await cloud.close()
             if shared is not None:
@@ -271,7 +273,7 @@ async def _shared(settings: Settings) -> tuple[SharedState | None, bool]:
         # What is to be known, its supervisor knows and tells.
         return None, True
     engine = postgres_engine(settings.store)
-    connections = len(built() if settings.services is None else settings.services) + 1
+    connections = len(list_blocks() if settings.services is None else settings.services) + 1
     is_there = await engine.check(settings.store, connections)
     return SharedState(engine(settings.store, KEYSPACE)), is_there
 

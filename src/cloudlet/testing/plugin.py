@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloudlet.core.host.client_environment import misleading
+from cloudlet.core.host.client_environment import find_overriding_variables
 from cloudlet.testing.server import Aws, Server
 
 
@@ -53,7 +53,7 @@ def aws(cloudlet_server: Server) -> Iterator[Aws]:
 @pytest.fixture
 def aws_environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """The account of `aws`, which the environment names too: what code makes clients by itself has it."""
-    for name in misleading(os.environ):
+    for name in find_overriding_variables(os.environ):
         monkeypatch.delenv(name)
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)

@@ -46,7 +46,7 @@ def test_templates_are_rendered_where_nobody_waits_for_them(
     monkeypatch: pytest.MonkeyPatch, template: str, body: bytes, is_beside: bool
 ) -> None:
     noted = _Noted()
-    monkeypatch.setattr("cloudlet.core.background.workers.beside", noted)
+    monkeypatch.setattr("cloudlet.core.background.workers.run_in_worker", noted)
     asyncio.run(templates.rendered(_ACCOUNT, template, body, {}, {}, {}))
     assert noted.accounts == [_ACCOUNT] * is_beside
 
@@ -82,7 +82,7 @@ def test_a_pattern_is_matched_with_all_texts_of_a_body_at_once(monkeypatch: pyte
 
 def test_a_long_text_is_matched_beside(monkeypatch: pytest.MonkeyPatch) -> None:
     noted = _Noted()
-    monkeypatch.setattr("cloudlet.core.background.workers.beside", noted)
+    monkeypatch.setattr("cloudlet.core.background.workers.run_in_worker", noted)
     assert asyncio.run(matching.matches(_ACCOUNT, "x" * 300, "x+"))
     assert not asyncio.run(matching.matches(_ACCOUNT, "x" * 60_000, "(x{500}){9}"))
     assert asyncio.run(matching.matches(_ACCOUNT, "200", "2.."))

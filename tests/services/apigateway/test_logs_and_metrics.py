@@ -95,7 +95,7 @@ def test_lines_that_wait_have_bounds_and_an_account_half_of_the_room(monkeypatch
     monkeypatch.setattr(access_log, "_MOST_BYTES", 1_000)
     monkeypatch.setattr(access_log, "_LINE_CHARACTERS", 74)
     lines = access_log._Lines()
-    monkeypatch.setattr(access_log._LINES, "of", lambda block: lines)
+    monkeypatch.setattr(access_log._LINES, "get", lambda block: lines)
     block: Any = None
     for account in "123":
         for number in range(10):

@@ -10,7 +10,7 @@ import pytest
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background import jobs
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.cloudtrail import api_history, delivering, digests, files, public_keys
@@ -39,7 +39,7 @@ def test_a_record_that_is_refused_holds_up_no_other(cloud: LocalCloud, monkeypat
             raise AwsError("InvalidParameterException", "No such record.", status=400)
         return Event(text)
 
-    monkeypatch.setattr(jobs, "pause", lambda times, longest: 0.05)
+    monkeypatch.setattr(jobs, "compute_back_off", lambda times, longest: 0.05)
     monkeypatch.setattr(api_history, "Event", checked)
     for name in ("bad", "good"):
         cloud.call("sqs", "CreateQueue", QueueName=name)
@@ -91,7 +91,7 @@ def test_digests_that_another_process_has_delivered_do_not_come_again(
     given: list[str] = []
 
     async def deliver() -> None:
-        await deliver_due(block, Lease(block), Works(block))
+        await deliver_due(block, Lease(block), KeyedTasks(block))
 
     async def put_slowly(block: Any, trail: Any, key: str, content: bytes, **more: Any) -> None:
         if "/CloudTrail-Digest/" in key:
@@ -211,7 +211,7 @@ def test_a_query_that_meets_a_store_that_is_away_is_executed_again(
         if len(executed) == 1:
             raise StoreError("the database is down")
 
-    monkeypatch.setattr(jobs, "pause", lambda times, longest: 0.05)
+    monkeypatch.setattr(jobs, "compute_back_off", lambda times, longest: 0.05)
     monkeypatch.setattr(running._Run, "_execute", execute)
     query = _start(cloud, _store(cloud))
     cloud.until(lambda: _status(cloud, query)["QueryStatus"] not in ("QUEUED", "RUNNING"))

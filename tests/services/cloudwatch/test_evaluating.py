@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from cloudlet.core.background import jobs
-from cloudlet.services.cloudwatch import evaluating, watching
+from cloudlet.services.cloudwatch import alarm_data, evaluating
 from cloudlet.services.cloudwatch.alarm import Alarm
+from cloudlet.services.cloudwatch.alarm_data import Datapoints
 from cloudlet.services.cloudwatch.asker import Asker
-from cloudlet.services.cloudwatch.watching import Datapoints
 from tests.services.cloudwatch.local import LocalCloud
 
-_datapoints = watching.datapoints
+_datapoints = alarm_data.datapoints
 
 
 def test_alarms_that_are_due_together_are_evaluated_side_by_side(
@@ -33,7 +33,7 @@ def test_alarms_that_are_due_together_are_evaluated_side_by_side(
     for number in range(10):
         cloud.put_alarm(f"a{number}")
     cloud.advance(1)
-    monkeypatch.setattr(watching, "datapoints", slow)
+    monkeypatch.setattr(alarm_data, "datapoints", slow)
     cloud.clock.advance(60)
     cloud.until(all_are.is_set)
 
@@ -53,7 +53,7 @@ def test_an_alarm_that_takes_long_holds_up_no_others(cloud: LocalCloud, monkeypa
         cloud.put_alarm(name, TreatMissingData="breaching")
     cloud.call("PutCompositeAlarm", AlarmName="composite", AlarmRule="ALARM(quick)")
     cloud.advance(1)
-    monkeypatch.setattr(watching, "datapoints", never)
+    monkeypatch.setattr(alarm_data, "datapoints", never)
 
     def states() -> set[str]:
         found = cloud.call("DescribeAlarms", AlarmTypes=["MetricAlarm", "CompositeAlarm"], StateValue="ALARM")

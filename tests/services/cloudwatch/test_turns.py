@@ -149,7 +149,7 @@ def test_a_search_is_only_of_strings(cloud: LocalCloud) -> None:
 
 def test_accounts_take_turns_with_pictures(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
-    take = drawing._drawing.take
+    take = drawing._drawing.acquire
 
     async def noted(account: str) -> None:
         taken.append(account)
@@ -162,14 +162,14 @@ def test_accounts_take_turns_with_pictures(cloud: LocalCloud, monkeypatch: pytes
 
 
 def test_a_list_of_dashboards_has_few_bodies_in_memory(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    named, read = dashboard.listing.named, []
+    named, read = dashboard.listing.list_names, []
 
     async def counted(*args: Any) -> Any:
         found = await named(*args)
         read.append(len(found))
         return found
 
-    monkeypatch.setattr(dashboard.listing, "named", counted)
+    monkeypatch.setattr(dashboard.listing, "list_names", counted)
     names = [f"d{number:02}" for number in range(20)]
     for name in names:
         cloud.call("PutDashboard", DashboardName=name, DashboardBody='{"widgets": []}')

@@ -93,7 +93,7 @@ def test_long_statements_are_read_beside_the_event_loop(dynamo: LocalDynamo, mon
         read.append(text)
         return function(text, *more)
 
-    monkeypatch.setattr("cloudlet.core.background.workers.beside", beside)
+    monkeypatch.setattr("cloudlet.core.background.workers.run_in_worker", beside)
     dynamo.table()
     dynamo.put("a", n=1)
     long, short = {"Statement": LONG, "Parameters": NUMBERS}, {"Statement": "SELECT * FROM orders WHERE p='a'"}

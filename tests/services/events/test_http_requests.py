@@ -14,7 +14,7 @@ import pytest
 from cloudlet.engines.http_client import HttpResponse
 from cloudlet.services.events import http_request, http_sending, invoking
 from cloudlet.services.events.connection import merged, public
-from cloudlet.services.events.failure import Failed
+from cloudlet.services.events.failure import DeliveryError
 
 NOW = 1_700_000_000.0
 BLOCK: Any = SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW))
@@ -84,7 +84,7 @@ def test_answers_are_decompressed(encoding: str, packed: Callable[[bytes], bytes
 
 def test_no_answer_becomes_larger_than_a_mebibyte() -> None:
     assert len(invoking.content(answer(200, gzip.compress(bytes(50 << 20)), content_encoding="gzip"))) == 1 << 20
-    with pytest.raises(Failed, match="decompressed"):
+    with pytest.raises(DeliveryError, match="decompressed"):
         invoking.content(answer(200, b"nonsense", content_encoding="gzip"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.services.events import transforming
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Rule
@@ -89,7 +89,7 @@ def test_places_are_filled(template: str, expected: str) -> None:
 )
 def test_what_is_no_json_once_it_is_filled_goes_to_no_target(template: str) -> None:
     """User guide, "Common issues with transforming input": values are not escaped."""
-    with pytest.raises(Failed) as caught:
+    with pytest.raises(DeliveryError) as caught:
         made(template, EVENT, **PATHS)
     assert (caught.value.code, caught.value.permanent) == ("INVALID_JSON", True)
 
@@ -99,5 +99,5 @@ def test_what_an_event_says_is_not_taken_for_a_place() -> None:
 
 
 def test_a_value_with_very_many_texts_is_given_up_soon() -> None:
-    with pytest.raises(Failed, match="more than 8192 values"):
+    with pytest.raises(DeliveryError, match="more than 8192 values"):
         made('"<v>"', {"detail": '"' * 100_000}, v="$.detail")

@@ -65,7 +65,7 @@ def test_a_bucket_whose_rules_fail_is_tried_again_by_itself(buckets: Buckets, mo
             raise ValueError("poison")
         return await run(self)
 
-    monkeypatch.setattr(jobs, "pause", lambda times, longest: 0.001)
+    monkeypatch.setattr(jobs, "compute_back_off", lambda times, longest: 0.001)
     monkeypatch.setattr(expiring._Pass, "run", fail_or_run)
     for account in (_BAD, _GOOD):
         buckets.with_rules(account, f"b-{account}")
@@ -160,7 +160,7 @@ def test_buckets_that_take_long_to_be_measured_hold_up_their_own_account_only(
 
     async def measure_all() -> None:
         block = buckets.cloud.block("s3")
-        measuring = asyncio.ensure_future(storage_metrics._measure_all(block, jobs.Works(block), 0.0))
+        measuring = asyncio.ensure_future(storage_metrics._measure_all(block, jobs.KeyedTasks(block), 0.0))
         while "bbb" not in looked_at:
             await asyncio.sleep(0)
         assert looked_at == ["aaa-1", "bbb"]

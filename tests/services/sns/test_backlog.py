@@ -13,7 +13,7 @@ import pytest
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import Principal
-from cloudlet.services.sns import backlog, http_delivery, lanes, outbox, outward
+from cloudlet.services.sns import backlog, http_delivery, outbox, outward
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
@@ -145,7 +145,7 @@ def test_an_endpoint_gets_no_more_a_second_than_its_policy_admits(
 
     monkeypatch.setattr(outward, "notify", notify)
     monkeypatch.setattr(outward, "deliver", deliver)
-    monkeypatch.setattr(lanes, "rest", rest)
+    monkeypatch.setattr(lanes, "back_off", rest)
     topic = sns.call("CreateTopic", Name="t")["TopicArn"]
     policy = {"DeliveryPolicy": json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 4}})}
     sns.call("Subscribe", TopicArn=topic, Protocol="http", Endpoint="http://localhost:1/", Attributes=policy)

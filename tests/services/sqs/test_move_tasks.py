@@ -9,7 +9,7 @@ import pytest
 
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import until
+from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.services.sqs import jobs
 from tests.services.sqs.conftest import Sqs
 
@@ -19,9 +19,9 @@ def by_clock_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have jobs rest by the cloud's clock alone, which the test moves, however long the test takes."""
 
     async def rest(block: Block, seconds: float) -> None:
-        await until(block, block.clock.now() + seconds)
+        await sleep_until(block, block.clock.now() + seconds)
 
-    monkeypatch.setattr(jobs, "rest", rest)
+    monkeypatch.setattr(jobs, "back_off", rest)
 
 
 def _dead_letters(sqs: Sqs, count: int, name: str = "source", dead: str | None = None) -> tuple[str, str]:

@@ -24,11 +24,11 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _decode = msgspec.json.Decoder().decode
 
 
-class BadAnswer(Exception):
+class MalformedResponse(Exception):
     """No response can be made of it; the text says why."""
 
 
-def read(payload: bytes, version: str, default_type: str = _TEXT) -> HttpResponse:
+def parse(payload: bytes, version: str, default_type: str = _TEXT) -> HttpResponse:
     """Return the response that a function's answer stands for; `default_type` is its content type where it says none.
 
     Raises BadAnswer.
@@ -36,11 +36,13 @@ def read(payload: bytes, version: str, default_type: str = _TEXT) -> HttpRespons
     try:
         answer = _decode(payload or b"null")
     except (ValueError, RecursionError) as error:
-        raise BadAnswer(f"The response from the Lambda function is not JSON: {error}") from error
+        raise MalformedResponse(f"The response from the Lambda function is not JSON: {error}") from error
     if isinstance(answer, dict) and "statusCode" in answer:
         return _structured(answer, version, default_type)
     if version == "1.0":
-        raise BadAnswer("The response from the Lambda function doesn't match the format that API Gateway expects.")
+        raise MalformedResponse(
+            "The response from the Lambda function doesn't match the format that API Gateway expects."
+        )
     body = answer.encode() if isinstance(answer, str) else payload or b"null"
     return HttpResponse(200, [("content-type", "application/json")], body)
 
@@ -55,7 +57,7 @@ def _structured(answer: dict[str, Any], version: str, default_type: str) -> Http
         headers += [("set-cookie", text(cookie)) for cookie in _list(answer.get("cookies"))]
     headers = [pair for pair in headers if pair[0] not in _OWN]
     if not all(_NAME.fullmatch(name) for name, _ in headers):
-        raise BadAnswer("The response from the Lambda function has a header that HTTP does not know")
+        raise MalformedResponse("The response from the Lambda function has a header that HTTP does not know")
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", default_type))
     return HttpResponse(_status(answer["statusCode"]), headers, _body(answer))
@@ -65,7 +67,7 @@ def _status(value: Any) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) == 3:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
-        raise BadAnswer("The statusCode of the response from the Lambda function is not valid")
+        raise MalformedResponse("The statusCode of the response from the Lambda function is not valid")
     return value
 
 
@@ -74,7 +76,7 @@ def _map(answer: dict[str, Any], name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadAnswer(f"{name} of the response from the Lambda function is not a map")
+        raise MalformedResponse(f"{name} of the response from the Lambda function is not a map")
     return value
 
 
@@ -82,7 +84,7 @@ def _list(value: Any) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise BadAnswer("The response from the Lambda function has a value where a list is expected")
+        raise MalformedResponse("The response from the Lambda function has a value where a list is expected")
     return value
 
 
@@ -92,7 +94,7 @@ def text(value: Any) -> str:
         return value
     if isinstance(value, (int, float, bool)):
         return msgspec.json.encode(value).decode()
-    raise BadAnswer("A header of the response from the Lambda function is not text")
+    raise MalformedResponse("A header of the response from the Lambda function is not text")
 
 
 def _body(answer: dict[str, Any]) -> bytes:
@@ -100,10 +102,10 @@ def _body(answer: dict[str, Any]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise BadAnswer("The body of the response from the Lambda function is not text")
+        raise MalformedResponse("The body of the response from the Lambda function is not text")
     if not answer.get("isBase64Encoded"):
         return body.encode("utf-8", "surrogatepass")
     try:
         return b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise BadAnswer("The body of the response from the Lambda function is not base64") from None
+        raise MalformedResponse("The body of the response from the Lambda function is not base64") from None

@@ -26,7 +26,7 @@ def is_path(text: str) -> bool:
     return text.startswith("$") and not _STEP.sub("", text[1:])
 
 
-def at(document: Any, path: str) -> Any:
+def resolve_path(document: Any, path: str) -> Any:
     """Return what is at a JSON path of a document: with a wildcard a list, else one value, or MISSING."""
     found = [document]
     several = False
@@ -47,24 +47,24 @@ def _step(part: Any, step: str, *, indexed: bool) -> list[Any]:
     return [part[step]] if isinstance(part, dict) and step in part else []
 
 
-class TooLong(ValueError):
+class TemplateTooLong(ValueError):
     """A template would become longer than it may: it can have a value of a megabyte in thousands of places."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"what the template makes of the event is longer than {most} characters")
 
 
-def escaped(value: Any) -> str:
+def escape(value: Any) -> str:
     """Return what a value becomes within quotation marks, so that JSON stays JSON."""
     return as_json(value if isinstance(value, str) else as_json(value))[1:-1]
 
 
-def filled(
+def render(
     template: str,
     is_place: Callable[[str], bool],
     value_of: Callable[[str], Any],
     most: int,
-    quoted_as: Callable[[Any], str] = escaped,
+    quoted_as: Callable[[Any], str] = escape,
 ) -> str:
     """Return a template with its places, `<name>`, filled: with JSON, or within a string's quotation marks with text.
 
@@ -79,7 +79,7 @@ def filled(
         part = part_of(found)
         left -= len(part)
         if left < 0:
-            raise TooLong(most)
+            raise TemplateTooLong(most)
         return part
 
     def part_of(found: re.Match[str]) -> str:

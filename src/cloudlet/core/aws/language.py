@@ -20,7 +20,7 @@ _CLOSING = frozenset({"RPAR", "RSQB", "RBRACE"})
 """What lark calls brackets."""
 
 
-class Misread(ValueError):
+class ParseError(ValueError):
     """A text that is not of a language, and which part of it: characters, the end exclusive; empty at its end."""
 
     def __init__(self, text: str, start: int, end: int, *, is_word: bool = True) -> None:
@@ -32,7 +32,7 @@ class Misread(ValueError):
         self.word = text[start:end]
 
 
-class TooDeep(ValueError):
+class NestingTooDeep(ValueError):
     """A text with too many brackets within brackets, and where."""
 
     def __init__(self, start: int, end: int) -> None:
@@ -75,11 +75,11 @@ class Language(Generic[T]):
                 return cast(T, grammar.parse(text))
             except UnexpectedCharacters as problem:
                 at = problem.pos_in_stream or 0
-                raise Misread(text, at, at + 1, is_word=False) from None
+                raise ParseError(text, at, at + 1, is_word=False) from None
             except UnexpectedToken as problem:
                 token = problem.token
                 start, end = (len(text), len(text)) if token.type == "$END" else (token.start_pos, token.end_pos)
-                raise Misread(text, start, end) from None
+                raise ParseError(text, start, end) from None
 
         return read
 
@@ -110,7 +110,7 @@ class _Brackets:
             if token.type in _OPENING:
                 depth += 1
                 if depth > self._deepest:
-                    raise TooDeep(token.start_pos or 0, token.end_pos or 0)
+                    raise NestingTooDeep(token.start_pos or 0, token.end_pos or 0)
             elif token.type in _CLOSING:
                 depth -= 1
             yield token

@@ -17,7 +17,7 @@ _LOOKED_AT = 10_000
 T = TypeVar("T")
 
 
-async def page(
+async def list_page(
     tx: Transaction,
     space: Subspace,
     token: str | None,
@@ -46,7 +46,7 @@ async def page(
     return found, _token_after(space, begin[:-1])
 
 
-async def rows(
+async def list_rows(
     tx: Transaction, space: Subspace, token: str | None, limit: int, wrong: AwsError
 ) -> tuple[list[Row], str | None]:
     """Return up to `limit` rows of a subspace, and the next page's token. Raises `wrong` for what is no token."""
@@ -56,7 +56,7 @@ async def rows(
     return found[:limit], _token_after(space, found[limit - 1][0])
 
 
-async def named(tx: Transaction, space: Subspace, prefix: str, after: str, count: int) -> list[Row]:
+async def list_names(tx: Transaction, space: Subspace, prefix: str, after: str, count: int) -> list[Row]:
     """Return up to `count` rows whose keys are names, in their order: those that begin with a prefix, after a name."""
     first = space.key(prefix)[:-1]
     begin = space.key(after) + b"\x00" if after and after >= prefix else first
@@ -65,7 +65,7 @@ async def named(tx: Transaction, space: Subspace, prefix: str, after: str, count
 
 def _begin(space: Subspace, token: str | None, wrong: AwsError) -> bytes:
     """Return the first key that may be on the page of a token."""
-    place = page_tokens.place_of(token, wrong)
+    place = page_tokens.parse_page_token(token, wrong)
     begin = space.prefix + place + b"\x00" if place else space.begin
     if begin >= space.end:
         raise wrong
@@ -74,4 +74,4 @@ def _begin(space: Subspace, token: str | None, wrong: AwsError) -> bytes:
 
 def _token_after(space: Subspace, key: bytes) -> str:
     """Return the token of the page that comes after a key."""
-    return page_tokens.token_of(key.removeprefix(space.prefix))
+    return page_tokens.make_page_token(key.removeprefix(space.prefix))

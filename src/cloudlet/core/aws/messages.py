@@ -16,7 +16,7 @@ def queue_url(block: Block, queue: Arn) -> str:
     return f"{block.cloud.config.endpoint}/{queue.account}/{queue.resource}"
 
 
-def message(
+def make_send_call(
     block: Block, target: Arn, text: str, attributes: Mapping[str, str | int] | None = None
 ) -> tuple[str, dict[str, Any]]:
     """Return the operation that gives a text, with attributes, to a queue or a topic, and its parameters."""

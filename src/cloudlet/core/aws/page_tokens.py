@@ -10,12 +10,12 @@ from base64 import b64decode, urlsafe_b64encode
 from cloudlet.core.kernel.errors import AwsError
 
 
-def token_of(place: bytes) -> str:
+def make_page_token(place: bytes) -> str:
     """Return the token of the page that comes after a place, which is not empty."""
     return urlsafe_b64encode(place).decode()
 
 
-def place_of(token: str | None, wrong: AwsError) -> bytes:
+def parse_page_token(token: str | None, wrong: AwsError) -> bytes:
     """Return what the page of a token comes after; nothing for the first page. Raises `wrong` for what is no token."""
     if token is None:
         return b""
@@ -28,9 +28,9 @@ def place_of(token: str | None, wrong: AwsError) -> bytes:
     return place
 
 
-def name_of(token: str | None, wrong: AwsError) -> str:
+def parse_name_token(token: str | None, wrong: AwsError) -> str:
     """Return the name that the page of a token comes after; nothing for the first page. Raises `wrong`."""
     try:
-        return place_of(token, wrong).decode()
+        return parse_page_token(token, wrong).decode()
     except UnicodeDecodeError:
         raise wrong from None

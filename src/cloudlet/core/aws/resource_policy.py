@@ -24,7 +24,7 @@ IDENTITY = (NamedPolicy("identity", _EVERYTHING),)
 
 
 @lru_cache(256)
-def parsed(text: str) -> Policy:
+def parse_policy(text: str) -> Policy:
     """Return a resource's policy. Raises PolicyError."""
     return Policy.parse(text, Usage.RESOURCE)
 
@@ -45,7 +45,7 @@ def decide(
     where the resource's policy delegates to the account, as with KMS keys.
     """
     request = Request(ctx.principal, action, arn, {**global_keys(ctx, account), **(keys or {})}, account)
-    resource = None if text is None else NamedPolicy(arn, parsed(text))
+    resource = None if text is None else NamedPolicy(arn, parse_policy(text))
     policies = Policies(identity=IDENTITY, resource=resource, resource_must_allow=must_allow)
     return evaluate(request, policies)
 

@@ -13,7 +13,7 @@ def check_role(account: str, role: str) -> None:
         raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", status=403)
 
 
-def session_of(role: str, name: str, by: str = "") -> Principal:
+def make_session(role: str, name: str, by: str = "") -> Principal:
     """Return the session, of some name, of a role; `by` is the service principal of a service that calls by it."""
     arn = Arn.parse(role)
     path = arn.resource.rpartition("/")[2]

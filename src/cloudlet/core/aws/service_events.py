@@ -14,7 +14,7 @@ import msgspec
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.background import keyed_queues
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import Failed, of_events
+from cloudlet.core.background.retrying import DeliveryError, of_events
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 
@@ -54,12 +54,12 @@ def add(tx: Transaction, account: str, region: str, entry: Entry) -> None:
 
 async def tell(block: Block, lease: Lease) -> None:
     """Tell what there is to be told, for ever. Where there is no EventBridge, it is forgotten."""
-    await keyed_queues.work_off(block, _TOPIC, _lanes, lambda lane: _work_off(block, lease, lane))
+    await keyed_queues.drain(block, _TOPIC, _lanes, lambda lane: _work_off(block, lease, lane))
 
 
 async def _lanes(tx: Transaction, after: _Lane | None, count: int) -> list[_Lane]:
     """Return some of the lanes in which something waits, those that follow another one."""
-    return [_Lane(*each) for each in await keyed_queues.beginnings(tx, _ROWS, 2, after, count)]
+    return [_Lane(*each) for each in await keyed_queues.list_queues(tx, _ROWS, 2, after, count)]
 
 
 async def _work_off(block: Block, lease: Lease, lane: _Lane) -> None:
@@ -92,12 +92,12 @@ async def _put_all(block: Block, lane: _Lane, found: list[tuple[bytes, bytes]]) 
 async def _put(block: Block, lane: _Lane, rows: _Rows) -> list[bytes]:
     """Put events on the bus; return the keys of those that are done with: it took them, or never will."""
     entries = [entry for _, entry in rows]
-    outcomes: list[Failed | None]
+    outcomes: list[DeliveryError | None]
     try:
         result = await block.call("events", "PutEvents", {"Entries": entries}, account=lane.account, region=lane.region)
         outcomes = of_events(result or {"Entries": ()})
     except AwsError as error:
-        failed = Failed.of(error)
+        failed = DeliveryError.of(error)
         if failed.permanent and len(rows) > 1:
             # They may be too large together.
             return [key for row in rows for key in await _put(block, lane, [row])]
@@ -110,7 +110,7 @@ async def _put(block: Block, lane: _Lane, rows: _Rows) -> list[bytes]:
     ]
 
 
-def _is_given_up(lane: _Lane, entry: Entry, failed: Failed, oldest: float) -> bool:
+def _is_given_up(lane: _Lane, entry: Entry, failed: DeliveryError, oldest: float) -> bool:
     """Whether an event is not put again after an attempt that failed."""
     if not failed.permanent and entry["Time"] >= oldest:
         return False

@@ -39,18 +39,18 @@ def declare(
     async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         resource = params[arn]
         await check(ctx, tx, resource)
-        tags.save(tx, resource, tags.merged(await tags.of(tx, resource), params[given], wrong, too_many))
+        tags.save(tx, resource, tags.merge(await tags.load(tx, resource), params[given], wrong, too_many))
         return {}
 
     @service.operation("UntagResource")
     async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         resource = params[arn]
         await check(ctx, tx, resource)
-        tags.save(tx, resource, tags.without(await tags.of(tx, resource), params[keys]))
+        tags.save(tx, resource, tags.remove(await tags.load(tx, resource), params[keys]))
         return {}
 
     @service.operation("ListTagsForResource")
     async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         await (check_listed or check)(ctx, tx, params[arn])
-        known = await tags.of(tx, params[arn])
-        return {given: known if are_mapped else tags.shown(known)}
+        known = await tags.load(tx, params[arn])
+        return {given: known if are_mapped else tags.to_list(known)}

@@ -22,12 +22,12 @@ def read(given: Iterable[Mapping[str, str]] | Mapping[str, str] | None) -> Tags:
     return dict(given) if isinstance(given, Mapping) else {tag["Key"]: tag["Value"] for tag in given or ()}
 
 
-def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
+def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return tags as a list of keys and values."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def merged(
+def merge(
     tags: Mapping[str, str],
     given: Iterable[Mapping[str, str]] | Mapping[str, str] | None,
     wrong: Callable[[str], AwsError],
@@ -48,13 +48,13 @@ def merged(
     return both
 
 
-def without(tags: Mapping[str, str], keys: Iterable[str]) -> Tags:
+def remove(tags: Mapping[str, str], keys: Iterable[str]) -> Tags:
     """Return tags without some; those that are not there are no error."""
     gone = set(keys)
     return {key: value for key, value in tags.items() if key not in gone}
 
 
-async def of(tx: Transaction, arn: str) -> Tags:
+async def load(tx: Transaction, arn: str) -> Tags:
     """Return the tags that are kept of a resource."""
     raw = await tx.get(_TAGS.key(arn))
     return {} if raw is None else _decode(raw)

@@ -11,7 +11,7 @@ from typing import TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Shares:
+class FairSemaphore:
     """So many places for all, so many for each account. Accounts that wait for one take turns, by one event loop."""
 
     def __init__(self, places: int, each: int) -> None:
@@ -21,17 +21,17 @@ class Shares:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
-    async def of(self, account: str, *, seconds: float | None = None) -> AsyncIterator[None]:
+    async def hold(self, account: str, *, seconds: float | None = None) -> AsyncIterator[None]:
         """Hold a place of an account within the block, once there is one; after so many `seconds` others get it."""
-        await self.take(account)
+        await self.acquire(account)
         with ExitStack() as held:
-            held.callback(self.give_back, account)
+            held.callback(self.release, account)
             if seconds is not None:
                 timer = asyncio.get_running_loop().call_later(seconds, held.close)
                 held.callback(timer.cancel)
             yield
 
-    async def take(self, account: str) -> None:
+    async def acquire(self, account: str) -> None:
         """Return once a place is held, which is then to be given back."""
         if self._may_take(account):
             self._hold(account)
@@ -44,12 +44,12 @@ class Shares:
             if place.cancelled():
                 self._forget(account, place)
             else:
-                self.give_back(account)
+                self.release(account)
             raise
 
-    def give_back(self, account: str) -> None:
+    def release(self, account: str) -> None:
         self._free += 1
-        take_off(self._held, account)
+        decrement(self._held, account)
         while next_one := next(filter(self._may_take, self._waiting), None):
             waiting = self._waiting.pop(next_one)
             place = waiting.popleft()
@@ -76,7 +76,7 @@ class Shares:
                 del self._waiting[account]
 
 
-def take_off(counter: Counter[Key], key: Key, number: int = 1) -> None:
+def decrement(counter: Counter[Key], key: Key, number: int = 1) -> None:
     """Count so many less of a key, which is forgotten once there are none."""
     counter[key] -= number
     if not counter[key]:

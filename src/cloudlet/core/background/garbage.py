@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cloudlet.core.background.jobs import Works
-from cloudlet.core.kernel.timing import notified, rest
+from cloudlet.core.background.jobs import KeyedTasks
+from cloudlet.core.kernel.timing import back_off, watching
 from cloudlet.store import Subspace, Transaction
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ async def remove_blobs(block: Block, names: Sequence[str]) -> None:
     await block.blobs.remove(names if owner is None else await owner.own(names))
 
 
-async def old_blobs(block: Block) -> AsyncIterator[list[str]]:
+async def list_old_blobs(block: Block) -> AsyncIterator[list[str]]:
     """Yield the blobs that are so old that nobody who is writing them can yet refer to them, some at a time."""
     async for names in block.blobs.names(_ORPHANED_SECONDS):
         yield names
 
 
-class Garbage:
+class GarbageCollector:
     """The garbage of a block, each piece by its name."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Garbage:
         *,
         in_milliseconds: bool = False,
         remove: Callable[[Block, Sequence[str]], Awaitable[None]] = remove_blobs,
-        present: Callable[[Block], AsyncIterator[list[str]]] = old_blobs,
+        present: Callable[[Block], AsyncIterator[list[str]]] = list_old_blobs,
     ) -> None:
         """Say whether something is referred to, how long it outlives that, how it is removed, and what there is.
 
@@ -72,8 +72,8 @@ class Garbage:
 
     async def collect(self, block: Block) -> None:
         """Remove what is garbage, as it comes up, until the block ends."""
-        async with notified(block, _TOPIC) as changed:
-            works = Works(block, changed)
+        async with watching(block, _TOPIC) as changed:
+            works = KeyedTasks(block, changed)
             while True:
                 changed.clear()
                 if block.file_owner is not None:
@@ -83,9 +83,9 @@ class Garbage:
                     await changed.wait()
                 else:
                     # Not until there is more: that comes with each deletion, and is due later.
-                    await rest(block, seconds)
+                    await back_off(block, seconds)
 
-    async def _remove_due(self, block: Block, works: Works) -> float | None:
+    async def _remove_due(self, block: Block, works: KeyedTasks) -> float | None:
         """Remove what has been garbage for long enough; return in how many seconds there is more to do, None: never."""
         while True:
             count = _PAGE + len(works)
@@ -101,7 +101,7 @@ class Garbage:
                     return None
                 left = float(_GARBAGE.unpack(rows[0])[0] - oldest)
                 return left / 1000 if self._in_milliseconds else left
-            await works.together(due, "removing what nobody refers to:", partial(self._remove, block))
+            await works.run_batch(due, "removing what nobody refers to:", partial(self._remove, block))
 
     def _oldest_kept(self, block: Block) -> Time:
         """Return since when what is to be removed now has been garbage."""
@@ -130,12 +130,12 @@ class Garbage:
 
     async def sweep(self, block: Block) -> None:
         """Find what a crash has left without a reference, now and then, until the block ends."""
-        works = Works(block)
+        works = KeyedTasks(block)
         while True:
             await block.blobs.remove_unfinished(_ORPHANED_SECONDS)
             async for names in self._present(block):
-                await works.together(names, "looking for references to", partial(self._note_orphans, block))
-            await rest(block, _SWEEP_SECONDS)
+                await works.run_batch(names, "looking for references to", partial(self._note_orphans, block))
+            await back_off(block, _SWEEP_SECONDS)
 
     async def _note_orphans(self, block: Block, names: list[str]) -> None:
         """Make garbage what nobody refers to. What is garbage already is so twice, which does no harm."""

@@ -14,10 +14,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cloudlet.core.background.fair_semaphore import take_off
+from cloudlet.core.background.fair_semaphore import decrement
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import pause
-from cloudlet.core.kernel.timing import first, notified, taking_a_share
+from cloudlet.core.background.retrying import compute_back_off
+from cloudlet.core.kernel.timing import duty_cycle, wait_until, watching
 from cloudlet.store import StoreError, Subspace, Transaction
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ async def keep_running(block: Block, name: str, job: Callable[[], Awaitable[None
         waits = min(waits * 2, _LONGEST_PAUSE_SECONDS)
 
 
-async def side_by_side(block: Block, **jobs: LeasedJob) -> None:
+async def run_leased_jobs(block: Block, **jobs: LeasedJob) -> None:
     """Run jobs, by their names, which share a lease: of several processes on one store, one does them at a time."""
     async with Lease(block) as lease, asyncio.TaskGroup() as group:
         for name, job in jobs.items():
             group.create_task(keep_running(block, name, partial(job, block, lease)))
 
 
-async def or_lose(block: Block, what: str, work: Callable[[], Awaitable[object]]) -> None:
+async def best_effort(block: Block, what: str, work: Callable[[], Awaitable[object]]) -> None:
     """Do a work that is lost where it fails unexpectedly: it is no reason for others to wait. `what` names it."""
     try:
         await work()
@@ -83,7 +83,7 @@ async def or_lose(block: Block, what: str, work: Callable[[], Awaitable[object]]
         log.exception("%s lost what failed: %s", block.service.name, what)
 
 
-class Works:
+class KeyedTasks:
     """The works of a job, told apart by keys: one that fails unexpectedly rests, longer each time, and others go on.
 
     What has failed is known to this process alone, and is tried at once by the next one. Memory grows with what rests.
@@ -112,15 +112,15 @@ class Works:
         return len(self._started) + len(self._resting)
 
     @property
-    def under_way(self) -> Collection[Hashable]:
+    def running(self) -> Collection[Hashable]:
         return self._started.keys()
 
     @property
-    def free(self) -> int:
+    def free_slots(self) -> int:
         """How many may be started now. What takes longer than a second gives its place to another."""
         return self._at_once - len(self._started) + len(self._slow)
 
-    def has_part(self, account: str) -> bool:
+    def has_reached_quota(self, account: str) -> bool:
         """Whether an account has all works under way that it may have: half of the slow ones, and of the others."""
         return self._held[account] >= (self._at_once + _SLOW_AT_ONCE) // 2
 
@@ -137,10 +137,10 @@ class Works:
 
         It takes part of what its account may have, where that is told.
         """
-        if key in self or self.free <= 0:
+        if key in self or self.free_slots <= 0:
             return
         if account is not None:
-            if self.has_part(account):
+            if self.has_reached_quota(account):
                 return
             self._accounts[key] = account
             self._held[account] += 1
@@ -154,9 +154,9 @@ class Works:
             self._started.pop(key).cancel()
             account = self._accounts.pop(key, None)
             if account is not None:
-                take_off(self._held, account)
+                decrement(self._held, account)
                 if key in self._slow:
-                    take_off(self._slow_of, account)
+                    decrement(self._slow_of, account)
             self._slow.discard(key)
             self._changed.set()
 
@@ -185,7 +185,7 @@ class Works:
         self._failures.pop(key, None)
         return result
 
-    async def together(self, keys: Iterable[Key], what: str, work: Callable[[list[Key]], Awaitable[object]]) -> None:
+    async def run_batch(self, keys: Iterable[Key], what: str, work: Callable[[list[Key]], Awaitable[object]]) -> None:
         """Do works at once, or one after the other where that fails unexpectedly: what one meets, others do not."""
         waiting = [key for key in keys if key not in self._resting]
         if not waiting:
@@ -196,7 +196,7 @@ class Works:
         for key in waiting:
             await self.attempt(key, f"{what} {key!r}", partial(work, [key]))
 
-    async def do_all(
+    async def drain(
         self,
         listed: Callable[[Transaction, int], Coroutine[Any, Any, Iterable[Key]]],
         what: str,
@@ -208,12 +208,14 @@ class Works:
         while True:
             count = at_once + len(self)
             found = [key for key in await self._block.store.transact(lambda tx: listed(tx, count)) if key not in self]  # noqa: B023
-            await self.together(found, what, partial(transact_each, self._block, work))
+            await self.run_batch(found, what, partial(transact_each, self._block, work))
             if len(found) < at_once:
                 return
             await asyncio.sleep(0)
 
-    def decoded(self, rows: Iterable[tuple[bytes, bytes]], what: str, decode: Callable[[bytes], T]) -> dict[bytes, T]:
+    def decode_rows(
+        self, rows: Iterable[tuple[bytes, bytes]], what: str, decode: Callable[[bytes], T]
+    ) -> dict[bytes, T]:
         """Return what is stored in rows, by their keys, without those that rest; one that cannot be read rests."""
         found: dict[bytes, T] = {}
         for key, raw in rows:
@@ -237,7 +239,7 @@ class Works:
         times = self._failures[key] = self._failures.get(key, 0) + 1
         longest = _LONGEST_REST_SECONDS if reason is None else _LONGEST_PAUSE_SECONDS
         self._resting.add(key)
-        asyncio.get_running_loop().call_later(pause(times, longest=longest), self._wake, key)
+        asyncio.get_running_loop().call_later(compute_back_off(times, longest=longest), self._wake, key)
 
     def _wake(self, key: Hashable) -> None:
         self._resting.discard(key)
@@ -256,7 +258,7 @@ async def transact_each(
     await block.store.transact(body)
 
 
-async def as_due(
+async def run_timers(
     block: Block,
     topic: bytes,
     space: Subspace,
@@ -278,8 +280,8 @@ async def as_due(
             tx.delete(key)
             await do(tx, row, block.clock.now())
 
-    async with notified(block, topic) as changed:
-        works = Works(block, changed)
+    async with watching(block, topic) as changed:
+        works = KeyedTasks(block, changed)
 
         async def listed(tx: Transaction) -> list[Row]:
             rows = await tx.range(space.begin, space.end, limit=at_once + len(works))
@@ -290,14 +292,14 @@ async def as_due(
             rows = [row for row in await block.store.transact(listed) if row not in works]
             due = [row for row in rows if row[0] <= block.clock.now() * 1000]
             if due:
-                await works.together(due, what, partial(transact_each, block, one))
+                await works.run_batch(due, what, partial(transact_each, block, one))
             elif rows:
-                await first(block, changed, rows[0][0] / 1000)
+                await wait_until(block, changed, rows[0][0] / 1000)
             else:
                 await changed.wait()
 
 
-async def start_due(
+async def start_timers(
     block: Block,
     lease: Lease | None,
     topic: bytes,
@@ -320,11 +322,11 @@ async def start_due(
         async with held():
             await do(due, key)
 
-    async with notified(block, topic) as changed, asyncio.TaskGroup() as group:
-        works, look = Works(block, changed, at_once), at_once
+    async with watching(block, topic) as changed, asyncio.TaskGroup() as group:
+        works, look = KeyedTasks(block, changed, at_once), at_once
         while True:
             changed.clear()
-            async with taking_a_share(_SHARE) if look > at_once else nullcontext():
+            async with duty_cycle(_SHARE) if look > at_once else nullcontext():
                 count = look + len(works)
                 waiting = await block.store.transact(lambda tx: listed(tx, count))  # noqa: B023
                 now = block.clock.now() * 1000
@@ -332,10 +334,10 @@ async def start_due(
                 for due, key, account in waiting:
                     if key in works:
                         continue
-                    if due > now or works.free <= 0:
+                    if due > now or works.free_slots <= 0:
                         later = due
                         break
-                    if works.has_part(account):
+                    if works.has_reached_quota(account):
                         passed = True
                         continue
                     if lease is not None:
@@ -350,7 +352,7 @@ async def start_due(
             if later is None or later <= now:
                 await changed.wait()
             else:
-                await first(block, changed, later / 1000)
+                await wait_until(block, changed, later / 1000)
 
 
 def _refused_by_store(error: Exception) -> str | None:

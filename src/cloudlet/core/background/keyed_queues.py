@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cloudlet.core.background.jobs import Works
-from cloudlet.core.kernel.timing import notified, taking_a_share
+from cloudlet.core.background.jobs import KeyedTasks
+from cloudlet.core.kernel.timing import duty_cycle, watching
 from cloudlet.store import Subspace, Transaction
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Waiting = Callable[[Transaction, "L | None", int], Coroutine[Any, Any, list[L]]]
 """Returns up to so many lanes in which something waits, those that follow another one."""
 
 
-async def beginnings(
+async def list_queues(
     tx: Transaction, space: Subspace, parts: int, after: Sequence[Any] | None, count: int
 ) -> list[tuple[Any, ...]]:
     """Return the first so many parts of keys of a space, each once: up to `count`, those that follow others.
@@ -39,17 +39,17 @@ async def beginnings(
     return found
 
 
-async def work_off(block: Block, topic: bytes, waiting: Waiting[L], work: Callable[[L], Awaitable[None]]) -> None:
+async def drain(block: Block, topic: bytes, waiting: Waiting[L], work: Callable[[L], Awaitable[None]]) -> None:
     """Have each lane worked off in which something waits, until the block ends.
 
     A topic is notified of what is new; `work` returns once nothing waits in its lane.
     """
-    async with notified(block, topic) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
+    async with watching(block, topic) as changed, asyncio.TaskGroup() as group:
+        works = KeyedTasks(block, changed)
         while True:
             changed.clear()
             after: L | None = None
-            async with taking_a_share(_SHARE):
+            async with duty_cycle(_SHARE):
                 while found := await block.store.transact(lambda tx, after=after: waiting(tx, after, _READ)):  # type: ignore[misc]
                     for lane in found:
                         works.start(group, lane, f"working off {lane}", partial(work, lane))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.timing import until
+from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.store import StoreError, Transaction, pack
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Lease:
         """This process, as others know it by what is stored."""
         return _encode(self._owner)
 
-    def is_gone(self, owner: bytes) -> bool:
+    def has_owner_ended(self, owner: bytes) -> bool:
         """Whether a process is known to have ended."""
         return self._is_gone(_decode_owner(owner))
 
@@ -113,7 +113,7 @@ class Lease:
                 if other is None:
                     self._ends = now + _SECONDS
                 else:
-                    await until(self._block, other)
+                    await sleep_until(self._block, other)
 
     @asynccontextmanager
     async def during(self) -> AsyncIterator[None]:
@@ -127,7 +127,7 @@ class Lease:
 
     async def _renew(self) -> None:
         while True:
-            await until(self._block, self._ends - _RENEWED_SECONDS)
+            await sleep_until(self._block, self._ends - _RENEWED_SECONDS)
             with suppress(StoreError):
                 await self.hold()
                 continue

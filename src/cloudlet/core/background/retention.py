@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.background.jobs import Works
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.background.jobs import KeyedTasks
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.store import Subspace, Transaction
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Delete = Callable[[Transaction, bytes], Coroutine[Any, Any, None]]
 
 
-async def sweep(
+async def delete_expired(
     block: Block, times: Subspace, kept_seconds: float, delete: Delete, *, every: float = 3600.0, at_once: int = 200
 ) -> None:
     """Delete what is older than so many seconds, now and then, until the block ends.
@@ -24,7 +24,7 @@ async def sweep(
     deletes what it is of, if that is still there. `every` is in seconds; so many as `at_once` are deleted in one
     transaction.
     """
-    works = Works(block)
+    works = KeyedTasks(block)
 
     async def listed(tx: Transaction, count: int) -> list[bytes]:
         oldest = int(block.clock.now() - kept_seconds)
@@ -35,5 +35,5 @@ async def sweep(
         tx.delete(key)
 
     while True:
-        await works.do_all(listed, "deleting what is old:", one, at_once=at_once)
-        await rest(block, every)
+        await works.drain(listed, "deleting what is old:", one, at_once=at_once)
+        await back_off(block, every)

@@ -42,7 +42,7 @@ def is_transient(code: str, status: int | None = None) -> bool:
     return status is not None and status >= _SERVER_ERROR and status != _NOT_BUILT
 
 
-class Failed(Exception):
+class DeliveryError(Exception):
     """A call that was not accepted; what is `permanent` is not tried again, nothing before `wait` seconds."""
 
     def __init__(self, code: str, message: str, *, permanent: bool, wait: float = 0.0) -> None:
@@ -53,24 +53,24 @@ class Failed(Exception):
         self.wait = wait
 
     @classmethod
-    def of(cls, error: WireError) -> Failed:
+    def of(cls, error: WireError) -> DeliveryError:
         """Return what an error of another block means: its own faults pass, those of ours stay."""
         return cls(error.code, error.message, permanent=not is_transient(error.code, error.status))
 
 
-def of_batch(result: Mapping[str, Any], count: int) -> list[Failed | None]:
+def of_batch(result: Mapping[str, Any], count: int) -> list[DeliveryError | None]:
     """Return what became of each entry of a SendMessageBatch or PublishBatch, numbered by their ids from 0 on."""
-    outcomes: list[Failed | None] = [None] * count
+    outcomes: list[DeliveryError | None] = [None] * count
     for failed in result.get("Failed") or ():
         permanent = failed["SenderFault"] and not is_transient(failed["Code"])
-        outcomes[int(failed["Id"])] = Failed(failed["Code"], failed.get("Message") or "", permanent=permanent)
+        outcomes[int(failed["Id"])] = DeliveryError(failed["Code"], failed.get("Message") or "", permanent=permanent)
     return outcomes
 
 
-def of_events(result: Mapping[str, Any]) -> list[Failed | None]:
+def of_events(result: Mapping[str, Any]) -> list[DeliveryError | None]:
     """Return what became of each entry of a PutEvents."""
     return [
-        Failed(each["ErrorCode"], each.get("ErrorMessage") or "", permanent=not is_transient(each["ErrorCode"]))
+        DeliveryError(each["ErrorCode"], each.get("ErrorMessage") or "", permanent=not is_transient(each["ErrorCode"]))
         if each.get("ErrorCode")
         else None
         for each in result["Entries"]
@@ -96,7 +96,7 @@ class Attempted(Protocol):
         """What its dead letter says, where it is to become that."""
 
 
-def following(tried: Attempted, failed: Failed, now: float, told: Mapping[str, str]) -> dict[str, Any] | None:
+def plan_retry(tried: Attempted, failed: DeliveryError, now: float, told: Mapping[str, str]) -> dict[str, Any] | None:
     """Return what changes after an attempt that failed at `now` (s): another one, a dead letter; None for the end.
 
     A dead letter says what is `told`, and why it is one.
@@ -105,7 +105,7 @@ def following(tried: Attempted, failed: Failed, now: float, told: Mapping[str, s
     exhausted = ""
     if not failed.permanent:
         policy = (tried.target.get("RetryPolicy") or {}) if tried.dead is None else {}
-        due = now + max(failed.wait, pause(attempts))
+        due = now + max(failed.wait, compute_back_off(attempts))
         if attempts > policy.get("MaximumRetryAttempts", _ATTEMPTS):
             exhausted = "MaximumRetryAttempts"
         elif due > tried.noted / 1000 + policy.get("MaximumEventAgeInSeconds", _AGE_SECONDS):
@@ -126,6 +126,8 @@ def following(tried: Attempted, failed: Failed, now: float, told: Mapping[str, s
     return {"noted": int(now * 1000), "due": int(now * 1000), "attempts": 0, "dead": dead}
 
 
-def pause(failed: int, *, first: float = _FIRST_PAUSE_SECONDS, longest: float = _LONGEST_PAUSE_SECONDS) -> float:
+def compute_back_off(
+    failed: int, *, first: float = _FIRST_PAUSE_SECONDS, longest: float = _LONGEST_PAUSE_SECONDS
+) -> float:
     """Return how long (s) to wait after so many attempts that failed."""
     return min(first * 2.0 ** min(failed - 1, 20), longest)

@@ -14,12 +14,12 @@ from threading import Thread
 from typing import Final, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 
 _THREADS: Final = 4
 _tasks: Final[SimpleQueue[Callable[[], None]]] = SimpleQueue()
 _threads: Final[list[Thread]] = []
-_places: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Shares]] = WeakKeyDictionary()
+_places: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, FairSemaphore]] = WeakKeyDictionary()
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -27,18 +27,18 @@ LARGE: Final = 32_768
 """Bytes, or characters, of a JSON text from which on matching it with many patterns may take so long."""
 
 
-async def beside(account: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_worker(account: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what a function returns, which touches nothing that the event loop changes, for an account."""
     loop = asyncio.get_running_loop()
     places = _places.get(loop)
     if places is None:
-        places = _places[loop] = Shares(_THREADS, _THREADS // 2)
-    await places.take(account)
+        places = _places[loop] = FairSemaphore(_THREADS, _THREADS // 2)
+    await places.acquire(account)
     future: asyncio.Future[T] = loop.create_future()
 
     def settle(outcome: Callable[[], None]) -> None:
         # The thread is busy until now, whether anybody still waits or not.
-        places.give_back(account)
+        places.release(account)
         if not future.done():
             outcome()
 
@@ -57,10 +57,10 @@ async def beside(account: str, function: Callable[P, T], *args: P.args, **kwargs
     return await future
 
 
-async def beside_if(takes_long: bool, account: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def offload_if(takes_long: bool, account: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return what a function returns: from beside the event loop where it takes long, else at once."""
     if takes_long:
-        return await beside(account, function, *args, **kwargs)
+        return await run_in_worker(account, function, *args, **kwargs)
     return function(*args, **kwargs)
 
 

@@ -18,7 +18,7 @@ _OF_MACHINES = (
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-def of_machine() -> Path | None:
+def find_machine_authorities() -> Path | None:
     """Return the file of the authorities that the machine trusts, or of those that its Python packages do."""
     default = ssl.get_default_verify_paths().cafile
     for candidate in (*([] if default is None else [default]), *_OF_MACHINES):
@@ -32,7 +32,7 @@ def of_machine() -> Path | None:
     return None
 
 
-def beside(own: Path, others: Iterable[Path | None]) -> bytes:
+def join_authorities(own: Path, others: Iterable[Path | None]) -> bytes:
     """Return the content of a list of authorities: those of other files, each once, and `own`. Raises OSError."""
     files = [file for file in (*others, own) if file is not None]
     certificates = (certificate for file in files for certificate in _CERTIFICATE.findall(file.read_bytes()))

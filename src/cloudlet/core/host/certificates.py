@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
-def self_signed(name: str, begin: float, end: float) -> tuple[RSAPrivateKey, bytes]:
+def make_self_signed(name: str, begin: float, end: float) -> tuple[RSAPrivateKey, bytes]:
     """Return a new RSA key of 2048 bits and its certificate, in PEM. Takes a while.
 
     `name` is the common name; it is valid from `begin` until `end`, in seconds since the epoch.

@@ -9,7 +9,7 @@ _OTHER_CREDENTIALS = frozenset(("AWS_DEFAULT_PROFILE", "AWS_PROFILE", "AWS_SESSI
 _ENDPOINT_OF_ONE_SERVICE = "AWS_ENDPOINT_URL_"
 
 
-def misleading(names: Iterable[str], *, own_keys: bool = False) -> list[str]:
+def find_overriding_variables(names: Iterable[str], *, own_keys: bool = False) -> list[str]:
     """Return which variables count for more than an endpoint and keys that are set beside them.
 
     With `own_keys`, the keys are the user's own, and what belongs to them is none of these.

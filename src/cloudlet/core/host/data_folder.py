@@ -22,14 +22,14 @@ class InUse(Exception):
 
 
 @contextmanager
-def exclusively(data: Path) -> Iterator[None]:
+def lock_exclusively(data: Path) -> Iterator[None]:
     """Have the data folder for this process alone. Raises InUse, NewerData and OSError."""
     with _locked(data, fcntl.LOCK_EX):
         remove_leftovers(data)
         yield
 
 
-def together(data: Path) -> AbstractContextManager[None]:
+def lock_shared(data: Path) -> AbstractContextManager[None]:
     """Use the data folder together with other processes that do this, each for other blocks. Raises as above."""
     return _locked(data, fcntl.LOCK_SH)
 
@@ -63,7 +63,7 @@ def _mark(data: Path) -> None:
         replace_file(file, f"{FORMAT}\n".encode())
 
 
-def close_to_others(data: Path) -> None:
+def restrict_to_owner(data: Path) -> None:
     """Let no other user of the machine see what the accounts have, whoever may look into the data folder itself.
 
     Called once the folder has been taken. Raises OSError.

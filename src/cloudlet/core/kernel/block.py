@@ -10,13 +10,13 @@ from cloudlet.core.background.jobs import keep_running
 from cloudlet.core.host.file_owner import FileOwner
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import not_implemented, reserved_for_blocks
-from cloudlet.core.kernel.identity import principal_of
+from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.invocation import Done, Invocation
 from cloudlet.core.kernel.service import Job, Listener, Params, Result, Service
-from cloudlet.core.kernel.wait_queues import WaitingLines
-from cloudlet.core.telemetry.audit import Trail
+from cloudlet.core.kernel.wait_queues import WaitQueues
+from cloudlet.core.telemetry.audit import AuditExporter
 from cloudlet.core.telemetry.metrics import Metrics, report
-from cloudlet.core.telemetry.segments import Segments
+from cloudlet.core.telemetry.segments import SegmentExporter
 from cloudlet.core.telemetry.tracing import Tracer
 from cloudlet.core.telemetry.usage import Usage
 from cloudlet.store import Store
@@ -54,15 +54,15 @@ class Block:
         """Its large values, in files."""
         self.attached: dict[object, object] = {}
         """What its service keeps beside it: see `cloudlet.core.kernel.per_block`."""
-        self.lines = WaitingLines(store, cloud.clock)
+        self.lines = WaitQueues(store, cloud.clock)
         is_watched = cloud.has("cloudwatch")
         self.metrics = Metrics(service.namespace)
         self.is_measured = bool(service.namespace) and is_watched
         """Whether it measures itself."""
         self.usage = Usage(service) if is_watched else None
-        self.trail = Trail(self) if cloud.has("cloudtrail") else None
+        self.trail = AuditExporter(self) if cloud.has("cloudtrail") else None
         """What is told to CloudTrail, if there is one."""
-        self.segments = Segments() if cloud.has("xray") and service.name != "xray" else None
+        self.segments = SegmentExporter() if cloud.has("xray") and service.name != "xray" else None
         """What is told to X-Ray, if there is one."""
         self.tracer = None
         """What makes segments of the calls of applications, where that is wanted."""
@@ -126,7 +126,7 @@ class Block:
         `source_arn` is the resource on whose behalf it calls, for the callee's policies; `trace` a trace header that is
         handed on. Raises AwsError.
         """
-        principal = principal_of("service", account, self._principal, self.service.name, "")
+        principal = make_principal("service", account, self._principal, self.service.name, "")
         return await self.cloud.call(
             service,
             operation,
@@ -140,7 +140,7 @@ class Block:
 
     async def close(self) -> None:
         """Answer those who wait, stop the jobs and release the store."""
-        self.lines.dissolve()
+        self.lines.release_all()
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)

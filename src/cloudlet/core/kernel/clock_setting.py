@@ -19,19 +19,19 @@ class Setting(msgspec.Struct, frozen=True):
     """The time at which it stands still (since the epoch, UTC)."""
 
 
-def frozen(setting: Setting, at: float) -> Setting:
+def freeze(setting: Setting, at: float) -> Setting:
     """Return the setting of a clock that stands still at a time in seconds since the epoch."""
     return Setting(setting.ahead, at)
 
 
-def advanced(setting: Setting, seconds: float) -> Setting:
+def advance(setting: Setting, seconds: float) -> Setting:
     """Return the setting of a clock that is `seconds` further on; it stands still if it did."""
     if setting.frozen is not None:
         return Setting(setting.ahead, setting.frozen + seconds)
     return Setting(setting.ahead + seconds)
 
 
-def resumed(setting: Setting) -> Setting:
+def resume(setting: Setting) -> Setting:
     """Return the setting of a clock that goes on from where it stands."""
     return setting if setting.frozen is None else Setting(setting.frozen - time.time())
 
@@ -44,6 +44,6 @@ def load(file: Path) -> Setting:
         return Setting()
 
 
-def keep(file: Path, setting: Setting) -> None:
+def save(file: Path, setting: Setting) -> None:
     """Write a setting to a file, durably."""
     replace_file(file, msgspec.json.encode(setting))

@@ -18,9 +18,9 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.clock import Clock
 from cloudlet.core.kernel.context import TRACE_HEADER, Context
 from cloudlet.core.kernel.errors import AwsError, unavailable
-from cloudlet.core.kernel.identity import Known, Principal
+from cloudlet.core.kernel.identity import Credential, Principal
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.models import block_of, key_of
+from cloudlet.core.kernel.models import get_block_name, get_handler_key
 from cloudlet.core.kernel.service import Params, Result, Service
 from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.core.kernel.tokens import TokenSealer
@@ -43,11 +43,11 @@ _TRIED_AGAIN_SECONDS = 1.0
 """A block that cannot be opened is tried no sooner again: that takes time from all others."""
 
 
-FindKey = Callable[[str, "str | None"], "Known | None"]
+FindKey = Callable[[str, "str | None"], "Credential | None"]
 """Finds an access key, with its session token where it has one."""
 
 
-def _knows_none(access_key: str, token: str | None) -> Known | None:
+def _knows_none(access_key: str, token: str | None) -> Credential | None:
     return None
 
 
@@ -77,7 +77,7 @@ class Config:
     """The file, in PEM, of the authority by which clients trust the endpoint, where that is Cloudlet's own."""
 
 
-def built() -> dict[str, str]:
+def list_blocks() -> dict[str, str]:
     """Return the blocks that exist: name as botocore has it → the module that declares it.
 
     A folder whose name is a Python keyword carries an underscore (`lambda_`); elsewhere it stands for a hyphen.
@@ -87,9 +87,9 @@ def built() -> dict[str, str]:
     return {module.removesuffix("_").replace("_", "-"): f"cloudlet.services.{module}.api" for module in modules}
 
 
-def with_data(config: Config, names: Iterable[str]) -> list[str]:
+def list_blocks_with_data(config: Config, names: Iterable[str]) -> list[str]:
     """Return those of the blocks that have data, or may have some."""
-    return [name for name in names if config.store is not None or folder_of(config, name).exists()]
+    return [name for name in names if config.store is not None or get_block_folder(config, name).exists()]
 
 
 def open_store(config: Config, name: str) -> Store:
@@ -98,7 +98,7 @@ def open_store(config: Config, name: str) -> Store:
         # Imported late: RocksDB takes ten megabytes, which one that is not used, or has a PostgreSQL, can do without.
         from cloudlet.store.embedded import EmbeddedStore
 
-        return EmbeddedStore(folder_of(config, name), durable=config.durable, reserve=Reserve(config.data))
+        return EmbeddedStore(get_block_folder(config, name), durable=config.durable, reserve=Reserve(config.data))
     return postgres_engine(config.store)(config.store, name)
 
 
@@ -113,7 +113,7 @@ def postgres_engine(url: str) -> type[PostgresStore]:
     return PostgresStore
 
 
-def folder_of(config: Config, name: str) -> Path:
+def get_block_folder(config: Config, name: str) -> Path:
     """Return the folder of a block's data."""
     return config.data / "blocks" / name
 
@@ -129,7 +129,7 @@ class Cloud:
         self.clock: Clock = clock or SystemClock()
         self.find_key: FindKey = _knows_none
         """What is known of an access key, for signatures that are in a request's body, where the front door is not."""
-        self._modules = built()
+        self._modules = list_blocks()
         self._peers: Peers | None = None
         self._blocks: dict[str, Block] = {}
         self._tried_again: dict[str, float] = {}
@@ -212,7 +212,7 @@ class Cloud:
             if isinstance(outcome, WrongFolder) or not isinstance(outcome, StoreError | Owner):
                 raise outcome
 
-    def wake(self) -> list[str]:
+    def start_blocks(self) -> list[str]:
         """Load the blocks that have data, so that their jobs go on where they were stopped, and those that listen.
 
         Return those that cannot be opened. They keep no other from starting, and are tried again when asked for.
@@ -226,7 +226,7 @@ class Cloud:
         return failed
 
     def _to_wake(self) -> set[str]:
-        return {*with_data(self.config, filter(self.enabled, self._modules)), *self.config.datagrams}
+        return {*list_blocks_with_data(self.config, filter(self.enabled, self._modules)), *self.config.datagrams}
 
     async def call(
         self,
@@ -241,7 +241,7 @@ class Cloud:
         trace: str | None = None,
     ) -> Result:
         """Call a service's API from within, wherever it runs. Raises AwsError."""
-        name = block_of(service)
+        name = get_block_name(service)
         block = self._blocks.get(name)
         if block is None:
             address = self._elsewhere(name)
@@ -270,7 +270,7 @@ class Cloud:
             source_arn=source_arn,
         )
         try:
-            return await block.run(context, key_of(service, operation), params)
+            return await block.run(context, get_handler_key(service, operation), params)
         except AwsError as error:
             # As it has one that comes from another process: whether a call is made again may depend on it.
             error.status = status_of(error, load(service).error_shape(error.code))
@@ -283,10 +283,10 @@ class Cloud:
             self._peers = Peers(self.tokens, self.clock)
         return self._peers
 
-    async def dismiss(self) -> None:
+    async def release_waiting_requests(self) -> None:
         """Answer all requests that wait for something, as if their time were up: the cloud is stopping."""
         for block in self._blocks.values():
-            block.lines.dissolve()
+            block.lines.release_all()
 
     async def close(self) -> None:
         """Stop all blocks; none is loaded any more, whoever asks for it."""
@@ -297,7 +297,7 @@ class Cloud:
         if self._peers is not None:
             await self._peers.close()
 
-    async def stopped(self, change: Callable[[], None]) -> None:
+    async def run_while_stopped(self, change: Callable[[], None]) -> None:
         """Run `change` on the data folder while no block is running, then go on."""
         try:
             await self.close()
@@ -305,4 +305,4 @@ class Cloud:
         finally:
             self._stopped = False
             self._tried_again.clear()
-            self.wake()
+            self.start_blocks()

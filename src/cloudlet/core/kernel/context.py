@@ -82,7 +82,7 @@ class Context:
         self.measured: Any = None
         """What the operation measured of itself, for the block's observer; one that is run again sets it again."""
 
-    def by(
+    def act_as(
         self,
         principal: Principal,
         account: str,

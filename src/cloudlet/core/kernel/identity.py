@@ -48,7 +48,7 @@ class Principal:
         )
 
 
-class Known:
+class Credential:
     """An access key that can be verified.
 
     `expires` is in seconds since the epoch, for temporary credentials.
@@ -68,7 +68,9 @@ def root(account: str, access_key: str = "") -> Principal:
 
 
 @lru_cache(1024)
-def principal_of(kind: Kind, account: str, arn: str, user_id: str, access_key: str, invoked_by: str = "") -> Principal:
+def make_principal(
+    kind: Kind, account: str, arn: str, user_id: str, access_key: str, invoked_by: str = ""
+) -> Principal:
     """Return an identity by its parts; the same one for the same parts."""
     return Principal(kind, account, arn, user_id, access_key, invoked_by)
 

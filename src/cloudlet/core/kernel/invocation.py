@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import internal_failure, unavailable
-from cloudlet.core.kernel.service import Concluding, Handler, Params, Result
+from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, Result
 from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.blobs import MissingBlob
@@ -17,7 +17,7 @@ from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
-    from cloudlet.core.telemetry.audit import Trail
+    from cloudlet.core.telemetry.audit import AuditExporter
 
 log = logging.getLogger("cloudlet.core")
 
@@ -42,7 +42,7 @@ class Invocation:
         if self._handler.transactional:
             self._block.store.submit(self._body, self._finish)
             return
-        outcome: Outcome[Result | Concluding] = Outcome()
+        outcome: Outcome[Result | FinalTransaction] = Outcome()
         rest = begin(self._handler.function(self._context, self._params), outcome)
         if rest is None:
             self._conclude(outcome)
@@ -59,7 +59,7 @@ class Invocation:
         if not self._closed:
             self._block.store.submit(self._body, self._finish)
 
-    def give_up(self, answer: Any) -> None:
+    def expire(self, answer: Any) -> None:
         self._closed = True
         self._answer(answer, None)
 
@@ -68,14 +68,14 @@ class Invocation:
             return self._noted(tx, self._block.trail)
         return self._handler.function(self._context, tx, self._params)
 
-    async def _noted(self, tx: Transaction, trail: Trail) -> Result:
+    async def _noted(self, tx: Transaction, trail: AuditExporter) -> Result:
         result: Result = await self._handler.function(self._context, tx, self._params)
-        trail.note_in(tx, self._context, self._handler, self._params, result)
+        trail.record_in(tx, self._context, self._handler, self._params, result)
         return result
 
-    def _conclude(self, outcome: Outcome[Result | Concluding]) -> None:
+    def _conclude(self, outcome: Outcome[Result | FinalTransaction]) -> None:
         result = outcome.result
-        if type(result) is Concluding:
+        if type(result) is FinalTransaction:
             self._block.store.submit(result.body, self._finish)
         else:
             self._finish(result, outcome.error)  # type: ignore[arg-type]
@@ -85,7 +85,7 @@ class Invocation:
             return
         if type(error) is Wait:
             self._waiting = True
-            self._block.lines.park(self, error)
+            self._block.lines.enqueue(self, error)
             return
         self._closed = True
         if self._waiting:
@@ -107,7 +107,7 @@ class Invocation:
         if observer is not None:
             observer(self._context, self._handler.name, self._params, result, error)
         if block.trail is not None:
-            block.trail.answered(self._context, self._handler, self._params, result, error)
+            block.trail.record_call(self._context, self._handler, self._params, result, error)
         if block.usage is not None:
             block.usage.count(self._context, self._handler.name)
         if block.tracer is not None:

@@ -12,18 +12,18 @@ _ANSWERED_BY: Final = {
 """Models of AWS whose operations belong to the block of another one: they are about the same data."""
 
 
-def block_of(model: str) -> str:
+def get_block_name(model: str) -> str:
     """Return the name of the block that answers for one of AWS's models."""
     return _ANSWERED_BY.get(model, model)
 
 
-def key_of(model: str, operation: str) -> str:
+def get_handler_key(model: str, operation: str) -> str:
     """Return the name under which a block declares an operation; it begins with its model, where that has not the
     block's own name: two models may have operations of the same name.
     """
     return f"{model}:{operation}" if model in _ANSWERED_BY else operation
 
 
-def models_of(block: str) -> list[str]:
+def list_models(block: str) -> list[str]:
     """Return the names of AWS's models that a block answers for."""
     return [block, *(model for model, name in _ANSWERED_BY.items() if name == block)]

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 def is_foreign(origin: str) -> bool:
     """Whether a page of an origin (RFC 6454) is not this machine's own."""
     try:
-        return not is_of_machine(urlsplit(origin).hostname or "")
+        return not is_loopback_name(urlsplit(origin).hostname or "")
     except ValueError:
         return True
 
 
-def is_of_machine(host: str) -> bool:
+def is_loopback_name(host: str) -> bool:
     """Whether a name can lead to this machine only (W3C, "Secure Contexts", 3.1)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -25,7 +25,7 @@ def is_of_machine(host: str) -> bool:
         return False
 
 
-def is_of_browser(headers: Mapping[str, str]) -> bool:
+def is_from_browser(headers: Mapping[str, str]) -> bool:
     """Whether a browser asks. Pages cannot keep it from sending what tells, though they may change that."""
     return (
         "origin" in headers
@@ -35,13 +35,13 @@ def is_of_browser(headers: Mapping[str, str]) -> bool:
     )
 
 
-def is_unproven(method: str, headers: Mapping[str, str]) -> bool:
+def is_possible_csrf(method: str, headers: Mapping[str, str]) -> bool:
     """Whether a browser may have sent a request for a page of another site, without being asked whether it may.
 
     It sends a GET for an image of any page, and not all browsers say which page a form is of. Before it sends an
     Authorization header it asks, by OPTIONS.
     """
-    if method == "OPTIONS" or "authorization" in headers or not is_of_browser(headers):
+    if method == "OPTIONS" or "authorization" in headers or not is_from_browser(headers):
         return False
     if method in ("GET", "HEAD"):
         return True

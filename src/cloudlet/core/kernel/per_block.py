@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Attached(Generic[T]):
+class PerBlock(Generic[T]):
     """Something of which each block has one, made when it is first asked for, and gone with the block."""
 
     def __init__(self, make: Callable[[Block], T]) -> None:
         self._make = make
 
-    def of(self, block: Block) -> T:
+    def get(self, block: Block) -> T:
         """Return the block's own."""
         found = block.attached.get(self)
         if found is None:
@@ -28,8 +28,8 @@ class Attached(Generic[T]):
         """Have the block have another one."""
         block.attached[self] = by
 
-    def take(self, block: Block) -> T:
+    def pop(self, block: Block) -> T:
         """Return the block's own, and have another one made when it is asked for again."""
-        found = self.of(block)
+        found = self.get(block)
         del block.attached[self]
         return found

@@ -22,7 +22,7 @@ Params = dict[str, Any]
 Result = Mapping[str, Any] | None
 
 
-class Concluding:
+class FinalTransaction:
     """What a direct operation returns whose answer is that of a transaction, the last thing it does.
 
     To wait for that itself (`ctx.transact`) would take a task, which costs as much as the transaction.
@@ -36,7 +36,7 @@ class Concluding:
 
 
 Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
-Direct = Callable[["Context", Params], Coroutine[Any, Any, "Result | Concluding"]]
+Direct = Callable[["Context", Params], Coroutine[Any, Any, "Result | FinalTransaction"]]
 Job = Callable[["Block"], Awaitable[None]]
 Observer = Callable[["Context", str, Params, Result, "WireError | None"], None]
 """Is told of a call: its context, the operation, its parameters, and what was answered."""

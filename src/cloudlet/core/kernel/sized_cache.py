@@ -35,7 +35,7 @@ class SizedCache(Generic[K, V]):
             self._values.move_to_end(key)
             return found[0]
 
-    def made(self, key: K, make: Callable[[K], V], size: int) -> V:
+    def get_or_add(self, key: K, make: Callable[[K], V], size: int) -> V:
         """Return the value of a key: what is kept, or else what is made of the key, of a size, and kept from now on."""
         found = self.get(key)
         if found is None:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 _SHORTEST_REST_SECONDS: Final = 0.001
 
 
-async def until(block: Block, when: float) -> None:
+async def sleep_until(block: Block, when: float) -> None:
     """Wait for a moment, in seconds since the epoch."""
-    await first(block, asyncio.Event(), when)
+    await wait_until(block, asyncio.Event(), when)
 
 
-async def first(block: Block, event: asyncio.Event, when: float) -> None:
+async def wait_until(block: Block, event: asyncio.Event, when: float) -> None:
     """Wait for an event, but no longer than until a moment."""
     cancel = block.clock.call_at(when, event.set)
     try:
@@ -28,7 +28,7 @@ async def first(block: Block, event: asyncio.Event, when: float) -> None:
         cancel()
 
 
-async def rest(block: Block, seconds: float, wakes: asyncio.Event | None = None) -> None:
+async def back_off(block: Block, seconds: float, wakes: asyncio.Event | None = None) -> None:
     """Wait between attempts: for so long by the cloud's clock or by the machine's, whichever passes sooner.
 
     Who moves the clock on does not wait; where it stands, or is set back, nothing rests for ever. `wakes` ends it, too.
@@ -36,13 +36,13 @@ async def rest(block: Block, seconds: float, wakes: asyncio.Event | None = None)
     event = wakes or asyncio.Event()
     timer = asyncio.get_running_loop().call_later(seconds, event.set)
     try:
-        await first(block, event, block.clock.now() + seconds)
+        await wait_until(block, event, block.clock.now() + seconds)
     finally:
         timer.cancel()
 
 
 @asynccontextmanager
-async def taking_a_share(parts: int) -> AsyncIterator[None]:
+async def duty_cycle(parts: int) -> AsyncIterator[None]:
     """Rest after some work, so that it takes no more than one of so many parts of the time."""
     began = perf_counter()
     yield
@@ -52,7 +52,7 @@ async def taking_a_share(parts: int) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def notified(block: Block, topic: bytes) -> AsyncIterator[asyncio.Event]:
+async def watching(block: Block, topic: bytes) -> AsyncIterator[asyncio.Event]:
     """An event that is set by each notification of a topic."""
     event = asyncio.Event()
     end = block.store.watch(topic, event.set)

@@ -69,7 +69,7 @@ class TokenSealer:
 
         The session token has so many characters at least.
         """
-        access_key = access_key_id("ASIA", principal.account)
+        access_key = make_access_key_id("ASIA", principal.account)
         bearer = _Bearer(
             principal.kind,
             principal.account,
@@ -87,7 +87,7 @@ class TokenSealer:
             named = len(padded) - len(payload) - missing
             payload = msgspec.msgpack.encode(_Payload(bearer, expires, "x" * max(1, missing - named)))
         token = base64.b64encode(self._mac(b"token", payload) + payload).decode()
-        return TemporaryCredentials(access_key, self.secret_of(access_key), token, expires)
+        return TemporaryCredentials(access_key, self.derive_secret(access_key), token, expires)
 
     def open(self, token: str) -> Session:
         """Return what a token says. Raises ValueError for one that was not issued here."""
@@ -108,7 +108,7 @@ class TokenSealer:
         )
         return Session(principal, said.expires)
 
-    def secret_of(self, access_key: str) -> str:
+    def derive_secret(self, access_key: str) -> str:
         """Return the secret access key (40 characters) that belongs to an access key id issued here."""
         return base64.b64encode(self._mac(b"secret", access_key.encode())[:30]).decode()
 
@@ -146,13 +146,13 @@ def load_master_key(file: Path) -> bytes:
         return key
 
 
-def access_key_id(prefix: str, account: str) -> str:
+def make_access_key_id(prefix: str, account: str) -> str:
     """Return a new access key id (prefix and 16 characters) that names its account, as AWS's do since 2019."""
     head = (1 << 47) | (int(account) << _ACCOUNT_SHIFT) | random_bytes(1)[0] >> 1
     return prefix + base64.b32encode(head.to_bytes(6, "big") + random_bytes(4)).decode()
 
 
-def account_of(access_key: str) -> str | None:
+def parse_account(access_key: str) -> str | None:
     """Return the 12-digit account that an access key id names, or None where it names none."""
     if len(access_key) == 12 and access_key.isascii() and access_key.isdecimal():
         return access_key

@@ -36,7 +36,7 @@ class Waiter(Protocol):
     def retry(self) -> None:
         """Run the operation again."""
 
-    def give_up(self, answer: Any) -> None:
+    def expire(self, answer: Any) -> None:
         """Answer without having found anything."""
 
 
@@ -54,7 +54,7 @@ class _Line:
         self.end_watch: Callable[[], None] | None = None
 
 
-class WaitingLines:
+class WaitQueues:
     """All lines of one block."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -68,7 +68,7 @@ class WaitingLines:
     def __len__(self) -> int:
         return len(self._topics)
 
-    def park(self, waiter: Waiter, wait: Wait) -> None:
+    def enqueue(self, waiter: Waiter, wait: Wait) -> None:
         """Put `waiter` in its line, or back where it stood."""
         topic = wait.topic
         line = self._lines.get(topic)
@@ -104,11 +104,11 @@ class WaitingLines:
         if not line.parked and not line.trying:
             self._close(topic, line)
 
-    def dissolve(self) -> None:
+    def release_all(self) -> None:
         """Answer all who wait as if their time were up: the block is closing."""
         for waiter, answer in list(self._answers.items()):
             self.leave(waiter)
-            waiter.give_up(answer)
+            waiter.expire(answer)
 
     def _changed(self, topic: bytes) -> None:
         line = self._lines.get(topic)
@@ -147,7 +147,7 @@ class WaitingLines:
             return
         answer = self._answers[waiter]
         self.leave(waiter)
-        waiter.give_up(answer)
+        waiter.expire(answer)
 
     def _set_timer(self, topic: bytes, line: _Line, wake_at: float | None) -> None:
         if wake_at is None or (line.wake_at is not None and line.wake_at <= wake_at):

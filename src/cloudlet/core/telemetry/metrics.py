@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cloudlet.core.background.jobs import Works, or_lose
+from cloudlet.core.background.jobs import KeyedTasks, best_effort
 from cloudlet.core.kernel.errors import AwsError
-from cloudlet.core.kernel.timing import until
+from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.store import Transaction, pack
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class Metrics:
         """Whether there might soon be no room for more series, and those that are there can be sent."""
         return len(self._series) >= _MUCH and not self._waits
 
-    def take(self, before: float) -> dict[Series, Values]:
+    def take_complete(self, before: float) -> dict[Series, Values]:
         """Take out what was measured in minutes that ended before a time."""
         taken = {series: values for series, values in self._series.items() if series.minute + PERIOD_SECONDS <= before}
         for series in taken:
@@ -204,7 +204,7 @@ class Metrics:
             self._dropped = 0
         return taken
 
-    def put_back(self, taken: dict[Series, Values]) -> None:
+    def requeue(self, taken: dict[Series, Values]) -> None:
         """Put in again what could not be sent."""
         self._waits = True
         for series, values in taken.items():
@@ -218,23 +218,23 @@ def _minute(now: float) -> int:
     return int(now) // PERIOD_SECONDS * PERIOD_SECONDS
 
 
-def in_ended_minute(now: float) -> float:
+def clamp_to_ended_minute(now: float) -> float:
     """Return a time in the minute that has ended last: a gauge may be called late, or a clock have been moved on."""
     return _minute(now) - 1.0
 
 
 async def report(block: Block) -> None:
     """Send what a block has measured to CloudWatch, each minute, for ever."""
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         now = block.clock.now()
-        await until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
+        await sleep_until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
         for gauge in block.service.gauges:
             await works.attempt(gauge, f"the gauge {gauge}", partial(gauge, block))
-        block.metrics.read_meters(in_ended_minute(block.clock.now()))
+        block.metrics.read_meters(clamp_to_ended_minute(block.clock.now()))
         await _send(block, block.metrics)
         if block.usage is not None:
-            block.usage.close(in_ended_minute(block.clock.now()))
+            block.usage.close(clamp_to_ended_minute(block.clock.now()))
             await _send(block, block.usage.metrics)
 
 
@@ -266,12 +266,12 @@ async def make_room(block: Block) -> None:
 
 async def _send(block: Block, metrics: Metrics) -> None:
     by_place: defaultdict[tuple[str, str], dict[Series, Values]] = defaultdict(dict)
-    for series, values in metrics.take(block.clock.now()).items():
+    for series, values in metrics.take_complete(block.clock.now()).items():
         by_place[series.account, series.region][series] = values
     for (account, region), measured in by_place.items():
         for part in _parts(measured):
             work = partial(_send_part, block, metrics, account, region, part)
-            await or_lose(block, f"metrics of {account}", work)
+            await best_effort(block, f"metrics of {account}", work)
 
 
 async def _send_part(block: Block, metrics: Metrics, account: str, region: str, part: dict[Series, Values]) -> None:
@@ -281,7 +281,7 @@ async def _send_part(block: Block, metrics: Metrics, account: str, region: str, 
         await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
     except AwsError as error:
         if error.status is not None and error.status >= 500:
-            metrics.put_back(part)
+            metrics.requeue(part)
         else:
             log.warning("CloudWatch does not take %s of %s: %s", metrics.namespace, block.service.name, error)
 

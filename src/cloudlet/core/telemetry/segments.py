@@ -27,7 +27,7 @@ _GATHERED_SECONDS = 0.2
 _encode = msgspec.json.Encoder().encode
 
 
-class Segments:
+class SegmentExporter:
     """The segments of one block, on their way."""
 
     def __init__(self) -> None:

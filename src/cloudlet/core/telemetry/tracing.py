@@ -21,7 +21,7 @@ from cloudlet.wire import WireError, load
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
     from cloudlet.core.kernel.context import Context
-    from cloudlet.core.telemetry.segments import Segments
+    from cloudlet.core.telemetry.segments import SegmentExporter
 
 _APPLICATION = re.compile(r"\bapp/([!#$%&'*+.^_`|~0-9A-Za-z-]{1,50})")
 _UNNAMEABLE = re.compile(r"[^\w\s.:/%&#=+\-@]")
@@ -53,7 +53,7 @@ class TraceHeader(NamedTuple):
     sampled: bool
 
 
-def parsed(header: str) -> TraceHeader | None:
+def parse_header(header: str) -> TraceHeader | None:
     """Read a trace header (`Root=1-…;Parent=…;Sampled=1`); None where it names no trace."""
     fields = dict(part.strip().partition("=")[::2] for part in header.split(";"))
     root = fields.get("Root")
@@ -63,7 +63,7 @@ def parsed(header: str) -> TraceHeader | None:
 class Tracer:
     """The calls of one block, on their way to X-Ray."""
 
-    def __init__(self, block: Block, segments: Segments) -> None:
+    def __init__(self, block: Block, segments: SegmentExporter) -> None:
         self._name = load(block.service.name).service_id
         self._segments = segments
 
@@ -71,7 +71,7 @@ class Tracer:
         """Note a call that was answered, unless a block made it."""
         if ctx.principal.kind == "service":
             return
-        header = parsed(ctx.headers.get(TRACE_HEADER, ""))
+        header = parse_header(ctx.headers.get(TRACE_HEADER, ""))
         if header is not None and not header.sampled:
             return
         resource = next((each for each in _RESOURCES if isinstance(params.get(each.parameter), str)), None)

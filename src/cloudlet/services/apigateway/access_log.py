@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.aws import log_groups
-from cloudlet.core.background.jobs import or_lose
+from cloudlet.core.background.jobs import best_effort
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.services.apigateway import errors
 
 log = logging.getLogger("cloudlet.apigateway")
@@ -109,12 +109,12 @@ class _Lines:
         self.there = asyncio.Event()
 
 
-_LINES: Attached[_Lines] = Attached(lambda _: _Lines())
+_LINES: PerBlock[_Lines] = PerBlock(lambda _: _Lines())
 
 
 def note(block: Block, group: Group, millis: int, line: str) -> None:
     """Note a line, of a time in milliseconds since the epoch."""
-    lines = _LINES.of(block)
+    lines = _LINES.get(block)
     line = line[:_LINE_CHARACTERS]
     size = len(line) + _LINE_OVERHEAD
     if lines.sizes[group.account] + size > _MOST_BYTES // 2 or lines.size + size > _MOST_BYTES:
@@ -128,7 +128,7 @@ def note(block: Block, group: Group, millis: int, line: str) -> None:
 
 async def send(block: Block) -> None:
     """Send what is noted, until the block ends."""
-    lines = _LINES.of(block)
+    lines = _LINES.get(block)
     while True:
         await lines.there.wait()
         await asyncio.sleep(_GATHERING_SECONDS)
@@ -140,7 +140,7 @@ async def send(block: Block) -> None:
             lines.dropped = 0
         await asyncio.gather(
             *(
-                or_lose(block, f"the access log {group.name}", partial(_send, block, group, events))
+                best_effort(block, f"the access log {group.name}", partial(_send, block, group, events))
                 for group, events in waiting.items()
             )
         )

@@ -7,7 +7,7 @@ reference. Stage variables may be part of a role's ARN, so whose role it is is o
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Params, Result
-from cloudlet.core.aws.role_session import check_role, session_of
+from cloudlet.core.aws.role_session import check_role, make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 
@@ -41,7 +41,7 @@ async def call(
         )
     try:
         check_role(account, role)
-        principal = session_of(role, uuid4())
+        principal = make_session(role, uuid4())
     except (AwsError, ValueError):
         reason = f"API Gateway does not have permission to assume the provided role {role}"
         raise RoleRefused("AccessDeniedException", reason, status=403) from None

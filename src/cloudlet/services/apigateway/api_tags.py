@@ -24,19 +24,19 @@ def _declare(model: str, path_of: PathOf, arn: str, given: str, keys: str) -> No
     @service.operation(f"{model}TagResource")
     async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         key = await key_of(ctx, tx, params)
-        tags.save(tx, key, tagging.checked(params.get(given), await tags.of(tx, key)))
+        tags.save(tx, key, tagging.checked(params.get(given), await tags.load(tx, key)))
         return {}
 
     @service.operation(f"{model}UntagResource")
     async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         key = await key_of(ctx, tx, params)
-        tags.save(tx, key, tags.without(await tags.of(tx, key), params[keys]))
+        tags.save(tx, key, tags.remove(await tags.load(tx, key), params[keys]))
         return {}
 
     @service.operation(f"{model}GetTags")
     async def get_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
         # There is no page after the first: the answer has no place for where it would begin.
-        return {given: await tags.of(tx, await key_of(ctx, tx, params))}
+        return {given: await tags.load(tx, await key_of(ctx, tx, params))}
 
 
 _declare("", tagged.path_of, "resourceArn", "tags", "tagKeys")

@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.apigateway import documents, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
@@ -27,7 +27,7 @@ async def _shown(ctx: Context, tx: Transaction, certificate: Document) -> dict[s
 @service.direct("GenerateClientCertificate")
 async def generate_client_certificate(ctx: Context, params: Params) -> Result:
     now = float(int(ctx.now()))
-    public, private = await beside(ctx.account, certificates.generated, now)
+    public, private = await run_in_worker(ctx.account, certificates.generated, now)
 
     async def body(tx: Transaction) -> dict[str, Any]:
         await store.check_quota(tx, store.owned(ctx, "ClientCertificate"), certificates.MOST, "client certificates")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.apigateway import documents, errors, openapi
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, all_parts, parts_of, save_part
@@ -68,7 +68,7 @@ async def delete_documentation_part(ctx: Context, tx: Transaction, params: Param
 @service.direct("ImportDocumentationParts")
 async def import_documentation_parts(ctx: Context, params: Params) -> Result:
     text = params["body"].decode("utf-8", "replace")
-    document = await beside(ctx.account, openapi.parse, text)
+    document = await run_in_worker(ctx.account, openapi.parse, text)
     given = (document.get(_DOCUMENTATION) or {}).get("documentationParts")
     if not isinstance(given, list):
         raise errors.bad_request(f"The definition has no {_DOCUMENTATION} with documentationParts")

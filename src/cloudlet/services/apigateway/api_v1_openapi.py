@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.apigateway import errors, openapi, openapi_export, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
@@ -20,7 +20,7 @@ _EXTENSIONS = {"integrations", "authorizers", "apigateway", "documentation", "va
 
 async def _plan(ctx: Context, params: Params) -> Plan:
     """Return what a definition asks for; it is read beside the event loop. Raises BadRequestException."""
-    return await beside(ctx.account, _read, params)
+    return await run_in_worker(ctx.account, _read, params)
 
 
 def _read(params: Params) -> Plan:
@@ -72,7 +72,7 @@ async def put_rest_api(ctx: Context, params: Params) -> Result:
         store.save_api(ctx, tx, api)
         if plan.tags:
             key = tagging.key(ctx, apis.path_of(api["id"]))
-            tags.save(tx, key, tagging.checked(plan.tags, await tags.of(tx, key)))
+            tags.save(tx, key, tagging.checked(plan.tags, await tags.load(tx, key)))
         await importing.fill(ctx, tx, api, plan)
         _check_warnings(plan, params)
         return await _shown(ctx, tx, api, plan)
@@ -105,7 +105,7 @@ async def get_export(ctx: Context, params: Params) -> Result:
         raise errors.not_found("Invalid Deployment identifier specified")
     url = f"{ctx.endpoint}/_aws/execute-api/{params['restApiId']}"
     exporter = Exporter(snapshot, url, params["stageName"], is_swagger=kind == "swagger", extensions=extensions)
-    text = await beside(ctx.account, openapi_export.written, exporter.document(), _FORMATS[accepted])
+    text = await run_in_worker(ctx.account, openapi_export.written, exporter.document(), _FORMATS[accepted])
     suffix = _FORMATS[accepted].lower()
     return {
         "contentType": "application/octet-stream",

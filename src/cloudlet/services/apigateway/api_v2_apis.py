@@ -39,7 +39,7 @@ def _endpoint(ctx: Context, api: Document) -> str:
 
 async def shown(ctx: Context, tx: Transaction, api: Document) -> dict[str, Any]:
     """Return an API as answers have it."""
-    kept = await tags.of(tx, tagging.key(ctx, f"apis/{api['ApiId']}"))
+    kept = await tags.load(tx, tagging.key(ctx, f"apis/{api['ApiId']}"))
     return {**api, "ApiEndpoint": _endpoint(ctx, api), "Tags": kept}
 
 

@@ -26,7 +26,7 @@ async def _shown(ctx: Context, tx: Transaction, domain: Document) -> dict[str, A
     return {
         **domain,
         "DomainNameArn": tagging.arn(ctx.region, path),
-        "Tags": await tags.of(tx, tagging.key(ctx, path)),
+        "Tags": await tags.load(tx, tagging.key(ctx, path)),
     }
 
 

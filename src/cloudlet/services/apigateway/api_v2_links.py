@@ -13,7 +13,7 @@ from cloudlet.services.apigateway.documents import Document, fresh_id
 
 async def _shown(ctx: Context, tx: Transaction, link: Document) -> dict[str, Any]:
     state = {"VpcLinkStatus": "FAILED", "VpcLinkStatusMessage": links.NO_LOAD_BALANCERS}
-    return {**link, **state, "Tags": await tags.of(tx, tagging.key(ctx, f"vpclinks/{link['VpcLinkId']}"))}
+    return {**link, **state, "Tags": await tags.load(tx, tagging.key(ctx, f"vpclinks/{link['VpcLinkId']}"))}
 
 
 @service.operation("apigatewayv2:CreateVpcLink")

@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.apigateway import (
     api_v2_apis,
     deploying,
@@ -31,7 +31,7 @@ async def _plan(ctx: Context, params: Params) -> Plan:
     basepath = params.get("Basepath") or "ignore"
     if basepath not in _BASE_PATHS:
         raise errors.bad_request(f"Invalid value for basepath: it is one of {', '.join(_BASE_PATHS)}")
-    plan = await beside(ctx.account, lambda: openapi.Reader(openapi.parse(params["Body"]), basepath).plan())
+    plan = await run_in_worker(ctx.account, lambda: openapi.Reader(openapi.parse(params["Body"]), basepath).plan())
     if plan.warnings and params.get("FailOnWarnings"):
         raise errors.bad_request(f"Warnings found during import: {'; '.join(plan.warnings)}")
     return plan
@@ -89,7 +89,7 @@ async def reimport_api(ctx: Context, params: Params) -> Result:
         documents.save_api(tx, ctx.account, ctx.region, api)
         if "Tags" in plan.api:
             key = tagging.key(ctx, f"apis/{api['ApiId']}")
-            tags.save(tx, key, tagging.checked(plan.api["Tags"], await tags.of(tx, key)))
+            tags.save(tx, key, tagging.checked(plan.api["Tags"], await tags.load(tx, key)))
         await _fill(ctx, tx, api, plan)
         await deploying.follow(ctx, tx, api)
         return await _shown(ctx, tx, api, plan)
@@ -112,7 +112,7 @@ async def export_api(ctx: Context, params: Params) -> Result:
         if api["ProtocolType"] != "HTTP":
             raise errors.bad_request("Export is only supported for HTTP APIs")
         endpoint = (await api_v2_apis.shown(ctx, tx, api))["ApiEndpoint"]
-        kept = await tags.of(tx, tagging.key(ctx, f"apis/{api['ApiId']}"))
+        kept = await tags.load(tx, tagging.key(ctx, f"apis/{api['ApiId']}"))
         if name is None:
             return await deploying.taken(tx, api), endpoint, kept
         snapshot = await deploying.snapshot_of(tx, api, await get_stage_of(tx, api, name))
@@ -122,4 +122,4 @@ async def export_api(ctx: Context, params: Params) -> Result:
 
     snapshot, server, kept = await ctx.transact(body)
     document = openapi_export.document(snapshot, server, kept, extended=params.get("IncludeExtensions", True))
-    return {"body": await beside(ctx.account, openapi_export.written, document, params["OutputType"])}
+    return {"body": await run_in_worker(ctx.account, openapi_export.written, document, params["OutputType"])}

@@ -29,7 +29,7 @@ _VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]{0,512}")
 
 
 async def _shown(ctx: Context, tx: Transaction, api_id: str, stage: Document) -> dict[str, Any]:
-    return {**stage, "Tags": await tags.of(tx, tagging.key(ctx, _path(api_id, stage["StageName"])))}
+    return {**stage, "Tags": await tags.load(tx, tagging.key(ctx, _path(api_id, stage["StageName"])))}
 
 
 def _path(api_id: str, name: str) -> str:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cloudlet.core.background.fair_semaphore import take_off
+from cloudlet.core.background.fair_semaphore import decrement
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.web import Visit
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
@@ -50,11 +50,11 @@ class _Room:
 
     def give_back(self, account: str, size: int) -> None:
         self._used -= size
-        take_off(self._used_by, account, size)
+        decrement(self._used_by, account, size)
         self._freed.set()
 
 
-_ROOMS: Attached[_Room] = Attached(lambda _: _Room())
+_ROOMS: PerBlock[_Room] = PerBlock(lambda _: _Room())
 
 
 @asynccontextmanager
@@ -64,7 +64,7 @@ async def read(block: Block, account: str, visit: Visit) -> AsyncIterator[bytes]
     if isinstance(body, bytes):
         yield body
         return
-    room = _ROOMS.of(block)
+    room = _ROOMS.get(block)
     parts: list[bytes] = []
     size = 0
     try:

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.web import Answer, Visit
 from cloudlet.services.apigateway import documents, domains
 from cloudlet.services.apigateway.documents import Document, Place
@@ -75,8 +75,8 @@ class Cache(Generic[T]):
         return value
 
 
-_APIS: Attached[Cache[Gateway]] = Attached(lambda _: Cache(documents.topic, keeps_absent=False))
-_HOSTS: Attached[Cache[list[Document]]] = Attached(lambda _: Cache(domains.topic, keeps_absent=True))
+_APIS: PerBlock[Cache[Gateway]] = PerBlock(lambda _: Cache(documents.topic, keeps_absent=False))
+_HOSTS: PerBlock[Cache[list[Document]]] = PerBlock(lambda _: Cache(domains.topic, keeps_absent=True))
 
 
 async def find(block: Block, api_id: str) -> Gateway | None:
@@ -86,7 +86,7 @@ async def find(block: Block, api_id: str) -> Gateway | None:
         place = await documents.place_of(tx, api_id)
         return None if place is None else await compilers[place.protocol](block, tx, place, api_id)
 
-    return await _APIS.of(block).get(block, api_id, read)
+    return await _APIS.get(block).get(block, api_id, read)
 
 
 async def domain_of(block: Block, host: str) -> tuple[str, list[Document]] | None:
@@ -104,4 +104,4 @@ async def _mappings(block: Block, domain: str) -> list[Document] | None:
     async def read(tx: Transaction) -> list[Document] | None:
         return await domains.mappings(tx, domain) if await domains.is_taken(tx, domain) else None
 
-    return await _HOSTS.of(block).get(block, domain, read)
+    return await _HOSTS.get(block).get(block, domain, read)

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document
@@ -51,7 +51,7 @@ class _Issuers:
         self.asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 
-_ISSUERS: Attached[_Issuers] = Attached(lambda _: _Issuers())
+_ISSUERS: PerBlock[_Issuers] = PerBlock(lambda _: _Issuers())
 
 
 class _Invalid(Exception):
@@ -185,7 +185,7 @@ def _text(value: Any) -> str:
 
 async def _key(block: Block, issuer: str, id: Any) -> Any:
     """Return the key of an issuer. Raises _Invalid."""
-    issuers = _ISSUERS.of(block)
+    issuers = _ISSUERS.get(block)
     now = block.clock.now()
     known = issuers.known.get(issuer)
     if known is None or _is_old(known, id, now):

@@ -23,7 +23,9 @@ async def page(
 ) -> dict[str, Any]:
     """Return a page of documents as a result: `Items` and, where more follow, `NextToken`."""
     token, limit = params.get("NextToken"), _limit(params.get("MaxResults"))
-    rows, following = await listing.rows(tx, space, token, limit, errors.bad_request("Invalid nextToken specified"))
+    rows, following = await listing.list_rows(
+        tx, space, token, limit, errors.bad_request("Invalid nextToken specified")
+    )
     return {"Items": [shown(decode(raw)) for _, raw in rows], "NextToken": following}
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.services.apigateway.functions import Failed
 
 LARGEST_BYTES = 10 << 20
 """Of the body of an answer; also of a request's."""
 _CONNECTIONS = 512
-_CLIENTS: Attached[HttpClient] = Attached(lambda _: HttpClient(connections=_CONNECTIONS))
+_CLIENTS: PerBlock[HttpClient] = PerBlock(lambda _: HttpClient(connections=_CONNECTIONS))
 HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -81,7 +81,7 @@ async def send(
     """Send a request and return the answer, whatever its status. Raises Failed where there is none."""
     headers = [(name, _written(value)) for name, value in headers]
     try:
-        return await _CLIENTS.of(block).request(method, url, headers, body, timeout=seconds, limit=LARGEST_BYTES)
+        return await _CLIENTS.get(block).request(method, url, headers, body, timeout=seconds, limit=LARGEST_BYTES)
     except HttpError as error:
         status = {"timeout": 504, "connect": 503, "tls": 503, "closed": 503}.get(error.kind, 500)
         raise Failed(status, str(error)) from error

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cloudlet.core import AwsError, Params, Result
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.models import block_of
+from cloudlet.core.kernel.models import get_block_name
 from cloudlet.services.apigateway import acting, errors
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
@@ -123,7 +123,7 @@ async def _call(
     role: str,
     account: str,
 ) -> Result:
-    if not block.cloud.has(block_of(model.name)):
+    if not block.cloud.has(get_block_name(model.name)):
         raise AwsError("NotImplemented", f"Cloudlet has no service {model.name} yet.", status=501)
     return await acting.call(block, model.name, operation.name, params, role=role, account=account, region=region)
 

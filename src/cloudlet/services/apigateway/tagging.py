@@ -27,12 +27,12 @@ def key(ctx: Context, path: str) -> str:
 
 def checked(given: Mapping[str, str] | None, known: Mapping[str, str] | None = None) -> tags.Tags:
     """Return tags with those of a request. Raises AwsError."""
-    return tags.merged(known or {}, given or {}, errors.bad_request)
+    return tags.merge(known or {}, given or {}, errors.bad_request)
 
 
 async def shown(tx: Transaction, key: str) -> dict[str, tags.Tags]:
     """Return tags as the first version shows them: not at all where there are none."""
-    found = await tags.of(tx, key)
+    found = await tags.load(tx, key)
     return {"tags": found} if found else {}
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.apigateway.verdicts import Verdicts
 from cloudlet.services.apigateway.vtl import UTIL, Input, Template, VtlError, compiled
 
@@ -57,7 +57,7 @@ async def rendered(
     given = len(body) + sum(len(value) for place in params.values() for value in place.values())
     takes_long = given + len(template) > _LARGE_BYTES or given * len(template) > _QUICK
     takes_long = takes_long or _DOES_MUCH.search(template) is not None
-    return await beside_if(takes_long, account, _rendered, template, body, params, context, stage_variables)
+    return await offload_if(takes_long, account, _rendered, template, body, params, context, stage_variables)
 
 
 def _rendered(

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any, Final
 
-from cloudlet.core import Concluding, Context, Params
-from cloudlet.core.background.workers import beside
+from cloudlet.core import Context, FinalTransaction, Params
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.service import Transactional
 from cloudlet.services.apigateway.block import service
 
@@ -49,11 +49,11 @@ class Verdicts:
 
         def declare(function: Transactional) -> Transactional:
             @service.direct(name)
-            async def checked(ctx: Context, params: Params) -> Concluding:
+            async def checked(ctx: Context, params: Params) -> FinalTransaction:
                 texts = list(_texts(params))
                 if sum(map(len, texts)) > LARGE:
-                    await beside(ctx.account, self._read_all, texts)
-                return Concluding(lambda tx: function(ctx, tx, params))
+                    await run_in_worker(ctx.account, self._read_all, texts)
+                return FinalTransaction(lambda tx: function(ctx, tx, params))
 
             return function
 

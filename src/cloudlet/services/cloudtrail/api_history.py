@@ -77,7 +77,7 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
     if begin > end:
         raise AwsError("InvalidTimeRangeException", "The start time must be before the end time.", status=400)
     wrong = AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
-    before = page_tokens.place_of(params.get("NextToken"), wrong)
+    before = page_tokens.parse_page_token(params.get("NextToken"), wrong)
     attribute = attributes[0] if attributes else None
     shown: list[Event] = []
     for _ in range(_MOST_PAGES):
@@ -95,4 +95,4 @@ async def lookup_events(ctx: Context, params: Params) -> Result:
         if len(shown) == count:
             break
         await asyncio.sleep(0)
-    return {"Events": [each.shown() for each in shown], "NextToken": page_tokens.token_of(before)}
+    return {"Events": [each.shown() for each in shown], "NextToken": page_tokens.make_page_token(before)}

@@ -6,7 +6,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudtrail import buckets
 from cloudlet.services.cloudtrail.block import service
@@ -24,7 +24,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
     text = params.get("QueryStatement")
     if not text:
         raise stores.invalid("There must be a QueryStatement.")
-    parsed = await beside(ctx.account, statement.parse, text, ctx.now())
+    parsed = await run_in_worker(ctx.account, statement.parse, text, ctx.now())
     uri = params.get("DeliveryS3Uri") or ""
     query = Query(ctx.account, ctx.region, uuid4(), text, parsed.stores, ctx.now(), delivery_uri=uri)
     if uri:
@@ -86,7 +86,9 @@ async def get_query_results(ctx: Context, tx: Transaction, params: Params) -> Re
             "BytesScanned": query.bytes,
         },
         "QueryResultRows": [[{name: value} for name, value in row] for row in rows],
-        "NextToken": page_tokens.token_of(str(following).encode()) if rows and following < query.matched else None,
+        "NextToken": page_tokens.make_page_token(str(following).encode())
+        if rows and following < query.matched
+        else None,
         "ErrorMessage": query.error or None,
     }
 
@@ -100,7 +102,7 @@ async def _check_store(ctx: Context, tx: Transaction, params: Params) -> None:
 def _index(token: str | None) -> int:
     """Return the index of the row that a page begins with. Raises AwsError."""
     wrong = AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
-    told = page_tokens.name_of(token, wrong)
+    told = page_tokens.parse_name_token(token, wrong)
     if not told:
         return 0
     if not told.isascii() or not told.isdigit() or len(told) > 9:
@@ -117,7 +119,7 @@ async def list_queries(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise AwsError("InvalidDateRangeException", "The start time must be before the end time.", status=400)
     count = params.get("MaxResults") or _MOST_RESULTS
     wrong = AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
-    before = page_tokens.place_of(params.get("NextToken"), wrong)
+    before = page_tokens.parse_page_token(params.get("NextToken"), wrong)
     found = await queries.of_store(ctx, tx, store.id, begin, end, before, count)
     wanted = params.get("QueryStatus")
     return {
@@ -126,7 +128,7 @@ async def list_queries(ctx: Context, tx: Transaction, params: Params) -> Result:
             for _, query in found
             if wanted in (None, query.status)
         ],
-        "NextToken": page_tokens.token_of(found[-1][0]) if len(found) == count else None,
+        "NextToken": page_tokens.make_page_token(found[-1][0]) if len(found) == count else None,
     }
 
 

@@ -37,7 +37,7 @@ async def create_event_data_store(ctx: Context, tx: Transaction, params: Params)
         tags=with_tags({}, params.get("TagsList") or []),
     )
     await stores.add(ctx, tx, store)
-    return {**store.shown(), "TagsList": tags.shown(store.tags)}
+    return {**store.shown(), "TagsList": tags.to_list(store.tags)}
 
 
 def _refuse_what_is_not_built(params: Params) -> None:
@@ -57,11 +57,11 @@ async def get_event_data_store(ctx: Context, tx: Transaction, params: Params) ->
 async def list_event_data_stores(ctx: Context, tx: Transaction, params: Params) -> Result:
     count = params.get("MaxResults") or _MOST_LISTED
     wrong = AwsError("InvalidNextTokenException", "The next token is invalid.", status=400)
-    after = page_tokens.name_of(params.get("NextToken"), wrong)
+    after = page_tokens.parse_name_token(params.get("NextToken"), wrong)
     left = [each for each in await stores.listed(ctx, tx) if each.id > after]
     return {
         "EventDataStores": [{"EventDataStoreArn": each.arn, "Name": each.name} for each in left[:count]],
-        "NextToken": page_tokens.token_of(left[count - 1].id.encode()) if len(left) > count else None,
+        "NextToken": page_tokens.make_page_token(left[count - 1].id.encode()) if len(left) > count else None,
     }
 
 

@@ -50,7 +50,7 @@ async def add_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("RemoveTags")
 async def remove_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _tagged(ctx, tx, params["ResourceId"])
-    _save(tx, found, tags.without(found.tags, (tag["Key"] for tag in params["TagsList"])))
+    _save(tx, found, tags.remove(found.tags, (tag["Key"] for tag in params["TagsList"])))
     return {}
 
 
@@ -64,6 +64,6 @@ async def list_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = [await _tagged(ctx, tx, arn) for arn in arns]
     return {
         "ResourceTagList": [
-            {"ResourceId": arn, "TagsList": tags.shown(each.tags)} for arn, each in zip(arns, found, strict=True)
+            {"ResourceId": arn, "TagsList": tags.to_list(each.tags)} for arn, each in zip(arns, found, strict=True)
         ]
     }

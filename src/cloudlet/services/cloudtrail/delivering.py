@@ -17,10 +17,10 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws import service_events
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.background import jobs
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import first, notified
+from cloudlet.core.kernel.timing import wait_until, watching
 from cloudlet.services.cloudtrail import digests, files, log_group, outbox, trail
 from cloudlet.services.cloudtrail.lake import running
 from cloudlet.services.cloudtrail.outbox import Channel, Lane, Waiting
@@ -44,15 +44,15 @@ class _File(NamedTuple):
 
 async def deliver(block: Block) -> None:
     """Deliver what waits, and execute queries, until the block ends."""
-    await jobs.side_by_side(
+    await jobs.run_leased_jobs(
         block, deliver=_deliver_now_and_then, tell_of_events=service_events.tell, run_queries=running.run
     )
 
 
 async def _deliver_now_and_then(block: Block, lease: Lease) -> None:
     due = _next_period(block.clock.now())
-    works = Works(block)
-    async with notified(block, trail.TOPIC) as changed:
+    works = KeyedTasks(block)
+    async with watching(block, trail.TOPIC) as changed:
         while True:
             changed.clear()
             async with lease.during():
@@ -61,14 +61,14 @@ async def _deliver_now_and_then(block: Block, lease: Lease) -> None:
                     await _deliver_all(block, lease, works, "logs", log_group.deliver)
                     due = _next_period(block.clock.now())
                 digest_due = await digests.deliver_due(block, lease, works)
-            await first(block, changed, min(due, digest_due))
+            await wait_until(block, changed, min(due, digest_due))
 
 
 def _next_period(now: float) -> float:
     return (now // _PERIOD_SECONDS + 1) * _PERIOD_SECONDS
 
 
-async def _deliver_all(block: Block, lease: Lease, works: Works, channel: Channel, deliver_some: Deliver) -> None:
+async def _deliver_all(block: Block, lease: Lease, works: KeyedTasks, channel: Channel, deliver_some: Deliver) -> None:
     """Deliver what waits in all lanes, some of each at a time: nobody waits for all that another has."""
 
     async def has_more(lane: Lane) -> bool:

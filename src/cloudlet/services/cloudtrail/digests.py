@@ -14,7 +14,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.aws import iso8601
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import files, public_keys, trail
@@ -77,13 +77,13 @@ def clear(tx: Transaction, arn: str) -> None:
         tx.delete_range(space.begin, space.end)
 
 
-async def deliver_due(block: Block, lease: Lease, works: Works) -> float:
+async def deliver_due(block: Block, lease: Lease, works: KeyedTasks) -> float:
     """Deliver the digests whose hour is over; return when the next one is due, in seconds since the epoch."""
     next_due = float("inf")
     after = _CHAINS.begin
     while True:
         rows = await block.store.transact(lambda tx, after=after: tx.range(after, _CHAINS.end, limit=_LANES))  # type: ignore[misc]
-        for key, chain in works.decoded(rows, "the chain of digests", _decode_chain).items():
+        for key, chain in works.decode_rows(rows, "the chain of digests", _decode_chain).items():
             lane = Lane(*_CHAINS.unpack(key))
             now = int(block.clock.now())
             due = chain.start + PERIOD_SECONDS

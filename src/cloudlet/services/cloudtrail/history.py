@@ -12,10 +12,10 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.keyed_queues import beginnings
-from cloudlet.core.background.retention import sweep
+from cloudlet.core.background.keyed_queues import list_queues
+from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.cloudtrail import stretch
 from cloudlet.services.cloudtrail.event import Attribute, Event
 from cloudlet.store.tuple_keys import pack
@@ -144,7 +144,7 @@ async def forget(block: Block) -> None:
     async def delete(tx: Transaction, key: bytes) -> None:
         await _delete(tx, _BY_TIME.unpack(key)[1])
 
-    await sweep(block, _BY_TIME, KEPT_SECONDS, delete, at_once=_AT_ONCE)
+    await delete_expired(block, _BY_TIME, KEPT_SECONDS, delete, at_once=_AT_ONCE)
 
 
 async def trim(block: Block, most: int = MAX_EVENTS) -> None:
@@ -156,12 +156,12 @@ async def trim(block: Block, most: int = MAX_EVENTS) -> None:
                 while await block.store.transact(partial(_trim, after, most)):
                     await asyncio.sleep(0)
                 await asyncio.sleep(0)
-        await rest(block, _TRIMMED_SECONDS)
+        await back_off(block, _TRIMMED_SECONDS)
 
 
 async def _places(after: _Place | None, tx: Transaction) -> list[_Place]:
     """Return the next accounts and regions that have events."""
-    return await beginnings(tx, _EVENTS, 2, after, _AT_ONCE)
+    return await list_queues(tx, _EVENTS, 2, after, _AT_ONCE)
 
 
 async def _trim(place: _Place, most: int, tx: Transaction) -> bool:

@@ -14,6 +14,6 @@ def with_tags(tags: Mapping[str, str], added: list[dict[str, str]]) -> dict[str,
     if len({tag["Key"] for tag in added}) < len(added):
         raise AwsError("InvalidTagParameterException", "The tag list has a key twice.")
     given = {tag["Key"]: tag.get("Value") or "" for tag in added}
-    return core_tags.merged(
+    return core_tags.merge(
         tags, given, partial(AwsError, "InvalidTagParameterException"), partial(AwsError, "TagsLimitExceededException")
     )

@@ -13,9 +13,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.background.jobs import start_due
+from cloudlet.core.background.jobs import start_timers
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import is_transient, pause
+from cloudlet.core.background.retrying import compute_back_off, is_transient
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.cloudwatch import alarm_events, history, notices, outbox
@@ -29,7 +29,9 @@ _GIVEN_UP_SECONDS = 86_400
 
 async def act(block: Block, lease: Lease) -> None:
     """Perform what is put into the outbox, for ever. What is slow or is tried again holds up nothing else."""
-    await start_due(block, lease, outbox.TOPIC, outbox.first, "the action", partial(_perform, block), at_once=_AT_ONCE)
+    await start_timers(
+        block, lease, outbox.TOPIC, outbox.first, "the action", partial(_perform, block), at_once=_AT_ONCE
+    )
 
 
 async def _perform(block: Block, due: int, id: str) -> None:
@@ -63,7 +65,7 @@ def _again(action: Action, error: AwsError, now: float) -> Action | None:
     if not is_transient(error.code, error.status) or now - action.time > _GIVEN_UP_SECONDS:
         return None
     attempts = action.attempts + 1
-    due = now + pause(attempts, first=_FIRST_PAUSE_SECONDS, longest=_LONGEST_PAUSE_SECONDS)
+    due = now + compute_back_off(attempts, first=_FIRST_PAUSE_SECONDS, longest=_LONGEST_PAUSE_SECONDS)
     return replace(action, attempts=attempts, due=int(due * 1000))
 
 

@@ -126,7 +126,7 @@ def save(tx: Transaction, alarm: Alarm) -> None:
 
 async def page(tx: Transaction, account: str, region: str, prefix: str, after: str, count: int) -> list[Alarm]:
     """Return alarms in the order of their names: those that begin with a prefix, after a name."""
-    rows = await listing.named(tx, _ALARMS.sub(account, region), prefix, after, count)
+    rows = await listing.list_names(tx, _ALARMS.sub(account, region), prefix, after, count)
     return [_decode(raw) for _, raw in rows]
 
 

@@ -60,14 +60,14 @@ async def describe(ctx: Context, params: Params) -> Result:
         return _by_kind([alarm for alarm in named if _wanted(alarm, kinds, params)])
     most = params.get("MaxRecords", MOST_SHOWN)
     prefix = params.get("AlarmNamePrefix", "")
-    after = page_tokens.name_of(params.get("NextToken"), errors.invalid_token())
+    after = page_tokens.parse_name_token(params.get("NextToken"), errors.invalid_token())
     found: list[Alarm] = []
     while True:
         rows = await _page(ctx, prefix, after)
         for alarm in rows:
             if _wanted(alarm, kinds, params):
                 if len(found) == most:
-                    return {**_by_kind(found), "NextToken": page_tokens.token_of(after.encode())}
+                    return {**_by_kind(found), "NextToken": page_tokens.make_page_token(after.encode())}
                 found.append(alarm)
             after = alarm.name
         if len(rows) < _LOOKED_AT:
@@ -111,14 +111,14 @@ async def _related(ctx: Context, tx: Transaction, by: str, params: Params) -> Re
     if set(params) - {by, "MaxRecords", "NextToken"}:
         raise errors.validation(f"The parameter {by} cannot be combined with others than MaxRecords and NextToken.")
     most = params.get("MaxRecords", MOST_SHOWN)
-    after = page_tokens.name_of(params.get("NextToken"), errors.invalid_token())
+    after = page_tokens.parse_name_token(params.get("NextToken"), errors.invalid_token())
     alarm = await alarms.find(tx, ctx.account, ctx.region, params[by])
     if alarm is None:
         return _by_kind([])
     is_parent = by == "ChildrenOfAlarmName"
     related = alarm.children if is_parent else await alarms.parents(tx, ctx.account, ctx.region, alarm.name, "rule")
     found = await _named(ctx, tx, sorted(name for name in related if name > after))
-    token = page_tokens.token_of(found[most - 1].name.encode()) if len(found) > most else None
+    token = page_tokens.make_page_token(found[most - 1].name.encode()) if len(found) > most else None
     return {**_by_kind(found[:most], brief=True), "NextToken": token}
 
 
@@ -153,7 +153,7 @@ async def describe_history(ctx: Context, params: Params) -> Result:
     begin = int(max(params.get("StartDate", 0.0), now - history.KEPT_SECONDS) * 1000)
     end = int(params.get("EndDate", now + 1) * 1000) + 1
     name, kinds, wanted = params.get("AlarmName"), params.get("AlarmTypes") or [METRIC], params.get("HistoryItemType")
-    after = page_tokens.place_of(params.get("NextToken"), errors.invalid_token())
+    after = page_tokens.parse_page_token(params.get("NextToken"), errors.invalid_token())
     found: list[dict[str, Any]] = []
     while True:
 
@@ -166,7 +166,7 @@ async def describe_history(ctx: Context, params: Params) -> Result:
         for key, item in rows:
             if (name is not None or item.kind in kinds) and wanted in (None, item.type):
                 if len(found) == most:
-                    return {"AlarmHistoryItems": found, "NextToken": page_tokens.token_of(after)}
+                    return {"AlarmHistoryItems": found, "NextToken": page_tokens.make_page_token(after)}
                 found.append(_item(item))
             after = key
         if len(rows) < _LOOKED_AT:

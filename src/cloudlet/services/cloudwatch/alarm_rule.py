@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, NestingTooDeep, ParseError
 from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.alarm import name_of
 
@@ -87,9 +87,9 @@ def parse(text: str) -> Rule:
     """Return what a rule says. Raises RuleProblem."""
     try:
         rule, elements = _LANGUAGE.read(text)
-    except TooDeep:
+    except NestingTooDeep:
         raise RuleProblem("The rule is nested too deeply") from None
-    except Misread as problem:
+    except ParseError as problem:
         if not problem.word:
             raise RuleProblem("Unexpected end") from None
         raise RuleProblem(f"Unexpected '{problem.word}' at position {problem.start + 1}") from None

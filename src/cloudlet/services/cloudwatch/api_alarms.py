@@ -10,6 +10,7 @@ from cloudlet.core.aws import service_events, tags
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import (
     alarm_check,
+    alarm_data,
     alarm_events,
     alarm_lists,
     changing,
@@ -17,7 +18,6 @@ from cloudlet.services.cloudwatch import (
     history,
     reasons,
     suppressing,
-    watching,
 )
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, METRIC, MOST_PARENTS, MOST_SUPPRESSED, Alarm, Kind
 from cloudlet.services.cloudwatch.block import service
@@ -32,7 +32,7 @@ async def _put(ctx: Context, tx: Transaction, params: Params, kind: Kind, config
         alarm = Alarm(
             ctx.account, ctx.region, name, kind, config, now, "INSUFFICIENT_DATA", reasons.CREATED, None, now, now
         )
-        tags.save(tx, alarm.arn, tags.merged({}, params.get("Tags"), errors.invalid_value))
+        tags.save(tx, alarm.arn, tags.merge({}, params.get("Tags"), errors.invalid_value))
         created = {**alarm_lists.described_config(alarm), "stateValue": alarm.state}
         data = {"type": "Create", "version": "1.0", "createdAlarm": created}
         history.note(tx, alarm, "ConfigurationUpdate", f'Alarm "{name}" created', data, now)
@@ -129,7 +129,7 @@ async def set_alarm_state(ctx: Context, tx: Transaction, params: Params) -> Resu
     now = ctx.now()
     if alarm.kind == METRIC and alarm.due == int(alarm.configured * 1000):
         # It is new, or has just been changed: what is set lasts until the first evaluation on the minute.
-        alarms.schedule(tx, alarm, watching.next_due(alarm, now))
+        alarms.schedule(tx, alarm, alarm_data.next_due(alarm, now))
     await changing.change(tx, alarm, params["StateValue"], params["StateReason"], data, now)
     alarms.save(tx, alarm)
     return None

@@ -38,7 +38,7 @@ async def put_dashboard(ctx: Context, tx: Transaction, params: Params) -> Result
         tags.save(
             tx,
             dashboards.arn_of(ctx.account, ctx.region, name),
-            tags.merged({}, params.get("Tags"), errors.invalid_value),
+            tags.merge({}, params.get("Tags"), errors.invalid_value),
         )
     dashboards.save(tx, Dashboard(ctx.account, name, body, ctx.now()))
     return {"DashboardValidationMessages": _shown(found.warnings)}
@@ -76,7 +76,7 @@ async def delete_dashboards(ctx: Context, tx: Transaction, params: Params) -> Re
 @service.direct("ListDashboards")
 async def list_dashboards(ctx: Context, params: Params) -> Result:
     wrong = errors.invalid_value("The parameter NextToken is invalid.")
-    after = page_tokens.name_of(params.get("NextToken"), wrong)
+    after = page_tokens.parse_name_token(params.get("NextToken"), wrong)
     prefix = params.get("DashboardNamePrefix") or ""
     rows = await dashboards.listed(ctx.block.store, ctx.account, prefix, after, _PAGE + 1)
     entries: list[dict[str, Any]] = [
@@ -88,5 +88,5 @@ async def list_dashboards(ctx: Context, params: Params) -> Result:
         }
         for one in rows[:_PAGE]
     ]
-    token = page_tokens.token_of(rows[_PAGE - 1].name.encode()) if len(rows) > _PAGE else None
+    token = page_tokens.make_page_token(rows[_PAGE - 1].name.encode()) if len(rows) > _PAGE else None
     return {"DashboardEntries": entries, "NextToken": token}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from cloudlet.core import Concluding, Context, Params, Result, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.services.cloudwatch import directory, drawing, listing, metric_data, metric_statistics, putting, storage
 from cloudlet.services.cloudwatch.block import service
 from cloudlet.services.cloudwatch.putting import Datum
@@ -14,12 +14,12 @@ _AT_ONCE = 100
 
 
 @service.direct("PutMetricData")
-async def put_metric_data(ctx: Context, params: Params) -> Concluding:
+async def put_metric_data(ctx: Context, params: Params) -> FinalTransaction:
     data = await putting.data_of(ctx, params)
     last = (len(data) - 1) // _AT_ONCE * _AT_ONCE
     for start in range(0, last, _AT_ONCE):
         await ctx.transact(partial(_store, data[start : start + _AT_ONCE], ctx.now()))
-    return Concluding(partial(_store, data[last:], ctx.now()))
+    return FinalTransaction(partial(_store, data[last:], ctx.now()))
 
 
 async def _store(data: list[Datum], now: float, tx: Transaction) -> Result:

@@ -44,7 +44,7 @@ async def put_alarm_mute_rule(ctx: Context, tx: Transaction, params: Params) -> 
         raise errors.validation(f"The schedule of the rule is invalid: {problem}.") from None
     before = await mute_rule.find(tx, ctx.account, ctx.region, rule.name)
     if before is None:
-        tags.save(tx, rule.arn, tags.merged({}, params.get("Tags"), errors.invalid_value))
+        tags.save(tx, rule.arn, tags.merge({}, params.get("Tags"), errors.invalid_value))
     else:
         mute_rule.remove(tx, before)
         await _look_again(tx, before, ctx.now())

@@ -65,7 +65,7 @@ async def listed(store: Store, account: str, prefix: str, after: str, count: int
     found: list[Listed] = []
     while len(found) < count:
         wanted = min(_READ, count - len(found))
-        rows = await store.transact(lambda tx: listing.named(tx, _DASHBOARDS.sub(account), prefix, after, wanted))  # noqa: B023
+        rows = await store.transact(lambda tx: listing.list_names(tx, _DASHBOARDS.sub(account), prefix, after, wanted))  # noqa: B023
         found += [
             Listed(one.name, one.modified, len(one.body.encode())) for one in map(_decode, [raw for _, raw in rows])
         ]

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import dashboard as dashboards
@@ -63,7 +63,7 @@ async def _page(block: Block, dashboard: Dashboard, query: Mapping[str, str]) ->
         await block.store.transact(lambda tx: _alarms(tx, dashboard.account, body)),
         await _logs(block, dashboard.account, body, span, now),
     )
-    page = await beside(dashboard.account, dashboard_html.page, dashboard, body, span, refreshed, known, now)
+    page = await run_in_worker(dashboard.account, dashboard_html.page, dashboard, body, span, refreshed, known, now)
     return _answer(200, _HTML, page.encode())
 
 

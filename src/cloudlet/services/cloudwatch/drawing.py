@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import errors, labels, metric_data, picture, query_check, querying, widget
 from cloudlet.services.cloudwatch.asker import Asker
@@ -15,7 +15,7 @@ from cloudlet.services.cloudwatch.picture import Drawn
 from cloudlet.services.cloudwatch.query_check import MetricQuery
 from cloudlet.services.cloudwatch.widget import Line, Mark, Widget
 
-_drawing = Shares(1, 1)
+_drawing = FairSemaphore(1, 1)
 """Pictures are drawn one after the other: matplotlib is not made for threads, and a picture takes a processor. Accounts
 take turns."""
 
@@ -34,7 +34,7 @@ async def picture_of(asker: Asker, text: str) -> bytes:
     if asked.alarm is not None:
         asked = await _with_alarm(asker, asked, asked.alarm)
     series = await _series(asker, asked)
-    async with _drawing.of(asker.account):
+    async with _drawing.hold(asker.account):
         return await asyncio.to_thread(picture.draw, asked, series)
 
 

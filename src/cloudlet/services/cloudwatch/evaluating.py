@@ -10,17 +10,17 @@ import logging
 from functools import partial
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import first, notified
+from cloudlet.core.kernel.timing import wait_until, watching
 from cloudlet.services.cloudwatch import alarm as alarms
-from cloudlet.services.cloudwatch import alarm_rule, changing, reasons, watching
+from cloudlet.services.cloudwatch import alarm_data, alarm_rule, changing, reasons
 from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm, Evaluation
+from cloudlet.services.cloudwatch.alarm_data import Datapoints
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.judging import COMPARISONS, Verdict, judge
 from cloudlet.services.cloudwatch.times import spoken
-from cloudlet.services.cloudwatch.watching import Datapoints
 
 log = logging.getLogger("cloudlet.cloudwatch")
 
@@ -38,8 +38,8 @@ then."""
 async def evaluate_alarms(block: Block, lease: Lease) -> None:
     """Evaluate alarms for ever, each when it is due."""
     waited_for = 0
-    async with notified(block, alarms.TOPIC) as event, asyncio.TaskGroup() as group:
-        works = Works(block, event, _TOGETHER)
+    async with watching(block, alarms.TOPIC) as event, asyncio.TaskGroup() as group:
+        works = KeyedTasks(block, event, _TOGETHER)
         while True:
             event.clear()
             listed = await block.store.transact(lambda tx: alarms.scheduled(tx, _AT_ONCE + len(works)))
@@ -48,7 +48,7 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
             now = block.clock.now()
             due = [row for row in rows if row.due <= now * 1000]
             if not due:
-                await first(block, event, rows[0].due / 1000 if rows else now + _FAR_SECONDS)
+                await wait_until(block, event, rows[0].due / 1000 if rows else now + _FAR_SECONDS)
                 continue
             await lease.hold()
             # Composite alarms look at states, and do not wait for values: a metric alarm that SetAlarmState has set
@@ -64,11 +64,11 @@ async def evaluate_alarms(block: Block, lease: Lease) -> None:
 
 
 async def _start(
-    block: Block, works: Works, changed: asyncio.Event, group: asyncio.TaskGroup, rows: list[Evaluation]
+    block: Block, works: KeyedTasks, changed: asyncio.Event, group: asyncio.TaskGroup, rows: list[Evaluation]
 ) -> None:
     """Begin to evaluate alarms, each as soon as there is room: one that takes long keeps no others from theirs."""
     for row in rows:
-        while works.free <= 0:
+        while works.free_slots <= 0:
             changed.clear()
             await changed.wait()
         what = f"the evaluation of the alarm {row.name} of {row.account} in {row.region}"
@@ -85,7 +85,7 @@ async def _evaluate(block: Block, row: Evaluation) -> None:
     found: Datapoints | None = None
     if alarm.kind != COMPOSITE:
         try:
-            found = await watching.datapoints(asker, alarm)
+            found = await alarm_data.datapoints(asker, alarm)
         except AwsError as error:
             # What was checked when the alarm was put can fail all the same, with the data that there are now.
             log.warning("%s cannot be evaluated: %s", alarm.arn, error)
@@ -99,7 +99,7 @@ async def _evaluate(block: Block, row: Evaluation) -> None:
         if fresh.kind == COMPOSITE:
             await _evaluate_rule(tx, fresh, now)
         else:
-            alarms.schedule(tx, fresh, watching.next_due(fresh, now) if is_same else int(now * 1000))
+            alarms.schedule(tx, fresh, alarm_data.next_due(fresh, now) if is_same else int(now * 1000))
             if is_same and found is not None:
                 await _judge(tx, fresh, found, now)
             await changing.follow(tx, fresh, now)
@@ -129,7 +129,7 @@ async def _judge(tx: Transaction, alarm: Alarm, found: Datapoints, now: float) -
 
 def _is_too_little(alarm: Alarm, verdict: Verdict, found: Datapoints) -> bool:
     """Whether a percentile is of too few values to say something, and the alarm is to ignore it then."""
-    statistic = watching.statistic_of(alarm)
+    statistic = alarm_data.statistic_of(alarm)
     if (
         alarm.config.get("EvaluateLowSampleCountPercentile") != "ignore"
         or statistic is None

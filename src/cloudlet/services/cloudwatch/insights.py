@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.cloudwatch import directory, errors, reading
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns
@@ -85,7 +85,7 @@ async def find(asker: Asker, query: Select, period: int, begin: float, end: floa
         if any(columns):
             buckets = groups.setdefault(_group(metric, query), {})
             points -= len(buckets)
-            await beside_if(sum(map(len, columns)) > _QUICK, asker.account, _add, buckets, columns, asked)
+            await offload_if(sum(map(len, columns)) > _QUICK, asker.account, _add, buckets, columns, asked)
             points += len(buckets)
             if points > MOST_POINTS:
                 raise errors.too_many_points(MOST_POINTS)

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cloudlet.core.aws.language import Language, Misread
+from cloudlet.core.aws.language import Language, ParseError
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
 
 FUNCTIONS = ("AVG", "COUNT", "MAX", "MIN", "SUM")
@@ -55,7 +55,7 @@ def parse(text: str) -> Select:
     """Return what a query asks for. Raises ExpressionProblem and NotBuilt."""
     try:
         return _LANGUAGE.read(text)
-    except Misread as problem:
+    except ParseError as problem:
         if not problem.is_word:
             raise ExpressionProblem(f"Unexpected character at position {problem.start + 1} of the query") from None
         raise ExpressionProblem(

@@ -12,7 +12,7 @@ from cloudlet.services.cloudwatch.block import service
 @service.job
 async def watch_act_and_tidy(block: Block) -> None:
     """Do all of it, until the block ends."""
-    await jobs.side_by_side(
+    await jobs.run_leased_jobs(
         block,
         evaluate_alarms=evaluating.evaluate_alarms,
         act=acting.act,

@@ -19,7 +19,9 @@ async def list_metrics(ctx: Context, params: Params) -> Result:
     """Return a page of the metrics that had values in the last two weeks."""
     if params.get("IncludeLinkedAccounts") or params.get("OwningAccount", ctx.account) != ctx.account:
         raise errors.not_built("monitoring accounts (IncludeLinkedAccounts, OwningAccount)")
-    after = page_tokens.place_of(params.get("NextToken"), errors.invalid_value("The parameter NextToken is invalid."))
+    after = page_tokens.parse_page_token(
+        params.get("NextToken"), errors.invalid_value("The parameter NextToken is invalid.")
+    )
     namespace, name = params.get("Namespace"), params.get("MetricName")
     recent = directory.RECENT_SECONDS if params.get("RecentlyActive") else directory.LISTED_SECONDS
     oldest = ctx.now() - recent
@@ -34,7 +36,7 @@ async def list_metrics(ctx: Context, params: Params) -> Result:
         for key, metric, seen in rows:
             if seen >= oldest and (name is None or metric.name == name) and _has(metric, wanted):
                 if len(found) == PAGE:
-                    return {"Metrics": found, "NextToken": page_tokens.token_of(after)}
+                    return {"Metrics": found, "NextToken": page_tokens.make_page_token(after)}
                 found.append(metric.shown())
             after = key
         if len(rows) < _LOOKED_AT:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.aws import page_tokens
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.cloudwatch import errors, labels, query_check, querying
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.functions import size
@@ -56,7 +56,7 @@ async def get_metric_data(ctx: Context, params: Params) -> Result:
         return _page(shown, most, after, descending=descending)
 
     is_much = sum([size(value) for _, value in returned]) > _QUICK
-    results_of_page, token = await beside_if(is_much, ctx.account, page)
+    results_of_page, token = await offload_if(is_much, ctx.account, page)
     messages = [{"Code": code, "Value": text} for code, text in results.messages]
     return {"MetricDataResults": results_of_page, "NextToken": token, "Messages": messages}
 
@@ -136,7 +136,7 @@ def _page(
         status = "PartialData" if partial else "Complete"
         results.append({"Id": query.id, "Label": label, "Timestamps": times, "Values": values, "StatusCode": status})
     more = last is not None and any(result["StatusCode"] == "PartialData" for result in results)
-    return results, page_tokens.token_of(json.dumps(last).encode()) if more else None
+    return results, page_tokens.make_page_token(json.dumps(last).encode()) if more else None
 
 
 def _time_of(token: str | None) -> int | None:
@@ -144,7 +144,7 @@ def _time_of(token: str | None) -> int | None:
     if token is None:
         return None
     try:
-        time = json.loads(page_tokens.place_of(token, errors.invalid_token()))
+        time = json.loads(page_tokens.parse_page_token(token, errors.invalid_token()))
     except ValueError:
         raise errors.invalid_token() from None
     if not isinstance(time, int):

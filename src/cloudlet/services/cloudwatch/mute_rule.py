@@ -99,7 +99,9 @@ async def page(
 ) -> tuple[list[T], str | None]:
     """Return what `select` makes of rules, in the order of their names, and the next page's token. Raises AwsError."""
     space = _rules.get_space(ctx.account, ctx.region)
-    return await listing.page(tx, space, token, most, lambda raw: select(_rules.decode(raw)), errors.invalid_token())
+    return await listing.list_page(
+        tx, space, token, most, lambda raw: select(_rules.decode(raw)), errors.invalid_token()
+    )
 
 
 async def muted_until(tx: Transaction, account: str, region: str, alarm: str, now: float) -> float | None:

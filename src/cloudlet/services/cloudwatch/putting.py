@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.cloudwatch import cell as cells
 from cloudlet.services.cloudwatch import errors
 from cloudlet.services.cloudwatch.cell import Cell
@@ -46,7 +46,7 @@ async def data_of(ctx: Context, params: Params) -> list[Datum]:
     if len(given) > MOST_DATA:
         raise errors.invalid_value(f"The collection MetricData must not have a size greater than {MOST_DATA}.")
     takes_long = sum(len(one.get("Values") or ()) for one in given) > _MANY_VALUES
-    return await beside_if(takes_long, ctx.account, _data, ctx, namespace, given)
+    return await offload_if(takes_long, ctx.account, _data, ctx, namespace, given)
 
 
 def _data(ctx: Context, namespace: str, given: list[dict[str, Any]]) -> list[Datum]:

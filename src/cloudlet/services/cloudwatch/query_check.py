@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.cloudwatch import errors, insights_grammar, labels, reading, statistic
 from cloudlet.services.cloudwatch.expressions.parser import parse
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem, NotBuilt
@@ -80,7 +80,7 @@ def queries_of(account: str, region: str, given: Sequence[dict[str, Any]], membe
 async def read(account: str, region: str, given: Sequence[dict[str, Any]], member: str) -> list[Query]:
     """Return the queries of a request's member; long ones are read beside the event loop. Raises AwsError."""
     takes_long = sum([len(one.get("Expression") or "") for one in given]) > _QUICK_CHARACTERS
-    return await beside_if(takes_long, account, queries_of, account, region, given, member)
+    return await offload_if(takes_long, account, queries_of, account, region, given, member)
 
 
 def expression_error(id: str, problem: ExpressionProblem) -> AwsError:

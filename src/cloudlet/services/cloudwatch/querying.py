@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.cloudwatch import errors, insights, labels, reading, search, search_grammar
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.expressions.evaluation import Surroundings, evaluate
@@ -77,7 +77,7 @@ class _Computation:
                 await self._search(query)
             elif isinstance(query, InsightsQuery):
                 self._results.values[query.id] = await self._insights(query)
-        await beside_if(self._takes_long(), self._asker.account, self._compute)
+        await offload_if(self._takes_long(), self._asker.account, self._compute)
         return self._results
 
     def _takes_long(self) -> bool:

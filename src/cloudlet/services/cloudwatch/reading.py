@@ -12,7 +12,7 @@ from math import ceil, gcd
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.cloudwatch import directory, storage
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.columns import Columns
@@ -158,14 +158,14 @@ async def datapoints(asker: Asker, asked: Asked, statistics: Sequence[Statistic]
     if not statistics[0].needs_values:
         found = list((await columns_of(asker, asked)).values())
         is_much = len(found) > 1 or sum([len(columns.times) for columns in found]) > _AT_ONCE
-        return await beside_if(is_much, asker.account, _plain, found, statistics, asked)
+        return await offload_if(is_much, asker.account, _plain, found, statistics, asked)
     periods = _Periods(statistics, asked)
     async for piece in _pieces(asker, asked, values=True):
         found = list(piece.values())
         kept = [cell.values for columns in found for cell in columns.values.values() if cell.values is not None]
         is_much = periods.has_much or sum(map(len, kept)) > _QUICK_VALUES
-        await beside_if(is_much, asker.account, periods.take, found)
-    return await beside_if(periods.has_much, asker.account, periods.end)
+        await offload_if(is_much, asker.account, periods.take, found)
+    return await offload_if(periods.has_much, asker.account, periods.end)
 
 
 def _plain(parts: list[Columns], statistics: Sequence[Statistic], asked: Asked) -> Datapoints:

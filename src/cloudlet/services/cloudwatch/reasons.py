@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from cloudlet.services.cloudwatch.alarm import Alarm
+from cloudlet.services.cloudwatch.alarm_data import Datapoints, period_of
 from cloudlet.services.cloudwatch.judging import COMPARISONS, Verdict
 from cloudlet.services.cloudwatch.times import short, stamp
-from cloudlet.services.cloudwatch.watching import Datapoints, period_of
 
 CREATED = "Unchecked: Initial alarm creation"
 _LONGEST_REASON, _LONGEST_DATA = 1023, 4000

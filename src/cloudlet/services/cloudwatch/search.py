@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws.logic import All, AnyOf, Not
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.cloudwatch import directory
 from cloudlet.services.cloudwatch.asker import Asker
 from cloudlet.services.cloudwatch.metric import Metric
@@ -45,7 +45,7 @@ async def find(asker: Asker, search: Search) -> list[Metric]:
 async def _matching(account: str, metrics: list[Metric], search: Search) -> list[Metric]:
     """Return those of some metrics that a search finds; what takes long is done beside the event loop."""
     texts = sum([2 + 2 * len(metric.dimensions) for metric in metrics])
-    return await beside_if(texts * terms(search.condition) > _QUICK, account, _found, metrics, search)
+    return await offload_if(texts * terms(search.condition) > _QUICK, account, _found, metrics, search)
 
 
 def _found(metrics: list[Metric], search: Search) -> list[Metric]:

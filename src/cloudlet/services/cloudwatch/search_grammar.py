@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from cloudlet.core.aws import logic
-from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, NestingTooDeep, ParseError
 from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 
@@ -58,9 +58,9 @@ def parse(text: str) -> Search:
         raise ExpressionProblem(f"A search expression has {LONGEST} characters at most")
     try:
         return _LANGUAGE.read(text)
-    except TooDeep:
+    except NestingTooDeep:
         raise ExpressionProblem("The search expression is nested too deeply") from None
-    except Misread as problem:
+    except ParseError as problem:
         if not problem.is_word:
             raise ExpressionProblem("The search expression has a quotation mark that is not closed") from None
         what = f"'{problem.word}'" if problem.word else "its end"

@@ -9,10 +9,10 @@ import asyncio
 from functools import partial
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works, transact_each
+from cloudlet.core.background.jobs import KeyedTasks, transact_each
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import until
+from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.services.cloudwatch import directory, history, storage
 
 _AT_ONCE = 200
@@ -21,7 +21,7 @@ _AT_ONCE = 200
 async def keep_in_order(block: Block, lease: Lease) -> None:
     """Fold and forget for ever, what is due each minute."""
     day = -1
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         await lease.hold()
         now = block.clock.now()
@@ -30,14 +30,14 @@ async def keep_in_order(block: Block, lease: Lease) -> None:
             (storage.old, storage.remove, "removing the chunk"),
             (history.old, history.remove, "removing from the history"),
         ):
-            await works.do_all(partial(old, now=now), what, remove, at_once=_AT_ONCE)
+            await works.drain(partial(old, now=now), what, remove, at_once=_AT_ONCE)
         if now // storage.DAY != day:
             await _forget_metrics(block, works, now)
             day = int(now // storage.DAY)
-        await until(block, (now // storage.SOON_SECONDS + 1) * storage.SOON_SECONDS)
+        await sleep_until(block, (now // storage.SOON_SECONDS + 1) * storage.SOON_SECONDS)
 
 
-async def _fold(block: Block, lease: Lease, works: Works) -> None:
+async def _fold(block: Block, lease: Lease, works: KeyedTasks) -> None:
     while True:
         count = _AT_ONCE + len(works)
         found = await block.store.transact(lambda tx: storage.due(tx, block.clock.now(), count))  # noqa: B023
@@ -61,10 +61,10 @@ async def _fold_stream(block: Block, key: bytes) -> None:
         await asyncio.sleep(0)
 
 
-async def _forget_metrics(block: Block, works: Works, now: float) -> None:
+async def _forget_metrics(block: Block, works: KeyedTasks, now: float) -> None:
     after = b""
     while keys := await block.store.transact(lambda tx, after=after: directory.keys(tx, after, _AT_ONCE)):  # type: ignore[misc]
-        await works.together(
+        await works.run_batch(
             keys, "forgetting the metric", partial(transact_each, block, partial(directory.forget, now=now))
         )
         after = keys[-1]

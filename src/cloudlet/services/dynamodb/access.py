@@ -13,7 +13,7 @@ from typing import Final
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import Keys, decide, parsed
+from cloudlet.core.aws.resource_policy import Keys, decide, parse_policy
 from cloudlet.services.dynamodb import streams
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.features import Policy as StoredPolicy
@@ -50,7 +50,7 @@ OWNERS_ACTIONS: Final = frozenset(
 def checked_policy(text: str) -> str:
     """Return a policy to store. Raises AwsError for what is no policy of a resource."""
     try:
-        parsed(text)
+        parse_policy(text)
         compact = json.dumps(json.loads(text), separators=(",", ":"))
     except (PolicyError, ValueError) as error:
         raise validation(f"Resource-based policy is not valid: {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core import Concluding, Context, Params, Result, Service, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import (
     access,
     actions,
@@ -209,7 +209,7 @@ async def search_vectors(ctx: Context, params: Params) -> Result:
 
 
 @service.direct("BatchGetItem")
-async def batch_get_item(ctx: Context, params: Params) -> Result | Concluding:
+async def batch_get_item(ctx: Context, params: Params) -> Result | FinalTransaction:
     return await batches.get(ctx, params)
 
 
@@ -224,5 +224,5 @@ async def transact_get_items(ctx: Context, tx: Transaction, params: Params) -> R
 
 
 @service.direct("TransactWriteItems")
-async def transact_write_items(ctx: Context, params: Params) -> Concluding:
+async def transact_write_items(ctx: Context, params: Params) -> FinalTransaction:
     return await transactions.write(ctx, params)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Concluding, Context, Params, Result, Service, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import access, actions, capacity, directory
 from cloudlet.services.dynamodb.actions import Action
 from cloudlet.services.dynamodb.errors import validation
@@ -20,7 +20,7 @@ def declare(service: Service) -> None:
     service.direct("ExecuteTransaction")(transactions.execute)
 
 
-async def execute_statement(ctx: Context, params: Params) -> Result | Concluding:
+async def execute_statement(ctx: Context, params: Params) -> Result | FinalTransaction:
     statement = await parsed(ctx.account, params)
     if isinstance(statement, Select):
         return await reading.select(ctx, statement, params)
@@ -41,4 +41,4 @@ async def execute_statement(ctx: Context, params: Params) -> Result | Concluding
             "ConsumedCapacity": capacity.shown(params, statement.table, table, done.written.consumed),
         }
 
-    return Concluding(body)
+    return FinalTransaction(body)

@@ -9,9 +9,9 @@ from typing import TypeVar
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.dynamodb import directory, indexes, rows, vectors
 from cloudlet.services.dynamodb.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.table_record import ACTIVE, CREATING, IndexRecord, VectorRecord
@@ -36,8 +36,8 @@ def begin(tx: Transaction, table_id: int) -> None:
 
 async def fill_indexes(block: Block) -> None:
     """Fill new indexes, also those that were under way when the process ended."""
-    async with notified(block, _TOPIC) as changed:
-        works = Works(block, changed)
+    async with watching(block, _TOPIC) as changed:
+        works = KeyedTasks(block, changed)
 
         while True:
             changed.clear()
@@ -45,7 +45,7 @@ async def fill_indexes(block: Block) -> None:
                 await changed.wait()
 
 
-async def _turns(block: Block, works: Works) -> bool:
+async def _turns(block: Block, works: KeyedTasks) -> bool:
     """Let each table have a turn; return whether there was any."""
     after, some = 0, False
     while True:

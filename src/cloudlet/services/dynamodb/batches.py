@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from cloudlet.core import AwsError, Concluding, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import (
     access,
@@ -72,7 +72,7 @@ def _check_projections(requests: Mapping[str, Any]) -> None:
         )
 
 
-async def get(ctx: Context, params: Params) -> Result | Concluding:
+async def get(ctx: Context, params: Params) -> Result | FinalTransaction:
     """Answer BatchGetItem: what does not fit into 16 MB is left unprocessed. Raises AwsError."""
     requests: dict[str, Any] = params["RequestItems"]
     if sum(len(request["Keys"]) for request in requests.values()) > READS:
@@ -85,7 +85,7 @@ async def get(ctx: Context, params: Params) -> Result | Concluding:
             found = await _read(ctx, tx, params, wanted)
             return _answer(ctx, params, found, {name: items.all_shown(ctx, each.items) for name, each in found.items()})
 
-        return Concluding(conclude)
+        return FinalTransaction(conclude)
     found = await ctx.transact(lambda tx: _read(ctx, tx, params, wanted))
     shown: dict[str, list[Any]] = {}
     decoded = 0

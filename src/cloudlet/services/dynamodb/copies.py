@@ -13,8 +13,8 @@ from functools import partial
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.keyed_queues import work_off
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.keyed_queues import drain
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import backups, directory, items, journal, rows, snapshot, timeline, writing
 from cloudlet.services.dynamodb.errors import limit_exceeded
@@ -119,7 +119,7 @@ def release(tx: Transaction, table: Table) -> None:
 
 async def make(block: Block) -> None:
     """Make all copies that are asked for, until the block ends."""
-    await work_off(block, _TOPIC, _waiting, partial(_make, block, Shares(_AT_ONCE, _AT_ONCE // 2)))
+    await drain(block, _TOPIC, _waiting, partial(_make, block, FairSemaphore(_AT_ONCE, _AT_ONCE // 2)))
 
 
 async def _waiting(tx: Transaction, after: bytes | None, count: int) -> list[bytes]:
@@ -127,7 +127,7 @@ async def _waiting(tx: Transaction, after: bytes | None, count: int) -> list[byt
     return [key for key, _ in await tx.range(begin, _COPIES.end, limit=count)]
 
 
-async def _make(block: Block, places: Shares, key: bytes) -> None:
+async def _make(block: Block, places: FairSemaphore, key: bytes) -> None:
     async def account(tx: Transaction) -> str:
         raw = await tx.get(key)
         return "" if raw is None else _decode(raw).account
@@ -135,7 +135,7 @@ async def _make(block: Block, places: Shares, key: bytes) -> None:
     async def body(tx: Transaction) -> bool:
         return await _step(tx, key, block.clock.now())
 
-    async with places.of(await block.store.transact(account)):
+    async with places.hold(await block.store.transact(account)):
         while await block.store.transact(body):
             await asyncio.sleep(0)
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel import timing
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import changes, directory, items, measuring, rows, ttl, writing
@@ -29,8 +29,8 @@ _SHARE = 100
 
 async def expire_items(block: Block) -> None:
     """Delete what has expired, in all tables, until the block ends."""
-    async with timing.notified(block, ttl.TOPIC) as changed:
-        works = Works(block)
+    async with timing.watching(block, ttl.TOPIC) as changed:
+        works = KeyedTasks(block)
         while True:
             changed.clear()
             seen = await _look_round(block, works)
@@ -38,7 +38,7 @@ async def expire_items(block: Block) -> None:
                 continue
             if seen.some:
                 pause = max(_PAUSE_SECONDS, _SHARE * seen.idle_seconds)
-                await timing.rest(block, pause, changed)
+                await timing.back_off(block, pause, changed)
             else:
                 await changed.wait()
 
@@ -54,7 +54,7 @@ class _Seen(NamedTuple):
     """How long it took to look at those where nothing was to be done."""
 
 
-async def _look_round(block: Block, works: Works) -> _Seen:
+async def _look_round(block: Block, works: KeyedTasks) -> _Seen:
     """Let each table have a turn."""
     clock = asyncio.get_running_loop().time
     after, some, is_more, idle = 0, False, False, 0.0

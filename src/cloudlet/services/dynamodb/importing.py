@@ -11,7 +11,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import copies, directory, imports, writing
 from cloudlet.services.dynamodb.import_formats import (
@@ -110,7 +110,7 @@ def _reader(made: Import) -> Reader:
 
 async def _store(block: Block, made: Import, found: Iterator[Item | None]) -> Counts:
     counts = Counts()
-    while batch := await beside(made.account, _some, found):
+    while batch := await run_in_worker(made.account, _some, found):
 
         async def body(tx: Transaction, batch: list[Item | None] = batch) -> int:
             table = await directory.by_id(tx, made.table_id)

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.telemetry.metrics import Dimensions, Values, in_ended_minute
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.telemetry.metrics import Dimensions, Values, clamp_to_ended_minute
 from cloudlet.services.dynamodb import directory
 from cloudlet.services.dynamodb.table import Table, table_arn
 from cloudlet.services.dynamodb.throttling import Kind, throttle
@@ -84,7 +84,7 @@ class _Uses:
         return use
 
 
-_USES: Final = Attached(lambda _: _Uses())
+_USES: Final = PerBlock(lambda _: _Uses())
 
 
 def spent(ctx: Context, spent: Spent) -> None:
@@ -110,7 +110,7 @@ def units_of(indexes: Mapping[str, float]) -> Units:
 def expired(block: Block, table: Table, count: int) -> None:
     """Count items that were deleted because their time to live was over."""
     if count and block.is_measured:
-        use = _use_of(_USES.of(block), table)
+        use = _use_of(_USES.get(block), table)
         if use is not None:
             use.events["TimeToLiveDeletedItemCount", ""] += count
 
@@ -129,7 +129,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     if not block.is_measured:
         return
     if error is not None:
-        _failed(_USES.of(block), ctx, operation, params, error)
+        _failed(_USES.get(block), ctx, operation, params, error)
     elif measured is not None:
         noted = block.metrics.noted
         call = (operation, measured, int((perf_counter() - ctx.started) * (1000 * _STEPS)))
@@ -140,12 +140,12 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
             if len(noted) >= _AT_ONCE:
                 _count(block)
         if throttle is not None and result is not None:
-            _count_unprocessed(_USES.of(block), _listed(measured), result)
+            _count_unprocessed(_USES.get(block), _listed(measured), result)
 
 
 def _count(block: Block) -> None:
     """Count the calls that were noted and have succeeded."""
-    uses = _USES.of(block)
+    uses = _USES.get(block)
     noted, block.metrics.noted = block.metrics.noted, {}
     for (operation, measured, steps), count in noted.items():
         latency = steps / _STEPS
@@ -251,8 +251,8 @@ def _named(uses: _Uses, ctx: Context, params: Params) -> Iterator[_Use]:
 async def measure(block: Block) -> None:
     """Add what all tables did to the block's metrics, for the minute that has just ended."""
     _count(block)
-    uses = _USES.take(block)
-    at = in_ended_minute(block.clock.now())
+    uses = _USES.pop(block)
+    at = clamp_to_ended_minute(block.clock.now())
     for (account, region), count in uses.user_errors.items():
         block.metrics.include(account, region, "UserErrors", (), at, Values.ones(count), "Count")
     for use in uses.tables.values():

@@ -9,8 +9,8 @@ from collections import defaultdict
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.telemetry.metrics import in_ended_minute, is_first, make_room
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.telemetry.metrics import clamp_to_ended_minute, is_first, make_room
 from cloudlet.services.dynamodb import directory, throughput
 from cloudlet.services.dynamodb.table import Table
 from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
@@ -18,7 +18,7 @@ from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
 _PERIOD_SECONDS = 300
 _PAGE = 100
 
-_LAST: Attached[int] = Attached(lambda _: 0)
+_LAST: PerBlock[int] = PerBlock(lambda _: 0)
 """The period that was reported last."""
 
 
@@ -40,12 +40,12 @@ async def measure(block: Block) -> None:
     """Add what is provisioned to the block's metrics, once every five minutes."""
     now = block.clock.now()
     period = int(now // _PERIOD_SECONDS)
-    if _LAST.of(block) == period:
+    if _LAST.get(block) == period:
         return
     _LAST.replace(block, period)
     if not await is_first(block, "provisioned", period):
         return
-    at = in_ended_minute(now)
+    at = clamp_to_ended_minute(now)
     accounts: defaultdict[tuple[str, str], _Account] = defaultdict(_Account)
     after = b""
     while True:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel import timing
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import directory, journal, timeline
@@ -65,7 +65,7 @@ async def check_time(tx: Transaction, table: Table, time: float, now: float, cod
 
 async def trim(block: Block) -> None:
     """Forget what is older than a table's recovery period, now and then."""
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         after = 0
         while True:
@@ -81,7 +81,7 @@ async def trim(block: Block) -> None:
             if len(ids) < _PAGE:
                 break
             after = ids[-1]
-        await timing.rest(block, _SWEEP_SECONDS)
+        await timing.back_off(block, _SWEEP_SECONDS)
 
 
 async def _trim(block: Block, table_id: int) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.dynamodb import streams
 
 _SWEEP_SECONDS = 600.0
@@ -16,7 +16,7 @@ _PAGE = 100
 
 async def trim(block: Block) -> None:
     """Trim all streams, now and then."""
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         after = b""
         while keys := await block.store.transact(lambda tx, after=after: streams.all_after(tx, after, _PAGE)):  # type: ignore[misc]
@@ -24,7 +24,7 @@ async def trim(block: Block) -> None:
                 await works.attempt(key, f"trimming the stream {key!r}", partial(_trim, block, key))
                 await asyncio.sleep(0)
             after = keys[-1]
-        await rest(block, _SWEEP_SECONDS)
+        await back_off(block, _SWEEP_SECONDS)
 
 
 async def _trim(block: Block, key: bytes) -> None:

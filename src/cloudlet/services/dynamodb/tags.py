@@ -38,7 +38,7 @@ def without(existing: Mapping[str, str], keys: Collection[str]) -> dict[str, str
     """Return tags without some; those that are not there are no error."""
     if not keys:
         raise validation("Atleast one Tag Key needs to be provided as Input.")
-    return tags.without(existing, keys)
+    return tags.remove(existing, keys)
 
 
 def _invalid(reason: str) -> AwsError:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Concluding, Context, Params, Result, Subspace, Transaction
+from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Subspace, Transaction
 from cloudlet.core.aws.resource_policy import Keys
 from cloudlet.services.dynamodb import (
     access,
@@ -117,11 +117,11 @@ async def _requests(transact_items: list[dict[str, Any]]) -> tuple[list[Request]
     return requests, values
 
 
-async def write(ctx: Context, params: Params) -> Concluding:
+async def write(ctx: Context, params: Params) -> FinalTransaction:
     """Answer TransactWriteItems. Raises AwsError."""
     requests, values = await _requests(params["TransactItems"])
     digest = _digest(params["TransactItems"]) if "ClientRequestToken" in params else b""
-    return Concluding(lambda tx: run(ctx, tx, requests, params, "TransactWriteItems", digest, values))
+    return FinalTransaction(lambda tx: run(ctx, tx, requests, params, "TransactWriteItems", digest, values))
 
 
 def _size_of_values(action: Mapping[str, Any]) -> int:

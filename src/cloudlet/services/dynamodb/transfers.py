@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.keyed_queues import work_off
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.keyed_queues import drain
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import exporting, exports, importing, imports
@@ -22,13 +22,13 @@ _Transfer = Callable[[Block, bytes, Lease], Awaitable[None]]
 
 async def make(block: Block) -> None:
     """Make all exports and imports that are asked for, until the block ends."""
-    places = Shares(_AT_ONCE, _AT_ONCE // 2)
+    places = FairSemaphore(_AT_ONCE, _AT_ONCE // 2)
     exported, imported = exports.records, imports.records
 
     async with Lease(block) as lease, asyncio.TaskGroup() as group:
 
         async def one(transfer: _Transfer, account: Callable[[bytes], str], key: bytes) -> None:
-            async with places.of(account(key)):
+            async with places.hold(account(key)):
                 # Of several processes one does it: two would both write files.
                 await lease.hold()
                 await transfer(block, key, lease)
@@ -37,4 +37,4 @@ async def make(block: Block) -> None:
             (exported.running, exported.account_of, exporting.make),
             (imported.running, imported.account_of, importing.make),
         ):
-            group.create_task(work_off(block, TOPIC, running, partial(one, transfer, account)))
+            group.create_task(drain(block, TOPIC, running, partial(one, transfer, account)))

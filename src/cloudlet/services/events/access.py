@@ -13,7 +13,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context
 from cloudlet.core.aws import role_session
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import decide, parsed, source_account
+from cloudlet.core.aws.resource_policy import decide, parse_policy, source_account
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import root
 from cloudlet.core.kernel.ids import uuid4
@@ -67,7 +67,7 @@ def authorize_rule(block: Block, bus: Bus, rule: Rule, role: str, event: str) ->
     """Raise unless a rule may hand an event on to a bus: its target's role, or its account where there is none."""
     if not block.is_strict:
         return
-    principal = role_session.session_of(role, _SESSION) if role else root(rule.account)
+    principal = role_session.make_session(role, _SESSION) if role else root(rule.account)
     ctx = Context(block, principal, principal.account, bus.region, uuid4(), block.cloud.config.endpoint, secure=True)
     told = json_text.decode(event)
     authorize(ctx, bus, "PutEvents", event_keys(told["source"], told["detail-type"]))
@@ -95,7 +95,7 @@ def with_policy(text: str) -> str:
     if len(text.encode()) > _POLICY_BYTES:
         raise AwsError("PolicyLengthExceededException", "The event bus policy is too long.")
     try:
-        parsed(text)
+        parse_policy(text)
     except PolicyError as error:
         raise errors.validation(f"The policy is not valid: {error}") from None
     return text

@@ -46,7 +46,7 @@ async def create_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
     space = bus.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=_BUSES)) == _BUSES:
         raise errors.limit_exceeded()
-    tags.save(tx, place.arn, tags.merged({}, params.get("Tags"), errors.validation))
+    tags.save(tx, place.arn, tags.merge({}, params.get("Tags"), errors.validation))
     description = params.get("Description") or ""
     bus.save(tx, Bus(*place, ctx.now(), ctx.now(), description))
     return {"EventBusArn": place.arn, "Description": description or None}

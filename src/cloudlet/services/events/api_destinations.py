@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import access, connection, destination, errors, gateway, invoking, paging
 from cloudlet.services.events.block import service
@@ -120,7 +120,7 @@ async def invoke_api_destination(ctx: Context, params: Params) -> Result:
         else:
             response = await invoking.invoke(ctx.block, arn, body, parameters)
         return {"StatusCode": response.status, "Body": invoking.content(response)}
-    except Failed as failed:
+    except DeliveryError as failed:
         raise AwsError(failed.code, failed.message, status=400 if failed.permanent else 503) from failed
 
 

@@ -21,7 +21,7 @@ async def put_events(ctx: Context, params: Params) -> Result:
         raise errors.not_built("global endpoints (EndpointId)")
     size = putting.checked_size(entries)
     prepared = [None] * len(entries) if size < LARGE else await putting.prepared(ctx, entries)
-    way = direct.WAY.of(ctx.block)
+    way = direct.WAY.get(ctx.block)
 
     answers: list[dict[str, str]] = []
 

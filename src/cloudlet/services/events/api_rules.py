@@ -84,7 +84,7 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     rule.save(tx, scheduling.enter(tx, put, ctx.now()))
     # Tags of a rule that is there already are left as they are (API reference, "PutRule").
     if known is None:
-        tags.save(tx, put.arn, tags.merged({}, params.get("Tags"), errors.validation))
+        tags.save(tx, put.arn, tags.merge({}, params.get("Tags"), errors.validation))
     return {"RuleArn": put.arn}
 
 

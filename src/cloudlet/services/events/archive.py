@@ -10,7 +10,7 @@ from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.event_pattern import Pattern
 from cloudlet.core.aws.records import Records
-from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.background.jobs import Row, run_timers
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.sized_cache import SizedCache
@@ -119,7 +119,7 @@ def admits(archive: Archive, document: dict[str, object]) -> bool:
     if "replay-name" in document:
         return False
     text = archive.pattern
-    return not text or _patterns.made(text, pattern.compile, len(text)).matches(document)
+    return not text or _patterns.get_or_add(text, pattern.compile, len(text)).matches(document)
 
 
 async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:
@@ -151,7 +151,7 @@ async def between(tx: Transaction, archive: Archive, after: bytes, start: float,
 
 async def expire(block: Block) -> None:
     """Drop events whose time in their archives is over, until the block ends."""
-    await as_due(block, TOPIC, _EXPIRING, "dropping the event", _drop, at_once=_AT_ONCE)
+    await run_timers(block, TOPIC, _EXPIRING, "dropping the event", _drop, at_once=_AT_ONCE)
 
 
 async def _drop(tx: Transaction, row: Row, now: float) -> None:

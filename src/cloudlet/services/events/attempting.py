@@ -7,7 +7,7 @@ import logging
 
 from msgspec.structs import replace
 
-from cloudlet.core.background.retrying import Failed, following
+from cloudlet.core.background.retrying import DeliveryError, plan_retry
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.events import measuring, target
 from cloudlet.services.events.delivery_record import Delivery, Lane
@@ -37,7 +37,7 @@ async def attempt(block: Block, lane: Lane, due: list[Delivery]) -> list[Deliver
     return afters
 
 
-def _after(delivery: Delivery, failed: Failed, now: float) -> Delivery | None:
+def _after(delivery: Delivery, failed: DeliveryError, now: float) -> Delivery | None:
     """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
-    changes = following(delivery, failed, now, {"RULE_ARN": delivery.rule.arn})
+    changes = plan_retry(delivery, failed, now, {"RULE_ARN": delivery.rule.arn})
     return None if changes is None else replace(delivery, **changes)

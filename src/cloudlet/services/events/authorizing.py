@@ -12,11 +12,11 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.events import connection, http_request, http_sending
 from cloudlet.services.events.connection import OAUTH, PARAMETERS, Connection, Secret
 
@@ -36,10 +36,10 @@ async def authorize(block: Block) -> None:
     """Authorize connections that are new or changed, until the block ends; one process at a time does."""
     async with (
         Lease(block, "authorization") as lease,
-        notified(block, connection.TOPIC) as changed,
+        watching(block, connection.TOPIC) as changed,
         asyncio.TaskGroup() as group,
     ):
-        works = Works(block, changed, _AT_ONCE)
+        works = KeyedTasks(block, changed, _AT_ONCE)
         while True:
             changed.clear()
             for place in await block.store.transact(lambda tx: connection.authorizing(tx, _AT_ONCE + len(works))):
@@ -63,7 +63,7 @@ async def _refusal(block: Block, found: Connection) -> str:
         try:
             await token(block, found, "")
             return ""
-        except Failed as failed:
+        except DeliveryError as failed:
             reason = failed.message
             if failed.permanent:
                 return reason
@@ -94,7 +94,9 @@ async def token(block: Block, found: Connection, refused: str) -> Secret:
         if secret is None:
             raise not_authorized(found)
         if PARAMETERS[OAUTH] not in secret.parameters:
-            raise Failed("NO_PERMISSIONS", f"The connection {found.name} has just been changed.", permanent=False)
+            raise DeliveryError(
+                "NO_PERMISSIONS", f"The connection {found.name} has just been changed.", permanent=False
+            )
         ended = secret.expires is not None and secret.expires - _REFRESHED_SECONDS <= block.clock.now()
         if secret.token and secret.token != refused and not ended:
             return secret
@@ -111,8 +113,8 @@ async def token(block: Block, found: Connection, refused: str) -> Secret:
         return fetched
 
 
-def not_authorized(found: Connection) -> Failed:
-    return Failed("NO_PERMISSIONS", f"The connection {found.name} is not authorized.", permanent=True)
+def not_authorized(found: Connection) -> DeliveryError:
+    return DeliveryError("NO_PERMISSIONS", f"The connection {found.name} is not authorized.", permanent=True)
 
 
 async def _fetch(block: Block, account: str, secret: Secret) -> Secret:
@@ -122,13 +124,13 @@ async def _fetch(block: Block, account: str, secret: Secret) -> Secret:
     refused = http_sending.refused(block, response)
     if refused is not None:
         message = f"The authorization endpoint answered with the status {response.status}."
-        raise Failed("NO_PERMISSIONS", message, permanent=refused.permanent, wait=refused.wait)
+        raise DeliveryError("NO_PERMISSIONS", message, permanent=refused.permanent, wait=refused.wait)
     try:
         given: Any = msgspec.json.decode(response.body)
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict) or not isinstance(given.get("access_token"), str) or not given["access_token"]:
-        raise Failed("NO_PERMISSIONS", "The authorization endpoint gave no access token.", permanent=True)
+        raise DeliveryError("NO_PERMISSIONS", "The authorization endpoint gave no access token.", permanent=True)
     seconds = given.get("expires_in")
     ends = None
     if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:

@@ -6,11 +6,11 @@ from typing import Final
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.core.background import keyed_queues
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.kernel.timing import first, notified
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.kernel.timing import wait_until, watching
 from cloudlet.services.events import outbox, target
 from cloudlet.services.events.attempting import attempt
 from cloudlet.services.events.delivery_record import Delivery, Lane
@@ -18,21 +18,21 @@ from cloudlet.services.events.target import BATCH
 
 _AT_ONCE: Final = 10 * BATCH
 _LARGE_AT_ONCE: Final = 16
-_ROOM: Final = Attached(lambda _: Shares(_LARGE_AT_ONCE, _LARGE_AT_ONCE // 2))
+_ROOM: Final = PerBlock(lambda _: FairSemaphore(_LARGE_AT_ONCE, _LARGE_AT_ONCE // 2))
 """For large events in memory: in so many lanes they are under way at a time, in half of these of one account."""
 
 
 async def deliver(block: Block) -> None:
     """Deliver what is in the outbox, until the block ends."""
     async with Lease(block) as lease:
-        await keyed_queues.work_off(block, outbox.TOPIC, outbox.lanes, lambda lane: _work_off(block, lease, lane))
+        await keyed_queues.drain(block, outbox.TOPIC, outbox.lanes, lambda lane: _work_off(block, lease, lane))
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
     """Deliver all that waits in a lane."""
     # An endpoint may take its time, or be sent little a second: what is under way there may come again after a crash.
     at_once = BATCH if target.is_http(Arn.parse(lane.target)) else _AT_ONCE
-    async with notified(block, lane.rows.prefix) as more:
+    async with watching(block, lane.rows.prefix) as more:
         while True:
             more.clear()
             # Another process may have delivered what was read before.
@@ -51,7 +51,7 @@ async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
                 del due
                 await _deliver_large(block, lease, lane, at_once)
             else:
-                await first(block, more, later)
+                await wait_until(block, more, later)
 
 
 def _due(block: Block, waiting: list[Delivery]) -> list[Delivery]:
@@ -64,7 +64,7 @@ async def _deliver_large(block: Block, lease: Lease, lane: Lane, at_once: int) -
     async def taken(tx: Transaction) -> list[Delivery]:
         return await outbox.whole(tx, _due(block, await outbox.first(tx, lane, at_once)))
 
-    async with _ROOM.of(block).of(Arn.parse(lane.rule).account), lease.during():
+    async with _ROOM.get(block).hold(Arn.parse(lane.rule).account), lease.during():
         # Another process may have delivered them meanwhile.
         if due := await block.store.transact(taken):
             await _deliver(block, lane, due)

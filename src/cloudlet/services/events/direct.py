@@ -12,7 +12,7 @@ from typing import Final
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.services.events import attempting, outbox
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.matching import Quick
@@ -110,5 +110,5 @@ class DirectDelivery:
         batch.settled.give()
 
 
-WAY: Final = Attached(DirectDelivery)
+WAY: Final = PerBlock(DirectDelivery)
 """The block's way to queues."""

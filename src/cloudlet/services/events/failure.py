@@ -6,16 +6,16 @@ User guide, "How EventBridge retries delivering events" and "Using dead-letter q
 from __future__ import annotations
 
 from cloudlet.core import AwsError
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.background.retrying import DeliveryError
 
 _FORBIDDEN = 403
 
 
-def of(error: AwsError) -> Failed:
+def of(error: AwsError) -> DeliveryError:
     """Return what an error of another block means: its own faults pass, those of ours stay."""
     code = error.code
     if error.status == _FORBIDDEN or code.startswith(("AccessDenied", "AuthorizationError")):
         code = "NO_PERMISSIONS"
     elif "NotFound" in code or "NotExist" in code or "NonExistent" in code:
         code = "NO_RESOURCE"
-    return Failed(code, error.message, permanent=Failed.of(error).permanent)
+    return DeliveryError(code, error.message, permanent=DeliveryError.of(error).permanent)

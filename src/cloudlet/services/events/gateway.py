@@ -10,8 +10,8 @@ import time
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn
-from cloudlet.core.aws.role_session import session_of
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.aws.role_session import make_session
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.block import Block
 from cloudlet.engines.http_client import HttpResponse
 from cloudlet.services.events import errors, http_request, http_sending
@@ -66,7 +66,7 @@ async def invoke(
     """Send a body to a method, for an account; return the response of one that accepted it. Raises Failed."""
     found = _METHOD.fullmatch(arn.resource)
     if found is None:
-        raise Failed("INVALID_PARAMETER", f"{arn} is not the ARN of a method.", permanent=True)
+        raise DeliveryError("INVALID_PARAMETER", f"{arn} is not the ARN of a method.", permanent=True)
     url = f"{block.cloud.config.endpoint}/_aws/{SERVICE}/{found['api']}/{found['stage']}"
     verb = _ANY if found["verb"] == "*" else found["verb"]
     request = http_request.to_method(url, found["path"], verb, body, parameters, trace)
@@ -82,9 +82,9 @@ async def invoke(
 def _signed(block: Block, arn: Arn, role: str, request: Request) -> Request:
     """Return a request with a signature of a session of a role. Raises Failed."""
     try:
-        session = session_of(role, _SESSION)
+        session = make_session(role, _SESSION)
     except ValueError:
-        raise Failed("NO_PERMISSIONS", f"{role} is not the ARN of a role.", permanent=True) from None
+        raise DeliveryError("NO_PERMISSIONS", f"{role} is not the ARN of a role.", permanent=True) from None
     issued = block.cloud.tokens.issue(session, block.clock.now() + _CREDENTIALS_SECONDS)
     parts = urlsplit(request.url)
     # The clock here is the system's: it is what signatures are checked against.

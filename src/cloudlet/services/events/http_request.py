@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.services.events.connection import API_KEY, BASIC, OAUTH, PARAMETERS, Secret
 from cloudlet.services.events.destination import Destination
 
@@ -119,7 +119,7 @@ def _with_path(endpoint: str, values: Iterable[str]) -> str:
     first, *rest = parts.path.split("*")
     given = list(values)
     if len(given) != len(rest):
-        raise Failed(
+        raise DeliveryError(
             "INVALID_PARAMETER",
             f"The endpoint has {len(rest)} path parameters, and the target gives {len(given)} values.",
             permanent=True,
@@ -143,7 +143,7 @@ def _with_members(body: str, members: Mapping[str, str]) -> str:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise Failed(
+        raise DeliveryError(
             "INVALID_JSON", "The connection has body parameters, and the input is no JSON object.", permanent=True
         )
     return json.dumps({**document, **members}, separators=(",", ":"), ensure_ascii=False)

@@ -8,10 +8,10 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from ssl import SSLContext, create_default_context
 
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.services.events.http_request import Request
 
@@ -32,7 +32,7 @@ class _Way:
     def __init__(self, block: Block) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, max(1, files // _SHARE_OF_FILES))
-        self.places = Shares(most, max(1, most // 2))
+        self.places = FairSemaphore(most, max(1, most // 2))
         # As EventBridge's requests say, each has a connection of its own.
         self.client = HttpClient(connections=most, resting=0, ssl_context=_trusting(block))
         self.following: dict[str, float] = {}
@@ -49,12 +49,12 @@ def _trusting(block: Block) -> SSLContext | None:
     return context
 
 
-_WAY = Attached(_Way)
+_WAY = PerBlock(_Way)
 
 
 async def paced(block: Block, destination: str, rate: int) -> None:
     """Wait until a destination may be sent something, so that it gets no more than so much a second."""
-    following, now = _WAY.of(block).following, asyncio.get_running_loop().time()
+    following, now = _WAY.get(block).following, asyncio.get_running_loop().time()
     if len(following) >= _PACED:
         for known in [known for known, time in following.items() if time <= now]:
             del following[known]
@@ -69,21 +69,21 @@ async def send(block: Block, account: str, request: Request) -> HttpResponse:
 
     An account's endpoints that do not answer have half of the connections at most.
     """
-    way = _WAY.of(block)
+    way = _WAY.get(block)
     try:
-        async with way.places.of(account):
+        async with way.places.hold(account):
             return await way.client.request(*request, timeout=_TIMEOUT_SECONDS, limit=_LARGEST_BYTES, repeatable=False)
     except HttpError as error:
         code = {"timeout": "TIMEOUT", "too-large": "ERROR_FROM_TARGET"}.get(error.kind, "CONNECTION_FAILURE")
-        raise Failed(code, str(error), permanent=error.kind == "too-large") from error
+        raise DeliveryError(code, str(error), permanent=error.kind == "too-large") from error
     except ValueError:
         # What is wrong may be secret, so that it is not shown.
-        raise Failed(
+        raise DeliveryError(
             "INVALID_PARAMETER", "The URL or a header has characters that HTTP has not.", permanent=True
         ) from None
 
 
-def refused(block: Block, response: HttpResponse) -> Failed | None:
+def refused(block: Block, response: HttpResponse) -> DeliveryError | None:
     """Return what a response means that does not accept; None for one that does.
 
     User guide, "API destination error codes": 429 and 5xx are tried again, after what Retry-After says, nothing else.
@@ -94,7 +94,9 @@ def refused(block: Block, response: HttpResponse) -> Failed | None:
     passes = status == _TOO_MANY or status >= _SERVER_ERROR
     wait = _retry_after(response.header("retry-after"), block.clock.now()) if passes else 0.0
     code = "THROTTLING" if status == _TOO_MANY else "ERROR_FROM_TARGET"
-    return Failed(code, f"The endpoint answered with the status {status}.", permanent=not passes or wait < 0, wait=wait)
+    return DeliveryError(
+        code, f"The endpoint answered with the status {status}.", permanent=not passes or wait < 0, wait=wait
+    )
 
 
 def _retry_after(text: str | None, now: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 from cloudlet.core import Arn, AwsError, Transaction
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.block import Block
 from cloudlet.engines.http_client import HttpResponse
 from cloudlet.services.events import authorizing, connection, destination, failure, http_request, http_sending
@@ -64,4 +64,6 @@ def content(response: HttpResponse) -> bytes:
     try:
         return zlib.decompressobj(_WINDOW_BITS).decompress(response.body, _LARGEST_BYTES)
     except zlib.error as error:
-        raise Failed("ERROR_FROM_TARGET", f"The response cannot be decompressed: {error}", permanent=True) from error
+        raise DeliveryError(
+            "ERROR_FROM_TARGET", f"The response cannot be decompressed: {error}", permanent=True
+        ) from error

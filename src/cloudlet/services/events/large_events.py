@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.events import archive
 from cloudlet.services.events.receiving import Receiver, Takers
 
@@ -24,7 +24,7 @@ class Matched(NamedTuple):
 
 async def matched(account: str, receiver: Receiver, document: dict[str, Any]) -> Matched:
     """Return who of an account's bus takes an event, as its JSON says."""
-    return Matched(receiver, await beside(account, _takers, receiver, document))
+    return Matched(receiver, await run_in_worker(account, _takers, receiver, document))
 
 
 def _takers(receiver: Receiver, document: dict[str, Any]) -> Takers:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.background.keyed_queues import list_queues
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.events import delivery_record, shared_event
 from cloudlet.services.events.delivery_record import ROWS, Delivery, Lane
@@ -78,7 +78,7 @@ async def settle(tx: Transaction, delivery: Delivery, after: Delivery | None) ->
 
 async def lanes(tx: Transaction, after: Lane | None, limit: int) -> list[Lane]:
     """Return up to `limit` lanes in which something waits, those that follow another one."""
-    return [Lane(*each) for each in await beginnings(tx, ROWS, 2, after, limit)]
+    return [Lane(*each) for each in await list_queues(tx, ROWS, 2, after, limit)]
 
 
 async def first(tx: Transaction, lane: Lane, count: int) -> list[Delivery]:

@@ -10,7 +10,7 @@ from cloudlet.core.aws import listing, page_tokens
 from cloudlet.services.events import errors
 
 T = TypeVar("T")
-BEGINNING = page_tokens.token_of(b"\x00")
+BEGINNING = page_tokens.make_page_token(b"\x00")
 """The token of a page that begins with the first row: no key is before it."""
 
 
@@ -23,4 +23,4 @@ async def page(
 ) -> tuple[list[T], str | None]:
     """Return up to `limit` of the rows of a subspace that `select` makes something of, and the next page's token."""
     wrong = errors.validation("The provided NextToken is not valid.")
-    return await listing.page(tx, space, token, limit, select, wrong)
+    return await listing.list_page(tx, space, token, limit, select, wrong)

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.events import archive, errors, matching
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.large_events import Matched
@@ -113,8 +113,8 @@ def _is_of(replay: Replay, source: Archive) -> bool:
 
 async def run(block: Block) -> None:
     """Replay what is to be replayed, until the block ends."""
-    async with notified(block, TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
+    async with watching(block, TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = KeyedTasks(block, changed)
 
         async def listed(tx: Transaction) -> list[_Place]:
             rows = await tx.range(_RUNNING.begin, _RUNNING.end, limit=_AT_ONCE + len(works))

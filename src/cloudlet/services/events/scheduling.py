@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.background.jobs import Row, run_timers
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.events import event, outbox, rule, schedule
 from cloudlet.services.events.bus_record import Place
@@ -39,7 +39,7 @@ def _key(scheduled: Rule) -> bytes:
 
 async def run(block: Block) -> None:
     """Run rules when they are due, until the block ends."""
-    await as_due(block, TOPIC, _DUE, "the rule", _run)
+    await run_timers(block, TOPIC, _DUE, "the rule", _run)
 
 
 async def _run(tx: Transaction, row: Row, now: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.aws import log_groups
 from cloudlet.core.aws.messages import queue_url
-from cloudlet.core.background.retrying import Failed, of_batch
+from cloudlet.core.background.retrying import DeliveryError, of_batch
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import access, bus, destination, event, failure, gateway, invoking, matching, transforming
@@ -19,7 +19,7 @@ from cloudlet.wire import json_text, timestamps
 BATCH: Final = 10
 
 
-async def give(block: Block, lane: Lane, deliveries: list[Delivery]) -> list[Failed | None]:
+async def give(block: Block, lane: Lane, deliveries: list[Delivery]) -> list[DeliveryError | None]:
     """Give up to ten deliveries of one rule to the target, or dead-letter queue, that their lane leads to."""
     place = Arn.parse(lane.target)
     if place.service == "sqs":
@@ -39,7 +39,7 @@ def is_http(arn: Arn) -> bool:
     return is_destination(arn) or arn.service == gateway.SERVICE
 
 
-async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
+async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> DeliveryError | None:
     try:
         text, parameters = transforming.text(delivery), transforming.http_parameters(delivery)
         if is_destination(arn):
@@ -47,7 +47,7 @@ async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
         else:
             account = delivery.rule.account
             await gateway.invoke(block, account, arn, _role(delivery), text, parameters, delivery.trace)
-    except Failed as failed:
+    except DeliveryError as failed:
         return failed
     return None
 
@@ -56,7 +56,7 @@ def _role(delivery: Delivery) -> str:
     return delivery.target.get("RoleArn") or delivery.rule.role
 
 
-async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> Failed | None:
+async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> DeliveryError | None:
     try:
         text = transforming.text(delivery)
         match arn.service:
@@ -71,7 +71,7 @@ async def _give_one(block: Block, arn: Arn, delivery: Delivery) -> Failed | None
                 await _hand_on(block, str(arn), delivery)
     except AwsError as error:
         return failure.of(error)
-    except Failed as failed:
+    except DeliveryError as failed:
         return failed
     return None
 
@@ -140,12 +140,12 @@ async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, para
     )
 
 
-async def _send(block: Block, lane: Lane, queue: Arn, deliveries: list[Delivery]) -> list[Failed | None]:
+async def _send(block: Block, lane: Lane, queue: Arn, deliveries: list[Delivery]) -> list[DeliveryError | None]:
     """Send messages to a queue at once."""
     entries = []
     try:
         entries = [_message(str(number), each) for number, each in enumerate(deliveries)]
-    except Failed as failed:
+    except DeliveryError as failed:
         if len(deliveries) == 1:
             return [failed]
     if not entries:

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from cloudlet.core.aws import iso8601
-from cloudlet.core.aws.input_template import MISSING, TooLong, as_json, at, filled, is_path
-from cloudlet.core.background.retrying import Failed
+from cloudlet.core.aws.input_template import MISSING, TemplateTooLong, as_json, is_path, render, resolve_path
+from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.services.events import errors
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Target
@@ -64,7 +64,7 @@ def _check_template(id: str, template: str, paths: Collection[str]) -> None:
         if name not in known:
             raise errors.validation(f"Invalid InputTemplate for target {id} : [Placeholder {name} is not defined.].")
     # Places have become texts, which are JSON within quotation marks and without.
-    marked = filled(template, known.__contains__, lambda _: _MARK, _MOST_CHARACTERS)
+    marked = render(template, known.__contains__, lambda _: _MARK, _MOST_CHARACTERS)
     try:
         _check_json(marked, _MARKED)
     except ValueError as problem:
@@ -136,7 +136,7 @@ def text(delivery: Delivery) -> str:
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:
-        found = at(json.loads(delivery.event), target["InputPath"])
+        found = resolve_path(json.loads(delivery.event), target["InputPath"])
         return as_json(None if found is MISSING else found)
     if "InputTransformer" in target:
         return _filled(delivery, target["InputTransformer"])
@@ -154,7 +154,7 @@ def http_parameters(delivery: Delivery) -> dict[str, Any]:
     def value(text: str) -> str:
         if not text.startswith("$."):
             return text
-        found = at(event, text)
+        found = resolve_path(event, text)
         return "" if found is MISSING else found if isinstance(found, str) else as_json(found)
 
     return {
@@ -168,7 +168,7 @@ def http_parameters(delivery: Delivery) -> dict[str, Any]:
 def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:
     """Return a template with its places filled. Raises Failed where that is not JSON, or too long."""
     event = json.loads(delivery.event)
-    values = {name: at(event, path) for name, path in (transformer.get("InputPathsMap") or {}).items()}
+    values = {name: resolve_path(event, path) for name, path in (transformer.get("InputPathsMap") or {}).items()}
     values |= {
         "aws.events.rule-arn": delivery.rule.arn,
         "aws.events.rule-name": delivery.rule.name,
@@ -179,14 +179,14 @@ def _filled(delivery: Delivery, transformer: dict[str, Any]) -> str:
     template = transformer["InputTemplate"]
     quoted_as = _bare if template.lstrip().startswith('"') else _unescaped
     try:
-        made = filled(template, values.__contains__, values.__getitem__, _MOST_CHARACTERS, quoted_as)
-    except TooLong as error:
-        raise Failed("INVALID_PARAMETER", str(error), permanent=True) from None
+        made = render(template, values.__contains__, values.__getitem__, _MOST_CHARACTERS, quoted_as)
+    except TemplateTooLong as error:
+        raise DeliveryError("INVALID_PARAMETER", str(error), permanent=True) from None
     try:
         _check_json(made, _DECODER)
     except ValueError as problem:
         message = f"What the template makes of the event is not JSON: {problem}"
-        raise Failed("INVALID_JSON", message, permanent=True) from None
+        raise DeliveryError("INVALID_JSON", message, permanent=True) from None
     return made
 
 

@@ -150,7 +150,7 @@ async def get_function(ctx: Context, tx: Transaction, params: Params) -> Result:
         "Configuration": showing.configuration(found.version, arn=what.arn),
         "Code": _code(ctx, found.version),
     }
-    if tagged := await tags.of(tx, what.place.arn):
+    if tagged := await tags.load(tx, what.place.arn):
         shown["Tags"] = tagged
     if function.reserved_concurrency is not None:
         shown["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}

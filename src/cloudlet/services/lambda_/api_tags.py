@@ -35,18 +35,18 @@ async def _resource(ctx: Context, tx: Transaction, text: str, action: str) -> st
 @service.operation("TagResource")
 async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = await _resource(ctx, tx, params["Resource"], "TagResource")
-    tags.save(tx, arn, tagging.checked(params["Tags"], await tags.of(tx, arn)))
+    tags.save(tx, arn, tagging.checked(params["Tags"], await tags.load(tx, arn)))
     return None
 
 
 @service.operation("UntagResource")
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = await _resource(ctx, tx, params["Resource"], "UntagResource")
-    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
+    tags.save(tx, arn, tags.remove(await tags.load(tx, arn), params["TagKeys"]))
     return None
 
 
 @service.operation("ListTags")
 async def list_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = await _resource(ctx, tx, params["Resource"], "ListTags")
-    return {"Tags": await tags.of(tx, arn)}
+    return {"Tags": await tags.load(tx, arn)}

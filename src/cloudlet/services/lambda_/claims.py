@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.garbage import Garbage, old_blobs, remove_blobs
+from cloudlet.core.background.garbage import GarbageCollector, list_old_blobs, remove_blobs
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import unpacking
 
@@ -42,12 +42,12 @@ async def _remove(block: Block, codes: Sequence[str]) -> None:
 
 
 async def _present(block: Block) -> AsyncIterator[list[str]]:
-    async for codes in old_blobs(block):
+    async for codes in list_old_blobs(block):
         yield codes
     yield await unpacking.present(block)
 
 
-_GARBAGE = Garbage(is_claimed, _GRACE_SECONDS, remove=_remove, present=_present)
+_GARBAGE = GarbageCollector(is_claimed, _GRACE_SECONDS, remove=_remove, present=_present)
 
 
 async def collect(block: Block) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified, taking_a_share
+from cloudlet.core.kernel.timing import duty_cycle, watching
 from cloudlet.services.lambda_ import code_signing, concurrency, directory, errors, settings, settling, urls
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.function import Alias, Place, Version
@@ -77,18 +77,18 @@ async def run(block: Block) -> None:
 
     Each process does so for itself: it is told of all deletions.
     """
-    async with notified(block, directory.REPLACED) as told:
+    async with watching(block, directory.REPLACED) as told:
         while True:
             with suppress(TimeoutError):
                 # One that was found just before it was deleted may be started just behind it.
                 await asyncio.wait_for(told.wait(), _LOOK_SECONDS)
             told.clear()
-            async with taking_a_share(_SHARE):
+            async with duty_cycle(_SHARE):
                 await _end_former(block)
 
 
 async def _end_former(block: Block) -> None:
-    pools = ENGINE.of(block).pools
+    pools = ENGINE.get(block).pools
     running = pools.running()
 
     async def former(tx: Transaction) -> list[Version]:

@@ -10,7 +10,7 @@ from time import gmtime, strftime
 from typing import Any
 
 from cloudlet.core import Arn
-from cloudlet.core.aws.messages import message
+from cloudlet.core.aws.messages import make_send_call
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 
@@ -21,7 +21,7 @@ def call_of(block: Block, target: Arn, record: bytes, folder: str) -> tuple[str,
     `folder` is where in a bucket what it is about has its records.
     """
     if target.service != "s3":
-        return message(block, target, record.decode("utf-8", "replace"))
+        return make_send_call(block, target, record.decode("utf-8", "replace"))
     moment = strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S", gmtime(block.clock.now()))
     key = f"aws/lambda/{folder}/{moment}-{uuid4()}"
     return "PutObject", {"Bucket": target.resource, "Key": key, "Body": record}

@@ -25,7 +25,7 @@ def location(ctx: Context, package: Package) -> str:
 
 def _signature(block: Block, code: str, expires: str) -> str:
     # No access key has spaces in it.
-    return block.cloud.tokens.secret_of(f"code {code} {expires}")
+    return block.cloud.tokens.derive_secret(f"code {code} {expires}")
 
 
 @service.folder(_FOLDER)

@@ -178,7 +178,7 @@ async def _events(pieces: Pieces, running: asyncio.Task[Outcome], *, tail: bool)
 
 async def run(block: Block, found: Target, invocation: Invocation, stream: Stream | None = None) -> Outcome:
     """Have a function serve an invocation, and measure that. Raises AwsError where it is throttled or cannot run."""
-    running = ENGINE.of(block)
+    running = ENGINE.get(block)
     version, function = found.resolved.version, found.function
     trace = tracing.begin(block, version, invocation.trace)
     invocation.trace = trace.header

@@ -172,7 +172,7 @@ def _place_in_list(number: int) -> int:
 def last_name(marker: str | None) -> str:
     """Return the name of the layer that a page of layers comes after; nothing for the first page. Raises AwsError."""
     wrong = errors.invalid("The provided marker is not valid.")
-    place = page_tokens.place_of(marker or None, wrong)
+    place = page_tokens.parse_page_token(marker or None, wrong)
     if not place:
         return ""
     try:

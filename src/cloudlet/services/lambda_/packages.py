@@ -13,7 +13,7 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.background.retrying import is_transient
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.lambda_ import errors, unpacking
 from cloudlet.services.lambda_.function import Package
 from cloudlet.store.blobs import BlobWriter
@@ -84,7 +84,9 @@ async def _check(ctx: Context, writer: BlobWriter) -> int:
     if not writer.size:
         raise errors.invalid("Uploaded file must be a non-empty zip")
     try:
-        unzipped = await beside(ctx.account, unpacking.check, ctx.block.blobs.fresh_path(writer.name), UNZIPPED_BYTES)
+        unzipped = await run_in_worker(
+            ctx.account, unpacking.check, ctx.block.blobs.fresh_path(writer.name), UNZIPPED_BYTES
+        )
     except unpacking.BadPackage:
         raise errors.bad_zip() from None
     except unpacking.TooLarge:

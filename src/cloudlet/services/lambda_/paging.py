@@ -26,12 +26,12 @@ async def page(
 
     There are up to `limit` of them, and no more than `most`. Raises AwsError for what is no marker.
     """
-    return await listing.page(tx, space, marker or None, min(limit or most, most), select, _wrong())
+    return await listing.list_page(tx, space, marker or None, min(limit or most, most), select, _wrong())
 
 
 async def rows(tx: Transaction, space: Subspace, marker: str | None, limit: int | None) -> tuple[list[Row], str | None]:
     """Return up to `limit` rows of a subspace with their keys, and the next page's marker. Raises AwsError."""
-    return await listing.rows(tx, space, marker or None, min(limit or _MOST, _MOST), _wrong())
+    return await listing.list_rows(tx, space, marker or None, min(limit or _MOST, _MOST), _wrong())
 
 
 def _wrong() -> AwsError:

@@ -14,9 +14,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.lambda_ import directory
 from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
 from cloudlet.services.lambda_.directory import Named
@@ -53,9 +53,9 @@ async def moved(tx: Transaction, alias: Alias) -> None:
 
 async def run(block: Block) -> None:
     """Keep ready what is wanted, until the block ends."""
-    async with notified(block, _TOPIC) as told, asyncio.TaskGroup() as group:
+    async with watching(block, _TOPIC) as told, asyncio.TaskGroup() as group:
         # Side by side: code of users is initialised for as long as a quarter of an hour.
-        works = Works(block)
+        works = KeyedTasks(block)
         while True:
             told.clear()
             keys = await block.store.transact(_keys)
@@ -92,7 +92,7 @@ def _wish(found: Provisioned | None, version: Version | None) -> tuple[object, .
 
 
 async def _keep(block: Block, key: bytes, what: Named, found: Provisioned | None, version: Version | None) -> None:
-    pools = ENGINE.of(block).pools
+    pools = ENGINE.get(block).pools
     if found is None or version is None:
         pools.release(what.arn)
         await block.store.transact(lambda tx: _forget(tx, key, what))

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.lambda_ import directory, images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
@@ -89,15 +89,15 @@ async def run(block: Block) -> None:
 
 async def _work(block: Block, space: Subspace, do: Callable[[Block, bytes], Awaitable[None]]) -> None:
     """Do something for each key, several at a time."""
-    async with notified(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed, _LOOKED_AT)
-        turns = Shares(_AT_ONCE, _AT_ONCE // 2)
+    async with watching(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = KeyedTasks(block, changed, _LOOKED_AT)
+        turns = FairSemaphore(_AT_ONCE, _AT_ONCE // 2)
 
         async def waiting(tx: Transaction) -> list[bytes]:
             return [key for key, _ in await tx.range(space.begin, space.end, limit=_LOOKED_AT + len(works))]
 
         async def one(key: bytes) -> None:
-            async with turns.of(space.unpack(key)[0], seconds=_SLOW_SECONDS):
+            async with turns.hold(space.unpack(key)[0], seconds=_SLOW_SECONDS):
                 await do(block, key)
 
         while True:
@@ -113,7 +113,7 @@ async def _settle(block: Block, key: bytes) -> None:
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
     if version is None:
-        ENGINE.of(block).pools.snapshots.forget(place.qualified(str(number)))
+        ENGINE.get(block).pools.snapshots.forget(place.qualified(str(number)))
     failed = None if version is None else await _unpack(block, version) or await _find_runtime(block, version)
 
     async def finish(tx: Transaction) -> None:
@@ -150,7 +150,7 @@ async def _initialise(block: Block, key: bytes) -> None:
 
     if not await block.store.transact(finish):
         # It was deleted meanwhile.
-        ENGINE.of(block).pools.snapshots.forget(place.qualified(str(number)))
+        ENGINE.get(block).pools.snapshots.forget(place.qualified(str(number)))
 
 
 class _Failure(NamedTuple):
@@ -161,7 +161,7 @@ class _Failure(NamedTuple):
 async def _make_snapshot(block: Block, version: Version) -> _Failure | None:
     """Have something initialised ready; return why that does not go, None where it does."""
     try:
-        await ENGINE.of(block).pools.snapshots.make(version)
+        await ENGINE.get(block).pools.snapshots.make(version)
     except InitError as failed:
         error = failed.outcome.error
         other = (
@@ -193,7 +193,7 @@ async def _unpack(block: Block, version: Version) -> _Failure | None:
 async def _find_runtime(block: Block, version: Version) -> _Failure | None:
     """Find what runs a version; return why that does not go, None where it does."""
     try:
-        await ENGINE.of(block).pools.expect(version)
+        await ENGINE.get(block).pools.expect(version)
     except AwsError as error:
         log.warning("%s cannot run: %s", version.arn, error.message)
         return _Failure("InvalidRuntime", error.message)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import parsed
+from cloudlet.core.aws.resource_policy import parse_policy
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.access import Policy
@@ -95,5 +95,5 @@ def _checked(text: str) -> Policy:
             f"The final policy size ({len(text.encode())}) is bigger than the limit ({_BYTES}).",
             Type="User",
         )
-    parsed(text)
+    parse_policy(text)
     return Policy(text, uuid4())

@@ -10,4 +10,4 @@ from cloudlet.services.lambda_ import errors
 
 def checked(given: Mapping[str, str] | None, known: Mapping[str, str] | None = None) -> tags.Tags:
     """Return tags with those of a request. Raises AwsError."""
-    return tags.merged(known or {}, given or {}, errors.invalid)
+    return tags.merge(known or {}, given or {}, errors.invalid)

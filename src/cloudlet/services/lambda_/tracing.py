@@ -13,7 +13,7 @@ from zlib import crc32
 
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.telemetry.tracing import parsed
+from cloudlet.core.telemetry.tracing import parse_header
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.function import Version
 
@@ -56,7 +56,7 @@ _MOST_FUNCTIONS = 10_000
 def begin(block: Block, version: Version, header: str) -> Trace:
     """Return the trace of an invocation that begins: that of its caller, or a new one."""
     now = block.clock.now()
-    told = parsed(header)
+    told = parse_header(header)
     root = f"1-{int(now):08x}-{random_bytes(12).hex()}" if told is None else told.root
     if told is not None and "Sampled=" in header:
         sampled = told.sampled

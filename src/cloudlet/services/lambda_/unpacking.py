@@ -21,10 +21,10 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.system_clock import wall_time
 
 _FRESH = ".fresh-"
@@ -43,7 +43,7 @@ BROKEN = (BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError, Runt
 _AT_ONCE = 4
 _executor = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="unpacking")
 """An image may take minutes: others who wait for the disk have threads of their own."""
-_PLACES: Attached[Shares] = Attached(lambda _: Shares(_AT_ONCE, _AT_ONCE // 2))
+_PLACES: PerBlock[FairSemaphore] = PerBlock(lambda _: FairSemaphore(_AT_ONCE, _AT_ONCE // 2))
 _unpacking: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
 
@@ -80,7 +80,7 @@ async def made(block: Block, account: str, code: str, unpack: Callable[[Path], N
         return folder
     lock = _unpacking.setdefault(folder, asyncio.Lock())
     # Accounts may share an image: who waits for a place does not keep others from unpacking it.
-    async with _PLACES.of(block).of(account), lock:
+    async with _PLACES.get(block).hold(account), lock:
         if not folder.exists():
             try:
                 await asyncio.get_running_loop().run_in_executor(_executor, unpack, folder)

@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.aws import function_response
 from cloudlet.core.aws.cors import Cors
-from cloudlet.core.aws.function_response import BadAnswer
+from cloudlet.core.aws.function_response import MalformedResponse
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.identity import ANONYMOUS, Principal
@@ -46,7 +46,7 @@ async def answer(block: Block, visit: Visit) -> Answer | None:
     except AwsError as error:
         status = error.status or 500
         response = _message(status, _MESSAGES[status]) if status in _MESSAGES else _failed()
-    except BadAnswer:
+    except MalformedResponse:
         response = _failed()
     except ValueError:
         response = _message(413, "Request Too Long")
@@ -92,13 +92,13 @@ async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpRe
     if url.mode == "RESPONSE_STREAM":
         pieces, running = await invoking.begin(block, found, invocation)
         if not pieces.has_begun and running.result().error:
-            raise BadAnswer(running.result().error)
+            raise MalformedResponse(running.result().error)
         response = await _streamed(pieces)
         response.headers.append(("x-amzn-requestid", request_id))
         return response
     outcome = await invoking.run(block, found, invocation)
     if outcome.error:
-        raise BadAnswer(outcome.error)
+        raise MalformedResponse(outcome.error)
     response = _read(outcome.payload)
     response.headers.append(("x-amzn-requestid", request_id))
     return response
@@ -129,17 +129,17 @@ async def _streamed(pieces: Pieces) -> HttpResponse:
             return _with_prelude(head, _rest(rest, pieces))
         if len(held) > _PRELUDE_BYTES:
             break
-    raise BadAnswer("the answer has no end of its metadata")
+    raise MalformedResponse("the answer has no end of its metadata")
 
 
 def _with_prelude(head: bytes, body: AsyncIterator[bytes]) -> HttpResponse:
     try:
         told = msgspec.json.decode(head)
     except (ValueError, RecursionError) as error:
-        raise BadAnswer(f"the answer's metadata are no JSON: {error}") from error
+        raise MalformedResponse(f"the answer's metadata are no JSON: {error}") from error
     if not isinstance(told, dict):
-        raise BadAnswer("the answer's metadata are no object")
-    shown = function_response.read(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0", _JSON)
+        raise MalformedResponse("the answer's metadata are no object")
+    shown = function_response.parse(msgspec.json.encode({"statusCode": 200, **told, "body": ""}), "2.0", _JSON)
     return HttpResponse(shown.status, shown.headers, body)
 
 
@@ -160,8 +160,8 @@ def _read(payload: bytes) -> HttpResponse:
         elif not isinstance(answer, str):
             payload = msgspec.json.format(payload or b"null", indent=-1)
     except (ValueError, RecursionError) as error:
-        raise BadAnswer(f"the answer is no JSON: {error}") from error
-    return function_response.read(payload, "2.0", _JSON)
+        raise MalformedResponse(f"the answer is no JSON: {error}") from error
+    return function_response.parse(payload, "2.0", _JSON)
 
 
 def _failed() -> HttpResponse:

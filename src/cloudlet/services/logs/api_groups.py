@@ -118,14 +118,14 @@ async def _page(
     ctx: Context, tx: Transaction, params: Params, most: int, prefix: str, patterns: list[str]
 ) -> tuple[list[Group], str | None]:
     """Return the groups of a page whose names have a prefix and fit one of the patterns, and the next page's token."""
-    after = page_tokens.name_of(params.get("nextToken"), errors.invalid_token())
+    after = page_tokens.parse_name_token(params.get("nextToken"), errors.invalid_token())
     found: list[Group] = []
     while True:
         some = await groups.page(tx, ctx.account, ctx.region, prefix, after, _LOOKED_AT)
         for group in some:
             if any(_fits(group.name, pattern) for pattern in patterns):
                 if len(found) == most:
-                    return found, page_tokens.token_of(found[-1].name.encode())
+                    return found, page_tokens.make_page_token(found[-1].name.encode())
                 found.append(group)
             after = group.name
         if len(some) < _LOOKED_AT:
@@ -194,7 +194,7 @@ async def tag_log_group(ctx: Context, tx: Transaction, params: Params) -> Result
 @service.operation("UntagLogGroup")
 async def untag_log_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await groups.named(ctx, tx, params["logGroupName"])
-    group.tags = tags.without(group.tags, params["tags"])
+    group.tags = tags.remove(group.tags, params["tags"])
     groups.save(tx, group)
     return None
 

@@ -9,7 +9,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens
-from cloudlet.core.background.workers import LARGE, beside, beside_if
+from cloudlet.core.background.workers import LARGE, offload_if, run_in_worker
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import errors, events, filtering, lookup_table, scanning
 from cloudlet.services.logs import group as groups
@@ -51,7 +51,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
     if end < start:
         raise errors.invalid("End time should not be before start time.")
     text, limit = params["queryString"], params.get("limit")
-    source, plan = await beside(ctx.account, _checked, text, limit, Asked(now // 1000, start, end))
+    source, plan = await run_in_worker(ctx.account, _checked, text, limit, Asked(now // 1000, start, end))
 
     async def body(tx: Transaction) -> str:
         if await queries.active(tx, ctx.account, ctx.region, _MOST_ACTIVE) == _MOST_ACTIVE:
@@ -174,7 +174,7 @@ async def stop_query(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.direct("GetQueryResults")
 async def get_query_results(ctx: Context, params: Params) -> Result:
-    begin = page_tokens.name_of(params.get("nextToken"), errors.invalid_token()) or "0"
+    begin = page_tokens.parse_name_token(params.get("nextToken"), errors.invalid_token()) or "0"
     if not begin.isdecimal() or int(begin) > parsing.MOST_RESULTS:
         raise errors.invalid_token()
     first, most = int(begin), params.get("maxItems", _PAGE_RESULTS)
@@ -187,7 +187,7 @@ async def get_query_results(ctx: Context, params: Params) -> Result:
     query, pieces = await ctx.transact(read)
     takes_long = sum(len(piece.raw) for piece in pieces) > LARGE
     show = _written if ctx.protocol == "json" else _shown
-    results = await beside_if(takes_long, ctx.account, lambda: show(query, queries.records_in(pieces, first, most)))
+    results = await offload_if(takes_long, ctx.account, lambda: show(query, queries.records_in(pieces, first, most)))
     following = first + len(results)
     has_more = query.status == queries.COMPLETE and following < query.found
     return {
@@ -203,7 +203,7 @@ async def get_query_results(ctx: Context, params: Params) -> Result:
             "resultCount": query.found,
         },
         "status": query.status,
-        **({"nextToken": page_tokens.token_of(str(following).encode())} if has_more else {}),
+        **({"nextToken": page_tokens.make_page_token(str(following).encode())} if has_more else {}),
     }
 
 
@@ -229,7 +229,7 @@ async def describe_queries(ctx: Context, tx: Transaction, params: Params) -> Res
     group, status, most = params.get("logGroupName"), params.get("status"), params.get("maxResults", _PAGE_QUERIES)
     if group is not None:
         await groups.named(ctx, tx, group)
-    now, before = int(ctx.now() * 1000), page_tokens.place_of(params.get("nextToken"), errors.invalid_token())
+    now, before = int(ctx.now() * 1000), page_tokens.parse_page_token(params.get("nextToken"), errors.invalid_token())
     if before and not queries.is_place(before, ctx.account, ctx.region):
         raise errors.invalid_token()
     found: list[tuple[bytes, Query]] = []
@@ -243,7 +243,7 @@ async def describe_queries(ctx: Context, tx: Transaction, params: Params) -> Res
             if status in (None, query.status) and (group is None or any(one.name == group for one in query.groups))
         ]
         before = some[-1][0]
-    token = page_tokens.token_of(found[most - 1][0]) if len(found) > most else None
+    token = page_tokens.make_page_token(found[most - 1][0]) if len(found) > most else None
     return {"queries": [_described(query, now) for _, query in found[:most]], "nextToken": token}
 
 
@@ -325,7 +325,7 @@ async def get_log_group_fields(ctx: Context, params: Params) -> Result:
         search = Search(group.id, first=first, last=last, after=after, mask=mask)
         found, after = await scanning.page(ctx.block.store, search, _SAMPLE_EVENTS - total)
         messages = [event.message for event in found]
-        seen.update(await beside(ctx.account, _names, messages, group.name))
+        seen.update(await run_in_worker(ctx.account, _names, messages, group.name))
         total += len(found)
         if after is None:
             break
@@ -382,12 +382,12 @@ async def describe_query_definitions(ctx: Context, tx: Transaction, params: Para
     if params.get("queryLanguage", _LANGUAGE) != _LANGUAGE:
         return {"queryDefinitions": []}
     prefix, most = params.get("queryDefinitionNamePrefix", ""), params.get("maxResults", definitions.MOST)
-    after = page_tokens.name_of(params.get("nextToken"), errors.invalid_token())
+    after = page_tokens.parse_name_token(params.get("nextToken"), errors.invalid_token())
     known = [one for one in await definitions.all_of(ctx, tx) if one.name.startswith(prefix)]
     if after:
         last = next((one for one in known if one.id == after), None)
         known = known[known.index(last) + 1 :] if last is not None else []
-    token = page_tokens.token_of(known[most - 1].id.encode()) if len(known) > most else None
+    token = page_tokens.make_page_token(known[most - 1].id.encode()) if len(known) > most else None
     return {"queryDefinitions": [_defined(one) for one in known[:most]], "nextToken": token}
 
 

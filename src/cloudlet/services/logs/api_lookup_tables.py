@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.logs import errors, lookup_table, tagging
 from cloudlet.services.logs.block import service
 from cloudlet.services.logs.insights import parsing, queries
@@ -81,9 +81,9 @@ async def _content(ctx: Context, params: Params) -> Content:
     if ("tableBody" in params) == ("queryId" in params):
         raise errors.invalid("Exactly one of tableBody and queryId must be specified.")
     if "tableBody" in params:
-        return await beside(ctx.account, lookup_table.content, params["tableBody"])
+        return await run_in_worker(ctx.account, lookup_table.content, params["tableBody"])
     names, records = await ctx.transact(partial(_found, ctx, params["queryId"]))
-    return await beside(ctx.account, lambda: lookup_table.content(lookup_table.written(names, records)))
+    return await run_in_worker(ctx.account, lambda: lookup_table.content(lookup_table.written(names, records)))
 
 
 async def _found(ctx: Context, id: str, tx: Transaction) -> tuple[list[str], list[list[str | None]]]:

@@ -29,10 +29,10 @@ async def describe_resource_policies(ctx: Context, tx: Transaction, params: Para
     arn = await _group_arn(ctx, tx, params)
     if arn is not None:
         return {"resourcePolicies": [one.shown() for one in await resource_policy.of_group(ctx, tx, arn)]}
-    after = page_tokens.name_of(params.get("nextToken"), errors.invalid_token())
+    after = page_tokens.parse_name_token(params.get("nextToken"), errors.invalid_token())
     most = params.get("limit", _PAGE)
     found = await resource_policy.listed(ctx, tx, params.get("policyScope", "ACCOUNT"), after, most + 1)
-    token = page_tokens.token_of(found[most - 1].name.encode()) if len(found) > most else None
+    token = page_tokens.make_page_token(found[most - 1].name.encode()) if len(found) > most else None
     return {"resourcePolicies": [one.shown() for one in found[:most]], "nextToken": token}
 
 

@@ -46,14 +46,14 @@ async def describe_log_streams(ctx: Context, tx: Transaction, params: Params) ->
     group = await groups.identified(ctx, tx, params)
     prefix, most = params.get("logStreamNamePrefix"), params.get("limit", _PAGE)
     descending = params.get("descending", False)
-    after = page_tokens.place_of(params.get("nextToken"), errors.invalid_token())
+    after = page_tokens.parse_page_token(params.get("nextToken"), errors.invalid_token())
     if params.get("orderBy") == "LastEventTime":
         if prefix is not None:
             raise errors.invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
         rows = await streams.recent_page(tx, group, after, most + 1, descending=descending)
     else:
         rows = await streams.page(tx, group, prefix or "", after, most + 1, descending=descending)
-    token = page_tokens.token_of(rows[most - 1][0]) if len(rows) > most else None
+    token = page_tokens.make_page_token(rows[most - 1][0]) if len(rows) > most else None
     return {"logStreams": [_described(group, stream) for _, stream in rows[:most]], "nextToken": token}
 
 

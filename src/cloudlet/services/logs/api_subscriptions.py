@@ -69,10 +69,10 @@ async def _check_logical(ctx: Context, tx: Transaction, made: Subscription) -> N
 @service.operation("DescribeSubscriptionFilters")
 async def describe_subscription_filters(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await groups.named(ctx, tx, params["logGroupName"])
-    after = page_tokens.name_of(params.get("nextToken"), errors.invalid_token())
+    after = page_tokens.parse_name_token(params.get("nextToken"), errors.invalid_token())
     prefix, most = params.get("filterNamePrefix", ""), params.get("limit", _PAGE)
     found = [one for one in await subscription.of_group(tx, group) if one.name.startswith(prefix) and one.name > after]
-    token = page_tokens.token_of(found[most - 1].name.encode()) if len(found) > most else None
+    token = page_tokens.make_page_token(found[most - 1].name.encode()) if len(found) > most else None
     return {"subscriptionFilters": [_described(group, one) for one in found[:most]], "nextToken": token}
 
 
@@ -137,10 +137,10 @@ async def put_destination_policy(ctx: Context, tx: Transaction, params: Params) 
 
 @service.operation("DescribeDestinations")
 async def describe_destinations(ctx: Context, tx: Transaction, params: Params) -> Result:
-    after = page_tokens.name_of(params.get("nextToken"), errors.invalid_token())
+    after = page_tokens.parse_name_token(params.get("nextToken"), errors.invalid_token())
     most = params.get("limit", _PAGE)
     found = await destination.page(tx, ctx, params.get("DestinationNamePrefix", ""), after, most + 1)
-    token = page_tokens.token_of(found[most - 1].name.encode()) if len(found) > most else None
+    token = page_tokens.make_page_token(found[most - 1].name.encode()) if len(found) > most else None
     return {"destinations": [one.shown() for one in found[:most]], "nextToken": token}
 
 

@@ -22,7 +22,7 @@ async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("UntagResource")
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     tagged = await _tagged(ctx, tx, params)
-    _save(tx, tagged, tags.without(tagged.tags, params["tagKeys"]))
+    _save(tx, tagged, tags.remove(tagged.tags, params["tagKeys"]))
     return None
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.aws import iso8601
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.logs import protection
@@ -51,7 +51,7 @@ async def audit(block: Block, made: Subscription, group: str, messages: list[str
     """Report what a policy finds in messages; return in how many. Raises Refused where that is to be tried again."""
     rules = protection.rules_of(made.audits)
     arn = arn_of(made.region, made.account, group)
-    found = await beside(made.account, reports, rules, arn, block.clock.now(), messages)
+    found = await run_in_worker(made.account, reports, rules, arn, block.clock.now(), messages)
     for begin in range(0, len(found), _AT_ONCE):
         for kind, name in rules.findings:
             try:

@@ -13,7 +13,7 @@ from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
 from cloudlet.core.aws import iso8601, listing
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.policy import NamedPolicy, Policies, PolicyError, Request, evaluate
-from cloudlet.core.aws.resource_policy import IDENTITY, decide, parsed
+from cloudlet.core.aws.resource_policy import IDENTITY, decide, parse_policy
 from cloudlet.core.kernel.identity import Kind, Principal, root
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.subscription import Subscription
@@ -93,7 +93,7 @@ def remove(tx: Transaction, made: Destination) -> None:
 
 async def page(tx: Transaction, ctx: Context, prefix: str, after: str, count: int) -> list[Destination]:
     """Return destinations in the order of their names: those with a prefix, after a name."""
-    rows = await listing.named(tx, _DESTINATIONS.sub(ctx.account, ctx.region), prefix, after, count)
+    rows = await listing.list_names(tx, _DESTINATIONS.sub(ctx.account, ctx.region), prefix, after, count)
     return [_decode(raw) for _, raw in rows]
 
 
@@ -102,7 +102,7 @@ def checked_policy(text: str) -> str:
     if len(text.encode()) > _POLICY_BYTES:
         raise errors.invalid(f"An access policy has {_POLICY_BYTES} bytes at most.")
     try:
-        parsed(text)
+        parse_policy(text)
     except PolicyError as error:
         raise errors.invalid(f"The access policy is invalid: {error}") from None
     return text
@@ -138,6 +138,6 @@ def takes_from(made: Destination, filter: Subscription, now: float) -> bool:
         "aws:ResourceAccount": made.account,
         "aws:userid": sender.user_id,
     }
-    policy = None if made.policy is None else NamedPolicy(made.arn, parsed(made.policy))
+    policy = None if made.policy is None else NamedPolicy(made.arn, parse_policy(made.policy))
     request = Request(sender, _ACTION, made.arn, keys, made.account)
     return evaluate(request, Policies(identity=IDENTITY, resource=policy)).allowed

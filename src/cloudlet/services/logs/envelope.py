@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.subscription import Subscription
 
@@ -46,7 +46,7 @@ async def sealed(batch: Batch, most_bytes: int) -> list[Sealed]:
     An event that is too large by itself is a part with no data.
     """
     # Compressing takes long, and goes on beside the event loop.
-    return await beside(batch.subscription.account, lambda: list(_parts(batch, most_bytes)))
+    return await run_in_worker(batch.subscription.account, lambda: list(_parts(batch, most_bytes)))
 
 
 def _parts(batch: Batch, most_bytes: int) -> Iterator[Sealed]:

@@ -103,7 +103,7 @@ async def page(
         return task if status in (None, task.status) else None
 
     space = _TASKS.sub(ctx.account, ctx.region)
-    return await listing.page(tx, space, token, most, select, errors.invalid_token())
+    return await listing.list_page(tx, space, token, most, select, errors.invalid_token())
 
 
 async def active(tx: Transaction) -> list[Place]:

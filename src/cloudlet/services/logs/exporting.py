@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified, rest
+from cloudlet.core.kernel.timing import back_off, watching
 from cloudlet.services.logs import export_task, protection, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
@@ -60,17 +60,17 @@ async def try_out(block: Block, task: Task) -> None:
 
 async def export(block: Block, lease: Lease) -> None:
     """Carry out export tasks, for ever."""
-    turns = Shares(_TASKS_AT_ONCE, _TASKS_OF_ACCOUNT)
+    turns = FairSemaphore(_TASKS_AT_ONCE, _TASKS_OF_ACCOUNT)
 
     async def one(place: Place) -> None:
         while True:
             async with lease.during():
                 if await _carry_out(block, turns, place):
                     return
-            await rest(block, _PAUSE_SECONDS)
+            await back_off(block, _PAUSE_SECONDS)
 
-    async with notified(block, export_task.TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
+    async with watching(block, export_task.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = KeyedTasks(block, changed)
         while True:
             changed.clear()
             for place in await block.store.transact(export_task.active):
@@ -78,9 +78,9 @@ async def export(block: Block, lease: Lease) -> None:
             await changed.wait()
 
 
-async def _carry_out(block: Block, turns: Shares, place: Place) -> bool:
+async def _carry_out(block: Block, turns: FairSemaphore, place: Place) -> bool:
     """Export what is left of an account's task; return False where it is to be tried again."""
-    async with turns.of(place[0]):
+    async with turns.hold(place[0]):
         # It may have been cancelled, or another process have done it, while this one waited.
         task = await block.store.transact(lambda tx: export_task.begin(tx, place))
     if task is None:
@@ -121,14 +121,14 @@ async def _some_streams(tx: Transaction, task: Task) -> tuple[Group, list[Stream
     return group, [stream for _, stream in await streams.page(tx, group, task.stream_prefix, place, _AT_ONCE)]
 
 
-async def _export_stream(block: Block, turns: Shares, task: Task, group: Group, stream: Stream) -> bool:
+async def _export_stream(block: Block, turns: FairSemaphore, task: Task, group: Group, stream: Stream) -> bool:
     """Put the objects of a stream; return False where the task is not active any more."""
     folder = stream.name.replace("/", "-")
     number = await block.store.transact(lambda tx: export_task.objects_in(tx, task, folder))
     after: Position | None = None
     while True:
         # A turn for each object: what is large does not hold up others.
-        async with turns.of(task.account):
+        async with turns.hold(task.account):
             if not await block.store.transact(lambda tx: export_task.is_active(tx, task)):
                 return False
             if _is_over(block, task):
@@ -136,7 +136,7 @@ async def _export_stream(block: Block, turns: Shares, task: Task, group: Group, 
                 return False
             lines, after = await _part(block, task, group, stream, after)
             if lines:
-                data = await beside(task.account, _compressed, lines)
+                data = await run_in_worker(task.account, _compressed, lines)
                 await _put(block, task, f"{task.prefix}/{task.id}/{folder}/{number:06}.gz", data)
                 number += 1
         if after is None:

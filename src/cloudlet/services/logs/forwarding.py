@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from cloudlet.core import Arn, Transaction
 from cloudlet.core.background import keyed_queues
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import pause
+from cloudlet.core.background.retrying import compute_back_off
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.logs import (
     auditing,
     destination,
@@ -53,12 +53,12 @@ _MOST_LANES, _MOST_OF_ACCOUNT = 32, 16
 
 async def forward(block: Block, lease: Lease) -> None:
     """Deliver for ever."""
-    room = Shares(_MOST_LANES, _MOST_OF_ACCOUNT)
+    room = FairSemaphore(_MOST_LANES, _MOST_OF_ACCOUNT)
 
     async def work(number: int) -> None:
         await _Lane(block, lease, room, number).run()
 
-    await keyed_queues.work_off(block, outbox.TOPIC, outbox.subscriptions, work)
+    await keyed_queues.drain(block, outbox.TOPIC, outbox.subscriptions, work)
 
 
 class _Waiting(NamedTuple):
@@ -80,7 +80,7 @@ async def _read(tx: Transaction, made: Subscription, at: Waiting, row: Row | Non
 class _Lane:
     """What waits for one filter, in the order in which it came."""
 
-    def __init__(self, block: Block, lease: Lease, room: Shares, number: int) -> None:
+    def __init__(self, block: Block, lease: Lease, room: FairSemaphore, number: int) -> None:
         self._block = block
         self._lease = lease
         self._room = room
@@ -95,7 +95,7 @@ class _Lane:
         account = "" if made is None else made.account
         failed = 0
         while True:
-            async with self._room.of(account):
+            async with self._room.hold(account):
                 await self._lease.hold()
                 done = await self._some()
             if done is None:
@@ -106,7 +106,7 @@ class _Lane:
                     await asyncio.sleep(_GATHERED_SECONDS)
                 continue
             failed += 1
-            await rest(self._block, pause(failed, longest=_LONGEST_PAUSE_SECONDS))
+            await back_off(self._block, compute_back_off(failed, longest=_LONGEST_PAUSE_SECONDS))
 
     async def _some(self) -> bool | None:
         """Deliver what has waited the longest; False where that has to be tried again, None where nothing waits."""

@@ -80,7 +80,7 @@ def remove(tx: Transaction, group: Group) -> None:
 
 async def page(tx: Transaction, account: str, region: str, prefix: str, after: str, count: int) -> list[Group]:
     """Return log groups in the order of their names: those that begin with a prefix, after a name."""
-    rows = await listing.named(tx, _GROUPS.sub(account, region), prefix, after, count)
+    rows = await listing.list_names(tx, _GROUPS.sub(account, region), prefix, after, count)
     return [group_record.decode(raw) for _, raw in rows]
 
 

@@ -10,10 +10,10 @@ from functools import partial
 
 from cloudlet.core import Transaction
 from cloudlet.core.background import jobs
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.logs import arrivals, events, exporting, forwarding, group_record, publishing
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs.block import service
@@ -27,7 +27,7 @@ _PAGE = 100
 @service.job
 async def deliver_and_tidy(block: Block) -> None:
     """Do all of it, until the block ends."""
-    await jobs.side_by_side(
+    await jobs.run_leased_jobs(
         block,
         publish_metrics=publishing.publish,
         forward=forwarding.forward,
@@ -39,15 +39,15 @@ async def deliver_and_tidy(block: Block) -> None:
 
 async def _tidy(block: Block, lease: Lease) -> None:
     """Remove what is not shown any more, now and then."""
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         await lease.hold()
         are_cleared = await _clear_orphans(block, works)
         are_expired = await _expire(block, works)
-        await rest(block, _SWEEP_SECONDS if are_cleared and are_expired else _PAUSE_SECONDS)
+        await back_off(block, _SWEEP_SECONDS if are_cleared and are_expired else _PAUSE_SECONDS)
 
 
-async def _clear_orphans(block: Block, works: Works) -> bool:
+async def _clear_orphans(block: Block, works: KeyedTasks) -> bool:
     """Remove some of the events of each stream that is gone; return whether that were all."""
     after: tuple[int, int] | None = None
     is_done = True
@@ -59,13 +59,13 @@ async def _clear_orphans(block: Block, works: Works) -> bool:
     return is_done
 
 
-async def _expire(block: Block, works: Works) -> bool:
+async def _expire(block: Block, works: KeyedTasks) -> bool:
     """Remove some of the old events of each log group; return whether that were all."""
     after = b""
     is_done = True
     while True:
         rows = await block.store.transact(lambda tx, after=after: groups.all_after(tx, after, _PAGE))  # type: ignore[misc]
-        for key, group in works.decoded(rows, "the log group", group_record.decode).items():
+        for key, group in works.decode_rows(rows, "the log group", group_record.decode).items():
             work = partial(_tidy_group, block, group)
             is_done &= await works.attempt(key, f"removing old events of {group.arn}", work) is not False
         if len(rows) < _PAGE:

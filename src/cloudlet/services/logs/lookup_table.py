@@ -105,7 +105,9 @@ async def page(
         table = lookup_table_record.decode(raw)
         return table if table.name.startswith(prefix) else None
 
-    return await listing.page(tx, _TABLES.sub(ctx.account, ctx.region), token, most, selected, errors.invalid_token())
+    return await listing.list_page(
+        tx, _TABLES.sub(ctx.account, ctx.region), token, most, selected, errors.invalid_token()
+    )
 
 
 def save(tx: Transaction, table: LookupTable) -> None:

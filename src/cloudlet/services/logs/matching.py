@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import compress, count
 from typing import TypeVar
 
-from cloudlet.core.background.workers import LARGE, beside
+from cloudlet.core.background.workers import LARGE, run_in_worker
 from cloudlet.services.logs.patterns import Pattern
 
 AT_ONCE = 256
@@ -26,7 +26,7 @@ async def matching(account: str, pattern: Pattern | None, messages: Sequence[str
 async def each(account: str, pattern: Pattern, function: Callable[[str], T], messages: Sequence[str]) -> list[T]:
     """Return what a function of a pattern returns for each message."""
     if pattern.regexes and sum(map(len, messages)) > LARGE:
-        return await beside(account, lambda: list(map(function, messages)))
+        return await run_in_worker(account, lambda: list(map(function, messages)))
     found: list[T] = []
     for begin in range(0, len(messages), AT_ONCE):
         if begin:

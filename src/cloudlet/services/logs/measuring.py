@@ -10,8 +10,8 @@ from typing import Final
 
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.telemetry.metrics import Dimensions, Values, in_ended_minute
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.telemetry.metrics import Dimensions, Values, clamp_to_ended_minute
 from cloudlet.services.logs.subscription import Subscription
 from cloudlet.wire import WireError
 
@@ -43,7 +43,7 @@ class _Incoming:
 
 
 _NOTHING: Final = Incoming(0, 0)
-_INCOMING: Final[Attached[dict[_Key, _Incoming]]] = Attached(lambda _: {})
+_INCOMING: Final[PerBlock[dict[_Key, _Incoming]]] = PerBlock(lambda _: {})
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
@@ -51,7 +51,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     if operation != "PutLogEvents" or error is not None or not ctx.block.is_measured:
         return
     put: Incoming = ctx.measured or _NOTHING
-    groups = _INCOMING.of(ctx.block)
+    groups = _INCOMING.get(ctx.block)
     key = (ctx.account, ctx.region, params["logGroupName"])
     incoming = groups.get(key)
     if incoming is None:
@@ -64,8 +64,8 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 async def measure(block: Block) -> None:
     """Add what came to the block's metrics, for the minute that has just ended."""
-    groups = _INCOMING.take(block)
-    at = in_ended_minute(block.clock.now())
+    groups = _INCOMING.pop(block)
+    at = clamp_to_ended_minute(block.clock.now())
     totals: dict[tuple[str, str], _Incoming] = {}
     for (account, region, name), incoming in groups.items():
         total = totals.setdefault((account, region), _Incoming())

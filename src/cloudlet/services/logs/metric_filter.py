@@ -179,4 +179,4 @@ async def page(
         one = _decode(raw)
         return one if wanted(one) else None
 
-    return await listing.page(tx, space, token, most, select, errors.invalid_token())
+    return await listing.list_page(tx, space, token, most, select, errors.invalid_token())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.background.keyed_queues import list_queues
 from cloudlet.services.logs import events
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group_record import Group
@@ -37,7 +37,7 @@ def add(tx: Transaction, group: Group, place: Place) -> None:
 
 async def groups(tx: Transaction, after: int | None, count: int) -> list[int]:
     """Return the numbers of so many groups in which something waits, those that follow another one."""
-    found = await beginnings(tx, _ROWS, 1, None if after is None else (after,), count)
+    found = await list_queues(tx, _ROWS, 1, None if after is None else (after,), count)
     return [number for (number,) in found]
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.data_identifiers import MANAGED, Identifier, Span, custom
 from cloudlet.services.logs.patterns import PatternProblem
@@ -179,7 +179,7 @@ class Mask:
 
     async def of_row(self, row: Row) -> Row:
         """Return a row with its messages masked. Looking for sensitive data takes long: a thread does it."""
-        return await beside(self._account, self._of_row, row) if self._histories else row
+        return await run_in_worker(self._account, self._of_row, row) if self._histories else row
 
     def _of_row(self, row: Row) -> Row:
         return Row(row.ingested, row.timestamps, [self(message, row.ingested) for message in row.messages])

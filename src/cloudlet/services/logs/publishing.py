@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background import keyed_queues
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.logs import embedded_metrics, measuring, metric_filter, pending, protection
 from cloudlet.services.logs.default_values import Minutes, Seen
 from cloudlet.services.logs.matching import AT_ONCE, each
@@ -62,17 +62,17 @@ async def publish(block: Block, lease: Lease) -> None:
     """
     if not block.cloud.has("cloudwatch"):
         return
-    minutes, turns = Minutes(), Shares(_GROUPS_AT_ONCE, _GROUPS_OF_ACCOUNT)
+    minutes, turns = Minutes(), FairSemaphore(_GROUPS_AT_ONCE, _GROUPS_OF_ACCOUNT)
 
     async def work(group: int) -> None:
         while (account := await block.store.transact(lambda tx: pending.account_of(tx, group))) is not None:
-            async with turns.of(account), lease.during():
+            async with turns.hold(account), lease.during():
                 rows = await block.store.transact(lambda tx: pending.first(tx, group, _AT_ONCE))
                 is_done = await _publish(block, rows, minutes)
             if not is_done:
-                await rest(block, _PAUSE_SECONDS)
+                await back_off(block, _PAUSE_SECONDS)
 
-    await keyed_queues.work_off(block, pending.TOPIC, pending.groups, work)
+    await keyed_queues.drain(block, pending.TOPIC, pending.groups, work)
 
 
 async def _publish(block: Block, rows: list[tuple[Pending, Row | None]], minutes: Minutes) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.core.aws.policy import PolicyError, Reason
-from cloudlet.core.aws.resource_policy import decide, parsed
+from cloudlet.core.aws.resource_policy import decide, parse_policy
 from cloudlet.services.logs import errors, resource_policy_record
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.resource_policy_record import OF_ACCOUNT, OF_RESOURCE, Policy
@@ -31,7 +31,7 @@ async def put(
     try:
         if len(text.encode()) > _MOST_BYTES[scope]:
             raise errors.invalid(f"A resource policy has {_MOST_BYTES[scope]} bytes at most.")
-        parsed(text)
+        parse_policy(text)
     except PolicyError as error:
         raise errors.invalid(f"The policy document is invalid: {error}") from None
     others = await listed(ctx, tx, scope, "", _MOST)
@@ -84,7 +84,7 @@ async def of_group(ctx: Context, tx: Transaction, arn: str) -> list[Policy]:
 
 async def listed(ctx: Context, tx: Transaction, scope: str, after: str, count: int) -> list[Policy]:
     """Return policies in the order of their names, after a name."""
-    rows = await listing.named(tx, _POLICIES.sub(ctx.account, ctx.region, scope), "", after, count)
+    rows = await listing.list_names(tx, _POLICIES.sub(ctx.account, ctx.region, scope), "", after, count)
     return [resource_policy_record.decode(raw) for _, raw in rows]
 
 

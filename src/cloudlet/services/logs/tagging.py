@@ -12,4 +12,4 @@ from cloudlet.services.logs import errors
 
 def merged(known: Mapping[str, str], added: Mapping[str, str]) -> tags.Tags:
     """Return tags with more of them. Raises AwsError."""
-    return tags.merged(known, added, errors.invalid, partial(AwsError, "TooManyTagsException"))
+    return tags.merge(known, added, errors.invalid, partial(AwsError, "TooManyTagsException"))

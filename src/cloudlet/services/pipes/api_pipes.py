@@ -52,7 +52,7 @@ async def create_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
     space = pipe.of_account(ctx.account, ctx.region)
     if len(await tx.range(space.begin, space.end, limit=_PIPES)) == _PIPES:
         raise errors.quota_exceeded(name, f"An account has at most {_PIPES} pipes.")
-    tags.save(tx, asked.arn, tags.merged({}, params.get("Tags"), errors.validation))
+    tags.save(tx, asked.arn, tags.merge({}, params.get("Tags"), errors.validation))
     return _save(tx, asked)
 
 
@@ -100,7 +100,7 @@ async def describe_pipe(ctx: Context, tx: Transaction, params: Params) -> Result
         "TargetParameters": found.target_parameters or None,
         "RoleArn": found.role,
         "LogConfiguration": found.log or None,
-        "Tags": await tags.of(tx, found.arn),
+        "Tags": await tags.load(tx, found.arn),
     }
 
 
@@ -139,7 +139,7 @@ async def list_pipes(ctx: Context, tx: Transaction, params: Params) -> Result:
 
     space = pipe.of_account(ctx.account, ctx.region)
     token, limit = params.get("NextToken"), params.get("Limit")
-    shown, following = await listing.page(tx, space, token, limit, select, errors.wrong_token())
+    shown, following = await listing.list_page(tx, space, token, limit, select, errors.wrong_token())
     return {"Pipes": shown, "NextToken": following}
 
 

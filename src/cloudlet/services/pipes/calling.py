@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.wire import WireError
@@ -17,7 +17,7 @@ async def call(
     block: Block, pipe: Pipe, arn: Arn, operation: str, params: dict[str, Any], *, service: str = ""
 ) -> dict[str, Any]:
     """Call the API of the block that has the resource with an ARN. Raises AwsError."""
-    principal = session_of(pipe.role, pipe.name, by=_PRINCIPAL)
+    principal = make_session(pipe.role, pipe.name, by=_PRINCIPAL)
     try:
         result = await block.cloud.call(
             service or arn.service, operation, params, principal=principal, account=pipe.account, region=arn.region

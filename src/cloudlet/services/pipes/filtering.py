@@ -39,10 +39,10 @@ async def passing(pipe: Pipe, events: list[Event]) -> list[Event]:
     """Return the events that match one of the pipe's patterns, or all where it has none."""
     if not pipe.filters:
         return events
-    filters = [_known.made(text, _Filter, len(text)) for text in pipe.filters]
+    filters = [_known.get_or_add(text, _Filter, len(text)) for text in pipe.filters]
 
     def passes(event: Event) -> bool:
         document = decoded(event)
         return any(each.passes(document) for each in filters)
 
-    return await filtering.passing(pipe.account, events, passes)
+    return await filtering.filter_records(pipe.account, events, passes)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn
-from cloudlet.core.aws.messages import message, queue_url
+from cloudlet.core.aws.messages import make_send_call, queue_url
 from cloudlet.core.aws.polling import source_record
 from cloudlet.core.aws.polling.poller import FOR_EVER, Poller, Source
 from cloudlet.core.aws.polling.shard import Shard
@@ -72,17 +72,17 @@ class PipePoller(Poller):
     async def passing(self, batch: list[Event]) -> list[Event]:
         return await filtering.passing(self._pipe, batch)
 
-    async def take(self, batch: list[Event]) -> list[Event]:
+    async def process_messages(self, batch: list[Event]) -> list[Event]:
         return (await execute(self.block, self._pipe, batch)).failed
 
-    async def carry(self, shard: Shard, batch: list[Event]) -> None:
+    async def process_records(self, shard: Shard, batch: list[Event]) -> None:
         backoff = self.backoff()
         attempts = 0
         while batch := await shard.without_old(batch, self._context("MaximumRecordAgeExceeded")):
             if len(batch) > 1 and source_record.size(batch) > self.source.room:
                 await self._halves(shard, batch)
                 return
-            batch = await self.take(batch)
+            batch = await self.process_messages(batch)
             if len(batch) > 1 and self._bisects:
                 await self._halves(shard, batch)
                 return
@@ -95,14 +95,14 @@ class PipePoller(Poller):
 
     async def _halves(self, shard: Shard, batch: list[Event]) -> None:
         half = len(batch) // 2
-        await self.carry(shard, batch[:half])
-        await self.carry(shard, batch[half:])
+        await self.process_records(shard, batch[:half])
+        await self.process_records(shard, batch[half:])
 
     def _context(self, condition: str) -> dict[str, Any]:
         """User guide, "Understanding EventBridge Pipes error handling and troubleshooting"."""
         return {"context": {"partnerResourceArn": self.arn, "condition": condition}}
 
-    async def tell(self, shard: str, batch: list[Event], document: dict[str, Any]) -> None:
+    async def send_dead_letter(self, shard: str, batch: list[Event], document: dict[str, Any]) -> None:
         target = Arn.parse(self.source.letters)
-        operation, params = message(self.block, target, msgspec.json.encode(document).decode())
+        operation, params = make_send_call(self.block, target, msgspec.json.encode(document).decode())
         await self.call(target, operation, params)

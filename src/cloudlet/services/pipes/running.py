@@ -78,4 +78,4 @@ class _Polled(NamedTuple):
 
 async def run(block: Block) -> None:
     """Run pipes until the block ends."""
-    await reconciling.run(block, reconciling.Kind(TOPIC, pipe.EVERY, _Polled.decode))
+    await reconciling.run(block, reconciling.PollerKind(TOPIC, pipe.EVERY, _Polled.decode))

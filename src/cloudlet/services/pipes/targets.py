@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.aws.input_template import at
+from cloudlet.core.aws.input_template import resolve_path
 from cloudlet.core.aws.messages import queue_url
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes import checking, destination, function, log_group, transforming
@@ -162,7 +162,7 @@ def _source_name(pipe: Pipe) -> str:
 
 def _moment(path: str, event: Event) -> float:
     """Return the time at a path of an event, in seconds since the epoch. Raises StageFailed."""
-    found = at(decoded(event), path)
+    found = resolve_path(decoded(event), path)
     try:
         return timestamps.parse(str(found), "iso8601")
     except (ValueError, OverflowError):
@@ -190,7 +190,7 @@ async def _to_group(block: Block, pipe: Pipe, arn: Arn, batch: list[Given]) -> F
 
 def _milliseconds(path: str, event: Event) -> int:
     """Return the time at a path: a number is in milliseconds since the epoch, as logs have it."""
-    found = at(decoded(event), path)
+    found = resolve_path(decoded(event), path)
     is_number = isinstance(found, int | float) and not isinstance(found, bool)
     if not is_number and not (isinstance(found, str) and found.isdecimal()):
         return int(_moment(path, event) * 1000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core.aws.input_template import MISSING, TooLong, as_json, at, filled, is_path
+from cloudlet.core.aws.input_template import MISSING, TemplateTooLong, as_json, is_path, render, resolve_path
 from cloudlet.services.pipes import errors
 from cloudlet.services.pipes.event import Event, decoded
 from cloudlet.services.pipes.pipe import Parameters, Pipe
@@ -56,7 +56,7 @@ def texts(pipe: Pipe, parameters: Parameters, events: list[Event], now: float) -
     for event in events:
         try:
             made.append(_text(pipe, template, event, now, left))
-        except TooLong:
+        except TemplateTooLong:
             raise StageFailed(
                 "InvalidInput", f"what the template makes of the events is longer than {_MOST_CHARACTERS} characters"
             ) from None
@@ -69,7 +69,7 @@ def _text(pipe: Pipe, template: str, event: Event, now: float, most: int) -> str
 
     def value_of(name: str) -> Any:
         if name.startswith("$"):
-            return at(plain, name)
+            return resolve_path(plain, name)
         match name:
             case "aws.pipes.pipe-arn":
                 return pipe.arn
@@ -88,7 +88,7 @@ def _text(pipe: Pipe, template: str, event: Event, now: float, most: int) -> str
             case _:
                 return plain if isinstance(plain, dict | list) else MISSING
 
-    return filled(template, _is_place, value_of, most)
+    return render(template, _is_place, value_of, most)
 
 
 def parameter(value: str, event: Event) -> str | None:
@@ -98,7 +98,7 @@ def parameter(value: str, event: Event) -> str | None:
     """
     if not is_path(value):
         return value
-    found = at(decoded(event), value)
+    found = resolve_path(decoded(event), value)
     if found is MISSING:
         return None
     return found if isinstance(found, str) else as_json(found)

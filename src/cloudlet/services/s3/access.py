@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.aws.policy import NamedPolicy, Policies, Reason, Request, evaluate
-from cloudlet.core.aws.resource_policy import IDENTITY, parsed
+from cloudlet.core.aws.resource_policy import IDENTITY, parse_policy
 from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.services.s3 import abac, acl, bucket_policy, condition_keys, cors
 from cloudlet.services.s3.bucket import configuration, get_bucket
@@ -161,7 +161,7 @@ async def _denial(
 ) -> _Denial | None:
     """Return why the caller may not do this, None where he may."""
     text = await configuration(tx, bucket, "policy") if "policy" in bucket.kinds else None
-    policy = None if text is None else parsed(text)
+    policy = None if text is None else parse_policy(text)
     keys = {}
     if policy is not None:
         tags = None if version is None else version.tags
@@ -249,7 +249,7 @@ async def may_deliver_logs(ctx: Context, tx: Transaction, bucket: Bucket, target
     if acl.of_bucket(target).permits((acl.LOG_DELIVERY,), "WRITE"):
         return True
     logging = Principal("service", ctx.account, LOGGING, LOGGING)
-    caller = ctx.by(logging, bucket.account, headers={}, source_arn=bucket.arn)
+    caller = ctx.act_as(logging, bucket.account, headers={}, source_arn=bucket.arn)
     return await _denial(caller, tx, logging, target, "s3:PutObject", prefix, None, None, None) is None
 
 

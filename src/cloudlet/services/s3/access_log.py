@@ -17,11 +17,11 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.background.jobs import Works, or_lose
+from cloudlet.core.background.jobs import KeyedTasks, best_effort
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.kernel.timing import first, taking_a_share
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.kernel.timing import duty_cycle, wait_until
 from cloudlet.services.s3 import request_metrics
 from cloudlet.services.s3.bucket import configuration, find_bucket
 from cloudlet.services.s3.bucket_record import Bucket
@@ -123,12 +123,12 @@ class _Lines:
         return taken
 
 
-_LINES: Final = Attached(lambda _: _Lines())
+_LINES: Final = PerBlock(lambda _: _Lines())
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Note a request that was answered, if its bucket has logs."""
-    lines = _LINES.of(ctx.block)
+    lines = _LINES.get(ctx.block)
     if operation == "PutBucketLogging" and error is None:
         lines.changed.set()
     owner = lines.owners.get(params.get("Bucket", ""))
@@ -139,14 +139,14 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 async def deliver_logs(block: Block) -> None:
     """Deliver what is noted to the buckets that are to have it, now and then, until the block ends."""
-    lines, works = _LINES.of(block), Works(block)
+    lines, works = _LINES.get(block), KeyedTasks(block)
     end: BaseException
     try:
         while True:
             lines.changed.clear()
-            async with taking_a_share(_SHARE):
+            async with duty_cycle(_SHARE):
                 lines.owners = await _owners(block, works)
-            await first(block, lines.changed, block.clock.now() + _PERIOD_SECONDS)
+            await wait_until(block, lines.changed, block.clock.now() + _PERIOD_SECONDS)
             await _deliver(block, lines)
     except BaseException as error:
         end = error
@@ -154,7 +154,7 @@ async def deliver_logs(block: Block) -> None:
     raise end
 
 
-async def _owners(block: Block, works: Works) -> dict[str, str]:
+async def _owners(block: Block, works: KeyedTasks) -> dict[str, str]:
     return {bucket.name: bucket.account async for bucket in every_bucket(block, works) if KIND in bucket.kinds}
 
 
@@ -167,7 +167,7 @@ async def _deliver(block: Block, lines: _Lines) -> None:
     for each in noted:
         by_bucket.setdefault(each.bucket, []).append(each)
     for name, found in by_bucket.items():
-        await or_lose(block, f"the access log of {name}", partial(_deliver_of, block, name, found))
+        await best_effort(block, f"the access log of {name}", partial(_deliver_of, block, name, found))
 
 
 async def _deliver_of(block: Block, name: str, lines: list[_Line]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.aws.resource_policy import parsed
+from cloudlet.core.aws.resource_policy import parse_policy
 from cloudlet.services.s3 import abac, access, acl, bucket_policy, errors, events, reading, versions
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.bucket import configuration, delete_configuration, get_bucket, put_configuration, store_bucket
@@ -69,7 +69,7 @@ async def delete_bucket_policy(ctx: Context, tx: Transaction, params: Params) ->
 @service.operation("GetBucketPolicyStatus")
 async def get_bucket_policy_status(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketPolicyStatus")
-    policy = parsed(await _policy(tx, bucket))
+    policy = parse_policy(await _policy(tx, bucket))
     return {"PolicyStatus": {"IsPublic": bucket_policy.is_public(policy)}}
 
 

@@ -62,7 +62,7 @@ async def post_object(ctx: Context, params: Params) -> Result:
     principal = post_policy.author(ctx, fields)
     sizes = post_policy.check(ctx, fields, bucket, key)
     headers = _headers(form)
-    caller = ctx.by(principal, principal.account, headers={**_others(ctx), **headers})
+    caller = ctx.act_as(principal, principal.account, headers={**_others(ctx), **headers})
     wanted = {**_put(bucket, key, headers), "Body": sizes.checked(form.file())}
     try:
         written = await putting.put_object(caller, wanted, event="ObjectCreated:Post") or {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Concluding, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.services.s3 import (
     access,
     archive,
@@ -34,9 +34,9 @@ from cloudlet.services.s3.objects import Lock, Version
 
 
 @service.direct("PutObject")
-async def put_object(ctx: Context, params: Params) -> Result | Concluding:
+async def put_object(ctx: Context, params: Params) -> Result | FinalTransaction:
     writing = await putting.begun(ctx, params)
-    return await upload.keep(ctx, [writing.blob], writing.store) if writing.blob else Concluding(writing.store)
+    return await upload.keep(ctx, [writing.blob], writing.store) if writing.blob else FinalTransaction(writing.store)
 
 
 @service.operation("GetObject")

@@ -50,7 +50,7 @@ class _Visit:
 
     def __init__(self, ctx: Context, params: Params, *, with_body: bool) -> None:
         self._ctx = ctx
-        self._visitor = ctx.by(ANONYMOUS, ANONYMOUS.account) if ctx.strict else ctx
+        self._visitor = ctx.act_as(ANONYMOUS, ANONYMOUS.account) if ctx.strict else ctx
         self._params = params
         self._bucket: str = params["Bucket"]
         self._key: str = params.get("Key") or ""
@@ -126,7 +126,7 @@ class _Visit:
     async def _folder(self) -> website.Redirect | None:
         """Return where the folder's index is, where a path names a folder without its slash."""
         folder = f"{self._key}/"
-        visitor = self._visitor.by(self._visitor.principal, self._visitor.account)
+        visitor = self._visitor.act_as(self._visitor.principal, self._visitor.account)
         asked = {"Bucket": self._bucket, "Key": website.index_key(self._document, folder)}
         try:
             await visitor.transact(lambda tx: reading.read_object(visitor, tx, asked, with_body=False))

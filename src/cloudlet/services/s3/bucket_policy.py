@@ -15,7 +15,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.aws.policy import Condition, Effect, Policy, PolicyError, Statement
 from cloudlet.core.aws.policy.match import compile_glob
 from cloudlet.core.aws.policy.variables import tokenize, without_variables
-from cloudlet.core.aws.resource_policy import parsed
+from cloudlet.core.aws.resource_policy import parse_policy
 from cloudlet.services.s3 import condition_keys, errors
 
 _BYTES = 20 * 1024
@@ -98,7 +98,7 @@ def checked(text: str, bucket_arn: str) -> Policy:
     if len(text.encode()) > _BYTES:
         raise _malformed("Normalized policy document exceeds the maximum allowed size of 20480 bytes.")
     try:
-        policy = parsed(text)
+        policy = parse_policy(text)
     except PolicyError as error:
         raise _malformed(str(error)) from None
     statements = json.loads(text)["Statement"]

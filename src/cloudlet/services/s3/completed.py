@@ -8,9 +8,9 @@ from collections.abc import Iterable
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.s3.bucket_record import Bucket
 
 _DONE = Subspace("completed")
@@ -51,7 +51,7 @@ async def find(tx: Transaction, bucket: Bucket, key: str, upload_id: str) -> Com
 
 async def forget(block: Block) -> None:
     """Forget the uploads that were completed long ago, now and then."""
-    works = Works(block)
+    works = KeyedTasks(block)
 
     async def listed(tx: Transaction, count: int) -> list[bytes]:
         before = int(block.clock.now() * 1000) - _KEPT_MILLIS
@@ -62,5 +62,5 @@ async def forget(block: Block) -> None:
         tx.delete(_DONE.key(*_TIMES.unpack(row)[1:]))
 
     while True:
-        await works.do_all(listed, "forgetting the upload", one, at_once=_PAGE)
-        await rest(block, _SWEEP_SECONDS)
+        await works.drain(listed, "forgetting the upload", one, at_once=_PAGE)
+        await back_off(block, _SWEEP_SECONDS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.garbage import Garbage
+from cloudlet.core.background.garbage import GarbageCollector
 
 _FILES = Subspace("file")
 _GRACE_SECONDS = 10.0
@@ -20,7 +20,7 @@ async def _is_claimed(tx: Transaction, blob: str) -> bool:
     return await tx.get(_FILES.key(blob)) is not None
 
 
-GARBAGE = Garbage(_is_claimed, _GRACE_SECONDS, in_milliseconds=True)
+GARBAGE = GarbageCollector(_is_claimed, _GRACE_SECONDS, in_milliseconds=True)
 
 
 def claim(tx: Transaction, blobs: Iterable[str]) -> None:

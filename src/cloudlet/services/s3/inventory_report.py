@@ -19,7 +19,7 @@ import msgspec
 
 from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.s3 import identified, inventory, lifecycle, rounds, workspace
@@ -256,7 +256,7 @@ class _Report:
                     if self._all or (placed.current and not placed.version.marker)
                 ]
                 await asyncio.to_thread(target.write, "".join(rows).encode())
-        return file if self._format == "CSV" else await beside(self._bucket.account, self._as_parquet, file)
+        return file if self._format == "CSV" else await run_in_worker(self._bucket.account, self._as_parquet, file)
 
     def _line(self, row: _Row) -> str:
         return ",".join(['"' + _FIELDS[name](row).replace('"', '""') + '"' for name in self._fields]) + "\n"

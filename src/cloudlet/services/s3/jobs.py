@@ -25,7 +25,7 @@ from cloudlet.wire import WireError
 @service.job
 async def tell_and_replicate(block: Block) -> None:
     """Tell of events, make replicas and write inventories, until the block ends."""
-    await jobs.side_by_side(
+    await jobs.run_leased_jobs(
         block,
         tell_of_events=notifying.notify,
         replicate=replicating.replicate,

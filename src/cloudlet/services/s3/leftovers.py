@@ -9,9 +9,9 @@ import asyncio
 from functools import partial
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.s3 import bucket_record, multipart
 from cloudlet.services.s3.bucket_record import Bucket
 
@@ -30,8 +30,8 @@ async def note(tx: Transaction, bucket: Bucket) -> None:
 
 async def remove(block: Block) -> None:
     """Remove what deleted buckets have left, until the block ends."""
-    async with notified(block, _TOPIC) as changed:
-        works = Works(block, changed)
+    async with watching(block, _TOPIC) as changed:
+        works = KeyedTasks(block, changed)
 
         async def listed(tx: Transaction) -> list[bytes]:
             return [key for key, _ in await tx.range(_LEFT.begin, _LEFT.end, limit=_LISTED + len(works))]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.background.keyed_queues import list_queues
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import notification
@@ -83,7 +83,7 @@ async def add(
 
 async def lanes(tx: Transaction, after: Lane | None, limit: int) -> list[Lane]:
     """Return up to `limit` lanes in which something waits, those that follow another one."""
-    return [Lane(*each) for each in await beginnings(tx, _NOTICES, 5, after, limit)]
+    return [Lane(*each) for each in await list_queues(tx, _NOTICES, 5, after, limit)]
 
 
 async def first(tx: Transaction, lane: Lane, count: int) -> list[tuple[bytes, Notice]]:

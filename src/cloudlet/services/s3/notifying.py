@@ -17,9 +17,9 @@ from cloudlet.core import Arn, AwsError, Params, Transaction
 from cloudlet.core.aws.messages import queue_url
 from cloudlet.core.background import keyed_queues
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import Failed, of_batch, of_events, pause
+from cloudlet.core.background.retrying import DeliveryError, compute_back_off, of_batch, of_events
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.s3 import notices
 from cloudlet.services.s3.notices import Lane, Notice
 
@@ -29,12 +29,12 @@ _BATCH = 10
 _LONGEST_PAUSE_SECONDS = 60.0
 _GIVEN_UP_SECONDS = 86_400.0
 SUBJECT = "Amazon S3 Notification"
-_Outcomes = Sequence[Failed | None]
+_Outcomes = Sequence[DeliveryError | None]
 
 
 async def notify(block: Block, lease: Lease) -> None:
     """Tell what is in the outbox, until the block ends."""
-    await keyed_queues.work_off(block, notices.TOPIC, notices.lanes, lambda lane: _work_off(block, lease, lane))
+    await keyed_queues.drain(block, notices.TOPIC, notices.lanes, lambda lane: _work_off(block, lease, lane))
 
 
 async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
@@ -59,10 +59,10 @@ async def _work_off(block: Block, lease: Lease, lane: Lane) -> None:
             failed_before = 0
         else:
             failed_before += 1
-            await rest(block, pause(failed_before, longest=_LONGEST_PAUSE_SECONDS))
+            await back_off(block, compute_back_off(failed_before, longest=_LONGEST_PAUSE_SECONDS))
 
 
-def _is_over(block: Block, lane: Lane, notice: Notice, failed: Failed | None) -> bool:
+def _is_over(block: Block, lane: Lane, notice: Notice, failed: DeliveryError | None) -> bool:
     """Whether nothing more is to be done for a notice."""
     if failed is None:
         return True
@@ -109,16 +109,16 @@ async def _batch(
     try:
         result = await call(block, lane, operation, params, trace)
     except AwsError as error:
-        return [Failed.of(error)] * len(told)
+        return [DeliveryError.of(error)] * len(told)
     return of_batch(result, len(told))
 
 
-async def _invoke(block: Block, lane: Lane, notice: Notice) -> Failed | None:
+async def _invoke(block: Block, lane: Lane, notice: Notice) -> DeliveryError | None:
     params = {"FunctionName": lane.arn, "InvocationType": "Event", "Payload": notice.body.encode()}
     try:
         await call(block, lane, "Invoke", params, notice.trace)
     except AwsError as error:
-        return Failed.of(error)
+        return DeliveryError.of(error)
     return None
 
 
@@ -127,7 +127,7 @@ async def _put_events(block: Block, lane: Lane, told: list[Notice]) -> _Outcomes
     try:
         result = await call(block, lane, "PutEvents", {"Entries": entries})
     except AwsError as error:
-        return [Failed.of(error)] * len(told)
+        return [DeliveryError.of(error)] * len(told)
     return of_events(result)
 
 

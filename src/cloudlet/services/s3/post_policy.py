@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloudlet.core import AwsError, Context
-from cloudlet.core.kernel.identity import Known, Principal, root
-from cloudlet.core.kernel.origins import is_unproven
+from cloudlet.core.kernel.identity import Credential, Principal, root
+from cloudlet.core.kernel.origins import is_possible_csrf
 from cloudlet.core.kernel.system_clock import wall_time
-from cloudlet.core.kernel.tokens import account_of
+from cloudlet.core.kernel.tokens import parse_account
 from cloudlet.services.s3 import errors
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -115,14 +115,14 @@ def _verified_v2(ctx: Context, fields: Fields) -> Principal:
     return known.principal
 
 
-def _key(ctx: Context, access_key: str, fields: Fields) -> Known | Principal:
+def _key(ctx: Context, access_key: str, fields: Fields) -> Credential | Principal:
     """Return a key that is known; in open mode an unknown one is the root of its account."""
     token = fields.get("x-amz-security-token")
     known = ctx.block.cloud.find_key(access_key, token)
     if known is None:
         if not ctx.strict:
             _check_origin(ctx)
-            return root(account_of(access_key) or ctx.account, access_key)
+            return root(parse_account(access_key) or ctx.account, access_key)
         raise AwsError(
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
@@ -136,7 +136,7 @@ def _key(ctx: Context, access_key: str, fields: Fields) -> Known | Principal:
 
 def _check_origin(ctx: Context) -> None:
     """Raise AwsError where everybody is let in, for a page that is not this machine's: forms need nobody's leave."""
-    if not ctx.strict and is_unproven("POST", ctx.headers):
+    if not ctx.strict and is_possible_csrf("POST", ctx.headers):
         raise AwsError(
             "AccessDenied",
             "In open mode Cloudlet takes forms of pages of this machine only (http://localhost:…), and those that are "

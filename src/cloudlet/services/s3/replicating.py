@@ -14,13 +14,13 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.background import keyed_queues
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.s3 import access, annotating, contents, events, garbage, replication, versions
 from cloudlet.services.s3.acl import ENFORCED, private
 from cloudlet.services.s3.annotating import Carried
@@ -38,18 +38,18 @@ _OF_A_BUCKET = 4
 
 async def replicate(block: Block, lease: Lease) -> None:
     """Copy what waits, until the block ends: no bucket waits for another one's, and an account has half at most."""
-    places = Shares(_AT_ONCE, _AT_ONCE // 2)
+    places = FairSemaphore(_AT_ONCE, _AT_ONCE // 2)
 
     async def work_off(number: int) -> None:
         await _work_off(block, lease, places, number)
 
-    await keyed_queues.work_off(block, replication.TOPIC, replication.buckets, work_off)
+    await keyed_queues.drain(block, replication.TOPIC, replication.buckets, work_off)
 
 
-async def _work_off(block: Block, lease: Lease, places: Shares, number: int) -> None:
+async def _work_off(block: Block, lease: Lease, places: FairSemaphore, number: int) -> None:
     """Copy all that waits of a bucket."""
-    async with notified(block, replication.TOPIC) as changed:
-        works = Works(block, changed)
+    async with watching(block, replication.TOPIC) as changed:
+        works = KeyedTasks(block, changed)
 
         async def one(row: bytes) -> None:
             await works.attempt(row, f"the replica of {row!r}", partial(_copy, block, places, row))
@@ -67,12 +67,12 @@ async def _work_off(block: Block, lease: Lease, places: Shares, number: int) -> 
                 await changed.wait()
 
 
-async def _copy(block: Block, places: Shares, row: bytes) -> None:
+async def _copy(block: Block, places: FairSemaphore, row: bytes) -> None:
     """Do the task in a row."""
     found = await block.store.transact(lambda tx: replication.find(tx, row))
     if found is not None:
         source = await block.store.transact(lambda tx: find_bucket(tx, found[1].bucket))
-        async with places.of("" if source is None else source.account):
+        async with places.hold("" if source is None else source.account):
             await _Copy(block, row, *found).run()
 
 

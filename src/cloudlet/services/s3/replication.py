@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.background.keyed_queues import list_queues
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import versions
@@ -157,7 +157,7 @@ async def enqueue(block: Block, tx: Transaction, bucket: Bucket, name: str, key:
 
 async def buckets(tx: Transaction, after: int | None, limit: int) -> list[int]:
     """Return the numbers of up to `limit` buckets of which something waits, those that follow another one."""
-    found = await beginnings(tx, _WAITING, 1, None if after is None else (after,), limit)
+    found = await list_queues(tx, _WAITING, 1, None if after is None else (after,), limit)
     return [number for (number,) in found]
 
 

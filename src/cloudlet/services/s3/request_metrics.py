@@ -15,11 +15,11 @@ from time import perf_counter
 from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.kernel.timing import notified, taking_a_share
-from cloudlet.core.telemetry.metrics import Values, in_ended_minute
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.kernel.timing import duty_cycle, watching
+from cloudlet.core.telemetry.metrics import Values, clamp_to_ended_minute
 from cloudlet.services.s3 import errors, identified
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.walking import every_bucket
@@ -150,7 +150,7 @@ class _All:
                     configuration.values = old.values
 
 
-_ALL: Final = Attached(lambda _: _All())
+_ALL: Final = PerBlock(lambda _: _All())
 
 
 def check(id: str, value: Mapping[str, Any]) -> None:
@@ -172,22 +172,22 @@ async def follow_configurations(block: Block) -> None:
     """Know the metrics configurations of all buckets, until the block ends."""
     if not block.is_measured:
         return
-    async with notified(block, TOPIC) as changed:
-        works = Works(block, changed)
+    async with watching(block, TOPIC) as changed:
+        works = KeyedTasks(block, changed)
         while True:
             changed.clear()
-            async with taking_a_share(_SHARE):
+            async with duty_cycle(_SHARE):
                 await _read(block, works)
             await changed.wait()
 
 
-async def _read(block: Block, works: Works) -> None:
+async def _read(block: Block, works: KeyedTasks) -> None:
     found = _All()
     async for bucket in every_bucket(block, works):
         if KIND in bucket.kinds:
             what = f"the metrics configurations of {bucket.name}"
             await works.attempt(bucket.name, what, partial(_keep_all, block, found, bucket))
-    found.take_over(_ALL.of(block))
+    found.take_over(_ALL.get(block))
     _ALL.replace(block, found)
 
 
@@ -203,7 +203,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
     """Count a request that was answered, if its bucket has metrics configurations."""
     if operation in _CHANGES and error is None and ctx.block.is_measured:
         _change(ctx, operation, params)
-    known = _ALL.of(ctx.block)
+    known = _ALL.get(ctx.block)
     if not known.buckets:
         return
     watched = known.buckets.get(params.get("Bucket", ""))
@@ -221,7 +221,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 
 def _change(ctx: Context, operation: str, params: Params) -> None:
     """Measure from now on by a configuration that was put, or not by one that was deleted."""
-    known, bucket = _ALL.of(ctx.block), of(ctx).bucket
+    known, bucket = _ALL.get(ctx.block), of(ctx).bucket
     if operation != "PutBucketMetricsConfiguration":
         known.forget(params["Bucket"], params.get("Id"))
     elif bucket is not None:
@@ -280,7 +280,7 @@ def _note_source(known: _All, measured: Measured) -> None:
 
 def selected(ctx: Context, params: Params, scanned: int, returned: int) -> None:
     """Count the bytes of a query that has ended."""
-    watched = _ALL.of(ctx.block).buckets.get(params["Bucket"])
+    watched = _ALL.get(ctx.block).buckets.get(params["Bucket"])
     for configuration in () if watched is None else watched.configurations.values():
         if configuration.admits(params["Key"], of(ctx).tags):
             configuration.add("SelectBytesScanned", scanned)
@@ -289,8 +289,8 @@ def selected(ctx: Context, params: Params, scanned: int, returned: int) -> None:
 
 async def measure(block: Block) -> None:
     """Add what was measured of requests to the block's metrics, for the minute that has just ended."""
-    at = in_ended_minute(block.clock.now())
-    for name, watched in _ALL.of(block).buckets.items():
+    at = clamp_to_ended_minute(block.clock.now())
+    for name, watched in _ALL.get(block).buckets.items():
         for id, configuration in watched.configurations.items():
             measured, configuration.values = configuration.values, {}
             dimensions = (("BucketName", name), ("FilterId", id))

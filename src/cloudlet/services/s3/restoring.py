@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.background.jobs import Row, run_timers
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import events, versions
 from cloudlet.services.s3.bucket import find_bucket
@@ -37,7 +37,7 @@ async def follow_restores(block: Block) -> None:
         if bucket is not None and bucket.number == number:
             await _follow(block, tx, bucket, key, version_id, moment)
 
-    await as_due(block, _TOPIC, _DUE, "the copy of", one)
+    await run_timers(block, _TOPIC, _DUE, "the copy of", one)
 
 
 async def _follow(block: Block, tx: Transaction, bucket: Bucket, key: str, version_id: str, moment: int) -> None:

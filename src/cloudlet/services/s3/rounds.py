@@ -12,10 +12,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import first, notified, taking_a_share
+from cloudlet.core.kernel.timing import duty_cycle, wait_until, watching
 from cloudlet.services.s3 import bucket_record, lifecycle
 from cloudlet.services.s3.bucket import all_buckets, find_bucket, name_of
 from cloudlet.services.s3.bucket_record import Bucket
@@ -34,16 +34,16 @@ async def make(block: Block, topic: bytes, kind: str, what: str, do: Callable[[B
     A topic is notified of changes. `do` returns whether it has done something: what is configured may have changed
     meanwhile, and it is called again.
     """
-    places = Shares(_AT_ONCE, _AT_ONCE // 2)
+    places = FairSemaphore(_AT_ONCE, _AT_ONCE // 2)
     ended = asyncio.Event()
-    works = Works(block, ended)
+    works = KeyedTasks(block, ended)
     failed: set[str] = set()
 
     async def one(name: str) -> None:
         failed.add(name)
         is_done = False
         while not is_done and (bucket := await block.store.transact(lambda tx: find_bucket(tx, name))) is not None:
-            async with places.of(bucket.account):
+            async with places.hold(bucket.account):
                 is_done = not await do(bucket)
         failed.discard(name)
 
@@ -54,7 +54,7 @@ async def make(block: Block, topic: bytes, kind: str, what: str, do: Callable[[B
                 start(name)
             await ended.wait()
 
-    async with notified(block, topic) as changed, asyncio.TaskGroup() as group:
+    async with watching(block, topic) as changed, asyncio.TaskGroup() as group:
 
         def start(name: str) -> None:
             works.start(group, name, f"{what} of {name}", partial(one, name))
@@ -66,17 +66,17 @@ async def make(block: Block, topic: bytes, kind: str, what: str, do: Callable[[B
             async for names in _named(block, kind):
                 for name in names:
                     start(name)
-                while len(works.under_way) >= _WAITING:
+                while len(works.running) >= _WAITING:
                     ended.clear()
                     await ended.wait()
-            await first(block, changed, midnight)
+            await wait_until(block, changed, midnight)
 
 
 async def _named(block: Block, kind: str) -> AsyncIterator[list[str]]:
     """Yield the names of the buckets with a configuration of a kind, and of those whose record cannot be read."""
     after = b""
     while True:
-        async with taking_a_share(_SHARE):
+        async with duty_cycle(_SHARE):
             rows = await block.store.transact(lambda tx, after=after: all_buckets(tx, after, _BUCKETS))  # type: ignore[misc]
             names = [name_of(key) for key, raw in rows if _may_have(raw, kind)]
         if not rows:

@@ -12,7 +12,7 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.children import Child, conversing
 from cloudlet.services.s3 import select_input
 from cloudlet.store import StoreError
@@ -137,12 +137,12 @@ class Workers:
             worker.kill()
 
 
-_WORKERS = Attached(lambda _: Workers())
+_WORKERS = PerBlock(lambda _: Workers())
 
 
 def workers(block: Block) -> Workers:
     """Return the processes of a block."""
-    return _WORKERS.of(block)
+    return _WORKERS.get(block)
 
 
 async def end_with(block: Block) -> None:

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Params
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.services.s3 import errors, select_process, workspace
 from cloudlet.store import StoreError
 
@@ -55,7 +55,7 @@ _WORDS: Final = {
     ),
 }
 """By the member that has it: its words, and the error for any other (API reference, "Error responses")."""
-_PLACES = Attached(lambda _: Shares(_AT_ONCE, _AT_ONCE // 2))
+_PLACES = PerBlock(lambda _: FairSemaphore(_AT_ONCE, _AT_ONCE // 2))
 _giving_up: set[asyncio.Task[None]] = set()
 
 
@@ -225,7 +225,7 @@ class _Query:
 
     async def _run(self, account: str) -> None:
         try:
-            async with _PLACES.of(self._block).of(account), asyncio.timeout(_LONGEST_SECONDS):
+            async with _PLACES.get(self._block).hold(account), asyncio.timeout(_LONGEST_SECONDS):
                 await self._work()
         except TimeoutError:
             self._failure = AwsError("Busy", "The service is unavailable. Please retry.", status=503)

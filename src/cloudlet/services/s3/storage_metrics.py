@@ -13,10 +13,10 @@ from functools import partial
 from time import perf_counter
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import until
+from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.services.s3 import multipart
 from cloudlet.services.s3.bucket_record import Bucket
 from cloudlet.services.s3.objects import Version
@@ -60,19 +60,19 @@ async def measure_storage(block: Block) -> None:
     """Measure what buckets hold, each day, until the block ends."""
     if not block.is_measured:
         return
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         today = int(block.clock.now() // _DAY)
         if await block.store.transact(lambda tx, today=today: _is_due(tx, today)):  # type: ignore[misc]
             await _measure_all(block, works, today * _DAY)
-        await until(block, (today + 1) * _DAY)
+        await sleep_until(block, (today + 1) * _DAY)
 
 
-async def _measure_all(block: Block, works: Works, at: float) -> None:
-    places, waiting = Shares(_AT_ONCE, 1), asyncio.Semaphore(_WAITING)
+async def _measure_all(block: Block, works: KeyedTasks, at: float) -> None:
+    places, waiting = FairSemaphore(_AT_ONCE, 1), asyncio.Semaphore(_WAITING)
 
     async def measure(bucket: Bucket) -> None:
-        async with places.of(bucket.account):
+        async with places.hold(bucket.account):
             await works.attempt(bucket.name, f"measuring {bucket.name}", partial(_Held(block, bucket).measure, at))
         waiting.release()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3 import bucket_record
 from cloudlet.services.s3.bucket import all_buckets
@@ -31,11 +31,11 @@ class Placed(NamedTuple):
     """How many noncurrent versions of the key are newer."""
 
 
-async def every_bucket(block: Block, works: Works) -> AsyncIterator[Bucket]:
+async def every_bucket(block: Block, works: KeyedTasks) -> AsyncIterator[Bucket]:
     """Yield the buckets of all accounts, in the order of their names, but for those that rest among some works."""
     after = b""
     while rows := await block.store.transact(lambda tx, after=after: all_buckets(tx, after, _BUCKETS)):  # type: ignore[misc]
-        for bucket in works.decoded(rows, "the bucket", bucket_record.decode).values():
+        for bucket in works.decode_rows(rows, "the bucket", bucket_record.decode).values():
             yield bucket
         after = rows[-1][0]
 

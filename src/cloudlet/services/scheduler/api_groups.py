@@ -37,7 +37,7 @@ async def create_schedule_group(ctx: Context, tx: Transaction, params: Params) -
         raise errors.quota_exceeded(f"An account has at most {group.GROUPS} schedule groups.")
     created = Group(ctx.account, ctx.region, name, ctx.now(), ctx.now(), token)
     group.save(tx, created)
-    tags.save(tx, created.arn, tags.merged({}, params.get("Tags"), errors.validation, errors.quota_exceeded))
+    tags.save(tx, created.arn, tags.merge({}, params.get("Tags"), errors.validation, errors.quota_exceeded))
     return {"ScheduleGroupArn": created.arn}
 
 
@@ -75,5 +75,5 @@ async def list_schedule_groups(ctx: Context, tx: Transaction, params: Params) ->
 
     await group.default(ctx, tx)
     space = group.of_account(ctx.account, ctx.region)
-    shown, following = await listing.page(tx, space, token, limit, select, errors.wrong_token())
+    shown, following = await listing.list_page(tx, space, token, limit, select, errors.wrong_token())
     return {"ScheduleGroups": shown, "NextToken": following}

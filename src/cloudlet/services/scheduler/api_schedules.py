@@ -92,7 +92,7 @@ async def list_schedules(ctx: Context, tx: Transaction, params: Params) -> Resul
         return {**_summary(found), "Target": {"Arn": found.target["Arn"]}}
 
     token, limit = params.get("NextToken"), params.get("MaxResults")
-    shown, following = await listing.page(tx, space, token, limit, select, errors.wrong_token())
+    shown, following = await listing.list_page(tx, space, token, limit, select, errors.wrong_token())
     return {"Schedules": shown, "NextToken": following}
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.scheduler import group, schedule, scheduling
 from cloudlet.services.scheduler.group import Group
 
@@ -26,15 +26,15 @@ def begin(tx: Transaction, gone: Group) -> None:
 
 async def clear(block: Block) -> None:
     """Delete what groups that are going have, until the block ends."""
-    async with notified(block, TOPIC) as changed:
-        works = Works(block, changed)
+    async with watching(block, TOPIC) as changed:
+        works = KeyedTasks(block, changed)
 
         async def listed(tx: Transaction, count: int) -> list[bytes]:
             return [key for key, _ in await tx.range(_GOING.begin, _GOING.end, limit=count)]
 
         while True:
             changed.clear()
-            await works.do_all(listed, "deleting the group", _clear_some, at_once=1)
+            await works.drain(listed, "deleting the group", _clear_some, at_once=1)
             await changed.wait()
 
 

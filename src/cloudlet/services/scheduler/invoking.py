@@ -8,9 +8,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import start_due
+from cloudlet.core.background.jobs import start_timers
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import Failed, following
+from cloudlet.core.background.retrying import DeliveryError, plan_retry
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import dead_letters, firing, measuring, payload, target
 from cloudlet.services.scheduler.firing import Firing
@@ -24,7 +24,7 @@ _AT_ONCE = 64
 async def invoke(block: Block) -> None:
     """Invoke what is due, until the block ends."""
     async with Lease(block) as lease:
-        await start_due(
+        await start_timers(
             block, lease, firing.TOPIC, firing.first, "the firing", partial(_invoke, block), at_once=_AT_ONCE
         )
 
@@ -50,22 +50,22 @@ async def _invoke(block: Block, due: int, id: str) -> None:
         log.warning("%s could not be invoked for %s: %s", found.target["Arn"], found.schedule, failed)
 
 
-async def _try(block: Block, tried: Firing) -> Failed | None:
+async def _try(block: Block, tried: Firing) -> DeliveryError | None:
     try:
         if tried.dead is not None:
             await dead_letters.send(block, tried, tried.dead)
         else:
             await target.invoke(block, tried, payload.of(tried))
-    except Failed as failed:
+    except DeliveryError as failed:
         return failed
     except Exception as error:
         # A fault of ours that one schedule meets does not stop the others.
         log.exception("%s could not be invoked for %s", tried.target["Arn"], tried.schedule)
-        return Failed("InternalFailure", str(error), permanent=False)
+        return DeliveryError("InternalFailure", str(error), permanent=False)
     return None
 
 
-def _after(tried: Firing, failed: Failed, now: float) -> Firing | None:
+def _after(tried: Firing, failed: DeliveryError, now: float) -> Firing | None:
     """Return what follows an attempt that failed at `now` (s): another one, the dead-letter queue, or nothing."""
-    changes = following(tried, failed, now, dead_letters.told(tried))
+    changes = plan_retry(tried, failed, now, dead_letters.told(tried))
     return None if changes is None else replace(tried, **changes)

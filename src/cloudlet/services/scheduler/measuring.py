@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudlet.core.background.retrying import Failed, is_throttled
+from cloudlet.core.background.retrying import DeliveryError, is_throttled
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler.firing import Firing
 
 
-def note(block: Block, tried: Firing, failed: Failed | None, after: Firing | None, now: float) -> None:
+def note(block: Block, tried: Firing, failed: DeliveryError | None, after: Firing | None, now: float) -> None:
     """Count what became of an attempt; `now` is in seconds since the epoch."""
     counted = _alive(failed, after) if tried.dead is None else _dead(failed, after)
     for metric in counted:
@@ -17,7 +17,7 @@ def note(block: Block, tried: Firing, failed: Failed | None, after: Firing | Non
             block.metrics.add(tried.account, tried.region, metric, dimensions, now)
 
 
-def _alive(failed: Failed | None, after: Firing | None) -> Iterator[str]:
+def _alive(failed: DeliveryError | None, after: Firing | None) -> Iterator[str]:
     yield "InvocationAttemptCount"
     if failed is None:
         return
@@ -26,7 +26,7 @@ def _alive(failed: Failed | None, after: Firing | None) -> Iterator[str]:
         yield "InvocationDroppedCount"
 
 
-def _dead(failed: Failed | None, after: Firing | None) -> Iterator[str]:
+def _dead(failed: DeliveryError | None, after: Firing | None) -> Iterator[str]:
     if failed is None:
         yield "InvocationsSentToDeadLetterCount"
     elif after is None:

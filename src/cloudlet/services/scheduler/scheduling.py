@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Row, as_due
+from cloudlet.core.background.jobs import Row, run_timers
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_below
 from cloudlet.services.scheduler import firing, schedule
@@ -54,7 +54,7 @@ def _key(entered: Schedule) -> bytes:
 
 async def run(block: Block) -> None:
     """Run schedules when they are due, until the block ends."""
-    await as_due(block, TOPIC, _DUE, "the schedule", _run)
+    await run_timers(block, TOPIC, _DUE, "the schedule", _run)
 
 
 async def _run(tx: Transaction, row: Row, now: float) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError, Context
 from cloudlet.core.aws.messages import queue_url
-from cloudlet.core.aws.role_session import check_role, session_of
-from cloudlet.core.background.retrying import Failed, of_events
+from cloudlet.core.aws.role_session import check_role, make_session
+from cloudlet.core.background.retrying import DeliveryError, of_events
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import errors, payload, universal
 from cloudlet.services.scheduler.firing import Firing
@@ -79,7 +79,7 @@ async def invoke(block: Block, firing: Firing, text: str) -> None:
         try:
             service, operation, params = universal.call_of(arn, given)
         except AwsError as error:
-            raise Failed(error.code, error.message, permanent=True) from error
+            raise DeliveryError(error.code, error.message, permanent=True) from error
         own = Arn(arn.partition, service, firing.region, firing.account, arn.resource)
         await _call(block, firing, own, operation, params)
         return
@@ -110,13 +110,13 @@ async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: 
             arn.service,
             operation,
             params,
-            principal=session_of(firing.target["RoleArn"], firing.id, by=_PRINCIPAL),
+            principal=make_session(firing.target["RoleArn"], firing.id, by=_PRINCIPAL),
             account=firing.account,
             region=arn.region,
         )
     except WireError as error:
-        failed = Failed.of(error)
-        raise Failed(_shown(arn.service, failed.code), failed.message, permanent=failed.permanent) from error
+        failed = DeliveryError.of(error)
+        raise DeliveryError(_shown(arn.service, failed.code), failed.message, permanent=failed.permanent) from error
 
 
 def _shown(service: str, code: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context
-from cloudlet.core.kernel.models import block_of
+from cloudlet.core.kernel.models import get_block_name
 from cloudlet.services.scheduler import errors, payload
 from cloudlet.services.scheduler.schedule import Target
 from cloudlet.wire import Operation, WireError, catalog, load, timestamps
@@ -62,7 +62,7 @@ def is_universal(arn: Arn) -> bool:
 def check(ctx: Context, arn: Arn, target: Target) -> None:
     """Raise AwsError unless an operation can be called by a schedule, with what the target says."""
     service, operation = _operation(arn)
-    if not ctx.block.cloud.has(block_of(service)):
+    if not ctx.block.cloud.has(get_block_name(service)):
         raise errors.not_built(f"targets of {service}")
     if operation.name.lower().startswith(tuple(prefix.lower() for prefix in _UNSUPPORTED)):
         raise errors.validation(f"{arn} is not a supported api action: it is read-only.")

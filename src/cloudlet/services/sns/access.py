@@ -14,7 +14,7 @@ from typing import Any, Final
 from cloudlet.core import AwsError, Context
 from cloudlet.core.aws.policy import Effect, PolicyError
 from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
-from cloudlet.core.aws.resource_policy import decide, parsed, source_account
+from cloudlet.core.aws.resource_policy import decide, parse_policy, source_account
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.sns import errors, limits
 from cloudlet.services.sns.subscription import Subscription
@@ -72,7 +72,7 @@ def checked_policy(text: str, arn: str) -> str:
     if len(text.encode()) > limits.POLICY_BYTES:
         raise errors.invalid_parameter(f"Policy must be at most {limits.POLICY_BYTES} bytes long")
     try:
-        policy = parsed(text)
+        policy = parse_policy(text)
     except PolicyError as error:
         raise errors.invalid_parameter(f"Policy Error: {error}") from None
     if len(policy.statements) > limits.POLICY_STATEMENTS:
@@ -117,7 +117,7 @@ def _needs_no_allowance(principal: Principal, topic: Topic) -> bool:
 
 def _denies(policy: str | None) -> bool:
     """Whether a policy denies anything to anybody; the default one does not."""
-    return policy is not None and any(statement.effect is Effect.DENY for statement in parsed(policy).statements)
+    return policy is not None and any(statement.effect is Effect.DENY for statement in parse_policy(policy).statements)
 
 
 def authorize_owner(

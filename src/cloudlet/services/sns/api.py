@@ -216,14 +216,14 @@ async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("UntagResource")
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     topic = await _tagged(ctx, tx, params, "UntagResource")
-    topics.change(tx, topic, tags=core_tags.without(topic.tags, params["TagKeys"]))
+    topics.change(tx, topic, tags=core_tags.remove(topic.tags, params["TagKeys"]))
     return None
 
 
 @service.operation("ListTagsForResource")
 async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     topic = await _tagged(ctx, tx, params, "ListTagsForResource")
-    return {"Tags": core_tags.shown(topic.tags)}
+    return {"Tags": core_tags.to_list(topic.tags)}
 
 
 # -- messages

@@ -15,9 +15,9 @@ from hashlib import sha256
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.sns import cursor, fifo, plan, subscription, topic_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.cursor import Cursor, Replay
@@ -86,14 +86,14 @@ def _millis(point: str) -> int:
 
 async def expire(block: Block) -> None:
     """Delete, for as long as the block runs, what archives need not keep any longer."""
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         after = ""
         while arns := await block.store.transact(lambda tx, after=after: fifo.archives(tx, after, _PAGE)):  # type: ignore[misc]
             for arn in arns:
                 await works.attempt(arn, f"deleting old messages of {arn}", partial(_expire, block, arn))
             after = arns[-1]
-        await rest(block, _SWEEP_SECONDS)
+        await back_off(block, _SWEEP_SECONDS)
 
 
 async def _expire(block: Block, arn: str) -> None:

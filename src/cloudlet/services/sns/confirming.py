@@ -12,10 +12,10 @@ import hmac
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.sns import cursor, errors, limits, notices, notification, subscription, subscription_attributes
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.subscription import Subscription
@@ -94,15 +94,15 @@ async def by_token(tx: Transaction, topic: Topic, token: str, now: int) -> Subsc
 
 async def expire(block: Block) -> None:
     """Delete, for as long as the block runs, the subscriptions that nobody has confirmed in time."""
-    works = Works(block)
+    works = KeyedTasks(block)
 
     async def listed(tx: Transaction, count: int) -> list[bytes]:
         end = _EXPIRIES.key(int(block.clock.now() * 1000))
         return [key for key, _ in await tx.range(_EXPIRIES.begin, end, limit=count)]
 
     while True:
-        await works.do_all(listed, "forgetting the unconfirmed", _forget_unconfirmed, at_once=_SWEPT)
-        await rest(block, _SWEEP_SECONDS)
+        await works.drain(listed, "forgetting the unconfirmed", _forget_unconfirmed, at_once=_SWEPT)
+        await back_off(block, _SWEEP_SECONDS)
 
 
 async def _forget_unconfirmed(tx: Transaction, key: bytes) -> None:

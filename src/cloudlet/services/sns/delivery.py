@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core.background.jobs import side_by_side
+from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns.fifo_delivery import FifoDelivery
 from cloudlet.services.sns.lanes import Lanes
@@ -11,7 +11,7 @@ from cloudlet.services.sns.outbox_delivery import OutboxDelivery
 
 async def deliver(block: Block) -> None:
     """Deliver for as long as the block runs."""
-    await side_by_side(
+    await run_leased_jobs(
         block,
         deliver_to_queues=lambda block, lease: OutboxDelivery(block, lease, "queues").run(),
         deliver_to_others=lambda block, lease: OutboxDelivery(block, lease, "others").run(),

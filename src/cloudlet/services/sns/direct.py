@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.services.sns import queue_delivery
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
@@ -107,5 +107,5 @@ class DirectDelivery:
         batch.settle([_LATE] * len(batch.entries))
 
 
-WAY: Final = Attached(DirectDelivery)
+WAY: Final = PerBlock(DirectDelivery)
 """The block's way to SQS."""

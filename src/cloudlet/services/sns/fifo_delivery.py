@@ -12,11 +12,11 @@ from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified, rest
+from cloudlet.core.kernel.timing import back_off, watching
 from cloudlet.services.sns import (
     archive,
     cursor,
@@ -89,13 +89,13 @@ class FifoDelivery:
     def __init__(self, block: Block, lease: Lease) -> None:
         self._block = block
         self._lease = lease
-        self._turns = Shares(_TURNS, _TURNS // 2)
+        self._turns = FairSemaphore(_TURNS, _TURNS // 2)
 
     async def run(self) -> None:
         """Deliver what is published to FIFO topics, for ever."""
         store = self._block.store
-        async with notified(self._block, fifo.TOPIC) as changed, asyncio.TaskGroup() as group:
-            works = Works(self._block, changed, _TOPICS)
+        async with watching(self._block, fifo.TOPIC) as changed, asyncio.TaskGroup() as group:
+            works = KeyedTasks(self._block, changed, _TOPICS)
             while True:
                 changed.clear()
                 for arn in await store.transact(lambda tx: fifo.due(tx, "", _TOPICS + len(works))):
@@ -106,8 +106,8 @@ class FifoDelivery:
 
     async def _look_after(self, arn: str) -> None:
         """Bring the subscriptions of a topic up to date."""
-        async with notified(self._block, fifo.woken(arn)) as changed, asyncio.TaskGroup() as group:
-            works = Works(self._block, changed)
+        async with watching(self._block, fifo.woken(arn)) as changed, asyncio.TaskGroup() as group:
+            works = KeyedTasks(self._block, changed)
             while True:
                 changed.clear()
                 behind = await self._block.store.transact(lambda tx: self._behind(tx, arn, works))
@@ -117,7 +117,7 @@ class FifoDelivery:
                     works.start(group, id, f"delivery from {arn} to {id}", partial(self._bring_up, arn, id))
                 await changed.wait()
 
-    async def _behind(self, tx: Transaction, arn: str, works: Works) -> list[str]:
+    async def _behind(self, tx: Transaction, arn: str, works: KeyedTasks) -> list[str]:
         """Return the ids of subscriptions that have something to get and are not at work; shorten the log.
 
         A topic all of whose subscriptions are up to date has a rest.
@@ -151,7 +151,7 @@ class FifoDelivery:
     async def _bring_up(self, arn: str, id: str) -> None:
         """Deliver to a subscription until there is nothing left."""
         while True:
-            async with self._turns.of(Arn.parse(arn).account), self._lease.during():
+            async with self._turns.hold(Arn.parse(arn).account), self._lease.during():
                 turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
                 if turn is None:
                     return
@@ -167,7 +167,7 @@ class FifoDelivery:
                 await self._block.store.transact(lambda tx, t=turn, p=place, f=failures: self._move(tx, t, p, f))  # type: ignore[misc]
             if failure is not None:
                 pause = retries.MANAGED_BY_AWS.delay(failures) or 0.0
-                await rest(self._block, pause)
+                await back_off(self._block, pause)
 
     async def _next(self, tx: Transaction, arn: str, id: str) -> _Turn | None:
         """Return what a subscription gets next, or None where it is up to date or has gone."""

@@ -130,7 +130,7 @@ _compiled: Final[SizedCache[tuple[str, str], FilterPolicy]] = SizedCache(_KEPT_B
 
 def compiled(text: str, scope: str) -> FilterPolicy:
     """Return the policy of a FilterPolicy attribute that was admitted. Those used lately are kept."""
-    return _compiled.made((text, scope), lambda key: parse(*key), len(text) * _BYTES_A_CHARACTER)
+    return _compiled.get_or_add((text, scope), lambda key: parse(*key), len(text) * _BYTES_A_CHARACTER)
 
 
 def known(text: str, scope: str) -> FilterPolicy | None:

@@ -13,10 +13,10 @@ from time import perf_counter
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import start_due
+from cloudlet.core.background.jobs import start_timers
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
@@ -54,7 +54,7 @@ class Lanes:
 
     async def run(self) -> None:
         """Deliver what is due, for ever."""
-        await start_due(
+        await start_timers(
             self._block,
             self._lease,
             backlog.TOPICS[self._failing],
@@ -75,7 +75,7 @@ class Lanes:
         await self._take(turn)
         rate = outward.most_per_second(turn.topic, turn.subscribed)
         if rate is not None:
-            await rest(self._block, max(0.0, len(turn.found) / rate - (perf_counter() - started)))
+            await back_off(self._block, max(0.0, len(turn.found) / rate - (perf_counter() - started)))
 
     async def _next(self, tx: Transaction, due: int, arn: str) -> _Turn | None:
         """Return what a lane has to do, or tidy up what is left of it."""

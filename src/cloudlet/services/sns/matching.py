@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, ParamSpec, TypeVar
 
-from cloudlet.core.background.workers import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
 
@@ -30,7 +30,7 @@ async def apart(
     **kwargs: P.kwargs,
 ) -> T:
     """Return what a function returns that matches messages with the filters of recipients, for an account."""
-    return await beside_if(takes_long(recipients, messages), account, find, *args, **kwargs)
+    return await offload_if(takes_long(recipients, messages), account, find, *args, **kwargs)
 
 
 def takes_long(recipients: Iterable[Recipient], messages: Iterable[Message]) -> bool:

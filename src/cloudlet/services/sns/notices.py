@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import start_due
+from cloudlet.core.background.jobs import start_timers
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.sns import notification, outward, retries, subscription
@@ -53,7 +53,7 @@ def write(tx: Transaction, topic: Topic, about: Subscription, kind: str, now: in
 
 async def send(block: Block) -> None:
     """Send notices for as long as the block runs."""
-    await start_due(block, None, _WRITTEN, _first, "the notice", partial(_attempt, block), at_once=_AT_ONCE)
+    await start_timers(block, None, _WRITTEN, _first, "the notice", partial(_attempt, block), at_once=_AT_ONCE)
 
 
 async def _first(tx: Transaction, count: int) -> list[tuple[int, str, str]]:

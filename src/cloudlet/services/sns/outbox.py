@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
-from cloudlet.core.background.keyed_queues import beginnings
+from cloudlet.core.background.keyed_queues import list_queues
 from cloudlet.services.sns.message import Message
 
 Kind = Literal["queues", "others"]
@@ -49,7 +49,7 @@ def remove(tx: Transaction, kind: Kind, row: Row) -> None:
 
 async def accounts(tx: Transaction, kind: Kind, after: str | None, count: int) -> list[str]:
     """Return up to so many accounts for whose topics an outbox has messages, those that follow another one."""
-    found = await beginnings(tx, _SPACES[kind], 1, None if after is None else (after,), count)
+    found = await list_queues(tx, _SPACES[kind], 1, None if after is None else (after,), count)
     return [account for (account,) in found]
 
 

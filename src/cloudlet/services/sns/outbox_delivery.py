@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.background import keyed_queues
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified, rest
+from cloudlet.core.kernel.timing import back_off, watching
 from cloudlet.services.sns import (
     direct,
     matching,
@@ -83,15 +83,15 @@ class OutboxDelivery:
         store, kind = self._block.store, self._kind
         while await store.transact(lambda tx: outbox.take_over(tx, kind, _TAKEN_OVER)):
             pass
-        await keyed_queues.work_off(
+        await keyed_queues.drain(
             self._block, outbox.TOPICS[kind], lambda tx, after, count: outbox.accounts(tx, kind, after, count), self._of
         )
 
     async def _of(self, account: str) -> None:
         """Deliver what an account has in the outbox, until nothing is left."""
         count = _EXPANDED if self._kind == "others" else _MESSAGES
-        async with notified(self._block, outbox.TOPICS[self._kind]) as changed:
-            works = Works(self._block, changed)
+        async with watching(self._block, outbox.TOPICS[self._kind]) as changed:
+            works = KeyedTasks(self._block, changed)
             while True:
                 changed.clear()
                 async with self._places, self._lease.during():
@@ -100,7 +100,7 @@ class OutboxDelivery:
                         lambda tx, most=most: outbox.first(tx, self._kind, account, most)  # type: ignore[misc]
                     )
                     keys = [key for key in listed if key not in works]
-                    await works.together(keys[:count], "delivery of the message", self._work_off)
+                    await works.run_batch(keys[:count], "delivery of the message", self._work_off)
                 if not listed:
                     return
                 if not keys:
@@ -222,14 +222,14 @@ class OutboxDelivery:
                 if pause is None:
                     sent = [Undeliverable(str(unavailable), permanent=True)] * len(numbers)
                 else:
-                    await rest(self._block, pause)
+                    await back_off(self._block, pause)
                     await self._lease.hold()
                     # Much may have happened in the meantime: who has left gets nothing.
                     staying = await self._block.store.transact(lambda tx: self._staying(tx, batch))
                     numbers = [number for number in numbers if staying[number]]
                     continue
             else:
-                direct.WAY.of(self._block).open = True
+                direct.WAY.get(self._block).open = True
             for number, outcome in zip(numbers, sent, strict=True):
                 outcomes[number] = outcome
             break

@@ -5,9 +5,9 @@ from __future__ import annotations
 import resource
 
 from cloudlet.core import Arn
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient
 from cloudlet.services.sns import (
     delivery_policy,
@@ -46,12 +46,12 @@ class _Http:
     def __init__(self) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_AT_ONCE if files < 0 else min(_MOST_AT_ONCE, files // _SHARE_OF_FILES)
-        self.turns = Shares(most, max(1, most // 2))
+        self.turns = FairSemaphore(most, max(1, most // 2))
         """Of accounts: endpoints of one of them that never answer take half of the connections at most."""
         self.client = HttpClient(connections=most, resting=min(_RESTING, most))
 
 
-_WAY = Attached(lambda _: _Http())
+_WAY = PerBlock(lambda _: _Http())
 
 
 async def deliver(block: Block, topic: Topic, subscribed: Subscription, message: Message) -> None:
@@ -106,9 +106,9 @@ async def notify(block: Block, topic: Topic, subscribed: Subscription, kind: str
             await email.send(block, email.of_confirmation(told, topic, subscribed, block.clock.now(), text))
         case "http" | "https":
             arn = None if kind == notification.SUBSCRIPTION_CONFIRMATION else subscribed.arn
-            async with _WAY.of(block).turns.of(topic.account):
+            async with _WAY.get(block).turns.hold(topic.account):
                 await http_delivery.post(
-                    _WAY.of(block).client,
+                    _WAY.get(block).client,
                     subscribed.endpoint,
                     text,
                     kind=kind,
@@ -180,9 +180,9 @@ async def _to_http(
     block: Block, topic: Topic, subscribed: Subscription, message: Message, signed: Signature | None
 ) -> None:
     raw = _is_raw(subscribed)
-    async with _WAY.of(block).turns.of(topic.account):
+    async with _WAY.get(block).turns.hold(topic.account):
         await http_delivery.post(
-            _WAY.of(block).client,
+            _WAY.get(block).client,
             subscribed.endpoint,
             message.body_for(subscribed.protocol) if raw else _envelope(block, subscribed, message, signed),
             kind=notification.NOTIFICATION,

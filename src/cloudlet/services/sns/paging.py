@@ -12,4 +12,4 @@ async def page(
     tx: Transaction, space: Subspace, token: str | None, *, size: int = limits.LISTED
 ) -> tuple[list[Row], str | None]:
     """Return up to `size` rows after the one that the request's `token` names, and the token of the next page."""
-    return await listing.rows(tx, space, token, size, errors.invalid_parameter("NextToken"))
+    return await listing.list_rows(tx, space, token, size, errors.invalid_parameter("NextToken"))

@@ -185,7 +185,7 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
     delivered = 0
     if directly and pairs:
         signatures = await outward.signatures(block, topic, pairs)
-        outcomes = await direct.WAY.of(block).deliver(pairs, signatures, alone=len(page.queues) == 1)
+        outcomes = await direct.WAY.get(block).deliver(pairs, signatures, alone=len(page.queues) == 1)
         delivered = outcomes.count(None)
         measuring.settled(block, topic, None, delivered)
         if delivered < len(outcomes):
@@ -203,7 +203,7 @@ async def _accept(block: Block, topic: Topic, page: Plan, messages: list[Message
 
 def _may_go_directly(block: Block, page: Plan) -> bool:
     """Whether messages go to a topic's queues while the publisher waits."""
-    return len(page.queues) <= _DIRECT_QUEUES and direct.WAY.of(block).open
+    return len(page.queues) <= _DIRECT_QUEUES and direct.WAY.get(block).open
 
 
 async def _keep(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.background.retrying import Failed, of_batch
+from cloudlet.core.background.retrying import DeliveryError, of_batch
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.sns import notification, tracing
 from cloudlet.services.sns.message import Message
@@ -128,5 +128,5 @@ async def send(block: Block, queue: Queue, topic_arn: str, entries: list[Entry])
 
 def undeliverable(error: AwsError) -> Undeliverable:
     """Return what an error that another block answers means for a delivery: its own faults pass, those of ours stay."""
-    failed = Failed.of(error)
+    failed = DeliveryError.of(error)
     return Undeliverable(str(failed), permanent=failed.permanent, status=error.status)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.host.certificates import self_signed
+from cloudlet.core.host.certificates import make_self_signed
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.store import pack
 from cloudlet.store.recent import ABSENT, RecentlyUsed
 from cloudlet.wire import HttpRequest, HttpResponse
@@ -121,11 +121,11 @@ class _Signer:
         return b64encode(self._key.sign(digest, PKCS1v15(), Prehashed(algorithm))).decode()
 
 
-_SIGNERS: Attached[asyncio.Future[_Signer]] = Attached(lambda block: asyncio.ensure_future(_load(block)))
+_SIGNERS: PerBlock[asyncio.Future[_Signer]] = PerBlock(lambda block: asyncio.ensure_future(_load(block)))
 
 
 async def _signer(block: Block) -> _Signer:
-    loading = _SIGNERS.of(block)
+    loading = _SIGNERS.get(block)
     if loading.done():
         if not loading.cancelled() and loading.exception() is None:
             return loading.result()
@@ -165,5 +165,5 @@ def _make(now: float) -> _Stored:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     name = "Cloudlet Simple Notification Service"
-    key, certificate = self_signed(name, now - _DAY_SECONDS, now + _VALID_SECONDS)
+    key, certificate = make_self_signed(name, now - _DAY_SECONDS, now + _VALID_SECONDS)
     return _Stored(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), certificate)

@@ -21,7 +21,7 @@ import msgspec
 from cloudlet.core.host import url_passwords
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes, uuid4
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.services.sns import journal
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
@@ -61,12 +61,12 @@ def note(
     """Note what became of a delivery in the end, after so many attempts, if the topic asks for that."""
     prefix = _PREFIXES.get(subscribed.protocol)
     if prefix is not None and _is_wanted(topic, prefix, success=outcome is None):
-        _RECORDS.of(block).add(_record(block, topic, subscribed, message, outcome, attempts))
+        _RECORDS.get(block).add(_record(block, topic, subscribed, message, outcome, attempts))
 
 
 async def write(block: Block) -> None:
     """Write what is noted to the file, for as long as the block runs."""
-    await _RECORDS.of(block).write(_file(block))
+    await _RECORDS.get(block).write(_file(block))
 
 
 async def page(block: Block) -> tuple[str, bytes]:
@@ -155,4 +155,4 @@ def _append(file: Path, lines: bytes) -> None:
         file.replace(file.with_suffix(".1.jsonl"))
 
 
-_RECORDS: Final = Attached(lambda _: _Records())
+_RECORDS: Final = PerBlock(lambda _: _Records())

@@ -17,7 +17,7 @@ from cloudlet.core import Arn, Context
 from cloudlet.core.aws.messages import queue_url
 from cloudlet.core.host import url_passwords
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.telemetry.tracing import parsed
+from cloudlet.core.telemetry.tracing import parse_header
 from cloudlet.services.sns import errors
 from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.subscription import Subscription
@@ -31,7 +31,7 @@ def is_active(topic: Topic, header: str | None) -> bool:
     """Whether a topic tells X-Ray of messages with a trace header."""
     if header is None or topic.attributes.get("TracingConfig") != "Active":
         return False
-    return "Sampled=1" in [part.strip() for part in header.split(";")] and parsed(header) is not None
+    return "Sampled=1" in [part.strip() for part in header.split(";")] and parse_header(header) is not None
 
 
 def check_possible(ctx: Context, config: str | None) -> None:
@@ -53,7 +53,7 @@ def header_of(message: Message, subscribed: Subscription) -> str | None:
 def published(ctx: Context, topic: Topic, messages: list[Message]) -> None:
     """Tell of messages that were accepted."""
     for message in messages:
-        trace = None if message.trace is None or not message.traced else parsed(message.trace)
+        trace = None if message.trace is None or not message.traced else parse_header(message.trace)
         if trace is None or ctx.block.segments is None:
             continue
         now = ctx.now()
@@ -87,7 +87,7 @@ def delivered(
     began: float,
 ) -> None:
     """Tell of a delivery that is settled; `began` is when its last attempt did, in seconds since the epoch."""
-    trace = None if message.trace is None or not message.traced else parsed(message.trace)
+    trace = None if message.trace is None or not message.traced else parse_header(message.trace)
     target = _target(block, subscribed)
     if trace is None or target is None or block.segments is None:
         return

@@ -11,7 +11,7 @@ from typing import Final
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import decide, parsed
+from cloudlet.core.aws.resource_policy import decide, parse_policy
 from cloudlet.services.sqs import errors, limits
 from cloudlet.services.sqs.queue import Queue
 
@@ -36,7 +36,7 @@ def checked_policy(text: str) -> str:
     if len(text.encode()) > limits.POLICY_BYTES:
         raise errors.invalid_attribute("Policy")
     try:
-        policy = parsed(text)
+        policy = parse_policy(text)
     except PolicyError:
         raise errors.invalid_attribute("Policy") from None
     if len(policy.statements) > limits.POLICY_STATEMENTS:

@@ -200,7 +200,7 @@ async def tag_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("UntagQueue")
 async def untag_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "UntagQueue")
-    labels = core_tags.without(queue.record.tags, params["TagKeys"])
+    labels = core_tags.remove(queue.record.tags, params["TagKeys"])
     directory.store(tx, msgspec.structs.replace(queue.record, tags=labels), queue)
     return None
 

@@ -10,9 +10,9 @@ from functools import partial
 from time import perf_counter
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified, rest
+from cloudlet.core.kernel.timing import back_off, watching
 from cloudlet.services.sqs import directory, move_tasks, retention
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.services.sqs.walking import queues_with_messages
@@ -27,8 +27,8 @@ _SHARE = 100
 
 async def move_messages(block: Block) -> None:
     """Carry on all message move tasks, also those that were under way when the process ended."""
-    async with notified(block, move_tasks.TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
+    async with watching(block, move_tasks.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = KeyedTasks(block, changed)
         while True:
             changed.clear()
             for queue in await block.store.transact(move_tasks.running):
@@ -50,7 +50,7 @@ async def _move(block: Block, queue: int) -> None:
         if task.id != current or not left:
             current, started, done = task.id, block.clock.now(), 0
         if not left:
-            await rest(block, _LOCKED_SECONDS)
+            await back_off(block, _LOCKED_SECONDS)
             continue
         done += left
         if task.rate is None:
@@ -58,13 +58,13 @@ async def _move(block: Block, queue: int) -> None:
             await asyncio.sleep(0)
             continue
         # No longer than the last messages take by the rate: the clock may have been set back.
-        await rest(block, min(started + done / task.rate - block.clock.now(), left / task.rate))
+        await back_off(block, min(started + done / task.rate - block.clock.now(), left / task.rate))
         count = max(1, min(_BATCH, int((block.clock.now() - started) * task.rate) + 1 - done))
 
 
 async def expire_messages(block: Block) -> None:
     """Delete expired messages of all queues, now and then."""
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         began, deleting = perf_counter(), 0.0
         async for record in queues_with_messages(block):
@@ -74,7 +74,7 @@ async def expire_messages(block: Block) -> None:
                 deleting += perf_counter() - begun
         # To delete much is no reason to rest: the longer that were, the more there would be to delete then.
         pause = max(_SWEEP_SECONDS, _SHARE * (perf_counter() - began - deleting))
-        await rest(block, pause)
+        await back_off(block, pause)
 
 
 async def _expire(block: Block, record: QueueRecord) -> bool:

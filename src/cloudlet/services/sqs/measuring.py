@@ -13,8 +13,15 @@ from typing import Any, Final
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import utf8
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.telemetry.metrics import PERIOD_SECONDS, Dimensions, Values, in_ended_minute, is_first, make_room
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.telemetry.metrics import (
+    PERIOD_SECONDS,
+    Dimensions,
+    Values,
+    clamp_to_ended_minute,
+    is_first,
+    make_room,
+)
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
 from cloudlet.services.sqs.queue import Queue, QueueName
@@ -104,7 +111,7 @@ class _Uses:
         self.forget(next(iter(self._by_account[account])))
 
 
-_USES: Final[Attached[_Uses]] = Attached(lambda _: _Uses())
+_USES: Final[PerBlock[_Uses]] = PerBlock(lambda _: _Uses())
 
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
@@ -149,14 +156,14 @@ def _listed(result: Result, name: str) -> list[Any]:
 def _of(ctx: Context) -> _Use:
     """Return the use of the queue that the call found, and was let at: a URL may say anything."""
     queue: Queue = ctx.measured
-    return _USES.of(ctx.block).of(queue.name, ctx.now())
+    return _USES.get(ctx.block).of(queue.name, ctx.now())
 
 
 async def measure(block: Block) -> None:
     """Add what all queues did and hold to the block's metrics."""
     now = block.clock.now()
     first = await is_first(block, "held", int(now) // PERIOD_SECONDS)
-    uses = _USES.of(block)
+    uses = _USES.get(block)
     left, seen = _MOST_QUEUES, Counter[str]()
     async for record in queues_with_messages(block):
         if seen[record.account] >= _MOST_OF_ACCOUNT:
@@ -180,12 +187,12 @@ async def _measure(block: Block, name: QueueName, use: _Use | None, now: float, 
 
     Of a queue that holds something the first process tells; of an empty one others may be the only ones to know.
     """
-    at = in_ended_minute(now)
+    at = clamp_to_ended_minute(now)
     if use is not None:
         _add_use(block, name, use, at)
     held = await block.store.transact(lambda tx: _held(tx, name, now))
     if held is None or (use is not None and now - use.last > _ACTIVE_SECONDS):
-        _USES.of(block).forget(name)
+        _USES.get(block).forget(name)
     told = held if held is not None and (first or not any(held.values())) else {}
     for metric, value in told.items():
         unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Context, Params, Result, Service
-from cloudlet.core.kernel.tokens import account_of
+from cloudlet.core.kernel.tokens import parse_account
 
 service = Service("sts")
 
@@ -25,7 +25,7 @@ async def get_caller_identity(ctx: Context, params: Params) -> Result:
 async def get_access_key_info(ctx: Context, params: Params) -> Result:
     """Name the account that an access key id belongs to; whether the key exists is not looked at."""
     access_key = params["AccessKeyId"]
-    account = ctx.principal.account if access_key == ctx.principal.access_key else account_of(access_key)
+    account = ctx.principal.account if access_key == ctx.principal.access_key else parse_account(access_key)
     if account is None:
         raise AwsError("ValidationError", f"Invalid access key id: {access_key}", status=400)
     return {"Account": account}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.xray import filter_grammar, finding, groups, paging
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid
@@ -32,7 +32,7 @@ async def get_service_graph(ctx: Context, params: Params) -> Result:
     return {
         "StartTime": params["StartTime"],
         "EndTime": params["EndTime"],
-        "Services": await beside(ctx.account, graph.shown),
+        "Services": await run_in_worker(ctx.account, graph.shown),
         "ContainsOldGroupVersions": False,
     }
 
@@ -54,7 +54,7 @@ async def get_trace_graph(ctx: Context, params: Params) -> Result:
     graph = Graph()
     for identity in dict.fromkeys(params["TraceIds"]):
         await finding.of_id(ctx, identity, graph.add)
-    return {"Services": await beside(ctx.account, graph.shown)}
+    return {"Services": await run_in_worker(ctx.account, graph.shown)}
 
 
 @service.direct("GetTimeSeriesServiceStatistics")

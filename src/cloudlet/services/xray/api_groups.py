@@ -70,14 +70,14 @@ async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("UntagResource")
 async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     arn = await _known(ctx, tx, params["ResourceARN"])
-    tags.save(tx, arn, tags.without(await tags.of(tx, arn), params["TagKeys"]))
+    tags.save(tx, arn, tags.remove(await tags.load(tx, arn), params["TagKeys"]))
     return {}
 
 
 @service.operation("ListTagsForResource")
 async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     paging.refuse(params.get("NextToken"))
-    return {"Tags": tags.shown(await tags.of(tx, await _known(ctx, tx, params["ResourceARN"])))}
+    return {"Tags": tags.to_list(await tags.load(tx, await _known(ctx, tx, params["ResourceARN"])))}
 
 
 async def _known(ctx: Context, tx: Transaction, arn: str) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.xray import document, otlp, receiving, spans
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.document import BadDocument, Document
@@ -34,7 +34,7 @@ Read = list[list[Document]]
 async def put_spans(ctx: Context, params: Params) -> Result:
     """Store spans as segments. What cannot be stored is counted in the answer, with a reason; the rest is taken."""
     form = otlp.kind(params.get("ContentType"))
-    read, reasons = await beside(ctx.account, _read, params.get("Body") or b"", form, ctx.now())
+    read, reasons = await run_in_worker(ctx.account, _read, params.get("Body") or b"", form, ctx.now())
     for at in range(0, len(read), _BATCH):
         batch = read[at : at + _BATCH]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.xray import document, paging, retrievals
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid
@@ -58,7 +58,7 @@ async def get_retrieved_traces_graph(ctx: Context, params: Params) -> Result:
     await retrievals.traces(ctx, retrieval, retrieval.ids, graph.add)
     return {
         "RetrievalStatus": retrieval.status,
-        "Services": [{"Service": each, "Links": []} for each in await beside(ctx.account, graph.shown)],
+        "Services": [{"Service": each, "Links": []} for each in await run_in_worker(ctx.account, graph.shown)],
     }
 
 

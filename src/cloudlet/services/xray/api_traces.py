@@ -6,9 +6,9 @@ import re
 from functools import partial
 from typing import Any
 
-from cloudlet.core import Concluding, Context, Params, Result, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens
-from cloudlet.core.background.workers import LARGE, beside
+from cloudlet.core.background.workers import LARGE, run_in_worker
 from cloudlet.services.xray import document, filter_grammar, finding, paging, receiving, storage, summary
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.document import BadDocument, Document
@@ -26,12 +26,12 @@ _INSTANCE = re.compile(r"(?:i-)?[0-9A-Za-z]*")
 
 
 @service.direct("PutTraceSegments")
-async def put_trace_segments(ctx: Context, params: Params) -> Concluding:
+async def put_trace_segments(ctx: Context, params: Params) -> FinalTransaction:
     texts = params["TraceSegmentDocuments"]
     if len(texts) > _MOST_DOCUMENTS:
         raise invalid(f"Number of segments exceeds limit {_MOST_DOCUMENTS}")
-    read = await beside(ctx.account, _read, texts) if sum(map(len, texts)) > LARGE else _read(texts)
-    return Concluding(partial(_store, ctx, read))
+    read = await run_in_worker(ctx.account, _read, texts) if sum(map(len, texts)) > LARGE else _read(texts)
+    return FinalTransaction(partial(_store, ctx, read))
 
 
 def _read(texts: list[str]) -> list[Document | BadDocument]:
@@ -88,7 +88,7 @@ async def get_trace_summaries(ctx: Context, params: Params) -> Result:
     shown: list[dict[str, Any]] = []
     scanned = summarised = 0
     token = None
-    after = page_tokens.place_of(params.get("NextToken"), invalid("Invalid NextToken"))
+    after = page_tokens.parse_page_token(params.get("NextToken"), invalid("Invalid NextToken"))
     async for place, found in finding.matching(ctx, asked, wanted, _summary, after):
         scanned += 1
         if found is not None:
@@ -98,7 +98,7 @@ async def get_trace_summaries(ctx: Context, params: Params) -> Result:
             # A part of the traces was asked for.
             break
         if len(shown) == _MOST_SUMMARIES or scanned == _MOST_SCANNED or summarised >= _MOST_SUMMARISED:
-            token = page_tokens.token_of(place)
+            token = page_tokens.make_page_token(place)
             break
     return {
         "TraceSummaries": shown,

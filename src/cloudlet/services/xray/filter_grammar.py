@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from cloudlet.core import AwsError
 from cloudlet.core.aws import logic
-from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, NestingTooDeep, ParseError
 from cloudlet.core.aws.logic import All, AnyOf, Not
 from cloudlet.services.xray.errors import invalid
 
@@ -96,9 +96,9 @@ def parse(text: str) -> Filter | None:
         raise _refused(f"{LONGEST} characters are the most")
     try:
         return _LANGUAGE.read(text)
-    except TooDeep:
+    except NestingTooDeep:
         raise _refused("nested too deeply") from None
-    except Misread as problem:
+    except ParseError as problem:
         raise _refused(f"unexpected {problem.word or 'end of the expression'}") from None
 
 

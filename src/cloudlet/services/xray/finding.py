@@ -9,7 +9,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from cloudlet.core import Context, Transaction
-from cloudlet.core.background.workers import LARGE, beside
+from cloudlet.core.background.workers import LARGE, run_in_worker
 from cloudlet.services.xray import document, filtering, groups, storage
 from cloudlet.services.xray.errors import invalid
 from cloudlet.services.xray.filter_grammar import Filter
@@ -61,7 +61,7 @@ async def of_id(ctx: Context, identity: str, make: Callable[[Trace], T], parts: 
     def made() -> T:
         return make(Trace(identity, [document.stored(text) for text in texts], ctx.account))
 
-    return await beside(ctx.account, made) if sum(map(len, texts)) * parts > LARGE else made()
+    return await run_in_worker(ctx.account, made) if sum(map(len, texts)) * parts > LARGE else made()
 
 
 async def matching(

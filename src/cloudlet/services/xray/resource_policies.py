@@ -12,7 +12,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.aws.arn import Arn, partition_of
 from cloudlet.core.aws.policy import PolicyError, Reason
-from cloudlet.core.aws.resource_policy import decide, parsed
+from cloudlet.core.aws.resource_policy import decide, parse_policy
 from cloudlet.services.xray.errors import invalid
 
 _MOST = 5
@@ -55,7 +55,7 @@ async def put(ctx: Context, tx: Transaction, name: str, text: str, revision: str
     if len(text.encode()) > _MOST_BYTES:
         raise AwsError("PolicySizeLimitExceededException", f"A policy has {_MOST_BYTES} bytes at most.")
     try:
-        parsed(text)
+        parse_policy(text)
     except PolicyError as error:
         raise AwsError("MalformedPolicyDocumentException", str(error)) from None
     policies = await listed(ctx, tx)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core.background.retention import sweep
+from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.xray import finding
@@ -97,4 +97,4 @@ async def forget(block: Block) -> None:
     async def delete(tx: Transaction, key: bytes) -> None:
         tx.delete(_STARTED.unpack(key)[1])
 
-    await sweep(block, _STARTED, KEPT_SECONDS, delete, every=_SWEEP_SECONDS)
+    await delete_expired(block, _STARTED, KEPT_SECONDS, delete, every=_SWEEP_SECONDS)

@@ -7,7 +7,7 @@ times at which its segments ended (or began, while in progress).
 from __future__ import annotations
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.retention import sweep
+from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.xray import document
 from cloudlet.services.xray.document import Document
@@ -131,7 +131,7 @@ def _ceiling(time: float) -> int:
 
 async def forget(block: Block) -> None:
     """Delete segments that are too old, now and then, until the block ends."""
-    await sweep(block, _RECEIVED, KEPT_SECONDS, _delete)
+    await delete_expired(block, _RECEIVED, KEPT_SECONDS, _delete)
 
 
 async def _delete(tx: Transaction, key: bytes) -> None:

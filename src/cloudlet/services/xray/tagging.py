@@ -13,4 +13,4 @@ from cloudlet.services.xray.errors import invalid
 async def add(tx: Transaction, arn: str, given: Iterable[Mapping[str, str]]) -> None:
     """Add tags to a resource, in the place of those with their keys. Raises AwsError."""
     too_many = partial(AwsError, "TooManyTagsException", ResourceName=arn)
-    tags.save(tx, arn, tags.merged(await tags.of(tx, arn), given, invalid, too_many))
+    tags.save(tx, arn, tags.merge(await tags.load(tx, arn), given, invalid, too_many))

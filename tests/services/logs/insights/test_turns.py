@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.services.logs.insights import queries, running, turns
 from cloudlet.services.logs.insights.queries import Place
 from tests.services.logs.conftest import ACCOUNT, LocalLogs
@@ -55,7 +55,7 @@ def test_what_computes_for_long_gives_its_turn_to_others(monkeypatch: pytest.Mon
 
 def test_an_account_runs_two_queries_wherever_they_are(local: LocalLogs) -> None:
     async def check() -> None:
-        works = Works(local.cloud.block("logs"))
+        works = KeyedTasks(local.cloud.block("logs"))
 
         def may_run(account: str, region: str = "eu-west-1") -> bool:
             return running._may_run(Place(0, account, region, "new"), works)

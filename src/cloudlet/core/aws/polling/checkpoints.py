@@ -9,7 +9,7 @@ from cloudlet.core import Subspace, Transaction
 _POSITIONS = Subspace("position")
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True):
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     """What is done of a shard."""
 
     sequence: str = ""
@@ -21,16 +21,16 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Position).decode
+_decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
 
-async def get(tx: Transaction, poller: str, shard: str) -> Position | None:
+async def get(tx: Transaction, poller: str, shard: str) -> Checkpoint | None:
     """Return the position in a shard of a poller with an id, None where it has not begun with it."""
     raw = await tx.get(_POSITIONS.key(poller, shard))
     return None if raw is None else _decode(raw)
 
 
-def save(tx: Transaction, poller: str, shard: str, position: Position) -> None:
+def save(tx: Transaction, poller: str, shard: str, position: Checkpoint) -> None:
     """Keep a position."""
     tx.put(_POSITIONS.key(poller, shard), _encode(position))
 

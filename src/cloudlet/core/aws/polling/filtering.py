@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cloudlet.core.aws.polling.source_record import Record, size
-from cloudlet.core.background.workers import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, offload_if
 
 
-async def passing(account: str, batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:
+async def filter_records(account: str, batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:
     """Return the records that pass; those of a large batch, of MiB perhaps, are looked at beside the event loop."""
-    return await beside_if(size(batch) >= LARGE, account, _passing, batch, passes)
+    return await offload_if(size(batch) >= LARGE, account, _passing, batch, passes)
 
 
 def _passing(batch: list[Record], passes: Callable[[Record], bool]) -> list[Record]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from cloudlet.core.background.retrying import pause
+from cloudlet.core.background.retrying import compute_back_off
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 
 _LONGEST_SECONDS = 60.0
 
@@ -34,7 +34,7 @@ class Backoff:
         stopped = asyncio.ensure_future(self._stopping.wait())
         stopped.add_done_callback(lambda _: over.set())
         try:
-            await rest(self._block, pause(self._failed, longest=_LONGEST_SECONDS), over)
+            await back_off(self._block, compute_back_off(self._failed, longest=_LONGEST_SECONDS), over)
         finally:
             stopped.cancel()
 
@@ -46,7 +46,7 @@ class Backoff:
             raise Stopped
 
 
-async def unless(stopping: asyncio.Event, seconds: float) -> None:
+async def sleep_unless_stopped(stopping: asyncio.Event, seconds: float) -> None:
     """Wait so many seconds that the cloud's clock does not know, or until the poller stops."""
     try:
         async with asyncio.timeout(seconds):
@@ -55,7 +55,7 @@ async def unless(stopping: asyncio.Event, seconds: float) -> None:
         pass
 
 
-class Window:
+class BatchingWindow:
     """The time in which a batch gathers: it ends by the cloud's clock, and in real time though that stand."""
 
     def __init__(self, block: Block, seconds: float) -> None:

@@ -14,7 +14,7 @@ from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 
 if TYPE_CHECKING:
-    from cloudlet.core.aws.polling.checkpoints import Position
+    from cloudlet.core.aws.polling.checkpoints import Checkpoint
     from cloudlet.core.aws.polling.shard import Shard
 
 FOR_EVER = -1
@@ -71,22 +71,22 @@ class Poller(ABC):
         """Return the records that match its filter."""
 
     @abstractmethod
-    async def take(self, batch: list[Record]) -> list[Record]:
+    async def process_messages(self, batch: list[Record]) -> list[Record]:
         """Work off messages; return those that failed, which come again. Raises AwsError where none were taken."""
 
     @abstractmethod
-    async def carry(self, shard: Shard, batch: list[Record]) -> None:
+    async def process_records(self, shard: Shard, batch: list[Record]) -> None:
         """Work off records of a shard until they have passed or are given up. Raises Stopped."""
 
     @abstractmethod
-    async def tell(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
+    async def send_dead_letter(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
         """Give what there is to say of records that are given up to the source's `letters`. Raises AwsError."""
 
     async def ask(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Call the source's API. Raises AwsError."""
         return await self.call(self.source.arn, operation, params, service=self.source.api)
 
-    def shard(self, id: str, position: Position) -> Shard:
+    def shard(self, id: str, position: Checkpoint) -> Shard:
         """Return what reads a shard of the source from a position on."""
         from cloudlet.core.aws.polling.shard import Shard
 

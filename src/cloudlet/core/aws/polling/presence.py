@@ -11,7 +11,7 @@ import asyncio
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified, rest
+from cloudlet.core.kernel.timing import back_off, watching
 
 _AT_WORK = Subspace("at-work")
 """Poller, process → nothing."""
@@ -19,23 +19,23 @@ _PATIENCE_SECONDS = 60.0
 _PROCESSES = 1000
 
 
-def enter(tx: Transaction, poller: str, lease: Lease) -> None:
+def register(tx: Transaction, poller: str, lease: Lease) -> None:
     """Note that this process, whose lease it is, has a poller at work."""
     tx.put(_AT_WORK.key(poller, lease.owner), b"")
 
 
-def leave(tx: Transaction, poller: str, lease: Lease) -> None:
+def unregister(tx: Transaction, poller: str, lease: Lease) -> None:
     """Note that it has no more."""
     tx.delete(_AT_WORK.key(poller, lease.owner))
 
 
-async def alone(block: Block, poller: str, lease: Lease, topic: bytes) -> None:
+async def wait_for_others(block: Block, poller: str, lease: Lease, topic: bytes) -> None:
     """Return once no other process has a poller at work; a topic is notified when one has finished."""
     loop = asyncio.get_running_loop()
     end = loop.time() + _PATIENCE_SECONDS
-    async with notified(block, topic) as changed:
+    async with watching(block, topic) as changed:
         while await block.store.transact(lambda tx: _others(tx, poller, lease, is_over=loop.time() >= end)):
-            await rest(block, max(0.0, end - loop.time()), changed)
+            await back_off(block, max(0.0, end - loop.time()), changed)
             changed.clear()
 
 
@@ -46,7 +46,7 @@ async def _others(tx: Transaction, poller: str, lease: Lease, *, is_over: bool) 
     for key, _ in await tx.range(space.begin, space.end, limit=_PROCESSES):
         (owner,) = space.unpack(key)
         if owner != lease.owner:
-            if is_over or lease.is_gone(owner):
+            if is_over or lease.has_owner_ended(owner):
                 tx.delete(key)
             else:
                 found = True

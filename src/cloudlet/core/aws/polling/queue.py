@@ -10,7 +10,7 @@ import asyncio
 from cloudlet.core import AwsError
 from cloudlet.core.aws.messages import queue_url
 from cloudlet.core.aws.polling import source_record
-from cloudlet.core.aws.polling.pausing import Window
+from cloudlet.core.aws.polling.pausing import BatchingWindow
 from cloudlet.core.aws.polling.poller import Poller
 from cloudlet.core.aws.polling.source_record import Record
 
@@ -91,7 +91,7 @@ class Queue:
         batch = await self._poll(size, _WAIT_SECONDS)
         if not batch:
             return batch
-        window = Window(self._poller.block, self._source.window)
+        window = BatchingWindow(self._poller.block, self._source.window)
         while len(batch) < size and source_record.size(batch) < room and not self._poller.stopping.is_set():
             left = window.left
             if left <= 0:
@@ -122,7 +122,7 @@ class Queue:
             polled.cancel()
             stopped.cancel()
         queue = self._source.arn
-        return [source_record.of_message(message, str(queue), queue.region) for message in messages]
+        return [source_record.from_message(message, str(queue), queue.region) for message in messages]
 
     async def _work_off(self, batch: list[Record]) -> None:
         """Give a batch to the poller, and delete of it what is done."""
@@ -151,7 +151,7 @@ class Queue:
         """Have the poller take a batch; return whether something of it has failed. Raises AwsError."""
         has_failed = False
         for part in self._parts(batch):
-            failed = {each.id for each in await self._poller.take(part)}
+            failed = {each.id for each in await self._poller.process_messages(part)}
             await self._delete([each for each in part if each.id not in failed])
             has_failed = has_failed or bool(failed)
             if failed and self._is_fifo:

@@ -12,10 +12,10 @@ from cloudlet.core.aws.polling import presence
 from cloudlet.core.aws.polling.poller import Poller
 from cloudlet.core.aws.polling.queue import Queue
 from cloudlet.core.aws.polling.stream import Stream
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import notified, taking_a_share
+from cloudlet.core.kernel.timing import duty_cycle, watching
 from cloudlet.store.interface import Row
 
 _READ = 1000
@@ -23,7 +23,7 @@ _SHARE = 10
 """Looking at all after each change takes no more than one tenth of the time: many changes are settled together."""
 
 
-class Polled(Protocol):
+class PollerState(Protocol):
     """What is kept of something that polls, and what it is to be."""
 
     @property
@@ -43,14 +43,14 @@ class Polled(Protocol):
     def poller(self, block: Block, lease: Lease) -> Poller: ...
 
 
-class Kind(NamedTuple):
+class PollerKind(NamedTuple):
     """All mappings, or all pipes."""
 
     topic: bytes
     """Notified for each change of one."""
     space: Subspace
     """Where all of them are."""
-    decode: Callable[[bytes], Polled]
+    decode: Callable[[bytes], PollerState]
 
 
 class _Run:
@@ -78,18 +78,18 @@ class _Run:
         await asyncio.wait((self._task,))
 
 
-class _Runner:
+class _Reconciler:
     """All pollers of this process."""
 
     def __init__(
-        self, block: Block, kind: Kind, lease: Lease, group: asyncio.TaskGroup, changed: asyncio.Event
+        self, block: Block, kind: PollerKind, lease: Lease, group: asyncio.TaskGroup, changed: asyncio.Event
     ) -> None:
         self._block = block
         self._kind = kind
         self._lease = lease
         self._group = group
         self._runs: dict[str, _Run] = {}
-        self._works = Works(block, changed)
+        self._works = KeyedTasks(block, changed)
         """Those that are being made what they are to be."""
 
     async def settle(self) -> None:
@@ -98,7 +98,7 @@ class _Runner:
         after = b""
         while True:
             rows = await self._block.store.transact(partial(self._page, after=after))
-            for key, found in self._works.decoded(rows, "the poller", self._kind.decode).items():
+            for key, found in self._works.decode_rows(rows, "the poller", self._kind.decode).items():
                 seen.add(found.id)
                 if not self._is_settled(found):
                     what = f"making the poller {found.id} what it is to be"
@@ -116,17 +116,17 @@ class _Runner:
         space = self._kind.space
         return await tx.range(after + b"\x00" if after else space.begin, space.end, limit=_READ)
 
-    def _is_settled(self, found: Polled) -> bool:
+    def _is_settled(self, found: PollerState) -> bool:
         run = self._runs.get(found.id)
         if found.polls:
             return run is not None and run.revision == found.revision
         return found.polls is False and run is None
 
-    async def _settle(self, key: bytes, found: Polled) -> None:
+    async def _settle(self, key: bytes, found: PollerState) -> None:
         await self._stop(found.id)
         polls = bool(found.polls)
         if not polls:
-            await presence.alone(self._block, found.id, self._lease, self._kind.topic)
+            await presence.wait_for_others(self._block, found.id, self._lease, self._kind.topic)
             polls = await found.advance(self._block, self._lease)
         if polls and await self._block.store.transact(partial(self._enter, key=key, found=found)):
             poller = found.poller(self._block, self._lease)
@@ -141,29 +141,29 @@ class _Runner:
             await run.stop()
             await self._block.store.transact(partial(self._leave, id=id))
 
-    async def _enter(self, tx: Transaction, key: bytes, found: Polled) -> bool:
+    async def _enter(self, tx: Transaction, key: bytes, found: PollerState) -> bool:
         """Say that something polls here, unless it is to be something else by now."""
         raw = await tx.get(key)
         now = None if raw is None else self._kind.decode(raw)
         if now is None or (now.id, now.revision) != (found.id, found.revision) or not now.polls:
             return False
-        presence.enter(tx, found.id, self._lease)
+        presence.register(tx, found.id, self._lease)
         return True
 
     async def _leave(self, tx: Transaction, id: str) -> None:
-        presence.leave(tx, id, self._lease)
+        presence.unregister(tx, id, self._lease)
         tx.notify(self._kind.topic)
 
     async def _notify(self, tx: Transaction) -> None:
         tx.notify(self._kind.topic)
 
 
-async def run(block: Block, kind: Kind) -> None:
+async def run(block: Block, kind: PollerKind) -> None:
     """Have all of a kind poll until the block ends."""
-    async with Lease(block) as lease, notified(block, kind.topic) as changed, asyncio.TaskGroup() as group:
-        runner = _Runner(block, kind, lease, group, changed)
+    async with Lease(block) as lease, watching(block, kind.topic) as changed, asyncio.TaskGroup() as group:
+        runner = _Reconciler(block, kind, lease, group, changed)
         while True:
             changed.clear()
-            async with taking_a_share(_SHARE):
+            async with duty_cycle(_SHARE):
                 await runner.settle()
             await changed.wait()

@@ -11,8 +11,8 @@ import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws.polling import checkpoints, source_record
-from cloudlet.core.aws.polling.checkpoints import Position
-from cloudlet.core.aws.polling.pausing import Stopped, Window, unless
+from cloudlet.core.aws.polling.checkpoints import Checkpoint
+from cloudlet.core.aws.polling.pausing import BatchingWindow, Stopped, sleep_unless_stopped
 from cloudlet.core.aws.polling.poller import FOR_EVER, Poller
 from cloudlet.core.aws.polling.source_record import Record
 from cloudlet.core.background.retrying import is_transient
@@ -27,7 +27,7 @@ _GONE = ("ExpiredIteratorException", "TrimmedDataAccessException")
 class Shard:
     """Reads a shard from a position on."""
 
-    def __init__(self, poller: Poller, id: str, position: Position) -> None:
+    def __init__(self, poller: Poller, id: str, position: Checkpoint) -> None:
         self._poller = poller
         self._source = poller.source
         self._id = id
@@ -63,7 +63,7 @@ class Shard:
                 return
             idle = _SHORTEST_PAUSE_SECONDS if batch else min(idle * 2, _LONGEST_PAUSE_SECONDS)
             if len(batch) < self._source.batch_size:
-                await unless(poller.stopping, idle)
+                await sleep_unless_stopped(poller.stopping, idle)
 
     async def _begin(self) -> str:
         """Return an iterator at the position. Raises AwsError."""
@@ -86,7 +86,7 @@ class Shard:
         """Return a batch, and whether the shard may have more. Raises AwsError."""
         size = self._source.batch_size
         batch: list[Record] = []
-        window = Window(self._poller.block, self._source.window)
+        window = BatchingWindow(self._poller.block, self._source.window)
         while True:
             asked = min(size - len(batch), _RECORDS)
             more = await self._fetch(asked)
@@ -97,7 +97,7 @@ class Shard:
             if len(more) < asked:
                 if window.left <= 0:
                     break
-                await unless(self._poller.stopping, _SHORTEST_PAUSE_SECONDS)
+                await sleep_unless_stopped(self._poller.stopping, _SHORTEST_PAUSE_SECONDS)
         return batch, self._iterator is not None
 
     async def _fetch(self, count: int) -> list[Record]:
@@ -113,7 +113,7 @@ class Shard:
                 self._iterator = None
             else:
                 self._iterator = answer.get("NextShardIterator")
-                return [source_record.of_change(each, str(self._source.arn)) for each in answer["Records"]]
+                return [source_record.from_change(each, str(self._source.arn)) for each in answer["Records"]]
         raise AssertionError("the second attempt returns or raises")
 
     async def _work_off(self, batch: list[Record]) -> None:
@@ -124,17 +124,17 @@ class Shard:
         for each in await self._poller.passing(batch):
             keys = msgspec.json.encode(each.document["dynamodb"]["Keys"])
             lanes[crc32(keys) % self._source.lanes].append(each)
-        carried = (self._poller.carry(self, lane) for lane in lanes.values())
+        carried = (self._poller.process_records(self, lane) for lane in lanes.values())
         for result in await asyncio.gather(*carried, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
-        await self._move(Position(batch[-1].handle))
+        await self._move(Checkpoint(batch[-1].handle))
 
     async def _end(self) -> None:
         """Note that all of the shard is done. Raises Stopped."""
-        await self._move(Position(self._position.sequence, ended=True))
+        await self._move(Checkpoint(self._position.sequence, ended=True))
 
-    async def _move(self, position: Position) -> None:
+    async def _move(self, position: Checkpoint) -> None:
         async def body(tx: Transaction) -> None:
             checkpoints.save(tx, self._poller.id, self._id, position)
 
@@ -162,7 +162,7 @@ class Shard:
         backoff = poller.backoff()
         while self._source.letters:
             try:
-                await poller.tell(self._id, batch, document)
+                await poller.send_dead_letter(self._id, batch, document)
                 return
             except AwsError as error:
                 poller.log.warning("%s does not take what is given up: %s", self._source.letters, error)

@@ -23,7 +23,7 @@ class Record(NamedTuple):
     """When the source got it, in seconds since the epoch."""
 
 
-def of_message(message: dict[str, Any], queue: str, region: str) -> Record:
+def from_message(message: dict[str, Any], queue: str, region: str) -> Record:
     """Return the record of a message of a queue with an ARN."""
     attributes = message.get("Attributes") or {}
     document = {
@@ -54,7 +54,7 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def of_change(change: dict[str, Any], stream: str) -> Record:
+def from_change(change: dict[str, Any], stream: str) -> Record:
     """Return the record of a change of a table, from its stream."""
     document = _plain({**change, "eventSourceARN": stream})
     identity = change.get("userIdentity")

@@ -7,10 +7,10 @@ from typing import Any
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws.polling import checkpoints
-from cloudlet.core.aws.polling.checkpoints import Position
-from cloudlet.core.aws.polling.pausing import unless
+from cloudlet.core.aws.polling.checkpoints import Checkpoint
+from cloudlet.core.aws.polling.pausing import sleep_unless_stopped
 from cloudlet.core.aws.polling.poller import Poller
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 
 _LOOKS_SECONDS = 5.0
 """So often it is looked for shards that are new."""
@@ -24,7 +24,7 @@ class Stream:
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
         self._backoff = poller.backoff()
-        self._works = Works(poller.block)
+        self._works = KeyedTasks(poller.block)
 
     async def run(self) -> None:
         """Take records until the poller stops; what is under way is finished then."""
@@ -42,7 +42,7 @@ class Stream:
                 for shard, position in await self._ready(shards):
                     what = f"reading {shard} for {poller.arn}"
                     self._works.start(group, shard, what, poller.shard(shard, position).run)
-                await unless(poller.stopping, _LOOKS_SECONDS)
+                await sleep_unless_stopped(poller.stopping, _LOOKS_SECONDS)
 
     async def _shards(self) -> dict[str, str | None]:
         """Return the shards of the stream, and their parents. Raises AwsError."""
@@ -55,12 +55,12 @@ class Stream:
                 return found
             params["ExclusiveStartShardId"] = described["LastEvaluatedShardId"]
 
-    async def _ready(self, shards: dict[str, str | None]) -> list[tuple[str, Position]]:
+    async def _ready(self, shards: dict[str, str | None]) -> list[tuple[str, Checkpoint]]:
         """Return the shards that can be read now: they have not ended, and their parents have, or are gone."""
         poller = self._poller.id
 
-        async def body(tx: Transaction) -> list[tuple[str, Position]]:
-            known = {shard: await checkpoints.get(tx, poller, shard) or Position() for shard in shards}
+        async def body(tx: Transaction) -> list[tuple[str, Checkpoint]]:
+            known = {shard: await checkpoints.get(tx, poller, shard) or Checkpoint() for shard in shards}
             for shard in await checkpoints.shards(tx, poller, _MOST_POSITIONS):
                 if shard not in shards:
                     checkpoints.forget(tx, poller, shard)

@@ -8,12 +8,12 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.retrying import is_transient
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.core.kernel.service import Handler, Params, Result
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.core.telemetry.audit import record
 from cloudlet.store import StoreError, Subspace, Transaction
 from cloudlet.store.eager import spawn
@@ -46,7 +46,7 @@ _REGION: Final = "us-east-1"
 """CloudTrail takes records of all accounts and regions in one call, which is made in some."""
 
 
-class Trail:
+class AuditExporter:
     """What a block tells CloudTrail."""
 
     def __init__(self, block: Block) -> None:
@@ -61,7 +61,9 @@ class Trail:
         self._writing = False
         self._dropped = 0
 
-    def answered(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
+    def record_call(
+        self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None
+    ) -> None:
         """Note a call that was answered, unless its transaction has, or it is a data event that no trail selects."""
         if handler.name == RECORD:
             return
@@ -75,16 +77,16 @@ class Trail:
             return
         self._note(ctx, handler, params, result, error)
 
-    def refused(self, ctx: Context, handler: Handler, invalid: InvalidRequest, error: WireError) -> None:
+    def record_rejected_call(self, ctx: Context, handler: Handler, invalid: InvalidRequest, error: WireError) -> None:
         """Note a call whose parameters the model refuses; what they were is not recorded.
 
         `error` says so in the service's words, and shows their values.
         """
         if record.shows_secrets(handler, invalid, self._block.service.hidden):
             error = WireError(error.code, record.HIDDEN)
-        self.answered(ctx, handler, {}, None, error)
+        self.record_call(ctx, handler, {}, None, error)
 
-    def note_in(self, tx: Transaction, ctx: Context, handler: Handler, params: Params, result: Result) -> None:
+    def record_in(self, tx: Transaction, ctx: Context, handler: Handler, params: Params, result: Result) -> None:
         """Note a call in the transaction that does it."""
         made = _recorded(ctx, handler, params, result, None)
         if made is not None:
@@ -129,14 +131,14 @@ class Trail:
 
     async def job(self, block: Block) -> None:
         """Give CloudTrail what was written down, for ever."""
-        async with notified(block, _TOPIC) as changed:
-            works = Works(block, changed)
+        async with watching(block, _TOPIC) as changed:
+            works = KeyedTasks(block, changed)
             while True:
                 changed.clear()
                 listed = await self._block.store.transact(lambda tx: _first(tx, _BATCH + len(works)))
                 found = _batch([row for row in listed if row[0] not in works])
                 if found:
-                    await works.together(found, "the record", partial(self._hand_over, found))
+                    await works.run_batch(found, "the record", partial(self._hand_over, found))
                 elif self._is_to_ask():
                     await self._hand_over({}, [])
                 else:

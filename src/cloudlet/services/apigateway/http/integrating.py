@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 
 from cloudlet.core.aws import function_response
-from cloudlet.core.aws.function_response import BadAnswer
+from cloudlet.core.aws.function_response import MalformedResponse
 from cloudlet.services.apigateway import aws_integrations, expressions, functions, outward
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
@@ -72,8 +72,8 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
     )
     call.integration_status = 200
     try:
-        return function_response.read(payload, integration.payload)
-    except BadAnswer as bad:
+        return function_response.parse(payload, integration.payload)
+    except MalformedResponse as bad:
         raise Failed(500, str(bad)) from bad
 
 

@@ -100,7 +100,7 @@ def _check_policy(text: str) -> None:
     if len(text.encode()) > _LARGEST_POLICY:
         raise errors.bad_request("The policy is too large")
     try:
-        resource_policy.parsed(text)
+        resource_policy.parse_policy(text)
     except PolicyError as error:
         raise errors.bad_request(
             "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."

@@ -13,7 +13,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from cloudlet.core.background.workers import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.services.apigateway.rest.refusal import Refusal, internal
 
 P = ParamSpec("P")
@@ -71,7 +71,7 @@ async def beside_if_large(
     account: str, function: Callable[Concatenate[bytes, P], T], body: bytes, *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Return what a function makes of a body: that of a large one beside the event loop."""
-    return await beside_if(len(body) >= LARGE, account, function, body, *args, **kwargs)
+    return await offload_if(len(body) >= LARGE, account, function, body, *args, **kwargs)
 
 
 def inflated(body: bytes, coding: str, limit: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.kernel.web import Answer, Visit
@@ -141,7 +141,7 @@ async def refused_answer(call: Call, refusal: Refusal) -> HttpResponse:
     accepted = call.headers.get("accept", "")
     kind, status = refusal.kind, refusal.status
     takes_long = responses.takes_long(kind, status)
-    return await beside_if(takes_long, call.place.account, responses.response, kind, status, accepted, call.lookup)
+    return await offload_if(takes_long, call.place.account, responses.response, kind, status, accepted, call.lookup)
 
 
 async def finish(call: Call, response: HttpResponse) -> None:

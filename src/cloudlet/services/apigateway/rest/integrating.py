@@ -16,8 +16,8 @@ import msgspec
 from cloudlet.core import AwsError
 from cloudlet.core.aws import function_response
 from cloudlet.core.aws.arn import Arn
-from cloudlet.core.aws.function_response import BadAnswer
-from cloudlet.core.background.workers import LARGE, beside_if
+from cloudlet.core.aws.function_response import MalformedResponse
+from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.services.apigateway import acting, expressions, functions, outward, service_requests
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
@@ -147,7 +147,7 @@ async def _received(call: Call, integration: Integration, outgoing: Outgoing) ->
 async def _mock(call: Call, outgoing: Outgoing) -> Received:
     """Answer as the body says: it has a statusCode. AWS does not insist on quotes around that."""
     body = outgoing.body
-    shown = await beside_if(len(body) >= LARGE, call.place.account, _status_in, body)
+    shown = await offload_if(len(body) >= LARGE, call.place.account, _status_in, body)
     if not _STATUS.fullmatch(shown):
         raise internal("Unable to parse statusCode. It should be an integer that is defined in the request template.")
     return Received(int(shown), [], b"", shown)
@@ -177,8 +177,8 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
         payload = _as_text(payload)
     try:
         _check_members(payload)
-        return function_response.read(payload, "1.0", "application/json")
-    except BadAnswer as bad:
+        return function_response.parse(payload, "1.0", "application/json")
+    except MalformedResponse as bad:
         call.integration_error = str(bad)
         raise internal(f"Malformed Lambda proxy response: {bad}", status=502) from bad
 
@@ -191,7 +191,9 @@ def _check_members(payload: bytes) -> None:
         # No object: whoever reads it says so.
         return
     if unknown:
-        raise BadAnswer(f"The response from the Lambda function has unknown members: {', '.join(sorted(unknown))}")
+        raise MalformedResponse(
+            f"The response from the Lambda function has unknown members: {', '.join(sorted(unknown))}"
+        )
 
 
 def _as_text(payload: bytes) -> bytes:

@@ -42,7 +42,7 @@ async def page(
         return shown(document) if wanted is None or wanted(document) else None
 
     wrong = errors.bad_request("Invalid position specified")
-    items, position = await listing.page(tx, space, params.get("position"), limit_of(params), select, wrong)
+    items, position = await listing.list_page(tx, space, params.get("position"), limit_of(params), select, wrong)
     return {"items": items, "position": position}
 
 
@@ -50,12 +50,12 @@ def part_of(items: Iterable[Document], params: Params) -> dict[str, Any]:
     """Return a page of what is not many, and is not kept in the order in which it is shown."""
     limit = limit_of(params)
     wrong = errors.bad_request("Invalid position specified")
-    name = page_tokens.name_of(params.get("position"), wrong)
+    name = page_tokens.parse_name_token(params.get("position"), wrong)
     if not (name or "0").isdecimal():
         raise wrong
     start = int(name or "0")
     known = list(items)
     result: dict[str, Any] = {"items": known[start : start + limit]}
     if start + limit < len(known):
-        result["position"] = page_tokens.token_of(str(start + limit).encode())
+        result["position"] = page_tokens.make_page_token(str(start + limit).encode())
     return result

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.background.workers import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.services.apigateway import templates
 from cloudlet.services.apigateway.answers import HEADER_NAME, remapped
 from cloudlet.services.apigateway.rest.binary import media_type
@@ -62,7 +62,7 @@ async def _in_body(call: Call, body: bytes, place: str, sources: Iterable[str]) 
     if not paths:
         return {}
     takes_long = (len(body) + 1) * len(paths) > LARGE or any(".." in path for path in paths.values())
-    return await beside_if(takes_long, call.place.account, _found, body, paths)
+    return await offload_if(takes_long, call.place.account, _found, body, paths)
 
 
 def _found(body: bytes, paths: Mapping[str, str]) -> _InBody:

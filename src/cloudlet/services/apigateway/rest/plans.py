@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.services.apigateway.documents import Document, Place, decode
 from cloudlet.services.apigateway.gateways import Cache
 from cloudlet.services.apigateway.rest.refusal import Refusal
@@ -94,7 +94,7 @@ class _Registry:
         self.there = asyncio.Event()
 
 
-_REGISTRIES: Attached[_Registry] = Attached(lambda _: _Registry())
+_REGISTRIES: PerBlock[_Registry] = PerBlock(lambda _: _Registry())
 
 
 async def find(block: Block, place: Place, value: str) -> Known | None:
@@ -116,7 +116,7 @@ async def find(block: Block, place: Place, value: str) -> Known | None:
                 plans.append(decode(plan))
         return Known(id, value, tuple(plans))
 
-    return await _REGISTRIES.of(block).keys.get(block, f"{place.account}/{place.region}/{value}", read)
+    return await _REGISTRIES.get(block).keys.get(block, f"{place.account}/{place.region}/{value}", read)
 
 
 def plan_for(known: Known, api_id: str, stage: str) -> tuple[Document, Document] | None:
@@ -146,7 +146,7 @@ def throttle(block: Block, known: Known, plan: Document, stage: Document, path: 
 def _bucket(block: Block, name: tuple[str, str, str], limit: Document) -> Bucket:
     rate, burst = limit.get("rateLimit"), limit.get("burstLimit")
     key = (*name, rate, burst)
-    buckets = _REGISTRIES.of(block).buckets
+    buckets = _REGISTRIES.get(block).buckets
     found = buckets.get(key)
     if found is ABSENT:
         found = Bucket(UNLIMITED if rate is None else rate, UNLIMITED if burst is None else burst)
@@ -157,7 +157,7 @@ def _bucket(block: Block, name: tuple[str, str, str], limit: Document) -> Bucket
 
 async def count(block: Block, place: Place, known: Known, plan: Document) -> None:
     """Count one use of a key. Raises Refusal where that is one too many."""
-    registry = _REGISTRIES.of(block)
+    registry = _REGISTRIES.get(block)
     day = datetime.fromtimestamp(block.clock.now(), UTC).date()
     use = _Use(place.account, place.region, plan["id"], known.id)
     quota = plan.get("quota")
@@ -194,7 +194,7 @@ async def _look_up(block: Block, use: _Use, first: date, after: date) -> int:
 
 async def flush(block: Block) -> None:
     """Write down what was counted."""
-    registry = _REGISTRIES.of(block)
+    registry = _REGISTRIES.get(block)
     new, registry.new = registry.new, defaultdict(int)
     # The next request looks up what others have counted meanwhile.
     registry.before.clear()
@@ -215,7 +215,7 @@ async def flush(block: Block) -> None:
 
 async def write_down(block: Block) -> None:
     """Write down what is counted, until the block ends."""
-    registry = _REGISTRIES.of(block)
+    registry = _REGISTRIES.get(block)
     while True:
         await registry.there.wait()
         await asyncio.sleep(_FLUSH_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cloudlet.core.background.workers import beside_if
+from cloudlet.core.background.workers import offload_if
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest.binary import media_type
 from cloudlet.services.apigateway.rest.refusal import Refusal
@@ -44,7 +44,7 @@ class Check:
         schema = self._schemas.get(media_type(call.headers.get("content-type", "application/json")))
         if schema is None:
             return
-        found = await beside_if(schema.takes_long(call.body), call.place.account, schema.errors, call.body)
+        found = await offload_if(schema.takes_long(call.body), call.place.account, schema.errors, call.body)
         if found:
             raise Refusal("BAD_REQUEST_BODY", "Invalid request body", f"{found}", validation=f"[{', '.join(found)}]")
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Reason, Request, evaluate
-from cloudlet.core.aws.resource_policy import IDENTITY, parsed
+from cloudlet.core.aws.resource_policy import IDENTITY, parse_policy
 from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.services.apigateway.rest.refusal import Refusal
 
@@ -26,7 +26,7 @@ class ApiPolicy:
     def __init__(self, account: str, region: str, api_id: str, text: str | None) -> None:
         whole = f'"arn:aws:execute-api:{region}:{account}:{api_id}/'
         self._account = account
-        self.named = None if text is None else NamedPolicy("api", parsed(text.replace(_SHORT, whole)))
+        self.named = None if text is None else NamedPolicy("api", parse_policy(text.replace(_SHORT, whole)))
 
     @property
     def is_there(self) -> bool:

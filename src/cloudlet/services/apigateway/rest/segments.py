@@ -6,7 +6,7 @@ from typing import Any
 
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.telemetry.tracing import parsed
+from cloudlet.core.telemetry.tracing import parse_header
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.wire import HttpResponse
 
@@ -15,7 +15,7 @@ def begin(call: Call) -> None:
     """Make a call a part of its trace: who is called next is told so. Requests that do not say are sampled."""
     if not call.stage.is_traced or call.block.segments is None:
         return
-    header = parsed(call.headers.get(TRACE_HEADER, ""))
+    header = parse_header(call.headers.get(TRACE_HEADER, ""))
     if header is None or not header.sampled:
         return
     call.segment = random_bytes(8).hex()
@@ -25,7 +25,7 @@ def begin(call: Call) -> None:
 
 def add(call: Call, response: HttpResponse) -> None:
     """Tell X-Ray of a call that was answered."""
-    header = parsed(call.headers.get(TRACE_HEADER, ""))
+    header = parse_header(call.headers.get(TRACE_HEADER, ""))
     if not call.segment or header is None or call.block.segments is None:
         return
     status = call.status

@@ -59,7 +59,7 @@ def _check(ctx: Context, asked: _Address | None, account: str, address: _Address
 
 def _own(ctx: Context, asked: _Address | None, id: str) -> Client | None:
     """Return a connection that this process has. Raises AwsError for one that is not the caller's, or has ended."""
-    client = REGISTRIES.of(ctx.block).clients.get(id)
+    client = REGISTRIES.get(ctx.block).clients.get(id)
     if client is not None:
         session = client.session
         _check(ctx, asked, session.place.account, _Address(session.api_id, session.stage))
@@ -71,7 +71,7 @@ def _own(ctx: Context, asked: _Address | None, id: str) -> Client | None:
 async def _elsewhere(ctx: Context, tx: Transaction, asked: _Address | None, id: str) -> Record:
     """Return what is known of a connection that another process has. Raises AwsError."""
     record = await registry.find(tx, id)
-    if record is None or record.owner == REGISTRIES.of(ctx.block).owner:
+    if record is None or record.owner == REGISTRIES.get(ctx.block).owner:
         raise _gone()
     _check(ctx, asked, record.account, _Address(record.api_id, record.stage))
     return record

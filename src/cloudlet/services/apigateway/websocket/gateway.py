@@ -81,7 +81,7 @@ class WebSocketGateway:
             self._note(event)
             body = {"message": refused.text, "connectionId": session.id, "requestId": event.request_id}
             return HttpResponse(refused.status, [("content-type", "application/json")], _encode(body))
-        client = Client(session, self._block.clock, REGISTRIES.of(self._block).add, self._heard, self._gone)
+        client = Client(session, self._block.clock, REGISTRIES.get(self._block).add, self._heard, self._gone)
         self._note(event)
         return Upgrade(_head(key, chosen), client)
 
@@ -202,7 +202,7 @@ class WebSocketGateway:
         spawn(self._disconnect(client, code, reason))
 
     async def _disconnect(self, client: Client, code: int, reason: str) -> None:
-        await REGISTRIES.of(self._block).forget(client)
+        await REGISTRIES.get(self._block).forget(client)
         gateway = await gateways.find(self._block, self._id)
         stage = gateway.stages.get(client.session.stage) if isinstance(gateway, WebSocketGateway) else None
         if stage is None:

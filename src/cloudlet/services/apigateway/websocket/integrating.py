@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from cloudlet.core.aws.function_response import BadAnswer, text
+from cloudlet.core.aws.function_response import MalformedResponse, text
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.apigateway import expressions, functions, outward, service_requests
 from cloudlet.services.apigateway.functions import Failed
@@ -119,7 +119,7 @@ async def _function(block: Block, event: Event, integration: Integration) -> Ans
         raise Failed(500, "The body of the response from the Lambda function is not text")
     try:
         shown = {name.lower(): text(value) for name, value in headers.items()}
-    except BadAnswer as bad:
+    except MalformedResponse as bad:
         raise Failed(500, str(bad)) from bad
     return Answer(status, shown, (body or "").encode("utf-8", "surrogatepass"))
 

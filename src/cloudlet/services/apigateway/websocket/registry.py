@@ -14,12 +14,12 @@ from functools import partial
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.system_clock import wall_time
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.apigateway.websocket.client import NORMAL, Client, Full
 from cloudlet.store import pack
 from cloudlet.store.eager import spawn
@@ -140,7 +140,7 @@ class Registry:
         await self.block.store.transact(body)
 
 
-REGISTRIES: Attached[Registry] = Attached(Registry)
+REGISTRIES: PerBlock[Registry] = PerBlock(Registry)
 """The connections that a block has in this process."""
 
 
@@ -169,11 +169,11 @@ async def send_errand(tx: Transaction, id: str, record: Record, data: bytes | No
 
 async def run_errands(block: Block) -> None:
     """Do what other processes want of the connections of this one, until the block ends."""
-    registry = REGISTRIES.of(block)
+    registry = REGISTRIES.get(block)
     await registry.used.wait()
     space = _ERRANDS.sub(registry.owner)
-    async with notified(block, _topic(registry.owner)) as changed:
-        works = Works(block)
+    async with watching(block, _topic(registry.owner)) as changed:
+        works = KeyedTasks(block)
         while True:
             changed.clear()
             rows = await block.store.transact(lambda tx: tx.range(space.begin, space.end, limit=_AT_ONCE))
@@ -212,7 +212,7 @@ async def stay_known(block: Block) -> None:
 
     Processes are told apart from dead ones by the system's time, whatever that of the cloud is.
     """
-    registry = REGISTRIES.of(block)
+    registry = REGISTRIES.get(block)
     while True:
         others = await _forget_the_dead(block, registry.owner)
         if not others and not registry.used.is_set():

@@ -18,7 +18,7 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.aws import iso8601
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import buckets, public_keys
 from cloudlet.services.cloudtrail.buckets import Target
@@ -59,7 +59,7 @@ async def deliver(block: Block, query: Query, names: list[str], count: int) -> D
         while at < count or not hashes:
             rows = await _rows(block, query, at, count)
             at += len(rows)
-            body = await beside(query.account, _file, names, rows)
+            body = await run_in_worker(query.account, _file, names, rows)
             hashes.append(hashlib.sha256(body).hexdigest())
             name = f"{folder}/result_{len(hashes)}.csv.gz"
             await buckets.put(block, target, name, body, ContentType="application/x-gzip")

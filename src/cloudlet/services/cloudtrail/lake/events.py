@@ -10,9 +10,9 @@ from functools import partial
 from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.core.background.jobs import Works, transact_each
+from cloudlet.core.background.jobs import KeyedTasks, transact_each
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.cloudtrail import stretch
 from cloudlet.services.cloudtrail.event import Event
 from cloudlet.services.cloudtrail.lake import stores
@@ -60,14 +60,14 @@ def _oldest(store: EventDataStore, now: float) -> int:
 
 async def forget(block: Block) -> None:
     """Delete events that are too old, and stores that were deleted long enough ago, until the block ends."""
-    works = Works(block)
+    works = KeyedTasks(block)
     while True:
         place = b""
         while keys := await block.store.transact(lambda tx, place=place: stores.keys(tx, place, _SWEPT_STORES)):  # type: ignore[misc]
-            await works.together(keys, "the event data store", partial(transact_each, block, partial(_sweep, block)))
+            await works.run_batch(keys, "the event data store", partial(transact_each, block, partial(_sweep, block)))
             place = keys[-1]
             await asyncio.sleep(0)
-        await rest(block, _SWEEP_SECONDS)
+        await back_off(block, _SWEEP_SECONDS)
 
 
 async def _sweep(block: Block, tx: Transaction, key: bytes) -> None:

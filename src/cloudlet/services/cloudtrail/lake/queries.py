@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core.background.retention import sweep
+from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import stretch
 
@@ -200,7 +200,7 @@ async def forget(block: Block) -> None:
     async def delete(tx: Transaction, key: bytes) -> None:
         await _remove(tx, _QUERIES.key(*_MADE.unpack(key)[1:]))
 
-    await sweep(block, _MADE, KEPT_SECONDS, delete, at_once=_SWEPT)
+    await delete_expired(block, _MADE, KEPT_SECONDS, delete, at_once=_SWEPT)
 
 
 async def _remove(tx: Transaction, key: bytes) -> None:

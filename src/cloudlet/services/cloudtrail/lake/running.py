@@ -9,14 +9,14 @@ from functools import partial
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.background.fair_semaphore import Shares
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import FairSemaphore
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.workers import beside
+from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.host.temporary_folder import TemporaryFolder
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
-from cloudlet.core.kernel.timing import notified
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.cloudtrail.lake import delivery, events, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.execution import Execution, Failed
 from cloudlet.services.cloudtrail.lake.queries import Delivery, Place, Query, Row
@@ -37,7 +37,7 @@ _LARGEST_RESULT = 256 << 20
 """Of the text of its values."""
 _LONGEST_ERROR = 1000
 # Others may have this data folder, too, where the block's rows are in a PostgreSQL.
-_FOLDER = Attached(lambda block: TemporaryFolder(block.cloud.config.data / "work" / block.service.name))
+_FOLDER = PerBlock(lambda block: TemporaryFolder(block.cloud.config.data / "work" / block.service.name))
 
 
 class _Stopped(Exception):
@@ -47,18 +47,18 @@ class _Stopped(Exception):
 async def run(block: Block, lease: Lease) -> None:
     """Execute queries as they come, until the block ends."""
     # With it goes what a process has left behind that was killed.
-    _FOLDER.of(block)
-    places = Shares(_AT_ONCE, _OF_AN_ACCOUNT)
+    _FOLDER.get(block)
+    places = FairSemaphore(_AT_ONCE, _OF_AN_ACCOUNT)
 
     async def one(place: Place) -> None:
-        async with places.of(place[0]):
+        async with places.hold(place[0]):
             await lease.hold()
             query = await block.store.transact(lambda tx: queries.at(tx, place))
             if query is not None:
                 await _Run(block, lease, query).run()
 
-    async with notified(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = Works(block, changed)
+    async with watching(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works = KeyedTasks(block, changed)
         while True:
             changed.clear()
             for place in await block.store.transact(lambda tx: queries.pending(tx, _LISTED + len(works))):
@@ -113,8 +113,8 @@ class _Run:
         queries.clear_rows(tx, self._query)
 
     async def _execute(self) -> None:
-        parsed = await beside(self._query.account, statement.parse, self._query.text, self._block.clock.now())
-        execution = await Execution.start(parsed, _FOLDER.of(self._block).path)
+        parsed = await run_in_worker(self._query.account, statement.parse, self._query.text, self._block.clock.now())
+        execution = await Execution.start(parsed, _FOLDER.get(self._block).path)
         try:
             for identity in parsed.stores:
                 await self._load(execution, identity, parsed.times)

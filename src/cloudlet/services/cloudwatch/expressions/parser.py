@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, NestingTooDeep, ParseError
 from cloudlet.services.cloudwatch.expressions.problems import ExpressionProblem
 from cloudlet.services.cloudwatch.expressions.syntax import Array, Call, Name, Negation, Node, Number, Operation, Text
 
@@ -20,9 +20,9 @@ def parse(expression: str) -> Node:
     """Return what an expression is made of. Raises ExpressionProblem."""
     try:
         return _LANGUAGE.read(expression)
-    except TooDeep:
+    except NestingTooDeep:
         raise _too_deep() from None
-    except Misread as problem:
+    except ParseError as problem:
         if not problem.is_word:
             raise ExpressionProblem(f"Unexpected character at position {problem.start + 1}") from None
         if not problem.word:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.core import AwsError
-from cloudlet.core.background.workers import LARGE, beside_if
+from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.statements import Statement
 
@@ -23,7 +23,7 @@ async def parsed(account: str, given: Mapping[str, Any]) -> Statement:
     """Return a statement with its parameters filled in, for an account. Raises AwsError."""
     text, parameters = given["Statement"], given.get("Parameters") or ()
     takes_long = len(text) > _LONG or len(_encode(parameters)) > LARGE
-    return await beside_if(takes_long, account, parse, text, parameters)
+    return await offload_if(takes_long, account, parse, text, parameters)
 
 
 async def all_parsed(account: str, given: Sequence[Mapping[str, Any]]) -> list[Statement | AwsError]:

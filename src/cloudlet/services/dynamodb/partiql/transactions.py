@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cloudlet.core import AwsError, Concluding, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.services.dynamodb import capacity, directory, transactions
 from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
@@ -22,7 +22,7 @@ from cloudlet.services.dynamodb.transactions import LARGEST, too_large
 from cloudlet.services.dynamodb.values import value_size
 
 
-async def execute(ctx: Context, params: Params) -> Concluding:
+async def execute(ctx: Context, params: Params) -> FinalTransaction:
     """Answer ExecuteTransaction. Raises AwsError."""
     given = params["TransactStatements"]
     parsed = []
@@ -37,7 +37,7 @@ async def execute(ctx: Context, params: Params) -> Concluding:
             "A transaction must consist of either read statements or write statements: both cannot be mixed"
         )
     if selects:
-        return Concluding(lambda tx: _read(ctx, tx, selects, params))
+        return FinalTransaction(lambda tx: _read(ctx, tx, selects, params))
     if any(writing.returning(statement) is not None for statement in writes):
         raise validation("RETURNING is not supported in transactions")
     shows_old = [each.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" for each in given]
@@ -46,7 +46,7 @@ async def execute(ctx: Context, params: Params) -> Concluding:
     beside = [each.get("Parameters") or () for each, statement in together if not isinstance(statement, Insert)]
     values = sum([value_size(value) for parameters in beside for value in parameters])
     digest = digest_of(given)
-    return Concluding(lambda tx: _write(ctx, tx, writes, shows_old, params, digest, values))
+    return FinalTransaction(lambda tx: _write(ctx, tx, writes, shows_old, params, digest, values))
 
 
 async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], params: Params) -> Result:

@@ -11,8 +11,8 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.aws.messages import message
-from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.aws.messages import make_send_call
+from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event, Letter
@@ -73,7 +73,7 @@ def dead_letter(block: Block, event: Event, role: str, arn: str, outcome: Outcom
     told: dict[str, str | int] = {"RequestID": event.request_id, "ErrorCode": 200}
     if outcome is not None:
         told["ErrorMessage"] = error_message(outcome.payload)[:_ERROR_BYTES] or outcome.error
-    operation, params = message(block, target, event.payload.decode("utf-8", "replace"), told)
+    operation, params = make_send_call(block, target, event.payload.decode("utf-8", "replace"), told)
     return replace(_letter(event, role, target, operation, params), is_dead=True)
 
 
@@ -95,7 +95,7 @@ async def deliver(block: Block, event: Event, letter: Letter) -> None:
         letter.service,
         letter.operation,
         letter.params,
-        principal=session_of(letter.role, place.session),
+        principal=make_session(letter.role, place.session),
         account=place.account,
         region=letter.region,
         source_arn=place.arn,

@@ -20,13 +20,13 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.core.background.fair_semaphore import take_off
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.fair_semaphore import decrement
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
-from cloudlet.core.background.retrying import is_transient, pause
+from cloudlet.core.background.retrying import compute_back_off, is_transient
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import first as first_of
-from cloudlet.core.kernel.timing import notified, taking_a_share
+from cloudlet.core.kernel.timing import duty_cycle, watching
+from cloudlet.core.kernel.timing import wait_until as first_of
 from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
@@ -69,14 +69,14 @@ async def run(block: Block) -> None:
     """Give events to functions until the block ends."""
     async with (
         Lease(block, "events") as lease,
-        notified(block, events.TOPIC) as changed,
+        watching(block, events.TOPIC) as changed,
         asyncio.TaskGroup() as group,
     ):
-        serving = _Serving(block, lease, Works(block, changed, AT_ONCE), group, changed)
-        ENGINE.of(block).concurrency.on_freed = serving.freed
+        serving = _Serving(block, lease, KeyedTasks(block, changed, AT_ONCE), group, changed)
+        ENGINE.get(block).concurrency.on_freed = serving.freed
         while True:
             changed.clear()
-            async with taking_a_share(_SHARE):
+            async with duty_cycle(_SHARE):
                 due = await serving.start_due()
             await first_of(block, changed, due)
 
@@ -85,7 +85,7 @@ class _Serving:
     """What this process gives to functions."""
 
     def __init__(
-        self, block: Block, lease: Lease, works: Works, group: asyncio.TaskGroup, changed: asyncio.Event
+        self, block: Block, lease: Lease, works: KeyedTasks, group: asyncio.TaskGroup, changed: asyncio.Event
     ) -> None:
         """`changed` is set when there is room again."""
         self._block = block
@@ -129,7 +129,7 @@ class _Serving:
             self._limits.clear()
         self._limits[place] = (max(1, full.reserved), now + _LIMIT_SECONDS)
         # Where something has ended since, there may be room already.
-        if ENGINE.of(self._block).concurrency.ended == full.ended:
+        if ENGINE.get(self._block).concurrency.ended == full.ended:
             self._full[place] = min(now + _FULL_SECONDS, full.until)
 
     async def start_due(self) -> float:
@@ -138,7 +138,7 @@ class _Serving:
         async for event in self._first():
             if event.due > now:
                 return self._next(event.due, now)
-            if self._works.free <= 0:
+            if self._works.free_slots <= 0:
                 break
             if event.key in self._works or not self._has_room(event.place, now):
                 continue
@@ -161,7 +161,7 @@ class _Serving:
         after = b""
         for _ in range((_LOOKED_AT + len(self._works)) // _PAGE):
             rows = await self._block.store.transact(lambda tx, after=after: events.first(tx, _PAGE, after))  # type: ignore[misc]
-            for event in self._works.decoded(rows, "the event", events.decode).values():
+            for event in self._works.decode_rows(rows, "the event", events.decode).values():
                 yield event
             if len(rows) < _PAGE:
                 return
@@ -170,7 +170,7 @@ class _Serving:
     async def _see_to(self, event: Event) -> None:
         leaving = ExitStack()
         leaving.callback(self._changed.set)
-        leaving.callback(take_off, self._quick, event.place.account)
+        leaving.callback(decrement, self._quick, event.place.account)
         late = asyncio.get_running_loop().call_later(_QUICK_SECONDS, leaving.close)
         try:
             async with self._lease.during():
@@ -182,7 +182,7 @@ class _Serving:
         finally:
             late.cancel()
             leaving.close()
-            take_off(self._busy, event.place)
+            decrement(self._busy, event.place)
 
 
 class _Gone(Exception):
@@ -247,7 +247,7 @@ async def _postpone(block: Block, event: Event, latest: float = math.inf) -> Non
     `latest` is when it is given up.
     """
     refusals = event.refusals + 1
-    due = min(block.clock.now() + pause(refusals, longest=_LONGEST_REFUSED_SECONDS), latest)
+    due = min(block.clock.now() + compute_back_off(refusals, longest=_LONGEST_REFUSED_SECONDS), latest)
     await _replace(block, event, replace(event, due=due, refusals=refusals))
 
 
@@ -279,7 +279,7 @@ async def _serve(block: Block, event: Event) -> None:
             return
         reserved = found.target.function.reserved_concurrency
         if error.code == "TooManyRequestsException" and reserved is not None:
-            raise _Full(reserved, event.accepted + found.age, ENGINE.of(block).concurrency.ended) from error
+            raise _Full(reserved, event.accepted + found.age, ENGINE.get(block).concurrency.ended) from error
         await _postpone(block, event, event.accepted + found.age)
         return
     # What is told of it goes on with the chain that the function is a part of now.
@@ -342,7 +342,9 @@ async def _tell(block: Block, event: Event, letters: list[Letter], resolved: Res
         await _replace(block, event, None)
         return
     refusals = event.refusals + 1 if event.is_served else 1
-    later = replace(event, refusals=refusals, due=block.clock.now() + pause(refusals, longest=_LONGEST_LETTER_SECONDS))
+    later = replace(
+        event, refusals=refusals, due=block.clock.now() + compute_back_off(refusals, longest=_LONGEST_LETTER_SECONDS)
+    )
 
     async def keep(tx: Transaction) -> None:
         tx.delete(event.key)

@@ -49,7 +49,7 @@ class Trust:
 def _make(own: Path, folder: Path) -> Authorities:
     """Write the lists of authorities. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    together = authorities.beside(own, [authorities.of_machine()])
+    together = authorities.join_authorities(own, [authorities.find_machine_authorities()])
     mounts = []
     for name, content, place in (("own", own.read_bytes(), _OWN), ("all", together, _ALL)):
         file = folder / f"{name}.pem"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from cloudlet.core import AwsError
-from cloudlet.core.background.fair_semaphore import take_off
+from cloudlet.core.background.fair_semaphore import decrement
 from cloudlet.services.lambda_.function import Place
 
 
@@ -68,13 +68,13 @@ class Concurrency:
         try:
             yield
         finally:
-            take_off(self._of_functions, place)
+            decrement(self._of_functions, place)
             if is_by_ready:
-                take_off(self._by_ready, named)
+                decrement(self._by_ready, named)
             else:
-                take_off(self._by_others, place)
+                decrement(self._by_others, place)
             if reserved is None:
-                take_off(self._unreserved, region)
+                decrement(self._unreserved, region)
             self.ended += 1
             if self.on_freed is not None:
                 self.on_freed(place)

@@ -6,7 +6,7 @@ import asyncio
 
 from cloudlet.core.host.temporary_folder import TemporaryFolder
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.per_block import Attached
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.sandbox import Sandboxes
 from cloudlet.services.lambda_.execution.concurrency import Concurrency
 from cloudlet.services.lambda_.execution.pool import Pools
@@ -36,12 +36,12 @@ class Engine:
         await asyncio.to_thread(self._folder.close)
 
 
-ENGINE = Attached(Engine)
+ENGINE = PerBlock(Engine)
 
 
 async def run(block: Block) -> None:
     """Have it there until the block ends."""
-    running = ENGINE.of(block)
+    running = ENGINE.get(block)
     await running.tidy()
     try:
         await asyncio.Event().wait()

@@ -20,7 +20,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.aws import log_groups
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.kernel.timing import rest
+from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.lambda_.execution import log_spool
 from cloudlet.services.lambda_.execution.log_spool import Address, Event, LogSpool
 from cloudlet.services.lambda_.function import Version
@@ -58,7 +58,7 @@ async def send_left(block: Block) -> None:
                 continue
             except (OSError, AwsError, msgspec.DecodeError) as error:
                 log.warning("what is in %s is not in CloudWatch Logs yet: %s", file, error)
-        await rest(block, _LOOK_SECONDS)
+        await back_off(block, _LOOK_SECONDS)
 
 
 async def _send_all(block: Block, address: Address, events: list[Event]) -> None:

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.errors import unavailable
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
@@ -413,7 +413,7 @@ class Pools:
         return {tuple(layer.package.code for layer in worker.version.layers) for worker in self._workers}
 
     def _credentials(self, version: Version) -> Credentials:
-        principal = session_of(version.role, version.place.session)
+        principal = make_session(version.role, version.place.session)
         issued = self._block.cloud.tokens.issue(principal, self._block.clock.now() + _CREDENTIALS_SECONDS)
         return Credentials(issued.access_key, issued.secret_key, issued.session_token, issued.expires)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws.polling.source_record import Record
-from cloudlet.core.aws.role_session import session_of
+from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import directory, errors, invoking, measuring, tracing
@@ -143,7 +143,7 @@ async def call(
     async def role(tx: Transaction) -> str:
         return (await directory.resolve(tx, mapping.target)).version.role
 
-    principal = session_of(await block.store.transact(role), mapping.function.session)
+    principal = make_session(await block.store.transact(role), mapping.function.session)
     result = await block.cloud.call(
         service,
         operation,

@@ -56,9 +56,9 @@ async def passing(mapping: Mapping, batch: list[Record]) -> list[Record]:
     """Return the records that match one of the mapping's patterns, or all where it has none."""
     if not mapping.filters:
         return batch
-    filters = [_known.made(text, _Filter, len(text)) for text in mapping.filters]
+    filters = [_known.get_or_add(text, _Filter, len(text)) for text in mapping.filters]
 
     def passes(record: Record) -> bool:
         return any(each.passes(record.document) for each in filters)
 
-    return await filtering.passing(mapping.account, batch, passes)
+    return await filtering.filter_records(mapping.account, batch, passes)

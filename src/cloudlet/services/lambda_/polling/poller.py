@@ -8,7 +8,7 @@ import msgspec
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.aws.polling import source_record
-from cloudlet.core.aws.polling.checkpoints import Position
+from cloudlet.core.aws.polling.checkpoints import Checkpoint
 from cloudlet.core.aws.polling.poller import FOR_EVER, Poller, Source
 from cloudlet.core.aws.polling.shard import Shard
 from cloudlet.core.aws.polling.source_record import Record
@@ -55,7 +55,7 @@ class MappingPoller(Poller):
     async def passing(self, batch: list[Record]) -> list[Record]:
         return await filtering.passing(self._mapping, batch)
 
-    async def take(self, batch: list[Record]) -> list[Record]:
+    async def process_messages(self, batch: list[Record]) -> list[Record]:
         going = await calling.without_loops(self.block, self._mapping, batch)
         if len(going) == len(batch):
             return (await calling.invoke(self.block, self._mapping, batch)).failed
@@ -65,7 +65,7 @@ class MappingPoller(Poller):
         done = {source_record.id for source_record in going} - {source_record.id for source_record in failed}
         return [source_record for source_record in batch if source_record.id not in done]
 
-    async def tell(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
+    async def send_dead_letter(self, shard: str, batch: list[Record], document: dict[str, Any]) -> None:
         target = Arn.parse(self.source.letters)
         if target.service == "s3":
             # A bucket has room for what they are.
@@ -74,7 +74,7 @@ class MappingPoller(Poller):
         operation, params = destinations.call_of(self.block, target, msgspec.json.encode(document), folder)
         await self.call(target, operation, params)
 
-    async def carry(self, shard: Shard, batch: list[Record]) -> None:
+    async def process_records(self, shard: Shard, batch: list[Record]) -> None:
         mapping = self._mapping
         backoff = self.backoff()
         attempts = 0
@@ -114,8 +114,8 @@ class MappingPoller(Poller):
         "Splitting a batch doesn't count towards the retry quota".
         """
         half = len(batch) // 2
-        await self.carry(shard, batch[:half])
-        await self.carry(shard, batch[half:])
+        await self.process_records(shard, batch[:half])
+        await self.process_records(shard, batch[half:])
 
     def _exhausts(self, attempts: int) -> bool:
         """Whether so many attempts are all that there are."""
@@ -131,7 +131,7 @@ class MappingPoller(Poller):
             self.log.warning("%s: %s", self.arn, error)
             return None
 
-    def shard(self, id: str, position: Position) -> Shard:
+    def shard(self, id: str, position: Checkpoint) -> Shard:
         seconds = self._mapping.tumbling_window
         return WindowedShard(self, id, position, seconds) if seconds else super().shard(id, position)
 

@@ -61,4 +61,4 @@ class _Polled(NamedTuple):
 
 async def run(block: Block) -> None:
     """Have mappings poll until the block ends."""
-    await reconciling.run(block, reconciling.Kind(mapping.TOPIC, mapping.everywhere(), _Polled.decode))
+    await reconciling.run(block, reconciling.PollerKind(mapping.TOPIC, mapping.everywhere(), _Polled.decode))

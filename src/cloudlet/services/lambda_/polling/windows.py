@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cloudlet.core.aws import iso8601
-from cloudlet.core.aws.polling.checkpoints import Position
+from cloudlet.core.aws.polling.checkpoints import Checkpoint
 from cloudlet.core.aws.polling.shard import Shard
 from cloudlet.core.aws.polling.source_record import Record
 
@@ -41,7 +41,7 @@ _decode = msgspec.msgpack.Decoder(_Open).decode
 class WindowedShard(Shard):
     """Reads a shard, whose records belong to windows by the times at which they came."""
 
-    def __init__(self, poller: MappingPoller, id: str, position: Position, seconds: int) -> None:
+    def __init__(self, poller: MappingPoller, id: str, position: Checkpoint, seconds: int) -> None:
         super().__init__(poller, id, position)
         self._mapping_poller = poller
         self._seconds = seconds
@@ -54,8 +54,8 @@ class WindowedShard(Shard):
             part = list(records)
             if passing := await self._poller.passing(part):
                 self._open = self._open or _Open(start)
-                await self._poller.carry(self, passing)
-            await self._move(Position(part[-1].handle, kept=_encode(self._open) if self._open else b""))
+                await self._poller.process_records(self, passing)
+            await self._move(Checkpoint(part[-1].handle, kept=_encode(self._open) if self._open else b""))
         if not batch and self._open is not None:
             over = self._open.start + self._seconds + _LATE_SECONDS
             if self._poller.block.clock.now() >= over:
@@ -73,7 +73,7 @@ class WindowedShard(Shard):
         """Have the function end the window. Raises Stopped."""
         await self._end_window(is_early=False)
         self._open = None
-        await self._move(Position(self._position.sequence))
+        await self._move(Checkpoint(self._position.sequence))
 
     async def keep(self, state: bytes) -> None:
         """Keep what the function has returned; where that is too large, the window ends early. Raises Stopped."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from string import ascii_letters
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, NestingTooDeep, ParseError
 from cloudlet.services.logs.insights import regexes
 from cloudlet.services.logs.insights.problems import NotBuilt, QueryProblem
 from cloudlet.services.logs.insights.sql import EXACT
@@ -95,9 +95,9 @@ def parse(text: str) -> Query:
         raise _unexpected(text, place, place + 1)
     try:
         query = _LANGUAGE.read(text)
-    except TooDeep as problem:
+    except NestingTooDeep as problem:
         raise QueryProblem("the query is nested too deeply", problem.start, problem.end) from None
-    except Misread as problem:
+    except ParseError as problem:
         raise _unexpected(text, problem.start, problem.end) from None
     parts = list(_parts(query.commands))
     statistics = sum(isinstance(part, Stats) for part in parts)

@@ -29,14 +29,14 @@ _decode = msgspec.msgpack.Decoder(Pointer).decode
 
 def written(pointer: Pointer) -> str:
     """Return a pointer as clients have it."""
-    return page_tokens.token_of(_encode(pointer))
+    return page_tokens.make_page_token(_encode(pointer))
 
 
 def read(text: str) -> Pointer:
     """Return the pointer that a client has. Raises AwsError."""
     wrong = errors.invalid("The specified logRecordPointer is invalid.")
     try:
-        pointer = _decode(page_tokens.place_of(text, wrong))
+        pointer = _decode(page_tokens.parse_page_token(text, wrong))
         events.position_of(pointer.event)
     except (ValueError, msgspec.MsgspecError):
         raise wrong from None

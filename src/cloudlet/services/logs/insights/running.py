@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cloudlet.core import Transaction
-from cloudlet.core.background.jobs import Works
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.timing import first, notified
+from cloudlet.core.kernel.timing import wait_until, watching
 from cloudlet.services.logs import events, lookup_table, protection, row_record
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
@@ -59,8 +59,8 @@ async def run(block: Block, lease: Lease) -> None:
     folder = block.cloud.config.data / "blocks" / block.service.name
     await lease.hold()
     await in_thread(lambda: _clear(folder))
-    async with notified(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
-        works, turns = Works(block, changed), Turns()
+    async with watching(block, queries.TOPIC) as changed, asyncio.TaskGroup() as group:
+        works, turns = KeyedTasks(block, changed), Turns()
         while True:
             changed.clear()
             await lease.hold()
@@ -73,11 +73,11 @@ async def run(block: Block, lease: Lease) -> None:
                         run = partial(_see_through, block, lease, turns, place, folder)
                         works.start(group, place, f"the query {place}", run)
                 after = some[-1]
-            await first(block, changed, block.clock.now() + _TIDY_SECONDS)
+            await wait_until(block, changed, block.clock.now() + _TIDY_SECONDS)
 
 
-def _may_run(place: Place, works: Works) -> bool:
-    running = [one for one in works.under_way if isinstance(one, Place)]
+def _may_run(place: Place, works: KeyedTasks) -> bool:
+    running = [one for one in works.running if isinstance(one, Place)]
     of_account = sum(one.account == place.account for one in running)
     return len(running) < MOST_BEGUN and of_account < _OF_ACCOUNT
 
@@ -95,7 +95,7 @@ async def _see_through(block: Block, lease: Lease, turns: Turns, place: Place, f
 
 
 async def _run_to_end(block: Block, turns: Turns, query: Query, folder: Path) -> None:
-    async with notified(block, queries.topic(query.id)) as stopped:
+    async with watching(block, queries.topic(query.id)) as stopped:
         try:
             await _in_time(block, _answer(block, turns, query, folder), stopped, _LONGEST_SECONDS)
         except TimeoutError:
@@ -111,7 +111,7 @@ async def _run_to_end(block: Block, turns: Turns, query: Query, folder: Path) ->
 async def _in_time(block: Block, work: Coroutine[None, None, None], stopped: asyncio.Event, seconds: int) -> None:
     """Do work, unless that is stopped or takes more seconds. Raises TimeoutError then, and what the work raises."""
     task = asyncio.create_task(work)
-    limit = asyncio.create_task(first(block, stopped, block.clock.now() + seconds))
+    limit = asyncio.create_task(wait_until(block, stopped, block.clock.now() + seconds))
     try:
         await asyncio.wait({task, limit}, return_when=asyncio.FIRST_COMPLETED)
     finally:

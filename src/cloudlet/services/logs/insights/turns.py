@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from cloudlet.core.background.fair_semaphore import Shares
+from cloudlet.core.background.fair_semaphore import FairSemaphore
 
 T = TypeVar("T")
 
@@ -31,9 +31,9 @@ class Turns:
     """Those of one event loop."""
 
     def __init__(self) -> None:
-        self._places = Shares(_AT_ONCE, _AT_ONCE_OF_ACCOUNT)
+        self._places = FairSemaphore(_AT_ONCE, _AT_ONCE_OF_ACCOUNT)
 
     async def run(self, account: str, function: Callable[[], T]) -> T:
         """Run what a query of an account computes, once it is its turn."""
-        async with self._places.of(account, seconds=_LONG_SECONDS):
+        async with self._places.hold(account, seconds=_LONG_SECONDS):
             return await in_thread(function)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cloudlet.core.aws.language import Language, Misread, TooDeep
+from cloudlet.core.aws.language import Language, NestingTooDeep, ParseError
 from cloudlet.services.logs.patterns import conditions, delimited, json_fields, numbers, terms
 from cloudlet.services.logs.patterns.comparing import Comparison, Operand
 from cloudlet.services.logs.patterns.conditions import Condition
@@ -24,9 +24,9 @@ def read(text: str) -> Pattern | Selector:
     """Return the pattern, or the selector, that a text means. Raises PatternProblem."""
     try:
         found = _LANGUAGE.read(text)
-    except TooDeep:
+    except NestingTooDeep:
         raise PatternProblem(f"parentheses can be {_DEEPEST} deep at most") from None
-    except Misread as problem:
+    except ParseError as problem:
         if not problem.is_word and problem.word in _UNCLOSED:
             raise PatternProblem(_UNCLOSED[problem.word]) from None
         rest = text[problem.start : problem.start + 20]
