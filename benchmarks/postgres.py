@@ -77,7 +77,7 @@ def running(replicas: int) -> Iterator[Setup]:
         options = ["--listen", "127.0.0.1:0", "--root-key", f"{KEY.account}:{KEY.key_id}:{KEY.secret}"]
         database = None
         if replicas:
-            server = stack.enter_context(postgres_server.temporary())
+            server = stack.enter_context(postgres_server.run_temporary_server())
             database = server.pid
             options += ["--store", server.url]
         environment = {"CLOUDLET_MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode()}

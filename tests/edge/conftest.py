@@ -13,7 +13,7 @@ import uvloop
 from cloudlet.edge.clients import Limits
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.listeners import bound, port_of
+from cloudlet.edge.listeners import bind, port_of
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 
@@ -92,7 +92,7 @@ def run_server() -> Callable[..., Any]:
         async def main() -> Any:
             echo = Echo()
             server = HttpServer(echo, limits)
-            (listening,) = bound("127.0.0.1", 0)
+            (listening,) = bind("127.0.0.1", 0)
             port = port_of(listening)
             await server.listen(listening)
 

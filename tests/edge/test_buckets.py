@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudlet.edge.buckets import address
+from cloudlet.edge.buckets import to_path_style
 from cloudlet.wire import HttpRequest
 
 
@@ -31,9 +31,9 @@ from cloudlet.wire import HttpRequest
 )
 def test_what_a_host_says(host: str, path: str, service: str, expected: tuple[str, str] | None) -> None:
     request = HttpRequest("GET", path, "", {"host": host})
-    assert address(request, service, "cloud.example.com") == expected
+    assert to_path_style(request, service, "cloud.example.com") == expected
 
 
 def test_a_website_keeps_its_query() -> None:
     request = HttpRequest("GET", "/k", "a=b", {"host": "b.s3-website.localhost"})
-    assert address(request, "", "localhost") == ("/b/k", "a=b&x-cloudlet-website")
+    assert to_path_style(request, "", "localhost") == ("/b/k", "a=b&x-cloudlet-website")

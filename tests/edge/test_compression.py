@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.edge.response_compression import CODINGS, coding, compressed
+from cloudlet.edge.response_compression import CODINGS, coding, compress
 from cloudlet.testing.server import Aws
 
 
@@ -37,7 +37,7 @@ def test_the_coding_that_a_client_asks_for(accepted: str, chosen: str | None) ->
 @pytest.mark.parametrize("name", CODINGS)
 def test_what_is_compressed_is_read_again(name: str) -> None:
     body = b"cloudlet " * 10_000
-    packed = compressed(body, name)
+    packed = compress(body, name)
     assert len(packed) < len(body) // 10
     assert zlib.decompress(packed, wbits=CODINGS[name]) == body
 

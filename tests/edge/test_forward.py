@@ -11,7 +11,7 @@ import uvloop
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Forwarder
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.listeners import bound, port_of
+from cloudlet.edge.listeners import bind, port_of
 from cloudlet.wire import HttpRequest, HttpResponse
 
 
@@ -72,7 +72,7 @@ def passed_on(asked: bytes, answering: Block, path: Path) -> bytes:
     async def main() -> bytes:
         block, door = HttpServer(answering), HttpServer(Door(path))
         await block.listen(listening(path), forwarded=True)
-        (outside,) = bound("127.0.0.1", 0)
+        (outside,) = bind("127.0.0.1", 0)
         port = port_of(outside)
         await door.listen(outside)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -16,11 +16,11 @@ from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.edge.access_keys import KeyRing
 from cloudlet.edge.auth import Authenticator
-from cloudlet.edge.back_pressure import ReceivedBody
+from cloudlet.edge.back_pressure import RequestBody
 from cloudlet.edge.clients import Clients, Limits
 from cloudlet.edge.connection import Connection
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.front import Front
+from cloudlet.edge.front import FrontDoor
 from cloudlet.wire import HttpRequest, HttpResponse
 
 ALONE = frozenset({"sqs"})
@@ -83,7 +83,7 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
     async def main() -> int:
         tokens = TokenSealer(b"k" * 32)
         cloud = Cloud(Config(data=tmp_path, durable=durable, services=ALONE), tokens)
-        front = Front(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
+        front = FrontDoor(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
         connection, transport = Connection(Clients(front, Limits())), Transport()
         connection.connection_made(transport)  # type: ignore[arg-type]
 
@@ -113,11 +113,11 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
 
 
 @asynccontextmanager
-async def asking(folder: Path, *, durable: bool) -> AsyncIterator[tuple[Front, Callable[[str, Any], Asker]]]:
+async def asking(folder: Path, *, durable: bool) -> AsyncIterator[tuple[FrontDoor, Callable[[str, Any], Asker]]]:
     """A front, and what hands it a request to SQS and returns where the answer comes."""
     tokens = TokenSealer(b"k" * 32)
     cloud = Cloud(Config(data=folder, durable=durable), tokens)
-    front = Front(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
+    front = FrontDoor(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
     headers = {"host": "localhost", "content-type": "application/x-amz-json-1.0"}
 
     def ask(operation: str, params: Any) -> Asker:
@@ -184,13 +184,13 @@ def test_what_has_arrived_when_all_is_held_waits(tmp_path: Path) -> None:
     async def main() -> None:
         async with asking(tmp_path, durable=False) as (front, ask):
             early = ask("CreateQueue", {"QueueName": "q"})
-            front.hold()
+            front.pause()
             late = ask("ListQueues", {})
             for _ in range(10):
                 await asyncio.sleep(0)
             assert early.status is None
             assert late.status is None
-            front.release()
+            front.resume()
             assert await answered(early, late) == [200, 200]
 
     asyncio.run(main())
@@ -219,7 +219,7 @@ def test_a_large_body_that_does_not_come_gives_its_place_away(tmp_path: Path) ->
             front.collecting_seconds = 0.01
             headers = {"x-amz-target": "AmazonSQS.ListQueues", "content-length": "2000000"}
             for _ in range(20):
-                body, asker = ReceivedBody(None, None), Asker()
+                body, asker = RequestBody(None, None), Asker()
                 body.feed(b"{")
                 slow = HttpRequest("POST", "/", "", headers, body)
                 front.handle(slow, Exchange(asker, slow, True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudlet.edge.data_plane_routing import Found, find
+from cloudlet.edge.data_plane_routing import DataPlaneRoute, find_route
 from cloudlet.edge.routing import route
 from cloudlet.wire import HttpRequest
 
@@ -16,16 +16,24 @@ def request(host: str, path: str = "/", query: str = "", **headers: str) -> Http
 @pytest.mark.parametrize(
     ("host", "path", "found"),
     [
-        ("abc123.execute-api.us-east-1.amazonaws.com", "/v1/pets", Found("apigateway", "abc123", "/v1/pets", "")),
-        ("ABC123.execute-api.localhost:4566", "/", Found("apigateway", "abc123", "/", "")),
-        ("u1.lambda-url.eu-west-1.on.aws", "/x", Found("lambda", "u1", "/x", "")),
-        ("localhost:4566", "/_aws/execute-api/a1/v1/x", Found("apigateway", "a1", "/v1/x", "/_aws/execute-api/a1")),
-        ("localhost:4566", "/_aws/execute-api/a1", Found("apigateway", "a1", "/", "/_aws/execute-api/a1")),
-        ("localhost", "/_aws/execute-api/a.b/x", Found("apigateway", "a.b", "/x", "/_aws/execute-api/a.b")),
-        ("localhost:4566", "/_aws/lambda-url/u1/x", Found("lambda", "u1", "/x", "/_aws/lambda-url/u1")),
-        ("localhost", "/restapis/a1/v1/_user_request_/p", Found("apigateway", "a1", "/v1/p", "/restapis/a1")),
-        ("localhost", "/restapis/a1/v1/_user_request_", Found("apigateway", "a1", "/v1/", "/restapis/a1")),
-        ("api.shop.example:80", "/x", Found("apigateway", "", "/x", "")),
+        (
+            "abc123.execute-api.us-east-1.amazonaws.com",
+            "/v1/pets",
+            DataPlaneRoute("apigateway", "abc123", "/v1/pets", ""),
+        ),
+        ("ABC123.execute-api.localhost:4566", "/", DataPlaneRoute("apigateway", "abc123", "/", "")),
+        ("u1.lambda-url.eu-west-1.on.aws", "/x", DataPlaneRoute("lambda", "u1", "/x", "")),
+        (
+            "localhost:4566",
+            "/_aws/execute-api/a1/v1/x",
+            DataPlaneRoute("apigateway", "a1", "/v1/x", "/_aws/execute-api/a1"),
+        ),
+        ("localhost:4566", "/_aws/execute-api/a1", DataPlaneRoute("apigateway", "a1", "/", "/_aws/execute-api/a1")),
+        ("localhost", "/_aws/execute-api/a.b/x", DataPlaneRoute("apigateway", "a.b", "/x", "/_aws/execute-api/a.b")),
+        ("localhost:4566", "/_aws/lambda-url/u1/x", DataPlaneRoute("lambda", "u1", "/x", "/_aws/lambda-url/u1")),
+        ("localhost", "/restapis/a1/v1/_user_request_/p", DataPlaneRoute("apigateway", "a1", "/v1/p", "/restapis/a1")),
+        ("localhost", "/restapis/a1/v1/_user_request_", DataPlaneRoute("apigateway", "a1", "/v1/", "/restapis/a1")),
+        ("api.shop.example:80", "/x", DataPlaneRoute("apigateway", "", "/x", "")),
         ("localhost:4566", "/restapis/a1/stages", None),
         ("127.0.0.1:4566", "/x", None),
         ("[::1]:4566", "/x", None),
@@ -34,21 +42,21 @@ def request(host: str, path: str = "/", query: str = "", **headers: str) -> Http
         ("", "/", None),
     ],
 )
-def test_an_application_is_named_by_the_host_or_the_path(host: str, path: str, found: Found | None) -> None:
-    assert find(request(host, path), "cloud.example") == found
+def test_an_application_is_named_by_the_host_or_the_path(host: str, path: str, found: DataPlaneRoute | None) -> None:
+    assert find_route(request(host, path), "cloud.example") == found
 
 
 def test_what_is_signed_is_for_no_domain_of_an_application() -> None:
-    assert find(request("bucket.localhost:4566", authorization="AWS4-HMAC-SHA256 …"), "localhost") is None
-    assert find(request("bucket.localhost:4566", authorization="AWS 123456789012:c2lnbmVk"), "localhost") is None
-    assert find(request("bucket.localhost:4566", query="X-Amz-Signature=0"), "localhost") is None
-    found = Found("apigateway", "", "/", "")
-    assert find(request("bucket.localhost:4566"), "localhost") == found
-    assert find(request("bucket.localhost:4566", authorization="Bearer …"), "localhost") == found
+    assert find_route(request("bucket.localhost:4566", authorization="AWS4-HMAC-SHA256 …"), "localhost") is None
+    assert find_route(request("bucket.localhost:4566", authorization="AWS 123456789012:c2lnbmVk"), "localhost") is None
+    assert find_route(request("bucket.localhost:4566", query="X-Amz-Signature=0"), "localhost") is None
+    found = DataPlaneRoute("apigateway", "", "/", "")
+    assert find_route(request("bucket.localhost:4566"), "localhost") == found
+    assert find_route(request("bucket.localhost:4566", authorization="Bearer …"), "localhost") == found
     scope = "Credential=A/20300313/us-east-1/execute-api/aws4_request"
-    assert find(request("api.example", authorization=f"AWS4-HMAC-SHA256 {scope}"), "localhost") == found
+    assert find_route(request("api.example", authorization=f"AWS4-HMAC-SHA256 {scope}"), "localhost") == found
     query = "X-Amz-Credential=A%2F20300313%2Fus-east-1%2Fexecute-api%2Faws4_request&X-Amz-Signature=0"
-    assert find(request("api.example", query=query), "localhost") == found
+    assert find_route(request("api.example", query=query), "localhost") == found
 
 
 @pytest.mark.parametrize(
@@ -61,7 +69,7 @@ def test_what_is_signed_is_for_no_domain_of_an_application() -> None:
 )
 def test_what_is_sent_to_clients_is_an_operation_of_the_api(host: str, path: str) -> None:
     asked = request(host, path)
-    assert find(asked, "localhost") is None
+    assert find_route(asked, "localhost") is None
     found = route(asked, None)
     assert (found.model.name, found.operation.name) == ("apigatewaymanagementapi", "GetConnection")
     assert found.address is not None

@@ -12,7 +12,7 @@ import httptools
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.edge.back_pressure import ReceivedBody
+from cloudlet.edge.back_pressure import RequestBody
 from cloudlet.edge.clients import Limits
 from cloudlet.edge.http import HttpServer
 from cloudlet.wire import HttpResponse
@@ -279,7 +279,7 @@ def test_trailers_are_limited(run_server: Run) -> None:
             while not echo.kept:
                 await asyncio.sleep(0.001)
             body = echo.kept.pop().request.body
-            assert isinstance(body, ReceivedBody)
+            assert isinstance(body, RequestBody)
             with pytest.raises(AwsError, match="trailer, is too large"):
                 await asyncio.wait_for(body.read(10), 10)
             await sending

@@ -12,7 +12,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.errors import unavailable
 from cloudlet.core.kernel.tokens import TokenSealer
-from cloudlet.edge.admin_api import Internal
+from cloudlet.edge.admin_api import AdminApi
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.reports import OneProcess
 from cloudlet.wire import HttpRequest, HttpResponse
@@ -35,7 +35,7 @@ def test_a_page_of_a_block_that_cannot_be_opened_is_unavailable(
 
         client: Any = Client()
         request = HttpRequest("GET", "/_cloudlet/sns/sms", "", {}, b"")
-        internal = Internal(cloud, OneProcess(cloud, 4566), None, None, None, "token")
+        internal = AdminApi(cloud, OneProcess(cloud, 4566), None, None, None, "token")
         internal.handle(request, Exchange(client, request, True))
         async with asyncio.timeout(10):
             return await answered

@@ -13,7 +13,7 @@ import pytest
 
 from cloudlet.edge.clients import Limits
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.listeners import bound, port_of
+from cloudlet.edge.listeners import bind, port_of
 from cloudlet.edge.tls import local_certificate, server_context
 from cloudlet.testing.server import Server
 from tests.edge.conftest import Echo
@@ -61,7 +61,7 @@ def test_a_client_that_says_nothing_is_hung_up_on_and_too_many_are_not_let_in(tm
 
     async def main() -> None:
         server = HttpServer(Echo(), Limits(head_time=1, connections=2))
-        (listening,) = bound("127.0.0.1", 0)
+        (listening,) = bind("127.0.0.1", 0)
         await server.listen(listening, tls)
         silent = [await asyncio.open_connection("127.0.0.1", port_of(listening)) for _ in range(3)]
         async with asyncio.timeout(20):

@@ -13,7 +13,7 @@ import uvloop
 from cloudlet.edge.clients import Limits
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.listeners import bound, port_of
+from cloudlet.edge.listeners import bind, port_of
 from cloudlet.edge.tls import local_certificate, server_context
 from cloudlet.wire import FileBody, FilePart, HttpRequest, HttpResponse
 
@@ -64,7 +64,7 @@ def test_files_come_whole_and_in_order_among_other_answers(file: Path, tmp_path:
     async def main() -> None:
         handler = Files(file)
         server = HttpServer(handler)
-        (listening,) = bound("127.0.0.1", 0)
+        (listening,) = bind("127.0.0.1", 0)
         authority, certificate, key = local_certificate(tmp_path / "tls", "localhost")
         await server.listen(listening, server_context(certificate, key) if secure else None)
         tls = None
@@ -92,7 +92,7 @@ def test_who_leaves_in_the_middle_lets_go_of_the_files(file: Path) -> None:
     async def main() -> None:
         handler = Files(file)
         server = HttpServer(handler)
-        (listening,) = bound("127.0.0.1", 0)
+        (listening,) = bind("127.0.0.1", 0)
         await server.listen(listening)
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(listening))
         writer.write(get("/"))
@@ -108,7 +108,7 @@ def test_who_takes_nothing_is_hung_up_on(file: Path) -> None:
     async def main() -> None:
         handler = Files(file)
         server = HttpServer(handler, Limits(stalled=1))
-        (listening,) = bound("127.0.0.1", 0)
+        (listening,) = bind("127.0.0.1", 0)
         await server.listen(listening)
         _, writer = await asyncio.open_connection("127.0.0.1", port_of(listening), limit=1000)
         writer.write(get("/"))
@@ -123,7 +123,7 @@ def test_a_file_that_is_shorter_than_said_breaks_the_answer_off(file: Path) -> N
     async def main() -> None:
         handler = Files(file)
         server = HttpServer(handler)
-        (listening,) = bound("127.0.0.1", 0)
+        (listening,) = bind("127.0.0.1", 0)
         await server.listen(listening)
         os.truncate(file, 8_500_000)
         reader, writer = await asyncio.open_connection("127.0.0.1", port_of(listening), limit=1 << 24)

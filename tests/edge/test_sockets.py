@@ -7,12 +7,12 @@ from socket import IPPROTO_TCP, TCP_CONGESTION, create_connection
 
 import pytest
 
-from cloudlet.edge.listeners import bound, port_of
+from cloudlet.edge.listeners import bind, port_of
 
 
 def congestion_control(host: str) -> bytes:
     """How the answers of a connection from this machine are sent, where a Cloudlet listens on a host."""
-    (listening,) = bound(host, 0)
+    (listening,) = bind(host, 0)
     with listening, create_connection(("127.0.0.1", port_of(listening))):
         listening.setblocking(True)
         accepted, _ = listening.accept()
@@ -31,4 +31,4 @@ def test_what_may_go_through_a_network_is_sent_as_the_system_does() -> None:
 
 def test_a_host_that_nobody_knows_is_named() -> None:
     with pytest.raises(OSError, match=r"cannot listen on no\.such\.host\.invalid, port 0"):
-        bound("no.such.host.invalid", 0)
+        bind("no.such.host.invalid", 0)

@@ -9,7 +9,7 @@ from typing import Any
 from cloudlet.edge import data_plane
 from cloudlet.edge.clients import Clients, Limits
 from cloudlet.edge.connection import Connection
-from cloudlet.edge.data_plane_routing import Found
+from cloudlet.edge.data_plane_routing import DataPlaneRoute
 from cloudlet.wire import HttpResponse
 
 
@@ -35,7 +35,7 @@ def test_an_answer_that_cannot_be_sent_is_an_error_and_keeps_nobody_waiting() ->
         front: Any = SimpleNamespace(cloud=SimpleNamespace(block=lambda name: block))
         handler: Any = SimpleNamespace(
             handle=lambda request, exchange: data_plane.answer(
-                front, Found("lambda", "id", "/", ""), request, exchange, lambda: None
+                front, DataPlaneRoute("lambda", "id", "/", ""), request, exchange, lambda: None
             )
         )
         transport: Any = _Transport()

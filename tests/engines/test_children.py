@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from cloudlet.engines.children import Child, conversing
+from cloudlet.engines.children import Child, start_piped
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 _WAITER = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -105,14 +105,14 @@ def test_what_cannot_be_started_is_an_error(run: Run) -> None:
         with pytest.raises(FileNotFoundError):
             Child(["/no/such/program"])
         with pytest.raises(FileNotFoundError):
-            await conversing(["/no/such/program"])
+            await start_piped(["/no/such/program"])
 
     run(main())
 
 
 def test_it_is_talked_to(run: Run) -> None:
     async def main() -> None:
-        child, source, sink = await conversing(_ECHO)
+        child, source, sink = await start_piped(_ECHO)
         for text in (b"first\n", b"x" * 40_000 + b"\n"):
             sink.write(text)
             await sink.drain()
@@ -125,7 +125,7 @@ def test_it_is_talked_to(run: Run) -> None:
 
 def test_its_last_words_are_heard_after_its_end(run: Run) -> None:
     async def main() -> None:
-        child, source, sink = await conversing([sys.executable, "-c", "print('over')"])
+        child, source, sink = await start_piped([sys.executable, "-c", "print('over')"])
         assert await child.wait() == 0
         assert await source.read() == b"over\n"
         sink.close()
@@ -135,7 +135,7 @@ def test_its_last_words_are_heard_after_its_end(run: Run) -> None:
 
 def test_that_it_was_killed_shows_to_who_waits_for_an_answer(run: Run) -> None:
     async def main() -> None:
-        child, source, sink = await conversing(_WAITER)
+        child, source, sink = await start_piped(_WAITER)
         sink.write(b"unread\n")
         child.kill()
         with suppress(ConnectionError):

@@ -12,7 +12,7 @@ import pytest
 
 from cloudlet.edge.tls import local_certificate, server_context
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
-from cloudlet.store.eager import Outcome, Resumed, begin
+from cloudlet.store.eager import Outcome, Suspended, begin
 
 Serve = Callable[["Exchange"], Awaitable[None]]
 
@@ -310,7 +310,7 @@ def test_a_request_may_begin_outside_of_any_task() -> None:
         async with server(answering(OK)) as (url, _):
             client = HttpClient()
             outcome: Outcome[HttpResponse] = Outcome()
-            rests: list[Resumed | None] = []
+            rests: list[Suspended | None] = []
             begun = asyncio.Event()
 
             def outside() -> None:

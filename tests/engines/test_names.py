@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.resolver import Names
+from cloudlet.engines.resolver import Resolver
 
 
-class Resolver:
+class SystemResolver:
     """Stands in for the system's: names ending in .slow are not found until it is told to."""
 
     def __init__(self) -> None:
@@ -29,16 +29,16 @@ class Resolver:
 
 
 @pytest.fixture
-def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
-    resolver = Resolver()
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[SystemResolver]:
+    resolver = SystemResolver()
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     yield resolver
     resolver.told.set()
 
 
-def test_slow_names_hold_up_no_other_and_are_asked_for_once(resolver: Resolver) -> None:
+def test_slow_names_hold_up_no_other_and_are_asked_for_once(resolver: SystemResolver) -> None:
     async def ask() -> list[str]:
-        names = Names()
+        names = Resolver()
         slow = [asyncio.create_task(names.addresses(f"{number % 10}.slow")) for number in range(100)]
         await asyncio.sleep(0)
         slow[0].cancel()
@@ -52,9 +52,9 @@ def test_slow_names_hold_up_no_other_and_are_asked_for_once(resolver: Resolver) 
     assert sorted(resolver.asked) == sorted([*(f"{number}.slow" for number in range(10)), "quick.test"])
 
 
-def test_a_name_is_asked_for_anew_each_time(resolver: Resolver) -> None:
+def test_a_name_is_asked_for_anew_each_time(resolver: SystemResolver) -> None:
     async def ask() -> None:
-        names = Names()
+        names = Resolver()
         for _ in range(2):
             await names.addresses("quick.test")
 
@@ -63,20 +63,20 @@ def test_a_name_is_asked_for_anew_each_time(resolver: Resolver) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "fe80::1%lo"])
-def test_an_address_needs_no_looking_up(resolver: Resolver, address: str) -> None:
-    assert asyncio.run(Names().addresses(address)) == [address]
+def test_an_address_needs_no_looking_up(resolver: SystemResolver, address: str) -> None:
+    assert asyncio.run(Resolver().addresses(address)) == [address]
     assert resolver.asked == []
 
 
 @pytest.mark.parametrize("name", ["localhost", "abc.lambda-url.us-east-1.localhost"])
-def test_names_below_localhost_are_this_machine_whatever_the_resolver_says(resolver: Resolver, name: str) -> None:
-    assert asyncio.run(Names().addresses(name)) == ["127.0.0.1", "::1"]
+def test_names_below_localhost_are_this_machine_whatever_the_resolver_says(resolver: SystemResolver, name: str) -> None:
+    assert asyncio.run(Resolver().addresses(name)) == ["127.0.0.1", "::1"]
     assert resolver.asked == []
 
 
-def test_what_nobody_waits_for_any_more_is_not_looked_up(resolver: Resolver) -> None:
+def test_what_nobody_waits_for_any_more_is_not_looked_up(resolver: SystemResolver) -> None:
     async def ask() -> None:
-        names = Names()
+        names = Resolver()
         slow = [asyncio.create_task(names.addresses(f"{number}.slow")) for number in range(64)]
         async with asyncio.timeout(20):
             while len(resolver.asked) < len(slow):

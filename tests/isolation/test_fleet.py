@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.edge.fleet import Launch, Member, Patience
+from cloudlet.edge.fleet import LaunchSpec, Patience, SupervisedBlock
 
 ANSWERS = """
 import contextlib, socket, sys, threading
@@ -40,17 +40,17 @@ SAYS_NOTHING = "import sys; sys.stdin.read()"
 ENDS_AFTER_A_WHILE = "import time; time.sleep(1.05)"
 
 
-def launcher(program: str, launched: Callable[[], None] = lambda: None) -> Callable[[str, Sequence[int]], Launch]:
+def launcher(program: str, launched: Callable[[], None] = lambda: None) -> Callable[[str, Sequence[int]], LaunchSpec]:
     """Return how to launch a program, which gets the descriptor of the front door's socket."""
 
-    def launch(_name: str, sockets: Sequence[int]) -> Launch:
+    def launch(_name: str, sockets: Sequence[int]) -> LaunchSpec:
         launched()
-        return Launch((sys.executable, "-c", program, str(sockets[1])), {})
+        return LaunchSpec((sys.executable, "-c", program, str(sockets[1])), {})
 
     return launch
 
 
-def run(member: Callable[[], Member], test: Callable[[Member], Coroutine[Any, Any, None]]) -> None:
+def run(member: Callable[[], SupervisedBlock], test: Callable[[SupervisedBlock], Coroutine[Any, Any, None]]) -> None:
     """Run a test on a member of a fleet, and stop that."""
 
     async def main() -> None:
@@ -69,7 +69,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
-async def process_of(member: Member) -> int:
+async def process_of(member: SupervisedBlock) -> int:
     process = (await member.report({})).process
     assert process is not None
     return process
@@ -86,7 +86,7 @@ def test_a_block_for_which_there_is_no_socket_is_started_once_there_is(
                 raise OSError(errno.ENOSPC, "No space left on device")
             super().bind(address)  # type: ignore[arg-type]
 
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         with monkeypatch.context() as patches:
             patches.setattr("cloudlet.edge.fleet.socket.socket", Full)
             member.start()
@@ -95,22 +95,22 @@ def test_a_block_for_which_there_is_no_socket_is_started_once_there_is(
         await until(lambda: member.state == "running" and member.restarts >= 2)
         assert launched == [None]
 
-    run(lambda: Member("sqs", tmp_path, launcher(ANSWERS, lambda: launched.append(None))), test)
+    run(lambda: SupervisedBlock("sqs", tmp_path, launcher(ANSWERS, lambda: launched.append(None))), test)
 
 
 def test_a_block_runs_once_it_answers(tmp_path: Path) -> None:
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         assert member.state == "available"
         member.start()
         await until(lambda: member.state == "starting")
         await until(lambda: member.state == "running")
         assert (member.restarts, member.ended) == (0, None)
 
-    run(lambda: Member("sqs", tmp_path, launcher(ANSWERS)), test)
+    run(lambda: SupervisedBlock("sqs", tmp_path, launcher(ANSWERS)), test)
 
 
 def test_a_block_that_does_not_answer_any_more_is_killed_and_started_again(tmp_path: Path) -> None:
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         member.start()
         await until(lambda: member.state == "running")
         process = await process_of(member)
@@ -123,11 +123,11 @@ def test_a_block_that_does_not_answer_any_more_is_killed_and_started_again(tmp_p
         )
         assert await process_of(member) != process
 
-    run(lambda: Member("sqs", tmp_path, launcher(ANSWERS), patience=Patience(running=0.5)), test)
+    run(lambda: SupervisedBlock("sqs", tmp_path, launcher(ANSWERS), patience=Patience(running=0.5)), test)
 
 
 def test_a_block_that_answers_again_in_time_goes_on(tmp_path: Path) -> None:
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         member.start()
         await until(lambda: member.state == "running")
         process = await process_of(member)
@@ -137,11 +137,11 @@ def test_a_block_that_answers_again_in_time_goes_on(tmp_path: Path) -> None:
         await until(lambda: member.state == "running")
         assert (member.restarts, await process_of(member)) == (0, process)
 
-    run(lambda: Member("sqs", tmp_path, launcher(ANSWERS), patience=Patience(running=10)), test)
+    run(lambda: SupervisedBlock("sqs", tmp_path, launcher(ANSWERS), patience=Patience(running=10)), test)
 
 
 def test_a_block_that_is_told_to_end_may_finish_what_it_does(tmp_path: Path) -> None:
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         member.start()
         await until(lambda: member.state == "running")
         await member.halt()
@@ -151,23 +151,23 @@ def test_a_block_that_is_told_to_end_may_finish_what_it_does(tmp_path: Path) -> 
     masked = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
     finishes = FINISHES.replace("PATH", repr(str(tmp_path / "finished")))
     program = masked + ANSWERS.replace("sys.stdin.read()", finishes)
-    run(lambda: Member("sqs", tmp_path, launcher(program), patience=Patience(running=0.3)), test)
+    run(lambda: SupervisedBlock("sqs", tmp_path, launcher(program), patience=Patience(running=0.3)), test)
 
 
 def test_a_block_that_never_answers_is_killed_and_started_again(tmp_path: Path) -> None:
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         member.start()
         await until(lambda: member.restarts == 1)
         assert member.ended is not None
         assert member.ended.endswith(" was killed: it did not answer for 0.3 seconds")
 
-    run(lambda: Member("sqs", tmp_path, launcher(SAYS_NOTHING), patience=Patience(starting=0.3)), test)
+    run(lambda: SupervisedBlock("sqs", tmp_path, launcher(SAYS_NOTHING), patience=Patience(starting=0.3)), test)
 
 
 def test_a_block_that_cannot_start_is_tried_less_and_less_often_however_long_it_lives(tmp_path: Path) -> None:
     times: list[float] = []
 
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         member.start()
         await until(lambda: member.restarts == 2)
         ended = asyncio.get_running_loop().time()
@@ -180,14 +180,14 @@ def test_a_block_that_cannot_start_is_tried_less_and_less_often_however_long_it_
     def launched() -> None:
         times.append(asyncio.get_running_loop().time())
 
-    run(lambda: Member("sqs", tmp_path, launcher(ENDS_AFTER_A_WHILE, launched)), test)
+    run(lambda: SupervisedBlock("sqs", tmp_path, launcher(ENDS_AFTER_A_WHILE, launched)), test)
 
 
 def test_a_block_whose_port_is_taken_gets_another_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async def test(member: Member) -> None:
+    async def test(member: SupervisedBlock) -> None:
         assert member.port not in (0, taken)
         assert f"sqs is at port {member.port} this time: cannot listen on 127.0.0.1, port {taken}" in caplog.text
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        run(lambda: Member("sqs", tmp_path, launcher(ANSWERS), port=taken), test)
+        run(lambda: SupervisedBlock("sqs", tmp_path, launcher(ANSWERS), port=taken), test)

@@ -21,7 +21,7 @@ def shared_server() -> PostgresServer:
     """Return the server, started at the first call and stopped when the process ends."""
     stack = ExitStack()
     atexit.register(stack.close)
-    return stack.enter_context(postgres_server.temporary())
+    return stack.enter_context(postgres_server.run_temporary_server())
 
 
 def fresh_keyspace() -> str:

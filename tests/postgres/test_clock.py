@@ -18,7 +18,7 @@ def shown(server: Server) -> str:
 
 
 def test_all_processes_follow_and_so_does_what_starts_later(tmp_path: Path) -> None:
-    with postgres_server.temporary() as database:
+    with postgres_server.run_temporary_server() as database:
         options = "--data", str(tmp_path), "--store", database.url
         with Server.start(*options) as first, Server.serve("sqs", "--listen", "localhost:0", *options) as second:
             assert cloudlet("clock", "freeze", f"{NOON}Z", "--port", first.port).returncode == 0
@@ -41,7 +41,7 @@ def test_all_processes_follow_and_so_does_what_starts_later(tmp_path: Path) -> N
 
 
 def test_it_is_not_moved_while_the_database_is_away(tmp_path: Path) -> None:
-    with postgres_server.temporary() as database:
+    with postgres_server.run_temporary_server() as database:
         options = "--data", str(tmp_path), "--store", database.url
         with Server.serve("sqs", "--listen", "localhost:0", *options) as server:
             before = shown(server)

@@ -25,7 +25,7 @@ _PATIENT = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_tim
 @pytest.fixture(scope="module")
 def dynamo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
     with (
-        postgres_server.temporary() as server,
+        postgres_server.run_temporary_server() as server,
         replicas("dynamodb", server.url, tmp_path_factory.mktemp("replicas")) as running,
     ):
         yield running

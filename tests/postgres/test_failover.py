@@ -55,7 +55,10 @@ def test_a_standby_takes_over_under_load(mode: postgres_server.Mode) -> None:
 
     # The standby inherits the primary's settings by its files; on the command line they are its own.
     alone = {"synchronous_standby_names": ""}
-    with postgres_server.temporary() as primary, postgres_server.temporary(alone, standby_of=primary) as standby:
+    with (
+        postgres_server.run_temporary_server() as primary,
+        postgres_server.run_temporary_server(alone, standby_of=primary) as standby,
+    ):
         asyncio.run(asyncio.wait_for(scenario(primary, standby), 60))
 
 
@@ -80,7 +83,10 @@ def test_a_standby_alone_is_down_until_it_is_promoted() -> None:
         await waiting.end()
         await store.close()
 
-    with postgres_server.temporary() as primary, postgres_server.temporary(standby_of=primary) as standby:
+    with (
+        postgres_server.run_temporary_server() as primary,
+        postgres_server.run_temporary_server(standby_of=primary) as standby,
+    ):
         asyncio.run(asyncio.wait_for(scenario(primary, standby), 60))
 
 
@@ -119,7 +125,10 @@ def test_a_synchronous_standby_that_hangs_is_told_within_ten_seconds() -> None:
             await store.close()
 
     alone = {"synchronous_standby_names": ""}
-    with postgres_server.temporary() as primary, postgres_server.temporary(alone, standby_of=primary) as standby:
+    with (
+        postgres_server.run_temporary_server() as primary,
+        postgres_server.run_temporary_server(alone, standby_of=primary) as standby,
+    ):
         asyncio.run(asyncio.wait_for(scenario(primary, standby), 90))
 
 

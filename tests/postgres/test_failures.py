@@ -30,7 +30,7 @@ from tests.postgres.server import fresh_keyspace, shared_server
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     """A server that may be stopped."""
-    with postgres_server.temporary() as started:
+    with postgres_server.run_temporary_server() as started:
         yield started
 
 

@@ -18,7 +18,7 @@ _DAYS_AGO = 3 * 24 * 3600
 def test_a_start_without_the_store_or_with_another_one_removes_no_files(tmp_path: Path) -> None:
     """What no row refers to is removed when it is a day old: rows of the store that it is of."""
     account, files = fresh_account(), tmp_path / "blocks" / "s3" / "blobs"
-    with postgres_server.temporary() as database:
+    with postgres_server.run_temporary_server() as database:
         for store in ([], ["--store", database.url]):
             with Server.start("--data", str(tmp_path), *store) as server:
                 s3 = Aws(server.endpoint, account).client("s3")

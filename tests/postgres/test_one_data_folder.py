@@ -21,7 +21,7 @@ LARGE = b"x" * 100_000
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    with postgres_server.temporary() as server:
+    with postgres_server.run_temporary_server() as server:
         yield server.url
 
 

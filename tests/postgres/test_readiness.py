@@ -42,7 +42,7 @@ def test_without_a_database_it_is_ready_at_once(cloudlet_server: Server) -> None
 
 @pytest.mark.parametrize("options", [[], ["--isolate"]], ids=["one process", "isolated"])
 def test_it_is_not_ready_while_the_database_is_away_or_takes_no_writes(tmp_path: Path, options: list[str]) -> None:
-    with postgres_server.temporary() as database:
+    with postgres_server.run_temporary_server() as database:
         given = "--data", str(tmp_path), "--store", database.url, "--services", "sqs,s3", *options
         with Server.start(*given) as server:
             eventually(lambda: health(server)[0], lambda status: status == 200)

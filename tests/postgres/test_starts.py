@@ -71,7 +71,7 @@ def test_tables_of_another_role(tmp_path: Path) -> None:
 
 
 def test_too_few_connections(tmp_path: Path) -> None:
-    with postgres_server.temporary({"max_connections": "12"}) as database:
+    with postgres_server.run_temporary_server({"max_connections": "12"}) as database:
         told = said(database.url, tmp_path)
         assert "has room for 9 more connections" in told
         assert "Raise max_connections" in told

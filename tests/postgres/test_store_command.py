@@ -23,7 +23,7 @@ def test_a_cloudlet_moves_into_postgresql_and_back(tmp_path: Path) -> None:
         in_use = cloudlet("store", "copy", str(first), str(last))
         assert in_use.returncode == 1
         assert "another Cloudlet uses" in in_use.stderr
-    with postgres_server.temporary() as database:
+    with postgres_server.run_temporary_server() as database:
         copied = cloudlet("store", "copy", str(first), database.url)
         assert copied.returncode == 0, copied.stderr
         assert "\nsqs " in f"\n{copied.stdout}"
@@ -45,7 +45,7 @@ def test_files_stay_in_the_data_folder_and_are_read_from_there(tmp_path: Path) -
         s3 = Aws(server.endpoint, account).client("s3")
         s3.create_bucket(Bucket=f"photos-{account}")
         s3.put_object(Bucket=f"photos-{account}", Key="desk", Body=large)
-    with postgres_server.temporary() as database:
+    with postgres_server.run_temporary_server() as database:
         assert cloudlet("store", "copy", str(tmp_path), database.url).returncode == 0
         elsewhere = cloudlet("up", "--port", "0", "--data", str(tmp_path / "other"), "--store", database.url)
         assert elsewhere.returncode == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.store.eager import Outcome, Signal, begin
+from cloudlet.store.eager import OneShotEvent, Outcome, begin
 
 
 async def _after(futures: list[asyncio.Future[int]]) -> int:
@@ -84,7 +84,7 @@ class Begun:
         if rest is None:
             self.over.set()
         else:
-            rest.carry_on(self.over.set)
+            rest.run_in_background(self.over.set)
 
     async def result(self) -> Any:
         async with asyncio.timeout(5):
@@ -105,12 +105,12 @@ async def _tasks_after(*waited: Any) -> list[asyncio.Task[Any] | None]:
 
 def test_who_waits_for_signals_needs_no_task() -> None:
     async def scenario() -> None:
-        first, second = Signal(), Signal()
+        first, second = OneShotEvent(), OneShotEvent()
         begun = [Begun(_tasks_after(first, second)) for _ in range(3)]
         for signal in (first, second):
             await asyncio.sleep(0)
             assert not any(each.over.is_set() for each in begun)
-            signal.give()
+            signal.set()
         for each in begun:
             assert await each.result() == [None, None, None]
         # One that was given is not waited for.
@@ -121,16 +121,16 @@ def test_who_waits_for_signals_needs_no_task() -> None:
 
 def test_who_waits_for_something_else_as_well_gets_one() -> None:
     async def scenario() -> None:
-        signals = [Signal() for _ in range(3)]
+        signals = [OneShotEvent() for _ in range(3)]
         pause = asyncio.get_running_loop().create_future()
         begun = Begun(_tasks_after(signals[0], pause, signals[1], signals[2]))
         await asyncio.sleep(0)
-        signals[0].give()
+        signals[0].set()
         await asyncio.sleep(0)
         pause.set_result(None)
-        signals[1].give()
+        signals[1].set()
         await asyncio.sleep(0)
-        signals[2].give()
+        signals[2].set()
         none, _, task, *others = await begun.result()
         assert none is None
         assert task is not None
@@ -141,11 +141,11 @@ def test_who_waits_for_something_else_as_well_gets_one() -> None:
 
 def test_a_task_waits_for_signals_too() -> None:
     async def scenario() -> None:
-        signal = Signal()
+        signal = OneShotEvent()
         tasks = [asyncio.create_task(_tasks_after(signal)) for _ in range(3)]
         await asyncio.sleep(0)
         tasks[1].cancel()
-        signal.give()
+        signal.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert ended[0] == [tasks[0], tasks[0]]
         assert isinstance(ended[1], asyncio.CancelledError)
@@ -156,11 +156,11 @@ def test_a_task_waits_for_signals_too() -> None:
 
 def test_what_has_begun_and_waits_for_a_signal_can_be_awaited_by_a_task() -> None:
     async def scenario() -> None:
-        signal, outcome, rests = Signal(), Outcome[Any](), list[Any]()
+        signal, outcome, rests = OneShotEvent(), Outcome[Any](), list[Any]()
         loop = asyncio.get_running_loop()
         loop.call_soon(lambda: rests.append(begin(_tasks_after(signal), outcome)))
         await asyncio.sleep(0)
-        loop.call_soon(signal.give)
+        loop.call_soon(signal.set)
         await rests[0]
         assert outcome.result == [None, asyncio.current_task()]
 
@@ -169,12 +169,12 @@ def test_what_has_begun_and_waits_for_a_signal_can_be_awaited_by_a_task() -> Non
 
 def test_a_signal_may_bring_an_error_to_all() -> None:
     async def scenario() -> None:
-        signal = Signal()
+        signal = OneShotEvent()
         begun = [Begun(_tasks_after(signal)) for _ in range(2)]
         task = asyncio.create_task(_tasks_after(signal))
         await asyncio.sleep(0)
-        signal.give(ValueError("no"))
-        signal.give()
+        signal.set(ValueError("no"))
+        signal.set()
         for waiting in (*(each.result() for each in begun), task, _tasks_after(signal)):
             with pytest.raises(ValueError, match="no"):
                 await waiting
@@ -189,12 +189,12 @@ def test_a_failure_of_one_who_waits_is_not_that_of_others() -> None:
         told: list[str] = []
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: told.append(str(context["exception"])))
-        signal = Signal()
+        signal = OneShotEvent()
         failing = Begun(_tasks_after(signal))
         failing.over.set = lambda: 1 / 0  # type: ignore[assignment]
         other = Begun(_tasks_after(signal))
         await asyncio.sleep(0)
-        signal.give()
+        signal.set()
         assert await other.result() == [None, None]
         assert told == ["division by zero"]
 

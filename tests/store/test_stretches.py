@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.store import range_cache
-from cloudlet.store.range_cache import Stretches
+from cloudlet.store.range_cache import RangeCache
 
 KEYS = st.binary(min_size=1, max_size=2)
 SIZES = st.sampled_from([0, 1, 5, 2000])
@@ -25,7 +25,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_known_rows_are_the_live_rows(steps: list[tuple]) -> None:
     range_cache._ROWS, rows_limit = 6, range_cache._ROWS
-    known, alive = Stretches(limit=4), {}
+    known, alive = RangeCache(limit=4), {}
     try:
         for step in steps:
             if step[0] == "put":
@@ -43,7 +43,7 @@ def test_known_rows_are_the_live_rows(steps: list[tuple]) -> None:
         range_cache._ROWS = rows_limit
 
 
-def check_scan(known: Stretches, alive: dict[bytes, bytes], begin: bytes, end: bytes, limit: int, ahead: int) -> None:
+def check_scan(known: RangeCache, alive: dict[bytes, bytes], begin: bytes, end: bytes, limit: int, ahead: int) -> None:
     """Scan as the engine does: what is known first, then the rest from below, some rows more than asked for."""
     expected = sorted(row for row in alive.items() if begin <= row[0] < end)[:limit]
     rows, unknown = known.scan(begin, end, limit)
@@ -52,14 +52,14 @@ def check_scan(known: Stretches, alive: dict[bytes, bytes], begin: bytes, end: b
         taken = [row for row in below if row[0] < end][: limit - len(rows) + ahead]
         rest = below[len(taken) :]
         stop = rest[0][0] if rest else end
-        known.learn(unknown, stop, taken)
+        known.insert(unknown, stop, taken)
         rows += taken
     assert rows[:limit] == expected
 
 
 def test_a_queue_is_served_without_looking_below() -> None:
-    known = Stretches()
-    known.learn(b"q", b"r", [])
+    known = RangeCache()
+    known.insert(b"q", b"r", [])
     for number in range(5):
         known.put(b"q%d" % number, b"m")
     rows, unknown = known.scan(b"q", b"r", 2)
@@ -72,8 +72,8 @@ def test_a_queue_is_served_without_looking_below() -> None:
 
 
 def test_a_long_queue_is_known_at_its_head_only() -> None:
-    known = Stretches()
-    known.learn(b"q", b"r", [])
+    known = RangeCache()
+    known.insert(b"q", b"r", [])
     for number in range(1000):
         known.put(b"q%04d" % number, b"m")
     rows, unknown = known.scan(b"q", b"r", 1000)
@@ -82,8 +82,8 @@ def test_a_long_queue_is_known_at_its_head_only() -> None:
 
 
 def test_it_is_known_where_a_scan_ended_that_was_not_remembered() -> None:
-    known = Stretches()
+    known = RangeCache()
     assert not known.ends_at(b"b")
-    known.note_end(b"b")
+    known.record_scan_end(b"b")
     assert known.ends_at(b"b")
     assert known.scan(b"b", b"c", 1) == ([], b"b"), "nothing is known of what lies there"

@@ -55,14 +55,14 @@ class Log(RuleBasedStateMachine):
     @precondition(lambda self: self.log.full[0] > 0)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        count = data.draw(st.integers(1, self.log.full[0]))
-        first = len(self.at_turn) - self.log.full[0]
+        count = data.draw(st.integers(1, self.log.count_full_segments[0]))
+        first = len(self.at_turn) - self.log.count_full_segments[0]
         self.safe = max(self.safe, self.at_turn[first + count - 1])
         self.log.release(count)
 
     @rule()
     def prepare(self) -> None:
-        self.log.prepare()
+        self.log.preallocate()
 
     @rule(torn=st.booleans(), seed=st.integers(0, 2**32 - 1))
     def lose_power(self, torn: bool, seed: int) -> None:
@@ -76,7 +76,7 @@ class Log(RuleBasedStateMachine):
         else:
             self.log.close(remove=False)
         self.log = WriteAheadLog(self.folder, SEGMENT)
-        payloads, last = self.log.left(self.safe)
+        payloads, last = self.log.list_recovered(self.safe)
         expected = [self.appended[number] for number in range(max(self.safe, 1), self.number + 1)]
         # The record that is safe may have gone with its segment.
         assert payloads in (expected, expected[1:])
@@ -260,7 +260,7 @@ def test_a_file_system_may_know_no_way_past_its_cache(
     log.append(1, b"one")
     log.close(remove=False)
     again = WriteAheadLog(tmp_path, SEGMENT)
-    assert again.left(0) == ([b"one"], 1)
+    assert again.list_recovered(0) == ([b"one"], 1)
     again.append(2, b"two")
     again.close(remove=True)
 

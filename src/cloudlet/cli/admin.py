@@ -9,10 +9,10 @@ import urllib.request
 from typing import Any
 
 from cloudlet.cli import EXIT_NOT_RUNNING, CommandError
-from cloudlet.edge.instances import ADMIN_HEADER, Running, find
+from cloudlet.edge.instances import ADMIN_HEADER, Instance, find
 
 
-def running_on(port: int) -> Running:
+def running_on(port: int) -> Instance:
     """Return the Cloudlet that runs on a port. Raises CommandError where there is none."""
     running = find(port)
     if running is None:
@@ -20,7 +20,7 @@ def running_on(port: int) -> Running:
     return running
 
 
-def call(running: Running, method: str, path: str, body: bytes | None = None) -> Any:
+def call(running: Instance, method: str, path: str, body: bytes | None = None) -> Any:
     """Return the answer of `/_cloudlet/<path>`. Raises CommandError."""
     request = urllib.request.Request(
         f"{running.endpoint}/_cloudlet/{path}", body, method=method, headers={ADMIN_HEADER: running.admin_token}
@@ -34,7 +34,7 @@ def call(running: Running, method: str, path: str, body: bytes | None = None) ->
         raise CommandError(f"{running.endpoint} does not answer: {error}") from error
 
 
-def _trust(running: Running) -> ssl.SSLContext | None:
+def _trust(running: Instance) -> ssl.SSLContext | None:
     """Return whom to trust to be the Cloudlet that runs, where it listens with TLS."""
     if not running.endpoint.startswith("https"):
         return None

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin, fail
-from cloudlet.edge.instances import Running
+from cloudlet.edge.instances import Instance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _confirmed(running: Running) -> bool:
+def _confirmed(running: Instance) -> bool:
     """Ask whether to go on. Raises CommandError where nobody can be asked."""
     removed = f"all state of the Cloudlet on port {running.port}, in {running.data}"
     if not sys.stdin.isatty():

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import cloudlet
 from cloudlet.cli import DEFAULT_PORT, EXIT_USAGE, CommandError, fail, serving
 from cloudlet.core.kernel.cloud import EVERY_OTHER
-from cloudlet.edge.fleet import Launch, Patience
-from cloudlet.edge.instances import Running
+from cloudlet.edge.fleet import LaunchSpec, Patience
+from cloudlet.edge.instances import Instance
 from cloudlet.edge.isolation import BlockLauncher, BlockProcess
 from cloudlet.edge.server import Supervised, default_data
 
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         supervised=_supervised(options.inherit),
     )
 
-    def ready(running: Running) -> None:
+    def ready(running: Instance) -> None:
         if settings.supervised is None:
             print(f"Cloudlet {cloudlet.__version__}: {options.block}")
             print(f"  listening on  {running.endpoint}")
@@ -127,11 +127,11 @@ def launcher(options: argparse.Namespace) -> BlockLauncher:
         serving.STORE: "" if options.ephemeral else serving.store(options) or "",
     }
 
-    def launch(process: BlockProcess) -> Launch:
+    def launch(process: BlockProcess) -> LaunchSpec:
         peers = [word for name, url in process.peers.items() for word in ("--peer", f"{name}={url}")]
         inherit = ["--inherit", ",".join(map(str, process.sockets))]
         where = ["--data", str(process.data), "--endpoint", process.endpoint]
         command = [sys.executable, "-m", "cloudlet", "serve", process.name, *inherit, *where, *peers, *common]
-        return Launch(command, {**os.environ, **secrets, _ADMIN_TOKEN: process.admin_token})
+        return LaunchSpec(command, {**os.environ, **secrets, _ADMIN_TOKEN: process.admin_token})
 
     return BlockLauncher(launch, Patience(running=options.block_timeout) if options.block_timeout else None)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from cloudlet.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError, fail, port_number
 from cloudlet.cli.durations import duration
 from cloudlet.core.kernel.cloud import FILES_KEPT_SECONDS
-from cloudlet.edge.instances import Running
+from cloudlet.edge.instances import Instance
 from cloudlet.edge.root_keys import RootKey
 from cloudlet.edge.server import Settings, StartError, default_data, serve
 from cloudlet.store.folders import make_private
@@ -203,14 +203,14 @@ def known_blocks(names: list[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def run(settings: Settings, options: argparse.Namespace, ready: Callable[[Running], None]) -> int:
+def run(settings: Settings, options: argparse.Namespace, ready: Callable[[Instance], None]) -> int:
     """Serve until the process is told to stop; return the exit code."""
     import uvloop
 
     _occupy_standard_streams()
     _set_up_logging(options.log_format, options.log_level)
 
-    def told(running: Running) -> None:
+    def told(running: Instance) -> None:
         if options.log_format == "json":
             log.critical(
                 "listening on %s", running.endpoint, extra={"endpoint": running.endpoint, "data": running.data}

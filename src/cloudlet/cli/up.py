@@ -13,7 +13,7 @@ from cloudlet.core.kernel.clock_setting import Setting
 from cloudlet.core.kernel.clock_setting import load as load_clock
 from cloudlet.core.kernel.system_clock import time_by, wall_time
 from cloudlet.edge.clock_control import FILE as CLOCK
-from cloudlet.edge.instances import Running, found, own_folder
+from cloudlet.edge.instances import Instance, found, get_runtime_folder
 from cloudlet.edge.server import default_data
 
 
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         launch = launcher(options)
     if options.detach:
         # The folder for temporary files may have the log of another user.
-        return serving.detach(data or own_folder())
+        return serving.detach(data or get_runtime_folder())
     settings = replace(
         serving.read_settings(options),
         data=data,
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         store=store,
     )
 
-    def ready(running: Running) -> None:
+    def ready(running: Instance) -> None:
         kept = "kept nowhere: removed at the end" if settings.data is None else running.data
         strict = settings.auth == "strict"
         print(f"Cloudlet {cloudlet.__version__}")
@@ -119,7 +119,7 @@ def _refuse_second(port: int, data: Path | None) -> None:
             raise CommandError(f"Cloudlet runs on {data} already, on port {running.port}: {stops}")
 
 
-def _moved(running: Running) -> list[str]:
+def _moved(running: Instance) -> list[str]:
     """Return which blocks are not at the port that they had before."""
     if not running.blocks:
         return []

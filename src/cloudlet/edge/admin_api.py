@@ -15,7 +15,7 @@ from cloudlet.core.host.shared_state import SharedState
 from cloudlet.core.host.snapshots import SnapshotError, Snapshots
 from cloudlet.core.kernel.cloud import Cloud
 from cloudlet.core.kernel.errors import AwsError
-from cloudlet.edge.clock_control import MovableTime, Rejected
+from cloudlet.edge.clock_control import ClockControl, ClockError
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.instances import ADMIN_HEADER
 from cloudlet.edge.reports import OneProcess
@@ -24,7 +24,7 @@ from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from cloudlet.edge.fleet import Fleet
+    from cloudlet.edge.fleet import Supervisor
 
 log = logging.getLogger("cloudlet.edge")
 
@@ -33,7 +33,7 @@ Actions = dict[tuple[str, str], Callable[[], Awaitable[None]]]
 """What changes the cloud, by method and path."""
 
 
-class Refused(Exception):
+class AdminError(Exception):
     """The request cannot be done; answered with an HTTP status and a reason."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -41,7 +41,7 @@ class Refused(Exception):
         self.status = status
 
 
-class Internal:
+class AdminApi:
     """Health for everybody; all else only for who holds the admin token (see `cloudlet.edge.instances`).
 
     The token is a header of its own, so that no web page can use it: a browser asks first, and is told no.
@@ -50,9 +50,9 @@ class Internal:
     def __init__(
         self,
         cloud: Cloud,
-        blocks: OneProcess | Fleet,
+        blocks: OneProcess | Supervisor,
         snapshots: Snapshots | None,
-        moving: MovableTime | None,
+        moving: ClockControl | None,
         shared: SharedState | None,
         admin_token: str,
     ) -> None:
@@ -80,7 +80,7 @@ class Internal:
     async def _answer(self, request: HttpRequest, exchange: Exchange) -> None:
         try:
             response = await self._page(request) or await self._own(request)
-        except Refused as refused:
+        except AdminError as refused:
             response = _json(refused.status, {"message": str(refused)})
         except AwsError as error:
             # The block, of which this is a page, cannot be opened now.
@@ -126,14 +126,16 @@ class Internal:
         if kind == "clock":
             return await self._clock(request, name)
         if self._snapshots is None and kind in ("snapshots", "reset"):
-            raise Refused(409, "the data is not in the data folder of this process: it takes no snapshots and no reset")
+            raise AdminError(
+                409, "the data is not in the data folder of this process: it takes no snapshots and no reset"
+            )
         action = self._snapshot_actions(kind, name) | self._block_actions(kind, name)
         if (request.method, path) not in action:
-            raise Refused(404, f"there is no {request.method} {request.path} here")
+            raise AdminError(404, f"there is no {request.method} {request.path} here")
         try:
             await action[request.method, path]()
         except SnapshotError as error:
-            raise Refused(409, str(error)) from error
+            raise AdminError(409, str(error)) from error
         return {}
 
     async def _clock(self, request: HttpRequest, action: str) -> Answer:
@@ -141,23 +143,23 @@ class Internal:
         if moving is None and (request.method, action) == ("GET", ""):
             return {"now": self._cloud.clock.now(), "frozen": False, "ahead": 0.0}
         if moving is None:
-            raise Refused(409, "a block that is served alone follows the system's clock")
+            raise AdminError(409, "a block that is served alone follows the system's clock")
         body = request.body if isinstance(request.body, bytes) else b""
         match request.method, action:
             case "POST", "freeze" | "advance" | "resume" | "reset":
                 try:
                     await moving.move(action, body)
-                except Rejected as rejected:
-                    raise Refused(400, str(rejected)) from rejected
+                except ClockError as rejected:
+                    raise AdminError(400, str(rejected)) from rejected
                 except StoreError as error:
-                    raise Refused(503, f"the clock cannot be moved now: {error}") from error
+                    raise AdminError(503, f"the clock cannot be moved now: {error}") from error
             case "PUT", "":
                 moving.set(body)
             case "GET", "":
                 pass
             case _:
-                raise Refused(404, f"there is no {request.method} {request.path} here")
-        return moving.shown()
+                raise AdminError(404, f"there is no {request.method} {request.path} here")
+        return moving.describe()
 
     def _snapshot_actions(self, kind: str, name: str) -> Actions:
         snapshots = self._snapshots
@@ -177,9 +179,9 @@ class Internal:
         if kind != "blocks":
             return {}
         if self._fleet is None:
-            raise Refused(409, "a block is stopped or started alone only where Cloudlet was started with --isolate")
+            raise AdminError(409, "a block is stopped or started alone only where Cloudlet was started with --isolate")
         if name not in self._fleet:
-            raise Refused(404, f"there is no block {name}")
+            raise AdminError(404, f"there is no block {name}")
         member = self._fleet[name]
 
         async def start() -> None:
@@ -199,7 +201,7 @@ class Internal:
     def _admit(self, request: HttpRequest) -> None:
         given = request.headers.get(ADMIN_HEADER, "")
         if not hmac.compare_digest(given.encode(), self._admin_token.encode()):
-            raise Refused(
+            raise AdminError(
                 403, f"the header {ADMIN_HEADER} must hold the token that Cloudlet has written down for its user"
             )
 

@@ -14,7 +14,7 @@ _HIGH_WATER_BYTES: Final = 512 << 10
 _LOW_WATER_BYTES: Final = 128 << 10
 
 
-class ReceivedBody:
+class RequestBody:
     """A request body that is read as it arrives; the client is held back while the reader is behind.
 
     Raises ConnectionResetError to the reader where the client goes away before the end, AwsError where what it sends
@@ -60,7 +60,7 @@ class ReceivedBody:
         self._failure = failure
         self._wake()
 
-    def __aiter__(self) -> ReceivedBody:
+    def __aiter__(self) -> RequestBody:
         return self
 
     async def __anext__(self) -> bytes:

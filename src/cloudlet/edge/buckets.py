@@ -19,14 +19,14 @@ _LONGEST_HOST: Final = 512
 """A name has 253 letters at most (RFC 1035), and a port a few; what is longer names no bucket, and is not kept."""
 
 
-class Address(NamedTuple):
+class PathStyleAddress(NamedTuple):
     """The path and the query string that a request would have in path style."""
 
     path: str
     query: str
 
 
-def address(request: HttpRequest, service: str, public_host: str) -> Address | None:
+def to_path_style(request: HttpRequest, service: str, public_host: str) -> PathStyleAddress | None:
     """Return the path-style address of a request that names its bucket in its host, or None.
 
     `service` is what the request is signed for, "" where it is not; `public_host` is where clients reach this Cloudlet.
@@ -40,7 +40,7 @@ def address(request: HttpRequest, service: str, public_host: str) -> Address | N
     bucket, website = named
     query = "&".join(part for part in (request.query, WEBSITE) if part) if website else request.query
     path = request.path
-    return Address(f"/{bucket}" if path in ("", "/") else f"/{bucket}{path}", query)
+    return PathStyleAddress(f"/{bucket}" if path in ("", "/") else f"/{bucket}{path}", query)
 
 
 @lru_cache(1024)

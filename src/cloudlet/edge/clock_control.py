@@ -30,7 +30,7 @@ _LATEST = 253_402_300_799.0
 Tell = Callable[[Setting], Awaitable[None]]
 
 
-class Rejected(Exception):
+class ClockError(Exception):
     """The clock cannot be moved like that; the text says why."""
 
 
@@ -44,7 +44,7 @@ class _By(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class MovableTime:
+class ClockControl:
     """The clock of a whole Cloudlet. `tell` lets those know who run in other processes.
 
     `shared` has how it is set, where that is for all processes on a database.
@@ -57,7 +57,7 @@ class MovableTime:
         self._shared = shared
         self._lock = asyncio.Lock()
 
-    def shown(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return the time in seconds since the epoch, whether it stands, and how much it is before the system's."""
         now = self._clock.now()
         return {"now": now, "frozen": self._clock.setting.frozen is not None, "ahead": now - wall_time()}
@@ -119,7 +119,7 @@ def _moved(setting: Setting, action: str, body: bytes) -> Setting:
             case _:
                 moved = Setting()
     except msgspec.DecodeError as error:
-        raise Rejected(f"not what {action} takes: {error}") from error
+        raise ClockError(f"not what {action} takes: {error}") from error
     if not 0 <= time_by(moved) <= _LATEST:
-        raise Rejected("the clock goes from 1970 to 9999")
+        raise ClockError("the clock goes from 1970 to 9999")
     return moved

@@ -15,10 +15,10 @@ from typing import Final, cast
 import httptools
 
 from cloudlet.core.kernel.web import RawHeaders
-from cloudlet.edge.back_pressure import ReceivedBody, WriteGate, discard
+from cloudlet.edge.back_pressure import RequestBody, WriteGate, discard
 from cloudlet.edge.clients import Clients
 from cloudlet.edge.exchange import Exchange
-from cloudlet.edge.heads import BODILESS, CONTINUE, Refused, headers_of, response_head, size_of, target_of
+from cloudlet.edge.heads import BODILESS, CONTINUE, MalformedRequest, headers_of, response_head, size_of, target_of
 from cloudlet.edge.sendfile import FileSender
 from cloudlet.store.eager import spawn
 from cloudlet.wire.http import FileBody, HttpRequest, HttpResponse
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._held = 0
         """How much has come of the body that is being collected, or somewhat more."""
-        self._stream: ReceivedBody | None = None
+        self._stream: RequestBody | None = None
         self._body_left = 0
         """How much of a streamed body is still to come, where it has said so."""
         self._receiving = False
@@ -141,9 +141,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade as upgrade:
             self.upgradable = True
             self._early = data[upgrade.args[0] :]
-        except (httptools.HttpParserError, Refused) as error:
-            cause = error.__context__ if isinstance(error.__context__, Refused) else error
-            if isinstance(cause, Refused):
+        except (httptools.HttpParserError, MalformedRequest) as error:
+            cause = error.__context__ if isinstance(error.__context__, MalformedRequest) else error
+            if isinstance(cause, MalformedRequest):
                 self._refuse_in_turn(cause.status, cause.reason)
             elif self._stream is None:
                 self._refuse_in_turn(400, "malformed request")
@@ -222,11 +222,11 @@ class Connection(asyncio.Protocol):
             coding = headers.get("transfer-encoding")
             buffered = coding is None
             if coding is not None and coding.lower() != "chunked":
-                raise Refused(501, "of transfer codings only chunked is implemented")
+                raise MalformedRequest(501, "of transfer codings only chunked is implemented")
         expects = headers.get("expect", "").lower() == "100-continue"
         if not buffered or (expects and length not in (None, "0")):
             # Who expects to be told whether to go on is told by whoever reads the body, or refuses to.
-            stream = ReceivedBody(self._transport, self._send_continue if expects else None)
+            stream = RequestBody(self._transport, self._send_continue if expects else None)
             self._stream = stream
             self._body_left = 0 if length is None else int(length)
             self._enqueue(stream)
@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
     def _check_head_size(self) -> None:
         """Look closely, where what has been received may be more than the head alone."""
         if size_of(self._url, self._raw_headers) > self._limits.head:
-            raise Refused(431, "the request's head is too large")
+            raise MalformedRequest(431, "the request's head is too large")
 
     def on_body(self, body: bytes) -> None:
         if self._stream is not None:
@@ -261,14 +261,14 @@ class Connection(asyncio.Protocol):
             self._let_go()
         self._enqueue(parts[0] if len(parts) == 1 else b"".join(parts))
 
-    def _break_off(self, stream: ReceivedBody, reason: str) -> None:
+    def _break_off(self, stream: RequestBody, reason: str) -> None:
         """Let whoever reads the body say what is wrong with it; as not all of it was read, the connection ends then."""
         self._is_broken = True
         self._receiving = False
         self._stream = None
         stream.break_off(reason)
 
-    def _enqueue(self, body: bytes | ReceivedBody) -> None:
+    def _enqueue(self, body: bytes | RequestBody) -> None:
         path, query = target_of(self._url)
         if self._forwarded:
             self.peer = self._headers.pop(FORWARDED_FOR, "")
@@ -483,4 +483,4 @@ class Connection(asyncio.Protocol):
 
 def _is_read(request: HttpRequest) -> bool:
     """Whether the request's body is through; what is left of it would be taken for the next request."""
-    return not isinstance(request.body, ReceivedBody) or request.body.complete
+    return not isinstance(request.body, RequestBody) or request.body.complete

@@ -24,7 +24,7 @@ _SAFE_NAMES: Final = (".localhost", *data_plane_routing.AWS_NAMES, "localhost.lo
 """The ends of names under which Cloudlet may be asked, and which nobody can have lead to pages first and then here."""
 
 
-def comes_from_elsewhere(headers: dict[str, str]) -> bool:
+def is_cross_origin(headers: dict[str, str]) -> bool:
     """Whether a request comes from a page that is not this machine's own."""
     origin = headers.get("origin")
     if origin is not None:
@@ -38,7 +38,7 @@ def comes_from_elsewhere(headers: dict[str, str]) -> bool:
     )
 
 
-def has_foreign_name(headers: dict[str, str], public_host: str) -> bool:
+def is_rebound_host(headers: dict[str, str], public_host: str) -> bool:
     """Whether a browser asks by a name that others may have lead here, so that their pages are of the same origin."""
     if not is_from_browser(headers):
         return False
@@ -81,7 +81,7 @@ def preflight(request: HttpRequest) -> HttpResponse | None:
         if not found or found[0][0] == "s3":
             return None
     allowed = [
-        *allowing(),
+        *make_cors_headers(),
         ("access-control-max-age", str(_REMEMBERED_SECONDS)),
         *([("access-control-allow-methods", method)] if method else []),
         *([("access-control-allow-headers", wanted)] if wanted else []),
@@ -89,6 +89,6 @@ def preflight(request: HttpRequest) -> HttpResponse | None:
     return HttpResponse(200, allowed)
 
 
-def allowing() -> list[tuple[str, str]]:
+def make_cors_headers() -> list[tuple[str, str]]:
     """Return the headers that let a page read an API's answer."""
     return [("access-control-allow-origin", "*"), ("access-control-expose-headers", _EXPOSED)]

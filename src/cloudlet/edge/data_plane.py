@@ -9,10 +9,10 @@ import msgspec
 
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.core.kernel.identity import ANONYMOUS, Principal
-from cloudlet.core.kernel.web import Upgrade, Visit
+from cloudlet.core.kernel.web import DataPlaneRequest, Upgrade
 from cloudlet.edge import auth
 from cloudlet.edge.back_pressure import discard
-from cloudlet.edge.data_plane_routing import Found, bare_host
+from cloudlet.edge.data_plane_routing import DataPlaneRoute, bare_host
 from cloudlet.edge.exchange import Exchange
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, load, sigv2, sigv4
@@ -20,7 +20,7 @@ from cloudlet.wire import HttpRequest, HttpResponse, load, sigv2, sigv4
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloudlet.edge.front import Front
+    from cloudlet.edge.front import FrontDoor
 
 log = logging.getLogger("cloudlet.edge")
 
@@ -28,17 +28,19 @@ _SIGNED_FOR = {"apigateway": "execute-api", "lambda": "lambda"}
 """The block that stands in front of an application → the service that requests to it are signed for."""
 
 
-def answer(front: Front, found: Found, request: HttpRequest, exchange: Exchange, otherwise: Callable[[], None]) -> None:
+def answer(
+    front: FrontDoor, found: DataPlaneRoute, request: HttpRequest, exchange: Exchange, otherwise: Callable[[], None]
+) -> None:
     """Let the block that a request is for answer it; `otherwise` is called where it knows of no such host."""
     spawn(_answer(front, found, request, exchange, otherwise))
 
 
 async def _answer(
-    front: Front, found: Found, request: HttpRequest, exchange: Exchange, otherwise: Callable[[], None]
+    front: FrontDoor, found: DataPlaneRoute, request: HttpRequest, exchange: Exchange, otherwise: Callable[[], None]
 ) -> None:
     try:
         block = front.cloud.block(found.block)
-        visit = Visit(
+        visit = DataPlaneRequest(
             request,
             bare_host(request.headers.get("host", "")),
             found.resource,
@@ -80,7 +82,7 @@ async def _respond(exchange: Exchange, answered: HttpResponse) -> None:
         exchange.respond(message(500, "Internal Server Error"))
 
 
-def _identified(front: Front, request: HttpRequest, service: str) -> Principal:
+def _identified(front: FrontDoor, request: HttpRequest, service: str) -> Principal:
     """Return who has signed a request for a service. Raises AwsError."""
     model = load("apigatewaymanagementapi")
     try:

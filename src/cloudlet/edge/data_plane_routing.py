@@ -9,10 +9,12 @@ from typing import Final, NamedTuple
 
 from cloudlet.wire import HttpRequest
 
-_BEHIND: Final = {"execute-api": "apigateway", "lambda-url": "lambda"}
+BLOCK_BY_HOST_LABEL: Final = {"execute-api": "apigateway", "lambda-url": "lambda"}
 """The part of a host that says what kind of resource it names → the block that has them."""
-_NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(_BEHIND)})\.[a-z0-9.-]+")
-_BY_PATH: Final = re.compile(rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(_BEHIND)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?")
+_NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})\.[a-z0-9.-]+")
+_BY_PATH: Final = re.compile(
+    rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?"
+)
 _REST_BY_PATH: Final = re.compile(
     r"(?P<prefix>/restapis/(?P<id>[a-z0-9]+))/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?"
 )
@@ -25,7 +27,7 @@ _FOR_API: Final = re.compile(r"(?:/|%2F)execute-api(?:/|%2F)aws4_request", re.IG
 AWS_NAMES: Final = (".amazonaws.com", ".api.aws", ".on.aws", ".amazonaws.com.cn")
 
 
-class Found(NamedTuple):
+class DataPlaneRoute(NamedTuple):
     """What a request to an application is for."""
 
     block: str
@@ -35,7 +37,7 @@ class Found(NamedTuple):
     prefix: str
 
 
-def find(request: HttpRequest, public_host: str) -> Found | None:
+def find_route(request: HttpRequest, public_host: str) -> DataPlaneRoute | None:
     """Return what a request is for where that is an application, and None where it is AWS's API."""
     path = request.path
     if path.startswith(("/_aws/", "/restapis/")):
@@ -45,7 +47,7 @@ def find(request: HttpRequest, public_host: str) -> Found | None:
     named = _named(request.headers.get("host", ""), public_host)
     if named is None or CONNECTIONS in path or (not named[1] and _is_for_aws(request)):
         return None
-    return Found(*named, path or "/", "")
+    return DataPlaneRoute(*named, path or "/", "")
 
 
 def _is_for_aws(request: HttpRequest) -> bool:
@@ -56,13 +58,13 @@ def _is_for_aws(request: HttpRequest) -> bool:
     return given.startswith(_SIGNATURES) and not _FOR_API.search(given)
 
 
-def _by_path(path: str) -> Found | None:
+def _by_path(path: str) -> DataPlaneRoute | None:
     match = _BY_PATH.fullmatch(path)
     if match is not None and CONNECTIONS not in path:
-        return Found(_BEHIND[match["kind"]], match["id"], match["path"] or "/", match["prefix"])
+        return DataPlaneRoute(BLOCK_BY_HOST_LABEL[match["kind"]], match["id"], match["path"] or "/", match["prefix"])
     match = _REST_BY_PATH.fullmatch(path)
     if match is not None:
-        return Found("apigateway", match["id"], f"/{match['stage']}{match['path'] or '/'}", match["prefix"])
+        return DataPlaneRoute("apigateway", match["id"], f"/{match['stage']}{match['path'] or '/'}", match["prefix"])
     return None
 
 
@@ -72,7 +74,7 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     host = bare_host(header)
     match = _NAMED.fullmatch(host)
     if match is not None:
-        return _BEHIND[match["kind"]], match["id"]
+        return BLOCK_BY_HOST_LABEL[match["kind"]], match["id"]
     if host in ("", "localhost", public_host) or host.endswith(AWS_NAMES) or "." not in host or _is_address(host):
         return None
     return "apigateway", ""

@@ -12,21 +12,21 @@ from cloudlet.core.kernel.web import DOMAINS
 from cloudlet.engines.http_client import HttpError
 
 if TYPE_CHECKING:
-    from cloudlet.edge.fleet import Member
+    from cloudlet.edge.fleet import SupervisedBlock
 
 _MOST_KNOWN = 1000
 _ANSWER_SECONDS = 10.0
 """How long a block is waited for: it may just be starting."""
 
 
-class Domains:
+class CustomDomains:
     """Asks blocks whether a host is theirs."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], None] = {}
         """What were domains when they were last asked for, those asked for last at the end."""
 
-    async def has(self, member: Member, host: str) -> bool:
+    async def has(self, member: SupervisedBlock, host: str) -> bool:
         """Whether a host is a domain of a block or, while that does not answer, was one when it last did."""
         if member.state == "available":
             # It was not used yet, and has no data.

@@ -10,7 +10,7 @@ from cloudlet.core.kernel.web import RawHeaders
 from cloudlet.wire import HttpRequest, HttpResponse
 
 
-class Asker(Protocol):
+class ResponseSink(Protocol):
     """Where a request came from, and its response goes."""
 
     @property
@@ -34,7 +34,7 @@ class Exchange:
 
     __slots__ = ("_connection", "answered", "gone", "keep_alive", "on_abort", "request")
 
-    def __init__(self, connection: Asker, request: HttpRequest, keep_alive: bool) -> None:
+    def __init__(self, connection: ResponseSink, request: HttpRequest, keep_alive: bool) -> None:
         self._connection = connection
         self.request = request
         self.keep_alive = keep_alive

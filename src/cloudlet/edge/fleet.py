@@ -23,8 +23,8 @@ from cloudlet.core.host.temporary_folder import TemporaryFolder
 from cloudlet.core.kernel.clock_setting import Setting
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import Failed, Forwarder
-from cloudlet.edge.listeners import BACKLOG, DaemonSockets, bound, non_blocking, port_of
-from cloudlet.edge.reports import BlockReport, memory_of
+from cloudlet.edge.listeners import BACKLOG, DaemonSockets, bind, non_blocking, port_of
+from cloudlet.edge.reports import BlockStatus, memory_of
 from cloudlet.engines.children import Child
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
 from cloudlet.wire import HttpRequest
@@ -44,7 +44,7 @@ _ASK_SECONDS = 2.0
 _ANSWER_BYTES = 64 << 10
 
 
-class Launch(NamedTuple):
+class LaunchSpec(NamedTuple):
     """What is started."""
 
     command: Sequence[str]
@@ -59,12 +59,12 @@ class Patience(NamedTuple):
     running: float = 10.0
 
 
-Launcher = Callable[[str, Sequence[int]], Launch]
+Launcher = Callable[[str, Sequence[int]], LaunchSpec]
 """Returns how to serve a block on the descriptors of its sockets: that for clients, that for the front door and, where
 the block is a daemon too, those that `DaemonSockets` has."""
 
 
-class Member:
+class SupervisedBlock:
     """One block and its process."""
 
     def __init__(
@@ -105,9 +105,9 @@ class Member:
         self._forwarder: Forwarder | None = None
         self._client: HttpClient | None = None
         """What asks for our own paths."""
-        self.await_client()
+        self.activate_on_connection()
 
-    def await_client(self) -> None:
+    def activate_on_connection(self) -> None:
         """Start the process when somebody connects."""
         if self._listening.fileno() >= 0 and self._running is None and not self._awaits_client:
             self._awaits_client = True
@@ -176,13 +176,13 @@ class Member:
         if self._daemon is None and self._daemon_address is not None:
             self._daemon = DaemonSockets.bound(*self._daemon_address)
         if self._listening.fileno() < 0:
-            self._listening = bound("127.0.0.1", self.port)[0]
-        self.await_client()
+            self._listening = bind("127.0.0.1", self.port)[0]
+        self.activate_on_connection()
 
-    async def report(self, admin_headers: Mapping[str, str]) -> BlockReport:
+    async def report(self, admin_headers: Mapping[str, str]) -> BlockStatus:
         """Return how the block is; what only its process knows is unknown while that does not answer."""
         process = self._process
-        known = BlockReport(self.name, self.state, port=self.port, restarts=self.restarts, ended=self.ended)
+        known = BlockStatus(self.name, self.state, port=self.port, restarts=self.restarts, ended=self.ended)
         if process is None:
             return known
         known = msgspec.structs.replace(known, process=process.pid, memory=memory_of(process.pid))
@@ -190,7 +190,7 @@ class Member:
             return known
         try:
             answer = await self.ask("GET", "/_cloudlet/blocks", admin_headers)
-            told = msgspec.json.decode(answer.body, type=dict[str, list[BlockReport]])["blocks"]
+            told = msgspec.json.decode(answer.body, type=dict[str, list[BlockStatus]])["blocks"]
         except (HttpError, msgspec.DecodeError, KeyError) as error:
             log.warning("%s does not say how it is: %s", self.name, error)
             return known
@@ -312,16 +312,16 @@ class Member:
 def _bound(name: str, port: int) -> socket.socket:
     """Return a socket on a port or, where somebody else has that, on another one. Raises OSError."""
     try:
-        return bound("127.0.0.1", port)[0]
+        return bind("127.0.0.1", port)[0]
     except OSError as error:
         if not port:
             raise
-        other = bound("127.0.0.1", 0)[0]
+        other = bind("127.0.0.1", 0)[0]
         log.warning("%s is at port %d this time: %s", name, port_of(other), error)
         return other
 
 
-class Fleet:
+class Supervisor:
     """All blocks of an isolated Cloudlet. Used from one event loop."""
 
     def __init__(
@@ -341,7 +341,7 @@ class Fleet:
         # The blocks' sockets are there, which only this user can reach.
         self._folder = TemporaryFolder()
         self._members = {
-            name: Member(name, self._folder.path, launcher, daemons.get(name), ports.get(name, 0), patience)
+            name: SupervisedBlock(name, self._folder.path, launcher, daemons.get(name), ports.get(name, 0), patience)
             for name in names
         }
         self._with_data = with_data
@@ -350,7 +350,7 @@ class Fleet:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
-    def __getitem__(self, name: str) -> Member:
+    def __getitem__(self, name: str) -> SupervisedBlock:
         return self._members[name]
 
     @property
@@ -372,7 +372,7 @@ class Fleet:
         members = [member for member in self._members.values() if member.state not in ("available", "stopped")]
         return all(await asyncio.gather(*(member.is_ready() for member in members)))
 
-    async def reports(self) -> list[BlockReport]:
+    async def reports(self) -> list[BlockStatus]:
         """Return how each block is."""
         return list(await asyncio.gather(*(member.report(self._admin_headers) for member in self._members.values())))
 
@@ -397,7 +397,7 @@ class Fleet:
         finally:
             for member in members:
                 if member not in stopped:
-                    member.await_client()
+                    member.activate_on_connection()
             self.wake()
 
     async def close(self) -> None:

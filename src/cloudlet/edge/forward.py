@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 
 from cloudlet.core.kernel.errors import AwsError
-from cloudlet.edge.back_pressure import ReceivedBody, WriteGate
+from cloudlet.edge.back_pressure import RequestBody, WriteGate
 from cloudlet.edge.connection import FORWARDED_FOR, FORWARDED_PROTO
 from cloudlet.edge.exchange import Exchange
 from cloudlet.store.eager import spawn
@@ -96,7 +96,7 @@ class _Link(asyncio.Protocol):
     def __init__(self, on_rest: Callable[[_Link], None]) -> None:
         self.usable = True
         self._on_rest = on_rest
-        self._stream: ReceivedBody | None = None
+        self._stream: RequestBody | None = None
         self._transport: asyncio.Transport | None = None
         self._gate = WriteGate()
         self._exchange: Exchange | None = None
@@ -131,7 +131,7 @@ class _Link(asyncio.Protocol):
         framing = "transfer-encoding: chunked\r\n" if length is None else f"Content-Length: {length}\r\n"
         self._write(_head(request, exchange, framing))
         try:
-            async for part in cast(ReceivedBody, request.body):
+            async for part in cast(RequestBody, request.body):
                 self._write(part if length is not None else b"%x\r\n%b\r\n" % (len(part), part))
                 await self._gate.wait()
         except ConnectionError:
@@ -199,7 +199,7 @@ class _Link(asyncio.Protocol):
             return
         length = next((value for name, value in self._headers if name.lower() == "content-length"), None)
         if self._parser.get_status_code() not in (204, 304) and (length is None or int(length) > _HELD_BODY_BYTES):
-            self._stream = ReceivedBody(self._transport, None)
+            self._stream = RequestBody(self._transport, None)
             self._respond(self._relayed(self._stream))
 
     def on_body(self, body: bytes) -> None:
@@ -224,7 +224,7 @@ class _Link(asyncio.Protocol):
         self._exchange = None
         self._settle()
 
-    async def _relayed(self, stream: ReceivedBody) -> AsyncIterator[bytes]:
+    async def _relayed(self, stream: RequestBody) -> AsyncIterator[bytes]:
         try:
             async for part in stream:
                 yield part

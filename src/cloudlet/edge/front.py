@@ -18,18 +18,18 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.origins import is_possible_csrf
 from cloudlet.core.kernel.service import Handler, Result, Service
 from cloudlet.edge import auth, cross_origin, data_plane, data_plane_routing, routing
-from cloudlet.edge.domains import Domains
+from cloudlet.edge.domains import CustomDomains
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.forward import as_written
-from cloudlet.edge.response_compression import coding, compressed
+from cloudlet.edge.response_compression import coding, compress
 from cloudlet.store.eager import spawn
 from cloudlet.wire import HttpRequest, HttpResponse, InvalidRequest, Operation, ServiceModel, WireError, sigv2, sigv4
 from cloudlet.wire.claims import Claim
 from cloudlet.wire.json import CHECKSUM, checksum
 
 if TYPE_CHECKING:
-    from cloudlet.edge.admin_api import Internal
-    from cloudlet.edge.fleet import Fleet, Member
+    from cloudlet.edge.admin_api import AdminApi
+    from cloudlet.edge.fleet import SupervisedBlock, Supervisor
 
 log = logging.getLogger("cloudlet.edge")
 access_log = logging.getLogger("cloudlet.access")
@@ -61,21 +61,21 @@ LARGEST_BODY_OF_STRANGERS: Final = 1536 << 10
 _STRANGERS_AT_ONCE: Final = 64
 
 
-class Front:
+class FrontDoor:
     """Answers every request that comes off a socket."""
 
-    internal: Internal
+    internal: AdminApi
     """Answers our own paths; set once it is there, since it holds and releases this front."""
 
-    def __init__(self, cloud: Cloud, authenticator: auth.Authenticator, fleet: Fleet | None = None) -> None:
+    def __init__(self, cloud: Cloud, authenticator: auth.Authenticator, fleet: Supervisor | None = None) -> None:
         """`fleet` has the blocks that run in processes of their own: their requests are passed on as they are."""
         self.cloud = cloud
         self.running = cloud.running()
         self.fleet = fleet
-        self._domains = Domains()
+        self._domains = CustomDomains()
         self.public_host = urlsplit(cloud.config.endpoint).hostname or "localhost"
         self.authenticator = authenticator
-        self.nobody = routing.nobody("json")
+        self.nobody = routing.get_unknown_service("json")
         self._is_open = cloud.config.auth == "open"
         self.logs_access = access_log.isEnabledFor(logging.INFO)
         self.collecting = FairSemaphore(_COLLECTED_AT_ONCE, _COLLECTED_AT_ONCE // 2)
@@ -88,17 +88,17 @@ class Front:
 
     def handle(self, request: HttpRequest, exchange: Exchange) -> None:
         if request.path.startswith(routing.OWN_PATHS):
-            if self.admits_name(request.headers):
+            if self.is_allowed_host(request.headers):
                 self.internal.handle(request, exchange)
             else:
                 exchange.respond(data_plane.message(403, cross_origin.refused().message))
             return
-        visited = data_plane_routing.find(request, self.public_host)
+        visited = data_plane_routing.find_route(request, self.public_host)
         if visited is not None:
-            self.admit(lambda: self._visit(visited, request, exchange))
+            self.admit(lambda: self._serve_data_plane(visited, request, exchange))
             return
         if request.method == "OPTIONS":
-            allowed = cross_origin.preflight(request) if self.admits_page(request.headers) else None
+            allowed = cross_origin.preflight(request) if self.is_allowed_origin(request.headers) else None
             if allowed is not None:
                 exchange.respond(allowed)
                 return
@@ -135,7 +135,9 @@ class Front:
         for call, result, error in done:
             call.answer(result, error)
 
-    def _visit(self, found: data_plane_routing.Found, request: HttpRequest, exchange: Exchange) -> None:
+    def _serve_data_plane(
+        self, found: data_plane_routing.DataPlaneRoute, request: HttpRequest, exchange: Exchange
+    ) -> None:
         """Let an application be asked, or, where no application has the host, AWS's API."""
         call = _Call(self, request, exchange)
         if self.fleet is not None and found.block in self.fleet:
@@ -149,7 +151,7 @@ class Front:
         else:
             call.start()
 
-    async def _visit_domain(self, member: Member, call: _Call) -> None:
+    async def _visit_domain(self, member: SupervisedBlock, call: _Call) -> None:
         """Let a block in a process of its own answer where it has the host as a domain, else AWS's API."""
         if await self._domains.has(member, data_plane_routing.bare_host(call.request.headers.get("host", ""))):
             request = as_written(call.request, call.exchange)
@@ -157,17 +159,17 @@ class Front:
         else:
             self.admit(call.start)
 
-    def admits_page(self, headers: dict[str, str], *, has_rules: bool = False) -> bool:
+    def is_allowed_origin(self, headers: dict[str, str], *, has_rules: bool = False) -> bool:
         """Whether the page, if any, that a request comes from is answered; `has_rules`: a bucket's rules say so."""
         if has_rules:
-            return self.admits_name(headers)
-        return not self._is_open or not cross_origin.comes_from_elsewhere(headers)
+            return self.is_allowed_host(headers)
+        return not self._is_open or not cross_origin.is_cross_origin(headers)
 
-    def admits_name(self, headers: dict[str, str]) -> bool:
+    def is_allowed_host(self, headers: dict[str, str]) -> bool:
         """Whether a browser, if it is one, is answered under the name by which it asks."""
-        return not self._is_open or not cross_origin.has_foreign_name(headers, self.public_host)
+        return not self._is_open or not cross_origin.is_rebound_host(headers, self.public_host)
 
-    def doubts(self, request: HttpRequest, claim: Claim | None, service: Service, handler: Handler) -> bool:
+    def is_possible_csrf(self, request: HttpRequest, claim: Claim | None, service: Service, handler: Handler) -> bool:
         """Whether a request would change something, and may be that of some page which a browser shows."""
         if not self._is_open or handler.is_read_only or handler.name in service.from_pages:
             return False
@@ -182,11 +184,11 @@ class Front:
         else:
             self._held.append(step)
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Keep requests waiting from now on, while all blocks are stopped for a moment."""
         self._held = self._held or []
 
-    def release(self) -> None:
+    def resume(self) -> None:
         """Let those that waited go on."""
         held, self._held = self._held or [], None
         for step in held:
@@ -218,7 +220,7 @@ class _Call:
         "service",
     )
 
-    def __init__(self, front: Front, request: HttpRequest, exchange: Exchange) -> None:
+    def __init__(self, front: FrontDoor, request: HttpRequest, exchange: Exchange) -> None:
         self.front = front
         self.request = request
         self.exchange = exchange
@@ -277,12 +279,12 @@ class _Call:
         ):
             # The query protocols say in their body what they are about.
             self.protocol = routing.protocol_of(request, None)
-            self.service = routing.nobody(self.protocol)
+            self.service = routing.get_unknown_service(self.protocol)
             spawn(self._collect(request))
             return False
         found = self._name_service(self.claim)
         has_rules = cross_origin.has_rules(request, found.service, found.operation.name, self.claim)
-        if not self.front.admits_page(request.headers, has_rules=has_rules):
+        if not self.front.is_allowed_origin(request.headers, has_rules=has_rules):
             raise cross_origin.refused(found.service)
         fleet = self.front.fleet
         if fleet is not None and found.block in fleet:
@@ -331,7 +333,7 @@ class _Call:
             raise not_implemented(found.service, operation.name)
         if principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(found.model)
-        if front.doubts(request, self.claim, service, service.handlers[found.key]):
+        if front.is_possible_csrf(request, self.claim, service, service.handlers[found.key]):
             raise cross_origin.refused(found.service)
         secure = self.exchange.secure
         endpoint = ("https://" if secure else "http://") + request.headers.get("host", "localhost")
@@ -454,8 +456,8 @@ class _Call:
                 extra={"request_id": self.request_id, "error": code, "status": response.status},
             )
         headers = self.request.headers
-        if "origin" in headers and self.service.name != "s3" and self.front.admits_page(headers):
-            response.headers += cross_origin.allowing()
+        if "origin" in headers and self.service.name != "s3" and self.front.is_allowed_origin(headers):
+            response.headers += cross_origin.make_cors_headers()
         context = self.context
         if context is None:
             self.exchange.respond(response)
@@ -473,7 +475,7 @@ class _Call:
         self.exchange.respond(response)
 
     async def _respond_compressed(self, response: HttpResponse, body: bytes, name: str) -> None:
-        response.body = packed = await asyncio.to_thread(compressed, body, name)
+        response.body = packed = await asyncio.to_thread(compress, body, name)
         response.headers = [checksum(packed) if header[0] == CHECKSUM else header for header in response.headers]
         response.headers.append(("content-encoding", name))
         self.exchange.respond(response)

@@ -24,7 +24,7 @@ _HEADER_OVERHEAD: Final = 32
 _names: Final[dict[bytes, str]] = {}
 
 
-class Refused(Exception):
+class MalformedRequest(Exception):
     """What is no acceptable HTTP: answered with a status and a reason, and hung up on."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -58,7 +58,7 @@ def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
         name, value = _name(raw_name), raw_value.decode("latin-1").strip()
         if name in headers:
             if name in ("content-length", "host"):
-                raise Refused(400, f"more than one {name} header")
+                raise MalformedRequest(400, f"more than one {name} header")
             value = f"{headers[name]}{'; ' if name == 'cookie' else ','}{value}"
         headers[name] = value
     return headers

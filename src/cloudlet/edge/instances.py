@@ -25,7 +25,7 @@ ADMIN_HEADER = "x-cloudlet-admin"
 _LOOK_SECONDS = 0.01
 
 
-class Running(msgspec.Struct, frozen=True):
+class Instance(msgspec.Struct, frozen=True):
     """A Cloudlet that runs."""
 
     pid: int
@@ -49,7 +49,7 @@ class Running(msgspec.Struct, frozen=True):
     """The URL under which clients reach it, where that is not where it listens."""
 
 
-def own_folder() -> Path:
+def get_runtime_folder() -> Path:
     """Return the folder for what this user runs. Raises PermissionError where others may write to it."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     folder = Path(base) / "cloudlet" if base else Path(tempfile.gettempdir()) / f"cloudlet-{os.getuid()}"
@@ -61,9 +61,9 @@ def own_folder() -> Path:
 
 
 @contextmanager
-def announced(running: Running) -> Iterator[None]:
+def registering(running: Instance) -> Iterator[None]:
     """Have it written down that a Cloudlet runs."""
-    file = own_folder() / f"{running.port}.json"
+    file = get_runtime_folder() / f"{running.port}.json"
     fresh = file.with_suffix(f".{running.pid}")
     # It stays open, and so locked, until the process has ended.
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -76,22 +76,22 @@ def announced(running: Running) -> Iterator[None]:
         file.unlink(missing_ok=True)
 
 
-def find(port: int) -> Running | None:
+def find(port: int) -> Instance | None:
     """Return the Cloudlet that runs on a port."""
     file = _opened(port)
     if file is None:
         return None
     with file:
-        return msgspec.json.decode(file.read(), type=Running) if _is_held(file) else None
+        return msgspec.json.decode(file.read(), type=Instance) if _is_held(file) else None
 
 
-def found() -> list[Running]:
+def found() -> list[Instance]:
     """Return the Cloudlets that run as this user."""
-    ports = (int(file.stem) for file in own_folder().glob("*.json") if file.stem.isdecimal())
+    ports = (int(file.stem) for file in get_runtime_folder().glob("*.json") if file.stem.isdecimal())
     return [running for running in map(find, sorted(ports)) if running is not None]
 
 
-def stop(running: Running, patience: float) -> bool:
+def stop(running: Instance, patience: float) -> bool:
     """Have a Cloudlet stop; return whether its process has ended within so many seconds."""
     file = _opened(running.port)
     if file is None:
@@ -109,7 +109,7 @@ def stop(running: Running, patience: float) -> bool:
 
 def _opened(port: int) -> BinaryIO | None:
     try:
-        return (own_folder() / f"{port}.json").open("rb")
+        return (get_runtime_folder() / f"{port}.json").open("rb")
     except FileNotFoundError:
         return None
 

@@ -22,7 +22,7 @@ from socket import (
 BACKLOG = 1024
 
 
-def bound(host: str, port: int) -> list[socket]:
+def bind(host: str, port: int) -> list[socket]:
     """Return sockets that listen on a host, all on one port; the system chooses it where 0 is asked for.
 
     Raises OSError.
@@ -81,7 +81,7 @@ class DaemonSockets:
     @classmethod
     def inherited(cls, listening: int, datagrams: int) -> DaemonSockets:
         """Return those that the process was started with, by their descriptors. Raises OSError."""
-        return cls(inherited(listening), inherited(datagrams))
+        return cls(open_inherited(listening), open_inherited(datagrams))
 
     @property
     def descriptors(self) -> tuple[int, int]:
@@ -108,7 +108,7 @@ def _datagrams(listening: socket) -> socket:
     return non_blocking(made)
 
 
-def inherited(descriptor: int) -> socket:
+def open_inherited(descriptor: int) -> socket:
     """Return a socket that the process was started with. Raises OSError."""
     return non_blocking(socket(fileno=descriptor))
 

@@ -12,7 +12,7 @@ import msgspec
 from cloudlet.core.kernel.cloud import Cloud
 
 
-class BlockReport(msgspec.Struct, frozen=True):
+class BlockStatus(msgspec.Struct, frozen=True):
     """A block as `cloudlet status` shows it. `memory` (resident) and `data` are in bytes, None where unknown.
 
     `ended` says how its last process ended that was not told to.
@@ -51,15 +51,15 @@ class OneProcess:
         """Whether the blocks in use have their data, and may write."""
         return all(block.store.is_available for block in self._cloud.running().values())
 
-    async def reports(self) -> list[BlockReport]:
+    async def reports(self) -> list[BlockStatus]:
         """Return how each block is; memory is that of the whole process."""
         process = os.getpid()
         memory = memory_of(process)
         running = self._cloud.running()
         return [
-            BlockReport(name, state, process, self._port, 0, memory, running[name].store.size())
+            BlockStatus(name, state, process, self._port, 0, memory, running[name].store.size())
             if name in running
-            else BlockReport(name, state)
+            else BlockStatus(name, state)
             for name, state in self._cloud.states().items()
         ]
 

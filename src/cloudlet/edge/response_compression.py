@@ -37,7 +37,7 @@ def _quality(parameters: str) -> float:
         return 1.0
 
 
-def compressed(body: bytes, name: str) -> bytes:
+def compress(body: bytes, name: str) -> bytes:
     """Return a body in a coding."""
     compressor = zlib.compressobj(_LEVEL, wbits=CODINGS[name])
     return compressor.compress(body) + compressor.flush()

@@ -8,7 +8,7 @@ from typing import Final
 
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.core.kernel.models import get_block_name, get_handler_key
-from cloudlet.edge.buckets import Address, address
+from cloudlet.edge.buckets import PathStyleAddress, to_path_style
 from cloudlet.edge.data_plane_routing import CONNECTIONS, names_api
 from cloudlet.wire import HttpRequest, Operation, ServiceModel, load
 from cloudlet.wire.catalog import candidates
@@ -29,7 +29,7 @@ class Route:
     __slots__ = ("address", "block", "key", "model", "operation", "protocol", "service")
 
     def __init__(
-        self, model: ServiceModel, protocol: str, operation: Operation, address: Address | None = None
+        self, model: ServiceModel, protocol: str, operation: Operation, address: PathStyleAddress | None = None
     ) -> None:
         self.model = model
         self.service = model.name
@@ -59,7 +59,7 @@ class Unroutable(Exception):
 
 
 @cache
-def nobody(protocol: str) -> ServiceModel:
+def get_unknown_service(protocol: str) -> ServiceModel:
     """Return the model of no service at all, to write errors in a protocol where no service is known."""
     return ServiceModel.from_description({"metadata": {"protocol": protocol}, "operations": {}, "shapes": {}})
 
@@ -68,7 +68,7 @@ _TARGETS_LIMIT: Final = 10_000
 
 
 @lru_cache(_TARGETS_LIMIT)
-def named(model: str, protocol: str, operation: str) -> Route:
+def get_route(model: str, protocol: str, operation: str) -> Route:
     """Return the way to an operation, by the names that a route has."""
     loaded = load(model)
     return Route(loaded, protocol, loaded.operations[operation])
@@ -89,7 +89,7 @@ def route(request: HttpRequest, claim: Claim | None, public_host: str = "localho
         to_client = _to_client(request, signed_for)
         if to_client is not None:
             return to_client
-    addressed = address(request, signed_for, public_host) if target is None else None
+    addressed = to_path_style(request, signed_for, public_host) if target is None else None
     if addressed is not None:
         found = _signed(_at(request, addressed), "s3")
         return Route(found.model, found.protocol, found.operation, addressed)
@@ -105,13 +105,13 @@ def _to_client(request: HttpRequest, signed_for: str) -> Route | None:
     head, found, rest = request.path.partition(CONNECTIONS)
     if not found or not (head == "" or signed_for or names_api(request.headers.get("host", ""), head)):
         return None
-    at = Address(found + rest, request.query)
+    at = PathStyleAddress(found + rest, request.query)
     model = load("apigatewaymanagementapi")
     matched = match(model, _at(request, at))
     return None if matched is None else Route(model, matched[0], model.operations[matched[1]], at)
 
 
-def _at(request: HttpRequest, at: Address) -> HttpRequest:
+def _at(request: HttpRequest, at: PathStyleAddress) -> HttpRequest:
     return HttpRequest(request.method, at.path, at.query, request.headers, request.body)
 
 
@@ -121,12 +121,12 @@ def _signed(request: HttpRequest, service: str) -> Route:
     if not names:
         error = AwsError("NotImplemented", f"Cloudlet does not implement the service {service}.", status=501)
         protocol = protocol_of(request, None)
-        raise Unroutable(error, nobody(protocol), protocol)
+        raise Unroutable(error, get_unknown_service(protocol), protocol)
     for name in names:
         model = load(name)
         found = match(model, request)
         if found is not None:
-            return named(name, *found)
+            return get_route(name, *found)
     model = load(names[0])
     protocol = protocol_of(request, model)
     error = _not_allowed() if model.name == "s3" else _unknown_operation(request, protocol, model)
@@ -135,7 +135,7 @@ def _signed(request: HttpRequest, service: str) -> Route:
 
 def _unsigned(request: HttpRequest) -> Route:
     for found in identify(request):
-        return named(*found)
+        return get_route(*found)
     if action_asked(request) and QUEUE_PATH.fullmatch(request.path):
         model = load("sqs")
         protocol = protocol_of(request, model)
@@ -144,7 +144,7 @@ def _unsigned(request: HttpRequest) -> Route:
     if protocol == "json" and "x-amz-target" not in request.headers:
         # Nothing says whose it is, as with S3's requests.
         raise Unroutable(_not_allowed(), load("s3"), "rest-xml")
-    model = nobody(protocol)
+    model = get_unknown_service(protocol)
     raise Unroutable(_unknown_operation(request, protocol, model), model, protocol)
 
 

@@ -26,26 +26,26 @@ from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.core.kernel.tokens import TokenSealer, load_master_key
 from cloudlet.edge.access_keys import KeyRing
-from cloudlet.edge.admin_api import Internal
+from cloudlet.edge.admin_api import AdminApi
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.clients import Limits
 from cloudlet.edge.clock_control import FILE as CLOCK
-from cloudlet.edge.clock_control import MovableTime
-from cloudlet.edge.front import Front
+from cloudlet.edge.clock_control import ClockControl
+from cloudlet.edge.front import FrontDoor
 from cloudlet.edge.http import HttpServer
-from cloudlet.edge.instances import Running, announced
-from cloudlet.edge.listeners import DaemonSockets, bound, inherited, port_of
+from cloudlet.edge.instances import Instance, registering
+from cloudlet.edge.listeners import DaemonSockets, bind, open_inherited, port_of
 from cloudlet.edge.reports import OneProcess
 from cloudlet.edge.root_keys import RootKey, read_root_keys
-from cloudlet.edge.tuning import most_connections, tune
+from cloudlet.edge.tuning import compute_max_connections, tune
 from cloudlet.store import StoreError
-from cloudlet.store.disk_space import Reserve
+from cloudlet.store.disk_space import DiskReserve
 from cloudlet.store.folders import make_private
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-    from cloudlet.edge.fleet import Fleet
+    from cloudlet.edge.fleet import Supervisor
     from cloudlet.edge.isolation import BlockLauncher
 
 
@@ -125,7 +125,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
+async def serve(settings: Settings, ready: Callable[[Instance], None]) -> None:
     """Run until SIGTERM, SIGINT or SIGHUP; `ready` is called once requests are answered. Raises StartError."""
     if settings.auth == "open" and not is_loopback(settings.host):
         raise StartError(
@@ -141,7 +141,7 @@ async def serve(settings: Settings, ready: Callable[[Running], None]) -> None:
             with _claimed(settings, settings.data):
                 if settings.supervised is None:
                     restrict_to_owner(settings.data)
-                    Reserve(settings.data).fill()
+                    DiskReserve(settings.data).fill()
                 await _serve(settings, settings.data, ready)
     except (OSError, InUse, StoreError) as error:
         raise StartError(str(error)) from error
@@ -169,7 +169,7 @@ def _claimed(settings: Settings, data: Path) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None]) -> None:
+async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], None]) -> None:
     master_key = settings.master_key or load_master_key(data / "master.key")
     shared, is_there = await _shared(settings)
     tokens = TokenSealer(master_key)
@@ -185,7 +185,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         )
     tls, authority = _tls(settings, data)
     supervised = settings.supervised
-    sockets = bound(settings.host, settings.port) if supervised is None else [inherited(supervised.clients)]
+    sockets = bind(settings.host, settings.port) if supervised is None else [open_inherited(supervised.clients)]
     port = port_of(sockets[0])
     daemon = _daemon_sockets(settings)
     # The one who answers is the block, in whichever process it runs.
@@ -198,16 +198,16 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
     cloud = Cloud(config, tokens, clock)
     admin_token = random_bytes(24).hex() if supervised is None else supervised.admin_token
     fleet = _fleet(settings, config, admin_token, daemon)
-    blocks: OneProcess | Fleet = OneProcess(cloud, port) if fleet is None else fleet
+    blocks: OneProcess | Supervisor = OneProcess(cloud, port) if fleet is None else fleet
     keys = KeyRing(root_keys, tokens)
     cloud.find_key = keys.find
-    front = Front(cloud, Authenticator(keys, clock, strict=settings.auth == "strict"), fleet)
-    snapshots = Snapshots(data, blocks, front.hold, front.release) if _keeps_data(settings) else None
-    moving = MovableTime(clock, data, None if fleet is None else fleet.set_clock, shared) if movable else None
-    front.internal = Internal(cloud, blocks, snapshots, moving, shared, admin_token)
+    front = FrontDoor(cloud, Authenticator(keys, clock, strict=settings.auth == "strict"), fleet)
+    snapshots = Snapshots(data, blocks, front.pause, front.resume) if _keeps_data(settings) else None
+    moving = ClockControl(clock, data, None if fleet is None else fleet.set_clock, shared) if movable else None
+    front.internal = AdminApi(cloud, blocks, snapshots, moving, shared, admin_token)
     limits = Limits()
-    server = HttpServer(front, replace(limits, connections=min(limits.connections, most_connections())))
-    running = Running(
+    server = HttpServer(front, replace(limits, connections=min(limits.connections, compute_max_connections())))
+    running = Instance(
         pid=os.getpid(),
         port=port,
         endpoint=listening,
@@ -241,12 +241,12 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Running], None
         raise
     following = asyncio.create_task(_follow(shared, moving, master_key, data))
     if supervised is not None:
-        await server.listen(inherited(supervised.front), forwarded=True)
+        await server.listen(open_inherited(supervised.front), forwarded=True)
     for each in sockets:
         await server.listen(each, tls)
     if daemon_here is not None:
         await server.listen(daemon_here.listening)
-    with nullcontext() if supervised else announced(running):
+    with nullcontext() if supervised else registering(running):
         ready(running)
         if fleet is not None:
             fleet.wake()
@@ -278,7 +278,7 @@ async def _shared(settings: Settings) -> tuple[SharedState | None, bool]:
     return SharedState(engine(settings.store, KEYSPACE)), is_there
 
 
-async def _follow(shared: SharedState | None, moving: MovableTime | None, master_key: bytes, data: Path) -> None:
+async def _follow(shared: SharedState | None, moving: ClockControl | None, master_key: bytes, data: Path) -> None:
     """Have in common with other processes what is to be so, also where the database was away at first."""
     if shared is None or moving is None:
         return
@@ -327,14 +327,14 @@ def _daemon_sockets(settings: Settings) -> DaemonSockets | None:
     return DaemonSockets.bound("127.0.0.1" if settings.host == "localhost" else settings.host, settings.xray_daemon)
 
 
-def _fleet(settings: Settings, config: Config, admin_token: str, daemon: DaemonSockets | None) -> Fleet | None:
+def _fleet(settings: Settings, config: Config, admin_token: str, daemon: DaemonSockets | None) -> Supervisor | None:
     if settings.isolate is None:
         return None
     # Imported late: without isolation Cloudlet starts quicker.
-    from cloudlet.edge.isolation import isolated
+    from cloudlet.edge.isolation import make_supervised_blocks
 
     daemons = {} if daemon is None else {_XRAY: daemon}
-    return isolated(settings.isolate, settings.services, config, admin_token, daemons)
+    return make_supervised_blocks(settings.isolate, settings.services, config, admin_token, daemons)
 
 
 def _reachable(host: str) -> str:

@@ -11,7 +11,7 @@ _KEPT_AT_LEAST = 160
 """So many files, or that part of all that may be open, are not for connections: stores that cannot open theirs fail."""
 
 
-def most_connections() -> int:
+def compute_max_connections() -> int:
     """Return how many clients may be connected, by the number of files that the system lets be open."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return sys.maxsize if most == resource.RLIM_INFINITY else max(most - max(most // _KEPT_PART, _KEPT_AT_LEAST), 16)

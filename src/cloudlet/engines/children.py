@@ -71,7 +71,7 @@ class Child:
         return self._process.wait()
 
 
-async def conversing(command: Sequence[str]) -> tuple[Child, StreamReader, StreamWriter]:
+async def start_piped(command: Sequence[str]) -> tuple[Child, StreamReader, StreamWriter]:
     """Start a program, and return it with what it writes to its standard output and where to write to its input.
 
     Both are one socket, which is there until the writer is closed; that the program has ended may show as a

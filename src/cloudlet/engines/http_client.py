@@ -16,7 +16,7 @@ from ssl import SSLContext, SSLError, create_default_context
 from urllib.parse import quote, urlsplit
 
 from cloudlet.engines.http_connection import Connection, HttpError, HttpResponse
-from cloudlet.engines.resolver import Names
+from cloudlet.engines.resolver import Resolver
 
 __all__ = ["HttpClient", "HttpError", "HttpResponse", "request_target"]
 
@@ -64,7 +64,7 @@ class HttpClient:
         self._connections = connections
         self._most_resting = resting
         self._resting = 0
-        self._names = Names()
+        self._names = Resolver()
         self._pools: dict[tuple[bool, str, int], _Pool] = {}
         self._sweeper: asyncio.TimerHandle | None = None
 

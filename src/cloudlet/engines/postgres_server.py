@@ -256,7 +256,7 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def temporary(
+def run_temporary_server(
     settings: Mapping[str, str] | None = None, standby_of: PostgresServer | None = None
 ) -> Iterator[PostgresServer]:
     """A server in a temporary folder that is removed at the end."""

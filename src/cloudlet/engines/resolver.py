@@ -24,7 +24,7 @@ class _Asked:
         self.waiting = 0
 
 
-class Names:
+class Resolver:
     """Looks names up. Used from one event loop."""
 
     def __init__(self) -> None:

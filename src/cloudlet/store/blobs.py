@@ -101,7 +101,7 @@ class Blobs:
 
         def link() -> None:
             fresh = self.fresh_path(other)
-            hard_links.link(self.path(name), fresh, durable=self._durable)
+            hard_links.link_or_copy(self.path(name), fresh, durable=self._durable)
             # Its age is that of the name: what is young may yet be referred to.
             os.utime(fresh)
             self.name(fresh, other)

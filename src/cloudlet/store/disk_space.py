@@ -24,7 +24,7 @@ def is_short(folder: Path) -> bool:
     return disk.f_bavail * disk.f_frsize < kept
 
 
-class Reserve:
+class DiskReserve:
     """A file that takes room, to be given up when the disk is full."""
 
     def __init__(self, data: Path) -> None:

@@ -21,7 +21,7 @@ class Outcome(Generic[T]):
         self.error: Exception | None = None
 
 
-class Signal:
+class OneShotEvent:
     """Given once. Many may wait for it, and who has begun outside of a task does not need one for that."""
 
     __slots__ = ("_error", "_is_given", "_waiting")
@@ -31,7 +31,7 @@ class Signal:
         self._error: BaseException | None = None
         self._waiting: list[Callable[[], None]] = []
 
-    def give(self, error: BaseException | None = None) -> None:
+    def set(self, error: BaseException | None = None) -> None:
         """Have all go on who wait, in the next turn of the event loop, or raise `error` there."""
         if self._is_given:
             return
@@ -41,7 +41,7 @@ class Signal:
         for go_on in waiting:
             loop.call_soon(go_on)
 
-    def then(self, go_on: Callable[[], None]) -> None:
+    def add_callback(self, go_on: Callable[[], None]) -> None:
         """Call a function once it is given."""
         self._waiting.append(go_on)
 
@@ -53,7 +53,7 @@ class Signal:
             if not future.done():
                 future.set_result(None)
 
-        self.then(wake)
+        self.add_callback(wake)
         return next(future.__await__())
 
     def __await__(self) -> Generator[Any, Any, None]:
@@ -63,7 +63,7 @@ class Signal:
             raise self._error
 
 
-def begin(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> Resumed | None:
+def begin(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> Suspended | None:
     """Run a coroutine as far as it goes without waiting. Return its rest, which is to be awaited, if there is one.
 
     A task costs several microseconds, and a body that only touches the embedded engine never waits. (Python 3.12
@@ -72,7 +72,7 @@ def begin(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> Resumed | N
     # Its result is kept where it ends: `StopIteration`, which would bring it here, costs more than all the rest.
     running = _settle(coroutine, outcome).__await__()
     pending = next(running, _OVER)
-    return None if pending is _OVER else Resumed(running, pending)
+    return None if pending is _OVER else Suspended(running, pending)
 
 
 async def _settle(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> None:
@@ -82,7 +82,7 @@ async def _settle(coroutine: Coroutine[Any, Any, T], outcome: Outcome[T]) -> Non
         outcome.error = error
 
 
-class Resumed:
+class Suspended:
     """Awaits the rest of what has begun and yielded `pending`."""
 
     __slots__ = ("_pending", "_running")
@@ -91,10 +91,10 @@ class Resumed:
         self._running = running
         self._pending = pending
 
-    def carry_on(self, then: Callable[[], None]) -> None:
+    def run_in_background(self, then: Callable[[], None]) -> None:
         """Have it go on by itself, and `then` called in the end: in a task, unless it waits for nothing but signals."""
-        if type(self._pending) is Signal:
-            self._pending.then(lambda: self._go_on(then))
+        if type(self._pending) is OneShotEvent:
+            self._pending.add_callback(lambda: self._go_on(then))
         else:
             spawn(self._to_end(then))
 
@@ -107,7 +107,7 @@ class Resumed:
         if self._pending is _OVER:
             then()
         else:
-            self.carry_on(then)
+            self.run_in_background(then)
 
     async def _to_end(self, then: Callable[[], None]) -> None:
         await self
@@ -115,7 +115,7 @@ class Resumed:
 
     def __await__(self) -> Generator[Any, Any, None]:
         running, pending = self._running, self._pending
-        if type(pending) is Signal:
+        if type(pending) is OneShotEvent:
             pending = pending.in_task()
         while True:
             try:

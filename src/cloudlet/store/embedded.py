@@ -15,14 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from cloudlet.store.disk_space import Reserve, is_short
+from cloudlet.store.disk_space import DiskReserve, is_short
 from cloudlet.store.eager import settling, spawn
 from cloudlet.store.interface import Body, Done, Row, StoreError, T
-from cloudlet.store.optimistic import History, OptimisticTransaction, State
+from cloudlet.store.optimistic import ConflictDetector, OptimisticTransaction, State
 from cloudlet.store.recent import ABSENT
 from cloudlet.store.rocks import OrderedMap, Record
-from cloudlet.store.row_cache import Memory
-from cloudlet.store.transaction_runner import Runner
+from cloudlet.store.row_cache import CommittedCache
+from cloudlet.store.transaction_runner import TransactionRunner
 from cloudlet.store.watches import Watches
 
 log = logging.getLogger("cloudlet.store")
@@ -57,17 +57,17 @@ _Done = Callable[[Any, BaseException | None], None]
 class EmbeddedStore(State):
     """See `cloudlet.store.interface.Store`. Used from one event loop only."""
 
-    def __init__(self, folder: Path, *, durable: bool = True, reserve: Reserve | None = None) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True, reserve: DiskReserve | None = None) -> None:
         """Open what is in a folder, or make it. `reserve` is given up where the disk is full. Raises StoreError."""
         self._folder = folder
         self._durable = durable
         self._reserve = reserve
         self._map = self._opened()
         self.version = 0
-        self._memory = Memory()
+        self._memory = CommittedCache()
         self._watches = Watches()
-        self._history = History()
-        self._runner = Runner(self, self._history, self)
+        self._history = ConflictDetector()
+        self._runner = TransactionRunner(self, self._history, self)
 
         self._pending: dict[bytes, bytes | None] = {}
         self._waiting: list[tuple[_Done, Any, BaseException | None, list[bytes]]] = []
@@ -263,10 +263,10 @@ class EmbeddedStore(State):
             # Rows are read ahead where scans go on from what is known, not at a place that is new.
             goes_on = unknown != begin or stretches.ends_at(begin)
             found, stop = self._map.scan(unknown, end, missing, _ROWS_AHEAD if goes_on else 0)
-            if goes_on or stretches.is_asked_again(begin):
-                stretches.learn(unknown, stop, found)
+            if goes_on or stretches.is_repeated_scan(begin):
+                stretches.insert(unknown, stop, found)
             elif missing < _WIDE:
-                stretches.note_end(stop)
+                stretches.record_scan_end(stop)
             rows += found[:missing]
         return rows
 

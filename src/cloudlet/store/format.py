@@ -9,14 +9,14 @@ FORMAT = 3
 all that came before."""
 
 
-class NewerData(StoreError):
+class UnsupportedFormat(StoreError):
     """A newer Cloudlet has written what is there, in a way that this one does not know."""
 
 
 def refuse_newer(written: int, place: str, option: str) -> None:
     """Raise NewerData for a format that is not known here; `place` has that data, and `option` would name another."""
     if written > FORMAT:
-        raise NewerData(
+        raise UnsupportedFormat(
             f"a newer Cloudlet has written what is in {place} (format {written}; this one knows those up to {FORMAT}): "
             f"start that one, or name another {option}"
         )

@@ -11,7 +11,7 @@ from shutil import copyfileobj, copytree
 _PIECE_BYTES = 1 << 20
 
 
-def link(source: str | Path, target: str | Path, *, durable: bool = True) -> None:
+def link_or_copy(source: str | Path, target: str | Path, *, durable: bool = True) -> None:
     """Give a file another name; one that can have no more names (ext4: 65,000) is copied. Raises OSError."""
     try:
         os.link(source, target)
@@ -42,7 +42,7 @@ def copy_closed(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for file in source.iterdir():
         if file.is_dir():
-            copytree(file, target / file.name, copy_function=link)
+            copytree(file, target / file.name, copy_function=link_or_copy)
         elif file.suffix == ".sst":
             (target / file.name).hardlink_to(file)
         elif not file.name.startswith(("LOCK", "LOG")):

@@ -33,7 +33,7 @@ class State(ABC):
         """Return up to `limit` rows with begin <= key < end."""
 
 
-class Overlay:
+class WriteSet:
     """Changes to a state: ranges that are cleared, and above them keys that are set or (None) deleted."""
 
     __slots__ = ("cleared", "writes")
@@ -45,7 +45,7 @@ class Overlay:
     def __bool__(self) -> bool:
         return bool(self.writes or self.cleared)
 
-    def above(self, key: bytes) -> bytes | None:
+    def lookup(self, key: bytes) -> bytes | None:
         """Return what the changes make of a key (None: it is gone), or ABSENT where they leave it."""
         value = self.writes.get(key, ABSENT)
         if value is ABSENT and self.cleared and self.is_cleared(key):
@@ -60,13 +60,13 @@ class Overlay:
             del self.writes[key]
         self.cleared.append((begin, end))
 
-    def absorb(self, later: Overlay) -> None:
+    def merge(self, later: WriteSet) -> None:
         """Take in changes that were made on top of these."""
         for begin, end in later.cleared:
             self.clear(begin, end)
         self.writes.update(later.writes)
 
-    def within(self, begin: bytes, end: bytes) -> dict[bytes, bytes | None]:
+    def list_range(self, begin: bytes, end: bytes) -> dict[bytes, bytes | None]:
         """Return what is written to keys with begin <= key < end."""
         return {key: value for key, value in self.writes.items() if begin <= key < end}
 
@@ -98,14 +98,14 @@ class OptimisticTransaction(Transaction):
     def __init__(self, state: State) -> None:
         self._state = state
         self.version = state.version
-        self.changes = Overlay()
+        self.changes = WriteSet()
         self.adds: dict[bytes, int] = {}
         self.read_keys: list[bytes] = []
         self.read_ranges: list[tuple[bytes, bytes]] = []
         self.topics: list[bytes] = []
 
     async def get(self, key: bytes) -> bytes | None:
-        written = self.changes.above(key)
+        written = self.changes.lookup(key)
         if written is not ABSENT:
             return written
         self.read_keys.append(key)
@@ -131,7 +131,7 @@ class OptimisticTransaction(Transaction):
         return rows
 
     async def _rows(self, begin: bytes, end: bytes, limit: int, reverse: bool) -> list[Row]:
-        own = self.changes.within(begin, end)
+        own = self.changes.list_range(begin, end)
         hidden = sum(1 for value in own.values() if value is None)
         rows: list[Row] = []
         for low, high in self.changes.uncleared(begin, end, reverse):
@@ -168,7 +168,7 @@ class OptimisticTransaction(Transaction):
         Raises StoreError where a counter would no longer be a signed 64-bit integer.
         """
         for key, delta in self.adds.items():
-            value = self.changes.above(key)
+            value = self.changes.lookup(key)
             if value is ABSENT:
                 value = read(key)
             total = _counted(value) + delta
@@ -181,7 +181,7 @@ def _counted(value: bytes | None) -> int:
     return 0 if value is None else int.from_bytes(value, "big", signed=True)
 
 
-class History:
+class ConflictDetector:
     """The last commits, as far as a transaction that is under way could conflict with them."""
 
     __slots__ = ("_commits", "_open")
@@ -189,7 +189,7 @@ class History:
     def __init__(self) -> None:
         self._open: dict[int, int] = {}
         """How many transactions are under way, by the version of the state that they began with: the oldest first."""
-        self._commits: deque[tuple[int, Overlay]] = deque()
+        self._commits: deque[tuple[int, WriteSet]] = deque()
 
     def __bool__(self) -> bool:
         """Whether any transaction is under way."""
@@ -216,14 +216,14 @@ class History:
         while commits and commits[0][0] <= oldest:
             commits.popleft()
 
-    def add(self, version: int, commit: Overlay) -> None:
+    def add(self, version: int, commit: WriteSet) -> None:
         """Note the commit that made the state's version what it is."""
         if self._open:
             self._commits.append((version, commit))
 
     def add_everything(self, version: int) -> None:
         """Note that anything may have changed."""
-        everything = Overlay()
+        everything = WriteSet()
         everything.cleared.append(_EVERYTHING)
         self.add(version, everything)
 

@@ -21,7 +21,7 @@ _ASKED: Final = 1024
 """So many beginnings of scans are remembered."""
 
 
-class _Stretch:
+class _CachedRange:
     """All live rows with start <= key < stop, in order."""
 
     __slots__ = ("keys", "start", "stop", "values")
@@ -44,7 +44,7 @@ class _Stretch:
         del self.keys[at:], self.values[at:]
 
 
-class Stretches:
+class RangeCache:
     """Disjoint stretches. They may be forgotten (there is a limit); they are never wrong."""
 
     __slots__ = ("_asked", "_ends", "_limit", "_starts", "_stretches")
@@ -53,7 +53,7 @@ class Stretches:
         self._asked: set[bytes] = set()
         self._ends: set[bytes] = set()
         self._starts: list[bytes] = []
-        self._stretches: list[_Stretch] = []
+        self._stretches: list[_CachedRange] = []
         self._limit = limit
 
     def scan(self, begin: bytes, end: bytes, limit: int) -> tuple[list[Row], bytes]:
@@ -79,7 +79,7 @@ class Stretches:
         at = _right(self._starts, key) - 1
         return at >= 0 and self._stretches[at].stop == key
 
-    def is_asked_again(self, begin: bytes) -> bool:
+    def is_repeated_scan(self, begin: bytes) -> bool:
         """Whether a scan has begun here not long ago: what is scanned once only is not worth remembering."""
         if begin in self._asked:
             return True
@@ -88,13 +88,13 @@ class Stretches:
         self._asked.add(begin)
         return False
 
-    def note_end(self, stop: bytes) -> None:
+    def record_scan_end(self, stop: bytes) -> None:
         """Note that a scan that is not remembered went on up to `stop`."""
         if len(self._ends) >= _ASKED:
             self._ends.clear()
         self._ends.add(stop)
 
-    def learn(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
+    def insert(self, begin: bytes, stop: bytes, rows: list[Row]) -> None:
         """Note that `rows` are all that is alive with begin <= key < stop. Nothing there was known before."""
         at = _right(self._starts, begin) - 1
         if at >= 0 and self._stretches[at].stop == begin:
@@ -102,7 +102,7 @@ class Stretches:
             stretch.stop = stop
         else:
             at += 1
-            stretch = _Stretch(begin, stop)
+            stretch = _CachedRange(begin, stop)
             self._starts.insert(at, begin)
             self._stretches.insert(at, stretch)
         stretch.keys += [key for key, _ in rows]
@@ -161,14 +161,14 @@ class Stretches:
             following = _right(self._starts, known)
             stop = min(end, self._starts[following]) if following < len(self._starts) else end
             if known < stop:
-                self.learn(known, stop, [])
+                self.insert(known, stop, [])
 
     def forget(self) -> None:
         """Drop everything known."""
         self._starts.clear()
         self._stretches.clear()
 
-    def _at(self, key: bytes) -> _Stretch | None:
+    def _at(self, key: bytes) -> _CachedRange | None:
         at = _right(self._starts, key) - 1
         if at >= 0:
             stretch = self._stretches[at]
@@ -176,7 +176,7 @@ class Stretches:
                 return stretch
         return None
 
-    def _drop(self, stretch: _Stretch) -> None:
+    def _drop(self, stretch: _CachedRange) -> None:
         at = _left(self._starts, stretch.start)
         del self._starts[at], self._stretches[at]
 

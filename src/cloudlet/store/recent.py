@@ -8,7 +8,7 @@ ABSENT: Final[Any] = bytes(bytearray(b"absent"))
 """Stands for "not in the cache", where None is a value; bytes, as the values are, but told by its identity."""
 
 
-class RecentlyUsed:
+class LruCache:
     """Two generations: once the young one is full, the old one is dropped and the young one takes its place.
 
     So nothing is ever searched for what to evict, and what is in use moves back to the young generation.

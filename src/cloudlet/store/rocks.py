@@ -146,7 +146,7 @@ class OrderedMap:
     def _recover(self, written: WriteAheadLog) -> None:
         """Write what the log has from when it was last open, and RocksDB's files have not."""
         safe = int.from_bytes(self._db.get(SAFE) or b"", "big")
-        payloads, last = written.left(safe)
+        payloads, last = written.list_recovered(safe)
         self._number = max(safe, last) + 1
         if last:
             for payload in payloads:
@@ -279,11 +279,11 @@ class OrderedMap:
     def _tidy(self, written: WriteAheadLog) -> None:
         """Flush what is in full segments of the log, so that they are free for what comes."""
         try:
-            count, size = written.full
+            count, size = written.count_full_segments
             if size >= _SEGMENT_BYTES:
                 self._db.flush(True)
                 written.release(count)
-            written.prepare()
+            written.preallocate()
         except Exception as error:
             # Nothing is lost, it is in the log. Who writes next is told, if it cannot go on.
             log.warning("cannot tidy up the log in %s: %s", self.folder, error)

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.store.optimistic import Overlay
-from cloudlet.store.range_cache import Stretches
-from cloudlet.store.recent import ABSENT, RecentlyUsed
+from cloudlet.store.optimistic import WriteSet
+from cloudlet.store.range_cache import RangeCache
+from cloudlet.store.recent import ABSENT, LruCache
 
 _ENTRIES: Final = 8192
 _VALUE_BYTES: Final = 1024
 
 
-class Memory:
+class CommittedCache:
     """Bounded; right as long as it is told of every commit."""
 
     __slots__ = ("rows", "stretches")
 
     def __init__(self) -> None:
-        self.rows = RecentlyUsed(_ENTRIES)
-        self.stretches = Stretches()
+        self.rows = LruCache(_ENTRIES)
+        self.stretches = RangeCache()
 
     def learn(self, key: bytes, value: bytes | None) -> None:
         """Keep a row that was read."""
         if value is None or len(value) <= _VALUE_BYTES:
             self.rows.add(key, value)
 
-    def note(self, commit: Overlay) -> None:
+    def note(self, commit: WriteSet) -> None:
         """Bring what is kept in line with a commit."""
         rows, stretches = self.rows, self.stretches
         for begin, end in commit.cleared:

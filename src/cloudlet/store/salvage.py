@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from rocksdict import AccessType, Rdict, ReadOptions
 
 from cloudlet.store.interface import Row, StoreError
-from cloudlet.store.optimistic import Overlay, merged
+from cloudlet.store.optimistic import WriteSet, merged
 from cloudlet.store.rocks import SAFE, decode_record, options
 from cloudlet.store.write_ahead_log import SEGMENT_FILES, records_in
 
@@ -57,7 +57,7 @@ class DamagedStore:
         while begin < _END:
             batch, end, reason = self._forward(begin)
             stop = end if reason is None else (batch[-1][0] + b"\x00" if batch else begin)
-            own = self._logged.within(begin, stop)
+            own = self._logged.list_range(begin, stop)
             kept = [row for row in batch if not self._logged.is_cleared(row[0])]
             if own or kept:
                 yield merged(kept, own, False)
@@ -67,7 +67,7 @@ class DamagedStore:
                 following = self._following(stop)
                 # What the log has of the gap's rows is yielded with the next batch.
                 yield Gap(stop, following, reason)
-                if lost := self._logged.within(stop, following):
+                if lost := self._logged.list_range(stop, following):
                     yield merged([], lost, False)
                 begin = following
 
@@ -170,7 +170,7 @@ def _number(key: bytes, shared: int) -> int:
     return int.from_bytes(key[shared : shared + _PROBED_BYTES].ljust(_PROBED_BYTES, b"\x00"), "big")
 
 
-def _logged(folder: Path) -> Overlay:
+def _logged(folder: Path) -> WriteSet:
     """Return the last changes that the write-ahead log has; some of them may be in the tables already."""
     found: dict[int, bytes] = {}
     for file in folder.glob(SEGMENT_FILES):
@@ -178,11 +178,11 @@ def _logged(folder: Path) -> Overlay:
     number = max(found, default=0)
     while number - 1 in found:
         number -= 1
-    changes = Overlay()
+    changes = WriteSet()
     while number in found:
         for cleared, writes in decode_record(found[number]):
-            later = Overlay()
+            later = WriteSet()
             later.cleared, later.writes = cleared, writes
-            changes.absorb(later)
+            changes.merge(later)
         number += 1
     return changes

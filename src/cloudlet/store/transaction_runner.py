@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from cloudlet.store.eager import Outcome, Resumed, begin, spawn
+from cloudlet.store.eager import Outcome, Suspended, begin, spawn
 from cloudlet.store.interface import Body, Conflict, Done, StoreError
-from cloudlet.store.optimistic import History, OptimisticTransaction, State
+from cloudlet.store.optimistic import ConflictDetector, OptimisticTransaction, State
 
 _MAX_TRIES: Final = 100
 
 
-class Commits(Protocol):
+class CommitPipeline(Protocol):
     """What becomes of transactions."""
 
     def is_ready(self, transaction: OptimisticTransaction) -> bool:
@@ -31,12 +31,12 @@ class Commits(Protocol):
         """Commit a transaction, or undo it for an error of its body; what it read is what the state still says."""
 
 
-class Runner:
+class TransactionRunner:
     """Runs transactions on a state and hands those that nobody has interfered with to `commits`."""
 
     __slots__ = ("_commits", "_state", "history")
 
-    def __init__(self, state: State, history: History, commits: Commits) -> None:
+    def __init__(self, state: State, history: ConflictDetector, commits: CommitPipeline) -> None:
         self._state = state
         self._commits = commits
         self.history = history
@@ -66,7 +66,7 @@ class Runner:
         done: Done[Any],
         transaction: OptimisticTransaction,
         outcome: Outcome[Any],
-        rest: Resumed | None,
+        rest: Suspended | None,
     ) -> None:
         """Carry on a transaction during which others commit."""
         try:

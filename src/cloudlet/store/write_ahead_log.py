@@ -56,7 +56,7 @@ class WriteAheadLog:
             self._spare.append(segment)
             self._named = max(self._named, int(path.name.partition("-")[2]))
 
-    def left(self, safe: int) -> tuple[list[bytes], int]:
+    def list_recovered(self, safe: int) -> tuple[list[bytes], int]:
         """Return what was appended when the log was last open, and the highest number of a record in it.
 
         Only once, and before anything is appended, by when it has to be safe elsewhere. Records before `safe` are left
@@ -71,7 +71,7 @@ class WriteAheadLog:
         return payloads, max(found, default=0)
 
     @property
-    def full(self) -> tuple[int, int]:
+    def count_full_segments(self) -> tuple[int, int]:
         """How many segments are full and not released, and how many bytes they have."""
         with self._lock:
             return len(self._full), sum(segment.size for segment in self._full)
@@ -83,7 +83,7 @@ class WriteAheadLog:
         segment = self._current
         turns = segment is None or (segment.position > 0 and segment.position + size > segment.size)
         if segment is None or turns:
-            segment = self._turn()
+            segment = self._rotate()
         if size <= _BUFFER_BYTES:
             self._buffer[: len(header)] = header
             self._buffer[len(header) : len(header) + len(payload)] = payload
@@ -96,7 +96,7 @@ class WriteAheadLog:
                 segment.write(self._view[: _blocks(len(part))])
         return turns or (segment.position - size < segment.size // 2 <= segment.position)
 
-    def _turn(self) -> _Segment:
+    def _rotate(self) -> _Segment:
         """Go on to another segment."""
         with self._lock:
             if self._current is not None:
@@ -118,7 +118,7 @@ class WriteAheadLog:
             if not is_kept:
                 segment.remove()
 
-    def prepare(self) -> None:
+    def preallocate(self) -> None:
         """Make a segment in advance, where there is none and will soon be need of one."""
         segment = self._current
         if not self._spare and segment is not None and segment.position >= segment.size // 2:

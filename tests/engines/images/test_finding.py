@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.images import ImageError, Platform, find
+from cloudlet.engines.images import ImageError, Platform, resolve
 from tests.engines.images.layouts import INDEX, PLATFORM, Layout, archive, entry
 
 AMD, ARM = Platform("linux", "amd64"), Platform("linux", "arm64")
@@ -24,15 +24,15 @@ def layout(tmp_path: Path) -> Layout:
 def test_an_image_is_found_by_its_tag_and_by_its_digest(layout: Layout) -> None:
     one = layout.image(LAYER, tag="one", config={"Env": ["A=1=2"], "Cmd": ["run"], "WorkingDir": "/srv"})
     two = layout.image(LAYER, tag="two")
-    image = find(layout.path, AMD, tag="one")
+    image = resolve(layout.path, AMD, tag="one")
     assert (image.digest, image.platform, len(image.layers)) == (one, AMD, 1)
     assert image.config.environment == {"A": "1=2"}
     assert (image.config.cmd, image.config.entrypoint, image.config.working_dir) == (["run"], None, "/srv")
-    assert find(layout.path, AMD, digest=two).digest == two
+    assert resolve(layout.path, AMD, digest=two).digest == two
     with pytest.raises(ImageError, match="several images"):
-        find(layout.path, AMD)
+        resolve(layout.path, AMD)
     with pytest.raises(ImageError, match="no image with the tag three"):
-        find(layout.path, AMD, tag="three")
+        resolve(layout.path, AMD, tag="three")
 
 
 def test_of_nested_lists_the_image_for_the_platform_is_taken(layout: Layout) -> None:
@@ -41,12 +41,12 @@ def test_of_nested_lists_the_image_for_the_platform_is_taken(layout: Layout) -> 
     unknown = {**layout.manifest([]), "platform": {"os": "unknown", "architecture": "unknown"}}
     inner = layout.document({"manifests": [*images, unknown]}, INDEX)
     outer = layout.add(layout.document({"manifests": [inner]}, INDEX), "latest")
-    found = [find(layout.path, platform).digest for platform in (AMD, ARM)]
+    found = [resolve(layout.path, platform).digest for platform in (AMD, ARM)]
     assert found == [each["digest"] for each in images]
-    assert find(layout.path, ARM, digest=outer).digest == found[1]
-    assert find(layout.path, ARM, digest=found[1]).digest == found[1]
+    assert resolve(layout.path, ARM, digest=outer).digest == found[1]
+    assert resolve(layout.path, ARM, digest=found[1]).digest == found[1]
     with pytest.raises(ImageError, match="no image at all for windows/amd64"):
-        find(layout.path, Platform("windows", "amd64"))
+        resolve(layout.path, Platform("windows", "amd64"))
 
 
 def test_lists_have_a_depth(layout: Layout) -> None:
@@ -55,13 +55,13 @@ def test_lists_have_a_depth(layout: Layout) -> None:
         nested = layout.document({"manifests": [nested]}, INDEX)
     layout.add(nested)
     with pytest.raises(ImageError, match="too deeply"):
-        find(layout.path, AMD)
+        resolve(layout.path, AMD)
 
 
 def test_an_image_for_another_platform_is_refused(layout: Layout) -> None:
     layout.image(LAYER)
     with pytest.raises(ImageError, match="for linux/amd64, not for linux/arm64"):
-        find(layout.path, ARM)
+        resolve(layout.path, ARM)
 
 
 def _damage(layout: Layout, digest: str) -> None:
@@ -100,7 +100,7 @@ def _other(name: str, text: str) -> Any:
 def test_what_is_no_layout_is_refused(layout: Layout, spoil: Any, said: str) -> None:
     spoil(layout, layout.image(LAYER))
     with pytest.raises(ImageError, match=said):
-        find(layout.path, AMD)
+        resolve(layout.path, AMD)
 
 
 @pytest.mark.parametrize(
@@ -121,17 +121,17 @@ def test_what_a_descriptor_says_is_looked_at(layout: Layout, changed: dict[str, 
     layout.listed = [layout.document(manifest, layout.listed[0]["mediaType"])]
     layout.list()
     with pytest.raises(ImageError):
-        find(layout.path, AMD)
+        resolve(layout.path, AMD)
 
 
 @pytest.mark.parametrize("config", [{"Env": ["A=1\0--bind"]}, {"Cmd": ["a\0b"]}, {"WorkingDir": "/\0"}])
 def test_a_configuration_has_no_null_characters(layout: Layout, config: dict[str, Any]) -> None:
     layout.image(LAYER, config=config)
     with pytest.raises(ImageError, match="null character"):
-        find(layout.path, AMD)
+        resolve(layout.path, AMD)
 
 
 def test_layers_are_as_many_as_the_configuration_says(layout: Layout) -> None:
     layout.image(LAYER, stored=[LAYER, LAYER])
     with pytest.raises(ImageError, match="not those of its configuration"):
-        find(layout.path, AMD)
+        resolve(layout.path, AMD)

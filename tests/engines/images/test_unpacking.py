@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloudlet.engines.images import Folder, ImageError, Platform, find, resolve, unpack
+from cloudlet.engines.images import Folder, ImageError, Platform, resolve, resolve_path, unpack
 from tests.engines.images.layouts import Layout, archive, entry, folder, hard, link
 from tests.sizes import examples
 
@@ -27,7 +27,7 @@ def unpacked(tmp_path: Path, *layers: bytes, **more: Any) -> Path:
     layout = Layout(tmp_path / "layout")
     layout.image(*layers, **{key: more.pop(key) for key in ("stored",) if key in more})
     root = tmp_path / "unpacked" / "root"
-    unpack(Folder(layout.path), find(layout.path, AMD), root, **more)
+    unpack(Folder(layout.path), resolve(layout.path, AMD), root, **more)
     return root
 
 
@@ -166,9 +166,9 @@ def test_links_are_followed_below_the_root(tmp_path: Path) -> None:
     assert tree(root / "usr") == {"bin": "", "bin/bash": "sh", "bin/self": "-> self2"}
     assert (root / "here").read_text() == "here"
     assert (root / str(outside)[1:] / "file").read_text() == "inside"
-    assert resolve(root, "/up/bin/./bash") == root / "usr/bin/bash"
+    assert resolve_path(root, "/up/bin/./bash") == root / "usr/bin/bash"
     with pytest.raises(ImageError, match="too many links"):
-        resolve(root, "/loop/x")
+        resolve_path(root, "/loop/x")
 
 
 FILE = entry("file", b"content")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.engines.images import Folder, Platform, find, unpack
+from cloudlet.engines.images import Folder, Platform, resolve, unpack
 from cloudlet.engines.sandbox import SandboxError, Sandboxes, Spec, prepare
 from tests.engines.images.layouts import Layout, entry, link
 from tests.engines.images.machine import BASH, layer
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
         )
     )
     folder = tmp_path / "root"
-    unpack(Folder(layout.path), find(layout.path, Platform("linux", "amd64")), folder, finish=prepare)
+    unpack(Folder(layout.path), resolve(layout.path, Platform("linux", "amd64")), folder, finish=prepare)
     return folder
 
 

@@ -22,7 +22,7 @@ from tests.standing import eventually
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[GatewayCloud, GatewayCloud]]:
     """The same account on either."""
     folder = tmp_path_factory.mktemp("gateways")
-    with postgres_server.temporary() as server, replicas("apigateway", server.url, folder) as running:
+    with postgres_server.run_temporary_server() as server, replicas("apigateway", server.url, folder) as running:
         yield _on(running, 0), _on(running, 1)
 
 

@@ -15,18 +15,18 @@ from cloudlet.engines.sandbox import Sandboxes
 from cloudlet.services.lambda_.execution import nursery
 from cloudlet.services.lambda_.execution.authorities import Trust
 from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interpreters
-from cloudlet.services.lambda_.execution.nursery import Child, Nursery
+from cloudlet.services.lambda_.execution.nursery import WarmPool, WarmProcess
 
 
 class Waiting(NamedTuple):
     """A nursery, and what waits in it."""
 
-    nursery: Nursery
+    nursery: WarmPool
     python: Interpreter
     folder: Path
     """What each sees has a folder there."""
 
-    async def take(self) -> Child:
+    async def take(self) -> WarmProcess:
         child = await self.nursery.take(self.python)
         assert child is not None
         return child
@@ -38,7 +38,7 @@ class Waiting(NamedTuple):
 @asynccontextmanager
 async def waiting(folder: Path) -> AsyncIterator[Waiting]:
     sandboxes = Sandboxes()
-    made = Nursery(sandboxes, folder / "children", Trust(None, folder / "authorities"))
+    made = WarmPool(sandboxes, folder / "children", Trust(None, folder / "authorities"))
     try:
         yield Waiting(made, await Interpreters(folder / "compiled").find("python3.13"), folder / "children")
     finally:
@@ -52,7 +52,7 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def end(*children: Child) -> None:
+async def end(*children: WarmProcess) -> None:
     for child in children:
         await child.process.close()
         nursery.remove(child.folder)

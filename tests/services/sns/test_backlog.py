@@ -13,7 +13,7 @@ import pytest
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import Principal
-from cloudlet.services.sns import backlog, http_delivery, outbox, outward
+from cloudlet.services.sns import backlog, http_delivery, lanes, outbox, outward
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message

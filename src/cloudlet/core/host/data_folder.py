@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cloudlet.core.host.snapshots import is_amid_change, remove_leftovers
 from cloudlet.store.folders import keep_private, replace_file
-from cloudlet.store.format import FORMAT, NewerData, refuse_newer
+from cloudlet.store.format import FORMAT, UnsupportedFormat, refuse_newer
 
 _FORMAT_FILE = "format"
 _PRIVATE = ("blocks", "images", "mail", "sandboxes", "snapshots", "unpacked", "unsent", "work")
@@ -57,7 +57,9 @@ def _mark(data: Path) -> None:
         # An older Cloudlet has been here, or none.
         written = 0
     except ValueError:
-        raise NewerData(f"{file} does not say how the data is stored: is this a data folder of Cloudlet?") from None
+        raise UnsupportedFormat(
+            f"{file} does not say how the data is stored: is this a data folder of Cloudlet?"
+        ) from None
     refuse_newer(written, str(data), "--data")
     if written < FORMAT:
         replace_file(file, f"{FORMAT}\n".encode())

@@ -26,7 +26,7 @@ from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.core.kernel.vault import Vault
 from cloudlet.store import Store, StoreError
-from cloudlet.store.disk_space import Reserve
+from cloudlet.store.disk_space import DiskReserve
 from cloudlet.wire import load
 from cloudlet.wire.failures import status_of
 
@@ -98,7 +98,7 @@ def open_store(config: Config, name: str) -> Store:
         # Imported late: RocksDB takes ten megabytes, which one that is not used, or has a PostgreSQL, can do without.
         from cloudlet.store.embedded import EmbeddedStore
 
-        return EmbeddedStore(get_block_folder(config, name), durable=config.durable, reserve=Reserve(config.data))
+        return EmbeddedStore(get_block_folder(config, name), durable=config.durable, reserve=DiskReserve(config.data))
     return postgres_engine(config.store)(config.store, name)
 
 

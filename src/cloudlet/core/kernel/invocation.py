@@ -47,7 +47,7 @@ class Invocation:
         if rest is None:
             self._conclude(outcome)
         else:
-            rest.carry_on(lambda: self._conclude(outcome))
+            rest.run_in_background(lambda: self._conclude(outcome))
 
     def cancel(self) -> None:
         """The caller has gone: nobody waits for the answer any more."""

@@ -189,7 +189,7 @@ class Service:
 
         return declare
 
-    def visits(self, function: Web) -> Web:
+    def data_plane(self, function: Web) -> Web:
         """Declare what answers the requests to applications that this block stands in front of."""
         self.web = function
         return function

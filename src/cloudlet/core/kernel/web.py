@@ -25,7 +25,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
-class Visit:
+class DataPlaneRequest:
     """One request to an application."""
 
     request: HttpRequest
@@ -78,5 +78,5 @@ class Upgrade(NamedTuple):
 
 
 Answer = HttpResponse | Upgrade
-Web = Callable[["Block", Visit], Awaitable[Answer | None]]
+Web = Callable[["Block", DataPlaneRequest], Awaitable[Answer | None]]
 """Answers a visit; None where nothing here has the host that it names."""

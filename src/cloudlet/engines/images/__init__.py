@@ -11,8 +11,8 @@ left out.
 
 from cloudlet.engines.images.documents import Config, Descriptor, Image, ImageError, Platform
 from cloudlet.engines.images.layout_blobs import Blobs, Folder
-from cloudlet.engines.images.resolving import find, load
-from cloudlet.engines.images.tree import resolve
+from cloudlet.engines.images.resolving import load, resolve
+from cloudlet.engines.images.tree import resolve_path
 from cloudlet.engines.images.unpacking import LARGEST_BYTES, unpack
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "Image",
     "ImageError",
     "Platform",
-    "find",
     "load",
     "resolve",
+    "resolve_path",
     "unpack",
 ]

@@ -14,7 +14,7 @@ _PIECE = 1 << 18
 _ZSTD_MODULES = ("compression.zstd", "backports.zstd")
 
 
-def decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def decompress(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Give what is compressed in some pieces, in others that are small, however well it was. Raises ImageError."""
     first = next(pieces, b"")
     while 0 < len(first) < len(_ZSTD) and (more := next(pieces, b"")):

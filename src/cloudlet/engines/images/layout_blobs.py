@@ -48,7 +48,7 @@ def check(digest: str) -> str:
     return match[1] or match[3]
 
 
-def pieces(blobs: Blobs, blob: Descriptor) -> Iterator[bytes]:
+def read_chunks(blobs: Blobs, blob: Descriptor) -> Iterator[bytes]:
     """Give the bytes of a blob. Raises ImageError, at the latest at the end, where they are not what they should be."""
     seen = hashlib.new(check(blob.digest))
     left = blob.size
@@ -79,7 +79,7 @@ def document(blobs: Blobs, blob: Descriptor, structure: type[T]) -> T:
     """Return what a blob says. Raises ImageError."""
     if blob.size > _DOCUMENT_BYTES:
         raise ImageError(f"the blob {blob.digest} is larger than {_DOCUMENT_BYTES} bytes")
-    return decoded(b"".join(pieces(blobs, blob)), structure, blob.digest)
+    return decoded(b"".join(read_chunks(blobs, blob)), structure, blob.digest)
 
 
 def decoded(text: bytes, structure: type[T], name: str) -> T:

@@ -39,7 +39,7 @@ class _Marker(msgspec.Struct, frozen=True, rename="camel"):
     image_layout_version: str
 
 
-def find(layout: Path, platform: Platform, *, tag: str | None = None, digest: str | None = None) -> Image:
+def resolve(layout: Path, platform: Platform, *, tag: str | None = None, digest: str | None = None) -> Image:
     """Return an image of a layout, the only one where neither tag nor digest is given. Raises ImageError."""
     marker = decoded(read(layout / "oci-layout"), _Marker, "oci-layout")
     if marker.image_layout_version.partition(".")[0] != "1":

@@ -39,7 +39,7 @@ _BY_NAMES = (
 """What the system says of names, and of links, that cannot be: not of the disk."""
 
 
-def resolve(root: Path, name: str) -> Path:
+def resolve_path(root: Path, name: str) -> Path:
     """Return the file that a program with a root would find by a name; there may be none. Raises ImageError."""
     if "\0" in name:
         raise ImageError(f"{name[:200]!r} is no name of a file")
@@ -126,7 +126,7 @@ class Tree:
         name = "/".join(parts)
         found = self._folders.get(name)
         if found is None:
-            found = self._folders[name] = resolve(self._root, name)
+            found = self._folders[name] = resolve_path(self._root, name)
             self._make_parents(found)
         return found
 
@@ -174,7 +174,7 @@ class Tree:
         if not parts or ".." in parts:
             raise ImageError(f"{entry.target[:200]!r} is no name of a file in a layer")
         # A link to a symbolic link is to that itself.
-        source = resolve(self._root, "/".join(parts[:-1])) / parts[-1]
+        source = resolve_path(self._root, "/".join(parts[:-1])) / parts[-1]
         if source == path:
             return
         if not source.is_symlink() and not source.is_file():

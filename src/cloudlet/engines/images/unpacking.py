@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from cloudlet.engines.images.documents import Image, ImageError, Layer
-from cloudlet.engines.images.layer_compression import decompressed
-from cloudlet.engines.images.layout_blobs import Blobs, check, pieces
+from cloudlet.engines.images.layer_compression import decompress
+from cloudlet.engines.images.layout_blobs import Blobs, check, read_chunks
 from cloudlet.engines.images.tar import Archive
 from cloudlet.engines.images.tree import Tree
 
@@ -75,7 +75,7 @@ def _apply(blobs: Blobs, layer: Layer, tree: Tree, budget: _Budget) -> None:
             seen.update(part)
             yield part
 
-    content = counted(decompressed(pieces(blobs, layer.blob)))
+    content = counted(decompress(read_chunks(blobs, layer.blob)))
     archive = Archive(content)
     for entry in archive:
         budget.take_entry()

@@ -89,7 +89,7 @@ def options(
 
 def command(spec: Spec, *, user: int | None, limited: Sequence[str], options: int) -> list[str]:
     """Return the command that runs a program; `options` is the descriptor of a file that has them. Raises OSError."""
-    given_up = privileges.giving_up(user, limited, spec.environment, own_root=spec.root is not None)
+    given_up = privileges.make_drop_command(user, limited, spec.environment, own_root=spec.root is not None)
     return [executable(), "--args", str(options), "--", *given_up, *spec.command]
 
 

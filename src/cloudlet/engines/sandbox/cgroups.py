@@ -43,7 +43,7 @@ class Cgroups:
 
     def forget_others(self) -> None:
         """End what processes have left that are no more, and remove their groups. Waits for the system."""
-        left = [group for folder in set(self._folders.values()) for group in _left(folder)]
+        left = [group for folder in set(self._folders.values()) for group in _list_orphans(folder)]
         for group in left:
             _kill(group)
         # What was halted when Cloudlet was killed dies only now, where groups are of version 1.
@@ -173,13 +173,15 @@ def _find_unified(name: str, root: Path, own: Path) -> Cgroups:
     """Make a group beside this process's own, or where all groups begin: a group with processes has none below it."""
     path = own.read_text().strip().rpartition("::")[2].lstrip("/")
     for parent in dict.fromkeys([(root / path).parent if path else root, root]):
-        folder = _made(parent / name, lambda folder: _delegated(folder.parent) and _delegated(folder))
+        folder = _made(
+            parent / name, lambda folder: _delegate_controllers(folder.parent) and _delegate_controllers(folder)
+        )
         if folder is not None:
-            return Cgroups(dict.fromkeys([*_delegated(folder), "freezer"], folder), unified=True)
+            return Cgroups(dict.fromkeys([*_delegate_controllers(folder), "freezer"], folder), unified=True)
     return Cgroups({}, unified=True)
 
 
-def _delegated(folder: Path) -> list[str]:
+def _delegate_controllers(folder: Path) -> list[str]:
     """Have the groups in a folder controlled; return by which controllers they are."""
     found = []
     for controller in CONTROLLERS:
@@ -189,7 +191,7 @@ def _delegated(folder: Path) -> list[str]:
     return found
 
 
-def _left(own: Path) -> Iterator[Path]:
+def _list_orphans(own: Path) -> Iterator[Path]:
     """Give the groups of processes that are no more, those within others first."""
     for folder in own.parent.glob(f"{own.name.rpartition('-')[0]}-*"):
         process = folder.name.rpartition("-")[2]

@@ -56,7 +56,9 @@ def is_followed(name: str) -> bool:
     return name in _FOLLOWED or name.startswith(_FOLLOWED_PREFIXES)
 
 
-def giving_up(user: int | None, limited: Sequence[str], environment: Mapping[str, str], *, own_root: bool) -> list[str]:
+def make_drop_command(
+    user: int | None, limited: Sequence[str], environment: Mapping[str, str], *, own_root: bool
+) -> list[str]:
     """Return what comes before a command that is to have no privileges, and limits. Waits for the system.
 
     `user` is whose it is to be, None where it is nobody else's; `limited` are options of `prlimit`. Where there is

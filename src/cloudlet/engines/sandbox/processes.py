@@ -17,7 +17,7 @@ _STATISTICS = (("smaps_rollup", (b"Pss_Anon", b"Pss_Shmem")), ("status", (b"RssA
 def has_socket(process: int, inode: int) -> bool:
     """Whether a process, or one that descends from it, has a socket."""
     wanted = f"socket:[{inode}]"
-    for member in family(process):
+    for member in list_process_tree(process):
         with suppress(OSError):
             for descriptor in (_PROC / str(member) / "fd").iterdir():
                 with suppress(OSError):
@@ -31,14 +31,14 @@ def memory(process: int, tmp: int) -> int:
 
     Memory that is shared counts as far as it is more than `tmp`: it may be files in /tmp.
     """
-    held = [_held(member) for member in family(process)]
+    held = [_measure_memory(member) for member in list_process_tree(process)]
     return sum(own for own, _ in held) + max(0, sum(shared for _, shared in held) - tmp)
 
 
 def work(process: int) -> tuple[int, bool]:
     """Return the processor time (ticks) that a process and its descendants have had, and whether one wants more now."""
     ticks, is_busy = 0, False
-    for member in family(process):
+    for member in list_process_tree(process):
         with suppress(OSError):
             # The name, in parentheses, may have anything in it.
             fields = (_PROC / str(member) / "stat").read_text().rpartition(")")[2].split()
@@ -53,14 +53,14 @@ def delay(process: int) -> float:
     It is 0 where the kernel does not count that (CONFIG_SCHED_INFO).
     """
     waited = [0]
-    for member in family(process):
+    for member in list_process_tree(process):
         for file in (_PROC / str(member) / "task").glob("*/schedstat"):
             with suppress(OSError):
                 waited.append(int(file.read_bytes().split()[1]))
     return max(waited) / 1e9
 
 
-def _held(process: int) -> tuple[int, int]:
+def _measure_memory(process: int) -> tuple[int, int]:
     """Return the bytes that a process holds: of its own, and of memory that is shared.
 
     What several have, each has a part of; where Cloudlet may not see that (as root it needs CAP_SYS_PTRACE, and Linux
@@ -82,7 +82,7 @@ def exists(process: int) -> bool:
     return (_PROC / str(process)).exists()
 
 
-def family(process: int) -> list[int]:
+def list_process_tree(process: int) -> list[int]:
     """Return a process and those that descend from it."""
     if (_PROC / "self" / "task" / str(os.getpid()) / "children").exists():
         found = [process]
@@ -97,7 +97,7 @@ def kill_family(process: int) -> None:
     os.kill(process, signal.SIGSTOP)
     # Once it is halted, no more come. It is waited for elsewhere.
     os.waitid(os.P_PID, process, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-    for member in family(process):
+    for member in list_process_tree(process):
         with suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
 

@@ -46,7 +46,7 @@ def limit_memory(process: int, user: int | None, limits: Limits) -> None:
     """
     limited: set[int] = set()
     # What is begun after its parent was limited is limited from its beginning.
-    while fresh := set(processes.family(process)) - limited:
+    while fresh := set(processes.list_process_tree(process)) - limited:
         for member in fresh:
             with suppress(ProcessLookupError):
                 _limit(member, user, _data(limits))
@@ -60,7 +60,7 @@ def _limit(process: int, user: int | None, data: int) -> None:
         if user is None:
             raise
         # Root may do that with CAP_SYS_RESOURCE only, which it has not got in most containers; its owner may, too.
-        command = privileges.giving_up(user, [f"--pid={process}", f"--data={data}"], {}, own_root=False)
+        command = privileges.make_drop_command(user, [f"--pid={process}", f"--data={data}"], {}, own_root=False)
         done = subprocess.run(command, env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0 and processes.exists(process):
             raise OSError(f"the memory of a process cannot be limited: {done.stderr.strip()}") from None

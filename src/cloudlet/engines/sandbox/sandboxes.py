@@ -165,7 +165,7 @@ class Sandboxes:
         group = self._cgroups.create(f"sandbox-{self._started}")
         user = None
         if os.geteuid() == 0 and self.kind != "none":
-            user = _FIRST_USER + _unshared(self._started, _USERS)
+            user = _FIRST_USER + _allocate_user(self._started, _USERS)
         view, address = None, _address(self._started)
         if self.kind == "none" and self._folder is not None:
             view, address = View(self._folder / f"{self._started}", spec.mounts), "127.0.0.1"
@@ -194,7 +194,7 @@ class Sandboxes:
             if view is not None:
                 view.make()
                 run = [view.translated(word) for word in spec.command]
-                run = [*privileges.giving_up(None, limited, {}, own_root=False), *run]
+                run = [*privileges.make_drop_command(None, limited, {}, own_root=False), *run]
                 environment = {name: view.translated(value) for name, value in spec.environment.items()}
                 folder = spec.folder
             else:
@@ -236,7 +236,7 @@ class Sandboxes:
             await asyncio.wait([self._usable])
         if self._ending:
             await asyncio.wait(self._ending)
-        await _until(self._cgroups.close)
+        await _retry(self._cgroups.close)
         if self._own_folder is not None:
             await asyncio.to_thread(self._own_folder.cleanup)
 
@@ -248,14 +248,14 @@ async def _end(starting: asyncio.Future[Sandbox]) -> None:
         await starting.result().close()
 
 
-def _unshared(number: int, most: int) -> int:
+def _allocate_user(number: int, most: int) -> int:
     """Return a number below another one that no sandbox of another Cloudlet has, as good as certainly."""
     return (os.getpid() * _NUMBERS_OF_A_PROCESS + number) % most
 
 
 def _address(number: int) -> str:
     """Return an address of this machine that no other sandbox has, as good as certainly: they share its ports."""
-    own = _unshared(number, _ADDRESSES) + _FIRST_ADDRESS
+    own = _allocate_user(number, _ADDRESSES) + _FIRST_ADDRESS
     return f"127.{own >> 16}.{own >> 8 & 255}.{own & 255}"
 
 
@@ -387,7 +387,7 @@ class Sandbox:
         """End it, and leave nothing of it behind."""
         self.kill()
         await asyncio.wait([self.ended], timeout=_GONE_SECONDS)
-        await _until(self._group.remove)
+        await _retry(self._group.remove)
         if self._view is not None:
             await asyncio.to_thread(self._view.remove)
 
@@ -400,7 +400,7 @@ class Sandbox:
             self.ended.set_result(128 - status if by_signal else status)
 
 
-async def _until(done: Callable[[], bool]) -> None:
+async def _retry(done: Callable[[], bool]) -> None:
     """Try again, for a while, what goes once the kernel has cleaned up."""
     pause = 0.001
     while not done() and pause < _GONE_SECONDS / 2:

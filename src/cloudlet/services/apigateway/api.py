@@ -62,5 +62,5 @@ __all__ = [
 
 service.job(access_log.send)
 service.job(plans.write_down)
-service.job(registry.run_errands)
-service.job(registry.stay_known)
+service.job(registry.deliver_remote_commands)
+service.job(registry.heartbeat)

@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.kernel.identity import ANONYMOUS
-from cloudlet.core.kernel.web import Visit
+from cloudlet.core.kernel.web import DataPlaneRequest
 from cloudlet.services.apigateway import documents, errors
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, Place
@@ -46,7 +46,7 @@ def _call(ctx: Context, snapshot: Snapshot, params: Params, verb: str) -> Call:
         }.items()
         for value in every
     ]
-    visit = Visit(request, _HOST, "", path or "/", "", "127.0.0.1", True, False, lambda: ANONYMOUS, written)
+    visit = DataPlaneRequest(request, _HOST, "", path or "/", "", "127.0.0.1", True, False, lambda: ANONYMOUS, written)
     call = Call(ctx.block, Place(ctx.account, ctx.region, store.PROTOCOL), visit, stage, decoded(path or "/"), None)
     call.body = body
     call.is_test = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.kernel.web import Visit
+from cloudlet.core.kernel.web import DataPlaneRequest
 
 _REQUEST_ID = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -14,7 +14,7 @@ def fresh_id() -> str:
     return "".join([_REQUEST_ID[byte & 63] for byte in random_bytes(15)]) + "="
 
 
-def headers(visit: Visit, at: float) -> dict[str, str]:
+def headers(visit: DataPlaneRequest, at: float) -> dict[str, str]:
     """Return the headers as integrations get them, with what a gateway adds; `at` is in seconds since the epoch."""
     result = dict(visit.request.headers)
     before = result.get("x-forwarded-for")

@@ -20,7 +20,7 @@ from cloudlet.services.apigateway import expressions, functions
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.integration_check import function_of
-from cloudlet.store.recent import ABSENT, RecentlyUsed
+from cloudlet.store.recent import ABSENT, LruCache
 
 _CACHED = 4000
 _LARGEST_KEPT = 16 << 10
@@ -60,7 +60,7 @@ class FunctionAuthorizer:
         self.is_simple = bool(part.get("EnableSimpleResponses"))
         self._role: str = part.get("AuthorizerCredentialsArn") or ""
         self._seconds: int = part.get("AuthorizerResultTtlInSeconds") or 0
-        self._known = RecentlyUsed(_CACHED)
+        self._known = LruCache(_CACHED)
 
     def identity(self, lookup: Lookup) -> list[str] | None:
         """Return the values of the identity sources; None where one is missing."""

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from cloudlet.core.background.fair_semaphore import decrement
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.core.kernel.web import Visit
+from cloudlet.core.kernel.web import DataPlaneRequest
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 
@@ -58,7 +58,7 @@ _ROOMS: PerBlock[_Room] = PerBlock(lambda _: _Room())
 
 
 @asynccontextmanager
-async def read(block: Block, account: str, visit: Visit) -> AsyncIterator[bytes]:
+async def read(block: Block, account: str, visit: DataPlaneRequest) -> AsyncIterator[bytes]:
     """Give the body of a request to an account's API, whose it is from then on. Raises Refused for too large a one."""
     body = visit.request.body
     if isinstance(body, bytes):

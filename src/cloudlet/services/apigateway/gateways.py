@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.core.kernel.web import Answer, Visit
+from cloudlet.core.kernel.web import Answer, DataPlaneRequest
 from cloudlet.services.apigateway import documents, domains
 from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.domains import Mapped
@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Gateway(Protocol):
     """A compiled API."""
 
-    async def answer(self, visit: Visit, mapped: Mapped | None) -> Answer:
+    async def answer(self, visit: DataPlaneRequest, mapped: Mapped | None) -> Answer:
         """Answer a request to it; `mapped` says where it goes if it came to a custom domain."""
 
 

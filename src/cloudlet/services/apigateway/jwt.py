@@ -19,7 +19,7 @@ from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document
-from cloudlet.store.recent import ABSENT, RecentlyUsed
+from cloudlet.store.recent import ABSENT, LruCache
 
 _ALGORITHMS = ("RS256", "RS384", "RS512")
 """API Gateway verifies RSA's only."""
@@ -71,7 +71,7 @@ class JwtAuthorizer:
         self._issuer: str = configuration["Issuer"]
         self._audience = frozenset(configuration["Audience"])
         self._source: str = part["IdentitySource"][0].removeprefix("$")
-        self._verified = RecentlyUsed(_REMEMBERED)
+        self._verified = LruCache(_REMEMBERED)
 
     async def admit(
         self, block: Block, lookup: Callable[[str], str | None], scopes: frozenset[str]

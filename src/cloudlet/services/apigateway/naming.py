@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cloudlet.core.kernel.web import Visit
+from cloudlet.core.kernel.web import DataPlaneRequest
 
 _USUAL_PORTS = (":80", ":443")
 
 
-def domain_of(visit: Visit) -> str:
+def domain_of(visit: DataPlaneRequest) -> str:
     """Return the name, with the port where that is an unusual one: functions call the API's clients back there.
 
     Who has named the API by the path gets what was before it too: no name leads to that API alone.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.web import DOMAINS, Answer, Visit
+from cloudlet.core.kernel.web import DOMAINS, Answer, DataPlaneRequest
 from cloudlet.services.apigateway import domains, gateways
 from cloudlet.services.apigateway.answers import message
 from cloudlet.services.apigateway.block import service
 from cloudlet.wire import HttpRequest, HttpResponse
 
 
-@service.visits
-async def visit(block: Block, visit: Visit) -> Answer | None:
+@service.data_plane
+async def visit(block: Block, visit: DataPlaneRequest) -> Answer | None:
     """Answer a request to an application."""
     if visit.resource and not domains.is_name(visit.resource):
         gateway = await gateways.find(block, visit.resource)

@@ -17,7 +17,7 @@ from cloudlet.services.events import attempting, outbox
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.matching import Quick
 from cloudlet.services.events.target import BATCH
-from cloudlet.store.eager import Signal, spawn
+from cloudlet.store.eager import OneShotEvent, spawn
 
 _PATIENCE_SECONDS: Final = 1.0
 """For so long who puts events waits for queues."""
@@ -35,7 +35,7 @@ class _Batch:
         self.is_late = False
         """Whether they are the outbox's, since they took long."""
         self.sending: asyncio.Task[None] | None = None
-        self.settled = Signal()
+        self.settled = OneShotEvent()
         """Given once each delivery is with its queue, or written down."""
 
 
@@ -83,7 +83,7 @@ class DirectDelivery:
         except BaseException as error:
             timer.cancel()
             if not batch.is_late:
-                batch.settled.give(error)
+                batch.settled.set(error)
             raise
 
     def _give_up(self, batch: _Batch) -> None:
@@ -105,9 +105,9 @@ class DirectDelivery:
             if deliveries:
                 await self._block.store.transact(keep)
         except BaseException as error:
-            batch.settled.give(error)
+            batch.settled.set(error)
             raise
-        batch.settled.give()
+        batch.settled.set()
 
 
 WAY: Final = PerBlock(DirectDelivery)

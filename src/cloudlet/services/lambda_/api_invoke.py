@@ -37,7 +37,7 @@ async def invoke_async(ctx: Context, params: Params) -> Result:
     return {"Status": 202}
 
 
-service.visits(url_traffic.answer)
+service.data_plane(url_traffic.answer)
 service.job(engine.run)
 service.job(serving.run)
 service.job(provisioning.run)

@@ -70,7 +70,7 @@ async def find(ctx: Context, uri: str, architecture: str) -> tuple[Package, Imag
     layout = source.layout(ctx.block)
     platform = Platform("linux", _ARCHITECTURES[architecture])
     try:
-        found = await run_in_worker(ctx.account, images.find, layout, platform, tag=source.tag, digest=source.digest)
+        found = await run_in_worker(ctx.account, images.resolve, layout, platform, tag=source.tag, digest=source.digest)
     except ImageError as error:
         if not await asyncio.to_thread(layout.is_dir):
             raise errors.invalid(f"Source image {uri} does not exist. Provide a valid source image.") from None

@@ -60,7 +60,7 @@ async def run(block: Block) -> None:
             told.clear()
             keys = await block.store.transact(_keys)
             for key in keys:
-                works.start(group, key, f"keeping {_WANTED.unpack(key)} ready", partial(_provide, block, key))
+                works.start(group, key, f"keeping {_WANTED.unpack(key)} ready", partial(_reconcile, block, key))
             if keys:
                 # What ends meanwhile, by a fault of its own or since its credentials have expired, is replaced.
                 with suppress(TimeoutError):
@@ -73,20 +73,20 @@ async def _keys(tx: Transaction) -> list[bytes]:
     return [key for key, _ in await tx.range(_WANTED.begin, _WANTED.end, limit=_MOST)]
 
 
-async def _provide(block: Block, key: bytes) -> None:
+async def _reconcile(block: Block, key: bytes) -> None:
     """Make it so for one qualifier, until that is what is wanted."""
     account, region, name, qualifier = _WANTED.unpack(key)
     what = Named(Place(account, region, name), qualifier)
     found, version = await block.store.transact(lambda tx: _find(tx, what))
     while True:
         await _keep(block, key, what, found, version)
-        done = _wish(found, version)
+        done = _get_desired_state(found, version)
         found, version = await block.store.transact(lambda tx: _find(tx, what))
-        if _wish(found, version) == done:
+        if _get_desired_state(found, version) == done:
             return
 
 
-def _wish(found: Provisioned | None, version: Version | None) -> tuple[object, ...]:
+def _get_desired_state(found: Provisioned | None, version: Version | None) -> tuple[object, ...]:
     """Return what tells a wish from what is wanted later."""
     return (found and (found.requested, found.modified), version and version.revision)
 

@@ -13,10 +13,10 @@ import msgspec
 
 from cloudlet.core.aws import function_event
 from cloudlet.core.kernel.identity import Principal
-from cloudlet.core.kernel.web import Visit
+from cloudlet.core.kernel.web import DataPlaneRequest
 
 
-def of(visit: Visit, body: bytes, request_id: str, signer: Principal | None, now: float) -> bytes:
+def of(visit: DataPlaneRequest, body: bytes, request_id: str, signer: Principal | None, now: float) -> bytes:
     """Return the event for a request; `signer` is who has signed it, if anybody has. `now` is in seconds."""
     request = visit.request
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}

@@ -15,7 +15,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.identity import ANONYMOUS, Principal
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.web import Answer, Visit
+from cloudlet.core.kernel.web import Answer, DataPlaneRequest
 from cloudlet.services.lambda_ import access, invoking, url_event, urls
 from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.execution.invocation import Invocation
@@ -30,7 +30,7 @@ _END_OF_PRELUDE = bytes(8)
 _PRELUDE_BYTES = 1 << 20
 
 
-async def answer(block: Block, visit: Visit) -> Answer | None:
+async def answer(block: Block, visit: DataPlaneRequest) -> Answer | None:
     """Let the function that has a URL answer; None where no function has it."""
     found = await block.store.transact(lambda tx: urls.by_id(tx, visit.resource))
     if found is None:
@@ -74,7 +74,7 @@ def _configuration(url: Url) -> dict[str, Any]:
     }
 
 
-async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpResponse:
+async def _answered(block: Block, visit: DataPlaneRequest, what: Named, url: Url) -> HttpResponse:
     """Ask the function. Raises AwsError, BadAnswer, and ValueError for a request that is too large."""
     wants_signature = url.auth == "AWS_IAM"
     if wants_signature and not visit.is_signed:
@@ -105,7 +105,7 @@ async def _answered(block: Block, visit: Visit, what: Named, url: Url) -> HttpRe
 
 
 async def _target(
-    block: Block, tx: Transaction, what: Named, url: Url, caller: Principal, visit: Visit, request_id: str
+    block: Block, tx: Transaction, what: Named, url: Url, caller: Principal, visit: DataPlaneRequest, request_id: str
 ) -> Target:
     found = await invoking.target_of(tx, what)
     endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"

@@ -13,7 +13,7 @@ import msgspec
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.engines.children import Child, conversing
+from cloudlet.engines.children import Child, start_piped
 from cloudlet.services.s3 import select_input
 from cloudlet.store import StoreError
 
@@ -52,7 +52,7 @@ class Worker:
 
     @classmethod
     async def start(cls) -> Worker:
-        return cls(*await conversing(_COMMAND))
+        return cls(*await start_piped(_COMMAND))
 
     @property
     def is_alive(self) -> bool:

@@ -16,7 +16,7 @@ from cloudlet.services.sns.message import Message
 from cloudlet.services.sns.plan import Recipient
 from cloudlet.services.sns.queue_delivery import BATCH, Entry, Outcome, Queue, Unavailable
 from cloudlet.services.sns.signing import Signature
-from cloudlet.store.eager import Signal, spawn
+from cloudlet.store.eager import OneShotEvent, spawn
 
 _PATIENCE_SECONDS: Final = 1.0
 """For so long publishers wait for a queue; then the message is kept here, and they have their answers."""
@@ -35,13 +35,13 @@ class _Batch:
         self.entries: list[Entry] = []
         self.outcomes: list[Outcome | Unavailable] | None = None
         """What became of each entry, as far as publishers are told: what comes too late is of no interest to them."""
-        self.settled = Signal()
+        self.settled = OneShotEvent()
 
     def settle(self, outcomes: list[Outcome | Unavailable]) -> None:
         """Tell those who wait, unless they have been told."""
         if self.outcomes is None:
             self.outcomes = outcomes
-            self.settled.give()
+            self.settled.set()
 
 
 class DirectDelivery:

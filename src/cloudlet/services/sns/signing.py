@@ -22,7 +22,7 @@ from cloudlet.core.host.certificates import make_self_signed
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.store import pack
-from cloudlet.store.recent import ABSENT, RecentlyUsed
+from cloudlet.store.recent import ABSENT, LruCache
 from cloudlet.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Signer:
         digest = sha256(certificate).hexdigest()[:_NAME_DIGITS]
         self.file_name = f"SimpleNotificationService-{digest}.pem"
         self._key = key
-        self._made = RecentlyUsed(_KEPT)
+        self._made = LruCache(_KEPT)
 
     async def sign(self, texts: Iterable[bytes], version: str) -> list[str]:
         """Return the signatures of texts in Base64.

@@ -17,7 +17,7 @@ from cloudlet.store.postgres import schema
 from cloudlet.store.postgres.schema import Tables
 from cloudlet.store.postgres.session import Hung, Lost, Refused, Session, check
 from cloudlet.store.postgres.view import View
-from cloudlet.store.transaction_runner import Runner
+from cloudlet.store.transaction_runner import TransactionRunner
 from cloudlet.store.watches import Watches
 
 log = logging.getLogger("cloudlet.store")
@@ -45,7 +45,7 @@ class _Outcome(NamedTuple):
     topics: list[bytes]
 
 
-class _Doubt(NamedTuple):
+class _UnknownOutcome(NamedTuple):
     """A commit of which a lost connection leaves open whether it took place."""
 
     session: bytes
@@ -71,7 +71,7 @@ class PostgresStore:
         self._url = url
         self._tables = Tables(keyspace)
         self._view = View(self._wake)
-        self._runner = Runner(self._view, self._view.history, self)
+        self._runner = TransactionRunner(self._view, self._view.history, self)
         self._watches = Watches()
         self._work = asyncio.Event()
         self._driver: asyncio.Task[None] | None = None
@@ -83,7 +83,7 @@ class PostgresStore:
         self._waiting: list[_Waiting] = []
         self._outcomes: list[_Outcome] = []
         self._group: list[_Outcome] = []
-        self._doubt: _Doubt | None = None
+        self._doubt: _UnknownOutcome | None = None
         self._heard: dict[bytes, None] = {}
         self._size = 0
         self._origin = ""
@@ -224,7 +224,7 @@ class PostgresStore:
         self._down = None
         return session
 
-    async def _settle(self, session: Session, doubt: _Doubt) -> None:
+    async def _settle(self, session: Session, doubt: _UnknownOutcome) -> None:
         committed = await session.settle(doubt.session, doubt.turn)
         self._doubt = None
         if committed:
@@ -311,7 +311,7 @@ class PostgresStore:
             try:
                 committed = await session.commit(turn, changes, _payloads(list(topics)), taken=taken)
             except Lost:
-                self._doubt, self._group = _Doubt(session.id, turn + 1, self._group), []
+                self._doubt, self._group = _UnknownOutcome(session.id, turn + 1, self._group), []
                 raise
             except Refused as error:
                 group, self._group = self._group, []

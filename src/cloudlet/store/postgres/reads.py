@@ -40,7 +40,7 @@ class Scan:
         return rows, self.end
 
 
-class Reads:
+class ReadBatch:
     """Each key and range with the futures that wait for it."""
 
     __slots__ = ("_backward", "_forward", "_keys", "_values")
@@ -104,7 +104,7 @@ class Reads:
             if not scan.future.done():
                 scan.future.set_result(stretch)
 
-    def absorb(self, others: Reads) -> None:
+    def absorb(self, others: ReadBatch) -> None:
         """Ask for what others asked for and did not get."""
         for key, futures in others._keys.items():
             self._keys.setdefault(key, []).extend(futures)

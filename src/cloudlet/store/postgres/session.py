@@ -13,9 +13,9 @@ import asyncpg
 
 from cloudlet.store.format import FORMAT, refuse_newer
 from cloudlet.store.interface import StoreError
-from cloudlet.store.optimistic import Overlay
+from cloudlet.store.optimistic import WriteSet
 from cloudlet.store.postgres import schema
-from cloudlet.store.postgres.reads import Reads
+from cloudlet.store.postgres.reads import ReadBatch
 from cloudlet.store.postgres.schema import Tables
 
 T = TypeVar("T")
@@ -232,7 +232,7 @@ class Session:
         """Give back the turn that was taken."""
         await self._ask(self._connection.execute("COMMIT"), _COMMIT_SECONDS)
 
-    async def read(self, reads: Reads) -> int:
+    async def read(self, reads: ReadBatch) -> int:
         """Read everything that is asked for, as of one turn, whose number is returned."""
         turn: int | None = None
         for asked, key, value in await self._rows(self._tables.read, self._tables.keyspace, *reads.arguments()):
@@ -242,12 +242,12 @@ class Session:
                 turn = int.from_bytes(key, "big")
         return self._known(turn)
 
-    async def missed(self, turn: int, last: int) -> Overlay | None:
+    async def missed(self, turn: int, last: int) -> WriteSet | None:
         """Return what the turns after one have changed, up to the last; None where the log does not go back so far.
 
         Instead of a value that is too large to be kept there is another one that is.
         """
-        changes, turns = Overlay(), 0
+        changes, turns = WriteSet(), 0
         for kind, key, value in await self._rows(self._tables.missed, turn):
             if kind == "turns":
                 turns = int.from_bytes(key, "big")
@@ -257,7 +257,7 @@ class Session:
                 changes.writes[key] = _LARGE if kind == "large" else value
         return changes if turns == last - turn else None
 
-    async def commit(self, after: int, changes: Overlay, payloads: Sequence[str], *, taken: bool) -> bool:
+    async def commit(self, after: int, changes: WriteSet, payloads: Sequence[str], *, taken: bool) -> bool:
         """Commit changes as the turn that follows `after`; return False if that was not the last one any more."""
         tables = self._tables
         removed = [key for key, value in changes.writes.items() if value is None]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cloudlet.store.interface import Row
-from cloudlet.store.optimistic import History, OptimisticTransaction, Overlay, State, merged
-from cloudlet.store.postgres.reads import Reads, Scan, Stretch
+from cloudlet.store.optimistic import ConflictDetector, OptimisticTransaction, State, WriteSet, merged
+from cloudlet.store.postgres.reads import ReadBatch, Scan, Stretch
 from cloudlet.store.postgres.session import Refused, Session
 from cloudlet.store.recent import ABSENT
-from cloudlet.store.row_cache import Memory
+from cloudlet.store.row_cache import CommittedCache
 
 _ROWS_AHEAD = 64
 # What so many turns have changed is not worth the trouble of finding out.
@@ -23,18 +23,18 @@ class View(State):
         self.version = 0
         self.turn: int | None = None
         """The database's turn that this is the state of; None where nothing is known."""
-        self.history = History()
+        self.history = ConflictDetector()
         self._asked = asked
-        self._memory = Memory()
-        self._reads = Reads()
+        self._memory = CommittedCache()
+        self._reads = ReadBatch()
         # What memory holds counts these in. They are apart since memory may forget, and the database lacks them.
-        self._pending = Overlay()
+        self._pending = WriteSet()
 
     # -- what transactions read
 
     def known(self, key: bytes) -> bytes | None:
         value = self._memory.rows.get(key)
-        return self._pending.above(key) if value is ABSENT else value
+        return self._pending.lookup(key) if value is ABSENT else value
 
     async def fetch(self, key: bytes) -> bytes | None:
         future = self._reads.key(key)
@@ -72,7 +72,7 @@ class View(State):
         return rows[:limit]
 
     async def _read(self, begin: bytes, end: bytes, few: int, ahead: int, reverse: bool) -> Stretch:
-        hidden = sum(value is None for value in self._pending.within(begin, end).values())
+        hidden = sum(value is None for value in self._pending.list_range(begin, end).values())
         future = self._reads.scan(Scan(begin, end, few + hidden, ahead, reverse))
         self._asked()
         return await future
@@ -88,7 +88,7 @@ class View(State):
 
         Not to be called during a commit: what is read must be the state without what is pending, and nothing else.
         """
-        reads, self._reads = self._reads, Reads()
+        reads, self._reads = self._reads, ReadBatch()
         try:
             turn = await session.read(reads)
         except Refused as error:
@@ -103,12 +103,12 @@ class View(State):
         reads.deliver(self._row_read, self._scanned)
         return True
 
-    def _want(self, reads: Reads) -> None:
+    def _want(self, reads: ReadBatch) -> None:
         """Put reads back that were not answered."""
         self._reads.absorb(reads)
 
     def _row_read(self, key: bytes, value: bytes | None) -> bytes | None:
-        above = self._pending.above(key)
+        above = self._pending.lookup(key)
         if above is not ABSENT:
             return above
         self._memory.learn(key, value)
@@ -119,17 +119,17 @@ class View(State):
         begin, end = (stop, scan.end) if scan.reverse else (scan.begin, stop)
         if self._pending:
             rows = [row for row in rows if not self._pending.is_cleared(row[0])]
-            rows = merged(rows, self._pending.within(begin, end), scan.reverse)
+            rows = merged(rows, self._pending.list_range(begin, end), scan.reverse)
         if not scan.reverse and begin < end:
             stretches = self._memory.stretches
             known, unknown = stretches.scan(begin, end, 1)
             if not known and unknown == begin:
-                stretches.learn(begin, end, rows)
+                stretches.insert(begin, end, rows)
         return rows, stop
 
     def abandon_reads(self, error: Exception) -> None:
         """Fail those who wait for something to be read."""
-        reads, self._reads = self._reads, Reads()
+        reads, self._reads = self._reads, ReadBatch()
         reads.fail(error)
 
     # -- commits
@@ -137,7 +137,7 @@ class View(State):
     def unread_counters(self, transaction: OptimisticTransaction) -> list[bytes]:
         """Return the counters that must be read before the transaction can add to them."""
         return [
-            key for key in transaction.adds if transaction.changes.above(key) is ABSENT and self.known(key) is ABSENT
+            key for key in transaction.adds if transaction.changes.lookup(key) is ABSENT and self.known(key) is ABSENT
         ]
 
     def apply(self, transaction: OptimisticTransaction) -> None:
@@ -145,17 +145,17 @@ class View(State):
         if transaction.adds:
             transaction.resolve_adds(self.known)
         if transaction.changes:
-            self._pending.absorb(transaction.changes)
+            self._pending.merge(transaction.changes)
             self._add(transaction.changes)
 
-    def _add(self, changes: Overlay) -> None:
+    def _add(self, changes: WriteSet) -> None:
         self.version += 1
         self.history.add(self.version, changes)
         self._memory.note(changes)
 
-    def take_pending(self) -> Overlay:
+    def take_pending(self) -> WriteSet:
         """Return what is pending, which goes to the database now. `turn` is to be set when it is there."""
-        pending, self._pending = self._pending, Overlay()
+        pending, self._pending = self._pending, WriteSet()
         return pending
 
     async def catch_up(self, session: Session, turn: int) -> bool:
@@ -174,7 +174,7 @@ class View(State):
 
     def forget(self) -> None:
         """Take back what is not in the database, and know nothing any more."""
-        self._pending = Overlay()
+        self._pending = WriteSet()
         self.turn = None
         self.version += 1
         self.history.add_everything(self.version)

@@ -17,7 +17,7 @@ from tests.standing import eventually
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RestCloud, RestCloud]]:
     """The same account on either."""
     folder = tmp_path_factory.mktemp("gateways")
-    with postgres_server.temporary() as server, replicas("apigateway", server.url, folder) as running:
+    with postgres_server.run_temporary_server() as server, replicas("apigateway", server.url, folder) as running:
         yield (
             RestCloud(Aws(running.endpoint(0), running.account)),
             RestCloud(Aws(running.endpoint(1), running.account)),

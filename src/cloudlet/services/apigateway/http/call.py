@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.identity import Principal
-from cloudlet.core.kernel.web import Visit
+from cloudlet.core.kernel.web import DataPlaneRequest
 from cloudlet.services.apigateway import arrivals, expressions
 from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place
@@ -59,7 +59,14 @@ class Call:
     )
 
     def __init__(
-        self, block: Block, place: Place, api_id: str, visit: Visit, stage: Stage, path: str, mapped: Mapped | None
+        self,
+        block: Block,
+        place: Place,
+        api_id: str,
+        visit: DataPlaneRequest,
+        stage: Stage,
+        path: str,
+        mapped: Mapped | None,
     ) -> None:
         self.started = perf_counter()
         self.block = block

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.web import Answer, Visit
+from cloudlet.core.kernel.web import Answer, DataPlaneRequest
 from cloudlet.services.apigateway import access_log, bodies, deploying, documents, gateways, measuring
 from cloudlet.services.apigateway.answers import Refused, message
 from cloudlet.services.apigateway.documents import Place
@@ -29,7 +29,7 @@ class HttpGateway:
         self._stages = stages
         self._is_closed = is_closed
 
-    async def answer(self, visit: Visit, mapped: Mapped | None) -> Answer:
+    async def answer(self, visit: DataPlaneRequest, mapped: Mapped | None) -> Answer:
         """Answer a request."""
         if mapped is None and self._is_closed:
             return message(404, "Not Found")
@@ -50,7 +50,7 @@ class HttpGateway:
         self._note(call, stage, response)
         return response
 
-    def _stage(self, visit: Visit, mapped: Mapped | None) -> tuple[Stage | None, str]:
+    def _stage(self, visit: DataPlaneRequest, mapped: Mapped | None) -> tuple[Stage | None, str]:
         """Return the stage that a request is for, and the path below it."""
         if mapped is not None:
             return self._stages.get(mapped.stage), mapped.path

@@ -15,7 +15,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.web import Visit
+from cloudlet.core.kernel.web import DataPlaneRequest
 from cloudlet.services.apigateway import arrivals, naming
 from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place
@@ -77,7 +77,7 @@ class Call:
     )
 
     def __init__(
-        self, block: Block, place: Place, visit: Visit, stage: Stage, path: str, mapped: Mapped | None
+        self, block: Block, place: Place, visit: DataPlaneRequest, stage: Stage, path: str, mapped: Mapped | None
     ) -> None:
         self.started = perf_counter()
         self.block = block

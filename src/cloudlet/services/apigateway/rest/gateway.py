@@ -6,7 +6,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.background.workers import offload_if
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.kernel.web import Answer, Visit
+from cloudlet.core.kernel.web import Answer, DataPlaneRequest
 from cloudlet.services.apigateway import bodies, documents, gateways
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document, Place
@@ -53,7 +53,7 @@ class RestGateway:
         self._stages = stages
         self._is_closed = is_closed
 
-    async def answer(self, visit: Visit, mapped: Mapped | None) -> Answer:
+    async def answer(self, visit: DataPlaneRequest, mapped: Mapped | None) -> Answer:
         """Answer a request."""
         if mapped is not None and mapped.stage:
             name, path = mapped.stage, mapped.path

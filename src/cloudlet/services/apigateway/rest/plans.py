@@ -21,7 +21,7 @@ from cloudlet.services.apigateway.gateways import Cache
 from cloudlet.services.apigateway.rest.refusal import Refusal
 from cloudlet.services.apigateway.throttle import UNLIMITED, Bucket
 from cloudlet.store import StoreError, pack
-from cloudlet.store.recent import ABSENT, RecentlyUsed
+from cloudlet.store.recent import ABSENT, LruCache
 
 log = logging.getLogger("cloudlet.apigateway")
 
@@ -86,7 +86,7 @@ class _Registry:
 
     def __init__(self) -> None:
         self.keys: Cache[Known] = Cache(_topic_of, keeps_absent=True)
-        self.buckets = RecentlyUsed(_BUCKETS)
+        self.buckets = LruCache(_BUCKETS)
         self.before: dict[tuple[_Use, date], int] = {}
         """What had been used, of the period that begins with a day, when it was last looked up."""
         self.new: defaultdict[tuple[_Use, date], int] = defaultdict(int)

@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.web import Answer, Upgrade, Visit
+from cloudlet.core.kernel.web import Answer, DataPlaneRequest, Upgrade
 from cloudlet.services.apigateway import access_log, authorizing, deploying, documents, gateways, measuring
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, forbidden, unauthorized
@@ -43,7 +43,7 @@ class WebSocketGateway:
         self.stages = stages
         self._is_closed = is_closed
 
-    async def answer(self, visit: Visit, mapped: Mapped | None) -> Answer:
+    async def answer(self, visit: DataPlaneRequest, mapped: Mapped | None) -> Answer:
         """Answer a request, which is a handshake."""
         if mapped is None:
             name, _, rest = visit.path[1:].partition("/")
@@ -67,7 +67,7 @@ class WebSocketGateway:
         session.connected = self._block.clock.now()
         return await self._connect(visit, stage, session, key)
 
-    async def _connect(self, visit: Visit, stage: Stage, session: Session, key: str) -> Answer:
+    async def _connect(self, visit: DataPlaneRequest, stage: Stage, session: Session, key: str) -> Answer:
         event = Event(session, stage, CONNECT, session.connected)
         event.headers = {**visit.request.headers, "x-forwarded-for": visit.peer}
         event.query = visit.request.query
@@ -85,7 +85,7 @@ class WebSocketGateway:
         self._note(event)
         return Upgrade(_head(key, chosen), client)
 
-    async def _connected(self, visit: Visit, event: Event, route: Route) -> str:
+    async def _connected(self, visit: DataPlaneRequest, event: Event, route: Route) -> str:
         """Ask who decides whether a client may connect; return the subprotocol that he chose. Raises Refused."""
         if route.bucket is not None and not route.bucket.admits():
             raise Refused(429, "Too Many Requests", reason="the route is throttled")
@@ -111,7 +111,7 @@ class WebSocketGateway:
         chosen = answer.headers.get(_PROTOCOLS, "")
         return chosen if chosen in wanted else ""
 
-    def _identify(self, visit: Visit, event: Event) -> None:
+    def _identify(self, visit: DataPlaneRequest, event: Event) -> None:
         if not visit.is_signed:
             raise forbidden("the request is not signed")
         try:
@@ -243,7 +243,7 @@ class WebSocketGateway:
 _MESSAGES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 429: "Too Many Requests"}
 
 
-def _is_handshake(visit: Visit, key: str) -> bool:
+def _is_handshake(visit: DataPlaneRequest, key: str) -> bool:
     """Whether a request asks for a WebSocket as RFC 6455 (section 4.2.1) has it."""
     headers = visit.request.headers
     if visit.request.method != "GET" or headers.get("sec-websocket-version") != "13":

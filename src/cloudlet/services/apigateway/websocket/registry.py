@@ -74,7 +74,7 @@ class _Owner(msgspec.Struct, frozen=True, array_like=True):
         return False
 
 
-class _Errand(msgspec.Struct, frozen=True, array_like=True):
+class _RemoteCommand(msgspec.Struct, frozen=True, array_like=True):
     """What another process is to do with a connection: send something, or, without data, end it."""
 
     connection: str
@@ -83,7 +83,7 @@ class _Errand(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _record = msgspec.msgpack.Decoder(Record).decode
-_errand = msgspec.msgpack.Decoder(_Errand).decode
+_errand = msgspec.msgpack.Decoder(_RemoteCommand).decode
 _owner = msgspec.msgpack.Decoder(_Owner).decode
 
 
@@ -162,12 +162,12 @@ async def send_errand(tx: Transaction, id: str, record: Record, data: bytes | No
     first = await tx.range(space.begin, space.end, limit=1)
     if first and last - space.unpack(first[0][0])[0] >= _MOST_ERRANDS:
         return False
-    tx.put(space.key(last + 1), _encode(_Errand(id, data)))
+    tx.put(space.key(last + 1), _encode(_RemoteCommand(id, data)))
     tx.notify(_topic(record.owner))
     return True
 
 
-async def run_errands(block: Block) -> None:
+async def deliver_remote_commands(block: Block) -> None:
     """Do what other processes want of the connections of this one, until the block ends."""
     registry = REGISTRIES.get(block)
     await registry.used.wait()
@@ -207,7 +207,7 @@ async def _do(registry: Registry, raw: bytes) -> None:
         return
 
 
-async def stay_known(block: Block) -> None:
+async def heartbeat(block: Block) -> None:
     """Tell the other processes that this one is there, and forget the connections of those that are not.
 
     Processes are told apart from dead ones by the system's time, whatever that of the cloud is.

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.engines.children import Child, conversing
+from cloudlet.engines.children import Child, start_piped
 from cloudlet.services.cloudtrail.lake import frames
 from cloudlet.services.cloudtrail.lake.queries import Row
 from cloudlet.services.cloudtrail.lake.statement import Statement
@@ -52,7 +52,7 @@ class Execution:
         folder = await asyncio.to_thread(partial(TemporaryDirectory, dir=below))
         command = [sys.executable, "-m", "cloudlet.services.cloudtrail.lake.worker"]
         try:
-            process, source, sink = await conversing(command)
+            process, source, sink = await start_piped(command)
         except BaseException:
             folder.cleanup()
             raise

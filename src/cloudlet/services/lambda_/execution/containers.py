@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
-from cloudlet.engines.images import ImageError, resolve
+from cloudlet.engines.images import ImageError, resolve_path
 from cloudlet.services.lambda_ import images
 from cloudlet.services.lambda_.execution import environment
 from cloudlet.services.lambda_.execution.interpreters import Interpreter
@@ -53,7 +53,7 @@ def _check(root: Path, found: Interpreter) -> None:
 
 def _find(root: Path, name: str) -> Path | None:
     try:
-        return resolve(root, name)
+        return resolve_path(root, name)
     except (ImageError, OSError):
         return None
 

@@ -35,7 +35,7 @@ _IN_A_ROW_SECONDS = 5.0
 """Where one function was started so soon after another, more will be."""
 
 
-class Child:
+class WarmProcess:
     """A process that waits, and the two folders that it sees."""
 
     def __init__(self, process: Process, folder: Path) -> None:
@@ -52,7 +52,7 @@ class Child:
         await asyncio.to_thread(remove, self.folder)
 
 
-class Nursery:
+class WarmPool:
     """Keeps interpreters ready of each kind that was wanted of late: one, and more while they are wanted in a row."""
 
     def __init__(self, sandboxes: Sandboxes, root: Path, trust: Trust) -> None:
@@ -71,7 +71,7 @@ class Nursery:
         kind.wanted_at = asyncio.get_running_loop().time()
         self._fill(kind, interpreter)
 
-    async def take(self, interpreter: Interpreter) -> Child | None:
+    async def take(self, interpreter: Interpreter) -> WarmProcess | None:
         """Return one that is ready, or is to be so first of all, if there is one; others are made ready behind it."""
         kind = self._kinds.setdefault(interpreter.runtime, _Kind())
         now = asyncio.get_running_loop().time()
@@ -113,7 +113,7 @@ class Nursery:
                 self._let_go(kind.waiting.popleft())
         self._tidying = loop.call_later(_TIDY_SECONDS, self._tidy) if self._kinds else None
 
-    def _let_go(self, starting: asyncio.Task[Child | None]) -> None:
+    def _let_go(self, starting: asyncio.Task[WarmProcess | None]) -> None:
         ending = asyncio.get_running_loop().create_task(_end(starting))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
@@ -127,7 +127,7 @@ class Nursery:
         # What is being started is waited for: to break off would leave a process behind.
         await asyncio.gather(*(_end(task) for task in waiting), *self._ending)
 
-    async def _start(self, interpreter: Interpreter) -> Child | None:
+    async def _start(self, interpreter: Interpreter) -> WarmProcess | None:
         self._made += 1
         folder = self._root / f"{self._made}"
         try:
@@ -144,14 +144,14 @@ class Nursery:
         except (SandboxError, OSError) as error:
             log.warning("no %s could be started in advance: %s", interpreter.runtime, error)
             return None
-        return Child(process, folder)
+        return WarmProcess(process, folder)
 
 
 @dataclass(slots=True)
 class _Kind:
     """What waits for one runtime."""
 
-    waiting: deque[asyncio.Task[Child | None]] = field(default_factory=deque)
+    waiting: deque[asyncio.Task[WarmProcess | None]] = field(default_factory=deque)
     """The first is the one that was started first."""
     keeps: int = 1
     wanted_at: float = -math.inf
@@ -159,7 +159,7 @@ class _Kind:
     taken_at: float = -math.inf
 
 
-async def _end(starting: asyncio.Task[Child | None]) -> None:
+async def _end(starting: asyncio.Task[WarmProcess | None]) -> None:
     """End one that is waiting, or was to be."""
     await asyncio.wait([starting])
     child = None if starting.cancelled() else starting.result()

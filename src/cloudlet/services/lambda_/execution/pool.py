@@ -26,7 +26,7 @@ from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interp
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.execution.log_stream import LogStream
 from cloudlet.services.lambda_.execution.merged_layers import Layers, MergedLayers
-from cloudlet.services.lambda_.execution.nursery import Child, Nursery
+from cloudlet.services.lambda_.execution.nursery import WarmPool, WarmProcess
 from cloudlet.services.lambda_.execution.process import Process
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 from cloudlet.services.lambda_.execution.snapshots import Snapshots
@@ -62,7 +62,7 @@ class Pools:
         self._root = root
         self._interpreters = Interpreters(root / "compiled")
         self._trust = Trust(block.cloud.config.authority, root / "authorities")
-        self._nursery = Nursery(sandboxes, root / "children", self._trust)
+        self._nursery = WarmPool(sandboxes, root / "children", self._trust)
         self.snapshots = Snapshots(lambda version: self._started(version, SNAP_START), self._end)
         self._resting: defaultdict[str, list[Worker]] = defaultdict(list)
         """Revision → its workers that rest, the last that came last."""
@@ -377,7 +377,7 @@ class Pools:
         )
         return process, None
 
-    async def _child(self, package: str, code: Path, interpreter: Interpreter, limits: Limits) -> Child | None:
+    async def _child(self, package: str, code: Path, interpreter: Interpreter, limits: Limits) -> WarmProcess | None:
         """Return a process that has waited, and sees a package now; None where none waits, or there are many files.
 
         Raises OSError.
