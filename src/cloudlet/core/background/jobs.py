@@ -1,6 +1,6 @@
 """What a block does by itself: each job is started again where it fails, and holds up no other one.
 
-A job has many works, which are other accounts': deliveries, alarms, exports. Each is done by itself (`Works`).
+A job has many works, which are other accounts': deliveries, alarms, exports. Each is done by itself (`KeyedTasks`).
 """
 
 from __future__ import annotations
