@@ -152,7 +152,7 @@ def ion() -> None:
 
     from amazon.ion.simpleion import dumps, loads
 
-    from cloudlet.services.dynamodb.ion import item, line
+    from cloudlet.services.dynamodb.item_data.ion import item, line
 
     content = {"p": {"S": "customer-1"}, "n": {"N": "12.95"}, "m": {"M": {"street": {"S": "Long Road 5"}}}}
     written = {"Item": {"p": "customer-1", "n": Decimal("12.95"), "m": {"street": "Long Road 5"}}}

@@ -39,7 +39,7 @@ def test_what_takes_long_is_chosen_for_its_own_block_only() -> None:
     tree, name = Tree(), "tests/services/lambda_/test_polling.py"
     assert name not in chosen(tree, "src/cloudlet/services/sqs/receiving.py")
     assert name in tree.left
-    assert name in chosen(tree, "src/cloudlet/services/lambda_/mapping.py")
+    assert name in chosen(tree, "src/cloudlet/services/lambda_/mappings/mapping.py")
     assert name in chosen(tree, name)
     assert all((ROOT / each).is_file() for each in LONG)
 

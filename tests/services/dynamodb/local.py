@@ -13,7 +13,7 @@ import pytest
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.cloud import Auth, Config
 from cloudlet.core.kernel.identity import Principal, root
-from cloudlet.services.dynamodb import objects
+from cloudlet.services.dynamodb.transfer import objects
 from cloudlet.wire import load
 from tests.in_process import InProcess
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.services.dynamodb import copies, creating, directory, snapshot, timeline
+from cloudlet.services.dynamodb.backup import copies, snapshot, timeline
+from cloudlet.services.dynamodb.tables import creating, directory
 from tests.services.dynamodb.conftest import index
 from tests.services.dynamodb.local import OTHER, LocalDynamo, item, root
 

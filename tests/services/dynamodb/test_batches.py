@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core.kernel.identity import root
-from cloudlet.services.dynamodb import table
+from cloudlet.services.dynamodb.tables import table
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo
 

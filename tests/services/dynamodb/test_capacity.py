@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb import item_collections
+from cloudlet.services.dynamodb.item_data import item_collections
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import LocalDynamo
 

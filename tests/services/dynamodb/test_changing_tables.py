@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb import copies
+from cloudlet.services.dynamodb.backup import copies
 from tests.services.dynamodb.conftest import index
 from tests.services.dynamodb.local import LocalDynamo
 

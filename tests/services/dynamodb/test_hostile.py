@@ -13,7 +13,7 @@ from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.expressions import Substitutions, parse_condition, predicates
 from cloudlet.services.dynamodb.expressions.set_values import Given
 from cloudlet.services.dynamodb.expressions.updates import Set, Update
-from cloudlet.services.dynamodb.values import equal
+from cloudlet.services.dynamodb.item_data.values import equal
 from cloudlet.testing.server import Aws
 from tests.buckets import let_in
 

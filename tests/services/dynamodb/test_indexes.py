@@ -9,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core import Transaction
-from cloudlet.services.dynamodb import backfill, items
-from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.item_data import items
+from cloudlet.services.dynamodb.tables import backfill
+from cloudlet.services.dynamodb.tables.table import Table
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import LocalDynamo
 

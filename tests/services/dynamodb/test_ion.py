@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb import ion
+from cloudlet.services.dynamodb.item_data import ion
 
 NAMES = {
     "p": "p",

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.services.dynamodb import keys
+from cloudlet.services.dynamodb.item_data import keys
 
 DIGITS = st.integers(-(10**38) + 1, 10**38 - 1)
 NUMBERS = st.builds(lambda digits, exponent: Decimal(digits).scaleb(exponent), DIGITS, st.integers(-92, 87)).map(str)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb import numbers
+from cloudlet.services.dynamodb.item_data import numbers
 
 WHOLE = st.integers(0, 38).flatmap(lambda digits: st.integers(-(10**digits) + 1, 10**digits - 1))
 PLACES = st.integers(0, 20)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.expressions import Condition, KeyCondition
-from cloudlet.services.dynamodb.keys import KeySchema
+from cloudlet.services.dynamodb.item_data.keys import KeySchema
+from cloudlet.services.dynamodb.item_data.values import compare
 from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.plans import read_plan
 from cloudlet.services.dynamodb.partiql.statements import Select
-from cloudlet.services.dynamodb.values import compare
 from tests.sizes import examples
 
 SCHEMA = KeySchema((("p", "N"),), (("c", "N"),))

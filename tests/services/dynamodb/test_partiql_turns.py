@@ -9,7 +9,7 @@ import pytest
 
 from cloudlet.services.dynamodb.expressions.operands import Attribute, Constant
 from cloudlet.services.dynamodb.expressions.predicates import AnyOf, IsIn, weight
-from cloudlet.services.dynamodb.keys import KeySchema
+from cloudlet.services.dynamodb.item_data.keys import KeySchema
 from cloudlet.services.dynamodb.partiql import parsing
 from cloudlet.services.dynamodb.partiql.parser import parse
 from cloudlet.services.dynamodb.partiql.plans import read_plan

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.services.dynamodb import iterators, streams
-from cloudlet.services.dynamodb.features import Stream
-from cloudlet.services.dynamodb.iterators import Iterator
+from cloudlet.services.dynamodb.streaming import iterators, streams
+from cloudlet.services.dynamodb.streaming.iterators import Iterator
+from cloudlet.services.dynamodb.tables.features import Stream
 from tests.services.dynamodb.local import ACCOUNT, REGION, LocalDynamo, item
 
 HOUR = 3600

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.services.dynamodb import creating
+from cloudlet.services.dynamodb.tables import creating
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import LocalDynamo
 

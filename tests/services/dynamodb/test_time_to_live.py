@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from cloudlet.core import Arn, Transaction
-from cloudlet.services.dynamodb import directory, expiring, rows, ttl, writing
-from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb import expiring
+from cloudlet.services.dynamodb.requests import rows, writing
+from cloudlet.services.dynamodb.tables import directory, ttl
+from cloudlet.services.dynamodb.tables.table import Table
 from tests.services.dynamodb.local import LocalDynamo, item
 
 

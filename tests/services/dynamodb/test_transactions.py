@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb import transactions
+from cloudlet.services.dynamodb.requests import transactions
 from tests.services.dynamodb.conftest import MakeTable, index
 from tests.services.dynamodb.local import LocalDynamo
 

@@ -15,8 +15,8 @@ import pytest
 
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.identity import Principal, root
-from cloudlet.services.dynamodb import exporting, exports, import_formats, importing, imports
-from cloudlet.services.dynamodb.objects import Bucket
+from cloudlet.services.dynamodb.transfer import exporting, exports, import_formats, importing, imports
+from cloudlet.services.dynamodb.transfer.objects import Bucket
 from tests.services.dynamodb.local import ACCOUNT, OTHER, REGION, LocalDynamo, item
 
 BUCKET = "exports"

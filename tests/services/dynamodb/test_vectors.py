@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.services.dynamodb import backfill
+from cloudlet.services.dynamodb.tables import backfill
 from tests.services.dynamodb.conftest import MakeTable
 from tests.services.dynamodb.local import LocalDynamo
 

@@ -9,11 +9,11 @@ import pytest
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.lambda_ import directory, provisioning
-from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
-from cloudlet.services.lambda_.directory import Named
 from cloudlet.services.lambda_.execution.pool import Pools
-from cloudlet.services.lambda_.function import Function, Package, Place, Version
+from cloudlet.services.lambda_.functions import directory, provisioning
+from cloudlet.services.lambda_.functions.concurrency import PROVISIONED, Provisioned
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import Function, Package, Place, Version
 from tests.in_process import in_block
 
 

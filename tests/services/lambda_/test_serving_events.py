@@ -16,8 +16,8 @@ from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.asynchronous.event import Event
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import Place
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import Place
 from cloudlet.services.lambda_.invoking import Target
 from tests.in_process import in_block
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from cloudlet.services.lambda_.execution.turns import Turns
-from cloudlet.services.lambda_.function import Place
+from cloudlet.services.lambda_.functions.function import Place
 
 
 def _place(name: str) -> Place:

@@ -17,8 +17,8 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.identity import root
 from cloudlet.core.kernel.tokens import TokenSealer
-from cloudlet.services.lambda_ import unpacking
-from cloudlet.services.lambda_.unpacking import BadPackage
+from cloudlet.services.lambda_.code import unpacking
+from cloudlet.services.lambda_.code.unpacking import BadPackage
 from tests.in_process import MovableClock, in_block
 from tests.services.lambda_.cloud import package, role_of
 

@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from cloudlet.core import Transaction
 from cloudlet.core.background import jobs
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.lambda_ import claims, deleting, directory, invoking, settling, unpacking, versions
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import Function, Package, Place, Version
+from cloudlet.services.lambda_ import invoking
+from cloudlet.services.lambda_.code import claims, unpacking
+from cloudlet.services.lambda_.functions import deleting, directory, settling, versions
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import Function, Package, Place, Version
 from tests.in_process import in_block
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, package
 from tests.services.lambda_.programs import invoke, python

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from cloudlet.services.s3.hashing import Hashing
+from cloudlet.services.s3.object_data.hashing import Hashing
 
 PIECE = 256 << 10
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cloudlet.services.s3 import json_depth
-from cloudlet.services.s3.json_depth import is_deeper
+from cloudlet.services.s3.querying import nesting
+from cloudlet.services.s3.querying.nesting import is_deeper
 
 NAMES = st.text('[{"\\]}', max_size=3)
 DOCUMENTS = st.recursive(
@@ -34,7 +34,7 @@ def depth_of(document: Any) -> int:
 def test_what_is_deeper_is_seen_and_what_is_half_as_deep_is_not(documents: list[Any], chunk: int) -> None:
     text = "\n".join(map(json.dumps, documents)).encode()
     deepest = max(map(depth_of, documents), default=0)
-    with patch.object(json_depth, "_CHUNK", chunk):
+    with patch.object(nesting, "_CHUNK", chunk):
         assert not is_deeper(io.BytesIO(text), 2 * deepest)
         assert deepest == 0 or is_deeper(io.BytesIO(text), deepest - 1)
 

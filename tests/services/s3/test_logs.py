@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cloudlet.services.s3 import access_log
+from cloudlet.services.s3.reports import access_log
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.s3.own_work import bucket, keys, strict_server
 from tests.services.s3.raw import ask

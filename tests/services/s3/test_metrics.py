@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.services.s3 import request_metrics
-from cloudlet.services.s3.bucket_record import Bucket
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.reports import request_metrics
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.modes import meaningless_in

@@ -13,7 +13,10 @@ import pytest
 from cloudlet.core.background import jobs
 from cloudlet.core.kernel.cloud import Config
 from cloudlet.core.kernel.identity import root
-from cloudlet.services.s3 import expiring, inventory_report, multipart, replicating, storage_metrics
+from cloudlet.services.s3.object_data import multipart
+from cloudlet.services.s3.replicas import replicating
+from cloudlet.services.s3.reports import inventory_report, storage_metrics
+from cloudlet.services.s3.retention import expiring
 from tests.in_process import InProcess
 
 _BAD, _GOOD = "111111111111", "222222222222"

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EventStreamError
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.cloud import Config
 from cloudlet.core.kernel.identity import root
-from cloudlet.services.s3 import select_input, selecting
+from cloudlet.services.s3.querying import select_input, selecting
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.in_process import InProcess
 from tests.services.s3.own_work import bucket

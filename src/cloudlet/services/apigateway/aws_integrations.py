@@ -12,7 +12,7 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.apigateway import acting, errors, expressions
+from cloudlet.services.apigateway import errors, expressions, role_calls
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.expressions import Lookup
 from cloudlet.wire import HttpRequest, WireError, load
@@ -124,7 +124,7 @@ async def make(block: Block, call: Call, lookup: Lookup, account: str, region: s
         if call.subtype.operation == "PutEvents":
             params = {"Entries": [params]}
         params = _checked(call.subtype, params)
-        result = await acting.call(
+        result = await role_calls.call(
             block,
             call.subtype.service,
             call.subtype.operation,

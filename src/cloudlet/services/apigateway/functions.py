@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.apigateway import acting
+from cloudlet.services.apigateway import role_calls
 
 TOO_LARGE = 413
 _TOO_MANY = 429
@@ -46,7 +46,7 @@ async def invoke(
     params: dict[str, Any] = {"FunctionName": function, "Payload": event, "InvocationType": "RequestResponse"}
     try:
         async with asyncio.timeout(seconds):
-            result = await acting.call(
+            result = await role_calls.call(
                 block,
                 "lambda",
                 "Invoke",

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cloudlet.core import AwsError, Params, Result
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.models import get_block_name
-from cloudlet.services.apigateway import acting, errors
+from cloudlet.services.apigateway import errors, role_calls
 from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.outward import LARGEST_BYTES
 from cloudlet.wire import HttpRequest, HttpResponse, Operation, ServiceModel, WireError, load
@@ -89,7 +89,7 @@ async def send(
         return await _whole(operation.serialize(protocol, result or {}, request_id))
     except TimeoutError:
         raise Failed(504, "Endpoint request timed out") from None
-    except acting.RoleRefused as refused:
+    except role_calls.RoleRefused as refused:
         raise Failed(500, refused.message) from refused
     except WireError as error:
         return await _whole(model.serialize_error(protocol, error, request_id, operation))
@@ -125,7 +125,7 @@ async def _call(
 ) -> Result:
     if not block.cloud.has(get_block_name(model.name)):
         raise AwsError("NotImplemented", f"Cloudlet has no service {model.name} yet.", status=501)
-    return await acting.call(block, model.name, operation.name, params, role=role, account=account, region=region)
+    return await role_calls.call(block, model.name, operation.name, params, role=role, account=account, region=region)
 
 
 async def _whole(response: HttpResponse) -> HttpResponse:

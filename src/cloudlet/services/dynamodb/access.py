@@ -14,11 +14,11 @@ from typing import Final
 from cloudlet.core import AwsError, Context
 from cloudlet.core.aws.policy import PolicyError
 from cloudlet.core.aws.resource_policy import Keys, decide, parse_policy
-from cloudlet.services.dynamodb import streams
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.features import Policy as StoredPolicy
-from cloudlet.services.dynamodb.streams import StreamRecord
-from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb.streaming import streams
+from cloudlet.services.dynamodb.streaming.streams import StreamRecord
+from cloudlet.services.dynamodb.tables.features import Policy as StoredPolicy
+from cloudlet.services.dynamodb.tables.table import Table
 
 POLICY_BYTES: Final = 20 * 1024
 """The largest policy, without its whitespace."""

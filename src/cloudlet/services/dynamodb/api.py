@@ -7,36 +7,32 @@ from typing import Any, Final
 from cloudlet.core import Context, FinalTransaction, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import (
     access,
-    actions,
     api_backups,
     api_partiql,
     api_settings,
     api_streams,
     api_transfer,
-    backfill,
+    invalid_requests,
+    measuring,
+    measuring_provisioned,
+)
+from cloudlet.services.dynamodb.item_data import item_collections, items
+from cloudlet.services.dynamodb.item_data.key_checks import key_of
+from cloudlet.services.dynamodb.requests import (
+    actions,
     batches,
     capacity,
     clauses,
     condition_keys,
-    creating,
-    describing,
-    directory,
-    invalid_requests,
-    item_collections,
-    items,
-    measuring,
-    measuring_provisioned,
     reading,
-    throughput,
     transactions,
-    updating,
     vector_search,
 )
-from cloudlet.services.dynamodb.actions import Action
-from cloudlet.services.dynamodb.capacity import Consumed
-from cloudlet.services.dynamodb.key_checks import key_of
-from cloudlet.services.dynamodb.table_record import CREATING, DELETING, UPDATING
-from cloudlet.services.dynamodb.throttling import throttle
+from cloudlet.services.dynamodb.requests.actions import Action
+from cloudlet.services.dynamodb.requests.capacity import Consumed
+from cloudlet.services.dynamodb.requests.throttling import throttle
+from cloudlet.services.dynamodb.tables import backfill, creating, describing, directory, throughput, updating
+from cloudlet.services.dynamodb.tables.table_record import CREATING, DELETING, UPDATING
 
 service = Service(
     "dynamodb",

@@ -7,24 +7,16 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
-from cloudlet.services.dynamodb import (
-    access,
-    backups,
-    copies,
-    describing,
-    directory,
-    journal,
-    recovery,
-    restoring,
-    timeline,
-)
-from cloudlet.services.dynamodb.backups import Backup
-from cloudlet.services.dynamodb.copies import Copy
+from cloudlet.services.dynamodb import access
+from cloudlet.services.dynamodb.backup import backups, copies, journal, recovery, restoring, timeline
+from cloudlet.services.dynamodb.backup.backups import Backup
+from cloudlet.services.dynamodb.backup.copies import Copy
+from cloudlet.services.dynamodb.backup.timeline import Moment
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.features import Recovery
-from cloudlet.services.dynamodb.table import Table, table_arn
-from cloudlet.services.dynamodb.table_record import ACTIVE
-from cloudlet.services.dynamodb.timeline import Moment
+from cloudlet.services.dynamodb.tables import describing, directory
+from cloudlet.services.dynamodb.tables.features import Recovery
+from cloudlet.services.dynamodb.tables.table import Table, table_arn
+from cloudlet.services.dynamodb.tables.table_record import ACTIVE
 
 _INDEX = ("IndexName", "KeySchema", "Projection")
 _VECTOR_INDEX = ("IndexName", "VectorAttribute", "SearchSchema", "Projection", "Dimensions", "DistanceFunction")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, FinalTransaction, Params, Result, Service, Transaction
-from cloudlet.services.dynamodb import access, actions, capacity, directory
-from cloudlet.services.dynamodb.actions import Action
+from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.partiql import batches, reading, transactions, writing
 from cloudlet.services.dynamodb.partiql.parsing import parsed
 from cloudlet.services.dynamodb.partiql.statements import Check, Select
+from cloudlet.services.dynamodb.requests import actions, capacity
+from cloudlet.services.dynamodb.requests.actions import Action
+from cloudlet.services.dynamodb.tables import directory
 
 
 def declare(service: Service) -> None:

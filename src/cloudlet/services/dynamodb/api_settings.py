@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
-from cloudlet.services.dynamodb import access, directory, expiring, resources, tags, throughput, ttl
+from cloudlet.services.dynamodb import access, expiring
 from cloudlet.services.dynamodb.errors import no_such_table_named, not_built, validation
-from cloudlet.services.dynamodb.features import Policy
-from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.table_record import ACTIVE, UPDATING
+from cloudlet.services.dynamodb.tables import directory, resources, tags, throughput, ttl
+from cloudlet.services.dynamodb.tables.features import Policy
+from cloudlet.services.dynamodb.tables.table import Table
+from cloudlet.services.dynamodb.tables.table_record import ACTIVE, UPDATING
 
 _ENDPOINT_MINUTES = 1440
 _NO_POLICY = "NO_POLICY"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Service, Transaction
-from cloudlet.services.dynamodb import access, directory, iterators, streams, streams_jobs
+from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.iterators import Iterator
 from cloudlet.services.dynamodb.measuring import Fetched
-from cloudlet.services.dynamodb.streams import Record, Shard, StreamRecord
+from cloudlet.services.dynamodb.streaming import iterators, streams, streams_jobs
+from cloudlet.services.dynamodb.streaming.iterators import Iterator
+from cloudlet.services.dynamodb.streaming.streams import Record, Shard, StreamRecord
+from cloudlet.services.dynamodb.tables import directory
 
 _LISTED = 100
 _RECORDS = 1000

@@ -5,25 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Service, Transaction
-from cloudlet.services.dynamodb import (
-    api_backups,
-    backups,
-    copies,
-    creating,
-    directory,
-    exports,
-    imports,
-    recovery,
-    timeline,
-    transfers,
-)
+from cloudlet.services.dynamodb import api_backups
+from cloudlet.services.dynamodb.backup import backups, copies, recovery, timeline
 from cloudlet.services.dynamodb.errors import invalid_values, not_built, validation
-from cloudlet.services.dynamodb.export_filter import ExportFilter
-from cloudlet.services.dynamodb.exports import Export
-from cloudlet.services.dynamodb.imports import Import
-from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.table_record import CREATING
-from cloudlet.services.dynamodb.transfer_records import T, TransferRecords
+from cloudlet.services.dynamodb.tables import creating, directory
+from cloudlet.services.dynamodb.tables.table import Table
+from cloudlet.services.dynamodb.tables.table_record import CREATING
+from cloudlet.services.dynamodb.transfer import exports, imports, transfers
+from cloudlet.services.dynamodb.transfer.export_filter import ExportFilter
+from cloudlet.services.dynamodb.transfer.exports import Export
+from cloudlet.services.dynamodb.transfer.imports import Import
+from cloudlet.services.dynamodb.transfer.transfer_records import T, TransferRecords
 
 _LISTED = 25
 _TOKEN_SECONDS = 8 * 3600

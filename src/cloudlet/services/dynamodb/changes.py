@@ -6,10 +6,13 @@ Each write of an item calls `record` where the table's features say that it is w
 from __future__ import annotations
 
 from cloudlet.core import Transaction
-from cloudlet.services.dynamodb import items, journal, streams, ttl
-from cloudlet.services.dynamodb.streams import Image
-from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.values import Item, equal
+from cloudlet.services.dynamodb.backup import journal
+from cloudlet.services.dynamodb.item_data import items
+from cloudlet.services.dynamodb.item_data.values import Item, equal
+from cloudlet.services.dynamodb.streaming import streams
+from cloudlet.services.dynamodb.streaming.streams import Image
+from cloudlet.services.dynamodb.tables import ttl
+from cloudlet.services.dynamodb.tables.table import Table
 
 TIME_TO_LIVE = "dynamodb.amazonaws.com"
 """Who has deleted what has expired (Developer Guide, "DynamoDB Streams and Time to Live")."""

@@ -15,8 +15,11 @@ from cloudlet.core import Transaction
 from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel import timing
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.dynamodb import changes, directory, items, measuring, rows, ttl, writing
-from cloudlet.services.dynamodb.table import Table
+from cloudlet.services.dynamodb import changes, measuring
+from cloudlet.services.dynamodb.item_data import items
+from cloudlet.services.dynamodb.requests import rows, writing
+from cloudlet.services.dynamodb.tables import directory, ttl
+from cloudlet.services.dynamodb.tables.table import Table
 
 _PAUSE_SECONDS = 1.0
 _PAGE = 100

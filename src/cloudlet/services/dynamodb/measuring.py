@@ -14,9 +14,9 @@ from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.telemetry.metrics import Dimensions, Values, clamp_to_ended_minute
-from cloudlet.services.dynamodb import directory
-from cloudlet.services.dynamodb.table import Table, table_arn
-from cloudlet.services.dynamodb.throttling import Kind, throttle
+from cloudlet.services.dynamodb.requests.throttling import Kind, throttle
+from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables.table import Table, table_arn
 from cloudlet.wire import WireError
 
 _MOST_TABLES: Final = 10_000

@@ -11,9 +11,9 @@ from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.telemetry.metrics import clamp_to_ended_minute, is_first, make_room
-from cloudlet.services.dynamodb import directory, throughput
-from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.table_record import ON_DEMAND, Throughput
+from cloudlet.services.dynamodb.tables import directory, throughput
+from cloudlet.services.dynamodb.tables.table import Table
+from cloudlet.services.dynamodb.tables.table_record import ON_DEMAND, Throughput
 
 _PERIOD_SECONDS = 300
 _PAGE = 100

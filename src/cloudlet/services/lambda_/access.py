@@ -12,10 +12,10 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.aws.resource_policy import decide
-from cloudlet.services.lambda_ import directory
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import Function
-from cloudlet.services.lambda_.settings import Setting
+from cloudlet.services.lambda_.functions import directory
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import Function
+from cloudlet.services.lambda_.functions.settings import Setting
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -16,12 +16,11 @@ from cloudlet.services.lambda_ import (
     api_tags,
     api_urls,
     api_versions,
-    claims,
-    deleting,
-    settling,
 )
 from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.code import claims
 from cloudlet.services.lambda_.execution.log_stream import send_left
+from cloudlet.services.lambda_.functions import deleting, settling
 from cloudlet.services.lambda_.polling import running
 
 __all__ = [

@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.lambda_ import access, concurrency, deleting, directory, errors, paging, provisioning
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.concurrency import PROVISIONED
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import LATEST, Alias, Place
+from cloudlet.services.lambda_.functions import concurrency, deleting, directory, provisioning
+from cloudlet.services.lambda_.functions.concurrency import PROVISIONED
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import LATEST, Alias, Place
 
 
 def _shown(alias: Alias) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.lambda_ import access, code_signing, directory, errors, paging, showing, tagging
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.code_signing import CodeSigning
+from cloudlet.services.lambda_.code import code_signing
+from cloudlet.services.lambda_.code.code_signing import CodeSigning
+from cloudlet.services.lambda_.functions import directory, showing, tagging
 
 
 def _shown(found: CodeSigning) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.lambda_ import access, concurrency, directory, errors, packages, paging, provisioning, showing
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.concurrency import PROVISIONED, Provisioned
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import LATEST, Place
+from cloudlet.services.lambda_.code import packages
+from cloudlet.services.lambda_.functions import concurrency, directory, provisioning, showing
+from cloudlet.services.lambda_.functions.concurrency import PROVISIONED, Provisioned
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import LATEST, Place
 
 
 @service.operation("GetAccountSettings")

@@ -7,11 +7,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.lambda_ import access, directory, errors, event_invoke, paging
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.event_invoke import EVENT_INVOKE, EventInvoke
-from cloudlet.services.lambda_.function import LATEST
+from cloudlet.services.lambda_.functions import directory, event_invoke
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.event_invoke import EVENT_INVOKE, EventInvoke
+from cloudlet.services.lambda_.functions.function import LATEST
 
 
 async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Named, str]:

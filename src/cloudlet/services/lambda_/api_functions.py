@@ -9,25 +9,11 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.lambda_ import (
-    access,
-    code_signing,
-    configuration,
-    deleting,
-    directory,
-    downloads,
-    errors,
-    layers,
-    packages,
-    paging,
-    settling,
-    showing,
-    sources,
-    tagging,
-    versions,
-)
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.function import LATEST, Function, Package, Version
+from cloudlet.services.lambda_.code import code_signing, downloads, layers, packages, sources
+from cloudlet.services.lambda_.functions import configuration, deleting, directory, settling, showing, tagging, versions
+from cloudlet.services.lambda_.functions.function import LATEST, Function, Package, Version
 
 
 @service.direct("CreateFunction")

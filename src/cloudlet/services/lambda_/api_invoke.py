@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result
-from cloudlet.services.lambda_ import errors, invoking, provisioning, url_traffic
+from cloudlet.services.lambda_ import errors, invoking
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.execution import engine
+from cloudlet.services.lambda_.function_urls import url_traffic
+from cloudlet.services.lambda_.functions import provisioning
 
 
 @service.direct("Invoke")

@@ -8,11 +8,13 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.services.lambda_ import downloads, errors, layers, packages, paging, showing, statements, versions
+from cloudlet.services.lambda_ import errors, paging
 from cloudlet.services.lambda_.access import Policy
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.function import Place
-from cloudlet.services.lambda_.layers import Layer, Named
+from cloudlet.services.lambda_.code import downloads, layers, packages
+from cloudlet.services.lambda_.code.layers import Layer, Named
+from cloudlet.services.lambda_.functions import showing, statements, versions
+from cloudlet.services.lambda_.functions.function import Place
 
 
 def _listed(layer: Layer) -> dict[str, Any]:

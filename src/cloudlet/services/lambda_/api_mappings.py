@@ -9,20 +9,13 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.lambda_ import (
-    access,
-    directory,
-    errors,
-    mapping,
-    mapping_check,
-    mapping_source,
-    paging,
-    tagging,
-)
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.mapping import Mapping
-from cloudlet.services.lambda_.mapping_check import Kind
+from cloudlet.services.lambda_.functions import directory, tagging
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.mappings import mapping, mapping_check, mapping_source
+from cloudlet.services.lambda_.mappings.mapping import Mapping
+from cloudlet.services.lambda_.mappings.mapping_check import Kind
 
 _LISTED = 100
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.services.lambda_ import access, directory, errors, statements
+from cloudlet.services.lambda_ import access, errors
 from cloudlet.services.lambda_.access import POLICY
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import LATEST
+from cloudlet.services.lambda_.functions import directory, statements
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import LATEST
 
 _URL_ACTION = "lambda:InvokeFunctionUrl"
 

@@ -6,11 +6,12 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.lambda_ import access, directory, errors
+from cloudlet.services.lambda_ import access, errors
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import LATEST
-from cloudlet.services.lambda_.settings import Setting
+from cloudlet.services.lambda_.functions import directory
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import LATEST
+from cloudlet.services.lambda_.functions.settings import Setting
 
 
 class RuntimeManagement(msgspec.Struct, frozen=True):

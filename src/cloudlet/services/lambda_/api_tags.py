@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.lambda_ import access, code_signing, directory, errors, mapping, tagging
+from cloudlet.services.lambda_ import access, errors
 from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.code import code_signing
+from cloudlet.services.lambda_.functions import directory, tagging
+from cloudlet.services.lambda_.mappings import mapping
 
 
 async def _resource(ctx: Context, tx: Transaction, text: str, action: str) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.lambda_ import access, directory, errors, paging, showing, urls
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.urls import URL, Cors, Url
+from cloudlet.services.lambda_.function_urls import urls
+from cloudlet.services.lambda_.function_urls.urls import URL, Cors, Url
+from cloudlet.services.lambda_.functions import directory, showing
+from cloudlet.services.lambda_.functions.directory import Named
 
 _CORS = {
     "AllowHeaders": "headers",

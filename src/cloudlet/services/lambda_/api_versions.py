@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.lambda_ import access, directory, errors, paging, showing, versions
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.functions import directory, showing, versions
 
 
 @service.operation("PublishVersion")

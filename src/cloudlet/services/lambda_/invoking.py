@@ -15,15 +15,16 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.context import TRACE_HEADER
-from cloudlet.services.lambda_ import access, concurrency, directory, errors, measuring, tracing
+from cloudlet.services.lambda_ import access, errors, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous.event import Event
-from cloudlet.services.lambda_.directory import Named, Resolved
 from cloudlet.services.lambda_.execution.concurrency import Room
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, Invocation, Outcome, too_large
 from cloudlet.services.lambda_.execution.streaming import Pieces, Stream
-from cloudlet.services.lambda_.function import LATEST, Function
+from cloudlet.services.lambda_.functions import concurrency, directory
+from cloudlet.services.lambda_.functions.directory import Named, Resolved
+from cloudlet.services.lambda_.functions.function import LATEST, Function
 
 PAYLOAD_BYTES = 6_291_456
 EVENT_BYTES = 1_048_576

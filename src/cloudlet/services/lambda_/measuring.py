@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.telemetry.metrics import Dimensions
-from cloudlet.services.lambda_.directory import Resolved
 from cloudlet.services.lambda_.execution.invocation import Outcome
+from cloudlet.services.lambda_.functions.directory import Resolved
 
 
 def running(block: Block, found: Resolved, count: int) -> None:

@@ -15,7 +15,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.telemetry.tracing import parse_header
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
-from cloudlet.services.lambda_.function import Version
+from cloudlet.services.lambda_.functions.function import Version
 
 _SHARE = 0.05
 """Of the invocations beyond the first of a second so many are sampled, where nobody has decided that before."""

@@ -13,11 +13,10 @@ from cloudlet.services.s3 import (
     api_select,
     api_settings,
     api_websites,
-    completed,
-    garbage,
     jobs,
 )
 from cloudlet.services.s3.block import service
+from cloudlet.services.s3.object_data import completed, garbage
 
 service.job(garbage.GARBAGE.collect)
 service.job(garbage.GARBAGE.sweep)

@@ -8,12 +8,21 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws.resource_policy import parse_policy
-from cloudlet.services.s3 import abac, access, acl, bucket_policy, errors, events, reading, versions
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import configuration, delete_configuration, get_bucket, put_configuration, store_bucket
-from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.objects import Version
-from cloudlet.services.s3.public_access import PublicAccess
+from cloudlet.services.s3.buckets.bucket import (
+    configuration,
+    delete_configuration,
+    get_bucket,
+    put_configuration,
+    store_bucket,
+)
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.notifications import events
+from cloudlet.services.s3.object_data import reading, versions
+from cloudlet.services.s3.object_data.objects import Version
+from cloudlet.services.s3.permissions import abac, access, acl, bucket_policy
+from cloudlet.services.s3.permissions.public_access import PublicAccess
 
 # -- the bucket's policy
 

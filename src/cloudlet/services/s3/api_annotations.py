@@ -11,26 +11,26 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.s3 import (
+from cloudlet.services.s3 import errors
+from cloudlet.services.s3.block import service
+from cloudlet.services.s3.buckets.bucket import get_bucket
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.notifications import events
+from cloudlet.services.s3.object_data import (
     annotating,
     checksums,
     conditions,
     contents,
     continuation,
-    errors,
-    events,
-    locks,
     reading,
     upload,
     versions,
 )
-from cloudlet.services.s3.annotating import Annotation
-from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import get_bucket
-from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.objects import Version
-from cloudlet.services.s3.pieces import pieces_of
-from cloudlet.services.s3.putting import etag_of, quoted
+from cloudlet.services.s3.object_data.annotating import Annotation
+from cloudlet.services.s3.object_data.objects import Version
+from cloudlet.services.s3.object_data.pieces import pieces_of
+from cloudlet.services.s3.object_data.putting import etag_of, quoted
+from cloudlet.services.s3.retention import locks
 
 _NAME_BYTES = 512
 _RESERVED = ("aws", "s3")

@@ -5,20 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.s3 import (
-    access,
-    acl,
-    bucket_names,
-    canonical_users,
-    continuation,
-    errors,
-    leftovers,
-    lifecycle,
-    request_metrics,
-    tag_sets,
-)
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import (
+from cloudlet.services.s3.buckets import bucket_names, leftovers
+from cloudlet.services.s3.buckets.bucket import (
     buckets_of,
     find_bucket,
     get_bucket,
@@ -28,8 +18,12 @@ from cloudlet.services.s3.bucket import (
     remove_bucket,
     store_bucket,
 )
-from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.public_access import EVERYTHING_BLOCKED
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.object_data import continuation, tag_sets
+from cloudlet.services.s3.permissions import access, acl, canonical_users
+from cloudlet.services.s3.permissions.public_access import EVERYTHING_BLOCKED
+from cloudlet.services.s3.reports import request_metrics
+from cloudlet.services.s3.retention import lifecycle
 
 _MOST_LISTED = 10_000
 

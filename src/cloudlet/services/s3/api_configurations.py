@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.s3 import access, continuation, errors, identified, inventory, request_metrics
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import configuration, put_configuration
+from cloudlet.services.s3.buckets import identified
+from cloudlet.services.s3.buckets.bucket import configuration, put_configuration
+from cloudlet.services.s3.object_data import continuation
+from cloudlet.services.s3.permissions import access
+from cloudlet.services.s3.reports import inventory, request_metrics
 
 
 def _declare(kind: str) -> None:

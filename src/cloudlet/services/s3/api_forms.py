@@ -7,9 +7,12 @@ from html import escape
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.s3 import cors, errors, forms, post_policy, putting
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.forms import Form
+from cloudlet.services.s3.buckets import cors
+from cloudlet.services.s3.object_data import putting
+from cloudlet.services.s3.posting import forms, post_policy
+from cloudlet.services.s3.posting.forms import Form
 from cloudlet.wire import HttpRequest, InvalidRequest, load
 
 _STATUSES = ("200", "201", "204")

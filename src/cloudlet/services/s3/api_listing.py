@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.s3 import access, acl, canonical_users, continuation, errors, listing, multipart, objects
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.objects import NULL, Restore, Version
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.object_data import continuation, listing, multipart, objects
+from cloudlet.services.s3.object_data.objects import NULL, Restore, Version
+from cloudlet.services.s3.permissions import access, acl, canonical_users
 
 Written = Callable[[str], str]
 

@@ -7,30 +7,27 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
-from cloudlet.services.s3 import (
-    access,
-    archive,
+from cloudlet.services.s3 import errors
+from cloudlet.services.s3.block import service
+from cloudlet.services.s3.buckets import bucket
+from cloudlet.services.s3.buckets.bucket import get_bucket
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.notifications import events
+from cloudlet.services.s3.object_data import (
     attributes,
-    bucket,
     copying,
     deleting,
-    encryption_update,
-    errors,
-    events,
-    locks,
     multipart,
     putting,
     reading,
-    restoring,
     tag_sets,
     tagging,
     upload,
     versions,
 )
-from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import get_bucket
-from cloudlet.services.s3.bucket_record import Bucket
-from cloudlet.services.s3.objects import Lock, Version
+from cloudlet.services.s3.object_data.objects import Lock, Version
+from cloudlet.services.s3.permissions import access, encryption_update
+from cloudlet.services.s3.retention import archive, locks, restoring
 
 
 @service.direct("PutObject")

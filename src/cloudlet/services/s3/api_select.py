@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.s3 import archive, contents, encryption, reading, request_metrics, selecting
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import get_bucket
-from cloudlet.services.s3.pieces import stored
+from cloudlet.services.s3.buckets.bucket import get_bucket
+from cloudlet.services.s3.object_data import contents, reading
+from cloudlet.services.s3.object_data.pieces import stored
+from cloudlet.services.s3.permissions import encryption
+from cloudlet.services.s3.querying import selecting
+from cloudlet.services.s3.reports import request_metrics
+from cloudlet.services.s3.retention import archive
 
 
 @service.direct("SelectObjectContent")

@@ -10,31 +10,22 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.kernel.ids import token
-from cloudlet.services.s3 import (
-    abac,
-    access,
-    acl,
-    cors,
-    destinations,
-    errors,
-    lifecycle,
-    lifecycle_check,
-    locks,
-    notification,
-    replication,
-    replication_check,
-    tag_sets,
-    website,
-)
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import (
+from cloudlet.services.s3.buckets import cors, website
+from cloudlet.services.s3.buckets.bucket import (
     configuration,
     delete_configuration,
     find_bucket,
     put_configuration,
     store_bucket,
 )
-from cloudlet.services.s3.bucket_record import Bucket
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.notifications import destinations, notification
+from cloudlet.services.s3.object_data import tag_sets
+from cloudlet.services.s3.permissions import abac, access, acl
+from cloudlet.services.s3.replicas import replication, replication_check
+from cloudlet.services.s3.retention import lifecycle, lifecycle_check, locks
 
 Check = Callable[[Transaction, Bucket, Any], Awaitable[Any]]
 

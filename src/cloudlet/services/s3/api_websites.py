@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.kernel.identity import ANONYMOUS
-from cloudlet.services.s3 import errors, reading, website
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
-from cloudlet.services.s3.bucket import configuration, get_bucket
+from cloudlet.services.s3.buckets import website
+from cloudlet.services.s3.buckets.bucket import configuration, get_bucket
+from cloudlet.services.s3.object_data import reading
 from cloudlet.wire import WireError
 from cloudlet.wire.host_ids import host_id
 

@@ -5,20 +5,14 @@ from __future__ import annotations
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.background import jobs
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.s3 import (
-    access_log,
-    expiring,
-    inventory_report,
-    leftovers,
-    notifying,
-    replicating,
-    request_metrics,
-    restoring,
-    select_process,
-    storage_metrics,
-    workspace,
-)
 from cloudlet.services.s3.block import service
+from cloudlet.services.s3.buckets import leftovers
+from cloudlet.services.s3.notifications import notifying
+from cloudlet.services.s3.object_data import workspace
+from cloudlet.services.s3.querying import select_process
+from cloudlet.services.s3.replicas import replicating
+from cloudlet.services.s3.reports import access_log, inventory_report, request_metrics, storage_metrics
+from cloudlet.services.s3.retention import expiring, restoring
 from cloudlet.wire import WireError
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.services.s3 import checksums, conditions, errors
+from cloudlet.services.s3 import errors
+from cloudlet.services.s3.object_data import checksums, conditions
 from cloudlet.wire import HttpRequest, Operation
 from cloudlet.wire.forms import parse_pairs
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudlet.services.dynamodb.clauses import read
+from cloudlet.services.dynamodb.requests.clauses import read
 from tests.services.dynamodb.expressions.refusals import refused
 
 ONE: dict[str, Any] = {"N": "1"}

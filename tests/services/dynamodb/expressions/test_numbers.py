@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb import numbers
+from cloudlet.services.dynamodb.item_data import numbers
 from tests.services.dynamodb.expressions.refusals import refused
 
 _WIDE = Context(prec=400, Emax=999, Emin=-999)

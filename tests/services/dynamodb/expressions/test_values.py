@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.services.dynamodb.values import checked_item, checked_value, compare, depth, equal, item_size
+from cloudlet.services.dynamodb.item_data.values import checked_item, checked_value, compare, depth, equal, item_size
 from tests.services.dynamodb.expressions.refusals import refused
 
 SCALARS = st.one_of(

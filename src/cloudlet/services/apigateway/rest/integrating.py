@@ -19,7 +19,7 @@ from cloudlet.core.aws.arn import Arn
 from cloudlet.core.aws.function_response import MalformedResponse
 from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.core.kernel.context import TRACE_HEADER
-from cloudlet.services.apigateway import acting, expressions, functions, outward, service_requests
+from cloudlet.services.apigateway import expressions, functions, outward, role_calls, service_requests
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
 from cloudlet.services.apigateway.rest import binary, events, mapping, matching
 from cloudlet.services.apigateway.rest.call import Call
@@ -236,7 +236,7 @@ async def _start(call: Call, integration: Integration, event: bytes) -> Received
     """Hand an event to a function without waiting for it."""
     params = {"FunctionName": integration.function, "Payload": event, "InvocationType": "Event"}
     try:
-        await acting.call(
+        await role_calls.call(
             call.block,
             "lambda",
             "Invoke",

@@ -17,7 +17,7 @@ from cloudlet.services.dynamodb.expressions.operands import (
 from cloudlet.services.dynamodb.expressions.predicates import ORDERING, Condition
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.values import Value, compare, shown
+from cloudlet.services.dynamodb.item_data.values import Value, compare, shown
 
 _Single = syntax.Comparison | syntax.Between | syntax.In | syntax.Call
 _Known = dict[_Single, Condition]

@@ -11,7 +11,7 @@ from typing import Any
 
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.values import DEEPEST, Item, Path, Value, depth, nested_too_deeply
+from cloudlet.services.dynamodb.item_data.values import DEEPEST, Item, Path, Value, depth, nested_too_deeply
 
 Edit = tuple[Path, Value | None]
 """A path and the value to set there, or None to remove what is there. No path of an update contains another one."""

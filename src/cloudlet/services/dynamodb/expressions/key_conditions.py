@@ -21,7 +21,7 @@ from cloudlet.services.dynamodb.expressions.conditions import ORDERED_TYPES, che
 from cloudlet.services.dynamodb.expressions.operands import CONDITION_FUNCTIONS, UPDATE_FUNCTIONS
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.values import Value, type_of
+from cloudlet.services.dynamodb.item_data.values import Value, type_of
 
 Comparison = Literal["=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"]
 _MIRRORED: dict[str, Comparison] = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}

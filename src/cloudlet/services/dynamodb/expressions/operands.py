@@ -12,7 +12,7 @@ from cloudlet.services.dynamodb.expressions.paths import find, shown
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.syntax import Call, PathSyntax, Placeholder
 from cloudlet.services.dynamodb.expressions.syntax import Operand as OperandSyntax
-from cloudlet.services.dynamodb.values import Item, Path, Value, type_of
+from cloudlet.services.dynamodb.item_data.values import Item, Path, Value, type_of
 
 UPDATE_FUNCTIONS = ("if_not_exists", "list_append")
 CONDITION_FUNCTIONS = ("attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains")

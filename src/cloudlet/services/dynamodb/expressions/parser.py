@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudlet.services.dynamodb.expressions.lexer import Kind, Token, near, tokens
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, syntax_error
 from cloudlet.services.dynamodb.expressions.syntax import Call, Operand, PathSyntax, Placeholder
-from cloudlet.services.dynamodb.values import DEEPEST
+from cloudlet.services.dynamodb.item_data.values import DEEPEST
 
 MOST_OPERATORS = 300
 LARGEST_INDEX = 2**31 - 1

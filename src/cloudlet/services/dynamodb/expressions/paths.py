@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
-from cloudlet.services.dynamodb.values import Item, Path, Value
+from cloudlet.services.dynamodb.item_data.values import Item, Path, Value
 
 Tree = dict[str | int, "Tree | None"]
 """Paths that share their beginnings; None is where one ends."""

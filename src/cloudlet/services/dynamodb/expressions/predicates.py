@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from cloudlet.services.dynamodb.expressions.operands import Constant, Operand, attributes
-from cloudlet.services.dynamodb.values import SETS, Item, Value, compare, equal, type_of
+from cloudlet.services.dynamodb.item_data.values import SETS, Item, Value, compare, equal, type_of
 
 
 class Condition(Protocol):

@@ -14,7 +14,7 @@ from cloudlet.services.dynamodb.expressions.problems import said_of
 from cloudlet.services.dynamodb.expressions.remembering import remembered
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.syntax import PathSyntax
-from cloudlet.services.dynamodb.values import Item, Path, Value
+from cloudlet.services.dynamodb.item_data.values import Item, Path, Value
 
 
 class Projection(Protocol):

@@ -17,7 +17,7 @@ from cloudlet.services.dynamodb.expressions.conditions import parse_condition
 from cloudlet.services.dynamodb.expressions.predicates import Condition
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.values import Value
+from cloudlet.services.dynamodb.item_data.values import Value
 
 _NAME = "SearchConditionExpression"
 

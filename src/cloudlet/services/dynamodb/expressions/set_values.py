@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from cloudlet.core import AwsError
-from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions import problems, syntax
 from cloudlet.services.dynamodb.expressions.operands import CONDITION_FUNCTIONS, UPDATE_FUNCTIONS
 from cloudlet.services.dynamodb.expressions.paths import find
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.values import Item, Path, Value, type_of
+from cloudlet.services.dynamodb.item_data import numbers
+from cloudlet.services.dynamodb.item_data.values import Item, Path, Value, type_of
 
 
 class NewValue(Protocol):

@@ -11,7 +11,7 @@ from cloudlet.services.dynamodb.errors import Reworded, validation
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
 from cloudlet.services.dynamodb.expressions.reserved import RESERVED
 from cloudlet.services.dynamodb.expressions.syntax import PathSyntax
-from cloudlet.services.dynamodb.values import Path, Value, check_name, checked_value
+from cloudlet.services.dynamodb.item_data.values import Path, Value, check_name, checked_value
 
 _NAME: Final = re.compile(r"#[A-Za-z0-9_]+").fullmatch
 _VALUE: Final = re.compile(r":[A-Za-z0-9_]+").fullmatch

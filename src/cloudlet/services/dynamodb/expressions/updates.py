@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from cloudlet.services.dynamodb import numbers
 from cloudlet.services.dynamodb.errors import update_too_large
 from cloudlet.services.dynamodb.expressions import syntax
 from cloudlet.services.dynamodb.expressions.edits import Edit, edited
@@ -18,7 +17,17 @@ from cloudlet.services.dynamodb.expressions.projections import PathProjection, P
 from cloudlet.services.dynamodb.expressions.set_values import Given, NewValue, new_value, wrong_data_type
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.update_grammar import update_syntax
-from cloudlet.services.dynamodb.values import LARGEST_ITEM, SETS, TYPE_NAMES, Item, Path, Value, type_of, value_size
+from cloudlet.services.dynamodb.item_data import numbers
+from cloudlet.services.dynamodb.item_data.values import (
+    LARGEST_ITEM,
+    SETS,
+    TYPE_NAMES,
+    Item,
+    Path,
+    Value,
+    type_of,
+    value_size,
+)
 
 
 class Action(Protocol):

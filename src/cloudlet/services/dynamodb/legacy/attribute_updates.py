@@ -16,7 +16,7 @@ from cloudlet.services.dynamodb.expressions import Update
 from cloudlet.services.dynamodb.expressions.edits import Edit
 from cloudlet.services.dynamodb.expressions.set_values import Given
 from cloudlet.services.dynamodb.expressions.updates import Action, Add, Remove, Set, Subtract
-from cloudlet.services.dynamodb.values import SETS, TYPE_NAMES, Item, Path, check_name, checked_value, type_of
+from cloudlet.services.dynamodb.item_data.values import SETS, TYPE_NAMES, Item, Path, check_name, checked_value, type_of
 
 _ADDABLE = ("N", "L", *SETS)
 

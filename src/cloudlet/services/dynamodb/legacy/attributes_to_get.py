@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.expressions import Projection
 from cloudlet.services.dynamodb.expressions.projections import PathProjection
-from cloudlet.services.dynamodb.values import check_name
+from cloudlet.services.dynamodb.item_data.values import check_name
 
 
 def attributes_to_get(names: Sequence[str]) -> Projection:

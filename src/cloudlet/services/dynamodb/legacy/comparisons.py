@@ -23,7 +23,7 @@ from cloudlet.services.dynamodb.expressions.predicates import (
     Negation,
     Ordered,
 )
-from cloudlet.services.dynamodb.values import SETS, Value, check_name, checked_value, compare, type_of
+from cloudlet.services.dynamodb.item_data.values import SETS, Value, check_name, checked_value, compare, type_of
 
 _SCALARS = ("S", "N", "B")
 _EVERYTHING = (*_SCALARS, *SETS, "M", "L", "BOOL", "NULL")

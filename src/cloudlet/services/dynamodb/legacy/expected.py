@@ -13,8 +13,8 @@ from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.expressions import Condition
 from cloudlet.services.dynamodb.expressions.operands import Attribute, Constant
 from cloudlet.services.dynamodb.expressions.predicates import Equals, Exists, Negation
+from cloudlet.services.dynamodb.item_data.values import check_name, checked_value
 from cloudlet.services.dynamodb.legacy.comparisons import combined, comparison
-from cloudlet.services.dynamodb.values import check_name, checked_value
 
 
 def expected_condition(expected: Mapping[str, Mapping[str, Any]], operator: str | None) -> Condition | None:

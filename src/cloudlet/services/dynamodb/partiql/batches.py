@@ -9,17 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.dynamodb import access, actions, capacity, directory
-from cloudlet.services.dynamodb.actions import Action
-from cloudlet.services.dynamodb.capacity import Consumed
+from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.measuring import Spent, units_of
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.parsing import all_parsed
 from cloudlet.services.dynamodb.partiql.reading import Single
 from cloudlet.services.dynamodb.partiql.statements import Check, Select, Statement
-from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.throttling import Kind
+from cloudlet.services.dynamodb.requests import actions, capacity
+from cloudlet.services.dynamodb.requests.actions import Action
+from cloudlet.services.dynamodb.requests.capacity import Consumed
+from cloudlet.services.dynamodb.requests.throttling import Kind
+from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables.table import Table
 
 _CODES = {
     "AccessDeniedException": "AccessDenied",

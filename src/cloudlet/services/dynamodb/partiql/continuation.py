@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.services.dynamodb.errors import validation
-from cloudlet.services.dynamodb.values import Item
+from cloudlet.services.dynamodb.item_data.values import Item
 
 _DIGEST_BYTES = 16
 

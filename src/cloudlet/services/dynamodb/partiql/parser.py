@@ -13,6 +13,7 @@ from cloudlet.services.dynamodb.expressions import Update
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem
 from cloudlet.services.dynamodb.expressions.set_values import Appended, Computed, Copied, Given, NewValue
 from cloudlet.services.dynamodb.expressions.updates import Action, Add, Remove, Set, Subtract
+from cloudlet.services.dynamodb.item_data.values import SETS, Path, Value, checked_item, type_of
 from cloudlet.services.dynamodb.partiql.conditions import unsupported_function, where
 from cloudlet.services.dynamodb.partiql.lexer import malformed
 from cloudlet.services.dynamodb.partiql.reader import Reader, leftover
@@ -26,7 +27,6 @@ from cloudlet.services.dynamodb.partiql.statements import (
     Select,
     Statement,
 )
-from cloudlet.services.dynamodb.values import SETS, Path, Value, checked_item, type_of
 
 _RETURNING: dict[tuple[str, str], Returning] = {
     ("ALL", "OLD"): "ALL_OLD",

@@ -27,8 +27,8 @@ from cloudlet.services.dynamodb.expressions.predicates import (
     IsIn,
     Ordered,
 )
-from cloudlet.services.dynamodb.keys import KeySchema
-from cloudlet.services.dynamodb.values import Item, Value, compare
+from cloudlet.services.dynamodb.item_data.keys import KeySchema
+from cloudlet.services.dynamodb.item_data.values import Item, Value, compare
 
 _encode = msgspec.msgpack.Encoder().encode
 _MOST_PARTITIONS = 50

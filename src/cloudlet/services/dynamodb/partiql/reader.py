@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from cloudlet.core import AwsError
 from cloudlet.services.dynamodb.errors import older_words, validation
 from cloudlet.services.dynamodb.expressions.parser import LARGEST_INDEX
+from cloudlet.services.dynamodb.item_data.values import Item, Path, Value, check_name, checked_value, type_of
 from cloudlet.services.dynamodb.partiql.lexer import Token, malformed, tokens
-from cloudlet.services.dynamodb.values import Item, Path, Value, check_name, checked_value, type_of
 
 _WORDS = """
 ALL AND ASC BETWEEN BY DELETE DESC EXISTS FALSE FROM IN INSERT INTO IS MISSING NOT NULL OR ORDER REMOVE RETURNING SELECT

@@ -8,17 +8,20 @@ from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws.resource_policy import Keys
-from cloudlet.services.dynamodb import access, condition_keys, directory, items
-from cloudlet.services.dynamodb.clauses import Clauses
+from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions import Condition, KeyCondition
-from cloudlet.services.dynamodb.key_checks import key_of
+from cloudlet.services.dynamodb.item_data import items
+from cloudlet.services.dynamodb.item_data.key_checks import key_of
 from cloudlet.services.dynamodb.partiql import plans
 from cloudlet.services.dynamodb.partiql.continuation import Position, digest_of, position
 from cloudlet.services.dynamodb.partiql.plans import ReadPlan
 from cloudlet.services.dynamodb.partiql.statements import Select
-from cloudlet.services.dynamodb.reading import PAGE_BYTES, Reading
-from cloudlet.services.dynamodb.table import Index, Table
+from cloudlet.services.dynamodb.requests import condition_keys
+from cloudlet.services.dynamodb.requests.clauses import Clauses
+from cloudlet.services.dynamodb.requests.reading import PAGE_BYTES, Reading
+from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables.table import Index, Table
 
 PERMISSION = "PartiQLSelect"
 _PARTITIONS = 10

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from cloudlet.services.dynamodb.expressions import Condition, Update
 from cloudlet.services.dynamodb.expressions.paths import find
-from cloudlet.services.dynamodb.values import Item, Path
+from cloudlet.services.dynamodb.item_data.values import Item, Path
 
 Returning = Literal["ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"]
 

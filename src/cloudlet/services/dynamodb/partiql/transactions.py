@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
-from cloudlet.services.dynamodb import capacity, directory, transactions
-from cloudlet.services.dynamodb.capacity import Consumed
 from cloudlet.services.dynamodb.errors import validation
+from cloudlet.services.dynamodb.item_data.values import value_size
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.continuation import digest_of
 from cloudlet.services.dynamodb.partiql.parsing import all_parsed
 from cloudlet.services.dynamodb.partiql.reading import Single
 from cloudlet.services.dynamodb.partiql.statements import Insert, Select, Write
-from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.transactions import LARGEST, too_large
-from cloudlet.services.dynamodb.values import value_size
+from cloudlet.services.dynamodb.requests import capacity, transactions
+from cloudlet.services.dynamodb.requests.capacity import Consumed
+from cloudlet.services.dynamodb.requests.transactions import LARGEST, too_large
+from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables.table import Table
 
 
 async def execute(ctx: Context, params: Params) -> FinalTransaction:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from cloudlet.core import AwsError
 from cloudlet.core.aws.resource_policy import Keys
-from cloudlet.services.dynamodb import condition_keys
-from cloudlet.services.dynamodb.actions import Request
-from cloudlet.services.dynamodb.clauses import Clauses
 from cloudlet.services.dynamodb.expressions import Condition
 from cloudlet.services.dynamodb.expressions.operands import Attribute
 from cloudlet.services.dynamodb.expressions.predicates import All, AnyOf, Exists, Negation
+from cloudlet.services.dynamodb.item_data.values import Item
 from cloudlet.services.dynamodb.partiql import plans
 from cloudlet.services.dynamodb.partiql.statements import Change, Check, Delete, Insert, Returning, Write
-from cloudlet.services.dynamodb.table import Table
-from cloudlet.services.dynamodb.values import Item
+from cloudlet.services.dynamodb.requests import condition_keys
+from cloudlet.services.dynamodb.requests.actions import Request
+from cloudlet.services.dynamodb.requests.clauses import Clauses
+from cloudlet.services.dynamodb.tables.table import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.lambda_.directory import Named
-from cloudlet.services.lambda_.function import Place
+from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.function import Place
 from cloudlet.store.interface import Row
 
 TOPIC = b"events"

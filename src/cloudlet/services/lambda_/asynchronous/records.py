@@ -17,7 +17,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event, Letter
 from cloudlet.services.lambda_.execution.invocation import Outcome, error_message
-from cloudlet.services.lambda_.function import LATEST
+from cloudlet.services.lambda_.functions.function import LATEST
 from cloudlet.wire.timestamps import milliseconds
 
 _ERROR_BYTES = 1024

@@ -27,15 +27,16 @@ from cloudlet.core.background.retrying import compute_back_off, is_transient
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import duty_cycle, watching
 from cloudlet.core.kernel.timing import wait_until as first_of
-from cloudlet.services.lambda_ import directory, invoking, measuring, tracing
+from cloudlet.services.lambda_ import invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
 from cloudlet.services.lambda_.asynchronous.event import Event, Letter
-from cloudlet.services.lambda_.directory import Resolved
-from cloudlet.services.lambda_.event_invoke import EVENT_INVOKE, EventInvoke
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
-from cloudlet.services.lambda_.function import LATEST, Place
+from cloudlet.services.lambda_.functions import directory
+from cloudlet.services.lambda_.functions.directory import Resolved
+from cloudlet.services.lambda_.functions.event_invoke import EVENT_INVOKE, EventInvoke
+from cloudlet.services.lambda_.functions.function import LATEST, Place
 from cloudlet.services.lambda_.invoking import Target
 
 log = logging.getLogger("cloudlet.lambda")

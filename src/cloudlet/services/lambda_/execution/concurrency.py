@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cloudlet.core import AwsError
 from cloudlet.core.background.fair_semaphore import decrement
-from cloudlet.services.lambda_.function import Place
+from cloudlet.services.lambda_.functions.function import Place
 
 
 class Room(NamedTuple):

@@ -12,12 +12,12 @@ from pathlib import Path
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
 from cloudlet.engines.images import ImageError, resolve_path
-from cloudlet.services.lambda_ import images
+from cloudlet.services.lambda_.code import images
 from cloudlet.services.lambda_.execution import environment
 from cloudlet.services.lambda_.execution.interpreters import Interpreter
 from cloudlet.services.lambda_.execution.invocation import Outcome, error_document
 from cloudlet.services.lambda_.execution.worker import InitError
-from cloudlet.services.lambda_.function import Image, Version
+from cloudlet.services.lambda_.functions.function import Image, Version
 
 
 async def interpreter(block: Block, version: Version, image: Image) -> Interpreter:

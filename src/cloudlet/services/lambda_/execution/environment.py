@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from cloudlet.services.lambda_.function import Version
+from cloudlet.services.lambda_.functions.function import Version
 
 TASK_ROOT, LAYERS_ROOT, RUNTIME_ROOT = "/var/task", "/opt", "/var/runtime"
 LIBRARY_PATH = f"/var/lang/lib:/lib64:/usr/lib64:{RUNTIME_ROOT}:{RUNTIME_ROOT}/lib:{TASK_ROOT}:{TASK_ROOT}/lib:/opt/lib"

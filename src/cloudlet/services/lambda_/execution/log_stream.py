@@ -23,7 +23,7 @@ from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.lambda_.execution import log_spool
 from cloudlet.services.lambda_.execution.log_spool import Address, Event, LogSpool
-from cloudlet.services.lambda_.function import Version
+from cloudlet.services.lambda_.functions.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core.aws import iso8601
-from cloudlet.services.lambda_.function import Logging, Version
+from cloudlet.services.lambda_.functions.function import Logging, Version
 
 _LEVELS = ("DEBUG", "INFO", "WARN")
 _DETAILS = frozenset(("platform.initRuntimeDone", "platform.runtimeDone", "platform.restoreRuntimeDone"))

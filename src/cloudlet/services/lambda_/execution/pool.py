@@ -18,7 +18,7 @@ from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.errors import unavailable
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
-from cloudlet.services.lambda_ import unpacking
+from cloudlet.services.lambda_.code import unpacking
 from cloudlet.services.lambda_.execution import containers, environment, nursery
 from cloudlet.services.lambda_.execution.authorities import Trust
 from cloudlet.services.lambda_.execution.environment import Credentials
@@ -35,7 +35,7 @@ from cloudlet.services.lambda_.execution.subsegments import Subsegments
 from cloudlet.services.lambda_.execution.surplus import surplus
 from cloudlet.services.lambda_.execution.turns import Turn, Turns
 from cloudlet.services.lambda_.execution.worker import SNAP_START, WRAPPER, InitError, Worker, limits_of
-from cloudlet.services.lambda_.function import Version
+from cloudlet.services.lambda_.functions.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 

@@ -23,7 +23,7 @@ from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, R
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, too_large
 from cloudlet.services.lambda_.execution.platform_events import Event
 from cloudlet.services.lambda_.execution.telemetry import LOGS_PATH, TELEMETRY_PATH, Invalid, Telemetry
-from cloudlet.services.lambda_.function import Version
+from cloudlet.services.lambda_.functions.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 

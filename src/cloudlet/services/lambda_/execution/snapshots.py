@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from cloudlet.core import AwsError
 from cloudlet.services.lambda_.execution.surplus import surplus
 from cloudlet.services.lambda_.execution.worker import InitError, Worker
-from cloudlet.services.lambda_.function import Version
+from cloudlet.services.lambda_.functions.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 

@@ -13,7 +13,7 @@ from collections import OrderedDict
 import msgspec
 
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.lambda_.function import Place
+from cloudlet.services.lambda_.functions.function import Place
 
 log = logging.getLogger("cloudlet.lambda")
 

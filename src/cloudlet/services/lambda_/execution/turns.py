@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections import deque
 
-from cloudlet.services.lambda_.function import Place
+from cloudlet.services.lambda_.functions.function import Place
 
 _LONG_SECONDS = 10.0
 """The time that AWS gives an initialisation; a longer one holds up only its own function."""

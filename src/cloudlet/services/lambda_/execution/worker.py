@@ -29,7 +29,7 @@ from cloudlet.services.lambda_.execution.platform_events import Event, Report
 from cloudlet.services.lambda_.execution.process import Process
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 from cloudlet.services.lambda_.execution.streaming import Stream
-from cloudlet.services.lambda_.function import Version
+from cloudlet.services.lambda_.functions.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
 _encode = msgspec.json.Encoder().encode

@@ -11,10 +11,11 @@ from cloudlet.core.aws.polling.source_record import Record
 from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.lambda_ import directory, errors, invoking, measuring, tracing
+from cloudlet.services.lambda_ import errors, invoking, measuring, tracing
 from cloudlet.services.lambda_.execution.invocation import Invocation
+from cloudlet.services.lambda_.functions import directory
 from cloudlet.services.lambda_.invoking import Target
-from cloudlet.services.lambda_.mapping import Mapping
+from cloudlet.services.lambda_.mappings.mapping import Mapping
 
 PARTIAL = "ReportBatchItemFailures"
 

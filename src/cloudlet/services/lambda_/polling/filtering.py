@@ -10,7 +10,7 @@ from cloudlet.core.aws import event_pattern
 from cloudlet.core.aws.polling import filtering
 from cloudlet.core.aws.polling.source_record import Record
 from cloudlet.core.kernel.sized_cache import SizedCache
-from cloudlet.services.lambda_.mapping import Mapping
+from cloudlet.services.lambda_.mappings.mapping import Mapping
 
 
 class _Filter:

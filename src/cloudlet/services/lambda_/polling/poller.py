@@ -16,9 +16,9 @@ from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import destinations
-from cloudlet.services.lambda_ import mapping as mappings
 from cloudlet.services.lambda_.invoking import PAYLOAD_BYTES
-from cloudlet.services.lambda_.mapping import FAILED, OK, Mapping
+from cloudlet.services.lambda_.mappings import mapping as mappings
+from cloudlet.services.lambda_.mappings.mapping import FAILED, OK, Mapping
 from cloudlet.services.lambda_.polling import calling, filtering
 from cloudlet.services.lambda_.polling.calling import Answer
 from cloudlet.services.lambda_.polling.windows import WindowedShard

@@ -11,8 +11,8 @@ from cloudlet.core.aws import tags
 from cloudlet.core.aws.polling import checkpoints, reconciling
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.lambda_ import mapping
-from cloudlet.services.lambda_.mapping import DISABLED, ENABLED, Mapping
+from cloudlet.services.lambda_.mappings import mapping
+from cloudlet.services.lambda_.mappings.mapping import DISABLED, ENABLED, Mapping
 from cloudlet.services.lambda_.polling.poller import MappingPoller
 
 

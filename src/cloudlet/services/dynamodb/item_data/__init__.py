@@ -1,0 +1,1 @@
+"""Items: keys, attribute values, index rows, and their JSON."""

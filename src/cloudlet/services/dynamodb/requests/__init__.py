@@ -1,0 +1,1 @@
+"""Requests for items: reads, writes, batches, transactions, and their capacity."""

@@ -1,0 +1,1 @@
+"""DynamoDB Streams: the changes of a table, in order, for 24 hours."""

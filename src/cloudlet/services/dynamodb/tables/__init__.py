@@ -1,0 +1,1 @@
+"""Tables: their records, schemas, indexes and settings."""

@@ -1,0 +1,1 @@
+"""Code: packages, layers, images, runtimes."""

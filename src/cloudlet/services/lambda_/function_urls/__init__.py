@@ -1,0 +1,1 @@
+"""Function URLs: their records and the requests to them."""

@@ -1,0 +1,1 @@
+"""Functions: their versions, settings, concurrency and states."""

@@ -1,0 +1,95 @@
+"""Functions as the API shows them: FunctionConfiguration."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cloudlet.services.lambda_.functions.function import Version
+
+_NOT_LISTED = (
+    "RuntimeVersionConfig",
+    "State",
+    "StateReason",
+    "StateReasonCode",
+    "LastUpdateStatus",
+    "LastUpdateStatusReason",
+    "LastUpdateStatusReasonCode",
+)
+
+
+def moment(seconds: float) -> str:
+    """Return a time as Lambda writes it."""
+    return (
+        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(seconds * 1000) % 1000:03d}+0000"
+    )
+
+
+def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]:
+    """Return a version's FunctionConfiguration; `arn` is that by which it was asked for, where it is not its own."""
+    package = version.package
+    shown: dict[str, Any] = {
+        "FunctionName": version.place.name,
+        "FunctionArn": arn or version.arn,
+        "Runtime": version.runtime or None,
+        "Role": version.role,
+        "Handler": version.handler or None,
+        "CodeSize": package.size,
+        "Description": version.description,
+        "Timeout": version.timeout,
+        "MemorySize": version.memory,
+        "LastModified": moment(version.modified),
+        "CodeSha256": package.sha256,
+        "Version": version.version,
+        "Environment": {"Variables": version.environment} if version.environment or version.has_environment else None,
+        "DeadLetterConfig": {"TargetArn": version.dead_letter} if version.dead_letter else None,
+        "TracingConfig": {"Mode": version.tracing},
+        "RevisionId": version.revision_id,
+        "Layers": [{"Arn": layer.arn, "CodeSize": layer.package.size} for layer in version.layers] or None,
+        "PackageType": version.package_type,
+        "Architectures": [version.architecture],
+        "EphemeralStorage": {"Size": version.ephemeral},
+        "SnapStart": _snap_start(version),
+        "LoggingConfig": _logging(version),
+        "ImageConfigResponse": _image_config(version),
+        "RuntimeVersionConfig": {"RuntimeVersionArn": version.runtime_version_arn} if version.runtime else None,
+        "State": version.state,
+        "StateReason": version.state_reason or None,
+        "StateReasonCode": version.state_reason_code or None,
+        "LastUpdateStatus": version.last_update or None,
+        "LastUpdateStatusReason": version.last_update_reason or None,
+        "LastUpdateStatusReasonCode": version.last_update_reason_code or None,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:
+    """Return what lists show of a version: not its state, nor that of its runtime (API reference, "ListFunctions")."""
+    shown = configuration(version, arn=arn)
+    return {name: value for name, value in shown.items() if name not in _NOT_LISTED}
+
+
+def _snap_start(version: Version) -> dict[str, str]:
+    return {"ApplyOn": version.snap_start, "OptimizationStatus": "On" if version.starts_from_snapshot else "Off"}
+
+
+def _image_config(version: Version) -> dict[str, Any] | None:
+    config = version.image_config
+    shown = {
+        "EntryPoint": None if config.entry_point is None else list(config.entry_point),
+        "Command": None if config.command is None else list(config.command),
+        "WorkingDirectory": config.working_directory or None,
+    }
+    said = {name: value for name, value in shown.items() if value is not None}
+    return {"ImageConfig": said} if said else None
+
+
+def _logging(version: Version) -> dict[str, str]:
+    logging = version.logging
+    shown = {
+        "LogFormat": logging.format,
+        "ApplicationLogLevel": logging.application_level,
+        "SystemLogLevel": logging.system_level,
+        "LogGroup": version.log_group,
+    }
+    return {name: value for name, value in shown.items() if value}

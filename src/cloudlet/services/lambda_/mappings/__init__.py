@@ -1,0 +1,1 @@
+"""Event source mappings: their records and checks."""

@@ -1,0 +1,1 @@
+"""Buckets: their records, names, settings and websites, and going through them."""

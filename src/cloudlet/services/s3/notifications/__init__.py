@@ -1,0 +1,1 @@
+"""Event notifications: which events a bucket tells to whom, and their delivery."""

@@ -1,0 +1,1 @@
+"""Permissions: policies, access control lists, blocked public access, encryption."""

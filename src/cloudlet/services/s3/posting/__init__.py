@@ -1,0 +1,1 @@
+"""Forms that browsers post, with their signed policies."""

@@ -1,0 +1,1 @@
+"""Replication: rules, and the copies that they ask for."""

@@ -1,0 +1,1 @@
+"""Reports: access logs, inventories, metrics."""

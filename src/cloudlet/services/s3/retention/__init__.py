@@ -1,0 +1,1 @@
+"""Retention: lifecycle rules, archived objects, object lock."""
