@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, Verdict
+from cloudlet.services.apigateway.authorizing import AuthorizerResult, FunctionAuthorizer
 from tests.modes import meaningless_in
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
@@ -250,6 +250,6 @@ def test_an_authorizer_in_use_stays(shared: GatewayCloud, guarded: str) -> None:
 def test_what_is_remembered_of_a_caller_is_small(identity: str, size: int, is_kept: bool) -> None:
     part = {"AuthorizerId": "a", "AuthorizerUri": "", "IdentitySource": [], "AuthorizerResultTtlInSeconds": 60}
     authorizer = FunctionAuthorizer(part, {})
-    verdict = Verdict(True, None, {}, "", size=size)
+    verdict = AuthorizerResult(True, None, {}, "", size=size)
     authorizer.keep([identity], verdict, 0.0)
     assert authorizer.known([identity], 1.0) == (verdict if is_kept else None)

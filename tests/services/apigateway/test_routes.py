@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.services.apigateway.http.table import Table
+from cloudlet.services.apigateway.http.table import Router
 from tests.modes import meaningless_in
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
@@ -43,7 +43,7 @@ ROUTES = (
 )
 def test_the_most_specific_route_is_taken(method: str, path: str, route: str, variables: dict[str, str]) -> None:
     """The first five are the examples of the developer guide, "Routing API requests"."""
-    table: Table[str] = Table()
+    table: Router[str] = Router()
     for key in ROUTES:
         table.add(key, key)
     assert table.find(method, path) == (route, variables)
@@ -85,7 +85,7 @@ def _rank(key: str, method: str, path: str) -> tuple[bool, tuple[int, ...], bool
     st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=1, max_size=4),
 )
 def test_the_best_route_is_taken_whatever_there_is(keys: list[str], method: str, segments: list[str]) -> None:
-    table: Table[str] = Table()
+    table: Router[str] = Router()
     for key in keys:
         table.add(key, key)
     path = f"/{'/'.join(segments)}"
@@ -99,7 +99,7 @@ def test_the_best_route_is_taken_whatever_there_is(keys: list[str], method: str,
 
 
 def test_without_a_default_route_nothing_is_found() -> None:
-    table: Table[str] = Table()
+    table: Router[str] = Router()
     table.add("GET /pets/{id}", "pets")
     assert table.find("GET", "/pets/") is None
     assert table.find("GET", "/pets/1/2") is None

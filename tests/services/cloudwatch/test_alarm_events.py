@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudlet.services.cloudwatch import alarm_events
-from cloudlet.services.cloudwatch.alarm import Alarm, Situation
+from cloudlet.services.cloudwatch.alarm import Alarm, AlarmState
 from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.testing.server import Aws, Server
 from tests.services.cloudwatch.local import ACCOUNT, REGION, LocalCloud
@@ -262,8 +262,8 @@ def test_actions_wait_for_a_block_that_is_down(tmp_path: Path) -> None:
         assert "ALARM" in json.loads(message["Body"])["Subject"]
 
 
-@pytest.mark.parametrize("previous", [Situation("OK", "calm", None, 90.0), None])
-def test_a_function_is_told_what_the_user_guide_shows(previous: Situation | None) -> None:
+@pytest.mark.parametrize("previous", [AlarmState("OK", "calm", None, 90.0), None])
+def test_a_function_is_told_what_the_user_guide_shows(previous: AlarmState | None) -> None:
     config = {**SETTINGS, "AlarmDescription": "Too much", "AlarmActions": ["arn:aws:lambda:…"]}
     alarm = Alarm(ACCOUNT, REGION, "high", "MetricAlarm", config, 1.0, "ALARM", "hot", '{"a":1}', 100.0, 100.0)
     told = alarm_events.for_function(Action("id", "arn", alarm, previous, 100.5))

@@ -13,7 +13,7 @@ import pytest
 from cloudlet.core import Transaction
 from cloudlet.services.events import archive, large_events, replay
 from cloudlet.services.events.archive import Archive
-from cloudlet.services.events.receiving import Receiver, Takers
+from cloudlet.services.events.receiving import BusSubscribers, MatchedTargets
 from cloudlet.services.events.replay import Replay
 from cloudlet.testing.server import Aws, Server
 from tests.refused import code_of, refused
@@ -314,7 +314,7 @@ def test_a_replay_of_large_events_holds_up_no_other_one(local: Local, monkeypatc
     ended = Event()
     takers = large_events._takers
 
-    def slow(receiver: Receiver, document: dict[str, Any]) -> Takers:
+    def slow(receiver: BusSubscribers, document: dict[str, Any]) -> MatchedTargets:
         assert ended.wait(20)
         return takers(receiver, document)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudlet.services.events import large_events
-from cloudlet.services.events.receiving import Receiver, Takers
+from cloudlet.services.events.receiving import BusSubscribers, MatchedTargets
 from tests.services.events.cloud import EventCloud
 from tests.services.events.local import Local
 from tests.services.events.test_archives import AT, archived, replayed
@@ -82,7 +82,7 @@ def test_others_are_served_while_they_are_matched(local: Local, monkeypatch: pyt
     began, answered = Event(), Event()
     takers = large_events._takers
 
-    def slow(receiver: Receiver, document: dict[str, Any]) -> Takers:
+    def slow(receiver: BusSubscribers, document: dict[str, Any]) -> MatchedTargets:
         began.set()
         assert answered.wait(_PATIENCE_SECONDS)
         return takers(receiver, document)

@@ -12,13 +12,13 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_.execution.pool import Pools
 from cloudlet.services.lambda_.functions import directory, provisioning
 from cloudlet.services.lambda_.functions.concurrency import PROVISIONED, Provisioned
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Function, Package, Place, Version
 from tests.in_process import in_block
 
 
 def test_who_takes_long_to_start_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow, quick = (Named(Place(account * 12, "us-east-1", "f"), "1") for account in "12")
+    slow, quick = (FunctionReference(Place(account * 12, "us-east-1", "f"), "1") for account in "12")
 
     async def keep(pools: Pools, arn: str, version: Version, count: int) -> int:
         if version.place == slow.place:
@@ -37,7 +37,7 @@ def test_who_takes_long_to_start_holds_up_nobody_else(tmp_path: Path, monkeypatc
 
 
 def test_what_is_wanted_meanwhile_is_seen_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    what, goes_on, begun = Named(Place("1" * 12, "us-east-1", "f"), "1"), asyncio.Event(), asyncio.Event()
+    what, goes_on, begun = FunctionReference(Place("1" * 12, "us-east-1", "f"), "1"), asyncio.Event(), asyncio.Event()
 
     async def keep(pools: Pools, arn: str, version: Version, count: int) -> int:
         begun.set()
@@ -58,7 +58,7 @@ def test_what_is_wanted_meanwhile_is_seen_to(tmp_path: Path, monkeypatch: pytest
     in_block("lambda", tmp_path, scenario)
 
 
-async def _want(block: Block, what: Named, count: int) -> None:
+async def _want(block: Block, what: FunctionReference, count: int) -> None:
     """Have so many provisioned for a version."""
     version = Version(place=what.place, number=1, package=Package("code", "", 1, 1), state="Active", revision="1")
 
@@ -71,12 +71,12 @@ async def _want(block: Block, what: Named, count: int) -> None:
     await block.store.transact(body)
 
 
-async def _found(block: Block, what: Named) -> Provisioned:
+async def _found(block: Block, what: FunctionReference) -> Provisioned:
     found = await block.store.transact(lambda tx: PROVISIONED.find(tx, what.place, "1"))
     assert found is not None
     return found
 
 
-async def _ready(block: Block, what: Named, count: int) -> None:
+async def _ready(block: Block, what: FunctionReference, count: int) -> None:
     while (await _found(block, what)).available != count:
         await asyncio.sleep(0.01)

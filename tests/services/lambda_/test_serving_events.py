@@ -16,7 +16,7 @@ from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.asynchronous.event import Event
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Place
 from cloudlet.services.lambda_.invoking import Target
 from tests.in_process import in_block
@@ -71,7 +71,7 @@ def test_one_that_was_served_after_it_had_been_read_is_left_alone(
 ) -> None:
     looked_for: list[str] = []
 
-    async def gone(tx: Transaction, what: Named) -> Target:
+    async def gone(tx: Transaction, what: FunctionReference) -> Target:
         looked_for.append(what.arn)
         raise AwsError("ResourceNotFoundException", "")
 

@@ -14,7 +14,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.code import claims, unpacking
 from cloudlet.services.lambda_.functions import deleting, directory, settling, versions
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Function, Package, Place, Version
 from tests.in_process import in_block
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, package
@@ -166,7 +166,7 @@ async def _updated(block: Block) -> None:
 
 
 async def _serves(block: Block) -> str:
-    found = await block.store.transact(lambda tx: invoking.target_of(tx, Named(PLACE, None)))
+    found = await block.store.transact(lambda tx: invoking.target_of(tx, FunctionReference(PLACE, None)))
     return found.resolved.version.package.code
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cloudlet.core.background.jobs import keep_running
 from cloudlet.core.host.file_owner import FileOwner
 from cloudlet.core.kernel.context import Context
-from cloudlet.core.kernel.errors import not_implemented, reserved_for_blocks
+from cloudlet.core.kernel.errors import not_implemented, make_internal_only
 from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.invocation import Done, Invocation
 from cloudlet.core.kernel.service import Job, Listener, Params, Result, Service
@@ -93,7 +93,7 @@ class Block:
             done(None, not_implemented(self.service.name, operation))
             return None
         if handler.is_internal and context.principal.kind != "service":
-            done(None, reserved_for_blocks(handler.name))
+            done(None, make_internal_only(handler.name))
             return None
         invocation = Invocation(self, handler, context, params, done)
         invocation.start()

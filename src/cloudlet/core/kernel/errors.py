@@ -24,7 +24,7 @@ class AwsError(WireError):
 
 
 def not_implemented(service: str, operation: str) -> AwsError:
-    """The answer of an operation that AWS has and Cloudlet has not built."""
+    """Return the error of an operation that is not built."""
     return AwsError(
         "NotImplemented",
         f"Cloudlet does not implement {service}:{operation}. `cloudlet coverage {service}` lists what it does.",
@@ -32,16 +32,16 @@ def not_implemented(service: str, operation: str) -> AwsError:
     )
 
 
-def reserved_for_blocks(operation: str) -> AwsError:
-    """The answer to a caller, who is no block, of an operation that AWS does not have."""
+def make_internal_only(operation: str) -> AwsError:
+    """Return the error of an internal operation for a caller that is no block."""
     return AwsError("AccessDeniedException", f"{operation} is for Cloudlet's blocks.", status=403)
 
 
 def internal_failure(request_id: str, code: str = "InternalFailure") -> AwsError:
-    """The answer to a fault of our own; the log has the details under the request's id."""
+    """Return the error of a fault of our own, which the log tells under the request's id."""
     return AwsError(code, f"An internal error occurred (request {request_id}).", status=500)
 
 
 def unavailable() -> AwsError:
-    """The answer while a block cannot reach its data."""
+    """Return the error of a block that cannot reach its data."""
     return AwsError("ServiceUnavailable", "The service is temporarily unavailable. Try again.", status=503)

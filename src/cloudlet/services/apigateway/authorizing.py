@@ -33,7 +33,7 @@ _NO_KEYS: Keys = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuthorizerResult:
     """What a function has said of a caller."""
 
     allowed: bool
@@ -67,21 +67,21 @@ class FunctionAuthorizer:
         values = [lookup(source) for source in self.sources]
         return [value or "" for value in values] if all(values) else None
 
-    def known(self, identity: list[str], now: float) -> Verdict | None:
+    def known(self, identity: list[str], now: float) -> AuthorizerResult | None:
         """Return what the function has said of a caller, if that still holds."""
         if not self._seconds:
             return None
         kept = self._known.get(tuple(identity))
         if kept is ABSENT or kept[0] <= now:
             return None
-        verdict: Verdict = kept[1]
+        verdict: AuthorizerResult = kept[1]
         return verdict
 
-    def keep(self, identity: list[str], verdict: Verdict, now: float) -> None:
+    def keep(self, identity: list[str], verdict: AuthorizerResult, now: float) -> None:
         if self._seconds and sum(map(len, identity)) + verdict.size <= _LARGEST_KEPT:
             self._known.add(tuple(identity), (now + self._seconds, verdict))
 
-    async def ask(self, block: Block, place: Place, api_arn: str, event: dict[str, Any]) -> Verdict:
+    async def ask(self, block: Block, place: Place, api_arn: str, event: dict[str, Any]) -> AuthorizerResult:
         """Call the function. Raises Refused where it gives no verdict."""
         source = f"{api_arn}/authorizers/{self.id}"
         try:
@@ -110,7 +110,7 @@ def misconfigured(reason: str) -> Refused:
     return Refused(500, "Internal Server Error", "AUTHORIZER_CONFIGURATION_ERROR", reason=reason)
 
 
-def _read(payload: bytes, is_simple: bool) -> Verdict:
+def _read(payload: bytes, is_simple: bool) -> AuthorizerResult:
     try:
         answer = msgspec.json.decode(payload)
     except (ValueError, RecursionError):
@@ -124,7 +124,7 @@ def _read(payload: bytes, is_simple: bool) -> Verdict:
         allowed = answer.get("isAuthorized")
         if not isinstance(allowed, bool):
             raise misconfigured("the authorizer's answer does not say isAuthorized")
-        return Verdict(allowed, None, context, "")
+        return AuthorizerResult(allowed, None, context, "")
     document = answer.get("policyDocument")
     principal = answer.get("principalId")
     if not isinstance(document, dict) or not isinstance(principal, str):
@@ -134,11 +134,11 @@ def _read(payload: bytes, is_simple: bool) -> Verdict:
         policy = Policy.parse(text, Usage.IDENTITY)
     except PolicyError as error:
         raise misconfigured(f"the authorizer's policy is not valid: {error}") from error
-    return Verdict(True, policy, context, principal, str(answer.get("usageIdentifierKey") or ""), text)
+    return AuthorizerResult(True, policy, context, principal, str(answer.get("usageIdentifierKey") or ""), text)
 
 
 def admits(
-    verdict: Verdict, place: Place, arn: str, resource: NamedPolicy | None = None, keys: Keys = _NO_KEYS
+    verdict: AuthorizerResult, place: Place, arn: str, resource: NamedPolicy | None = None, keys: Keys = _NO_KEYS
 ) -> bool:
     """Whether a verdict lets a caller call a method; of an API with a policy (`resource`), whether both together do."""
     if verdict.policy is None:

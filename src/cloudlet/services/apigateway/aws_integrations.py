@@ -159,6 +159,6 @@ def _typed(key: str, value: str) -> Any:
     return value
 
 
-def shown(answer: Mapping[str, Any]) -> bytes:
+def to_api(answer: Mapping[str, Any]) -> bytes:
     """Return a service's answer as JSON, as its API has it."""
     return msgspec.json.encode(answer)

@@ -93,7 +93,7 @@ async def create(
     return part
 
 
-def shown(kind: Kind, part: Document) -> Document:
+def to_api(kind: Kind, part: Document) -> Document:
     """Return a part as answers have it: without the ids of what it belongs to."""
     return part if kind.parent is None else {key: value for key, value in part.items() if key != kind.parent.id}
 
@@ -108,18 +108,18 @@ def declare(kind: Kind) -> None:
         api = await _checked_api(ctx, tx, kind, params)
         part = await create(ctx, tx, kind, api, params)
         await deploying.follow(ctx, tx, api)
-        return shown(kind, part)
+        return to_api(kind, part)
 
     @service.operation(f"apigatewayv2:Get{name}")
     async def get_part(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await _checked_api(ctx, tx, kind, params)
-        return shown(kind, await get(tx, kind, api, *kind.parents(params), params[kind.id]))
+        return to_api(kind, await get(tx, kind, api, *kind.parents(params), params[kind.id]))
 
     @service.operation(f"apigatewayv2:Get{name}s")
     async def get_parts(ctx: Context, tx: Transaction, params: Params) -> Result:
         api = await _checked_api(ctx, tx, kind, params)
         space = parts_of(api["ApiId"], name, *kind.parents(params))
-        return await listing.page(tx, space, params, lambda part: shown(kind, part))
+        return await listing.page(tx, space, params, lambda part: to_api(kind, part))
 
     @changing(f"apigatewayv2:Update{name}")
     async def update_part(ctx: Context, tx: Transaction, params: Params) -> Result:
@@ -129,7 +129,7 @@ def declare(kind: Kind) -> None:
         part = await kind.check(ctx, tx, api, merging.merged(known, params, kind.members, kind.maps))
         save_part(tx, api["ApiId"], name, *path, part=part)
         await deploying.follow(ctx, tx, api)
-        return shown(kind, part)
+        return to_api(kind, part)
 
     @service.operation(f"apigatewayv2:Delete{name}")
     async def delete_part(ctx: Context, tx: Transaction, params: Params) -> Result:

@@ -10,7 +10,7 @@ from cloudlet.store.interface import Row
 _FIRST_ROWS = 8
 
 
-class Stretch(NamedTuple):
+class Batch(NamedTuple):
     rows: list[Row]
     is_last: bool
     """Whether there are no more rows in the range."""
@@ -18,7 +18,7 @@ class Stretch(NamedTuple):
 
 async def read(
     tx: Transaction, begin: bytes, end: bytes, *, limit: int, most_bytes: int, reverse: bool = False
-) -> Stretch:
+) -> Batch:
     """Return the first rows of a range, or the last where `reverse`: so many, or of so many bytes, about."""
     rows: list[Row] = []
     size = 0
@@ -29,8 +29,8 @@ async def read(
         rows += found
         size += sum([len(value) for _, value in found])
         if len(found) < count:
-            return Stretch(rows, is_last=True)
+            return Batch(rows, is_last=True)
         begin, end = (begin, rows[-1][0]) if reverse else (rows[-1][0] + b"\0", end)
         # As many more as have room if they are as large as those so far, but not many more than those.
         count = max(1, min(2 * len(rows), (most_bytes - size) * len(rows) // max(size, 1)))
-    return Stretch(rows, is_last=False)
+    return Batch(rows, is_last=False)

@@ -28,7 +28,7 @@ MOST_SUPPRESSED = 500
 _READ_PARENTS = 1000
 
 
-class Situation(msgspec.Struct, frozen=True, array_like=True):
+class AlarmState(msgspec.Struct, frozen=True, array_like=True):
     """An alarm's state, and why, since when (seconds since the epoch), and what suppresses its actions."""
 
     value: State
@@ -79,9 +79,9 @@ class Alarm(msgspec.Struct, array_like=True):
         return arn_of(self.account, self.region, self.name)
 
     @property
-    def situation(self) -> Situation:
+    def situation(self) -> AlarmState:
         """How it stands with it now."""
-        return Situation(
+        return AlarmState(
             self.state, self.reason, self.reason_data, self.transitioned, self.suppressed_by, self.suppressed_reason
         )
 

@@ -9,7 +9,7 @@ import json
 from typing import Any, Literal
 
 from cloudlet.core.aws.service_events import Entry
-from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm, Situation
+from cloudlet.services.cloudwatch.alarm import COMPOSITE, Alarm, AlarmState
 from cloudlet.services.cloudwatch.outbox import Action
 from cloudlet.services.cloudwatch.times import stamp
 
@@ -39,7 +39,7 @@ def for_function(action: Action) -> dict[str, Any]:
     }
 
 
-def state_change(alarm: Alarm, before: Situation, now: float) -> Entry:
+def state_change(alarm: Alarm, before: AlarmState, now: float) -> Entry:
     """Return the event of a change of an alarm's state."""
     return _entry(alarm, "CloudWatch Alarm State Change", _change(alarm, before, now), now)
 
@@ -69,7 +69,7 @@ def _entry(alarm: Alarm, kind: str, detail: dict[str, Any], now: float) -> Entry
     }
 
 
-def _change(alarm: Alarm, before: Situation | None, time: float) -> dict[str, Any]:
+def _change(alarm: Alarm, before: AlarmState | None, time: float) -> dict[str, Any]:
     told: dict[str, Any] = {
         "alarmName": alarm.name,
         "state": _state(alarm.situation, time),
@@ -80,7 +80,7 @@ def _change(alarm: Alarm, before: Situation | None, time: float) -> dict[str, An
     return told
 
 
-def _state(situation: Situation, time: float) -> dict[str, Any]:
+def _state(situation: AlarmState, time: float) -> dict[str, Any]:
     shown = {
         "value": situation.value,
         "reason": situation.reason,

@@ -19,7 +19,7 @@ _LOOKED_AT = 200
 _HIDDEN = ("Children",)
 
 
-def shown(alarm: Alarm) -> dict[str, Any]:
+def to_api(alarm: Alarm) -> dict[str, Any]:
     """Return an alarm as the API shows it."""
     config = {name: value for name, value in alarm.config.items() if name not in _HIDDEN}
     for kind in ACTIONS.values():
@@ -85,7 +85,7 @@ def _wanted(alarm: Alarm, kinds: list[str], params: Params) -> bool:
 
 def _by_kind(found: list[Alarm], *, brief: bool = False) -> dict[str, Any]:
     def described(alarm: Alarm) -> dict[str, Any]:
-        whole = shown(alarm)
+        whole = to_api(alarm)
         names = ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
         return {name: whole[name] for name in names} if brief else whole
 
@@ -138,7 +138,7 @@ async def for_metric(ctx: Context, params: Params) -> Result:
                 and all(config.get(name) == params[name] for name in names if name in params)
                 and dimensions_of(config.get("Dimensions")) == dimensions
             ):
-                found.append(shown(alarm))
+                found.append(to_api(alarm))
         if len(rows) < _LOOKED_AT:
             return {"MetricAlarms": found}
 
@@ -157,7 +157,7 @@ async def describe_history(ctx: Context, params: Params) -> Result:
     found: list[dict[str, Any]] = []
     while True:
 
-        async def body(tx: Transaction, after: bytes = after) -> list[tuple[bytes, history.Item]]:
+        async def body(tx: Transaction, after: bytes = after) -> list[tuple[bytes, history.HistoryItem]]:
             return await history.page(
                 tx, ctx.account, ctx.region, name, begin, end, after, _LOOKED_AT, descending=descending
             )
@@ -173,7 +173,7 @@ async def describe_history(ctx: Context, params: Params) -> Result:
             return {"AlarmHistoryItems": found}
 
 
-def _item(item: history.Item) -> dict[str, Any]:
+def _item(item: history.HistoryItem) -> dict[str, Any]:
     return {
         "AlarmName": item.name,
         "AlarmType": item.kind,

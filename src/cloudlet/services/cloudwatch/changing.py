@@ -9,7 +9,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.aws import service_events
 from cloudlet.services.cloudwatch import alarm as alarms
 from cloudlet.services.cloudwatch import alarm_events, history, mute_rule, outbox, suppressing
-from cloudlet.services.cloudwatch.alarm import Alarm, Situation, State
+from cloudlet.services.cloudwatch.alarm import Alarm, AlarmState, State
 from cloudlet.services.cloudwatch.times import stamp
 
 ACTIONS: dict[State, str] = {
@@ -40,7 +40,7 @@ async def change(tx: Transaction, alarm: Alarm, state: State, reason: str, reaso
     await follow(tx, alarm, now, before)
 
 
-def _described(situation: Situation) -> dict[str, Any]:
+def _described(situation: AlarmState) -> dict[str, Any]:
     described: dict[str, Any] = {"stateValue": situation.value, "stateReason": situation.reason}
     if situation.reason_data is not None:
         described["stateReasonData"] = parsed(situation.reason_data)
@@ -64,7 +64,7 @@ async def _tell(tx: Transaction, alarm: Alarm, parent_name: str, now: float) -> 
         alarms.save(tx, parent)
 
 
-async def follow(tx: Transaction, alarm: Alarm, now: float, before: Situation | None = None) -> None:
+async def follow(tx: Transaction, alarm: Alarm, now: float, before: AlarmState | None = None) -> None:
     """Put the actions for an alarm's state into the outbox, unless they are suppressed or muted for now.
 
     `before` is how it stood with the alarm, where its state has just changed. EventBridge is told of that, and of a

@@ -21,7 +21,7 @@ _numbers = count()
 """Tell items of the same millisecond in which order they came."""
 
 
-class Item(msgspec.Struct, array_like=True):
+class HistoryItem(msgspec.Struct, array_like=True):
     """Something that happened to an alarm. `time` is in milliseconds since the epoch."""
 
     account: str
@@ -35,19 +35,21 @@ class Item(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Item).decode
+_decode = msgspec.msgpack.Decoder(HistoryItem).decode
 
 
 def note(tx: Transaction, alarm: Alarm, type: ItemType, summary: str, data: dict[str, Any], now: float) -> None:
     """Add an item to the history of an alarm."""
-    item = Item(alarm.account, alarm.region, alarm.name, alarm.kind, int(now * 1000), type, summary, json.dumps(data))
+    item = HistoryItem(
+        alarm.account, alarm.region, alarm.name, alarm.kind, int(now * 1000), type, summary, json.dumps(data)
+    )
     id = f"{next(_numbers):016x}-{uuid4()}"
     tx.put(_ITEMS.key(item.time, id), _encode(item))
     for key in _indices(item, id):
         tx.put(key, b"")
 
 
-def _indices(item: Item, id: str) -> Iterator[bytes]:
+def _indices(item: HistoryItem, id: str) -> Iterator[bytes]:
     yield _OF_ACCOUNT.key(item.account, item.region, item.time, id)
     yield _OF_ALARM.key(item.account, item.region, item.name, item.time, id)
 
@@ -63,7 +65,7 @@ async def page(
     most: int,
     *,
     descending: bool,
-) -> list[tuple[bytes, Item]]:
+) -> list[tuple[bytes, HistoryItem]]:
     """Return items of a span of time (ms), of one alarm or of all: after a key, in the order that is asked for."""
     space = _OF_ACCOUNT.sub(account, region) if name is None else _OF_ALARM.sub(account, region, name)
     first, last = space.key(begin), space.key(end)

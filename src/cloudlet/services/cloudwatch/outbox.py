@@ -8,7 +8,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.cloudwatch.alarm import Alarm, Situation
+from cloudlet.services.cloudwatch.alarm import Alarm, AlarmState
 
 _ROWS = Subspace("action")
 TOPIC = _ROWS.prefix
@@ -21,7 +21,7 @@ class Action(msgspec.Struct, array_like=True):
     id: str
     arn: str
     alarm: Alarm
-    previous: Situation | None
+    previous: AlarmState | None
     """As it was before; None where it was muted meanwhile."""
     time: float
     attempts: int = 0
@@ -34,7 +34,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Action).decode
 
 
-def add(tx: Transaction, alarm: Alarm, arn: str, previous: Situation | None, now: float) -> None:
+def add(tx: Transaction, alarm: Alarm, arn: str, previous: AlarmState | None, now: float) -> None:
     """Have an action performed."""
     save(tx, Action(uuid4(), arn, alarm, previous, now))
 

@@ -134,7 +134,7 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
     raw = await tx.get(table.items_prefix + key)
     result: dict[str, Any] = {}
     if raw is not None:
-        result["Item"] = items.shown(ctx, raw) if projection is None else projection.of(items.item_of(raw))
+        result["Item"] = items.to_api(ctx, raw) if projection is None else projection.of(items.item_of(raw))
     is_measured = ctx.block.is_measured
     if is_measured or throttle is not None or "ReturnConsumedCapacity" in params:
         units = capacity.read_units(0 if raw is None else items.size_of(raw), params.get("ConsistentRead", False))
@@ -142,7 +142,7 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
             ctx.measured = ((table, "Read", units, (), None),)
     if throttle is not None or "ReturnConsumedCapacity" in params:
         consumed = Consumed(units)
-        result["ConsumedCapacity"] = capacity.shown(params, params["TableName"], table, consumed)
+        result["ConsumedCapacity"] = capacity.to_api(params, params["TableName"], table, consumed)
         if throttle is not None:
             throttle.spend(table, "Read", consumed, ctx.now())
     return result
@@ -178,7 +178,7 @@ async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, param
     if attributes is not None:
         result["Attributes"] = attributes
     if "ReturnConsumedCapacity" in params:
-        result["ConsumedCapacity"] = capacity.shown(params, request.table, table, done.written.consumed)
+        result["ConsumedCapacity"] = capacity.to_api(params, request.table, table, done.written.consumed)
     if "ReturnItemCollectionMetrics" in params:
         result["ItemCollectionMetrics"] = await item_collections.metrics(
             tx, table, done.action.attributes, params["ReturnItemCollectionMetrics"]

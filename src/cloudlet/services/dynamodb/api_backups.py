@@ -11,7 +11,7 @@ from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.backup import backups, copies, journal, recovery, restoring, timeline
 from cloudlet.services.dynamodb.backup.backups import Backup
 from cloudlet.services.dynamodb.backup.copies import Copy
-from cloudlet.services.dynamodb.backup.timeline import Moment
+from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.tables import describing, directory
 from cloudlet.services.dynamodb.tables.features import Recovery
@@ -162,7 +162,7 @@ async def restore_table_from_backup(ctx: Context, tx: Transaction, params: Param
         "RestoreInProgress": True,
     }
     table = await restoring.create(ctx, tx, params["TargetTableName"], record, params, summary)
-    await copies.start(tx, Copy(None, Moment(0), backup.key, table.id, account=ctx.account))
+    await copies.start(tx, Copy(None, Version(0), backup.key, table.id, account=ctx.account))
     return {"TableDescription": await describing.described(tx, table, ctx.now())}
 
 

@@ -40,7 +40,7 @@ async def execute_statement(ctx: Context, params: Params) -> Result | FinalTrans
         shown: Any = actions.returned(ctx, done, writing.returning(statement))
         return {
             "Items": [] if shown is None else [shown],
-            "ConsumedCapacity": capacity.shown(params, statement.table, table, done.written.consumed),
+            "ConsumedCapacity": capacity.to_api(params, statement.table, table, done.written.consumed),
         }
 
     return FinalTransaction(body)

@@ -55,7 +55,7 @@ class Archive(msgspec.Struct, frozen=True):
         return Place(self.account, self.region, self.bus)
 
 
-class Kept(NamedTuple):
+class ArchivedEvent(NamedTuple):
     """An event of an archive, and when (ms) it happened."""
 
     time: int
@@ -130,20 +130,22 @@ async def counts(tx: Transaction, archive: Archive) -> tuple[int, int]:
     )
 
 
-async def between(tx: Transaction, archive: Archive, after: bytes, start: float, end: float, count: int) -> list[Kept]:
+async def between(
+    tx: Transaction, archive: Archive, after: bytes, start: float, end: float, count: int
+) -> list[ArchivedEvent]:
     """Return events that happened from `start` until before `end` (s), in that order, those that follow a key.
 
     There are up to `count` of them, and no more than may be in memory at once.
     """
     space = _EVENTS.sub(archive.id)
     begin = after + b"\x00" if after else space.key(int(start * 1000))
-    found: list[Kept] = []
+    found: list[ArchivedEvent] = []
     size = 0
     while len(found) < count and size < _MOST_BYTES:
         rows = await tx.range(begin, space.key(int(end * 1000)), limit=min(_READ, count - len(found)))
         if not rows:
             break
-        found += [Kept(space.unpack(key)[0], key, raw.decode()) for key, raw in rows]
+        found += [ArchivedEvent(space.unpack(key)[0], key, raw.decode()) for key, raw in rows]
         size += sum(len(raw) for _, raw in rows)
         begin = rows[-1][0] + b"\x00"
     return found

@@ -12,7 +12,7 @@ from cloudlet.services.events import archive, large_events, outbox, receiving, s
 from cloudlet.services.events.bus_record import Place
 from cloudlet.services.events.delivery_record import Delivery, Lane
 from cloudlet.services.events.large_events import Matched
-from cloudlet.services.events.receiving import Compiled, Receiver, Takers
+from cloudlet.services.events.receiving import BusSubscribers, Compiled, MatchedTargets
 from cloudlet.wire import json_text
 
 Quick = dict[Lane, list[Delivery]]
@@ -47,7 +47,7 @@ async def put(
 
 def receive(
     tx: Transaction,
-    receiver: Receiver,
+    receiver: BusSubscribers,
     event: str,
     document: dict[str, Any],
     now: float,
@@ -55,7 +55,7 @@ def receive(
     hops: int = 0,
     trace: str = "",
     quick: Quick | None = None,
-    takers: Takers | None = None,
+    takers: MatchedTargets | None = None,
 ) -> int:
     """Put an event, JSON and what that says, on a bus that is known, and perhaps who of it takes the event.
 

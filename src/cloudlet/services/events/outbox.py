@@ -24,7 +24,7 @@ _MOST_BYTES: Final = 1 << 20
 _last_sequence = 0
 
 
-class Outlet(NamedTuple):
+class CompiledTarget(NamedTuple):
     """A target of a rule, with what is told of it once for all events."""
 
     target: Target
@@ -33,10 +33,10 @@ class Outlet(NamedTuple):
     """Whether it is a standard queue, which takes a message, or refuses it, at once."""
 
 
-def outlet(rule: Rule, target: Target) -> Outlet:
+def outlet(rule: Rule, target: Target) -> CompiledTarget:
     """Return the outlet to a target of a rule."""
     is_queue = target["Arn"].split(":", 3)[2] == "sqs"
-    return Outlet(target, Lane(target["Arn"], rule.arn), is_queue and "SqsParameters" not in target)
+    return CompiledTarget(target, Lane(target["Arn"], rule.arn), is_queue and "SqsParameters" not in target)
 
 
 def made(

@@ -15,7 +15,7 @@ from cloudlet.services.events.bus_record import Bus
 from cloudlet.services.events.event_record import Event
 from cloudlet.services.events.large_events import Matched
 from cloudlet.services.events.matching import Quick
-from cloudlet.services.events.receiving import Receiver
+from cloudlet.services.events.receiving import BusSubscribers
 from cloudlet.wire import json_text
 
 _BYTES: Final = 1_048_576
@@ -50,7 +50,7 @@ class Prepared(NamedTuple):
 
     detail: dict[str, Any]
     event: Event
-    receiver: Receiver
+    receiver: BusSubscribers
     matched: Matched | None = None
 
 
@@ -80,7 +80,7 @@ class Putting:
         self._now = ctx.now()
         self._trace = ctx.trace or ""
         self._deliveries = 0
-        self._found: dict[str | None, tuple[Bus, Receiver] | None] = {}
+        self._found: dict[str | None, tuple[Bus, BusSubscribers] | None] = {}
         """By how entries name a bus."""
 
     async def put_some(self, entries: list[Entry], prepared: Sequence[Prepared | None]) -> list[dict[str, str]]:
@@ -129,7 +129,7 @@ class Putting:
             return None
         return Prepared(detail, self._made(entry), receiver)
 
-    async def _receiver(self, entry: Entry) -> Receiver | None:
+    async def _receiver(self, entry: Entry) -> BusSubscribers | None:
         """Return what the bus of an entry has for it, None where there is no such bus. Raises AwsError."""
         if entry["Source"].startswith("aws.") and self._ctx.principal.kind != "service":
             raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
@@ -157,7 +157,7 @@ class Putting:
             entry["Detail"],
         )
 
-    async def _find(self, named: str | None) -> tuple[Bus, Receiver] | None:
+    async def _find(self, named: str | None) -> tuple[Bus, BusSubscribers] | None:
         """Return the bus that an entry names, if there is one. Raises AwsError."""
         try:
             place = bus.place_of(self._ctx, named)

@@ -12,7 +12,7 @@ from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.services.events import archive, outbox, pattern, rule, rule_record
 from cloudlet.services.events.archive import Archive
 from cloudlet.services.events.bus_record import Place
-from cloudlet.services.events.outbox import Outlet
+from cloudlet.services.events.outbox import CompiledTarget
 from cloudlet.services.events.rule_record import Rule
 
 _MOST_CHARACTERS: Final = 1 << 19
@@ -29,19 +29,19 @@ class Compiled(NamedTuple):
     rule: Rule
     """Without what it matches."""
     pattern: Pattern
-    outlets: list[Outlet]
+    outlets: list[CompiledTarget]
     text: str
     """The pattern as it was put."""
 
 
-class Takers(NamedTuple):
+class MatchedTargets(NamedTuple):
     """Who of a bus takes an event."""
 
     rules: list[Compiled]
     archives: list[Archive]
 
 
-class Receiver:
+class BusSubscribers:
     """A bus's archives, and its rules that match events and have targets, at hand by the sources that they ask for."""
 
     def __init__(self, rules: list[Compiled], archives: list[Archive]) -> None:
@@ -74,26 +74,26 @@ class Receiver:
         )
 
 
-def _size(outlet: Outlet) -> int:
+def _size(outlet: CompiledTarget) -> int:
     return len(rule_record.encode(outlet.target)) // _TARGET_PARTS
 
 
-_ready: Final[SizedCache[Place, tuple[bytes, Receiver]]] = SizedCache(_MOST_CHARACTERS)
+_ready: Final[SizedCache[Place, tuple[bytes, BusSubscribers]]] = SizedCache(_MOST_CHARACTERS)
 """By bus, with the version of its rules, which no other ones have."""
 
 
-async def of_bus(tx: Transaction, place: Place) -> Receiver:
+async def of_bus(tx: Transaction, place: Place) -> BusSubscribers:
     """Return what a bus has for events."""
     version = await rule.version(tx, place)
     if version is None:
         # Archives from before they had a part in the version.
-        return Receiver([], await archive.of_bus(tx, place))
+        return BusSubscribers([], await archive.of_bus(tx, place))
     known = _ready.get(place)
     if known is not None and known[0] == version:
         return known[1]
     # Of many rules most are as they were.
     patterns = {} if known is None else {each.text: each.pattern for each in known[1].rules}
-    receiver = Receiver(await _rules(tx, place, patterns), await archive.of_bus(tx, place))
+    receiver = BusSubscribers(await _rules(tx, place, patterns), await archive.of_bus(tx, place))
     _ready.add(place, (version, receiver), receiver.weight)
     return receiver
 

@@ -13,7 +13,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.aws.resource_policy import decide
 from cloudlet.services.lambda_.functions import directory
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Function
 from cloudlet.services.lambda_.functions.settings import Setting
 
@@ -29,7 +29,7 @@ POLICY = Setting("policy", Policy)
 
 
 async def authorize(
-    ctx: Context, tx: Transaction, what: Named, action: str, keys: Mapping[str, str] | None = None
+    ctx: Context, tx: Transaction, what: FunctionReference, action: str, keys: Mapping[str, str] | None = None
 ) -> None:
     """Raise AwsError unless the caller may do this to a function, a version or an alias.
 

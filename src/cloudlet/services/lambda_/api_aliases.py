@@ -12,7 +12,7 @@ from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.functions import concurrency, deleting, directory, provisioning
 from cloudlet.services.lambda_.functions.concurrency import PROVISIONED
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import LATEST, Alias, Place
 
 
@@ -40,10 +40,10 @@ async def _check(tx: Transaction, alias: Alias) -> None:
         raise errors.invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
     is_provisioned = await PROVISIONED.find(tx, alias.place, alias.name) is not None
     for version in (alias.version, *alias.weights):
-        found = await directory.resolve(tx, Named(alias.place, version))
+        found = await directory.resolve(tx, FunctionReference(alias.place, version))
         if is_provisioned:
             concurrency.check_provisionable(found.version)
-            await concurrency.check_provisioned_once(tx, Named(alias.place, alias.name), found.version)
+            await concurrency.check_provisioned_once(tx, FunctionReference(alias.place, alias.name), found.version)
     if alias.weights and alias.version == LATEST:
         raise errors.invalid("$LATEST is not supported for an alias pointing to more than 1 version")
     if alias.version in alias.weights:

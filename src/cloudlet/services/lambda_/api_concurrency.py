@@ -12,7 +12,7 @@ from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.code import packages
 from cloudlet.services.lambda_.functions import concurrency, directory, provisioning, showing
 from cloudlet.services.lambda_.functions.concurrency import PROVISIONED, Provisioned
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import LATEST, Place
 
 
@@ -57,7 +57,7 @@ async def delete_function_concurrency(ctx: Context, tx: Transaction, params: Par
     return None
 
 
-async def _published(ctx: Context, tx: Transaction, params: Params, action: str) -> Named:
+async def _published(ctx: Context, tx: Transaction, params: Params, action: str) -> FunctionReference:
     """Return the version or alias that a request is about. Raises AwsError."""
     what = directory.named(ctx, params["FunctionName"], params["Qualifier"])
     await access.authorize(ctx, tx, what, action)

@@ -10,12 +10,12 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.functions import directory, event_invoke
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.event_invoke import EVENT_INVOKE, EventInvoke
 from cloudlet.services.lambda_.functions.function import LATEST
 
 
-async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Named, str]:
+async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[FunctionReference, str]:
     """Return what a request is about, and by which qualifier its setting is kept. Raises AwsError."""
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     await access.authorize(ctx, tx, what, action)
@@ -61,7 +61,7 @@ async def _save(ctx: Context, tx: Transaction, params: Params, action: str, *, a
     return _shown(what.place.qualified(qualifier), setting)
 
 
-def _none(what: Named, qualifier: str) -> Exception:
+def _none(what: FunctionReference, qualifier: str) -> Exception:
     return errors.not_found(f"The function {what.place.qualified(qualifier)} doesn't have an EventInvokeConfig")
 
 

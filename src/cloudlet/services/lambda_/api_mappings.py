@@ -12,7 +12,7 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.functions import directory, tagging
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.mappings import mapping, mapping_check, mapping_source
 from cloudlet.services.lambda_.mappings.mapping import Mapping
 from cloudlet.services.lambda_.mappings.mapping_check import Kind
@@ -50,7 +50,7 @@ def _shown(found: Mapping) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-async def _timeout(ctx: Context, what: Named, action: str) -> int:
+async def _timeout(ctx: Context, what: FunctionReference, action: str) -> int:
     """Return how long (s) a function may take that the caller may do this to. Raises AwsError."""
 
     async def read(tx: Transaction) -> int:

@@ -10,13 +10,13 @@ from cloudlet.services.lambda_ import access, errors
 from cloudlet.services.lambda_.access import POLICY
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.functions import directory, statements
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import LATEST
 
 _URL_ACTION = "lambda:InvokeFunctionUrl"
 
 
-async def _resource(ctx: Context, tx: Transaction, name: str, qualifier: str | None, action: str) -> Named:
+async def _resource(ctx: Context, tx: Transaction, name: str, qualifier: str | None, action: str) -> FunctionReference:
     """Return the function, version or alias whose policy a request is about. Raises AwsError."""
     what = directory.named(ctx, name, qualifier)
     await access.authorize(ctx, tx, what, action)
@@ -86,7 +86,7 @@ async def get_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {"Policy": policy.text, "RevisionId": policy.revision}
 
 
-async def _by_arn(ctx: Context, tx: Transaction, params: Params, action: str) -> Named:
+async def _by_arn(ctx: Context, tx: Transaction, params: Params, action: str) -> FunctionReference:
     arn = params["ResourceArn"]
     if ":function:" not in arn:
         raise errors.not_built("policies of runtimes")

@@ -9,7 +9,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.lambda_ import access, errors
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.functions import directory
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import LATEST
 from cloudlet.services.lambda_.functions.settings import Setting
 
@@ -23,7 +23,7 @@ class RuntimeManagement(msgspec.Struct, frozen=True):
 _MANAGEMENT = Setting("runtime-management", RuntimeManagement)
 
 
-async def _version(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Named, str]:
+async def _version(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[FunctionReference, str]:
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     await access.authorize(ctx, tx, what, action)
     found = await directory.resolve(tx, what)

@@ -12,7 +12,7 @@ from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.function_urls import urls
 from cloudlet.services.lambda_.function_urls.urls import URL, Cors, Url
 from cloudlet.services.lambda_.functions import directory, showing
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 
 _CORS = {
     "AllowHeaders": "headers",
@@ -22,7 +22,7 @@ _CORS = {
 }
 
 
-async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> Named:
+async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> FunctionReference:
     """Return the function or alias that a request is about. Raises AwsError."""
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     auth = params.get("AuthType")
@@ -30,7 +30,7 @@ async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> 
     return what
 
 
-async def _url(tx: Transaction, what: Named) -> Url:
+async def _url(tx: Transaction, what: FunctionReference) -> Url:
     url = await URL.find(tx, what.place, what.qualifier or "")
     if url is None:
         raise errors.not_found()
@@ -47,7 +47,7 @@ def _cors(given: Params) -> Cors | None:
     return cors
 
 
-def _shown(ctx: Context, what: Named, url: Url) -> dict[str, Any]:
+def _shown(ctx: Context, what: FunctionReference, url: Url) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "FunctionUrl": urls.address(ctx, url),
         "FunctionArn": what.arn,
@@ -126,5 +126,5 @@ async def list_function_url_configs(ctx: Context, tx: Transaction, params: Param
     place = (await access.function(ctx, tx, params["FunctionName"], "ListFunctionUrlConfigs")).place
     space = URL.of(place)
     found, marker = await paging.rows(tx, space, params.get("Marker"), params.get("MaxItems"))
-    shown = [_shown(ctx, Named(place, space.unpack(key)[0] or None), URL.decode(raw)) for key, raw in found]
+    shown = [_shown(ctx, FunctionReference(place, space.unpack(key)[0] or None), URL.decode(raw)) for key, raw in found]
     return {"FunctionUrlConfigs": shown, "NextMarker": marker}

@@ -23,7 +23,7 @@ from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, Invocation, Outcome, too_large
 from cloudlet.services.lambda_.execution.streaming import Pieces, Stream
 from cloudlet.services.lambda_.functions import concurrency, directory
-from cloudlet.services.lambda_.functions.directory import Named, Resolved
+from cloudlet.services.lambda_.functions.directory import FunctionReference, Resolved
 from cloudlet.services.lambda_.functions.function import LATEST, Function
 
 PAYLOAD_BYTES = 6_291_456
@@ -43,19 +43,19 @@ class Target(NamedTuple):
     room: Room
 
 
-async def target_of(tx: Transaction, what: Named) -> Target:
+async def target_of(tx: Transaction, what: FunctionReference) -> Target:
     """Return what an invocation goes to. Raises AwsError."""
     resolved = await directory.choose(tx, _qualified(what))
     function = await directory.function(tx, what.place)
     return Target(resolved, function, await concurrency.room(tx, function, resolved))
 
 
-def _qualified(what: Named) -> Named:
+def _qualified(what: FunctionReference) -> FunctionReference:
     """Return what an invocation names; AWS says of a function that is not there that its `$LATEST` is not."""
     return what._replace(qualifier=what.qualifier or LATEST)
 
 
-async def target(ctx: Context, params: Params) -> tuple[Named, Target]:
+async def target(ctx: Context, params: Params) -> tuple[FunctionReference, Target]:
     """Return what a request invokes, if the caller may and it can be invoked now. Raises AwsError."""
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
 
@@ -78,7 +78,7 @@ def _check_state(found: Resolved) -> None:
         )
 
 
-def _invocation(ctx: Context, params: Params, what: Named) -> Invocation:
+def _invocation(ctx: Context, params: Params, what: FunctionReference) -> Invocation:
     """Return what a request asks a function. Raises AwsError."""
     payload = checked_payload(params.get("Payload"), PAYLOAD_BYTES)
     client_context = _client_context(params.get("ClientContext"))

@@ -96,7 +96,7 @@ async def put_bucket_acl(ctx: Context, tx: Transaction, params: Params) -> Resul
 @service.operation("GetBucketAcl")
 async def get_bucket_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket = await access.bucket_for(ctx, tx, params, "s3:GetBucketAcl")
-    return acl.shown(acl.of_bucket(bucket))
+    return acl.to_api(acl.of_bucket(bucket))
 
 
 async def _version(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Bucket, Version]:
@@ -119,7 +119,7 @@ async def put_object_acl(ctx: Context, tx: Transaction, params: Params) -> Resul
 @service.operation("GetObjectAcl")
 async def get_object_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
     bucket, version = await _version(ctx, tx, params, "Get")
-    return acl.shown(acl.of_object(bucket, version.acl))
+    return acl.to_api(acl.of_object(bucket, version.acl))
 
 
 # -- object ownership

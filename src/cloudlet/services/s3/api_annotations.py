@@ -135,7 +135,7 @@ async def put_object_annotation(ctx: Context, params: Params) -> Result:
             "Key": params["Key"],
             "AnnotationName": name,
             "ETag": quoted(annotation.etag),
-            **checksums.shown(annotation.checksum),
+            **checksums.to_api(annotation.checksum),
             **_encryption(version),
             **_version_of(bucket, version),
         }
@@ -167,7 +167,7 @@ async def get_object_annotation(ctx: Context, tx: Transaction, params: Params) -
         **_version_of(bucket, version),
     }
     if "ChecksumMode" in params:
-        answer |= checksums.shown(annotation.checksum)
+        answer |= checksums.to_api(annotation.checksum)
     return answer | _replication(version)
 
 

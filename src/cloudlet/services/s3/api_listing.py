@@ -283,7 +283,7 @@ async def list_multipart_uploads(ctx: Context, tx: Transaction, params: Params) 
         "IsTruncated": found.truncated,
         "CommonPrefixes": _common_prefixes(found, asked),
         "Uploads": [
-            multipart.shown(bucket, key, bucket.uploads.unpack(row)[1], upload) | {"Key": asked.written(key)}
+            multipart.to_api(bucket, key, bucket.uploads.unpack(row)[1], upload) | {"Key": asked.written(key)}
             for key, row, upload in found.entries
         ]
         or None,

@@ -105,7 +105,7 @@ async def put_object_tagging(ctx: Context, tx: Transaction, params: Params) -> R
 @service.operation("GetObjectTagging")
 async def get_object_tagging(ctx: Context, tx: Transaction, params: Params) -> Result:
     where, version = await _found(ctx, tx, params, "s3:GetObjectTagging", "s3:GetObjectVersionTagging")
-    return {"TagSet": tag_sets.shown(version.tags), **putting.version_of(where, version)}
+    return {"TagSet": tag_sets.to_api(version.tags), **putting.version_of(where, version)}
 
 
 @service.operation("DeleteObjectTagging")

@@ -18,7 +18,7 @@ async def select_object_content(ctx: Context, params: Params) -> Result:
     selecting.check(params)
     key = encryption.customer_key(params)
 
-    async def find(tx: Transaction) -> contents.Contents:
+    async def find(tx: Transaction) -> contents.ObjectData:
         bucket = await get_bucket(ctx, tx, params["Bucket"])
         version = await reading.found(ctx, tx, bucket, params, "s3:GetObject", "s3:GetObjectVersion")
         encryption.check_key(version.encryption, key)

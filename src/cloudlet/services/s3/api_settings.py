@@ -131,7 +131,7 @@ _declare(
         delete_action="s3:PutBucketTagging",
         absent=("NoSuchTagSet", "The TagSet does not exist"),
         check=_tags,
-        show=lambda value: {"TagSet": tag_sets.shown(value)},
+        show=lambda value: {"TagSet": tag_sets.to_api(value)},
         check_changeable=abac.check_taggable,
         put_status=204,
     )

@@ -322,7 +322,7 @@ async def _subscription(ctx: Context, tx: Transaction, params: Params, action: s
 @service.operation("GetSubscriptionAttributes")
 async def get_subscription_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
     topic, existing = await _subscription(ctx, tx, params, "GetSubscriptionAttributes")
-    return {"Attributes": subscription_attributes.shown(topic, existing)}
+    return {"Attributes": subscription_attributes.to_api(topic, existing)}
 
 
 @service.operation("SetSubscriptionAttributes")

@@ -76,11 +76,11 @@ class Plan:
         self.others = [recipient for recipient in recipients if recipient.queue is None]
         self.is_filtered = any(recipient.is_filtered for recipient in recipients)
 
-    def chosen(self, messages: list[Message]) -> Chosen:
+    def chosen(self, messages: list[Message]) -> MatchedRecipients:
         """Return who gets messages that were published just now."""
         if not self.is_filtered:
-            return Chosen(_all(messages, self.queues), _all(messages, self.others), [])
-        chosen = Chosen([], [], [])
+            return MatchedRecipients(_all(messages, self.queues), _all(messages, self.others), [])
+        chosen = MatchedRecipients([], [], [])
         for message in messages:
             for recipient in self.recipients:
                 rejection = recipient.rejection(message)
@@ -93,7 +93,7 @@ class Plan:
         return chosen
 
 
-class Chosen(NamedTuple):
+class MatchedRecipients(NamedTuple):
     """Who gets messages, and why filters keep them from others."""
 
     queues: list[tuple[Message, Recipient]]

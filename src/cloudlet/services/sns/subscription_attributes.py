@@ -199,7 +199,7 @@ def needs_signed_end(existing: Subscription) -> bool:
     return _MUST_SIGN in existing.attributes
 
 
-def shown(topic: Topic, existing: Subscription) -> dict[str, str]:
+def to_api(topic: Topic, existing: Subscription) -> dict[str, str]:
     """Return the attributes that GetSubscriptionAttributes shows."""
     attributes = {
         "SubscriptionArn": existing.arn,

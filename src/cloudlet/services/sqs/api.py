@@ -28,7 +28,7 @@ from cloudlet.services.sqs import (
     settling,
     tags,
 )
-from cloudlet.services.sqs.flights import Flights
+from cloudlet.services.sqs.flights import InFlightMessages
 from cloudlet.services.sqs.queue import Queue, split_timer
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.services.sqs.receive_request import ReceiveRequest
@@ -304,7 +304,7 @@ async def delete_message_batch(ctx: Context, tx: Transaction, params: Params) ->
 @service.operation("ChangeMessageVisibility")
 async def change_message_visibility(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "ChangeMessageVisibility")
-    flights = Flights(tx, queue)
+    flights = InFlightMessages(tx, queue)
     handle, seconds = params["ReceiptHandle"], params["VisibilityTimeout"]
     await settling.change_visibility(tx, queue, flights, handle, seconds, _millis(ctx))
     flights.write()
@@ -322,7 +322,7 @@ async def change_message_visibility_batch(ctx: Context, tx: Transaction, params:
             raise errors.missing("VisibilityTimeout")
         await settling.change_visibility(tx, queue, flights, entry["ReceiptHandle"], seconds, now)
 
-    flights = Flights(tx, queue)
+    flights = InFlightMessages(tx, queue)
     result = await batches.each(batches.checked("ChangeMessageVisibilityBatch", params["Entries"]), change)
     flights.write()
     return result
@@ -364,7 +364,7 @@ async def list_message_move_tasks(ctx: Context, tx: Transaction, params: Params)
         f"Value for parameter MaxResults must be between 1 and {limits.MOVE_TASKS_LISTED}.",
     )
     source = await _queue_by_arn(ctx, tx, "SourceArn", params["SourceArn"], "ListMessageMoveTasks")
-    return {"Results": [move_tasks.shown(task) for task in await move_tasks.listed(tx, source, count or 1)]}
+    return {"Results": [move_tasks.to_api(task) for task in await move_tasks.listed(tx, source, count or 1)]}
 
 
 @service.operation("CancelMessageMoveTask")

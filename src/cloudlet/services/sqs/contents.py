@@ -9,7 +9,7 @@ from typing import Final
 
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import fairness, flights
-from cloudlet.services.sqs.flights import ALONE, TOGETHER, Flights
+from cloudlet.services.sqs.flights import ALONE, TOGETHER, InFlightMessages
 from cloudlet.services.sqs.groups import Group, Picked
 from cloudlet.services.sqs.messages import Message, State, decode, encode, state_of
 from cloudlet.services.sqs.queue import Queue, split_timer, timer_key
@@ -263,7 +263,7 @@ async def remove(tx: Transaction, queue: Queue, place: bytes, message: Message, 
         return
     state = await flights.alone(tx, queue, place)
     if state is not None:
-        Flights(tx, queue).leave(place, state)
+        InFlightMessages(tx, queue).leave(place, state)
         await remove_in_flight(tx, queue, {place: state}, now)
         return
     flights.expire(tx, queue, place)

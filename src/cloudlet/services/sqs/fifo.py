@@ -11,7 +11,7 @@ import msgspec
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, limits
 from cloudlet.services.sqs.contents import Received
-from cloudlet.services.sqs.flights import Flights
+from cloudlet.services.sqs.flights import InFlightMessages
 from cloudlet.services.sqs.groups import Group, Picked
 from cloudlet.services.sqs.messages import Message, decode
 from cloudlet.services.sqs.queue import Queue, timer_key
@@ -152,7 +152,7 @@ async def repeat(tx: Transaction, queue: Queue, attempt: str, visibility: int, n
     if record.expires <= now or record.due <= now:
         return None
     found: list[Received] = []
-    flights = Flights(tx, queue)
+    flights = InFlightMessages(tx, queue)
     for place, nonce in zip(record.places, record.nonces, strict=True):
         state = await flights.find(place, nonce, record.due)
         message = await contents.message(tx, queue, place)

@@ -120,7 +120,7 @@ class _Flight:
         self.is_changed = False
 
 
-class Flights:
+class InFlightMessages:
     """Flights as one transaction finds and changes them; `write` puts the changes into it."""
 
     __slots__ = ("_found", "_queue", "_tx")

@@ -128,7 +128,7 @@ async def cancel(tx: Transaction, source: Queue, task_id: str) -> MoveTask:
     raise errors.no_such_resource("TaskHandle")
 
 
-def shown(task: MoveTask) -> dict[str, Any]:
+def to_api(task: MoveTask) -> dict[str, Any]:
     """Return a task as ListMessageMoveTasks answers it."""
     return {
         "TaskHandle": handle_of(task) if task.status == RUNNING else None,

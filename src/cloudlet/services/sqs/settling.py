@@ -6,7 +6,7 @@ from typing import Final
 
 from cloudlet.core import Transaction
 from cloudlet.services.sqs import contents, errors, limits, receipts
-from cloudlet.services.sqs.flights import Flights
+from cloudlet.services.sqs.flights import InFlightMessages
 from cloudlet.services.sqs.messages import State
 from cloudlet.services.sqs.queue import Queue
 from cloudlet.services.sqs.receipts import Receipt
@@ -24,7 +24,7 @@ class Deletion:
         self._tx = tx
         self._queue = queue
         self._now = now
-        self._flights = Flights(tx, queue)
+        self._flights = InFlightMessages(tx, queue)
         self._left: dict[bytes, State] = {}
         self._gone: set[bytes] = set()
         """Messages deleted by the handle of an earlier delivery, which flights do not know."""
@@ -65,7 +65,7 @@ def _check_life(queue: Queue, handle: str, receipt: Receipt, now: int) -> None:
 
 
 async def change_visibility(
-    tx: Transaction, queue: Queue, flights: Flights, handle: str, seconds: int, now: int
+    tx: Transaction, queue: Queue, flights: InFlightMessages, handle: str, seconds: int, now: int
 ) -> None:
     """Let a message become visible `seconds` from now, be it in flight or not. Raises AwsError if it is gone."""
     if not 0 <= seconds <= limits.VISIBILITY_SECONDS:

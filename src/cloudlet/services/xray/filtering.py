@@ -106,7 +106,7 @@ def _holds(filter: Filter, subject: _Subject) -> bool:
         case Services() | Edges():
             return bool(_selected(filter, subject))
         case JsonCauses(causes):
-            told = [cause for kind in _KINDS.values() for cause in root_causes.shown(subject.trace, kind)]
+            told = [cause for kind in _KINDS.values() for cause in root_causes.to_api(subject.trace, kind)]
             return isinstance(causes, list) and all(any(_is_like(each, cause) for cause in told) for each in causes)
         case Causes(kind, of, inner):
             return _any_cause(_KINDS[kind], of, inner, subject)

@@ -38,7 +38,7 @@ def _slowest(entity: Entity) -> list[Entity]:
     return way
 
 
-def shown(trace: Trace, kind: Kind) -> list[dict[str, Any]]:
+def to_api(trace: Trace, kind: Kind) -> list[dict[str, Any]]:
     """Return the root causes of a kind as the API shows them."""
     impacting = {"fault": trace.root.has_fault, "error": trace.root.has_error, "responsetime": True}[kind]
     return [

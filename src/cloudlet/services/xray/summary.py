@@ -30,9 +30,9 @@ def summary(trace: Trace) -> dict[str, Any]:
         "InstanceIds": [{"Id": identity} for identity in ec2(trace, "instance_id")],
         "AvailabilityZones": [{"Name": name} for name in ec2(trace, "availability_zone")],
         "EntryPoint": root.node.shown(),
-        "FaultRootCauses": root_causes.shown(trace, "fault"),
-        "ErrorRootCauses": root_causes.shown(trace, "error"),
-        "ResponseTimeRootCauses": root_causes.shown(trace, "responsetime"),
+        "FaultRootCauses": root_causes.to_api(trace, "fault"),
+        "ErrorRootCauses": root_causes.to_api(trace, "error"),
+        "ResponseTimeRootCauses": root_causes.to_api(trace, "responsetime"),
         "Revision": len(trace.documents),
     }
 

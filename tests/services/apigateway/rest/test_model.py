@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cloudlet.core import AwsError
 from cloudlet.services.apigateway.rest import patches, plans, schemas, stages
 from cloudlet.services.apigateway.rest.schemas import Schema
-from cloudlet.services.apigateway.rest.table import Table
+from cloudlet.services.apigateway.rest.table import Router
 from tests.services.apigateway.endpoint import Endpoint
 
 STAGE: dict[str, Any] = {"stageName": "dev", "deploymentId": "d", "variables": {"a": "b"}, "methodSettings": {}}
@@ -47,7 +47,7 @@ _PARTS = st.sampled_from(["a", "b", "{x}", "{y}"])
 
 @given(st.lists(st.lists(_PARTS, min_size=1, max_size=4), min_size=1, max_size=8), st.lists(st.sampled_from("abc")))
 def test_the_resource_that_is_found_matches(resources: list[list[str]], parts: list[str]) -> None:
-    table: Table[list[str]] = Table()
+    table: Router[list[str]] = Router()
     for resource in resources:
         table.add("/" + "/".join(resource), resource)
     found = table.find("/" + "/".join(parts))
@@ -77,7 +77,7 @@ def test_the_resource_that_is_found_matches(resources: list[list[str]], parts: l
     ],
 )
 def test_which_resource_a_path_is_for(path: str, resource: str | None, variables: dict[str, str] | None) -> None:
-    table: Table[str] = Table()
+    table: Router[str] = Router()
     for each in ("/", "/a", "/{x}", "/a/{y}", "/a/{rest+}", "/{x}/c"):
         table.add(each, each)
     assert table.find(path) == (None if resource is None else (resource, variables))

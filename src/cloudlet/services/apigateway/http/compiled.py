@@ -11,7 +11,7 @@ from cloudlet.services.apigateway.access_log import Format, format_of
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer
 from cloudlet.services.apigateway.deploying import Snapshot
 from cloudlet.services.apigateway.documents import Document, Place
-from cloudlet.services.apigateway.http.table import Table
+from cloudlet.services.apigateway.http.table import Router
 from cloudlet.services.apigateway.integration_check import function_of
 from cloudlet.services.apigateway.jwt import JwtAuthorizer
 from cloudlet.services.apigateway.parameter_mapping import Change
@@ -62,7 +62,7 @@ class Stage:
 
     name: str
     variables: dict[str, str]
-    table: Table[Route]
+    table: Router[Route]
     cors: Cors | None
     log: Format | None
 
@@ -79,7 +79,7 @@ def stage_of(place: Place, api_id: str, document: Document, snapshot: Snapshot) 
         for id, part in authorizers.items()
         if part["AuthorizerType"] == "REQUEST"
     }
-    table: Table[Route] = Table()
+    table: Router[Route] = Router()
     for part in snapshot["Route"]:
         key = part["RouteKey"]
         authorizer = part.get("AuthorizerId", "")

@@ -138,7 +138,7 @@ async def _service(call: Call, made: aws_integrations.Call) -> HttpResponse:
         body = _encode({"__type": error.code, "message": error.message})
         return HttpResponse(failed.status, [("content-type", "application/json")], body)
     call.integration_status = 200
-    return HttpResponse(200, [("content-type", "application/json")], aws_integrations.shown(result))
+    return HttpResponse(200, [("content-type", "application/json")], aws_integrations.to_api(result))
 
 
 def _change_response(call: Call, integration: Integration, response: HttpResponse) -> None:

@@ -39,7 +39,7 @@ class _Node(Generic[T]):
         """The routes that take all that follows."""
 
 
-class Table(Generic[T]):
+class Router(Generic[T]):
     """The routes of a stage."""
 
     def __init__(self) -> None:

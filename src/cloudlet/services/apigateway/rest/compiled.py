@@ -17,7 +17,7 @@ from cloudlet.services.apigateway.rest.gateway_responses import GatewayResponses
 from cloudlet.services.apigateway.rest.lambda_authorizers import Authorizer
 from cloudlet.services.apigateway.rest.request_check import Check
 from cloudlet.services.apigateway.rest.resource_policies import ApiPolicy
-from cloudlet.services.apigateway.rest.table import Table
+from cloudlet.services.apigateway.rest.table import Router
 from cloudlet.services.apigateway.throttle import Bucket
 
 
@@ -111,7 +111,7 @@ class Stage:
         logs = stage.get("accessLogSettings")
         settings = {"DestinationArn": logs["destinationArn"], "Format": logs["format"]} if logs else None
         self.log = access_log.format_of(account, settings, f"{self.api_id}/{self.name}")
-        self.table: Table[Resource] = Table()
+        self.table: Router[Resource] = Router()
         self.by_id: dict[str, Resource] = {}
         self._add_methods(stage, snapshot)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudlet.services.apigateway import authorizing
 from cloudlet.services.apigateway.answers import Refused
-from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, Verdict
+from cloudlet.services.apigateway.authorizing import AuthorizerResult, FunctionAuthorizer
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.rest import matching, resource_policies
 from cloudlet.services.apigateway.rest.refusal import Refusal
@@ -63,7 +63,7 @@ class Authorizer:
     async def _is_valid(self, call: Call, identity: str) -> bool:
         return not self._pattern or await matching.matches(call.place.account, identity, self._pattern)
 
-    async def verdict(self, call: Call) -> Verdict:
+    async def verdict(self, call: Call) -> AuthorizerResult:
         """Return what the function says of a caller, now or before. Raises Refusal."""
         identity = self._function.identity(call.lookup)
         if identity is None or not await self._is_valid(call, identity[0]):

@@ -24,7 +24,7 @@ class _Node(Generic[T]):
         self.resource: T | None = None
 
 
-class Table(Generic[T]):
+class Router(Generic[T]):
     """The resources of a deployed API that have methods."""
 
     def __init__(self) -> None:

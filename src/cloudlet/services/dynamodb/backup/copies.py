@@ -17,7 +17,7 @@ from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.keyed_queues import drain
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb.backup import backups, journal, snapshot, timeline
-from cloudlet.services.dynamodb.backup.timeline import Moment
+from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.errors import limit_exceeded
 from cloudlet.services.dynamodb.item_data import items
 from cloudlet.services.dynamodb.requests import rows, writing
@@ -46,7 +46,7 @@ class Copy(msgspec.Struct, array_like=True, frozen=True):
 
     source: int | None
     """The id of the table to copy from, as it was at `moment`."""
-    moment: Moment
+    moment: Version
     backup: bytes | None
     """The key of the backup's record, if one is made or restored."""
     target: int | None
@@ -99,7 +99,7 @@ async def is_used(tx: Transaction, backup: bytes) -> bool:
 # -- the table that is copied from
 
 
-async def hold(tx: Transaction, table: Table, time: float, now: float) -> Moment:
+async def hold(tx: Transaction, table: Table, time: float, now: float) -> Version:
     """Let former states of a table be kept from now on; return the moment of a time up to `now`."""
     features = msgspec.structs.replace(table.features, copies=table.features.copies + 1)
     directory.store(tx, msgspec.structs.replace(table.record, features=features))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.dynamodb.backup import timeline
-from cloudlet.services.dynamodb.backup.timeline import Moment
+from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.item_data import items
 from cloudlet.services.dynamodb.item_data.values import Item
 from cloudlet.services.dynamodb.tables.table import Table
@@ -34,7 +34,7 @@ def _entries(table: Table) -> Subspace:
     return table.all.sub("journal")
 
 
-def _after(table: Table, key: bytes, moment: Moment) -> bytes:
+def _after(table: Table, key: bytes, moment: Version) -> bytes:
     """Return where the entries of an item begin that tell of writes after a moment."""
     entries = _entries(table)
     return entries.key(key, moment.epoch) if moment.micros is None else entries.key(key, *moment) + b"\x00"
@@ -47,7 +47,7 @@ async def note(tx: Transaction, table: Table, key: bytes, old: bytes | None, now
         tx.put(entry, _ABSENT if old is None else old)
 
 
-async def before(tx: Transaction, table: Table, key: bytes, moment: Moment) -> tuple[bool, bytes | None]:
+async def before(tx: Transaction, table: Table, key: bytes, moment: Version) -> tuple[bool, bytes | None]:
     """Return whether an item was written to after a moment, and what it was at it if so, as stored (None: nothing)."""
     rows = await tx.range(_after(table, key, moment), _entries(table).key(key) + b"\xff", limit=1)
     return (True, _stored(rows[0][1])) if rows else (False, None)
@@ -62,7 +62,7 @@ class Changed(NamedTuple):
 
 
 async def changed(
-    tx: Transaction, table: Table, key: bytes, since: Moment, until: Moment, now: bytes | None
+    tx: Transaction, table: Table, key: bytes, since: Version, until: Version, now: bytes | None
 ) -> Changed | None:
     """Return what has become of an item from one moment to another, None where it was not written to.
 

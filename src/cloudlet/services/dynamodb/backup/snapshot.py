@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.services.dynamodb.backup import journal
-from cloudlet.services.dynamodb.backup.timeline import Moment
+from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.requests.rows import BYTES, some
 from cloudlet.services.dynamodb.tables.table import Table
 
@@ -18,7 +18,7 @@ class Page(NamedTuple):
     following: bytes | None
 
 
-async def read(tx: Transaction, table: Table, moment: Moment, after: bytes, count: int) -> Page:
+async def read(tx: Transaction, table: Table, moment: Version, after: bytes, count: int) -> Page:
     """Return the items behind the key `after`, of up to `count` keys, as they were at a moment.
 
     They are fewer where they are large. Each key is looked at once: it is among the items of now, or the journal knows

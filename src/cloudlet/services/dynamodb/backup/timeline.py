@@ -21,7 +21,7 @@ _AHEAD_SECONDS: Final = 1.0
 _PAGE: Final = 100
 
 
-class Moment(NamedTuple):
+class Version(NamedTuple):
     """A state of a table: that in which the epoch began, or as of a time (microseconds) in that epoch or later."""
 
     epoch: int
@@ -83,10 +83,10 @@ async def epoch(tx: Transaction, table: Table, now: float) -> int:
     return times.epoch
 
 
-async def begin(tx: Transaction, table: Table, now: float) -> Moment:
+async def begin(tx: Transaction, table: Table, now: float) -> Version:
     """Begin an epoch: return the moment of what is there now."""
     times = await _times(tx, table)
-    return Moment(_begin(tx, table, msgspec.structs.replace(times, since=min(times.since, now)), now))
+    return Version(_begin(tx, table, msgspec.structs.replace(times, since=min(times.since, now)), now))
 
 
 async def begin_anew(tx: Transaction, table: Table, now: float) -> None:
@@ -95,7 +95,7 @@ async def begin_anew(tx: Transaction, table: Table, now: float) -> None:
     _begin(tx, table, msgspec.structs.replace(times, since=now), now)
 
 
-async def moment(tx: Transaction, table: Table, time: float, now: float) -> Moment:
+async def moment(tx: Transaction, table: Table, time: float, now: float) -> Version:
     """Return the moment of a time (seconds since the epoch) until `now`: writes at that very time are part of it."""
     await epoch(tx, table, now)
     space, at = _epochs(table), micros(time)
@@ -103,9 +103,9 @@ async def moment(tx: Transaction, table: Table, time: float, now: float) -> Mome
     while rows := await tx.range(space.begin, end, limit=_PAGE, reverse=True):
         for key, began in rows:
             if began <= pack_int(at):
-                return Moment(space.unpack(key)[0], at)
+                return Version(space.unpack(key)[0], at)
         end = rows[-1][0]
-    return Moment(0, at)
+    return Version(0, at)
 
 
 async def since(tx: Transaction, table: Table, now: float) -> float:

@@ -17,7 +17,7 @@ from cloudlet.services.dynamodb.expressions.operands import (
 from cloudlet.services.dynamodb.expressions.predicates import ORDERING, Condition
 from cloudlet.services.dynamodb.expressions.problems import ExpressionProblem, said_of
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
-from cloudlet.services.dynamodb.item_data.values import Value, compare, shown
+from cloudlet.services.dynamodb.item_data.values import Value, compare, to_api
 
 _Single = syntax.Comparison | syntax.Between | syntax.In | syntax.Call
 _Known = dict[_Single, Condition]
@@ -94,7 +94,7 @@ def check_bounds(lower: Value, upper: Value) -> None:
         return
     raise ExpressionProblem(
         f"The BETWEEN operator requires {requirement}; "
-        f"lower bound operand: {shown(lower)}, upper bound operand: {shown(upper)}"
+        f"lower bound operand: {to_api(lower)}, upper bound operand: {to_api(upper)}"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from cloudlet.services.dynamodb.expressions import problems
-from cloudlet.services.dynamodb.expressions.paths import find, shown
+from cloudlet.services.dynamodb.expressions.paths import find, to_api
 from cloudlet.services.dynamodb.expressions.substitutions import Substitutions
 from cloudlet.services.dynamodb.expressions.syntax import Call, PathSyntax, Placeholder
 from cloudlet.services.dynamodb.expressions.syntax import Operand as OperandSyntax
@@ -93,7 +93,7 @@ def check_constant(name: str, operand: Operand, kinds: Sequence[str]) -> None:
 def check_distinct(name: str, first: Operand, others: Sequence[Operand]) -> None:
     """Raise ExpressionProblem where an attribute is compared with itself."""
     if isinstance(first, Attribute) and first in others:
-        raise problems.operands_not_distinct(name, shown(first.path))
+        raise problems.operands_not_distinct(name, to_api(first.path))
 
 
 def attributes(operands: Sequence[Operand]) -> frozenset[str]:

@@ -72,10 +72,10 @@ def _excluded(seen: list[Path], path: Path) -> ExpressionProblem:
 def _two_paths(how: str, one: Path, two: Path) -> ExpressionProblem:
     return ExpressionProblem(
         f"Two document paths {how} with each other; must remove or rewrite one of these paths; "
-        f"path one: {shown(one)}, path two: {shown(two)}"
+        f"path one: {to_api(one)}, path two: {to_api(two)}"
     )
 
 
-def shown(path: Path) -> str:
+def to_api(path: Path) -> str:
     """Return a path as AWS's messages show it, as `[a, b, [2]]`."""
     return f"[{', '.join(element if isinstance(element, str) else f'[{element}]' for element in path)}]"

@@ -44,7 +44,7 @@ def json_of(raw: bytes) -> bytes:
     return raw[_SIZE_BYTES:]
 
 
-def shown(ctx: Context, raw: bytes) -> Any:
+def to_api(ctx: Context, raw: bytes) -> Any:
     """Return a stored item as an answer carries it: undecoded where it goes out as JSON."""
     return msgspec.Raw(raw[_SIZE_BYTES:]) if ctx.protocol == "json" else item_of(raw)
 

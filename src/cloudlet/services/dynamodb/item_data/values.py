@@ -56,7 +56,7 @@ def type_of(value: Value) -> str:
     raise ValueError("a value without a type")
 
 
-def shown(value: Value) -> str:
+def to_api(value: Value) -> str:
     """Return a value as AWS's messages show it."""
     kind = type_of(value)
     content = value[kind]

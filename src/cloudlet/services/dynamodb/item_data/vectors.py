@@ -45,7 +45,7 @@ def unpacked(raw: bytes, dimensions: int) -> Vector:
     return struct.unpack_from(f"<{dimensions}f", raw)
 
 
-def shown(vector: Vector) -> Value:
+def to_api(vector: Vector) -> Value:
     """Return a vector of 32-bit floats as an attribute value, each number as short as it can be told from others."""
     return {"L": [{"N": _number(number)} for number in vector]}
 

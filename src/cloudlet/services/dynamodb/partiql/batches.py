@@ -52,7 +52,7 @@ class _Account:
         )
 
     def shown(self, params: Mapping[str, Any]) -> list[Any] | None:
-        shown = [capacity.shown(params, named, table, consumed) for named, (table, consumed) in self._tables.items()]
+        shown = [capacity.to_api(params, named, table, consumed) for named, (table, consumed) in self._tables.items()]
         return [each for each in shown if each is not None] or None
 
 

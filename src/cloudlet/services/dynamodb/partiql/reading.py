@@ -169,7 +169,7 @@ class Single:
 
     def _shown(self, ctx: Context, raw: bytes, rest: Condition | None) -> Any:
         if rest is None and self._columns is None:
-            return items.shown(ctx, raw)
+            return items.to_api(ctx, raw)
         item = items.item_of(raw)
         if rest is not None and not rest.matches(item):
             return None

@@ -71,7 +71,7 @@ async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], par
         _, units = consumed.setdefault(one.named, (one.table, Consumed()))
         units.add(2 * capacity.read_units(size, True))
     ctx.measured = tuple((table, "Read", units.table, (), None) for table, units in consumed.values())
-    shown = [capacity.shown(params, named, table, units, "Read") for named, (table, units) in consumed.items()]
+    shown = [capacity.to_api(params, named, table, units, "Read") for named, (table, units) in consumed.items()]
     return {"Responses": responses, "ConsumedCapacity": [each for each in shown if each is not None] or None}
 
 

@@ -107,7 +107,7 @@ class Action:
     def check(self, ctx: Context, old: bytes | None, old_item: Item | None) -> None:
         """Raise ConditionalCheckFailedException where the item that is there does not satisfy the condition."""
         if self.condition is not None and not self.condition.matches({} if old_item is None else old_item):
-            raise errors.condition_failed(items.shown(ctx, old) if self.shows_old and old is not None else None)
+            raise errors.condition_failed(items.to_api(ctx, old) if self.shows_old and old is not None else None)
 
     def needs_old(self) -> bool:
         """Whether the item that is there has to be looked into."""
@@ -171,9 +171,9 @@ def returned(ctx: Context, done: Done, wanted: str | None) -> Any:
         return None
     old, new = done.written.old, done.written.new
     if wanted == "ALL_OLD":
-        return None if old is None else items.shown(ctx, old)
+        return None if old is None else items.to_api(ctx, old)
     if wanted == "ALL_NEW":
-        return None if new is None else items.shown(ctx, new)
+        return None if new is None else items.to_api(ctx, new)
     update = done.action.update
     if update is None:
         return None

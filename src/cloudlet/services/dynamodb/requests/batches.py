@@ -138,7 +138,7 @@ async def _read(ctx: Context, tx: Transaction, params: Params, wanted: dict[str,
 
 def _answer(ctx: Context, params: Params, found: dict[str, _Found], shown: dict[str, list[Any]]) -> Result:
     ctx.measured = tuple((each.asked.table, "Read", each.units.table, (), None) for each in found.values())
-    consumed = [capacity.shown(params, name, each.asked.table, each.units) for name, each in found.items()]
+    consumed = [capacity.to_api(params, name, each.asked.table, each.units) for name, each in found.items()]
     return {
         "Responses": shown,
         "UnprocessedKeys": {
@@ -272,7 +272,7 @@ class _Writing:
         self._ctx.measured = tuple(
             (done.table, "Write", done.units.table, units_of(done.units.indexes), None) for done in all_done.values()
         )
-        consumed = [capacity.shown(self._params, name, done.table, done.units) for name, done in all_done.items()]
+        consumed = [capacity.to_api(self._params, name, done.table, done.units) for name, done in all_done.items()]
         return {
             "UnprocessedItems": {
                 name: self._requests[name][done.writes :] for name, done in all_done.items() if done.is_over

@@ -56,7 +56,7 @@ def _add(total: dict[str, float], more: Mapping[str, float]) -> None:
         total[name] = total.get(name, 0) + units
 
 
-def shown(params: Mapping[str, Any], named: str, table: Table, consumed: Consumed, kind: str | None = None) -> Any:
+def to_api(params: Mapping[str, Any], named: str, table: Table, consumed: Consumed, kind: str | None = None) -> Any:
     """Return ConsumedCapacity as `ReturnConsumedCapacity` asks for it, or None.
 
     `named` is what the request calls the table: who names it by its ARN is answered with the ARN. `kind` is Read or

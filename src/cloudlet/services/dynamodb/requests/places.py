@@ -10,7 +10,7 @@ from cloudlet.core import Params
 from cloudlet.services.dynamodb import errors
 from cloudlet.services.dynamodb.item_data import keys
 from cloudlet.services.dynamodb.item_data.key_checks import invalid_start, start_key
-from cloudlet.services.dynamodb.item_data.values import Item, shown
+from cloudlet.services.dynamodb.item_data.values import Item, to_api
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.tables.table import Index, Table
 from cloudlet.services.dynamodb.tables.table_record import CREATING
@@ -173,7 +173,7 @@ class Asked(msgspec.Struct, frozen=True):
                 )
             return
         if place.has_one_item:
-            given = ", ".join(f"{name}={shown(value)}" for name, value in start.items())
+            given = ", ".join(f"{name}={to_api(value)}" for name, value in start.items())
             raise errors.validation(f"The provided exclusive start key is invalid: ExclusiveStartKey: {{{given}}}")
         if not place.begin <= at < place.end:
             if at.startswith(place.partition):

@@ -62,7 +62,7 @@ class Page:
         return PAGE_BYTES - self.size - self.fetched_size
 
 
-class Stretch(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True):
     """What one transaction has read: rows, what is shown of each, and whether there are no more."""
 
     place: Place
@@ -104,7 +104,7 @@ class Reading:
         self._looking_bytes = _COMPARED_BYTES * looks
         """What it takes to look at a row beside decoding it."""
 
-    async def step(self, tx: Transaction) -> Stretch:
+    async def step(self, tx: Transaction) -> Batch:
         """Read some more, as far as it is not known yet what lies there. Raises AwsError.
 
         It changes nothing about the reading: a transaction that conflicts is run again.
@@ -127,14 +127,14 @@ class Reading:
         wanted = self._rows if self.limit is None else min(self._rows, self.limit - self.page.scanned)
         rows = await tx.range(begin, end, limit=wanted, reverse=place.backwards)
         shown = await self._fetched(tx, table, rows) if place.fetches else [row for _, row in rows]
-        return Stretch(place, rows[: len(shown)], shown, len(shown) < wanted and len(shown) == len(rows))
+        return Batch(place, rows[: len(shown)], shown, len(shown) < wanted and len(shown) == len(rows))
 
     def _condition_keys(self, table: Table) -> Keys:
         index = table.indexes.get(self.params.get("IndexName", ""))
         schema = table.keys if index is None else index.keys
         return condition_keys.of_read(schema, self.clauses, self.params, is_partiql=self._asked.filters_keys)
 
-    async def take(self, stretch: Stretch) -> bool:
+    async def take(self, stretch: Batch) -> bool:
         """Take in what a step has read; return whether the page is complete."""
         place, page = stretch.place, self.page
         self.place = place
@@ -224,7 +224,7 @@ class Reading:
             if is_measured:
                 units = measuring.units_of(consumed.indexes)
                 measuring.spent(self.ctx, (table, "Read", consumed.table, units, page.matched))
-            result["ConsumedCapacity"] = capacity.shown(self.params, self.params["TableName"], table, consumed)
+            result["ConsumedCapacity"] = capacity.to_api(self.params, self.params["TableName"], table, consumed)
             if throttle is not None:
                 throttle.spend(table, "Read", consumed, self.ctx.now())
         return result

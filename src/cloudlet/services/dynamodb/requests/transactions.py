@@ -258,7 +258,7 @@ def _outcomes(ctx: Context, planned: list[Action], old: list[bytes | None]) -> l
 
 
 def _consumed(params: Params, tables: dict[str, Table], consumed: dict[str, Consumed], kind: str) -> list[Any] | None:
-    shown = [capacity.shown(params, name, tables[name], units, kind) for name, units in consumed.items()]
+    shown = [capacity.to_api(params, name, tables[name], units, kind) for name, units in consumed.items()]
     return [each for each in shown if each is not None] or None
 
 
@@ -340,7 +340,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
         if raw is None:
             responses.append({})
         elif asked.projection is None:
-            responses.append({"Item": items.shown(ctx, raw)})
+            responses.append({"Item": items.to_api(ctx, raw)})
         else:
             responses.append({"Item": asked.projection.of(items.item_of(raw))})
     ctx.measured = tuple((tables[name], "Read", units.table, (), None) for name, units in consumed.items())

@@ -158,11 +158,11 @@ class _Search:
     def _shown(self, index: VectorIndex, row: bytes, at: int) -> Any:
         """Return what is wanted of a row; the vector is part of it only where it is asked for by name."""
         if self.projection is None:
-            return items.shown(self.ctx, row[at:])
+            return items.to_api(self.ctx, row[at:])
         item = items.item_of(row[at:])
         name = index.record.attribute
         if name in self.projection.attributes:
-            item[name] = vectors.shown(vectors.unpacked(row, index.record.dimensions))
+            item[name] = vectors.to_api(vectors.unpacked(row, index.record.dimensions))
         return self.projection.of(item)
 
 

@@ -223,7 +223,7 @@ async def disable(tx: Transaction, stream: Stream, *, account: str, region: str,
     return msgspec.structs.replace(stream, enabled=False)
 
 
-def shown(features: Features, account: str, region: str, table: str) -> dict[str, Any]:
+def to_api(features: Features, account: str, region: str, table: str) -> dict[str, Any]:
     """Return the members of a TableDescription that are about the table's latest stream."""
     stream = features.stream
     if stream is None:

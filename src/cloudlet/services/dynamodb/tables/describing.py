@@ -32,7 +32,7 @@ async def described(
     description: dict[str, Any] = {
         "TableName": record.name,
         "TableStatus": status,
-        "ProvisionedThroughput": throughput.shown(record.throughput, now),
+        "ProvisionedThroughput": throughput.to_api(record.throughput, now),
         "TableSizeBytes": await tx.counter(table.size_count),
         "ItemCount": await tx.counter(table.item_count),
         "TableArn": table.arn,
@@ -53,7 +53,7 @@ async def described(
         "WarmThroughput": throughput.shown_warm(record.throughput, status, is_asked="" in warming),
         "RestoreSummary": record.restored_from,
         "TableClassSummary": _table_class(record),
-        **streams.shown(record.features, record.account, record.region, record.name),
+        **streams.to_api(record.features, record.account, record.region, record.name),
     }
 
 
@@ -131,7 +131,7 @@ async def _index(
     return description | {
         "IndexStatus": CREATING if status == CREATING else record.status,
         "Backfilling": True if record.status == CREATING and status == ACTIVE else None,
-        "ProvisionedThroughput": throughput.shown(record.throughput, now),
+        "ProvisionedThroughput": throughput.to_api(record.throughput, now),
         "OnDemandThroughput": throughput.shown_limits(record.throughput),
         "WarmThroughput": throughput.shown_warm(record.throughput, status, is_asked=record.name in warming),
     }

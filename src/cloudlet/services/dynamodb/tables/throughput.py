@@ -146,7 +146,7 @@ def unchanged(throughput: Throughput) -> Throughput:
     return msgspec.structs.replace(throughput, increased=0, decreased=0, decreases_today=0)
 
 
-def shown(throughput: Throughput, now: float) -> dict[str, Any]:
+def to_api(throughput: Throughput, now: float) -> dict[str, Any]:
     """Return ProvisionedThroughputDescription."""
     today = throughput.decreases_today if throughput.decreased // _DAY == now // _DAY else 0
     return {

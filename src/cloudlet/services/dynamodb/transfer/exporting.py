@@ -17,7 +17,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb.backup import copies, journal, snapshot
-from cloudlet.services.dynamodb.backup.timeline import Moment
+from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.item_data import ion, items
 from cloudlet.services.dynamodb.item_data.values import Item
 from cloudlet.services.dynamodb.requests.rows import BYTES
@@ -113,7 +113,7 @@ async def _full(tx: Transaction, table: Table, export: Export, after: bytes) -> 
 
 
 async def _incremental(
-    tx: Transaction, table: Table, export: Export, since: Moment, after: bytes
+    tx: Transaction, table: Table, export: Export, since: Version, after: bytes
 ) -> tuple[list[bytes], bytes | None]:
     keys = await journal.keys_after(tx, table, after, _ITEMS)
     lines: list[bytes] = []

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.dynamodb.backup.timeline import Moment
+from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.transfer.transfer_records import COMPLETED, IN_PROGRESS, Transfer, TransferRecords
 
 ION = "ION"
@@ -27,9 +27,9 @@ class DataFile(msgspec.Struct, array_like=True, frozen=True):
 class Export(Transfer, array_like=True, frozen=True):
     """What is kept of an export. Times are in seconds since the epoch."""
 
-    moment: Moment
+    moment: Version
     """The state that is exported."""
-    since: Moment | None
+    since: Version | None
     """For an incremental export: the state from which on changes are exported."""
     request: dict[str, Any]
     """What ExportTableToPointInTime was called with."""

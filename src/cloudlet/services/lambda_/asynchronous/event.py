@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Place
 from cloudlet.store.interface import Row
 
@@ -45,15 +45,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Whether it was served, or given up, and only those have to be told who could not be yet."""
 
     @property
-    def what(self) -> Named:
-        return Named(self.place, self.qualifier or None)
+    def what(self) -> FunctionReference:
+        return FunctionReference(self.place, self.qualifier or None)
 
     @property
     def key(self) -> bytes:
         return _EVENTS.key(self.due, self.request_id)
 
 
-class Letter(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A call by which a destination, or a dead-letter queue, is told what became of an event."""
 
     service: str
@@ -68,7 +68,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 decode = msgspec.msgpack.Decoder(Event).decode
-_letters = msgspec.msgpack.Decoder(list[Letter]).decode
+_letters = msgspec.msgpack.Decoder(list[InvocationRecord]).decode
 
 
 def accept(tx: Transaction, event: Event) -> None:
@@ -89,13 +89,13 @@ async def whole(tx: Transaction, event: Event) -> Event:
     return event if event.payload else replace(event, payload=await tx.get(_PAYLOADS.key(event.request_id)) or b"{}")
 
 
-def put_served(tx: Transaction, event: Event, letters: list[Letter]) -> None:
+def put_served(tx: Transaction, event: Event, letters: list[InvocationRecord]) -> None:
     """Keep what has to be told of an event until it is due."""
     tx.put(_LETTERS.key(event.request_id), _encode(letters))
     put(tx, replace(event, is_served=True))
 
 
-async def letters_of(tx: Transaction, event: Event) -> list[Letter]:
+async def letters_of(tx: Transaction, event: Event) -> list[InvocationRecord]:
     """Return what has to be told of an event."""
     raw = await tx.get(_LETTERS.key(event.request_id))
     return [] if raw is None else _letters(raw)

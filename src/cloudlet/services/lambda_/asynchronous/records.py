@@ -15,7 +15,7 @@ from cloudlet.core.aws.messages import make_send_call
 from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import destinations
-from cloudlet.services.lambda_.asynchronous.event import Event, Letter
+from cloudlet.services.lambda_.asynchronous.event import Event, InvocationRecord
 from cloudlet.services.lambda_.execution.invocation import Outcome, error_message
 from cloudlet.services.lambda_.functions.function import LATEST
 from cloudlet.wire.timestamps import milliseconds
@@ -45,7 +45,7 @@ def record(event: Event, condition: str, outcome: Outcome | None, executed: str,
     return _encode(told)
 
 
-def letter(block: Block, event: Event, role: str, arn: str, text: bytes, *, succeeded: bool) -> Letter:
+def letter(block: Block, event: Event, role: str, arn: str, text: bytes, *, succeeded: bool) -> InvocationRecord:
     """Return what gives a record to a destination."""
     target = Arn.parse(arn)
     params: dict[str, Any]
@@ -67,7 +67,7 @@ def letter(block: Block, event: Event, role: str, arn: str, text: bytes, *, succ
     return _letter(event, role, target, operation, params)
 
 
-def dead_letter(block: Block, event: Event, role: str, arn: str, outcome: Outcome | None) -> Letter:
+def dead_letter(block: Block, event: Event, role: str, arn: str, outcome: Outcome | None) -> InvocationRecord:
     """Return what gives an event to a function's dead-letter queue or topic."""
     target = Arn.parse(arn)
     told: dict[str, str | int] = {"RequestID": event.request_id, "ErrorCode": 200}
@@ -77,8 +77,8 @@ def dead_letter(block: Block, event: Event, role: str, arn: str, outcome: Outcom
     return replace(_letter(event, role, target, operation, params), is_dead=True)
 
 
-def _letter(event: Event, role: str, target: Arn, operation: str, params: dict[str, Any]) -> Letter:
-    return Letter(
+def _letter(event: Event, role: str, target: Arn, operation: str, params: dict[str, Any]) -> InvocationRecord:
+    return InvocationRecord(
         service=target.service,
         region=target.region or event.place.region,
         operation=operation,
@@ -88,7 +88,7 @@ def _letter(event: Event, role: str, target: Arn, operation: str, params: dict[s
     )
 
 
-async def deliver(block: Block, event: Event, letter: Letter) -> None:
+async def deliver(block: Block, event: Event, letter: InvocationRecord) -> None:
     """Tell a destination, or a dead-letter queue, as a session of the function's role. Raises AwsError."""
     place = event.place
     answer = await block.cloud.call(

@@ -30,7 +30,7 @@ from cloudlet.core.kernel.timing import wait_until as first_of
 from cloudlet.services.lambda_ import invoking, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous import records
-from cloudlet.services.lambda_.asynchronous.event import Event, Letter
+from cloudlet.services.lambda_.asynchronous.event import Event, InvocationRecord
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.functions import directory
@@ -336,7 +336,7 @@ async def _give_up(block: Block, event: Event, found: _Found, condition: str, ou
     await _tell(block, event, letters, resolved)
 
 
-async def _tell(block: Block, event: Event, letters: list[Letter], resolved: Resolved | None) -> None:
+async def _tell(block: Block, event: Event, letters: list[InvocationRecord], resolved: Resolved | None) -> None:
     """Deliver letters, and forget their event; those for a block that is down come again, with it."""
     left = [letter for letter in letters if not await _is_settled(block, event, letter, resolved)]
     if not left:
@@ -354,7 +354,7 @@ async def _tell(block: Block, event: Event, letters: list[Letter], resolved: Res
     await block.store.transact(keep)
 
 
-async def _is_settled(block: Block, event: Event, letter: Letter, resolved: Resolved | None) -> bool:
+async def _is_settled(block: Block, event: Event, letter: InvocationRecord, resolved: Resolved | None) -> bool:
     """Deliver a letter; return whether that is done with, since it was taken, or refused for good."""
     try:
         await records.deliver(block, event, letter)

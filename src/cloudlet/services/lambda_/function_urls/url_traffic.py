@@ -21,7 +21,7 @@ from cloudlet.services.lambda_.execution.invocation import Invocation
 from cloudlet.services.lambda_.execution.streaming import Pieces
 from cloudlet.services.lambda_.function_urls import url_event, urls
 from cloudlet.services.lambda_.function_urls.urls import Url
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.invoking import Target
 from cloudlet.wire import HttpResponse
 
@@ -75,7 +75,7 @@ def _configuration(url: Url) -> dict[str, Any]:
     }
 
 
-async def _answered(block: Block, visit: DataPlaneRequest, what: Named, url: Url) -> HttpResponse:
+async def _answered(block: Block, visit: DataPlaneRequest, what: FunctionReference, url: Url) -> HttpResponse:
     """Ask the function. Raises AwsError, BadAnswer, and ValueError for a request that is too large."""
     wants_signature = url.auth == "AWS_IAM"
     if wants_signature and not visit.is_signed:
@@ -106,7 +106,13 @@ async def _answered(block: Block, visit: DataPlaneRequest, what: Named, url: Url
 
 
 async def _target(
-    block: Block, tx: Transaction, what: Named, url: Url, caller: Principal, visit: DataPlaneRequest, request_id: str
+    block: Block,
+    tx: Transaction,
+    what: FunctionReference,
+    url: Url,
+    caller: Principal,
+    visit: DataPlaneRequest,
+    request_id: str,
 ) -> Target:
     found = await invoking.target_of(tx, what)
     endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"

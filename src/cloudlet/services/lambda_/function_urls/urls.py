@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.kernel.ids import token
 from cloudlet.services.lambda_ import errors
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Place
 from cloudlet.services.lambda_.functions.settings import Setting
 
@@ -63,23 +63,23 @@ def new_id() -> str:
     return token(_ID_CHARACTERS, _ALPHABET)
 
 
-async def by_id(tx: Transaction, id: str) -> tuple[Named, Url] | None:
+async def by_id(tx: Transaction, id: str) -> tuple[FunctionReference, Url] | None:
     """Return the function or alias with a URL, and the URL, None where there is none."""
     raw = await tx.get(_BY_ID.key(id))
     if raw is None:
         return None
     target = _target(raw)
     url = await URL.find(tx, target.place, target.qualifier)
-    return None if url is None else (Named(target.place, target.qualifier or None), url)
+    return None if url is None else (FunctionReference(target.place, target.qualifier or None), url)
 
 
-def save(tx: Transaction, what: Named, url: Url) -> None:
+def save(tx: Transaction, what: FunctionReference, url: Url) -> None:
     """Keep a URL."""
     URL.save(tx, what.place, what.qualifier or "", url)
     tx.put(_BY_ID.key(url.id), _encode(_Target(what.place, what.qualifier or "")))
 
 
-async def remove(tx: Transaction, what: Named) -> None:
+async def remove(tx: Transaction, what: FunctionReference) -> None:
     """Delete a URL, if there is one."""
     url = await URL.find(tx, what.place, what.qualifier or "")
     if url is not None:
@@ -92,7 +92,7 @@ async def remove_all(tx: Transaction, place: Place) -> None:
     space = URL.of(place)
     while rows := await tx.range(space.begin, space.end, limit=_PAGE):
         for key, _ in rows:
-            await remove(tx, Named(place, space.unpack(key)[0]))
+            await remove(tx, FunctionReference(place, space.unpack(key)[0]))
 
 
 def address(ctx: Context, url: Url) -> str:

@@ -11,7 +11,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.execution.concurrency import Room
 from cloudlet.services.lambda_.functions import directory
-from cloudlet.services.lambda_.functions.directory import Named, Resolved
+from cloudlet.services.lambda_.functions.directory import FunctionReference, Resolved
 from cloudlet.services.lambda_.functions.function import Function, Place, Version
 from cloudlet.services.lambda_.functions.settings import Setting
 
@@ -83,7 +83,7 @@ async def room(tx: Transaction, function: Function, resolved: Resolved) -> Room:
     return Room(reserved, others, sum(kept.values()), sum(kept.get(name, 0) for name in names))
 
 
-async def check_provisioned_once(tx: Transaction, what: Named, version: Version) -> None:
+async def check_provisioned_once(tx: Transaction, what: FunctionReference, version: Version) -> None:
     """Raise AwsError where something is kept ready of a version already, by another name of it.
 
     Developer guide, "Configuring provisioned concurrency for a function".
@@ -91,7 +91,7 @@ async def check_provisioned_once(tx: Transaction, what: Named, version: Version)
     for qualifier, _ in await _all(tx, what.place):
         if qualifier == what.qualifier:
             continue
-        other = (await directory.resolve(tx, Named(what.place, qualifier))).version
+        other = (await directory.resolve(tx, FunctionReference(what.place, qualifier))).version
         if other.number == version.number and directory.is_number(str(what.qualifier)):
             raise errors.invalid("Version is pointed by a Provisioned Concurrency alias")
         if other.number == version.number:

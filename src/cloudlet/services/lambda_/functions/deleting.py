@@ -59,7 +59,7 @@ async def _remove(tx: Transaction, version: Version, now: float) -> None:
 
 async def delete_alias(tx: Transaction, alias: Alias) -> None:
     """Delete an alias, and what is set for it, its URL too."""
-    await urls.remove(tx, directory.Named(alias.place, alias.name))
+    await urls.remove(tx, directory.FunctionReference(alias.place, alias.name))
     settings.remove_of(tx, alias.place, alias.name)
     directory.remove_alias(tx, alias)
 

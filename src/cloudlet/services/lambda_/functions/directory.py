@@ -35,7 +35,7 @@ _version = msgspec.msgpack.Decoder(Version).decode
 _alias = msgspec.msgpack.Decoder(Alias).decode
 
 
-class Named(NamedTuple):
+class FunctionReference(NamedTuple):
     """What a request names: a function, or a version or an alias of it."""
 
     place: Place
@@ -58,7 +58,7 @@ class Resolved(NamedTuple):
         return self.version.version if self.alias is None else self.alias.name
 
 
-def named(ctx: Context, text: str, qualifier: str | None = None) -> Named:
+def named(ctx: Context, text: str, qualifier: str | None = None) -> FunctionReference:
     """Return what is named by a name, a part of an ARN or an ARN, and by a qualifier. Raises AwsError.
 
     API reference, "FunctionName": `name`, `account:function:name`, and the ARN, each with `:qualifier` or without.
@@ -71,7 +71,7 @@ def named(ctx: Context, text: str, qualifier: str | None = None) -> Named:
         raise errors.not_found(f"Functions from '{match['region']}' are not reachable in this region ('{ctx.region}')")
     if qualifier and match["qualifier"] not in (None, qualifier):
         raise errors.invalid("The derived qualifier from the function name does not match the specified qualifier.")
-    return Named(Place(match["account"] or ctx.account, ctx.region, name), qualifier or match["qualifier"])
+    return FunctionReference(Place(match["account"] or ctx.account, ctx.region, name), qualifier or match["qualifier"])
 
 
 def check_name(name: str) -> None:
@@ -82,11 +82,11 @@ def check_name(name: str) -> None:
         )
 
 
-def function_only(what: Named) -> Named:
+def function_only(what: FunctionReference) -> FunctionReference:
     """Return what is named, which must be a function, or its `$LATEST`. Raises AwsError."""
     if what.qualifier not in (None, LATEST):
         raise errors.invalid(f"This operation is not permitted on a published version or an alias: {what.arn}")
-    return Named(what.place, None)
+    return FunctionReference(what.place, None)
 
 
 def is_number(qualifier: str) -> bool:
@@ -132,7 +132,7 @@ async def find_alias(tx: Transaction, place: Place, name: str) -> Alias | None:
     return None if raw is None else _alias(raw)
 
 
-async def resolve(tx: Transaction, what: Named) -> Resolved:
+async def resolve(tx: Transaction, what: FunctionReference) -> Resolved:
     """Return the version that is named; of an alias with weights, the one that is not additional. Raises AwsError."""
     qualifier = what.qualifier or LATEST
     if qualifier == LATEST:
@@ -147,7 +147,7 @@ async def resolve(tx: Transaction, what: Named) -> Resolved:
     return Resolved(version, alias)
 
 
-async def choose(tx: Transaction, what: Named) -> Resolved:
+async def choose(tx: Transaction, what: FunctionReference) -> Resolved:
     """Return the version that an invocation goes to: of an alias with weights, one of its versions by lot.
 
     Raises AwsError.

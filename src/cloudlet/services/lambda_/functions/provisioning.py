@@ -21,7 +21,7 @@ from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.worker import InitError
 from cloudlet.services.lambda_.functions import directory
 from cloudlet.services.lambda_.functions.concurrency import PROVISIONED, Provisioned
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Alias, Place, Version
 
 log = logging.getLogger("cloudlet.lambda")
@@ -36,7 +36,7 @@ _MOST = 10_000
 _INIT_FAILED = "FUNCTION_ERROR_INIT_FAILURE"
 
 
-def changed(tx: Transaction, what: Named) -> None:
+def changed(tx: Transaction, what: FunctionReference) -> None:
     """Have what is wanted for a version or an alias be made so."""
     place = what.place
     tx.put(_WANTED.key(place.account, place.region, place.name, what.qualifier or ""), b"")
@@ -48,7 +48,7 @@ async def moved(tx: Transaction, alias: Alias) -> None:
     found = await PROVISIONED.find(tx, alias.place, alias.name)
     if found is not None:
         PROVISIONED.save(tx, alias.place, alias.name, replace(found, available=0, reason=""))
-        changed(tx, Named(alias.place, alias.name))
+        changed(tx, FunctionReference(alias.place, alias.name))
 
 
 async def run(block: Block) -> None:
@@ -76,7 +76,7 @@ async def _keys(tx: Transaction) -> list[bytes]:
 async def _reconcile(block: Block, key: bytes) -> None:
     """Make it so for one qualifier, until that is what is wanted."""
     account, region, name, qualifier = _WANTED.unpack(key)
-    what = Named(Place(account, region, name), qualifier)
+    what = FunctionReference(Place(account, region, name), qualifier)
     found, version = await block.store.transact(lambda tx: _find(tx, what))
     while True:
         await _keep(block, key, what, found, version)
@@ -91,7 +91,9 @@ def _get_desired_state(found: Provisioned | None, version: Version | None) -> tu
     return (found and (found.requested, found.modified), version and version.revision)
 
 
-async def _keep(block: Block, key: bytes, what: Named, found: Provisioned | None, version: Version | None) -> None:
+async def _keep(
+    block: Block, key: bytes, what: FunctionReference, found: Provisioned | None, version: Version | None
+) -> None:
     pools = ENGINE.get(block).pools
     if found is None or version is None:
         pools.release(what.arn)
@@ -110,7 +112,7 @@ async def _keep(block: Block, key: bytes, what: Named, found: Provisioned | None
         await block.store.transact(lambda tx: _note(tx, what, found, replace(found, available=ready, reason=reason)))
 
 
-async def _find(tx: Transaction, what: Named) -> tuple[Provisioned | None, Version | None]:
+async def _find(tx: Transaction, what: FunctionReference) -> tuple[Provisioned | None, Version | None]:
     found = await PROVISIONED.find(tx, what.place, what.qualifier or "")
     try:
         return found, (await directory.resolve(tx, what)).version
@@ -118,18 +120,18 @@ async def _find(tx: Transaction, what: Named) -> tuple[Provisioned | None, Versi
         return found, None
 
 
-async def _note(tx: Transaction, what: Named, seen: Provisioned, become: Provisioned) -> None:
+async def _note(tx: Transaction, what: FunctionReference, seen: Provisioned, become: Provisioned) -> None:
     """Write down how many are ready, unless something else is wanted by now."""
     if await PROVISIONED.find(tx, what.place, what.qualifier or "") == seen:
         PROVISIONED.save(tx, what.place, what.qualifier or "", become)
 
 
-async def _forget(tx: Transaction, key: bytes, what: Named) -> None:
+async def _forget(tx: Transaction, key: bytes, what: FunctionReference) -> None:
     if None in await _find(tx, what):
         tx.delete(key)
 
 
-async def of_account(tx: Transaction, what: Named) -> int:
+async def of_account(tx: Transaction, what: FunctionReference) -> int:
     """Return how many an account has of functions that have reserved nothing, but for a version or an alias."""
     place = what.place
     space = _WANTED.sub(place.account, place.region)

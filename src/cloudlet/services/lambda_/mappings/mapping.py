@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.lambda_ import errors
-from cloudlet.services.lambda_.functions.directory import Named
+from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Place
 
 TOPIC = b"mapping"
@@ -73,9 +73,9 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
         return str(Arn(partition_of(self.region), "lambda", self.region, self.account, resource))
 
     @property
-    def target(self) -> Named:
+    def target(self) -> FunctionReference:
         """What is called."""
-        return Named(self.function, self.qualifier or None)
+        return FunctionReference(self.function, self.qualifier or None)
 
     @property
     def source_service(self) -> str:

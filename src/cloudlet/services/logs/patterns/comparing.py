@@ -84,11 +84,11 @@ def _of_number(operator: str, number: float) -> Test:
 
 def _of_text(text: str) -> Test:
     if "*" not in text:
-        return lambda value: shown(value) == text
+        return lambda value: to_api(value) == text
     head, *middle, tail = text.split("*")
 
     def fits(value: Any) -> bool:
-        whole = shown(value)
+        whole = to_api(value)
         if whole is None or len(whole) < len(head) + len(tail):
             return False
         if not whole.startswith(head) or not whole.endswith(tail):
@@ -104,7 +104,7 @@ def _of_text(text: str) -> Test:
     return fits
 
 
-def shown(value: Any) -> str | None:
+def to_api(value: Any) -> str | None:
     """Return a value as text; None for null, objects and arrays."""
     if isinstance(value, str):
         return value

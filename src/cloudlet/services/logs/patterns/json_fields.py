@@ -98,7 +98,7 @@ def written(value: Any) -> str | None:
     """Return a value as text, as TestMetricFilter shows it; None for null."""
     if isinstance(value, dict | list):
         return msgspec.json.encode(value).decode()
-    return comparing.shown(value)
+    return comparing.to_api(value)
 
 
 def in_state(selector: Selector, state: str) -> Condition[Any]:

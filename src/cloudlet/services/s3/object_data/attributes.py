@@ -33,7 +33,7 @@ async def of_object(ctx: Context, tx: Transaction, params: Params) -> dict[str, 
         answer["ETag"] = version.etag
     if "Checksum" in wanted and version.checksum is not None:
         # Of a composite checksum it is not told here of how many parts it is.
-        answer["Checksum"] = checksums.shown(version.checksum) | {
+        answer["Checksum"] = checksums.to_api(version.checksum) | {
             checksums.member(version.checksum.algorithm): version.checksum.value.partition("-")[0]
         }
     if "ObjectParts" in wanted and version.parts:

@@ -122,7 +122,7 @@ def member(algorithm: str) -> str:
     return f"Checksum{algorithm}"
 
 
-def shown(checksum: Checksum | None) -> dict[str, str]:
+def to_api(checksum: Checksum | None) -> dict[str, str]:
     """Return a checksum as the members of an answer."""
     if checksum is None:
         return {}

@@ -16,7 +16,7 @@ from cloudlet.services.s3.permissions.encryption import CustomerKey
 from cloudlet.wire.http import FileBody, FilePart
 
 
-class Contents:
+class ObjectData:
     """What a version's bytes are in: `data`, or the files of `parts`; an object of one piece has one part."""
 
     __slots__ = ("data", "nonce", "parts", "size")
@@ -40,21 +40,21 @@ class Contents:
         return pieces
 
 
-def of_one_piece(size: int, data: bytes, blob: str, nonce: str) -> Contents:
+def of_one_piece(size: int, data: bytes, blob: str, nonce: str) -> ObjectData:
     """Return contents that are either `data` or in the file `blob`."""
     if blob:
-        return Contents(size, parts=(Part(1, blob, size, nonce=nonce),))
-    return Contents(size, data, nonce=nonce)
+        return ObjectData(size, parts=(Part(1, blob, size, nonce=nonce),))
+    return ObjectData(size, data, nonce=nonce)
 
 
-async def load(tx: Transaction, bucket: Bucket, key: str, version: Version) -> Contents:
+async def load(tx: Transaction, bucket: Bucket, key: str, version: Version) -> ObjectData:
     """Return the contents of a version."""
     nonce = nonce_of(version)
     if version.blob:
         return of_one_piece(version.size, b"", version.blob, nonce)
     raw = await versions.contents(tx, bucket, key, version)
     if version.parts:
-        return Contents(version.size, parts=decode_parts(raw) if raw else ())
+        return ObjectData(version.size, parts=decode_parts(raw) if raw else ())
     return of_one_piece(version.size, raw, "", nonce)
 
 
@@ -65,7 +65,7 @@ def nonce_of(version: Version) -> str:
 
 
 def body(
-    block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None
+    block: Block, contents: ObjectData, start: int, end: int, key: CustomerKey | None
 ) -> bytes | FileBody | AsyncIterator[bytes]:
     """Return bytes `start` to `end` as the body of an answer; its files stay while it is sent.
 
@@ -84,7 +84,7 @@ def body(
     return _Decrypted(stored(block, contents, start, end, key), hold)
 
 
-async def linked(block: Block, contents: Contents) -> Contents:
+async def linked(block: Block, contents: ObjectData) -> ObjectData:
     """Return the same contents in files of their own, without copying; they have yet to be claimed. Raises StoreError.
 
     Encrypted contents keep their key and their nonces.
@@ -92,7 +92,7 @@ async def linked(block: Block, contents: Contents) -> Contents:
     parts = [
         msgspec.structs.replace(part, blob=await block.blobs.link(part.blob)) for part in contents.parts if part.blob
     ]
-    return Contents(contents.size, contents.data, tuple(parts), contents.nonce)
+    return ObjectData(contents.size, contents.data, tuple(parts), contents.nonce)
 
 
 class _Hold:

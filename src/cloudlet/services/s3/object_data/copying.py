@@ -30,7 +30,7 @@ from cloudlet.services.s3.object_data import (
     versions,
 )
 from cloudlet.services.s3.object_data.annotating import Carried
-from cloudlet.services.s3.object_data.contents import Contents
+from cloudlet.services.s3.object_data.contents import ObjectData
 from cloudlet.services.s3.object_data.objects import Version
 from cloudlet.services.s3.object_data.pieces import stored
 from cloudlet.services.s3.object_data.putting import NewObject, etag_of, quoted, written
@@ -51,7 +51,7 @@ class Source(msgspec.Struct):
     bucket: Bucket
     key: str
     version: Version
-    contents: Contents
+    contents: ObjectData
     secret: CustomerKey | None
     named: bool
     """Whether the request names the version."""
@@ -158,7 +158,7 @@ async def copy_object(ctx: Context, params: Params) -> Result:
             "CopyObjectResult": {
                 "ETag": quoted(version.etag),
                 "LastModified": version.modified // 1000,
-                **checksums.shown(version.checksum),
+                **checksums.to_api(version.checksum),
             },
             **source.answer,
             **await written(tx, bucket, params["Key"], version),
@@ -223,7 +223,7 @@ def _check_change(params: Params, bucket: Bucket, source: Source) -> None:
 class _Copied(msgspec.Struct):
     """The contents of a copy, in rows or files of its own, and what is known of them."""
 
-    contents: Contents
+    contents: ObjectData
     checksum: Any
     etag: str = ""
     md5: bytes = b""
@@ -293,5 +293,5 @@ async def upload_part_copy(ctx: Context, params: Params) -> Result:
             **({checksums.member(begun.algorithm): part.checksum} if begun.explicit else {}),
         },
         **source.answer,
-        **encryption.shown(begun.template.encryption),
+        **encryption.to_api(begun.template.encryption),
     }

@@ -112,7 +112,7 @@ async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
         "Bucket": bucket.name,
         "Key": params["Key"],
         "UploadId": upload_id,
-        **encryption.shown(template.encryption),
+        **encryption.to_api(template.encryption),
         **({"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if begun.explicit else {}),
         **await _abort_rule(tx, bucket, params["Key"], begun),
     }
@@ -226,7 +226,7 @@ async def upload_part(ctx: Context, params: Params) -> Result:
     stated = received.also or (received.checksum if begun.explicit else None)
     return {
         "ETag": quoted(part.etag),
-        **encryption.shown(begun.template.encryption),
+        **encryption.to_api(begun.template.encryption),
         **({} if stated is None else {checksums.member(stated.algorithm): stated.value}),
     }
 
@@ -325,7 +325,7 @@ def _people(bucket: Bucket, begun: Upload) -> dict[str, Any]:
     }
 
 
-def shown(bucket: Bucket, key: str, upload_id: str, begun: Upload) -> dict[str, Any]:
+def to_api(bucket: Bucket, key: str, upload_id: str, begun: Upload) -> dict[str, Any]:
     """Return an upload as ListMultipartUploads shows it."""
     return {
         "Key": key,
@@ -438,7 +438,7 @@ async def _answer(ctx: Context, tx: Transaction, bucket: Bucket, key: str, versi
         "Key": key,
         "ETag": quoted(version.etag),
         **_without_customer_key(await written(tx, bucket, key, version)),
-        **checksums.shown(version.checksum),
+        **checksums.to_api(version.checksum),
     }
 
 

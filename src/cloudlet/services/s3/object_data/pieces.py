@@ -11,7 +11,7 @@ from cloudlet.store.blobs import MissingBlob, in_thread
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
-    from cloudlet.services.s3.object_data.contents import Contents
+    from cloudlet.services.s3.object_data.contents import ObjectData
     from cloudlet.services.s3.permissions.encryption import CustomerKey
 
 _READ_BYTES = 1 << 20
@@ -37,7 +37,7 @@ async def chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterato
 
 
 async def stored(
-    block: Block, contents: Contents, start: int, end: int, key: CustomerKey | None
+    block: Block, contents: ObjectData, start: int, end: int, key: CustomerKey | None
 ) -> AsyncIterator[bytes]:
     """Yield the stored bytes from `start` to `end`, decrypted. Raises StoreError, MissingBlob too."""
     if not contents.parts:

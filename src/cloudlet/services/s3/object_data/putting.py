@@ -230,12 +230,15 @@ async def _store(
         garbage.claim(tx, [received.blob])
     version = await versions.put(tx, bucket, key, version, now, data=received.data)
     await events.note(ctx.block, tx, bucket, event, key, version, ctx=ctx)
-    return await written(tx, bucket, key, version) | {"ETag": quoted(version.etag), **checksums.shown(version.checksum)}
+    return await written(tx, bucket, key, version) | {
+        "ETag": quoted(version.etag),
+        **checksums.to_api(version.checksum),
+    }
 
 
 async def written(tx: Transaction, bucket: Bucket, key: str, version: Version) -> dict[str, Any]:
     """Return what all operations that write an object answer about it."""
-    answer = encryption.shown(version.encryption)
+    answer = encryption.to_api(version.encryption)
     if bucket.versioning == "Enabled":
         answer["VersionId"] = version.id
     expiration = await lifecycle.expiration_header(tx, bucket, key, version)

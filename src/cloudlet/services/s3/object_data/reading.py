@@ -10,7 +10,7 @@ from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets.bucket import get_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.object_data import checksums, conditions, contents, ranges, versions
-from cloudlet.services.s3.object_data.contents import Contents
+from cloudlet.services.s3.object_data.contents import ObjectData
 from cloudlet.services.s3.object_data.objects import Part, Version
 from cloudlet.services.s3.object_data.putting import quoted, version_of
 from cloudlet.services.s3.permissions import access, encryption
@@ -74,7 +74,7 @@ class _Read(NamedTuple):
 
     bucket: Bucket
     version: Version
-    contents: Contents | None
+    contents: ObjectData | None
     expiration: str | None
 
 
@@ -117,7 +117,7 @@ async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_bod
         ctx.response_status = 206
     if "ChecksumMode" in params and version.checksum is not None:
         if part is None and end - start == version.size:
-            answer.update(checksums.shown(version.checksum))
+            answer.update(checksums.to_api(version.checksum))
         elif part is not None and part.checksum and version.checksum.type == checksums.COMPOSITE:
             answer[checksums.member(version.checksum.algorithm)] = part.checksum
             answer["ChecksumType"] = checksums.COMPOSITE
@@ -195,7 +195,7 @@ def described(bucket: Bucket, version: Version, *, now: float) -> dict[str, Any]
         "ETag": quoted(version.etag),
         "LastModified": version.modified // 1000,
         **{name: _as_sent(value) for name, value in version.headers.items()},
-        **encryption.shown(version.encryption),
+        **encryption.to_api(version.encryption),
         **version_of(bucket, version),
     }
     if version.metadata:
@@ -205,13 +205,13 @@ def described(bucket: Bucket, version: Version, *, now: float) -> dict[str, Any]
     if version.tags:
         answer["TagCount"] = len(version.tags)
     if version.lock is not None:
-        answer.update(locks.shown(version.lock))
+        answer.update(locks.to_api(version.lock))
     if version.redirect:
         answer["WebsiteRedirectLocation"] = version.redirect
     if version.replication:
         answer["ReplicationStatus"] = version.replication
     if version.restore is not None:
-        shown = archive.shown(version.restore, now)
+        shown = archive.to_api(version.restore, now)
         if shown is not None:
             answer["Restore"] = shown
     return answer

@@ -61,6 +61,6 @@ def _invalid(message: str, key: str) -> AwsError:
     return AwsError("InvalidTag", message, status=400, TagKey=key)
 
 
-def shown(tags: Mapping[str, str]) -> list[dict[str, str]]:
+def to_api(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return tags as a TagSet, in the order of their keys."""
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

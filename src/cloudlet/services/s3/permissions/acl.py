@@ -322,7 +322,7 @@ def object_owner(bucket: Bucket, acl: Acl | None) -> str:
     return bucket.account if bucket.ownership == ENFORCED or acl is None else acl.owner
 
 
-def shown(acl: Acl) -> dict[str, Any]:
+def to_api(acl: Acl) -> dict[str, Any]:
     """Return an ACL as GetBucketAcl and GetObjectAcl show it: the owner first."""
     own = canonical_id(acl.owner)
     grants = sorted(acl.grants, key=lambda grant: grant.grantee != own)

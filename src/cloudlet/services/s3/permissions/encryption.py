@@ -189,7 +189,7 @@ async def _default(tx: Transaction, bucket: Bucket) -> Params:
     return dict(rules[0])
 
 
-def shown(encryption: Encryption | None) -> Params:
+def to_api(encryption: Encryption | None) -> Params:
     """Return what answers say about an encryption."""
     if encryption is None:
         return {}

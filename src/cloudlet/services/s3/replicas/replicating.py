@@ -26,7 +26,7 @@ from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.notifications import events
 from cloudlet.services.s3.object_data import annotating, contents, garbage, versions
 from cloudlet.services.s3.object_data.annotating import Carried
-from cloudlet.services.s3.object_data.contents import Contents
+from cloudlet.services.s3.object_data.contents import ObjectData
 from cloudlet.services.s3.object_data.objects import Version
 from cloudlet.services.s3.permissions import access
 from cloudlet.services.s3.permissions.acl import ENFORCED, private
@@ -82,7 +82,7 @@ async def _copy(block: Block, places: FairSemaphore, row: bytes) -> None:
 class _Source(msgspec.Struct):
     bucket: Bucket
     version: Version
-    contents: Contents
+    contents: ObjectData
     attached: list[Carried]
     rules: list[Rule]
     role: str
@@ -177,7 +177,7 @@ class _Copy:
             raise
 
     async def _store(
-        self, tx: Transaction, source: _Source, rule: Rule, copied: Contents, blobs: list[str], carried: list[Carried]
+        self, tx: Transaction, source: _Source, rule: Rule, copied: ObjectData, blobs: list[str], carried: list[Carried]
     ) -> list[str]:
         """Write a replica; return the files that it has not taken."""
         key, version = self._task.key, source.version

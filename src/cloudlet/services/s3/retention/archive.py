@@ -80,7 +80,7 @@ def _expiry(since: float, days: int) -> int:
     return int((since // _DAY_SECONDS + days + 1) * _DAY_SECONDS * 1000)
 
 
-def shown(restore: Restore, now: float) -> str | None:
+def to_api(restore: Restore, now: float) -> str | None:
     """Return the x-amz-restore header, or None once the copy has gone."""
     millis = now * 1000
     if millis < restore.ready:

@@ -163,7 +163,7 @@ def _invalid_period(message: str, unit: str) -> AwsError:
     return AwsError("InvalidArgument", message, status=400, ArgumentName=unit)
 
 
-def shown(lock: Lock | None) -> Params:
+def to_api(lock: Lock | None) -> Params:
     """Return a lock as the members of an answer that has an object's headers."""
     if lock is None:
         return {}
