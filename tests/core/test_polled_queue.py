@@ -51,7 +51,7 @@ def test_what_was_received_is_worked_off_though_no_more_can_be_received(tmp_path
             stopping=stopping,
             ask=ask,
             passing=passing,
-            take=take,
+            process_messages=take,
             backoff=lambda: SimpleNamespace(wait=wait, succeed=lambda: None),
             log=SimpleNamespace(warning=lambda *_: None, exception=lambda *_: None),
         )

@@ -107,7 +107,7 @@ def test_an_object_and_an_item_are_put(cloud: SchedulerCloud) -> None:
     ("arn", "given", "code"),
     [
         ("arn:aws:sqs:us-east-1:{account}:gone", "a", "AWS.SimpleQueueService.NonExistentQueue"),
-        ("arn:aws:scheduler:::aws-sdk:sqs:sendMessage", '{"MessageBody":"m"}', "ValidationException"),
+        ("arn:aws:scheduler:::aws-sdk:sqs:sendMessage", '{"MessageBody":"m"}', "MissingParameter"),
         ("arn:aws:scheduler:::aws-sdk:sqs:sendMessage", '{"Nonsense":"m"}', "ValidationException"),
         ("arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "[1]", "ValidationException"),
         ("arn:aws:scheduler:::aws-sdk:sqs:sendMessage", '{"QueueUrl":1,"MessageBody":"m"}', "SerializationException"),

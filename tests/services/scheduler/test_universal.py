@@ -56,7 +56,6 @@ def _arn(action: str) -> Arn:
             ("s3", "DeleteObject", {"Bucket": "bucket", "Key": "k"}),
         ),
         ("sqs:purgeQueue", '{"QueueUrl":"u","Nothing":null}', None),
-        ("sqs:purgeQueue", "{}", None),
         ("sqs:purgeQueue", "[]", None),
         ("sqs:purgeQueue", '{"QueueUrl":["u"]}', None),
         ("sqs:sendMessage", '{"QueueUrl":"u","MessageBody":"m","DelaySeconds":"soon"}', None),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cloudlet.core.background.jobs import keep_running
 from cloudlet.core.host.file_owner import FileOwner
 from cloudlet.core.kernel.context import Context
-from cloudlet.core.kernel.errors import not_implemented, make_internal_only
+from cloudlet.core.kernel.errors import make_internal_only, not_implemented
 from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.invocation import Done, Invocation
 from cloudlet.core.kernel.service import Job, Listener, Params, Result, Service

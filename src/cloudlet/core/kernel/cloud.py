@@ -29,6 +29,7 @@ from cloudlet.store import Store, StoreError
 from cloudlet.store.disk_space import DiskReserve
 from cloudlet.wire import load
 from cloudlet.wire.failures import status_of
+from cloudlet.wire.validation import invalid
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.peers import Peers
@@ -75,6 +76,17 @@ class Config:
     """What users' code runs in; "none": it sees and may do what Cloudlet may."""
     authority: Path | None = None
     """The file, in PEM, of the authority by which clients trust the endpoint, where that is Cloudlet's own."""
+
+
+def _validate(service: Service, model: str, operation: str, params: Params) -> None:
+    """Raise AwsError for parameters that the model's constraints do not allow, as the front door does."""
+    found = load(model).operations.get(operation)
+    if found is None or not (violations := found.violations(params)):
+        return
+    request = invalid(violations)
+    request.operation = operation
+    error = request if service.invalid_request is None else service.invalid_request(request)
+    raise AwsError(error.code, error.message, status=error.status, **error.fields)
 
 
 def list_blocks() -> dict[str, str]:
@@ -257,6 +269,7 @@ class Cloud:
                     trace=trace,
                 )
             block = self.block(name)
+        _validate(block.service, service, operation, params)
         context = Context(
             block,
             principal,

@@ -16,7 +16,7 @@ from cloudlet.core.kernel.models import get_block_name
 from cloudlet.services.scheduler import errors, payload
 from cloudlet.services.scheduler.schedule import Target
 from cloudlet.wire import Operation, WireError, catalog, load, timestamps
-from cloudlet.wire.errors import validation_message
+from cloudlet.wire.internal_operations import is_internal
 from cloudlet.wire.shapes import Ref, Shape
 from cloudlet.wire.trees import Reader
 
@@ -49,8 +49,8 @@ _UNSUPPORTED = (
     "invokeModel",
 )
 """What the names of operations begin with that Scheduler does not call."""
-_OF_BLOCKS = frozenset(("invokeapidestination", "putspans", "recordevents"))
-"""Operations that AWS has not, which blocks of Cloudlet call."""
+_NO_SDK = frozenset(("putspans",))
+"""Operations that no SDK of AWS has."""
 _scalars = Reader()
 
 
@@ -80,9 +80,6 @@ def call_of(arn: Arn, given: str) -> tuple[str, str, dict[str, Any]]:
         raise errors.validation(f"Invalid RequestJson provided. Reason: {error}") from None
     except WireError as error:
         raise AwsError(error.code, error.message) from None
-    violations = operation.violations(params)
-    if violations:
-        raise errors.validation(validation_message(violations))
     return service, operation.name, params
 
 
@@ -105,7 +102,8 @@ def _services() -> dict[str, str]:
 @lru_cache(64)
 def _operations(service: str) -> dict[str, Operation]:
     model = load(service)
-    return {name.lower(): model.operations[name] for name in model.operations if name.lower() not in _OF_BLOCKS}
+    names = (name for name in model.operations if not is_internal(service, name))
+    return {name.lower(): model.operations[name] for name in names if name.lower() not in _NO_SDK}
 
 
 def _structure(shape: Shape, value: Any) -> dict[str, Any]:
