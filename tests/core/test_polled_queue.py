@@ -7,11 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from cloudlet.core import Arn, AwsError
 from cloudlet.core.aws.polling.poller import Source
 from cloudlet.core.aws.polling.queue import Queue, Room
 from cloudlet.core.aws.polling.source_record import Record
-
-from cloudlet.core import Arn, AwsError
 from cloudlet.core.kernel.block import Block
 from tests.in_process import in_block
 

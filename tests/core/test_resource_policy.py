@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cloudlet.core.aws.resource_policy import decide, global_keys
-from cloudlet.core.aws.role_session import make_session
+from cloudlet.core.authorization.condition_keys import list_global_keys
+from cloudlet.core.authorization.resource_policy import decide
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.identity import ANONYMOUS, Principal, make_principal, root
 
 _ACCOUNT = "111122223333"
@@ -55,7 +56,7 @@ def test_keys_say_who_calls_where_that_is_known() -> None:
     asked = ("aws:PrincipalAccount", "aws:userid", "aws:username", "aws:PrincipalServiceName")
 
     def told(principal: Principal) -> list[Any]:
-        keys = global_keys(_call(principal), _ACCOUNT)
+        keys = list_global_keys(_call(principal), _ACCOUNT)
         return [keys.get(name) for name in asked]
 
     assert told(_USER) == [_ACCOUNT, "AIDAEXAMPLE", "bob", None]

@@ -83,7 +83,7 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
     async def main() -> int:
         tokens = TokenSealer(b"k" * 32)
         cloud = Cloud(Config(data=tmp_path, durable=durable, services=ALONE), tokens)
-        front = FrontDoor(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
+        front = FrontDoor(cloud, Authenticator(KeyRing([], tokens, cloud.permissions), cloud.clock, strict=False))
         connection, transport = Connection(Clients(front, Limits())), Transport()
         connection.connection_made(transport)  # type: ignore[arg-type]
 
@@ -117,7 +117,7 @@ async def asking(folder: Path, *, durable: bool) -> AsyncIterator[tuple[FrontDoo
     """A front, and what hands it a request to SQS and returns where the answer comes."""
     tokens = TokenSealer(b"k" * 32)
     cloud = Cloud(Config(data=folder, durable=durable), tokens)
-    front = FrontDoor(cloud, Authenticator(KeyRing([], tokens), cloud.clock, strict=False))
+    front = FrontDoor(cloud, Authenticator(KeyRing([], tokens, cloud.permissions), cloud.clock, strict=False))
     headers = {"host": "localhost", "content-type": "application/x-amz-json-1.0"}
 
     def ask(operation: str, params: Any) -> Asker:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from cloudlet.core.authorization.sources import PermissionSource
 from cloudlet.core.kernel.identity import Credential, root
 from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.edge.root_keys import RootKey
@@ -13,18 +14,29 @@ DEFAULT_ACCOUNT: Final = "000000000000"
 
 
 class KeyRing:
-    """The root keys that Cloudlet was given, and the temporary ones that it issued."""
+    """The root keys that Cloudlet was given, the long-term ones that IAM has made, and temporary ones."""
 
-    def __init__(self, root_keys: Iterable[RootKey], tokens: TokenSealer) -> None:
+    def __init__(self, root_keys: Iterable[RootKey], tokens: TokenSealer, permissions: PermissionSource) -> None:
         self._known: Mapping[str, Credential] = {
             key.access_key: Credential(root(key.account, key.access_key), key.secret_key) for key in root_keys
         }
         self._tokens = tokens
+        self._permissions = permissions
+
+    def is_to_be_looked_up(self, access_key: str, token: str | None) -> bool:
+        """Whether IAM is to be asked for a key (`PermissionSource.load_key`) before it can be found."""
+        if token is not None or access_key in self._known:
+            return False
+        return self._permissions.find_key(access_key) is None
 
     def find(self, access_key: str, token: str | None) -> Credential | None:
         """Return what is known of a key; None for an unknown one or a token that was not issued here."""
         if token is None:
-            return self._known.get(access_key)
+            known = self._known.get(access_key)
+            if known is not None:
+                return known
+            found = self._permissions.find_key(access_key)
+            return None if found is None else found[0]
         try:
             session = self._tokens.open(token)
         except ValueError:

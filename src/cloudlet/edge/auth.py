@@ -61,6 +61,10 @@ class Authenticator:
             return known.principal.account
         return None if self._strict else parse_account(claim.access_key) or DEFAULT_ACCOUNT
 
+    def is_to_be_looked_up(self, claim: Claim) -> bool:
+        """Whether IAM is to be asked for the key of a claim before its signature can be verified."""
+        return self._keys.is_to_be_looked_up(claim.access_key, claim.token)
+
     def knows(self, claim: Claim) -> bool:
         """Whether the signature of a claim is verified."""
         return self._keys.find(claim.access_key, claim.token) is not None
@@ -85,6 +89,8 @@ class Authenticator:
                 _check_stated_hash(request)
             account = parse_account(claim.access_key) or DEFAULT_ACCOUNT
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
+        if not known.is_active:
+            raise _unknown_key(claim, model)
         if known.expires is not None and known.expires < self._clock.now():
             raise expired_token(model)
         _check_time(claim, model)

@@ -274,6 +274,9 @@ class _Call:
         except sigv4.Malformed as error:
             self._name_service(None)
             raise auth.unreadable(self.service, error, request) from error
+        if self.claim is not None and self.front.authenticator.is_to_be_looked_up(self.claim):
+            spawn(self._look_up_key(self.claim.access_key))
+            return False
         if not isinstance(request.body, bytes) and request.headers.get("content-type", "").startswith(
             "application/x-www-form-urlencoded"
         ):
@@ -302,6 +305,8 @@ class _Call:
             )
         self.principal = caller.principal
         self.region = routing.region_of(request, self.claim)
+        if self.principal.kind in ("user", "assumed-role"):
+            self.front.cloud.permissions.note_use(self.principal, found.model.endpoint_prefix, self.region)
         if not isinstance(request.body, bytes) and not found.operation.streaming_input:
             spawn(self._collect_then_run(request))
             return False
@@ -370,6 +375,17 @@ class _Call:
         invocation = block.invoke(context, found.key, params, self._done)
         if invocation is not None and not self.exchange.answered:
             self.exchange.on_abort = invocation.cancel
+
+    async def _look_up_key(self, access_key: str) -> None:
+        """Ask IAM for an access key, then go on."""
+        try:
+            await self.front.cloud.permissions.load_key(access_key)
+        except WireError as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail_unexpectedly(error)
+        else:
+            self.front.admit(self.start)
 
     async def _collect(self, request: HttpRequest) -> None:
         if await self._read_body(request):

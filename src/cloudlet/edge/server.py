@@ -199,7 +199,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], Non
     admin_token = random_bytes(24).hex() if supervised is None else supervised.admin_token
     fleet = _fleet(settings, config, admin_token, daemon)
     blocks: OneProcess | Supervisor = OneProcess(cloud, port) if fleet is None else fleet
-    keys = KeyRing(root_keys, tokens)
+    keys = KeyRing(root_keys, tokens, cloud.permissions)
     cloud.find_key = keys.find
     front = FrontDoor(cloud, Authenticator(keys, clock, strict=settings.auth == "strict"), fleet)
     snapshots = Snapshots(data, blocks, front.pause, front.resume) if _keeps_data(settings) else None

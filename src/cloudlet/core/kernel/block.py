@@ -21,7 +21,7 @@ from cloudlet.core.telemetry.tracing import Tracer
 from cloudlet.core.telemetry.usage import Usage
 from cloudlet.store import Store
 from cloudlet.store.blobs import Blobs
-from cloudlet.store.eager import settling
+from cloudlet.store.eager import settling, spawn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,8 +96,25 @@ class Block:
             done(None, make_internal_only(handler.name))
             return None
         invocation = Invocation(self, handler, context, params, done)
-        invocation.start()
+        if not self.is_strict:
+            invocation.start()
+            return invocation
+        permissions = self.cloud.permissions.find(context.principal)
+        if permissions is None:
+            spawn(self._authorize_later(invocation, context))
+        else:
+            context.permissions = permissions
+            invocation.authorize()
         return invocation
+
+    async def _authorize_later(self, invocation: Invocation, context: Context) -> None:
+        """Start an invocation once IAM has answered what its caller may do."""
+        try:
+            context.permissions = await self.cloud.permissions.load(context.principal)
+        except Exception as error:
+            invocation.fail(error)
+            return
+        invocation.authorize()
 
     async def run(self, context: Context, operation: str, params: Params) -> Result:
         """Run an operation and return its result once it is durable. Raises AwsError."""

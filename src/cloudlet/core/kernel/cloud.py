@@ -13,6 +13,8 @@ from socket import socket
 from typing import TYPE_CHECKING, Literal
 
 import cloudlet
+from cloudlet.core.authorization.denials import Denials
+from cloudlet.core.authorization.sources import PermissionSource
 from cloudlet.core.host.file_owner import Owner, WrongFolder
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.clock import Clock
@@ -138,6 +140,9 @@ class Cloud:
         self.tokens = tokens
         self.vault = Vault(tokens.derive_key("secrets at rest"))
         """Encrypts the secrets that blocks keep."""
+        self.permissions = PermissionSource(self)
+        """Finds what principals may do."""
+        self.denials = Denials()
         self.clock: Clock = clock or SystemClock()
         self.find_key: FindKey = _knows_none
         """What is known of an access key, for signatures that are in a request's body, where the front door is not."""
@@ -318,4 +323,5 @@ class Cloud:
         finally:
             self._stopped = False
             self._tried_again.clear()
+            self.permissions.forget()
             self.start_blocks()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from cloudlet.core.authorization.permissions import EVERYTHING, NOTHING, Permissions
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.service import Params, Result
 from cloudlet.store.interface import Body, T
@@ -29,6 +30,7 @@ class Context:
         "headers",
         "measured",
         "method",
+        "permissions",
         "principal",
         "protocol",
         "region",
@@ -39,6 +41,7 @@ class Context:
         "source_arn",
         "source_ip",
         "started",
+        "was_decided",
     )
 
     def __init__(
@@ -73,6 +76,10 @@ class Context:
         """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
         self.method = method
         """The HTTP method of the request; empty for a call from within."""
+        self.permissions = EVERYTHING
+        """What the caller's own policies let it do; they are looked up where permissions are enforced."""
+        self.was_decided = False
+        """Whether policies were looked at for this call."""
         self.response_status: int | None = None
         """The HTTP status of the answer, where that is not the one of the model."""
         self.response_headers: Sequence[tuple[str, str]] = ()
@@ -104,11 +111,16 @@ class Context:
             self.source_arn if source_arn is None else source_arn,
             self.method,
         )
+        call.permissions = self.permissions if principal is self.principal else self._find_permissions(principal)
         call.response_status = self.response_status
         call.response_headers = self.response_headers
         call.started = self.started
         call.measured = self.measured
         return call
+
+    def _find_permissions(self, principal: Principal) -> Permissions:
+        """Return the permissions of another caller, which `block.cloud.permissions.load` has looked up before."""
+        return self.block.cloud.permissions.find(principal) or NOTHING if self.strict else EVERYTHING
 
     def now(self) -> float:
         """The time in seconds since the epoch."""

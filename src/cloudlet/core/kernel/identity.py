@@ -54,12 +54,15 @@ class Credential:
     `expires` is in seconds since the epoch, for temporary credentials.
     """
 
-    __slots__ = ("expires", "principal", "secret_key")
+    __slots__ = ("expires", "is_active", "principal", "secret_key")
 
-    def __init__(self, principal: Principal, secret_key: str, expires: float | None = None) -> None:
+    def __init__(
+        self, principal: Principal, secret_key: str, expires: float | None = None, is_active: bool = True
+    ) -> None:
         self.principal = principal
         self.secret_key = secret_key
         self.expires = expires
+        self.is_active = is_active
 
 
 def root(account: str, access_key: str = "") -> Principal:

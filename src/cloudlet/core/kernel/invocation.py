@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.core.authorization import enforcement
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import internal_failure, unavailable
+from cloudlet.core.kernel.models import get_handler_key
 from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, Result
 from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import StoreError, Transaction
@@ -49,6 +51,21 @@ class Invocation:
         else:
             rest.run_in_background(lambda: self._conclude(outcome))
 
+    def authorize(self) -> None:
+        """Start the operation if its caller may call it; else answer that it may not."""
+        context, handler = self._context, self._handler
+        by_block = get_handler_key(handler.model, handler.name) in self._block.service.decides
+        try:
+            enforcement.check(context, handler, self._params, is_decided_by_block=by_block)
+        except Exception as error:
+            self.fail(error)
+            return
+        self.start()
+
+    def fail(self, error: BaseException) -> None:
+        """Answer that the operation was not run."""
+        self._finish(None, error)
+
     def cancel(self) -> None:
         """The caller has gone: nobody waits for the answer any more."""
         self._closed = True
@@ -87,6 +104,8 @@ class Invocation:
             self._waiting = True
             self._block.lines.enqueue(self, error)
             return
+        if error is None and self._block.is_strict and not self._context.was_decided:
+            error = AssertionError("no policy was looked at")
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)

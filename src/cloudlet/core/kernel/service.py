@@ -99,6 +99,8 @@ class Service:
         has_files: bool = False,
         internal_failure: str = "InternalFailure",
         from_pages: Iterable[str] = (),
+        decides: Iterable[str] = (),
+        access_denied: Callable[[str], WireError] | None = None,
     ) -> None:
         self.name = name
         self.has_files = has_files
@@ -123,6 +125,10 @@ class Service:
         """Operations that CloudTrail has under another name."""
         self.from_pages = frozenset(from_pages)
         """The operations that links and pages of other sites may ask for unsigned: they check it by themselves."""
+        self.decides = frozenset(decides)
+        """The operations that look at policies by themselves (`core.authorization`), as resources have some, too."""
+        self.access_denied = access_denied
+        """Makes the error of a call that policies do not allow, where it is not that of the protocol."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context, Transaction
-from cloudlet.core.aws import role_session
+from cloudlet.core.authorization import role_session
 from cloudlet.services.apigateway import aws_integrations, errors, links, parameter_mapping, service_requests
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.role_calls import ANY_USER

@@ -7,7 +7,7 @@ reference. Stage variables may be part of a role's ARN, so whose role it is is o
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Params, Result
-from cloudlet.core.aws.role_session import check_role, make_session
+from cloudlet.core.authorization.role_session import check_role, make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 

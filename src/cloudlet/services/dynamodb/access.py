@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from cloudlet.core import AwsError, Context
+from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import Keys, decide, parse_policy
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.streaming import streams
 from cloudlet.services.dynamodb.streaming.streams import StreamRecord

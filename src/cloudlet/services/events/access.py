@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import AwsError, Context
-from cloudlet.core.aws import role_session
+from cloudlet.core.authorization import role_session
+from cloudlet.core.authorization.condition_keys import get_source_account
+from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import decide, parse_policy, source_account
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import root
 from cloudlet.core.kernel.ids import uuid4
@@ -60,7 +61,7 @@ def authorize(ctx: Context, bus: Bus, action: str, conditions: Mapping[str, str]
 
 def _account(ctx: Context) -> str:
     """Return the account that makes a call, or on whose behalf a service does."""
-    return (ctx.principal.kind == "service" and source_account(ctx)) or ctx.principal.account
+    return (ctx.principal.kind == "service" and get_source_account(ctx)) or ctx.principal.account
 
 
 def authorize_rule(block: Block, bus: Bus, rule: Rule, role: str, event: str) -> None:

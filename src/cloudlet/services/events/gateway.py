@@ -10,7 +10,7 @@ import time
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn
-from cloudlet.core.aws.role_session import make_session
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.block import Block
 from cloudlet.engines.http_client import HttpResponse

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
-from cloudlet.core.aws.resource_policy import decide
+from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.services.lambda_.functions import directory
 from cloudlet.services.lambda_.functions.directory import FunctionReference
 from cloudlet.services.lambda_.functions.function import Function

@@ -10,10 +10,11 @@ from typing import Any, cast
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.authorization.permissions import EVERYTHING
+from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws import iso8601, listing
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.policy import NamedPolicy, Policies, PolicyError, Request, evaluate
-from cloudlet.core.aws.resource_policy import IDENTITY, decide, parse_policy
 from cloudlet.core.kernel.identity import Kind, Principal, root
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.subscription import Subscription
@@ -140,4 +141,4 @@ def takes_from(made: Destination, filter: Subscription, now: float) -> bool:
     }
     policy = None if made.policy is None else NamedPolicy(made.arn, parse_policy(made.policy))
     request = Request(sender, _ACTION, made.arn, keys, made.account)
-    return evaluate(request, Policies(identity=IDENTITY, resource=policy)).allowed
+    return evaluate(request, Policies(identity=EVERYTHING.identity, resource=policy)).allowed

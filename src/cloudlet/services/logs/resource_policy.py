@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws import listing
 from cloudlet.core.aws.policy import PolicyError, Reason
-from cloudlet.core.aws.resource_policy import decide, parse_policy
 from cloudlet.services.logs import errors, resource_policy_record
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.resource_policy_record import OF_ACCOUNT, OF_RESOURCE, Policy

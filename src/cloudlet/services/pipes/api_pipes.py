@@ -7,8 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.authorization.role_session import check_role
 from cloudlet.core.aws import listing, tags
-from cloudlet.core.aws.role_session import check_role
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.pipes import checking, errors, pipe
 from cloudlet.services.pipes.block import service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.aws.role_session import make_session
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.wire import WireError

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.aws.resource_policy import parse_policy
+from cloudlet.core.authorization.resource_policy import parse_policy
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets.bucket import (

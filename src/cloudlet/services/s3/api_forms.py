@@ -62,7 +62,9 @@ async def post_object(ctx: Context, params: Params) -> Result:
             "",
         )
     key = key.replace("${filename}", form.filename)
-    principal = post_policy.author(ctx, fields)
+    principal = await post_policy.author(ctx, fields)
+    if ctx.strict:
+        await ctx.block.cloud.permissions.load(principal)
     sizes = post_policy.check(ctx, fields, bucket, key)
     headers = _headers(form)
     caller = ctx.act_as(principal, principal.account, headers={**_others(ctx), **headers})

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError, Context
+from cloudlet.core.authorization.role_session import check_role, make_session
 from cloudlet.core.aws.messages import queue_url
-from cloudlet.core.aws.role_session import check_role, make_session
 from cloudlet.core.background.retrying import DeliveryError, of_events
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import errors, payload, universal

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context
+from cloudlet.core.authorization.condition_keys import get_source_account
+from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws.policy import Effect, PolicyError
 from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
-from cloudlet.core.aws.resource_policy import decide, parse_policy, source_account
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.sns import errors, limits
 from cloudlet.services.sns.subscription import Subscription
@@ -105,7 +106,7 @@ def authorize(ctx: Context, topic: Topic, action: str, conditions: Mapping[str, 
         return
     name = f"SNS:{action}"
     # SNS's own name for the account that makes a call, or for which a service makes it.
-    keys = {"aws:SourceOwner": source_account(ctx) or principal.account, **(conditions or {})}
+    keys = {"aws:SourceOwner": get_source_account(ctx) or principal.account, **(conditions or {})}
     decision = decide(ctx, name, topic.arn, topic.account, policy_of(topic), keys)
     if not decision.allowed:
         raise errors.not_authorized(decision.message)

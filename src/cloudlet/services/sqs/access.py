@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import AwsError, Context
+from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import decide, parse_policy
 from cloudlet.services.sqs import errors, limits
 from cloudlet.services.sqs.queue import Queue
 

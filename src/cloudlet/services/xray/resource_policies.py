@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws.arn import Arn, partition_of
 from cloudlet.core.aws.policy import PolicyError, Reason
-from cloudlet.core.aws.resource_policy import decide, parse_policy
 from cloudlet.services.xray.errors import invalid
 
 _MOST = 5

@@ -231,6 +231,11 @@ class ResourceSet:
                     return not self.negated
         return self.negated
 
+    @property
+    def is_static(self) -> bool:
+        """Whether no pattern has variables."""
+        return not self._dynamic
+
     def missing_variables(self, context: Context) -> tuple[str, ...]:
         """The variables that have no value in this request."""
         return tuple(key for _, template in self._dynamic for key in missing_variables(template, context))

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Transaction
-from cloudlet.core.aws import resource_policy, tags
+from cloudlet.core.authorization import resource_policy
+from cloudlet.core.aws import tags
 from cloudlet.core.aws.policy import PolicyError
 from cloudlet.services.apigateway import documents, domains, errors, tagging
 from cloudlet.services.apigateway.documents import Document, Place, save_part

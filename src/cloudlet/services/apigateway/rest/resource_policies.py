@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cloudlet.core.authorization.permissions import EVERYTHING
+from cloudlet.core.authorization.resource_policy import parse_policy
 from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Reason, Request, evaluate
-from cloudlet.core.aws.resource_policy import IDENTITY, parse_policy
 from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.services.apigateway.rest.refusal import Refusal
 
@@ -49,7 +50,7 @@ class ApiPolicy:
             return None
         principal = call.principal or ANONYMOUS
         request = Request(principal, "execute-api:Invoke", call.arn, keys_of(call), self._account)
-        return evaluate(request, Policies(identity=IDENTITY, resource=self.named))
+        return evaluate(request, Policies(identity=EVERYTHING.identity, resource=self.named))
 
     def _refusal(self, call: Call, decision: Decision) -> Refusal:
         who = "anonymous" if call.principal is None else call.principal.arn

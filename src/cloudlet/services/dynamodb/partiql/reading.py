@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.core.aws.resource_policy import Keys
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.expressions import Condition, KeyCondition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudlet.core import AwsError
-from cloudlet.core.aws.resource_policy import Keys
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.services.dynamodb.expressions import Condition
 from cloudlet.services.dynamodb.expressions.operands import Attribute
 from cloudlet.services.dynamodb.expressions.predicates import All, AnyOf, Exists, Negation

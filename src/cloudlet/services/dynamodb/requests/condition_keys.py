@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cloudlet.core.aws.resource_policy import Keys
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.services.dynamodb.item_data import numbers
 from cloudlet.services.dynamodb.item_data.keys import KeySchema
 from cloudlet.services.dynamodb.item_data.values import Item, Value

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.aws.resource_policy import Keys
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.services.dynamodb import access, errors, measuring
 from cloudlet.services.dynamodb.expressions.predicates import weight
 from cloudlet.services.dynamodb.item_data import items, keys

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Subspace, Transaction
-from cloudlet.core.aws.resource_policy import Keys
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.item_data import item_collections, items
 from cloudlet.services.dynamodb.item_data.key_checks import key_of

@@ -11,8 +11,8 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.messages import make_send_call
-from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event, InvocationRecord

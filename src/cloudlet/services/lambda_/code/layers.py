@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.core.aws import page_tokens
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.core.aws.resource_policy import decide
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.code import claims
 from cloudlet.services.lambda_.functions import directory

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.core.aws.role_session import make_session
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.errors import unavailable
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, Params
-from cloudlet.core.aws.role_session import check_role
+from cloudlet.core.authorization.role_session import check_role
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.code import runtimes
 from cloudlet.services.lambda_.functions.function import ImageConfig, Logging, Version

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from cloudlet.core import AwsError
+from cloudlet.core.authorization.resource_policy import parse_policy
 from cloudlet.core.aws.policy import PolicyError
-from cloudlet.core.aws.resource_policy import parse_policy
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.access import Policy

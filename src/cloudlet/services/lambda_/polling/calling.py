@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import Transaction
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.polling.source_record import Record
-from cloudlet.core.aws.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import errors, invoking, measuring, tracing

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.core.authorization.permissions import EVERYTHING
+from cloudlet.core.authorization.resource_policy import combine, parse_policy
 from cloudlet.core.aws.policy import NamedPolicy, Policies, Reason, Request, evaluate
-from cloudlet.core.aws.resource_policy import IDENTITY, parse_policy
 from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.services.s3.buckets import cors
 from cloudlet.services.s3.buckets.bucket import configuration, get_bucket
@@ -110,6 +111,7 @@ async def authorize(
         _charge(ctx, bucket, params or {})
     if not ctx.strict:
         return
+    ctx.was_decided = True
     principal = _principal(ctx)
     if principal.kind == "root" and principal.account == bucket.account and _is_the_owners(bucket, version):
         return
@@ -164,16 +166,16 @@ async def _denial(
     text = await configuration(tx, bucket, "policy") if "policy" in bucket.kinds else None
     policy = None if text is None else parse_policy(text)
     keys = {}
-    if policy is not None:
+    if policy is not None or not ctx.permissions.is_unlimited:
         tags = None if version is None else version.tags
         keys = {**condition_keys.of(ctx, bucket, principal, action, tags, params), **(conditions or {})}
         keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
-    resource = bucket.arn if key is None else f"{bucket.arn}/{key}"
+    arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
     user = canonical_id(principal.account) if principal.account.isdecimal() else ""
-    request = Request(principal, action, resource, keys, bucket.account, canonical_user=user)
-    decision = evaluate(
-        request, Policies(IDENTITY, resource=None if policy is None else NamedPolicy(bucket.arn, policy))
-    )
+    request = Request(principal, action, arn, keys, bucket.account, canonical_user=user)
+    resource = None if policy is None else NamedPolicy(bucket.arn, policy)
+    granted = combine(ctx, resource) if principal is ctx.principal else Policies(EVERYTHING.identity, resource=resource)
+    decision = evaluate(request, granted)
     if decision.reason is not Reason.EXPLICIT_DENY:
         stranger = principal.account != bucket.account
         restricted = bucket.public_access is not None and bucket.public_access.restrict_public_buckets

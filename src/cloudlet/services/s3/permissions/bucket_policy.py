@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudlet.core import AwsError
+from cloudlet.core.authorization.resource_policy import parse_policy
 from cloudlet.core.aws.policy import Condition, Effect, Policy, PolicyError, Statement
 from cloudlet.core.aws.policy.match import compile_glob
 from cloudlet.core.aws.policy.variables import tokenize, without_variables
-from cloudlet.core.aws.resource_policy import parse_policy
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.permissions import condition_keys
 

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from cloudlet.core import Context, Params
+from cloudlet.core.authorization.condition_keys import Keys, list_global_keys
 from cloudlet.core.aws import iso8601
-from cloudlet.core.aws.resource_policy import Keys, global_keys
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 
@@ -108,7 +108,7 @@ def of(
     params: Params | None,
 ) -> Keys:
     """Return the condition keys of a request to a bucket; `object_tags` are those of the object it is about."""
-    keys = global_keys(ctx, bucket.account, principal)
+    keys = list_global_keys(ctx, bucket.account, principal)
     keys["s3:ResourceAccount"] = bucket.account
     if principal.kind != "anonymous":
         keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"

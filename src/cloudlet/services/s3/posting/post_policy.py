@@ -63,14 +63,14 @@ class Range:
             )
 
 
-def author(ctx: Context, fields: Fields) -> Principal:
+async def author(ctx: Context, fields: Fields) -> Principal:
     """Return who has signed a form: the caller himself where it has no policy. Raises AwsError."""
     if "policy" not in fields:
         _check_origin(ctx)
         return ctx.principal
     if "x-amz-algorithm" in fields:
-        return _verified_v4(ctx, fields)
-    return _verified_v2(ctx, fields)
+        return await _verified_v4(ctx, fields)
+    return await _verified_v2(ctx, fields)
 
 
 def _field(fields: Fields, name: str, shown: str) -> str:
@@ -85,7 +85,7 @@ def _field(fields: Fields, name: str, shown: str) -> str:
     return value
 
 
-def _verified_v4(ctx: Context, fields: Fields) -> Principal:
+async def _verified_v4(ctx: Context, fields: Fields) -> Principal:
     if fields["x-amz-algorithm"] != _ALGORITHM:
         raise errors.invalid_argument('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"', "X-Amz-Algorithm", "")
     credential = _field(fields, "x-amz-credential", "X-Amz-Credential").split("/")
@@ -93,7 +93,7 @@ def _verified_v4(ctx: Context, fields: Fields) -> Principal:
     date = _field(fields, "x-amz-date", "X-Amz-Date")
     if len(credential) != 5 or credential[3:] != ["s3", "aws4_request"] or not date.startswith(credential[1]):
         raise errors.invalid_argument("The Credential is mal-formed", "X-Amz-Credential", fields["x-amz-credential"])
-    known = _key(ctx, credential[0], fields)
+    known = await _key(ctx, credential[0], fields)
     if isinstance(known, Principal):
         return known
     key = f"AWS4{known.secret_key}".encode()
@@ -103,11 +103,11 @@ def _verified_v4(ctx: Context, fields: Fields) -> Principal:
     return known.principal
 
 
-def _verified_v2(ctx: Context, fields: Fields) -> Principal:
+async def _verified_v2(ctx: Context, fields: Fields) -> Principal:
     """Version 2 is all that the older SDKs know for forms."""
     access_key = _field(fields, "awsaccesskeyid", "AWSAccessKeyId")
     signature = _field(fields, "signature", "Signature")
-    known = _key(ctx, access_key, fields)
+    known = await _key(ctx, access_key, fields)
     if isinstance(known, Principal):
         return known
     digest = hmac.digest(known.secret_key.encode(), fields["policy"].encode(), hashlib.sha1)
@@ -115,11 +115,14 @@ def _verified_v2(ctx: Context, fields: Fields) -> Principal:
     return known.principal
 
 
-def _key(ctx: Context, access_key: str, fields: Fields) -> Credential | Principal:
+async def _key(ctx: Context, access_key: str, fields: Fields) -> Credential | Principal:
     """Return a key that is known; in open mode an unknown one is the root of its account."""
     token = fields.get("x-amz-security-token")
-    known = ctx.block.cloud.find_key(access_key, token)
-    if known is None:
+    cloud = ctx.block.cloud
+    known = cloud.find_key(access_key, token) or (
+        await cloud.permissions.load_key(access_key) if token is None else None
+    )
+    if known is None or not known.is_active:
         if not ctx.strict:
             _check_origin(ctx)
             return root(parse_account(access_key) or ctx.account, access_key)

@@ -1,0 +1,149 @@
+"""The condition keys of a call: the global ones, and those that come from the request's members.
+
+Sources: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from cloudlet.core.aws import iso8601
+from cloudlet.core.aws.arn import Arn
+
+if TYPE_CHECKING:
+    from cloudlet.core.authorization.catalog import Rule
+    from cloudlet.core.kernel.context import Context
+    from cloudlet.core.kernel.identity import Principal
+
+Keys = dict[str, "str | Sequence[str]"]
+
+_PRINCIPAL_TYPES: Final = {
+    "root": "Account",
+    "user": "User",
+    "assumed-role": "AssumedRole",
+    "federated-user": "FederatedUser",
+    "anonymous": "Anonymous",
+    "service": "Service",
+}
+_HEADERS: Final = {"referer": "aws:Referer", "user-agent": "aws:UserAgent"}
+_TAG_MEMBERS: Final = ("Tags", "tags", "TagsList", "AddTags", "TagList")
+_TAG_KEY_MEMBERS: Final = ("TagKeys", "tagKeys", "RemoveTagKeys")
+_NO_WORD: Final = re.compile(r"[^a-z0-9]")
+
+
+def list_global_keys(ctx: Context, account: str, principal: Principal | None = None) -> Keys:
+    """Return the global condition keys of a call about a resource of an account.
+
+    `principal` is the caller, where that is not the context's.
+    """
+    caller = principal or ctx.principal
+    now = int(ctx.now())
+    keys: Keys = {
+        "aws:CurrentTime": iso8601.second(now),
+        "aws:EpochTime": str(now),
+        "aws:PrincipalAccount": caller.account,
+        "aws:PrincipalIsAWSService": "true" if caller.kind == "service" else "false",
+        "aws:PrincipalType": _PRINCIPAL_TYPES[caller.kind],
+        "aws:RequestedRegion": ctx.region,
+        "aws:ResourceAccount": account,
+        "aws:SecureTransport": "true" if ctx.secure else "false",
+        "aws:SourceIp": ctx.source_ip,
+        "aws:ViaAWSService": "true" if caller.invoked_by and caller.access_key else "false",
+    }
+    if caller.invoked_by and caller.access_key:
+        keys |= {"aws:CalledVia": [caller.invoked_by], "aws:CalledViaFirst": caller.invoked_by}
+        keys["aws:CalledViaLast"] = caller.invoked_by
+    if caller.kind != "anonymous":
+        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": caller.user_id}
+    if caller.kind == "user":
+        keys["aws:username"] = caller.arn.rpartition("/")[2]
+    if caller.kind == "service":
+        keys["aws:PrincipalServiceName"] = caller.arn
+    if ctx.source_arn:
+        keys |= {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": get_source_account(ctx)}
+    keys |= {f"aws:PrincipalTag/{key}": value for key, value in ctx.permissions.tags.items()}
+    keys |= {key: ctx.headers[name] for name, key in _HEADERS.items() if name in ctx.headers}
+    keys |= _list_session_keys(caller, now)
+    return keys
+
+
+def get_source_account(ctx: Context) -> str:
+    """Return the account of the resource on whose behalf a service calls; empty where there is none."""
+    if not ctx.source_arn:
+        return ""
+    # Some ARNs, as those of buckets, name no account: then it is the one for which the service calls.
+    return ctx.source_arn.split(":")[4] or ctx.principal.account
+
+
+def get_principal_arn(caller: Principal) -> str:
+    """Return the ARN of a caller; of a session that of its role, without its path where that is not known."""
+    if caller.kind != "assumed-role":
+        return caller.arn
+    if caller.session is not None and caller.session.issuer:
+        return caller.session.issuer
+    arn = Arn.parse(caller.arn)
+    return str(Arn(arn.partition, "iam", "", arn.account, f"role/{arn.resource.split('/')[1]}"))
+
+
+def _list_session_keys(caller: Principal, now: int) -> Keys:
+    session = caller.session
+    if session is None:
+        return {}
+    keys: Keys = dict(session.keys)
+    if caller.access_key.startswith("ASIA"):
+        # Long-term credentials do not have this key at all.
+        keys["aws:MultiFactorAuthPresent"] = "true" if session.mfa_at else "false"
+    if session.mfa_at:
+        keys["aws:MultiFactorAuthAge"] = str(max(0, now - int(session.mfa_at)))
+    if session.issued_at:
+        keys["aws:TokenIssueTime"] = iso8601.second(int(session.issued_at))
+    if session.source_identity:
+        keys["aws:SourceIdentity"] = session.source_identity
+    if session.provider:
+        keys["aws:FederatedProvider"] = session.provider
+    return keys
+
+
+def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
+    """Return the keys that a request's members fill: its tags, and keys that have a member's name."""
+    keys: Keys = {}
+    names = []
+    for name, value in _list_tags(params):
+        keys[f"aws:RequestTag/{name}"] = value
+        names.append(name)
+    for member in _TAG_KEY_MEMBERS:
+        names += [str(name) for name in params.get(member) or ()]
+    if names:
+        keys["aws:TagKeys"] = names
+    members = {_NO_WORD.sub("", name.lower()): value for name, value in params.items()}
+    for key in rule.condition_keys:
+        if key.startswith("aws:") or "/" in key or "${" in key:
+            continue
+        found = _to_text(members.get(_NO_WORD.sub("", key.partition(":")[2].lower())))
+        if found is not None:
+            keys[key] = found
+    return keys
+
+
+def _list_tags(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for member in _TAG_MEMBERS:
+        tags = params.get(member)
+        if isinstance(tags, dict):
+            yield from ((str(name), str(value)) for name, value in tags.items())
+        for tag in tags if isinstance(tags, list) else ():
+            parts = {str(name).lower().removeprefix("tag"): value for name, value in tag.items()}
+            yield str(parts.get("key", "")), str(parts.get("value", ""))
+    for specification in params.get("TagSpecifications") or ():
+        yield from _list_tags(specification)
+
+
+def _to_text(value: Any) -> str | list[str] | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return list(value)
+    return None

@@ -1,0 +1,98 @@
+"""The policies that govern a principal, and what they say of a call.
+
+Source: IAM User Guide, "Policy evaluation logic". Verdicts that depend on nothing but the action and the resource are
+kept in memory, so that a hot path costs a look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from cloudlet.core.authorization.condition_keys import Keys, list_global_keys
+from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Policy, Request, Usage, evaluate
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.context import Context
+
+_MAX_VERDICTS: Final = 4096
+_MAX_ACTIONS: Final = 512
+
+
+class Permissions:
+    """The identity-based policies of a principal, its boundary and its session policies. It never changes."""
+
+    __slots__ = ("_by_action", "_verdicts", "boundary", "identity", "is_unlimited", "session", "tags")
+
+    def __init__(
+        self,
+        identity: tuple[NamedPolicy, ...],
+        boundary: NamedPolicy | None = None,
+        session: tuple[NamedPolicy, ...] = (),
+        tags: Mapping[str, str] | None = None,
+        *,
+        is_unlimited: bool = False,
+    ) -> None:
+        """`tags` are those of the principal and its session; `is_unlimited`: nothing has to be looked at."""
+        self.identity = identity
+        self.boundary = boundary
+        self.session = session
+        self.tags: Mapping[str, str] = tags or {}
+        self.is_unlimited = is_unlimited
+        self._by_action: dict[str, tuple[Policies, bool]] = {}
+        self._verdicts: dict[tuple[str, str], bool] = {}
+
+    def allows(self, ctx: Context, action: str, resource: str, account: str, keys: Keys | None = None) -> bool:
+        """Return whether these policies alone allow a call about a resource of an account."""
+        if self.is_unlimited:
+            return True
+        verdict = self._verdicts.get((action, resource))
+        if verdict is not None and ctx.principal.account == account:
+            return verdict
+        return self.decide(ctx, action, resource, account, keys).allowed
+
+    def decide(self, ctx: Context, action: str, resource: str, account: str, keys: Keys | None = None) -> Decision:
+        """Return what these policies alone say of a call about a resource of an account."""
+        policies, is_static = self._narrow(action)
+        context: Keys = {} if is_static else {**list_global_keys(ctx, account), **(keys or {})}
+        decision = evaluate(Request(ctx.principal, action, resource, context, account, _issuer_of(ctx)), policies)
+        if is_static and ctx.principal.account == account:
+            if len(self._verdicts) >= _MAX_VERDICTS:
+                self._verdicts.clear()
+            self._verdicts[action, resource] = decision.allowed
+        return decision
+
+    def _narrow(self, action: str) -> tuple[Policies, bool]:
+        """Return the policies, and whether conditions or variables take no part in what they say of an action."""
+        found = self._by_action.get(action)
+        if found is None:
+            policies = Policies(self.identity, self.boundary, self.session)
+            lowered = action.lower()
+            named = (*self.identity, *self.session, *((self.boundary,) if self.boundary else ()))
+            is_static = all(_is_static(each.policy, lowered) for each in named)
+            if len(self._by_action) >= _MAX_ACTIONS:
+                self._by_action.clear()
+            found = self._by_action[action] = policies, is_static
+        return found
+
+
+def _is_static(policy: Policy, action: str) -> bool:
+    """Whether what a policy says of an action depends on the action and the resource alone."""
+    return all(
+        not statement.conditions and (statement.resources is None or statement.resources.is_static)
+        for statement in policy.statements
+        if statement.actions.covers(action)
+    )
+
+
+def _issuer_of(ctx: Context) -> str:
+    """Return the user behind a federated session."""
+    principal = ctx.principal
+    return principal.session.issuer if principal.kind == "federated-user" and principal.session else ""
+
+
+_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
+EVERYTHING: Final = Permissions((NamedPolicy("identity", _EVERYTHING),), is_unlimited=True)
+"""The permissions of principals that no policy governs: roots, services, and everybody in open mode."""
+NOTHING: Final = Permissions(())
+"""The permissions of a principal that has no policies, or that is gone."""

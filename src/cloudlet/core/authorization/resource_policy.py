@@ -1,0 +1,74 @@
+"""What a resource's own policy and the caller's policies say, together, of a call.
+
+Source: IAM User Guide, "Policy evaluation logic" and "Cross-account policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from cloudlet.core.authorization.condition_keys import list_global_keys
+from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Policy, Request, Usage, evaluate
+from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
+from cloudlet.core.kernel.context import Context
+
+
+@lru_cache(256)
+def parse_policy(text: str) -> Policy:
+    """Return a resource's policy. Raises PolicyError."""
+    return Policy.parse(text, Usage.RESOURCE)
+
+
+def decide(
+    ctx: Context,
+    action: str,
+    arn: str,
+    account: str,
+    text: str | None,
+    keys: Mapping[str, str | Sequence[str]] | None = None,
+    *,
+    must_allow: bool = False,
+) -> Decision:
+    """Return whether the caller may do this to a resource of an account; `text` is its policy, if it has one.
+
+    `keys` are condition keys of this action, besides the global ones. `must_allow`: identity-based policies count only
+    where the resource's policy delegates to the account, as with KMS keys.
+    """
+    resource = None if text is None else NamedPolicy(arn, parse_policy(text))
+    return decide_by(ctx, action, arn, account, resource, keys, must_allow=must_allow)
+
+
+def decide_by(
+    ctx: Context,
+    action: str,
+    arn: str,
+    account: str,
+    resource: NamedPolicy | None,
+    keys: Mapping[str, str | Sequence[str]] | None = None,
+    *,
+    must_allow: bool = False,
+    canonical_user: str = "",
+) -> Decision:
+    """Return whether the caller may do this to a resource that has a parsed policy, or none."""
+    session = ctx.principal.session
+    policies = combine(ctx, resource, must_allow=must_allow)
+    context = {**list_global_keys(ctx, account), **(keys or {})}
+    federated_by = session.issuer if session is not None and ctx.principal.kind == "federated-user" else ""
+    request = Request(ctx.principal, action, arn, context, account, federated_by, canonical_user)
+    return evaluate(request, policies)
+
+
+def combine(ctx: Context, resource: NamedPolicy | None, *, must_allow: bool = False) -> Policies:
+    """Return the caller's policies and a resource's, to be evaluated together."""
+    ctx.was_decided = True
+    granted = ctx.permissions
+    return Policies(granted.identity, granted.boundary, granted.session, resource, resource_must_allow=must_allow)
+
+
+def is_admitted(ctx: Context, action: str, arn: str, account: str, keys: Mapping[str, str] | None = None) -> bool:
+    """Whether the caller's own policies admit it to a resource of its account, whose policy denies nothing."""
+    ctx.was_decided = True
+    if ctx.principal.account != account or ctx.principal.kind not in ACCOUNT_KINDS:
+        return False
+    return ctx.permissions.allows(ctx, action, arn, account, None if keys is None else dict(keys))

@@ -1,0 +1,240 @@
+"""The permissions of principals and the owners of access keys, as IAM has them, kept in memory for a while.
+
+What is kept is dropped as soon as IAM, in this process, has changed something of the account. Where IAM may change
+without this process, it is asked again after a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+
+from cloudlet.core.authorization.condition_keys import get_principal_arn
+from cloudlet.core.authorization.permissions import EVERYTHING, NOTHING, Permissions
+from cloudlet.core.aws.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
+from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.identity import Credential, Principal, make_principal, root
+from cloudlet.core.kernel.tokens import parse_account
+from cloudlet.store.eager import spawn
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.cloud import Cloud
+
+log = logging.getLogger("cloudlet.core")
+
+V = TypeVar("V")
+_MAX_ENTRIES: Final = 10_000
+_LIFETIME_SECONDS: Final = 1.0
+_REPORTED_SECONDS: Final = 1.0
+_SELF: Final = "iam.amazonaws.com"
+_ABSENT: Final = ("NoSuchEntity", "NoSuchEntityException")
+
+
+class _Entry(NamedTuple):
+    value: Any
+    account: str
+    expires: float
+
+
+class _Cache(Generic[V]):
+    """Values by key, each of an account, up to a number of them."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Any, _Entry] = {}
+
+    def get(self, key: Any) -> _Entry | None:
+        entry = self._entries.get(key)
+        if entry is not None and entry.expires < asyncio.get_running_loop().time():
+            return None
+        return entry
+
+    def add(self, key: Any, value: V, account: str, lifetime: float) -> None:
+        if len(self._entries) >= _MAX_ENTRIES:
+            self._entries.clear()
+        self._entries[key] = _Entry(value, account, asyncio.get_running_loop().time() + lifetime)
+
+    def forget(self, account: str | None) -> None:
+        self._entries = {} if account is None else {k: v for k, v in self._entries.items() if v.account != account}
+
+
+class PermissionSource:
+    """Looks up permissions and access keys by IAM's API."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._permissions: _Cache[Permissions] = _Cache()
+        self._keys: _Cache[Credential | None] = _Cache()
+        self._changes = 0
+        self._uses: dict[tuple[str, str, str], tuple[str, str, float]] = {}
+        """The last uses that IAM has not been told of: by account, ARN and key, where and when (s)."""
+
+    def note_use(self, principal: Principal, service: str, region: str) -> None:
+        """Note that a user or a role has called a service, for IAM, which is told a moment later."""
+        if not self._uses:
+            asyncio.get_running_loop().call_later(_REPORTED_SECONDS, self._report_uses)
+        if len(self._uses) < _MAX_ENTRIES:
+            key = principal.account, principal.arn, principal.access_key
+            self._uses[key] = service, region, self._cloud.clock.now()
+
+    def _report_uses(self) -> None:
+        uses, self._uses = self._uses, {}
+        if self._cloud.has("iam"):
+            spawn(self._record_uses(uses))
+
+    async def _record_uses(self, uses: dict[tuple[str, str, str], tuple[str, str, float]]) -> None:
+        """Tell IAM of last uses. Those that it cannot take now are lost: the next ones come soon."""
+        by_account: dict[str, list[dict[str, Any]]] = {}
+        for (account, arn, access_key), (service, region, at) in uses.items():
+            use = {"Arn": arn, "AccessKeyId": access_key, "Service": service, "Region": region, "At": at}
+            by_account.setdefault(account, []).append(use)
+        for account, noted in by_account.items():
+            try:
+                await self._ask("RecordUse", {"Uses": noted}, account)
+            except AwsError as error:
+                log.warning("IAM could not be told of the last uses of access keys: %s", error)
+
+    def forget(self, account: str | None = None) -> None:
+        """Drop what is kept of an account, or everything: it has changed."""
+        self._changes += 1
+        self._permissions.forget(account)
+        self._keys.forget(account)
+
+    def find(self, principal: Principal) -> Permissions | None:
+        """Return a principal's permissions where they are known now."""
+        if principal.kind in ("root", "service"):
+            session = principal.session
+            return EVERYTHING if session is None or not session.has_policies else self._find(principal)
+        if principal.kind == "anonymous":
+            return NOTHING
+        return self._find(principal)
+
+    def _find(self, principal: Principal) -> Permissions | None:
+        entry = self._permissions.get(_key_of(principal))
+        return None if entry is None else entry.value
+
+    async def load(self, principal: Principal) -> Permissions:
+        """Return a principal's permissions. Raises AwsError where IAM does not answer."""
+        found = self.find(principal)
+        if found is None:
+            changes = self._changes
+            found = await self._load(principal)
+            if changes == self._changes:
+                self._permissions.add(_key_of(principal), found, principal.account, self._lifetime)
+        return found
+
+    def find_key(self, access_key: str) -> tuple[Credential | None] | None:
+        """Return what is known of a long-term access key in a tuple, or None where IAM is to be asked."""
+        if not access_key.startswith("AKIA") or parse_account(access_key) is None or not self._cloud.has("iam"):
+            return (None,)
+        entry = self._keys.get(access_key)
+        return None if entry is None else (entry.value,)
+
+    async def load_key(self, access_key: str) -> Credential | None:
+        """Return what verifies a long-term access key; None for an unknown or inactive one. Raises AwsError."""
+        found = self.find_key(access_key)
+        if found is not None:
+            return found[0]
+        account = parse_account(access_key) or ""
+        changes = self._changes
+        answer = await self._ask("ResolveAccessKey", {"AccessKeyId": access_key}, account)
+        credential = None
+        if answer is not None:
+            arn = answer["Arn"]
+            principal = (
+                root(account, access_key)
+                if arn.endswith(":root")
+                else Principal("user", account, arn, answer["UserId"], access_key)
+            )
+            secret = self._cloud.tokens.derive_secret(access_key)
+            credential = Credential(principal, secret, is_active=answer["IsActive"])
+        if changes == self._changes:
+            self._keys.add(access_key, credential, account, self._lifetime)
+        return credential
+
+    @property
+    def _lifetime(self) -> float:
+        """For how many seconds an answer holds."""
+        is_here = self._cloud.enabled("iam") and self._cloud.config.store is None
+        return float("inf") if is_here else _LIFETIME_SECONDS
+
+    async def _load(self, principal: Principal) -> Permissions:
+        if not self._cloud.has("iam"):
+            return NOTHING
+        session = principal.session
+        if principal.kind == "root":
+            identity, boundary, tags = EVERYTHING.identity, None, {}
+        else:
+            answer = await self._ask("ResolvePrincipal", {"Arn": _owner_of(principal)}, principal.account)
+            if answer is None or not _is_trusted(principal, answer):
+                return NOTHING
+            identity = tuple(_named(name, text) for name, text in sorted(answer.get("Policies", {}).items()))
+            boundary = _named(answer["BoundaryArn"], answer["Boundary"]) if answer.get("Boundary") else None
+            tags = dict(answer.get("Tags") or {})
+        limits: tuple[NamedPolicy, ...] = ()
+        if session is not None:
+            tags |= session.tags
+            limits = tuple(_named(f"session policy {n}", text) for n, text in enumerate(session.policies, 1))
+            if session.policy_arns:
+                wanted = {"Arns": list(session.policy_arns)}
+                found = await self._ask("ResolvePolicies", wanted, principal.account) or {}
+                limits += tuple(_named(name, text) for name, text in sorted(found.get("Policies", {}).items()))
+            if session.has_policies and not limits:
+                return NOTHING
+        return Permissions(identity, boundary, limits, tags)
+
+    async def _ask(self, operation: str, params: dict[str, Any], account: str) -> dict[str, Any] | None:
+        """Return IAM's answer to one of its internal operations; None where there is no such entity."""
+        caller = make_principal("service", account, _SELF, "iam", "")
+        try:
+            answer = await self._cloud.call(
+                "iam", operation, params, principal=caller, account=account, region="us-east-1"
+            )
+        except AwsError as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+        return dict(answer or {})
+
+
+def _key_of(principal: Principal) -> tuple[str, str, str]:
+    """Return what permissions are kept by: the credentials, or the role by which a service calls."""
+    if principal.session is not None and principal.access_key:
+        return principal.access_key, "", ""
+    arn = principal.arn.rpartition("/")[0] if principal.kind == "assumed-role" else principal.arn
+    return arn, principal.invoked_by if principal.kind == "assumed-role" else "", principal.account
+
+
+def _owner_of(principal: Principal) -> str:
+    """Return the ARN of the user or role whose policies govern a principal."""
+    session = principal.session
+    if session is not None and session.issuer:
+        return session.issuer
+    return principal.arn if principal.kind == "user" else get_principal_arn(principal)
+
+
+def _is_trusted(principal: Principal, role: dict[str, Any]) -> bool:
+    """Whether a role's trust policy lets a service act by it, where a service has taken it by itself."""
+    if principal.kind != "assumed-role" or principal.session is not None:
+        return True
+    if not principal.invoked_by or not role.get("TrustPolicy"):
+        return False
+    service = make_principal("service", principal.account, principal.invoked_by, "", "")
+    trust = _named("trust policy", role["TrustPolicy"], Usage.TRUST)
+    request = Request(service, "sts:AssumeRole", role["Arn"], {}, principal.account)
+    return evaluate(request, Policies(resource=trust)).allowed
+
+
+def _named(name: str, text: str, usage: Usage = Usage.IDENTITY) -> NamedPolicy:
+    return NamedPolicy(name, _parse(text, usage))
+
+
+@lru_cache(1024)
+def _parse(text: str, usage: Usage) -> Policy:
+    try:
+        return Policy.parse(text, usage)
+    except PolicyError as error:
+        # IAM has checked it when it was stored: an older rule let it in. What it says counts for nothing.
+        log.error("a stored policy cannot be read: %s", error)
+        return Policy("2012-10-17", "", (), usage)
