@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.core.background.fair_semaphore import FairSemaphore
-from cloudlet.core.background.jobs import KeyedTasks
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.core.kernel.timing import watching
 from cloudlet.services.lambda_.code import images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
@@ -28,14 +24,7 @@ from cloudlet.services.lambda_.functions.function import UPDATED, UPDATING, Plac
 
 log = logging.getLogger("cloudlet.lambda")
 
-_SETTLING = Subspace("settling")
-_INITIALISING = Subspace("initialising")
-"""Of versions with SnapStart, whose code is there already."""
-_TOPIC = b"settling"
-_AT_ONCE = 8
-_LOOKED_AT = 256
-"""So many wait for their turns at most: accounts take those in turns, and one may have many."""
-_SLOW_SECONDS = 1.0
+_PATIENCE_SECONDS = 1.0
 _CREATING = ("The function is being created.", "Creating")
 """What is said of updates, too."""
 _INIT_ERRORS = {
@@ -71,46 +60,25 @@ def updated(version: Version) -> Version:
 
 def settle(tx: Transaction, version: Version) -> None:
     """Have a version become what it is to be, or what runs for it end where it is deleted, once this is committed."""
-    _put(tx, _SETTLING, version)
+    _request(tx, _UNPACKING, version)
 
 
-def _put(tx: Transaction, space: Subspace, version: Version) -> None:
+def _request(tx: Transaction, reconciler: Reconciler, version: Version) -> None:
     place = version.place
-    tx.put(space.key(place.account, place.region, place.name, version.number), b"")
-    tx.notify(_TOPIC)
+    reconciler.request(tx, place.account, place.region, place.name, version.number)
 
 
 async def run(block: Block) -> None:
     """Unpack the code of versions that are new or changed, initialise those with SnapStart, until the block ends."""
     async with asyncio.TaskGroup() as group:
         # Apart from each other: code of users is initialised for as long as a quarter of an hour.
-        group.create_task(_work(block, _SETTLING, _settle))
-        group.create_task(_work(block, _INITIALISING, _initialise))
+        group.create_task(_UNPACKING.run(block))
+        group.create_task(_INITIALISING.run(block))
 
 
-async def _work(block: Block, space: Subspace, do: Callable[[Block, bytes], Awaitable[None]]) -> None:
-    """Do something for each key, several at a time."""
-    async with watching(block, _TOPIC) as changed, asyncio.TaskGroup() as group:
-        works = KeyedTasks(block, changed, _LOOKED_AT)
-        turns = FairSemaphore(_AT_ONCE, _AT_ONCE // 2)
-
-        async def waiting(tx: Transaction) -> list[bytes]:
-            return [key for key, _ in await tx.range(space.begin, space.end, limit=_LOOKED_AT + len(works))]
-
-        async def one(key: bytes) -> None:
-            async with turns.hold(space.unpack(key)[0], seconds=_SLOW_SECONDS):
-                await do(block, key)
-
-        while True:
-            changed.clear()
-            for key in await block.store.transact(waiting):
-                works.start(group, key, f"making {space.unpack(key)} ready", partial(one, key))
-            await changed.wait()
-
-
-async def _settle(block: Block, key: bytes) -> None:
+async def _settle(block: Block, key: Key) -> None:
     """Unpack a version's code; it can be invoked then, or is initialised first."""
-    account, region, name, number = _SETTLING.unpack(key)
+    account, region, name, number = key
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
     if version is None:
@@ -123,21 +91,20 @@ async def _settle(block: Block, key: bytes) -> None:
             # It was changed meanwhile, and is settled again.
             return
         if now is not None and now.starts_from_snapshot and now.state == "Pending" and not failed:
-            _put(tx, _INITIALISING, now)
+            _request(tx, _INITIALISING, now)
         elif now is not None:
             former = None if now.number else await directory.take_former(tx, place, block.clock.now())
             # An update that fails leaves all as it was.
             stays = former if failed and former is not None else now
             await directory.save_version(tx, _settled(stays, failed), block.clock.now())
             tx.notify(directory.REPLACED)
-        tx.delete(key)
 
     await block.store.transact(finish)
 
 
-async def _initialise(block: Block, key: bytes) -> None:
+async def _initialise(block: Block, key: Key) -> None:
     """Initialise a version that starts from there."""
-    account, region, name, number = _INITIALISING.unpack(key)
+    account, region, name, number = key
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
     failed = None if version is None else await _make_snapshot(block, version)
@@ -146,7 +113,6 @@ async def _initialise(block: Block, key: bytes) -> None:
         now = await directory.find_version(tx, place, number)
         if now is not None:
             await directory.save_version(tx, _settled(now, failed), block.clock.now())
-        tx.delete(key)
         return now is not None
 
     if not await block.store.transact(finish):
@@ -211,3 +177,8 @@ def _settled(version: Version, failed: _Failure | None) -> Version:
     if not failed or version.state == "Failed":
         version = replace(version, settled_revision=uuid4())
     return replace(version, last_update=result, last_update_reason=reason, last_update_reason_code=code)
+
+
+_UNPACKING = Reconciler("settling", _settle, patience_seconds=_PATIENCE_SECONDS)
+_INITIALISING = Reconciler("initialising", _initialise, patience_seconds=_PATIENCE_SECONDS)
+"""Of versions with SnapStart, whose code is there already."""
