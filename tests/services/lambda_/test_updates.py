@@ -86,7 +86,7 @@ def test_who_updates_many_functions_keeps_nobody_waiting(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(unpacking, "unpacked", unpacked)
     # Nobody makes room for another since he takes long.
-    monkeypatch.setattr(settling, "_SLOW_SECONDS", 3600.0)
+    monkeypatch.setattr(settling._UNPACKING, "_patience_seconds", 3600.0)
     monkeypatch.setattr(jobs, "_SLOW_SECONDS", 3600.0)
     last = replace(PLACE, account="9" * 12)
 
