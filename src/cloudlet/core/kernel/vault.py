@@ -6,9 +6,8 @@ ciphertext that is moved to another record cannot be decrypted there.
 
 from __future__ import annotations
 
+import os
 from typing import Final
-
-from cloudlet.core.kernel.ids import random_bytes
 
 _NONCE_BYTES: Final = 12
 
@@ -28,7 +27,8 @@ class Vault:
         """Encrypt a secret that is kept at `place`: an ARN, or another lasting name."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        nonce = random_bytes(_NONCE_BYTES)
+        # Not from `ids`, whose stock of random bytes is for one thread: no two secrets may have one nonce.
+        nonce = os.urandom(_NONCE_BYTES)
         return nonce + AESGCM(self._key).encrypt(nonce, secret, place.encode())
 
     def decrypt(self, ciphertext: bytes, place: str) -> bytes:
