@@ -1,0 +1,138 @@
+"""Permission to use a key, by its policy or by a grant.
+
+Developer guide, "KMS key access and permissions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cloudlet.core import Context, Params, Transaction
+from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.authorization.resource_policy import decide
+from cloudlet.core.aws.policy import Reason
+from cloudlet.services.kms import alias, errors, grant, keys, managed_keys
+from cloudlet.services.kms.grant import Grant
+from cloudlet.services.kms.key_record import AWS, Key
+from cloudlet.services.kms.key_state import check_state
+
+Conditions = Mapping[str, "str | Sequence[str]"]
+"""Condition keys of one operation, besides those that all of them have."""
+
+
+async def get_key(
+    ctx: Context,
+    tx: Transaction,
+    text: str,
+    operation: str,
+    conditions: Conditions | None = None,
+    context: dict[str, str] | None = None,
+    created: Grant | None = None,
+) -> Key:
+    """Return a key that the caller may use, and whose state admits it. Raises AwsError.
+
+    `text` is what the request calls it, `context` the encryption context, `created` a grant that is to be created.
+    """
+    key = await keys.resolve(ctx, tx, text, operation)
+    await check(ctx, tx, key, operation, conditions, context, text, created)
+    check_state(key, operation)
+    return key
+
+
+async def check(
+    ctx: Context,
+    tx: Transaction,
+    key: Key,
+    operation: str,
+    conditions: Conditions | None = None,
+    context: dict[str, str] | None = None,
+    text: str = "",
+    created: Grant | None = None,
+) -> None:
+    """Raise AccessDeniedException unless the caller may do something to a key."""
+    if key.manager == AWS and operation not in managed_keys.OPERATIONS:
+        raise errors.ManagedKeyDenial(ctx, operation, key.arn)
+    if not ctx.strict or is_own_service(ctx, key):
+        return
+    decision = decide(
+        ctx,
+        f"kms:{operation}",
+        key.arn,
+        key.account,
+        key.policy,
+        {**await _list_conditions(ctx, tx, key, context, text), **(conditions or {})},
+        must_allow=True,
+    )
+    if decision.allowed:
+        return
+    is_denied = decision.reason is Reason.EXPLICIT_DENY
+    if is_denied or not await grant.is_allowed(ctx, tx, key, operation, context, created):
+        raise errors.AccessDenial(decision.message)
+
+
+def is_own_service(ctx: Context, key: Key) -> bool:
+    """Whether a service calls by itself, for the account that has a key."""
+    return ctx.principal.kind == "service" and ctx.principal.account == key.account
+
+
+def check_account(ctx: Context, operation: str, resource: str = "*", conditions: Conditions | None = None) -> None:
+    """Raise AccessDeniedException unless the caller may do what is about no key."""
+    if not ctx.strict or ctx.principal.kind == "service":
+        return
+    decision = decide(
+        ctx, f"kms:{operation}", resource, ctx.account, None, {**_get_caller_keys(ctx), **(conditions or {})}
+    )
+    if not decision.allowed:
+        raise errors.AccessDenial(decision.message)
+
+
+def check_parameters(ctx: Context, params: Params) -> None:
+    """Raise AwsError for grant tokens that are none, and for attestation documents."""
+    for token in params.get("GrantTokens") or ():
+        grant.parse_token(ctx.block, token)
+    if params.get("Recipient"):
+        raise errors.UnsupportedOperation("Cloudlet does not support Recipient: it has no Nitro enclaves.")
+
+
+def check_dry_run(params: Params) -> None:
+    """Raise DryRunOperationException where a request is a dry run that would succeed until now."""
+    if params.get("DryRun"):
+        raise errors.DryRun
+
+
+def _get_caller_keys(ctx: Context) -> Keys:
+    """Return the condition keys about who calls, and through which service."""
+    principal = ctx.principal
+    found: Keys = {"kms:CallerAccount": principal.account}
+    if principal.invoked_by:
+        service = principal.invoked_by.partition(".")[0]
+        found |= {
+            "kms:ViaService": f"{service}.{ctx.region}.amazonaws.com",
+            "aws:ViaAWSService": "true",
+            "aws:CalledVia": [principal.invoked_by],
+        }
+    return found
+
+
+async def _list_conditions(ctx: Context, tx: Transaction, key: Key, context: dict[str, str] | None, text: str) -> Keys:
+    """Return the condition keys that operations on keys have in common."""
+    found: Keys = {
+        **_get_caller_keys(ctx),
+        "kms:KeySpec": key.spec,
+        "kms:KeyUsage": key.usage,
+        "kms:KeyOrigin": key.origin,
+        "kms:MultiRegion": "true" if key.regions else "false",
+        **{f"aws:ResourceTag/{name}": value for name, value in key.tags.items()},
+    }
+    if key.regions:
+        found["kms:MultiRegionKeyType"] = "REPLICA" if key.is_replica else "PRIMARY"
+    if context:
+        found |= {f"kms:EncryptionContext:{name}": value for name, value in context.items()}
+        found["kms:EncryptionContextKeys"] = list(context)
+    name = text.rpartition(":")[2]
+    if name.startswith("alias/"):
+        found["kms:RequestAlias"] = name
+    aliases = await alias.list_names(tx, key.account, key.region, key.name)
+    if aliases:
+        found["kms:ResourceAliases"] = aliases
+    return found
