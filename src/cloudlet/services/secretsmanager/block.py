@@ -1,0 +1,11 @@
+"""The building block itself; `api.py` gathers its operations."""
+
+from __future__ import annotations
+
+from cloudlet.core import Service
+
+service = Service(
+    "secretsmanager",
+    hidden=("RandomPassword", "RotationToken", "SecretBinary", "SecretString"),
+    internal_failure="InternalServiceError",
+)
