@@ -23,18 +23,24 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SERVICES: Final = "cloudlet.services."
 
 QUICK: Final = {
+    "acm": "test_requests.py",
     "apigateway": "test_routes.py",
     "cloudtrail": "test_history.py",
     "cloudwatch": "test_metric_data.py",
     "dynamodb": "test_items.py",
     "events": "test_buses_and_rules.py",
+    "iam": "test_users.py",
+    "kms": "test_keys.py",
     "lambda_": "test_functions.py",
     "logs": "test_groups.py",
     "pipes": "test_pipes.py",
     "s3": "test_objects.py",
     "scheduler": "test_schedules.py",
+    "secretsmanager": "test_secrets.py",
     "sns": "test_publish.py",
     "sqs": "test_client.py",
+    "sts": "test_trust.py",
+    "ssm": "test_parameters.py",
     "xray": "test_segments.py",
 }
 """A quick file of each block's tests: the sample, where a change reaches everything."""

@@ -112,7 +112,7 @@ def _parts(thing: Any) -> Iterable[Any]:
         return [*thing, *thing.values()]
     if isinstance(thing, list | tuple | set | frozenset):
         return thing
-    names = ["__func__", "fget", "func", "args", "keywords", "__wrapped__"]
+    names = ["__func__", "__self__", "fget", "func", "args", "keywords", "__wrapped__"]
     if type(thing).__module__.startswith("cloudlet."):
         names += (name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()))
         names += ("__class__", *getattr(thing, "__dict__", ()))

@@ -98,8 +98,7 @@ def test_what_reaches_everything_is_said_to_and_reaches_the_tests_of_its_room(tr
 
 
 def test_the_sample_has_a_file_of_each_block(tree: Tree) -> None:
-    # Nobody but SDKs' own set-up calls STS: it has no tests of its own.
-    assert folders(tree.sample()) == set(QUICK) == set(tree.blocks) - {"sts"}
+    assert folders(tree.sample()) == set(QUICK) == set(tree.blocks)
 
 
 def test_changed_tests_and_who_uses_a_changed_helper_are_chosen(tree: Tree) -> None:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -23,8 +24,9 @@ from botocore.exceptions import ClientError
 from cloudlet.cli.coverage import page
 from cloudlet.edge.tls import local_certificate
 from cloudlet.store.format import FORMAT
-from cloudlet.testing.server import Aws, Server
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet, free_port
+from tests.trusting import TrustingAws
 
 ROOT = Path(__file__).parents[2]
 ROOT_KEY = "111122223333:AKIAKNOWN:secret"
@@ -134,6 +136,22 @@ def test_env_has_clients_trust_a_certificate_of_its_own_beside_others(tmp_path: 
     assert f"repository '{server.endpoint}/photos/' not found" in done.stderr
 
 
+def test_env_has_clients_trust_the_certificates_of_acm_once_there_are_some(tmp_path: Path) -> None:
+    with Server.start("--data", str(tmp_path), "--tls") as server:
+        together = tmp_path / "tls" / "authorities.pem"
+        cloudlet("env", "--port", server.port)
+        before = ssl.create_default_context(cafile=str(together)).get_ca_certs()
+        aws = TrustingAws(server.endpoint, fresh_account(), data=tmp_path)
+        acm: Any = aws.client("acm")
+        arn = acm.request_certificate(DomainName="example.com", ValidationMethod="DNS")["CertificateArn"]
+        chain = acm.get_certificate(CertificateArn=arn)["CertificateChain"]
+        cloudlet("env", "--port", server.port)
+        after = ssl.create_default_context(cafile=str(together)).get_ca_certs()
+    (root,) = [authority for authority in after if authority not in before]
+    assert (("commonName", "Cloudlet Root CA"),) in root["subject"]
+    assert chain.split("-----BEGIN CERTIFICATE-----")[-1].strip() in together.read_text()
+
+
 def test_env_puts_aside_what_would_lead_clients_elsewhere(cloudlet_server: Server) -> None:
     elsewhere = {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:1"}
     said = {f"unset {name}" for name in elsewhere}
@@ -147,11 +165,11 @@ def test_env_puts_aside_what_would_lead_clients_elsewhere(cloudlet_server: Serve
 def test_coverage_lists_the_operations_of_a_service(aws: Aws) -> None:
     listed = cloudlet("coverage", "sts").stdout.splitlines()
     assert "GetCallerIdentity" in listed
-    assert "AssumeRole (not built)" in listed
+    assert "AssumeRoot (not built)" in listed
     # Who meets what is missing is told of it.
     sts = aws.client("sts", config=boto3.session.Config(retries={"total_max_attempts": 1}))
     with pytest.raises(sts.exceptions.ClientError, match="`cloudlet coverage sts` lists what it does"):
-        sts.get_federation_token(Name="ann")
+        sts.get_delegated_access_token(TradeInToken="token")
 
 
 def test_a_block_is_stopped_only_where_it_runs_alone(detached: str) -> None:
@@ -281,7 +299,7 @@ def test_strict_mode_without_any_key_says_how_to_give_one(tmp_path: Path, option
         (["snapshot", "list", "--prot"], 2, "cloudlet snapshot: error: unrecognized arguments: --prot"),
         (["env", "--account", ""], 2, "not an access key id: ''"),
         (["env", "--region", "here"], 2, "not a region: 'here'"),
-        (["coverage", "iam"], 1, "there is no service iam; there are apigateway, "),
+        (["coverage", "macie2"], 1, "there is no service macie2; there are acm, "),
         (["coverage", "sqs", "--markdown"], 2, "it takes none"),
         (["nothing"], 2, "invalid choice"),
         (["stop"], 2, "there is no command stop: `cloudlet down` stops Cloudlet"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core.authorization.condition_keys import list_global_keys
+from cloudlet.core.authorization.permissions import EVERYTHING
 from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.identity import ANONYMOUS, Principal, make_principal, root
@@ -29,6 +30,7 @@ def _call(principal: Principal) -> Any:
         source_ip="127.0.0.1",
         source_arn="",
         headers={},
+        permissions=EVERYTHING,
     )
 
 

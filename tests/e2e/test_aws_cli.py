@@ -228,6 +228,20 @@ def test_quick_create_puts_a_function_behind_an_api(cli: Client, client: MakeCli
     assert stages == [["$default", True]]
 
 
+def test_a_secure_string_is_put_and_read(cli: Client) -> None:
+    name = ("--name", "/shop/password")
+    made = _json(cli, "ssm", "put-parameter", *name, "--type", "SecureString", "--value", "hunter2")
+    assert made == {"Version": 1, "Tier": "Standard"}
+    value = ("--query", "Parameter.Value", "--output", "text")
+    assert cli.run("ssm", "get-parameter", *name, *value) != "hunter2\n"
+    assert cli.run("ssm", "get-parameter", *name, "--with-decryption", *value) == "hunter2\n"
+    again = cli.attempt("ssm", "put-parameter", *name, "--value", "other")
+    assert b"(ParameterAlreadyExists)" in again.stderr
+    cli.run("ssm", "put-parameter", *name, "--value", "other", "--overwrite")
+    listed = ("--path", "/shop", "--with-decryption", "--query", "Parameters[].[Name,Value,Version]")
+    assert _json(cli, "ssm", "get-parameters-by-path", *listed) == [["/shop/password", "other", 2]]
+
+
 def test_a_live_tail_is_printed(client: MakeClient, aws: Aws) -> None:
     logs = aws.client("logs")
     logs.create_log_group(logGroupName="shop")

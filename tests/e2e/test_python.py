@@ -21,7 +21,18 @@ def test_library(library: str, client: MakeClient, bucket: str) -> None:
     run(client(str(INSTALLED / "python"), BUCKET=bucket), library)
 
 
-@pytest.mark.parametrize("library", ["celery", "opentelemetry", "watchtower", "websockets", "xray_sdk"])
+@pytest.mark.parametrize(
+    "library",
+    [
+        "aws_encryption_sdk",
+        "celery",
+        "opentelemetry",
+        "secretsmanager_caching",
+        "watchtower",
+        "websockets",
+        "xray_sdk",
+    ],
+)
 def test_library_beside_boto3(library: str, client: MakeClient, aws: Aws) -> None:
     running = find(int(aws.endpoint.rpartition(":")[2]))
     assert running is not None

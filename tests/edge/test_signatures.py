@@ -492,7 +492,7 @@ def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) 
         ("route53", "list_hosted_zones", {}),
         ("cloudformation", "list_stacks", {}),
         ("polly", "describe_voices", {}),
-        ("sts", "assume_role", {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "session"}),
+        ("sts", "get_delegated_access_token", {"TradeInToken": "token"}),
     ]
     for service, operation, params in calls:
         with pytest.raises(ClientError) as error:

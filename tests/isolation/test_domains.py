@@ -14,6 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from cloudlet.testing.server import Aws
+from tests.certificates import bring
 from tests.commands import blocks, cloudlet
 from tests.services.apigateway import endpoint as endpoints
 from tests.services.apigateway.cloud import GatewayCloud
@@ -21,7 +22,6 @@ from tests.services.apigateway.endpoint import Endpoint
 from tests.standing import eventually
 
 HOST = "api.shop.example"
-CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
 SITE = "site.s3-website.localhost"
 
 
@@ -38,7 +38,8 @@ def cloud(isolated: Aws) -> GatewayCloud:
 
 def domain(cloud: GatewayCloud, api: str, stage: str = "$default", name: str = HOST) -> None:
     """Let a domain name lead to an API."""
-    cloud.client.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": CERTIFICATE}])
+    certificate = bring(cloud.aws, name)
+    cloud.client.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": certificate}])
     cloud.client.create_api_mapping(DomainName=name, ApiId=api, Stage=stage)
 
 

@@ -345,6 +345,17 @@ def _move(call: Call, account: str) -> None:
     )
 
 
+def _put_with_policy(call: Call, account: str) -> None:
+    policy = {"Type": "NoChangeNotification", "Version": "1.0", "Attributes": {"After": "1", "Unit": "Hours"}}
+    more = {"Tier": "Advanced", "Policies": json.dumps([policy])}
+    call("ssm", "PutParameter", Name="/a", Value="v", Type="String", **more)
+
+
+def _has_acted(call: Call, account: str) -> bool:
+    (found,) = call("ssm", "DescribeParameters")["Parameters"]
+    return bool(found["Policies"][0]["PolicyStatus"] == "Finished")
+
+
 CASES = (
     Case("cloudwatch.evaluating._evaluate", _watch, _alarms, 60.0),
     Case("cloudwatch.acting._tell", _act, _has_message),
@@ -368,4 +379,5 @@ CASES = (
     Case("dynamodb.backup.copies._to_backup", _back_up, _is_backed_up),
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
     Case("sqs.sending.move", _move, _has_message),
+    Case("ssm.change_events.add_action", _put_with_policy, _has_acted, 3600.0),
 )

@@ -52,7 +52,7 @@ class Log(RuleBasedStateMachine):
             # All before this one are in full segments.
             self.at_turn.append(self.number - 1)
 
-    @precondition(lambda self: self.log.full[0] > 0)
+    @precondition(lambda self: self.log.count_full_segments[0] > 0)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         count = data.draw(st.integers(1, self.log.count_full_segments[0]))

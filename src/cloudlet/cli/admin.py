@@ -21,13 +21,19 @@ def running_on(port: int) -> Instance:
 
 
 def call(running: Instance, method: str, path: str, body: bytes | None = None) -> Any:
-    """Return the answer of `/_cloudlet/<path>`. Raises CommandError."""
+    """Return the answer of `/_cloudlet/<path>`, which is JSON. Raises CommandError."""
+    return json.loads(fetch(running, method, path, body))
+
+
+def fetch(running: Instance, method: str, path: str, body: bytes | None = None) -> bytes:
+    """Return the answer of `/_cloudlet/<path>` as it is. Raises CommandError."""
     request = urllib.request.Request(
         f"{running.endpoint}/_cloudlet/{path}", body, method=method, headers={ADMIN_HEADER: running.admin_token}
     )
     try:
         with urllib.request.urlopen(request, timeout=60, context=_trust(running)) as response:
-            return json.load(response)
+            answer: bytes = response.read()
+            return answer
     except urllib.error.HTTPError as error:
         raise CommandError(json.load(error).get("message", str(error))) from error
     except OSError as error:

@@ -8,11 +8,11 @@ import re
 import shlex
 from pathlib import Path
 
-from cloudlet.cli import EXIT_OK, add_port, fail
+from cloudlet.cli import EXIT_OK, CommandError, add_port, admin, fail
 from cloudlet.core.host.authorities import find_machine_authorities, join_authorities
 from cloudlet.core.host.client_environment import find_overriding_variables
 from cloudlet.core.kernel.models import list_models
-from cloudlet.edge.instances import find
+from cloudlet.edge.instances import Instance, find
 from cloudlet.store.folders import replace_file
 
 _TRUSTED_BESIDES = ("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO")
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         # Else clients are to come by that URL, whatever it leads through.
         variables |= {variable_of(model): url for name, url in running.blocks.items() for model in list_models(name)}
     if running.authority is not None:
-        variables |= _trusting(Path(running.authority))
+        variables |= _trusting(running, Path(running.authority))
     for name in find_overriding_variables(os.environ, own_keys=own_keys):
         if name not in variables:
             print(f"unset {name}")
@@ -54,15 +54,32 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _trusting(authority: Path) -> dict[str, str]:
+def _trusting(running: Instance, authority: Path) -> dict[str, str]:
     """Return the variables that have clients trust an authority of Cloudlet's.
 
-    Clients of AWS come to Cloudlet alone. Node.js and git go elsewhere, too: their list has whom they trusted before.
+    Clients of AWS come to Cloudlet alone. Node.js and git go elsewhere, too: their list has whom they trusted before,
+    and the root of ACM's certificates, by which custom domain names are known.
     """
     everybody = authority.with_name("authorities.pem")
     named = (Path(os.environ[name]) for name in _TRUSTED_BESIDES if os.environ.get(name))
-    replace_file(everybody, join_authorities(authority, [find_machine_authorities(), *filter(Path.is_file, named)]))
+    others = [
+        find_machine_authorities(),
+        _save_root(running, authority.with_name("acm.pem")),
+        *filter(Path.is_file, named),
+    ]
+    replace_file(everybody, join_authorities(authority, others))
     return {"AWS_CA_BUNDLE": str(authority), **dict.fromkeys(_TRUSTED_BESIDES, str(everybody))}
+
+
+def _save_root(running: Instance, file: Path) -> Path | None:
+    """Return the file of the root of ACM's certificates; None where there are none."""
+    if not (Path(running.data) / "blocks" / "acm").exists():
+        return None
+    try:
+        replace_file(file, admin.fetch(running, "GET", "acm/root.pem"))
+    except CommandError:
+        return None
+    return file
 
 
 def _access_key(text: str) -> str:

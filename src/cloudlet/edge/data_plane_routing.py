@@ -80,6 +80,11 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     return "apigateway", ""
 
 
+def can_be_domain(host: str, public_host: str) -> bool:
+    """Whether a host, in lower case and without a port, may be an application's domain."""
+    return _named(host, public_host) == ("apigateway", "")
+
+
 def bare_host(host: str) -> str:
     """Return the name in a Host header, in lower case, without the port."""
     return host.rpartition("@")[2].rsplit(":", 1)[0].lower() if not host.endswith("]") else host

@@ -16,6 +16,8 @@ from cloudlet.edge.protocol_detection import DetectingListener
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from cloudlet.edge.served_certificates import ServedCertificates
+
 
 class HttpServer:
     """Listens, hangs up on slow clients, stops gracefully."""
@@ -25,7 +27,9 @@ class HttpServer:
         self._servers: list[asyncio.Server | DetectingListener] = []
         self._ticker: asyncio.Task[None] | None = None
 
-    async def listen(self, listening: socket, tls: SSLContext | None = None, *, forwarded: bool = False) -> None:
+    async def listen(
+        self, listening: socket, tls: SSLContext | ServedCertificates | None = None, *, forwarded: bool = False
+    ) -> None:
         """Accept connections from a socket that listens, or is bound at least; with `tls`, both TLS and plain HTTP.
 
         `forwarded`: only our own front door reaches it, and is believed who a request came from.

@@ -8,12 +8,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from socket import MSG_PEEK, socket
 from ssl import SSLContext
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from cloudlet.edge.server_name import read_server_name
+
+if TYPE_CHECKING:
+    from cloudlet.edge.served_certificates import ServedCertificates
 
 log = logging.getLogger("cloudlet.edge")
 
 _HANDSHAKE: Final = b"\x16"
 """The first byte of a TLS client's first record. No HTTP request begins with it."""
+_HELLO_BYTES: Final = 16 << 10
+"""A TLS client's first record is no longer, with what is around it."""
+_HELLO_SECONDS: Final = 1.0
+"""How long the rest of it is waited for; after that it gets the front door's own certificate."""
+_LOOK_SECONDS: Final = 0.01
 _ACCEPTED_AT_ONCE: Final = 100
 _PAUSE_SECONDS: Final = 1.0
 """The pause after the system has refused to accept: it has no descriptors left."""
@@ -25,13 +35,15 @@ class DetectingListener:
     def __init__(
         self,
         listening: socket,
-        tls: SSLContext,
+        tls: SSLContext | ServedCertificates,
         connected: Callable[[], asyncio.Protocol],
         *,
         patience: float,
         limit: int,
     ) -> None:
-        """`patience`: the seconds that a client has for its first byte. `limit`: how many may owe it at a time."""
+        """`tls`: one certificate for all, or those of domains too.
+
+        `patience`: the seconds that a client has for its first byte. `limit`: how many may owe it at a time."""
         self._listening = listening
         self._tls = tls
         self._connected = connected
@@ -87,12 +99,28 @@ class DetectingListener:
             self._give_up(connection)
             return
         self._forget(connection)
-        handshake = self._loop.create_task(self._connect(connection, self._tls if first == _HANDSHAKE else None))
+        handshake = self._loop.create_task(self._connect(connection, is_secure=first == _HANDSHAKE))
         self._handshakes.add(handshake)
         handshake.add_done_callback(self._handshakes.discard)
 
-    async def _connect(self, connection: socket, tls: SSLContext | None) -> None:
+    async def _choose(self, connection: socket) -> SSLContext:
+        """Return what a client is shown that begins a handshake."""
+        served = self._tls
+        if isinstance(served, SSLContext):
+            return served
+        end = self._loop.time() + _HELLO_SECONDS
+        while served.has_any:
+            host = read_server_name(connection.recv(_HELLO_BYTES, MSG_PEEK))
+            if host is not None:
+                return await served.find(host)
+            if self._loop.time() > end:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        return served.own
+
+    async def _connect(self, connection: socket, *, is_secure: bool) -> None:
         try:
+            tls = await self._choose(connection) if is_secure else None
             await self._loop.connect_accepted_socket(
                 self._connected, connection, ssl=tls, ssl_handshake_timeout=self._patience if tls else None
             )

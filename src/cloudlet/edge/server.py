@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from cloudlet.edge.fleet import Supervisor
     from cloudlet.edge.isolation import BlockLauncher
+    from cloudlet.edge.served_certificates import ServedCertificates
 
 
 _XRAY = "xray"
@@ -242,8 +243,9 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], Non
     following = asyncio.create_task(_follow(shared, moving, master_key, data))
     if supervised is not None:
         await server.listen(open_inherited(supervised.front), forwarded=True)
+    served = None if tls is None else _serve_certificates(cloud, fleet, tls, front.public_host)
     for each in sockets:
-        await server.listen(each, tls)
+        await server.listen(each, served)
     if daemon_here is not None:
         await server.listen(daemon_here.listening)
     with nullcontext() if supervised else registering(running):
@@ -258,8 +260,19 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], Non
             )
             following.cancel()
             await cloud.close()
+            if served is not None:
+                await served.close()
             if shared is not None:
                 await shared.close()
+
+
+def _serve_certificates(
+    cloud: Cloud, fleet: Supervisor | None, own: SSLContext, public_host: str
+) -> ServedCertificates:
+    # Imported late: few listen with TLS.
+    from cloudlet.edge.served_certificates import ServedCertificates
+
+    return ServedCertificates(cloud, fleet, own, public_host)
 
 
 async def _shared(settings: Settings) -> tuple[SharedState | None, bool]:

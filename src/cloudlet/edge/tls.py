@@ -20,10 +20,13 @@ _LOCAL_ADDRESSES = ("127.0.0.1", "::1")
 _YEARS = 10
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Return the context of a server with this certificate (chain) and key, in PEM. Raises OSError, ssl.SSLError."""
+def server_context(certificate: Path | str, key: Path | str, phrase: str | None = None) -> ssl.SSLContext:
+    """Return the context of a server with this certificate (chain) and key, in PEM. Raises OSError, ssl.SSLError.
+
+    `phrase` is what the key is encrypted with, if it is.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(certificate, key, phrase)
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -22,6 +22,29 @@ A member whose name ends in "?" is optional in a request.
 """
 
 _OPERATIONS: Final[dict[str, dict[str, tuple[Members, Members]]]] = {
+    "acm": {
+        # Returns a certificate with its private key, in PEM, to serve it; without these where the version is known.
+        "ResolveCertificate": (
+            {"CertificateArn": _STRING, "KnownVersion?": _STRING},
+            {
+                "Status": _STRING,
+                "DomainNames": _STRINGS,
+                "Version": _STRING,
+                "Certificate": _STRING,
+                "CertificateChain": _STRING,
+                "PrivateKey": _STRING,
+            },
+        ),
+        # Tells that a resource uses a certificate, or does no more.
+        "SetCertificateUse": ({"CertificateArn": _STRING, "ResourceArn": _STRING, "InUse": _BOOLEAN}, {}),
+    },
+    "apigateway": {
+        # Finds the certificate of the custom domain name that answers for a host, for the front door to serve it.
+        "ResolveServedCertificate": (
+            {"Host": _STRING, "KnownVersion?": _STRING},
+            {"Version": _STRING, "Certificate": _STRING, "CertificateChain": _STRING, "PrivateKey": _STRING},
+        ),
+    },
     "cloudtrail": {
         # Tells CloudTrail of calls.
         "RecordEvents": (
@@ -64,6 +87,11 @@ _OPERATIONS: Final[dict[str, dict[str, tuple[Members, Members]]]] = {
         ),
         # Finds the documents of managed policies, as session policies name them.
         "ResolvePolicies": ({"Arns": _STRINGS}, {"Policies": _STRING_MAP}),
+        # Takes a code of a user's MFA device; each is good once.
+        "VerifyMfaCode": (
+            {"SerialNumber": _STRING, "TokenCode": _STRING, "UserArn": _STRING},
+            {"IsValid": _BOOLEAN},
+        ),
         # Tells IAM when access keys, users and roles were used last, in batches.
         "RecordUse": (
             {

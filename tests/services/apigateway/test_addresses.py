@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 from websockets.sync.client import connect
 
+from tests.certificates import bring
 from tests.refused import code_of
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
@@ -53,7 +54,7 @@ def test_a_websocket_api(cloud: GatewayCloud) -> None:
         management.post_to_connection(ConnectionId=id, Data=b"by its address")
         assert client.recv() == "by its address"
     name = f"chat.{cloud.account}.example"
-    certificate = f"arn:aws:acm:us-east-1:{cloud.account}:certificate/1"
+    certificate = bring(cloud.aws, name)
     cloud.client.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": certificate}])
     cloud.client.create_api_mapping(DomainName=name, ApiId=api, Stage="live", ApiMappingKey="v1")
     url = f"{cloud.host}:{cloud.port}/_aws/execute-api/{name}/v1"

@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws, fresh_account
+from tests.certificates import bring
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
 from tests.services.apigateway.issuer import Issuer
@@ -25,7 +26,8 @@ def zone() -> str:
 
 
 def _domain(cloud: GatewayCloud, name: str) -> None:
-    cloud.client.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": CERTIFICATE}])
+    certificate = bring(cloud.aws, name)
+    cloud.client.create_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": certificate}])
 
 
 def test_requests_go_where_they_are_mapped(cloud: GatewayCloud, endpoint: Endpoint, zone: str) -> None:
@@ -115,22 +117,20 @@ def test_a_wildcard_answers_for_its_zone(cloud: GatewayCloud, endpoint: Endpoint
 
 def test_domains_are_kept(cloud: GatewayCloud, zone: str) -> None:
     name = f"api.{zone}"
+    certificate, other = (bring(cloud.aws, name) for _ in range(2))
     created = cloud.client.create_domain_name(
-        DomainName=name.upper(), DomainNameConfigurations=[{"CertificateArn": CERTIFICATE}], Tags={"a": "1"}
+        DomainName=name.upper(), DomainNameConfigurations=[{"CertificateArn": certificate}], Tags={"a": "1"}
     )
     (configuration,) = created["DomainNameConfigurations"]
     assert configuration["DomainNameStatus"] == "AVAILABLE"
     assert configuration["ApiGatewayDomainName"].endswith(".execute-api.us-east-1.amazonaws.com")
     assert (created["DomainName"], created["Tags"]) == (name, {"a": "1"})
     stranger = GatewayCloud(Aws(cloud.aws.endpoint, fresh_account()))
-    refused = stranger.refused(
-        "create_domain_name", DomainName=name, DomainNameConfigurations=[{"CertificateArn": CERTIFICATE}]
-    )
+    own = [{"CertificateArn": bring(stranger.aws, name)}]
+    refused = stranger.refused("create_domain_name", DomainName=name, DomainNameConfigurations=own)
     assert refused == ("BadRequestException", "The domain name you provided already exists.", 400)
-    changed = cloud.client.update_domain_name(
-        DomainName=name, DomainNameConfigurations=[{"CertificateArn": f"{CERTIFICATE}2"}]
-    )
-    assert changed["DomainNameConfigurations"][0]["CertificateArn"] == f"{CERTIFICATE}2"
+    changed = cloud.client.update_domain_name(DomainName=name, DomainNameConfigurations=[{"CertificateArn": other}])
+    assert changed["DomainNameConfigurations"][0]["CertificateArn"] == other
     assert [each["DomainName"] for each in cloud.client.get_domain_names()["Items"]] == [name]
     cloud.client.delete_domain_name(DomainName=name)
     assert cloud.refused("get_domain_name", DomainName=name) == (

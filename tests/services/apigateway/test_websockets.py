@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from cloudlet.testing.server import Aws
+from tests.certificates import bring
 from tests.modes import meaningless_in
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
@@ -167,7 +168,7 @@ def test_a_connection_is_reached_through_the_address_of_its_stage_only(shared: G
     domain = f"z{secrets.token_hex(6)}.example"
     shared.client.create_domain_name(
         DomainName=domain,
-        DomainNameConfigurations=[{"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1"}],
+        DomainNameConfigurations=[{"CertificateArn": bring(shared.aws, domain)}],
     )
     for key, id, stage in (("chat", api, "live"), ("", api, "next")):
         shared.client.create_api_mapping(DomainName=domain, ApiId=id, Stage=stage, ApiMappingKey=key)

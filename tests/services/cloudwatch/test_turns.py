@@ -155,7 +155,7 @@ def test_accounts_take_turns_with_pictures(cloud: LocalCloud, monkeypatch: pytes
         taken.append(account)
         await take(account)
 
-    monkeypatch.setattr(drawing._drawing, "take", noted)
+    monkeypatch.setattr(drawing._drawing, "acquire", noted)
     monkeypatch.setattr(drawing.picture, "draw", lambda asked, series: b"png")
     cloud.call("GetMetricWidgetImage", MetricWidget=json.dumps({"metrics": [["N", "m"]]}))
     assert taken == ["111111111111"]

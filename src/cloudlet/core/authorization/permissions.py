@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.authorization.condition_keys import Keys, list_global_keys
-from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Policy, Request, Usage, evaluate
+from cloudlet.core.aws.policy import (
+    Decision,
+    Effect,
+    NamedPolicy,
+    Policies,
+    Policy,
+    Request,
+    Statement,
+    Usage,
+    evaluate,
+)
+from cloudlet.core.aws.policy.match import ActionSet, ResourceSet
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.context import Context
@@ -91,7 +102,8 @@ def _issuer_of(ctx: Context) -> str:
     return principal.session.issuer if principal.kind == "federated-user" and principal.session else ""
 
 
-_EVERYTHING = Policy.parse('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}', Usage.IDENTITY)
+_ALLOWED = Statement("", Effect.ALLOW, None, ActionSet(("*",)), ResourceSet(("*",)), ())
+_EVERYTHING = Policy("2012-10-17", "", (_ALLOWED,), Usage.IDENTITY)
 EVERYTHING: Final = Permissions((NamedPolicy("identity", _EVERYTHING),), is_unlimited=True)
 """The permissions of principals that no policy governs: roots, services, and everybody in open mode."""
 NOTHING: Final = Permissions(())

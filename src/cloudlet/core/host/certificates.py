@@ -1,12 +1,23 @@
-"""Certificates that sign themselves."""
+"""Names of certificates, and certificates that sign themselves."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+
+def covers(names: Iterable[str], host: str) -> bool:
+    """Whether a certificate with these names counts for a host.
+
+    RFC 6125: `*` stands for one label.
+    """
+    known = {name.lower() for name in names}
+    name = host.lower()
+    return name in known or f"*.{name.partition('.')[2]}" in known
 
 
 def make_self_signed(name: str, begin: float, end: float) -> tuple[RSAPrivateKey, bytes]:

@@ -64,16 +64,18 @@ class Handler:
     """Whether CloudTrail has it among data events: it is about what a resource holds, not about the resource."""
     is_internal: bool = False
     """Whether only Cloudlet's blocks may call it: AWS has no such operation."""
+    is_declared_read_only: bool = False
+    """Whether the service declares that it changes nothing."""
 
     @property
     def is_read_only(self) -> bool:
-        """Whether it changes nothing, by its name."""
-        return self.name.startswith(_READING)
+        """Whether it changes nothing, by its name or by what the service declares."""
+        return self.is_declared_read_only or self.name.startswith(_READING)
 
     @property
     def is_noted(self) -> bool:
         """Whether CloudTrail's record of a call is written in the transaction of the call itself."""
-        return self.transactional and not self.is_data_event and not self.is_read_only
+        return self.transactional and not (self.is_data_event or self.is_read_only or self.is_internal)
 
 
 class Service:
@@ -94,6 +96,7 @@ class Service:
         compressed_from: int | None = None,
         namespace: str = "",
         data_events: Iterable[str] = (),
+        read_only: Iterable[str] = (),
         hidden: Iterable[str] = (),
         recorded_as: Mapping[str, str] | None = None,
         has_files: bool = False,
@@ -118,6 +121,8 @@ class Service:
         """Under which it reports its own metrics to CloudWatch ("AWS/SQS"); empty where it measures nothing."""
         self.data_events = frozenset(data_events)
         """The operations that CloudTrail has among data events."""
+        self.read_only = frozenset(read_only)
+        """The operations that change nothing, though their names do not say it (Decrypt)."""
         self.hidden = frozenset(hidden)
         """The members of requests and answers whose values CloudTrail does not show, of all shapes or of one
         ("Shape.member"), and such keys of maps."""
@@ -219,4 +224,6 @@ class Service:
             raise ValueError(f"{self.name}:{key} is declared twice")
         model, _, name = key.rpartition(":")
         is_data_event, internal = name in self.data_events, is_internal(model or self.name, name)
-        self.handlers[key] = Handler(model or self.name, name, function, transactional, is_data_event, internal)
+        self.handlers[key] = Handler(
+            model or self.name, name, function, transactional, is_data_event, internal, name in self.read_only
+        )

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from cloudlet.store.folders import sync_folder
 
 _MAC_BYTES = 32
 _ACCOUNT_SHIFT = 7
+_PLAIN_BYTES = 512
+"""Up to which size a payload is not compressed: short ones gain nothing by it."""
+_ZLIB = b"\x78"
+"""The first byte of a compressed payload, which no other one has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +51,6 @@ class _Bearer(msgspec.Struct):
 class _Payload(msgspec.Struct, omit_defaults=True):
     principal: _Bearer
     expires: float
-    padding: str = ""
-    """Makes the token as long as it is to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,10 @@ class TokenSealer:
             principal.session,
         )
         payload = msgspec.msgpack.encode(_Payload(bearer, expires))
-        # Four characters stand for three bytes.
-        missing = -(-least_size // 4) * 3 - _MAC_BYTES - len(payload)
-        if missing > 0:
-            padded = msgspec.msgpack.encode(_Payload(bearer, expires, "x" * missing))
-            named = len(padded) - len(payload) - missing
-            payload = msgspec.msgpack.encode(_Payload(bearer, expires, "x" * max(1, missing - named)))
+        if least_size or len(payload) > _PLAIN_BYTES:
+            payload = zlib.compress(payload, 9)
+        # Four characters stand for three bytes; what follows compressed data is no part of it.
+        payload += bytes(max(0, -(-least_size // 4) * 3 - _MAC_BYTES - len(payload)))
         token = base64.b64encode(self._mac(b"token", payload) + payload).decode()
         return TemporaryCredentials(access_key, self.derive_secret(access_key), token, expires)
 
@@ -95,6 +96,8 @@ class TokenSealer:
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(b"token", payload)):
             raise ValueError("the token was not issued here")
+        if payload.startswith(_ZLIB):
+            payload = zlib.decompressobj().decompress(payload)
         said = msgspec.msgpack.decode(payload, type=_Payload)
         bearer = said.principal
         principal = Principal(

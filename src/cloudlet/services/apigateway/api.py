@@ -23,6 +23,7 @@ from cloudlet.services.apigateway import (
     api_v2_openapi,
     api_v2_parts,
     api_v2_stages,
+    domain_certificates,
     traffic,
 )
 from cloudlet.services.apigateway.block import service
@@ -53,6 +54,7 @@ __all__ = [
     "api_v2_openapi",
     "api_v2_parts",
     "api_v2_stages",
+    "domain_certificates",
     "http_gateway",
     "rest_gateway",
     "service",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.apigateway import domains, errors, tagging
+from cloudlet.services.apigateway import domain_certificates, domains, errors, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, fresh_id
 from cloudlet.services.apigateway.rest import domain_names, listing, patches, store
@@ -15,17 +15,29 @@ def _check(params: Params) -> None:
         raise errors.not_built("private custom domain names")
 
 
-@service.operation("CreateDomainName")
-async def create_domain_name(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("CreateDomainName")
+async def create_domain_name(ctx: Context, params: Params) -> FinalTransaction:
     domain = domain_names.created(ctx, params)
-    space = domains.of_account(ctx.account, ctx.region)
-    await store.check_quota(tx, space, domains.MOST_DOMAINS, "domain names")
-    if await domains.is_taken(tx, domain["DomainName"]):
-        raise errors.bad_request("The domain name you provided already exists.")
-    domains.save(ctx, tx, domain)
-    key = tagging.key(ctx, f"domainnames/{domain['DomainName']}")
-    tags.save(tx, key, tagging.checked(params.get("tags")))
-    return await domain_names.shown(ctx, tx, domain)
+    await _check_certificate(ctx, domain)
+
+    async def body(tx: Transaction) -> Result:
+        space = domains.of_account(ctx.account, ctx.region)
+        await store.check_quota(tx, space, domains.MOST_DOMAINS, "domain names")
+        if await domains.is_taken(tx, domain["DomainName"]):
+            raise errors.bad_request("The domain name you provided already exists.")
+        domains.save(ctx, tx, domain)
+        key = tagging.key(ctx, f"domainnames/{domain['DomainName']}")
+        tags.save(tx, key, tagging.checked(params.get("tags")))
+        return await domain_names.shown(ctx, tx, domain)
+
+    return FinalTransaction(body)
+
+
+async def _check_certificate(ctx: Context, domain: Document) -> None:
+    """Raise AwsError unless a domain may have its certificate."""
+    configuration = domain["DomainNameConfigurations"][0]
+    is_edge = configuration["EndpointType"] == "EDGE"
+    await domain_certificates.check(ctx, domain["DomainName"], configuration["CertificateArn"], is_edge=is_edge)
 
 
 @service.operation("GetDomainName")
@@ -40,13 +52,24 @@ async def get_domain_names(ctx: Context, tx: Transaction, params: Params) -> Res
     return {**page, "items": [await domain_names.shown(ctx, tx, domain) for domain in page["items"]]}
 
 
-@service.operation("UpdateDomainName")
-async def update_domain_name(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("UpdateDomainName")
+async def update_domain_name(ctx: Context, params: Params) -> FinalTransaction:
     _check(params)
-    known = await domains.get(ctx, tx, params["domainName"])
-    domain = patches.patched(known, params.get("patchOperations"), domain_names.PATHS)
-    domains.save(ctx, tx, domain)
-    return await domain_names.shown(ctx, tx, domain)
+
+    async def patch(tx: Transaction) -> tuple[Document, Document]:
+        known = await domains.get(ctx, tx, params["domainName"])
+        return known, patches.patched(known, params.get("patchOperations"), domain_names.PATHS)
+
+    known, wanted = await ctx.transact(patch)
+    if domain_names.get_certificate(wanted) != domain_names.get_certificate(known):
+        await _check_certificate(ctx, wanted)
+
+    async def body(tx: Transaction) -> Result:
+        _, domain = await patch(tx)
+        domains.save(ctx, tx, domain)
+        return await domain_names.shown(ctx, tx, domain)
+
+    return FinalTransaction(body)
 
 
 @service.operation("DeleteDomainName")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.kernel import ids
-from cloudlet.services.apigateway import documents, domains, errors, listing, merging, tagging
+from cloudlet.services.apigateway import documents, domain_certificates, domains, errors, listing, merging, tagging
 from cloudlet.services.apigateway.api_v2_stages import get_stage_of
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, fresh_id
@@ -64,27 +64,32 @@ def _check_built(params: Params) -> None:
         raise errors.not_built("routing rules of domain names")
 
 
-@service.operation("apigatewayv2:CreateDomainName")
-async def create_domain_name(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("apigatewayv2:CreateDomainName")
+async def create_domain_name(ctx: Context, params: Params) -> FinalTransaction:
     name = params["DomainName"].lower()
     _check_built(params)
     if not _NAME.fullmatch(name):
         raise errors.bad_request("Invalid domain name specified")
     configurations = _configured(ctx, params, None)
-    space = domains.of_account(ctx.account, ctx.region)
-    if len(await tx.range(space.begin, space.end, limit=domains.MOST_DOMAINS)) == domains.MOST_DOMAINS:
-        raise errors.too_many("Maximum number of domain names for this account has been reached.")
-    if await domains.is_taken(tx, name):
-        raise errors.bad_request(_TAKEN)
+    await domain_certificates.check(ctx, name, configurations[0]["CertificateArn"])
     domain = {
         "DomainName": name,
         "DomainNameConfigurations": configurations,
         "ApiMappingSelectionExpression": "$request.basepath",
         "RoutingMode": "API_MAPPING_ONLY",
     }
-    domains.save(ctx, tx, domain)
-    tags.save(tx, tagging.key(ctx, f"domainnames/{name}"), tagging.checked(params.get("Tags")))
-    return await _shown(ctx, tx, domain)
+
+    async def body(tx: Transaction) -> Result:
+        space = domains.of_account(ctx.account, ctx.region)
+        if len(await tx.range(space.begin, space.end, limit=domains.MOST_DOMAINS)) == domains.MOST_DOMAINS:
+            raise errors.too_many("Maximum number of domain names for this account has been reached.")
+        if await domains.is_taken(tx, name):
+            raise errors.bad_request(_TAKEN)
+        domains.save(ctx, tx, domain)
+        tags.save(tx, tagging.key(ctx, f"domainnames/{name}"), tagging.checked(params.get("Tags")))
+        return await _shown(ctx, tx, domain)
+
+    return FinalTransaction(body)
 
 
 @service.operation("apigatewayv2:GetDomainName")
@@ -98,14 +103,22 @@ async def get_domain_names(ctx: Context, tx: Transaction, params: Params) -> Res
     return {**result, "Items": [await _shown(ctx, tx, domain) for domain in result["Items"]]}
 
 
-@service.operation("apigatewayv2:UpdateDomainName")
-async def update_domain_name(ctx: Context, tx: Transaction, params: Params) -> Result:
-    domain = await domains.get(ctx, tx, params["DomainName"])
+@service.direct("apigatewayv2:UpdateDomainName")
+async def update_domain_name(ctx: Context, params: Params) -> FinalTransaction:
+    known = await ctx.transact(lambda tx: domains.get(ctx, tx, params["DomainName"]))
     _check_built(params)
     if "DomainNameConfigurations" in params:
-        domain["DomainNameConfigurations"] = _configured(ctx, params, domain)
-    domains.save(ctx, tx, domain)
-    return await _shown(ctx, tx, domain)
+        (configuration,) = _configured(ctx, params, known)
+        await domain_certificates.check(ctx, known["DomainName"], configuration["CertificateArn"])
+
+    async def body(tx: Transaction) -> Result:
+        domain = await domains.get(ctx, tx, params["DomainName"])
+        if "DomainNameConfigurations" in params:
+            domain["DomainNameConfigurations"] = _configured(ctx, params, domain)
+        domains.save(ctx, tx, domain)
+        return await _shown(ctx, tx, domain)
+
+    return FinalTransaction(body)
 
 
 @service.operation("apigatewayv2:DeleteDomainName")

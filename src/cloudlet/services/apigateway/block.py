@@ -41,6 +41,7 @@ service = Service(
         "CreateApiKeyRequest.value",
         "CreateDomainNameRequest.certificatePrivateKey",
         *(f"TestInvoke{what}Request.{member}" for what in ("Authorizer", "Method") for member in _OF_TESTS),
+        "ResolveServedCertificateResponse.PrivateKey",
         "UsagePlanKey.value",
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cloudlet.core import Context, Subspace, Transaction
-from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway import certificate_use, errors
 from cloudlet.services.apigateway.documents import Document, decode, encode
 from cloudlet.store import pack
 
@@ -62,14 +62,32 @@ async def is_taken(tx: Transaction, name: str) -> bool:
 def save(ctx: Context, tx: Transaction, domain: Document) -> None:
     name = domain["DomainName"]
     tx.put(of_account(ctx.account, ctx.region).key(name), encode(domain))
-    tx.put(_HOSTS.key(name), b"")
+    arn = domain["DomainNameConfigurations"][0]["CertificateArn"]
+    tx.put(_HOSTS.key(name), encode({"Account": ctx.account, "CertificateArn": arn}))
     tx.notify(topic(name))
+    certificate_use.enter(tx, ctx.account, ctx.region, name)
+
+
+async def find_certificate(tx: Transaction, host: str) -> tuple[str, str] | None:
+    """Return whose the domain of a host is, and the ARN of its certificate.
+
+    Older Cloudlets have not written it down where it is found by the host.
+    """
+    for name in candidates(host):
+        raw = await tx.get(_HOSTS.key(name))
+        if raw:
+            found = decode(raw)
+            return found["Account"], found["CertificateArn"]
+        if raw is not None:
+            break
+    return None
 
 
 def remove(ctx: Context, tx: Transaction, name: str) -> None:
     """Delete a domain with its mappings."""
     tx.delete(of_account(ctx.account, ctx.region).key(name))
     tx.delete(_HOSTS.key(name))
+    certificate_use.enter(tx, ctx.account, ctx.region, name)
     space = mappings_of(name)
     tx.delete_range(space.begin, space.end)
     tx.notify(topic(name))

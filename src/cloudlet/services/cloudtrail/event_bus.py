@@ -8,10 +8,12 @@ from __future__ import annotations
 from cloudlet.core.aws.service_events import Entry
 from cloudlet.services.cloudtrail.event import Event
 
+_KINDS = {"AwsServiceEvent": "AWS Service Event via CloudTrail"}
 _KIND = "AWS API Call via CloudTrail"
 
 
 def entry(event: Event) -> Entry:
     """Return an event as PutEvents takes it."""
     source = event.record["eventSource"].partition(".")[0]
-    return {"Time": event.time, "Source": f"aws.{source}", "DetailType": _KIND, "Detail": event.in_file}
+    kind = _KINDS.get(event.record["eventType"], _KIND)
+    return {"Time": event.time, "Source": f"aws.{source}", "DetailType": kind, "Detail": event.in_file}

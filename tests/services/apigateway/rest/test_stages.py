@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import bring
 from tests.modes import meaningless_in
 from tests.own_metrics import total
 from tests.services.apigateway.endpoint import Endpoint
@@ -360,7 +361,7 @@ def test_domains(cloud: RestCloud, version: int) -> None:
     cloud.mocked(api, "/pets/{id}", template="$context.path $context.stage $context.domainName")
     cloud.deploy(api)
     name = f"v{version}.{cloud.account}.example"
-    certificate = f"arn:aws:acm:us-east-1:{cloud.account}:certificate/x"
+    certificate = bring(cloud.aws, name)
     if version == 1:
         made = cloud.client.create_domain_name(
             domainName=name, regionalCertificateArn=certificate, endpointConfiguration={"types": ["REGIONAL"]}

@@ -6,7 +6,6 @@ Messages are IAM's own where those are known.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -205,7 +204,7 @@ def _actions(statement: _Object, where: str) -> ActionSet:
         if ":" in name:
             raise PolicyError("Actions/Condition can contain only one colon.", place)
         if action != "*" and vendor != "*" and not re.fullmatch(r"[A-Za-z0-9-]+", vendor):
-            raise PolicyError(f"Vendor {_shown(vendor)} is not valid", place)
+            raise PolicyError(f"Vendor {vendor[:100]} is not valid", place)
         actions.append(action)
     if not actions:
         raise PolicyError("Policy statement must contain actions.", f"{where}.{element}")
@@ -227,7 +226,7 @@ def _resources(statement: _Object, where: str, usage: Usage, variables: bool) ->
     resources: list[str] = []
     for resource, place in _texts(statement[element], where):
         if usage is Usage.IDENTITY and not _is_arn_pattern(resource):
-            raise PolicyError(f'Resource {_shown(resource)} must be in ARN format or "*".', place)
+            raise PolicyError(f'Resource {resource[:100]} must be in ARN format or "*".', place)
         with located(place):
             tokenize(resource, wildcards=True, variables=variables)
         resources.append(resource)
@@ -303,6 +302,9 @@ def _not_json(constant: str) -> NoReturn:
 
 def _load(text: str) -> object:
     try:
+        # Imported late: a start does without it.
+        import json
+
         return json.loads(
             text, object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_not_json
         )

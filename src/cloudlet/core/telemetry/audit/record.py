@@ -20,6 +20,7 @@ from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.service import Handler, Params, Result
+from cloudlet.core.kernel.session_details import SessionDetails
 from cloudlet.wire import InvalidRequest, Operation, WireError, load
 from cloudlet.wire.shapes import Shape
 
@@ -70,6 +71,37 @@ def record(ctx: Context, handler: Handler, params: Params, result: Result, error
     return made
 
 
+def make_service_event(
+    service: str, account: str, region: str, now: float, name: str, data: Mapping[str, Any], error: str
+) -> dict[str, Any]:
+    """Return the record of an event of the service itself.
+
+    CloudTrail User Guide, "AWS service events"; `error` says why something failed.
+    """
+    principal = f"{service}.amazonaws.com"
+    made: dict[str, Any] = {
+        "eventVersion": _VERSION,
+        "userIdentity": {"type": "AWSService", "accountId": account, "invokedBy": principal},
+        "eventTime": iso8601.second(int(now)),
+        "eventSource": principal,
+        "eventName": name,
+        "awsRegion": region,
+        "sourceIPAddress": principal,
+        "userAgent": principal,
+        "requestParameters": None,
+        "responseElements": None,
+        "additionalEventData": data,
+        "requestID": uuid4(),
+        "eventID": uuid4(),
+        "readOnly": False,
+        "eventType": "AwsServiceEvent",
+        "managementEvent": True,
+        "recipientAccountId": account,
+        "eventCategory": "Management",
+    }
+    return made | ({"errorMessage": error} if error else {})
+
+
 def shows_secrets(handler: Handler, invalid: InvalidRequest, hidden: frozenset[str]) -> bool:
     """Whether what is said of a request that the model refuses may have values in it that no record shows."""
     shape = _operation(handler.model, handler.name).input_shape
@@ -114,24 +146,47 @@ def _identity(principal: Principal) -> dict[str, Any]:
     }
     if principal.kind == "user":
         identity["userName"] = principal.arn.rpartition("/")[2]
-    if principal.kind == "assumed-role":
-        identity["sessionContext"] = {"sessionIssuer": _role_of(principal), "attributes": {"mfaAuthenticated": "false"}}
+    if principal.kind == "assumed-role" or principal.session is not None:
+        identity["sessionContext"] = _make_session_context(principal, principal.session or SessionDetails())
     if principal.invoked_by:
         identity["invokedBy"] = principal.invoked_by
     return identity
 
 
-def _role_of(principal: Principal) -> dict[str, str]:
-    """Return the role that a session is one of; its path is not known."""
+def _make_session_context(principal: Principal, session: SessionDetails) -> dict[str, Any]:
+    """Return what is known of a session."""
+    attributes = {"mfaAuthenticated": "true" if session.mfa_at else "false"}
+    if session.issued_at:
+        attributes["creationDate"] = iso8601.second(int(session.issued_at))
+    context: dict[str, Any] = {"attributes": attributes}
+    if principal.kind == "assumed-role":
+        context["sessionIssuer"] = _describe_role(principal, session.issuer)
+    elif principal.kind == "federated-user":
+        context["sessionIssuer"] = _describe_issuer(principal, session.issuer)
+    if session.source_identity:
+        context["sourceIdentity"] = session.source_identity
+    if ":oidc-provider/" in session.provider:
+        context["webIdFederationData"] = {"federatedProvider": session.provider, "attributes": session.keys}
+    return context
+
+
+def _describe_role(principal: Principal, issuer: str) -> dict[str, str]:
+    """Return the role of a session, whose path only the session's issuer tells."""
     arn = Arn.parse(principal.arn)
     role = arn.resource.split("/")[1]
     return {
         "type": "Role",
         "principalId": principal.user_id.partition(":")[0],
-        "arn": str(Arn(arn.partition, "iam", "", principal.account, f"role/{role}")),
+        "arn": issuer or str(Arn(arn.partition, "iam", "", principal.account, f"role/{role}")),
         "accountId": principal.account,
         "userName": role,
     }
+
+
+def _describe_issuer(principal: Principal, issuer: str) -> dict[str, str]:
+    """Return who made a federated user: the root user, or a user of IAM."""
+    shown = {"type": "Root", "arn": issuer, "accountId": principal.account}
+    return shown if issuer.endswith(":root") else {**shown, "type": "IAMUser", "userName": issuer.rpartition("/")[2]}
 
 
 def _bounded(value: Any) -> Any:

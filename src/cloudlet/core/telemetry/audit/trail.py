@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ _ROWS: Final = Subspace("audit")
 """When it was, event id → record, as JSON."""
 _TOPIC: Final = b"audit"
 RECORD: Final = "RecordEvents"
-"""The operation by which this is told, which is itself not told of."""
+"""The operation by which this is told."""
 _BATCH: Final = 200
 _BATCH_BYTES: Final = 1 << 20
 """Of records that are handed over in one call, but for the last of them."""
@@ -64,8 +65,11 @@ class AuditExporter:
     def record_call(
         self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None
     ) -> None:
-        """Note a call that was answered, unless its transaction has, or it is a data event that no trail selects."""
-        if handler.name == RECORD:
+        """Note a call that was answered, unless its transaction has, or it is a data event that no trail selects.
+
+        AWS's CloudTrail knows nothing of the operations that only Cloudlet's blocks have.
+        """
+        if handler.is_internal:
             return
         if handler.is_data_event:
             if not self._has_seen_data:
@@ -92,6 +96,15 @@ class AuditExporter:
         if made is not None:
             _put(tx, made)
             tx.notify(_TOPIC)
+
+    def record_service_event_in(
+        self, tx: Transaction, account: str, region: str, name: str, data: Mapping[str, Any], error: str = ""
+    ) -> None:
+        """Record an event of the service itself in a transaction; `error` says why something failed."""
+        block = self._block
+        now = block.clock.now()
+        _put(tx, record.make_service_event(block.service.name, account, region, now, name, data, error))
+        tx.notify(_TOPIC)
 
     def _note(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
         if len(self._waiting) >= _MOST_WAITING:

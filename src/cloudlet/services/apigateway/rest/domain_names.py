@@ -36,6 +36,12 @@ def _configuration(domain: Document) -> Document:
     return found
 
 
+def get_certificate(domain: Document) -> str:
+    """Return the ARN of the certificate of a domain."""
+    arn: str = _configuration(domain)["CertificateArn"]
+    return arn
+
+
 def created(ctx: Context, params: Params) -> Document:
     """Return a new domain as it is kept. Raises AwsError."""
     for member in _UNBUILT:
