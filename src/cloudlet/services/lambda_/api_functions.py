@@ -35,7 +35,11 @@ async def create_function(ctx: Context, params: Params) -> Result:
     if signing and package_type == sources.IMAGE:
         raise errors.invalid("Code signing is not supported for functions created with container images.")
 
+    keys = {**access.list_keys("CreateFunction", params), "lambda:Layer": params.get("Layers") or []}
+
     async def admit(tx: Transaction) -> None:
+        for action in ("CreateFunction", *(("TagResource",) if tagged else ())):
+            await access.authorize_own(ctx, tx, place.arn, action, keys)
         if await directory.find_function(tx, place) is not None:
             raise errors.conflict(f"Function already exist: {place.name}")
         await code_signing.check_code(tx, signing)
@@ -114,7 +118,8 @@ class _DryRun(Exception):
 async def update_function_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.function_only(directory.named(ctx, params["FunctionName"]))
     configuration.refuse_unbuilt(params)
-    await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration")
+    keys = {"lambda:Layer": params["Layers"]} if params.get("Layers") else None
+    await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration", keys)
     latest = await directory.latest(tx, what.place)
     changed = configuration.configured(latest, params)
     versions.check_changeable(latest, params.get("RevisionId"))
