@@ -334,3 +334,8 @@ def test_a_user_signs_with_his_own_key(tmp_path: Path) -> None:
         db.put_item(**NAMED, Item=item("a"))
         with pytest.raises(db.exceptions.ClientError, match="dynamodb:GetItem"):
             db.get_item(**NAMED, Key=item("a"))
+        # What changes in IAM holds at once.
+        iam.put_user_policy(UserName="alice", PolicyName="own", PolicyDocument=document(allow("GetItem")))
+        assert db.get_item(**NAMED, Key=item("a"))["Item"] == item("a")
+        with pytest.raises(db.exceptions.ClientError, match="dynamodb:PutItem"):
+            db.put_item(**NAMED, Item=item("a"))

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws, Server
-from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.cloud import FunctionCloud, make_role
 from tests.services.lambda_.programs import program, python
 from tests.standing import eventually
 
@@ -172,6 +172,7 @@ def test_a_url_for_all_needs_both_permissions_where_they_are_enforced(tmp_path: 
         "--data", str(tmp_path), "--auth", "strict", "--root-key=111111111111:111111111111:test"
     ) as server:
         cloud = FunctionCloud(Aws(server.endpoint, "111111111111"))
+        make_role(cloud.aws.client("iam"))
         url = with_url(cloud, "return 'hello'")
         for_all = {"FunctionName": "f", "Principal": "*"}
         asking = {"StatementId": "url", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}

@@ -6,13 +6,22 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.code import code_signing, downloads, layers, packages, sources
-from cloudlet.services.lambda_.functions import configuration, deleting, directory, settling, showing, tagging, versions
+from cloudlet.services.lambda_.functions import (
+    configuration,
+    deleting,
+    directory,
+    roles,
+    settling,
+    showing,
+    tagging,
+    versions,
+)
 from cloudlet.services.lambda_.functions.function import LATEST, Function, Package, Version
 
 
@@ -45,6 +54,8 @@ async def create_function(ctx: Context, params: Params) -> Result:
         await code_signing.check_code(tx, signing)
 
     await ctx.transact(admit)
+    await roles.check(ctx.block, place, draft.role)
+    await roles.check_dead_letter(ctx, draft)
     async with sources.taken(ctx, "CreateFunction", source, architecture) as code:
 
         async def create(tx: Transaction) -> Version:
@@ -114,21 +125,33 @@ class _DryRun(Exception):
         self.version = version
 
 
-@service.operation("UpdateFunctionConfiguration")
-async def update_function_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("UpdateFunctionConfiguration")
+async def update_function_configuration(ctx: Context, params: Params) -> Result | FinalTransaction:
     what = directory.function_only(directory.named(ctx, params["FunctionName"]))
     configuration.refuse_unbuilt(params)
     keys = {"lambda:Layer": params["Layers"]} if params.get("Layers") else None
-    await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration", keys)
-    latest = await directory.latest(tx, what.place)
-    changed = configuration.configured(latest, params)
-    versions.check_changeable(latest, params.get("RevisionId"))
-    if params.get("Layers") is not None:
-        used = await layers.used(ctx, tx, params["Layers"])
-        packages.check_total((latest.package, *(layer.package for layer in used)))
-        changed = replace(changed, layers=used)
-    changed = await versions.update(tx, changed, ctx.now())
-    return showing.configuration(changed, arn=what.place.arn)
+
+    async def configured(tx: Transaction) -> Version:
+        await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration", keys)
+        latest = await directory.latest(tx, what.place)
+        changed = configuration.configured(latest, params)
+        versions.check_changeable(latest, params.get("RevisionId"))
+        if params.get("Layers") is not None:
+            used = await layers.used(ctx, tx, params["Layers"])
+            packages.check_total((latest.package, *(layer.package for layer in used)))
+            changed = replace(changed, layers=used)
+        return changed
+
+    if params.get("Role") or params.get("DeadLetterConfig"):
+        wanted = await ctx.transact(configured)
+        await roles.check(ctx.block, what.place, wanted.role)
+        await roles.check_dead_letter(ctx, wanted)
+
+    async def update(tx: Transaction) -> Result:
+        changed = await versions.update(tx, await configured(tx), ctx.now())
+        return showing.configuration(changed, arn=what.place.arn)
+
+    return FinalTransaction(update)
 
 
 @service.operation("GetFunction")

@@ -128,7 +128,7 @@ async def create_event_source_mapping(ctx: Context, params: Params) -> Result:
 
     await ctx.transact(authorize)
     timeout = await _timeout(ctx, what)
-    await mapping_source.check(ctx.block, draft, kind, timeout)
+    await mapping_source.check(ctx, draft, kind, timeout)
 
     async def create(tx: Transaction) -> None:
         await directory.resolve(tx, what)
@@ -183,7 +183,7 @@ async def update_event_source_mapping(ctx: Context, params: Params) -> Result:
     timeout = await _timeout(ctx, wanted.target)
     if wanted.is_enabled:
         # One that is to stop may do so while its source is down, or gone.
-        await mapping_source.check(ctx.block, wanted, kind, timeout)
+        await mapping_source.check(ctx, wanted, kind, timeout)
 
     async def update(tx: Transaction) -> Mapping:
         before, after = await changed(tx)
