@@ -29,7 +29,8 @@ async def check(ctx: Context, mapping: Mapping, kind: Kind, timeout: int) -> Non
         if kind.is_stream:
             await call(ctx.block, mapping, "dynamodbstreams", "DescribeStream", {"StreamArn": mapping.source})
             return
-        hidden = await _visibility_timeout(ctx, mapping, source)
+        asked = {"QueueUrl": queue_url(ctx.block, source), "AttributeNames": ["VisibilityTimeout", "Policy"]}
+        attributes = (await call(ctx.block, mapping, "sqs", "GetQueueAttributes", asked))["Attributes"]
     except AwsError as error:
         if is_transient(error.code, error.status):
             raise
@@ -40,24 +41,24 @@ async def check(ctx: Context, mapping: Mapping, kind: Kind, timeout: int) -> Non
         raise errors.invalid(
             f"Error occurred while {called}. {name} Error Code: {error.code}. {name} Error Message: {error.message}"
         ) from None
+    await _check_receiving(ctx, mapping, source, attributes.get("Policy") or None)
+    hidden = int(attributes["VisibilityTimeout"])
     if hidden < timeout:
         raise errors.invalid(
             f"Queue visibility timeout: {hidden} seconds is less than Function timeout: {timeout} seconds"
         )
 
 
-async def _visibility_timeout(ctx: Context, mapping: Mapping, queue: Arn) -> int:
-    """Return a queue's visibility timeout. Raises AwsError, also where the role may not take its messages."""
-    asked = {"QueueUrl": queue_url(ctx.block, queue), "AttributeNames": ["VisibilityTimeout", "Policy"]}
-    attributes = (await call(ctx.block, mapping, "sqs", "GetQueueAttributes", asked))["Attributes"]
-    if ctx.strict:
-        session = await get_session(ctx.block, mapping)
-        as_role = ctx.act_as(session, session.account)
-        for action in ("ReceiveMessage", "DeleteMessage"):
-            decision = decide(as_role, f"sqs:{action}", str(queue), queue.account, attributes.get("Policy") or None)
-            if not decision.allowed:
-                raise errors.invalid(_QUEUE_DENIED.format(action))
-    return int(attributes["VisibilityTimeout"])
+async def _check_receiving(ctx: Context, mapping: Mapping, queue: Arn, policy: str | None) -> None:
+    """Raise AwsError where the role may not take messages from a queue, which may have a policy."""
+    if not ctx.strict:
+        return
+    session = await get_session(ctx.block, mapping)
+    await ctx.block.cloud.permissions.load(session)
+    as_role = ctx.act_as(session, session.account)
+    for action in ("ReceiveMessage", "DeleteMessage"):
+        if not decide(as_role, f"sqs:{action}", str(queue), queue.account, policy).allowed:
+            raise errors.invalid(_QUEUE_DENIED.format(action))
 
 
 def describe_denied(mapping: Mapping) -> str:
