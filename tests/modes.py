@@ -170,14 +170,18 @@ def _give_roles(session: Any) -> None:
     def make(params: dict[str, Any], request_signer: Any, **_: Any) -> None:
         role = json.loads(params["body"] or "{}").get("Role", "")
         keys = request_signer._credentials
-        if not role or role in made or role.split(":")[4] != keys.access_key:
+        if role in made or not role.startswith(f"arn:aws:iam::{keys.access_key}:") or "https:" in params["url"]:
             return
         made.add(role)
         endpoint = params["url"].partition("/2015-03-31/")[0]
         session = boto3.Session(keys.access_key, keys.secret_key, region_name="us-east-1")
         iam = session.client("iam", endpoint_url=endpoint)
         path, _, name = role.partition(":role")[2].rpartition("/")
-        iam.create_role(Path=f"{path}/", RoleName=name, AssumeRolePolicyDocument=document(FOR_LAMBDA))
+        try:
+            iam.create_role(Path=f"{path}/", RoleName=name, AssumeRolePolicyDocument=document(FOR_LAMBDA))
+        except iam.exceptions.EntityAlreadyExistsException:
+            # The test has made it, as it wants it to be.
+            return
         iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document(ALLOW_ALL))
 
     for operation in ("CreateFunction", "UpdateFunctionConfiguration"):

@@ -334,10 +334,9 @@ def test_destinations_are_told_as_the_functions_role(tmp_path: Path, is_permitte
         cloud, others = FunctionCloud(Aws(server.endpoint, account)), FunctionCloud(Aws(server.endpoint, other))
         make_role(cloud.aws.client("iam"))
         failed, dead = queue(cloud, "failed"), queue(others, "dead")
-        if is_permitted:
-            statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sqs:*", "Resource": "*"}
-            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            others.aws.client("sqs").set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
+        statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sqs:*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}) if is_permitted else ""
+        others.aws.client("sqs").set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
         python(cloud, "raise ValueError('boom')", DeadLetterConfig={"TargetArn": arn_of(others, "dead")})
         cloud.client.put_function_event_invoke_config(
             FunctionName="f",
