@@ -184,7 +184,6 @@ def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
         ({"Tags": {"aws:x": "y"}}, CODE, "aws:"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "NotImplemented", "VPC"),
         ({"PackageType": "Image"}, "InvalidParameterValueException", "Please provide ImageUri"),
-        ({"KMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1"}, "NotImplemented", "KMSKeyArn"),
     ],
 )
 def test_what_makes_no_sense_is_refused(cloud: FunctionCloud, changes: dict[str, Any], code: str, message: str) -> None:

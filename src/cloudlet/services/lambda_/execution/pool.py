@@ -13,6 +13,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import msgspec
+
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.errors import unavailable
@@ -34,7 +36,7 @@ from cloudlet.services.lambda_.execution.subsegments import Subsegments
 from cloudlet.services.lambda_.execution.surplus import surplus
 from cloudlet.services.lambda_.execution.turns import Turn, Turns
 from cloudlet.services.lambda_.execution.worker import SNAP_START, WRAPPER, InitError, Worker, limits_of
-from cloudlet.services.lambda_.functions import roles
+from cloudlet.services.lambda_.functions import environments, roles
 from cloudlet.services.lambda_.functions.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
@@ -283,6 +285,7 @@ class Pools:
         try:
             if self._closed:
                 raise unavailable()
+            version = msgspec.structs.replace(version, environment=await environments.decrypt(self._block, version))
             interpreter = await self._interpreter(version)
             log_stream = LogStream(self._block, version)
             credentials = await self._credentials(version)
@@ -357,7 +360,7 @@ class Pools:
         layers = await self._layers(version)
         limits = _starting(limits_of(version))
         extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
-        wrapper = version.environment.get(WRAPPER, "")
+        wrapper = version.variables.get(WRAPPER, "")
         if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
             child = await self._child(version.package.code, code, interpreter, limits)
             if child is not None:
