@@ -38,6 +38,11 @@ class KeeperClient:
         self._asked: dict[int, asyncio.Future[tuple[Any, list[int]]]] = {}
         self._numbers = iter(range(1, 1 << 62))
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to a keeper."""
+        return self._connection is not None
+
     async def call(self, function: str, **arguments: Any) -> Any:
         """Return the result of a function of the keeper. Raises KeeperError."""
         result, descriptors = await self._call(function, arguments)
