@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -66,17 +68,18 @@ Scenario = Callable[[Host], Awaitable[None]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[[Scenario], None]]:
-    # What containers read has to be found by their users.
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
-
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as owner:
+def run() -> Iterator[Callable[[Scenario], None]]:
+    # Not a folder of pytest's, which no other user may enter: containers have users of their own.
+    with (
+        TemporaryDirectory() as name,
+        subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as owner,
+    ):
+        folder = Path(name)
+        folder.chmod(0o755)
 
         def run(scenario: Scenario) -> None:
             async def within() -> None:
-                host = Host(tmp_path, owner.pid)
+                host = Host(folder, owner.pid)
                 try:
                     async with asyncio.timeout(60):
                         await scenario(host)
@@ -87,6 +90,7 @@ def run(tmp_path: Path) -> Iterator[Callable[[Scenario], None]]:
 
         yield run
         owner.kill()
+        _wait_for_end(folder / "keeper.lock")
 
 
 def test_a_container_prints_and_ends_with_a_code(run: Callable[[Scenario], None]) -> None:
@@ -194,6 +198,30 @@ def test_it_outlives_the_block_that_wanted_it(run: Callable[[Scenario], None]) -
     run(scenario)
 
 
+def test_programs_are_executed_in_it(run: Callable[[Scenario], None]) -> None:
+    async def scenario(host: Host) -> None:
+        await host.run("c", "sleep", "1000", environment={"COLOUR": "red"}, folder="/srv")
+        call = host.client.call
+        said = await call("execute", name="c", command=["sh", "-c", "echo $COLOUR $PWD; exit 4"], seconds=20)
+        assert said == {"code": 4, "output": "red /srv\n"}
+        assert (await call("execute", name="c", command=["sleep", "1000"], seconds=0.2))["code"] is None
+
+    run(scenario)
+
+
+def test_a_terminal_leads_into_it(run: Callable[[Scenario], None]) -> None:
+    async def scenario(host: Host) -> None:
+        await host.run("c", "sleep", "1000")
+        terminal = await host.client.open_terminal("c", ["sh"])
+        os.write(terminal, b"id -u; echo $((6*7))\n")
+        said = b""
+        while b"42" not in said:
+            said += await asyncio.to_thread(os.read, terminal, 4096)
+        os.close(terminal)
+
+    run(scenario)
+
+
 def test_all_ends_with_a_keeper_that_is_killed(run: Callable[[Scenario], None]) -> None:
     async def scenario(host: Host) -> None:
         await host.run("c", "sh", "-c", "while true; do echo on; sleep 0.05; done")
@@ -209,6 +237,12 @@ def test_all_ends_with_a_keeper_that_is_killed(run: Callable[[Scenario], None]) 
         assert await host.output("d", "echo", "again") == ["again"]
 
     run(scenario)
+
+
+def _wait_for_end(lock: Path) -> None:
+    """Wait until no keeper holds its lock: it leaves files in the folder until then."""
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _command_lines() -> Iterator[bytes]:

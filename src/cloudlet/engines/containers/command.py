@@ -14,8 +14,8 @@ from cloudlet.engines.sandbox import bubblewrap, privileges
 def write_options(container: Container, keep: Callable[[bytes], int], seccomp: int | None) -> list[str]:
     """Return the options of bubblewrap.
 
-    `keep` puts a content into a file and returns its descriptor. The options are not for a command line, which everybody
-    on the machine can read: the environment is among them.
+    `keep` puts a content into a file and returns its descriptor. The options are not for a command line, which
+    everybody on the machine can read: the environment is among them.
     """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent"]
     words += ["--new-session", "--clearenv", "--hostname", container.hostname]

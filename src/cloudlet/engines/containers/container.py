@@ -29,6 +29,7 @@ _STATUS_BYTES: Final = 4096
 _START_SECONDS: Final = 60.0
 _GONE_SECONDS: Final = 10.0
 _FIRST_PAUSE_SECONDS: Final = 0.001
+_MAX_PAUSE_SECONDS: Final = 0.02
 
 
 class ContainerError(OSError):
@@ -153,10 +154,20 @@ class RunningContainer:
         self._status = status
         async with asyncio.timeout(_START_SECONDS):
             self._program = await asyncio.to_thread(_read_program, status)
-        if not self._program:
+        if self._program:
+            await self._wait_for_surroundings()
+        else:
             code = await self.ended
             await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
             raise ContainerError(f"the container's surroundings cannot be made (status {code}): see its log")
+
+    async def _wait_for_surroundings(self) -> None:
+        """Wait until the first process sees the container's files: only then can others enter it."""
+        place = Path(f"/proc/{self._program}/root{privileges.PLACE}")
+        pause = _FIRST_PAUSE_SECONDS
+        while not self.ended.done() and not _exists(place):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
     def _end(self) -> None:
         self._group.kill()
@@ -177,11 +188,17 @@ class RunningContainer:
             self._group.kill()
 
     def write_entering(self, words: Sequence[str]) -> list[str]:
-        """Return the command that runs a program within the container."""
-        entered = ["nsenter", "--target", str(self._program), "--user", "--mount", "--uts", "--ipc", "--net", "--pid"]
-        entered += [f"--wdns={self.spec.folder}", "--setuid", str(self.spec.user), "--setgid", str(self.spec.group)]
-        environment = [f"{name}={value}" for name, value in self.spec.environment.items()]
-        return [*entered, "--", f"{privileges.PLACE}/env", "-i", *environment, *words]
+        """Return the command that runs a program within the container.
+
+        It is to be started in the network of the container, which an ordinary user could not enter from there.
+        """
+        entered = ["nsenter", "--target", str(self._program), "--user", "--mount", "--uts", "--ipc", "--pid", "--root"]
+        if users.have_ranges():
+            entered += ["--setuid", str(self.spec.user), "--setgid", str(self.spec.group)]
+        else:
+            entered.append("--preserve-credentials")
+        entered += ["--", *privileges.program("env").command, "-i", f"--chdir={self.spec.folder}"]
+        return [*entered, *(f"{name}={value}" for name, value in self.spec.environment.items()), *words]
 
     def measure_memory(self) -> int | None:
         """Return the bytes that its programs hold, None where that is not counted."""
@@ -198,6 +215,13 @@ class RunningContainer:
         self._log.close()
         os.close(self._status)
         await _retry(self._group.remove)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _read_program(status: int) -> int:

@@ -61,6 +61,13 @@ class KeeperClient:
         made.setblocking(False)
         return made
 
+    async def open_terminal(self, name: str, command: list[str]) -> int:
+        """Run a program in a container at a terminal; return its descriptor. Raises KeeperError."""
+        _, descriptors = await self._call("open_terminal", {"name": name, "command": command})
+        if len(descriptors) != 1:
+            raise KeeperError("no terminal was handed over")
+        return descriptors[0]
+
     async def _call(self, function: str, arguments: dict[str, Any]) -> tuple[Any, list[int]]:
         connection = await self._connect()
         number = next(self._numbers)

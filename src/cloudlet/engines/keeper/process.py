@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloudlet.engines.containers.container import Containers
-from cloudlet.engines.keeper.kept_containers import KeptContainers
+from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
 from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
@@ -51,10 +51,12 @@ class Keeper:
             "listen": networks.listen,
             "open_socket": networks.open_socket,
             "run": containers.run,
-            "signal": containers.signal,
+            "signal": containers.send_signal,
             "kill": containers.kill,
             "forget": containers.forget,
             "measure": containers.measure,
+            "execute": containers.execute,
+            "open_terminal": containers.open_terminal,
         }
 
     async def _describe(self) -> dict[str, Any]:
@@ -88,7 +90,7 @@ class Keeper:
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
-        if isinstance(result, socket.socket):
+        if isinstance(result, socket.socket | Terminal):
             connection.send(Answer(request.id), [result])
         else:
             connection.send(Answer(request.id, result))
@@ -133,9 +135,9 @@ async def _keep(path: Path, owned: int) -> None:
         accepting = spawn(_accept(listener, keeper))
         await ended.wait()
         accepting.cancel()
+    path.unlink(missing_ok=True)
     await keeper.close()
     namespaces.close()
-    path.unlink(missing_ok=True)
 
 
 def _listen(path: Path) -> socket.socket:
