@@ -320,6 +320,47 @@ def test_to_restore_a_table_takes_reading_and_writing_the_new_one(strict_dynamo:
         assert may(strict_dynamo, alice, operation, TargetTableName=f"restored-{number}", **params)
 
 
+def end_of(dynamo: LocalDynamo, operation: str, **named: str) -> dict[str, Any]:
+    """Return the description of an export or an import once it has ended."""
+    found: dict[str, Any] = {}
+
+    def has_ended() -> bool:
+        found.update(*dynamo.call(operation, **named).values())
+        return "IN_PROGRESS" not in (found.get("ExportStatus"), found.get("ImportStatus"))
+
+    dynamo.until(has_ended)
+    return found
+
+
+@pytest.mark.parametrize("is_permitted", [True, False])
+def test_an_export_and_an_import_use_the_bucket_as_who_asked_for_them(
+    strict_dynamo: LocalDynamo, is_permitted: bool
+) -> None:
+    strict_dynamo.table()
+    on = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+    strict_dynamo.call("UpdateContinuousBackups", **NAMED, **on)
+    strict_dynamo.advance(1)
+    where = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    strict_dynamo.call("CreateBucket", service="s3", Bucket="bucket", **where)
+    bucket = {"Effect": "Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}
+    own = allow("ExportTableToPointInTime", "ImportTable", resource=f"{TABLES}/*")
+    alice = user(strict_dynamo, own, *([bucket] if is_permitted else []))
+    started = strict_dynamo.call("ExportTableToPointInTime", by=alice, TableArn=ARN, S3Bucket="bucket")
+    ended = end_of(strict_dynamo, "DescribeExport", ExportArn=started["ExportDescription"]["ExportArn"])
+    assert (ended["ExportStatus"], ended.get("FailureCode")) == (
+        ("COMPLETED", None) if is_permitted else ("FAILED", "AccessDenied")
+    )
+    started = strict_dynamo.call(
+        "ImportTable",
+        by=alice,
+        S3BucketSource={"S3Bucket": "bucket", "S3KeyPrefix": "none"},
+        InputFormat="DYNAMODB_JSON",
+        TableCreationParameters={"TableName": "copies", **NEW},
+    )
+    ended = end_of(strict_dynamo, "DescribeImport", ImportArn=started["ImportTableDescription"]["ImportArn"])
+    assert (ended.get("FailureCode") == "AccessDenied") is not is_permitted
+
+
 def test_a_user_signs_with_his_own_key(tmp_path: Path) -> None:
     key = f"{ACCOUNT}:AKIAEXAMPLEROOTKEY01:secret"
     with Server.start("--data", str(tmp_path), "--auth", "strict", "--root-key", key) as server:
