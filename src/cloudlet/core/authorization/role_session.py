@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.core.kernel.identity import Principal
+from cloudlet.core.kernel.session_details import SessionDetails
 
 
 def check_role(account: str, role: str) -> None:
@@ -18,4 +19,5 @@ def make_session(role: str, name: str, by: str = "") -> Principal:
     arn = Arn.parse(role)
     path = arn.resource.rpartition("/")[2]
     session = f"arn:{arn.partition}:sts::{arn.account}:assumed-role/{path}/{name}"
-    return Principal("assumed-role", arn.account, session, f"{path}:{name}", invoked_by=by)
+    details = SessionDetails(issuer=role)
+    return Principal("assumed-role", arn.account, session, f"{path}:{name}", invoked_by=by, session=details)

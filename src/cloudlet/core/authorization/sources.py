@@ -163,12 +163,14 @@ class PermissionSource:
         if not self._cloud.has("iam"):
             return NOTHING
         session = principal.session
-        if principal.kind == "root":
+        owner, role_id = _owner_of(principal), ""
+        if owner.endswith(":root"):
             identity, boundary, tags = EVERYTHING.identity, None, {}
         else:
-            answer = await self._ask("ResolvePrincipal", {"Arn": _owner_of(principal)}, principal.account)
-            if answer is None or not _is_trusted(principal, answer):
+            answer = await self._ask("ResolvePrincipal", {"Arn": owner}, principal.account)
+            if answer is None or not _is_same(principal, owner, answer) or not _is_trusted(principal, answer):
                 return NOTHING
+            role_id = answer["Id"] if principal.kind == "assumed-role" else ""
             identity = tuple(_named(name, text) for name, text in sorted(answer.get("Policies", {}).items()))
             boundary = _named(answer["BoundaryArn"], answer["Boundary"]) if answer.get("Boundary") else None
             tags = dict(answer.get("Tags") or {})
@@ -182,7 +184,7 @@ class PermissionSource:
                 limits += tuple(_named(name, text) for name, text in sorted(found.get("Policies", {}).items()))
             if session.has_policies and not limits:
                 return NOTHING
-        return Permissions(identity, boundary, limits, tags)
+        return Permissions(identity, boundary, limits, tags, role_id=role_id)
 
     async def _ask(self, operation: str, params: dict[str, Any], account: str) -> dict[str, Any] | None:
         """Return IAM's answer to one of its internal operations; None where there is no such entity."""
@@ -200,10 +202,11 @@ class PermissionSource:
 
 def _key_of(principal: Principal) -> tuple[str, str, str]:
     """Return what permissions are kept by: the credentials, or the role by which a service calls."""
-    if principal.session is not None and principal.access_key:
+    if principal.session is not None and principal.session.is_issued and principal.access_key:
         return principal.access_key, "", ""
-    arn = principal.arn.rpartition("/")[0] if principal.kind == "assumed-role" else principal.arn
-    return arn, principal.invoked_by if principal.kind == "assumed-role" else "", principal.account
+    if principal.kind == "assumed-role":
+        return _owner_of(principal), principal.invoked_by, principal.account
+    return principal.arn, principal.user_id, principal.account
 
 
 def _owner_of(principal: Principal) -> str:
@@ -214,9 +217,22 @@ def _owner_of(principal: Principal) -> str:
     return principal.arn if principal.kind == "user" else get_principal_arn(principal)
 
 
+def _is_same(principal: Principal, owner: str, found: dict[str, Any]) -> bool:
+    """Whether IAM has found the very user or role that a principal is of, and no later one of its name."""
+    session = principal.session
+    if session is not None and session.issuer and found["Arn"] != owner:
+        # IAM finds roles without their path, too.
+        return False
+    if principal.kind == "user":
+        return bool(found["Id"] == principal.user_id)
+    if principal.kind == "assumed-role" and session is not None and session.is_issued:
+        return bool(found["Id"] == principal.user_id.partition(":")[0])
+    return True
+
+
 def _is_trusted(principal: Principal, role: dict[str, Any]) -> bool:
     """Whether a role's trust policy lets a service act by it, where a service has taken it by itself."""
-    if principal.kind != "assumed-role" or principal.session is not None:
+    if principal.kind != "assumed-role" or (principal.session is not None and principal.session.is_issued):
         return True
     if not principal.invoked_by or not role.get("TrustPolicy"):
         return False

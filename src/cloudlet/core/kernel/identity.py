@@ -38,6 +38,11 @@ class Principal:
         self.session = session
         """The facts that temporary credentials carry; None for other principals."""
 
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether a service calls for it, with its permissions; not a service that acts by a role of its own."""
+        return bool(self.invoked_by) and self.kind != "service" and (self.session is None or self.session.is_issued)
+
     def called_by(self, service: str) -> Principal:
         """Return the same identity in a call that a service makes for it (forward access sessions).
 

@@ -92,7 +92,8 @@ class Peers:
             raise AwsError(error.code, error.message, status=error.status, **error.fields) from error
 
     def _credentials_of(self, principal: Principal) -> TemporaryCredentials:
-        key = (principal.arn, principal.account, principal.invoked_by, principal.access_key)
+        issuer = principal.session.issuer if principal.session is not None else ""
+        key = (principal.arn, principal.account, principal.invoked_by, principal.access_key, issuer)
         known = self._credentials.get(key)
         now = self._clock.now()
         if known is None or known.expires - now < _RENEWED_SECONDS:

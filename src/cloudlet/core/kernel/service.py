@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cloudlet.wire import WireError
 from cloudlet.wire.internal_operations import is_internal
@@ -102,7 +102,7 @@ class Service:
         has_files: bool = False,
         internal_failure: str = "InternalFailure",
         from_pages: Iterable[str] = (),
-        decides: Iterable[str] = (),
+        decides: Iterable[str] | Literal["all"] = (),
         access_denied: Callable[[str], WireError] | None = None,
     ) -> None:
         self.name = name
@@ -130,8 +130,7 @@ class Service:
         """Operations that CloudTrail has under another name."""
         self.from_pages = frozenset(from_pages)
         """The operations that links and pages of other sites may ask for unsigned: they check it by themselves."""
-        self.decides = frozenset(decides)
-        """The operations that look at policies by themselves (`core.authorization`), as resources have some, too."""
+        self._decides = decides if decides == "all" else frozenset(decides)
         self.access_denied = access_denied
         """Makes the error of a call that policies do not allow, where it is not that of the protocol."""
         self.gauges: list[Job] = []
@@ -149,6 +148,10 @@ class Service:
         """Whether a policy of a resource may let in a caller who has not signed; else strict mode refuses him."""
         admits = self._admits_anonymous
         return admits if isinstance(admits, bool) else operation in admits
+
+    def decides(self, operation: str) -> bool:
+        """Whether an operation looks at policies by itself (`core.authorization`), as resources have some, too."""
+        return self._decides == "all" or operation in self._decides
 
     def operation(self, name: str) -> Callable[[Transactional], Transactional]:
         """Declare the function of one operation: it runs in a transaction, and again where that conflicts.
