@@ -11,6 +11,7 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
+from cloudlet.core.authorization.catalog import get_prefix
 from cloudlet.core.authorization.condition_keys import get_principal_arn
 from cloudlet.core.authorization.permissions import EVERYTHING, NOTHING, Permissions
 from cloudlet.core.aws.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
@@ -70,13 +71,16 @@ class PermissionSource:
         self._uses: dict[tuple[str, str, str], tuple[str, str, float]] = {}
         """The last uses that IAM has not been told of: by account, ARN and key, where and when (s)."""
 
-    def note_use(self, principal: Principal, service: str, region: str) -> None:
-        """Note that a user or a role has called a service, for IAM, which is told a moment later."""
+    def note_use(self, principal: Principal, model: str, region: str) -> None:
+        """Note that a user or a role has called a service, for IAM, which is told a moment later.
+
+        `model` is the name of AWS's model.
+        """
         if not self._uses:
             asyncio.get_running_loop().call_later(_REPORTED_SECONDS, self._report_uses)
         if len(self._uses) < _MAX_ENTRIES:
             key = principal.account, principal.arn, principal.access_key
-            self._uses[key] = service, region, self._cloud.clock.now()
+            self._uses[key] = model, region, self._cloud.clock.now()
 
     def _report_uses(self) -> None:
         uses, self._uses = self._uses, {}
@@ -86,8 +90,9 @@ class PermissionSource:
     async def _record_uses(self, uses: dict[tuple[str, str, str], tuple[str, str, float]]) -> None:
         """Tell IAM of last uses. Those that it cannot take now are lost: the next ones come soon."""
         by_account: dict[str, list[dict[str, Any]]] = {}
-        for (account, arn, access_key), (service, region, at) in uses.items():
-            use = {"Arn": arn, "AccessKeyId": access_key, "Service": service, "Region": region, "At": at}
+        for (account, arn, access_key), (model, region, at) in uses.items():
+            # IAM tells services apart by what their actions begin with.
+            use = {"Arn": arn, "AccessKeyId": access_key, "Service": get_prefix(model), "Region": region, "At": at}
             by_account.setdefault(account, []).append(use)
         for account, noted in by_account.items():
             try:

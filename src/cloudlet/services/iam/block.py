@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Service
+from cloudlet.core import Context, Params, Result, Service
+from cloudlet.wire import WireError
 
 service = Service(
     "iam",
+    decides="all",
+    read_only=("SimulateCustomPolicy", "SimulatePrincipalPolicy"),
     internal_failure="ServiceFailure",
     hidden=(
         "AddPrivateKey",
@@ -22,3 +25,11 @@ service = Service(
         "ServicePassword",
     ),
 )
+
+
+@service.observe
+def forget_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Have this process look up again what the account's principals may do, once something has changed."""
+    handler = service.handlers[operation]
+    if error is None and not handler.is_read_only and not handler.is_internal:
+        ctx.block.cloud.permissions.forget(ctx.account)
