@@ -44,9 +44,10 @@ class Principal:
         return bool(self.invoked_by) and self.kind != "service" and (self.session is None or self.session.is_issued)
 
     def called_by(self, service: str) -> Principal:
-        """Return the same identity in a call that a service makes for it (forward access sessions).
+        """Return the same identity in a call that a service makes for it.
 
-        Of several services, each called by the one before, the last one counts, as for `kms:ViaService`.
+        IAM User Guide, "Forward access sessions". Of several services, each called by the one before, the last one
+        counts, as for `kms:ViaService`.
         """
         return Principal(self.kind, self.account, self.arn, self.user_id, self.access_key, service, self.session)
 

@@ -132,7 +132,7 @@ class Service:
         """The operations that links and pages of other sites may ask for unsigned: they check it by themselves."""
         self._decides = decides if decides == "all" else frozenset(decides)
         self.access_denied = access_denied
-        """Makes the error of a call that policies do not allow, where it is not that of the protocol."""
+        """The maker of the error of a call that policies do not allow."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

@@ -1,0 +1,105 @@
+"""The containers that the keeper runs, by names that blocks give them."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
+from cloudlet.engines.containers.description import Container
+from cloudlet.engines.keeper.networks import Networks
+from cloudlet.store.eager import spawn
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""A function that tells blocks of an event: its name and its subject."""
+
+
+class UnknownContainer(LookupError):
+    """A container that the keeper does not know."""
+
+
+class KeptContainers:
+    """Containers by name. One that has ended is known until it is forgotten, so that no exit code is lost."""
+
+    def __init__(self, containers: Containers, networks: Networks, tell: Tell) -> None:
+        self._containers = containers
+        self._networks = networks
+        self._tell = tell
+        self._running: dict[str, RunningContainer] = {}
+        self._starting: set[str] = set()
+        self._codes: dict[str, int] = {}
+
+    async def open(self) -> None:
+        """Remove what keepers have left that were killed."""
+        await self._containers.remove_orphans()
+
+    def describe(self) -> dict[str, int | None]:
+        """Return the exit codes of containers by name, None for those that run."""
+        return {**dict.fromkeys(self._starting | self._running.keys()), **self._codes}
+
+    async def run(self, name: str, spec: dict[str, Any]) -> bool:
+        """Start a container. Return whether it is new. Raises OSError and UnknownNetwork."""
+        if name in self._running or name in self._codes or name in self._starting:
+            return False
+        self._starting.add(name)
+        try:
+            container = msgspec.convert(spec, Container)
+            running = await self._containers.start(container, self._find_spawn(container))
+        finally:
+            self._starting.discard(name)
+        self._running[name] = running
+        spawn(self._follow(name, running))
+        return True
+
+    def _find_spawn(self, container: Container) -> Callable[[Spawn], Any]:
+        """Return how the container's process is started: in its network, or in the machine's own."""
+        if not container.network:
+            return asyncio.to_thread
+        namespace = self._networks.get_namespace(container.network, container.interface)
+
+        async def start_within(start: Spawn) -> subprocess.Popen[bytes]:
+            # The process is in the namespace of the thread that starts it.
+            return await asyncio.wrap_future(self._networks.namespaces.run(namespace, start))
+
+        return start_within
+
+    async def _follow(self, name: str, running: RunningContainer) -> None:
+        code = await running.ended
+        await running.close()
+        self._codes[name] = code
+        del self._running[name]
+        self._tell("container_ended", {"name": name, "code": code})
+
+    async def signal(self, name: str, number: int) -> None:
+        """Send a signal to the first process of a container. Raises UnknownContainer."""
+        self._get(name).send_signal(number)
+
+    async def kill(self, name: str) -> None:
+        """End a container at once. Raises UnknownContainer."""
+        self._get(name).kill()
+
+    async def forget(self, name: str) -> None:
+        """Forget a container that has ended."""
+        self._codes.pop(name, None)
+
+    async def measure(self, name: str) -> int | None:
+        """Return the bytes of memory that a container holds, if they are counted. Raises UnknownContainer."""
+        return self._get(name).measure_memory()
+
+    def _get(self, name: str) -> RunningContainer:
+        found = self._running.get(name)
+        if found is None:
+            raise UnknownContainer(f"no container {name} runs")
+        return found
+
+    async def close(self) -> None:
+        """End all containers."""
+        running = list(self._running.values())
+        for each in running:
+            each.kill()
+        await asyncio.gather(*(each.close() for each in running))
+        await self._containers.close()
