@@ -77,7 +77,6 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
     elif arn.service == gateway.SERVICE:
         gateway.check(arn)
         _check_http(target, gateway.is_forbidden)
-    access.check_role(ctx, target.get("RoleArn"))
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
     if arn.service == "sqs" and arn.resource.endswith(".fifo") and not group:
         raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
@@ -126,7 +125,7 @@ async def _check_bus(ctx: Context, tx: Transaction, rule: Rule, target: Target) 
         raise _invalid(target, "a bus cannot be its own target.")
     found = await bus.find(tx, place)
     if found is not None:
-        access.authorize(ctx, found, "PutEvents")
+        await access.authorize_target(ctx, tx, found, rule, target.get("RoleArn") or rule.role)
 
 
 def _check_dead_letters(text: str) -> None:
