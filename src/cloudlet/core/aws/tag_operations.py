@@ -39,8 +39,8 @@ def declare(
 
     `wrong` and `too_many` make the errors of `tags.merged`. `check_listed` is the check of ListTagsForResource, where
     that is another one; `authorize` is for services that decide these operations by themselves. `arn`, `given` and
-    `keys` are the members that have the ARN, the tags and the keys; tags that `are_mapped` are shown as a map, others as
-    a list.
+    `keys` are the members that have the ARN, the tags and the keys; tags that `are_mapped` are shown as a map, others
+    as a list.
     """
 
     @service.operation("TagResource")

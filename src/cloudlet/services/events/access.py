@@ -196,12 +196,18 @@ def check_role(ctx: Context, role: str | None) -> None:
 
 
 async def check_trust(ctx: Context, role: str | None, rule: str) -> None:
-    """Raise AwsError unless EventBridge can act by a role, if one is given, for the rule with an ARN."""
-    check_role(ctx, role)
-    if role:
+    """Raise AwsError unless EventBridge can act by a role, if one is given, for the rule with an ARN.
+
+    One of another account, and what is no role, is refused by `check_role`.
+    """
+    if not role or not ctx.strict:
+        return
+    try:
         session = role_session.make_session(role, _SESSION, PRINCIPAL, rule)
-        if not await role_session.is_assumable(ctx.block, session):
-            raise _make_unassumable(role)
+    except ValueError:
+        return
+    if session.account == ctx.principal.account and not await role_session.is_assumable(ctx.block, session):
+        raise _make_unassumable(role)
 
 
 def _make_unassumable(role: str) -> AwsError:

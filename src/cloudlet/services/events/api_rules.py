@@ -84,6 +84,7 @@ async def _put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
     state = params.get("State") or "ENABLED"
     if state == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS":
         raise errors.not_built(f"the state {state} of rules")
+    access.check_role(ctx, params.get("RoleArn"))
     if pattern:
         compile(pattern)
     if expression:

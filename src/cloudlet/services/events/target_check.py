@@ -77,6 +77,7 @@ async def check(ctx: Context, tx: Transaction, rule: Rule, target: Target) -> No
     elif arn.service == gateway.SERVICE:
         gateway.check(arn)
         _check_http(target, gateway.is_forbidden)
+    access.check_role(ctx, target.get("RoleArn"))
     group = (target.get("SqsParameters") or {}).get("MessageGroupId")
     if arn.service == "sqs" and arn.resource.endswith(".fifo") and not group:
         raise errors.validation(f"Parameter(s) SqsParameters must be specified for target: {id}.")
