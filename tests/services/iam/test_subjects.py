@@ -127,9 +127,7 @@ _ABOUT: dict[str, dict[str, dict[str, Any]]] = {
         "UpdateRole": _ROLE,
         "UpdateRoleDescription": {**_ROLE, "Description": "d"},
     },
-    "role/new/builder": {
-        "CreateRole": {"RoleName": "builder", "Path": "/new/", "AssumeRolePolicyDocument": _TRUST}
-    },
+    "role/new/builder": {"CreateRole": {"RoleName": "builder", "Path": "/new/", "AssumeRolePolicyDocument": _TRUST}},
     "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS": {
         "CreateServiceLinkedRole": {"AWSServiceName": "ecs.amazonaws.com"},
         "GetServiceLinkedRoleDeletionStatus": {
@@ -161,9 +159,7 @@ _ABOUT: dict[str, dict[str, dict[str, Any]]] = {
         "TagPolicy": {**_ATTACHED, "Tags": _TAGS},
         "UntagPolicy": {**_ATTACHED, "TagKeys": ["k"]},
     },
-    "policy/new/large": {
-        "CreatePolicy": {"PolicyName": "large", "Path": "/new/", "PolicyDocument": _DOCUMENT}
-    },
+    "policy/new/large": {"CreatePolicy": {"PolicyName": "large", "Path": "/new/", "PolicyDocument": _DOCUMENT}},
     "mfa/phones/phone": {
         "DeleteVirtualMFADevice": {"SerialNumber": _DEVICE},
         "ListMFADeviceTags": {"SerialNumber": _DEVICE},

@@ -99,6 +99,10 @@ class Permissions:
             self._verdicts[action, resource] = decision.allowed
         return decision
 
+    def is_static(self, action: str) -> bool:
+        """Whether the verdict about an action depends on nothing but the resource."""
+        return self.is_unlimited or self._find_policies(action)[1]
+
     def _find_policies(self, action: str) -> tuple[Policies, bool]:
         """Return the policies, and whether their verdict about an action is static."""
         found = self._by_action.get(action)

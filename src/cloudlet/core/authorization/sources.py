@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from cloudlet.core.authorization.catalog import get_prefix
-from cloudlet.core.authorization.condition_keys import get_principal_arn
+from cloudlet.core.authorization.condition_keys import Keys, get_principal_arn
 from cloudlet.core.authorization.permissions import EVERYTHING, NOTHING, Permissions
 from cloudlet.core.aws.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
 from cloudlet.core.kernel.errors import AwsError
@@ -205,13 +205,18 @@ class PermissionSource:
         return dict(answer or {})
 
 
-def _get_key(principal: Principal) -> tuple[str, str, str]:
-    """Return what permissions are kept by: the credentials, or the role by which a service calls."""
+def _get_key(principal: Principal) -> tuple[str, str, str, str]:
+    """Return the key of permissions: credentials, or the role of a service."""
     if principal.session is not None and principal.session.is_issued and principal.access_key:
-        return principal.access_key, "", ""
-    if principal.kind == "assumed-role":
-        return _get_owner(principal), principal.invoked_by, principal.account
-    return principal.arn, principal.user_id, principal.account
+        return principal.access_key, "", "", ""
+    if principal.kind != "assumed-role":
+        return principal.arn, principal.user_id, "", principal.account
+    return _get_owner(principal), _get_taker(principal), principal.assumed_for, principal.account
+
+
+def _get_taker(principal: Principal) -> str:
+    """Return the service that has taken a role by itself."""
+    return principal.assumed_by or principal.invoked_by
 
 
 def _get_owner(principal: Principal) -> str:
@@ -239,11 +244,15 @@ def _is_trusted(principal: Principal, role: dict[str, Any]) -> bool:
     """Whether a role's trust policy lets a service act by it, where a service has taken it by itself."""
     if principal.kind != "assumed-role" or (principal.session is not None and principal.session.is_issued):
         return True
-    if not principal.invoked_by or not role.get("TrustPolicy"):
+    taker = _get_taker(principal)
+    if not taker or not role.get("TrustPolicy"):
         return False
-    service = make_principal("service", principal.account, principal.invoked_by, "", "")
+    service = make_principal("service", principal.account, taker, "", "")
     trust = _make_named("trust policy", role["TrustPolicy"], Usage.TRUST)
-    request = Request(service, "sts:AssumeRole", role["Arn"], {}, principal.account)
+    keys: Keys = {"aws:SourceAccount": principal.account}
+    if principal.assumed_for:
+        keys["aws:SourceArn"] = principal.assumed_for
+    request = Request(service, "sts:AssumeRole", role["Arn"], keys, principal.account)
     return evaluate(request, Policies(resource=trust)).allowed
 
 

@@ -54,7 +54,7 @@ class Invocation:
     def authorize(self) -> None:
         """Start the operation if its caller may call it; else answer that it may not."""
         context, handler = self._context, self._handler
-        by_block = self._block.service.decides(get_handler_key(handler.model, handler.name))
+        by_block = get_handler_key(handler.model, handler.name) in self._block.service.decides
         try:
             enforcement.check(context, handler, self._params, is_decided_by_block=by_block)
         except Exception as error:

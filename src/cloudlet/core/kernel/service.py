@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -78,6 +78,13 @@ class Handler:
         return self.transactional and not (self.is_data_event or self.is_read_only or self.is_internal)
 
 
+class _All:
+    """All operations of a service."""
+
+    def __contains__(self, operation: object) -> bool:
+        return True
+
+
 class Service:
     """A building block: its name as botocore names it, and the code behind its operations.
 
@@ -130,7 +137,8 @@ class Service:
         """Operations that CloudTrail has under another name."""
         self.from_pages = frozenset(from_pages)
         """The operations that links and pages of other sites may ask for unsigned: they check it by themselves."""
-        self._decides = decides if decides == "all" else frozenset(decides)
+        self.decides: Container[str] = _All() if decides == "all" else frozenset(decides)
+        """The operations that look at policies by themselves (`core.authorization`), as resources have some, too."""
         self.access_denied = access_denied
         """The maker of the error of a call that policies do not allow."""
         self.gauges: list[Job] = []
@@ -148,10 +156,6 @@ class Service:
         """Whether a policy of a resource may let in a caller who has not signed; else strict mode refuses him."""
         admits = self._admits_anonymous
         return admits if isinstance(admits, bool) else operation in admits
-
-    def decides(self, operation: str) -> bool:
-        """Whether an operation looks at policies by itself (`core.authorization`), as resources have some, too."""
-        return self._decides == "all" or operation in self._decides
 
     def operation(self, name: str) -> Callable[[Transactional], Transactional]:
         """Declare the function of one operation: it runs in a transaction, and again where that conflicts.

@@ -29,7 +29,7 @@ service = Service(
 
 @service.observe
 def forget_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
-    """Have this process look up again what the account's principals may do, once something has changed."""
+    """Have permissions and access keys of an account looked up anew, once something of it has changed."""
     handler = service.handlers[operation]
-    if error is None and not handler.is_read_only and not handler.is_internal:
+    if error is None and not (handler.is_internal or handler.is_read_only):
         ctx.block.cloud.permissions.forget(ctx.account)
