@@ -126,10 +126,11 @@ def _make_keys(params: Params) -> Keys:
     if params.get("RotationRules"):
         keys["secretsmanager:ModifyRotationRules"] = "true"
     if params.get("AddReplicaRegions"):
-        keys["secretsmanager:AddReplicaRegions"] = [each["Region"] for each in params["AddReplicaRegions"]]
+        keys["secretsmanager:AddReplicaRegions"] = [each.get("Region") or "" for each in params["AddReplicaRegions"]]
     if params.get("Tags"):
-        keys |= {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params["Tags"]}
-        keys["aws:TagKeys"] = [tag["Key"] for tag in params["Tags"]]
+        tags = {tag.get("Key") or "": tag.get("Value") or "" for tag in params["Tags"]}
+        keys |= {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+        keys["aws:TagKeys"] = list(tags)
     if params.get("TagKeys"):
         keys["aws:TagKeys"] = list(params["TagKeys"])
     return keys
