@@ -69,10 +69,9 @@ def test_batches_and_fifo_queues_are_encrypted_too(encrypted: Encrypted) -> None
     encrypted.call("SendMessageBatch", QueueUrl=url, Entries=entries)
     encrypted.send(url, f"{_SECRET} 0", MessageGroupId="g")
     assert not encrypted.is_on_disk(_SECRET)
-    attempt = {"ReceiveRequestAttemptId": "a"}
     expected = [f"{_SECRET} {n}" for n in range(3)]
-    assert encrypted.bodies(url, **attempt) == expected
-    assert encrypted.bodies(url, **attempt) == expected
+    assert encrypted.bodies(url, ReceiveRequestAttemptId="a") == expected
+    assert encrypted.bodies(url, ReceiveRequestAttemptId="a") == expected
 
 
 def test_a_message_stays_encrypted_wherever_it_goes(encrypted: Encrypted) -> None:
