@@ -11,6 +11,7 @@ from cloudlet.services.sns import (
     access,
     composing,
     direct,
+    encryption,
     errors,
     fifo,
     limits,
@@ -54,6 +55,7 @@ async def publish(ctx: Context, params: Params) -> Result:
         return await _publish_to_endpoint(ctx, target, params)
     topic, page = await _plan(ctx, target, name, params)
     message = composing.to_topic(params, topic, int(ctx.now() * 1000), ctx.trace)
+    (message,) = await encryption.seal(ctx, topic, [message])
     if topic.fifo:
         (accepted,) = await fifo.publish(ctx, topic, [message])
         tracing.published(ctx, topic, [accepted] if accepted.id == message.id else [])
@@ -86,7 +88,7 @@ async def publish_batch(ctx: Context, params: Params) -> Result:
         raise AwsError(
             "BatchRequestTooLong", "The length of all the batch messages put together is more than the limit."
         )
-    accepted = [message for _, message in messages]
+    accepted = await encryption.seal(ctx, topic, [message for _, message in messages])
     if topic.fifo:
         accepted = await fifo.publish(ctx, topic, accepted)
     else:

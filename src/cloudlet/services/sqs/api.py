@@ -15,6 +15,7 @@ from cloudlet.services.sqs import (
     composing,
     contents,
     directory,
+    encryption,
     errors,
     fifo,
     jobs,
@@ -225,6 +226,8 @@ async def send_message(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "SendMessage")
     now = ctx.now()
     message, system_md5 = composing.compose(queue, params, ctx.principal.user_id, now, ctx.trace)
+    if queue.encryption is not None:
+        encryption.seal(ctx, queue.encryption, message)
     return await sending.send(tx, queue, message, system_md5, now)
 
 
@@ -249,6 +252,8 @@ async def send_message_batch(ctx: Context, tx: Transaction, params: Params) -> R
         except AwsError as error:
             result.setdefault("Failed", []).append(error.of_entry(entry["Id"]))
         else:
+            if queue.encryption is not None:
+                encryption.seal(ctx, queue.encryption, message)
             sent = await sending.send(tx, queue, message, system_md5, now)
             sent["Id"] = entry["Id"]
             result.setdefault("Successful", []).append(sent)
@@ -264,6 +269,7 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
     if request.attempt is not None:
         repeated = await fifo.repeat(tx, queue, request.attempt, request.visibility, millis)
         if repeated:
+            encryption.open_bodies(ctx, queue.encryption, repeated)
             return {"Messages": [request.rendered(queue, *received) for received in repeated]}
     timer = await contents.settle(tx, queue, millis, at_most=2 * limits.RECEIVED_MESSAGES)
     room = limits.IN_FLIGHT - await tx.counter(queue.in_flight_count)
@@ -276,6 +282,7 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
             tx.notify(queue.topic)
         if request.attempt is not None:
             await fifo.note_attempt(tx, queue, request.attempt, outcome.found, millis)
+        encryption.open_bodies(ctx, queue.encryption, outcome.found)
         return {"Messages": [request.rendered(queue, *received) for received in outcome.found]}
     if outcome.is_cut_short or (request.wait and (outcome.moved or contents.is_due(queue, timer, millis))):
         # To wait undoes this transaction, and one that moves very many is too long: what is in the way goes in others.
