@@ -73,6 +73,10 @@ class Permissions:
             self._verdicts[action, resource] = decision.allowed
         return decision
 
+    def needs_keys(self, action: str) -> bool:
+        """Return whether what these policies say of an action may depend on condition keys."""
+        return not (self.is_unlimited or self._narrow(action)[1])
+
     def _narrow(self, action: str) -> tuple[Policies, bool]:
         """Return the policies, and whether conditions or variables take no part in what they say of an action."""
         found = self._by_action.get(action)

@@ -17,6 +17,7 @@ from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets import website
 from cloudlet.services.s3.buckets.bucket import configuration, get_bucket
 from cloudlet.services.s3.object_data import reading
+from cloudlet.services.s3.permissions import access
 from cloudlet.wire import WireError
 from cloudlet.wire.host_ids import host_id
 
@@ -51,6 +52,8 @@ class _Visit:
     """One request to a website. Websites are for everybody: nobody signs to see them."""
 
     def __init__(self, ctx: Context, params: Params, *, with_body: bool) -> None:
+        # Whether everybody may read an object is decided when the visitor reads it.
+        access.waive(ctx)
         self._ctx = ctx
         self._visitor = ctx.act_as(ANONYMOUS, ANONYMOUS.account) if ctx.strict else ctx
         self._params = params

@@ -127,6 +127,7 @@ async def copy_object(ctx: Context, params: Params) -> Result:
         if params.get("TaggingDirective", "COPY") == "COPY" and source.version.tags:
             action = "s3:GetObjectVersionTagging" if source.named else "s3:GetObjectTagging"
             await access.authorize(ctx, tx, source.bucket, action, key=source.key, version=source.version)
+            await access.authorize(ctx, tx, bucket, "s3:PutObjectTagging", key=params["Key"], params=params)
         return source, await new.record(ctx, tx, bucket, 0), await _annotations(ctx, tx, params, new, bucket, source)
 
     source, record, attached = await ctx.transact(look)

@@ -157,14 +157,20 @@ async def _find(
     bucket = await get_bucket(ctx, tx, params["Bucket"])
     raw = await tx.get(bucket.uploads.key(params["Key"], params["UploadId"]))
     begun = None if raw is None else decode(raw)
-    initiator = begun.account if begun is not None and own else ""
+    is_initiator = own and begun is not None and _has_begun(ctx, begun)
     named = {condition_keys.CREATES: "false"} if action == "s3:PutObject" else None
     await access.authorize(
-        ctx, tx, bucket, action, key=params["Key"], params=params, conditions=named, initiator=initiator
+        ctx, tx, bucket, action, key=params["Key"], params=params, conditions=named, is_initiator=is_initiator
     )
     if begun is None:
         raise errors.no_such_upload(params["UploadId"])
     return bucket, begun
+
+
+def _has_begun(ctx: Context, begun: Upload) -> bool:
+    """Whether the caller has begun an upload, or is the root of the account whose user has."""
+    principal = ctx.principal
+    return principal.account == begun.account and (principal.kind == "root" or principal.arn == begun.arn)
 
 
 # -- parts

@@ -143,7 +143,7 @@ class NewObject:
         """Return the record of the object, but for what its bytes determine. Raises AwsError."""
         params = self.params
         grants = acl.for_new_object(ctx, bucket, params)
-        if grants is not None:
+        if acl.is_asked(params):
             await access.authorize_grants(ctx, tx, bucket, params["Key"], grants, params)
         return msgspec.structs.replace(
             self.template,

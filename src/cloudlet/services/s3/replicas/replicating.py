@@ -13,12 +13,12 @@ from functools import partial
 import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.background import keyed_queues
 from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.timing import watching
 from cloudlet.services.s3.buckets.bucket import configuration, find_bucket
@@ -161,14 +161,24 @@ class _Copy:
                 tx, source.bucket, self._task.key, msgspec.structs.replace(version, replication=outcome)
             )
 
+    async def _make_caller(self, source: _Source) -> Context:
+        """Return the call of a session of the role by which the rules' bucket is replicated. Raises AwsError."""
+        role = make_session(source.role, "s3-replication", by="s3.amazonaws.com")
+        endpoint = self._block.cloud.config.endpoint
+        ctx = Context(self._block, role, source.bucket.account, source.bucket.region, uuid4(), endpoint, secure=True)
+        if ctx.strict:
+            ctx.permissions = await self._block.cloud.permissions.load(role)
+        return ctx
+
     async def _to(self, source: _Source, rule: Rule) -> None:
         """Make one replica, or bring it up to date. Raises AwsError, StoreError."""
+        ctx = await self._make_caller(source)
         copied = await contents.linked(self._block, source.contents)
         blobs = [part.blob for part in copied.parts if part.blob]
         carried = await annotating.linked(self._block, source.attached)
 
         async def store(tx: Transaction) -> list[str]:
-            return await self._store(tx, source, rule, copied, blobs, carried)
+            return await self._store(ctx, tx, source, rule, copied, blobs, carried)
 
         try:
             await self._block.blobs.remove(await self._block.store.transact(store))
@@ -177,12 +187,22 @@ class _Copy:
             raise
 
     async def _store(
-        self, tx: Transaction, source: _Source, rule: Rule, copied: ObjectData, blobs: list[str], carried: list[Carried]
+        self,
+        ctx: Context,
+        tx: Transaction,
+        source: _Source,
+        rule: Rule,
+        copied: ObjectData,
+        blobs: list[str],
+        carried: list[Carried],
     ) -> list[str]:
         """Write a replica; return the files that it has not taken."""
         key, version = self._task.key, source.version
-        target = await self._target(tx, source, rule)
+        await self._check_source(ctx, tx, source)
+        target = await self._target(ctx, tx, source, rule)
         replica = _replica(source, target, rule)
+        if replica.tags and not await self._may_copy_tags(ctx, tx, source, target):
+            replica = msgspec.structs.replace(replica, tags={})
         now = int(self._block.clock.now() * 1000)
         before = await versions.find(tx, target, key, version.id)
         if before is not None:
@@ -215,23 +235,33 @@ class _Copy:
         where = await versions.where(tx, target, self._task.key, replica)
         await annotating.replace_all(tx, target, where, carried, now)
 
-    async def _target(self, tx: Transaction, source: _Source, rule: Rule) -> Bucket:
+    async def _check_source(self, ctx: Context, tx: Transaction, source: _Source) -> None:
+        """Raise AwsError unless the role may read what is replicated.
+
+        User guide, "Setting up permissions for live replication".
+        """
+        await access.authorize(ctx, tx, source.bucket, "s3:GetReplicationConfiguration")
+        if source.version.marker:
+            await access.authorize(ctx, tx, source.bucket, "s3:ListBucket")
+            return
+        for action in ("s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl"):
+            await access.authorize(ctx, tx, source.bucket, action, key=self._task.key, version=source.version)
+
+    async def _may_copy_tags(self, ctx: Context, tx: Transaction, source: _Source, target: Bucket) -> bool:
+        """Whether the role may replicate the tags, too: without that, objects are replicated without them."""
+        key, version = self._task.key, source.version
+        try:
+            await access.authorize(ctx, tx, source.bucket, "s3:GetObjectVersionTagging", key=key, version=version)
+            await access.authorize(ctx, tx, target, "s3:ReplicateTags", key=key)
+        except AwsError:
+            return False
+        return True
+
+    async def _target(self, ctx: Context, tx: Transaction, source: _Source, rule: Rule) -> Bucket:
         """Return the bucket of a replica, if the rule's role may write to it. Raises AwsError."""
         target = await find_bucket(tx, rule.bucket)
         if target is None or target.versioning != "Enabled":
             raise AwsError("InvalidRequest", "the destination bucket is not there, or has no versioning", status=400)
-        account = source.bucket.account
-        session = f"arn:aws:sts::{account}:assumed-role/{source.role.rpartition('/')[2]}/s3-replication"
-        role = Principal("assumed-role", account, session, f"{account}:s3-replication")
-        ctx = Context(
-            self._block,
-            role,
-            account,
-            source.bucket.region,
-            uuid4(),
-            self._block.cloud.config.endpoint,
-            secure=True,
-        )
         actions = ["s3:ReplicateDelete" if source.version.marker else "s3:ReplicateObject"]
         if rule.account is not None and target.ownership != ENFORCED:
             # User guide, "Changing the replica owner": where ACLs are off that needs no permission.
