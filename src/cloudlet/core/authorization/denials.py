@@ -23,6 +23,9 @@ class Denials:
             self._decisions.popitem(last=False)
 
     def explain(self, request_id: str) -> str | None:
-        """Return why a request was refused, in lines of text; None for one that is not known."""
+        """Return why a request was refused, in lines of text.
+
+        Return None for a request that is not known.
+        """
         decision = self._decisions.get(request_id)
         return None if decision is None else decision.explanation
