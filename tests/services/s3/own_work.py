@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,28 @@ def bucket(s3: Any, *, versioned: bool = False, **options: Any) -> str:
     if versioned:
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
+
+
+def replication_role(s3: Any, *statements: dict[str, Any], name: str = "replicator") -> str:
+    """Return the ARN of a role of the account of a client, by which S3 may replicate; it may do all or these alone."""
+    keys = s3._request_signer._credentials
+    iam = boto3.client(
+        "iam",
+        endpoint_url=s3.meta.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=keys.access_key,
+        aws_secret_access_key=keys.secret_key,
+    )
+    service = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    all_of_it = {"Effect": "Allow", "Action": ["s3:*", "kms:*"], "Resource": "*"}
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(service))
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_policy(*(statements or (all_of_it,))))
+    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
+
+
+def _policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def keys(s3: Any, name: str, prefix: str = "") -> list[str]:

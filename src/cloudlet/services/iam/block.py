@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Service
+from cloudlet.core import Context, Params, Result, Service
+from cloudlet.wire import WireError
 
 service = Service(
     "iam",
@@ -22,3 +23,11 @@ service = Service(
         "ServicePassword",
     ),
 )
+
+
+@service.observe
+def drop_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Have a change hold from now on: what this process keeps of the account's permissions is dropped."""
+    handler = service.handlers[operation]
+    if error is None and not (handler.is_read_only or handler.is_internal):
+        ctx.block.cloud.permissions.forget(ctx.account)
