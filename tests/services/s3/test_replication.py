@@ -236,16 +236,18 @@ def test_changes_of_replicas_stay_where_they_are_else(s3: Any, source: str, targ
     assert tags(s3, source, "k") == {"a": "1"}
 
 
-def test_what_kms_has_encrypted_needs_a_key_for_its_replicas(s3: Any, source: str, target: str) -> None:
-    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:111111111111:key/a"}
+def test_what_kms_has_encrypted_needs_a_key_for_its_replicas(aws: Aws, s3: Any, source: str, target: str) -> None:
+    kms = aws.client("kms")
+    own, key = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": own}
     configure(s3, source, rule(target))
     put(s3, source, "not", **encrypted)
     wanted = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
-    key = "arn:aws:kms:us-east-1:111111111111:key/b"
     assert refusal(s3, source, rule(target, **wanted)) == "InvalidRequest"
     configure(s3, source, rule(target, **wanted, Destination={"EncryptionConfiguration": {"ReplicaKmsKeyID": key}}))
     put(s3, source, "k", **encrypted)
     assert s3.head_object(Bucket=target, Key="k")["SSEKMSKeyId"] == key
+    assert s3.get_object(Bucket=target, Key="k")["Body"].read() == b"x"
     assert [key for key, _ in entries(s3, target)] == ["k"]
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.authorization import enforcement
 from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.detour import Detour, follow
 from cloudlet.core.kernel.errors import internal_failure, unavailable
 from cloudlet.core.kernel.models import get_handler_key
 from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, Result
 from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.blobs import MissingBlob
-from cloudlet.store.eager import Outcome, begin
+from cloudlet.store.eager import Outcome, begin, spawn
 from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
@@ -104,12 +105,25 @@ class Invocation:
             self._waiting = True
             self._block.lines.enqueue(self, error)
             return
+        if type(error) is Detour:
+            spawn(self._follow(error))
+            return
         if error is None and self._block.is_strict and not self._context.was_decided:
             error = AssertionError("no policy was looked at")
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
         self._answer(result, None if error is None else self._known(error))
+
+    async def _follow(self, detour: Detour) -> None:
+        """Answer by what lies outside of the operation's transaction."""
+        result: Result = None
+        error: Exception | None = None
+        try:
+            result = await follow(detour.answer)
+        except Exception as raised:
+            error = raised
+        self._finish(result, error)
 
     def _answer(self, result: Result, known: WireError | None) -> None:
         try:

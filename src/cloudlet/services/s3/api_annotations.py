@@ -118,7 +118,7 @@ async def put_object_annotation(ctx: Context, params: Params) -> Result:
         if version.encryption is not None and version.encryption.customer_md5:
             raise errors.invalid_request("Objects encrypted with SSE-C cannot have annotations.")
         now = int(ctx.now() * 1000)
-        etag = etag_of(received.md5, version.encryption, None)
+        etag = etag_of(received.md5, None)
         annotation = Annotation(now, received.size, etag, received.checksum, received.blob)
         count = version.annotations
         if await annotating.find(tx, bucket, where, name) is None:

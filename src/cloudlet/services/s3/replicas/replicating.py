@@ -1,7 +1,7 @@
 """Replicates: copies what waits to the buckets that the rules name, and carries changes of metadata after it.
 
-A replica is a second name for the source's files, with the version's id, time, metadata and tags. User guide,
-"Replicating objects within and across Regions".
+A replica is a second name for the source's files, with the version's id, time, metadata and tags; of what KMS has
+encrypted it is encrypted anew. User guide, "Replicating objects within and across Regions".
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from cloudlet.core.kernel.timing import watching
 from cloudlet.services.s3.buckets.bucket import configuration, find_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.notifications import events
-from cloudlet.services.s3.object_data import annotating, contents, garbage, versions
+from cloudlet.services.s3.object_data import annotating, contents, data_keys, garbage, versions
 from cloudlet.services.s3.object_data.annotating import Carried
 from cloudlet.services.s3.object_data.contents import ObjectData
-from cloudlet.services.s3.object_data.objects import Version
+from cloudlet.services.s3.object_data.objects import Encryption, Version
+from cloudlet.services.s3.object_data.reencrypting import reencrypt
 from cloudlet.services.s3.permissions import access
 from cloudlet.services.s3.permissions.acl import ENFORCED, private
 from cloudlet.services.s3.replicas import replication
 from cloudlet.services.s3.replicas.replication import REPLICA, Rule, Task
+from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.s3")
 
@@ -173,12 +175,12 @@ class _Copy:
     async def _to(self, source: _Source, rule: Rule) -> None:
         """Make one replica, or bring it up to date. Raises AwsError, StoreError."""
         ctx = await self._make_caller(source)
-        copied = await contents.linked(self._block, source.contents)
-        blobs = [part.blob for part in copied.parts if part.blob]
+        encryption, copied = await self._copy_contents(ctx, source, rule)
+        blobs = [] if copied is None else [part.blob for part in copied.parts if part.blob]
         carried = await annotating.linked(self._block, source.attached)
 
         async def store(tx: Transaction) -> list[str]:
-            return await self._store(ctx, tx, source, rule, copied, blobs, carried)
+            return await self._store(ctx, tx, source, rule, encryption, copied, blobs, carried)
 
         try:
             await self._block.blobs.remove(await self._block.store.transact(store))
@@ -186,13 +188,42 @@ class _Copy:
             await self._block.blobs.remove([*blobs, *annotating.blobs_of(carried)])
             raise
 
+    async def _copy_contents(
+        self, ctx: Context, source: _Source, rule: Rule
+    ) -> tuple[Encryption | None, ObjectData | None]:
+        """Return how a replica is encrypted, and its contents, in files that have yet to be claimed. Raises AwsError.
+
+        What KMS has encrypted gets a data key of its own, under the key that the rule names, and no contents where the
+        replica is there.
+        """
+        how, key = source.version.encryption, self._task.key
+        if how is None or not how.kms_key:
+            return how, await contents.linked(self._block, source.contents)
+        target = await self._block.store.transact(lambda tx: self._find_new(ctx, tx, source, rule))
+        if target is None:
+            return how, None
+        before = await data_keys.unlock(ctx, source.bucket, key, how)
+        wanted = Encryption(how.algorithm, rule.kms_key or how.kms_key, bucket_key=how.bucket_key)
+        made, data_key = await data_keys.generate(ctx, target, key, wanted)
+        nonce = made.salt.hex()
+        return made, await reencrypt(self._block, source.version, source.contents, before, data_key, nonce)
+
+    async def _find_new(self, ctx: Context, tx: Transaction, source: _Source, rule: Rule) -> Bucket | None:
+        """Return the bucket of a replica, None where the replica is there already. Raises AwsError."""
+        await self._check_source(ctx, tx, source)
+        target = await self._target(ctx, tx, source, rule)
+        if source.version.replication == REPLICA:
+            return None
+        return target if await versions.find(tx, target, self._task.key, source.version.id) is None else None
+
     async def _store(
         self,
         ctx: Context,
         tx: Transaction,
         source: _Source,
         rule: Rule,
-        copied: ObjectData,
+        encryption: Encryption | None,
+        copied: ObjectData | None,
         blobs: list[str],
         carried: list[Carried],
     ) -> list[str]:
@@ -200,7 +231,7 @@ class _Copy:
         key, version = self._task.key, source.version
         await self._check_source(ctx, tx, source)
         target = await self._target(ctx, tx, source, rule)
-        replica = _replica(source, target, rule)
+        replica = _replica(source, target, rule, encryption)
         if replica.tags and not await self._may_copy_tags(ctx, tx, source, target):
             replica = msgspec.structs.replace(replica, tags={})
         now = int(self._block.clock.now() * 1000)
@@ -216,6 +247,8 @@ class _Copy:
         if version.replication == REPLICA:
             # Changes are carried back to where it is from, and to nobody else.
             return [*blobs, *annotating.blobs_of(carried)]
+        if copied is None:
+            raise StoreError("the replica was removed meanwhile")
         garbage.claim(tx, blobs)
         if version.parts:
             written = await versions.put(tx, target, key, replica, now, parts=copied.parts)
@@ -271,7 +304,7 @@ class _Copy:
         return target
 
 
-def _replica(source: _Source, target: Bucket, rule: Rule) -> Version:
+def _replica(source: _Source, target: Bucket, rule: Rule, encryption: Encryption | None) -> Version:
     """Return the record of a replica."""
     version = source.version
     acl = version.acl
@@ -279,9 +312,6 @@ def _replica(source: _Source, target: Bucket, rule: Rule) -> Version:
         acl = None
     elif acl is None and target.account != source.bucket.account:
         acl = private(source.bucket.account)
-    encryption = version.encryption
-    if encryption is not None and encryption.kms_key and rule.kms_key:
-        encryption = msgspec.structs.replace(encryption, kms_key=rule.kms_key)
     return msgspec.structs.replace(
         version,
         encryption=encryption,
