@@ -166,6 +166,34 @@ def test_a_query_reads_what_is_encrypted(s3: Any, bucket: str, key: str) -> None
     assert b"".join(each["Records"]["Payload"] for each in answer["Payload"] if "Records" in each) == b"b\n"
 
 
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_annotations_are_encrypted_as_their_object(s3: Any, kms: Any, bucket: str, key: str, size: int) -> None:
+    payload = secrets.token_hex(size // 2).encode()
+    note: dict[str, Any] = {"AnnotationName": "note"}
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", **by(key))
+    s3.put_object_annotation(Bucket=bucket, Key="k", **note, AnnotationPayload=payload)
+
+    def annotation(name: str) -> bytes:
+        return bytes(s3.get_object_annotation(Bucket=bucket, Key=name, **note)["AnnotationPayload"].read())
+
+    assert annotation("k") == payload
+    source, other = {"Bucket": bucket, "Key": "k"}, make_key(kms)
+    s3.copy_object(Bucket=bucket, Key="other", CopySource=source, **by(other))
+    s3.copy_object(Bucket=bucket, Key="plain", CopySource=source)
+    s3.copy_object(Bucket=bucket, Key="updated", CopySource={"Bucket": bucket, "Key": "plain"})
+    s3.update_object_encryption(Bucket=bucket, Key="updated", ObjectEncryption={"SSEKMS": {"KMSKeyArn": other}})
+    kms.disable_key(KeyId=key)
+    refusal = message(s3.get_object_annotation, Bucket=bucket, Key="k", **note)
+    assert refusal == ("KMS.DisabledException", f"{key} is disabled.")
+    new = {"Bucket": bucket, "Key": "k", "AnnotationName": "new", "AnnotationPayload": b"x"}
+    assert message(s3.put_object_annotation, **new)[0] == "KMS.DisabledException"
+    for name in ("other", "plain", "updated"):
+        assert annotation(name) == payload
+    kms.disable_key(KeyId=other)
+    for name in ("other", "updated"):
+        assert refused(s3.get_object_annotation, Bucket=bucket, Key=name, **note)[1] == 400
+
+
 def test_a_key_is_not_for_objects_that_are_not_there(s3: Any, bucket: str, key: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", **by(key))
     etag = s3.head_object(Bucket=bucket, Key="k")["ETag"]
@@ -291,6 +319,9 @@ def test_what_is_on_disk_cannot_be_read_without_kms(tmp_path: Path, algorithm: s
         asked = {"ServerSideEncryption": algorithm, "SSEKMSKeyId": key}
         for name, data in sizes.items():
             s3.put_object(Bucket="secrets", Key=name, Body=data, **asked)
+            s3.put_object_annotation(
+                Bucket="secrets", Key=name, AnnotationName="note", AnnotationPayload=data, ChecksumAlgorithm="CRC32"
+            )
             s3.put_object(Bucket="secrets", Key=f"updated-{name}", Body=data.replace(b"secret", b"hidden"))
         upload: dict[str, Any] = {"Bucket": "secrets", "Key": "parts"}
         upload["UploadId"] = s3.create_multipart_upload(**upload, **asked)["UploadId"]
@@ -466,6 +497,14 @@ def test_replicas_are_encrypted_under_the_rules_key(strict: Strict) -> None:
     assert (read(s3, target, "small"), read(s3, target, "large")) == (bytes(100), bytes(100_000))
     s3.put_object_tagging(Bucket=source, Key="large", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
     eventually(lambda: s3.get_object_tagging(Bucket=target, Key="large")["TagSet"])
+    kms.enable_key(KeyId=key)
+    role = strict.role(grant("s3:*"), grant("kms:*"), trusts={"Service": "s3.amazonaws.com"})
+    s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": [rule]})
+    note = {"Key": "large", "AnnotationName": "note"}
+    s3.put_object_annotation(Bucket=source, **note, AnnotationPayload=b"a note")
+    eventually(lambda: s3.list_object_annotations(Bucket=target, Key="large").get("Annotations"))
+    kms.disable_key(KeyId=key)
+    assert s3.get_object_annotation(Bucket=target, **note)["AnnotationPayload"].read() == b"a note"
 
 
 def test_what_s3_delivers_is_encrypted_by_the_buckets_default(aws: Aws, s3: Any, kms: Any, bucket: str) -> None:

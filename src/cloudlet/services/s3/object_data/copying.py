@@ -36,6 +36,7 @@ from cloudlet.services.s3.object_data.data_cipher import ObjectKey
 from cloudlet.services.s3.object_data.objects import Version
 from cloudlet.services.s3.object_data.pieces import stored
 from cloudlet.services.s3.object_data.putting import NewObject, etag_of, quoted, written
+from cloudlet.services.s3.object_data.reencrypting import copy_annotations
 from cloudlet.services.s3.permissions import access, encryption
 from cloudlet.services.s3.reports import request_metrics
 from cloudlet.services.s3.retention import archive
@@ -142,7 +143,7 @@ async def copy_object(ctx: Context, params: Params) -> Result:
         await new.settle(ctx, target, record.encryption)
     copied = await _copied(ctx, params, new, source, record)
     blobs = [part.blob for part in copied.contents.parts if part.blob]
-    carried = await annotating.linked(ctx.block, attached)
+    carried = await copy_annotations(ctx.block, attached, source.secret, new.key)
 
     async def store(tx: Transaction) -> Result:
         now = int(ctx.now() * 1000)

@@ -14,10 +14,11 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets.bucket import get_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
-from cloudlet.services.s3.object_data import contents, data_keys, reading, upload, versions
+from cloudlet.services.s3.object_data import annotating, contents, data_keys, reading, upload, versions
+from cloudlet.services.s3.object_data.annotating import Carried
 from cloudlet.services.s3.object_data.contents import ObjectData
 from cloudlet.services.s3.object_data.objects import Encryption, Version
-from cloudlet.services.s3.object_data.reencrypting import reencrypt
+from cloudlet.services.s3.object_data.reencrypting import copy_annotations, reencrypt
 from cloudlet.services.s3.retention import locks
 
 _ACTION = "s3:UpdateObjectEncryption"
@@ -32,6 +33,7 @@ class _Found(NamedTuple):
     before: Encryption
     after: Encryption
     contents: ObjectData
+    attached: list[Carried]
 
 
 async def update(ctx: Context, params: Params) -> Result:
@@ -43,11 +45,12 @@ async def update(ctx: Context, params: Params) -> Result:
     bucket, key = found.bucket, params["Key"]
     if found.before.data_key:
         after = await data_keys.rewrap(ctx, bucket, key, found.before, found.after)
-        return await ctx.transact(lambda tx: _store(ctx, tx, params, found, after, None))
+        return await ctx.transact(lambda tx: _store(ctx, tx, params, found, after))
     after, data_key = await data_keys.generate(ctx, bucket, key, found.after)
     encrypted = await reencrypt(ctx.block, found.version, found.contents, None, data_key, after.salt.hex())
-    blobs = [part.blob for part in encrypted.parts]
-    return await upload.keep(ctx, blobs, lambda tx: _store(ctx, tx, params, found, after, encrypted))
+    carried = await copy_annotations(ctx.block, found.attached, None, data_key)
+    blobs = [*(part.blob for part in encrypted.parts), *annotating.blobs_of(carried)]
+    return await upload.keep(ctx, blobs, lambda tx: _store(ctx, tx, params, found, after, (encrypted, carried)))
 
 
 async def _find(ctx: Context, tx: Transaction, params: Params) -> _Found:
@@ -68,13 +71,21 @@ async def _find(ctx: Context, tx: Transaction, params: Params) -> _Found:
     before = _changeable(version, int(ctx.now() * 1000))
     _check_owner(bucket, wanted["KMSKeyArn"])
     after = Encryption("aws:kms", wanted["KMSKeyArn"], before.context, bool(wanted.get("BucketKeyEnabled")))
-    return _Found(bucket, version, before, after, await contents.load(tx, bucket, params["Key"], version))
+    where = await versions.where(tx, bucket, params["Key"], version)
+    attached = await annotating.load_all(tx, bucket, where) if version.annotations else []
+    stored = await contents.load(tx, bucket, params["Key"], version)
+    return _Found(bucket, version, before, after, stored, attached)
 
 
 async def _store(
-    ctx: Context, tx: Transaction, params: Params, seen: _Found, after: Encryption, encrypted: ObjectData | None
+    ctx: Context,
+    tx: Transaction,
+    params: Params,
+    seen: _Found,
+    after: Encryption,
+    encrypted: tuple[ObjectData, list[Carried]] | None = None,
 ) -> Result:
-    """Write the encryption, with contents that are encrypted by it, if the version is the one that was looked at."""
+    """Write the encryption, with what is encrypted by it, if the version is the one that was looked at."""
     found = await _find(ctx, tx, params)
     if found.bucket.number != seen.bucket.number or found.version.id != seen.version.id or not _is_same(found, seen):
         raise AwsError(
@@ -85,17 +96,22 @@ async def _store(
     version = msgspec.structs.replace(found.version, encryption=after)
     if encrypted is None:
         await versions.rewrite(tx, found.bucket, params["Key"], version)
-    else:
-        await versions.replace_contents(tx, found.bucket, params["Key"], version, encrypted, int(ctx.now() * 1000))
+        return None
+    now, (data, carried) = int(ctx.now() * 1000), encrypted
+    await versions.replace_contents(tx, found.bucket, params["Key"], version, data, now)
+    if carried:
+        where = await versions.where(tx, found.bucket, params["Key"], version)
+        await annotating.replace_all(tx, found.bucket, where, carried, now)
     return None
 
 
 def _is_same(found: _Found, seen: _Found) -> bool:
-    """Whether the bytes and their encryption are those that were looked at."""
-    return (found.before, found.contents.data, found.contents.parts) == (
+    """Whether the bytes, the annotations and their encryption are those that were looked at."""
+    return (found.before, found.contents.data, found.contents.parts, found.attached) == (
         seen.before,
         seen.contents.data,
         seen.contents.parts,
+        seen.attached,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,8 +28,9 @@ from cloudlet.services.s3.notifications import events
 from cloudlet.services.s3.object_data import annotating, contents, data_keys, garbage, versions
 from cloudlet.services.s3.object_data.annotating import Carried
 from cloudlet.services.s3.object_data.contents import ObjectData
+from cloudlet.services.s3.object_data.data_cipher import ObjectKey
 from cloudlet.services.s3.object_data.objects import Encryption, Version
-from cloudlet.services.s3.object_data.reencrypting import reencrypt
+from cloudlet.services.s3.object_data.reencrypting import copy_annotations, reencrypt
 from cloudlet.services.s3.permissions import access
 from cloudlet.services.s3.permissions.acl import ENFORCED, private
 from cloudlet.services.s3.replicas import replication
@@ -88,6 +90,15 @@ class _Source(msgspec.Struct):
     attached: list[Carried]
     rules: list[Rule]
     role: str
+
+
+class _Made(NamedTuple):
+    """What a replica is made of: its encryption, its contents where it is not there yet, and the keys of both sides."""
+
+    encryption: Encryption | None
+    contents: ObjectData | None = None
+    before: ObjectKey | None = None
+    key: ObjectKey | None = None
 
 
 class _Copy:
@@ -175,12 +186,12 @@ class _Copy:
     async def _to(self, source: _Source, rule: Rule) -> None:
         """Make one replica, or bring it up to date. Raises AwsError, StoreError."""
         ctx = await self._make_caller(source)
-        encryption, copied = await self._copy_contents(ctx, source, rule)
-        blobs = [] if copied is None else [part.blob for part in copied.parts if part.blob]
-        carried = await annotating.linked(self._block, source.attached)
+        made = await self._copy_contents(ctx, source, rule)
+        blobs = [] if made.contents is None else [part.blob for part in made.contents.parts if part.blob]
+        carried = await copy_annotations(self._block, source.attached, made.before, made.key)
 
         async def store(tx: Transaction) -> list[str]:
-            return await self._store(ctx, tx, source, rule, encryption, copied, blobs, carried)
+            return await self._store(ctx, tx, source, rule, made, blobs, carried)
 
         try:
             await self._block.blobs.remove(await self._block.store.transact(store))
@@ -188,33 +199,34 @@ class _Copy:
             await self._block.blobs.remove([*blobs, *annotating.blobs_of(carried)])
             raise
 
-    async def _copy_contents(
-        self, ctx: Context, source: _Source, rule: Rule
-    ) -> tuple[Encryption | None, ObjectData | None]:
-        """Return how a replica is encrypted, and its contents, in files that have yet to be claimed. Raises AwsError.
+    async def _copy_contents(self, ctx: Context, source: _Source, rule: Rule) -> _Made:
+        """Make the contents of a replica, in files that have yet to be claimed. Raises AwsError.
 
-        What KMS has encrypted gets a data key of its own, under the key that the rule names, and no contents where the
-        replica is there.
+        Of what KMS has encrypted it gets a data key of its own, under the key that the rule names.
         """
         how, key = source.version.encryption, self._task.key
         if how is None or not how.kms_key:
-            return how, await contents.linked(self._block, source.contents)
-        target = await self._block.store.transact(lambda tx: self._find_new(ctx, tx, source, rule))
-        if target is None:
-            return how, None
+            return _Made(how, await contents.linked(self._block, source.contents))
+        target, replica = await self._block.store.transact(lambda tx: self._find_replica(ctx, tx, source, rule))
+        if replica is not None or source.version.replication == REPLICA:
+            if replica is None or not source.attached:
+                return _Made(how)
+            before = await data_keys.unlock(ctx, source.bucket, key, how)
+            return _Made(how, None, before, await data_keys.unlock(ctx, target, key, replica.encryption))
         before = await data_keys.unlock(ctx, source.bucket, key, how)
         wanted = Encryption(how.algorithm, rule.kms_key or how.kms_key, bucket_key=how.bucket_key)
         made, data_key = await data_keys.generate(ctx, target, key, wanted)
         nonce = made.salt.hex()
-        return made, await reencrypt(self._block, source.version, source.contents, before, data_key, nonce)
+        copied = await reencrypt(self._block, source.version, source.contents, before, data_key, nonce)
+        return _Made(made, copied, before, data_key)
 
-    async def _find_new(self, ctx: Context, tx: Transaction, source: _Source, rule: Rule) -> Bucket | None:
-        """Return the bucket of a replica, None where the replica is there already. Raises AwsError."""
+    async def _find_replica(
+        self, ctx: Context, tx: Transaction, source: _Source, rule: Rule
+    ) -> tuple[Bucket, Version | None]:
+        """Return the bucket of a replica, and the replica, if it is there already. Raises AwsError."""
         await self._check_source(ctx, tx, source)
         target = await self._target(ctx, tx, source, rule)
-        if source.version.replication == REPLICA:
-            return None
-        return target if await versions.find(tx, target, self._task.key, source.version.id) is None else None
+        return target, await versions.find(tx, target, self._task.key, source.version.id)
 
     async def _store(
         self,
@@ -222,8 +234,7 @@ class _Copy:
         tx: Transaction,
         source: _Source,
         rule: Rule,
-        encryption: Encryption | None,
-        copied: ObjectData | None,
+        made: _Made,
         blobs: list[str],
         carried: list[Carried],
     ) -> list[str]:
@@ -231,7 +242,7 @@ class _Copy:
         key, version = self._task.key, source.version
         await self._check_source(ctx, tx, source)
         target = await self._target(ctx, tx, source, rule)
-        replica = _replica(source, target, rule, encryption)
+        replica = _replica(source, target, rule, made.encryption)
         if replica.tags and not await self._may_copy_tags(ctx, tx, source, target):
             replica = msgspec.structs.replace(replica, tags={})
         now = int(self._block.clock.now() * 1000)
@@ -247,6 +258,7 @@ class _Copy:
         if version.replication == REPLICA:
             # Changes are carried back to where it is from, and to nobody else.
             return [*blobs, *annotating.blobs_of(carried)]
+        copied = made.contents
         if copied is None:
             raise StoreError("the replica was removed meanwhile")
         garbage.claim(tx, blobs)
