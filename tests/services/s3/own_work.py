@@ -87,6 +87,20 @@ def _policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
+def open_to_all(s3: Any, name: str) -> None:
+    """Let everybody list and read a bucket."""
+    s3.delete_public_access_block(Bucket=name)
+    resources = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+    public = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": resources}
+    s3.put_bucket_policy(Bucket=name, Policy=_policy(public))
+
+
+def let_in(s3: Any, target: str, principal: str) -> None:
+    """Let a service of S3's write into a bucket, whatever the source."""
+    service = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "s3:PutObject"}
+    s3.put_bucket_policy(Bucket=target, Policy=_policy({**service, "Resource": f"arn:aws:s3:::{target}/*"}))
+
+
 def keys(s3: Any, name: str, prefix: str = "") -> list[str]:
     """Return the keys of the objects in a bucket."""
     return [each["Key"] for each in s3.list_objects_v2(Bucket=name, Prefix=prefix).get("Contents", [])]

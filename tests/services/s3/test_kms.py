@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from cloudlet.testing.server import Aws, Server
 from tests.services.cloudtrail.test_history import lookup
 from tests.services.s3.own_work import bucket as make_bucket
+from tests.services.s3.own_work import let_in
 from tests.services.s3.raw import ask, fetch
 from tests.services.s3.strict import DENIED, OTHER, Strict, User, grant, policy, refused, strict_server
 from tests.standing import Standing, eventually
@@ -510,6 +511,7 @@ def test_replicas_are_encrypted_under_the_rules_key(strict: Strict) -> None:
 def test_what_s3_delivers_is_encrypted_by_the_buckets_default(aws: Aws, s3: Any, kms: Any, bucket: str) -> None:
     target, key = make_bucket(s3), make_key(kms)
     use_by_default(s3, target, key)
+    let_in(s3, target, "s3.amazonaws.com")
     configuration = {
         "Id": "all",
         "IsEnabled": True,

@@ -45,6 +45,8 @@ def test_a_function_runs_within_the_trace_of_an_event(aws: Aws) -> None:
     cloud.client.put_function_event_invoke_config(
         FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": arn}}
     )
+    admitted = {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    cloud.client.add_permission(FunctionName="f", StatementId="s3", **admitted)
     configuration = {
         "LambdaFunctionConfigurations": [{"LambdaFunctionArn": cloud.arn(), "Events": ["s3:ObjectCreated:*"]}]
     }

@@ -123,7 +123,7 @@ def test_what_cannot_be_updated(aws: Aws, s3: Any, bucket: str, encrypted: dict[
 def test_what_is_no_encryption(aws: Aws, s3: Any, bucket: str, inner: str, says: str) -> None:
     s3.put_object(Bucket=bucket, Key="k")
     body = f"<ObjectEncryption>{inner}</ObjectEncryption>"
-    answer = ask(aws.endpoint, "PUT", f"/{bucket}/k?encryption", body)
+    answer = ask(aws, "PUT", f"/{bucket}/k?encryption", body)
     assert (answer.status, answer.code) == (400, "InvalidRequest")
     assert says in answer.body.decode()
     assert s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
