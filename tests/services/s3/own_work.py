@@ -67,6 +67,12 @@ def bucket(s3: Any, *, versioned: bool = False, **options: Any) -> str:
 
 def replication_role(s3: Any, *statements: dict[str, Any], name: str = "replicator") -> str:
     """Return the ARN of a role of the account of a client, by which S3 may replicate; it may do all or these alone."""
+    all_of_it = {"Effect": "Allow", "Action": ["s3:*", "kms:*"], "Resource": "*"}
+    return make_role(s3, "s3.amazonaws.com", *(statements or (all_of_it,)), name=name)
+
+
+def make_role(s3: Any, service: str, *statements: dict[str, Any], name: str) -> str:
+    """Return the ARN of a role of the account of a client, by which a service may do what the statements say."""
     keys = s3._request_signer._credentials
     iam = boto3.client(
         "iam",
@@ -75,11 +81,10 @@ def replication_role(s3: Any, *statements: dict[str, Any], name: str = "replicat
         aws_access_key_id=keys.access_key,
         aws_secret_access_key=keys.secret_key,
     )
-    service = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    all_of_it = {"Effect": "Allow", "Action": ["s3:*", "kms:*"], "Resource": "*"}
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(service))
-    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_policy(*(statements or (all_of_it,))))
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_policy(*statements))
     return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
 
