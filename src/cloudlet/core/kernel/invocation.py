@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.authorization import enforcement
 from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.detour import Detour, follow
 from cloudlet.core.kernel.errors import internal_failure, unavailable
 from cloudlet.core.kernel.models import get_handler_key
 from cloudlet.core.kernel.prerequisite import Prerequisite
@@ -108,6 +109,9 @@ class Invocation:
         if type(error) is Prerequisite:
             spawn(self._fetch(error))
             return
+        if type(error) is Detour:
+            spawn(self._follow(error))
+            return
         if error is None and self._block.is_strict and not self._context.was_decided:
             error = AssertionError("no policy was looked at")
         self._closed = True
@@ -123,6 +127,16 @@ class Invocation:
             self._finish(None, error)
             return
         self.retry()
+
+    async def _follow(self, detour: Detour) -> None:
+        """Answer by what lies outside of the operation's transaction."""
+        result: Result = None
+        error: Exception | None = None
+        try:
+            result = await follow(detour.answer)
+        except Exception as raised:
+            error = raised
+        self._finish(result, error)
 
     def _answer(self, result: Result, known: WireError | None) -> None:
         try:
