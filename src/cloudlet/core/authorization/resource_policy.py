@@ -95,9 +95,11 @@ def combine(ctx: Context, resource: NamedPolicy | None, *, must_allow: bool = Fa
     return Policies(granted.identity, granted.boundary, granted.session, resource, resource_must_allow=must_allow)
 
 
-def is_admitted(ctx: Context, action: str, arn: str, account: str, keys: Mapping[str, str] | None = None) -> bool:
+def is_admitted(
+    ctx: Context, action: str, arn: str, account: str, keys: Mapping[str, str | Sequence[str]] | None = None
+) -> bool:
     """Whether the caller's own policies admit it to a resource of its account, whose policy denies nothing."""
     ctx.was_decided = True
     if ctx.principal.account != account or ctx.principal.kind not in ACCOUNT_KINDS:
         return False
-    return ctx.permissions.allows(ctx, action, arn, account, None if keys is None else dict(keys))
+    return ctx.permissions.allows(ctx, action, arn, account, keys)
