@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.authorization import catalog, targets
 from cloudlet.core.authorization.condition_keys import Keys, list_request_keys, list_tag_keys
-from cloudlet.core.aws.policy import Decision
+from cloudlet.core.aws.policy import Decision, Reason
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.wire import load
 
@@ -87,7 +87,7 @@ def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, t
     for action in (*rule.actions, *_list_further_actions(rule, params)):
         denied = [_find_denied(ctx, action, arns, keys, tags) for arns in patterns]
         if rule.any_of and None in denied:
-            continue
+            denied = [each for each in denied if each is not None and each.reason is Reason.EXPLICIT_DENY]
         for decision in denied:
             if decision is not None:
                 raise deny(ctx, handler.model, decision)

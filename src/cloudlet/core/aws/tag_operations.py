@@ -16,6 +16,11 @@ Check = Callable[[Context, Transaction, str], Coroutine[Any, Any, None]]
 Error = Callable[[str], AwsError]
 
 
+async def find_tags(ctx: Context, tx: Transaction, arn: str) -> tags.Tags:
+    """Return the tags of a resource, for policies (`Service(resource_tags=…)`)."""
+    return await tags.load(tx, arn)
+
+
 def declare(
     service: Service,
     check: Check,

@@ -3,5 +3,11 @@
 from __future__ import annotations
 
 from cloudlet.core import Service
+from cloudlet.core.aws import tag_operations
 
-service = Service("events", namespace="AWS/Events", data_events=("InvokeApiDestination", "PutEvents"))
+service = Service(
+    "events",
+    namespace="AWS/Events",
+    data_events=("InvokeApiDestination", "PutEvents"),
+    resource_tags=tag_operations.find_tags,
+)
