@@ -138,7 +138,7 @@ def test_queries_are_about_the_groups_that_they_read(owner: StrictAccount) -> No
     for about in (
         {"logGroupName": "app"},
         {"logGroupIdentifiers": [_arn(owner, "log-group:app")]},
-        {"queryString": "SOURCE 'app' | fields @message"},
+        {"queryString": "SOURCE logGroups(namePrefix: ['app']) | fields @message"},
     ):
         found = _end(logs, _query(logs, **about))
         assert len(found["results"]) == 1
