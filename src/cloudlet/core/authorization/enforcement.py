@@ -185,6 +185,6 @@ def _get_code(model: ServiceModel) -> tuple[str, int]:
     protocol = model.protocols[0]
     if protocol == "ec2":
         return "UnauthorizedOperation", 403
-    if protocol in ("query", "rest-xml"):
+    if protocol in ("query", "rest-xml") or model.query_compatible:
         return "AccessDenied", 403
     return "AccessDeniedException", 403 if protocol == "rest-json" else 400
