@@ -71,6 +71,32 @@ def test_tags_of_a_new_trail_need_a_permission_of_their_own(owner: StrictAccount
     user.client("cloudtrail").create_trail(**tagged)
 
 
+def test_a_trail_writes_logs_by_a_role_that_is_handed_over(owner: StrictAccount) -> None:
+    owner.client("logs").create_log_group(logGroupName="trail")
+    service = {"Service": "cloudtrail.amazonaws.com"}
+    group = f"arn:aws:logs:{REGION}:{owner.account}:log-group:trail:*"
+    roles = {
+        "able": owner.add_role(service, allow(["logs:CreateLogStream", "logs:PutLogEvents"], group)),
+        "unable": owner.add_role(service),
+        "mistrusting": owner.add_role({"Service": "sns.amazonaws.com"}, allow("logs:*")),
+    }
+    user = owner.add_user(allow("cloudtrail:*"), name="maker")
+    trails, made = user.client("cloudtrail"), {"Name": "trail", "S3BucketName": _make_bucket(owner)}
+
+    def create(role: str) -> Any:
+        given = {"CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": roles[role]}
+        return trails.create_trail(**made, **given)
+
+    assert "is not authorized to perform: iam:PassRole" in refused(create, "able")[1]
+    owner.allow("maker", allow("cloudtrail:*"), allow("iam:PassRole", list(roles.values())))
+    code = "InvalidCloudWatchLogsRoleArnException"
+    assert refused(create, "unable") == (code, "Access denied. Verify in IAM that the role has adequate permissions.")
+    assert refused(create, "mistrusting") == (code, "Access denied. Check the trust relationships for your role.")
+    create("able")
+    (stream,) = owner.client("logs").describe_log_streams(logGroupName="trail")["logStreams"]
+    assert stream["logStreamName"] == f"{owner.account}_CloudTrail_{REGION}"
+
+
 def _make_store(owner: StrictAccount, name: str) -> str:
     tags = [{"Key": "team", "Value": name}]
     made = owner.client("cloudtrail").create_event_data_store(

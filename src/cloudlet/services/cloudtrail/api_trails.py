@@ -130,7 +130,7 @@ def _refuse_what_is_not_built(params: Params) -> None:
 async def _check_destinations(ctx: Context, old: Trail, wanted: Trail) -> None:
     """Raise AwsError where what a trail delivers to is not there, or does not let CloudTrail in."""
     await buckets.check(ctx.block, Target(wanted.bucket, wanted.account, wanted.region, wanted.arn))
-    if wanted.log_group and wanted.log_group != old.log_group:
+    if wanted.log_group and (wanted.log_group, wanted.log_role) != (old.log_group, old.log_role):
         await _check_log_group(ctx, wanted)
     if wanted.topic_arn and wanted.topic_arn != old.topic_arn:
         try:
@@ -149,9 +149,18 @@ async def _check_log_group(ctx: Context, wanted: Trail) -> None:
         raise AwsError(
             "CloudWatchLogsDeliveryUnavailableException", "There is no CloudWatch Logs to deliver events to here."
         )
+    if not await log_group.is_trusted(ctx.block, wanted):
+        raise AwsError(
+            "InvalidCloudWatchLogsRoleArnException", "Access denied. Check the trust relationships for your role."
+        )
     try:
         await log_group.make_stream(ctx.block, wanted, wanted.region)
     except AwsError as error:
+        if error.code == "AccessDeniedException":
+            raise AwsError(
+                "InvalidCloudWatchLogsRoleArnException",
+                "Access denied. Verify in IAM that the role has adequate permissions.",
+            ) from error
         if error.code == "ResourceNotFoundException":
             raise AwsError(
                 "InvalidCloudWatchLogsLogGroupArnException",

@@ -23,7 +23,7 @@ _POLICIES: Final = Subspace("resource-policy")
 """Account, region, scope, name or ARN → Policy."""
 _MOST: Final = 10
 _MOST_BYTES: Final = {OF_ACCOUNT: 5120, OF_RESOURCE: 51_200}
-_BY_ROLE: Final = ("cloudtrail.amazonaws.com", "lambda.amazonaws.com", "logs.amazonaws.com", "sns.amazonaws.com")
+_BY_ROLE: Final = ("lambda.amazonaws.com", "logs.amazonaws.com", "sns.amazonaws.com")
 """Who writes logs by a role that was given to him."""
 
 
