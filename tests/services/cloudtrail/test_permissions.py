@@ -10,6 +10,7 @@ import pytest
 
 from tests.iam_users import REGION, StrictAccount, StrictServer, allow, deny, is_denied, make_policy, running_strictly
 from tests.refused import refused
+from tests.services.cloudtrail.places import make_bucket
 from tests.services.cloudtrail.test_history import lookup
 
 
@@ -29,19 +30,8 @@ def _arn(owner: StrictAccount, rest: str) -> str:
     return f"arn:aws:cloudtrail:{REGION}:{owner.account}:{rest}"
 
 
-def _make_bucket(owner: StrictAccount) -> str:
-    """Return a bucket that takes files of CloudTrail."""
-    name, s3 = f"trails-{owner.account}", owner.client("s3")
-    s3.create_bucket(Bucket=name)
-    service = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
-    resources = (("s3:GetBucketAcl", f"arn:aws:s3:::{name}"), ("s3:PutObject", f"arn:aws:s3:::{name}/*"))
-    statements = [{**service, "Action": action, "Resource": resource} for action, resource in resources]
-    s3.put_bucket_policy(Bucket=name, Policy=make_policy(*statements))
-    return name
-
-
 def test_a_trail_is_allowed_by_its_arn_however_it_is_named(owner: StrictAccount) -> None:
-    bucket = _make_bucket(owner)
+    bucket = make_bucket(owner, f"trails-{owner.account}")
     user = owner.add_user(allow("cloudtrail:*", _arn(owner, "trail/trail-a")))
     trails = user.client("cloudtrail")
     arn = trails.create_trail(Name="trail-a", S3BucketName=bucket)["TrailARN"]
@@ -63,7 +53,11 @@ def test_a_trail_is_allowed_by_its_arn_however_it_is_named(owner: StrictAccount)
 
 
 def test_tags_of_a_new_trail_need_a_permission_of_their_own(owner: StrictAccount) -> None:
-    tagged = {"Name": "a-a", "S3BucketName": _make_bucket(owner), "TagsList": [{"Key": "k", "Value": "v"}]}
+    tagged = {
+        "Name": "a-a",
+        "S3BucketName": make_bucket(owner, f"trails-{owner.account}"),
+        "TagsList": [{"Key": "k", "Value": "v"}],
+    }
     user = owner.add_user(allow("cloudtrail:CreateTrail"), name="maker")
     assert is_denied(user.client("cloudtrail").create_trail, **tagged)
     tags = {"Condition": {"StringEquals": {"aws:RequestTag/k": "v"}}}
@@ -81,7 +75,10 @@ def test_a_trail_writes_logs_by_a_role_that_is_handed_over(owner: StrictAccount)
         "mistrusting": owner.add_role({"Service": "sns.amazonaws.com"}, allow("logs:*")),
     }
     user = owner.add_user(allow("cloudtrail:*"), name="maker")
-    trails, made = user.client("cloudtrail"), {"Name": "trail", "S3BucketName": _make_bucket(owner)}
+    trails, made = (
+        user.client("cloudtrail"),
+        {"Name": "trail", "S3BucketName": make_bucket(owner, f"trails-{owner.account}")},
+    )
 
     def create(role: str) -> Any:
         given = {"CloudWatchLogsLogGroupArn": group, "CloudWatchLogsRoleArn": roles[role]}
@@ -95,6 +92,24 @@ def test_a_trail_writes_logs_by_a_role_that_is_handed_over(owner: StrictAccount)
     create("able")
     (stream,) = owner.client("logs").describe_log_streams(logGroupName="trail")["logStreams"]
     assert stream["logStreamName"] == f"{owner.account}_CloudTrail_{REGION}"
+
+
+def test_the_policy_of_a_key_must_name_cloudtrail(owner: StrictAccount) -> None:
+    kms, trails = owner.client("kms"), owner.client("cloudtrail")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    wanted = {"Name": "trail", "S3BucketName": make_bucket(owner, f"trails-{owner.account}"), "KmsKeyId": key}
+    assert refused(trails.create_trail, **wanted) == (
+        "InsufficientEncryptionPolicyException",
+        f"Insufficient permissions to access S3 bucket {wanted['S3BucketName']} or KMS key {key}.",
+    )
+    service = {"Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    of_trail = {"StringEquals": {"aws:SourceArn": _arn(owner, "trail/trail")}}
+    policy = make_policy(
+        {**allow("kms:*"), "Principal": {"AWS": owner.account}},
+        {**allow(["kms:GenerateDataKey*", "kms:DescribeKey"], Condition=of_trail), **service},
+    )
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+    assert trails.create_trail(**wanted)["KmsKeyId"] == key
 
 
 def _make_store(owner: StrictAccount, name: str) -> str:

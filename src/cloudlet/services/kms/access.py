@@ -6,6 +6,7 @@ Developer guide, "KMS key access and permissions".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
@@ -16,6 +17,8 @@ from cloudlet.services.kms.grant import Grant
 from cloudlet.services.kms.key_record import AWS, Key
 from cloudlet.services.kms.key_state import check_state
 
+_NAMED_BY_POLICIES: Final = frozenset(("cloudtrail.amazonaws.com", "logs.amazonaws.com"))
+"""Services that use an account's keys only where the policies of these name them, by their user guides."""
 Conditions = Mapping[str, "str | Sequence[str]"]
 """Condition keys of one operation, besides those that all of them have."""
 
@@ -71,8 +74,9 @@ async def check(
 
 
 def is_own_service(ctx: Context, key: Key) -> bool:
-    """Whether a service calls by itself, for the account that has a key."""
-    return ctx.principal.kind == "service" and ctx.principal.account == key.account
+    """Whether a service calls by itself, for the account that has a key, whose policy need not name it."""
+    caller = ctx.principal
+    return caller.kind == "service" and caller.account == key.account and caller.arn not in _NAMED_BY_POLICIES
 
 
 def check_account(ctx: Context, operation: str, resource: str = "*", conditions: Conditions | None = None) -> None:
