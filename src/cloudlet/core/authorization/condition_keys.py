@@ -152,6 +152,12 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
     return keys
 
 
+def list_tag_keys(action: str, tags: Mapping[str, str]) -> Keys:
+    """Return the keys that the tags of a resource fill: the global ones, and those of the action's service."""
+    prefix = action.partition(":")[0]
+    return {f"{who}:ResourceTag/{name}": value for name, value in tags.items() for who in ("aws", prefix)}
+
+
 def _list_tags(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for member in _TAG_MEMBERS:
         tags = params.get(member)

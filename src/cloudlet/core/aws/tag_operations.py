@@ -22,6 +22,11 @@ async def _leave_to_frame(ctx: Context, tx: Transaction, operation: str, resourc
     """Check nothing: the caller's own policies, which have been checked, decide alone."""
 
 
+async def find_tags(ctx: Context, tx: Transaction, arn: str) -> tags.Tags:
+    """Return the tags of a resource, for policies (`Service(resource_tags=…)`)."""
+    return await tags.load(tx, arn)
+
+
 def declare(
     service: Service,
     check: Check,

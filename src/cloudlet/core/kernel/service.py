@@ -37,6 +37,8 @@ class FinalTransaction:
 
 Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
 Direct = Callable[["Context", Params], Coroutine[Any, Any, "Result | FinalTransaction"]]
+ResourceTags = Callable[["Context", "Transaction", str], Coroutine[Any, Any, Mapping[str, str]]]
+"""Returns the tags of the resource that an ARN names; none for one that is not there, or has no tags."""
 Job = Callable[["Block"], Awaitable[None]]
 Observer = Callable[["Context", str, Params, Result, "WireError | None"], None]
 """Is told of a call: its context, the operation, its parameters, and what was answered."""
@@ -111,6 +113,7 @@ class Service:
         from_pages: Iterable[str] = (),
         decides: Iterable[str] | Literal["all"] = (),
         access_denied: Callable[[str], WireError] | None = None,
+        resource_tags: ResourceTags | None = None,
     ) -> None:
         self.name = name
         self.has_files = has_files
@@ -141,6 +144,8 @@ class Service:
         """The operations that look at policies by themselves (`core.authorization`), as resources have some, too."""
         self.access_denied = access_denied
         """The maker of the error of a call that policies do not allow."""
+        self.resource_tags = resource_tags
+        """Reads the tags of a resource, for policies with conditions on them; asked only for callers who have such."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

@@ -6,6 +6,7 @@ Developer guide, "KMS key access and permissions".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
@@ -17,6 +18,8 @@ from cloudlet.services.kms.grant import Grant
 from cloudlet.services.kms.key_record import AWS, Key, make_key_arn
 from cloudlet.services.kms.key_state import check_state
 
+_NAMED_BY_POLICIES: Final = frozenset(("cloudtrail.amazonaws.com", "logs.amazonaws.com"))
+"""Services that use an account's keys only where the policies of these name them, by their user guides."""
 Conditions = Mapping[str, "str | Sequence[str]"]
 """Condition keys of one operation, besides those that all of them have."""
 
@@ -92,13 +95,15 @@ async def check(
 
 
 def is_own_service(ctx: Context, key: Key) -> bool:
-    """Whether a service calls by itself, for the account that has a key.
+    """Whether a service calls by itself, for the account that has a key, whose policy need not name it.
 
     One that has sent something to another service, which encrypts, needs the key's policy (SQS Developer Guide,
     "Configure KMS permissions for AWS services").
     """
-    principal = ctx.principal
-    return principal.kind == "service" and not principal.invoked_by and principal.account == key.account
+    caller = ctx.principal
+    if caller.kind != "service" or caller.invoked_by or caller.arn in _NAMED_BY_POLICIES:
+        return False
+    return caller.account == key.account
 
 
 def check_account(ctx: Context, operation: str, resource: str = "*", conditions: Conditions | None = None) -> None:
