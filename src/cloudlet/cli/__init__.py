@@ -22,6 +22,7 @@ _COMMANDS = {
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
     "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back; take over files",
+    "why": "explain why a request was denied, or list the last denials",
     "coverage": "show which of AWS's operations are built",
 }
 _NEED_MORE = ("block", "clock", "serve", "snapshot", "store")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
 import cloudlet
+from cloudlet.core.authorization.denials import MAX_DENIALS
 from cloudlet.core.host.shared_state import SharedState
 from cloudlet.core.host.snapshots import SnapshotError, Snapshots
 from cloudlet.core.kernel.cloud import Cloud
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from cloudlet.edge.fleet import Supervisor
 
 log = logging.getLogger("cloudlet.edge")
+
+_MAX_LISTED_DENIALS: Final = 20
 
 Answer = Mapping[str, Any]
 Actions = dict[tuple[str, str], Callable[[], Awaitable[None]]]
@@ -123,6 +126,8 @@ class AdminApi:
         if request.method == "GET" and path == "snapshots" and self._snapshots is not None:
             return {"snapshots": self._snapshots.list()}
         kind, _, name = path.partition("/")
+        if request.method == "GET" and kind == "denials":
+            return await (self._explain_denial(unquote(name)) if name else self._list_denials())
         if kind == "clock":
             return await self._clock(request, name)
         if self._snapshots is None and kind in ("snapshots", "reset"):
@@ -137,6 +142,24 @@ class AdminApi:
         except SnapshotError as error:
             raise AdminError(409, str(error)) from error
         return {}
+
+    async def _list_denials(self) -> Answer:
+        """Answer the last denials, the latest one last."""
+        found = self._cloud.denials.list(_MAX_LISTED_DENIALS)
+        if self._fleet is not None:
+            found += await self._fleet.list_denials()
+        return {"denials": sorted(found, key=lambda denial: denial.at)[-_MAX_LISTED_DENIALS:]}
+
+    async def _explain_denial(self, request_id: str) -> Answer:
+        explanation = self._cloud.denials.explain(request_id)
+        if explanation is None and self._fleet is not None:
+            explanation = await self._fleet.explain_denial(request_id)
+        if explanation is None:
+            reason = f"no denial of a request {request_id} is known. The last {MAX_DENIALS} are, until Cloudlet stops"
+            if self._cloud.config.auth == "open":
+                reason += "; it runs in open mode, in which permissions are not enforced"
+            raise AdminError(404, reason)
+        return {"explanation": explanation}
 
     async def _clock(self, request: HttpRequest, action: str) -> Answer:
         moving = self._moving

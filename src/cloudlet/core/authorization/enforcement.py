@@ -118,7 +118,7 @@ def _account_of(arn: str) -> str:
 
 def deny(ctx: Context, model: str, decision: Decision) -> WireError:
     """Return the error of a call that policies do not allow, in the way of a service, and keep its explanation."""
-    ctx.block.cloud.denials.add(ctx.request_id, decision)
+    ctx.block.cloud.denials.add(ctx.request_id, ctx.now(), decision)
     if ctx.block.service.access_denied is not None:
         return ctx.block.service.access_denied(decision.message)
     code, status = _code_of(load(model))

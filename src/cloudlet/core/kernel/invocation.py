@@ -104,8 +104,10 @@ class Invocation:
             self._waiting = True
             self._block.lines.enqueue(self, error)
             return
-        if error is None and self._block.is_strict and not self._context.was_decided:
-            error = AssertionError("no policy was looked at")
+        if error is None and self._block.is_strict:
+            if not self._context.was_decided:
+                error = AssertionError("no policy was looked at")
+            self._block.cloud.denials.forget(self._context.request_id)
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
