@@ -14,7 +14,7 @@ DEFAULT_ACCOUNT: Final = "000000000000"
 
 
 class KeyRing:
-    """The root keys that Cloudlet was given, the long-term ones that IAM has made, and temporary ones."""
+    """Root keys that Cloudlet was given, IAM's long-term keys, and temporary ones."""
 
     def __init__(self, root_keys: Iterable[RootKey], tokens: TokenSealer, permissions: PermissionSource) -> None:
         self._known: Mapping[str, Credential] = {

@@ -145,7 +145,7 @@ class AdminApi:
 
     async def _list_denials(self) -> Answer:
         """Answer the last denials, the latest one last."""
-        found = self._cloud.denials.list(_MAX_LISTED_DENIALS)
+        found = self._cloud.denials.list_last(_MAX_LISTED_DENIALS)
         if self._fleet is not None:
             found += await self._fleet.list_denials()
         return {"denials": sorted(found, key=lambda denial: denial.at)[-_MAX_LISTED_DENIALS:]}

@@ -62,7 +62,7 @@ class Authenticator:
         return None if self._strict else parse_account(claim.access_key) or DEFAULT_ACCOUNT
 
     def is_to_be_looked_up(self, claim: Claim) -> bool:
-        """Whether IAM is to be asked for the key of a claim before its signature can be verified."""
+        """Whether IAM has to be asked for a claim's key before it is verified."""
         return self._keys.is_to_be_looked_up(claim.access_key, claim.token)
 
     def knows(self, claim: Claim) -> bool:

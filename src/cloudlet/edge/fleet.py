@@ -380,7 +380,7 @@ class Supervisor:
         return list(await asyncio.gather(*(member.report(self._admin_headers) for member in self._members.values())))
 
     async def explain_denial(self, request_id: str) -> str | None:
-        """Return why the block that was asked has denied a request; None where no process knows."""
+        """Return why a request was denied; None where no process knows."""
         answers = await self._ask_all(f"/_cloudlet/denials/{quote(request_id)}")
         known = [answer for answer in answers if answer.status == HTTPStatus.OK]
         return msgspec.json.decode(known[0].body, type=dict[str, str])["explanation"] if known else None
@@ -392,7 +392,7 @@ class Supervisor:
         return [denial for answer in answers for denial in decode(answer.body)["denials"]]
 
     async def _ask_all(self, path: str) -> list[HttpResponse]:
-        """Return what the running processes answer at one of our own paths; those that do not are left out."""
+        """Return the answers of the running processes at one of our own paths."""
         running = [member for member in self._members.values() if member.has_process]
         asked = (member.ask("GET", path, self._admin_headers) for member in running)
         answers = await asyncio.gather(*asked, return_exceptions=True)

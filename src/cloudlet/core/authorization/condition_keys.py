@@ -1,4 +1,4 @@
-"""The condition keys of a call: the global ones, and those that come from the request's members.
+"""The condition keys of a call: global ones, and those of the request.
 
 Sources: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference.
 """
@@ -70,7 +70,7 @@ def list_global_keys(ctx: Context, account: str, principal: Principal | None = N
 
 
 def get_source_account(ctx: Context) -> str:
-    """Return the account of the resource on whose behalf a service calls; empty where there is none."""
+    """Return the account of the resource for which a service calls, if any."""
     if not ctx.source_arn:
         return ""
     # Some ARNs, as those of buckets, name no account: then it is the one for which the service calls.
@@ -78,7 +78,10 @@ def get_source_account(ctx: Context) -> str:
 
 
 def get_principal_arn(caller: Principal) -> str:
-    """Return the ARN of a caller; of a session that of its role, without its path where that is not known."""
+    """Return the ARN of a caller, or of the role of a session.
+
+    The role's path is left out where it is not known.
+    """
     if caller.kind != "assumed-role":
         return caller.arn
     if caller.session is not None and caller.session.issuer:
@@ -107,7 +110,7 @@ def _list_session_keys(caller: Principal, now: int) -> Keys:
 
 
 def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
-    """Return the keys that a request's members fill: its tags, and keys that have a member's name."""
+    """Return the keys that a request's tags and members fill."""
     keys: Keys = {}
     names = []
     for name, value in _list_tags(params):
@@ -121,7 +124,7 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
     for key in rule.condition_keys:
         if key.startswith("aws:") or "/" in key or "${" in key:
             continue
-        found = _to_text(members.get(_NO_WORD.sub("", key.partition(":")[2].lower())))
+        found = _make_text(members.get(_NO_WORD.sub("", key.partition(":")[2].lower())))
         if found is not None:
             keys[key] = found
     return keys
@@ -139,7 +142,7 @@ def _list_tags(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _list_tags(specification)
 
 
-def _to_text(value: Any) -> str | list[str] | None:
+def _make_text(value: Any) -> str | list[str] | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

@@ -13,7 +13,7 @@ MAX_DENIALS: Final = 1000
 
 
 class DenialSummary(msgspec.Struct, frozen=True):
-    """A denied request, when it was denied (s), and the sentence that its client got, or might have got."""
+    """A denied request: its id, the time (s), and AWS's sentence about it."""
 
     request_id: str
     at: float
@@ -37,12 +37,15 @@ class Denials:
         if request_id in self._decisions:
             del self._decisions[request_id]
 
-    def list(self, limit: int) -> list[DenialSummary]:
+    def list_last(self, limit: int) -> list[DenialSummary]:
         """Return the last denials, the latest one last."""
         last = list(self._decisions.items())[-limit:]
         return [DenialSummary(request_id, at, decision.message) for request_id, (at, decision) in last]
 
     def explain(self, request_id: str) -> str | None:
-        """Return why a request was refused, in lines of text; None for one that is not known."""
+        """Return why a request was refused, in lines of text.
+
+        Return None for a request that is not known.
+        """
         found = self._decisions.get(request_id)
         return None if found is None else found[1].explanation

@@ -7,8 +7,9 @@ to a service are checked for every operation (`iam:PassRole`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.authorization import catalog, targets
 from cloudlet.core.authorization.condition_keys import Keys, list_request_keys
@@ -70,25 +71,31 @@ def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params) -
 
 def _find_denied(ctx: Context, action: str, arns: list[str], keys: _LazyKeys) -> Decision | None:
     for arn in arns:
-        account = _account_of(arn) or ctx.principal.account
+        account = _get_account(arn) or ctx.principal.account
         if not ctx.permissions.allows(ctx, action, arn, account, keys):
             return ctx.permissions.decide(ctx, action, arn, account, keys)
     return None
 
 
-class _LazyKeys(dict[str, Any]):
-    """The condition keys of a request, which are worked out when a policy asks for them."""
+class _LazyKeys(Mapping[str, "str | Sequence[str]"]):
+    """The condition keys of a request, worked out when a policy asks for them."""
 
     def __init__(self, rule: Rule, params: Params) -> None:
-        super().__init__()
-        self._rule: Rule | None = rule
+        self._rule = rule
         self._params = params
 
-    def keys(self) -> Any:
-        if self._rule is not None:
-            self.update(list_request_keys(self._rule, self._params))
-            self._rule = None
-        return super().keys()
+    @cached_property
+    def _keys(self) -> Keys:
+        return list_request_keys(self._rule, self._params)
+
+    def __getitem__(self, name: str) -> str | Sequence[str]:
+        return self._keys[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def _list_further_actions(rule: Rule, params: Params) -> Iterator[str]:
@@ -106,26 +113,26 @@ def _check_passed_roles(ctx: Context, rule: Rule, handler: Handler, params: Para
     keys: Keys = {"iam:PassedToService": passed_to}
     for role in (role for path in rule.pass_role for role in targets.read(params, path)):
         arn = role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}"
-        account = _account_of(arn) or ctx.principal.account
+        account = _get_account(arn) or ctx.principal.account
         if not ctx.permissions.allows(ctx, "iam:PassRole", arn, account, keys):
             raise deny(ctx, handler.model, ctx.permissions.decide(ctx, "iam:PassRole", arn, account, keys))
 
 
-def _account_of(arn: str) -> str:
+def _get_account(arn: str) -> str:
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 and parts[4].isdecimal() else ""
 
 
 def deny(ctx: Context, model: str, decision: Decision) -> WireError:
-    """Return the error of a call that policies do not allow, in the way of a service, and keep its explanation."""
+    """Return the error of a call that policies do not allow, and keep its explanation."""
     ctx.block.cloud.denials.add(ctx.request_id, ctx.now(), decision)
     if ctx.block.service.access_denied is not None:
         return ctx.block.service.access_denied(decision.message)
-    code, status = _code_of(load(model))
+    code, status = _get_code(load(model))
     return AwsError(code, decision.message, status=status)
 
 
-def _code_of(model: ServiceModel) -> tuple[str, int]:
+def _get_code(model: ServiceModel) -> tuple[str, int]:
     """Return the code and the status of a service's errors about permissions."""
     protocol = model.protocols[0]
     if protocol == "ec2":

@@ -6,7 +6,7 @@ kept in memory, so that a hot path costs a look-up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.authorization.condition_keys import Keys, list_global_keys
@@ -44,7 +44,10 @@ class Permissions:
         *,
         is_unlimited: bool = False,
     ) -> None:
-        """`tags` are those of the principal and its session; `is_unlimited`: nothing has to be looked at."""
+        """`tags` are those of the principal and its session.
+
+        `is_unlimited`: nothing has to be looked at.
+        """
         self.identity = identity
         self.boundary = boundary
         self.session = session
@@ -53,7 +56,14 @@ class Permissions:
         self._by_action: dict[str, tuple[Policies, bool]] = {}
         self._verdicts: dict[tuple[str, str], bool] = {}
 
-    def allows(self, ctx: Context, action: str, resource: str, account: str, keys: Keys | None = None) -> bool:
+    def allows(
+        self,
+        ctx: Context,
+        action: str,
+        resource: str,
+        account: str,
+        keys: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> bool:
         """Return whether these policies alone allow a call about a resource of an account."""
         if self.is_unlimited:
             return True
@@ -62,19 +72,26 @@ class Permissions:
             return verdict
         return self.decide(ctx, action, resource, account, keys).allowed
 
-    def decide(self, ctx: Context, action: str, resource: str, account: str, keys: Keys | None = None) -> Decision:
+    def decide(
+        self,
+        ctx: Context,
+        action: str,
+        resource: str,
+        account: str,
+        keys: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> Decision:
         """Return what these policies alone say of a call about a resource of an account."""
-        policies, is_static = self._narrow(action)
+        policies, is_static = self._find_policies(action)
         context: Keys = {} if is_static else {**list_global_keys(ctx, account), **(keys or {})}
-        decision = evaluate(Request(ctx.principal, action, resource, context, account, _issuer_of(ctx)), policies)
+        decision = evaluate(Request(ctx.principal, action, resource, context, account, _get_issuer(ctx)), policies)
         if is_static and ctx.principal.account == account:
             if len(self._verdicts) >= _MAX_VERDICTS:
                 self._verdicts.clear()
             self._verdicts[action, resource] = decision.allowed
         return decision
 
-    def _narrow(self, action: str) -> tuple[Policies, bool]:
-        """Return the policies, and whether conditions or variables take no part in what they say of an action."""
+    def _find_policies(self, action: str) -> tuple[Policies, bool]:
+        """Return the policies, and whether their verdict about an action is static."""
         found = self._by_action.get(action)
         if found is None:
             policies = Policies(self.identity, self.boundary, self.session)
@@ -88,7 +105,7 @@ class Permissions:
 
 
 def _is_static(policy: Policy, action: str) -> bool:
-    """Whether what a policy says of an action depends on the action and the resource alone."""
+    """Whether a policy's verdict depends on the action and the resource alone."""
     return all(
         not statement.conditions and (statement.resources is None or statement.resources.is_static)
         for statement in policy.statements
@@ -96,7 +113,7 @@ def _is_static(policy: Policy, action: str) -> bool:
     )
 
 
-def _issuer_of(ctx: Context) -> str:
+def _get_issuer(ctx: Context) -> str:
     """Return the user behind a federated session."""
     principal = ctx.principal
     return principal.session.issuer if principal.kind == "federated-user" and principal.session else ""

@@ -1,4 +1,4 @@
-"""The resources that a request is about, as ARNs: patterns of the reference, filled from the request's members."""
+"""The resources of a request, as ARNs: patterns filled from its members."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 def list_resources(rule: Rule, ctx: Context, operation: Operation, params: Mapping[str, Any]) -> list[list[str]]:
     """Return the ARNs that a request is about, by pattern: each has one at least."""
     if rule.actions[0].startswith("apigateway:"):
-        return [[_as_path(ctx, operation, params)]]
+        return [[_make_path(ctx, operation, params)]]
     found = [_fill(pattern, rule, ctx, params) for pattern in rule.resources]
     for pattern in rule.optional_resources:
         names = _VARIABLE.findall(pattern)
@@ -34,8 +34,11 @@ def list_resources(rule: Rule, ctx: Context, operation: Operation, params: Mappi
     return found
 
 
-def _as_path(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> str:
-    """Return API Gateway's name of a resource: the path of the request (Developer Guide, "Control access")."""
+def _make_path(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> str:
+    """Return API Gateway's name of a resource, the path of the request.
+
+    Developer Guide, "Control access to a REST API with IAM permissions".
+    """
     path = operation.uri.split("?")[0].removeprefix("/v2")
     shape = operation.input_shape
     names = {} if shape is None else {ref.wire_name or name: name for name, ref in shape.members.items()}
@@ -74,7 +77,7 @@ def _fill(pattern: str, rule: Rule, ctx: Context, params: Mapping[str, Any]) -> 
 
 
 def _fits(pattern: str, arn: str) -> bool:
-    """Whether an ARN may be of a pattern: its service and the kind of its resource are the same."""
+    """Whether an ARN has the service and the kind of resource of a pattern."""
     wanted, given = pattern.split(":", 5), arn.split(":", 5)
     if len(given) < 6 or wanted[2] != given[2]:
         return False

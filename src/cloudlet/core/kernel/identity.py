@@ -39,9 +39,10 @@ class Principal:
         """The facts that temporary credentials carry; None for other principals."""
 
     def called_by(self, service: str) -> Principal:
-        """Return the same identity in a call that a service makes for it (forward access sessions).
+        """Return the same identity in a call that a service makes for it.
 
-        Of several services, each called by the one before, the last one counts, as for `kms:ViaService`.
+        IAM User Guide, "Forward access sessions". Of several services, each called by the one before, the last one
+        counts, as for `kms:ViaService`.
         """
         return Principal(self.kind, self.account, self.arn, self.user_id, self.access_key, service, self.session)
 

@@ -133,7 +133,7 @@ class Service:
         self.decides = frozenset(decides)
         """The operations that look at policies by themselves (`core.authorization`), as resources have some, too."""
         self.access_denied = access_denied
-        """Makes the error of a call that policies do not allow, where it is not that of the protocol."""
+        """The maker of the error of a call that policies do not allow."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

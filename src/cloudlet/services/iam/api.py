@@ -30,6 +30,7 @@ from cloudlet.services.iam import (
     api_tags,
     api_users,
     credential_counts,
+    permission_changes,
 )
 from cloudlet.services.iam.block import service
 
@@ -61,5 +62,6 @@ __all__ = [
     "api_tags",
     "api_users",
     "credential_counts",
+    "permission_changes",
     "service",
 ]
