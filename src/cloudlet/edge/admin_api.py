@@ -16,6 +16,7 @@ from cloudlet.core.host.shared_state import SharedState
 from cloudlet.core.host.snapshots import SnapshotError, Snapshots
 from cloudlet.core.kernel.cloud import Cloud
 from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.identity import root
 from cloudlet.edge.clock_control import ClockControl, ClockError
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.instances import ADMIN_HEADER
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("cloudlet.edge")
 
 _MAX_LISTED_DENIALS: Final = 20
+_ACCOUNT_DIGITS: Final = 12
+_TRAIL_OPERATIONS: Final = ("GetQueryResults", "ListEventDataStores", "LookupEvents", "StartQuery")
+"""Operations of CloudTrail by which `cloudlet least-policy` reads what was recorded."""
 
 Answer = Mapping[str, Any]
 Actions = dict[tuple[str, str], Callable[[], Awaitable[None]]]
@@ -130,6 +134,8 @@ class AdminApi:
             return await (self._explain_denial(unquote(name)) if name else self._list_denials())
         if kind == "clock":
             return await self._clock(request, name)
+        if request.method == "POST" and kind == "trail":
+            return await self._read_trail(name, request.body)
         if self._snapshots is None and kind in ("snapshots", "reset"):
             raise AdminError(
                 409, "the data is not in the data folder of this process: it takes no snapshots and no reset"
@@ -142,6 +148,22 @@ class AdminApi:
         except SnapshotError as error:
             raise AdminError(409, str(error)) from error
         return {}
+
+    async def _read_trail(self, path: str, body: object) -> Answer:
+        """Answer what CloudTrail has recorded, as it tells the root of an account."""
+        account, _, rest = path.partition("/")
+        region, _, operation = rest.partition("/")
+        if operation not in _TRAIL_OPERATIONS or len(account) != _ACCOUNT_DIGITS or not account.isdecimal():
+            raise AdminError(404, "there is: trail/ACCOUNT/REGION/" + ", ".join(_TRAIL_OPERATIONS))
+        try:
+            params = msgspec.json.decode(body or b"{}", type=dict[str, Any]) if isinstance(body, bytes) else {}
+        except msgspec.DecodeError as error:
+            raise AdminError(400, f"the parameters cannot be read: {error}") from error
+        caller = root(account)
+        return (
+            await self._cloud.call("cloudtrail", operation, params, principal=caller, account=account, region=region)
+            or {}
+        )
 
     async def _list_denials(self) -> Answer:
         """Answer the last denials, the latest one last."""

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from cloudlet.core.aws.policy import Decision
+from cloudlet.core.kernel.clock import Clock
 
 MAX_DENIALS: Final = 1000
 
@@ -23,12 +24,13 @@ class DenialSummary(msgspec.Struct, frozen=True):
 class Denials:
     """The decisions that refused requests, the last ones of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._decisions: OrderedDict[str, tuple[float, Decision]] = OrderedDict()
 
-    def add(self, request_id: str, at: float, decision: Decision) -> None:
+    def add(self, request_id: str, decision: Decision) -> None:
         """Keep a decision that refuses a request; of several the last one counts."""
-        self._decisions[request_id] = at, decision
+        self._decisions[request_id] = self._clock.now(), decision
         while len(self._decisions) > MAX_DENIALS:
             self._decisions.popitem(last=False)
 

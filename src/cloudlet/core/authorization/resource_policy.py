@@ -58,7 +58,7 @@ def decide_by(
     request = Request(ctx.principal, action, arn, context, account, federated_by, canonical_user)
     decision = evaluate(request, policies)
     if not decision.allowed:
-        ctx.block.cloud.denials.add(ctx.request_id, ctx.now(), decision)
+        ctx.block.cloud.denials.add(ctx.request_id, decision)
     return decision
 
 

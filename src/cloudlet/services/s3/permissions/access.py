@@ -188,8 +188,6 @@ async def _denial(
             # What is not there is nobody's. Whoever may list the bucket is told so.
             named = {"s3:prefix": key or ""}
             return await _denial(ctx, tx, principal, bucket, "s3:ListBucket", None, None, None, named)
-    if not decision.allowed:
-        ctx.block.cloud.denials.add(ctx.request_id, ctx.now(), decision)
     explained = principal.account == bucket.account and not decision.allowed
     error = AwsError("AccessDenied", decision.message if explained else "Access Denied", status=403)
     return _Denial(error, decision.reason is Reason.EXPLICIT_DENY)
