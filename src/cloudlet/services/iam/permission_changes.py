@@ -1,4 +1,4 @@
-"""Changes of IAM, of which those who keep permissions in memory have to know."""
+"""Drops what is kept in memory of an account's permissions once IAM may have changed it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from cloudlet.wire import WireError
 
 
 @service.observe
-def drop_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
-    """Drop what this process keeps of an account's permissions, once something of it has changed."""
+def forget_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Drop the permissions of a caller's account after an operation that may have changed them."""
     handler = service.handlers[operation]
-    if not handler.is_read_only and not handler.is_internal:
+    if not (handler.is_internal or handler.is_read_only):
         ctx.block.cloud.permissions.forget(ctx.account)
