@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudlet.testing.server import Aws, Server
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.standing import eventually
 
@@ -131,7 +131,6 @@ def _work(cloud: Cloud) -> None:
             {"Delete": {"TableName": "stock", "Key": {"id": {"S": "2"}}}},
         ]
     )
-    dynamodb.execute_statement(Statement="SELECT * FROM \"stock\" WHERE id = '1'")
     cloud.worker("sns").publish(TopicArn=f"arn:aws:sns:us-east-1:{ACCOUNT}:news", Message="hello")
     cloud.worker("secretsmanager").get_secret_value(SecretId="shop/key")
     cloud.worker("ssm").get_parameter(Name="/shop/stage", WithDecryption=True)
@@ -208,6 +207,20 @@ def test_the_same_work_is_allowed_and_nothing_else(cloud: Cloud) -> None:
     again = cloud.write_policy()
     assert again.stdout == written.stdout
     assert "calls that were denied are not in it" in again.stderr
+
+
+def test_calls_of_a_user_of_an_isolated_cloudlet() -> None:
+    with Server.start("--ephemeral", "--isolate") as server:
+        root = Aws(server.endpoint, fresh_account())
+        root.client("iam").create_user(UserName="ann", Path="/team/")
+        key = root.client("iam").create_access_key(UserName="ann")["AccessKey"]
+        own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+        root.client("sqs", **own).create_queue(QueueName="orders")
+        arn = f"arn:aws:iam::{root.account}:user/team/ann"
+        written = eventually(lambda: cloudlet("least-policy", arn, "--port", server.port).stdout)
+        (statement,) = json.loads(written)["Statement"]
+        queue = f"arn:aws:sqs:us-east-1:{root.account}:orders"
+        assert statement == {"Effect": "Allow", "Action": ["sqs:CreateQueue"], "Resource": [queue]}
 
 
 def test_calls_since_some_time(cloud: Cloud) -> None:

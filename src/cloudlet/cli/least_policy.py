@@ -37,7 +37,7 @@ _DATA_EVENTS: Final = (
 _NEVER_RECORDED: Final = (
     "events:PutEvents, logs:PutLogEvents, logs:GetLogEvents, logs:FilterLogEvents, execute-api:*, data calls of xray"
 )
-"""Data events of types that no event data store takes, as on AWS."""
+"""Data events of types that event data stores do not take."""
 
 
 class Principal(NamedTuple):
@@ -45,7 +45,7 @@ class Principal(NamedTuple):
 
     account: str
     caller: str
-    """Its ARN in records; of a role, what the ARNs of all its sessions begin with."""
+    """The ARN in records; of a role, what those of its sessions begin with."""
     is_role: bool
 
     def made(self, record: dict[str, Any]) -> bool:
@@ -66,7 +66,10 @@ class Findings:
         self._operations = RecordedOperations()
 
     def add(self, record: dict[str, Any]) -> None:
-        """Add what a recorded call has needed; a call that was denied needs no permission yet."""
+        """Add what a recorded call has needed.
+
+        A call that was denied is left out.
+        """
         if record["eventType"] != "AwsApiCall":
             return
         if _DENIED.search(record.get("errorCode") or ""):
@@ -119,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _Trail:
-    """What CloudTrail has recorded of a principal in a region since some time."""
+    """The records of a principal's calls in a region since some time."""
 
     def __init__(self, running: Instance, principal: Principal, region: str, since: float) -> None:
         self._running = running
@@ -128,7 +131,7 @@ class _Trail:
         self._since = since
 
     def _call(self, operation: str, **params: Any) -> Any:
-        path = f"trail/{self._principal.account}/{self._region}/{operation}"
+        path = f"cloudtrail/{self._principal.account}/{self._region}/{operation}"
         return admin.call(self._running, "POST", path, json.dumps(params).encode())
 
     def list_stores(self) -> list[str]:
@@ -230,6 +233,6 @@ def _list_notes(findings: Findings, policy: dict[str, Any], *, has_stores: bool)
         )
     yield f"calls that CloudTrail never records are to be added by hand: {_NEVER_RECORDED}"
     size = least_policy.measure(policy)
-    for name, limit in least_policy.MAX_CHARACTERS.items():
+    for name, limit in least_policy.MAX_POLICY_CHARACTERS.items():
         if size > limit:
             yield f"it has {size:,} characters, more than {name} may have ({limit:,})"

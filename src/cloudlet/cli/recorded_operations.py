@@ -14,13 +14,13 @@ from cloudlet.wire import Operation, load
 
 
 class RecordedOperations:
-    """Finds operations of the blocks' models by a record's `eventSource` and `eventName`."""
+    """The operations of the blocks' models, by the `eventSource` and `eventName` of records."""
 
     def __init__(self) -> None:
         self._by_source: dict[str, dict[str, list[tuple[str, Operation]]]] = {}
 
     def find(self, record: dict[str, Any]) -> tuple[str, Operation] | None:
-        """Return the model and the operation of a recorded call; None for one that no block has."""
+        """Return the model and the operation of a recorded call, if a block has it."""
         source = record["eventSource"]
         if source not in self._by_source:
             self._by_source[source] = self._load(source)

@@ -134,7 +134,7 @@ class AdminApi:
             return await (self._explain_denial(unquote(name)) if name else self._list_denials())
         if kind == "clock":
             return await self._clock(request, name)
-        if request.method == "POST" and kind == "trail":
+        if request.method == "POST" and kind == "cloudtrail":
             return await self._read_trail(name, request.body)
         if self._snapshots is None and kind in ("snapshots", "reset"):
             raise AdminError(
@@ -150,11 +150,14 @@ class AdminApi:
         return {}
 
     async def _read_trail(self, path: str, body: object) -> Answer:
-        """Answer what CloudTrail has recorded, as it tells the root of an account."""
+        """Answer what CloudTrail has recorded, as it tells the root of an account.
+
+        The path begins with the block's name, so that the front door of an isolated Cloudlet leaves it to that one.
+        """
         account, _, rest = path.partition("/")
         region, _, operation = rest.partition("/")
         if operation not in _TRAIL_OPERATIONS or len(account) != _ACCOUNT_DIGITS or not account.isdecimal():
-            raise AdminError(404, "there is: trail/ACCOUNT/REGION/" + ", ".join(_TRAIL_OPERATIONS))
+            raise AdminError(404, "there is: cloudtrail/ACCOUNT/REGION/" + ", ".join(_TRAIL_OPERATIONS))
         try:
             params = msgspec.json.decode(body or b"{}", type=dict[str, Any]) if isinstance(body, bytes) else {}
         except msgspec.DecodeError as error:

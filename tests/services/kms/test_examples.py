@@ -24,7 +24,7 @@ CASES = [
 _SIGNING: Final = {"KeySpec": "ECC_NIST_P384", "KeyUsage": "SIGN_VERIFY"}
 _AUTHENTICATING: Final = {"KeySpec": "HMAC_384", "KeyUsage": "GENERATE_VERIFY_MAC"}
 _IMPORTED: Final = {"Origin": "EXTERNAL"}
-KEYS = {
+KEYS: dict[str, dict[str, Any]] = {
     "DeleteImportedKeyMaterial": _IMPORTED,
     "GenerateMac": _AUTHENTICATING,
     "GetParametersForImport": _IMPORTED,

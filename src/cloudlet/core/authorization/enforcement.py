@@ -143,7 +143,7 @@ def _get_code(model: ServiceModel) -> tuple[str, int]:
 
 
 def list_actions(model: str, operation: str, params: Params) -> list[str]:
-    """Return the actions that a call needs, those that come instead of others for what it asks for included."""
+    """Return the actions that a call needs, for what it asks for."""
     rule = catalog.find(model, operation)
     replaced: set[str] = set()
     added: list[str] = []
@@ -162,7 +162,7 @@ def needs_permission(model: str, operation: str) -> bool:
 
 
 def list_passed_roles(scope: targets.Scope, model: str, operation: str, params: Params) -> list[tuple[str, str]]:
-    """Return the ARNs of the roles that a call hands over, each with the service that gets it."""
+    """Return the roles that a call hands over, and the service that gets each."""
     service = _SERVICE_NAMES.get(model, model)
     passed_to = _PASSED_TO.get((model, operation), f"{service}.amazonaws.com")
     roles = [role for path in catalog.find(model, operation).pass_role for role in targets.read(params, path)]

@@ -10,8 +10,12 @@ from typing import Any, Final
 from cloudlet.core.authorization.recorded_calls import Permission
 
 MAX_RESOURCES: Final = 10
-"""How many resources of one kind are written out; more become what their ARNs have in common, and a star."""
-MAX_CHARACTERS: Final = {"a user's inline policy": 2048, "a managed policy": 6144, "a role's inline policy": 10_240}
+"""The resources of one kind that are written out; more become a pattern."""
+MAX_POLICY_CHARACTERS: Final = {
+    "a user's inline policy": 2048,
+    "a managed policy": 6144,
+    "a role's inline policy": 10_240,
+}
 """The largest policies of IAM, without their whitespace."""
 
 Statement = dict[str, Any]
@@ -48,7 +52,7 @@ def _make_statement(actions: list[str], passed_to: str, resources: tuple[str, ..
 
 
 def _shorten(resources: set[str]) -> tuple[str, ...]:
-    """Return resources without those that others cover, sorted; of one kind no more than are written out."""
+    """Return resources, sorted, without those that patterns cover."""
     if "*" in resources:
         return ("*",)
     found = sorted(resources)
@@ -78,7 +82,7 @@ def _get_folder(arn: str) -> str:
 
 
 def _get_kind(arn: str) -> str:
-    """Return the part of an ARN that resources of one kind, or in one container, have in common."""
+    """Return what the ARNs of resources of one kind have in common."""
     *head, resource = arn.split(":", 5)
     ends = [at for at in (resource.find("/"), resource.find(":")) if at >= 0]
     return ":".join((*head, resource[: min(ends) + 1] if ends else ""))

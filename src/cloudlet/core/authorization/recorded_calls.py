@@ -16,7 +16,7 @@ from cloudlet.core.telemetry.audit.record import HIDDEN, lower_name
 from cloudlet.wire import Operation
 from cloudlet.wire.shapes import Shape
 
-_MAX_LEVELS: Final = 8
+_MAX_NESTING_LEVELS: Final = 8
 _SUFFIX: Final = re.compile(r"-[A-Za-z0-9]{6}$")
 """The end of a secret's ARN, which its name does not have."""
 _STATEMENT: Final = re.compile(
@@ -84,7 +84,7 @@ def _restore(shape: Shape, recorded: Any, level: int = 0) -> Any:
 
 def _make_unknown(shape: Shape, level: int) -> Any:
     """Return a value of a shape of which nothing is known."""
-    if level > _MAX_LEVELS:
+    if level > _MAX_NESTING_LEVELS:
         return "*"
     if shape.kind == "structure":
         return {name: _make_unknown(ref.shape, level + 1) for name, ref in shape.members.items()}
@@ -103,14 +103,14 @@ def list_permissions(call: Call) -> Iterator[Permission]:
     for role, service in enforcement.list_passed_roles(call, model, name, call.params):
         yield Permission("iam:PassRole", role, service)
     if model == "s3" and name in _COPIES:
-        yield from _list_of_copy(call)
-    elif model == "dynamodb" and (permissions := list(_list_of_items(call))):
+        yield from _find_for_copy(call)
+    elif model == "dynamodb" and (permissions := list(_find_for_items(call))):
         yield from permissions
     else:
-        yield from _list_by_catalog(call._replace(params=_NORMALIZED.get(model, _keep)(call)))
+        yield from _find_by_catalog(call._replace(params=_NORMALIZED.get(model, _keep)(call)))
 
 
-def _list_by_catalog(call: Call) -> Iterator[Permission]:
+def _find_by_catalog(call: Call) -> Iterator[Permission]:
     rule = catalog.find(call.model, call.operation.name)
     patterns = targets.list_resources(rule, call, call.operation, call.params)
     if rule.any_of:
@@ -122,8 +122,8 @@ def _list_by_catalog(call: Call) -> Iterator[Permission]:
             yield Permission(action, arn)
 
 
-def _list_of_copy(call: Call) -> Iterator[Permission]:
-    """Return the permissions of a copy in S3: to read the one object, and to write the other."""
+def _find_for_copy(call: Call) -> Iterator[Permission]:
+    """Return the permissions to read one object of S3, and to write another."""
     params = _escape_key(call)
     for action in enforcement.list_actions("s3", call.operation.name, {**params, "CopySource": ""}):
         if action != "s3:GetObject":
@@ -133,12 +133,12 @@ def _list_of_copy(call: Call) -> Iterator[Permission]:
     yield Permission("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{path}")
 
 
-def _list_of_items(call: Call) -> Iterator[Permission]:
-    """Return the permissions of calls of DynamoDB that name several tables, or an index; else none."""
+def _find_for_items(call: Call) -> Iterator[Permission]:
+    """Return the permissions of calls about several items, or an index, of DynamoDB."""
     params = call.params
     statements = [params, *params.get("Statements", ()), *params.get("TransactStatements", ())]
     for statement in (each["Statement"] for each in statements if each.get("Statement")):
-        yield from _list_of_statement(call, statement)
+        yield from _find_for_statement(call, statement)
     for item in params.get("TransactItems", ()):
         for kind, action in _TRANSACTION_ACTIONS.items():
             if kind in item:
@@ -148,7 +148,7 @@ def _list_of_items(call: Call) -> Iterator[Permission]:
         yield Permission(f"dynamodb:{call.operation.name}", f"{table}/index/{params['IndexName']}")
 
 
-def _list_of_statement(call: Call, statement: str) -> Iterator[Permission]:
+def _find_for_statement(call: Call, statement: str) -> Iterator[Permission]:
     parsed = _STATEMENT.match(statement)
     if parsed is None:
         for kind in ("Select", "Insert", "Update", "Delete"):
@@ -168,7 +168,7 @@ def _keep(call: Call) -> Params:
     return call.params
 
 
-def _name_queue(call: Call) -> Params:
+def _resolve_queue(call: Call) -> Params:
     """Name a queue by its ARN rather than by its URL."""
     url = call.params.get("QueueUrl")
     if not url or url == "*":
@@ -179,18 +179,18 @@ def _name_queue(call: Call) -> Params:
     return {**call.params, "QueueUrl": arn}
 
 
-def _name_topic(call: Call) -> Params:
+def _resolve_topic(call: Call) -> Params:
     target = call.params.get("TargetArn")
     return {**call.params, "TopicArn": target} if target else call.params
 
 
-def _name_key(call: Call) -> Params:
+def _resolve_key(call: Call) -> Params:
     """Leave out aliases of keys: which keys they meant is not recorded."""
     key = str(call.params.get("KeyId", ""))
     return {**call.params, "KeyId": "*"} if key.startswith("alias/") or ":alias/" in key else call.params
 
 
-def _name_secret(call: Call) -> Params:
+def _resolve_secret(call: Call) -> Params:
     """Name secrets by their ARNs, which have six random characters after the name."""
     params = dict(call.params)
     for member in ("SecretId", "Name"):
@@ -203,13 +203,13 @@ def _name_secret(call: Call) -> Params:
     return params
 
 
-def _name_function(call: Call) -> Params:
+def _resolve_function(call: Call) -> Params:
     """Name a function with the version or alias that is called."""
     name, qualifier = call.params.get("FunctionName"), call.params.get("Qualifier")
     return {**call.params, "FunctionName": f"{name}:{qualifier}"} if name and qualifier else call.params
 
 
-def _name_parameter(call: Call) -> Params:
+def _resolve_parameter(call: Call) -> Params:
     """Name parameters without the version or label that is asked for."""
     params = dict(call.params)
     name = params.get("Name")
@@ -221,7 +221,10 @@ def _name_parameter(call: Call) -> Params:
 
 
 def _escape_key(call: Call) -> Params:
-    """Take wildcards in the keys of objects for what they are (User Guide, "Policy variables", special characters)."""
+    """Escape what would be wildcards in keys of objects.
+
+    IAM User Guide, "IAM policy elements: Variables and tags", on special characters.
+    """
     params = dict(call.params)
     if params.get("Key") not in (None, "*"):
         params["Key"] = _escape(params["Key"])
@@ -237,12 +240,12 @@ def _escape(text: str) -> str:
 
 
 _NORMALIZED: Final[Mapping[str, Callable[[Call], Params]]] = {
-    "kms": _name_key,
-    "lambda": _name_function,
+    "kms": _resolve_key,
+    "lambda": _resolve_function,
     "s3": _escape_key,
-    "secretsmanager": _name_secret,
-    "sns": _name_topic,
-    "sqs": _name_queue,
-    "ssm": _name_parameter,
+    "secretsmanager": _resolve_secret,
+    "sns": _resolve_topic,
+    "sqs": _resolve_queue,
+    "ssm": _resolve_parameter,
 }
-"""What makes the members that name resources such as the patterns of the catalog have them, by model."""
+"""By model: how members name resources in the way of the catalog's patterns."""
