@@ -166,3 +166,32 @@ def _get_code(model: ServiceModel) -> tuple[str, int]:
     if protocol in ("query", "rest-xml") or model.query_compatible:
         return "AccessDenied", 403
     return "AccessDeniedException", 403 if protocol == "rest-json" else 400
+
+
+def list_actions(model: str, operation: str, params: Params) -> list[str]:
+    """Return the actions that a call needs, for what it asks for."""
+    rule = catalog.find(model, operation)
+    replaced: set[str] = set()
+    added: list[str] = []
+    for condition in rule.conditional:
+        mode, _, replaces = condition.mode.partition(" of ")
+        if mode == "instead" and targets.read(params, condition.when):
+            replaced |= {replaces} if replaces else set(rule.actions)
+            added += condition.actions
+    kept = [action for action in rule.actions if action not in replaced]
+    return [*kept, *added, *_list_further_actions(rule, params)]
+
+
+def needs_permission(model: str, operation: str) -> bool:
+    """Whether policies have a say in an operation at all."""
+    return (model, operation) not in _FREE
+
+
+def list_passed_roles(scope: targets.Scope, model: str, operation: str, params: Params) -> list[tuple[str, str]]:
+    """Return the roles that a call hands over, and the service that gets each."""
+    service = _SERVICE_NAMES.get(model, model)
+    passed_to = _PASSED_TO.get((model, operation), f"{service}.amazonaws.com")
+    roles = [role for path in catalog.find(model, operation).pass_role for role in targets.read(params, path)]
+    return [
+        (role if role.startswith("arn:") else f"arn:aws:iam::{scope.account}:role/{role}", passed_to) for role in roles
+    ]

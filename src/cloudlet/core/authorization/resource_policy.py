@@ -85,7 +85,10 @@ def decide_by(
     context = {**list_global_keys(ctx, account), **(keys or {})}
     federated_by = session.issuer if session is not None and ctx.principal.kind == "federated-user" else ""
     request = Request(ctx.principal, action, arn, context, account, federated_by, canonical_user)
-    return evaluate(request, policies)
+    decision = evaluate(request, policies)
+    if not decision.allowed:
+        ctx.block.cloud.denials.add(ctx.request_id, decision)
+    return decision
 
 
 def combine(ctx: Context, resource: NamedPolicy | None, *, must_allow: bool = False) -> Policies:

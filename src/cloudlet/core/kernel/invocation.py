@@ -131,8 +131,10 @@ class Invocation:
         if type(error) is Detour:
             spawn(self._follow(error))
             return
-        if error is None and self._block.is_strict and not self._context.was_decided:
-            error = AssertionError("no policy was looked at")
+        if error is None and self._block.is_strict:
+            if not self._context.was_decided:
+                error = AssertionError("no policy was looked at")
+            self._block.cloud.denials.forget(self._context.request_id)
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
