@@ -101,7 +101,7 @@ class Authenticator:
         return Caller(known.principal, self._verified(request, claim, known, model), known.expires)
 
     def _is_deleted(self, request: HttpRequest, claim: Claim) -> bool:
-        """Whether an unknown key is one that IAM has made: its secret, which nobody else knows, has signed."""
+        """Whether an unknown key was once made by IAM: its secret has signed."""
         if claim.token is not None or not claim.access_key.startswith("AKIA") or isinstance(claim, sigv2.Claim):
             return False
         canonical = sigv4.canonical_request(request, claim, _payload_hash(request, claim)[0])

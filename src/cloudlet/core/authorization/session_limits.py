@@ -1,4 +1,4 @@
-"""What sessions of users may not call, whatever policies say, in any mode.
+"""Operations that sessions of users may not call, whatever policies say.
 
 Source: IAM User Guide, "Compare AWS STS credentials".
 """
@@ -17,7 +17,7 @@ _OF_USERS: Final = frozenset(("AssumeRole", "GetCallerIdentity", *_UNSIGNED))
 
 
 def find_denial(caller: Principal, model: str, operation: str) -> AwsError | None:
-    """Return the error of a call that is none for the kind of the caller's session, or None."""
+    """Return the error of a call that the caller's session may not make, or None."""
     session = caller.session
     if session is None or model not in ("iam", "sts") or caller.kind == "assumed-role" or caller.is_forwarded:
         return None

@@ -228,7 +228,7 @@ def _get_owner(principal: Principal) -> str:
 
 
 def _is_same(principal: Principal, owner: str, found: dict[str, Any]) -> bool:
-    """Whether IAM has found the very user or role that a principal is of, and no later one of its name."""
+    """Whether a principal is of the user or role found, not an earlier one."""
     session = principal.session
     if session is not None and session.issuer and found["Arn"] != owner:
         # IAM finds roles without their path, too.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -18,8 +18,10 @@ _decode = msgspec.msgpack.Decoder(Tags).decode
 
 
 def read(given: Iterable[Mapping[str, str]] | Mapping[str, str] | None) -> Tags:
-    """Return tags that are given as a list or as a map."""
-    return dict(given) if isinstance(given, Mapping) else {tag["Key"]: tag.get("Value") or "" for tag in given or ()}
+    """Return tags that are given as a list or as a map. Not all models say that one has a key."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    return {tag.get("Key", ""): tag.get("Value", "") for tag in given or ()}
 
 
 def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -29,7 +31,7 @@ def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def merge(
     tags: Mapping[str, str],
-    given: Collection[Mapping[str, str]] | Mapping[str, str] | None,
+    given: Iterable[Mapping[str, str]] | Mapping[str, str] | None,
     wrong: Callable[[str], AwsError],
     too_many: Callable[[str], AwsError] | None = None,
 ) -> Tags:
@@ -38,10 +40,9 @@ def merge(
     Raises what `wrong` makes of a message for a key that is missing or begins with `aws:`, and what `too_many` does,
     or else `wrong`, where they become more than 50.
     """
-    if not isinstance(given, Mapping) and not all("Key" in tag for tag in given or ()):
-        # Not all models say that a tag has one.
-        raise wrong("A tag must have a key.")
     added = read(given)
+    if "" in added:
+        raise wrong("A tag must have a key.")
     for key in added:
         if key.lower().startswith("aws:"):
             raise wrong(f"The tag key {key} is invalid: keys that begin with aws: are reserved.")

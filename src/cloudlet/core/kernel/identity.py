@@ -56,7 +56,10 @@ class Principal:
 
     @property
     def is_forwarded(self) -> bool:
-        """Whether a service calls for it, with its permissions; not a service that acts by a role of its own."""
+        """Whether a service calls for it, with its permissions.
+
+        A service that acts by a role of its own is none.
+        """
         return self.kind != "service" and self.invoked_by not in ("", self.assumed_by)
 
     def called_by(self, service: str) -> Principal:

@@ -19,7 +19,7 @@ from cloudlet.services.iam import subjects
 from cloudlet.services.iam.entities import ROLES
 
 _TAGGED: Final = {"UploadServerCertificate": "TagServerCertificate", "CreateVirtualMFADevice": "TagMFADevice"}
-"""Actions that tags of something new need besides, where the name of the operation does not tell."""
+"""Actions that tags of something new need, where the operation's name does not tell."""
 
 
 def authorize_all(service: Service) -> None:

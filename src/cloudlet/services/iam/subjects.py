@@ -1,4 +1,4 @@
-"""The resources that requests are about: their ARNs, with paths, and what else policies ask of them.
+"""The resources that requests are about, as policies see them: ARNs and condition keys.
 
 Requests name users, roles and others by names alone, in any case, so that their ARNs have to be looked up. What cannot
 be known is "*", which broad policies alone admit. Sources: Service Authorization Reference, "Actions, resources, and
@@ -33,7 +33,7 @@ class Subject:
 
     arn: str
     entity: Entity | None = None
-    """Its record, where it is there."""
+    """The record, if it is there."""
 
     def list_keys(self, rule: Rule) -> Keys:
         """Return its condition keys, as far as an operation has them."""
@@ -98,7 +98,7 @@ def _make_arn(ctx: Context, resource: str) -> str:
 
 
 async def _find_named(ctx: Context, tx: Transaction, type_: str, params: Params) -> list[Subject]:
-    """Return what a request names, and what it becomes where it gets another name or path."""
+    """Return what a request names, also by the name or path that it gets."""
     kind = _NAMED[type_]
     name = params.get(kind.name_member)
     if name is None:
@@ -132,7 +132,7 @@ async def _find_by_arn(ctx: Context, tx: Transaction, arn: str, kind: Kind[Any],
 
 
 async def _find_principal(ctx: Context, tx: Transaction, arn: str) -> list[Subject]:
-    """Return the user, group or role of an ARN; a role is also found without its path."""
+    """Return the user, group or role of an ARN; roles are found without paths, too."""
     found = await principals.find(tx, arn)
     return [Subject(arn if found is None else found.arn, found)]
 

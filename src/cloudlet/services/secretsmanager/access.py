@@ -82,7 +82,7 @@ def authorize_account(ctx: Context, action: str, params: Params) -> None:
 
 
 def authorize_name(ctx: Context, action: str, name: str, params: Params) -> None:
-    """Raise AwsError unless the caller may do this to a secret that is not there, by its name or ARN."""
+    """Raise AwsError unless the caller may do this to a secret that is missing."""
     if not ctx.strict or ctx.principal.kind == "service":
         return
     arn, account = name, ctx.account

@@ -56,7 +56,7 @@ def authorize_account(ctx: Context, action: str, resource: str = "*") -> None:
 
 
 def authorize_nothing(ctx: Context, action: str) -> None:
-    """Raise unless the caller may do this, where a request has no name that a parameter can have."""
+    """Raise unless the caller may do this where no name can be a parameter's."""
     if not ctx.was_decided:
         authorize_account(ctx, action)
 
