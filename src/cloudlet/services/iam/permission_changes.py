@@ -1,4 +1,4 @@
-"""Drops what is kept in memory of an account's permissions once IAM may have changed it."""
+"""The end of what is kept in memory of an account's permissions, once they change."""
 
 from __future__ import annotations
 
