@@ -50,13 +50,13 @@ def list_global_keys(ctx: Context, account: str, principal: Principal | None = N
         "aws:ResourceAccount": account,
         "aws:SecureTransport": "true" if ctx.secure else "false",
         "aws:SourceIp": ctx.source_ip,
-        "aws:ViaAWSService": "true" if caller.invoked_by and caller.access_key else "false",
+        "aws:ViaAWSService": "true" if caller.is_forwarded else "false",
     }
-    if caller.invoked_by and caller.access_key:
+    if caller.is_forwarded:
         keys |= {"aws:CalledVia": [caller.invoked_by], "aws:CalledViaFirst": caller.invoked_by}
         keys["aws:CalledViaLast"] = caller.invoked_by
     if caller.kind != "anonymous":
-        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": caller.user_id}
+        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": ctx.permissions.identify(caller)}
     if caller.kind == "user":
         keys["aws:username"] = caller.arn.rpartition("/")[2]
     if caller.kind == "service":

@@ -37,7 +37,6 @@ _PASSED_TO: Final = {
     ("ecs", "RegisterTaskDefinition"): "ecs-tasks.amazonaws.com",
     ("ecs", "RunTask"): "ecs-tasks.amazonaws.com",
     ("ecs", "StartTask"): "ecs-tasks.amazonaws.com",
-    ("iam", "AddRoleToInstanceProfile"): "ec2.amazonaws.com",
 }
 """The services that get a role by an operation of another one."""
 _SERVICE_NAMES: Final = {"elbv2": "elasticloadbalancing", "emr": "elasticmapreduce", "stepfunctions": "states"}

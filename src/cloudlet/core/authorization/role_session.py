@@ -8,6 +8,7 @@ from cloudlet.core.authorization.permissions import NOTHING
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.core.kernel.identity import Principal
+from cloudlet.core.kernel.session_details import SessionDetails
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
@@ -34,6 +35,7 @@ def make_session(role: str, name: str, by: str = "", source_arn: str = "") -> Pr
         session,
         f"{path}:{name}",
         invoked_by=by,
+        session=SessionDetails(issuer=role),
         assumed_by=by,
         assumed_for=source_arn,
     )

@@ -54,6 +54,11 @@ class Principal:
         self.assumed_for = assumed_for
         """The resource for which it has, as `aws:SourceArn` in the role's trust policy."""
 
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether a service calls for it, with its permissions; not a service that acts by a role of its own."""
+        return self.kind != "service" and self.invoked_by not in ("", self.assumed_by)
+
     def called_by(self, service: str) -> Principal:
         """Return the same identity in a call that a service makes for it.
 

@@ -93,7 +93,8 @@ class Peers:
 
     def _credentials_of(self, principal: Principal) -> TemporaryCredentials:
         assumed = principal.assumed_by, principal.assumed_for
-        key = (principal.arn, principal.account, principal.invoked_by, principal.access_key, assumed)
+        issuer = principal.session.issuer if principal.session is not None else ""
+        key = (principal.arn, principal.account, principal.invoked_by, principal.access_key, issuer, assumed)
         known = self._credentials.get(key)
         now = self._clock.now()
         if known is None or known.expires - now < _RENEWED_SECONDS:
