@@ -35,8 +35,8 @@ def merge(
 ) -> Tags:
     """Return tags with more of them, given as to `read`.
 
-    Raises what `wrong` makes of a message for a key that is missing or begins with `aws:`, and what `too_many` does, or else `wrong`,
-    where they become more than 50.
+    Raises what `wrong` makes of a message for a key that is missing or begins with `aws:`, and what `too_many` does,
+    or else `wrong`, where they become more than 50.
     """
     if not isinstance(given, Mapping) and not all("Key" in tag for tag in given or ()):
         # Not all models say that a tag has one.

@@ -92,8 +92,13 @@ async def check(
 
 
 def is_own_service(ctx: Context, key: Key) -> bool:
-    """Whether a service calls by itself, for the account that has a key."""
-    return ctx.principal.kind == "service" and ctx.principal.account == key.account
+    """Whether a service calls by itself, for the account that has a key.
+
+    One that has sent something to another service, which encrypts, needs the key's policy (SQS Developer Guide,
+    "Configure KMS permissions for AWS services").
+    """
+    principal = ctx.principal
+    return principal.kind == "service" and not principal.invoked_by and principal.account == key.account
 
 
 def check_account(ctx: Context, operation: str, resource: str = "*", conditions: Conditions | None = None) -> None:
@@ -124,7 +129,7 @@ def check_dry_run(params: Params) -> None:
 def _get_caller_keys(ctx: Context) -> Keys:
     """Return the condition keys about who calls, and through which service."""
     principal = ctx.principal
-    found: Keys = {"kms:CallerAccount": principal.account}
+    found: Keys = {} if principal.kind == "service" else {"kms:CallerAccount": principal.account}
     if principal.is_forwarded:
         service = principal.invoked_by.partition(".")[0]
         found["kms:ViaService"] = f"{service}.{ctx.region}.amazonaws.com"
