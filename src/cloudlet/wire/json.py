@@ -220,7 +220,7 @@ def error_body(service: ServiceModel, shape: Shape | None, error: WireError, ext
 
 
 _RENAMED: Final = {"AccessDenied": "AccessDeniedException"}
-"""Errors of no model that former query services name otherwise in JSON; a header has the code of old."""
+"""Errors of no model that former query services name otherwise in JSON."""
 
 
 def query_error_header(service: ServiceModel, error: WireError, shape: Shape | None) -> list[tuple[str, str]]:

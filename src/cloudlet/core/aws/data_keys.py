@@ -1,7 +1,7 @@
-"""Encryption of texts at rest by data keys of KMS, which are reused for a while (envelope encryption).
+"""Envelope encryption: texts at rest, encrypted by data keys of KMS.
 
-A data key is had from KMS as the caller, whose permissions count, and kept for that caller alone, in memory. SQS
-Developer Guide, "Understanding the data key reuse period".
+Data keys are reused for a while. One is had from KMS as the caller, whose permissions count, and kept for that caller
+alone, in memory. SQS Developer Guide, "Understanding the data key reuse period".
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.context import Context
 
 _MAX_KEYS: Final = 2048
-"""Kept for encryption, and as many for decryption."""
+"""Data keys for encryption, and as many for decryption."""
 _SPEC: Final = "AES_256"
 
 Caller = tuple[str, str, str, str]
 
 
 class Use(NamedTuple):
-    """What data keys are for."""
+    """A purpose of data keys."""
 
     key_id: str
     """The ARN of a KMS key, or of an alias."""
@@ -111,7 +111,7 @@ class DataKeys:
 
 
 def make_key_id(text: str, account: str, region: str) -> str:
-    """Return the ARN of a key, or of an alias, that a resource of an account names in any way."""
+    """Return the ARN of the key or alias that a text names in an account."""
     if text.startswith("arn:"):
         return text
     resource = text if text.startswith("alias/") else f"key/{text}"
@@ -124,7 +124,7 @@ def _identify(ctx: Context) -> Caller:
 
 
 def _keep(keys: dict[Any, _DataKey], name: Any, made: _DataKey) -> None:
-    """Keep a data key in place of an earlier one, and drop the oldest of too many."""
+    """Keep a data key, and drop the oldest of too many."""
     keys.pop(name, None)
     if len(keys) >= _MAX_KEYS:
         del keys[next(iter(keys))]

@@ -14,7 +14,7 @@ from cloudlet.store import Transaction
 Check = Callable[[Context, Transaction, str], Coroutine[Any, Any, None]]
 """Raises AwsError for an ARN of nothing that can have tags."""
 Authorize = Callable[[Context, Transaction, str, str, Params], Coroutine[Any, Any, None]]
-"""Raises AwsError unless the caller may do an operation to what has an ARN, by its parameters."""
+"""A check of permissions: may the caller do an operation to an ARN?"""
 Error = Callable[[str], AwsError]
 
 

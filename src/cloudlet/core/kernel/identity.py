@@ -50,7 +50,7 @@ class Principal:
         self.session = session
         """The facts that temporary credentials carry; None for other principals."""
         self.assumed_by = assumed_by
-        """The service principal of a service that has taken a role by itself; empty for others."""
+        """The service that has taken a role by itself; empty for others."""
         self.assumed_for = assumed_for
         """The resource for which it has, as `aws:SourceArn` in the role's trust policy."""
 

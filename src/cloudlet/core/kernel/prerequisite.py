@@ -1,4 +1,4 @@
-"""What an operation needs from elsewhere before its transaction can be run."""
+"""Needs of operations from elsewhere, before their transaction can be run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Who may do what with buses and their rules: the bus's policy and the caller's own, where permissions are enforced.
+"""Permissions of callers on buses and their rules, where they are enforced.
 
-Within the bus's account either is enough; callers of other accounts need both (user guide, "Permissions for Amazon
-EventBridge event buses"). A bus's policy speaks of its rules, too, by their ARNs.
+The bus's policy and the caller's own decide. Within the bus's account either is enough; callers of other accounts need
+both (user guide, "Permissions for Amazon EventBridge event buses"). A bus's policy speaks of its rules, too, by their
+ARNs.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ SHARED_ACTIONS = frozenset(f"events:{action}" for action in _ACTIONS)
 _BUS_ACTIONS = frozenset(
     ("events:PutEvents", "events:DescribeEventBus", "events:ListRules", "events:ListRuleNamesByTarget")
 )
-"""Those of them that are about the bus; the others are about its rules."""
+"""The actions on the bus itself; the others are on its rules."""
 ACTIONS: Final = frozenset(_ACTIONS)
 """The operations on buses and their rules that are decided here."""
 _PATTERN_KEYS: Final = (
@@ -79,9 +80,10 @@ async def authorize(
     arn: str = "",
     make_keys: Callable[[], Keys] = _make_no_keys,
 ) -> None:
-    """Raise unless the caller may do this to a bus, or to what is on it and has an ARN.
+    """Raise unless the caller may do this to a bus.
 
-    `make_keys` makes the condition keys of this action.
+    `arn` is that of what is on the bus, where the action is about that; `make_keys` makes the condition keys of this
+    action.
     """
     if not ctx.strict:
         return
@@ -100,13 +102,19 @@ async def authorize(
 async def authorize_rule(
     ctx: Context, tx: Transaction, bus: Bus, action: str, params: Params, name: str, rule: Rule | None
 ) -> None:
-    """Raise unless the caller may do this to a rule of a bus; `rule` is None where there is none of this name."""
+    """Raise unless the caller may do this to a rule of a bus.
+
+    `rule` is None where there is none of this name.
+    """
     arn = rule_record.arn_of(bus.place, name)
     await authorize(ctx, tx, bus, action, arn=arn, make_keys=lambda: _list_rule_keys(action, params, rule))
 
 
 def _list_rule_keys(action: str, params: Params, rule: Rule | None) -> Keys:
-    """Return the condition keys of a call about a rule (user guide, "Using IAM policy conditions")."""
+    """Return the condition keys of a call about a rule.
+
+    User guide, "Using IAM policy conditions".
+    """
     keys = list_request_keys(catalog.find("events", action), params)
     if rule is not None:
         keys["events:creatorAccount"] = rule.creator or rule.account
@@ -135,7 +143,7 @@ def _list_pattern_keys(text: str) -> Keys:
 
 
 async def load_permissions(block: Block, rule: Rule, role: str) -> Permissions:
-    """Return what a rule may do by its target's role; without one everything, by its account."""
+    """Return the permissions of a target's role, or of the account without one."""
     if not role or not block.is_strict:
         return EVERYTHING
     return await block.cloud.permissions.load(make_session(rule, role))
@@ -152,7 +160,10 @@ def make_session(rule: Rule, role: str) -> Principal:
 async def authorize_delivery(
     block: Block, tx: Transaction, bus: Bus, rule: Rule, role: str, permissions: Permissions, event: str
 ) -> None:
-    """Raise unless a rule may hand an event on to a bus: by its target's role, or its account where there is none."""
+    """Raise unless a rule may hand an event on to a bus.
+
+    It does so by its target's role, or as its account where there is none.
+    """
     told = json_text.decode(event)
     keys = make_event_keys(told["source"], told["detail-type"], by_bus=True)
     ctx = _make_rule_context(block, bus, rule, role, permissions)
@@ -160,7 +171,7 @@ async def authorize_delivery(
 
 
 async def authorize_target(ctx: Context, tx: Transaction, bus: Bus, rule: Rule, role: str) -> None:
-    """Raise unless a bus of another account lets a rule in, as far as that depends on no event."""
+    """Raise unless a bus of another account lets a rule in, whatever the event."""
     if bus.account != rule.account and ctx.strict:
         made = _make_rule_context(ctx.block, bus, rule, role, EVERYTHING)
         await authorize(made, tx, bus, "PutEvents", make_keys=lambda: {"events:eventBusInvocation": "true"})
@@ -196,9 +207,9 @@ def check_role(ctx: Context, role: str | None) -> None:
 
 
 async def check_trust(ctx: Context, role: str | None, rule: str) -> None:
-    """Raise AwsError unless EventBridge can act by a role, if one is given, for the rule with an ARN.
+    """Raise AwsError unless EventBridge can act by a role for a rule.
 
-    One of another account, and what is no role, is refused by `check_role`.
+    Without a role nothing is checked; one of another account, and what is no role, is refused by `check_role`.
     """
     if not role or not ctx.strict:
         return

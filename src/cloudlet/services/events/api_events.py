@@ -34,7 +34,7 @@ async def put_events(ctx: Context, params: Params) -> Result:
     while len(answers) < len(entries):
         try:
             more, quick = await ctx.transact(body)
-        except putting.RequestDenied as denied:
+        except putting.RequestDenial as denied:
             raise denied.error from None
         answers += more
         if quick:

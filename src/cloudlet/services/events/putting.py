@@ -46,8 +46,11 @@ def _bytes(text: str | None) -> int:
     return utf8.size(text) if text else 0
 
 
-class RequestDenied(Exception):
-    """Entries for buses of the caller's own account, which it may not put there; no entry is put."""
+class RequestDenial(Exception):
+    """Entries that the caller may not put on its own account's buses.
+
+    No entry of the request is put.
+    """
 
     def __init__(self, error: AwsError) -> None:
         super().__init__(str(error))
@@ -134,7 +137,7 @@ class Putting:
         try:
             detail = _checked(entry)
             receiver = await self._receiver(entry)
-        except (AwsError, RequestDenied):
+        except (AwsError, RequestDenial):
             return None
         if receiver is None or receiver.is_idle:
             return None
@@ -153,12 +156,15 @@ class Putting:
         return receiver
 
     async def _authorize(self, into: Bus, keys: Keys) -> None:
-        """Raise unless the caller may put an event: RequestDenied for its own account's bus, else AwsError."""
+        """Raise unless the caller may put an event.
+
+        For a bus of its own account that is a RequestDenial, else an AwsError.
+        """
         try:
             await access.authorize(self._ctx, self._tx, into, "PutEvents", make_keys=lambda: keys)
         except AwsError as error:
             if into.account == self._ctx.principal.account and self._ctx.principal.kind != "service":
-                raise RequestDenied(error) from error
+                raise RequestDenial(error) from error
             raise
 
     def _made(self, entry: Entry) -> Event:
@@ -175,7 +181,10 @@ class Putting:
         )
 
     async def _find(self, named: str | None) -> tuple[Bus, BusSubscribers | None]:
-        """Return the bus that an entry names, and what that has for it if it is there. Raises AwsError."""
+        """Return the bus that an entry names, and its subscribers if it is there.
+
+        Raises AwsError.
+        """
         try:
             place = bus.place_of(self._ctx, named)
         except AwsError as error:

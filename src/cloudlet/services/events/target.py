@@ -138,7 +138,7 @@ def _line(text: str) -> dict[str, Any] | None:
 
 
 async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, params: dict[str, Any]) -> Any:
-    """Call the block of a target: by the target's role, or as EventBridge where it has none."""
+    """Call the block of a target, by the target's role if it has one."""
     role, trace = delivery.target.get("RoleArn"), delivery.trace or None
     if role:
         return await block.cloud.call(

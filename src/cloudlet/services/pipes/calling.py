@@ -18,7 +18,7 @@ _PRINCIPAL = "pipes.amazonaws.com"
 
 
 async def check_role(ctx: Context, role: str, name: str) -> None:
-    """Raise AwsError unless the pipe of a name can act by a role, which the caller may give it."""
+    """Raise AwsError unless a pipe can act by a role of its account."""
     role_session.check_role(ctx.account, role)
     arn = arn_of(ctx.account, ctx.region, name)
     if not await is_assumable(ctx.block, make_session(role, name, _PRINCIPAL, arn)):
@@ -26,9 +26,9 @@ async def check_role(ctx: Context, role: str, name: str) -> None:
 
 
 async def check_source(block: Block, pipe: Pipe, actions: tuple[str, ...], policy: str | None) -> None:
-    """Raise AwsError unless a pipe's role may take from its source, which may have a policy.
+    """Raise AwsError unless a pipe's role may take from its source.
 
-    What conditions decide is found out when it takes.
+    `policy` is that of the source, if it has one. What conditions decide is found out when it takes.
     """
     if not block.is_strict:
         return

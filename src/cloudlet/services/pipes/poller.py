@@ -24,7 +24,7 @@ _LARGEST_BATCH_BYTES = (6 << 20) - 1024
 _KEPT_SECONDS = 86_400
 """So long a stream has its records."""
 _ACTIONS = {"sqs": ("ReceiveMessage", "DeleteMessage"), "dynamodbstreams": ("GetShardIterator", "GetRecords")}
-"""What is called of a source, by its API (user guide, "Execution role permissions")."""
+"""The actions on a source, by its API (user guide, "Execution role permissions")."""
 _EXECUTIONS = 5
 """So many batches of a standard queue are under way at a time."""
 

@@ -50,15 +50,15 @@ async def get_schedule_group(ctx: Context, tx: Transaction, params: Params) -> R
 
 async def _authorize(ctx: Context, tx: Transaction, operation: str, params: Params) -> None:
     """Raise AwsError unless the caller may do this to the group that a request names."""
-    arn = group.arn_of(ctx.account, ctx.region, params["Name"])
+    arn = group.make_arn(ctx.account, ctx.region, params["Name"])
     await tagged_resources.authorize(ctx, tx, operation, arn, params)
 
 
 @service.operation("DeleteScheduleGroup")
 async def delete_schedule_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     await _authorize(ctx, tx, "DeleteScheduleGroup", params)
-    every = schedule.arn_of(ctx.account, ctx.region, params["Name"], "*")
-    tagged = group.arn_of(ctx.account, ctx.region, params["Name"])
+    every = schedule.make_arn(ctx.account, ctx.region, params["Name"], "*")
+    tagged = group.make_arn(ctx.account, ctx.region, params["Name"])
     await tagged_resources.authorize(ctx, tx, "DeleteSchedule", every, params, tagged=tagged)
     if params["Name"] == group.DEFAULT:
         raise errors.validation("The default schedule group cannot be deleted.")

@@ -42,7 +42,10 @@ async def update_schedule(ctx: Context, params: Params) -> Result | FinalTransac
 
 
 async def _update_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    """Replace a schedule; it goes on as it was going where it is due at the same times as before."""
+    """Replace a schedule.
+
+    It goes on as it was going where it is due at the same times as before.
+    """
     await _authorize(ctx, tx, "UpdateSchedule", params)
     asked = _asked(ctx, params)
     found = await _get(ctx, tx, asked.group, asked.name)
@@ -127,10 +130,13 @@ def _summary(found: Schedule) -> dict[str, Any]:
 
 
 async def _authorize(ctx: Context, tx: Transaction, operation: str, params: Params) -> None:
-    """Raise AwsError unless the caller may do this to the schedule that a request names; the group's tags count."""
+    """Raise AwsError unless the caller may do this to a schedule.
+
+    The tags of its group count.
+    """
     of = params.get("GroupName") or group.DEFAULT
-    arn = schedule.arn_of(ctx.account, ctx.region, of, params["Name"])
-    tagged = group.arn_of(ctx.account, ctx.region, of)
+    arn = schedule.make_arn(ctx.account, ctx.region, of, params["Name"])
+    tagged = group.make_arn(ctx.account, ctx.region, of)
     await tagged_resources.authorize(ctx, tx, operation, arn, params, tagged=tagged)
 
 

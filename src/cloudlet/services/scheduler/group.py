@@ -29,10 +29,10 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        return arn_of(self.account, self.region, self.name)
+        return make_arn(self.account, self.region, self.name)
 
 
-def arn_of(account: str, region: str, name: str) -> str:
+def make_arn(account: str, region: str, name: str) -> str:
     """Return the ARN of the group with a name."""
     return f"arn:{partition_of(region)}:scheduler:{region}:{account}:schedule-group/{name}"
 

@@ -45,14 +45,14 @@ class Schedule(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        return arn_of(self.account, self.region, self.group, self.name)
+        return make_arn(self.account, self.region, self.group, self.name)
 
     @property
     def timing(self) -> Timing:
         return Timing(self.expression, self.zone, self.start, self.end, self.anchor)
 
 
-def arn_of(account: str, region: str, group: str, name: str) -> str:
+def make_arn(account: str, region: str, group: str, name: str) -> str:
     """Return the ARN of the schedule of a group with a name."""
     return f"arn:{partition_of(region)}:scheduler:{region}:{account}:schedule/{group}/{name}"
 

@@ -14,7 +14,7 @@ from cloudlet.core.background.retrying import DeliveryError, of_events
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import errors, payload, universal
 from cloudlet.services.scheduler.firing import Firing
-from cloudlet.services.scheduler.group import arn_of
+from cloudlet.services.scheduler.group import make_arn
 from cloudlet.services.scheduler.schedule import Target
 from cloudlet.wire import WireError, load
 
@@ -36,10 +36,10 @@ _JSON_SERVICES = ("events", "lambda")
 
 
 async def check_trust(ctx: Context, target: Target, of: str) -> None:
-    """Raise AwsError unless schedules of a group can act by a target's role, which the caller may give them."""
+    """Raise AwsError unless schedules of a group can act by a target's role."""
     role = target["RoleArn"]
     check_role(ctx.account, role)
-    session = make_session(role, "check", _PRINCIPAL, arn_of(ctx.account, ctx.region, of))
+    session = make_session(role, "check", _PRINCIPAL, make_arn(ctx.account, ctx.region, of))
     if not await is_assumable(ctx.block, session):
         raise errors.validation(
             "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
@@ -116,7 +116,7 @@ async def send(block: Block, firing: Firing, queue: Arn, message: dict[str, Any]
 
 
 async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: dict[str, Any]) -> Any:
-    group = arn_of(firing.account, firing.region, firing.group)
+    group = make_arn(firing.account, firing.region, firing.group)
     try:
         return await block.cloud.call(
             arn.service,

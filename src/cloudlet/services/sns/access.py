@@ -1,7 +1,8 @@
-"""Who may do what with topics: the topic's policy and the caller's own, where permissions are enforced.
+"""Permissions of callers on topics, where they are enforced.
 
-Within the topic's account either is enough; callers of other accounts need both (Developer Guide, "Amazon SNS API
-permissions"). What is about no topic is decided by the caller's own policies alone.
+The topic's policy and the caller's own decide. Within the topic's account either is enough; callers of other accounts
+need both (Developer Guide, "Amazon SNS API permissions"). What is about no topic is decided by the caller's own
+policies alone.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ SHARED_ACTIONS: Final = (
 )
 """What a topic's policy can speak of."""
 _UNSIGNED: Final = ("ConfirmSubscription", "Unsubscribe")
-"""What the links in messages do."""
+"""The operations behind the links in messages."""
 ACTIONS: Final = frozenset((*SHARED_ACTIONS, *_UNSIGNED, "PublishBatch", "TagResource", "UntagResource"))
 """The operations on topics, which are decided here."""
 ANONYMOUS_ACTIONS: Final = ACTIONS - {
@@ -45,7 +46,7 @@ ANONYMOUS_ACTIONS: Final = ACTIONS - {
     "TagResource",
     "UntagResource",
 }
-"""What a topic's policy can let in who has not signed to, and what needs a token alone."""
+"""The operations of those who have not signed, by a topic's policy or a token."""
 
 _DEFAULT_ACTIONS: Final = (
     "SNS:GetTopicAttributes",
@@ -111,12 +112,15 @@ def _check_statement(statement: Mapping[str, Any], arn: str) -> None:
 
 
 def make_denial(message: str) -> AwsError:
-    """Return the error of a call that policies do not allow, which names actions in capital letters."""
+    """Return the error of a denied call, which names actions in capital letters."""
     return AwsError("AuthorizationError", message.replace(" sns:", " SNS:"), status=403)
 
 
 def authorize(ctx: Context, topic: Topic, action: str, params: Params) -> None:
-    """Raise unless the caller may do this to the topic; `params` are those of the request."""
+    """Raise unless the caller may do this to the topic.
+
+    `params` are those of the request.
+    """
     if not ctx.strict:
         return
     name = f"SNS:{action}"
@@ -130,7 +134,10 @@ def authorize(ctx: Context, topic: Topic, action: str, params: Params) -> None:
 
 
 def authorize_link(ctx: Context, action: str, resource: str) -> None:
-    """Raise unless the caller may do what a link in a message does; one who has not signed has the token of it."""
+    """Raise unless the caller may do what a link in a message does.
+
+    One who has not signed has the token of the link.
+    """
     ctx.was_decided = True
     if is_signed(ctx):
         authorize_caller(ctx, action, resource)

@@ -57,7 +57,7 @@ async def seal(ctx: Context, topic: Topic, messages: list[Message]) -> list[Mess
         sealed = [keys.seal(ctx, use, text) for text in texts]
         return [replace(each, envelope=envelope) for each, envelope in zip(messages, sealed, strict=True)]
 
-    return await _with_keys(seal_all)
+    return await _run_with_keys(seal_all)
 
 
 async def open_bodies(block: Block, topic: Topic, messages: list[Message]) -> list[Message]:
@@ -67,12 +67,12 @@ async def open_bodies(block: Block, topic: Topic, messages: list[Message]) -> li
         return messages
     sns = make_principal("service", topic.account, "sns.amazonaws.com", "sns", "")
     ctx = Context(block, sns, topic.account, topic.region, uuid4(), block.cloud.config.endpoint, secure=True)
-    texts = iter(await _with_keys(lambda: _KEYS.get(block).open(ctx, sealed, _REUSE_SECONDS)))
+    texts = iter(await _run_with_keys(lambda: _KEYS.get(block).open(ctx, sealed, _REUSE_SECONDS)))
     return [each if each.envelope is None else replace(each, bodies=_decode(next(texts))) for each in messages]
 
 
-async def _with_keys(make: Callable[[], T]) -> T:
-    """Return what is made by data keys, which are had from KMS first."""
+async def _run_with_keys(make: Callable[[], T]) -> T:
+    """Make something by data keys, which are had from KMS first."""
     try:
         return make()
     except Prerequisite as prerequisite:

@@ -41,7 +41,10 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     traced: bool = False
     """Whether X-Ray is told of it and of its deliveries."""
     envelope: Envelope | None = None
-    """The bodies, where the topic has them encrypted by a key of KMS: they are kept in no other form then."""
+    """The encrypted bodies, of a topic with a key of KMS.
+
+    They are kept in no other form then.
+    """
 
     def body_for(self, protocol: str) -> str:
         """The text that subscribers of this protocol get."""
@@ -50,5 +53,5 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
 
 
 def strip(message: Message) -> Message:
-    """Return a message as it is stored: without bodies in the clear where they are encrypted, too."""
+    """Return a message as it is stored: with encrypted bodies alone."""
     return message if message.envelope is None else replace(message, bodies={})

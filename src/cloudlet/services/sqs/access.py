@@ -1,7 +1,8 @@
-"""Who may do what with queues: the queue's policy and the caller's own, where permissions are enforced.
+"""Permissions of callers on queues, where they are enforced.
 
-Within the queue's account either is enough; callers of other accounts need both, and some actions are the owner's alone
-(Developer Guide, "Grant cross-account permissions to a role and a username").
+The queue's policy and the caller's own decide. Within the queue's account either is enough; callers of other accounts
+need both, and some actions are the owner's alone (Developer Guide, "Grant cross-account permissions to a role and a
+username").
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ ACTIONS: Final = ALL_SHARED | {
     "TagQueue",
     "UntagQueue",
 }
-"""All operations: SQS's errors name actions in small letters, and the queue even where it is only a name."""
+"""All operations, as SQS's errors name actions in small letters."""
 
 
 def checked_policy(text: str) -> str:
@@ -69,7 +70,10 @@ def make_denial(message: str) -> AwsError:
 
 
 def authorize(ctx: Context, queue: Queue, action: str, params: Params) -> None:
-    """Raise unless the caller may do this to the queue; `params` are those of the request."""
+    """Raise unless the caller may do this to the queue.
+
+    `params` are those of the request.
+    """
     if not ctx.strict:
         return
     account = queue.record.account
@@ -81,7 +85,7 @@ def authorize(ctx: Context, queue: Queue, action: str, params: Params) -> None:
 
 
 def authorize_account(ctx: Context, action: str, name: str, params: Params) -> None:
-    """Raise unless the caller may do what is about no queue that there is, but about this name."""
+    """Raise unless the caller may do what is about the name of a queue alone."""
     if ctx.strict:
         arn = f"arn:{partition_of(ctx.region)}:sqs:{ctx.region}:{ctx.account}:{name}"
         make_keys = partial(list_request_keys, catalog.find("sqs", action), params)

@@ -345,7 +345,10 @@ async def change_message_visibility_batch(ctx: Context, tx: Transaction, params:
 
 
 async def _move_source(ctx: Context, tx: Transaction, arn: str, params: Params, action: str) -> Queue:
-    """Return the queue whose messages are moved, if the caller may do this (Developer Guide, "API permissions")."""
+    """Return the queue whose messages are moved, if the caller may do this.
+
+    Developer Guide, "Amazon SQS API permissions".
+    """
     move_tasks.check_arn("SourceArn", arn)
     queue = await directory.by_arn(tx, arn)
     if queue is None:
@@ -356,7 +359,10 @@ async def _move_source(ctx: Context, tx: Transaction, arn: str, params: Params, 
 
 
 async def _move_destination(ctx: Context, tx: Transaction, source: Queue, params: Params) -> Queue | None:
-    """Return the queue that messages are moved to, None for those that they came from, if the caller may send there."""
+    """Return the queue that messages are moved to, if the caller may send there.
+
+    None stands for the queues that they came from.
+    """
     arn = params.get("DestinationArn")
     if not arn:
         for queue in (await directory.sources(tx, source.arn, None, None))[0]:

@@ -32,7 +32,10 @@ class Message(msgspec.Struct, array_like=True, omit_defaults=True):
     receives: int = 0
     """How often it was received from queues it was in before."""
     envelope: Envelope | None = None
-    """The body, where it is encrypted by a key of KMS; it goes with the message to other queues."""
+    """The encrypted body, where that is done by a key of KMS.
+
+    It goes with the message to other queues.
+    """
 
 
 class State(msgspec.Struct, array_like=True, omit_defaults=True):

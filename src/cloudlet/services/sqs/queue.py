@@ -87,7 +87,7 @@ class Queue:
         self.deduplicates_in_group = get("DeduplicationScope") == "messageGroup"
         key = get("KmsMasterKeyId")
         self.encryption: Use | None = None
-        """How bodies are encrypted; None where no KMS key is asked for."""
+        """The use of data keys for bodies; None where no KMS key is asked for."""
         if key:
             reuse = int(get("KmsDataKeyReusePeriodSeconds", "300"))
             key_id = make_key_id(key, record.account, record.region)
