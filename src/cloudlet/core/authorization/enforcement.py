@@ -7,12 +7,12 @@ to a service are checked for every operation (`iam:PassRole`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.authorization import catalog, targets
-from cloudlet.core.authorization.condition_keys import Keys, list_request_keys
+from cloudlet.core.authorization.condition_keys import Keys, LazyKeys, list_request_keys
 from cloudlet.core.aws.policy import Decision
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.wire import load
@@ -37,7 +37,6 @@ _PASSED_TO: Final = {
     ("ecs", "RegisterTaskDefinition"): "ecs-tasks.amazonaws.com",
     ("ecs", "RunTask"): "ecs-tasks.amazonaws.com",
     ("ecs", "StartTask"): "ecs-tasks.amazonaws.com",
-    ("iam", "AddRoleToInstanceProfile"): "ec2.amazonaws.com",
 }
 """The services that get a role by an operation of another one."""
 _SERVICE_NAMES: Final = {"elbv2": "elasticloadbalancing", "emr": "elasticmapreduce", "stepfunctions": "states"}
@@ -58,7 +57,7 @@ def check(ctx: Context, handler: Handler, params: Params, *, is_decided_by_block
 
 def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params) -> None:
     operation = load(handler.model).operations[handler.name]
-    keys = _LazyKeys(rule, params)
+    keys = LazyKeys(partial(list_request_keys, rule, params))
     patterns = targets.list_resources(rule, ctx, operation, params)
     for action in (*rule.actions, *_list_further_actions(rule, params)):
         denied = [_find_denied(ctx, action, arns, keys) for arns in patterns]
@@ -69,7 +68,7 @@ def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params) -
                 raise deny(ctx, handler.model, decision)
 
 
-def _find_denied(ctx: Context, action: str, arns: list[str], keys: _LazyKeys) -> Decision | None:
+def _find_denied(ctx: Context, action: str, arns: list[str], keys: LazyKeys) -> Decision | None:
     for arn in arns:
         account = _get_account(arn) or ctx.principal.account
         if not ctx.permissions.allows(ctx, action, arn, account, keys):
@@ -77,31 +76,10 @@ def _find_denied(ctx: Context, action: str, arns: list[str], keys: _LazyKeys) ->
     return None
 
 
-class _LazyKeys(Mapping[str, "str | Sequence[str]"]):
-    """The condition keys of a request, worked out when a policy asks for them."""
-
-    def __init__(self, rule: Rule, params: Params) -> None:
-        self._rule = rule
-        self._params = params
-
-    @cached_property
-    def _keys(self) -> Keys:
-        return list_request_keys(self._rule, self._params)
-
-    def __getitem__(self, name: str) -> str | Sequence[str]:
-        return self._keys[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-
 def _list_further_actions(rule: Rule, params: Params) -> Iterator[str]:
     """Return the actions that a request needs besides, for what it asks for."""
     for condition in rule.conditional:
-        if condition.mode == "also" and targets.read(params, condition.when):
+        if condition.mode == "also" and targets.is_given(params, condition.when):
             yield from condition.actions
     if any(params.get(member) for member in ("Tags", "tags")):
         yield from (action for action in rule.dependent_actions if "Tag" in action)

@@ -25,6 +25,7 @@ from cloudlet.core.aws.policy.match import ActionSet, ResourceSet
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.context import Context
+    from cloudlet.core.kernel.identity import Principal
 
 _MAX_VERDICTS: Final = 4096
 _MAX_ACTIONS: Final = 512
@@ -33,7 +34,7 @@ _MAX_ACTIONS: Final = 512
 class Permissions:
     """The identity-based policies of a principal, its boundary and its session policies. It never changes."""
 
-    __slots__ = ("_by_action", "_verdicts", "boundary", "identity", "is_unlimited", "session", "tags")
+    __slots__ = ("_by_action", "_verdicts", "boundary", "identity", "is_unlimited", "role_id", "session", "tags")
 
     def __init__(
         self,
@@ -43,18 +44,26 @@ class Permissions:
         tags: Mapping[str, str] | None = None,
         *,
         is_unlimited: bool = False,
+        role_id: str = "",
     ) -> None:
         """`tags` are those of the principal and its session.
 
-        `is_unlimited`: nothing has to be looked at.
+        `is_unlimited`: nothing has to be looked at; `role_id`: the unique id of the role behind a session.
         """
         self.identity = identity
         self.boundary = boundary
         self.session = session
         self.tags: Mapping[str, str] = tags or {}
         self.is_unlimited = is_unlimited
+        self.role_id = role_id
         self._by_action: dict[str, tuple[Policies, bool]] = {}
         self._verdicts: dict[tuple[str, str], bool] = {}
+
+    def identify(self, principal: Principal) -> str:
+        """Return the id of a principal that has these permissions, as `aws:userid` has it."""
+        if principal.kind != "assumed-role" or not self.role_id:
+            return principal.user_id
+        return f"{self.role_id}:{principal.user_id.partition(':')[2]}"
 
     def allows(
         self,
@@ -90,9 +99,9 @@ class Permissions:
             self._verdicts[action, resource] = decision.allowed
         return decision
 
-    def needs_keys(self, action: str) -> bool:
-        """Return whether what these policies say of an action may depend on condition keys."""
-        return not (self.is_unlimited or self._find_policies(action)[1])
+    def is_static(self, action: str) -> bool:
+        """Whether the verdict about an action depends on nothing but the resource."""
+        return self.is_unlimited or self._find_policies(action)[1]
 
     def _find_policies(self, action: str) -> tuple[Policies, bool]:
         """Return the policies, and whether their verdict about an action is static."""

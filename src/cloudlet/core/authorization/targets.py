@@ -101,6 +101,11 @@ def read(params: Mapping[str, Any], path: str) -> list[str]:
     return [str(value) for value in _walk(params, path.split(" ")[0].split(".")) if isinstance(value, str | int)]
 
 
+def is_given(params: Mapping[str, Any], path: str) -> bool:
+    """Whether a request has something at a path of members, of whatever type."""
+    return any(_walk(params, path.split(" ")[0].split(".")))
+
+
 def _walk(value: Any, parts: list[str]) -> Iterator[Any]:
     if not parts:
         yield from value if isinstance(value, list) else [value]

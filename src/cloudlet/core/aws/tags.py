@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -19,7 +19,7 @@ _decode = msgspec.msgpack.Decoder(Tags).decode
 
 def read(given: Iterable[Mapping[str, str]] | Mapping[str, str] | None) -> Tags:
     """Return tags that are given as a list or as a map."""
-    return dict(given) if isinstance(given, Mapping) else {tag["Key"]: tag["Value"] for tag in given or ()}
+    return dict(given) if isinstance(given, Mapping) else {tag["Key"]: tag.get("Value") or "" for tag in given or ()}
 
 
 def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -29,15 +29,18 @@ def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def merge(
     tags: Mapping[str, str],
-    given: Iterable[Mapping[str, str]] | Mapping[str, str] | None,
+    given: Collection[Mapping[str, str]] | Mapping[str, str] | None,
     wrong: Callable[[str], AwsError],
     too_many: Callable[[str], AwsError] | None = None,
 ) -> Tags:
     """Return tags with more of them, given as to `read`.
 
-    Raises what `wrong` makes of a message for a key that begins with `aws:`, and what `too_many` does, or else `wrong`,
-    where they become more than 50.
+    Raises what `wrong` makes of a message for a key that is missing or begins with `aws:`, and what `too_many` does,
+    or else `wrong`, where they become more than 50.
     """
+    if not isinstance(given, Mapping) and not all("Key" in tag for tag in given or ()):
+        # Not all models say that a tag has one.
+        raise wrong("A tag must have a key.")
     added = read(given)
     for key in added:
         if key.lower().startswith("aws:"):

@@ -11,6 +11,7 @@ from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.detour import Detour, follow
 from cloudlet.core.kernel.errors import internal_failure, unavailable
 from cloudlet.core.kernel.models import get_handler_key
+from cloudlet.core.kernel.prerequisite import Prerequisite
 from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, Result
 from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import StoreError, Transaction
@@ -105,6 +106,9 @@ class Invocation:
             self._waiting = True
             self._block.lines.enqueue(self, error)
             return
+        if type(error) is Prerequisite:
+            spawn(self._fetch(error))
+            return
         if type(error) is Detour:
             spawn(self._follow(error))
             return
@@ -114,6 +118,15 @@ class Invocation:
         if self._waiting:
             self._block.lines.leave(self)
         self._answer(result, None if error is None else self._known(error))
+
+    async def _fetch(self, prerequisite: Prerequisite) -> None:
+        """Fetch what the operation needs first, and run it again."""
+        try:
+            await prerequisite.fetch()
+        except Exception as error:
+            self._finish(None, error)
+            return
+        self.retry()
 
     async def _follow(self, detour: Detour) -> None:
         """Answer by what lies outside of the operation's transaction."""

@@ -3,5 +3,11 @@
 from __future__ import annotations
 
 from cloudlet.core import Service
+from cloudlet.services.events import access
 
-service = Service("events", namespace="AWS/Events", data_events=("InvokeApiDestination", "PutEvents"))
+service = Service(
+    "events",
+    namespace="AWS/Events",
+    data_events=("InvokeApiDestination", "PutEvents"),
+    decides=access.ACTIONS,
+)

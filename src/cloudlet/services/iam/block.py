@@ -7,6 +7,8 @@ from cloudlet.wire import WireError
 
 service = Service(
     "iam",
+    decides="all",
+    read_only=("SimulateCustomPolicy", "SimulatePrincipalPolicy"),
     internal_failure="ServiceFailure",
     hidden=(
         "AddPrivateKey",
@@ -26,8 +28,8 @@ service = Service(
 
 
 @service.observe
-def drop_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
-    """Have a change hold from now on: what this process keeps of the account's permissions is dropped."""
+def forget_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Have permissions and access keys of an account looked up anew, once something of it has changed."""
     handler = service.handlers[operation]
-    if error is None and not (handler.is_read_only or handler.is_internal):
+    if error is None and not (handler.is_internal or handler.is_read_only):
         ctx.block.cloud.permissions.forget(ctx.account)

@@ -133,7 +133,7 @@ def authorize_account(ctx: Context, action: str, params: Params, resource: str =
     ctx.was_decided = True
     permissions = ctx.permissions
     keys = {}
-    if permissions.needs_keys(action):
+    if not permissions.is_static(action):
         keys = condition_keys.of(ctx, ctx.account, ctx.principal, action, None, params)
     if not permissions.allows(ctx, action, resource, ctx.account, keys):
         raise _refuse(ctx, permissions.decide(ctx, action, resource, ctx.account, keys))
@@ -211,7 +211,7 @@ async def _denial(
     arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
     is_own = principal.account == bucket.account
     keys: Keys = {}
-    if policy is not None or ctx.permissions.needs_keys(action):
+    if policy is not None or not ctx.permissions.is_static(action):
         tags = None if version is None else version.tags
         keys = {**condition_keys.of(ctx, bucket.account, principal, action, tags, params), **(conditions or {})}
         keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
