@@ -1,0 +1,26 @@
+"""The operations of AWS CloudFormation, and its job."""
+
+from __future__ import annotations
+
+from cloudlet.services.cloudformation import (
+    api_change_sets,
+    api_exports,
+    api_resources,
+    api_signals,
+    api_stacks,
+    api_templates,
+)
+from cloudlet.services.cloudformation.block import service
+from cloudlet.services.cloudformation.operations.running import STACKS
+
+__all__ = [
+    "api_change_sets",
+    "api_exports",
+    "api_resources",
+    "api_signals",
+    "api_stacks",
+    "api_templates",
+    "service",
+]
+
+service.job(STACKS.run)
