@@ -18,6 +18,10 @@ Source = str | Callable[[Properties], Any]
 
 ITEM: Final = "Item"
 """The property that a call of `Items` finds its item under."""
+GENERATED: Final = "Generated"
+"""The property that has what an operation has answered before."""
+NAME: Final = "generated_name"
+"""The property that has a name that was made up, for operations that need one where the type has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,12 @@ class Items:
     items: Source
     add: Call
     remove: Call | None = None
+    change: Call | None = None
+    """Changes an item, where adding it again is not the same."""
     key: Callable[[Any], Any] | None = None
     """What tells items apart: one that changes otherwise is added again, and not removed first."""
+    is_made: bool = False
+    """Whether the operation that makes the resource adds those that it has at first."""
     is_removed_first: bool = False
     """Whether a resource cannot be deleted while it has items."""
 
@@ -61,6 +69,7 @@ class Name:
     property: str
     max_length: int
     is_lower: bool = False
+    is_alphanumeric: bool = False
     suffix: Callable[[Properties], str] = lambda properties: ""
 
 
@@ -69,7 +78,7 @@ class Ready:
     """How a resource is known to be there: by a member of what reading it answers."""
 
     member: str
-    good: tuple[str, ...]
+    good: tuple[str | None, ...]
     bad: tuple[str, ...] = ()
     reason: str = ""
     """The member that says why it is bad."""
@@ -92,15 +101,21 @@ class ResourceType:
     named: Name | None = None
     exists: Call | None = None
     """Finds out whether a name that a template gives is taken; otherwise `read` does."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    """Attributes that are not members of the same name of what creating or reading answers: the path of a member, or a
-    text with properties in it ("arn:{partition}:sqs:{region}:{account}:{QueueName}")."""
-    ref: str = ""
+    attributes: Mapping[str, Source] = field(default_factory=dict)
+    """Attributes that are not members of the same name of what creating or reading answers: the path of a member, a
+    text with properties in it ("arn:{partition}:sqs:{region}:{account}:{QueueName}"), or a function's result."""
+    ref: Source = ""
     """What Ref returns where that is not the identifier: a property, or a text with properties in it."""
+    alternatives: Mapping[str, Call] = field(default_factory=dict)
+    """What makes the resource instead where a property is given."""
+    generate: tuple[str, Call] | None = None
+    """An operation whose answer the others find under `Generated`, where a property is given or changed."""
+    is_recreated: bool = False
+    """Whether it is deleted and made again, under the same identifier, where `updates` would be needed."""
     tag: Call | None = None
     untag: Call | None = None
     """Adds and removes tags: they find them under `Tags` and `TagKeys`."""
-    ready: Ready | None = None
+    ready: tuple[Ready, ...] = ()
     is_deleted_later: bool = False
     """Whether it is gone only once reading does not find it any more."""
     unchanged: str = ""

@@ -46,7 +46,8 @@ def build_input(model: str, call: Call, properties: Properties, token: str = "")
     shape = _get_input(model, operation)
     if shape is None:
         return {}
-    by_name = {name.lower(): value for name, value in properties.items()}
+    # What begins with a small letter is no property of the resource: where it is, and what it is to be called.
+    by_name = {name.lower(): value for name, value in properties.items() if name[:1].isupper()}
     built: dict[str, Any] = {}
     for name, member in shape.members.items():
         if name in call.members:
@@ -55,7 +56,7 @@ def build_input(model: str, call: Call, properties: Properties, token: str = "")
                 continue
             value = source(properties) if callable(source) else _find(source, properties)
         elif name.lower() in _TOKENS and name.lower() not in by_name:
-            value = token or None
+            value = _fit_token(member.shape, token) or None
         else:
             value = by_name.get(name.lower())
         if value is None:
@@ -63,6 +64,10 @@ def build_input(model: str, call: Call, properties: Properties, token: str = "")
         if value is not None:
             built[name] = convert(member.shape, value, name)
     return built
+
+
+def _fit_token(shape: Shape, token: str) -> str:
+    return token.replace("-", "") if shape.maximum is not None and len(token) > shape.maximum else token
 
 
 def _find(source: str, properties: Properties) -> Any:

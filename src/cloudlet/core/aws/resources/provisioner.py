@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from typing import Any, Final
 
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.resources.declaration import (
+    GENERATED,
     ITEM,
+    NAME,
     Call,
     Items,
     Part,
@@ -34,6 +37,7 @@ Invoke = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
 """Calls an operation of one of AWS's models, as whoever the resource is provisioned for."""
 
 _POLL_SECONDS: Final = 0.1
+_MAX_POLLS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Provisioner:
             return dict(properties)
         end = suffix + named.suffix(properties)
         name = f"{prefix[: named.max_length - len(end) - 1]}-{end}"
+        if named.is_alphanumeric:
+            name = "".join(filter(str.isalnum, name))
         return {**properties, named.property: name.lower() if named.is_lower else name}
 
     def has_given_name(self, properties: Mapping[str, Any]) -> bool:
@@ -78,8 +84,11 @@ class Provisioner:
 
     def get_reference(self, instance: Instance) -> str:
         """Return what Ref returns, which is the physical id."""
-        if self._declared.ref:
-            return render(self._declared.ref, self._known(instance)) or ""
+        ref = self._declared.ref
+        if callable(ref):
+            return str(ref(self._known(instance)))
+        if ref:
+            return render(ref, self._known(instance)) or ""
         return self.get_identifier(instance)
 
     def _known(self, instance: Instance) -> dict[str, Any]:
@@ -110,16 +119,30 @@ class Provisioner:
         before: what is there already is taken for the same one.
         """
         self._check_creatable(properties)
-        create = self._declared.create
+        create = self._choose_create(properties)
+        known = {**self._place, **properties, NAME: name}
         if create is None:
-            return self._collect_attributes(properties, {self._schema.identifier[0]: name}, {})
+            return self._collect_attributes(known, {self._schema.identifier[0]: name}, {})
         try:
-            answer = await self._invoke(create, properties, token)
+            answer = await self._invoke(create, {**known, **await self._generate(properties, {})}, token)
         except AwsError as error:
             if not (is_repeated and is_existing(error)):
                 raise self._translate(error, create, token) from None
             answer = {}
-        return self._collect_attributes(properties, {}, answer)
+        return self._collect_attributes(known, {}, answer)
+
+    def _choose_create(self, properties: Mapping[str, Any]) -> Call | None:
+        found = next((call for name, call in self._declared.alternatives.items() if name in properties), None)
+        return found or self._declared.create
+
+    async def _generate(self, properties: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what an operation generates for the others, where that is asked for."""
+        if self._declared.generate is None:
+            return {}
+        name, call = self._declared.generate
+        if name not in properties or properties[name] == old.get(name):
+            return {}
+        return {GENERATED: await self._invoke(call, properties)}
 
     async def complete(self, instance: Instance, token: str) -> tuple[dict[str, Any], float | None]:
         """Do what is missing of a new resource; return its attributes, and after how many seconds to look again."""
@@ -134,12 +157,13 @@ class Provisioner:
     def is_complete_once_made(self, instance: Instance) -> bool:
         """Whether nothing is missing of a resource that has just been made."""
         declared = self._declared
-        if declared.ready is not None or any(name not in instance.attributes for name in self._list_wanted()):
+        if declared.ready or any(name not in instance.attributes for name in self._list_wanted()):
             return False
         known = self._known(instance)
         return not any(
             self._list_items(part, known) if isinstance(part, Items) else part.name in instance.properties
             for part in declared.parts
+            if not (isinstance(part, Items) and part.is_made)
         )
 
     async def refresh(self, instance: Instance, token: str = "") -> tuple[dict[str, Any], float | None]:
@@ -147,37 +171,58 @@ class Provisioner:
         declared = self._declared
         attributes = dict(instance.attributes)
         missing = [name for name in self._list_wanted() if name not in attributes]
-        if declared.read is None or (declared.ready is None and not missing):
+        if declared.read is None or (not declared.ready and not missing):
             return attributes, None
         try:
             answer = await self._invoke(declared.read, self._known(instance))
         except AwsError as error:
             raise self._translate(error, declared.read, "") from None
         attributes = self._collect_attributes(instance.properties, attributes, answer)
-        ready = declared.ready
-        if ready is None:
-            return attributes, None
-        state = find_path(answer, ready.member)
-        if state in ready.good:
-            return attributes, None
-        if state in ready.bad:
-            reason = (ready.reason and find_path(answer, ready.reason)) or f"it is {state}"
-            raise ProvisioningError(str(reason), "NotStabilized")
-        return attributes, _POLL_SECONDS
+        for ready in declared.ready:
+            state = find_path(answer, ready.member)
+            if state in ready.bad:
+                reason = (ready.reason and find_path(answer, ready.reason)) or f"it is {state}"
+                raise ProvisioningError(str(reason), "NotStabilized")
+            if state not in ready.good:
+                return attributes, _POLL_SECONDS
+        return attributes, None
+
+    async def _wait(self, instance: Instance) -> None:
+        """Wait until a resource can be changed again."""
+        for _ in range(_MAX_POLLS if self._declared.ready else 0):
+            _, pause = await self.refresh(instance)
+            if pause is None:
+                return
+            await asyncio.sleep(pause)
 
     async def update(self, old: Instance, new: Mapping[str, Any], token: str) -> dict[str, Any]:
         """Bring a resource from its properties to others; return its attributes."""
         before, after = self._known(old), self._known(Instance(new, old.attributes))
         self._check_updatable(before, after, self._schema.find_changes(old.properties, new))
+        after |= await self._generate(new, old.properties)
+        if self._declared.is_recreated and self._is_base_changed(before, after):
+            return await self._recreate(old, new, token)
         answer: Any = {}
         for call in self._declared.updates:
             if self._build(call, before) != self._build(call, after):
                 answer = await self._update_by(call, after, token)
-        updated = Instance(new, self._collect_attributes(new, dict(old.attributes), answer))
+                await self._wait(old)
+        updated = Instance(new, self._collect_attributes({**self._place, **new}, dict(old.attributes), answer))
         for part in self._declared.parts:
             await self._put_part(part, old, updated, token)
         await self._update_tags(old, updated)
         return dict(updated.attributes)
+
+    def _is_base_changed(self, before: Properties, after: Properties) -> bool:
+        create = self._declared.create
+        return create is not None and self._build(create, before) != self._build(create, after)
+
+    async def _recreate(self, old: Instance, new: Mapping[str, Any], token: str) -> dict[str, Any]:
+        await self.delete(old)
+        name = str(old.attributes.get(self._schema.identifier[0], ""))
+        attributes = await self.create(new, name, token, is_repeated=True)
+        attributes, _ = await self.complete(Instance(new, attributes), token)
+        return attributes
 
     async def delete(self, instance: Instance, token: str = "") -> float | None:
         """Delete a resource; return after how many seconds to look again where it is not gone yet.
@@ -219,6 +264,8 @@ class Provisioner:
             elif part.name in before and part.remove is not None:
                 await self._change(part.remove, before, token)
             return
+        if old is None and part.is_made:
+            return
         had = self._list_items(part, before) if old is not None else {}
         wants = self._list_items(part, after)
         for key, item in had.items():
@@ -226,7 +273,9 @@ class Provisioner:
                 await self._change(part.remove, {**before, ITEM: item}, token)
         for key, item in wants.items():
             if key not in had or had[key] != item:
-                await self._change(part.add, {**after, ITEM: item}, token)
+                call = part.change if part.change is not None and key in had else part.add
+                await self._change(call, {**after, ITEM: item}, token)
+                await self._wait(new)
 
     def _list_items(self, part: Items, known: Properties) -> dict[Any, Any]:
         """Return the items of a set, by what tells them apart."""
@@ -296,7 +345,9 @@ class Provisioner:
     def _list_wanted(self) -> list[str]:
         """Return the attributes that have to be known before a resource is complete."""
         read_only = [name for name in self._schema.identifier if name in self._schema.read_only]
-        return [*read_only, *(name for name, source in self._declared.attributes.items() if "{" not in source)]
+        declared = self._declared.attributes
+        told = (name for name, source in declared.items() if isinstance(source, str) and "{" not in source)
+        return [*read_only, *told]
 
     def _collect_attributes(
         self, properties: Mapping[str, Any], known: Mapping[str, Any], answer: Any
@@ -311,8 +362,10 @@ class Provisioner:
             if "/" not in name and name not in self._declared.attributes and told.get(name.lower()) is not None:
                 found[name] = told[name.lower()]
         for name, source in self._declared.attributes.items():
-            if "{" in source:
-                value: Any = render(source, {**self._place, **properties, **found})
+            if callable(source):
+                value: Any = source({**self._place, **properties, **found})
+            elif "{" in source:
+                value = render(source, {**self._place, **properties, **found})
             else:
                 value = find_path(answer, source)
                 value = find_path(inner, source) if value is None else value
@@ -322,8 +375,10 @@ class Provisioner:
 
     def _check_creatable(self, properties: Mapping[str, Any]) -> None:
         """Raise ProvisioningError for a property that no operation takes."""
-        calls = [] if self._declared.create is None else [self._declared.create]
-        for name in properties:
+        create = self._choose_create(properties)
+        calls = [] if create is None else [create]
+        properties = {**self._place, **properties}
+        for name in [name for name in properties if name not in self._place]:
             if not self._is_covered(name, calls, properties, {k: v for k, v in properties.items() if k != name}):
                 raise ProvisioningError(f"Cloudlet does not support the property {name} of {self._declared.name}")
 
@@ -333,7 +388,10 @@ class Provisioner:
             if name == self._schema.tag_property and declared.tag is not None:
                 continue
             one = {**before, name: after[name]} if name in after else {k: v for k, v in before.items() if k != name}
-            if not self._is_covered(name, list(declared.updates), one, before):
+            calls = list(declared.updates)
+            if declared.is_recreated and declared.create is not None:
+                calls.append(declared.create)
+            if not self._is_covered(name, calls, one, before):
                 raise ProvisioningError(
                     f"Cloudlet cannot update the property {name} of {declared.name}", "NotUpdatable"
                 )
@@ -341,6 +399,8 @@ class Provisioner:
     def _is_covered(self, name: str, calls: list[Call], one: Properties, other: Properties) -> bool:
         """Whether a property that differs between two resources changes some call."""
         declared = self._declared
+        if declared.generate is not None and declared.generate[0] == name:
+            return True
         if name in declared.unlisted or any(isinstance(part, Part) and part.name == name for part in declared.parts):
             return True
         for call in calls:
