@@ -40,7 +40,7 @@ def _strip(schema: Any, is_names: bool = False) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {
-        key: _strip(value, not is_names and key in _NAMES)
+        key if _is_python(key) or not is_names else ".*": _strip(value, not is_names and key in _NAMES)
         for key, value in schema.items()
         if is_names or (key not in _FOR_PEOPLE and not (key == "pattern" and not _is_python(value)))
     }

@@ -154,6 +154,8 @@ class Resource(msgspec.Struct, frozen=True):
     """The operation that made it, or tried to."""
     done: str = ""
     """The operation and the work of it that are done for this resource."""
+    failed: str = ""
+    """The operation and the work of it that failed for this resource."""
     token: str = ""
     """The token of the calls that are being made."""
     started: float = 0.0

@@ -102,7 +102,7 @@ class Provisioner:
         if call is None:
             return False
         try:
-            found = await self._invoke(call, properties)
+            found = await self._invoke(call, {**self._place, **properties})
         except AwsError as error:
             if is_not_found(error):
                 return False
@@ -142,7 +142,7 @@ class Provisioner:
         name, call = self._declared.generate
         if name not in properties or properties[name] == old.get(name):
             return {}
-        return {GENERATED: await self._invoke(call, properties)}
+        return {GENERATED: await self._invoke(call, {**self._place, **properties})}
 
     async def complete(self, instance: Instance, token: str) -> tuple[dict[str, Any], float | None]:
         """Do what is missing of a new resource; return its attributes, and after how many seconds to look again."""

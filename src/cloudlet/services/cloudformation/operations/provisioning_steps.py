@@ -311,8 +311,8 @@ class Steps:
         instances = [one for one in (resource.making, resource.before, resource.instance) if one is not None]
         alive = {one.physical_id: one for one in instances if one.physical_id}
         if not alive and resource.making is None:
-            gone = replace(resource, instance=None, making=None, before=None, done=self.phase)
-            await (self._forget(resource) if is_forgotten else self._write(gone))
+            gone = replace(resource, before=None, done=self.phase)
+            await (self._forget(resource) if is_forgotten else self._write(gone, ("DELETE_COMPLETE", "", None)))
             return
         properties = instances[-1].properties
         if is_retained:
@@ -368,7 +368,9 @@ class Steps:
         properties = (resource.making or resource.instance or Instance("", {})).properties
         begun = f"{status.removesuffix('_FAILED')}_IN_PROGRESS"
         events = [] if resource.status == begun else [(begun, "", properties)]
-        await self._write(replace(resource, done=self.phase), *events, (status, reason, properties))
+        await self._write(
+            replace(resource, done=self.phase, failed=self.phase), *events, (status, reason, properties)
+        )
 
     async def cancel(self, resource: Resource, status: str) -> None:
         """Write down that a resource was given up as another one failed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from cloudlet.services.cloudformation.operations.comparing import needs_replacem
 from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
 from cloudlet.services.cloudformation.templates.functions import Scope
+from cloudlet.store import StoreError
+
+log = logging.getLogger("cloudlet.cloudformation")
 
 MAX_RESOURCES_AT_ONCE: Final = 40
 _PATIENCE_SECONDS: Final = 1.0
@@ -247,12 +251,9 @@ class _Run:
         self, tasks: Mapping[str, Callable[[], Awaitable[None]]], dependencies: Mapping[str, list[str]]
     ) -> float | None:
         """Do what is ready, and what becomes so; return after how many seconds to look again, if that has to be."""
-        done = {name for name, one in self._steps.resources.items() if one.done == self._steps.phase}
-        self._failed = {
-            name: self._steps.resources[name].reason
-            for name in done
-            if self._steps.resources[name].status.endswith("_FAILED")
-        }
+        phase, resources = self._steps.phase, self._steps.resources
+        done = {name for name, one in resources.items() if one.done == phase}
+        self._failed = {name: one.reason for name, one in resources.items() if one.failed == phase}
         if self._failed and self._phase.work == "apply":
             # It failed before the process died.
             return await self._stop_waiting(())
@@ -295,6 +296,13 @@ class _Run:
             return False
         except ProvisioningError as error:
             await self._note_failure(name, error.reason)
+            return False
+        except StoreError:
+            raise
+        except Exception:
+            # It would fail again, and nobody would learn of it.
+            log.exception("the resource %s of %s", name, self._stack.arn)
+            await self._note_failure(name, "Internal Failure")
             return False
         return True
 
