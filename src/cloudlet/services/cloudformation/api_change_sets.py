@@ -112,7 +112,8 @@ async def _find_stack(
     if is_new:
         if stack.status != states.EMPTY:
             raise errors.validation(
-                f"Stack [{stack.name}] already exists and cannot be created again with the changeSet [{params['ChangeSetName']}]."
+                f"Stack [{stack.name}] already exists and cannot be created again with the changeSet "
+                f"[{params['ChangeSetName']}]."
             )
         return stack, None, {}
     if stack.status == states.EMPTY or states.is_in_progress(stack.status) or stack.status not in states.UPDATABLE:
@@ -206,7 +207,8 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
         changed = replace(changed, on_failure=operation.on_failure)
     await change_sets.remove_all(tx, stack, but=found.id)
     change_sets.save(tx, replace(found, execution="EXECUTE_COMPLETE"))
-    starting.begin(ctx, tx, changed, operation, "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS")
+    target = await stacks.find_target(tx, stack, found.target)
+    starting.begin(ctx, tx, changed, operation, "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS", target)
     return {}
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing
-from cloudlet.services.cloudformation import errors, rendering, stacks, states
+from cloudlet.services.cloudformation import errors, rendering, stack_policies, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import Compiled, compile_target
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
@@ -43,9 +43,9 @@ def check_supported(params: Params) -> None:
     rollback = params.get("RollbackConfiguration") or {}
     if rollback.get("RollbackTriggers"):
         raise errors.not_built("rollback triggers")
-    for name in ("StackPolicyBody", "StackPolicyURL", "StackPolicyDuringUpdateBody", "StackPolicyDuringUpdateURL"):
+    for name in ("StackPolicyURL", "StackPolicyDuringUpdateURL"):
         if params.get(name):
-            raise errors.not_built("stack policies")
+            raise errors.not_built(f"the parameter {name}")
     if params.get("DeletionMode") == "FORCE_DELETE_STACK":
         raise errors.not_built("forced deletion of stacks")
 
@@ -63,6 +63,10 @@ def check_types(params: Params, compiled: Compiled) -> None:
             )
 
 
+def _validate_policy(text: str | None) -> str:
+    return stack_policies.validate_policy(text) if text else ""
+
+
 def make_stack(ctx: Context, params: Params, status: str) -> Stack:
     """Return a new stack of the caller's."""
     on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
@@ -77,6 +81,7 @@ def make_stack(ctx: Context, params: Params, status: str) -> Stack:
         ctx.now(),
         role=params.get("RoleARN") or "",
         is_protected=bool(params.get("EnableTerminationProtection")),
+        policy=_validate_policy(params.get("StackPolicyBody")),
         timeout_minutes=params.get("TimeoutInMinutes") or 0,
         on_failure=on_failure,
         parent=parent,
@@ -108,10 +113,17 @@ async def create_stack(ctx: Context, params: Params) -> Result:
     async def create(tx: Transaction) -> str:
         if await find_existing(tx) is not None:
             raise errors.already_exists(name)
-        described = replace(stack, description=compiled.template.description)
+        root = await _find_root(ctx, tx, stack.parent)
+        described = replace(stack, description=compiled.template.description, root=root)
         return starting.begin(ctx, tx, described, operation, "CREATE_IN_PROGRESS", target).arn
 
     return {"StackId": await ctx.transact(create), "OperationId": operation.id}
+
+
+async def _find_root(ctx: Context, tx: Transaction, parent: str) -> str:
+    """Return the stack that nested ones begin with, by the parent of one."""
+    found = await stacks.find_by_name(tx, ctx.account, ctx.region, parent) if parent else None
+    return "" if found is None else found.root or found.arn
 
 
 async def load_for_update(ctx: Context, name: str) -> tuple[Stack, Target | None, dict[str, Resource]]:
@@ -170,7 +182,13 @@ async def update_stack(ctx: Context, params: Params) -> Result:
         starting.check_updatable(now)
         if now.operation.id != stack.operation.id:
             raise errors.wrong_state(stack.arn, now.status, "updated")
-        changed = replace(now, role=params.get("RoleARN") or now.role, updated=ctx.now())
+        changed = replace(
+            now,
+            role=params.get("RoleARN") or now.role,
+            updated=ctx.now(),
+            policy=_validate_policy(params.get("StackPolicyBody")) or now.policy,
+            policy_during_update=_validate_policy(params.get("StackPolicyDuringUpdateBody")),
+        )
         starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target)
         return {"StackId": stack.arn, "OperationId": operation.id}
 
@@ -186,8 +204,8 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
     retained = list(params.get("RetainResources") or ())
     if retained and found.status != "DELETE_FAILED":
         raise errors.validation(
-            f"Invalid operation on stack [{found.arn}]. When you delete a stack, specify which resources to retain only "
-            "when the stack is in the DELETE_FAILED state."
+            f"Invalid operation on stack [{found.arn}]. When you delete a stack, specify which resources to retain "
+            "only when the stack is in the DELETE_FAILED state."
         )
     if found.is_protected:
         raise errors.validation(f"Stack [{found.name}] cannot be deleted while TerminationProtection is enabled")

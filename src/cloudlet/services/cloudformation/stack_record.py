@@ -111,6 +111,9 @@ class Stack(msgspec.Struct, frozen=True):
     parent: str = ""
     root: str = ""
     change_set: str = ""
+    notification_arns: list[str] = []
+    policy_during_update: str = ""
+    """The stack policy that counts for the running update alone."""
 
     @property
     def arn(self) -> str:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.ids import random_bytes, uuid4
-from cloudlet.services.cloudformation import errors, states
+from cloudlet.services.cloudformation import errors, notifying, states
 from cloudlet.services.cloudformation.stack_record import Event, Export, Resource, Stack, Target
 
 _NAMES: Final = Subspace("name")
@@ -167,8 +167,9 @@ def get_event_space(stack: Stack) -> Subspace:
 
 def add_event(tx: Transaction, stack: Stack, event: Event) -> None:
     """Write an event of a stack, and have it told to whoever is to be notified."""
-    order = _LAST_ORDER - _order.take(event.time)
-    tx.put(_EVENTS.key(stack.account, stack.region, stack.id, order, event.id), _encode(event))
+    order = _order.take(event.time)
+    tx.put(_EVENTS.key(stack.account, stack.region, stack.id, _LAST_ORDER - order, event.id), _encode(event))
+    notifying.add_notices(tx, stack, event, order)
 
 
 def set_status(tx: Transaction, stack: Stack, status: str, now: float, reason: str = "") -> Stack:

@@ -112,7 +112,7 @@ async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target |
         list(params.get("NotificationARNs") or (previous.notification_arns if previous else ())),
         language_extensions.NAME in declared.transforms,
     )
-    processed = await _transform(stack, declared, target)
+    processed = await _transform(ctx, stack, declared, target)
     target = replace(target, processed=json.dumps(processed))
     compiled = compile_target(stack, target)
     _check_capabilities(declared, compiled)
@@ -136,7 +136,8 @@ def _list_given(params: Params, previous: Target | None) -> dict[str, str]:
         if one.get("UsePreviousValue"):
             if previous is None or name not in previous.values:
                 raise errors.validation(
-                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter key not in the previous template"
+                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter key "
+                    "not in the previous template"
                 )
             given[name] = previous.values[name].given
         elif one.get("ParameterValue") is not None:
@@ -168,7 +169,7 @@ async def _look_up(ctx: Context, values: Mapping[str, Value]) -> dict[str, Value
     return parameters.with_ssm_values(values, found.__getitem__)
 
 
-async def _transform(stack: Stack, declared: Template, target: Target) -> dict[str, Any]:
+async def _transform(ctx: Context, stack: Stack, declared: Template, target: Target) -> dict[str, Any]:
     """Return the template after its transforms."""
     processed = declared.raw
     for transform in declared.transforms:
@@ -184,10 +185,23 @@ async def _transform(stack: Stack, declared: Template, target: Target) -> dict[s
             # Imported late: AWS's translator takes seconds.
             from cloudlet.services.cloudformation.templates import serverless
 
-            processed = await serverless.translate(processed, target.values, stack.region)
+            policies = await _list_aws_policies(ctx)
+            processed = await serverless.translate(processed, target.values, stack.region, policies)
         else:
             raise errors.validation(f"No transform named {transform} found.")
     return {key: value for key, value in processed.items() if key != "Transform"}
+
+
+async def _list_aws_policies(ctx: Context) -> dict[str, str]:
+    """Return the ARNs of AWS's managed policies by their names."""
+    found: dict[str, str] = {}
+    params: dict[str, Any] = {"Scope": "AWS", "MaxItems": 1000}
+    while True:
+        answer = await ctx.call("iam", "ListPolicies", params)
+        found |= {policy["PolicyName"]: policy["Arn"] for policy in answer["Policies"]}
+        if not answer.get("IsTruncated"):
+            return found
+        params["Marker"] = answer["Marker"]
 
 
 def _check_capabilities(declared: Template, compiled: Compiled) -> None:

@@ -115,8 +115,16 @@ class Steps:
             principal = caller.make_principal(BY)
         else:
             raise ReasonedError("The operation has no caller")
+        # A stack that is made for a resource knows by this whose it is.
+        parent = stack.arn if model == "cloudformation" else ""
         return await self.block.cloud.call(
-            model, operation, params, principal=principal, account=stack.account, region=stack.region
+            model,
+            operation,
+            params,
+            principal=principal,
+            account=stack.account,
+            region=stack.region,
+            source_arn=parent,
         )
 
     async def _resolve(self, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -368,9 +376,7 @@ class Steps:
         properties = (resource.making or resource.instance or Instance("", {})).properties
         begun = f"{status.removesuffix('_FAILED')}_IN_PROGRESS"
         events = [] if resource.status == begun else [(begun, "", properties)]
-        await self._write(
-            replace(resource, done=self.phase, failed=self.phase), *events, (status, reason, properties)
-        )
+        await self._write(replace(resource, done=self.phase, failed=self.phase), *events, (status, reason, properties))
 
     async def cancel(self, resource: Resource, status: str) -> None:
         """Write down that a resource was given up as another one failed."""

@@ -18,7 +18,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.cloudformation import errors, exporting, stacks, states
+from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
 from cloudlet.services.cloudformation.compiling import Compiled, compile_target, get_schema, is_custom
 from cloudlet.services.cloudformation.operations.comparing import needs_replacement, with_made_up_name
 from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
@@ -78,12 +78,17 @@ class _Run:
             tasks, dependencies = await self._plan(compiled, former)
             pause = await self._run_tasks(tasks, dependencies)
             if pause is not None:
-                return pause
+                return self._shorten(pause)
             if self._failed and self._phase.work != "clean-up":
                 return await self._fail(self._describe_failures())
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
+
+    def _shorten(self, pause: float) -> float:
+        """Return a pause that ends with the time that the operation has."""
+        deadline = self._stack.operation.deadline
+        return min(pause, max(0.0, deadline - self._block.clock.now())) if deadline else pause
 
     async def _load_targets(self) -> tuple[Compiled | None, Compiled | None]:
         """Return the target that the operation applies, and the one that the stack has."""
@@ -110,6 +115,7 @@ class _Run:
         resources = self._steps.resources
         if self._phase.work == "apply":
             assert compiled is not None  # noqa: S101
+            self._check_removals(compiled)
             self._imports = await self._bind_imports(compiled)
             scope = self._make_scope(compiled)
             return {name: self._bind_apply(compiled, scope, name) for name in compiled.order}, compiled.dependencies
@@ -241,9 +247,29 @@ class _Run:
         if wanted == resource.instance.properties:
             await steps.keep(resource)
         elif needs_replacement(resource.type, resource.instance.properties, wanted):
+            self._check_policy("Update:Replace", resource)
             await steps.create(resource, properties, "UPDATE", _REPLACING)
         else:
+            self._check_policy("Update:Modify", resource)
             await steps.update(resource, wanted)
+
+    def _check_policy(self, action: str, resource: Resource) -> None:
+        """Raise where the stack's policy does not let an update do something to a resource."""
+        policy = self._stack.policy_during_update or self._stack.policy
+        if not stack_policies.is_allowed(policy, action, resource.name, resource.type):
+            raise ReasonedError(
+                f"Action denied by stack policy: Statement [#1] does not allow [{action}] for resource "
+                f"[{resource.name}];"
+            )
+
+    def _check_removals(self, compiled: Compiled) -> None:
+        """Raise where the stack's policy does not let an update delete what the target has not."""
+        for name, resource in self._steps.resources.items():
+            if name not in compiled.resources and resource.instance is not None:
+                try:
+                    self._check_policy("Update:Delete", resource)
+                except ReasonedError as error:
+                    raise _StackFailure(error.reason) from None
 
     # Running
 

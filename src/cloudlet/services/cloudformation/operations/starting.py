@@ -34,6 +34,7 @@ def begin(
     """Begin an operation in a state; return the stack."""
     if target is not None:
         stacks.save_target(tx, stack, target)
+        stack = replace(stack, notification_arns=target.notification_arns)
     changed = stacks.set_status(tx, replace(stack, operation=operation), status, ctx.now(), _USER)
     request(tx, changed)
     return changed

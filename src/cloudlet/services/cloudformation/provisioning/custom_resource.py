@@ -1,6 +1,7 @@
 """Custom resources: functions and topics that make what CloudFormation has no type for.
 
-A request goes out, and its answer comes back, by PUT, to the URL that it names. User guide, "Custom resource reference".
+A request goes out, and its answer comes back, by PUT, to the URL that it names. User guide,
+"Custom resource reference".
 """
 
 from __future__ import annotations
