@@ -42,9 +42,7 @@ class Stacks:
         return found
 
     def wait(self, name: str) -> dict[str, Any]:
-        return eventually(
-            lambda: self.describe(name), lambda stack: not stack["StackStatus"].endswith("_IN_PROGRESS")
-        )
+        return eventually(lambda: self.describe(name), lambda stack: not stack["StackStatus"].endswith("_IN_PROGRESS"))
 
     def outputs(self, name: str) -> dict[str, str]:
         return {one["OutputKey"]: one["OutputValue"] for one in self.describe(name)["Outputs"]}

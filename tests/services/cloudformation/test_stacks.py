@@ -82,9 +82,7 @@ def test_a_create_only_property_replaces_the_resource(stacks: Stacks) -> None:
 
     assert stacks.queues() == ["after"]
     reasons = [reason for _, _, reason in stacks.events("s")]
-    assert (
-        "Requested update requires the creation of a new physical resource; hence creating one." in reasons
-    )
+    assert "Requested update requires the creation of a new physical resource; hence creating one." in reasons
 
 
 def test_what_a_template_has_no_more_is_deleted_last(stacks: Stacks) -> None:
@@ -261,7 +259,9 @@ def test_a_failed_update_leaves_all_as_it_was(stacks: Stacks) -> None:
     assert sorted(stacks.queues()) == before
     attributes = stacks.aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert attributes["DelaySeconds"] == "1"
-    names = {one["LogicalResourceId"] for one in stacks.client.list_stack_resources(StackName="s")["StackResourceSummaries"]}
+    names = {
+        one["LogicalResourceId"] for one in stacks.client.list_stack_resources(StackName="s")["StackResourceSummaries"]
+    }
     assert names == {"A", "B", "Gone"}
     # And what it is now can be updated.
     assert stacks.update("s", {"Resources": {"A": queue(DelaySeconds=3)}})["StackStatus"] == "UPDATE_COMPLETE"

@@ -160,7 +160,7 @@ def has_changes(
     if changes or previous is None:
         return True
     former = compile_target(stack, previous)
-    return target.tags != previous.tags or compiled.template.outputs != former.template.outputs
+    return target.tags != previous.tags or preparing.evaluate(compiled) != preparing.evaluate(former)
 
 
 @service.direct("UpdateStack")

@@ -15,7 +15,7 @@ from cloudlet.core.aws import tags as tagging
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.compiling import Compiled, compile_target, is_custom
-from cloudlet.services.cloudformation.stack_record import Stack, Target
+from cloudlet.services.cloudformation.stack_record import Output, Stack, Target
 from cloudlet.services.cloudformation.templates import language_extensions, parameters
 from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN, Scope, check_rules
 from cloudlet.services.cloudformation.templates.parameters import Value
@@ -121,12 +121,12 @@ async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target |
     return target, compiled
 
 
-def evaluate(compiled: Compiled) -> None:
-    """Evaluate all functions, as far as that goes before anything is made. Raises AwsError."""
+def evaluate(compiled: Compiled) -> list[Output]:
+    """Evaluate all functions, as far as that goes before anything is made; return the outputs. Raises AwsError."""
     scope = compiled.make_scope(lambda name: NOT_KNOWN, lambda name, attribute: NOT_KNOWN)
     for name in compiled.resources:
         compiled.resolve_properties(name, scope)
-    compiled.resolve_outputs(scope)
+    return compiled.resolve_outputs(scope)
 
 
 def _list_given(params: Params, previous: Target | None) -> dict[str, str]:
@@ -136,8 +136,8 @@ def _list_given(params: Params, previous: Target | None) -> dict[str, str]:
         if one.get("UsePreviousValue"):
             if previous is None or name not in previous.values:
                 raise errors.validation(
-                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter key "
-                    "not in the previous template"
+                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter "
+                    "key not in the previous template"
                 )
             given[name] = previous.values[name].given
         elif one.get("ParameterValue") is not None:

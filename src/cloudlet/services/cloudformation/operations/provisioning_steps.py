@@ -127,7 +127,7 @@ class Steps:
             source_arn=parent,
         )
 
-    async def _resolve(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+    async def resolve(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Return properties with what their dynamic references refer to."""
         if not has_references(properties):
             return dict(properties)
@@ -171,7 +171,7 @@ class Steps:
             handler = self._make_handler(resource)
         making = resource.making
         assert making is not None  # noqa: S101
-        called = await self._resolve(making.properties)
+        called = await self.resolve(making.properties)
         if not resource.is_made:
             name = f"{self.stack.name}-{resource.name}-{resource.token[:8]}{resource.token[9:13]}"
             attributes = await self._try(
@@ -221,7 +221,7 @@ class Steps:
         )
 
     async def _is_taken(self, handler: Handler, properties: Mapping[str, Any]) -> bool:
-        return handler.has_given_name(properties) and await handler.exists(await self._resolve(properties))
+        return handler.has_given_name(properties) and await handler.exists(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
         name = next((str(value) for key, value in properties.items() if key.endswith("Name")), resource.name)
@@ -256,9 +256,9 @@ class Steps:
             handler = self._make_handler(resource)
         making = resource.making
         assert making is not None  # noqa: S101
-        called = await self._resolve(making.properties)
+        called = await self.resolve(making.properties)
         if not resource.is_made:
-            former = provisioner.Instance(await self._resolve(old.properties), old.attributes)
+            former = provisioner.Instance(await self.resolve(old.properties), old.attributes)
             attributes = await self._try(resource, lambda: handler.update(former, called, resource.token))
             making = replace(making, attributes=attributes)
             resource = await self._write(replace(resource, making=making, is_made=True))
@@ -309,7 +309,7 @@ class Steps:
     async def delete_instance(self, resource: Resource, instance: Instance) -> None:
         """Delete one instance of a resource. Raises Later while it is not gone."""
         handler = self._make_handler(resource)
-        called = provisioner.Instance(await self._resolve(instance.properties), instance.attributes)
+        called = provisioner.Instance(await self.resolve(instance.properties), instance.attributes)
         pause = await self._try(resource, lambda: handler.delete(called, resource.token))
         if pause is not None:
             raise Later(self._stretch(resource, pause))

@@ -231,8 +231,8 @@ class _Run:
         steps.resources[name] = resource
         try:
             properties = compiled.resolve_properties(name, scope)
-            if not is_update or resource.making is None:
-                check_properties(name, resource.type, properties)
+            if resource.making is None and not self._is_unchanged(resource, properties):
+                check_properties(name, resource.type, await steps.resolve(properties))
         except AwsError as error:
             raise ReasonedError(error.message) from None
         if not is_update:
@@ -244,7 +244,7 @@ class _Run:
             await (steps.create(resource, properties, "UPDATE") if is_replacing else steps.update(resource, properties))
             return
         wanted = with_made_up_name(resource.instance, properties)
-        if wanted == resource.instance.properties:
+        if self._is_unchanged(resource, properties):
             await steps.keep(resource)
         elif needs_replacement(resource.type, resource.instance.properties, wanted):
             self._check_policy("Update:Replace", resource)
@@ -252,6 +252,10 @@ class _Run:
         else:
             self._check_policy("Update:Modify", resource)
             await steps.update(resource, wanted)
+
+    def _is_unchanged(self, resource: Resource, properties: dict[str, Any]) -> bool:
+        instance = resource.instance
+        return instance is not None and with_made_up_name(instance, properties) == instance.properties
 
     def _check_policy(self, action: str, resource: Resource) -> None:
         """Raise where the stack's policy does not let an update do something to a resource."""
@@ -479,7 +483,8 @@ def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> Non
         if not properties.get("ServiceToken"):
             raise errors.validation("Missing required ServiceToken property")
         return
-    violations = get_schema(kind).list_violations(properties)
+    schema = get_schema(kind)
+    violations = schema.list_violations(schema.coerce(properties))
     if violations:
         raise errors.validation(
             f"Properties validation failed for resource {name} with message:\n[{', '.join(violations)}]"

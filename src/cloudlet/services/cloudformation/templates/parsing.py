@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 import yaml
@@ -14,6 +15,9 @@ _BARE: Final = {"Ref", "Condition"}
 """The short forms whose long ones do not begin with `Fn::`."""
 _WITH_ZEROS: Final = re.compile(r"[-+]?0\d+")
 """Account ids and the like, which YAML would read as octal numbers."""
+
+
+_QUOTED: Final = re.compile(r"\s*\{\s*\"")
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,7 +60,7 @@ def parse_template(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)
     except json.JSONDecodeError as error:
-        # A flow mapping of YAML begins in the same way.
+        # A flow mapping of YAML begins in the same way, but for the quotation mark.
         value = _parse_flow_mapping(text, error)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise errors.format_error(f"YAML not well-formed. {_describe_place(error)}") from None
@@ -66,11 +70,10 @@ def parse_template(text: str) -> dict[str, Any]:
 
 
 def _parse_flow_mapping(text: str, error: json.JSONDecodeError) -> Any:
-    try:
-        return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        place = f"(line {error.lineno}, column {error.colno})"
-        raise errors.format_error(f"JSON not well-formed. {place}") from None
+    if not _QUOTED.match(text):
+        with suppress(yaml.YAMLError, ValueError, RecursionError):
+            return yaml.load(text, _Loader)
+    raise errors.format_error(f"JSON not well-formed. (line {error.lineno}, column {error.colno})") from None
 
 
 def _describe_place(error: Exception) -> str:
