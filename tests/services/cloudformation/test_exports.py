@@ -40,7 +40,7 @@ def test_what_is_imported_can_be_neither_changed_nor_deleted(stacks: Stacks) -> 
     assert len(stacks.queues()) == 1
 
     stacks.delete("b")
-    with pytest.raises(ClientError, match="Export 'shared' is not imported by any stack."):
+    with pytest.raises(ClientError, match=r"Export 'shared' is not imported by any stack\."):
         stacks.client.list_imports(ExportName="shared")
     assert stacks.delete("a")["StackStatus"] == "DELETE_COMPLETE"
     assert stacks.client.list_exports()["Exports"] == []

@@ -40,7 +40,9 @@ def test_a_serverless_application_is_deployed(stacks: Stacks) -> None:
     api = stacks.outputs("app")["Api"]
     with urllib.request.urlopen(f"{stacks.aws.endpoint}/_aws/execute-api/{api}/hello") as answer:
         assert answer.read() == b"hello from /hello"
-    kinds = {one["ResourceType"] for one in stacks.client.list_stack_resources(StackName="app")["StackResourceSummaries"]}
+    kinds = {
+        one["ResourceType"] for one in stacks.client.list_stack_resources(StackName="app")["StackResourceSummaries"]
+    }
     assert {"AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::IAM::Role"} <= kinds
     assert stacks.delete("app")["StackStatus"] == "DELETE_COMPLETE"
 

@@ -97,7 +97,7 @@ def test_what_a_template_has_no_more_is_deleted_last(stacks: Stacks) -> None:
 
 def test_an_update_without_changes_is_refused(stacks: Stacks) -> None:
     stacks.create("s", ONE)
-    with pytest.raises(ClientError, match="No updates are to be performed."):
+    with pytest.raises(ClientError, match=r"No updates are to be performed\."):
         stacks.client.update_stack(StackName="s", TemplateBody=as_text(ONE))
 
 

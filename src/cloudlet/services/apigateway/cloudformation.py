@@ -49,6 +49,25 @@ def _patch_map(name: str, path: str) -> Callable[[Properties], list[dict[str, st
     return make
 
 
+def _patch_members(name: str, path: str) -> Callable[[Properties], list[dict[str, str]]]:
+    """Return what makes patch operations that set the members of an object, which begin with small letters there."""
+
+    def make(properties: Properties) -> list[dict[str, str]]:
+        return [
+            {"op": "replace", "path": f"{path}/{key[0].lower()}{key[1:]}", "value": to_text(value)}
+            for key, value in (properties.get(name) or {}).items()
+        ]
+
+    return make
+
+
+def _patch_stage(action: str) -> Callable[[Properties], list[dict[str, str]]]:
+    """Return what makes the patch operation that adds or removes a stage of a usage plan."""
+    return lambda properties: [
+        {"op": action, "path": "/apiStages", "value": f"{properties['Item']['ApiId']}:{properties['Item']['Stage']}"}
+    ]
+
+
 def _both(*makers: Callable[[Properties], list[dict[str, str]]]) -> Callable[[Properties], list[dict[str, str]]]:
     return lambda properties: [one for make in makers for one in make(properties)]
 
@@ -365,10 +384,28 @@ _REST_TYPES: Final = (
             "CreateUsagePlan",
             {"name": lambda properties: properties.get("UsagePlanName") or properties["generated_name"]},
         ),
-        delete=Call("DeleteUsagePlan", {"usagePlanId": "Id"}),
         updates=(
-            _patches("UpdateUsagePlan", _patch(UsagePlanName="/name", Description="/description"), usagePlanId="Id"),
+            _patches(
+                "UpdateUsagePlan",
+                _both(
+                    _patch(UsagePlanName="/name", Description="/description"),
+                    _patch_members("Throttle", "/throttle"),
+                    _patch_members("Quota", "/quota"),
+                ),
+                usagePlanId="Id",
+            ),
         ),
+        parts=(
+            # A plan with stages cannot be deleted.
+            Items(
+                "ApiStages",
+                _patches("UpdateUsagePlan", _patch_stage("add"), usagePlanId="Id"),
+                _patches("UpdateUsagePlan", _patch_stage("remove"), usagePlanId="Id"),
+                is_made=True,
+                is_removed_first=True,
+            ),
+        ),
+        delete=Call("DeleteUsagePlan", {"usagePlanId": "Id"}),
         attributes={"Id": "id"},
         tag=Call("TagResource", {"resourceArn": _arn("/usageplans/{Id}")}),
         untag=Call("UntagResource", {"resourceArn": _arn("/usageplans/{Id}")}),
