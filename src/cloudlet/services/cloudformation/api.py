@@ -10,10 +10,9 @@ from cloudlet.services.cloudformation import (
     api_signals,
     api_stacks,
     api_templates,
+    jobs,
 )
 from cloudlet.services.cloudformation.block import service
-from cloudlet.services.cloudformation.notifying import NOTICES
-from cloudlet.services.cloudformation.operations.running import STACKS
 
 __all__ = [
     "api_change_sets",
@@ -26,5 +25,4 @@ __all__ = [
     "service",
 ]
 
-service.job(STACKS.run)
-service.job(NOTICES.run)
+service.job(jobs.run)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.core.aws.resources.declaration import Call, Name, Properties, Ready, ResourceType
+from cloudlet.core.aws.resources.declaration import Call, Name, Properties, Ready, ResourceType, Source
 
 _CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 
@@ -24,7 +24,11 @@ def _list_parameters(properties: Properties) -> list[dict[str, str]]:
     ]
 
 
-_MEMBERS: Final = {"Capabilities": _list_capabilities, "Parameters": _list_parameters, "StackName": "StackName"}
+_MEMBERS: Final[dict[str, Source | None]] = {
+    "Capabilities": _list_capabilities,
+    "Parameters": _list_parameters,
+    "StackName": "StackName",
+}
 
 RESOURCE_TYPES: Final = (
     ResourceType(

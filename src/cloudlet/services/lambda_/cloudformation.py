@@ -6,7 +6,7 @@ import io
 import zipfile
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import NAME, Call, Name, Part, Properties, Ready, ResourceType
+from cloudlet.core.aws.resources.declaration import NAME, Call, Name, Part, Properties, Ready, ResourceType, Source
 
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -45,7 +45,7 @@ def _get_layer_version(properties: Properties) -> str:
     return str(properties["LayerVersionArn"]).rpartition(":")[2]
 
 
-_CODE: Final = {
+_CODE: Final[dict[str, Source | None]] = {
     "ZipFile": _make_zip,
     "S3Bucket": "Code.S3Bucket",
     "S3Key": "Code.S3Key",

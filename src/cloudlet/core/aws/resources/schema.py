@@ -59,7 +59,7 @@ class Schema:
         node = self._resolve(node)
         if isinstance(value, Mapping):
             known = node.get("properties", {})
-            others = next(iter(node.get("patternProperties", {}).values()), {})
+            others: Any = next(iter(node.get("patternProperties", {}).values()), {})
             return {key: self._coerce(known.get(key, others), item) for key, item in value.items()}
         if isinstance(value, list):
             items = node.get("items", {})

@@ -77,7 +77,7 @@ async def _fetch(ctx: Context, url: str) -> str:
         bucket = parts.netloc
         key = path
     try:
-        answer = await ctx.call_as_caller("s3", "GetObject", {"Bucket": bucket, "Key": key})
+        answer = await ctx.call_as_caller("s3", "GetObject", {"Bucket": bucket, "Key": key}) or {}
     except AwsError as error:
         raise errors.validation(f"S3 error: {error.message}") from None
     text = await read_body(answer["Body"])
@@ -151,7 +151,7 @@ async def _look_up(ctx: Context, values: Mapping[str, Value]) -> dict[str, Value
     missing = []
     for name, parameter in parameters.list_ssm_names(values).items():
         try:
-            answer = await ctx.call_as_caller("ssm", "GetParameter", {"Name": parameter})
+            answer = await ctx.call_as_caller("ssm", "GetParameter", {"Name": parameter}) or {}
         except AwsError as error:
             if error.code != "ParameterNotFound":
                 raise errors.validation(error.message) from None
@@ -197,7 +197,7 @@ async def _list_aws_policies(ctx: Context) -> dict[str, str]:
     found: dict[str, str] = {}
     params: dict[str, Any] = {"Scope": "AWS", "MaxItems": 1000}
     while True:
-        answer = await ctx.call("iam", "ListPolicies", params)
+        answer = await ctx.call("iam", "ListPolicies", params) or {}
         found |= {policy["PolicyName"]: policy["Arn"] for policy in answer["Policies"]}
         if not answer.get("IsTruncated"):
             return found

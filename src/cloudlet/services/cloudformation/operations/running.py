@@ -286,7 +286,8 @@ class _Run:
         self._failed = {name: one.reason for name, one in resources.items() if one.failed == phase}
         if self._failed and self._phase.work == "apply":
             # It failed before the process died.
-            return await self._stop_waiting(())
+            await self._give_up_waiting()
+            return None
         waiting = {name: {*dependencies.get(name, ())} & tasks.keys() for name in tasks if name not in done}
         later: dict[str, float] = {}
         running: dict[asyncio.Task[None], str] = {}
@@ -311,7 +312,8 @@ class _Run:
         if self._phase.work == "apply":
             await self._check_deadline()
         if self._is_stopping():
-            return await self._stop_waiting(later)
+            await self._give_up_waiting()
+            return None
         return min(later.values()) if later else None
 
     def _is_stopping(self) -> bool:
@@ -355,7 +357,7 @@ class _Run:
         if stack.operation.deadline and self._block.clock.now() >= stack.operation.deadline:
             raise _StackFailure("Stack creation time exceeded the specified timeout")
 
-    async def _stop_waiting(self, later: Any) -> None:
+    async def _give_up_waiting(self) -> None:
         """Give up the resources that wait for something, as others have failed."""
         for resource in list(self._steps.resources.values()):
             if resource.making is not None and resource.done != self._steps.phase:
@@ -376,7 +378,7 @@ class _Run:
     async def _fail(self, reason: str) -> float | None:
         stack = self._stack
         if reason == _CANCELLED or (self._phase.work == "apply" and not self._failed):
-            await self._stop_waiting(())
+            await self._give_up_waiting()
         status = states.get_status_after_failure(stack.status, stack.operation.on_failure)
         if status.endswith("ROLLBACK_IN_PROGRESS"):
             reason = (
@@ -437,9 +439,11 @@ class _Run:
         for output in stack.outputs:
             if not output.export:
                 continue
-            users = await self._block.store.transact(
-                lambda tx, name=output.export: stacks.list_importers(tx, stack.account, stack.region, name)
-            )
+
+            async def list_users(tx: Transaction, name: str = output.export) -> list[str]:
+                return await stacks.list_importers(tx, stack.account, stack.region, name)
+
+            users = await self._block.store.transact(list_users)
             if users:
                 raise _StackFailure(
                     f"Delete canceled. Cannot delete export {output.export} as it is in use by {' and '.join(users)}."

@@ -224,7 +224,7 @@ class Scope:
         if not isinstance(argument, list) or len(argument) != 2:
             raise errors.template_error("every Fn::Equals object requires a list of 2 string parameters.")
         first, second = (self.resolve(one) for one in argument)
-        return _comparable(first) == _comparable(second)
+        return bool(_comparable(first) == _comparable(second))
 
     def _condition(self, name: Any) -> bool:
         return self.is_met(name)

@@ -20,7 +20,7 @@ _WITH_ZEROS: Final = re.compile(r"[-+]?0\d+")
 _QUOTED: Final = re.compile(r"\s*\{\s*\"")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML as CloudFormation reads it: without dates, and with functions for tags."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012
