@@ -41,8 +41,11 @@ def _asked_for() -> Mode | None:
 
 MODE: Final = _asked_for()
 
-_ACCOUNTS = range(100_000_000_000, 100_000_004_000)
+STRICT_ACCOUNTS = range(100_000_000_000, 100_000_004_000)
 """Those that a server in strict mode knows: as many as an environment variable can name."""
+
+POLICY_ADDED: Final = "let-all-in"
+"""The id of the handler by which queues let in whoever delivers to them; tests of permissions do without it."""
 
 _CHUNK = 64 * 1024
 
@@ -76,7 +79,7 @@ def shared_by_tests(env: Mapping[str, str], mode: Mode | None = MODE) -> Iterato
             case "isolate":
                 yield start("--ephemeral", "--isolate")
             case "strict":
-                env = {**env, ROOT_KEYS: " ".join(f"{account}:{account}:test" for account in _ACCOUNTS)}
+                env = {**env, ROOT_KEYS: " ".join(f"{account}:{account}:test" for account in STRICT_ACCOUNTS)}
                 yield start("--ephemeral", "--auth", "strict")
             case "postgres" | "replicas":
                 stored = "--store", fresh_database(), "--data", stack.enter_context(tempfile.TemporaryDirectory())
@@ -160,7 +163,7 @@ def _let_all_in(session: Any) -> None:
     def add(params: dict[str, Any], **_: Any) -> None:
         params["Attributes"] = {"Policy": policy, **params.get("Attributes", {})}
 
-    session.register("before-parameter-build.sqs.CreateQueue", add)
+    session.register("before-parameter-build.sqs.CreateQueue", add, unique_id=POLICY_ADDED)
 
 
 def _give_roles(session: Any) -> None:
@@ -206,6 +209,6 @@ if MODE == "replicas":
 elif MODE == "strict":
     botocore.register_initializer(_let_all_in)
     botocore.register_initializer(_give_roles)
-    _accounts = map(str, _ACCOUNTS)
+    _accounts = map(str, STRICT_ACCOUNTS)
     # Before tests import it: an account that the server knows.
     testing.fresh_account = lambda: next(_accounts)

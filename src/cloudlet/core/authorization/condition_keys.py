@@ -72,13 +72,13 @@ def list_global_keys(ctx: Context, account: str, principal: Principal | None = N
         "aws:ResourceAccount": account,
         "aws:SecureTransport": "true" if ctx.secure else "false",
         "aws:SourceIp": ctx.source_ip,
-        "aws:ViaAWSService": "true" if caller.invoked_by and caller.access_key else "false",
+        "aws:ViaAWSService": "true" if caller.is_forwarded else "false",
     }
-    if caller.invoked_by and caller.access_key:
+    if caller.is_forwarded:
         keys |= {"aws:CalledVia": [caller.invoked_by], "aws:CalledViaFirst": caller.invoked_by}
         keys["aws:CalledViaLast"] = caller.invoked_by
     if caller.kind != "anonymous":
-        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": caller.user_id}
+        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": ctx.permissions.identify(caller)}
     if caller.kind == "user":
         keys["aws:username"] = caller.arn.rpartition("/")[2]
     if caller.kind == "service":
@@ -150,6 +150,12 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
         if found is not None:
             keys[key] = found
     return keys
+
+
+def list_tag_keys(action: str, tags: Mapping[str, str]) -> Keys:
+    """Return the keys that the tags of a resource fill: the global ones, and those of the action's service."""
+    prefix = action.partition(":")[0]
+    return {f"{who}:ResourceTag/{name}": value for name, value in tags.items() for who in ("aws", prefix)}
 
 
 def _list_tags(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

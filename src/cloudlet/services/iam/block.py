@@ -7,6 +7,8 @@ from cloudlet.wire import WireError
 
 service = Service(
     "iam",
+    decides="all",
+    read_only=("SimulateCustomPolicy", "SimulatePrincipalPolicy"),
     internal_failure="ServiceFailure",
     hidden=(
         "AddPrivateKey",
