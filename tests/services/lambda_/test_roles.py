@@ -15,10 +15,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws, Server
-from tests.modes import document
+from tests.modes import FOR_LAMBDA, document
 from tests.own_metrics import total
 from tests.services.cloudtrail.test_history import lookup
-from tests.services.lambda_.cloud import FunctionCloud, make_role
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, make_role, package
 from tests.services.lambda_.programs import invoke, python
 from tests.standing import Standing, eventually, standing_server
 
@@ -104,6 +104,15 @@ def test_a_role_with_a_path_is_found(cloud: FunctionCloud) -> None:
     iam.put_role_policy(RoleName="deep", PolicyName="own", PolicyDocument=document(allow("dynamodb:ListTables")))
     python(cloud, CALLING, Role=role["Arn"])
     assert calls(cloud, "dynamodb", "list_tables") == {"TableNames": []}
+
+
+def test_a_role_can_be_for_some_functions_only(cloud: FunctionCloud) -> None:
+    only = {"ArnLike": {"aws:SourceArn": cloud.arn("f")}, "StringEquals": {"aws:SourceAccount": cloud.account}}
+    make_role(cloud.aws.client("iam"), allow("dynamodb:ListTables"), trust={**FOR_LAMBDA, "Condition": only})
+    python(cloud, CALLING)
+    assert calls(cloud, "dynamodb", "list_tables") == {"TableNames": []}
+    given = {"Runtime": RUNTIME, "Role": cloud.role, "Handler": "index.handler", "Code": {"ZipFile": package()}}
+    assert cloud.refused("create_function", FunctionName="g", **given)[0] == "InvalidParameterValueException"
 
 
 def test_a_function_whose_role_has_gone_cannot_be_started(cloud: FunctionCloud) -> None:
