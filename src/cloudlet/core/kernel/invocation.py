@@ -11,7 +11,7 @@ from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import internal_failure, unavailable
 from cloudlet.core.kernel.models import get_handler_key
 from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, ResourceTags, Result
-from cloudlet.core.kernel.wait_queues import Wait
+from cloudlet.core.kernel.wait_queues import RunAfter, Wait
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.blobs import MissingBlob
 from cloudlet.store.eager import Outcome, begin, spawn
@@ -123,12 +123,23 @@ class Invocation:
             self._waiting = True
             self._block.lines.enqueue(self, error)
             return
+        if type(error) is RunAfter:
+            spawn(self._run_after(error))
+            return
         if error is None and self._block.is_strict and not self._context.was_decided:
             error = AssertionError("no policy was looked at")
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
         self._answer(result, None if error is None else self._known(error))
+
+    async def _run_after(self, wanted: RunAfter) -> None:
+        try:
+            await wanted.work()
+        except Exception as error:
+            self.fail(error)
+            return
+        self.retry()
 
     def _answer(self, result: Result, known: WireError | None) -> None:
         try:
