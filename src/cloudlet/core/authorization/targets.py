@@ -25,9 +25,12 @@ _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 _DEFAULTS: Final = {
     ("ecs", "ClusterName"): "default",
     ("events", "EventBusName"): "default",
+    ("logs", "LogGroupName"): "",
     ("scheduler", "GroupName"): "default",
 }
 """The names of resources that a request means where it names none."""
+_GOING_ON: Final = (("logs", "LogGroupName"),)
+"""Variables that requests may fill with the ARN of a resource, whose parts come behind it in the pattern."""
 _CHOICE: Final = re.compile(r"\{([^}]+)\}")
 _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 
@@ -75,13 +78,15 @@ def _fill(pattern: str, rule: Rule, ctx: Scope, params: Mapping[str, Any]) -> li
         values = known.get(name)
         if values is None:
             values = [*read(params, rule.vars.get(name, "")), *(given if name not in rule.vars else ())]
-            if whole := [value for value in values if value.startswith("arn:")]:
+            if (service, name) in _GOING_ON:
+                values = [value.removesuffix(":*") for value in values]
+            elif whole := [value for value in values if value.startswith("arn:")]:
                 return whole
             if name.endswith("WithoutLeadingSlash"):
                 values = [value.removeprefix("/") for value in values]
             values = values or [_DEFAULTS.get((service, name), "*")]
         literal = pattern[position : match.start()]
-        arns = [f"{arn}{literal}{value}" for arn in arns for value in values]
+        arns = [value if value.startswith("arn:") else f"{arn}{literal}{value}" for arn in arns for value in values]
         position = match.end()
     return [arn + pattern[position:] for arn in arns]
 
@@ -98,8 +103,8 @@ def _fits(pattern: str, arn: str) -> bool:
 def read(params: Mapping[str, Any], path: str) -> list[str]:
     """Return the texts at a path of members, such as `Targets[].RoleArn`.
 
-    `A.{B,C}` is one of several members, `A{}` the keys of a map, `**` whatever lies between, and `A when B is *X`
-    counts only where B ends so. A path that leads outside the request has none.
+    `A.{B,C}` is one of several members, `A{}` the keys of a map, `**` whatever lies between; `A is X` counts only what
+    is X, and `A when B is *X` only where B ends so. A path that leads outside the request has none.
     """
     if not path or path.startswith(("=", "lookup:", "store:")):
         return []
@@ -108,7 +113,14 @@ def read(params: Mapping[str, Any], path: str) -> list[str]:
         name, _, ending = condition.partition(" is *")
         if not str(params.get(name, "")).endswith(ending):
             return []
-    return [str(value) for value in _walk(params, path.split(" ")[0].split(".")) if isinstance(value, str | int)]
+    path, _, wanted = path.partition(" is ")
+    found = [str(value) for value in _walk(params, path.split(" ")[0].split(".")) if isinstance(value, str | int)]
+    return [value for value in found if value == wanted] if wanted else found
+
+
+def is_given(params: Mapping[str, Any], path: str) -> bool:
+    """Whether a request has something at a path of members, of whatever type."""
+    return any(_walk(params, path.split(" ")[0].split(".")))
 
 
 def _walk(value: Any, parts: list[str]) -> Iterator[Any]:

@@ -38,6 +38,11 @@ class KeeperClient:
         self._asked: dict[int, asyncio.Future[tuple[Any, list[int]]]] = {}
         self._numbers = iter(range(1, 1 << 62))
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to a keeper."""
+        return self._connection is not None
+
     async def call(self, function: str, **arguments: Any) -> Any:
         """Return the result of a function of the keeper. Raises KeeperError."""
         result, descriptors = await self._call(function, arguments)
@@ -55,6 +60,13 @@ class KeeperClient:
         made = socket.socket(fileno=descriptors[0])
         made.setblocking(False)
         return made
+
+    async def open_terminal(self, name: str, command: list[str]) -> int:
+        """Run a program in a container at a terminal; return its descriptor. Raises KeeperError."""
+        _, descriptors = await self._call("open_terminal", {"name": name, "command": command})
+        if len(descriptors) != 1:
+            raise KeeperError("no terminal was handed over")
+        return descriptors[0]
 
     async def _call(self, function: str, arguments: dict[str, Any]) -> tuple[Any, list[int]]:
         connection = await self._connect()

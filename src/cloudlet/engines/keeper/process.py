@@ -12,11 +12,14 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from cloudlet.engines.containers.container import Containers
+from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
 from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
@@ -26,14 +29,16 @@ log = logging.getLogger("cloudlet.engines")
 
 _MAX_WAITING_CONNECTIONS: Final = 64
 Function = Callable[..., Awaitable[Any]]
+wall_time: Final = time.time  # noqa: TID251 - what containers print has the machine's time
 
 
 class Keeper:
     """Answers requests, and tells all that are connected of events."""
 
-    def __init__(self, networks: Networks) -> None:
-        self._networks = networks
+    def __init__(self, namespaces: Namespaces) -> None:
+        self._networks = networks = Networks(namespaces)
         self._connections: set[Connection] = set()
+        containers = self._containers = KeptContainers(Containers(wall_time), networks, self.tell)
         self._functions: dict[str, Function] = {
             "describe": self._describe,
             "make_network": networks.make,
@@ -45,11 +50,22 @@ class Keeper:
             "close_way_out": networks.close_way_out,
             "listen": networks.listen,
             "open_socket": networks.open_socket,
+            "run": containers.run,
+            "signal": containers.send_signal,
+            "kill": containers.kill,
+            "forget": containers.forget,
+            "measure": containers.measure,
+            "execute": containers.execute,
+            "open_terminal": containers.open_terminal,
         }
 
     async def _describe(self) -> dict[str, Any]:
         """Return what the keeper holds."""
-        return {"networks": self._networks.describe()}
+        return {"pid": os.getpid(), "networks": self._networks.describe(), "containers": self._containers.describe()}
+
+    async def open(self) -> None:
+        """Remove what keepers have left that were killed."""
+        await self._containers.open()
 
     def accept(self, end: socket.socket) -> None:
         """Answer the requests of a connection."""
@@ -74,20 +90,21 @@ class Keeper:
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
-        if isinstance(result, socket.socket):
+        if isinstance(result, socket.socket | Terminal):
             connection.send(Answer(request.id), [result])
         else:
             connection.send(Answer(request.id, result))
 
-    def tell(self, event: Event) -> None:
+    def tell(self, name: str, about: dict[str, Any]) -> None:
         """Tell all that are connected of an event."""
-        for connection in self._connections:
-            connection.send(event)
+        for connection in list(self._connections):
+            connection.send(Event(name, about))
 
     async def close(self) -> None:
         """Give up all that is held."""
         for connection in list(self._connections):
             connection.close()
+        await self._containers.close()
         await self._networks.close()
 
 
@@ -112,14 +129,15 @@ async def _keep(path: Path, owned: int) -> None:
     loop.add_reader(owned, ended.set)
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     namespaces = Namespaces()
-    keeper = Keeper(Networks(namespaces))
+    keeper = Keeper(namespaces)
+    await keeper.open()
     with _listen(path) as listener:
         accepting = spawn(_accept(listener, keeper))
         await ended.wait()
         accepting.cancel()
+    path.unlink(missing_ok=True)
     await keeper.close()
     namespaces.close()
-    path.unlink(missing_ok=True)
 
 
 def _listen(path: Path) -> socket.socket:

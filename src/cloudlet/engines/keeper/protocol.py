@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -47,6 +47,13 @@ Receiver = Callable[[Message, list[int]], None]
 """A function that gets a message, and descriptors, which it has to close."""
 
 
+class Descriptor(Protocol):
+    """A socket, or something else that has a descriptor."""
+
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
 class Connection:
     """One end of a connection. Used from one event loop."""
 
@@ -55,24 +62,24 @@ class Connection:
         self._end = end
         self._receive = receive
         self._lost = lost
-        self._waiting: deque[tuple[bytes, Sequence[int], Sequence[socket.socket]]] = deque()
+        self._waiting: deque[tuple[bytes, Sequence[int], Sequence[Descriptor]]] = deque()
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
         end.setblocking(False)
         self._loop.add_reader(end.fileno(), self._read)
 
-    def send(self, message: Message, sockets: Sequence[socket.socket] = ()) -> None:
-        """Send a message, and sockets, which are the other end's from then on. Raises ValueError for a large one."""
+    def send(self, message: Message, handed: Sequence[Descriptor] = ()) -> None:
+        """Send a message, and hand something over with it. Raises ValueError for a large one."""
         packet = _encode(message)
         if len(packet) > MAX_PACKET_BYTES:
             raise ValueError(f"a message of {len(packet)} bytes is too large")
-        self._waiting.append((packet, [each.fileno() for each in sockets], sockets))
+        self._waiting.append((packet, [each.fileno() for each in handed], handed))
         if len(self._waiting) == 1:
             self._write()
 
     def _write(self) -> None:
         while self._waiting and not self._is_closed:
-            packet, descriptors, sockets = self._waiting[0]
+            packet, descriptors, handed = self._waiting[0]
             try:
                 if descriptors:
                     socket.send_fds(self._end, [packet], descriptors)
@@ -85,7 +92,7 @@ class Connection:
                 self._break()
                 return
             self._waiting.popleft()
-            for each in sockets:
+            for each in handed:
                 each.close()
 
     def _write_again(self) -> None:
@@ -117,7 +124,7 @@ class Connection:
         self._loop.remove_reader(self._end.fileno())
         self._loop.remove_writer(self._end.fileno())
         self._end.close()
-        for _, _, sockets in self._waiting:
-            for each in sockets:
+        for _, _, handed in self._waiting:
+            for each in handed:
                 each.close()
         self._waiting.clear()

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context, Transaction
 from cloudlet.core.authorization import role_session
+from cloudlet.core.authorization.enforcement import check_passed_role
 from cloudlet.services.apigateway import aws_integrations, errors, links, parameter_mapping, service_requests
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.role_calls import ANY_USER
@@ -79,6 +80,7 @@ def check_role(ctx: Context, role: str | None) -> None:
         role_session.check_role(ctx.account, role)
     except ValueError:
         raise errors.bad_request("Invalid ARN specified in the request") from None
+    check_passed_role(ctx, "apigateway", role, "apigateway.amazonaws.com")
 
 
 async def _check_connection(ctx: Context, tx: Transaction, part: Document) -> None:

@@ -32,7 +32,10 @@ from cloudlet.services.iam import (
     credential_counts,
     permission_changes,
 )
+from cloudlet.services.iam.authorizing import authorize_all
 from cloudlet.services.iam.block import service
+
+authorize_all(service)
 
 __all__ = [
     "account_summary",
