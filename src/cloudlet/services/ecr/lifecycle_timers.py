@@ -1,0 +1,23 @@
+"""When lifecycle policies are carried out next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.services.ecr.repository_record import Repository
+
+PERIOD_SECONDS: Final = 3600
+DUE: Final = Subspace("lifecycle-due")
+"""When in milliseconds, account, region, name, id → nothing; it counts where the repository says the same."""
+TOPIC: Final = b"lifecycle"
+
+
+def schedule(tx: Transaction, about: Repository, now: float, seconds: int = PERIOD_SECONDS) -> Repository:
+    """Have a repository's policy carried out after some time; return its record, which is to be saved."""
+    due = int((now + seconds) * 1000)
+    tx.put(DUE.key(due, about.account, about.region, about.name, about.id), b"")
+    tx.notify(TOPIC)
+    return replace(about, lifecycle_due=due)
