@@ -15,7 +15,9 @@ _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HO
 _BY_PATH: Final = re.compile(
     rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?"
 )
-_REGISTRY: Final = re.compile(r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+", re.ASCII)
+_REGISTRY: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+", re.ASCII
+)
 """A container registry's host, under whichever domain it leads here."""
 _REGISTRY_PATH: Final = re.compile(r"/v2(?:/|/_catalog|/[^?#]+/(?:blobs|manifests|tags|referrers)/[^?#]*)?", re.ASCII)
 """Paths of the OCI distribution protocol, which has no place for a registry's name."""

@@ -26,8 +26,10 @@ def parse(text: str) -> Policy:
     try:
         return parse_policy(text)
     except PolicyError as error:
-        message = f"Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided: {error}'"
-        raise errors.InvalidParameter(message) from None
+        message = f"Invalid repository policy provided: {error}"
+        raise errors.InvalidParameter(
+            f"Invalid parameter at 'PolicyText' failed to satisfy constraint: '{message}'"
+        ) from None
 
 
 async def open_repository(ctx: Context, tx: Transaction, params: Params, action: str) -> Repository:
@@ -58,9 +60,7 @@ async def authorize(
         for key, value in (await tags.load(tx, arn)).items():
             keys[f"aws:ResourceTag/{key}"] = keys[f"ecr:ResourceTag/{key}"] = value
     policy = _combine(found.policy if found is not None else "", _get_policy(settings, f"ecr:{action}"))
-    decision = decide_by(
-        ctx, f"ecr:{action}", arn, account, None if policy is None else NamedPolicy(arn, policy), keys
-    )
+    decision = decide_by(ctx, f"ecr:{action}", arn, account, None if policy is None else NamedPolicy(arn, policy), keys)
     if not decision.allowed:
         raise enforcement.deny(ctx, "ecr", decision)
 

@@ -79,7 +79,9 @@ async def _check_secret(ctx: Context, arn: str) -> None:
         await ctx.call_as_caller("secretsmanager", "DescribeSecret", {"SecretId": arn})
     except AwsError as error:
         is_absent = error.code == "ResourceNotFoundException"
-        raise AwsError("SecretNotFoundException" if is_absent else "UnableToAccessSecretException", error.message) from error
+        raise AwsError(
+            "SecretNotFoundException" if is_absent else "UnableToAccessSecretException", error.message
+        ) from error
 
 
 @service.operation("DescribePullThroughCacheRules")

@@ -10,14 +10,14 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, page_tokens
 from cloudlet.services.ecr import deleting, digests, errors, images, pull_through, pushing, registry, scanning
 from cloudlet.services.ecr.access import open_repository
-from cloudlet.services.ecr.api_repositories import name_repository
+from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
 
 _PULL_SECONDS: Final = 3600.0
-"""The time of the last pull is kept as exactly as this; AWS's promise is a day."""
+"""Exactness of the time of the last pull; AWS promises a day."""
 _MAX_LISTED_IMAGES: Final = 100
 _READ_ROWS: Final = 200
 Failure = dict[str, Any]
@@ -41,7 +41,7 @@ async def put_image(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 def _show(found: Repository, image: Image, tag: str | None, manifest: str) -> dict[str, Any]:
     return {
-        **name_repository(found),
+        **show_name(found),
         "imageId": {"imageDigest": image.digest, "imageTag": tag},
         "imageManifest": manifest,
         "imageManifestMediaType": image.media_type,
@@ -49,7 +49,7 @@ def _show(found: Repository, image: Image, tag: str | None, manifest: str) -> di
 
 
 class _Pull(NamedTuple):
-    """What a transaction finds of the images that are to be pulled."""
+    """The images that a pull finds, and why others are not among them."""
 
     found: list[dict[str, Any]]
     failures: list[Failure]
@@ -58,7 +58,7 @@ class _Pull(NamedTuple):
 @service.direct("BatchGetImage")
 async def batch_get_image(ctx: Context, params: Params) -> Result:
     async def body(tx: Transaction) -> _Pull:
-        return await _pull(ctx, tx, params)
+        return await _find_images(ctx, tx, params)
 
     try:
         pull = await ctx.transact(body)
@@ -72,7 +72,7 @@ async def batch_get_image(ctx: Context, params: Params) -> Result:
     return {"images": pull.found, "failures": pull.failures}
 
 
-async def _pull(ctx: Context, tx: Transaction, params: Params) -> _Pull:
+async def _find_images(ctx: Context, tx: Transaction, params: Params) -> _Pull:
     repository = await open_repository(ctx, tx, params, "BatchGetImage")
     accepted = params.get("acceptedMediaTypes")
     found, failures = [], []
@@ -135,21 +135,21 @@ async def batch_delete_image(ctx: Context, tx: Transaction, params: Params) -> R
             named.append((id, image.digest, bool(image.children)))
     # Indexes first: what they name can be deleted after them.
     for id, digest, _ in sorted(named, key=lambda each: not each[2]):
-        image = await images.find(tx, repository, digest)
-        if image is None:
+        left = await images.find(tx, repository, digest)
+        if left is None:
             # By another one of its names.
             continue
         tag = id.get("imageTag")
-        ends = tag is None or image.tags == (tag,)
+        ends = tag is None or left.tags == (tag,)
         if ends and (parents := await images.list_parents(tx, repository, digest)):
             reason = f"Requested image referenced by manifest list: [{', '.join(parents)}]"
             failures.append(_fail(id, "ImageReferencedByManifestList", reason))
         elif tag is None:
-            deleted += [{"imageDigest": digest, "imageTag": each} for each in image.tags] or [{"imageDigest": digest}]
-            await deleting.remove(tx, repository, image, ctx.now())
-        elif tag in image.tags:
+            deleted += [{"imageDigest": digest, "imageTag": each} for each in left.tags] or [{"imageDigest": digest}]
+            await deleting.remove(tx, repository, left, ctx.now())
+        elif tag in left.tags:
             deleted.append({"imageDigest": digest, "imageTag": tag})
-            await deleting.remove_tag(tx, repository, image, tag, ctx.now())
+            await deleting.remove_tag(tx, repository, left, tag, ctx.now())
     return {"imageIds": deleted, "failures": failures}
 
 
@@ -222,7 +222,7 @@ async def describe_images(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 def _describe(repository: Repository, image: Image) -> dict[str, Any]:
     return {
-        **name_repository(repository),
+        **show_name(repository),
         "imageDigest": image.digest,
         "imageTags": list(image.tags) or None,
         "imageSizeInBytes": image.size,

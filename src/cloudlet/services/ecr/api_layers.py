@@ -8,7 +8,7 @@ from typing import Any, Final
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.ecr import creating, digests, downloads, errors, layers, uploads
 from cloudlet.services.ecr.access import authorize, open_repository
-from cloudlet.services.ecr.api_repositories import name_repository
+from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.image_record import Upload
 from cloudlet.services.ecr.repository_record import Repository
@@ -71,7 +71,7 @@ async def _open_or_create(ctx: Context, tx: Transaction, params: Params) -> Repo
 
 @service.direct("UploadLayerPart")
 async def upload_layer_part(ctx: Context, params: Params) -> Result:
-    """Take a part, which comes as bytes, or from clients of the registry as a stream."""
+    """Take a part: bytes, or a stream from a client of the registry."""
     id, given = params["uploadId"], params["layerPartBlob"]
     first, last = params["partFirstByte"], params["partLastByte"]
 
@@ -98,7 +98,7 @@ async def upload_layer_part(ctx: Context, params: Params) -> Result:
     finally:
         if not is_kept:
             await ctx.block.blobs.remove([part.piece.file])
-    return {**name_repository(found), "uploadId": id, "lastByteReceived": max(0, upload.size - 1)}
+    return {**show_name(found), "uploadId": id, "lastByteReceived": max(0, upload.size - 1)}
 
 
 async def _iterate(data: bytes) -> AsyncIterator[bytes]:
@@ -126,7 +126,7 @@ async def complete_layer_upload(ctx: Context, params: Params) -> Result:
     is_new = await ctx.transact(lambda tx: uploads.finish(tx, found, upload, digest, ctx.now()))
     if not is_new and ctx.protocol != FROM_CLIENTS:
         raise errors.LayerAlreadyExists(digest, found.name, found.account)
-    return {**name_repository(found), "uploadId": id, "layerDigest": digest}
+    return {**show_name(found), "uploadId": id, "layerDigest": digest}
 
 
 def _check_parts(upload: Upload) -> None:

@@ -10,7 +10,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens
 from cloudlet.services.ecr import errors, images, lifecycle_policy, lifecycle_timers, repository
 from cloudlet.services.ecr.access import open_repository
-from cloudlet.services.ecr.api_repositories import name_repository
+from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.lifecycle_policy import Expiry
 
@@ -35,7 +35,7 @@ async def put_lifecycle_policy(ctx: Context, tx: Transaction, params: Params) ->
     lifecycle_policy.parse(text)
     changed = replace(found, lifecycle=text)
     repository.save(tx, changed if found.lifecycle else lifecycle_timers.schedule(tx, changed, ctx.now()))
-    return {**name_repository(found), "lifecyclePolicyText": text}
+    return {**show_name(found), "lifecyclePolicyText": text}
 
 
 @service.operation("GetLifecyclePolicy")
@@ -44,7 +44,7 @@ async def get_lifecycle_policy(ctx: Context, tx: Transaction, params: Params) ->
     if not found.lifecycle:
         raise _LifecyclePolicyNotFound(found.name, found.account)
     shown = {"lifecyclePolicyText": found.lifecycle, "lastEvaluatedAt": found.evaluated}
-    return {**name_repository(found), **shown}
+    return {**show_name(found), **shown}
 
 
 @service.operation("DeleteLifecyclePolicy")
@@ -54,7 +54,7 @@ async def delete_lifecycle_policy(ctx: Context, tx: Transaction, params: Params)
         raise _LifecyclePolicyNotFound(found.name, found.account)
     repository.save(tx, replace(found, lifecycle="", evaluated=0.0))
     shown = {"lifecyclePolicyText": found.lifecycle, "lastEvaluatedAt": found.evaluated}
-    return {**name_repository(found), **shown}
+    return {**show_name(found), **shown}
 
 
 @service.operation("StartLifecyclePolicyPreview")
@@ -65,7 +65,7 @@ async def start_lifecycle_policy_preview(ctx: Context, tx: Transaction, params: 
         raise _LifecyclePolicyNotFound(found.name, found.account)
     lifecycle_policy.parse(text)
     repository.save(tx, replace(found, preview=text))
-    return {**name_repository(found), "lifecyclePolicyText": text, "status": "IN_PROGRESS"}
+    return {**show_name(found), "lifecyclePolicyText": text, "status": "IN_PROGRESS"}
 
 
 @service.operation("GetLifecyclePolicyPreview")
@@ -83,7 +83,7 @@ async def get_lifecycle_policy_preview(ctx: Context, tx: Transaction, params: Pa
     begin = _parse_place(params.get("nextToken"))
     end = begin + (params.get("maxResults") or _MAX_LISTED_RESULTS)
     return {
-        **name_repository(found),
+        **show_name(found),
         "lifecyclePolicyText": found.preview,
         "status": "COMPLETE",
         "previewResults": [lifecycle_policy.show(each) for each in wanted[begin:end]],

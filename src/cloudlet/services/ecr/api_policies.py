@@ -10,7 +10,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws.policy import Effect
 from cloudlet.services.ecr import access, errors, registry, repository
 from cloudlet.services.ecr.access import open_repository
-from cloudlet.services.ecr.api_repositories import name_repository
+from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 
 _CHANGING_POLICIES: Final = "ecr:setrepositorypolicy"
@@ -31,7 +31,7 @@ async def set_repository_policy(ctx: Context, tx: Transaction, params: Params) -
             "another one; set it with force if that is wanted'"
         )
     repository.save(tx, replace(found, policy=text))
-    return {**name_repository(found), "policyText": text}
+    return {**show_name(found), "policyText": text}
 
 
 @service.operation("GetRepositoryPolicy")
@@ -39,7 +39,7 @@ async def get_repository_policy(ctx: Context, tx: Transaction, params: Params) -
     found = await open_repository(ctx, tx, params, "GetRepositoryPolicy")
     if not found.policy:
         raise _RepositoryPolicyNotFound(found.name, found.account)
-    return {**name_repository(found), "policyText": found.policy}
+    return {**show_name(found), "policyText": found.policy}
 
 
 @service.operation("DeleteRepositoryPolicy")
@@ -48,7 +48,7 @@ async def delete_repository_policy(ctx: Context, tx: Transaction, params: Params
     if not found.policy:
         raise _RepositoryPolicyNotFound(found.name, found.account)
     repository.save(tx, replace(found, policy=""))
-    return {**name_repository(found), "policyText": found.policy}
+    return {**show_name(found), "policyText": found.policy}
 
 
 class _RepositoryPolicyNotFound(errors.PolicyNotFound):

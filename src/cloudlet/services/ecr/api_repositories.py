@@ -88,7 +88,7 @@ async def put_image_tag_mutability(ctx: Context, tx: Transaction, params: Params
     kept, exclusions = mutability.parse(params)
     changed = replace(found, mutability=kept, exclusions=exclusions)
     repository.save(tx, changed)
-    return {**name_repository(changed), **repository.show_mutability(changed)}
+    return {**show_name(changed), **repository.show_mutability(changed)}
 
 
 @service.operation("PutImageScanningConfiguration")
@@ -97,9 +97,9 @@ async def put_image_scanning_configuration(ctx: Context, tx: Transaction, params
     changed = replace(found, scans_on_push=bool(params["imageScanningConfiguration"].get("scanOnPush")))
     repository.save(tx, changed)
     shown = {"imageScanningConfiguration": {"scanOnPush": changed.scans_on_push}}
-    return {**name_repository(changed), **shown}
+    return {**show_name(changed), **shown}
 
 
-def name_repository(about: Repository) -> dict[str, str]:
+def show_name(about: Repository) -> dict[str, str]:
     """Return the members by which answers name a repository."""
     return {"registryId": about.account, "repositoryName": about.name}

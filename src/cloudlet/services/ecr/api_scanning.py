@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ecr import errors, images, registry, repository, scanning
 from cloudlet.services.ecr.access import open_repository
-from cloudlet.services.ecr.api_repositories import name_repository
+from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.registry_record import Registry
 from cloudlet.services.ecr.repository_record import Repository
@@ -82,4 +82,4 @@ async def describe_image_scan_findings(ctx: Context, tx: Transaction, params: Pa
             f"registry with id '{found.account}'",
         )
     named = {"imageDigest": image.digest, "imageTag": id.get("imageTag")}
-    return {**name_repository(found), "imageId": named, "imageScanStatus": scanning.show_status()}
+    return {**show_name(found), "imageId": named, "imageScanStatus": scanning.show_status()}

@@ -37,7 +37,7 @@ class Bearer(NamedTuple):
     account: str
 
 
-class TokenExpired(ValueError):
+class ExpiredToken(ValueError):
     """A token whose time is up."""
 
 
@@ -57,7 +57,7 @@ def open_password(block: Block, password: str) -> Bearer:
     said = msgspec.msgpack.decode(payload, type=_Payload)
     session = block.cloud.tokens.open(said.session)
     if session.expires < block.clock.now():
-        raise TokenExpired
+        raise ExpiredToken
     return Bearer(session.principal, said.region, said.account)
 
 

@@ -6,7 +6,10 @@ import msgspec
 
 
 class CacheRule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the images of repositories with a prefix come from. Times are in seconds since the epoch."""
+    """The source of images of the repositories with a prefix.
+
+    Times are in seconds since the epoch.
+    """
 
     account: str
     region: str
@@ -15,10 +18,10 @@ class CacheRule(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str
     """The host of the upstream registry."""
     upstream: str
-    """Its kind, as the API has it."""
+    """The kind of registry, as the API has it."""
     created: float
     updated: float
     credential: str = ""
-    """The ARN of the secret with the name and the token that the upstream registry wants."""
+    """The ARN of the secret for the upstream registry."""
     role: str = ""
     upstream_prefix: str = ""

@@ -10,7 +10,9 @@ from cloudlet.core.aws.records import Records
 from cloudlet.services.ecr.cache_rule_record import CacheRule
 
 ROOT: Final = "ROOT"
-ECR_HOST: Final = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", re.ASCII)
+ECR_HOST: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", re.ASCII
+)
 _HOSTS: Final = {
     "ecr": ECR_HOST,
     "ecr-public": re.compile(r"public\.ecr\.aws"),
@@ -69,7 +71,7 @@ async def choose(tx: Transaction, account: str, region: str, name: str) -> Cache
     return None
 
 
-def name_upstream(rule: CacheRule, name: str) -> str:
+def get_upstream_name(rule: CacheRule, name: str) -> str:
     """Return the name that a repository has in the upstream registry."""
     rest = name if rule.name == ROOT else name.removeprefix(f"{rule.name}/")
     return rest if rule.upstream_prefix in ("", ROOT) else f"{rule.upstream_prefix}/{rest}"

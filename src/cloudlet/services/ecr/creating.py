@@ -35,7 +35,10 @@ async def create_by_template(
     needs_template: bool = False,
     pulls_through: str = "",
 ) -> Repository | None:
-    """Create a repository on an occasion, and return it; None where there has to be a template, and is none."""
+    """Create a repository on an occasion, and return it.
+
+    Return None where a template is needed, and there is none.
+    """
     template = await templates.choose(tx, account, region, name, occasion)
     if template is None:
         if needs_template:
@@ -62,7 +65,7 @@ async def create_by_template(
 
 
 async def resolve_key(ctx: Context, configuration: dict[str, Any] | None) -> tuple[str, str]:
-    """Return the type of an encryption, and the ARN of the KMS key, if it is by one. Raises AwsError.
+    """Return the type of an encryption, and the ARN of its KMS key. Raises AwsError.
 
     KMS is asked for the key with the caller's permissions.
     """
@@ -70,7 +73,9 @@ async def resolve_key(ctx: Context, configuration: dict[str, Any] | None) -> tup
     given = (configuration or {}).get("kmsKey") or ""
     if kind not in _KMS:
         if given:
-            message = "Invalid parameter at 'encryptionConfiguration' failed to satisfy constraint: 'kmsKey must not be "
+            message = (
+                "Invalid parameter at 'encryptionConfiguration' failed to satisfy constraint: 'kmsKey must not be "
+            )
             raise errors.InvalidParameter(f"{message}given with AES256'")
         return kind, ""
     try:

@@ -1,4 +1,7 @@
-"""URLs by which layers can be had without a token, for an hour (API reference, "GetDownloadUrlForLayer")."""
+"""URLs of layers that need no token, for an hour.
+
+API reference, "GetDownloadUrlForLayer".
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ def make_url(ctx: Context, about: Repository, digest: str) -> str:
 
 
 def is_signed(block: Block, path: str, digest: str, query: str) -> bool:
-    """Whether a query string has a signature for a layer of a repository (`Repository.path`) that holds yet."""
+    """Whether a query string has a valid signature for a layer.
+
+    `path` is that of its repository (`Repository.path`).
+    """
     given = {name: values[0] for name, values in parse_qs(query).items()}
     expires = given.get("expires", "")
     expected = _sign(block, path, digest, expires)

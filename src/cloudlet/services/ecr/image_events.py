@@ -1,4 +1,4 @@
-"""What EventBridge is told of images. User guide, "Amazon ECR events and EventBridge"."""
+"""Events about images, for EventBridge. User guide, "Amazon ECR events and EventBridge"."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def add_failed_scan(tx: Transaction, repository: Repository, digest: str, tags: 
     _add(tx, repository, "ECR Image Scan", detail, [get_arn(repository)], now)
 
 
-def add_cache(tx: Transaction, repository: Repository, prefix: str, upstream: str, digest: str, tag: str, now: float) -> None:
+def add_cache(
+    tx: Transaction, repository: Repository, prefix: str, upstream: str, digest: str, tag: str, now: float
+) -> None:
     """Tell of an image that was pulled from an upstream registry."""
     detail = {
         "rule-version": "1",

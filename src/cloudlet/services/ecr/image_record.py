@@ -6,7 +6,7 @@ import msgspec
 
 
 class Image(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A manifest in a repository: of an image, of several (an index), or of another artifact.
+    """A manifest in a repository: of an image, an index, or another artifact.
 
     Times are in seconds since the epoch.
     """
@@ -16,7 +16,10 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     artifact_type: str
     """The media type of the artifact, or of the configuration; empty for an index."""
     size: int
-    """The bytes of its layers and its configuration; of an index those of the largest of its images."""
+    """The bytes of its layers and configuration.
+
+    An index has those of the largest of its images.
+    """
     pushed: float
     manifest_size: int
     tags: tuple[str, ...] = ()
@@ -44,7 +47,7 @@ class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
     idle_since: int = 0
     """The time since which no image has it, in seconds since the epoch."""
     media_type: str = ""
-    """Known once an image has it."""
+    """The media type that an image has for it; empty before."""
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
@@ -61,7 +64,7 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """The number of its bytes."""
         return sum(piece.size for piece in self.pieces)
 
 
@@ -84,5 +87,5 @@ class Upload(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def size(self) -> int:
-        """How many bytes have come."""
+        """The number of bytes that have come."""
         return sum(part.piece.size for part in self.parts)

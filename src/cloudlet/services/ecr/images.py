@@ -37,7 +37,7 @@ def get_space(repository: Repository) -> Subspace:
 
 
 def get_tag_space(repository: Repository) -> Subspace:
-    """Return the subspace of a repository's tags, by name; each has the digest of its image."""
+    """Return the subspace of a repository's tags, each with the digest of its image."""
     return _TAGS.sub(repository.id)
 
 
@@ -113,7 +113,7 @@ def save(tx: Transaction, repository: Repository, image: Image) -> None:
 
 
 class Push(NamedTuple):
-    """What a client pushes: a manifest, and where to."""
+    """A manifest that is pushed, with its names."""
 
     text: bytes
     media_type: str = ""
@@ -122,9 +122,9 @@ class Push(NamedTuple):
 
 
 async def put(tx: Transaction, repository: Repository, push: Push, now: float, *, is_partial: bool = False) -> Image:
-    """Add an image to a repository, or a tag to one that it has; `is_partial`: an index may come before its images.
+    """Add an image to a repository, or a tag to one that it has. Raises AwsError.
 
-    Raises AwsError.
+    `is_partial`: an index may come before its images.
     """
     computed = digests.compute(push.text, digests.get_algorithm(push.digest) if push.digest else "sha256")
     if push.digest is not None and computed != push.digest:
@@ -231,7 +231,7 @@ async def remove(tx: Transaction, repository: Repository, image: Image, now: flo
 
 
 def remove_all(tx: Transaction, repository: str) -> None:
-    """Delete all images of a repository that is gone, by its id; its layers are left."""
+    """Delete all images of a repository that is gone, but not its layers."""
     for space in _SPACES:
         rows = space.sub(repository)
         tx.delete_range(rows.begin, rows.end)

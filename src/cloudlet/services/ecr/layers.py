@@ -27,7 +27,7 @@ _IDLE: Final = Subspace("idle")
 """Since when, repository's id, digest → nothing: no image of the repository has the layer."""
 _IDLE_SECONDS: Final = 24 * 3600.0
 _GRACE_SECONDS: Final = 10.0
-"""Whoever has read of a file opens it sooner than that."""
+"""The time within which a file is opened by whoever has read of it."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Layer).decode
 _decode_content = msgspec.msgpack.Decoder(Content).decode
@@ -54,7 +54,7 @@ def release_files(tx: Transaction, files: Iterable[str], now: float) -> None:
 
 
 async def find(tx: Transaction, repository: str, digest: str) -> Layer | None:
-    """Return a layer of a repository, by the repository's id; None where it has it not."""
+    """Return a layer of a repository, by the repository's id."""
     raw = await tx.get(_LAYERS.key(repository, digest))
     return None if raw is None else _decode(raw)
 
@@ -66,7 +66,10 @@ async def find_content(tx: Transaction, digest: str) -> Content | None:
 
 
 async def add(tx: Transaction, repository: str, digest: str, content: Content, now: float) -> None:
-    """Add a layer to a repository that has it not; its files are claimed, and given up where others have its bytes."""
+    """Add a layer to a repository that has it not.
+
+    Its files are claimed; they are given up where another repository has its bytes.
+    """
     if await tx.get(_CONTENTS.key(digest)) is None:
         tx.put(_CONTENTS.key(digest), _encode(content))
     else:

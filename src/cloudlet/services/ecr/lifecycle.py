@@ -1,4 +1,4 @@
-"""Lifecycle policies carried out: each hour by the cloud's clock, beginning an hour after a policy is put."""
+"""Lifecycle policies at work: each hour by the cloud's clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cloudlet.services.ecr import deleting, images, lifecycle_policy, repository
 from cloudlet.services.ecr.lifecycle_timers import DUE, TOPIC, schedule
 
 _MAX_EXPIRED_IMAGES: Final = 500
-"""So many are deleted in one transaction; the others follow at once."""
+"""Images that are deleted in one transaction; the others follow at once."""
 
 
 async def _carry_out(tx: Transaction, row: Row, now: float) -> None:

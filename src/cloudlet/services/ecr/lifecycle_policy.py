@@ -114,7 +114,7 @@ def evaluate(rules: Iterable[Rule], images: list[Image], now: float) -> list[Exp
 
 
 def _select(selection: _Selection, images: list[Image], now: float) -> list[Image]:
-    """Return the images that a rule is about and that are too many, or too old."""
+    """Return the images that are too many, or too old, by a rule."""
     found = [image for image in images if _is_selected(selection, image)]
     if selection.count_type == "imageCountMoreThan":
         found.sort(key=lambda image: (image.pushed, image.digest), reverse=True)

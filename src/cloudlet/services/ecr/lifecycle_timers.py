@@ -1,4 +1,4 @@
-"""When lifecycle policies are carried out next."""
+"""Timers of lifecycle policies: the times at which they are carried out next."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from cloudlet.services.ecr.repository_record import Repository
 
 PERIOD_SECONDS: Final = 3600
 DUE: Final = Subspace("lifecycle-due")
-"""When in milliseconds, account, region, name, id → nothing; it counts where the repository says the same."""
+"""Time in milliseconds, account, region, name, id → nothing.
+
+It counts where the repository says the same.
+"""
 TOPIC: Final = b"lifecycle"
 
 
 def schedule(tx: Transaction, about: Repository, now: float, seconds: int = PERIOD_SECONDS) -> Repository:
-    """Have a repository's policy carried out after some time; return its record, which is to be saved."""
+    """Have a repository's policy carried out after some time. Return the record to be saved."""
     due = int((now + seconds) * 1000)
     tx.put(DUE.key(due, about.account, about.region, about.name, about.id), b"")
     tx.notify(TOPIC)

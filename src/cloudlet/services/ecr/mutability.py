@@ -1,4 +1,7 @@
-"""Whether tags may move to another image. User guide, "Preventing image tags from being overwritten"."""
+"""Mutability of tags: they may move to another image, or not.
+
+User guide, "Preventing image tags from being overwritten".
+"""
 
 from __future__ import annotations
 

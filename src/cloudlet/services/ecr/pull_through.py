@@ -50,9 +50,9 @@ class UpstreamImageError(AwsError):
 
 
 async def fetch(ctx: Context, params: Params) -> bool:
-    """Fetch the images that a pull names and that are not here; return whether a rule says from where.
+    """Fetch the images that a pull names, if a rule says from where. Raises AwsError.
 
-    Raises AwsError.
+    Return whether one does.
     """
     account, name = params.get("registryId") or ctx.account, params["repositoryName"]
     rule = await ctx.transact(lambda tx: cache_rules.choose(tx, account, ctx.region, name))
@@ -72,7 +72,7 @@ async def _fetch(ctx: Context, rule: CacheRule, name: str, digest: str | None, t
     source = Upstream(
         _CLIENT.get(ctx.block),
         f"https://{rule.url}",
-        cache_rules.name_upstream(rule, name),
+        cache_rules.get_upstream_name(rule, name),
         await load_credentials(ctx, rule),
     )
     try:
@@ -123,7 +123,7 @@ async def _copy(
     tag: str | None,
 ) -> None:
     """Copy an image from a registry of this Cloudlet. Raises AwsError."""
-    source = await repository.find(tx, account, region, cache_rules.name_upstream(rule, name))
+    source = await repository.find(tx, account, region, cache_rules.get_upstream_name(rule, name))
     image = None if source is None else await images.find_named(tx, source, digest, tag)
     if source is None or image is None:
         raise UpstreamImageError("it has no such image")
@@ -185,7 +185,7 @@ async def _add(ctx: Context, tx: Transaction, rule: CacheRule, name: str, wanted
 
 
 async def find_failure(ctx: Context, rule: CacheRule) -> str:
-    """Return why no image can be pulled by a rule; an empty text where nothing is in the way."""
+    """Return why no image can be pulled by a rule, or an empty text."""
     if cache_rules.ECR_HOST.fullmatch(rule.url):
         return ""
     try:

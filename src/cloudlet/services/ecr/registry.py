@@ -34,6 +34,8 @@ def get_setting(registry: Registry, name: str) -> str:
 
 def is_excluded(registry: Registry, principal: Principal) -> bool:
     """Whether the pulls of a principal are not recorded."""
-    return bool(registry.exclusions) and principal.kind in _WITH_ARNS and get_principal_arn(principal) in (
-        registry.exclusions
+    return (
+        bool(registry.exclusions)
+        and principal.kind in _WITH_ARNS
+        and get_principal_arn(principal) in (registry.exclusions)
     )

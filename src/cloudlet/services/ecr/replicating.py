@@ -122,9 +122,7 @@ async def _open_target(
     return made
 
 
-async def _authorize(
-    block: Block, tx: Transaction, source: Repository, destination: Destination, action: str
-) -> None:
+async def _authorize(block: Block, tx: Transaction, source: Repository, destination: Destination, action: str) -> None:
     """Raise AwsError unless the other account's registry policy lets images in, where permissions are enforced."""
     if not block.is_strict or source.account == destination.account:
         return

@@ -55,7 +55,10 @@ def make_registry_name(account: str, region: str) -> str:
 
 
 def make_registry_address(ctx: Context, account: str) -> str:
-    """Return where clients push to: AWS's name alone where it leads here, else below the address that they asked."""
+    """Return where clients push to.
+
+    That is AWS's name where it leads here, else that name below the address that was asked.
+    """
     name = make_registry_name(account, ctx.region)
     match = _HOST.match(ctx.endpoint)
     host = "" if match is None else match["host"]

@@ -12,7 +12,7 @@ class Repository(msgspec.Struct, frozen=True, omit_defaults=True):
     region: str
     name: str
     id: str
-    """Tells it from others that had its name before: what it holds is kept by it."""
+    """Random: a repository does not get what an earlier one had."""
     created: float
     mutability: str = "MUTABLE"
     exclusions: tuple[str, ...] = ()

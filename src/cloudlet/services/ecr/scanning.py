@@ -14,7 +14,7 @@ NO_SCANNER: Final = "Cloudlet has no scanner: images are not scanned for vulnera
 
 
 def show_status() -> dict[str, str]:
-    """Return the status of a scan that was to be made when an image was pushed."""
+    """Return the status of a scan that was due when an image was pushed."""
     return {"status": "FAILED", "description": NO_SCANNER}
 
 
@@ -30,7 +30,7 @@ def find_filters(known: Registry, name: str) -> list[dict[str, str]]:
 
 
 def _is_matched(pattern: str, name: str) -> bool:
-    """Whether a filter is about a repository: without a wildcard it is about names that contain it."""
+    """Whether a filter is about a repository. One without a wildcard is about names that contain it."""
     return compile_wildcards(pattern if "*" in pattern else f"*{pattern}*").fullmatch(name) is not None
 
 

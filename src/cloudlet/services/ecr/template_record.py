@@ -11,7 +11,7 @@ class Template(msgspec.Struct, frozen=True, omit_defaults=True):
     account: str
     region: str
     name: str
-    """The prefix of the repositories' names that it is for; ROOT for all that no other one is for."""
+    """The prefix of the repositories' names, or ROOT."""
     created: float
     updated: float
     applied_for: tuple[str, ...]

@@ -32,7 +32,7 @@ find, get, save, remove, decode, get_space = (
 
 
 async def choose(tx: Transaction, account: str, region: str, name: str, occasion: Occasion) -> Template | None:
-    """Return the template for a repository that is to be created: the one of the longest prefix, at last ROOT."""
+    """Return the template of the longest prefix that a new repository's name has."""
     parts = name.split("/")
     for count in range(len(parts) - 1, -1, -1):
         found = await find(tx, account, region, "/".join(parts[:count]) or ROOT)

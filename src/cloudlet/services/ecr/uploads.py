@@ -1,4 +1,4 @@
-"""Uploads of layers: parts in files, until all have come and are what their digest says."""
+"""Uploads of layers: parts in files, until all have come."""
 
 from __future__ import annotations
 
@@ -78,7 +78,10 @@ async def write(block: Block, pieces: AsyncIterable[bytes]) -> Part:
 
 
 def append(tx: Transaction, repository: Repository, upload: Upload, part: Part, first: int | None) -> Upload:
-    """Add a part that was written to an upload; `first` is where it begins, if its sender says so. Raises AwsError."""
+    """Add a part that was written to an upload. Raises AwsError.
+
+    `first` is where it begins, if its sender says so.
+    """
     if first is not None and first != upload.size:
         raise errors.InvalidLayerPart(repository.name, repository.account, upload.id, upload.size)
     if len(upload.parts) >= MAX_PARTS:
@@ -115,9 +118,9 @@ def _hash_file(hashed: Any, path: os.PathLike[str]) -> None:
 
 
 async def finish(tx: Transaction, repository: Repository, upload: Upload, digest: str, now: float) -> bool:
-    """Make a layer of an upload whose digest was verified; return whether it is new to the repository.
+    """Make a layer of an upload whose digest was verified.
 
-    Raises UploadNotFound where the upload has changed meanwhile.
+    Return whether it is new to the repository. Raises UploadNotFound where the upload has changed meanwhile.
     """
     if await get(tx, repository, upload.id) != upload:
         raise errors.UploadNotFound(upload.id, repository.name, repository.account)

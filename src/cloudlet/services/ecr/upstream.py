@@ -34,7 +34,10 @@ class _Token(msgspec.Struct):
 
 
 class Credentials(NamedTuple):
-    """The user and the token that an upstream registry wants; both empty where it wants none."""
+    """The user and the token that an upstream registry wants.
+
+    Both are empty where it wants none.
+    """
 
     user: str = ""
     token: str = ""
@@ -68,9 +71,9 @@ class Upstream:
         response = await self._get(url, [("accept", _ACCEPTED)], manifests.MAX_MANIFEST_BYTES)
         if response.status != 200:
             raise UpstreamError(f"it answers {response.status} for the manifest {reference}")
-        if digests.is_digest(reference):
-            if digests.compute(response.body, digests.get_algorithm(reference)) != reference:
-                raise UpstreamError(f"its manifest {reference} has another digest")
+        algorithm = digests.get_algorithm(reference)
+        if digests.is_digest(reference) and digests.compute(response.body, algorithm) != reference:
+            raise UpstreamError(f"its manifest {reference} has another digest")
         return response.body, response.header("content-type") or ""
 
     async def read_blob(self, digest: str, size: int) -> AsyncIterator[bytes]:
@@ -91,7 +94,10 @@ class Upstream:
         return response
 
     async def _follow(self, url: str, headers: list[tuple[str, str]], limit: int) -> HttpResponse:
-        """Return the response at the end of redirects; who is redirected to is not told the credentials."""
+        """Return the response at the end of redirects.
+
+        Whoever is redirected to is not told the credentials.
+        """
         at = url
         for _ in range(_MAX_REDIRECTS):
             own = [("authorization", self._authorization)] if self._authorization and at == url else []

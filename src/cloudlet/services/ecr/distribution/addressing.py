@@ -1,4 +1,4 @@
-"""What a request to the registry is about: a registry, a repository of it, and something there.
+"""Addresses of the registry: a registry, a repository, and something there.
 
 A registry is named by the request's host, by the first part of the repository's name, or by the token. Names are AWS's:
 `ACCOUNT.dkr.ecr.REGION.amazonaws.com`.
@@ -26,7 +26,7 @@ class RegistryName(NamedTuple):
 
 
 class Address(NamedTuple):
-    """What a path names."""
+    """The parts of a path."""
 
     given: str
     """The name of the repository as the client wrote it, which links repeat."""
@@ -38,13 +38,13 @@ class Address(NamedTuple):
 
 
 def parse_resource(resource: str) -> RegistryName | None:
-    """Return the registry that the front door has found in a host; None where that names none."""
+    """Return the registry that a host names; None for another host."""
     account, found, region = resource.partition("/")
     return RegistryName(account, region) if found else None
 
 
 def split_name(given: str, host: RegistryName | None) -> tuple[RegistryName | None, str]:
-    """Return the registry and the name that a client means by a name of a repository."""
+    """Return the registry and the name that a repository's name means."""
     first, found, rest = given.partition("/")
     match = _REGISTRY.fullmatch(first)
     if found and match is not None:

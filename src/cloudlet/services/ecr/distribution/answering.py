@@ -1,4 +1,4 @@
-"""The way of a request to the registry: who makes it, what it is about, and which answer it gets."""
+"""Requests to the registry: authenticated, and led to what answers them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _identify(block: Block, visit: DataPlaneRequest, host: RegistryName | None) 
         if header is not None:
             return authorization_token.open_basic(block, header)
         message = "Not Authorized"
-    except authorization_token.TokenExpired:
+    except authorization_token.ExpiredToken:
         message = "Your authorization token has expired. Reauthenticate and try again."
         raise ProtocolError("DENIED", message, 403) from None
     except ValueError:

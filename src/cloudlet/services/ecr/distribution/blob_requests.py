@@ -10,7 +10,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.ecr import access, digests, layers, registry, repository, uploads
 from cloudlet.services.ecr.distribution.addressing import split_name
-from cloudlet.services.ecr.distribution.call import Call, MethodNotAllowed
+from cloudlet.services.ecr.distribution.call import Call, MethodError
 from cloudlet.services.ecr.distribution.responses import API_VERSION, Headers, ProtocolError
 from cloudlet.services.ecr.image_record import Content, Upload
 from cloudlet.wire import HttpResponse
@@ -39,7 +39,7 @@ async def answer_blob(call: Call) -> HttpResponse:
         return await send_blob(
             call.block, call.account, call.ctx.region, call.address.name, digest, "GET", range_header
         )
-    raise MethodNotAllowed(call.method)
+    raise MethodError(call.method)
 
 
 class _UnknownBlob(ProtocolError):
@@ -92,7 +92,7 @@ def _select(first: str, last: str, size: int) -> tuple[int, int]:
 
 
 def _cut(block: Block, content: Content, begin: int, end: int) -> list[FilePart]:
-    """Return the parts of files that have the bytes of a blob from one place to another."""
+    """Return the parts of files that have a range of a blob."""
     parts = []
     at = 0
     for piece in content.pieces:
@@ -104,9 +104,12 @@ def _cut(block: Block, content: Content, begin: int, end: int) -> list[FilePart]
 
 
 async def begin_upload(call: Call) -> HttpResponse:
-    """Answer a POST that begins an upload, has all of it, or wants a blob of another repository. Raises AwsError."""
+    """Answer a POST that begins an upload. Raises AwsError, ProtocolError.
+
+    It may have all of the blob, or want one that another repository has.
+    """
     if call.method != "POST":
-        raise MethodNotAllowed(call.method)
+        raise MethodError(call.method)
     wanted = call.query.get("mount")
     if wanted is not None and await _mount(call, wanted):
         return _show_created(call, wanted)
@@ -167,7 +170,7 @@ async def answer_upload(call: Call) -> HttpResponse:
     if call.method == "DELETE":
         await call.ctx.transact(lambda tx: _cancel(call, tx, id))
         return HttpResponse(204, [API_VERSION])
-    raise MethodNotAllowed(call.method)
+    raise MethodError(call.method)
 
 
 async def _find(call: Call, tx: Transaction, id: str) -> Upload:
@@ -180,7 +183,7 @@ async def _cancel(call: Call, tx: Transaction, id: str) -> None:
 
 
 async def _append(call: Call, id: str, content_range: str | None) -> int:
-    """Add what the request's body has to an upload; return how many bytes it has then. Raises AwsError."""
+    """Add the request's body to an upload; return its size then. Raises AwsError."""
     first = last = None
     if content_range is not None:
         match = _CONTENT_RANGE.fullmatch(content_range)

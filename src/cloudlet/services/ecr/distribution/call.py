@@ -45,9 +45,7 @@ class Call:
         return dict(await self.block.run(self.ctx, operation, {**named, **params}) or {})
 
 
-async def make_context(
-    block: Block, visit: DataPlaneRequest, bearer: Bearer, registry: RegistryName | None
-) -> Context:
+async def make_context(block: Block, visit: DataPlaneRequest, bearer: Bearer, registry: RegistryName | None) -> Context:
     """Return the context of the operations that a request calls."""
     headers = visit.request.headers
     principal = bearer.principal
@@ -70,7 +68,7 @@ async def make_context(
     return ctx
 
 
-class MethodNotAllowed(ProtocolError):
+class MethodError(ProtocolError):
     """A method that the registry does not have for what it was asked for."""
 
     def __init__(self, method: str) -> None:

@@ -11,13 +11,13 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.services.ecr import access, digests, images, manifests, repository
 from cloudlet.services.ecr.distribution.addressing import TAG
-from cloudlet.services.ecr.distribution.call import Call, MethodNotAllowed
+from cloudlet.services.ecr.distribution.call import Call, MethodError
 from cloudlet.services.ecr.distribution.responses import API_VERSION, Headers, ProtocolError
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.wire import HttpResponse
 
 _JSON: Final = ("content-type", "application/json; charset=utf-8")
-_MAX_LISTED: Final = 1_000
+_MAX_LISTED_NAMES: Final = 1_000
 _NOT_DELETED: Final = "ImageReferencedByManifestList"
 
 
@@ -30,15 +30,15 @@ async def answer_manifest(call: Call) -> HttpResponse:
         raise ProtocolError(code, f"{reference[:200]!r} is neither a tag nor a digest", status)
     named = {"imageDigest": reference} if is_digest else {"imageTag": reference}
     if call.method in ("GET", "HEAD"):
-        return await _pull(call, named)
+        return await _answer_pull(call, named)
     if call.method == "PUT":
         return await _push(call, named)
     if call.method == "DELETE":
         return await _delete(call, named)
-    raise MethodNotAllowed(call.method)
+    raise MethodError(call.method)
 
 
-async def _pull(call: Call, named: dict[str, str]) -> HttpResponse:
+async def _answer_pull(call: Call, named: dict[str, str]) -> HttpResponse:
     result = await call.run("BatchGetImage", {"imageIds": [named]})
     if not result["images"]:
         raise _UnknownManifest(call.address.reference)
@@ -133,15 +133,15 @@ async def list_repositories(call: Call) -> HttpResponse:
 
 def _check_reading(call: Call) -> None:
     if call.method not in ("GET", "HEAD"):
-        raise MethodNotAllowed(call.method)
+        raise MethodError(call.method)
 
 
 def _read_page(call: Call) -> tuple[int, str]:
     """Return how many names are asked for, and the name before the first of them. Raises ProtocolError."""
-    given = call.query.get("n", str(_MAX_LISTED))
+    given = call.query.get("n", str(_MAX_LISTED_NAMES))
     if not (given.isascii() and given.isdecimal() and len(given) < 10):
         raise ProtocolError("PAGINATION_NUMBER_INVALID", "n is no number", 400)
-    return min(int(given), _MAX_LISTED), call.query.get("last", "")
+    return min(int(given), _MAX_LISTED_NAMES), call.query.get("last", "")
 
 
 def _show_page(path: str, shown: dict[str, object], member: str, names: list[str], count: int) -> HttpResponse:
