@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -66,9 +66,14 @@ async def create_pull_through_cache_rule(ctx: Context, params: Params) -> FinalT
         if len(await tx.range(space.begin, space.end, limit=_MAX_RULES)) == _MAX_RULES:
             raise errors.LimitExceededError(f"A registry can have {_MAX_RULES} pull through cache rules at most")
         cache_rules.save(tx, rule)
-        return cache_rules.to_api(rule)
+        return _show(rule, "updatedAt")
 
     return FinalTransaction(body)
+
+
+def _show(rule: CacheRule, *without: str) -> dict[str, Any]:
+    """Return a rule as the API shows it, without members that an answer does not have."""
+    return {name: value for name, value in cache_rules.to_api(rule).items() if name not in without}
 
 
 async def _check_secret(ctx: Context, arn: str) -> None:
@@ -116,7 +121,7 @@ async def update_pull_through_cache_rule(ctx: Context, params: Params) -> FinalT
             updated=ctx.now(),
         )
         cache_rules.save(tx, changed)
-        return cache_rules.to_api(changed)
+        return _show(changed, "createdAt", "upstreamRegistry", "upstreamRegistryUrl")
 
     return FinalTransaction(body)
 
@@ -126,7 +131,7 @@ async def delete_pull_through_cache_rule(ctx: Context, tx: Transaction, params: 
     check_own_registry(ctx, params)
     rule = await cache_rules.get(tx, ctx.account, ctx.region, params["ecrRepositoryPrefix"].removesuffix("/"))
     cache_rules.remove(tx, rule)
-    return cache_rules.to_api(rule)
+    return _show(rule, "updatedAt", "upstreamRegistry")
 
 
 @service.direct("ValidatePullThroughCacheRule")
@@ -135,4 +140,5 @@ async def validate_pull_through_cache_rule(ctx: Context, params: Params) -> Resu
     prefix = params["ecrRepositoryPrefix"].removesuffix("/")
     rule = await ctx.transact(lambda tx: cache_rules.get(tx, ctx.account, ctx.region, prefix))
     failure = await pull_through.find_failure(ctx, rule)
-    return {**cache_rules.to_api(rule), "isValid": not failure, "failure": failure or None}
+    shown = _show(rule, "createdAt", "updatedAt", "upstreamRegistry")
+    return {**shown, "isValid": not failure, "failure": failure or None}
