@@ -31,6 +31,7 @@ _NAMED = re.compile(
 _LONGEST_NAME = 255
 _ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 _CODE = "image-"
+_PUBLIC = "public.ecr.aws/"
 _DENIED = "AccessDeniedException"
 _SNAPSHOTS = "com.amazonaws.lambda.feature.snapstart"
 """The label of an image that may start from a snapshot though it does not speak of it with the Runtime API."""
@@ -61,6 +62,8 @@ def _source(uri: str) -> _Source:
     """Raises AwsError."""
     match = _NAMED.fullmatch(uri)
     if match is None or len(match["name"]) > _LONGEST_NAME:
+        if uri.startswith(_PUBLIC):
+            raise errors.not_built("images of Amazon ECR Public: push one to a repository of your own")
         raise errors.invalid(f"Source image {uri} is not valid. Provide a valid source image.")
     return _Source(match["name"], match["tag"], match["digest"])
 
