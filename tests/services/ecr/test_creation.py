@@ -17,6 +17,7 @@ from tests.services.ecr.registry import (
     open_registry,
 )
 from tests.services.ecr.test_lifecycle import policy, rule
+from tests.standing import Standing
 
 HUB = "registry-1.docker.io"
 
@@ -58,6 +59,23 @@ class TestCaches:
         open_upstream(aws, "library/web").push(image, "v1")
         add_rule(ecr, aws.account, "ROOT", upstreamRepositoryPrefix="library")
         assert open_registry(aws, "web", creates=False).pull("v1") == image.manifest
+
+    def test_a_tag_that_moves_over_there_is_followed_after_a_day(self, standing: Standing) -> None:
+        aws = standing.account()
+        old, new = make_image(b"old"), make_image(b"new")
+        upstream = open_upstream(aws, "web")
+        upstream.push(old, "v1")
+        add_rule(aws.client("ecr"), aws.account)
+        cached = open_registry(aws, "cached/web", creates=False)
+        assert cached.pull("v1") == old.manifest
+        upstream.push(new, "v1")
+        assert cached.pull("v1") == old.manifest
+        standing.advance("25h")
+        cached = open_registry(aws, "cached/web", creates=False)
+        assert cached.pull("v1") == new.manifest
+        aws.client("ecr", region_name="eu-west-1").delete_repository(repositoryName="web", force=True)
+        standing.advance("11h")
+        assert cached.pull("v1") == new.manifest
 
     def test_the_api_pulls_through_too(self, aws: Aws, ecr: Any) -> None:
         image = make_image(b"layer")

@@ -216,6 +216,29 @@ def test_images_are_replicated_where_the_other_registry_lets_them_in(owner: Aws,
     far.delete_repository(repositoryName=NAME, force=True)
 
 
+def test_a_cache_pulls_by_its_role(owner: Aws, other: Aws) -> None:
+    image = make_image(b"layer")
+    open_registry(owner, NAME).push(image, "v1")
+    trust = statement(["sts:AssumeRole"], None, Principal={"Service": "pullthroughcache.ecr.amazonaws.com"})
+    role = other.client("iam").create_role(RoleName="puller", AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    ecr = other.client("ecr")
+    ecr.create_pull_through_cache_rule(
+        ecrRepositoryPrefix="cached",
+        upstreamRegistryUrl=f"{OWNER}.dkr.ecr.us-east-1.amazonaws.com",
+        customRoleArn=role,
+    )
+    # The role of another account needs a policy of its own, and the repository's.
+    own = policy(statement(PULLING))
+    other.client("iam").put_role_policy(RoleName="puller", PolicyName="own", PolicyDocument=own)
+    cached = open_registry(other, f"cached/{NAME}", creates=False)
+    assert error_code(cached.ask("GET", "manifests/v1")) == (404, "MANIFEST_UNKNOWN")
+    let_in = statement(PULLING, None, Principal={"AWS": role})
+    owner.client("ecr").set_repository_policy(repositoryName=NAME, policyText=policy(let_in))
+    assert cached.pull("v1") == image.manifest
+    ecr.delete_pull_through_cache_rule(ecrRepositoryPrefix="cached")
+    ecr.delete_repository(repositoryName=f"cached/{NAME}", force=True)
+
+
 def test_pulls_of_some_principals_do_not_count(owner: Aws) -> None:
     ecr = owner.client("ecr")
     open_registry(owner, NAME).push(make_image(b"layer"), "v1")

@@ -33,7 +33,7 @@ def parse(text: str) -> Policy:
 
 
 async def open_repository(ctx: Context, tx: Transaction, params: Params, action: str) -> Repository:
-    """Return the repository that a request is about, if the caller may do this to it. Raises AwsError."""
+    """Return the repository of a request, if the caller may do this. Raises AwsError."""
     account = params.get("registryId") or ctx.account
     return await open_named(ctx, tx, account, params["repositoryName"], action)
 
@@ -50,7 +50,10 @@ async def open_named(ctx: Context, tx: Transaction, account: str, name: str, act
 async def authorize(
     ctx: Context, tx: Transaction, account: str, name: str, action: str, found: Repository | None
 ) -> None:
-    """Raise AwsError unless the caller may do this to a repository, which need not be there (`found`)."""
+    """Raise AwsError unless the caller may do this.
+
+    The repository need not be there (`found`).
+    """
     if not ctx.strict:
         return
     arn = repository.make_arn(account, ctx.region, name)

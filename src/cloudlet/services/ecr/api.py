@@ -51,6 +51,6 @@ service.job(layers.GARBAGE.sweep)
 
 
 @service.job
-async def tell_of_images(block: Block) -> None:
+async def send_events(block: Block) -> None:
     """Tell EventBridge of images."""
     await run_leased_jobs(block, tell=tell)

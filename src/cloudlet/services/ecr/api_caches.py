@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
+from cloudlet.core.authorization.role_session import check_role
 from cloudlet.core.aws import listing
 from cloudlet.services.ecr import cache_rules, errors, pull_through
 from cloudlet.services.ecr.api_repositories import check_own_registry
@@ -41,7 +42,8 @@ async def create_pull_through_cache_rule(ctx: Context, params: Params) -> FinalT
     kind = cache_rules.find_kind(url)
     if kind is None or params.get("upstreamRegistry") not in (None, kind):
         raise _UnsupportedUpstream(url)
-    credential = params.get("credentialArn") or ""
+    credential, role = params.get("credentialArn") or "", params.get("customRoleArn") or ""
+    _check_role(ctx, role)
     if kind in cache_rules.NEED_CREDENTIALS and not credential:
         raise errors.InvalidParameter(f"The upstream registry '{url}' needs a credentialArn")
     await _check_secret(ctx, credential)
@@ -55,7 +57,7 @@ async def create_pull_through_cache_rule(ctx: Context, params: Params) -> FinalT
         now,
         now,
         credential,
-        params.get("customRoleArn") or "",
+        role,
         (params.get("upstreamRepositoryPrefix") or "").removesuffix("/"),
     )
 
@@ -71,8 +73,18 @@ async def create_pull_through_cache_rule(ctx: Context, params: Params) -> FinalT
     return FinalTransaction(body)
 
 
+def _check_role(ctx: Context, role: str) -> None:
+    """Raise AwsError for what is no role of the caller's account."""
+    if not role:
+        return
+    try:
+        check_role(ctx.account, role)
+    except ValueError:
+        raise errors.InvalidParameter("The customRoleArn is no ARN of a role") from None
+
+
 def _show(rule: CacheRule, *without: str) -> dict[str, Any]:
-    """Return a rule as the API shows it, without members that an answer does not have."""
+    """Return a rule as the API shows it, without some members."""
     return {name: value for name, value in cache_rules.to_api(rule).items() if name not in without}
 
 
@@ -111,6 +123,7 @@ async def update_pull_through_cache_rule(ctx: Context, params: Params) -> FinalT
     check_own_registry(ctx, params)
     credential, role = params.get("credentialArn"), params.get("customRoleArn")
     await _check_secret(ctx, credential or "")
+    _check_role(ctx, role or "")
 
     async def body(tx: Transaction) -> Result:
         rule = await cache_rules.get(tx, ctx.account, ctx.region, params["ecrRepositoryPrefix"].removesuffix("/"))

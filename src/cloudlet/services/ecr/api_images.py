@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, page_tokens
 from cloudlet.services.ecr import deleting, digests, errors, images, pull_through, pushing, registry, scanning
 from cloudlet.services.ecr.access import open_repository
@@ -53,6 +54,8 @@ class _Pull(NamedTuple):
 
     found: list[dict[str, Any]]
     failures: list[Failure]
+    is_stale: bool = False
+    """Whether a tag may have moved in the upstream registry since it was asked."""
 
 
 @service.direct("BatchGetImage")
@@ -62,13 +65,18 @@ async def batch_get_image(ctx: Context, params: Params) -> Result:
 
     try:
         pull = await ctx.transact(body)
-        has_failed = bool(pull.failures)
     except errors.RepositoryNotFound:
         if not await pull_through.fetch(ctx, params):
             raise
-        pull, has_failed = await ctx.transact(body), False
-    if has_failed and await pull_through.fetch(ctx, params):
         pull = await ctx.transact(body)
+    else:
+        if pull.failures and await pull_through.fetch(ctx, params):
+            pull = await ctx.transact(body)
+        elif pull.is_stale:
+            # What is here is good enough where the upstream registry does not answer.
+            with suppress(AwsError):
+                await pull_through.fetch(ctx, params)
+            pull = await ctx.transact(body)
     return {"images": pull.found, "failures": pull.failures}
 
 
@@ -87,7 +95,8 @@ async def _find_images(ctx: Context, tx: Transaction, params: Params) -> _Pull:
             text = await images.load_manifest(tx, repository, image.digest)
             found.append(_show(repository, image, id.get("imageTag"), text.decode()))
             await _record_pull(ctx, tx, repository, image)
-    return _Pull(found, failures)
+    tags = [id["imageTag"] for id in params["imageIds"] if id.get("imageTag") and not id.get("imageDigest")]
+    return _Pull(found, failures, await pull_through.is_stale(ctx, tx, repository, tags))
 
 
 async def _record_pull(ctx: Context, tx: Transaction, repository: Repository, image: Image) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import listing, tags
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.ecr import access, creating, errors, images, mutability, repository
+from cloudlet.services.ecr import access, creating, errors, images, mutability, pull_through, repository
 from cloudlet.services.ecr.access import open_repository
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.leftovers import LEFTOVERS
@@ -78,6 +78,7 @@ async def delete_repository(ctx: Context, tx: Transaction, params: Params) -> Re
     repository.remove(tx, found)
     tags.save(tx, repository.get_arn(found), {})
     images.remove_all(tx, found.id)
+    pull_through.forget(tx, found.id)
     LEFTOVERS.request(tx, found.account, found.id)
     return {"repository": repository.to_api(ctx, found)}
 

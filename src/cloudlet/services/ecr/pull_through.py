@@ -6,10 +6,9 @@ from typing import Final
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.core.authorization.permissions import EVERYTHING
-from cloudlet.core.authorization.resource_policy import parse_policy
-from cloudlet.core.aws.policy import NamedPolicy, Policies, Request, evaluate
+from cloudlet.core import AwsError, Context, Params, Subspace, Transaction
+from cloudlet.core.authorization.resource_policy import decide
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.identity import root
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient
@@ -33,6 +32,12 @@ from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.services.ecr.upstream import Credentials, Upstream, UpstreamError
 
 _CLIENT: Final = PerBlock(lambda _: HttpClient())
+_CHECKS: Final = Subspace("cache-check")
+"""Repository's id, tag → time at which its upstream registry was asked for it."""
+_CHECKED_SECONDS: Final = 24 * 3600
+"""User guide: so often an upstream registry is asked whether a tag has moved."""
+_SERVICE: Final = "pullthroughcache.ecr.amazonaws.com"
+_SESSION: Final = "ecr-pull-through-cache"
 
 
 class _Secret(msgspec.Struct, rename="camel"):
@@ -64,10 +69,32 @@ async def fetch(ctx: Context, params: Params) -> bool:
     return True
 
 
+async def is_stale(ctx: Context, tx: Transaction, about: Repository, tags: list[str]) -> bool:
+    """Whether an upstream registry is to be asked again for tags of a repository."""
+    if not about.pulls_through:
+        return False
+    oldest = ctx.now() - _CHECKED_SECONDS
+    checked = [int(await tx.get(_CHECKS.key(about.id, tag)) or 0) for tag in tags]
+    return any(each < oldest for each in checked)
+
+
+def forget(tx: Transaction, repository: str) -> None:
+    """Forget when tags of a repository were asked for, by its id."""
+    rows = _CHECKS.sub(repository)
+    tx.delete_range(rows.begin, rows.end)
+
+
+def _note_check(ctx: Context, tx: Transaction, target: Repository, tag: str | None) -> None:
+    if tag is not None:
+        tx.put(_CHECKS.key(target.id, tag), str(int(ctx.now())).encode())
+
+
 async def _fetch(ctx: Context, rule: CacheRule, name: str, digest: str | None, tag: str | None) -> None:
     match = cache_rules.ECR_HOST.fullmatch(rule.url)
     if match is not None:
-        await ctx.transact(lambda tx: _copy(ctx, tx, rule, name, match["account"], match["region"], digest, tag))
+        puller = await _act_by_role(ctx, rule)
+        source_name = match["account"], match["region"], cache_rules.get_upstream_name(rule, name)
+        await ctx.transact(lambda tx: _copy(ctx, tx, puller, rule, name, source_name, digest, tag))
         return
     source = Upstream(
         _CLIENT.get(ctx.block),
@@ -112,34 +139,44 @@ async def _open_target(ctx: Context, tx: Transaction, rule: CacheRule, name: str
     return made
 
 
+async def _act_by_role(ctx: Context, rule: CacheRule) -> Context:
+    """Return the call by a rule's role, or else by its account."""
+    principal = root(rule.account)
+    if rule.role:
+        principal = make_session(rule.role, _SESSION, by=_SERVICE)
+    if ctx.strict:
+        await ctx.block.cloud.permissions.load(principal)
+    return ctx.act_as(principal, rule.account)
+
+
 async def _copy(
     ctx: Context,
     tx: Transaction,
+    puller: Context,
     rule: CacheRule,
     name: str,
-    account: str,
-    region: str,
+    source_name: tuple[str, str, str],
     digest: str | None,
     tag: str | None,
 ) -> None:
     """Copy an image from a registry of this Cloudlet. Raises AwsError."""
-    source = await repository.find(tx, account, region, cache_rules.get_upstream_name(rule, name))
+    source = await repository.find(tx, *source_name)
     image = None if source is None else await images.find_named(tx, source, digest, tag)
     if source is None or image is None:
         raise UpstreamImageError("it has no such image")
-    _authorize_upstream(ctx, rule, source)
+    _authorize_upstream(puller, source)
     target = await _open_target(ctx, tx, rule, name)
     await replicating.copy(tx, source, target, image, tag, ctx.now())
+    _note_check(ctx, tx, target, tag)
     image_events.add_cache(tx, target, rule.name, rule.url, image.digest, tag or "", ctx.now())
 
 
-def _authorize_upstream(ctx: Context, rule: CacheRule, source: Repository) -> None:
-    """Raise AwsError unless another account's repository lets the rule's account pull, if that is enforced."""
-    if not ctx.strict or source.account == rule.account:
+def _authorize_upstream(puller: Context, source: Repository) -> None:
+    """Raise AwsError unless a repository lets the puller in, if that is enforced."""
+    if not puller.strict:
         return
-    resource = NamedPolicy("repository policy", parse_policy(source.policy)) if source.policy else None
-    asked = Request(root(rule.account), "ecr:BatchGetImage", repository.get_arn(source), {}, source.account)
-    decision = evaluate(asked, Policies(EVERYTHING.identity, None, (), resource))
+    arn = repository.get_arn(source)
+    decision = decide(puller, "ecr:BatchGetImage", arn, source.account, source.policy or None)
     if not decision.allowed:
         raise UpstreamImageError(decision.message)
 
@@ -175,6 +212,7 @@ async def _add_layer(ctx: Context, target: Repository, digest: str, part: Part) 
 
 async def _add(ctx: Context, tx: Transaction, rule: CacheRule, name: str, wanted: Push) -> None:
     target = await _open_target(ctx, tx, rule, name)
+    _note_check(ctx, tx, target, wanted.tag)
     try:
         image = await images.put(tx, target, wanted, ctx.now(), is_partial=True)
     except AwsError as error:

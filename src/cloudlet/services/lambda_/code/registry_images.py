@@ -33,7 +33,7 @@ _URI: Final = re.compile(
     rf"(?P<name>{_NAME})(?::(?P<tag>\w[\w.-]{{0,127}})|@(?P<digest>sha256:[0-9a-f]{{64}}))?",
     re.ASCII,
 )
-"""A registry's own name, or that below the address of this Cloudlet, as `repositoryUri` has it."""
+"""An image by AWS's name of its registry, or by `repositoryUri`, which has that too."""
 _PIECE_BYTES: Final = 8 << 20
 _TIMEOUT_SECONDS: Final = 60.0
 _SID: Final = "LambdaECRImageRetrievalPolicy"
@@ -85,7 +85,7 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def parse(uri: str) -> RegistryImage | None:
-    """Return the image that a URI names; None where that is in no registry of ECR's."""
+    """Return the image that a URI names in ECR."""
     match = _URI.fullmatch(uri)
     if match is None:
         return None

@@ -74,7 +74,7 @@ async def unpacked(block: Block, account: str, code: str) -> Path:
 
 
 def find(block: Block, code: str) -> Path | None:
-    """Return the folder of a package or an image that is unpacked; None where it is not."""
+    """Return the folder of what is unpacked; None where it is not."""
     folder = _root(block) / code
     return folder if folder.exists() else None
 
