@@ -41,6 +41,7 @@ __all__ = [
 
 service.data_plane(answering.answer)
 service.job(lifecycle.run)
+service.job(lifecycle.LIFECYCLE.run)
 service.job(layers.remove_idle)
 service.job(uploads.remove_abandoned)
 service.job(LEFTOVERS.run)

@@ -8,11 +8,13 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens
-from cloudlet.services.ecr import errors, images, lifecycle_policy, lifecycle_timers, repository
+from cloudlet.services.ecr import errors, images, lifecycle, lifecycle_policy, lifecycle_timers, repository
 from cloudlet.services.ecr.access import open_repository
 from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
+from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.lifecycle_policy import Expiry
+from cloudlet.services.ecr.repository_record import Repository
 
 _MAX_LISTED_RESULTS: Final = 100
 
@@ -68,17 +70,20 @@ async def start_lifecycle_policy_preview(ctx: Context, tx: Transaction, params: 
     return {**show_name(found), "lifecyclePolicyText": text, "status": "IN_PROGRESS"}
 
 
-@service.operation("GetLifecyclePolicyPreview")
-async def get_lifecycle_policy_preview(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await open_repository(ctx, tx, params, "GetLifecyclePolicyPreview")
+@service.direct("GetLifecyclePolicyPreview")
+async def get_lifecycle_policy_preview(ctx: Context, params: Params) -> Result:
+    async def load(tx: Transaction) -> tuple[Repository, list[Image]]:
+        found = await open_repository(ctx, tx, params, "GetLifecyclePolicyPreview")
+        return found, [image async for image in images.walk(tx, found)] if found.preview else []
+
+    found, known = await ctx.transact(load)
     if not found.preview:
         raise AwsError(
             "LifecyclePolicyPreviewNotFoundException",
             f"Lifecycle policy preview does not exist for the repository with name '{found.name}' in the registry with "
             f"id '{found.account}'",
         )
-    known = [image async for image in images.walk(tx, found)]
-    expired = lifecycle_policy.evaluate(lifecycle_policy.parse(found.preview), known, ctx.now())
+    expired = await lifecycle.evaluate(ctx.account, found.preview, known, ctx.now())
     wanted = [each for each in expired if _is_wanted(each, params)]
     begin = _parse_place(params.get("nextToken"))
     end = begin + (params.get("maxResults") or _MAX_LISTED_RESULTS)

@@ -10,7 +10,7 @@ import msgspec
 
 from cloudlet.services.ecr import errors
 from cloudlet.services.ecr.image_record import Image
-from cloudlet.services.ecr.mutability import compile_wildcards
+from cloudlet.services.ecr.wildcards import is_match
 
 _DAY_SECONDS: Final = 86_400
 _MAX_RULES: Final = 50
@@ -131,8 +131,7 @@ def _is_selected(selection: _Selection, image: Image) -> bool:
     if selection.tag_status == "untagged":
         return not image.tags
     if selection.tag_pattern_list is not None:
-        patterns = [compile_wildcards(each) for each in selection.tag_pattern_list]
-        return all(any(pattern.fullmatch(tag) for tag in image.tags) for pattern in patterns)
+        return all(any(is_match(each, tag) for tag in image.tags) for each in selection.tag_pattern_list)
     return all(any(tag.startswith(each) for tag in image.tags) for each in selection.tag_prefix_list or ())
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.ecr.repository_record import Repository
 
-PERIOD_SECONDS: Final = 3600
+_PERIOD_SECONDS: Final = 3600
 DUE: Final = Subspace("lifecycle-due")
 """Time in milliseconds, account, region, name, id → nothing.
 
@@ -18,9 +18,9 @@ It counts where the repository says the same.
 TOPIC: Final = b"lifecycle"
 
 
-def schedule(tx: Transaction, about: Repository, now: float, seconds: int = PERIOD_SECONDS) -> Repository:
-    """Have a repository's policy carried out after some time. Return the record to be saved."""
-    due = int((now + seconds) * 1000)
+def schedule(tx: Transaction, about: Repository, now: float) -> Repository:
+    """Have a repository's policy carried out an hour later. Return the record to be saved."""
+    due = int((now + _PERIOD_SECONDS) * 1000)
     tx.put(DUE.key(due, about.account, about.region, about.name, about.id), b"")
     tx.notify(TOPIC)
     return replace(about, lifecycle_due=due)

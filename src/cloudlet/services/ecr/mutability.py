@@ -5,26 +5,19 @@ User guide, "Preventing image tags from being overwritten".
 
 from __future__ import annotations
 
-from functools import lru_cache
-from re import Pattern, compile, escape
 from typing import Any, Final
 
 from cloudlet.services.ecr import errors
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.wildcards import is_match
 
 _WITH_EXCLUSION: Final = "_WITH_EXCLUSION"
 _MAX_WILDCARDS: Final = 2
 
 
-@lru_cache(1024)
-def compile_wildcards(pattern: str) -> Pattern[str]:
-    """Return a pattern in which `*` stands for any characters."""
-    return compile(".*".join(escape(part) for part in pattern.split("*")))
-
-
 def is_immutable(repository: Repository, tag: str) -> bool:
     """Whether a tag stays with its image."""
-    is_excluded = any(compile_wildcards(each).fullmatch(tag) for each in repository.exclusions)
+    is_excluded = any(is_match(each, tag) for each in repository.exclusions)
     return repository.mutability.startswith("IMMUTABLE") != is_excluded
 
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from cloudlet.core import Transaction
 from cloudlet.services.ecr import registry
-from cloudlet.services.ecr.mutability import compile_wildcards
 from cloudlet.services.ecr.registry_record import Registry
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.wildcards import is_match
 
 NO_SCANNER: Final = "Cloudlet has no scanner: images are not scanned for vulnerabilities."
 
@@ -31,7 +31,7 @@ def find_filters(known: Registry, name: str) -> list[dict[str, str]]:
 
 def _is_matched(pattern: str, name: str) -> bool:
     """Whether a filter is about a repository. One without a wildcard is about names that contain it."""
-    return compile_wildcards(pattern if "*" in pattern else f"*{pattern}*").fullmatch(name) is not None
+    return is_match(pattern if "*" in pattern else f"*{pattern}*", name)
 
 
 async def is_due(tx: Transaction, repository: Repository) -> bool:
