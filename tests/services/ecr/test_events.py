@@ -95,6 +95,8 @@ def test_cloudtrail_has_pushes_and_pulls_as_operations(aws: Aws, shop: Registry)
     assert shown["eventSource"] == "ecr.amazonaws.com"
     assert shown["requestParameters"]["repositoryName"] == NAME
     assert shown["requestParameters"]["imageTag"] == "v1"
+    parts = [json.loads(each["CloudTrailEvent"]) for each in lookup(aws, 2, EventName="UploadLayerPart")]
+    assert all("layerPartBlob" not in each["requestParameters"] for each in parts)
     assert len(lookup(aws, 2, EventName="CompleteLayerUpload")) == 2
     assert len(lookup(aws, 1, EventName="BatchGetImage")) == 1
     text = json.dumps(

@@ -169,7 +169,7 @@ def test_extensions_of_the_image_run_beside_it(cloud: ImageCloud) -> None:
         ("oci:" + "a" * 300, INVALID, "is not valid"),
         ("docker://shop", INVALID, "is not valid"),
         ("oci:blobs", INVALID, "does not exist"),
-        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:latest", INVALID, "is not valid"),
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:latest", INVALID, "does not exist"),
         ("public.ecr.aws/lambda/python:3.13", "NotImplemented", "images of Amazon ECR Public"),
     ],
 )
