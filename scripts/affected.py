@@ -76,6 +76,7 @@ _ELSEWHERE: Final = {
     "hatch_": "tests/test_build.py",
     "pyproject.toml": "tests/test_build.py",
     "scripts/affected.py": "tests/test_affected.py",
+    "src/cloudlet/core/authorization/": "tests/authorization",
     "src/cloudlet/edge/domains": "tests/isolation",
     "src/cloudlet/edge/fleet": "tests/isolation",
     "src/cloudlet/edge/isolation": "tests/isolation",

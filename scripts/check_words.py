@@ -41,8 +41,8 @@ VERBS = _words(
     delay delegate delete deliver demote deny depart deploy dequeue derive describe deserialize detach detect diff
     differ disable discard disconnect discover dismiss dispatch display dissolve distribute divide do download drain
     draw drive drop dump duplicate edit elect emit enable encode encrypt end enqueue enrich ensure enter enumerate
-    equal escape establish estimate evaluate evict examine exclude execute exist expand expect expire export extend
-    extract fail feed fetch fill filter find finish fit flatten flip flush fold follow forbid force forget format
+    equal escape establish estimate evaluate evict examine exclude execute exist expand expect expire explain export
+    extend extract fail feed fetch fill filter find finish fit flatten flip flush fold follow forbid force forget format
     forward free freeze gather generate get give go grant grow guard halt halve hand handle hang hash have heartbeat
     hide hold identify ignore impersonate import include increase increment infer ingest inherit initialise inject
     insert insist inspect install interpolate interrupt intersect invalidate invoke isolate issue iterate join judge

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from cloudlet.core.authorization.message import MAX_MESSAGE_CHARACTERS, InvalidMessage, decode_message, encode_message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloudlet.core.authorization.message import MAX_MESSAGE_CHARACTERS, InvalidMessage, decode_message, encode_message
 from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Policy, Request, evaluate
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.vault import Vault

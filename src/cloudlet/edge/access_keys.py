@@ -14,7 +14,7 @@ DEFAULT_ACCOUNT: Final = "000000000000"
 
 
 class KeyRing:
-    """The root keys that Cloudlet was given, the long-term ones that IAM has made, and temporary ones."""
+    """Root keys that Cloudlet was given, IAM's long-term keys, and temporary ones."""
 
     def __init__(self, root_keys: Iterable[RootKey], tokens: TokenSealer, permissions: PermissionSource) -> None:
         self._known: Mapping[str, Credential] = {
@@ -28,6 +28,10 @@ class KeyRing:
         if token is not None or access_key in self._known:
             return False
         return self._permissions.find_key(access_key) is None
+
+    def derive_secret(self, access_key: str) -> str:
+        """Return the secret of a key, if it is one that was made here."""
+        return self._tokens.derive_secret(access_key)
 
     def find(self, access_key: str, token: str | None) -> Credential | None:
         """Return what is known of a key; None for an unknown one or a token that was not issued here."""

@@ -52,6 +52,7 @@ async def _answer(
             lambda: _identified(front, request, _SIGNED_FOR[found.block]),
             exchange.raw_headers,
         )
+        await _look_up_key(front, request)
         answered = None if block.service.web is None else await block.service.web(block, visit)
     except AwsError as error:
         exchange.respond(message(error.status or 500, error.message))
@@ -80,6 +81,17 @@ async def _respond(exchange: Exchange, answered: HttpResponse) -> None:
         log.exception("the answer of an application cannot be sent")
         await discard(answered.body)
         exchange.respond(message(500, "Internal Server Error"))
+
+
+async def _look_up_key(front: FrontDoor, request: HttpRequest) -> None:
+    """Have IAM's answer about the key of a request at hand, for those who verify its signature. Raises AwsError."""
+    try:
+        claim = sigv2.claim(request) or sigv4.claim(request)
+    except sigv4.Malformed:
+        # Whoever wants a signature says so.
+        return
+    if claim is not None and front.authenticator.is_to_be_looked_up(claim):
+        await front.cloud.permissions.load_key(claim.access_key)
 
 
 def _identified(front: FrontDoor, request: HttpRequest, service: str) -> Principal:

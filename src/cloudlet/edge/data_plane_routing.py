@@ -9,7 +9,11 @@ from typing import Final, NamedTuple
 
 from cloudlet.wire import HttpRequest
 
-BLOCK_BY_HOST_LABEL: Final = {"execute-api": "apigateway", "lambda-url": "lambda"}
+BLOCK_BY_HOST_LABEL: Final = {
+    "cloudformation-response": "cloudformation",
+    "execute-api": "apigateway",
+    "lambda-url": "lambda",
+}
 """The part of a host that says what kind of resource it names → the block that has them."""
 _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})\.[a-z0-9.-]+")
 _BY_PATH: Final = re.compile(

@@ -307,7 +307,7 @@ class _Call:
         self.principal = caller.principal
         self.region = routing.region_of(request, self.claim)
         if self.principal.kind in ("user", "assumed-role"):
-            self.front.cloud.permissions.note_use(self.principal, found.model.endpoint_prefix, self.region)
+            self.front.cloud.permissions.note_use(self.principal, found.model.name, self.region)
         if not isinstance(request.body, bytes) and not found.operation.streaming_input:
             spawn(self._collect_then_run(request))
             return False

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from botocore.exceptions import ClientError
 from websockets.sync.client import ClientConnection, connect
 
 from cloudlet.testing.server import Aws
+from tests.iam_users import allow, make_policy
+from tests.modes import MODE
 
 FUNCTION = """
 import json
@@ -67,8 +70,9 @@ def authorize(event):
     if token == "silent":
         elsewhere = "arn:aws:execute-api:*:*:none/*"
         return policy([{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": elsewhere}])
-    effect = "Allow" if token in ("friend", "roles") else "Deny"
-    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
+    effect = "Allow" if token in ("friend", "roles", "nowhere") else "Deny"
+    resource = [] if token == "nowhere" else event["methodArn"]
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}
     context = {"who": token, "level": 3, "trusted": True, **({"roles": ["a"]} if token == "roles" else {})}
     return {**policy([statement]), "context": context}
 
@@ -93,6 +97,16 @@ class Answer:
         return next((value for known, value in self.headers if known == name), None)
 
 
+def _add_role(aws: Aws) -> None:
+    """Make the role by which tests have API Gateway and Lambda act: where permissions are enforced, it must be there."""
+    iam = aws.client("iam")
+    services = {"Service": ["apigateway.amazonaws.com", "lambda.amazonaws.com"]}
+    trust = make_policy({"Effect": "Allow", "Principal": services, "Action": "sts:AssumeRole"})
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName="gateway", AssumeRolePolicyDocument=trust)
+        iam.put_role_policy(RoleName="gateway", PolicyName="all", PolicyDocument=make_policy(allow("*")))
+
+
 class GatewayCloud:
     """Clients of one account, and what tests do with them again and again."""
 
@@ -103,6 +117,8 @@ class GatewayCloud:
         parts = urlsplit(aws.endpoint)
         self.host, self.port = parts.hostname or "", parts.port or 80
         self._function = ""
+        if MODE == "strict":
+            _add_role(aws)
 
     # -- what is made
 

@@ -14,7 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.buckets import let_in
 from tests.commands import cloudlet
+from tests.services.cloudtrail.places import make_bucket, make_role, make_topic
 from tests.services.cloudtrail.test_history import lookup
 from tests.services.s3.own_work import Strict, bucket, keys, queue, strict_server, told
 from tests.standing import Standing, eventually
@@ -46,6 +48,7 @@ def _names(aws: Aws, name: str) -> list[str]:
 def _trail(aws: Aws, **settings: Any) -> tuple[str, str]:
     """Have a trail log into a new bucket; return its bucket and its ARN."""
     name = bucket(aws.client("s3"))
+    let_in(aws.client("s3"), name, "cloudtrail.amazonaws.com")
     trails = aws.client("cloudtrail")
     arn = trails.create_trail(Name="audit", S3BucketName=name, **settings)["TrailARN"]
     trails.start_logging(Name="audit")
@@ -56,7 +59,7 @@ def test_events_come_in_files_and_a_topic_is_told(standing: Standing) -> None:
     aws = standing.account()
     sns, sqs = aws.client("sns"), aws.client("sqs")
     url, endpoint = queue(aws, "told")
-    topic = sns.create_topic(Name="files")["TopicArn"]
+    topic = make_topic(aws, "files")
     raw = {"RawMessageDelivery": "true"}
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint, Attributes=raw)
     name, _ = _trail(aws, SnsTopicName="files", S3KeyPrefix="")
@@ -93,7 +96,7 @@ def test_a_log_group_has_the_events_too(standing: Standing) -> None:
     name, _ = _trail(
         aws,
         CloudWatchLogsLogGroupArn=f"arn:aws:logs:us-east-1:{aws.account}:log-group:audit/all:*",
-        CloudWatchLogsRoleArn=f"arn:aws:iam::{aws.account}:role/trail",
+        CloudWatchLogsRoleArn=make_role(aws),
     )
     stream = f"{aws.account}_CloudTrail_us-east-1"
     (made,) = logs.describe_log_streams(logGroupName="audit/all")["logStreams"]
@@ -158,7 +161,7 @@ def test_what_cannot_be_delivered_waits_and_says_why(standing: Standing) -> None
     status = eventually(lambda: trails.get_trail_status(Name="audit"), lambda seen: "LatestDeliveryError" in seen)
     assert (status["LatestDeliveryError"], status["LatestDeliveryAttemptSucceeded"]) == ("NoSuchBucket", "")
 
-    aws.client("s3").create_bucket(Bucket=name)
+    make_bucket(aws, name)
     standing.advance("5m")
     assert "CreateQueue" in eventually(lambda: _names(aws, name))
     assert "LatestDeliveryError" not in trails.get_trail_status(Name="audit")

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.refused import code_of
 from tests.services.cloudtrail.lake import answered, ended, seen, store_id
+from tests.services.cloudtrail.places import make_bucket
 from tests.standing import Standing, eventually
 
 
@@ -239,8 +240,7 @@ def test_results_come_in_pages(trails: Any, store: str) -> None:
 
 
 def test_a_result_is_delivered_to_a_bucket_and_signed(aws: Aws, trails: Any, store: str) -> None:
-    s3, bucket = aws.client("s3"), f"lake-{aws.account}"
-    s3.create_bucket(Bucket=bucket)
+    s3, bucket = aws.client("s3"), make_bucket(aws, f"lake-{aws.account}")
     statement = f"""SELECT requestParameters['queueName'] AS queue, 'a"b' AS odd FROM {store}
         WHERE eventName = 'CreateQueue' ORDER BY queue"""
     query = trails.start_query(QueryStatement=statement, DeliveryS3Uri=f"s3://{bucket}/results/")["QueryId"]
@@ -267,8 +267,7 @@ def test_a_result_is_delivered_to_a_bucket_and_signed(aws: Aws, trails: Any, sto
 
 
 def test_a_result_that_cannot_be_delivered(aws: Aws, trails: Any, store: str) -> None:
-    s3, bucket = aws.client("s3"), f"gone-{aws.account}"
-    s3.create_bucket(Bucket=bucket)
+    s3, bucket = aws.client("s3"), make_bucket(aws, f"gone-{aws.account}")
     slow = f"""SELECT count(*) AS n FROM {store} CROSS JOIN UNNEST(sequence(1, 1000)) AS a(x)
         CROSS JOIN UNNEST(sequence(1, 2000)) AS b(y) WHERE x * y % 7 = 3"""
     query = trails.start_query(QueryStatement=slow, DeliveryS3Uri=f"s3://{bucket}")["QueryId"]

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
+from tests.iam_users import allow, make_policy
 from tests.refused import code_of, refused
+from tests.services.cloudtrail.places import make_bucket, make_role
 
 
 @pytest.fixture
 def bucket(aws: Aws) -> str:
     name = f"trail-{secrets.token_hex(8)}"
-    aws.client("s3").create_bucket(Bucket=name)
-    return name
+    return make_bucket(aws, name)
 
 
 def test_a_trail_is_made_changed_and_deleted(aws: Aws, bucket: str) -> None:
@@ -62,7 +63,7 @@ def test_a_region_has_five_trails(aws: Aws, bucket: str) -> None:
     assert too_many == "MaximumNumberOfTrailsExceededException"
 
 
-_ROLE = {"CloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/trail"}
+_ROLE = {"CloudWatchLogsRoleArn": "arn:aws:iam::{account}:role/trail"}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,8 @@ _ROLE = {"CloudWatchLogsRoleArn": "arn:aws:iam::123456789012:role/trail"}
             "InvalidParameterCombinationException",
         ),
         ({"IsOrganizationTrail": True}, "OrganizationsNotInUseException"),
-        ({"KmsKeyId": "alias/key"}, "UnsupportedOperationException"),
+        ({"KmsKeyId": "no key"}, "InvalidKmsKeyIdException"),
+        ({"KmsKeyId": "alias/absent"}, "KmsKeyNotFoundException"),
         (
             {"CloudWatchLogsLogGroupArn": "arn:aws:logs:us-east-1:{account}:log-group:g:*"},
             "InvalidCloudWatchLogsRoleArnException",
@@ -102,6 +104,7 @@ def test_what_cannot_be_a_trail(aws: Aws, bucket: str, params: dict[str, Any], c
         name: value.replace("{account}", aws.account) if isinstance(value, str) else value
         for name, value in params.items()
     }
+    make_role(aws)
     wanted = {"Name": "audit", "S3BucketName": bucket, **named}
     trails = aws.client("cloudtrail")
     assert code_of(trails.create_trail, **wanted) == code
@@ -233,3 +236,19 @@ def test_the_public_key_of_now_is_listed(aws: Aws) -> None:
     assert trails.list_public_keys()["PublicKeyList"] == [key]
     assert trails.list_public_keys(StartTime=1e9, EndTime=1.1e9)["PublicKeyList"] == []
     assert code_of(trails.list_public_keys, StartTime=2e9, EndTime=1e9) == "InvalidTimeRangeException"
+
+
+def test_a_trail_has_a_key(aws: Aws, trails: Any, bucket: str) -> None:
+    kms = aws.client("kms")
+    admitted = {**allow("kms:*"), "Principal": {"AWS": aws.account, "Service": "cloudtrail.amazonaws.com"}}
+    key = kms.create_key(Policy=make_policy(admitted))["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName="alias/trails", TargetKeyId=key)
+    made = trails.create_trail(Name="audit", S3BucketName=bucket, KmsKeyId="alias/trails")
+    assert made["KmsKeyId"] == key
+    assert trails.get_trail(Name="audit")["Trail"]["KmsKeyId"] == key
+    assert trails.update_trail(Name="audit", IsMultiRegionTrail=True)["KmsKeyId"] == key
+    assert "KmsKeyId" not in trails.update_trail(Name="audit", KmsKeyId="")
+    kms.disable_key(KeyId=key)
+    assert code_of(trails.update_trail, Name="audit", KmsKeyId=key) == "KmsException"
+    pair = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT", Policy=make_policy(admitted))
+    assert code_of(trails.update_trail, Name="audit", KmsKeyId=pair["KeyMetadata"]["Arn"]) == "KmsException"

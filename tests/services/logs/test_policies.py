@@ -103,7 +103,7 @@ def test_services_need_a_policy_where_permissions_are_enforced(tmp_path: Path) -
         logs.call("PutResourcePolicy", policyName="p", policyDocument=document(resource=f"{group}:*"))
         assert write() == ""
         assert write("other", "t") == denied
-        assert write("cloudtrail", "trail") == ""
+        assert write("lambda", "function") == ""
         logs.call("PutResourcePolicy", resourceArn=group, policyDocument=document("Deny"))
         assert write(stream="u") == denied
     finally:

@@ -10,9 +10,9 @@ from threading import Event
 from typing import Any
 
 import pytest
-from cloudlet.core.aws.polling.source_record import Record
 
 from cloudlet.core.aws.polling import filtering
+from cloudlet.core.aws.polling.source_record import Record
 from cloudlet.testing.server import Aws
 from tests.services.pipes.cloud import PipesCloud
 from tests.services.sns.cloud import ACCOUNT, local_sns

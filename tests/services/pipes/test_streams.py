@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cloudlet.core.aws.polling.source_record import Record
 
+from cloudlet.core.aws.polling.source_record import Record
 from cloudlet.core.telemetry.metrics import Metrics
 from cloudlet.services.pipes import execution, targets
 from cloudlet.services.pipes.pipe import Pipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from cloudlet.core.authorization.message import encode_message
 
+from cloudlet.core.authorization.message import encode_message
 from cloudlet.core.aws.policy import Policies, Request, evaluate
 from cloudlet.core.kernel.identity import root
 from cloudlet.testing.server import Aws

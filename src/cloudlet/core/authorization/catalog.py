@@ -55,7 +55,10 @@ def _load(model: str) -> _Service | None:
 
 
 def find(model: str, operation: str) -> Rule:
-    """Return the rule of an operation; one that the reference does not have needs the action of its own name."""
+    """Return the rule of an operation.
+
+    One that the reference does not have needs the action of its own name.
+    """
     service = _load(model)
     if service is None:
         return Rule((f"{model}:{operation}",), ("*",))

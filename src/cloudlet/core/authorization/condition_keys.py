@@ -1,4 +1,4 @@
-"""The condition keys of a call: the global ones, and those that come from the request's members.
+"""The condition keys of a call: global ones, and those of the request.
 
 Sources: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference.
 """
@@ -6,7 +6,8 @@ Sources: IAM User Guide, "AWS global condition context keys"; Service Authorizat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core.aws import iso8601
@@ -18,6 +19,27 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.identity import Principal
 
 Keys = dict[str, "str | Sequence[str]"]
+
+
+class LazyKeys(Mapping[str, "str | Sequence[str]"]):
+    """Condition keys that are worked out when a policy asks for them."""
+
+    def __init__(self, make: Callable[[], Keys]) -> None:
+        self._make = make
+
+    @cached_property
+    def _keys(self) -> Keys:
+        return self._make()
+
+    def __getitem__(self, name: str) -> str | Sequence[str]:
+        return self._keys[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
 
 _PRINCIPAL_TYPES: Final = {
     "root": "Account",
@@ -50,13 +72,13 @@ def list_global_keys(ctx: Context, account: str, principal: Principal | None = N
         "aws:ResourceAccount": account,
         "aws:SecureTransport": "true" if ctx.secure else "false",
         "aws:SourceIp": ctx.source_ip,
-        "aws:ViaAWSService": "true" if caller.invoked_by and caller.access_key else "false",
+        "aws:ViaAWSService": "true" if caller.is_forwarded else "false",
     }
-    if caller.invoked_by and caller.access_key:
+    if caller.is_forwarded:
         keys |= {"aws:CalledVia": [caller.invoked_by], "aws:CalledViaFirst": caller.invoked_by}
         keys["aws:CalledViaLast"] = caller.invoked_by
     if caller.kind != "anonymous":
-        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": caller.user_id}
+        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": ctx.permissions.identify(caller)}
     if caller.kind == "user":
         keys["aws:username"] = caller.arn.rpartition("/")[2]
     if caller.kind == "service":
@@ -70,7 +92,7 @@ def list_global_keys(ctx: Context, account: str, principal: Principal | None = N
 
 
 def get_source_account(ctx: Context) -> str:
-    """Return the account of the resource on whose behalf a service calls; empty where there is none."""
+    """Return the account of the resource for which a service calls, if any."""
     if not ctx.source_arn:
         return ""
     # Some ARNs, as those of buckets, name no account: then it is the one for which the service calls.
@@ -78,7 +100,10 @@ def get_source_account(ctx: Context) -> str:
 
 
 def get_principal_arn(caller: Principal) -> str:
-    """Return the ARN of a caller; of a session that of its role, without its path where that is not known."""
+    """Return the ARN of a caller, or of the role of a session.
+
+    The role's path is left out where it is not known.
+    """
     if caller.kind != "assumed-role":
         return caller.arn
     if caller.session is not None and caller.session.issuer:
@@ -107,7 +132,7 @@ def _list_session_keys(caller: Principal, now: int) -> Keys:
 
 
 def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
-    """Return the keys that a request's members fill: its tags, and keys that have a member's name."""
+    """Return the keys that a request's tags and members fill."""
     keys: Keys = {}
     names = []
     for name, value in _list_tags(params):
@@ -121,10 +146,16 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
     for key in rule.condition_keys:
         if key.startswith("aws:") or "/" in key or "${" in key:
             continue
-        found = _to_text(members.get(_NO_WORD.sub("", key.partition(":")[2].lower())))
+        found = _make_text(members.get(_NO_WORD.sub("", key.partition(":")[2].lower())))
         if found is not None:
             keys[key] = found
     return keys
+
+
+def list_tag_keys(action: str, tags: Mapping[str, str]) -> Keys:
+    """Return the keys that the tags of a resource fill: the global ones, and those of the action's service."""
+    prefix = action.partition(":")[0]
+    return {f"{who}:ResourceTag/{name}": value for name, value in tags.items() for who in ("aws", prefix)}
 
 
 def _list_tags(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -139,7 +170,7 @@ def _list_tags(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _list_tags(specification)
 
 
-def _to_text(value: Any) -> str | list[str] | None:
+def _make_text(value: Any) -> str | list[str] | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

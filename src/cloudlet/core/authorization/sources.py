@@ -1,4 +1,4 @@
-"""The permissions of principals and the owners of access keys, as IAM has them, kept in memory for a while.
+"""Permissions of principals and owners of access keys, as IAM has them, in memory.
 
 What is kept is dropped as soon as IAM, in this process, has changed something of the account. Where IAM may change
 without this process, it is asked again after a second.
@@ -11,7 +11,8 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
-from cloudlet.core.authorization.condition_keys import get_principal_arn
+from cloudlet.core.authorization.catalog import get_prefix
+from cloudlet.core.authorization.condition_keys import Keys, get_principal_arn
 from cloudlet.core.authorization.permissions import EVERYTHING, NOTHING, Permissions
 from cloudlet.core.aws.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
 from cloudlet.core.kernel.errors import AwsError
@@ -68,15 +69,18 @@ class PermissionSource:
         self._keys: _Cache[Credential | None] = _Cache()
         self._changes = 0
         self._uses: dict[tuple[str, str, str], tuple[str, str, float]] = {}
-        """The last uses that IAM has not been told of: by account, ARN and key, where and when (s)."""
+        """Last uses that IAM is not told of yet: by account, ARN and key."""
 
-    def note_use(self, principal: Principal, service: str, region: str) -> None:
-        """Note that a user or a role has called a service, for IAM, which is told a moment later."""
+    def note_use(self, principal: Principal, model: str, region: str) -> None:
+        """Note that a user or a role has called a service, for IAM, which is told a moment later.
+
+        `model` is the name of AWS's model.
+        """
         if not self._uses:
             asyncio.get_running_loop().call_later(_REPORTED_SECONDS, self._report_uses)
         if len(self._uses) < _MAX_ENTRIES:
             key = principal.account, principal.arn, principal.access_key
-            self._uses[key] = service, region, self._cloud.clock.now()
+            self._uses[key] = model, region, self._cloud.clock.now()
 
     def _report_uses(self) -> None:
         uses, self._uses = self._uses, {}
@@ -86,8 +90,9 @@ class PermissionSource:
     async def _record_uses(self, uses: dict[tuple[str, str, str], tuple[str, str, float]]) -> None:
         """Tell IAM of last uses. Those that it cannot take now are lost: the next ones come soon."""
         by_account: dict[str, list[dict[str, Any]]] = {}
-        for (account, arn, access_key), (service, region, at) in uses.items():
-            use = {"Arn": arn, "AccessKeyId": access_key, "Service": service, "Region": region, "At": at}
+        for (account, arn, access_key), (model, region, at) in uses.items():
+            # IAM tells services apart by what their actions begin with.
+            use = {"Arn": arn, "AccessKeyId": access_key, "Service": get_prefix(model), "Region": region, "At": at}
             by_account.setdefault(account, []).append(use)
         for account, noted in by_account.items():
             try:
@@ -111,7 +116,7 @@ class PermissionSource:
         return self._find(principal)
 
     def _find(self, principal: Principal) -> Permissions | None:
-        entry = self._permissions.get(_key_of(principal))
+        entry = self._permissions.get(_get_key(principal))
         return None if entry is None else entry.value
 
     async def load(self, principal: Principal) -> Permissions:
@@ -121,11 +126,11 @@ class PermissionSource:
             changes = self._changes
             found = await self._load(principal)
             if changes == self._changes:
-                self._permissions.add(_key_of(principal), found, principal.account, self._lifetime)
+                self._permissions.add(_get_key(principal), found, principal.account, self._lifetime)
         return found
 
     def find_key(self, access_key: str) -> tuple[Credential | None] | None:
-        """Return what is known of a long-term access key in a tuple, or None where IAM is to be asked."""
+        """Return a tuple of a long-term key, or None where IAM is to be asked."""
         if not access_key.startswith("AKIA") or parse_account(access_key) is None or not self._cloud.has("iam"):
             return (None,)
         entry = self._keys.get(access_key)
@@ -163,29 +168,31 @@ class PermissionSource:
         if not self._cloud.has("iam"):
             return NOTHING
         session = principal.session
-        if principal.kind == "root":
+        owner, role_id = _get_owner(principal), ""
+        if owner.endswith(":root"):
             identity, boundary, tags = EVERYTHING.identity, None, {}
         else:
-            answer = await self._ask("ResolvePrincipal", {"Arn": _owner_of(principal)}, principal.account)
-            if answer is None or not _is_trusted(principal, answer):
+            answer = await self._ask("ResolvePrincipal", {"Arn": owner}, principal.account)
+            if answer is None or not _is_same(principal, owner, answer) or not _is_trusted(principal, answer):
                 return NOTHING
-            identity = tuple(_named(name, text) for name, text in sorted(answer.get("Policies", {}).items()))
-            boundary = _named(answer["BoundaryArn"], answer["Boundary"]) if answer.get("Boundary") else None
+            role_id = answer["Id"] if principal.kind == "assumed-role" else ""
+            identity = tuple(_make_named(name, text) for name, text in sorted(answer.get("Policies", {}).items()))
+            boundary = _make_named(answer["BoundaryArn"], answer["Boundary"]) if answer.get("Boundary") else None
             tags = dict(answer.get("Tags") or {})
         limits: tuple[NamedPolicy, ...] = ()
         if session is not None:
             tags |= session.tags
-            limits = tuple(_named(f"session policy {n}", text) for n, text in enumerate(session.policies, 1))
+            limits = tuple(_make_named(f"session policy {n}", text) for n, text in enumerate(session.policies, 1))
             if session.policy_arns:
                 wanted = {"Arns": list(session.policy_arns)}
                 found = await self._ask("ResolvePolicies", wanted, principal.account) or {}
-                limits += tuple(_named(name, text) for name, text in sorted(found.get("Policies", {}).items()))
+                limits += tuple(_make_named(name, text) for name, text in sorted(found.get("Policies", {}).items()))
             if session.has_policies and not limits:
                 return NOTHING
-        return Permissions(identity, boundary, limits, tags)
+        return Permissions(identity, boundary, limits, tags, role_id=role_id)
 
     async def _ask(self, operation: str, params: dict[str, Any], account: str) -> dict[str, Any] | None:
-        """Return IAM's answer to one of its internal operations; None where there is no such entity."""
+        """Return IAM's answer to an internal operation, None without such an entity."""
         caller = make_principal("service", account, _SELF, "iam", "")
         try:
             answer = await self._cloud.call(
@@ -198,15 +205,21 @@ class PermissionSource:
         return dict(answer or {})
 
 
-def _key_of(principal: Principal) -> tuple[str, str, str]:
-    """Return what permissions are kept by: the credentials, or the role by which a service calls."""
-    if principal.session is not None and principal.access_key:
-        return principal.access_key, "", ""
-    arn = principal.arn.rpartition("/")[0] if principal.kind == "assumed-role" else principal.arn
-    return arn, principal.invoked_by if principal.kind == "assumed-role" else "", principal.account
+def _get_key(principal: Principal) -> tuple[str, str, str, str]:
+    """Return the key of permissions: credentials, or the role of a service."""
+    if principal.session is not None and principal.session.is_issued and principal.access_key:
+        return principal.access_key, "", "", ""
+    if principal.kind != "assumed-role":
+        return principal.arn, principal.user_id, "", principal.account
+    return _get_owner(principal), _get_taker(principal), principal.assumed_for, principal.account
 
 
-def _owner_of(principal: Principal) -> str:
+def _get_taker(principal: Principal) -> str:
+    """Return the service that has taken a role by itself."""
+    return principal.assumed_by or principal.invoked_by
+
+
+def _get_owner(principal: Principal) -> str:
     """Return the ARN of the user or role whose policies govern a principal."""
     session = principal.session
     if session is not None and session.issuer:
@@ -214,19 +227,36 @@ def _owner_of(principal: Principal) -> str:
     return principal.arn if principal.kind == "user" else get_principal_arn(principal)
 
 
+def _is_same(principal: Principal, owner: str, found: dict[str, Any]) -> bool:
+    """Whether a principal is of the user or role found, not an earlier one."""
+    session = principal.session
+    if session is not None and session.issuer and found["Arn"] != owner:
+        # IAM finds roles without their path, too.
+        return False
+    if principal.kind == "user":
+        return bool(found["Id"] == principal.user_id)
+    if principal.kind == "assumed-role" and session is not None and session.is_issued:
+        return bool(found["Id"] == principal.user_id.partition(":")[0])
+    return True
+
+
 def _is_trusted(principal: Principal, role: dict[str, Any]) -> bool:
     """Whether a role's trust policy lets a service act by it, where a service has taken it by itself."""
-    if principal.kind != "assumed-role" or principal.session is not None:
+    if principal.kind != "assumed-role" or (principal.session is not None and principal.session.is_issued):
         return True
-    if not principal.invoked_by or not role.get("TrustPolicy"):
+    taker = _get_taker(principal)
+    if not taker or not role.get("TrustPolicy"):
         return False
-    service = make_principal("service", principal.account, principal.invoked_by, "", "")
-    trust = _named("trust policy", role["TrustPolicy"], Usage.TRUST)
-    request = Request(service, "sts:AssumeRole", role["Arn"], {}, principal.account)
+    service = make_principal("service", principal.account, taker, "", "")
+    trust = _make_named("trust policy", role["TrustPolicy"], Usage.TRUST)
+    keys: Keys = {"aws:SourceAccount": principal.account}
+    if principal.assumed_for:
+        keys["aws:SourceArn"] = principal.assumed_for
+    request = Request(service, "sts:AssumeRole", role["Arn"], keys, principal.account)
     return evaluate(request, Policies(resource=trust)).allowed
 
 
-def _named(name: str, text: str, usage: Usage = Usage.IDENTITY) -> NamedPolicy:
+def _make_named(name: str, text: str, usage: Usage = Usage.IDENTITY) -> NamedPolicy:
     return NamedPolicy(name, _parse(text, usage))
 
 

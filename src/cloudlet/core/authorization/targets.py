@@ -1,31 +1,44 @@
-"""The resources that a request is about, as ARNs: patterns of the reference, filled from the request's members."""
+"""The resources of a request, as ARNs: patterns filled from its members."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from cloudlet.core.authorization.catalog import Rule
-from cloudlet.core.kernel.context import Context
 from cloudlet.wire import Operation
+
+
+class Scope(Protocol):
+    """The account and the region of a request."""
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 _DEFAULTS: Final = {
     ("ecs", "ClusterName"): "default",
     ("events", "EventBusName"): "default",
+    ("logs", "LogGroupName"): "",
     ("scheduler", "GroupName"): "default",
 }
 """The names of resources that a request means where it names none."""
+_GOING_ON: Final = (("logs", "LogGroupName"),)
+"""Variables that requests may fill with the ARN of a resource, whose parts come behind it in the pattern."""
 _CHOICE: Final = re.compile(r"\{([^}]+)\}")
 _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 
 
-def list_resources(rule: Rule, ctx: Context, operation: Operation, params: Mapping[str, Any]) -> list[list[str]]:
+def list_resources(rule: Rule, ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> list[list[str]]:
     """Return the ARNs that a request is about, by pattern: each has one at least."""
     if rule.actions[0].startswith("apigateway:"):
-        return [[_as_path(ctx, operation, params)]]
+        return [[_make_path(ctx, operation, params)]]
     found = [_fill(pattern, rule, ctx, params) for pattern in rule.resources]
     for pattern in rule.optional_resources:
         names = _VARIABLE.findall(pattern)
@@ -34,8 +47,11 @@ def list_resources(rule: Rule, ctx: Context, operation: Operation, params: Mappi
     return found
 
 
-def _as_path(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> str:
-    """Return API Gateway's name of a resource: the path of the request (Developer Guide, "Control access")."""
+def _make_path(ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> str:
+    """Return API Gateway's name of a resource, the path of the request.
+
+    Developer Guide, "Control access to a REST API with IAM permissions".
+    """
     path = operation.uri.split("?")[0].removeprefix("/v2")
     shape = operation.input_shape
     names = {} if shape is None else {ref.wire_name or name: name for name, ref in shape.members.items()}
@@ -46,7 +62,7 @@ def _as_path(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> s
     return f"arn:aws:apigateway:{ctx.region}::{_URI_PART.sub(fill, path)}"
 
 
-def _fill(pattern: str, rule: Rule, ctx: Context, params: Mapping[str, Any]) -> list[str]:
+def _fill(pattern: str, rule: Rule, ctx: Scope, params: Mapping[str, Any]) -> list[str]:
     if pattern == "*":
         return ["*"]
     service = pattern.split(":")[2]
@@ -62,19 +78,21 @@ def _fill(pattern: str, rule: Rule, ctx: Context, params: Mapping[str, Any]) -> 
         values = known.get(name)
         if values is None:
             values = [*read(params, rule.vars.get(name, "")), *(given if name not in rule.vars else ())]
-            if whole := [value for value in values if value.startswith("arn:")]:
+            if (service, name) in _GOING_ON:
+                values = [value.removesuffix(":*") for value in values]
+            elif whole := [value for value in values if value.startswith("arn:")]:
                 return whole
             if name.endswith("WithoutLeadingSlash"):
                 values = [value.removeprefix("/") for value in values]
             values = values or [_DEFAULTS.get((service, name), "*")]
         literal = pattern[position : match.start()]
-        arns = [f"{arn}{literal}{value}" for arn in arns for value in values]
+        arns = [value if value.startswith("arn:") else f"{arn}{literal}{value}" for arn in arns for value in values]
         position = match.end()
     return [arn + pattern[position:] for arn in arns]
 
 
 def _fits(pattern: str, arn: str) -> bool:
-    """Whether an ARN may be of a pattern: its service and the kind of its resource are the same."""
+    """Whether an ARN has the service and the kind of resource of a pattern."""
     wanted, given = pattern.split(":", 5), arn.split(":", 5)
     if len(given) < 6 or wanted[2] != given[2]:
         return False
@@ -85,8 +103,8 @@ def _fits(pattern: str, arn: str) -> bool:
 def read(params: Mapping[str, Any], path: str) -> list[str]:
     """Return the texts at a path of members, such as `Targets[].RoleArn`.
 
-    `A.{B,C}` is one of several members, `A{}` the keys of a map, `**` whatever lies between, and `A when B is *X`
-    counts only where B ends so. A path that leads outside the request has none.
+    `A.{B,C}` is one of several members, `A{}` the keys of a map, `**` whatever lies between; `A is X` counts only what
+    is X, and `A when B is *X` only where B ends so. A path that leads outside the request has none.
     """
     if not path or path.startswith(("=", "lookup:", "store:")):
         return []
@@ -95,7 +113,14 @@ def read(params: Mapping[str, Any], path: str) -> list[str]:
         name, _, ending = condition.partition(" is *")
         if not str(params.get(name, "")).endswith(ending):
             return []
-    return [str(value) for value in _walk(params, path.split(" ")[0].split(".")) if isinstance(value, str | int)]
+    path, _, wanted = path.partition(" is ")
+    found = [str(value) for value in _walk(params, path.split(" ")[0].split(".")) if isinstance(value, str | int)]
+    return [value for value in found if value == wanted] if wanted else found
+
+
+def is_given(params: Mapping[str, Any], path: str) -> bool:
+    """Whether a request has something at a path of members, of whatever type."""
+    return any(_walk(params, path.split(" ")[0].split(".")))
 
 
 def _walk(value: Any, parts: list[str]) -> Iterator[Any]:

@@ -81,7 +81,7 @@ class Config:
 
 
 def _validate(service: Service, model: str, operation: str, params: Params) -> None:
-    """Raise AwsError for parameters that the model's constraints do not allow, as the front door does."""
+    """Raise AwsError for parameters that the model's constraints do not allow."""
     found = load(model).operations.get(operation)
     if found is None or not (violations := found.violations(params)):
         return
@@ -141,9 +141,9 @@ class Cloud:
         self.vault = Vault(tokens.derive_key("secrets at rest"))
         """Encrypts the secrets that blocks keep."""
         self.permissions = PermissionSource(self)
-        """Finds what principals may do."""
-        self.denials = Denials()
+        """The source of what principals may do."""
         self.clock: Clock = clock or SystemClock()
+        self.denials = Denials(self.clock)
         self.find_key: FindKey = _knows_none
         """What is known of an access key, for signatures that are in a request's body, where the front door is not."""
         self._modules = list_blocks()

@@ -77,7 +77,7 @@ class Context:
         self.method = method
         """The HTTP method of the request; empty for a call from within."""
         self.permissions = EVERYTHING
-        """What the caller's own policies let it do; they are looked up where permissions are enforced."""
+        """The caller's own policies; they are looked up where permissions are enforced."""
         self.was_decided = False
         """Whether policies were looked at for this call."""
         self.response_status: int | None = None

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.authorization import enforcement
 from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.detour import Detour, follow
 from cloudlet.core.kernel.errors import internal_failure, unavailable
 from cloudlet.core.kernel.models import get_handler_key
-from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, Result
+from cloudlet.core.kernel.prerequisite import Prerequisite
+from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, ResourceTags, Result
 from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.blobs import MissingBlob
-from cloudlet.store.eager import Outcome, begin
+from cloudlet.store.eager import Outcome, begin, spawn
 from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
@@ -53,10 +55,29 @@ class Invocation:
 
     def authorize(self) -> None:
         """Start the operation if its caller may call it; else answer that it may not."""
-        context, handler = self._context, self._handler
-        by_block = get_handler_key(handler.model, handler.name) in self._block.service.decides
+        context, handler, service = self._context, self._handler, self._block.service
+        by_block = get_handler_key(handler.model, handler.name) in service.decides
         try:
+            if service.resource_tags is not None and not by_block:
+                tagged = enforcement.list_tagged(context, handler, self._params)
+                if tagged:
+                    spawn(self._authorize_by_tags(service.resource_tags, tagged))
+                    return
             enforcement.check(context, handler, self._params, is_decided_by_block=by_block)
+        except Exception as error:
+            self.fail(error)
+            return
+        self.start()
+
+    async def _authorize_by_tags(self, find_tags: ResourceTags, arns: list[str]) -> None:
+        """Authorize once the tags of resources are known."""
+
+        async def read(tx: Transaction) -> dict[str, Mapping[str, str]]:
+            return {arn: await find_tags(self._context, tx, arn) for arn in arns}
+
+        try:
+            tags = await self._block.store.transact(read)
+            enforcement.check(self._context, self._handler, self._params, is_decided_by_block=False, tags=tags)
         except Exception as error:
             self.fail(error)
             return
@@ -104,12 +125,39 @@ class Invocation:
             self._waiting = True
             self._block.lines.enqueue(self, error)
             return
-        if error is None and self._block.is_strict and not self._context.was_decided:
-            error = AssertionError("no policy was looked at")
+        if type(error) is Prerequisite:
+            spawn(self._fetch(error))
+            return
+        if type(error) is Detour:
+            spawn(self._follow(error))
+            return
+        if error is None and self._block.is_strict:
+            if not self._context.was_decided:
+                error = AssertionError("no policy was looked at")
+            self._block.cloud.denials.forget(self._context.request_id)
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
         self._answer(result, None if error is None else self._known(error))
+
+    async def _fetch(self, prerequisite: Prerequisite) -> None:
+        """Fetch what the operation needs first, and run it again."""
+        try:
+            await prerequisite.fetch()
+        except Exception as error:
+            self._finish(None, error)
+            return
+        self.retry()
+
+    async def _follow(self, detour: Detour) -> None:
+        """Answer by what lies outside of the operation's transaction."""
+        result: Result = None
+        error: Exception | None = None
+        try:
+            result = await follow(detour.answer)
+        except Exception as raised:
+            error = raised
+        self._finish(result, error)
 
     def _answer(self, result: Result, known: WireError | None) -> None:
         try:

@@ -62,7 +62,7 @@ async def _run_timer(block: Block, due: int, key: Key) -> None:
 
 
 async def _find(tx: Transaction, due: int, key: Key) -> Certificate | None:
-    """Return the certificate of a timer; None where that is of no certificate any more, and goes."""
+    """Return the certificate of a timer, which is removed where there is none."""
     found = await certificate.find(tx, *key)
     if found is not None and found.due == due:
         return found

@@ -12,8 +12,9 @@ import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.apigateway import errors, expressions, role_calls
-from cloudlet.services.apigateway.documents import Document
+from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.expressions import Lookup
 from cloudlet.wire import HttpRequest, WireError, load
 
@@ -115,10 +116,10 @@ def compiled(part: Document) -> Call:
     return Call(_SUBTYPES[part["IntegrationSubtype"]], parameters, part["CredentialsArn"])
 
 
-async def make(block: Block, call: Call, lookup: Lookup, account: str, region: str) -> dict[str, Any]:
-    """Call the service and return its answer. Raises Failed."""
+async def make(block: Block, call: Call, lookup: Lookup, place: Place, caller: Principal | None) -> dict[str, Any]:
+    """Call the service and return its answer; `caller` has signed the call of the API. Raises Failed."""
     values = {key: value for key, each in call.parameters.items() if (value := each.value(lookup)) is not None}
-    region = values.pop("Region", region)
+    region = values.pop("Region", place.region)
     try:
         params = {key: _typed(key, value) for key, value in values.items()}
         if call.subtype.operation == "PutEvents":
@@ -130,7 +131,8 @@ async def make(block: Block, call: Call, lookup: Lookup, account: str, region: s
             call.subtype.operation,
             params,
             role=call.role,
-            account=account,
+            caller=caller,
+            account=place.account,
             region=region,
         )
     except WireError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Service
+from cloudlet.services.apigateway import tagging
 from cloudlet.wire import InvalidRequest, load
 from cloudlet.wire.errors import Violation, validation_message
 
@@ -29,13 +30,16 @@ def _bad_request(error: InvalidRequest) -> AwsError:
     return AwsError("ValidationException", validation_message([placed(each) for each in error.violations]), status=400)
 
 
+_OF_CONNECTIONS = ("DeleteConnection", "GetConnection", "PostToConnection")
 _OF_TESTS = ("body", "headers", "multiValueHeaders", "pathWithQueryString")
 """What a client would say, tokens and keys among it."""
 service = Service(
     "apigateway",
     invalid_request=_bad_request,
     namespace="AWS/ApiGateway",
-    data_events=("DeleteConnection", "GetConnection", "PostToConnection"),
+    data_events=_OF_CONNECTIONS,
+    decides=[f"apigatewaymanagementapi:{name}" for name in _OF_CONNECTIONS],
+    resource_tags=tagging.find,
     hidden=(
         "ApiKey.value",
         "CreateApiKeyRequest.value",

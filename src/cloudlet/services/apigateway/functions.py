@@ -7,6 +7,7 @@ from typing import Any
 
 from cloudlet.core import Arn, AwsError
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.apigateway import role_calls
 
 TOO_LARGE = 413
@@ -34,10 +35,12 @@ async def invoke(
     trace: str | None = None,
     *,
     role: str = "",
+    caller: Principal | None = None,
 ) -> bytes:
     """Call a function with an event, as an API (`source_arn`) of an account, and return its answer. Raises Failed.
 
-    `trace` is a trace header that the function gets. With a role it is a session of that which calls.
+    `trace` is a trace header that the function gets. With a role it is a session of that which calls, or the `caller`
+    of the API.
     """
     try:
         region = Arn.parse(function).region
@@ -52,6 +55,7 @@ async def invoke(
                 "Invoke",
                 params,
                 role=role,
+                caller=caller,
                 account=account,
                 region=region,
                 source_arn=source_arn,

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from cloudlet.core import Arn, Context, Transaction
 from cloudlet.core.authorization import role_session
+from cloudlet.core.authorization.enforcement import check_passed_role
 from cloudlet.services.apigateway import aws_integrations, errors, links, parameter_mapping, service_requests
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.services.apigateway.role_calls import ANY_USER
@@ -79,6 +80,7 @@ def check_role(ctx: Context, role: str | None) -> None:
         role_session.check_role(ctx.account, role)
     except ValueError:
         raise errors.bad_request("Invalid ARN specified in the request") from None
+    check_passed_role(ctx, "apigateway", role, "apigateway.amazonaws.com")
 
 
 async def _check_connection(ctx: Context, tx: Transaction, part: Document) -> None:
@@ -120,7 +122,9 @@ def _check_websocket(part: Document) -> None:
         raise errors.bad_request("IntegrationSubtype and ResponseParameters are not supported for WEBSOCKET protocol")
     if part.setdefault("PayloadFormatVersion", "1.0") != "1.0":
         raise errors.bad_request("PayloadFormatVersion must be 1.0 for WEBSOCKET protocol")
-    if part.get("ContentHandlingStrategy"):
+    # Events of functions are text as it is, with bytes as base64.
+    is_text = part["IntegrationType"] == "AWS_PROXY" and part.get("ContentHandlingStrategy") == "CONVERT_TO_TEXT"
+    if part.get("ContentHandlingStrategy") and not is_text:
         raise errors.not_built("the content handling strategy of integrations of WebSocket APIs")
     if part.get("RequestTemplates") and part["IntegrationType"].endswith("_PROXY"):
         raise errors.bad_request("RequestTemplates are not supported for proxy integrations")

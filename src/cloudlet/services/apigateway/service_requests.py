@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from cloudlet.core import AwsError, Params, Result
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.models import get_block_name
 from cloudlet.services.apigateway import errors, role_calls
 from cloudlet.services.apigateway.functions import Failed
@@ -68,10 +69,12 @@ async def send(
     account: str,
     request_id: str,
     seconds: float,
+    caller: Principal | None = None,
 ) -> HttpResponse:
     """Send a request, whose path is that of `address`, to a service as a session of a role; return its answer.
 
-    What the service refuses is an answer too. Raises Failed where there is none.
+    `caller` is who has signed the call of the API, for roles that mean him. What the service refuses is an answer, too.
+    Raises Failed where there is none.
     """
     for name in candidates(address.service):
         model = load(name)
@@ -85,7 +88,7 @@ async def send(
     try:
         params = operation.parse(protocol, addressed)
         async with asyncio.timeout(seconds):
-            result = await _call(block, model, operation, params, address.region, role, account)
+            result = await _call(block, model, operation, params, address.region, role, account, caller)
         return await _whole(operation.serialize(protocol, result or {}, request_id))
     except TimeoutError:
         raise Failed(504, "Endpoint request timed out") from None
@@ -122,10 +125,13 @@ async def _call(
     region: str,
     role: str,
     account: str,
+    caller: Principal | None,
 ) -> Result:
     if not block.cloud.has(get_block_name(model.name)):
         raise AwsError("NotImplemented", f"Cloudlet has no service {model.name} yet.", status=501)
-    return await role_calls.call(block, model.name, operation.name, params, role=role, account=account, region=region)
+    return await role_calls.call(
+        block, model.name, operation.name, params, role=role, account=account, region=region, caller=caller
+    )
 
 
 async def _whole(response: HttpResponse) -> HttpResponse:

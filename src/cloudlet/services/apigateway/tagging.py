@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from cloudlet.core import AwsError, Context, Transaction
 from cloudlet.core.aws import tags
@@ -47,6 +48,24 @@ def path_in(resource: str) -> str:
 def wrong_arn(resource: str) -> AwsError:
     """An ARN of nothing that has tags."""
     return errors.bad_request(f"Invalid ARN specified in the request: {resource}")
+
+
+async def find(ctx: Context, tx: Transaction, resource: str) -> tags.Tags:
+    """Return the tags of a resource, for policies, with those that it has of what it belongs to.
+
+    Developer guide, "API Gateway resources that can be tagged": of APIs of the second version nothing is inherited.
+    """
+    match = _ARN.fullmatch(resource)
+    path = "" if match is None else unquote(match["path"].lstrip("/"))
+    if path.startswith("tags/"):
+        return await find(ctx, tx, path.removeprefix("tags/"))
+    steps = path.split("/")
+    inherits = steps[0] != "apis"
+    ends = range(2, len(steps) + 1, 2) if inherits else [len(steps)]
+    found: tags.Tags = {}
+    for end in ends:
+        found |= await tags.load(tx, key(ctx, "/".join(steps[:end])))
+    return found
 
 
 async def path_of(ctx: Context, tx: Transaction, resource: str) -> str:

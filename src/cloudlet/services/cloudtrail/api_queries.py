@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.authorization.enforcement import check_resource
 from cloudlet.core.aws import page_tokens
 from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.cloudtrail import buckets
+from cloudlet.services.cloudtrail import buckets, resource_tags
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.lake import delivery, queries, statement, stores
 from cloudlet.services.cloudtrail.lake.queries import Query
@@ -27,6 +30,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
     parsed = await run_in_worker(ctx.account, statement.parse, text, ctx.now())
     uri = params.get("DeliveryS3Uri") or ""
     query = Query(ctx.account, ctx.region, uuid4(), text, parsed.stores, ctx.now(), delivery_uri=uri)
+    await ctx.transact(lambda tx: _authorize(ctx, tx, "cloudtrail:StartQuery", parsed.stores))
     if uri:
         await buckets.check(ctx.block, delivery.target_of(query))
 
@@ -37,6 +41,15 @@ async def start_query(ctx: Context, params: Params) -> Result:
 
     await ctx.transact(add)
     return {"QueryId": query.id, "EventDataStoreOwnerAccountId": ctx.account}
+
+
+async def _authorize(ctx: Context, tx: Transaction, action: str, ids: Iterable[str]) -> None:
+    """Raise AwsError unless the caller may do something to the event data stores of a query."""
+    if not ctx.strict:
+        return
+    for identity in ids:
+        arn = stores.arn_of(ctx.account, ctx.region, identity)
+        check_resource(ctx, "cloudtrail", action, arn, await resource_tags.find(ctx, tx, arn))
 
 
 def _check_owner(ctx: Context, params: Params) -> None:
@@ -57,6 +70,7 @@ async def describe_query(ctx: Context, tx: Transaction, params: Params) -> Resul
             raise stores.invalid("There must be a QueryId.")
         identity = await queries.last_of(tx, known.id) or ""
     query = await queries.find(ctx, tx, identity)
+    await _authorize(ctx, tx, "cloudtrail:DescribeQuery", query.stores)
     return {
         "QueryId": query.id,
         "QueryString": query.text,
@@ -74,6 +88,7 @@ async def get_query_results(ctx: Context, tx: Transaction, params: Params) -> Re
     _check_owner(ctx, params)
     await _check_store(ctx, tx, params)
     query = await queries.find(ctx, tx, params["QueryId"])
+    await _authorize(ctx, tx, "cloudtrail:GetQueryResults", query.stores)
     first = _index(params.get("NextToken"))
     count = params.get("MaxQueryResults") or _MOST_RESULTS
     rows = await queries.rows(tx, query, first, count) if query.status == "FINISHED" else []
@@ -137,6 +152,7 @@ async def cancel_query(ctx: Context, tx: Transaction, params: Params) -> Result:
     _check_owner(ctx, params)
     await _check_store(ctx, tx, params)
     query = await queries.find(ctx, tx, params["QueryId"])
+    await _authorize(ctx, tx, "cloudtrail:CancelQuery", query.stores)
     if not query.is_active:
         raise AwsError("InactiveQueryException", f"The query is {query.status} already: {query.id}", status=400)
     cancelled: Query = msgspec.structs.replace(query, status="CANCELLED", delivery="CANCELLED")

@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import iso8601
 from cloudlet.core.aws.arn import Arn, partition_of
-from cloudlet.services.cloudtrail import buckets, delivering, digests, log_group, outbox, public_keys, trail
+from cloudlet.services.cloudtrail import buckets, delivering, digests, encryption, log_group, outbox, public_keys, trail
 from cloudlet.services.cloudtrail.block import service
 from cloudlet.services.cloudtrail.buckets import Target
 from cloudlet.services.cloudtrail.outbox import Lane
@@ -36,6 +36,7 @@ async def create_trail(ctx: Context, params: Params) -> Result:
     trail.check_name(params["Name"])
     tags = with_tags({}, params.get("TagsList") or [])
     made = _changed(ctx, Trail(ctx.account, ctx.region, params["Name"], "", tags=tags), params)
+    made = await _with_key(ctx, made, params)
     await _check_destinations(ctx, Trail(ctx.account, ctx.region, made.name, ""), made)
     await ctx.transact(lambda tx: trail.add(tx, made))
     return made.settings()
@@ -44,17 +45,28 @@ async def create_trail(ctx: Context, params: Params) -> Result:
 @service.direct("UpdateTrail")
 async def update_trail(ctx: Context, params: Params) -> Result:
     old = await ctx.transact(lambda tx: trail.find(ctx, tx, params["Name"], at_home=True))
-    wanted = _changed(ctx, old, params)
+    wanted = await _with_key(ctx, _changed(ctx, old, params), params)
     await _check_destinations(ctx, old, wanted)
 
     async def change(tx: Transaction) -> Trail:
-        changed = _changed(ctx, await trail.find(ctx, tx, params["Name"], at_home=True), params)
+        found = await trail.find(ctx, tx, params["Name"], at_home=True)
+        changed = msgspec.structs.replace(_changed(ctx, found, params), kms_key=wanted.kms_key)
         trail.save(tx, changed)
         if changed.validated and changed.logging:
             await digests.begin(tx, Lane(changed.arn, changed.region), ctx.now())
         return changed
 
     return (await ctx.transact(change)).settings()
+
+
+async def _with_key(ctx: Context, made: Trail, params: Params) -> Trail:
+    """Return a trail with the key of KMS that is given; an empty one takes it away. Raises AwsError."""
+    wanted = params.get("KmsKeyId")
+    if wanted is None:
+        return made
+    key = await encryption.find_key(ctx, made, wanted) if wanted else ""
+    changed: Trail = msgspec.structs.replace(made, kms_key=key)
+    return changed
 
 
 def _changed(ctx: Context, old: Trail, params: Params) -> Trail:
@@ -121,8 +133,6 @@ def _is_log_group(ctx: Context, arn: str) -> bool:
 
 def _refuse_what_is_not_built(params: Params) -> None:
     """Raise AwsError where a trail is to do what Cloudlet's do not."""
-    if params.get("KmsKeyId"):
-        raise AwsError("UnsupportedOperationException", "Cloudlet does not encrypt the files of trails with KMS keys.")
     if params.get("IsOrganizationTrail"):
         raise AwsError("OrganizationsNotInUseException", "Your account is not a member of an organization.")
 
@@ -130,7 +140,7 @@ def _refuse_what_is_not_built(params: Params) -> None:
 async def _check_destinations(ctx: Context, old: Trail, wanted: Trail) -> None:
     """Raise AwsError where what a trail delivers to is not there, or does not let CloudTrail in."""
     await buckets.check(ctx.block, Target(wanted.bucket, wanted.account, wanted.region, wanted.arn))
-    if wanted.log_group and wanted.log_group != old.log_group:
+    if wanted.log_group and (wanted.log_group, wanted.log_role) != (old.log_group, old.log_role):
         await _check_log_group(ctx, wanted)
     if wanted.topic_arn and wanted.topic_arn != old.topic_arn:
         try:
@@ -149,9 +159,18 @@ async def _check_log_group(ctx: Context, wanted: Trail) -> None:
         raise AwsError(
             "CloudWatchLogsDeliveryUnavailableException", "There is no CloudWatch Logs to deliver events to here."
         )
+    if not await log_group.is_trusted(ctx.block, wanted):
+        raise AwsError(
+            "InvalidCloudWatchLogsRoleArnException", "Access denied. Check the trust relationships for your role."
+        )
     try:
         await log_group.make_stream(ctx.block, wanted, wanted.region)
     except AwsError as error:
+        if error.code == "AccessDeniedException":
+            raise AwsError(
+                "InvalidCloudWatchLogsRoleArnException",
+                "Access denied. Verify in IAM that the role has adequate permissions.",
+            ) from error
         if error.code == "ResourceNotFoundException":
             raise AwsError(
                 "InvalidCloudWatchLogsLogGroupArnException",

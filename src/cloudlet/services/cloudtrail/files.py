@@ -12,7 +12,7 @@ from typing import Any
 
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token
-from cloudlet.services.cloudtrail import buckets
+from cloudlet.services.cloudtrail import buckets, encryption
 from cloudlet.services.cloudtrail.buckets import Target
 from cloudlet.services.cloudtrail.trail import Trail
 
@@ -41,5 +41,6 @@ async def put(block: Block, trail: Trail, key: str, content: bytes, **more: Any)
     """Put a file into a trail's bucket, compressed. Raises AwsError."""
     compressed = await asyncio.to_thread(gzip.compress, content, 6, mtime=0)
     target = Target(trail.bucket, trail.account, trail.region, trail.arn)
+    more |= encryption.list_parameters(trail)
     more |= {"ContentType": "application/json", "ContentEncoding": "gzip"}
     await buckets.put(block, target, key, compressed, **more)

@@ -1,7 +1,6 @@
 """Delivery to CloudWatch Logs: an event of a log for each event of a trail.
 
-User guide, "Monitoring CloudTrail Log Files with Amazon CloudWatch Logs". CloudTrail calls as itself, on behalf of the
-trail: the trail's role is kept, and not assumed.
+User guide, "Monitoring CloudTrail Log Files with Amazon CloudWatch Logs". CloudTrail calls by the role of the trail.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from functools import partial
 from typing import Any
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.authorization.permissions import NOTHING
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws import log_groups
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.kernel.block import Block
@@ -21,6 +22,8 @@ _LARGEST_BYTES = 900_000
 _OVERHEAD = 26
 """How many bytes an event of a log counts besides its text."""
 _LONGEST_SPAN_SECONDS = 86_400
+_PRINCIPAL = "cloudtrail.amazonaws.com"
+_SESSION = "CLOUDTRAIL"
 
 
 def stream_of(of: Trail, region: str) -> str:
@@ -30,7 +33,14 @@ def stream_of(of: Trail, region: str) -> str:
 
 def _caller(block: Block, of: Trail, group: Arn) -> log_groups.Call:
     """Return what calls CloudWatch Logs for a trail."""
-    return partial(block.call, "logs", account=group.account, region=group.region, source_arn=of.arn)
+    session = make_session(of.log_role, _SESSION, by=_PRINCIPAL)
+    return partial(block.cloud.call, "logs", principal=session, account=group.account, region=group.region)
+
+
+async def is_trusted(block: Block, of: Trail) -> bool:
+    """Whether the role of a trail is there and lets CloudTrail act by it, as far as permissions are enforced."""
+    session = make_session(of.log_role, _SESSION, by=_PRINCIPAL)
+    return not block.is_strict or await block.cloud.permissions.load(session) is not NOTHING
 
 
 async def make_stream(block: Block, of: Trail, region: str) -> None:

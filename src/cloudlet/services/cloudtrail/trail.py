@@ -66,6 +66,8 @@ class Trail(msgspec.Struct, frozen=True):
     basic: list[dict[str, Any]] = []
     """Event selectors; where there are neither these nor advanced ones, those that every trail has at first."""
     advanced: list[dict[str, Any]] = []
+    kms_key: str = ""
+    """The ARN of the key of KMS by which its files are encrypted; empty where S3 does it by a key of its own."""
 
     @property
     def arn(self) -> str:
@@ -103,6 +105,7 @@ class Trail(msgspec.Struct, frozen=True):
             "LogFileValidationEnabled": self.validated,
             "CloudWatchLogsLogGroupArn": self.log_group or None,
             "CloudWatchLogsRoleArn": self.log_role or None,
+            "KmsKeyId": self.kms_key or None,
             "IsOrganizationTrail": False,
             "RecursiveLogging": self.recursive,
         }

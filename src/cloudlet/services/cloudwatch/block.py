@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import AwsError, Service
+from cloudlet.core.aws import tag_operations
 from cloudlet.wire import HttpRequest, Operation
 
 _MOST_PUT_BYTES = 1 << 20
@@ -19,5 +20,6 @@ def _check_size(operation: Operation, request: HttpRequest) -> None:
 service = Service(
     "cloudwatch",
     check_request=_check_size,
+    resource_tags=tag_operations.find_tags,
     data_events=("GetMetricData", "GetMetricStatistics", "GetMetricWidgetImage", "ListMetrics", "PutMetricData"),
 )

@@ -30,8 +30,12 @@ from cloudlet.services.iam import (
     api_tags,
     api_users,
     credential_counts,
+    permission_changes,
 )
+from cloudlet.services.iam.authorizing import authorize_all
 from cloudlet.services.iam.block import service
+
+authorize_all(service)
 
 __all__ = [
     "account_summary",
@@ -61,5 +65,6 @@ __all__ = [
     "api_tags",
     "api_users",
     "credential_counts",
+    "permission_changes",
     "service",
 ]

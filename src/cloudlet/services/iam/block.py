@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Service
+from cloudlet.core import Context, Params, Result, Service
+from cloudlet.wire import WireError
 
 service = Service(
     "iam",
+    decides="all",
+    read_only=("SimulateCustomPolicy", "SimulatePrincipalPolicy"),
     internal_failure="ServiceFailure",
     hidden=(
         "AddPrivateKey",
@@ -22,3 +25,11 @@ service = Service(
         "ServicePassword",
     ),
 )
+
+
+@service.observe
+def forget_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
+    """Have permissions and access keys of an account looked up anew, once something of it has changed."""
+    handler = service.handlers[operation]
+    if error is None and not (handler.is_internal or handler.is_read_only):
+        ctx.block.cloud.permissions.forget(ctx.account)

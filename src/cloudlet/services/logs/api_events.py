@@ -38,9 +38,9 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
     if params.get("entity") is not None:
         raise errors.not_built("entities of log events (entity)")
     now = ctx.now()
+    await resource_policy.authorize(ctx, tx, params["logGroupName"], "PutLogEvents", params["logStreamName"])
     group = await groups.named(ctx, tx, params["logGroupName"])
     stream = await streams.named(tx, group, params["logStreamName"])
-    await resource_policy.authorize(ctx, tx, group, "PutLogEvents", stream.name)
     kept, size, rejected = putting.accepted(group, params["logEvents"], now)
     if kept.messages:
         ctx.measured = Incoming(len(kept.messages), size - OVERHEAD * len(kept.messages))

@@ -7,6 +7,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens, tags
 from cloudlet.services.logs import (
+    access,
     account_policy,
     arrivals,
     errors,
@@ -45,6 +46,8 @@ async def create_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
         raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
     group = Group(await groups.new_id(tx), ctx.account, ctx.region, name, int(ctx.now() * 1000))
     group.tags = tagging.merged({}, params.get("tags") or {})
+    if group.tags:
+        access.check_first_tags(ctx, group)
     group.protected = params.get("deletionProtectionEnabled", False)
     groups.save(tx, group)
     return None

@@ -11,7 +11,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens
 from cloudlet.core.background.workers import LARGE, offload_if, run_in_worker
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.logs import errors, events, filtering, lookup_table, scanning
+from cloudlet.services.logs import access, errors, events, filtering, lookup_table, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -59,18 +59,23 @@ async def start_query(ctx: Context, params: Params) -> Result:
                 "LimitExceededException", f"Account maximum query concurrency limit of {_MOST_ACTIVE} reached."
             )
         await _check_lookups(ctx, tx, plan)
+        about = await _groups(ctx, tx, params, source)
+        sides = [await _sourced(ctx, tx, feed.source) for feed in plan.feeds if feed.source]
+        names = [group.name for some in (about, *sides) for group in some]
+        for action in ("logs:StartQuery", "logs:Unmask") if access.is_unmasking(text) else ("logs:StartQuery",):
+            await access.check_groups(ctx, tx, action, names)
         query = Query(
             uuid4(),
             ctx.account,
             ctx.region,
             text,
-            _searched(await _groups(ctx, tx, params, source)),
+            _searched(about),
             start,
             end + queries.REST_MILLIS,
             limit,
             now,
             ctx.principal.arn,
-            sides=[_searched(await _sourced(ctx, tx, feed.source)) for feed in plan.feeds if feed.source],
+            sides=[_searched(some) for some in sides],
         )
         queries.create(tx, query)
         return query.id
@@ -135,6 +140,7 @@ async def _groups(ctx: Context, tx: Transaction, params: Params, source: Source 
         return await _sourced(ctx, tx, source)
     wanted = params[given[0]]
     names = [wanted] if isinstance(wanted, str) else [groups.name_of(ctx, one) for one in dict.fromkeys(wanted)]
+    await access.check_groups(ctx, tx, "logs:StartQuery", names)
     if len(names) > _MOST_GROUPS:
         raise errors.invalid(f"A query can include up to {_MOST_GROUPS} log groups.")
     return [await groups.named(ctx, tx, name) for name in dict.fromkeys(names)]
@@ -181,6 +187,8 @@ async def get_query_results(ctx: Context, params: Params) -> Result:
 
     async def read(tx: Transaction) -> tuple[Query, list[Piece]]:
         query = await _query(ctx, tx, params)
+        names = {one.name for some in (query.groups, *query.sides) for one in some}
+        await access.check_groups(ctx, tx, "logs:GetQueryResults", sorted(names))
         is_complete = query.status == queries.COMPLETE
         return query, await queries.pieces(tx, query, first, most, _PAGE_BYTES) if is_complete else []
 
@@ -270,6 +278,8 @@ async def get_log_record(ctx: Context, params: Params) -> Result:
 
     async def find(tx: Transaction) -> tuple[Group, str, Row, Mask | None]:
         missing = AwsError("ResourceNotFoundException", "The specified log record does not exist.")
+        for action in ("logs:GetLogRecord", "logs:Unmask") if params.get("unmask") else ("logs:GetLogRecord",):
+            await access.check_groups(ctx, tx, action, [pointer.group])
         group = await groups.find(tx, ctx.account, ctx.region, pointer.group)
         if group is None or group.id != pointer.group_id or pointer.position.timestamp < group.horizon(ctx.now()):
             raise missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.authorization.enforcement import check_passed_role
 from cloudlet.core.aws import page_tokens
 from cloudlet.services.logs import account_policy, api_protection, api_subscriptions, errors, resource_policy
 from cloudlet.services.logs import group as groups
@@ -70,6 +71,8 @@ async def put_account_policy(ctx: Context, params: Params) -> Result:
     else:
         account_policy.excluded_by(selection)
         made = account_policy.subscription_of(ctx, name, text)
+        if made.role is not None:
+            check_passed_role(ctx, "logs", made.role, "logs.amazonaws.com")
         await api_subscriptions.check_destination(ctx, made, arn_of(ctx.region, ctx.account, "*"))
         policy = await ctx.transact(lambda tx: account_policy.put_subscription(ctx, tx, name, text, selection, made))
     return {"accountPolicy": policy.shown(ctx.account)}

@@ -18,9 +18,9 @@ _PAGE = 50
 
 @service.operation("CreateLogStream")
 async def create_log_stream(ctx: Context, tx: Transaction, params: Params) -> Result:
-    group = await groups.named(ctx, tx, params["logGroupName"])
     name = params["logStreamName"]
-    await resource_policy.authorize(ctx, tx, group, "CreateLogStream", name)
+    await resource_policy.authorize(ctx, tx, params["logGroupName"], "CreateLogStream", name)
+    group = await groups.named(ctx, tx, params["logGroupName"])
     if await streams.find(tx, group, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
     streams.create(tx, group, Stream(await groups.new_id(tx), name, int(ctx.now() * 1000)))

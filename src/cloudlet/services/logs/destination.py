@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
+from cloudlet.core.authorization.enforcement import deny
 from cloudlet.core.authorization.permissions import EVERYTHING
 from cloudlet.core.authorization.resource_policy import decide, parse_policy
 from cloudlet.core.aws import iso8601, listing
@@ -112,19 +113,20 @@ def checked_policy(text: str) -> str:
 def authorize(ctx: Context, made: Destination) -> None:
     """Raise unless the caller may have a subscription filter deliver to a destination.
 
-    Its own account needs no allowance by the policy; others do, where permissions are enforced.
+    Its own account needs no allowance by its policy; others do, besides their own.
     """
     if not ctx.strict:
         return
     decision = decide(ctx, _ACTION, made.arn, made.account, made.policy)
     if not decision.allowed:
-        raise AwsError("AccessDeniedException", decision.message, status=400)
+        raise deny(ctx, "logs", decision)
 
 
 def takes_from(made: Destination, filter: Subscription, now: float) -> bool:
     """Whether a destination still takes the events of a filter: its policy may have changed since that was made.
 
-    User guide, "Update destination membership at runtime". `now` is in seconds since the epoch.
+    User guide, "Update destination membership at runtime". `now` is in seconds since the epoch. What the maker of the
+    filter may do himself was decided when he made it.
     """
     sender = root(filter.account)
     if filter.maker is not None:

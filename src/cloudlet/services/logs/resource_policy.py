@@ -1,25 +1,29 @@
-"""Resource policies: which services of AWS may put events into log groups. API reference, "PutResourcePolicy".
+"""Resource policies: who may put events into log groups. API reference, "PutResourcePolicy".
 
-They are about services that call as themselves. Those that take on a role to write logs need none.
+Services that call as themselves need one. For users and roles they count together with their own policies.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
-from cloudlet.core.authorization.resource_policy import decide, parse_policy
+from cloudlet.core.authorization.condition_keys import list_tag_keys
+from cloudlet.core.authorization.enforcement import deny
+from cloudlet.core.authorization.resource_policy import decide_by, parse_policy
 from cloudlet.core.aws import listing
-from cloudlet.core.aws.policy import PolicyError, Reason
-from cloudlet.services.logs import errors, resource_policy_record
-from cloudlet.services.logs.group_record import Group
+from cloudlet.core.aws.policy import NamedPolicy, PolicyError
+from cloudlet.core.aws.policy import Policy as Parsed
+from cloudlet.services.logs import access, errors, resource_policy_record
+from cloudlet.services.logs.group_record import Group, arn_of
 from cloudlet.services.logs.resource_policy_record import OF_ACCOUNT, OF_RESOURCE, Policy
 
 _POLICIES: Final = Subspace("resource-policy")
 """Account, region, scope, name or ARN → Policy."""
 _MOST: Final = 10
 _MOST_BYTES: Final = {OF_ACCOUNT: 5120, OF_RESOURCE: 51_200}
-_BY_ROLE: Final = ("cloudtrail.amazonaws.com", "lambda.amazonaws.com", "logs.amazonaws.com", "sns.amazonaws.com")
+_BY_ROLE: Final = ("lambda.amazonaws.com", "logs.amazonaws.com", "sns.amazonaws.com")
 """Who writes logs by a role that was given to him."""
 
 
@@ -93,14 +97,27 @@ def forget_group(tx: Transaction, group: Group) -> None:
     tx.delete(_POLICIES.key(group.account, group.region, OF_RESOURCE, group.arn))
 
 
-async def authorize(ctx: Context, tx: Transaction, group: Group, action: str, stream: str) -> None:
-    """Raise unless the caller may do this to a stream of a group: services need a policy that allows it."""
-    if not ctx.strict or ctx.principal.kind != "service" or ctx.principal.arn in _BY_ROLE:
+async def authorize(ctx: Context, tx: Transaction, name: str, action: str, stream: str) -> None:
+    """Raise AwsError unless the caller may do this to a stream of a log group of his account.
+
+    Its own policies and those of resources count together; services need one of a resource that allows it.
+    """
+    if not ctx.strict:
         return
-    arn = f"{group.arn}:log-stream:{stream}"
-    policies = await listed(ctx, tx, OF_ACCOUNT, "", _MOST) + await of_group(ctx, tx, group.arn)
-    decisions = [decide(ctx, f"logs:{action}", arn, group.account, policy.text) for policy in policies]
-    decisions = decisions or [decide(ctx, f"logs:{action}", arn, group.account, None)]
-    denied = next((one for one in decisions if one.reason is Reason.EXPLICIT_DENY), None)
-    if denied is not None or not any(one.allowed for one in decisions):
-        raise AwsError("AccessDeniedException", (denied or decisions[0]).message, status=400)
+    if ctx.principal.kind == "service" and ctx.principal.arn in _BY_ROLE:
+        ctx.was_decided = True
+        return
+    arn = arn_of(ctx.region, ctx.account, name)
+    policies = await listed(ctx, tx, OF_ACCOUNT, "", _MOST) + await of_group(ctx, tx, arn)
+    resource = NamedPolicy(arn, _merge(*(policy.text for policy in policies))) if policies else None
+    action = f"logs:{action}"
+    keys = list_tag_keys(action, await access.find_tags(ctx, tx, action, name))
+    decision = decide_by(ctx, action, f"{arn}:log-stream:{stream}", ctx.account, resource, keys)
+    if not decision.allowed:
+        raise deny(ctx, "logs", decision)
+
+
+@lru_cache(256)
+def _merge(*texts: str) -> Parsed:
+    """Return one policy with the statements of several."""
+    return Parsed("2012-10-17", "", tuple(each for text in texts for each in parse_policy(text).statements))

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.authorization.enforcement import check_resource
 from cloudlet.core.aws import tags
 from cloudlet.services.xray import filter_grammar, groups, paging, sampling_rules, tagging
 from cloudlet.services.xray.block import service
 from cloudlet.services.xray.errors import invalid, not_found
+from cloudlet.services.xray.groups import Group
 
 
 @service.operation("CreateGroup")
@@ -25,7 +27,7 @@ async def create_group(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("UpdateGroup")
 async def update_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     _refuse_insights(params)
-    group = await groups.find(ctx, tx, params.get("GroupName"), params.get("GroupARN"))
+    group = await _find(ctx, tx, params, "xray:UpdateGroup")
     expression = params.get("FilterExpression")
     if expression is not None:
         if group.name == groups.DEFAULT:
@@ -44,7 +46,7 @@ def _refuse_insights(params: Params) -> None:
 
 @service.operation("GetGroup")
 async def get_group(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return {"Group": (await groups.find(ctx, tx, params.get("GroupName"), params.get("GroupARN"))).shown()}
+    return {"Group": (await _find(ctx, tx, params, "xray:GetGroup")).shown()}
 
 
 @service.operation("GetGroups")
@@ -55,10 +57,25 @@ async def get_groups(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DeleteGroup")
 async def delete_group(ctx: Context, tx: Transaction, params: Params) -> Result:
-    group = await groups.find(ctx, tx, params.get("GroupName"), params.get("GroupARN"))
+    group = await _find(ctx, tx, params, "xray:DeleteGroup")
     groups.remove(ctx, tx, group)
     tags.save(tx, group.arn, {})
     return {}
+
+
+async def _find(ctx: Context, tx: Transaction, params: Params, action: str) -> Group:
+    """Return the group that a request names, which the caller may do this to. Raises AwsError.
+
+    Its ARN has an id, which a name does not tell.
+    """
+    name, arn = params.get("GroupName"), params.get("GroupARN")
+    found = await groups.get(ctx, tx, name, arn)
+    if ctx.strict:
+        about = arn or groups.make_arn(ctx, name or "*", "*") if found is None else found.arn
+        check_resource(ctx, "xray", action, about, await tags.load(tx, about))
+    if found is None:
+        raise invalid("Group not found")
+    return found
 
 
 @service.operation("TagResource")

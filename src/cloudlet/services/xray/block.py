@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Service
+from cloudlet.core.aws import tag_operations
 
 service = Service(
     "xray",
@@ -21,4 +22,6 @@ service = Service(
         "PutTraceSegments",
         "StartTraceRetrieval",
     ),
+    decides=("DeleteGroup", "GetGroup", "UpdateGroup"),
+    resource_tags=tag_operations.find_tags,
 )

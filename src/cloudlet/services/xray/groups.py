@@ -46,10 +46,11 @@ _decode = msgspec.msgpack.Decoder(Group).decode
 def new(ctx: Context, name: str, expression: str) -> Group:
     """Return a group that is not stored. Raises AwsError for an expression that is none."""
     filter_grammar.parse(expression)
-    return Group(name, _arn(ctx, name, token(26)), expression)
+    return Group(name, make_arn(ctx, name, token(26)), expression)
 
 
-def _arn(ctx: Context, name: str, identity: str) -> str:
+def make_arn(ctx: Context, name: str, identity: str) -> str:
+    """Return the ARN of a group, which ends in an id."""
     return str(Arn(partition_of(ctx.region), "xray", ctx.region, ctx.account, f"group/{name}/{identity}"))
 
 
@@ -66,12 +67,20 @@ async def listed(ctx: Context, tx: Transaction) -> list[Group]:
 
 async def find(ctx: Context, tx: Transaction, name: str | None, arn: str | None) -> Group:
     """Return the group of a name or an ARN. Raises AwsError."""
+    found = await get(ctx, tx, name, arn)
+    if found is None:
+        raise invalid("Group not found")
+    return found
+
+
+async def get(ctx: Context, tx: Transaction, name: str | None, arn: str | None) -> Group | None:
+    """Return the group of a name or an ARN, if it is there. Raises AwsError where neither is given."""
     if name is None and arn is None:
         raise invalid("Either GroupName or GroupARN is required")
     for group in await listed(ctx, tx):
         if name in (None, group.name) and arn in (None, group.arn):
             return group
-    raise invalid("Group not found")
+    return None
 
 
 async def add(ctx: Context, tx: Transaction, group: Group) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cloudlet.core.kernel.errors import AwsError
 from cloudlet.services.apigateway import authorizing
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, forbidden, unauthorized
 from cloudlet.services.apigateway.http import events
@@ -18,20 +17,9 @@ async def admit(call: Call, route: Route) -> None:
         case "CUSTOM" if route.authorizer is not None:
             await _ask(call, route.authorizer)
         case "AWS_IAM":
-            _identify(call)
-
-
-def _identify(call: Call) -> None:
-    """Let in who has signed and is of the API's account: HTTP APIs have no policies that would let others in."""
-    if not call.visit.is_signed:
-        raise forbidden("the request is not signed")
-    try:
-        principal = call.visit.identify()
-    except AwsError as error:
-        raise forbidden(error.message) from error
-    if principal.kind == "anonymous" or principal.account != call.place.account:
-        raise forbidden("the caller is not of the account of the API")
-    call.principal = principal
+            call.principal = await authorizing.admit_signer(
+                call.block, call.place, call.visit, call.id, call.headers, call.arn
+            )
 
 
 async def _ask(call: Call, authorizer: FunctionAuthorizer) -> None:

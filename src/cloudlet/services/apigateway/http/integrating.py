@@ -69,6 +69,7 @@ async def _function(call: Call, integration: Integration) -> HttpResponse:
         integration.seconds,
         call.trace,
         role=integration.role,
+        caller=call.principal,
     )
     call.integration_status = 200
     try:
@@ -131,7 +132,7 @@ async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
 
 async def _service(call: Call, made: aws_integrations.Call) -> HttpResponse:
     try:
-        result = await aws_integrations.make(call.block, made, call.lookup, call.place.account, call.place.region)
+        result = await aws_integrations.make(call.block, made, call.lookup, call.place, call.principal)
     except aws_integrations.Failed as failed:
         call.integration_status = failed.status
         error = failed.error

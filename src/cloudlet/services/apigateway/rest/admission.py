@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from cloudlet.core import AwsError
+from cloudlet.services.apigateway import invocation_context
 from cloudlet.services.apigateway.rest import plans
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.services.apigateway.rest.compiled import Method
@@ -26,11 +27,9 @@ async def admit(call: Call, method: Method) -> None:
             await method.authorizer.admit(call)
     elif method.authorization == "AWS_IAM":
         with _step(call, "authenticate"):
-            _identify(call)
+            await _identify(call)
         with _step(call, "authorize"):
             policy.check(call)
-            if not policy.is_there:
-                _check_account(call)
     elif method.authorization == "NONE":
         policy.check(call)
     else:
@@ -55,27 +54,16 @@ def _step(call: Call, name: str) -> Iterator[None]:
         call.steps[f"{name}.latency"] = int((perf_counter() - started) * 1000)
 
 
-def _identify(call: Call) -> None:
+async def _identify(call: Call) -> None:
     """Find out who has signed. Raises Refusal where nobody has, or wrongly."""
-    if not call.visit.is_signed:
-        raise Refusal("MISSING_AUTHENTICATION_TOKEN", _NOT_AUTHORIZED, "the request is not signed")
     try:
-        principal = call.visit.identify()
+        found = await invocation_context.identify(call.block, call.visit)
     except AwsError as error:
         kind = "EXPIRED_TOKEN" if error.code in _EXPIRED else "INVALID_SIGNATURE"
         raise Refusal(kind, error.message) from error
-    if principal.kind == "anonymous":
+    if found is None:
         raise Refusal("MISSING_AUTHENTICATION_TOKEN", _NOT_AUTHORIZED, "the request is not signed")
-    call.principal = principal
-
-
-def _check_account(call: Call) -> None:
-    principal = call.principal
-    if principal is not None and principal.account != call.place.account:
-        raise Refusal(
-            "ACCESS_DENIED",
-            f"User: {principal.arn} is not authorized to perform: execute-api:Invoke on resource: {call.arn}",
-        )
+    call.principal, call.permissions = found
 
 
 async def _admit_key(call: Call) -> None:

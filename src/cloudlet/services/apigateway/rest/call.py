@@ -11,12 +11,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from cloudlet.core.authorization.permissions import NOTHING, Permissions
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.context import TRACE_HEADER
+from cloudlet.core.kernel.context import TRACE_HEADER, Context
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.web import DataPlaneRequest
-from cloudlet.services.apigateway import arrivals, naming
+from cloudlet.services.apigateway import arrivals, invocation_context, naming
 from cloudlet.services.apigateway.clf import clf_time
 from cloudlet.services.apigateway.documents import Place
 from cloudlet.services.apigateway.domains import Mapped
@@ -54,6 +55,7 @@ class Call:
         "mapped",
         "method",
         "path",
+        "permissions",
         "place",
         "principal",
         "principal_id",
@@ -103,6 +105,8 @@ class Call:
         self.variables: dict[str, str] = {}
         """Those of the resource's path."""
         self.principal: Principal | None = None
+        self.permissions: Permissions = NOTHING
+        """What the policies of the one who has signed let him do."""
         self.principal_id = ""
         self.authorizer: Mapping[str, Any] | None = None
         """What a Lambda authorizer has told."""
@@ -127,6 +131,13 @@ class Call:
         self.is_test = False
         """Whether TestInvokeMethod makes it."""
         self.trace = Trace(False, with_data=False, now=block.clock.now)
+
+    def make_context(self) -> Context:
+        """Return the call as policies see it."""
+        visit, place = self.visit, self.place
+        return invocation_context.make(
+            self.block, place, visit, self.id, self.headers, self.principal, self.permissions
+        )
 
     @property
     def api_id(self) -> str:

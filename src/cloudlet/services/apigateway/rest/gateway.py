@@ -200,9 +200,14 @@ def _cache_key(call: Call, method: Method) -> Key:
 
 
 def _invalidates(call: Call, method: Method) -> bool:
-    """Whether a client may have an answer taken out of the cache: one who has signed may. Raises Refusal."""
+    """Whether a client may have an answer taken out of the cache: one who has signed, and may. Raises Refusal.
+
+    Developer guide, "Grant permissions to invalidate the API cache".
+    """
     settings = method.settings
-    if not settings.get("requireAuthorizationForCacheControl") or call.principal is not None:
+    if not settings.get("requireAuthorizationForCacheControl"):
+        return True
+    if call.principal is not None and call.stage.policy.decide(call, "execute-api:InvalidateCache").allowed:
         return True
     match settings.get("unauthorizedCacheControlHeaderStrategy"):
         case "FAIL_WITH_403":

@@ -215,6 +215,7 @@ async def _invoke(call: Call, integration: Integration, event: bytes) -> bytes:
         integration.seconds + _GRACE_SECONDS,
         trace=call.trace_header,
         role=integration.role,
+        caller=call.principal,
     )
 
 
@@ -242,6 +243,7 @@ async def _start(call: Call, integration: Integration, event: bytes) -> Received
             "Invoke",
             params,
             role=integration.role,
+            caller=call.principal,
             account=call.place.account,
             region=Arn.parse(integration.function).region,
             source_arn=call.resource_arn,
@@ -312,6 +314,7 @@ async def _service(call: Call, integration: Integration, outgoing: Outgoing) -> 
         role=integration.role,
         account=call.place.account,
         request_id=call.id,
+        caller=call.principal,
         seconds=integration.seconds + _GRACE_SECONDS,
     )
     received = [(name.lower(), value) for name, value in answered.headers]

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cloudlet.core.authorization.permissions import EVERYTHING
-from cloudlet.core.authorization.resource_policy import parse_policy
-from cloudlet.core.aws.policy import Decision, NamedPolicy, Policies, Reason, Request, evaluate
-from cloudlet.core.kernel.identity import ANONYMOUS
+from cloudlet.core.authorization.resource_policy import decide_by, parse_policy
+from cloudlet.core.aws.policy import Decision, NamedPolicy, Reason
 from cloudlet.services.apigateway.rest.refusal import Refusal
 
 if TYPE_CHECKING:
     from cloudlet.services.apigateway.rest.call import Call
 
+_INVOKE = "execute-api:Invoke"
 _SHORT = '"execute-api:/'
 
 
@@ -29,28 +28,25 @@ class ApiPolicy:
         self._account = account
         self.named = None if text is None else NamedPolicy("api", parse_policy(text.replace(_SHORT, whole)))
 
-    @property
-    def is_there(self) -> bool:
-        return self.named is not None
-
     def check(self, call: Call) -> None:
-        """Raise Refusal where the policy does not let a caller in."""
-        decision = self._decision(call)
-        if decision is not None and not decision.allowed:
+        """Raise Refusal where this policy, and those of a caller who has signed, do not let him in."""
+        if self.named is None and call.principal is None:
+            return
+        decision = self.decide(call, _INVOKE)
+        if not decision.allowed:
             raise self._refusal(call, decision)
 
     def check_denials(self, call: Call) -> None:
         """Raise Refusal where the policy denies a request that an authorizer is to be asked about."""
-        decision = self._decision(call)
-        if decision is not None and decision.reason is Reason.EXPLICIT_DENY:
+        if self.named is None:
+            return
+        decision = self.decide(call, _INVOKE)
+        if decision.reason is Reason.EXPLICIT_DENY:
             raise self._refusal(call, decision)
 
-    def _decision(self, call: Call) -> Decision | None:
-        if self.named is None:
-            return None
-        principal = call.principal or ANONYMOUS
-        request = Request(principal, "execute-api:Invoke", call.arn, keys_of(call), self._account)
-        return evaluate(request, Policies(identity=EVERYTHING.identity, resource=self.named))
+    def decide(self, call: Call, action: str) -> Decision:
+        """Return what this policy and those of the caller, if he has signed, say of a call together."""
+        return decide_by(call.make_context(), action, call.arn, self._account, self.named)
 
     def _refusal(self, call: Call, decision: Decision) -> Refusal:
         who = "anonymous" if call.principal is None else call.principal.arn

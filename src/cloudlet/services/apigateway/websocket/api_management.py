@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.authorization.enforcement import check_resource
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.apigateway import domains, gateways
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.websocket import registry
@@ -77,6 +79,28 @@ async def _elsewhere(ctx: Context, tx: Transaction, asked: _Address | None, id: 
     return record
 
 
+async def _authorize(ctx: Context, asked: _Address | None, verb: str, id: str) -> None:
+    """Raise AwsError unless the caller may manage a connection.
+
+    Developer guide, "Use IAM authorization": permissions for @connections are about a stage, a verb and an id.
+    """
+    if not ctx.strict:
+        return
+    about = asked or await _find_address(ctx, id) or _Address("*", "*")
+    arn = f"arn:{partition_of(ctx.region)}:execute-api:{ctx.region}:{ctx.account}"
+    resource = f"{arn}:{about.api_id or '*'}/{about.stage or '*'}/{verb}/@connections/{id}"
+    check_resource(ctx, "apigatewaymanagementapi", "execute-api:ManageConnections", resource)
+
+
+async def _find_address(ctx: Context, id: str) -> _Address | None:
+    """Return the API and the stage of a connection, if it is there."""
+    client = REGISTRIES.get(ctx.block).clients.get(id)
+    if client is not None:
+        return _Address(client.session.api_id, client.session.stage)
+    record = await ctx.transact(lambda tx: registry.find(tx, id))
+    return None if record is None else _Address(record.api_id, record.stage)
+
+
 async def _errand(ctx: Context, asked: _Address | None, id: str, data: bytes | None) -> None:
     async def body(tx: Transaction) -> bool:
         return await registry.send_errand(tx, id, await _elsewhere(ctx, tx, asked, id), data)
@@ -91,6 +115,7 @@ async def post_to_connection(ctx: Context, params: Params) -> Result:
     if len(data) > LARGEST_MESSAGE:
         raise AwsError("PayloadTooLargeException", "Message too long")
     asked = await _address(ctx)
+    await _authorize(ctx, asked, "POST", id)
     client = _own(ctx, asked, id)
     if client is None:
         await _errand(ctx, asked, id, data)
@@ -107,6 +132,7 @@ async def post_to_connection(ctx: Context, params: Params) -> Result:
 @service.direct("apigatewaymanagementapi:DeleteConnection")
 async def delete_connection(ctx: Context, params: Params) -> Result:
     asked, id = await _address(ctx), params["ConnectionId"]
+    await _authorize(ctx, asked, "DELETE", id)
     client = _own(ctx, asked, id)
     if client is None:
         await _errand(ctx, asked, id, None)
@@ -118,6 +144,7 @@ async def delete_connection(ctx: Context, params: Params) -> Result:
 @service.direct("apigatewaymanagementapi:GetConnection")
 async def get_connection(ctx: Context, params: Params) -> Result:
     asked, id = await _address(ctx), params["ConnectionId"]
+    await _authorize(ctx, asked, "GET", id)
     client = _own(ctx, asked, id)
     if client is not None:
         session = client.session

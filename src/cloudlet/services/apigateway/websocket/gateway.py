@@ -7,7 +7,7 @@ from hashlib import sha1
 
 import msgspec
 
-from cloudlet.core import AwsError, Transaction
+from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.web import Answer, DataPlaneRequest, Upgrade
@@ -94,7 +94,9 @@ class WebSocketGateway:
             names = ", ".join(name.rpartition(".")[2] for name in missing)
             raise Refused(400, f"Missing required request parameters: [{names}]", "BAD_REQUEST_PARAMETERS")
         if route.authorization == "AWS_IAM":
-            self._identify(visit, event)
+            event.session.principal = await authorizing.admit_signer(
+                self._block, self._place, visit, event.request_id, event.headers, event.arn
+            )
         elif route.authorizer is not None:
             await self._ask(event, route.authorizer)
         if route.integration is None:
@@ -110,17 +112,6 @@ class WebSocketGateway:
         wanted = [each.strip() for each in event.headers.get(_PROTOCOLS, "").split(",")]
         chosen = answer.headers.get(_PROTOCOLS, "")
         return chosen if chosen in wanted else ""
-
-    def _identify(self, visit: DataPlaneRequest, event: Event) -> None:
-        if not visit.is_signed:
-            raise forbidden("the request is not signed")
-        try:
-            principal = visit.identify()
-        except AwsError as error:
-            raise forbidden(error.message) from error
-        if principal.kind == "anonymous" or principal.account != self._place.account:
-            raise forbidden("the caller is not of the account of the API")
-        event.session.principal = principal
 
     async def _ask(self, event: Event, authorizer: FunctionAuthorizer) -> None:
         try:

@@ -101,6 +101,7 @@ async def _function(block: Block, event: Event, integration: Integration) -> Ans
         event.arn,
         integration.seconds,
         role=integration.role,
+        caller=event.session.principal,
     )
     try:
         answer = msgspec.json.decode(payload or b"null")
@@ -173,6 +174,7 @@ async def _service(block: Block, event: Event, integration: Integration, address
             event.arn,
             integration.seconds,
             role=integration.role,
+            caller=event.session.principal,
         )
         return Answer(200, {}, payload)
     placed = _placed(event, integration)
@@ -182,6 +184,7 @@ async def _service(block: Block, event: Event, integration: Integration, address
         address._replace(rest=placed.into(address.rest)),
         HttpRequest(integration.method, "/", placed.query, headers, body),
         role=integration.role,
+        caller=event.session.principal,
         account=account,
         request_id=event.request_id,
         seconds=integration.seconds,

@@ -148,6 +148,13 @@ async def find(ctx: Context, tx: Transaction, name: str) -> EventDataStore:
     return found
 
 
+async def by_arn(tx: Transaction, arn: str) -> EventDataStore | None:
+    """Return the store of an ARN as it is now, if it is still there."""
+    parts = Arn.parse(arn)
+    raw = await tx.get(_STORES.key(parts.account, parts.region, parts.resource.partition("/")[2]))
+    return None if raw is None else _decode(raw)
+
+
 async def find_active(ctx: Context, tx: Transaction, name: str) -> EventDataStore:
     """Return the store of an ARN, or of the id that ends it, unless it is deleted. Raises AwsError."""
     found = await find(ctx, tx, name)

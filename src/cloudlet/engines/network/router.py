@@ -1,0 +1,170 @@
+"""A virtual network: a namespace that routes between those of programs.
+
+There is no bridge. Each program's namespace has one interface, whose other end is in the router, and the router has a
+route to its address: so every packet between two programs passes the router's filters, whatever their subnets are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Final, TypeVar
+
+from cloudlet.engines.network import netlink
+from cloudlet.engines.network.namespaces import Namespaces
+
+T = TypeVar("T")
+
+_EVERYWHERE: Final = IPv4Network("0.0.0.0/0")
+_ETH0: Final = 2
+"""The index of a program's interface, the first that its namespace gives away after `lo`."""
+_FIRST_INDEX: Final = 10
+_MAX_WAITING_CONNECTIONS: Final = 1024
+LINK_LOCAL_DNS: Final = IPv4Address("169.254.169.253")
+METADATA: Final = IPv4Address("169.254.170.2")
+"""The address of metadata and credentials (ECS developer guide, "Task metadata endpoint")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The network interface of a program: its address, and the namespace that it stands in."""
+
+    address: IPv4Address
+    namespace: int
+    """A descriptor. The namespace lives as long as the descriptor is open, or a program is in it."""
+    index: int
+    """Of the other end, in the router."""
+
+
+class Router:
+    """A virtual network. Used from one event loop."""
+
+    def __init__(self, namespaces: Namespaces, network: IPv4Network) -> None:
+        """Make a network of addresses, such as 10.0.0.0/16; `open` sets it up."""
+        self._namespaces = namespaces
+        self.network = network
+        self._namespace = -1
+        self._indexes = iter(range(_FIRST_INDEX, 1 << 30))
+        self._interfaces: dict[IPv4Address, Interface] = {}
+        self._gateways: set[IPv4Address] = set()
+
+    @property
+    def resolver(self) -> IPv4Address:
+        """The address of the resolver: the network's plus two (VPC user guide, "Amazon DNS server")."""
+        return self.network.network_address + 2
+
+    async def open(self) -> None:
+        """Make the namespace. Raises OSError."""
+        own = [self.resolver, LINK_LOCAL_DNS, METADATA]
+        self._namespace = await asyncio.wrap_future(self._namespaces.make(partial(_prepare_router, self.network, own)))
+
+    async def attach(self, address: IPv4Address, subnet: IPv4Network) -> Interface:
+        """Make a namespace with an interface that has an address of a subnet. Raises OSError."""
+        gateway = subnet.network_address + 1
+        index = next(self._indexes)
+        namespace = await asyncio.wrap_future(self._namespaces.make(_prepare_program))
+        try:
+            await self.run(partial(self._connect, index, namespace, address, gateway))
+            await self.run(partial(_configure, IPv4Interface(f"{address}/{subnet.prefixlen}"), gateway), namespace)
+        except BaseException:
+            os.close(namespace)
+            raise
+        self._gateways.add(gateway)
+        interface = self._interfaces[address] = Interface(address, namespace, index)
+        return interface
+
+    def _connect(self, index: int, namespace: int, address: IPv4Address, gateway: IPv4Address) -> None:
+        messages = [netlink.add_veth(f"v{index}", index, "eth0", namespace), netlink.set_up(index)]
+        messages.append(netlink.add_route(IPv4Network(address), index))
+        if gateway not in self._gateways:
+            messages.append(netlink.add_address(netlink.LOOPBACK, IPv4Interface(gateway)))
+        netlink.send(messages)
+
+    async def detach(self, interface: Interface) -> None:
+        """Remove an interface. What is in its namespace reaches nothing any more. Raises OSError."""
+        del self._interfaces[interface.address]
+        try:
+            await self.run(partial(netlink.send, [netlink.delete_link(interface.index)]))
+        finally:
+            os.close(interface.namespace)
+
+    async def listen(self, address: IPv4Address, port: int, *, datagrams: bool = False) -> socket.socket:
+        """Return a socket that takes what comes to an address of the router. Raises OSError."""
+        return await self.run(partial(_bind, address, port, datagrams=datagrams))
+
+    async def open_socket(self, *, datagrams: bool = False) -> socket.socket:
+        """Return a socket that is in the network. Raises OSError."""
+        kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
+        return await self.run(partial(_make_socket, kind))
+
+    async def run(self, function: Callable[[], T], namespace: int | None = None) -> T:
+        """Run a function in the router's namespace, or in another one. Raises OSError, and what it raises."""
+        entered = self._namespace if namespace is None else namespace
+        return await asyncio.wrap_future(self._namespaces.run(entered, function))
+
+    def close(self) -> None:
+        """Give the namespaces up. They vanish with the last program in them."""
+        for interface in self._interfaces.values():
+            os.close(interface.namespace)
+        self._interfaces.clear()
+        if self._namespace >= 0:
+            os.close(self._namespace)
+            self._namespace = -1
+
+
+def _prepare_router(network: IPv4Network, own: Iterable[IPv4Address]) -> None:
+    """Set up the namespace of a router, which has some addresses of its own."""
+    _set("ipv4/ip_forward", "1")
+    # A program that takes another one's address as its own gets nothing through.
+    _set("ipv4/conf/all/rp_filter", "1")
+    _set("ipv4/conf/default/rp_filter", "1")
+    messages = [netlink.set_up(netlink.LOOPBACK), netlink.add_blackhole(network)]
+    netlink.send(messages + [netlink.add_address(netlink.LOOPBACK, IPv4Interface(each)) for each in own])
+
+
+def _prepare_program() -> None:
+    """Set up the namespace of a program, which may listen on any port."""
+    _set("ipv4/ip_unprivileged_port_start", "0")
+    netlink.send([netlink.set_up(netlink.LOOPBACK)])
+
+
+def _configure(address: IPv4Interface, gateway: IPv4Address) -> None:
+    netlink.send(
+        [
+            netlink.set_up(_ETH0),
+            # All addresses of the subnet, too, are reached by the gateway.
+            netlink.add_address(_ETH0, address, routes_prefix=False),
+            netlink.add_route(IPv4Network(gateway), _ETH0),
+            netlink.add_route(_EVERYWHERE, _ETH0, gateway),
+        ]
+    )
+
+
+def _set(name: str, value: str) -> None:
+    """Set a parameter of the namespace of this thread."""
+    with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - the kernel takes one write
+        file.write(value)
+
+
+def _make_socket(kind: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, kind)
+    made.setblocking(False)
+    return made
+
+
+def _bind(address: IPv4Address, port: int, *, datagrams: bool) -> socket.socket:
+    made = _make_socket(socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((str(address), port))
+        if not datagrams:
+            made.listen(_MAX_WAITING_CONNECTIONS)
+    except BaseException:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,42 @@
+"""Who calls an API, and his call as policies see it.
+
+Developer guide, "Control access for invoking an API": his own policies decide, and those of REST APIs with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cloudlet.core import Context
+from cloudlet.core.authorization.permissions import EVERYTHING, NOTHING, Permissions
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import ANONYMOUS, Principal
+from cloudlet.core.kernel.web import DataPlaneRequest
+from cloudlet.services.apigateway.documents import Place
+
+
+async def identify(block: Block, visit: DataPlaneRequest) -> tuple[Principal, Permissions] | None:
+    """Return who has signed a request, and what his policies let him do; None where nobody has. Raises AwsError."""
+    principal = visit.identify() if visit.is_signed else ANONYMOUS
+    if principal.kind == "anonymous":
+        return None
+    return principal, await block.cloud.permissions.load(principal) if block.is_strict else EVERYTHING
+
+
+def make(
+    block: Block,
+    place: Place,
+    visit: DataPlaneRequest,
+    request_id: str,
+    headers: Mapping[str, str],
+    principal: Principal | None,
+    permissions: Permissions,
+) -> Context:
+    """Return a call of an API as policies see it; nobody makes one without a principal."""
+    endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"
+    caller, region = principal or ANONYMOUS, place.region
+    context = Context(
+        block, caller, place.account, region, request_id, endpoint, visit.peer, visit.secure, headers=dict(headers)
+    )
+    context.permissions = NOTHING if principal is None else permissions
+    return context

@@ -1,0 +1,181 @@
+"""What happens in networks, each in a process of its own: `python -m tests.engines.network.scenarios NAME USER`."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from cloudlet.engines.network import egress, nftables, router, security_groups
+from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
+from cloudlet.engines.network.router import METADATA, Interface, Router
+from cloudlet.engines.network.security_groups import Group, Rule
+
+_NOBODY = 65534
+_PR_SET_DUMPABLE = 4
+SUBNET = IPv4Network("10.0.1.0/24")
+EVERYWHERE = IPv4Network("0.0.0.0/0")
+ALL = Rule("-1", -1, -1, EVERYWHERE)
+
+
+class Network:
+    """A virtual network with some interfaces, 10.0.1.N."""
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self.namespaces = namespaces
+        self.router = Router(namespaces, IPv4Network("10.0.0.0/16"))
+        self.interfaces: dict[int, Interface] = {}
+
+    async def open(self, *numbers: int) -> Network:
+        await self.router.open()
+        for number in numbers:
+            self.interfaces[number] = await self.router.attach(IPv4Address(f"10.0.1.{number}"), SUBNET)
+        return self
+
+    async def within(self, number: int, function: Callable[[], Any]) -> Any:
+        return await asyncio.wrap_future(self.namespaces.run(self.interfaces[number].namespace, function))
+
+    async def filter(self, commands: str) -> None:
+        await self.router.run(partial(nftables.run, commands))
+
+    async def serve(self, number: int, port: int, answer: bytes = b"ok") -> None:
+        bound = await self.within(number, partial(router._bind, IPv4Address("0.0.0.0"), port, datagrams=False))
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer + b" " + writer.get_extra_info("peername")[0].encode())
+            writer.close()
+
+        await asyncio.start_server(handle, sock=bound)
+
+    async def ask(self, number: int, address: str, port: int) -> str:
+        """Connect from an interface, and return what is answered, or the name of the error."""
+        made = await self.within(number, partial(router._make_socket, socket.SOCK_STREAM))
+        try:
+            async with asyncio.timeout(0.5):
+                await asyncio.get_running_loop().sock_connect(made, (address, port))
+            reader, writer = await asyncio.open_connection(sock=made)
+            async with asyncio.timeout(5):
+                said = await reader.read()
+            writer.close()
+            return said.decode()
+        except (OSError, TimeoutError) as error:
+            made.close()
+            return type(error).__name__
+
+
+async def isolation(namespaces: Namespaces) -> Any:
+    one, other = await Network(namespaces).open(5, 6), await Network(namespaces).open(5, 7)
+    await one.serve(5, 80, b"one")
+    await other.serve(5, 80, b"other")
+    found = [await one.ask(6, "10.0.1.5", 80), await other.ask(7, "10.0.1.5", 80), await one.ask(6, "10.0.1.7", 80)]
+    await one.router.detach(one.interfaces.pop(5))
+    return [*found, await one.ask(6, "10.0.1.5", 80)]
+
+
+async def metadata(namespaces: Namespaces) -> Any:
+    network = await Network(namespaces).open(5)
+    listener = await network.router.listen(METADATA, 80)
+    asking = asyncio.ensure_future(network.ask(5, str(METADATA), 80))
+    connection, client = await asyncio.get_running_loop().sock_accept(listener)
+    connection.send(b"you are known")
+    connection.close()
+    return [client[0], await asking]
+
+
+async def groups(namespaces: Namespaces) -> Any:
+    network = await Network(namespaces).open(5, 6, 7)
+    await network.filter(security_groups.write_base(network.router.network))
+    await network.serve(5, 80)
+    await network.serve(5, 443)
+    found = [await network.ask(6, "10.0.1.5", 80)]
+    for group in (
+        Group("web", (Rule("tcp", 80, 90, "client"),), (ALL,)),
+        Group("client", (), (ALL,)),
+        Group("closed", (), ()),
+    ):
+        await network.filter(security_groups.write_group(group))
+    for number, name in ((5, "web"), (6, "client"), (7, "closed")):
+        address = IPv4Address(f"10.0.1.{number}")
+        await network.filter(security_groups.write_membership(address, f"eni{number}", [name]))
+    found += [await network.ask(6, "10.0.1.5", 80), await network.ask(6, "10.0.1.5", 443)]
+    found += [await network.ask(7, "10.0.1.5", 80)]
+    seven = IPv4Address("10.0.1.7")
+    await network.filter(security_groups.write_membership(seven, "eni7b", ["client"], ["closed"]))
+    found += [await network.ask(7, "10.0.1.5", 80)]
+    await network.filter(security_groups.write_group(Group("web", (), ())))
+    return [*found, await network.ask(6, "10.0.1.5", 80)]
+
+
+async def way_out(namespaces: Namespaces) -> Any:
+    network = await Network(namespaces).open(5, 6)
+    await network.filter(security_groups.write_base(network.router.network))
+    await network.filter(security_groups.write_group(Group("open", (), (ALL,))))
+    await network.filter(security_groups.write_group(Group("closed", (), ())))
+    await network.filter(security_groups.write_membership(IPv4Address("10.0.1.5"), "eni5", ["open"]))
+    await network.filter(security_groups.write_membership(IPv4Address("10.0.1.6"), "eni6", ["closed"]))
+    proxy = network.router.resolver
+    await network.filter(egress.write_rules(network.router.network, proxy))
+    out = egress.Egress(await network.router.listen(proxy, egress.PORT))
+    reached: list[tuple[str, int]] = []
+    connect = egress._connect
+
+    async def noted(address: IPv4Address, port: int) -> socket.socket | None:
+        reached.append((str(address), port))
+        if str(address) == "203.0.113.7":
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            theirs.send(b"from outside")
+            theirs.close()
+            return ours
+        return await connect(address, port)
+
+    egress._connect = noted
+    host = _own_address()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "0.0.0.0", 0)
+    port = server.sockets[0].getsockname()[1]
+    found = [await network.ask(5, "203.0.113.7", 80), await network.ask(5, host, port)]
+    found += [await network.ask(6, "203.0.113.7", 80)]
+    await out.close()
+    return [*found, (host, port) in reached, len(reached)]
+
+
+def _own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.connect(("192.0.2.1", 9))
+        return str(made.getsockname()[0])
+
+
+SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
+    each.__name__: each for each in (isolation, metadata, groups, way_out)
+}
+
+
+def main(name: str, user: str) -> None:
+    if user != "root" and os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+        # The files of this process in /proc are the user's again.
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    if user != "root":
+        enter_user_namespace()
+
+    async def run() -> Any:
+        namespaces = Namespaces()
+        try:
+            return await SCENARIOS[name](namespaces)
+        finally:
+            namespaces.close()
+
+    sys.stdout.write(json.dumps(asyncio.run(run())))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,48 @@
+"""Networks of programs: who reaches whom, as root and as an ordinary user."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+USERS = ["root", "user"] if os.geteuid() == 0 else ["user"]
+
+
+@pytest.fixture(params=USERS)
+def user(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def run(scenario: str, user: str) -> Any:
+    command = [sys.executable, "-m", "tests.engines.network.scenarios", scenario, user]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def test_networks_of_the_same_addresses_do_not_meet(user: str) -> None:
+    assert run("isolation", user) == ["one 10.0.1.6", "other 10.0.1.7", "TimeoutError", "TimeoutError"]
+
+
+def test_the_router_knows_who_asks_for_metadata(user: str) -> None:
+    assert run("metadata", user) == ["10.0.1.5", "you are known"]
+
+
+def test_security_groups_let_through_what_their_rules_allow(user: str) -> None:
+    assert run("groups", user) == [
+        "TimeoutError",  # no interface is in a group yet
+        "ok 10.0.1.6",
+        "TimeoutError",  # another port
+        "TimeoutError",  # a member of another group
+        "ok 10.0.1.7",  # the same one in another group
+        "TimeoutError",  # the rule was revoked
+    ]
+
+
+def test_connections_leave_by_the_proxy_but_not_to_the_machine_itself(user: str) -> None:
+    assert run("way_out", user) == ["from outside", "", "TimeoutError", True, 2]
