@@ -98,7 +98,10 @@ def remove_all(tx: Transaction, group: int) -> None:
 
 
 def get_key(block: Block, group: Group) -> OpenKey | None:
-    """Return what encrypts new events of a group, if anything does. Raises Prerequisite where KMS is to be asked first."""
+    """Return the key of new events of a group, if there is one.
+
+    Raises Prerequisite where KMS is to be asked first.
+    """
     if not group.kms_key:
         return None
     found = _find(block, group.id, group.data_key)
