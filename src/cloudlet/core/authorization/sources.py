@@ -72,7 +72,7 @@ class PermissionSource:
         """Last uses that IAM is not told of yet: by account, ARN and key."""
 
     def note_use(self, principal: Principal, model: str, region: str) -> None:
-        """Note a call of a user or role to one of AWS's models; IAM is told a moment later."""
+        """Note that a user or role has called a service. IAM is told a moment later."""
         if not self._uses:
             asyncio.get_running_loop().call_later(_REPORTED_SECONDS, self._report_uses)
         if len(self._uses) < _MAX_ENTRIES:

@@ -31,7 +31,7 @@ class SealedRow(msgspec.Struct, array_like=True):
     data_key: int
     """The number of the key."""
     size: int
-    """That of the row as it was."""
+    """The size of the row before it was sealed."""
 
 
 StoredRow = Row | SealedRow
@@ -44,7 +44,7 @@ _decode_sealed = msgspec.msgpack.Decoder(SealedRow).decode
 
 
 def is_sealed(raw: bytes) -> bool:
-    """Whether what is stored is a sealed row."""
+    """Whether stored bytes are a sealed row."""
     return raw[0] == _SEALED
 
 

@@ -123,7 +123,7 @@ _DECIDED: Final = (
     "UploadPart",
     "UploadPartCopy",
 )
-"""All operations look at policies and lists themselves (`permissions.access`), which know the bucket and the object."""
+"""All operations decide by themselves (`permissions.access`): they know the bucket and the object."""
 
 service = Service(
     "s3",

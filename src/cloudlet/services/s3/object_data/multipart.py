@@ -182,7 +182,7 @@ async def _find(
 
 
 def _has_begun(ctx: Context, begun: Upload) -> bool:
-    """Whether the caller has begun an upload, or is the root of the account whose user has."""
+    """Whether the caller has begun an upload, or is the root of its account."""
     principal = ctx.principal
     return principal.account == begun.account and (principal.kind == "root" or principal.arn == begun.arn)
 

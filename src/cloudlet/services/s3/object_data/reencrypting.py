@@ -1,4 +1,4 @@
-"""Encrypting what is stored under another key: the same bytes, in rows or files of their own."""
+"""Encryption of stored objects under another key, in other rows or files."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ async def reencrypt(
 async def copy_annotations(
     block: Block, loaded: list[Carried], before: ObjectKey | None, key: ObjectKey | None
 ) -> list[Carried]:
-    """Return the annotations of an object for one that has another key, if any; `before` is its own.
+    """Return an object's annotations, encrypted under another key. Raises StoreError.
 
-    They are in files of their own, which have yet to be claimed. Raises StoreError.
+    `before` is the key that they are under now, `key` the other one; either may be none. The copies are in files of
+    their own, which have yet to be claimed.
     """
     copied: list[Carried] = []
     try:
