@@ -65,8 +65,8 @@ def find_route(request: HttpRequest, public_host: str) -> DataPlaneRoute | None:
 def _is_for_registry(request: HttpRequest, public_host: str) -> bool:
     """Whether a request is one to a container registry.
 
-    Its host is this machine's own address, and its path says so: buckets have longer names, and API Gateway's operations,
-    which have such paths, are signed.
+    Its host is this machine's own address, and its path says so: buckets have longer names, and API Gateway's
+    operations, which have such paths, are signed.
     """
     if not _REGISTRY_PATH.fullmatch(request.path) or _is_for_aws(request):
         return False
