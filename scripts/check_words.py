@@ -43,6 +43,7 @@ VERBS = _words(
     draw drive drop dump duplicate edit elect emit enable encode encrypt end enqueue enrich ensure enter enumerate
     equal escape establish estimate evaluate evict examine exclude execute exist expand expect expire explain export
     extend extract fail feed fetch fill filter find finish fit flatten flip flush fold follow forbid force forget format
+    finalize reencrypt
     forward free freeze gather generate get give go grant grow guard halt halve hand handle hang hash have heartbeat
     hide hold identify ignore impersonate import include increase increment infer ingest inherit initialise inject
     insert insist inspect install interpolate interrupt intersect invalidate invoke isolate issue iterate join judge
