@@ -47,6 +47,9 @@ LEFT_OUT = {
 }
 
 AGAINST_AWS = {
+    "an account's root may get, put and delete policies that deny it (API reference, DeleteBucketPolicy)": (
+        "test_bucket_policy_deny_self_denied_policy_confirm_header",
+    ),
     "PutBucketTagging answers 204 (API reference, its example)": ("test_allow_tagging_actions_in_user_policy",),
     "to assume a role of another account takes sts:AssumeRole by the user's own policies (STS, AssumeRole)": (
         "test_account_role_policy_allow_create_bucket",
