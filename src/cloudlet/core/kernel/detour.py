@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Detour(Exception):
-    """The exception of a transaction body that needs more than a transaction.
+    """Raised by a transaction body that needs more than a transaction.
 
     The transaction is undone. `answer`, which has the operation's answer, is called outside of it, may call other
     blocks and run transactions of its own, and may raise this again. An operation that is nearly always one transaction

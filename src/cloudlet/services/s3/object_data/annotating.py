@@ -33,7 +33,7 @@ class Annotation(msgspec.Struct, frozen=True, array_like=True):
     blob: str = ""
     """The file with its payload; "" where that is in `bucket.annotation_data`."""
     nonce: str = ""
-    """The nonce of its payload, under its object's data key. It is "" where that is not encrypted."""
+    """The nonce of its payload under its object's data key, if any."""
 
 
 class Carried(msgspec.Struct, frozen=True):

@@ -46,13 +46,16 @@ class ObjectKey(Protocol):
         """Return what decrypts `size` bytes from `offset` on, of the stored range that has them."""
 
     def get_range(self, offset: int, size: int, total: int) -> tuple[int, int]:
-        """Return the offset and the size of what is stored of a range.
+        """Return where `size` bytes from `offset` on are stored.
 
-        The range has `size` bytes from `offset` on, of `total`.
+        There are `total`. It is an offset and a number of bytes.
         """
 
     def tag(self, md5: bytes) -> str:
-        """Return an entity tag for contents with this MD5. Without the key it tells nothing of them."""
+        """Return an entity tag for contents with this MD5.
+
+        It tells those who have not the key nothing of them.
+        """
 
 
 def encrypt_whole(key: ObjectKey, nonce: str, data: bytes) -> bytes:
@@ -90,12 +93,10 @@ def count(key: bytes, offset: int = 0) -> CipherContext:
 
 
 class DataKey:
-    """A data key that KMS has made.
-
-    `second` is S3's own key of the second layer, where there is one.
-    """
+    """A data key that KMS has made, and S3's own for a second layer."""
 
     def __init__(self, key: bytes, second: bytes = b"") -> None:
+        """`second` is empty where there is one layer."""
         self._key = key
         self._second = second
 

@@ -1,4 +1,4 @@
-"""Encryption of stored objects under another key, in other rows or files."""
+"""Encrypting what is stored under another key, in rows or files of its own."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ async def reencrypt(
 async def copy_annotations(
     block: Block, loaded: list[Carried], before: ObjectKey | None, key: ObjectKey | None
 ) -> list[Carried]:
-    """Return an object's annotations, encrypted under another key. Raises StoreError.
+    """Return the annotations of an object for one with another key.
 
-    `before` is the key that they are under now, `key` the other one; either may be none. The copies are in files of
-    their own, which have yet to be claimed.
+    `before` is the object's own key, if it has one. The annotations are in files of their own, which have yet to be
+    claimed. Raises StoreError.
     """
     copied: list[Carried] = []
     try:
