@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.edge")
 
-_SIGNED_FOR = {"apigateway": "execute-api", "lambda": "lambda"}
+_SIGNED_FOR = {"apigateway": "execute-api", "ecr": "ecr", "lambda": "lambda"}
 """The block that stands in front of an application → the service that requests to it are signed for."""
 
 

@@ -58,7 +58,7 @@ async def create_function(ctx: Context, params: Params) -> Result:
     await roles.check(ctx.block, place, draft.role)
     await roles.check_dead_letter(ctx, draft)
     stored = await environments.encrypt(ctx, None, draft)
-    async with sources.taken(ctx, "CreateFunction", source, architecture) as code:
+    async with sources.taken(ctx, "CreateFunction", source, architecture, place.arn) as code:
 
         async def create(tx: Transaction) -> Version:
             await admit(tx)
@@ -97,7 +97,7 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
 
     latest = await ctx.transact(checked)
     architecture = architectures[0] if architectures else latest.architecture
-    async with sources.taken(ctx, "UpdateFunctionCode", params, architecture) as code:
+    async with sources.taken(ctx, "UpdateFunctionCode", params, architecture, what.place.arn) as code:
 
         async def change(tx: Transaction) -> Version:
             latest = await checked(tx)
