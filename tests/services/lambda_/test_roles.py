@@ -142,8 +142,11 @@ def test_what_it_logs_takes_permission(cloud: FunctionCloud) -> None:
 
 
 def queue(cloud: FunctionCloud, name: str = "q") -> tuple[str, str]:
-    """Create a queue; return its URL and its ARN."""
-    url = cloud.aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    """Create a queue without a policy; return its URL and its ARN."""
+    sqs = cloud.aws.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    # Where all tests are run in strict mode, their queues get one.
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     return url, f"arn:aws:sqs:{cloud.aws.region}:{cloud.account}:{name}"
 
 
