@@ -92,14 +92,12 @@ class Permissions:
             self._verdicts[action, resource] = decision.allowed
         return decision
 
-    def depends_on_tags(self, action: str) -> bool:
-        """Return whether what these policies say of an action may depend on the tags of a resource."""
+    def is_about_tags(self, action: str) -> bool:
+        """Whether the verdict about an action may depend on the tags of a resource."""
         found = self._by_tags.get(action)
         if found is None:
             lowered = action.lower()
-            found = any(
-                _mentions_tags(each) for policy in self._list_policies() for each in _list_about(policy, lowered)
-            )
+            found = any(_has_tags(each) for policy in self._list_policies() for each in _list_about(policy, lowered))
             if len(self._by_tags) >= _MAX_ACTIONS:
                 self._by_tags.clear()
             self._by_tags[action] = found
@@ -135,7 +133,7 @@ def _list_about(policy: Policy, action: str) -> list[Statement]:
     return [statement for statement in policy.statements if statement.actions.covers(action)]
 
 
-def _mentions_tags(statement: Statement) -> bool:
+def _has_tags(statement: Statement) -> bool:
     """Whether conditions or variables of a statement are about the tags of resources."""
     conditions = [text for each in statement.conditions for text in (each.key, *each.values)]
     resources = () if statement.resources is None else statement.resources.written

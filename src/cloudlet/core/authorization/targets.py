@@ -20,7 +20,7 @@ _DEFAULTS: Final = {
 }
 """The names of resources that a request means where it names none."""
 _GOING_ON: Final = (("logs", "LogGroupName"),)
-"""Variables that requests may fill with the ARN of a resource, whose parts come behind it in the pattern."""
+"""Variables that ARNs may fill, behind which their patterns go on."""
 _CHOICE: Final = re.compile(r"\{([^}]+)\}")
 _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 

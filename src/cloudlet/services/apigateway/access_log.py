@@ -166,7 +166,7 @@ async def _send(block: Block, group: Group, events: list[tuple[int, str]]) -> No
 
 
 async def _find_caller(block: Block, group: Group) -> log_groups.Call:
-    """Return what calls CloudWatch Logs: the role in the account's settings, or else the delivery of logs.
+    """Return who calls CloudWatch Logs: the account's role, or the delivery of logs.
 
     Developer guide, "Permissions for CloudWatch logging"; CloudWatch Logs user guide, "Logs sent to CloudWatch Logs".
     """

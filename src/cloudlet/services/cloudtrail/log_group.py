@@ -38,7 +38,7 @@ def _caller(block: Block, of: Trail, group: Arn) -> log_groups.Call:
 
 
 async def is_trusted(block: Block, of: Trail) -> bool:
-    """Whether the role of a trail is there and lets CloudTrail act by it, as far as permissions are enforced."""
+    """Whether CloudTrail may act by the role of a trail."""
     session = make_session(of.log_role, _SESSION, by=_PRINCIPAL)
     return not block.is_strict or await block.cloud.permissions.load(session) is not NOTHING
 

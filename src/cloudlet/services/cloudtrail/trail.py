@@ -67,7 +67,7 @@ class Trail(msgspec.Struct, frozen=True):
     """Event selectors; where there are neither these nor advanced ones, those that every trail has at first."""
     advanced: list[dict[str, Any]] = []
     kms_key: str = ""
-    """The ARN of the key of KMS by which its files are encrypted; empty where S3 does it by a key of its own."""
+    """The ARN of the KMS key for its files; empty without one."""
 
     @property
     def arn(self) -> str:

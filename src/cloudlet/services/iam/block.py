@@ -27,7 +27,7 @@ service = Service(
 
 @service.observe
 def forget_permissions(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
-    """Have permissions and access keys of an account looked up anew, once something of it has changed."""
+    """Have permissions and keys of an account looked up anew after a change."""
     handler = service.handlers[operation]
     if error is None and not (handler.is_internal or handler.is_read_only):
         ctx.block.cloud.permissions.forget(ctx.account)

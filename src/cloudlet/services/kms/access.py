@@ -18,7 +18,7 @@ from cloudlet.services.kms.key_record import AWS, Key
 from cloudlet.services.kms.key_state import check_state
 
 _NAMED_BY_POLICIES: Final = frozenset(("cloudtrail.amazonaws.com", "logs.amazonaws.com"))
-"""Services that use an account's keys only where the policies of these name them, by their user guides."""
+"""Services that use keys only where policies name them, by their user guides."""
 Conditions = Mapping[str, "str | Sequence[str]"]
 """Condition keys of one operation, besides those that all of them have."""
 
@@ -74,7 +74,7 @@ async def check(
 
 
 def is_own_service(ctx: Context, key: Key) -> bool:
-    """Whether a service calls by itself, for the account that has a key, whose policy need not name it."""
+    """Whether a service calls for the account of a key, and needs no policy."""
     caller = ctx.principal
     return caller.kind == "service" and caller.account == key.account and caller.arn not in _NAMED_BY_POLICIES
 

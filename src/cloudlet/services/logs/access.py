@@ -1,4 +1,4 @@
-"""Permissions on log groups, where these are known only from what is stored: those of queries and pointers.
+"""Permissions on log groups that only what is stored tells: those of queries and pointers.
 
 Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch Logs"; user guide,
 "Overview of managing access permissions": policies name a log group by its ARN with `:*`, as its streams.
@@ -33,7 +33,7 @@ async def check_groups(ctx: Context, tx: Transaction, action: str, names: Iterab
 
 async def find_tags(ctx: Context, tx: Transaction, action: str, name: str) -> Mapping[str, str]:
     """Return the tags of a log group, where the caller's policies ask for them."""
-    if not ctx.permissions.depends_on_tags(action):
+    if not ctx.permissions.is_about_tags(action):
         return {}
     group = await groups.find(tx, ctx.account, ctx.region, name)
     return {} if group is None else group.tags

@@ -175,7 +175,7 @@ async def _described(tx: Transaction, group: Group, inherited: list[str]) -> dic
 
 @service.direct("AssociateKmsKey")
 async def associate_kms_key(ctx: Context, params: Params) -> Result:
-    name = _name_encrypted(ctx, params)
+    name = _get_encrypted_name(ctx, params)
     group = await ctx.transact(lambda tx: groups.named(ctx, tx, name))
     key = await encryption.make_data_key(ctx.block, group.arn, params["kmsKeyId"])
 
@@ -190,13 +190,13 @@ async def associate_kms_key(ctx: Context, params: Params) -> Result:
 
 @service.operation("DisassociateKmsKey")
 async def disassociate_kms_key(ctx: Context, tx: Transaction, params: Params) -> Result:
-    group = await groups.named(ctx, tx, _name_encrypted(ctx, params))
+    group = await groups.named(ctx, tx, _get_encrypted_name(ctx, params))
     group.kms_key = ""
     groups.save(tx, group)
     return None
 
 
-def _name_encrypted(ctx: Context, params: Params) -> str:
+def _get_encrypted_name(ctx: Context, params: Params) -> str:
     """Return the name of the log group whose encryption a request changes. Raises AwsError."""
     name, identifier = params.get("logGroupName"), params.get("resourceIdentifier")
     if (name is None) == (identifier is None):

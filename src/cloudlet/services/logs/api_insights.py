@@ -313,7 +313,7 @@ def _no_record() -> AwsError:
 
 
 def _pick(row: Row, pointer: Pointer) -> Row | None:
-    """Return the event of a pointer, as a row of its own, if it is in a row."""
+    """Return the event of a pointer as a row, if another row has it."""
     position, nth = pointer.position, pointer.position.nth
     if nth >= len(row.messages) or row.timestamps[nth] != position.timestamp:
         return None

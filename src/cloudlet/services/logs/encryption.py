@@ -26,7 +26,7 @@ from cloudlet.store.recent import ABSENT, LruCache
 _KEYS: Final = Subspace("data-key")
 """Number of a group, number of its data key → DataKey."""
 _KEPT_SECONDS: Final = 300
-_MOST_KEPT: Final = 1000
+_MAX_KEPT_KEYS: Final = 1000
 _NONCE_BYTES: Final = 12
 _encode_messages = msgspec.msgpack.Encoder().encode
 _decode_messages = msgspec.msgpack.Decoder(list[str]).decode
@@ -61,12 +61,12 @@ class OpenKey:
         return Row(row.ingested, row.timestamps, _decode_messages(messages))
 
 
-_OPEN: PerBlock[LruCache] = PerBlock(lambda _: LruCache(_MOST_KEPT))
+_OPEN: PerBlock[LruCache] = PerBlock(lambda _: LruCache(_MAX_KEPT_KEYS))
 """Of a block, its open keys by the numbers of group and key."""
 
 
 async def make_data_key(block: Block, group: str, kms_key: str) -> DataKey:
-    """Return a new data key for the log group of an ARN, under a key of KMS. Raises AwsError."""
+    """Return a new data key for the log group of an ARN. Raises AwsError."""
     refused = errors.invalid(
         f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{group}'"
     )
@@ -86,7 +86,7 @@ async def make_data_key(block: Block, group: str, kms_key: str) -> DataKey:
 
 
 def put(tx: Transaction, group: Group, key: DataKey) -> None:
-    """Have new events of a group encrypted by a data key; the group is to be saved then."""
+    """Have new events of a group, which is to be saved then, encrypted."""
     group.kms_key, group.data_key = key.kms_key, group.data_key + 1
     tx.put(_KEYS.key(group.id, group.data_key), msgspec.msgpack.encode(key))
 

@@ -94,7 +94,10 @@ class Place(NamedTuple):
 def put(
     tx: Transaction, group: Group, stream: Stream, given: Batch, now: int, key: OpenKey | None = None
 ) -> list[Place]:
-    """Store events, encrypted by a key if there is one, and return where; the stream is to be saved then."""
+    """Store events, by a key if there is one, and return where.
+
+    The stream is to be saved then.
+    """
     places = []
     for some in _by_second(given):
         place = Place(some.timestamps[0], stream.id, stream.batches)

@@ -34,9 +34,9 @@ class Group(msgspec.Struct, array_like=True):
     protection: str | None = None
     """The state of its data protection policy, as the API names it; None where it never had one."""
     kms_key: str = ""
-    """The ARN of the key of KMS that new events are encrypted under; empty where they are not."""
+    """The ARN of the KMS key for new events; empty without one."""
     data_key: int = 0
-    """The number of the data key that encrypts them: the last one that the group has got."""
+    """The number of the last data key, which encrypts them."""
 
     @property
     def arn(self) -> str:

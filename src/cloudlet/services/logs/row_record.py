@@ -31,7 +31,7 @@ class SealedRow(msgspec.Struct, array_like=True):
     data_key: int
     """The number of the key."""
     size: int
-    """That of the row as it was."""
+    """Of the row as it was, in bytes."""
 
 
 StoredRow = Row | SealedRow
@@ -44,7 +44,7 @@ _decode_sealed = msgspec.msgpack.Decoder(SealedRow).decode
 
 
 def is_sealed(raw: bytes) -> bool:
-    """Whether what is stored is a sealed row."""
+    """Whether a stored row is sealed."""
     return raw[0] == _SEALED
 
 
