@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from cloudlet.testing.server import Aws, Server
 from tests.modes import shared_by_tests
 from tests.standing import Standing, standing
+from tests.strict_accounts import Account, Accounts, strict_accounts
 
 __all__ = ["account", "standing"]
 
@@ -58,3 +59,22 @@ def cloudlet_server(noting: Mapping[str, str]) -> Iterator[Server]:
     """In place of the plugin's: it notes coverage, and is run as CLOUDLET_TEST_MODE says."""
     with shared_by_tests(noting) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def accounts(noting: Mapping[str, str]) -> Iterator[Accounts]:
+    """Accounts of a server that enforces permissions."""
+    with strict_accounts(noting) as accounts:
+        yield accounts
+
+
+@pytest.fixture
+def strict_account(accounts: Accounts) -> Account:
+    """An account of its own where permissions are enforced."""
+    return accounts.make()
+
+
+@pytest.fixture
+def other_account(accounts: Accounts) -> Account:
+    """Another one."""
+    return accounts.make()

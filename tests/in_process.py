@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -12,6 +13,8 @@ from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.clock import Clock
 from cloudlet.core.kernel.cloud import Cloud, Config
+from cloudlet.core.kernel.identity import Principal, root
+from cloudlet.core.kernel.session_details import SessionDetails
 from cloudlet.core.kernel.tokens import TokenSealer
 
 T = TypeVar("T")
@@ -31,6 +34,11 @@ def in_block(name: str, folder: Path, scenario: Callable[[Block], Awaitable[None
             await cloud.close()
 
     asyncio.run(run())
+
+
+def make_policy(statement: dict[str, Any]) -> str:
+    """Return a policy of one statement."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 class MovableClock(Clock):
@@ -84,6 +92,32 @@ class InProcess:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(coroutine)
+
+    def permit(self, principal: Principal, *actions: str) -> Principal:
+        """Have IAM know a user, or the role of a session, that may take actions; return who that is in calls."""
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        kind = "User" if principal.kind == "user" else "Role"
+        name = principal.arn.split("/")[1]
+        named: dict[str, Any] = {f"{kind}Name": name}
+        trust = {"Effect": "Allow", "Principal": {"AWS": principal.account}, "Action": "sts:AssumeRole"}
+        more = {"AssumeRolePolicyDocument": make_policy(trust)} if kind == "Role" else {}
+        made = self._call_iam(principal.account, f"Create{kind}", {**named, **more})[kind]
+        self._call_iam(
+            principal.account,
+            f"Put{kind}Policy",
+            {**named, "PolicyName": "own", "PolicyDocument": make_policy(allowed)},
+        )
+        if kind == "User":
+            return Principal("user", principal.account, made["Arn"], made["UserId"])
+        id = f"{made['RoleId']}:{principal.user_id.partition(':')[2]}"
+        details = SessionDetails(issuer=made["Arn"], issued_at=self.now)
+        return Principal("assumed-role", principal.account, principal.arn, id, "ASIAEXAMPLE", session=details)
+
+    def _call_iam(self, account: str, operation: str, params: dict[str, Any]) -> Any:
+        caller = root(account)
+        return self.run(
+            self.cloud.call("iam", operation, params, principal=caller, account=account, region="us-east-1")
+        )
 
     def transact(self, body: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         """Run a transaction on the block's store."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Final, Literal, cast, get_args
 
+import boto3
 import botocore
 import pytest
 
@@ -40,8 +41,11 @@ def _asked_for() -> Mode | None:
 
 MODE: Final = _asked_for()
 
-_ACCOUNTS = range(100_000_000_000, 100_000_004_000)
+STRICT_ACCOUNTS = range(100_000_000_000, 100_000_004_000)
 """Those that a server in strict mode knows: as many as an environment variable can name."""
+
+POLICY_ADDED: Final = "let-all-in"
+"""The id of the handler by which queues let in whoever delivers to them; tests of permissions do without it."""
 
 _CHUNK = 64 * 1024
 
@@ -75,7 +79,7 @@ def shared_by_tests(env: Mapping[str, str], mode: Mode | None = MODE) -> Iterato
             case "isolate":
                 yield start("--ephemeral", "--isolate")
             case "strict":
-                env = {**env, ROOT_KEYS: " ".join(f"{account}:{account}:test" for account in _ACCOUNTS)}
+                env = {**env, ROOT_KEYS: " ".join(f"{account}:{account}:test" for account in STRICT_ACCOUNTS)}
                 yield start("--ephemeral", "--auth", "strict")
             case "postgres" | "replicas":
                 stored = "--store", fresh_database(), "--data", stack.enter_context(tempfile.TemporaryDirectory())
@@ -159,13 +163,52 @@ def _let_all_in(session: Any) -> None:
     def add(params: dict[str, Any], **_: Any) -> None:
         params["Attributes"] = {"Policy": policy, **params.get("Attributes", {})}
 
-    session.register("before-parameter-build.sqs.CreateQueue", add)
+    session.register("before-parameter-build.sqs.CreateQueue", add, unique_id=POLICY_ADDED)
+
+
+def _give_roles(session: Any) -> None:
+    """Have the roles that tests name for functions be there, as they have to on AWS; they may do everything."""
+    made: set[str] = set()
+
+    def make(params: dict[str, Any], request_signer: Any, **_: Any) -> None:
+        role = json.loads(params["body"] or "{}").get("Role", "")
+        keys = request_signer._credentials
+        if role in made or not role.startswith(f"arn:aws:iam::{keys.access_key}:") or "https:" in params["url"]:
+            return
+        made.add(role)
+        endpoint = params["url"].partition("/2015-03-31/")[0]
+        session = boto3.Session(keys.access_key, keys.secret_key, region_name="us-east-1")
+        iam = session.client("iam", endpoint_url=endpoint)
+        path, _, name = role.partition(":role")[2].rpartition("/")
+        try:
+            iam.create_role(Path=f"{path}/", RoleName=name, AssumeRolePolicyDocument=document(FOR_LAMBDA))
+        except iam.exceptions.EntityAlreadyExistsException:
+            # The test has made it, as it wants it to be.
+            return
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document(ALLOW_ALL))
+
+    for operation in ("CreateFunction", "UpdateFunctionConfiguration"):
+        session.register(f"before-call.lambda.{operation}", make)
+
+
+ALLOW_ALL: Final = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+FOR_LAMBDA: Final = {
+    "Effect": "Allow",
+    "Principal": {"Service": "lambda.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+
+
+def document(*statements: dict[str, Any]) -> str:
+    """Return a policy as JSON."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 if MODE == "replicas":
     botocore.register_initializer(_connect_anew)
 elif MODE == "strict":
     botocore.register_initializer(_let_all_in)
-    _accounts = map(str, _ACCOUNTS)
+    botocore.register_initializer(_give_roles)
+    _accounts = map(str, STRICT_ACCOUNTS)
     # Before tests import it: an account that the server knows.
     testing.fresh_account = lambda: next(_accounts)

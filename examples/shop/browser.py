@@ -43,6 +43,10 @@ class Browser:
         with trace.segment("browser", trace.begin(), order=order.id):
             return dict(self._send("PUT", f"/orders/{order.id}", wish_of(order)))
 
+    def orders(self) -> list[dict[str, Any]]:
+        """Return the orders of who has signed in, the oldest first."""
+        return list(self._send("GET", "/orders", {}))
+
     def ticket(self) -> str:
         """Return a URL at which to hear what becomes of orders."""
         return str(self._send("POST", "/tickets", {})["url"])

@@ -29,6 +29,7 @@ from customer import Customer, fetch
 from deploy import Shop
 from eyes import Eyes
 from issuer import Issuer
+from operating import Operator
 from outcome import (
     FOR_THE_LAST_PIECE,
     FROM_A_BROWSER,
@@ -41,7 +42,7 @@ from outcome import (
     mistakes,
 )
 from processes import DEADLINE_SECONDS, Service, wait
-from shop import front_door, gallery, queues, topic
+from shop import front_door, gallery, queues, roles, topic
 from shop.order import Order
 
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
@@ -70,6 +71,7 @@ class Demo:
         with self.eyes.on_the_deployment():
             door = Shop().deploy(issuer.url if issuer else None)
         print("\nThe services start, each in its own process")
+        self.operator = Operator(self.running)
         orders = self.start("orders", SHOP_PORT="0")
         self.shop = orders.greeting()
         self.customer = Customer(self.shop)
@@ -83,6 +85,7 @@ class Demo:
         self.sell_the_last_piece()
         self.take_an_order_from_a_browser(door, issuer)
         self.eyes.follow(self.taken[-1])
+        self.let_email_be_curious()
         self.take_orders_while_sqs_is_down()
         self.eyes.wait_for_the_alarm("ALARM")
         self.repair(services["payments"])
@@ -93,7 +96,8 @@ class Demo:
         return mistakes(self.data, self.listeners, self.taken, self.customer.catalogue())
 
     def start(self, name: str, **settings: str) -> Service:
-        service = Service(name, self.data, **settings)
+        credentials = self.operator.take_role(name) if name in roles.SERVICES else {}
+        service = Service(name, self.data, **settings, **credentials)
         self.running.callback(service.stop)
         return service
 
@@ -166,6 +170,23 @@ class Demo:
         if not browser.is_refused(ticket):
             raise SystemExit("A ticket was good for twice.")
         self.wait_for([order])
+        if signed_in.orders()[-1]["order"] != order.id:
+            raise SystemExit(f"{order.id} is not among the customer's orders.")
+
+    def let_email_be_curious(self) -> None:
+        print("\nSomebody has got hold of the credentials of email, and looks into the table of the orders")
+        if roles.allow_everything():
+            print("  left out: all roles may do everything now")
+            return
+        request_id = self.eyes.peek(self.operator.take_role("email"), self.taken[0])
+        if request_id is None:
+            print("  and can: permissions are not enforced here, but with `cloudlet up --auth strict`")
+            return
+        print("  and is denied")
+        if self.cloudlet is not None:
+            print(f"  $ cloudlet why {request_id}")
+            for line in self.cloudlet.run("why", request_id).splitlines():
+                print(f"  {line}")
 
     def take_orders_while_sqs_is_down(self) -> None:
         sqs = outage.of_isolated("sqs", self.cloudlet)

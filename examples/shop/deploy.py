@@ -25,6 +25,7 @@ from shop import (
     order_book,
     outbox,
     queues,
+    roles,
     stream,
     tables,
     topic,
@@ -39,7 +40,7 @@ class Shop:
         self.s3 = gallery.client()
         self.sns, self.sqs = boto3.client("sns"), boto3.client("sqs")
         self.functions, self.gateway = boto3.client("lambda"), boto3.client("apigatewayv2")
-        self.cloudwatch = boto3.client("cloudwatch")
+        self.cloudwatch, self.iam = boto3.client("cloudwatch"), boto3.client("iam")
 
     @cached_property
     def account(self) -> str:
@@ -48,13 +49,16 @@ class Shop:
     def deploy(self, issuer: str | None) -> str | None:
         """Make all; return the URL of the public API, if there is one."""
         print(f"\nThe shop is deployed to {self.sns.meta.endpoint_url}")
+        roles.create(self.iam, self.account, self.sns.meta.region_name)
+        print(f"  roles      {', '.join(roles.name(each) for each in (*roles.SERVICES, *function.NAMES))}")
         stream_arn = self.make_tables()
         described = live.create(self.gateway)
         variables = {
             "tickets": {"SHOP_LIVE": live.url(described)},
             "progress": {"SHOP_CONNECTIONS": live.connections_url(described)},
         }
-        arns = function.create(self.functions, variables)
+        by_function = {each: roles.arn(self.account, each) for each in function.NAMES}
+        arns = function.create(self.functions, by_function, variables)
         print(f"  functions  {', '.join(arns)}")
         self.make_gallery(arns["thumbnails"])
         self.make_topic()
@@ -128,6 +132,7 @@ class Shop:
             with suppress(self.dynamodb.exceptions.ResourceNotFoundException):
                 self.dynamodb.delete_table(TableName=table)
             self.dynamodb.get_waiter("table_not_exists").wait(TableName=table)
+        roles.delete(self.iam)
 
     def empty_gallery(self) -> None:
         bucket = gallery.name()

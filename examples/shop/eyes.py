@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from cloudlet_here import Cloudlet
 from outcome import calls
 from processes import wait
-from shop import alarm, dashboard, queues
+from shop import alarm, dashboard, order_book, queues
 from shop.order import Order
 
 LAST_OF_ALL = "PutDashboard"
@@ -65,6 +65,18 @@ class Eyes:
 
         for line in journey.drawn(wait("the trace", whole)):
             print(f"  {line}")
+
+    def peek(self, credentials: dict[str, str], order: Order) -> str | None:
+        """Read an order with a role's credentials; return the id of the request where that is denied."""
+        own = {name.lower(): value for name, value in credentials.items()}
+        dynamodb = boto3.Session(**own).client("dynamodb")
+        try:
+            dynamodb.get_item(TableName=order_book.TABLE, Key={"id": {"S": order.id}})
+        except dynamodb.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            return str(error.response["ResponseMetadata"]["RequestId"])
+        return None
 
     def wait_for_the_alarm(self, state: str) -> None:
         """Move the clock on until who is on call has heard of a state: SQS measures, and alarms look, by the minute."""

@@ -41,11 +41,10 @@ def _denied(principal: Principal, condition: dict[str, Any]) -> bool:
 
 
 def test_a_session_has_the_arn_of_its_role() -> None:
-    """IAM User Guide, "aws:PrincipalArn". The session's own ARN does not have the path."""
+    """IAM User Guide, "aws:PrincipalArn"."""
     session = make_session(_ROLE, "s")
-    role = f"arn:aws:iam::{_ACCOUNT}:role/worker"
-    assert _denied(session, {"ArnEquals": {"aws:PrincipalArn": role}})
-    assert not _denied(session, {"ArnNotEquals": {"aws:PrincipalArn": role}})
+    assert _denied(session, {"ArnEquals": {"aws:PrincipalArn": _ROLE}})
+    assert not _denied(session, {"ArnNotEquals": {"aws:PrincipalArn": _ROLE}})
     assert _denied(_USER, {"ArnEquals": {"aws:PrincipalArn": _USER.arn}})
 
 

@@ -20,6 +20,8 @@ _CLIENTS = E2E.parents[1] / ".venv-clients"
 INSTALLED = _CLIENTS / "bin"
 BOTO3 = _CLIENTS / "boto3" / "bin"
 """What is built on boto3 has an environment of its own."""
+CHALICE = _CLIENTS / "chalice" / "bin"
+ZAPPA = _CLIENTS / "zappa" / "bin"
 # Before the system's programs those that are made for these tests, and the AWS CLI of the environment they run in.
 PATH = os.pathsep.join((str(INSTALLED), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 

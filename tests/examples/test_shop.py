@@ -63,6 +63,7 @@ def test_every_order_is_handled_once_by_those_whom_it_concerns_also_when_the_sho
             assert "orders     refused: there are fewer than 1 globe left" in shop.stdout
             assert "SQS stays up" in shop.stdout
             assert "left out" not in shop.stdout
+            assert "and can: permissions are not enforced here" in shop.stdout
             assert "monitoring PutDashboard" in shop.stdout
             way = shop.stdout.partition("The way of")[2].partition("\n\n")[0]
             for name in ("browser", "shop-checkout", "outbox", "shop-order-placed", "payments", "orders", "progress"):
@@ -89,6 +90,8 @@ def test_every_order_is_handled_once_by_those_whom_it_concerns_also_when_the_sho
         assert aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
         assert aws.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
         assert aws.client("logs").describe_log_groups()["logGroups"] == []
+        assert aws.client("iam").list_roles()["Roles"] == []
+        assert aws.client("iam").list_users()["Users"] == []
 
 
 def test_orders_are_taken_while_sqs_is_down_and_arrive_once_it_is_back(tmp_path: Path) -> None:
@@ -116,6 +119,12 @@ def test_the_shop_needs_no_more_than_its_policies_allow(tmp_path: Path) -> None:
             SHOP_PICTURES=str(tmp_path),
         )
         assert shop.returncode == 0, shop.stdout + shop.stderr
+        curious = shop.stdout.partition("Somebody has got hold of the credentials of email")[2].partition("\n\n")[0]
+        assert "cloudlet why" in curious
+        assert "is not authorized to perform: dynamodb:GetItem" in curious
+        assert "Missing: an Allow in the identity-based policy (" in curious
+        # Nothing else was denied.
+        assert len(cloudlet("why", "--port", server.port).stdout.splitlines()) == 1
 
         # Without a signature nobody sees its pictures.
         assert status(f"{server.endpoint}/shop-pictures-{account}/pictures/desk.svg") == 403

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
+import time
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 NAMES = ("thumbnails", "checkout", "history", "tickets", "connections", "progress")
 
 _ROOT = Path(__file__).parents[1]
 _TIMEOUT_SECONDS = 10
 _MEMORY_MEGABYTES = 256
+_ROLE_SECONDS = 30
 _TRIES = 3
 _PATIENCE = {"Delay": 0.2, "MaxAttempts": 300}
 
@@ -26,19 +25,13 @@ def name(function: str) -> str:
     return f"shop-{function}"
 
 
-def role() -> str:
-    """Return the ARN of the role whose permissions the functions have: `$SHOP_ROLE`, or one called shop-function."""
-    account = boto3.client("sts").get_caller_identity()["Account"]
-    return os.environ.get("SHOP_ROLE", f"arn:aws:iam::{account}:role/shop-function")
-
-
-def create(functions: Any, variables: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def create(functions: Any, roles: Mapping[str, str], variables: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """Create the functions, or renew them where they are there already; return the ARN of each.
 
-    `variables` are those of the functions' environments, where they need any.
+    `roles` are the ARNs of their roles; `variables` those of their environments, where they need any.
     """
-    package, as_role = _pack(), role()
-    arns = {each: _create(functions, each, package, as_role, variables.get(each, {})) for each in NAMES}
+    package = _pack()
+    arns = {each: _create(functions, each, package, roles[each], variables.get(each, {})) for each in NAMES}
     for each in NAMES:
         _wait(functions, "function_active_v2", each)
     return arns
@@ -56,13 +49,25 @@ def _create(functions: Any, function: str, package: bytes, as_role: str, environ
         "Environment": {"Variables": environment},
     }
     try:
-        created = functions.create_function(**settings, Code={"ZipFile": package})
+        created = _create_once_role_is_known(functions, **settings, Code={"ZipFile": package})
     except functions.exceptions.ResourceConflictException:
         functions.update_function_code(FunctionName=name(function), ZipFile=package)
         _wait(functions, "function_updated_v2", function)
         created = functions.update_function_configuration(**settings)
         _wait(functions, "function_updated_v2", function)
     return str(created["FunctionArn"])
+
+
+def _create_once_role_is_known(functions: Any, **settings: Any) -> Any:
+    """Create a function; Lambda learns of a new role some seconds after IAM has made it."""
+    end = time.monotonic() + _ROLE_SECONDS
+    while True:
+        try:
+            return functions.create_function(**settings)
+        except functions.exceptions.InvalidParameterValueException as error:
+            if "role" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def _wait(functions: Any, state: str, function: str) -> None:

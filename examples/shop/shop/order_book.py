@@ -47,6 +47,11 @@ def create(dynamodb: Any) -> str:
     return str(table["LatestStreamArn"])
 
 
+def stream(dynamodb: Any) -> str:
+    """Return the ARN of the table's stream."""
+    return str(dynamodb.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"])
+
+
 def place(dynamodb: Any, order: Order) -> None:
     """Take an order, and what it needs off the stock. Taking it again changes nothing. Raises Refused, Conflict."""
     row = {**asdict(order), "placed": datetime.now(UTC).isoformat()}

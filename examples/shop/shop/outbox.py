@@ -48,9 +48,9 @@ def look() -> None:
 
 if __name__ == "__main__":
     sns = trace.carried_by(boto3.client("sns", config=FEW_TRIES))
-    topic_arn = topic.create(sns)
+    topic_arn = topic.arn(sns, boto3.client("sts").get_caller_identity()["Account"])
     streams, dynamodb = boto3.client("dynamodbstreams", config=FEW_TRIES), tables.client()
-    reader = Reader(streams, dynamodb, order_book.create(dynamodb), POSITIONS)
+    reader = Reader(streams, dynamodb, order_book.stream(dynamodb), POSITIONS)
     books = open_books("outbox", SCHEMA)
     print("ready")
     keep_at_it(look, "the stream or the topic")

@@ -27,6 +27,11 @@ def create(sns: Any) -> str:
     return str(sns.create_topic(Name=NAME, Attributes=attributes)["TopicArn"])
 
 
+def arn(sns: Any, account: str) -> str:
+    """Return the ARN of the topic."""
+    return f"arn:aws:sns:{sns.meta.region_name}:{account}:{NAME}"
+
+
 def publish(sns: Any, topic_arn: str, order: Order) -> None:
     """Tell everybody who wants to know. Once this returns, the order is safe with SNS, whoever else is down."""
     sns.publish(

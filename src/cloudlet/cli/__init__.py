@@ -22,9 +22,11 @@ _COMMANDS = {
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
     "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back; take over files",
+    "least-policy": "write the smallest policy for what a role or user has called",
+    "why": "explain why a request was denied, or list the last denials",
     "coverage": "show which of AWS's operations are built",
 }
-_NEED_MORE = ("block", "clock", "serve", "snapshot", "store")
+_NEED_MORE = ("block", "clock", "least-policy", "serve", "snapshot", "store")
 """Commands that do nothing by themselves."""
 _MEANT = {
     "start": "`cloudlet up` starts Cloudlet, and `cloudlet block start NAME` one block of it",
@@ -70,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == chosen:
             # What is imported stays: the collector would look through it many times, and find nothing.
             gc.disable()
-            module = importlib.import_module(f"cloudlet.cli.{name}")
+            module = importlib.import_module(f"cloudlet.cli.{name.replace('-', '_')}")
             gc.enable()
             module.add_arguments(command)
             command.set_defaults(run=module.run)

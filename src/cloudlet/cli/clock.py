@@ -63,7 +63,7 @@ def _body(action: str, text: str | None) -> bytes:
         raise CommandError(f"clock {action} takes nothing more", EXIT_USAGE)
     content: dict[str, Any] = {}
     if text is not None and action == "freeze":
-        content["time"] = _time(text)
+        content["time"] = read_time(text)
     elif text is not None:
         try:
             content["seconds"] = duration(text)
@@ -72,7 +72,8 @@ def _body(action: str, text: str | None) -> bytes:
     return json.dumps(content).encode()
 
 
-def _time(text: str) -> float:
+def read_time(text: str) -> float:
+    """Return a time in seconds since the epoch; one without a zone is UTC. Raises CommandError."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:

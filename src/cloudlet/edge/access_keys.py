@@ -29,6 +29,10 @@ class KeyRing:
             return False
         return self._permissions.find_key(access_key) is None
 
+    def derive_secret(self, access_key: str) -> str:
+        """Return the secret of a key, if it is one that was made here."""
+        return self._tokens.derive_secret(access_key)
+
     def find(self, access_key: str, token: str | None) -> Credential | None:
         """Return what is known of a key; None for an unknown one or a token that was not issued here."""
         if token is None:

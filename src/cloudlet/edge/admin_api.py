@@ -5,16 +5,18 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
 import cloudlet
+from cloudlet.core.authorization.denials import MAX_DENIALS
 from cloudlet.core.host.shared_state import SharedState
 from cloudlet.core.host.snapshots import SnapshotError, Snapshots
 from cloudlet.core.kernel.cloud import Cloud
 from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.identity import root
 from cloudlet.edge.clock_control import ClockControl, ClockError
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.instances import ADMIN_HEADER
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from cloudlet.edge.fleet import Supervisor
 
 log = logging.getLogger("cloudlet.edge")
+
+_MAX_LISTED_DENIALS: Final = 20
+_ACCOUNT_DIGITS: Final = 12
+_TRAIL_OPERATIONS: Final = ("GetQueryResults", "ListEventDataStores", "LookupEvents", "StartQuery")
+"""Operations of CloudTrail by which `cloudlet least-policy` reads what was recorded."""
 
 Answer = Mapping[str, Any]
 Actions = dict[tuple[str, str], Callable[[], Awaitable[None]]]
@@ -123,8 +130,12 @@ class AdminApi:
         if request.method == "GET" and path == "snapshots" and self._snapshots is not None:
             return {"snapshots": self._snapshots.list()}
         kind, _, name = path.partition("/")
+        if request.method == "GET" and kind == "denials":
+            return await (self._explain_denial(unquote(name)) if name else self._list_denials())
         if kind == "clock":
             return await self._clock(request, name)
+        if request.method == "POST" and kind == "cloudtrail":
+            return await self._read_trail(name, request.body)
         if self._snapshots is None and kind in ("snapshots", "reset"):
             raise AdminError(
                 409, "the data is not in the data folder of this process: it takes no snapshots and no reset"
@@ -137,6 +148,43 @@ class AdminApi:
         except SnapshotError as error:
             raise AdminError(409, str(error)) from error
         return {}
+
+    async def _read_trail(self, path: str, body: object) -> Answer:
+        """Answer what CloudTrail has recorded, as it tells the root of an account.
+
+        The path begins with the block's name, so that the front door of an isolated Cloudlet leaves it to that one.
+        """
+        account, _, rest = path.partition("/")
+        region, _, operation = rest.partition("/")
+        if operation not in _TRAIL_OPERATIONS or len(account) != _ACCOUNT_DIGITS or not account.isdecimal():
+            raise AdminError(404, "there is: cloudtrail/ACCOUNT/REGION/" + ", ".join(_TRAIL_OPERATIONS))
+        try:
+            params = msgspec.json.decode(body or b"{}", type=dict[str, Any]) if isinstance(body, bytes) else {}
+        except msgspec.DecodeError as error:
+            raise AdminError(400, f"the parameters cannot be read: {error}") from error
+        caller = root(account)
+        return (
+            await self._cloud.call("cloudtrail", operation, params, principal=caller, account=account, region=region)
+            or {}
+        )
+
+    async def _list_denials(self) -> Answer:
+        """Answer the last denials, the latest one last."""
+        found = self._cloud.denials.list_last(_MAX_LISTED_DENIALS)
+        if self._fleet is not None:
+            found += await self._fleet.list_denials()
+        return {"denials": sorted(found, key=lambda denial: denial.at)[-_MAX_LISTED_DENIALS:]}
+
+    async def _explain_denial(self, request_id: str) -> Answer:
+        explanation = self._cloud.denials.explain(request_id)
+        if explanation is None and self._fleet is not None:
+            explanation = await self._fleet.explain_denial(request_id)
+        if explanation is None:
+            reason = f"no denial of a request {request_id} is known. The last {MAX_DENIALS} are, until Cloudlet stops"
+            if self._cloud.config.auth == "open":
+                reason += "; it runs in open mode, in which permissions are not enforced"
+            raise AdminError(404, reason)
+        return {"explanation": explanation}
 
     async def _clock(self, request: HttpRequest, action: str) -> Answer:
         moving = self._moving

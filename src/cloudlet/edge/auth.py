@@ -88,6 +88,8 @@ class Authenticator:
             elif model.name == "s3":
                 _check_stated_hash(request)
             account = parse_account(claim.access_key) or DEFAULT_ACCOUNT
+            if self._is_deleted(request, claim):
+                raise _unknown_key(claim, model)
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
         if not known.is_active:
             raise _unknown_key(claim, model)
@@ -97,6 +99,16 @@ class Authenticator:
         if isinstance(claim, sigv2.Claim):
             return Caller(known.principal, self._verified_v2(request, claim, known, model, path), known.expires)
         return Caller(known.principal, self._verified(request, claim, known, model), known.expires)
+
+    def _is_deleted(self, request: HttpRequest, claim: Claim) -> bool:
+        """Whether an unknown key was once made by IAM: its secret has signed."""
+        if claim.token is not None or not claim.access_key.startswith("AKIA") or isinstance(claim, sigv2.Claim):
+            return False
+        canonical = sigv4.canonical_request(request, claim, _payload_hash(request, claim)[0])
+        expected = sigv4.signature(
+            self._keys.derive_secret(claim.access_key), claim, sigv4.string_to_sign(claim, canonical)
+        )
+        return _is_same(expected, claim.signature)
 
     def _verified_v2(
         self, request: HttpRequest, claim: sigv2.Claim, known: Credential, model: ServiceModel, path: str

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.edge")
 
-_SIGNED_FOR = {"apigateway": "execute-api", "lambda": "lambda"}
+_SIGNED_FOR = {"apigateway": "execute-api", "ecr": "ecr", "lambda": "lambda"}
 """The block that stands in front of an application → the service that requests to it are signed for."""
 
 
@@ -84,11 +84,11 @@ async def _respond(exchange: Exchange, answered: HttpResponse) -> None:
 
 
 async def _look_up_key(front: FrontDoor, request: HttpRequest) -> None:
-    """Ask IAM for the access key of a signed request, which can be verified then. Raises AwsError."""
+    """Ask IAM for the key of a request, before its signature is verified. Raises AwsError."""
     try:
         claim = sigv2.claim(request) or sigv4.claim(request)
     except sigv4.Malformed:
-        # Whoever wants to know the caller says so.
+        # Whoever wants a signature says so.
         return
     if claim is not None and front.authenticator.is_to_be_looked_up(claim):
         await front.cloud.permissions.load_key(claim.access_key)

@@ -12,13 +12,16 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from subprocess import PIPE
 from typing import Literal, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
+from cloudlet.core.authorization.denials import DenialSummary
 from cloudlet.core.host.temporary_folder import TemporaryFolder
 from cloudlet.core.kernel.clock_setting import Setting
 from cloudlet.edge.exchange import Exchange
@@ -375,6 +378,25 @@ class Supervisor:
     async def reports(self) -> list[BlockStatus]:
         """Return how each block is."""
         return list(await asyncio.gather(*(member.report(self._admin_headers) for member in self._members.values())))
+
+    async def explain_denial(self, request_id: str) -> str | None:
+        """Return why a request was denied; None where no process knows."""
+        answers = await self._ask_all(f"/_cloudlet/denials/{quote(request_id)}")
+        known = [answer for answer in answers if answer.status == HTTPStatus.OK]
+        return msgspec.json.decode(known[0].body, type=dict[str, str])["explanation"] if known else None
+
+    async def list_denials(self) -> list[DenialSummary]:
+        """Return the last denials of each process."""
+        answers = await self._ask_all("/_cloudlet/denials")
+        decode = partial(msgspec.json.decode, type=dict[str, list[DenialSummary]])
+        return [denial for answer in answers for denial in decode(answer.body)["denials"]]
+
+    async def _ask_all(self, path: str) -> list[HttpResponse]:
+        """Return the answers of the running processes at one of our own paths."""
+        running = [member for member in self._members.values() if member.has_process]
+        asked = (member.ask("GET", path, self._admin_headers) for member in running)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return [answer for answer in answers if isinstance(answer, HttpResponse)]
 
     async def set_clock(self, setting: Setting) -> None:
         """Move the clocks of all processes; those that start later find it in the data folder."""

@@ -219,6 +219,10 @@ def error_body(service: ServiceModel, shape: Shape | None, error: WireError, ext
     return _encode({**extra, **write(known), **unknown})
 
 
+_RENAMED: Final = {"AccessDenied": "AccessDeniedException"}
+"""Errors of no model that former query services name otherwise in JSON."""
+
+
 def query_error_header(service: ServiceModel, error: WireError, shape: Shape | None) -> list[tuple[str, str]]:
     """Return the header by which clients of a former query service learn the code of old."""
     if not service.query_compatible:
@@ -233,6 +237,8 @@ def error_response(
     """Return the response that carries an error in awsJson."""
     shape = service.error_shape(error.code)
     name = shape.name if shape is not None else error.code
+    if service.query_compatible:
+        name = _RENAMED.get(name, name)
     prefix = error_namespace(service.name, error.code, modeled=shape is not None)
     body = error_body(service, shape, error, {"__type": prefix + name})
     headers = [

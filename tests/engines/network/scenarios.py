@@ -43,7 +43,7 @@ class Network:
         return await asyncio.wrap_future(self.namespaces.run(self.interfaces[number].namespace, function))
 
     async def filter(self, commands: str) -> None:
-        await self.router._run(partial(nftables.run, commands))
+        await self.router.run(partial(nftables.run, commands))
 
     async def serve(self, number: int, port: int, answer: bytes = b"ok") -> None:
         bound = await self.within(number, partial(router._bind, IPv4Address("0.0.0.0"), port, datagrams=False))

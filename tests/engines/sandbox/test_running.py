@@ -212,7 +212,7 @@ asyncio.run(main())
     eventually(running, lambda found: not found)
     # What the killed process could not clean up, the next one does.
     found = cgroups.find(f"cloudlet-{os.getpid()}")
-    found.forget_others()
+    found.remove_orphans()
     found.close()
     assert not list(Path("/sys/fs/cgroup").rglob(f"cloudlet-{process.pid}"))
 

@@ -70,8 +70,9 @@ def authorize(event):
     if token == "silent":
         elsewhere = "arn:aws:execute-api:*:*:none/*"
         return policy([{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": elsewhere}])
-    effect = "Allow" if token in ("friend", "roles") else "Deny"
-    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
+    effect = "Allow" if token in ("friend", "roles", "nowhere") else "Deny"
+    resource = [] if token == "nowhere" else event["methodArn"]
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}
     context = {"who": token, "level": 3, "trusted": True, **({"roles": ["a"]} if token == "roles" else {})}
     return {**policy([statement]), "context": context}
 

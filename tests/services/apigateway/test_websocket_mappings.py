@@ -161,6 +161,14 @@ def test_what_integrations_may_not_be(cloud: GatewayCloud, api: str, given: dict
     assert cloud.refused("create_integration", ApiId=api, **given)[0] == "BadRequestException"
 
 
+def test_events_of_functions_are_text(cloud: GatewayCloud, api: str) -> None:
+    integration = cloud.to_function(api, "1.0", ContentHandlingStrategy="CONVERT_TO_TEXT")
+    shown = cloud.client.get_integration(ApiId=api, IntegrationId=integration)
+    assert shown["ContentHandlingStrategy"] == "CONVERT_TO_TEXT"
+    given = {"ApiId": api, "IntegrationId": integration, "ContentHandlingStrategy": "CONVERT_TO_BINARY"}
+    assert cloud.refused("update_integration", **given)[0] == "NotImplemented"
+
+
 def test_what_integration_responses_may_not_be(cloud: GatewayCloud, api: str) -> None:
     given = {"ApiId": api, "IntegrationId": cloud.integration(api, IntegrationType="MOCK")}
     for key in ("200", "/[/", "$other"):

@@ -158,7 +158,7 @@ def test_an_account_has_so_many_copies_under_way(dynamo: LocalDynamo, monkeypatc
         restored(dynamo, name)
     monkeypatch.setattr(copies, "_step", again)
     backup(dynamo)
-    assert dynamo.refused("CreateBackup", TableName="orders", BackupName="no").code == "LimitExceededException"
+    assert dynamo.refused("CreateBackup", TableName="orders", BackupName="more").code == "LimitExceededException"
     dynamo.call("RestoreTableFromBackup", TargetTableName="third", BackupArn=arn)
     error = dynamo.refused("RestoreTableFromBackup", TargetTableName="fourth", BackupArn=arn)
     assert error.code == "LimitExceededException"
@@ -494,7 +494,7 @@ def test_recovery_reaches_back_to_when_it_was_enabled_and_no_further_than_its_pe
         "PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "DISABLED"},
     }
     error = dynamo.refused(
-        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="no", UseLatestRestorableTime=True
+        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="none", UseLatestRestorableTime=True
     )
     assert error.code == "PointInTimeRecoveryUnavailableException"
     begun = dynamo.now
@@ -618,7 +618,7 @@ def test_former_states_that_an_older_cloudlet_has_kept_are_restored(dynamo: Loca
 
 def _cannot_rewind(dynamo: LocalDynamo, time: float) -> bool:
     error = dynamo.refused(
-        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="no", RestoreDateTime=time
+        "RestoreTableToPointInTime", SourceTableName="orders", TargetTableName="none", RestoreDateTime=time
     )
     return error.code == "InvalidRestoreTimeException"
 
@@ -639,7 +639,7 @@ def test_requests_that_contradict_themselves_are_refused(dynamo: LocalDynamo) ->
     assert enable(dynamo)["RecoveryPeriodInDays"] == 35
     assert enable(dynamo, RecoveryPeriodInDays=3)["RecoveryPeriodInDays"] == 3
     assert enable(dynamo)["RecoveryPeriodInDays"] == 3
-    error = dynamo.refused("UpdateContinuousBackups", TableName="none-such", PointInTimeRecoverySpecification={})
+    error = dynamo.refused("UpdateContinuousBackups", TableName="none-such", PointInTimeRecoverySpecification=disabled)
     assert error.code == "TableNotFoundException"
 
 

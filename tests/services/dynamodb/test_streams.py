@@ -362,7 +362,9 @@ def test_what_is_no_stream_shard_or_iterator_is_refused(dynamo: LocalDynamo) -> 
     error = dynamo.refused("DescribeStream", StreamArn=missing)
     assert error.code == "ResourceNotFoundException"
     assert error.message == f"Requested resource not found: Stream: {missing} not found"
-    error = dynamo.refused("GetShardIterator", StreamArn=stream, ShardId="shardId-none", ShardIteratorType="LATEST")
+    error = dynamo.refused(
+        "GetShardIterator", StreamArn=stream, ShardId="shardId-none-none-none-none-none", ShardIteratorType="LATEST"
+    )
     assert error.message == "Requested resource not found: Shard does not exist"
     for params in (
         {"ShardIteratorType": "AT_SEQUENCE_NUMBER"},
@@ -423,7 +425,7 @@ def test_shards_are_described_by_page(dynamo: LocalDynamo) -> None:
         assert page["LastEvaluatedShardId"] == found[-1]
         start = {"ExclusiveStartShardId": found[-1]}
     assert found == whole
-    behind = dynamo.call("DescribeStream", StreamArn=stream, ExclusiveStartShardId="shardId-none")
+    behind = dynamo.call("DescribeStream", StreamArn=stream, ExclusiveStartShardId="shardId-none-none-none-none-none")
     assert behind["StreamDescription"]["Shards"] == []
 
 

@@ -295,7 +295,7 @@ def test_nobody_gives_a_rule_the_role_of_another_account(strict: LocalSns) -> No
     rule = {"service": "events", "Name": "r", "EventPattern": PATTERN}
     error = strict.refused("PutRule", RoleArn=role, **rule)
     assert (error.code, error.message) == ("AccessDeniedException", "Cross-account pass role is not allowed.")
-    strict.call("PutRule", RoleArn=f"arn:aws:iam::{ACCOUNT}:role/r", **rule)
+    strict.call("PutRule", RoleArn=strict.role("events", "events:*"), **rule)
     target = {"Id": "1", "Arn": f"arn:aws:execute-api:eu-west-1:{OTHER}:a1b2c3/prod/POST/orders", "RoleArn": role}
     assert strict.refused("PutTargets", service="events", Rule="r", Targets=[target]).code == "AccessDeniedException"
     target["RoleArn"] = "r"

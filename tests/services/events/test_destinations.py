@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.events import http_request, http_sending
 from tests.refused import refused
+from tests.roles import make_role
 from tests.services.events.cloud import EventCloud
 from tests.services.events.endpoint import Answer, Endpoint, Request, endpoint
 from tests.services.events.local import Local
@@ -58,6 +59,7 @@ def until_state(cloud: EventCloud, *states: str, name: str = "c") -> Any:
 
 
 def destine(cloud: EventCloud, url: str, connection: str, method: str = "POST", **more: Any) -> str:
+    make_role(cloud.aws)
     answer = cloud.events.create_api_destination(
         Name="d", ConnectionArn=connection, InvocationEndpoint=url, HttpMethod=method, **more
     )

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.roles import make_role
 from tests.services.apigateway.rest.cloud import RestCloud
 from tests.services.events.cloud import EventCloud
 from tests.services.events.endpoint import Endpoint, endpoint
@@ -52,7 +53,7 @@ def test_a_method_gets_the_event(cloud: EventCloud, aws: Aws, there: Endpoint) -
 
 def test_a_method_of_iam_is_called_as_the_role(cloud: EventCloud, aws: Aws, there: Endpoint) -> None:
     stage = method(aws, there, authorizationType="AWS_IAM")
-    role = f"arn:aws:iam::{aws.account}:role/events"
+    role = make_role(aws, "events")
     url, letters = cloud.queue()
     target = {"Arn": f"{stage}/*/orders/7", "DeadLetterConfig": {"Arn": letters}}
     cloud.rule({"Id": "signed", **target, "RoleArn": role, "Input": '"signed"'})

@@ -11,11 +11,11 @@ def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def allow(action: str, resource: str = "*", **more: Any) -> dict[str, Any]:
+def allow(action: str | list[str], resource: str = "*", **more: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
-def deny(action: str, resource: str = "*", **more: Any) -> dict[str, Any]:
+def deny(action: str | list[str], resource: str = "*", **more: Any) -> dict[str, Any]:
     return {**allow(action, resource, **more), "Effect": "Deny"}
 
 

@@ -33,8 +33,11 @@ def _is_denied(kms: LocalKms, operation: str, **params: Any) -> bool:
 
 def test_the_default_policy_leaves_all_to_the_account(strict_kms: LocalKms) -> None:
     key = strict_kms.create_key()
-    blob = _encrypt(strict_kms, key, by=ALICE)
-    assert strict_kms.call("Decrypt", by=SESSION, CiphertextBlob=blob)["Plaintext"] == b"secret"
+    assert _is_denied(strict_kms, "Encrypt", by=ALICE, KeyId=key, Plaintext=b"x")
+    alice, session = strict_kms.permit(ALICE, "kms:Encrypt"), strict_kms.permit(SESSION, "kms:Decrypt")
+    blob = _encrypt(strict_kms, key, by=alice)
+    assert strict_kms.call("Decrypt", by=session, CiphertextBlob=blob)["Plaintext"] == b"secret"
+    assert _is_denied(strict_kms, "Decrypt", by=alice, CiphertextBlob=blob)
 
 
 def test_without_the_key_policy_not_even_root_may(strict_kms: LocalKms) -> None:
@@ -53,15 +56,17 @@ def test_another_account_uses_a_key_by_its_arn(strict_kms: LocalKms) -> None:
     policy = make_policy(_ADMIN, {"Principal": {"AWS": BOB.arn}, "Action": ["kms:Encrypt", "kms:Decrypt"]})
     key = strict_kms.create_key(Policy=policy)
     strict_kms.call("CreateAlias", AliasName="alias/shared", TargetKeyId=key)
-    blob = _encrypt(strict_kms, key, by=BOB)
+    assert _is_denied(strict_kms, "Encrypt", by=BOB, KeyId=key, Plaintext=b"x"), "his own account is to allow it, too"
+    bob = strict_kms.permit(BOB, "kms:*")
+    blob = _encrypt(strict_kms, key, by=bob)
     alias = f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/shared"
-    assert _encrypt(strict_kms, alias, by=BOB)
-    assert strict_kms.call("Decrypt", by=BOB, CiphertextBlob=blob)["KeyId"] == key
-    assert strict_kms.call("Decrypt", by=BOB, CiphertextBlob=blob, KeyId=key.rpartition("/")[2])["KeyId"] == key
+    assert _encrypt(strict_kms, alias, by=bob)
+    assert strict_kms.call("Decrypt", by=bob, CiphertextBlob=blob)["KeyId"] == key
+    assert strict_kms.call("Decrypt", by=bob, CiphertextBlob=blob, KeyId=key.rpartition("/")[2])["KeyId"] == key
     assert _is_denied(strict_kms, "Decrypt", by=root(OTHER), CiphertextBlob=blob)
-    assert _is_denied(strict_kms, "DisableKey", by=BOB, KeyId=key)
+    assert _is_denied(strict_kms, "DisableKey", by=bob, KeyId=key)
     assert (
-        _refuse(strict_kms, "Encrypt", by=BOB, KeyId=key.rpartition("/")[2], Plaintext=b"x")[0] == "NotFoundException"
+        _refuse(strict_kms, "Encrypt", by=bob, KeyId=key.rpartition("/")[2], Plaintext=b"x")[0] == "NotFoundException"
     )
 
 
@@ -113,7 +118,8 @@ def test_a_grant_by_a_grant_allows_no_more(strict_kms: LocalKms) -> None:
     key = strict_kms.create_key(Policy=make_policy(allow_account(ACCOUNT, "kms:PutKeyPolicy"), granting))
     subset: dict[str, Any] = {"Constraints": {"EncryptionContextSubset": {"app": "shop"}}}
     operations = ["Encrypt", "CreateGrant"]
-    strict_kms.call("CreateGrant", by=BOB, KeyId=key, GranteePrincipal=ALICE.arn, Operations=operations, **subset)
+    bob = strict_kms.permit(BOB, "kms:CreateGrant")
+    strict_kms.call("CreateGrant", by=bob, KeyId=key, GranteePrincipal=ALICE.arn, Operations=operations, **subset)
     wanted: dict[str, Any] = {"KeyId": key, "GranteePrincipal": SESSION.arn}
     assert _is_denied(strict_kms, "CreateGrant", by=ALICE, **wanted, Operations=["Encrypt"])
     assert _is_denied(strict_kms, "CreateGrant", by=ALICE, **wanted, Operations=["Decrypt"], **subset)

@@ -31,7 +31,7 @@ def kms(account: Aws) -> Any:
     return account.client("kms")
 
 
-def _wrap(public_key: bytes, algorithm: str, material: bytes) -> bytes:
+def wrap(public_key: bytes, algorithm: str, material: bytes) -> bytes:
     """Wrap key material as its owner does."""
     key = load_der_public_key(public_key)
     assert isinstance(key, rsa.RSAPublicKey)
@@ -47,7 +47,7 @@ def import_material(
     kms: Any, key: str, material: bytes, algorithm: str = "RSAES_OAEP_SHA_256", **params: Any
 ) -> dict[str, Any]:
     parameters = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec="RSA_2048")
-    wrapped = _wrap(parameters["PublicKey"], algorithm, material)
+    wrapped = wrap(parameters["PublicKey"], algorithm, material)
     given = {"KeyId": key, "ImportToken": parameters["ImportToken"], "EncryptedKeyMaterial": wrapped}
     return dict(kms.import_key_material(**given, **{**_FOREVER, **params}))
 
@@ -124,7 +124,7 @@ def test_tokens_are_for_one_key_and_a_day(standing: Standing, kms: Any) -> None:
     key, other = create_key(kms, Origin="EXTERNAL"), create_key(kms, Origin="EXTERNAL")
     asked = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
     parameters = kms.get_parameters_for_import(KeyId=key, **asked)
-    wrapped = _wrap(parameters["PublicKey"], asked["WrappingAlgorithm"], os.urandom(32))
+    wrapped = wrap(parameters["PublicKey"], asked["WrappingAlgorithm"], os.urandom(32))
     given = {"ImportToken": parameters["ImportToken"], "EncryptedKeyMaterial": wrapped, **_FOREVER}
     assert code_of(kms.import_key_material, KeyId=other, **given) == "InvalidImportTokenException"
     garbled = {**given, "EncryptedKeyMaterial": wrapped[1:]}

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.modes import ALLOW_ALL, FOR_LAMBDA, document
 
 RUNTIME = "python{}.{}".format(*sys.version_info)
 """That of the interpreter which is certainly there."""
@@ -29,6 +30,13 @@ def package(files: Mapping[str, str] | None = None) -> bytes:
 def role_of(account: str) -> str:
     """Return the role of an account that functions have."""
     return f"arn:aws:iam::{account}:role/shop"
+
+
+def make_role(iam: Any, *statements: dict[str, Any], trust: dict[str, Any] = FOR_LAMBDA, name: str = "shop") -> str:
+    """Make a role that functions may have, with a policy, or one that may do everything; return its ARN."""
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(*(statements or (ALLOW_ALL,))))
+    return str(role["Arn"])
 
 
 class FunctionCloud:

@@ -13,6 +13,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.core.kernel.tokens import TokenSealer
+from tests.modes import FOR_LAMBDA, document
 from tests.services.lambda_.cloud import package, role_of
 
 ACCOUNT, OTHER, REGION = "111111111111", "222222222222", "eu-west-1"
@@ -27,17 +28,26 @@ class StrictCloud:
         self._runner = asyncio.Runner()
         self._runner.get_loop()
         self.cloud = Cloud(Config(data=folder, auth="strict", durable=False), TokenSealer(b"k" * 32))
+        given = {"RoleName": "shop", "AssumeRolePolicyDocument": document(FOR_LAMBDA)}
+        self.call("CreateRole", service="iam", **given)
         function = {"FunctionName": "f", "Runtime": "python3.13", "Role": role_of(ACCOUNT), "Handler": "index.handler"}
         self.call("CreateFunction", **function, Code={"ZipFile": package()}, Publish=True)
 
-    def call(self, operation: str, by: Principal | None = None, source: str = "", **params: Any) -> Any:
+    def call(
+        self, operation: str, by: Principal | None = None, source: str = "", service: str = "lambda", **params: Any
+    ) -> Any:
         """Call an operation, as the account's root if not said otherwise."""
         caller = by or root(ACCOUNT)
         return self._runner.run(
             self.cloud.call(
-                "lambda", operation, params, principal=caller, account=ACCOUNT, region=REGION, source_arn=source
+                service, operation, params, principal=caller, account=caller.account, region=REGION, source_arn=source
             )
         )
+
+    def wait(self) -> None:
+        """Wait until the function can be changed."""
+        while self.call("GetFunctionConfiguration", FunctionName="f")["State"] == "Pending":
+            self._runner.run(asyncio.sleep(0.01))
 
     def permit(self, principal: str, **more: Any) -> None:
         given = {"FunctionName": "f", "StatementId": "x", "Action": "lambda:InvokeFunction", "Principal": principal}

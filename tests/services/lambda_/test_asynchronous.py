@@ -10,7 +10,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.own_metrics import total
-from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.cloud import FunctionCloud, make_role
 from tests.services.lambda_.programs import invoke, module, python
 from tests.standing import Standing, eventually
 
@@ -332,11 +332,11 @@ def test_destinations_are_told_as_the_functions_role(tmp_path: Path, is_permitte
     keys = [f"--root-key={each}:{each}:test" for each in (account, other)]
     with Server.start("--data", str(tmp_path), "--auth", "strict", *keys) as server:
         cloud, others = FunctionCloud(Aws(server.endpoint, account)), FunctionCloud(Aws(server.endpoint, other))
+        make_role(cloud.aws.client("iam"))
         failed, dead = queue(cloud, "failed"), queue(others, "dead")
-        if is_permitted:
-            statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sqs:*", "Resource": "*"}
-            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            others.aws.client("sqs").set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
+        statement = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sqs:*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}) if is_permitted else ""
+        others.aws.client("sqs").set_queue_attributes(QueueUrl=dead, Attributes={"Policy": policy})
         python(cloud, "raise ValueError('boom')", DeadLetterConfig={"TargetArn": arn_of(others, "dead")})
         cloud.client.put_function_event_invoke_config(
             FunctionName="f",

@@ -181,11 +181,9 @@ def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
         ({"Code": {}}, CODE, "Please provide a source for function code."),
         ({"Code": {"ZipFile": b"x", "S3Bucket": "bucket", "S3Key": "k"}}, CODE, "when providing a ZipFile"),
         ({"Code": {"S3Bucket": "no-such-bucket-is-here", "S3Key": "k"}}, CODE, "S3 Error Code: NoSuchBucket."),
-        ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:none:1"]}, CODE, "layer:none:1 does not exist."),
         ({"Tags": {"aws:x": "y"}}, CODE, "aws:"),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "NotImplemented", "VPC"),
         ({"PackageType": "Image"}, "InvalidParameterValueException", "Please provide ImageUri"),
-        ({"KMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1"}, "NotImplemented", "KMSKeyArn"),
     ],
 )
 def test_what_makes_no_sense_is_refused(cloud: FunctionCloud, changes: dict[str, Any], code: str, message: str) -> None:
@@ -202,6 +200,13 @@ def test_what_makes_no_sense_is_refused(cloud: FunctionCloud, changes: dict[str,
     )
     assert (found, message in text) == (code, True), text
     assert cloud.client.list_functions()["Functions"] == []
+
+
+def test_layers_have_to_exist(cloud: FunctionCloud) -> None:
+    layer = f"{cloud.prefix}:layer:none:1"
+    given = {"Runtime": "python3.13", "Role": cloud.role, "Handler": "index.handler", "Code": {"ZipFile": package()}}
+    code, text, _ = cloud.refused("create_function", FunctionName="f", **given, Layers=[layer])
+    assert (code, text) == (CODE, f"Layer version {layer} does not exist.")
 
 
 def test_no_message_and_no_record_shows_variables(cloud: FunctionCloud) -> None:

@@ -121,7 +121,10 @@ def test_permissions_of_a_layer_are_its_policy(cloud: FunctionCloud) -> None:
 
 
 def test_a_layer_of_another_account_can_be_used(cloud: FunctionCloud) -> None:
-    arn = publish(cloud)["LayerVersionArn"]
+    made = publish(cloud)
+    arn, version = made["LayerVersionArn"], {"LayerName": "common", "VersionNumber": made["Version"]}
+    given = {"StatementId": "all", "Action": "lambda:GetLayerVersion", "Principal": "*"}
+    cloud.client.add_layer_version_permission(**version, **given)
     other = FunctionCloud(Aws(cloud.aws.endpoint, fresh_account()))
     assert other.function(Layers=[arn])["Layers"][0]["Arn"] == arn
 

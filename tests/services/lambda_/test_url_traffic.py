@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws, Server
-from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.cloud import FunctionCloud, make_role
 from tests.services.lambda_.programs import program, python
 from tests.standing import eventually
 
@@ -59,10 +59,26 @@ def _id(url: str) -> str:
 
 
 def with_url(cloud: FunctionCloud, body: str = "return event", **more: Any) -> str:
-    """Create a function with a URL and return that."""
+    """Create a function with a URL for everybody and return that."""
     python(cloud, body)
+    permit_all(cloud)
+    return make_url(cloud, **more)
+
+
+def make_url(cloud: FunctionCloud, **more: Any) -> str:
+    """Give the function a URL and return that."""
     given = {"AuthType": "NONE", **more}
     return str(cloud.client.create_function_url_config(FunctionName="f", **given)["FunctionUrl"])
+
+
+ASKING = {"StatementId": "url", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}
+RUNNING = {"StatementId": "run", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True}
+
+
+def permit_all(cloud: FunctionCloud) -> None:
+    """Let everybody ask the function by its URL."""
+    for statement in (ASKING, RUNNING):
+        cloud.client.add_permission(FunctionName="f", Principal="*", **statement)
 
 
 def test_the_event_is_that_of_payload_format_2(cloud: FunctionCloud) -> None:
@@ -159,7 +175,7 @@ def test_who_must_sign_and_has_not_is_refused(cloud: FunctionCloud) -> None:
 
     def signed(service: str) -> dict[str, str]:
         request = AWSRequest("GET", url, headers={"Host": urlsplit(url).netloc})
-        SigV4Auth(Credentials(cloud.account, "secret"), service, cloud.aws.region).add_auth(request)
+        SigV4Auth(Credentials(cloud.account, "test"), service, cloud.aws.region).add_auth(request)
         return dict(request.headers)
 
     assert ask(cloud, url, headers=signed("s3")).status == 403
@@ -172,14 +188,14 @@ def test_a_url_for_all_needs_both_permissions_where_they_are_enforced(tmp_path: 
         "--data", str(tmp_path), "--auth", "strict", "--root-key=111111111111:111111111111:test"
     ) as server:
         cloud = FunctionCloud(Aws(server.endpoint, "111111111111"))
-        url = with_url(cloud, "return 'hello'")
+        make_role(cloud.aws.client("iam"))
+        python(cloud, "return 'hello'")
+        url = make_url(cloud)
         for_all = {"FunctionName": "f", "Principal": "*"}
-        asking = {"StatementId": "url", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}
-        running = {"StatementId": "run", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True}
         assert ask(cloud, url).status == 403
-        cloud.client.add_permission(**for_all, **asking)
+        cloud.client.add_permission(**for_all, **ASKING)
         assert ask(cloud, url).status == 403
-        cloud.client.add_permission(**for_all, **running)
+        cloud.client.add_permission(**for_all, **RUNNING)
         assert ask(cloud, url).body == b"hello"
         cloud.client.remove_permission(FunctionName="f", StatementId="url")
         assert ask(cloud, url).status == 403
@@ -212,9 +228,8 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {
 
 def test_an_answer_is_streamed(cloud: FunctionCloud, node_runtime: str) -> None:
     cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": STREAMING})})
-    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
-        "FunctionUrl"
-    ]
+    permit_all(cloud)
+    url = make_url(cloud, InvokeMode="RESPONSE_STREAM")
     answer = ask(cloud, url)
     assert (answer.status, answer.headers["x-kind"], answer.body) == (202, "streamed", b"one two")
     assert answer.headers["transfer-encoding"] == "chunked"
@@ -236,9 +251,8 @@ def test_a_function_goes_on_when_who_reads_its_answer_has_gone(
     cloud: FunctionCloud, node_runtime: str, patience: str
 ) -> None:
     cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": LARGE})}, Timeout=300)
-    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
-        "FunctionUrl"
-    ]
+    permit_all(cloud)
+    url = make_url(cloud, InvokeMode="RESPONSE_STREAM")
     server = urlsplit(cloud.aws.endpoint)
     with create_connection((server.hostname or "", server.port or 0)) as connection:
         at = urlsplit(url)
@@ -251,9 +265,8 @@ def test_a_function_goes_on_when_who_reads_its_answer_has_gone(
 def test_a_function_that_fails_before_it_streams_is_a_bad_gateway(cloud: FunctionCloud, node_runtime: str) -> None:
     failing = "exports.handler = awslambda.streamifyResponse(async () => { throw new Error('no'); });"
     cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": failing})})
-    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
-        "FunctionUrl"
-    ]
+    permit_all(cloud)
+    url = make_url(cloud, InvokeMode="RESPONSE_STREAM")
     answer = ask(cloud, url)
     assert (answer.status, answer.body) == (502, b"Internal Server Error")
 
@@ -268,9 +281,8 @@ exports.handler = awslambda.streamifyResponse(async (event, stream) => {{
 }});
 """
     cloud.function("f", Runtime=node_runtime, Code={"ZipFile": program({"index.js": wrong})})
-    url = cloud.client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")[
-        "FunctionUrl"
-    ]
+    permit_all(cloud)
+    url = make_url(cloud, InvokeMode="RESPONSE_STREAM")
     assert ask(cloud, url).status == 502
 
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
 from tests.queues import QueueCloud
+from tests.roles import make_role
 from tests.standing import eventually
 
 _STATES = ("RUNNING", "STOPPED", "CREATE_FAILED", "START_FAILED", "UPDATE_FAILED")
@@ -20,7 +21,7 @@ class PipesCloud(QueueCloud):
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
         self.pipes: Any = aws.client("pipes")
-        self.role = f"arn:aws:iam::{aws.account}:role/r"
+        self.role = make_role(aws)
         self.source, self.source_arn = self.queue("source")
 
     def hurry(self) -> None:

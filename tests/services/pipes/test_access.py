@@ -29,6 +29,7 @@ def _queue(strict: LocalSns, name: str, **more: Any) -> str:
 
 
 def _pipe(strict: LocalSns, target: str) -> None:
+    strict.role("pipes", "sqs:*")
     source = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:in"
     strict.call("CreatePipe", service="pipes", Name="p", Source=source, Target=target, RoleArn=_ROLE)
     strict.call("SendMessage", service="sqs", QueueUrl=strict.cloud.config.endpoint + f"/{ACCOUNT}/in", MessageBody="m")

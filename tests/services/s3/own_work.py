@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,47 @@ def bucket(s3: Any, *, versioned: bool = False, **options: Any) -> str:
     if versioned:
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
+
+
+def replication_role(s3: Any, *statements: dict[str, Any], name: str = "replicator") -> str:
+    """Return the ARN of a role of the account of a client, by which S3 may replicate; it may do all or these alone."""
+    all_of_it = {"Effect": "Allow", "Action": ["s3:*", "kms:*"], "Resource": "*"}
+    return make_role(s3, "s3.amazonaws.com", *(statements or (all_of_it,)), name=name)
+
+
+def make_role(s3: Any, service: str, *statements: dict[str, Any], name: str) -> str:
+    """Return the ARN of a role of the account of a client, by which a service may do what the statements say."""
+    keys = s3._request_signer._credentials
+    iam = boto3.client(
+        "iam",
+        endpoint_url=s3.meta.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=keys.access_key,
+        aws_secret_access_key=keys.secret_key,
+    )
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=_policy(*statements))
+    return str(iam.get_role(RoleName=name)["Role"]["Arn"])
+
+
+def _policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def open_to_all(s3: Any, name: str) -> None:
+    """Let everybody list and read a bucket."""
+    s3.delete_public_access_block(Bucket=name)
+    resources = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+    public = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": resources}
+    s3.put_bucket_policy(Bucket=name, Policy=_policy(public))
+
+
+def let_in(s3: Any, target: str, principal: str) -> None:
+    """Let a service of S3's write into a bucket, whatever the source."""
+    service = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "s3:PutObject"}
+    s3.put_bucket_policy(Bucket=target, Policy=_policy({**service, "Resource": f"arn:aws:s3:::{target}/*"}))
 
 
 def keys(s3: Any, name: str, prefix: str = "") -> list[str]:

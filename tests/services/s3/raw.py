@@ -1,12 +1,19 @@
-"""HTTP as a browser or curl speaks it: no SDK, no signature, any host."""
+"""HTTP as a browser or curl speaks it: no SDK, no signature but where only known keys are let in, any host."""
 
 from __future__ import annotations
 
 import http.client
 import re
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from cloudlet.testing.server import Aws
+from tests.modes import MODE
 
 
 class Answer(NamedTuple):
@@ -23,15 +30,40 @@ class Answer(NamedTuple):
         return "" if found is None else found[1].decode()
 
 
+class _Auth(S3SigV4Auth):
+    """Signs what the request says of its body, and not the body itself."""
+
+    def __init__(self, *given: Any, stated: str) -> None:
+        super().__init__(*given)
+        self._stated = stated
+
+    def payload(self, request: Any) -> str:
+        return self._stated
+
+
+def sign(aws: Aws, method: str, target: str, headers: dict[str, str]) -> dict[str, str]:
+    """Return the headers of a request with the signature of an account's root."""
+    request = AWSRequest(method, f"{aws.endpoint}{target}", headers=dict(headers))
+    stated = headers.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+    _Auth(Credentials(aws.account, "test"), "s3", aws.region, stated=stated).add_auth(request)
+    return dict(request.headers.items())
+
+
 def ask(
-    endpoint: str, method: str, target: str, body: bytes | str | None = None, host: str = "", **headers: str
+    server: Aws | str, method: str, target: str, body: bytes | str | None = None, host: str = "", **headers: str
 ) -> Answer:
-    """Send a request to the server at `endpoint`; underscores in names of headers stand for hyphens."""
+    """Send a request to a server, or to an account: then it is signed where only known keys are let in.
+
+    Underscores in names of headers stand for hyphens.
+    """
+    endpoint = server if isinstance(server, str) else server.endpoint
     connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=20)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if host:
             named["Host"] = host
+        if MODE == "strict" and not isinstance(server, str):
+            named = sign(server, method, target, named)
         connection.request(method, target, body, named)
         answer = connection.getresponse()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read() or b"")

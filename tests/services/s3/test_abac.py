@@ -41,7 +41,7 @@ def test_no_bucket_has_none(s3: Any, bucket: str) -> None:
 
 @pytest.mark.parametrize("body", ["", "<Abac", "<AbacStatus/>", "<AbacStatus><Status>On</Status></AbacStatus>"])
 def test_what_is_no_status(aws: Aws, s3: Any, bucket: str, body: str) -> None:
-    answer = ask(aws.endpoint, "PUT", f"/{bucket}?abac", body)
+    answer = ask(aws, "PUT", f"/{bucket}?abac", body)
     assert (answer.status, answer.code) == (400, "MalformedXML" if body else "MissingRequestBodyError")
     assert s3.get_bucket_abac(Bucket=bucket)["AbacStatus"] == {"Status": "Disabled"}
 

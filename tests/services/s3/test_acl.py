@@ -92,7 +92,7 @@ def test_canned_acls_of_objects(s3: Any, open_bucket: str, canned: str, others: 
 def test_what_a_canned_acl_is_not_for(aws: Aws, s3: Any, open_bucket: str) -> None:
     s3.put_object(Bucket=open_bucket, Key="k")
     for target, canned in ((open_bucket, "bucket-owner-read"), (f"{open_bucket}/k", "log-delivery-write")):
-        answer = ask(aws.endpoint, "PUT", f"/{target}?acl", x_amz_acl=canned)
+        answer = ask(aws, "PUT", f"/{target}?acl", x_amz_acl=canned)
         assert (answer.status, answer.code) == (400, "InvalidArgument")
         assert b"<ArgumentName>x-amz-acl</ArgumentName>" in answer.body
 

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.services.s3.own_work import open_to_all
 from tests.services.s3.raw import Answer, ask
 from tests.services.s3.strict import refused
 
@@ -40,7 +41,7 @@ def test_each_answer_names_the_request_and_the_host(s3: Any, bucket: str) -> Non
 
 
 def test_an_error_names_the_request_and_the_host(aws: Aws, bucket: str) -> None:
-    answer = ask(aws.endpoint, "GET", f"/{bucket}/none")
+    answer = ask(aws, "GET", f"/{bucket}/none")
     error = _error(answer)
     assert (error["Code"], answer.headers["server"]) == ("NoSuchKey", "AmazonS3")
     assert (error["RequestId"], error["HostId"]) == (answer.headers["x-amz-request-id"], answer.headers["x-amz-id-2"])
@@ -49,6 +50,7 @@ def test_an_error_names_the_request_and_the_host(aws: Aws, bucket: str) -> None:
 
 def test_a_websites_error_names_the_host_too(aws: Aws, s3: Any, bucket: str) -> None:
     s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
+    open_to_all(s3, bucket)
     answer = ask(aws.endpoint, "GET", "/", host=f"{bucket}.s3-website.localhost")
     assert (answer.status, answer.headers["server"]) == (404, "AmazonS3")
     assert f"<li>HostId: {answer.headers['x-amz-id-2']}</li>".encode() in answer.body
@@ -84,12 +86,13 @@ def test_an_owner_that_is_expected_has_an_account_id(s3: Any, bucket: str, expec
 )
 def test_a_document_that_is_not_there_is_missed(aws: Aws, s3: Any, bucket: str, target: str) -> None:
     s3.put_object(Bucket=bucket, Key="k")
-    answer = ask(aws.endpoint, "PUT", f"/{target.format(bucket)}")
+    answer = ask(aws, "PUT", f"/{target.format(bucket)}")
     assert (answer.status, answer.code) == (400, "MissingRequestBodyError")
 
 
 def test_who_has_not_signed_may_not_choose_headers(aws: Aws, s3: Any, bucket: str) -> None:
     """Also where everybody is let in."""
+    open_to_all(s3, bucket)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     assert ask(aws.endpoint, "GET", f"/{bucket}/k").body == b"x"
     answer = ask(aws.endpoint, "GET", f"/{bucket}/k?response-content-type=text/html")

@@ -205,8 +205,8 @@ def test_configurations_that_have_names(s3: Any, bucket: str, kind: str, value: 
 def test_a_document_of_another_name_is_none(aws: Aws, bucket: str, query: str, document: str) -> None:
     named = document.partition(">")[0].strip("</")
     other = document.replace(named, "Another")
-    answer = ask(aws.endpoint, "PUT", f"/{bucket}?{query}", other)
+    answer = ask(aws, "PUT", f"/{bucket}?{query}", other)
     assert (answer.code, answer.status) == _MALFORMED
     namespace = f'{named} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
     for right in (document, document.replace(named, namespace, 1)):
-        assert ask(aws.endpoint, "PUT", f"/{bucket}?{query}", right).status == (204 if query == "tagging" else 200)
+        assert ask(aws, "PUT", f"/{bucket}?{query}", right).status == (204 if query == "tagging" else 200)

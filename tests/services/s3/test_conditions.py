@@ -65,7 +65,7 @@ def test_a_range_is_taken_of_what_is_known(aws: Aws, bucket: str, there: dict[st
     modified = there["LastModified"].astimezone(UTC)
 
     def reading(if_range: str) -> tuple[int, bytes]:
-        answer = ask(aws.endpoint, "GET", f"/{bucket}/k", Range="bytes=1-2", If_Range=if_range)
+        answer = ask(aws, "GET", f"/{bucket}/k", Range="bytes=1-2", If_Range=if_range)
         return answer.status, answer.body
 
     assert reading(there["ETag"]) == (206, b"he")
@@ -85,7 +85,7 @@ def test_what_is_unchanged_is_named(s3: Any, bucket: str, there: dict[str, Any])
 def test_caches_are_told_how_long_what_is_unchanged_is_good(aws: Aws, s3: Any, bucket: str) -> None:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     written = s3.put_object(Bucket=bucket, Key="k", CacheControl="max-age=60", Expires="Thu, 01 Jan 2099 00:00:00 GMT")
-    answer = ask(aws.endpoint, "GET", f"/{bucket}/k", If_None_Match=written["ETag"])
+    answer = ask(aws, "GET", f"/{bucket}/k", If_None_Match=written["ETag"])
     assert (answer.status, answer.body) == (304, b"")
     assert (answer.headers["cache-control"], answer.headers["expires"]) == (
         "max-age=60",
@@ -182,7 +182,7 @@ def test_an_upload_whose_key_has_changed_is_to_be_begun_anew(
 def test_conditions_that_no_write_has(
     aws: Aws, s3: Any, bucket: str, headers: dict[str, str], named: str, why: bytes
 ) -> None:
-    answer = ask(aws.endpoint, "PUT", f"/{bucket}/k", b"x", **headers)
+    answer = ask(aws, "PUT", f"/{bucket}/k", b"x", **headers)
     assert (answer.status, answer.code) == (501, "NotImplemented")
     assert f"<Header>{named}</Header>".encode() in answer.body
     assert why in answer.body

@@ -159,6 +159,6 @@ def test_a_copy_source_may_begin_with_a_slash(s3: Any, bucket: str) -> None:
 def test_a_copy_source_may_be_encoded_whole(aws: Aws, s3: Any, bucket: str) -> None:
     """As AWS's examples for Java do, with URLEncoder."""
     s3.put_object(Bucket=bucket, Key="a/é", Body=b"x")
-    answer = ask(aws.endpoint, "PUT", f"/{bucket}/copy", x_amz_copy_source=f"{bucket}%2Fa%2F%C3%A9", Content_Length="0")
+    answer = ask(aws, "PUT", f"/{bucket}/copy", x_amz_copy_source=f"{bucket}%2Fa%2F%C3%A9", Content_Length="0")
     assert answer.status == 200
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"x"

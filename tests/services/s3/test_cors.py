@@ -130,20 +130,20 @@ def test_a_preflight_where_nothing_is_configured(
 def test_an_answer_may_be_read_by_the_page_that_is_allowed_to(aws: Aws, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     _configure(s3, bucket, _rule([_SHOP], ["GET"], ExposeHeaders=["ETag"]))
-    answer = ask(aws.endpoint, "GET", f"/{bucket}/k", Origin=_SHOP)
+    answer = ask(aws, "GET", f"/{bucket}/k", Origin=_SHOP)
     assert (answer.status, answer.body) == (200, b"x")
     assert answer.headers["access-control-allow-origin"] == _SHOP
     assert answer.headers["access-control-expose-headers"] == "ETag"
-    missing = ask(aws.endpoint, "GET", f"/{bucket}/none", Origin=_SHOP)
+    missing = ask(aws, "GET", f"/{bucket}/none", Origin=_SHOP)
     assert (missing.status, missing.headers["access-control-allow-origin"]) == (404, _SHOP)
-    plain = ask(aws.endpoint, "GET", f"/{bucket}/k")
+    plain = ask(aws, "GET", f"/{bucket}/k")
     assert "access-control-allow-origin" not in plain.headers
 
 
 def test_a_page_that_no_rule_knows_is_told_nothing(aws: Aws, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     _configure(s3, bucket, _rule([_SHOP], ["GET"]))
-    stranger = ask(aws.endpoint, "GET", f"/{bucket}/k", Origin="https://other.example.org")
+    stranger = ask(aws, "GET", f"/{bucket}/k", Origin="https://other.example.org")
     assert "access-control-allow-origin" not in stranger.headers
-    written = ask(aws.endpoint, "PUT", f"/{bucket}/k", b"y", Origin=_SHOP)
+    written = ask(aws, "PUT", f"/{bucket}/k", b"y", Origin=_SHOP)
     assert "access-control-allow-origin" not in written.headers

@@ -41,34 +41,6 @@ def test_every_object_is_encrypted_by_s3(s3: Any, bucket: str) -> None:
     assert refused(s3.put_object, Bucket=bucket, Key="k", SSEKMSKeyId="key") == ("InvalidArgument", 400)
 
 
-def test_kms_keys_are_kept_and_shown(s3: Any, bucket: str) -> None:
-    key = "arn:aws:kms:us-east-1:111111111111:key/1234"
-    asked = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "BucketKeyEnabled": True}
-    written = s3.put_object(Bucket=bucket, Key="k", Body=b"x", **asked)
-    assert written["ETag"] != f'"{hashlib.md5(b"x").hexdigest()}"'
-    for answer in (written, s3.get_object(Bucket=bucket, Key="k")):
-        assert {name: answer[name] for name in asked} == asked
-    context = base64.b64encode(b'{"department": "10103.0"}').decode()
-    s3.put_object(Bucket=bucket, Key="k", Body=b"x", **asked, SSEKMSEncryptionContext=context)
-    for no_context in ('{"department": "10103.0"}', base64.b64encode(b'{"department": 1}').decode()):
-        refusal = refused(s3.put_object, Bucket=bucket, Key="k", **asked, SSEKMSEncryptionContext=no_context)
-        assert refusal == ("InvalidArgument", 400)
-    default = s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
-    assert default["SSEKMSKeyId"].endswith("alias/aws/s3")
-
-
-def test_a_bucket_has_a_default(s3: Any, bucket: str) -> None:
-    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:aws:kms:us-east-1:111111111111:key/1"}
-    rule = {"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}
-    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
-    written = s3.put_object(Bucket=bucket, Key="k", Body=b"x")
-    assert (written["ServerSideEncryption"], written["SSEKMSKeyId"]) == ("aws:kms", by_default["KMSMasterKeyID"])
-    assert written["BucketKeyEnabled"] is True
-    assert s3.put_object(Bucket=bucket, Key="k", ServerSideEncryption="AES256")["ServerSideEncryption"] == "AES256"
-    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")
-    assert (upload["ServerSideEncryption"], upload["SSEKMSKeyId"]) == ("aws:kms", by_default["KMSMasterKeyID"])
-
-
 # -- keys of customers (SSE-C)
 
 

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
-from tests.services.s3.own_work import bucket, keys, strict_server
+from tests.services.s3.own_work import bucket, keys, let_in, strict_server
 from tests.standing import Standing, eventually
 
 
@@ -26,6 +26,12 @@ def s3(standing: Standing) -> Any:
 
 
 def configure(s3: Any, name: str, target: str, id: str = "daily", **more: Any) -> None:
+    """Have reports written into a bucket, which lets S3 in."""
+    let_in(s3, target, "s3.amazonaws.com")
+    put(s3, name, target, id, **more)
+
+
+def put(s3: Any, name: str, target: str, id: str, **more: Any) -> None:
     destination = {"Bucket": f"arn:aws:s3:::{target}", "Format": "CSV", "Prefix": "lists", **more.pop("Into", {})}
     s3.put_bucket_inventory_configuration(
         Bucket=name,
@@ -211,8 +217,8 @@ def test_in_strict_mode_the_target_has_to_let_reports_in() -> None:
         name, closed, open_to_it = (bucket(s3) for _ in range(3))
         strict.admit(open_to_it, "s3.amazonaws.com", name)
         strict.admit(closed, "s3.amazonaws.com", open_to_it)
-        configure(s3, name, closed, "a")
-        configure(s3, name, open_to_it, "b")
+        put(s3, name, closed, "a")
+        put(s3, name, open_to_it, "b")
         report(s3, open_to_it)
         assert not keys(s3, closed)
 

@@ -51,8 +51,8 @@ def test_times_are_written_with_milliseconds(aws: Aws, s3: Any, bucket: str) -> 
     modified = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
     expected = [modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")]
     for query in ("", "?list-type=2", "?versions"):
-        assert _texts(ask(aws.endpoint, "GET", f"/{bucket}{query}"), "LastModified") == expected
-    copied = ask(aws.endpoint, "PUT", f"/{bucket}/copy", x_amz_copy_source=f"{bucket}/k", Content_Length="0")
+        assert _texts(ask(aws, "GET", f"/{bucket}{query}"), "LastModified") == expected
+    copied = ask(aws, "PUT", f"/{bucket}/copy", x_amz_copy_source=f"{bucket}/k", Content_Length="0")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", _texts(copied, "LastModified")[0])
 
 
@@ -135,7 +135,7 @@ def test_how_many_are_shown(s3: Any, bucket: str, call: str) -> None:
 
 @pytest.mark.parametrize("max_keys", ["many", "99999999999"])
 def test_what_is_no_number_of_keys(aws: Aws, bucket: str, max_keys: str) -> None:
-    answer = ask(aws.endpoint, "GET", f"/{bucket}?list-type=2&max-keys={max_keys}")
+    answer = ask(aws, "GET", f"/{bucket}?list-type=2&max-keys={max_keys}")
     assert (answer.status, answer.code) == (400, "InvalidArgument")
     assert b"<Message>Provided max-keys not an integer or within integer range</Message>" in answer.body
     assert f"<ArgumentName>max-keys</ArgumentName><ArgumentValue>{max_keys}<".encode() in answer.body
@@ -159,15 +159,15 @@ def test_keys_are_encoded_for_who_asks(aws: Aws, s3: Any, bucket: str) -> None:
     key = "a b/c+d&é\n<x>"
     _fill(s3, bucket, [key])
     query = f"/{bucket}?encoding-type=url&list-type=2"
-    listed = ask(aws.endpoint, "GET", query)
+    listed = ask(aws, "GET", query)
     assert _texts(listed, "Key") == [quote(key, safe="/")]
     assert _texts(listed, "EncodingType") == ["url"]
-    rolled = ask(aws.endpoint, "GET", f"{query}&delimiter={quote('+')}")
+    rolled = ask(aws, "GET", f"{query}&delimiter={quote('+')}")
     assert _texts(rolled, "Prefix") == ["", "a%20b/c%2B"]
     assert _texts(rolled, "Delimiter") == ["%2B"]
-    plain = ask(aws.endpoint, "GET", f"/{bucket}?list-type=2")
+    plain = ask(aws, "GET", f"/{bucket}?list-type=2")
     assert _texts(plain, "Key") == [key]
-    wrong = ask(aws.endpoint, "GET", f"/{bucket}?encoding-type=base64")
+    wrong = ask(aws, "GET", f"/{bucket}?encoding-type=base64")
     assert (wrong.status, wrong.code) == (400, "InvalidArgument")
     assert b"<Message>Invalid Encoding Method specified in Request</Message>" in wrong.body
     assert b"<ArgumentName>encoding-type</ArgumentName><ArgumentValue>base64</ArgumentValue>" in wrong.body

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.services.s3.reports import access_log
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.services.s3.own_work import bucket, keys, strict_server
+from tests.services.s3.own_work import bucket, keys, let_in, strict_server
 from tests.services.s3.raw import ask
 from tests.standing import Standing, eventually
 
@@ -50,6 +50,7 @@ def delivered(standing: Standing, s3: Any, target: str, prefix: str = "") -> lis
 
 def log_to(standing: Standing, s3: Any, name: str, target: str, **more: Any) -> None:
     """Switch logs on, and wait until that holds."""
+    let_in(s3, target, "logging.s3.amazonaws.com")
     enabled = {"TargetBucket": target, "TargetPrefix": "logs/", **more}
     s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": enabled})
 
@@ -118,7 +119,7 @@ def test_nothing_that_is_sent_ends_a_field_or_a_line(standing: Standing, account
     log_to(standing, s3, name, target)
     odd = account.client("s3", config=Config(user_agent='a "quoted" agent'))
     odd.head_bucket(Bucket=name)
-    assert ask(account.endpoint, "GET", f"/{name}/k?versionId=a%0Ab%20c", host="x y").status == 400
+    assert ask(account, "GET", f"/{name}/k?versionId=a%0Ab%20c", host="x y").status == 400
     found = eventually(lambda: delivered(standing, s3, target), lambda seen: len(seen) >= 2)
     agent, version = sorted(found, key=lambda line: line["version"])
     assert agent["agent"].startswith('"a %22quoted%22 agent')

@@ -16,7 +16,7 @@ from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet
 from tests.modes import meaningless_in
 from tests.own_metrics import total
-from tests.services.s3.own_work import bucket
+from tests.services.s3.own_work import bucket, replication_role
 from tests.standing import NOON, Standing, eventually, standing_server
 
 one_process = meaningless_in("replicas", because="another process knows of a configuration a moment later")
@@ -155,7 +155,7 @@ def test_replication_tells_how_late_it_is_and_what_fails(standing: Standing) -> 
         }
         for number, name in enumerate((target, gone))
     ]
-    role = f"arn:aws:iam::{aws.account}:role/replicator"
+    role = replication_role(s3)
     s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": rules})
     s3.delete_bucket(Bucket=gone)
     version = s3.put_object(Bucket=source, Key="k", Body=b"x")["VersionId"]

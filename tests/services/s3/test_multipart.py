@@ -331,15 +331,15 @@ def test_what_is_not_quite_a_part_takes_no_objects_place(aws: Aws, s3: Any, buck
     s3.put_object(Bucket=bucket, Key="other", Body=b"other")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     for source in ({}, {"x_amz_copy_source": f"{bucket}/other"}):
-        without_number = ask(aws.endpoint, "PUT", f"/{bucket}/k?uploadId={upload}", b"x", **source)
+        without_number = ask(aws, "PUT", f"/{bucket}/k?uploadId={upload}", b"x", **source)
         assert (without_number.status, without_number.code) == (405, "MethodNotAllowed")
         assert b"<Method>PUT</Method><ResourceType>UPLOAD</ResourceType>" in without_number.body
-        without_upload = ask(aws.endpoint, "PUT", f"/{bucket}/k?partNumber=1", b"x", **source)
+        without_upload = ask(aws, "PUT", f"/{bucket}/k?partNumber=1", b"x", **source)
         assert (without_upload.status, without_upload.code) == (400, "InvalidArgument")
         assert b"This operation does not accept partNumber without uploadId" in without_upload.body
-    no_number = ask(aws.endpoint, "PUT", f"/{bucket}/k?partNumber=one&uploadId={upload}", b"x")
+    no_number = ask(aws, "PUT", f"/{bucket}/k?partNumber=one&uploadId={upload}", b"x")
     assert (no_number.status, no_number.code) == (400, "InvalidArgument")
     assert b"Part number must be an integer between 1 and 10000, inclusive" in no_number.body
-    nothing = ask(aws.endpoint, "POST", f"/{bucket}/k", b"x")
+    nothing = ask(aws, "POST", f"/{bucket}/k", b"x")
     assert (nothing.status, nothing.code) == (405, "MethodNotAllowed")
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"there"

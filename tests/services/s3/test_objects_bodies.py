@@ -21,6 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws
+from tests.services.s3.raw import sign
 from tests.services.s3.strict import Account, Strict, strict_server
 
 _UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -29,18 +30,15 @@ _SIGNED_TRAILER = f"{_SIGNED}-TRAILER"
 
 
 class _Raw:
-    """HTTP as it is told to be, with a signature that nobody checks: the server knows no keys."""
+    """HTTP as it is told to be, with a signature, which nobody checks where the server knows no keys."""
 
     def __init__(self, aws: Aws) -> None:
         self.host = urlsplit(aws.endpoint).netloc
-        self._auth = (
-            f"AWS4-HMAC-SHA256 Credential={aws.account}/20300101/us-east-1/s3/aws4_request, "
-            "SignedHeaders=host;x-amz-date, Signature=0"
-        )
+        self._aws = aws
 
     def head(self, method: str, target: str, **headers: str) -> bytes:
-        signed = {"X-Amz-Date": "20300101T000000Z", "X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD"}
-        return _head(method, target, {"Host": self.host, **signed, "Authorization": self._auth} | _named(headers))
+        named = {"X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD", **_named(headers)}
+        return _head(method, target, {"Host": self.host, **sign(self._aws, method, target, named)})
 
     def put(self, target: str, body: bytes, **headers: str) -> tuple[int, bytes]:
         with _connected(self.host) as connection:

@@ -59,7 +59,7 @@ def test_what_is_done_to_annotations_is_done_to_objects(s3: Any, bucket: str) ->
     ],
 )
 def test_what_is_no_policy(aws: Aws, bucket: str, text: str) -> None:
-    answer = ask(aws.endpoint, "PUT", f"/{bucket}?policy", text)
+    answer = ask(aws, "PUT", f"/{bucket}?policy", text)
     assert (answer.status, answer.code) == (400, "MalformedPolicy")
 
 

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.services.s3.own_work import bucket, event, queue, tell_queue
+from tests.services.s3.own_work import bucket, event, queue, replication_role, tell_queue
+from tests.services.s3.strict import grant
 from tests.standing import eventually, standing_server
 
 ROLE = "arn:aws:iam::111111111111:role/replicator"
@@ -46,7 +47,8 @@ def rule(target: str, number: int = 1, prefix: str = "", **more: Any) -> dict[st
 
 
 def configure(s3: Any, source: str, *rules: dict[str, Any]) -> None:
-    s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": ROLE, "Rules": list(rules)})
+    role = replication_role(s3)
+    s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": list(rules)})
 
 
 def refusal(s3: Any, source: str, *rules: dict[str, Any]) -> str:
@@ -234,16 +236,18 @@ def test_changes_of_replicas_stay_where_they_are_else(s3: Any, source: str, targ
     assert tags(s3, source, "k") == {"a": "1"}
 
 
-def test_what_kms_has_encrypted_needs_a_key_for_its_replicas(s3: Any, source: str, target: str) -> None:
-    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:111111111111:key/a"}
+def test_what_kms_has_encrypted_needs_a_key_for_its_replicas(aws: Aws, s3: Any, source: str, target: str) -> None:
+    kms = aws.client("kms")
+    own, key = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": own}
     configure(s3, source, rule(target))
     put(s3, source, "not", **encrypted)
     wanted = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
-    key = "arn:aws:kms:us-east-1:111111111111:key/b"
     assert refusal(s3, source, rule(target, **wanted)) == "InvalidRequest"
     configure(s3, source, rule(target, **wanted, Destination={"EncryptionConfiguration": {"ReplicaKmsKeyID": key}}))
     put(s3, source, "k", **encrypted)
     assert s3.head_object(Bucket=target, Key="k")["SSEKMSKeyId"] == key
+    assert s3.get_object(Bucket=target, Key="k")["Body"].read() == b"x"
     assert [key for key, _ in entries(s3, target)] == ["k"]
 
 
@@ -380,6 +384,35 @@ def test_a_bucket_of_the_same_account_may_keep_replicas_out(accounts: tuple[Any,
     owner.put_bucket_policy(Bucket=target, Policy=policy)
     version = owner.put_object(Bucket=source, Key="k")["VersionId"]
     assert settled(owner, source, "k", version) == "FAILED"
+
+
+def test_the_role_has_to_trust_s3_and_to_be_allowed_both_sides(accounts: tuple[Any, Any]) -> None:
+    owner, _ = accounts
+    source, target = bucket(owner, versioned=True), bucket(owner, versioned=True)
+    configured = grant("s3:GetReplicationConfiguration", f"arn:aws:s3:::{source}")
+    read = grant(["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl"], f"arn:aws:s3:::{source}/*")
+    write = grant("s3:ReplicateObject", f"arn:aws:s3:::{target}/*")
+    tags = grant(["s3:GetObjectVersionTagging", "s3:ReplicateTags"])
+    for number, (statements, outcome, count) in enumerate(
+        (
+            ((configured, read), "FAILED", 0),
+            ((configured, write), "FAILED", 0),
+            ((read, write), "FAILED", 0),
+            ((configured, read, write), "COMPLETED", 0),
+            ((configured, read, write, tags), "COMPLETED", 1),
+        )
+    ):
+        role = replication_role(owner, *statements, name=f"limited-{number}")
+        rules = [rule(target)]
+        owner.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": rules})
+        version = owner.put_object(Bucket=source, Key="k", Tagging="a=b")["VersionId"]
+        assert settled(owner, source, "k", version) == outcome
+        if outcome == "COMPLETED":
+            assert owner.head_object(Bucket=target, Key="k", VersionId=version).get("TagCount", 0) == count
+    owner.put_bucket_replication(
+        Bucket=source, ReplicationConfiguration={"Role": f"{ROLE}-that-is-gone", "Rules": [rule(target)]}
+    )
+    assert settled(owner, source, "k", owner.put_object(Bucket=source, Key="k")["VersionId"]) == "FAILED"
 
 
 def test_a_replica_belongs_to_whom_the_rule_says(accounts: tuple[Any, Any]) -> None:

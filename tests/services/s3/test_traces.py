@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudlet.testing.server import Aws
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import python
-from tests.services.s3.own_work import bucket, queue, tell_queue, told
+from tests.services.s3.own_work import bucket, make_role, queue, tell_queue, told
 from tests.traced import TRACE, trace_of, traced
 
 OTHER = "Root=1-5e3d83c1-aaaaaaaaaaaaaaaaaaaaaaaa;Sampled=0"
@@ -45,6 +45,10 @@ def test_a_function_runs_within_the_trace_of_an_event(aws: Aws) -> None:
     cloud.client.put_function_event_invoke_config(
         FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": arn}}
     )
+    sends = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    make_role(s3, "lambda.amazonaws.com", sends, name="shop")
+    admitted = {"Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    cloud.client.add_permission(FunctionName="f", StatementId="s3", **admitted)
     configuration = {
         "LambdaFunctionConfigurations": [{"LambdaFunctionArn": cloud.arn(), "Events": ["s3:ObjectCreated:*"]}]
     }

@@ -14,8 +14,9 @@ import pytest
 from cloudlet.testing.server import Aws
 from tests.services.s3.own_work import event, queue, tell_queue
 from tests.services.s3.raw import ask
-from tests.services.s3.strict import DENIED, Strict, refused, strict_server
+from tests.services.s3.strict import DENIED, Strict, policy, refused, strict_server
 
+_ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
 _INVALID = ("InvalidRequest", 400)
 
 
@@ -25,8 +26,9 @@ def strict() -> Iterator[Strict]:
         yield running
 
 
-def _arn(account: str, key: str = "1234") -> str:
-    return f"arn:aws:kms:us-east-1:{account}:key/{key}"
+def _make_key(aws: Aws) -> str:
+    """Return the ARN of a new key."""
+    return str(aws.client("kms").create_key()["KeyMetadata"]["Arn"])
 
 
 def _kms(arn: str, **more: bool) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def test_nothing_but_the_key_is_another(aws: Aws, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=data, ContentType="text/x", **kept)
     before = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
     assert _key(before) == ("AES256", None, None)
-    first, second = _arn(aws.account), _arn(aws.account, "5678")
+    first, second = _make_key(aws), _make_key(aws)
     for encryption, shown in (
         (_kms(first), ("aws:kms", first, None)),
         (_kms(first, BucketKeyEnabled=True), ("aws:kms", first, True)),
@@ -66,7 +68,7 @@ def test_a_version_is_named(aws: Aws, s3: Any, bucket: str) -> None:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     old = {"Bucket": bucket, "Key": "k", "VersionId": s3.put_object(Bucket=bucket, Key="k")["VersionId"]}
     s3.put_object(Bucket=bucket, Key="k")
-    wanted = _kms(_arn(aws.account))
+    wanted = _kms(_make_key(aws))
     s3.update_object_encryption(**old, ObjectEncryption=wanted)
     assert s3.head_object(**old)["ServerSideEncryption"] == "aws:kms"
     assert s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
@@ -85,7 +87,7 @@ def test_archived_and_multipart_objects_are_updated_as_they_are(aws: Aws, s3: An
     part = {"PartNumber": 1, "ETag": s3.upload_part(**upload, PartNumber=1, Body=b"part")["ETag"]}
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
     for key in ("archived", "parts"):
-        s3.update_object_encryption(Bucket=bucket, Key=key, ObjectEncryption=_kms(_arn(aws.account)))
+        s3.update_object_encryption(Bucket=bucket, Key=key, ObjectEncryption=_kms(_make_key(aws)))
         assert s3.head_object(Bucket=bucket, Key=key)["ServerSideEncryption"] == "aws:kms"
     assert s3.head_object(Bucket=bucket, Key="archived")["StorageClass"] == "DEEP_ARCHIVE"
     assert refused(s3.get_object, Bucket=bucket, Key="archived") == ("InvalidObjectState", 403)
@@ -102,7 +104,7 @@ def test_archived_and_multipart_objects_are_updated_as_they_are(aws: Aws, s3: An
 def test_what_cannot_be_updated(aws: Aws, s3: Any, bucket: str, encrypted: dict[str, Any]) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", **encrypted)
     update = s3.update_object_encryption
-    assert refused(update, Bucket=bucket, Key="k", ObjectEncryption=_kms(_arn(aws.account))) == _INVALID
+    assert refused(update, Bucket=bucket, Key="k", ObjectEncryption=_kms(_make_key(aws))) == _INVALID
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_what_cannot_be_updated(aws: Aws, s3: Any, bucket: str, encrypted: dict[
 def test_what_is_no_encryption(aws: Aws, s3: Any, bucket: str, inner: str, says: str) -> None:
     s3.put_object(Bucket=bucket, Key="k")
     body = f"<ObjectEncryption>{inner}</ObjectEncryption>"
-    answer = ask(aws.endpoint, "PUT", f"/{bucket}/k?encryption", body)
+    answer = ask(aws, "PUT", f"/{bucket}/k?encryption", body)
     assert (answer.status, answer.code) == (400, "InvalidRequest")
     assert says in answer.body.decode()
     assert s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
@@ -130,7 +132,10 @@ def test_what_is_no_encryption(aws: Aws, s3: Any, bucket: str, inner: str, says:
 def test_the_key_is_of_the_buckets_account(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k")
     update = s3.update_object_encryption
-    assert refused(update, Bucket=bucket, Key="k", ObjectEncryption=_kms(_arn("999999999999"))) == DENIED
+    assert (
+        refused(update, Bucket=bucket, Key="k", ObjectEncryption=_kms("arn:aws:kms:us-east-1:999999999999:key/1234"))
+        == DENIED
+    )
     assert s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
 
 
@@ -141,7 +146,7 @@ def test_what_is_locked_keeps_its_encryption(aws: Aws, mode: str) -> None:
     until = datetime.now(UTC) + timedelta(days=1)
     retention = {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": until}
     s3.put_object(Bucket=bucket, Key="k", **({"ObjectLockLegalHoldStatus": "ON"} if mode == "hold" else retention))
-    call = {"Bucket": bucket, "Key": "k", "ObjectEncryption": _kms(_arn(aws.account))}
+    call = {"Bucket": bucket, "Key": "k", "ObjectEncryption": _kms(_make_key(aws))}
     assert refused(s3.update_object_encryption, **call) == DENIED
     if mode == "hold":
         s3.put_object_legal_hold(Bucket=bucket, Key="k", LegalHold={"Status": "OFF"})
@@ -157,7 +162,7 @@ def test_nobody_is_notified(aws: Aws, s3: Any, bucket: str) -> None:
     tell_queue(s3, sqs, bucket, url, arn, "s3:ObjectCreated:*")
     s3.put_object(Bucket=bucket, Key="k")
     assert event(sqs, url)["s3"]["object"]["key"] == "k"
-    s3.update_object_encryption(Bucket=bucket, Key="k", ObjectEncryption=_kms(_arn(aws.account)))
+    s3.update_object_encryption(Bucket=bucket, Key="k", ObjectEncryption=_kms(_make_key(aws)))
     s3.put_object(Bucket=bucket, Key="next")
     assert event(sqs, url)["s3"]["object"]["key"] == "next"
 
@@ -165,7 +170,9 @@ def test_nobody_is_notified(aws: Aws, s3: Any, bucket: str) -> None:
 def test_who_may_update(strict: Strict) -> None:
     bucket = strict.open_bucket("BucketOwnerEnforced")
     strict.owner.s3.put_object(Bucket=bucket, Key="k")
-    call = {"Bucket": bucket, "Key": "k", "ObjectEncryption": _kms(_arn(strict.owner.number))}
+    kms = strict.root(strict.owner.number, "kms")
+    key = kms.create_key(Policy=policy(_ANYBODY))["KeyMetadata"]["Arn"]
+    call = {"Bucket": bucket, "Key": "k", "ObjectEncryption": _kms(key)}
     strict.allow(bucket, Action=["s3:PutObject", "s3:GetObject"])
     assert refused(strict.other.s3.update_object_encryption, **call) == DENIED
     strict.allow(bucket, Action="s3:UpdateObjectEncryption")

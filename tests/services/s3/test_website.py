@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws
+from tests.services.s3.own_work import open_to_all
 from tests.services.s3.raw import Answer, ask
 from tests.services.s3.strict import refused, strict_server
 
@@ -14,6 +15,12 @@ _PLAIN = {"IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "o
 
 
 def _publish(s3: Any, bucket: str, configuration: dict[str, Any], **pages: str) -> None:
+    """Have everybody see some pages."""
+    open_to_all(s3, bucket)
+    _write(s3, bucket, configuration, **pages)
+
+
+def _write(s3: Any, bucket: str, configuration: dict[str, Any], **pages: str) -> None:
     s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=configuration)
     for key, text in pages.items():
         s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="text/html")
@@ -182,7 +189,7 @@ def test_a_rule_about_errors_lets_through_what_is_there(aws: Aws, s3: Any, bucke
 def test_a_website_shows_what_is_public_to_everybody_and_nothing_else() -> None:
     with strict_server() as strict:
         aws, bucket = Aws(strict.endpoint, strict.owner.number), strict.open_bucket()
-        _publish(strict.owner.s3, bucket, _PLAIN, **{"index.html": "home", "open/a": "a"})
+        _write(strict.owner.s3, bucket, _PLAIN, **{"index.html": "home", "open/a": "a"})
         closed = _visit(aws, bucket, "/")
         assert (closed.status, closed.headers["x-amz-error-code"]) == (403, "AccessDenied")
         strict.allow(bucket, Action="s3:GetObject", Resource=f"arn:aws:s3:::{bucket}/open/*")

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
 from tests.queues import QueueCloud
+from tests.roles import make_role
 
 OFF = {"Mode": "OFF"}
 
@@ -18,7 +19,7 @@ class SchedulerCloud(QueueCloud):
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
         self.scheduler: Any = aws.client("scheduler")
-        self.role = f"arn:aws:iam::{aws.account}:role/r"
+        self.role = make_role(aws)
 
     def target(self, arn: str, **more: Any) -> dict[str, Any]:
         return {"Arn": arn, "RoleArn": self.role, **more}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.modes import MODE
 from tests.services.secretsmanager.cloud import SecretCloud, make_token
 from tests.standing import Standing, eventually
 
@@ -67,12 +68,17 @@ def test_a_partial_arn_finds_a_name_that_ends_as_an_arn_does(cloud: SecretCloud)
         "nothing",
         "arn:aws:secretsmanager:us-east-1:{account}:secret:s-aaaaaa",
         "arn:aws:secretsmanager:eu-west-1:{account}:secret:s",
-        "arn:aws:secretsmanager:us-east-1:000000000001:secret:s",
     ],
 )
 def test_what_is_not_there_is_not_found(cloud: SecretCloud, id: str) -> None:
     cloud.create()
     assert cloud.refused("get_secret_value", SecretId=id.format(account=cloud.aws.account)) == ABSENT
+
+
+def test_what_is_not_there_in_another_account_is_not_found(cloud: SecretCloud) -> None:
+    code = cloud.refused("get_secret_value", SecretId="arn:aws:secretsmanager:us-east-1:000000000001:secret:s")[0]
+    # Where permissions are enforced, one learns no more than of a secret that one may not read.
+    assert code == ("AccessDeniedException" if MODE == "strict" else ABSENT[0])
 
 
 def test_a_name_has_letters_digits_and_a_few_other_characters(cloud: SecretCloud) -> None:

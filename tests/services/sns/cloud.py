@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,15 @@ class LocalSns(InProcess):
         )
         return dict(self.run(called) or {})
 
+    def role(self, service: str, *actions: str, by: Principal = OWNER) -> str:
+        """Create a role `r` that a service may assume, and that may take actions; return its ARN."""
+        trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        self.call("CreateRole", by=by, service="iam", RoleName="r", AssumeRolePolicyDocument=_document(trust))
+        policy = {"RoleName": "r", "PolicyName": "p", "PolicyDocument": _document(allowed)}
+        self.call("PutRolePolicy", by=by, service="iam", **policy)
+        return f"arn:aws:iam::{by.account}:role/r"
+
     def refused(self, operation: str, *, by: Principal = OWNER, source_arn: str = "", **params: Any) -> AwsError:
         """Call an operation that is refused; return the error."""
         with pytest.raises(AwsError) as caught:
@@ -51,6 +61,10 @@ class LocalSns(InProcess):
         """Return the type and the content of a page."""
         block = self.cloud.block("sns")
         return self.run(_shown(block, name))
+
+
+def _document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
 
 
 async def _shown(block: Block, name: str) -> tuple[str, bytes]:

@@ -9,6 +9,9 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws
 from tests.refused import refused
@@ -29,6 +32,14 @@ def _post(aws: Aws, action: str, **fields: str) -> tuple[int, ET.Element]:
     form = urlencode({"Action": action, "Version": "2010-03-31", **fields})
     headers = {"content-type": "application/x-www-form-urlencoded"}
     return _answer(Request(aws.endpoint, form.encode(), headers))
+
+
+def _post_signed(aws: Aws, action: str) -> tuple[int, ET.Element]:
+    """Send a form, signed by the root of the account."""
+    form = urlencode({"Action": action, "Version": "2010-03-31"}).encode()
+    signed = AWSRequest("POST", aws.endpoint, {"content-type": "application/x-www-form-urlencoded"}, form)
+    SigV4Auth(Credentials(aws.account, "test"), "sns", aws.region).add_auth(signed)
+    return _answer(Request(aws.endpoint, form, dict(signed.headers)))
 
 
 def _error(answer: ET.Element) -> dict[str, str | None]:
@@ -94,7 +105,7 @@ def test_errors_are_the_exceptions_of_the_model(sns: Any, aws: Aws) -> None:
 
 
 def test_a_parameter_that_is_needed(aws: Aws) -> None:
-    status, answer = _post(aws, "CreateTopic")
+    status, answer = _post_signed(aws, "CreateTopic")
     assert (status, _error(answer)) == (
         400,
         {

@@ -39,6 +39,8 @@ class Sts(InProcess):
 
     def __init__(self, folder: Path, auth: Auth) -> None:
         super().__init__(Config(data=folder, auth=auth, durable=False))
+        self._ids: dict[str, str] = {}
+        """The ids of users that IAM knows, by their ARNs."""
 
     def call(self, operation: str, *, by: Principal | None = None, **params: Any) -> Any:
         """Call an operation and return its result, as a user if nobody else is named. Raises AwsError."""
@@ -60,12 +62,17 @@ class Sts(InProcess):
     def user(self, name: str = "alice", account: str = ACCOUNT) -> Principal:
         """Return a user with a long-term key."""
         arn = f"arn:aws:iam::{account}:user/{name}"
-        return Principal("user", account, arn, "AIDAEXAMPLE", "AKIAEXAMPLE")
+        return Principal("user", account, arn, self._ids.get(arn, "AIDAEXAMPLE"), "AKIAEXAMPLE")
 
-    def permit(self, name: str = "alice", account: str = ACCOUNT) -> Principal:
-        """Create a user who may do all that is left to its own policies."""
-        self.iam("CreateUser", account, UserName=name)
-        self.iam("PutUserPolicy", account, UserName=name, PolicyName="all", PolicyDocument=policy(ALLOW_ALL))
+    def permit(
+        self, name: str = "alice", account: str = ACCOUNT, *, statement: dict[str, Any] | None = ALLOW_ALL
+    ) -> Principal:
+        """Create a user who may do what a statement says, if there is one: all unless another is given."""
+        made = self.iam("CreateUser", account, UserName=name)["User"]
+        self._ids[made["Arn"]] = made["UserId"]
+        if statement is not None:
+            document = policy(statement)
+            self.iam("PutUserPolicy", account, UserName=name, PolicyName="own", PolicyDocument=document)
         return self.user(name, account)
 
     def role(self, trust_policy: str, name: str = "admin", account: str = ACCOUNT, **params: Any) -> str:

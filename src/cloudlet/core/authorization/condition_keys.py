@@ -6,7 +6,8 @@ Sources: IAM User Guide, "AWS global condition context keys"; Service Authorizat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core.aws import iso8601
@@ -18,6 +19,27 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.identity import Principal
 
 Keys = dict[str, "str | Sequence[str]"]
+
+
+class LazyKeys(Mapping[str, "str | Sequence[str]"]):
+    """Condition keys that are worked out when a policy asks for them."""
+
+    def __init__(self, make: Callable[[], Keys]) -> None:
+        self._make = make
+
+    @cached_property
+    def _keys(self) -> Keys:
+        return self._make()
+
+    def __getitem__(self, name: str) -> str | Sequence[str]:
+        return self._keys[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
 
 _PRINCIPAL_TYPES: Final = {
     "root": "Account",
@@ -50,13 +72,13 @@ def list_global_keys(ctx: Context, account: str, principal: Principal | None = N
         "aws:ResourceAccount": account,
         "aws:SecureTransport": "true" if ctx.secure else "false",
         "aws:SourceIp": ctx.source_ip,
-        "aws:ViaAWSService": "true" if caller.invoked_by and caller.access_key else "false",
+        "aws:ViaAWSService": "true" if caller.is_forwarded else "false",
     }
-    if caller.invoked_by and caller.access_key:
+    if caller.is_forwarded:
         keys |= {"aws:CalledVia": [caller.invoked_by], "aws:CalledViaFirst": caller.invoked_by}
         keys["aws:CalledViaLast"] = caller.invoked_by
     if caller.kind != "anonymous":
-        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": caller.user_id}
+        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": ctx.permissions.identify(caller)}
     if caller.kind == "user":
         keys["aws:username"] = caller.arn.rpartition("/")[2]
     if caller.kind == "service":
@@ -131,7 +153,7 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
 
 
 def list_tag_keys(action: str, tags: Mapping[str, str]) -> Keys:
-    """Return the keys of a resource's tags: the global ones, and those of the service."""
+    """Return the keys that a resource's tags fill: global ones, and the service's own."""
     prefix = action.partition(":")[0]
     return {f"{who}:ResourceTag/{name}": value for name, value in tags.items() for who in ("aws", prefix)}
 

@@ -11,11 +11,11 @@ Where the caller's policies ask for the tags of a resource (`aws:ResourceTag/…
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.authorization import catalog, targets
-from cloudlet.core.authorization.condition_keys import Keys, list_request_keys, list_tag_keys
+from cloudlet.core.authorization.condition_keys import LazyKeys, list_request_keys, list_tag_keys
 from cloudlet.core.aws.policy import Decision, Reason
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.wire import load
@@ -40,7 +40,6 @@ _PASSED_TO: Final = {
     ("ecs", "RegisterTaskDefinition"): "ecs-tasks.amazonaws.com",
     ("ecs", "RunTask"): "ecs-tasks.amazonaws.com",
     ("ecs", "StartTask"): "ecs-tasks.amazonaws.com",
-    ("iam", "AddRoleToInstanceProfile"): "ec2.amazonaws.com",
 }
 """The services that get a role by an operation of another one."""
 _SERVICE_NAMES: Final = {"elbv2": "elasticloadbalancing", "emr": "elasticmapreduce", "stepfunctions": "states"}
@@ -52,7 +51,7 @@ _NO_TAGS: Final[Tags] = {}
 
 
 def list_tagged(ctx: Context, handler: Handler, params: Params) -> list[str]:
-    """Return the ARNs of resources whose tags the caller's policies ask for."""
+    """Return the ARNs of resources whose tags may decide whether a call is allowed."""
     if ctx.permissions.is_unlimited or handler.is_internal:
         return []
     rule = catalog.find(handler.model, handler.name)
@@ -82,7 +81,7 @@ def check(ctx: Context, handler: Handler, params: Params, *, is_decided_by_block
 
 def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, tags: Tags) -> None:
     operation = load(handler.model).operations[handler.name]
-    keys = _LazyKeys(rule, params)
+    keys = LazyKeys(partial(list_request_keys, rule, params))
     patterns = targets.list_resources(rule, ctx, operation, params)
     for action in (*rule.actions, *_list_further_actions(rule, params)):
         denied = [_find_denied(ctx, action, arns, keys, tags) for arns in patterns]
@@ -93,7 +92,7 @@ def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, t
                 raise deny(ctx, handler.model, decision)
 
 
-def _find_denied(ctx: Context, action: str, arns: list[str], keys: _LazyKeys, tags: Tags) -> Decision | None:
+def _find_denied(ctx: Context, action: str, arns: list[str], keys: LazyKeys, tags: Tags) -> Decision | None:
     for arn in arns:
         own = tags.get(arn)
         decision = _decide(ctx, action, arn, {**keys, **list_tag_keys(action, own)} if own else keys)
@@ -110,31 +109,10 @@ def _decide(ctx: Context, action: str, arn: str, keys: Mapping[str, str | Sequen
     return ctx.permissions.decide(ctx, action, arn, account, keys)
 
 
-class _LazyKeys(Mapping[str, "str | Sequence[str]"]):
-    """The condition keys of a request, worked out when a policy asks for them."""
-
-    def __init__(self, rule: Rule, params: Params) -> None:
-        self._rule = rule
-        self._params = params
-
-    @cached_property
-    def _keys(self) -> Keys:
-        return list_request_keys(self._rule, self._params)
-
-    def __getitem__(self, name: str) -> str | Sequence[str]:
-        return self._keys[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-
 def _list_further_actions(rule: Rule, params: Params) -> Iterator[str]:
     """Return the actions that a request needs besides, for what it asks for."""
     for condition in rule.conditional:
-        if condition.mode == "also" and targets.read(params, condition.when):
+        if condition.mode == "also" and targets.is_given(params, condition.when):
             yield from condition.actions
     if any(params.get(member) for member in ("Tags", "tags", "TagsList")):
         yield from (action for action in rule.dependent_actions if "Tag" in action)
@@ -148,7 +126,10 @@ def _check_passed_roles(ctx: Context, rule: Rule, handler: Handler, params: Para
 
 
 def check_passed_role(ctx: Context, model: str, role: str, passed_to: str) -> None:
-    """Raise AwsError unless the caller may hand a role to a service (`iam:PassRole`)."""
+    """Raise AwsError unless the caller may pass a role to a service (`iam:PassRole`).
+
+    The role is given by its ARN or its name.
+    """
     arn = role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}"
     decision = _decide(ctx, "iam:PassRole", arn, {"iam:PassedToService": passed_to})
     if decision is not None:
@@ -156,9 +137,9 @@ def check_passed_role(ctx: Context, model: str, role: str, passed_to: str) -> No
 
 
 def check_resource(ctx: Context, model: str, action: str, arn: str, tags: Mapping[str, str] | None = None) -> None:
-    """Raise AwsError unless the caller's policies let it do something to a resource.
+    """Raise AwsError unless the caller's policies allow an action on a resource.
 
-    For operations of `Service(decides=…)` on resources that the block finds, and that have no policies of their own.
+    For operations of `Service(decides=…)` on resources that a block has found, without policies of their own.
     """
     ctx.was_decided = True
     decision = _decide(ctx, action, arn, list_tag_keys(action, tags or {}))
@@ -188,3 +169,32 @@ def _get_code(model: ServiceModel) -> tuple[str, int]:
     if protocol in ("query", "rest-xml") or model.query_compatible:
         return "AccessDenied", 403
     return "AccessDeniedException", 403 if protocol == "rest-json" else 400
+
+
+def list_actions(model: str, operation: str, params: Params) -> list[str]:
+    """Return the actions that a call needs, for what it asks for."""
+    rule = catalog.find(model, operation)
+    replaced: set[str] = set()
+    added: list[str] = []
+    for condition in rule.conditional:
+        mode, _, replaces = condition.mode.partition(" of ")
+        if mode == "instead" and targets.read(params, condition.when):
+            replaced |= {replaces} if replaces else set(rule.actions)
+            added += condition.actions
+    kept = [action for action in rule.actions if action not in replaced]
+    return [*kept, *added, *_list_further_actions(rule, params)]
+
+
+def needs_permission(model: str, operation: str) -> bool:
+    """Whether policies have a say in an operation at all."""
+    return (model, operation) not in _FREE
+
+
+def list_passed_roles(scope: targets.Scope, model: str, operation: str, params: Params) -> list[tuple[str, str]]:
+    """Return the roles that a call hands over, and the service that gets each."""
+    service = _SERVICE_NAMES.get(model, model)
+    passed_to = _PASSED_TO.get((model, operation), f"{service}.amazonaws.com")
+    roles = [role for path in catalog.find(model, operation).pass_role for role in targets.read(params, path)]
+    return [
+        (role if role.startswith("arn:") else f"arn:aws:iam::{scope.account}:role/{role}", passed_to) for role in roles
+    ]

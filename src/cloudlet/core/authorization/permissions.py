@@ -25,6 +25,7 @@ from cloudlet.core.aws.policy.match import ActionSet, ResourceSet
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.context import Context
+    from cloudlet.core.kernel.identity import Principal
 
 _MAX_VERDICTS: Final = 4096
 _MAX_ACTIONS: Final = 512
@@ -34,7 +35,17 @@ _RESOURCE_TAG: Final = ":resourcetag/"
 class Permissions:
     """The identity-based policies of a principal, its boundary and its session policies. It never changes."""
 
-    __slots__ = ("_by_action", "_by_tags", "_verdicts", "boundary", "identity", "is_unlimited", "session", "tags")
+    __slots__ = (
+        "_by_action",
+        "_by_tags",
+        "_verdicts",
+        "boundary",
+        "identity",
+        "is_unlimited",
+        "role_id",
+        "session",
+        "tags",
+    )
 
     def __init__(
         self,
@@ -44,19 +55,27 @@ class Permissions:
         tags: Mapping[str, str] | None = None,
         *,
         is_unlimited: bool = False,
+        role_id: str = "",
     ) -> None:
         """`tags` are those of the principal and its session.
 
-        `is_unlimited`: nothing has to be looked at.
+        `is_unlimited`: nothing has to be looked at; `role_id`: the unique id of the role behind a session.
         """
         self.identity = identity
         self.boundary = boundary
         self.session = session
         self.tags: Mapping[str, str] = tags or {}
         self.is_unlimited = is_unlimited
+        self.role_id = role_id
         self._by_action: dict[str, tuple[Policies, bool]] = {}
         self._by_tags: dict[str, bool] = {}
         self._verdicts: dict[tuple[str, str], bool] = {}
+
+    def identify(self, principal: Principal) -> str:
+        """Return the id of a principal that has these permissions, as `aws:userid` has it."""
+        if principal.kind != "assumed-role" or not self.role_id:
+            return principal.user_id
+        return f"{self.role_id}:{principal.user_id.partition(':')[2]}"
 
     def allows(
         self,
@@ -92,12 +111,18 @@ class Permissions:
             self._verdicts[action, resource] = decision.allowed
         return decision
 
-    def is_about_tags(self, action: str) -> bool:
+    def is_static(self, action: str) -> bool:
+        """Whether the verdict about an action depends on nothing but the resource."""
+        return self.is_unlimited or self._find_policies(action)[1]
+
+    def depends_on_tags(self, action: str) -> bool:
         """Whether the verdict about an action may depend on the tags of a resource."""
         found = self._by_tags.get(action)
         if found is None:
             lowered = action.lower()
-            found = any(_has_tags(each) for policy in self._list_policies() for each in _list_about(policy, lowered))
+            found = any(
+                _is_about_tags(each) for policy in self._list_policies() for each in _list_about(policy, lowered)
+            )
             if len(self._by_tags) >= _MAX_ACTIONS:
                 self._by_tags.clear()
             self._by_tags[action] = found
@@ -133,7 +158,7 @@ def _list_about(policy: Policy, action: str) -> list[Statement]:
     return [statement for statement in policy.statements if statement.actions.covers(action)]
 
 
-def _has_tags(statement: Statement) -> bool:
+def _is_about_tags(statement: Statement) -> bool:
     """Whether conditions or variables of a statement are about the tags of resources."""
     conditions = [text for each in statement.conditions for text in (each.key, *each.values)]
     resources = () if statement.resources is None else statement.resources.written

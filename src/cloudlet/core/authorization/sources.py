@@ -11,7 +11,8 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
-from cloudlet.core.authorization.condition_keys import get_principal_arn
+from cloudlet.core.authorization.catalog import get_prefix
+from cloudlet.core.authorization.condition_keys import Keys, get_principal_arn
 from cloudlet.core.authorization.permissions import EVERYTHING, NOTHING, Permissions
 from cloudlet.core.aws.policy import NamedPolicy, Policies, Policy, PolicyError, Request, Usage, evaluate
 from cloudlet.core.kernel.errors import AwsError
@@ -70,13 +71,13 @@ class PermissionSource:
         self._uses: dict[tuple[str, str, str], tuple[str, str, float]] = {}
         """Last uses that IAM is not told of yet: by account, ARN and key."""
 
-    def note_use(self, principal: Principal, service: str, region: str) -> None:
-        """Note a call of a user or role; IAM is told a moment later."""
+    def note_use(self, principal: Principal, model: str, region: str) -> None:
+        """Note that a user or role has called a service. IAM is told a moment later."""
         if not self._uses:
             asyncio.get_running_loop().call_later(_REPORTED_SECONDS, self._report_uses)
         if len(self._uses) < _MAX_ENTRIES:
             key = principal.account, principal.arn, principal.access_key
-            self._uses[key] = service, region, self._cloud.clock.now()
+            self._uses[key] = model, region, self._cloud.clock.now()
 
     def _report_uses(self) -> None:
         uses, self._uses = self._uses, {}
@@ -86,8 +87,9 @@ class PermissionSource:
     async def _record_uses(self, uses: dict[tuple[str, str, str], tuple[str, str, float]]) -> None:
         """Tell IAM of last uses. Those that it cannot take now are lost: the next ones come soon."""
         by_account: dict[str, list[dict[str, Any]]] = {}
-        for (account, arn, access_key), (service, region, at) in uses.items():
-            use = {"Arn": arn, "AccessKeyId": access_key, "Service": service, "Region": region, "At": at}
+        for (account, arn, access_key), (model, region, at) in uses.items():
+            # IAM tells services apart by what their actions begin with.
+            use = {"Arn": arn, "AccessKeyId": access_key, "Service": get_prefix(model), "Region": region, "At": at}
             by_account.setdefault(account, []).append(use)
         for account, noted in by_account.items():
             try:
@@ -163,12 +165,14 @@ class PermissionSource:
         if not self._cloud.has("iam"):
             return NOTHING
         session = principal.session
-        if principal.kind == "root":
+        owner, role_id = _get_owner(principal), ""
+        if owner.endswith(":root"):
             identity, boundary, tags = EVERYTHING.identity, None, {}
         else:
-            answer = await self._ask("ResolvePrincipal", {"Arn": _get_owner(principal)}, principal.account)
-            if answer is None or not _is_trusted(principal, answer):
+            answer = await self._ask("ResolvePrincipal", {"Arn": owner}, principal.account)
+            if answer is None or not _is_same(principal, owner, answer) or not _is_trusted(principal, answer):
                 return NOTHING
+            role_id = answer["Id"] if principal.kind == "assumed-role" else ""
             identity = tuple(_make_named(name, text) for name, text in sorted(answer.get("Policies", {}).items()))
             boundary = _make_named(answer["BoundaryArn"], answer["Boundary"]) if answer.get("Boundary") else None
             tags = dict(answer.get("Tags") or {})
@@ -182,7 +186,7 @@ class PermissionSource:
                 limits += tuple(_make_named(name, text) for name, text in sorted(found.get("Policies", {}).items()))
             if session.has_policies and not limits:
                 return NOTHING
-        return Permissions(identity, boundary, limits, tags)
+        return Permissions(identity, boundary, limits, tags, role_id=role_id)
 
     async def _ask(self, operation: str, params: dict[str, Any], account: str) -> dict[str, Any] | None:
         """Return IAM's answer to an internal operation, None without such an entity."""
@@ -198,12 +202,18 @@ class PermissionSource:
         return dict(answer or {})
 
 
-def _get_key(principal: Principal) -> tuple[str, str, str]:
+def _get_key(principal: Principal) -> tuple[str, str, str, str]:
     """Return the key of permissions: credentials, or the role of a service."""
-    if principal.session is not None and principal.access_key:
-        return principal.access_key, "", ""
-    arn = principal.arn.rpartition("/")[0] if principal.kind == "assumed-role" else principal.arn
-    return arn, principal.invoked_by if principal.kind == "assumed-role" else "", principal.account
+    if principal.session is not None and principal.session.is_issued and principal.access_key:
+        return principal.access_key, "", "", ""
+    if principal.kind != "assumed-role":
+        return principal.arn, principal.user_id, "", principal.account
+    return _get_owner(principal), _get_taker(principal), principal.assumed_for, principal.account
+
+
+def _get_taker(principal: Principal) -> str:
+    """Return the service that has taken a role by itself."""
+    return principal.assumed_by or principal.invoked_by
 
 
 def _get_owner(principal: Principal) -> str:
@@ -214,15 +224,32 @@ def _get_owner(principal: Principal) -> str:
     return principal.arn if principal.kind == "user" else get_principal_arn(principal)
 
 
+def _is_same(principal: Principal, owner: str, found: dict[str, Any]) -> bool:
+    """Whether a principal is of the user or role found, not an earlier one."""
+    session = principal.session
+    if session is not None and session.issuer and found["Arn"] != owner:
+        # IAM finds roles without their path, too.
+        return False
+    if principal.kind == "user":
+        return bool(found["Id"] == principal.user_id)
+    if principal.kind == "assumed-role" and session is not None and session.is_issued:
+        return bool(found["Id"] == principal.user_id.partition(":")[0])
+    return True
+
+
 def _is_trusted(principal: Principal, role: dict[str, Any]) -> bool:
     """Whether a role trusts the service that acts by it, where one does."""
-    if principal.kind != "assumed-role" or principal.session is not None:
+    if principal.kind != "assumed-role" or (principal.session is not None and principal.session.is_issued):
         return True
-    if not principal.invoked_by or not role.get("TrustPolicy"):
+    taker = _get_taker(principal)
+    if not taker or not role.get("TrustPolicy"):
         return False
-    service = make_principal("service", principal.account, principal.invoked_by, "", "")
+    service = make_principal("service", principal.account, taker, "", "")
     trust = _make_named("trust policy", role["TrustPolicy"], Usage.TRUST)
-    request = Request(service, "sts:AssumeRole", role["Arn"], {}, principal.account)
+    keys: Keys = {"aws:SourceAccount": principal.account}
+    if principal.assumed_for:
+        keys["aws:SourceArn"] = principal.assumed_for
+    request = Request(service, "sts:AssumeRole", role["Arn"], keys, principal.account)
     return evaluate(request, Policies(resource=trust)).allowed
 
 

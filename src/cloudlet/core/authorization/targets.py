@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from cloudlet.core.authorization.catalog import Rule
-from cloudlet.core.kernel.context import Context
 from cloudlet.wire import Operation
+
+
+class Scope(Protocol):
+    """The account and the region of a request."""
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
 _DEFAULTS: Final = {
@@ -20,12 +30,12 @@ _DEFAULTS: Final = {
 }
 """The names of resources that a request means where it names none."""
 _GOING_ON: Final = (("logs", "LogGroupName"),)
-"""Variables that ARNs may fill, behind which their patterns go on."""
+"""Variables that requests may fill with an ARN, and that others follow in the pattern."""
 _CHOICE: Final = re.compile(r"\{([^}]+)\}")
 _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 
 
-def list_resources(rule: Rule, ctx: Context, operation: Operation, params: Mapping[str, Any]) -> list[list[str]]:
+def list_resources(rule: Rule, ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> list[list[str]]:
     """Return the ARNs that a request is about, by pattern: each has one at least."""
     if rule.actions[0].startswith("apigateway:"):
         return [[_make_path(ctx, operation, params)]]
@@ -37,7 +47,7 @@ def list_resources(rule: Rule, ctx: Context, operation: Operation, params: Mappi
     return found
 
 
-def _make_path(ctx: Context, operation: Operation, params: Mapping[str, Any]) -> str:
+def _make_path(ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> str:
     """Return API Gateway's name of a resource, the path of the request.
 
     Developer Guide, "Control access to a REST API with IAM permissions".
@@ -52,7 +62,7 @@ def _make_path(ctx: Context, operation: Operation, params: Mapping[str, Any]) ->
     return f"arn:aws:apigateway:{ctx.region}::{_URI_PART.sub(fill, path)}"
 
 
-def _fill(pattern: str, rule: Rule, ctx: Context, params: Mapping[str, Any]) -> list[str]:
+def _fill(pattern: str, rule: Rule, ctx: Scope, params: Mapping[str, Any]) -> list[str]:
     if pattern == "*":
         return ["*"]
     service = pattern.split(":")[2]
@@ -107,6 +117,11 @@ def read(params: Mapping[str, Any], path: str) -> list[str]:
     path, _, wanted = path.partition(" is ")
     found = [str(value) for value in _walk(params, path.split(" ")[0].split(".")) if isinstance(value, str | int)]
     return [value for value in found if value == wanted] if wanted else found
+
+
+def is_given(params: Mapping[str, Any], path: str) -> bool:
+    """Whether a request has something at a path of members, of whatever type."""
+    return any(_walk(params, path.split(" ")[0].split(".")))
 
 
 def _walk(value: Any, parts: list[str]) -> Iterator[Any]:

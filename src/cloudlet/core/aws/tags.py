@@ -18,8 +18,10 @@ _decode = msgspec.msgpack.Decoder(Tags).decode
 
 
 def read(given: Iterable[Mapping[str, str]] | Mapping[str, str] | None) -> Tags:
-    """Return tags that are given as a list or as a map."""
-    return dict(given) if isinstance(given, Mapping) else {tag["Key"]: tag["Value"] for tag in given or ()}
+    """Return tags that are given as a list or as a map. Not all models say that one has a key."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    return {tag.get("Key", ""): tag.get("Value", "") for tag in given or ()}
 
 
 def to_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -35,10 +37,12 @@ def merge(
 ) -> Tags:
     """Return tags with more of them, given as to `read`.
 
-    Raises what `wrong` makes of a message for a key that begins with `aws:`, and what `too_many` does, or else `wrong`,
-    where they become more than 50.
+    Raises what `wrong` makes of a message for a key that is missing or begins with `aws:`, and what `too_many` does,
+    or else `wrong`, where they become more than 50.
     """
     added = read(given)
+    if "" in added:
+        raise wrong("A tag must have a key.")
     for key in added:
         if key.lower().startswith("aws:"):
             raise wrong(f"The tag key {key} is invalid: keys that begin with aws: are reserved.")

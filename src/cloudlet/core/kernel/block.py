@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cloudlet.core.authorization.session_limits import find_denial
 from cloudlet.core.background.jobs import keep_running
 from cloudlet.core.host.file_owner import FileOwner
 from cloudlet.core.kernel.context import Context
@@ -95,6 +96,11 @@ class Block:
         if handler.is_internal and context.principal.kind != "service":
             done(None, make_internal_only(handler.name))
             return None
+        if context.principal.session is not None:
+            denial = find_denial(context.principal, handler.model, handler.name)
+            if denial is not None:
+                done(None, denial)
+                return None
         invocation = Invocation(self, handler, context, params, done)
         if not self.is_strict:
             invocation.start()

@@ -142,8 +142,8 @@ class Cloud:
         """Encrypts the secrets that blocks keep."""
         self.permissions = PermissionSource(self)
         """The source of what principals may do."""
-        self.denials = Denials()
         self.clock: Clock = clock or SystemClock()
+        self.denials = Denials(self.clock)
         self.find_key: FindKey = _knows_none
         """What is known of an access key, for signatures that are in a request's body, where the front door is not."""
         self._modules = list_blocks()

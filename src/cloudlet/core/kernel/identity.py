@@ -16,7 +16,17 @@ class Principal:
     For kind "service" `arn` is the service principal, such as "sns.amazonaws.com".
     """
 
-    __slots__ = ("access_key", "account", "arn", "invoked_by", "kind", "session", "user_id")
+    __slots__ = (
+        "access_key",
+        "account",
+        "arn",
+        "assumed_by",
+        "assumed_for",
+        "invoked_by",
+        "kind",
+        "session",
+        "user_id",
+    )
 
     def __init__(
         self,
@@ -27,6 +37,8 @@ class Principal:
         access_key: str = "",
         invoked_by: str = "",
         session: SessionDetails | None = None,
+        assumed_by: str = "",
+        assumed_for: str = "",
     ) -> None:
         self.kind: Kind = kind
         self.account = account
@@ -37,6 +49,18 @@ class Principal:
         """The service principal of a service that acts as somebody, by a role or for its caller; empty for others."""
         self.session = session
         """The facts that temporary credentials carry; None for other principals."""
+        self.assumed_by = assumed_by
+        """The service that has taken a role by itself; empty for others."""
+        self.assumed_for = assumed_for
+        """The resource for which it has, as `aws:SourceArn` in the role's trust policy."""
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether a service calls for it, with its permissions.
+
+        A service that acts by a role of its own is none.
+        """
+        return self.kind != "service" and self.invoked_by not in ("", self.assumed_by)
 
     def called_by(self, service: str) -> Principal:
         """Return the same identity in a call that a service makes for it.
@@ -44,7 +68,17 @@ class Principal:
         IAM User Guide, "Forward access sessions". Of several services, each called by the one before, the last one
         counts, as for `kms:ViaService`.
         """
-        return Principal(self.kind, self.account, self.arn, self.user_id, self.access_key, service, self.session)
+        return Principal(
+            self.kind,
+            self.account,
+            self.arn,
+            self.user_id,
+            self.access_key,
+            service,
+            self.session,
+            self.assumed_by,
+            self.assumed_for,
+        )
 
 
 class Credential:

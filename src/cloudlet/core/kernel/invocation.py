@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.authorization import enforcement
 from cloudlet.core.kernel.context import Context
+from cloudlet.core.kernel.detour import Detour, follow
 from cloudlet.core.kernel.errors import internal_failure, unavailable
 from cloudlet.core.kernel.models import get_handler_key
+from cloudlet.core.kernel.prerequisite import Prerequisite
 from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, ResourceTags, Result
-from cloudlet.core.kernel.wait_queues import RunAfter, Wait
+from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import StoreError, Transaction
 from cloudlet.store.blobs import MissingBlob
 from cloudlet.store.eager import Outcome, begin, spawn
@@ -123,23 +125,39 @@ class Invocation:
             self._waiting = True
             self._block.lines.enqueue(self, error)
             return
-        if type(error) is RunAfter:
-            spawn(self._run_after(error))
+        if type(error) is Prerequisite:
+            spawn(self._fetch(error))
             return
-        if error is None and self._block.is_strict and not self._context.was_decided:
-            error = AssertionError("no policy was looked at")
+        if type(error) is Detour:
+            spawn(self._follow(error))
+            return
+        if error is None and self._block.is_strict:
+            if not self._context.was_decided:
+                error = AssertionError("no policy was looked at")
+            self._block.cloud.denials.forget(self._context.request_id)
         self._closed = True
         if self._waiting:
             self._block.lines.leave(self)
         self._answer(result, None if error is None else self._known(error))
 
-    async def _run_after(self, wanted: RunAfter) -> None:
+    async def _fetch(self, prerequisite: Prerequisite) -> None:
+        """Fetch what the operation needs first, and run it again."""
         try:
-            await wanted.work()
+            await prerequisite.fetch()
         except Exception as error:
-            self.fail(error)
+            self._finish(None, error)
             return
         self.retry()
+
+    async def _follow(self, detour: Detour) -> None:
+        """Answer by what lies outside of the operation's transaction."""
+        result: Result = None
+        error: Exception | None = None
+        try:
+            result = await follow(detour.answer)
+        except Exception as raised:
+            error = raised
+        self._finish(result, error)
 
     def _answer(self, result: Result, known: WireError | None) -> None:
         try:

@@ -36,7 +36,7 @@ class Peers:
         self._tokens = tokens
         self._clock = clock
         self._client = HttpClient(connections=_CONNECTIONS)
-        self._credentials: dict[tuple[str, str, str, str], TemporaryCredentials] = {}
+        self._credentials: dict[tuple[object, ...], TemporaryCredentials] = {}
 
     async def call(
         self,
@@ -92,7 +92,9 @@ class Peers:
             raise AwsError(error.code, error.message, status=error.status, **error.fields) from error
 
     def _credentials_of(self, principal: Principal) -> TemporaryCredentials:
-        key = (principal.arn, principal.account, principal.invoked_by, principal.access_key)
+        assumed = principal.assumed_by, principal.assumed_for
+        issuer = principal.session.issuer if principal.session is not None else ""
+        key = (principal.arn, principal.account, principal.invoked_by, principal.access_key, issuer, assumed)
         known = self._credentials.get(key)
         now = self._clock.now()
         if known is None or known.expires - now < _RENEWED_SECONDS:

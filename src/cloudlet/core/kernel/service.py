@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cloudlet.wire import WireError
 from cloudlet.wire.internal_operations import is_internal
@@ -38,7 +38,7 @@ class FinalTransaction:
 Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
 Direct = Callable[["Context", Params], Coroutine[Any, Any, "Result | FinalTransaction"]]
 ResourceTags = Callable[["Context", "Transaction", str], Coroutine[Any, Any, Mapping[str, str]]]
-"""Returns the tags of the resource that an ARN names, if there are any."""
+"""A reader of the tags of the resource that an ARN names. It finds none where there is no resource."""
 Job = Callable[["Block"], Awaitable[None]]
 Observer = Callable[["Context", str, Params, Result, "WireError | None"], None]
 """Is told of a call: its context, the operation, its parameters, and what was answered."""
@@ -80,6 +80,13 @@ class Handler:
         return self.transactional and not (self.is_data_event or self.is_read_only or self.is_internal)
 
 
+class _All:
+    """All operations of a service."""
+
+    def __contains__(self, operation: object) -> bool:
+        return True
+
+
 class Service:
     """A building block: its name as botocore names it, and the code behind its operations.
 
@@ -104,7 +111,7 @@ class Service:
         has_files: bool = False,
         internal_failure: str = "InternalFailure",
         from_pages: Iterable[str] = (),
-        decides: Iterable[str] = (),
+        decides: Iterable[str] | Literal["all"] = (),
         access_denied: Callable[[str], WireError] | None = None,
         resource_tags: ResourceTags | None = None,
     ) -> None:
@@ -133,12 +140,12 @@ class Service:
         """Operations that CloudTrail has under another name."""
         self.from_pages = frozenset(from_pages)
         """The operations that links and pages of other sites may ask for unsigned: they check it by themselves."""
-        self.decides = frozenset(decides)
+        self.decides: Container[str] = _All() if decides == "all" else frozenset(decides)
         """The operations that look at policies by themselves (`core.authorization`), as resources have some, too."""
         self.access_denied = access_denied
         """The maker of the error of a call that policies do not allow."""
         self.resource_tags = resource_tags
-        """Reads the tags of a resource, where policies have conditions on them."""
+        """The reader of tags, for policies with conditions on them. It is asked only for callers who have such."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

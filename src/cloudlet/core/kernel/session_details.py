@@ -32,3 +32,8 @@ class SessionDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     """The identity provider of a federated session, as `aws:FederatedProvider` has it."""
     keys: dict[str, str | tuple[str, ...]] = {}
     """Condition keys of the identity provider, as "saml:sub"."""
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether STS has issued it; else a service has taken a role by itself."""
+        return self.issued_at > 0

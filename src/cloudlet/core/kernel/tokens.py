@@ -46,6 +46,8 @@ class _Bearer(msgspec.Struct):
     access_key: str
     invoked_by: str = ""
     session: SessionDetails | None = None
+    assumed_by: str = ""
+    assumed_for: str = ""
 
 
 class _Payload(msgspec.Struct, omit_defaults=True):
@@ -81,6 +83,8 @@ class TokenSealer:
             access_key,
             principal.invoked_by,
             principal.session,
+            principal.assumed_by,
+            principal.assumed_for,
         )
         payload = msgspec.msgpack.encode(_Payload(bearer, expires))
         if least_size or len(payload) > _PLAIN_BYTES:
@@ -108,6 +112,8 @@ class TokenSealer:
             bearer.access_key,
             bearer.invoked_by,
             bearer.session,
+            bearer.assumed_by,
+            bearer.assumed_for,
         )
         return Session(principal, said.expires)
 

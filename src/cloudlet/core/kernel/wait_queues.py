@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from cloudlet.core.kernel.clock import Clock
@@ -28,14 +28,6 @@ class Wait(Exception):
         self.until = until
         self.otherwise = otherwise
         self.wake_at = wake_at
-
-
-class RunAfter(Exception):
-    """Raised by an operation in a transaction: await this work, then run me again. The transaction is undone."""
-
-    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
-        super().__init__()
-        self.work = work
 
 
 class Waiter(Protocol):

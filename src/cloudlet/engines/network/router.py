@@ -69,8 +69,8 @@ class Router:
         index = next(self._indexes)
         namespace = await asyncio.wrap_future(self._namespaces.make(_prepare_program))
         try:
-            await self._run(partial(self._connect, index, namespace, address, gateway))
-            await self._run(partial(_configure, IPv4Interface(f"{address}/{subnet.prefixlen}"), gateway), namespace)
+            await self.run(partial(self._connect, index, namespace, address, gateway))
+            await self.run(partial(_configure, IPv4Interface(f"{address}/{subnet.prefixlen}"), gateway), namespace)
         except BaseException:
             os.close(namespace)
             raise
@@ -89,20 +89,21 @@ class Router:
         """Remove an interface. What is in its namespace reaches nothing any more. Raises OSError."""
         del self._interfaces[interface.address]
         try:
-            await self._run(partial(netlink.send, [netlink.delete_link(interface.index)]))
+            await self.run(partial(netlink.send, [netlink.delete_link(interface.index)]))
         finally:
             os.close(interface.namespace)
 
     async def listen(self, address: IPv4Address, port: int, *, datagrams: bool = False) -> socket.socket:
         """Return a socket that takes what comes to an address of the router. Raises OSError."""
-        return await self._run(partial(_bind, address, port, datagrams=datagrams))
+        return await self.run(partial(_bind, address, port, datagrams=datagrams))
 
     async def open_socket(self, *, datagrams: bool = False) -> socket.socket:
         """Return a socket that is in the network. Raises OSError."""
         kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
-        return await self._run(partial(_make_socket, kind))
+        return await self.run(partial(_make_socket, kind))
 
-    async def _run(self, function: Callable[[], T], namespace: int | None = None) -> T:
+    async def run(self, function: Callable[[], T], namespace: int | None = None) -> T:
+        """Run a function in the router's namespace, or in another one. Raises OSError, and what it raises."""
         entered = self._namespace if namespace is None else namespace
         return await asyncio.wrap_future(self._namespaces.run(entered, function))
 

@@ -41,7 +41,7 @@ class Cgroups:
             folder.mkdir(parents=True, exist_ok=True)
         return Group(folders, unified=self._unified)
 
-    def forget_others(self) -> None:
+    def remove_orphans(self) -> None:
         """End what processes have left that are no more, and remove their groups. Waits for the system."""
         left = [group for folder in set(self._folders.values()) for group in _list_orphans(folder)]
         for group in left:

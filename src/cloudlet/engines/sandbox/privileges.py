@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-_PLACE = "/dev/.cloudlet"
+PLACE = "/dev/.cloudlet"
 """Below the sandbox's own /dev, so that an image needs no place for it."""
 _LINKED = re.compile(r"^\s*(?:(?P<name>\S+) => )?(?P<path>/\S+) \(0x", re.MULTILINE)
 _DROPPED = ("--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs")
@@ -96,14 +96,14 @@ def program(name: str) -> Program:
     """Return a program with what it needs. Raises OSError."""
     path = _found(name).resolve()
     # Some are one program, which looks at the name that it is called by.
-    own = f"{_PLACE}/{name}"
+    own = f"{PLACE}/{name}"
     said = subprocess.run(["ldd", str(path)], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False).stdout
     linked = [(match["name"], Path(match["path"])) for match in _LINKED.finditer(said)]
     loader = next((path for name, path in linked if name is None), None)
     if loader is None:
         # It is not linked to anything.
         return Program({own: path}, [own])
-    libraries = {f"{_PLACE}/{name}": library.resolve() for name, library in linked if name is not None}
-    started = f"{_PLACE}/loader"
-    command = [started, "--library-path", _PLACE, own]
+    libraries = {f"{PLACE}/{name}": library.resolve() for name, library in linked if name is not None}
+    started = f"{PLACE}/loader"
+    command = [started, "--library-path", PLACE, own]
     return Program({own: path, started: loader.resolve(), **libraries}, command)

@@ -228,7 +228,7 @@ class Sandboxes:
 
     async def tidy(self) -> None:
         """End what was started by processes that are no more, and leave nothing of it behind."""
-        await asyncio.to_thread(self._cgroups.forget_others)
+        await asyncio.to_thread(self._cgroups.remove_orphans)
 
     async def close(self) -> None:
         """Remove the control groups; what was started has been closed before."""

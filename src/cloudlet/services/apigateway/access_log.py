@@ -166,9 +166,10 @@ async def _send(block: Block, group: Group, events: list[tuple[int, str]]) -> No
 
 
 async def _find_caller(block: Block, group: Group) -> log_groups.Call:
-    """Return who calls CloudWatch Logs: the account's role, or the delivery of logs.
+    """Return the principal that calls CloudWatch Logs.
 
-    Developer guide, "Permissions for CloudWatch logging"; CloudWatch Logs user guide, "Logs sent to CloudWatch Logs".
+    It is the role in the account's settings, or else the delivery of logs. Developer guide, "Permissions for CloudWatch
+    logging"; CloudWatch Logs user guide, "Logs sent to CloudWatch Logs".
     """
     role = await block.store.transact(lambda tx: store.find_log_role(tx, group.account, group.region))
     if role:

@@ -134,7 +134,7 @@ def _read(payload: bytes, is_simple: bool) -> AuthorizerResult:
         raise misconfigured("the authorizer's answer has no policyDocument, or no principalId")
     try:
         text = msgspec.json.encode(document).decode()
-        policy = Policy.parse(text, Usage.IDENTITY)
+        policy = _parse_policy(document)
     except PolicyError as error:
         raise misconfigured(f"the authorizer's policy is not valid: {error}") from error
     return AuthorizerResult(True, policy, context, principal, str(answer.get("usageIdentifierKey") or ""), text)
@@ -157,6 +157,20 @@ async def admit_signer(
     if not is_admitted(context, "execute-api:Invoke", arn, place.account):
         raise forbidden(decide_by(context, "execute-api:Invoke", arn, place.account, None).message)
     return found[0]
+
+
+def _parse_policy(document: dict[str, Any]) -> Policy:
+    """Return an authorizer's policy. Raises PolicyError.
+
+    Statements about an empty list of resources let nobody in: Chalice's way to say so.
+    """
+    statements = document.get("Statement")
+    if isinstance(statements, list):
+        said = [each for each in statements if not (isinstance(each, dict) and each.get("Resource") == [])]
+        if statements and not said:
+            return Policy("2012-10-17", "", (), Usage.IDENTITY)
+        document = {**document, "Statement": said}
+    return Policy.parse(msgspec.json.encode(document).decode(), Usage.IDENTITY)
 
 
 def admits(

@@ -122,7 +122,9 @@ def _check_websocket(part: Document) -> None:
         raise errors.bad_request("IntegrationSubtype and ResponseParameters are not supported for WEBSOCKET protocol")
     if part.setdefault("PayloadFormatVersion", "1.0") != "1.0":
         raise errors.bad_request("PayloadFormatVersion must be 1.0 for WEBSOCKET protocol")
-    if part.get("ContentHandlingStrategy"):
+    # Events of functions are text as it is, with bytes as base64.
+    is_text = part["IntegrationType"] == "AWS_PROXY" and part.get("ContentHandlingStrategy") == "CONVERT_TO_TEXT"
+    if part.get("ContentHandlingStrategy") and not is_text:
         raise errors.not_built("the content handling strategy of integrations of WebSocket APIs")
     if part.get("RequestTemplates") and part["IntegrationType"].endswith("_PROXY"):
         raise errors.bad_request("RequestTemplates are not supported for proxy integrations")

@@ -10,7 +10,7 @@ from cloudlet.services.cloudtrail.lake import stores
 
 
 async def find(ctx: Context, tx: Transaction, arn: str) -> Mapping[str, str]:
-    """Return the tags of a trail or an event data store, if it is there."""
-    is_trail = Arn.parse(arn).resource.startswith("trail/")
-    found = await trail.by_arn(tx, arn) if is_trail else await stores.find_by_arn(tx, arn)
+    """Return the tags of a trail or event data store. There are none where it is missing."""
+    kind = Arn.parse(arn).resource.partition("/")[0]
+    found = await (trail if kind == "trail" else stores).find_by_arn(tx, arn)
     return {} if found is None else found.tags

@@ -58,6 +58,7 @@ service = Service(
     ),
     hidden=("Attributes", "ExpressionAttributeValues", "Item", "Items", "Parameters", "Records", "SearchVector"),
     namespace="AWS/DynamoDB",
+    decides=access.DECIDED,
 )
 service.observe(measuring.note)
 service.gauge(measuring.measure)
@@ -83,14 +84,14 @@ async def create_table(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DescribeTable")
 async def describe_table(ctx: Context, tx: Transaction, params: Params) -> Result:
-    table = await directory.by_name(ctx, tx, params["TableName"])
+    table = await directory.by_name(ctx, tx, params["TableName"], "DescribeTable")
     access.authorize(ctx, table, "DescribeTable")
     return {"Table": await describing.described(tx, table, ctx.now())}
 
 
 @service.operation("UpdateTable")
 async def update_table(ctx: Context, tx: Transaction, params: Params) -> Result:
-    table = await directory.by_name(ctx, tx, params["TableName"])
+    table = await directory.by_name(ctx, tx, params["TableName"], "UpdateTable")
     access.authorize(ctx, table, "UpdateTable")
     changed = await updating.update(ctx, tx, table, params)
     return {
@@ -100,7 +101,7 @@ async def update_table(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DeleteTable")
 async def delete_table(ctx: Context, tx: Transaction, params: Params) -> Result:
-    table = await directory.by_name(ctx, tx, params["TableName"])
+    table = await directory.by_name(ctx, tx, params["TableName"], "DeleteTable")
     access.authorize(ctx, table, "DeleteTable")
     description = await describing.described(tx, table, ctx.now(), DELETING)
     await creating.delete(ctx, tx, table)
@@ -121,7 +122,7 @@ async def list_tables(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
     asked = clauses.read("GetItem", params)
     projection = asked.projection
-    table = await directory.for_items(ctx, tx, params["TableName"])
+    table = await directory.for_items(ctx, tx, params["TableName"], "GetItem")
     access.authorize(
         ctx,
         table,
@@ -165,7 +166,7 @@ async def update_item(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, params: Params) -> Result:
     request = actions.read_alone(kind, operation, params)
-    table = await directory.for_items(ctx, tx, request.table)
+    table = await directory.for_items(ctx, tx, request.table, operation)
     access.authorize(
         ctx,
         table,

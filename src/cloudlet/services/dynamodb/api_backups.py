@@ -37,6 +37,7 @@ async def table_named(ctx: Context, tx: Transaction, name: str, action: str) -> 
     """Return a table by its name or ARN, as these operations say that there is none. Raises AwsError."""
     table = await directory.find(ctx, tx, name)
     if table is None:
+        access.authorize_missing(ctx, action, *directory.address(ctx, name))
         raise AwsError("TableNotFoundException", f"Table not found: {name}")
     access.authorize(ctx, table, action)
     return table

@@ -33,7 +33,7 @@ async def execute_statement(ctx: Context, params: Params) -> Result | FinalTrans
             raise validation(f"{member} is for SELECT only")
 
     async def body(tx: Transaction) -> Result:
-        table = await directory.for_items(ctx, tx, statement.table)
+        table = await directory.for_items(ctx, tx, statement.table, writing.get_permission(statement))
         asked = writing.request(statement, table, params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
         access.authorize(ctx, table, asked.permission, keys=lambda: writing.keys_of(statement, asked, table))
         done = await actions.do(ctx, tx, Action(table, asked), ctx.now())

@@ -27,7 +27,7 @@ def declare(service: Service) -> None:
 
 
 async def _table(ctx: Context, tx: Transaction, params: Params, action: str) -> Table:
-    table = await directory.by_name(ctx, tx, params["TableName"])
+    table = await directory.by_name(ctx, tx, params["TableName"], action)
     access.authorize(ctx, table, action)
     return table
 
@@ -74,7 +74,7 @@ async def describe_time_to_live(ctx: Context, tx: Transaction, params: Params) -
 async def _tagged(ctx: Context, tx: Transaction, params: Params, action: str) -> Table:
     arn = resources.parsed(params["ResourceArn"])
     resources.only_table(arn)
-    table = await resources.table_of(ctx, tx, arn)
+    table = await resources.table_of(ctx, tx, arn, action)
     access.authorize(ctx, table, action)
     return table
 
@@ -105,10 +105,11 @@ async def list_tags_of_resource(ctx: Context, tx: Transaction, params: Params) -
 async def _resource(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Table, str]:
     """Return the table that a policy is about, and the label of its stream or "" for itself."""
     arn = resources.parsed(params["ResourceArn"])
-    try:
-        table = await resources.table_of(ctx, tx, arn)
-    except AwsError:
-        raise no_such_table_named(arn.resource.split("/")[1]) from None
+    table = await directory.by_arn(tx, arn) if arn.region == ctx.region else None
+    if table is None:
+        name = arn.resource.split("/")[1]
+        access.authorize_missing(ctx, action, arn.account, arn.region, name)
+        raise no_such_table_named(name)
     access.authorize(ctx, table, action)
     return table, await resources.stream_label(tx, arn)
 

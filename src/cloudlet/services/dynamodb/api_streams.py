@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import Arn, AwsError, Context, Params, Result, Service, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
 from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.measuring import Fetched
@@ -50,13 +50,13 @@ def _parsed(arn: str) -> tuple[str, str, str, str]:
 async def _stream(ctx: Context, tx: Transaction, parsed: tuple[str, str, str, str], action: str) -> StreamRecord:
     """Return a stream that the caller may do this to, if it is in the region and has not passed away."""
     account, region, name, label = parsed
+    if ctx.strict:
+        table = await directory.find_at(tx, account, region, name)
+        access.authorize_stream(ctx, account, region, name, label, table, action)
     record = await streams.find(tx, account, region, name, label) if region == ctx.region else None
     if record is None or streams.is_over(record, ctx.now()):
         arn = streams.arn_of(account, region, name, label)
         raise AwsError("ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found")
-    if ctx.strict:
-        table = await directory.by_arn(tx, Arn.parse(record.arn))
-        access.authorize_stream(ctx, record, table, action)
     return record
 
 

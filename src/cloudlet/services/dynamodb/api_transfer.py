@@ -15,7 +15,7 @@ from cloudlet.services.dynamodb.transfer import exports, imports, transfers
 from cloudlet.services.dynamodb.transfer.export_filter import ExportFilter
 from cloudlet.services.dynamodb.transfer.exports import Export
 from cloudlet.services.dynamodb.transfer.imports import Import
-from cloudlet.services.dynamodb.transfer.transfer_records import T, TransferRecords
+from cloudlet.services.dynamodb.transfer.transfer_records import Caller, T, TransferRecords
 
 _LISTED = 25
 _TOKEN_SECONDS = 8 * 3600
@@ -98,6 +98,7 @@ async def export_table_to_point_in_time(ctx: Context, tx: Transaction, params: P
         since=None if begin is None else await timeline.moment(tx, table, begin - _MICROSECOND, now),
         request=params,
         time=end,
+        caller=Caller.from_principal(ctx.principal),
     )
     await exports.records.start(tx, export)
     if token is not None:
@@ -176,7 +177,15 @@ async def import_table(ctx: Context, tx: Transaction, params: Params) -> Result:
             return {"ImportTableDescription": imports.described(earlier)}
     table = await creating.create(ctx, tx, params["TableCreationParameters"], status=CREATING)
     made = Import(
-        ctx.account, ctx.region, table.name, table.id, table.record.uuid, backups.new_id(now), now, request=params
+        ctx.account,
+        ctx.region,
+        table.name,
+        table.id,
+        table.record.uuid,
+        backups.new_id(now),
+        now,
+        request=params,
+        caller=Caller.from_principal(ctx.principal),
     )
     await imports.records.start(tx, made)
     if token is not None:

@@ -83,7 +83,7 @@ async def delete_event_bus(ctx: Context, tx: Transaction, params: Params) -> Res
 @service.operation("DescribeEventBus")
 async def describe_event_bus(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await bus.get(tx, bus.place_of(ctx, params.get("Name")))
-    access.authorize(ctx, found, "DescribeEventBus")
+    await access.authorize(ctx, tx, found, "DescribeEventBus")
     return _shown(found)
 
 

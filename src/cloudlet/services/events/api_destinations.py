@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError, Context, Params, Result, Transaction
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import access, connection, destination, errors, gateway, invoking, paging
 from cloudlet.services.events.block import service
 from cloudlet.services.events.destination import Destination
+
+_SESSION: Final = "EventBridge"
 
 
 async def _check_connection(ctx: Context, tx: Transaction, text: str) -> None:
@@ -111,13 +114,16 @@ async def invoke_api_destination(ctx: Context, params: Params) -> Result:
     arn = Arn.parse(params["ApiDestinationArn"])
     body, parameters = params["Body"], params.get("HttpParameters") or {}
     try:
+        role = params.get("RoleArn") or ""
+        access.check_role(ctx, role)
+        session = make_session(role, _SESSION, ctx.principal.arn, ctx.source_arn) if role else None
         if arn.service == gateway.SERVICE:
-            role = params.get("RoleArn") or ""
-            access.check_role(ctx, role)
-            response = await gateway.invoke(ctx.block, ctx.account, arn, role, body, parameters)
+            response = await gateway.invoke(ctx.block, ctx.account, arn, session, body, parameters)
         elif (arn.account, arn.region) != (ctx.account, ctx.region):
             raise AwsError("AccessDeniedException", f"{arn} is of another account or region.", status=403)
         else:
+            if session is not None:
+                await access.authorize_destination(ctx.block, str(arn), ctx.account, session)
             response = await invoking.invoke(ctx.block, arn, body, parameters)
         return {"StatusCode": response.status, "Body": invoking.content(response)}
     except DeliveryError as failed:

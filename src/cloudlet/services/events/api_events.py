@@ -32,7 +32,10 @@ async def put_events(ctx: Context, params: Params) -> Result:
         return await put.put_some(entries[done:], prepared[done:]), quick
 
     while len(answers) < len(entries):
-        more, quick = await ctx.transact(body)
+        try:
+            more, quick = await ctx.transact(body)
+        except putting.RequestDenial as denied:
+            raise denied.error from None
         answers += more
         if quick:
             await way.deliver(quick)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.services.events import (
     access,
@@ -21,15 +21,35 @@ from cloudlet.services.events import (
     scheduling,
 )
 from cloudlet.services.events.block import service
-from cloudlet.services.events.bus_record import Place
+from cloudlet.services.events.bus_record import Bus, Place
 from cloudlet.services.events.pattern import compile
 from cloudlet.services.events.rule_record import Rule
 
 
-async def place_for(ctx: Context, tx: Transaction, params: Params, action: str) -> Place:
-    """Return the bus that a request about rules names, if the caller may do this there. Raises AwsError."""
+async def find_rule(
+    ctx: Context, tx: Transaction, params: Params, action: str, *, name: str = "Name"
+) -> tuple[Bus, Rule | None]:
+    """Return the bus and the rule that a request names, if the caller may do this to it. Raises AwsError."""
+    of = await bus.get(tx, bus.place_of(ctx, params.get("EventBusName")))
+    found = await rule.find(tx, of.place, params[name])
+    await access.authorize_rule(ctx, tx, of, action, params, params[name], found)
+    return of, found
+
+
+async def get_rule(ctx: Context, tx: Transaction, params: Params, action: str, *, name: str = "Name") -> Rule:
+    """Return the rule that a request names, if the caller may do this to it. Raises AwsError."""
+    of, found = await find_rule(ctx, tx, params, action, name=name)
+    if found is None:
+        raise errors.no_such_rule(params[name], of.name)
+    return found
+
+
+async def _get_place(ctx: Context, tx: Transaction, params: Params, action: str) -> Place:
+    """Return the bus whose rules a request is about, if the caller may list them. Raises AwsError."""
     found = await bus.get(tx, bus.place_of(ctx, params.get("EventBusName")))
-    access.authorize(ctx, found, action)
+    # The reference knows no resource for these actions; whom a bus lets in from elsewhere its policy says of the bus.
+    arn = "*" if found.account == ctx.account else ""
+    await access.authorize(ctx, tx, found, action, arn=arn)
     return found.place
 
 
@@ -48,9 +68,16 @@ def _shown(found: Rule) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value}
 
 
-@service.operation("PutRule")
-async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place = await place_for(ctx, tx, params, "PutRule")
+@service.direct("PutRule")
+async def put_rule(ctx: Context, params: Params) -> Result | FinalTransaction:
+    place = bus.place_of(ctx, params.get("EventBusName"))
+    await access.check_trust(ctx, params.get("RoleArn"), rule_record.arn_of(place, params["Name"]))
+    return FinalTransaction(lambda tx: _put_rule(ctx, tx, params))
+
+
+async def _put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    of, known = await find_rule(ctx, tx, params, "PutRule")
+    place = of.place
     name, pattern, expression = params["Name"], params.get("EventPattern") or "", params.get("ScheduleExpression") or ""
     if not pattern and not expression:
         raise errors.validation("Parameter(s) EventPattern or ScheduleExpression must be specified.")
@@ -64,7 +91,6 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
         if place.name != bus_record.DEFAULT:
             raise errors.validation("ScheduleExpression is supported only on the default event bus.")
         schedule.parse(expression)
-    known = await rule.find(tx, place, name)
     if known is not None:
         rule.check_changeable(known)
     else:
@@ -80,18 +106,24 @@ async def put_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
         params.get("Description") or "",
         params.get("RoleArn") or "",
         0 if known is None else known.due,
+        creator=known.creator if known is not None else _get_creator(ctx, place),
     )
     rule.save(tx, scheduling.enter(tx, put, ctx.now()))
     # Tags of a rule that is there already are left as they are (API reference, "PutRule").
     if known is None:
+        if params.get("Tags"):
+            await access.authorize_rule(ctx, tx, of, "TagResource", params, name, None)
         tags.save(tx, put.arn, tags.merge({}, params.get("Tags"), errors.validation))
     return {"RuleArn": put.arn}
 
 
+def _get_creator(ctx: Context, place: Place) -> str:
+    return "" if ctx.account == place.account else ctx.account
+
+
 @service.operation("DeleteRule")
 async def delete_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place = await place_for(ctx, tx, params, "DeleteRule")
-    found = await rule.find(tx, place, params["Name"])
+    _, found = await find_rule(ctx, tx, params, "DeleteRule")
     if found is None:
         return None
     rule.check_changeable(found, force=params.get("Force"))
@@ -107,14 +139,12 @@ async def delete_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DescribeRule")
 async def describe_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place = await place_for(ctx, tx, params, "DescribeRule")
-    found = await rule.get(tx, place, params["Name"])
-    return {**_shown(found), "CreatedBy": found.account}
+    found = await get_rule(ctx, tx, params, "DescribeRule")
+    return {**_shown(found), "CreatedBy": found.creator or found.account}
 
 
 async def _set_state(ctx: Context, tx: Transaction, params: Params, action: str, state: str) -> Result:
-    place = await place_for(ctx, tx, params, action)
-    found = await rule.get(tx, place, params["Name"])
+    found = await get_rule(ctx, tx, params, action)
     rule.check_changeable(found)
     if found.state != state:
         rule.save(tx, scheduling.enter(tx, replace(found, state=state), ctx.now()))
@@ -133,7 +163,7 @@ async def disable_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("ListRules")
 async def list_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place = await place_for(ctx, tx, params, "ListRules")
+    place = await _get_place(ctx, tx, params, "ListRules")
     prefix = params.get("NamePrefix") or ""
 
     def select(raw: bytes) -> dict[str, Any] | None:
@@ -146,7 +176,7 @@ async def list_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("ListRuleNamesByTarget")
 async def list_rule_names_by_target(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place = await place_for(ctx, tx, params, "ListRuleNamesByTarget")
+    place = await _get_place(ctx, tx, params, "ListRuleNamesByTarget")
     wanted = params["TargetArn"]
     space = rule.targets_of_bus(place)
     names = {

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.events import errors, paging, rule, rule_record, target_check
-from cloudlet.services.events.api_rules import place_for
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
+from cloudlet.services.events import access, bus, errors, paging, rule, rule_record, target_check
+from cloudlet.services.events.api_rules import get_rule
 from cloudlet.services.events.block import service
 
 
-@service.operation("PutTargets")
-async def put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await rule.get(tx, await place_for(ctx, tx, params, "PutTargets"), params["Rule"])
+@service.direct("PutTargets")
+async def put_targets(ctx: Context, params: Params) -> Result | FinalTransaction:
+    arn = rule_record.arn_of(bus.place_of(ctx, params.get("EventBusName")), params["Rule"])
+    for role in sorted({each["RoleArn"] for each in params["Targets"] if each.get("RoleArn")}):
+        await access.check_trust(ctx, role, arn)
+    return FinalTransaction(lambda tx: _put_targets(ctx, tx, params))
+
+
+async def _put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await get_rule(ctx, tx, params, "PutTargets", name="Rule")
     rule.check_changeable(found)
     given = {each["Id"]: each for each in params["Targets"]}
     if len(given) < len(params["Targets"]):
@@ -26,7 +33,7 @@ async def put_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("RemoveTargets")
 async def remove_targets(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await rule.get(tx, await place_for(ctx, tx, params, "RemoveTargets"), params["Rule"])
+    found = await get_rule(ctx, tx, params, "RemoveTargets", name="Rule")
     rule.check_changeable(found, force=params.get("Force"))
     for id in params["Ids"]:
         rule.remove_target(tx, found, id)
@@ -35,7 +42,7 @@ async def remove_targets(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 @service.operation("ListTargetsByRule")
 async def list_targets_by_rule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await rule.get(tx, await place_for(ctx, tx, params, "ListTargetsByRule"), params["Rule"])
+    found = await get_rule(ctx, tx, params, "ListTargetsByRule", name="Rule")
     targets, token = await paging.page(
         tx, rule.targets_of(found), params.get("NextToken"), params.get("Limit"), rule_record.decode_target
     )

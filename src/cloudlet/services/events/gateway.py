@@ -10,9 +10,10 @@ import time
 from urllib.parse import urlsplit
 
 from cloudlet.core import Arn
-from cloudlet.core.authorization.role_session import make_session
+from cloudlet.core.authorization.role_session import is_assumable
 from cloudlet.core.background.retrying import DeliveryError
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.engines.http_client import HttpResponse
 from cloudlet.services.events import errors, http_request, http_sending
 from cloudlet.services.events.http_request import Parameters, Request
@@ -45,7 +46,6 @@ _FORBIDDEN = frozenset(
     )
 )
 _FORBIDDEN_PREFIX = "x-amz"
-_SESSION = "EventBridge"
 _CREDENTIALS_SECONDS = 900
 
 
@@ -61,17 +61,28 @@ def is_forbidden(header: str) -> bool:
 
 
 async def invoke(
-    block: Block, account: str, arn: Arn, role: str, body: str, parameters: Parameters, trace: str = ""
+    block: Block,
+    account: str,
+    arn: Arn,
+    session: Principal | None,
+    body: str,
+    parameters: Parameters,
+    trace: str = "",
 ) -> HttpResponse:
-    """Send a body to a method, for an account; return the response of one that accepted it. Raises Failed."""
+    """Send a body to a method, for an account; return the response of one that accepted it. Raises Failed.
+
+    It is signed by the session of a role, where there is one.
+    """
     found = _METHOD.fullmatch(arn.resource)
     if found is None:
         raise DeliveryError("INVALID_PARAMETER", f"{arn} is not the ARN of a method.", permanent=True)
     url = f"{block.cloud.config.endpoint}/_aws/{SERVICE}/{found['api']}/{found['stage']}"
     verb = _ANY if found["verb"] == "*" else found["verb"]
     request = http_request.to_method(url, found["path"], verb, body, parameters, trace)
-    if role:
-        request = _signed(block, arn, role, request)
+    if session is not None:
+        if not await is_assumable(block, session):
+            raise DeliveryError("NO_PERMISSIONS", f"The role of {session.arn} cannot be assumed.", permanent=True)
+        request = _signed(block, arn, session, request)
     response = await http_sending.send(block, account, request)
     refused = http_sending.refused(block, response)
     if refused is not None:
@@ -79,12 +90,8 @@ async def invoke(
     return response
 
 
-def _signed(block: Block, arn: Arn, role: str, request: Request) -> Request:
-    """Return a request with a signature of a session of a role. Raises Failed."""
-    try:
-        session = make_session(role, _SESSION)
-    except ValueError:
-        raise DeliveryError("NO_PERMISSIONS", f"{role} is not the ARN of a role.", permanent=True) from None
+def _signed(block: Block, arn: Arn, session: Principal, request: Request) -> Request:
+    """Return a request with a signature of a session of a role."""
     issued = block.cloud.tokens.issue(session, block.clock.now() + _CREDENTIALS_SECONDS)
     parts = urlsplit(request.url)
     # The clock here is the system's: it is what signatures are checked against.

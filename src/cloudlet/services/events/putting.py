@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.core.aws import utf8
 from cloudlet.core.aws.json_depth import is_deeper
 from cloudlet.core.background.workers import LARGE
@@ -45,6 +46,17 @@ def _bytes(text: str | None) -> int:
     return utf8.size(text) if text else 0
 
 
+class RequestDenial(Exception):
+    """Entries that the caller may not put on its own account's buses.
+
+    No entry of the request is put.
+    """
+
+    def __init__(self, error: AwsError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Prepared(NamedTuple):
     """A large entry: what its detail says, the event that it becomes, and who takes that once it was looked for."""
 
@@ -80,8 +92,8 @@ class Putting:
         self._now = ctx.now()
         self._trace = ctx.trace or ""
         self._deliveries = 0
-        self._found: dict[str | None, tuple[Bus, BusSubscribers] | None] = {}
-        """By how entries name a bus."""
+        self._found: dict[str | None, tuple[Bus, BusSubscribers | None]] = {}
+        """By how entries name a bus, which may not be there and has nothing then."""
 
     async def put_some(self, entries: list[Entry], prepared: Sequence[Prepared | None]) -> list[dict[str, str]]:
         """Put entries on their buses, the first of them or all; return what the answer says of each."""
@@ -97,6 +109,8 @@ class Putting:
         try:
             return {"EventId": await self._put(entry, prepared)}
         except AwsError as error:
+            # An entry that is refused needs no decision.
+            self._ctx.was_decided = True
             return {"ErrorCode": error.code, "ErrorMessage": error.message}
 
     async def _put(self, entry: Entry, prepared: Prepared | None) -> str:
@@ -123,7 +137,7 @@ class Putting:
         try:
             detail = _checked(entry)
             receiver = await self._receiver(entry)
-        except AwsError:
+        except (AwsError, RequestDenial):
             return None
         if receiver is None or receiver.is_idle:
             return None
@@ -136,13 +150,22 @@ class Putting:
         named = entry.get("EventBusName")
         if named not in self._found:
             self._found[named] = await self._find(named)
-        found = self._found[named]
-        if found is None:
-            return None
-        into, receiver = found
+        into, receiver = self._found[named]
         if self._ctx.strict:
-            access.authorize(self._ctx, into, "PutEvents", access.event_keys(entry["Source"], entry["DetailType"]))
+            await self._authorize(into, access.make_event_keys(entry["Source"], entry["DetailType"]))
         return receiver
+
+    async def _authorize(self, into: Bus, keys: Keys) -> None:
+        """Raise unless the caller may put an event.
+
+        For a bus of its own account that is a RequestDenial, else an AwsError.
+        """
+        try:
+            await access.authorize(self._ctx, self._tx, into, "PutEvents", make_keys=lambda: keys)
+        except AwsError as error:
+            if into.account == self._ctx.principal.account and self._ctx.principal.kind != "service":
+                raise RequestDenial(error) from error
+            raise
 
     def _made(self, entry: Entry) -> Event:
         """Make an entry an event."""
@@ -157,14 +180,17 @@ class Putting:
             entry["Detail"],
         )
 
-    async def _find(self, named: str | None) -> tuple[Bus, BusSubscribers] | None:
-        """Return the bus that an entry names, if there is one. Raises AwsError."""
+    async def _find(self, named: str | None) -> tuple[Bus, BusSubscribers | None]:
+        """Return the bus that an entry names, and its subscribers if it is there.
+
+        Raises AwsError.
+        """
         try:
             place = bus.place_of(self._ctx, named)
         except AwsError as error:
             raise _invalid("EventBusName", error.message) from None
         found = await bus.find(self._tx, place)
-        return None if found is None else (found, await receiving.of_bus(self._tx, place))
+        return (Bus(*place), None) if found is None else (found, await receiving.of_bus(self._tx, place))
 
 
 def _checked(entry: Entry) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Rule(msgspec.Struct, frozen=True):
     """When it runs next by its schedule, in milliseconds since the epoch; 0 where it does not."""
     managed: str = ""
     """The service that manages it, where one does."""
+    creator: str = ""
+    """The account that has created it, where that is not the one of the bus."""
 
     @property
     def place(self) -> Place:

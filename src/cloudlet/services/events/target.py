@@ -11,6 +11,7 @@ from cloudlet.core.aws import log_groups
 from cloudlet.core.aws.messages import queue_url
 from cloudlet.core.background.retrying import DeliveryError, of_batch
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal, make_principal
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.events import access, bus, destination, event, failure, gateway, invoking, matching, transforming
 from cloudlet.services.events.delivery_record import Delivery, Lane
@@ -42,11 +43,16 @@ def is_http(arn: Arn) -> bool:
 async def _invoke(block: Block, arn: Arn, delivery: Delivery) -> DeliveryError | None:
     try:
         text, parameters = transforming.text(delivery), transforming.http_parameters(delivery)
+        account, role = delivery.rule.account, _role(delivery)
+        session = access.make_session(delivery.rule, role) if role else None
         if is_destination(arn):
+            if session is not None:
+                await access.authorize_destination(block, str(arn), account, session)
             await invoking.invoke(block, arn, text, parameters)
         else:
-            account = delivery.rule.account
-            await gateway.invoke(block, account, arn, _role(delivery), text, parameters, delivery.trace)
+            await gateway.invoke(block, account, arn, session, text, parameters, delivery.trace)
+    except AwsError as error:
+        return failure.of(error)
     except DeliveryError as failed:
         return failed
     return None
@@ -90,11 +96,14 @@ async def _hand_on(block: Block, arn: str, delivery: Delivery) -> None:
     matched = None if finding is None else await finding()
 
     # The event is another one in another region.
+    role = _role(delivery)
+    permissions = await access.load_permissions(block, delivery.rule, role)
     told = delivery.event if place.region == delivery.rule.region else event.with_id(delivery.event, uuid4())
 
     async def body(tx: Transaction) -> None:
         # It may have let the rule in when that was made, and not any more; or it was not there yet.
-        access.authorize_rule(block, await bus.get(tx, place), delivery.rule, _role(delivery), delivery.event)
+        into = await bus.get(tx, place)
+        await access.authorize_delivery(block, tx, into, delivery.rule, role, permissions, delivery.event)
         now = block.clock.now()
         await matching.put(tx, place, told, now, delivery.hops + 1, delivery.trace, matched)
 
@@ -129,6 +138,18 @@ def _line(text: str) -> dict[str, Any] | None:
 
 
 async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, params: dict[str, Any]) -> Any:
+    """Call the block of a target, by the target's role if it has one."""
+    role, trace = delivery.target.get("RoleArn"), delivery.trace or None
+    if role:
+        return await block.cloud.call(
+            arn.service,
+            operation,
+            params,
+            principal=access.make_session(delivery.rule, role),
+            account=delivery.rule.account,
+            region=arn.region,
+            trace=trace,
+        )
     return await block.call(
         arn.service,
         operation,
@@ -136,7 +157,7 @@ async def _call(block: Block, arn: Arn, delivery: Delivery, operation: str, para
         account=arn.account,
         region=arn.region,
         source_arn=delivery.rule.arn,
-        trace=delivery.trace or None,
+        trace=trace,
     )
 
 
@@ -145,18 +166,26 @@ async def _send(block: Block, lane: Lane, queue: Arn, deliveries: list[Delivery]
     entries = []
     try:
         entries = [_message(str(number), each) for number, each in enumerate(deliveries)]
+        principal = _get_sender(block, lane, deliveries)
     except DeliveryError as failed:
         if len(deliveries) == 1:
             return [failed]
+        entries = []
     if not entries:
-        # Of one of them there can be no message.
+        # Of one of them there can be no message, or they go by several roles.
         return [outcome for each in deliveries for outcome in await _send(block, lane, queue, [each])]
     params = {"QueueUrl": queue_url(block, queue), "Entries": entries}
     result: Any = None
     refused: AwsError | None = None
     try:
-        result = await block.call(
-            "sqs", "SendMessageBatch", params, account=queue.account, region=queue.region, source_arn=lane.rule
+        result = await block.cloud.call(
+            "sqs",
+            "SendMessageBatch",
+            params,
+            principal=principal,
+            account=principal.account,
+            region=queue.region,
+            source_arn=lane.rule if principal.kind == "service" else "",
         )
     except AwsError as error:
         refused = error
@@ -167,6 +196,18 @@ async def _send(block: Block, lane: Lane, queue: Arn, deliveries: list[Delivery]
             return first + await _send(block, lane, queue, deliveries[half:])
         return [failure.of(refused)] * len(deliveries)
     return of_batch(result, len(deliveries))
+
+
+def _get_sender(block: Block, lane: Lane, deliveries: list[Delivery]) -> Principal:
+    """Return who sends deliveries: a role of their targets, or EventBridge. Raises DeliveryError for several roles."""
+    # What is given up goes to the dead-letter queue by the policy of that alone.
+    roles = {"" if each.dead is not None else each.target.get("RoleArn") or "" for each in deliveries}
+    if len(roles) > 1:
+        raise DeliveryError("NO_PERMISSIONS", "Several roles.", permanent=True)
+    role = roles.pop()
+    if role:
+        return access.make_session(deliveries[0].rule, role)
+    return make_principal("service", Arn.parse(lane.target).account, access.PRINCIPAL, "events", "")
 
 
 def _message(id: str, delivery: Delivery) -> dict[str, Any]:

@@ -126,7 +126,7 @@ async def _check_bus(ctx: Context, tx: Transaction, rule: Rule, target: Target) 
         raise _invalid(target, "a bus cannot be its own target.")
     found = await bus.find(tx, place)
     if found is not None:
-        access.authorize(ctx, found, "PutEvents")
+        await access.authorize_target(ctx, tx, found, rule, target.get("RoleArn") or rule.role)
 
 
 def _check_dead_letters(text: str) -> None:

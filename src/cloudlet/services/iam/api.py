@@ -31,7 +31,10 @@ from cloudlet.services.iam import (
     api_users,
     credential_counts,
 )
+from cloudlet.services.iam.authorizing import authorize_all
 from cloudlet.services.iam.block import service
+
+authorize_all(service)
 
 __all__ = [
     "account_summary",

@@ -32,14 +32,15 @@ _DOCUMENTS: Final = Subspace("saml-document")
 
 async def find_oidc(tx: Transaction, account: str, arn: str) -> OidcProvider | None:
     """Return the OpenID Connect provider with an ARN, or None. Raises AwsError for other ARNs."""
-    return await OIDC_PROVIDERS.find(tx, account, _read_name(arn, OidcProvider.kind))
+    found = await OIDC_PROVIDERS.find(tx, account, _read_name(arn, OidcProvider.kind))
+    return found if found is not None and found.arn == arn else None
 
 
 async def get_oidc(ctx: Context, tx: Transaction, params: Params) -> OidcProvider:
     """Return the OpenID Connect provider that a request names. Raises AwsError where there is none."""
     arn = params["OpenIDConnectProviderArn"]
     found = await find_oidc(tx, ctx.account, arn)
-    if found is None or found.arn != arn:
+    if found is None:
         raise errors.no_such_entity(f"OpenIDConnect Provider not found for arn {arn}")
     return found
 

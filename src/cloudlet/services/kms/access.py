@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cloudlet.core import Context, Params, Transaction
+from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.authorization.enforcement import deny
 from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.core.aws.policy import Reason
 from cloudlet.services.kms import alias, errors, grant, keys, managed_keys
 from cloudlet.services.kms.grant import Grant
-from cloudlet.services.kms.key_record import AWS, Key
+from cloudlet.services.kms.key_record import AWS, Key, make_key_arn
 from cloudlet.services.kms.key_state import check_state
 
 _NAMED_BY_POLICIES: Final = frozenset(("cloudtrail.amazonaws.com", "logs.amazonaws.com"))
-"""Services that use keys only where policies name them, by their user guides."""
+"""Services that, by their user guides, use keys only where key policies name them."""
 Conditions = Mapping[str, "str | Sequence[str]"]
 """Condition keys of one operation, besides those that all of them have."""
 
@@ -36,10 +37,25 @@ async def get_key(
 
     `text` is what the request calls it, `context` the encryption context, `created` a grant that is to be created.
     """
-    key = await keys.resolve(ctx, tx, text, operation)
+    key = await resolve(ctx, tx, text, operation)
     await check(ctx, tx, key, operation, conditions, context, text, created)
     check_state(key, operation)
     return key
+
+
+async def resolve(ctx: Context, tx: Transaction, text: str, operation: str) -> Key:
+    """Return the key that a request calls so. Raises AwsError.
+
+    Where there is none, that is told to those alone who may do this to any key of this name.
+    """
+    try:
+        return await keys.resolve(ctx, tx, text, operation)
+    except AwsError:
+        if text.startswith("arn:"):
+            check_account(ctx, operation, text)
+        else:
+            check_account(ctx, operation, "*" if "/" in text else make_key_arn(ctx.account, ctx.region, text))
+        raise
 
 
 async def check(
@@ -51,8 +67,13 @@ async def check(
     context: dict[str, str] | None = None,
     text: str = "",
     created: Grant | None = None,
+    *,
+    is_granted: bool = False,
 ) -> None:
-    """Raise AccessDeniedException unless the caller may do something to a key."""
+    """Raise AccessDeniedException unless the caller may do something to a key.
+
+    `is_granted`: a grant lets it do this, as far as no policy denies it.
+    """
     if key.manager == AWS and operation not in managed_keys.OPERATIONS:
         raise errors.ManagedKeyDenial(ctx, operation, key.arn)
     if not ctx.strict or is_own_service(ctx, key):
@@ -69,14 +90,20 @@ async def check(
     if decision.allowed:
         return
     is_denied = decision.reason is Reason.EXPLICIT_DENY
-    if is_denied or not await grant.is_allowed(ctx, tx, key, operation, context, created):
-        raise errors.AccessDenial(decision.message)
+    if is_denied or not (is_granted or await grant.is_allowed(ctx, tx, key, operation, context, created)):
+        raise deny(ctx, "kms", decision)
 
 
 def is_own_service(ctx: Context, key: Key) -> bool:
-    """Whether a service calls for the account of a key, and needs no policy."""
+    """Whether a service that a key's policy need not name calls for the key's account.
+
+    One that has sent something to another service, which encrypts, needs the key's policy (SQS Developer Guide,
+    "Configure KMS permissions for AWS services").
+    """
     caller = ctx.principal
-    return caller.kind == "service" and caller.account == key.account and caller.arn not in _NAMED_BY_POLICIES
+    if caller.kind != "service" or caller.invoked_by or caller.arn in _NAMED_BY_POLICIES:
+        return False
+    return caller.account == key.account
 
 
 def check_account(ctx: Context, operation: str, resource: str = "*", conditions: Conditions | None = None) -> None:
@@ -87,7 +114,7 @@ def check_account(ctx: Context, operation: str, resource: str = "*", conditions:
         ctx, f"kms:{operation}", resource, ctx.account, None, {**_get_caller_keys(ctx), **(conditions or {})}
     )
     if not decision.allowed:
-        raise errors.AccessDenial(decision.message)
+        raise deny(ctx, "kms", decision)
 
 
 def check_parameters(ctx: Context, params: Params) -> None:
@@ -107,14 +134,10 @@ def check_dry_run(params: Params) -> None:
 def _get_caller_keys(ctx: Context) -> Keys:
     """Return the condition keys about who calls, and through which service."""
     principal = ctx.principal
-    found: Keys = {"kms:CallerAccount": principal.account}
-    if principal.invoked_by:
+    found: Keys = {} if principal.kind == "service" else {"kms:CallerAccount": principal.account}
+    if principal.is_forwarded:
         service = principal.invoked_by.partition(".")[0]
-        found |= {
-            "kms:ViaService": f"{service}.{ctx.region}.amazonaws.com",
-            "aws:ViaAWSService": "true",
-            "aws:CalledVia": [principal.invoked_by],
-        }
+        found["kms:ViaService"] = f"{service}.{ctx.region}.amazonaws.com"
     return found
 
 

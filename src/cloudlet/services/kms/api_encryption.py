@@ -73,7 +73,7 @@ async def re_encrypt(ctx: Context, params: Params) -> Result:
     blob = _get_ciphertext(params)
 
     async def find(tx: Transaction) -> tuple[_Source, Key]:
-        target = await keys.resolve(ctx, tx, params["DestinationKeyId"], "ReEncryptTo")
+        target = await access.resolve(ctx, tx, params["DestinationKeyId"], "ReEncryptTo")
         source = await _find_source(
             ctx, tx, params.get("SourceKeyId"), blob, algorithm, context, "ReEncryptFrom", target.arn
         )
@@ -166,7 +166,7 @@ async def _find_source(
         # A key of another account may be called by its id here.
         text = make_key_arn(ciphertext.header.account, ctx.region, text)
     if target:
-        resolved = await keys.resolve(ctx, tx, text, operation)
+        resolved = await access.resolve(ctx, tx, text, operation)
         conditions["kms:ReEncryptOnSameKey"] = _show(resolved.arn == target)
     key = await access.get_key(ctx, tx, text, operation, conditions, context)
     _check(key, operation.removesuffix("From"), algorithm, context)

@@ -159,7 +159,7 @@ async def list_retirable_grants(ctx: Context, tx: Transaction, params: Params) -
             "You must specify either RetiringPrincipal or RetiringServicePrincipal, but not both."
         )
     name = retiree or service_retiree or ""
-    access.check_account(ctx, "ListRetirableGrants", name)
+    access.check_account(ctx, "ListRetirableGrants")
     if retiree is not None and f":{ctx.account}:" not in retiree:
         raise errors.AccessDenial(f"The retiring principal {retiree} is not in the account {ctx.account}.")
     space = grant.get_retirable_space(ctx.region, name)
@@ -180,12 +180,13 @@ async def retire_grant(ctx: Context, tx: Transaction, params: Params) -> Result:
     if token is not None and key_id is None and grant_id is None:
         reference = grant.parse_token(ctx.block, token)
     elif token is None and key_id is not None and grant_id is not None:
-        key = await keys.resolve(ctx, tx, key_id, "RetireGrant")
+        key = await access.resolve(ctx, tx, key_id, "RetireGrant")
         reference = Reference(key.account, key.region, key.name, grant_id)
     else:
         raise errors.ValidationError("You must specify either a grant token, or both a key ARN and a grant ID.")
     found = await grant.find(tx, reference)
     if found is None:
+        access.check_account(ctx, "RetireGrant", make_key_arn(reference.account, reference.region, reference.key))
         raise AwsError("NotFoundException", f"Grant ID {reference.id} not found")
     await _check_may_retire(ctx, tx, found)
     access.check_dry_run(params)
@@ -195,17 +196,13 @@ async def retire_grant(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 async def _check_may_retire(ctx: Context, tx: Transaction, found: Grant) -> None:
     """Raise AccessDeniedException unless the caller may retire a grant: as its account, retiree or grantee."""
-    if not ctx.strict:
-        return
     names = grant.list_names(ctx.principal, ctx.region)
-    key = await keys.find(tx, found.account, found.region, found.key)
-    if key is not None and access.is_own_service(ctx, key):
-        return
     is_grantee = found.grantee in names and "RetireGrant" in found.operations
-    if found.retiree in names or is_grantee or ctx.principal.arn == found.issuing_account:
-        return
-    if key is not None:
-        await access.check(ctx, tx, key, "RetireGrant")
+    is_granted = found.retiree in names or is_grantee or ctx.principal.arn == found.issuing_account
+    key = await keys.find(tx, found.account, found.region, found.key)
+    if key is None:
+        raise AwsError("NotFoundException", f"Grant ID {found.id} not found")
+    await access.check(ctx, tx, key, "RetireGrant", is_granted=is_granted)
 
 
 @service.operation("RevokeGrant")

@@ -37,7 +37,8 @@ async def replicate_key(ctx: Context, tx: Transaction, params: Params) -> Result
     arn = make_key_arn(key.account, region, key.name)
     if region in key.regions:
         raise AwsError("AlreadyExistsException", f"Replica key {arn} already exists.")
-    access.check_account(ctx, "CreateKey", conditions=tagging.list_request_keys(params.get("Tags")))
+    for action in ("CreateKey", *(("TagResource",) if params.get("Tags") else ())):
+        access.check_account(ctx, action, conditions=tagging.list_request_keys(params.get("Tags")))
     policy = params.get("Policy") or policies.make_default(ctx.account, region)
     policies.validate(ctx, arn, policy, bypasses_check=bypasses_check)
     primary = replace(key, regions=(*key.regions, region))

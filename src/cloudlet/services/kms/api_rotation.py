@@ -44,7 +44,7 @@ async def _get_key(
     ctx: Context, tx: Transaction, params: Params, operation: str, conditions: dict[str, str] | None = None
 ) -> Key:
     """Return a key whose automatic rotation may be changed."""
-    key = await keys.resolve(ctx, tx, params["KeyId"], operation)
+    key = await access.resolve(ctx, tx, params["KeyId"], operation)
     await access.check(ctx, tx, key, operation, conditions)
     _check_is_symmetric(key, operation)
     if key.is_imported:

@@ -30,5 +30,6 @@ service = Service(
     read_only=_READ_ONLY,
     hidden=("GrantToken", "GrantTokens"),
     internal_failure="KMSInternalException",
+    decides="all",
 )
 """CloudTrail has all calls among management events."""

@@ -9,9 +9,11 @@ import json
 from typing import Final
 
 from cloudlet.core import AwsError, Context
-from cloudlet.core.authorization.resource_policy import decide, parse_policy
+from cloudlet.core.authorization.condition_keys import list_global_keys
+from cloudlet.core.authorization.permissions import EVERYTHING
+from cloudlet.core.authorization.resource_policy import parse_policy
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.core.aws.policy import PolicyError
+from cloudlet.core.aws.policy import NamedPolicy, Policies, PolicyError, Request, evaluate
 from cloudlet.services.kms import errors
 
 NAME: Final = "default"
@@ -35,13 +37,15 @@ def validate(ctx: Context, arn: str, text: str, *, bypasses_check: bool) -> None
     if len(text.encode()) > MAX_POLICY_BYTES:
         raise errors.ExceededLimit("The key policy exceeds the maximum length of 32 kilobytes.")
     try:
-        parse_policy(text)
+        policy = parse_policy(text)
     except PolicyError as error:
         raise AwsError("MalformedPolicyDocumentException", str(error)) from error
     if bypasses_check or ctx.principal.kind == "service":
         return
-    keys = {"kms:CallerAccount": ctx.principal.account, "kms:PolicyName": NAME}
-    if not decide(ctx, "kms:PutKeyPolicy", arn, ctx.account, text, keys, must_allow=True).allowed:
+    keys = {**list_global_keys(ctx, ctx.account), "kms:CallerAccount": ctx.principal.account, "kms:PolicyName": NAME}
+    # A policy that leaves it to the account is enough: IAM's policies may change.
+    policies = Policies(EVERYTHING.identity, resource=NamedPolicy(arn, policy), resource_must_allow=True)
+    if not evaluate(Request(ctx.principal, "kms:PutKeyPolicy", arn, keys, ctx.account), policies).allowed:
         raise AwsError(
             "MalformedPolicyDocumentException",
             "The new key policy will not allow you to update the key policy in the future.",

@@ -91,7 +91,10 @@ async def list_functions_by_code_signing_config(ctx: Context, tx: Transaction, p
 
 @service.operation("PutFunctionCodeSigningConfig")
 async def put_function_code_signing_config(ctx: Context, tx: Transaction, params: Params) -> Result:
-    function = await access.function(ctx, tx, params["FunctionName"], "PutFunctionCodeSigningConfig")
+    action, arn = "PutFunctionCodeSigningConfig", params["CodeSigningConfigArn"]
+    keys = {"lambda:CodeSigningConfigArn": arn}
+    function = await access.function(ctx, tx, params["FunctionName"], action, keys)
+    await access.authorize_own(ctx, tx, arn, action, keys)
     found = await _own(ctx, tx, params)
     code_signing.use(tx, function.place, function.code_signing, found.arn)
     directory.save_function(tx, replace(function, code_signing=found.arn))

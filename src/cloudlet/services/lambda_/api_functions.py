@@ -12,7 +12,17 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.code import code_signing, downloads, layers, packages, sources
-from cloudlet.services.lambda_.functions import configuration, deleting, directory, settling, showing, tagging, versions
+from cloudlet.services.lambda_.functions import (
+    configuration,
+    deleting,
+    directory,
+    environments,
+    roles,
+    settling,
+    showing,
+    tagging,
+    versions,
+)
 from cloudlet.services.lambda_.functions.function import LATEST, Function, Package, Version
 
 
@@ -35,13 +45,20 @@ async def create_function(ctx: Context, params: Params) -> Result:
     if signing and package_type == sources.IMAGE:
         raise errors.invalid("Code signing is not supported for functions created with container images.")
 
+    keys = {**access.list_keys("CreateFunction", params), "lambda:Layer": params.get("Layers") or []}
+
     async def admit(tx: Transaction) -> None:
+        for action in ("CreateFunction", *(("TagResource",) if tagged else ())):
+            await access.authorize_own(ctx, tx, place.arn, action, keys)
         if await directory.find_function(tx, place) is not None:
             raise errors.conflict(f"Function already exist: {place.name}")
         await code_signing.check_code(tx, signing)
 
     await ctx.transact(admit)
-    async with sources.taken(ctx, "CreateFunction", source, architecture) as code:
+    await roles.check(ctx.block, place, draft.role)
+    await roles.check_dead_letter(ctx, draft)
+    stored = await environments.encrypt(ctx, None, draft)
+    async with sources.taken(ctx, "CreateFunction", source, architecture, place.arn) as code:
 
         async def create(tx: Transaction) -> Version:
             await admit(tx)
@@ -49,7 +66,7 @@ async def create_function(ctx: Context, params: Params) -> Result:
             packages.check_total((code.package, *(layer.package for layer in used)))
             await versions.check_storage(tx, place, (code.package,))
             now = ctx.now()
-            named = replace(draft, package=code.package, image=code.image, layers=used)
+            named = replace(stored, package=code.package, image=code.image, layers=used)
             made = settling.created(replace(named, revision=uuid4(), modified=now))
             directory.add_function(tx, Function(place=place, code_signing=signing))
             code_signing.use(tx, place, "", signing)
@@ -60,7 +77,7 @@ async def create_function(ctx: Context, params: Params) -> Result:
 
         version = await ctx.transact(create)
     # Also where it is published at once.
-    return showing.configuration(version, arn=place.arn)
+    return showing.configuration(replace(version, environment=draft.environment), arn=place.arn)
 
 
 @service.direct("UpdateFunctionCode")
@@ -80,7 +97,7 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
 
     latest = await ctx.transact(checked)
     architecture = architectures[0] if architectures else latest.architecture
-    async with sources.taken(ctx, "UpdateFunctionCode", params, architecture) as code:
+    async with sources.taken(ctx, "UpdateFunctionCode", params, architecture, what.place.arn) as code:
 
         async def change(tx: Transaction) -> Version:
             latest = await checked(tx)
@@ -99,7 +116,9 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
         except _DryRun as dry:
             await ctx.block.blobs.remove([code.package.code])
             version = dry.version
-    return showing.configuration(version, arn=version.arn if version.number else what.place.arn)
+    return await environments.decrypt_answer(
+        ctx, showing.configuration(version, arn=version.arn if version.number else what.place.arn)
+    )
 
 
 class _DryRun(Exception):
@@ -110,23 +129,42 @@ class _DryRun(Exception):
         self.version = version
 
 
-@service.operation("UpdateFunctionConfiguration")
-async def update_function_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("UpdateFunctionConfiguration")
+async def update_function_configuration(ctx: Context, params: Params) -> Result:
     what = directory.function_only(directory.named(ctx, params["FunctionName"]))
     configuration.refuse_unbuilt(params)
-    await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration")
-    latest = await directory.latest(tx, what.place)
-    changed = configuration.configured(latest, params)
-    versions.check_changeable(latest, params.get("RevisionId"))
-    if params.get("Layers") is not None:
-        used = await layers.used(ctx, tx, params["Layers"])
-        packages.check_total((latest.package, *(layer.package for layer in used)))
-        changed = replace(changed, layers=used)
-    changed = await versions.update(tx, changed, ctx.now())
-    return showing.configuration(changed, arn=what.place.arn)
+    keys = {"lambda:Layer": params["Layers"]} if params.get("Layers") else None
+
+    async def configure(tx: Transaction) -> tuple[Version, Version]:
+        await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration", keys)
+        latest = await directory.latest(tx, what.place)
+        changed = configuration.configured(latest, params)
+        versions.check_changeable(latest, params.get("RevisionId"))
+        if params.get("Layers") is not None:
+            used = await layers.used(ctx, tx, params["Layers"])
+            packages.check_total((latest.package, *(layer.package for layer in used)))
+            changed = replace(changed, layers=used)
+        return latest, changed
+
+    before, wanted = await ctx.transact(configure)
+    if params.get("Role") or params.get("DeadLetterConfig"):
+        await roles.check(ctx.block, what.place, wanted.role)
+        await roles.check_dead_letter(ctx, wanted)
+    stored = await environments.encrypt(ctx, before, wanted)
+
+    async def update(tx: Transaction) -> Result:
+        latest, changed = await configure(tx)
+        if (latest.kms_key, latest.environment) != (before.kms_key, before.environment):
+            # Somebody else was quicker.
+            raise errors.update_in_progress(what.place.arn)
+        changed = await versions.update(tx, replace(changed, environment=stored.environment), ctx.now())
+        return showing.configuration(changed, arn=what.place.arn)
+
+    return await environments.decrypt_answer(ctx, await ctx.transact(update))
 
 
-@service.operation("GetFunction")
+@service.direct("GetFunction")
+@environments.make_revealing
 async def get_function(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     await access.authorize(ctx, tx, what, "GetFunction")
@@ -150,14 +188,16 @@ def _code(ctx: Context, version: Version) -> dict[str, str]:
     return {"RepositoryType": "S3", "Location": downloads.location(ctx, version.package)}
 
 
-@service.operation("GetFunctionConfiguration")
+@service.direct("GetFunctionConfiguration")
+@environments.make_revealing
 async def get_function_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     await access.authorize(ctx, tx, what, "GetFunctionConfiguration")
     return showing.configuration((await directory.resolve(tx, what)).version, arn=what.arn)
 
 
-@service.operation("ListFunctions")
+@service.direct("ListFunctions")
+@environments.make_revealing
 async def list_functions(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("MasterRegion", "ALL") != "ALL":
         raise errors.not_built("functions of Lambda@Edge")

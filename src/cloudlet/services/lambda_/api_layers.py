@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.services.lambda_ import errors, paging
+from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.access import Policy
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.code import downloads, layers, packages
@@ -80,9 +80,8 @@ async def get_layer_version_by_arn(ctx: Context, tx: Transaction, params: Params
 
 @service.operation("DeleteLayerVersion")
 async def delete_layer_version(ctx: Context, tx: Transaction, params: Params) -> Result:
-    layer = await layers.find(tx, _named(ctx, params))
+    layer = await layers.find_authorized(ctx, tx, _named(ctx, params), "DeleteLayerVersion")
     if layer is not None:
-        layers.authorize(ctx, layer, "DeleteLayerVersion")
         await layers.remove(tx, layer, ctx.now())
     return None
 
@@ -95,12 +94,15 @@ def _matches(layer: Layer, params: Params) -> bool:
 
 @service.operation("ListLayerVersions")
 async def list_layer_versions(ctx: Context, tx: Transaction, params: Params) -> Result:
+    what = layers.named(ctx, params["LayerName"])
+
     def select(raw: bytes) -> dict[str, Any] | None:
         layer = layers.decode(raw)
-        layers.authorize(ctx, layer, "ListLayerVersions")
+        if ctx.strict and what.account != ctx.account:
+            access.decide_call(ctx, layer.arn, layer.account, "ListLayerVersions", {}, layer.policy)
         return _listed(layer) if _matches(layer, params) else None
 
-    space = layers.versions_of(layers.named(ctx, params["LayerName"]))
+    space = layers.versions_of(what)
     found, marker = await paging.page(tx, space, params.get("Marker"), params.get("MaxItems"), select)
     return {"LayerVersions": found, "NextMarker": marker}
 

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.core.aws import tags
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import access, errors, paging
@@ -50,11 +51,33 @@ def _shown(found: Mapping) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-async def _timeout(ctx: Context, what: FunctionReference, action: str) -> int:
-    """Return how long (s) a function may take that the caller may do this to. Raises AwsError."""
+async def _authorize(
+    ctx: Context, tx: Transaction, action: str, arn: str, what: FunctionReference | None, keys: Keys | None = None
+) -> None:
+    """Raise AwsError unless the caller may do this to a mapping.
+
+    Where its function is another account's, that has a say, too.
+    """
+    known = {} if what is None else {"lambda:FunctionArn": what.arn}
+    await access.authorize_own(ctx, tx, arn, action, {**(keys or {}), **known})
+    if what is not None and what.place.account != ctx.account:
+        await access.authorize(ctx, tx, what, action)
+
+
+async def _get_mapping(ctx: Context, tx: Transaction, params: Params, action: str) -> Mapping:
+    """Return a mapping that the caller may do this to. Raises AwsError."""
+    found = await mapping.find(tx, ctx.account, ctx.region, params["UUID"].lower())
+    arn = mapping.make_arn(ctx.account, ctx.region, params["UUID"].lower())
+    await _authorize(ctx, tx, action, arn, None if found is None else found.target)
+    if found is None:
+        raise errors.not_found()
+    return found
+
+
+async def _timeout(ctx: Context, what: FunctionReference) -> int:
+    """Return how long (s) a function may take. Raises AwsError."""
 
     async def read(tx: Transaction) -> int:
-        await access.authorize(ctx, tx, what, action)
         return (await directory.resolve(tx, what)).version.timeout
 
     return await ctx.transact(read)
@@ -99,8 +122,16 @@ async def create_event_source_mapping(ctx: Context, params: Params) -> Result:
         params,
     )
     tagged = tagging.checked(params.get("Tags"))
-    timeout = await _timeout(ctx, what, "CreateEventSourceMapping")
-    await mapping_source.check(ctx.block, draft, kind, timeout)
+
+    async def authorize(tx: Transaction) -> None:
+        keys = access.list_keys("CreateEventSourceMapping", params)
+        await _authorize(ctx, tx, "CreateEventSourceMapping", "*", what, keys)
+        if tagged:
+            await access.authorize_own(ctx, tx, draft.arn, "TagResource", keys)
+
+    await ctx.transact(authorize)
+    timeout = await _timeout(ctx, what)
+    await mapping_source.check(ctx, draft, kind, timeout)
 
     async def create(tx: Transaction) -> None:
         await directory.resolve(tx, what)
@@ -114,7 +145,7 @@ async def create_event_source_mapping(ctx: Context, params: Params) -> Result:
 
 @service.operation("GetEventSourceMapping")
 async def get_event_source_mapping(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _shown(await mapping.get(ctx, tx, params["UUID"]))
+    return _shown(await _get_mapping(ctx, tx, params, "GetEventSourceMapping"))
 
 
 @service.operation("ListEventSourceMappings")
@@ -138,7 +169,10 @@ async def update_event_source_mapping(ctx: Context, params: Params) -> Result:
     mapping_check.refuse_other_sources(params)
 
     async def changed(tx: Transaction) -> tuple[Mapping, Mapping]:
-        found = await mapping.get(ctx, tx, params["UUID"])
+        action = "UpdateEventSourceMapping"
+        found = await _get_mapping(ctx, tx, params, action)
+        if params.get("FunctionName"):
+            await _authorize(ctx, tx, action, found.arn, directory.named(ctx, params["FunctionName"]))
         if found.state in mapping.CHANGING:
             raise errors.in_use("Cannot update the event source mapping because it is in use.")
         after = mapping_check.configured(found, mapping_check.kind_of(found.source), params)
@@ -149,10 +183,10 @@ async def update_event_source_mapping(ctx: Context, params: Params) -> Result:
 
     _, wanted = await ctx.transact(changed)
     kind = mapping_check.kind_of(wanted.source)
-    timeout = await _timeout(ctx, wanted.target, "UpdateEventSourceMapping")
+    timeout = await _timeout(ctx, wanted.target)
     if wanted.is_enabled:
         # One that is to stop may do so while its source is down, or gone.
-        await mapping_source.check(ctx.block, wanted, kind, timeout)
+        await mapping_source.check(ctx, wanted, kind, timeout)
 
     async def update(tx: Transaction) -> Mapping:
         before, after = await changed(tx)
@@ -175,7 +209,7 @@ def _passing(before: Mapping, after: Mapping) -> str:
 
 @service.operation("DeleteEventSourceMapping")
 async def delete_event_source_mapping(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await mapping.get(ctx, tx, params["UUID"])
+    found = await _get_mapping(ctx, tx, params, "DeleteEventSourceMapping")
     if found.state in mapping.CHANGING:
         raise errors.in_use("Cannot delete the event source mapping because it is in use.")
     reason = mapping_check.kind_of(found.source).reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.lambda_ import access, errors
 from cloudlet.services.lambda_.access import POLICY
@@ -16,10 +17,12 @@ from cloudlet.services.lambda_.functions.function import LATEST
 _URL_ACTION = "lambda:InvokeFunctionUrl"
 
 
-async def _resource(ctx: Context, tx: Transaction, name: str, qualifier: str | None, action: str) -> FunctionReference:
+async def _resource(
+    ctx: Context, tx: Transaction, name: str, qualifier: str | None, action: str, keys: Keys | None = None
+) -> FunctionReference:
     """Return the function, version or alias whose policy a request is about. Raises AwsError."""
     what = directory.named(ctx, name, qualifier)
-    await access.authorize(ctx, tx, what, action)
+    await access.authorize(ctx, tx, what, action, keys)
     await directory.resolve(tx, what)
     if what.qualifier == LATEST:
         raise errors.invalid("We currently do not support adding policies for $LATEST.")
@@ -43,7 +46,8 @@ def _conditions(params: Params) -> dict[str, dict[str, str]]:
 
 @service.operation("AddPermission")
 async def add_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    what = await _resource(ctx, tx, params["FunctionName"], params.get("Qualifier"), "AddPermission")
+    keys = access.list_keys("AddPermission", params)
+    what = await _resource(ctx, tx, params["FunctionName"], params.get("Qualifier"), "AddPermission", keys)
     if params.get("FunctionUrlAuthType") and params["Action"] != _URL_ACTION:
         raise errors.invalid(f"FunctionUrlAuthType is only supported for {_URL_ACTION} action")
     if params.get("InvokedViaFunctionUrl") is not None and params["Action"] != "lambda:InvokeFunction":
@@ -66,9 +70,11 @@ async def add_permission(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 @service.operation("RemovePermission")
 async def remove_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    what = await _resource(ctx, tx, params["FunctionName"], params.get("Qualifier"), "RemovePermission")
+    named = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
+    policy = await POLICY.find(tx, named.place, named.qualifier or "")
+    keys = statements.list_keys(each for each in statements.of(policy) if each.get("Sid") == params["StatementId"])
+    what = await _resource(ctx, tx, params["FunctionName"], params.get("Qualifier"), "RemovePermission", keys)
     qualifier = what.qualifier or ""
-    policy = await POLICY.find(tx, what.place, qualifier)
     changed = statements.removed(policy, params["StatementId"], params.get("RevisionId"))
     if changed is None:
         POLICY.remove(tx, what.place, qualifier)
@@ -86,19 +92,21 @@ async def get_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {"Policy": policy.text, "RevisionId": policy.revision}
 
 
-async def _by_arn(ctx: Context, tx: Transaction, params: Params, action: str) -> FunctionReference:
+async def _by_arn(
+    ctx: Context, tx: Transaction, params: Params, action: str, keys: Keys | None = None
+) -> FunctionReference:
     arn = params["ResourceArn"]
     if ":function:" not in arn:
         raise errors.not_built("policies of runtimes")
-    return await _resource(ctx, tx, arn, None, action)
+    return await _resource(ctx, tx, arn, None, action, keys)
 
 
 @service.operation("PutResourcePolicy")
 async def put_resource_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    what = await _by_arn(ctx, tx, params, "PutResourcePolicy")
+    policy = statements.whole(params["Policy"])
+    what = await _by_arn(ctx, tx, params, "PutResourcePolicy", statements.list_keys(statements.of(policy)))
     qualifier = what.qualifier or ""
     statements.check_revision(await POLICY.find(tx, what.place, qualifier), params.get("RevisionId"))
-    policy = statements.whole(params["Policy"])
     POLICY.save(tx, what.place, qualifier, policy)
     return {"Policy": policy.text, "RevisionId": policy.revision}
 

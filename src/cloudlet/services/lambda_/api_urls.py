@@ -26,7 +26,10 @@ async def _named(ctx: Context, tx: Transaction, params: Params, action: str) -> 
     """Return the function or alias that a request is about. Raises AwsError."""
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     auth = params.get("AuthType")
-    await access.authorize(ctx, tx, what, action, {"lambda:FunctionUrlAuthType": auth} if auth else None)
+    if auth is None and (url := await URL.find(tx, what.place, what.qualifier or "")) is not None:
+        auth = url.auth
+    keys = {"lambda:FunctionArn": what.arn} | ({"lambda:FunctionUrlAuthType": auth} if auth else {})
+    await access.authorize(ctx, tx, what, action, keys)
     return what
 
 

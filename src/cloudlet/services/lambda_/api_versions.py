@@ -5,10 +5,11 @@ from __future__ import annotations
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.lambda_ import access, errors, paging
 from cloudlet.services.lambda_.block import service
-from cloudlet.services.lambda_.functions import directory, showing, versions
+from cloudlet.services.lambda_.functions import directory, environments, showing, versions
 
 
-@service.operation("PublishVersion")
+@service.direct("PublishVersion")
+@environments.make_revealing
 async def publish_version(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.function_only(directory.named(ctx, params["FunctionName"]))
     if params.get("PublishTo"):
@@ -25,7 +26,8 @@ async def publish_version(ctx: Context, tx: Transaction, params: Params) -> Resu
     return showing.configuration(await versions.publish(tx, latest, params.get("Description") or None, ctx.now()))
 
 
-@service.operation("ListVersionsByFunction")
+@service.direct("ListVersionsByFunction")
+@environments.make_revealing
 async def list_versions_by_function(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.named(ctx, params["FunctionName"])
     await access.authorize(ctx, tx, what, "ListVersionsByFunction")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from cloudlet.core import Service
+from cloudlet.services.lambda_ import access
+from cloudlet.wire import load
 
 _DATED = {
     "20150331": (
@@ -57,5 +59,6 @@ service = Service(
     namespace="AWS/Lambda",
     data_events=("Invoke", "InvokeAsync", "InvokeWithResponseStream"),
     hidden=("ZipFile", "Environment"),
+    decides=load("lambda").operations.keys() - access.GENERAL,
     recorded_as={name: f"{name}{version}" for version, names in _DATED.items() for name in names},
 )

@@ -60,9 +60,8 @@ async def target(ctx: Context, params: Params) -> tuple[FunctionReference, Targe
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
 
     async def body(tx: Transaction) -> Target:
-        found = await target_of(tx, what)
         await access.authorize(ctx, tx, what, "InvokeFunction")
-        return found
+        return await target_of(tx, what)
 
     found = await ctx.transact(body)
     _check_state(found.resolved)
@@ -122,8 +121,8 @@ async def accept(ctx: Context, params: Params) -> Result:
     )
 
     async def body(tx: Transaction) -> Resolved:
-        resolved = await directory.resolve(tx, _qualified(what))
         await access.authorize(ctx, tx, what, "InvokeFunction")
+        resolved = await directory.resolve(tx, _qualified(what))
         _check_state(resolved)
         events.accept(tx, event)
         return resolved

@@ -313,7 +313,7 @@ def _no_record() -> AwsError:
 
 
 def _pick(row: Row, pointer: Pointer) -> Row | None:
-    """Return the event of a pointer as a row, if another row has it."""
+    """Return a pointer's event as a row of its own, if the row has it."""
     position, nth = pointer.position, pointer.position.nth
     if nth >= len(row.messages) or row.timestamps[nth] != position.timestamp:
         return None

@@ -17,7 +17,7 @@ from cloudlet.core import Arn, AwsError, Subspace, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.core.kernel.wait_queues import RunAfter
+from cloudlet.core.kernel.prerequisite import Prerequisite
 from cloudlet.services.logs import errors
 from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.row_record import Row, SealedRow, StoredRow
@@ -66,7 +66,7 @@ _OPEN: PerBlock[LruCache] = PerBlock(lambda _: LruCache(_MAX_KEPT_KEYS))
 
 
 async def make_data_key(block: Block, group: str, kms_key: str) -> DataKey:
-    """Return a new data key for the log group of an ARN. Raises AwsError."""
+    """Return a new data key for a log group's ARN, under a KMS key. Raises AwsError."""
     refused = errors.invalid(
         f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{group}'"
     )
@@ -86,7 +86,7 @@ async def make_data_key(block: Block, group: str, kms_key: str) -> DataKey:
 
 
 def put(tx: Transaction, group: Group, key: DataKey) -> None:
-    """Have new events of a group, which is to be saved then, encrypted."""
+    """Have new events of a group encrypted by a data key. The caller saves the group then."""
     group.kms_key, group.data_key = key.kms_key, group.data_key + 1
     tx.put(_KEYS.key(group.id, group.data_key), msgspec.msgpack.encode(key))
 
@@ -98,12 +98,15 @@ def remove_all(tx: Transaction, group: int) -> None:
 
 
 def get_key(block: Block, group: Group) -> OpenKey | None:
-    """Return what encrypts new events of a group, if anything does. Raises RunAfter where KMS is to be asked first."""
+    """Return the key of new events of a group, if there is one.
+
+    Raises Prerequisite where KMS is to be asked first.
+    """
     if not group.kms_key:
         return None
     found = _find(block, group.id, group.data_key)
     if found is None:
-        raise RunAfter(partial(_load, block, group.id, group.data_key))
+        raise Prerequisite(partial(_load, block, group.id, group.data_key))
     return found
 
 

@@ -94,10 +94,7 @@ class Place(NamedTuple):
 def put(
     tx: Transaction, group: Group, stream: Stream, given: Batch, now: int, key: OpenKey | None = None
 ) -> list[Place]:
-    """Store events, by a key if there is one, and return where.
-
-    The stream is to be saved then.
-    """
+    """Store events, encrypted where there is a key, and return where. The caller saves the stream then."""
     places = []
     for some in _by_second(given):
         place = Place(some.timestamps[0], stream.id, stream.batches)

@@ -75,7 +75,7 @@ class _Waiting(NamedTuple):
 async def _read(
     tx: Transaction, made: Subscription, at: Waiting, row: StoredRow | None
 ) -> tuple[_Waiting, StoredRow | None]:
-    """Return a row that waits, and its events as they are stored."""
+    """Return a row that waits, and its events as they are stored, perhaps encrypted."""
     name = await streams.name_of(tx, at.group, at.place.stream)
     mask = await protection.mask_of(tx, at.group, made.account, made.region)
     return _Waiting(at, None, name or "", mask), None if name is None else row

@@ -76,7 +76,7 @@ async def publish(block: Block, lease: Lease) -> None:
 
 
 async def _open_and_publish(block: Block, rows: list[tuple[Pending, StoredRow | None]], minutes: Minutes) -> bool:
-    """Decrypt and publish some rows; return False where that is to be tried again."""
+    """Publish what is in some rows of a group, which may be encrypted. Return False to be tried again."""
     try:
         opened = [(one, None if row is None else await encryption.open_row(block, one.group, row)) for one, row in rows]
     except AwsError as error:

@@ -31,7 +31,7 @@ class SealedRow(msgspec.Struct, array_like=True):
     data_key: int
     """The number of the key."""
     size: int
-    """Of the row as it was, in bytes."""
+    """The size of the row before it was sealed."""
 
 
 StoredRow = Row | SealedRow
@@ -44,7 +44,7 @@ _decode_sealed = msgspec.msgpack.Decoder(SealedRow).decode
 
 
 def is_sealed(raw: bytes) -> bool:
-    """Whether a stored row is sealed."""
+    """Whether stored bytes are a sealed row."""
     return raw[0] == _SEALED
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.authorization.role_session import check_role
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
+from cloudlet.core.authorization import tagged_resources
 from cloudlet.core.aws import listing, tags
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.pipes import checking, errors, pipe
+from cloudlet.services.pipes import calling, checking, errors, pipe
 from cloudlet.services.pipes.block import service
 from cloudlet.services.pipes.pipe import Parameters, Pipe
 from cloudlet.services.pipes.running import DELETED, RUNNING, STOPPED, TOPIC
@@ -20,11 +20,15 @@ _PIPES = 1000
 _IN_CHANGE = ("CREATING", "UPDATING", "DELETING", "STARTING", "STOPPING")
 
 
-@service.operation("CreatePipe")
-async def create_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("CreatePipe")
+async def create_pipe(ctx: Context, params: Params) -> Result | FinalTransaction:
+    await calling.check_role(ctx, params["RoleArn"], params["Name"])
+    return FinalTransaction(lambda tx: _create_pipe(ctx, tx, params))
+
+
+async def _create_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
     name = params["Name"]
     _refuse_unbuilt(params)
-    check_role(ctx.account, params["RoleArn"])
     now = ctx.now()
     asked = Pipe(
         ctx.account,
@@ -56,11 +60,15 @@ async def create_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
     return _save(tx, asked)
 
 
-@service.operation("UpdatePipe")
-async def update_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("UpdatePipe")
+async def update_pipe(ctx: Context, params: Params) -> Result | FinalTransaction:
+    await calling.check_role(ctx, params["RoleArn"], params["Name"])
+    return FinalTransaction(lambda tx: _update_pipe(ctx, tx, params))
+
+
+async def _update_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
     _refuse_unbuilt(params)
-    check_role(ctx.account, params["RoleArn"])
-    found = await _changeable(ctx, tx, params["Name"])
+    found = await _changeable(ctx, tx, params, "UpdatePipe")
     asked = replace(
         found,
         role=params["RoleArn"],
@@ -87,7 +95,7 @@ def _merged(known: Parameters, given: Parameters) -> Parameters:
 
 @service.operation("DescribePipe")
 async def describe_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await pipe.get(tx, ctx.account, ctx.region, params["Name"])
+    found = await _open(ctx, tx, params, "DescribePipe")
     return {
         **_shown(found),
         "Description": found.description or None,
@@ -106,17 +114,17 @@ async def describe_pipe(ctx: Context, tx: Transaction, params: Params) -> Result
 
 @service.operation("DeletePipe")
 async def delete_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _changed(ctx, tx, await _changeable(ctx, tx, params["Name"]), DELETED, "DELETING")
+    return _changed(ctx, tx, await _changeable(ctx, tx, params, "DeletePipe"), DELETED, "DELETING")
 
 
 @service.operation("StartPipe")
 async def start_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _changed(ctx, tx, await _changeable(ctx, tx, params["Name"]), RUNNING, "STARTING")
+    return _changed(ctx, tx, await _changeable(ctx, tx, params, "StartPipe"), RUNNING, "STARTING")
 
 
 @service.operation("StopPipe")
 async def stop_pipe(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _changed(ctx, tx, await _changeable(ctx, tx, params["Name"]), STOPPED, "STOPPING")
+    return _changed(ctx, tx, await _changeable(ctx, tx, params, "StopPipe"), STOPPED, "STOPPING")
 
 
 @service.operation("ListPipes")
@@ -148,11 +156,19 @@ def _refuse_unbuilt(params: Params) -> None:
         raise errors.not_built("the parameter KmsKeyIdentifier of pipes")
 
 
-async def _changeable(ctx: Context, tx: Transaction, name: str) -> Pipe:
-    """Return a pipe that nothing is being done to. Raises AwsError."""
-    found = await pipe.get(tx, ctx.account, ctx.region, name)
+async def _open(ctx: Context, tx: Transaction, params: Params, operation: str) -> Pipe:
+    """Return the pipe that a request names, if the caller may do this to it. Raises AwsError."""
+    name = params["Name"]
+    arn = pipe.arn_of(ctx.account, ctx.region, name)
+    await tagged_resources.authorize(ctx, tx, operation, arn, params)
+    return await pipe.get(tx, ctx.account, ctx.region, name)
+
+
+async def _changeable(ctx: Context, tx: Transaction, params: Params, operation: str) -> Pipe:
+    """Return the pipe that a request names, to which nothing is being done. Raises AwsError."""
+    found = await _open(ctx, tx, params, operation)
     if found.state in _IN_CHANGE:
-        raise errors.conflict(name, f"Pipe {name} cannot be changed while it is {found.state}.")
+        raise errors.conflict(found.name, f"Pipe {found.name} cannot be changed while it is {found.state}.")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Transaction
+from cloudlet.core.authorization import tagged_resources
 from cloudlet.core.aws import tag_operations
 from cloudlet.services.pipes import errors, pipe
 from cloudlet.services.pipes.block import service
@@ -18,5 +19,12 @@ async def _check_pipe(ctx: Context, tx: Transaction, text: str) -> None:
 
 
 tag_operations.declare(
-    service, _check_pipe, errors.validation, arn="resourceArn", given="tags", keys="tagKeys", are_mapped=True
+    service,
+    _check_pipe,
+    errors.validation,
+    authorize=tagged_resources.authorize,
+    arn="resourceArn",
+    given="tags",
+    keys="tagKeys",
+    are_mapped=True,
 )

@@ -7,5 +7,15 @@ from cloudlet.core import Service
 service = Service(
     "pipes",
     namespace="AWS/EventBridge/Pipes",
+    decides=(
+        "DeletePipe",
+        "DescribePipe",
+        "ListTagsForResource",
+        "StartPipe",
+        "StopPipe",
+        "TagResource",
+        "UntagResource",
+        "UpdatePipe",
+    ),
     hidden=("Description", "EnrichmentParameters", "InputTemplate", "Pattern", "TargetParameters"),
 )

@@ -23,6 +23,8 @@ _LARGEST_BATCH_BYTES = (6 << 20) - 1024
 """A little less than what a function takes at once: they come to it as an array."""
 _KEPT_SECONDS = 86_400
 """So long a stream has its records."""
+_ACTIONS = {"sqs": ("ReceiveMessage", "DeleteMessage"), "dynamodbstreams": ("GetShardIterator", "GetRecords")}
+"""The actions on a source, by its API (user guide, "Execution role permissions")."""
 _EXECUTIONS = 5
 """So many batches of a standard queue are under way at a time."""
 
@@ -60,11 +62,14 @@ class PipePoller(Poller):
         self._bisects = given.get("OnPartialBatchItemFailure") == "AUTOMATIC_BISECT"
 
     async def check(self) -> None:
-        """Raise AwsError unless the source is there."""
+        """Raise AwsError unless the source is there, and the pipe's role may take from it."""
+        policy = None
         if self.source.api == "sqs":
-            await self.ask("GetQueueAttributes", {"QueueUrl": queue_url(self.block, self.source.arn)})
+            asked = {"QueueUrl": queue_url(self.block, self.source.arn), "AttributeNames": ["Policy"]}
+            policy = ((await self.ask("GetQueueAttributes", asked)).get("Attributes") or {}).get("Policy")
         else:
             await self.ask("DescribeStream", {"StreamArn": self._pipe.source})
+        await calling.check_source(self.block, self._pipe, _ACTIONS[self.source.api], policy)
 
     async def call(self, arn: Arn, operation: str, params: dict[str, Any], *, service: str = "") -> dict[str, Any]:
         return await calling.call(self.block, self._pipe, arn, operation, params, service=service)

@@ -6,11 +6,13 @@ API reference, PutObjectAnnotation, GetObjectAnnotation, ListObjectAnnotations, 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Detour, Params, Result, Transaction
+from cloudlet.core.kernel.ids import token
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets.bucket import get_bucket
@@ -22,12 +24,13 @@ from cloudlet.services.s3.object_data import (
     conditions,
     contents,
     continuation,
+    data_keys,
     reading,
     upload,
     versions,
 )
 from cloudlet.services.s3.object_data.annotating import Annotation
-from cloudlet.services.s3.object_data.objects import Version
+from cloudlet.services.s3.object_data.objects import Encryption, Version
 from cloudlet.services.s3.object_data.pieces import pieces_of
 from cloudlet.services.s3.object_data.putting import etag_of, quoted
 from cloudlet.services.s3.retention import locks
@@ -111,15 +114,26 @@ async def put_object_annotation(ctx: Context, params: Params) -> Result:
     if stated is not None and stated.value is None:
         told = checksums.Stated(stated.algorithm, checksums.trailing(body, stated.algorithm))
         wanted = upload.Wanted(told, wanted.md5, wanted.size, wanted.kept)
-    received = await upload.receive(ctx.block, payload, wanted)
 
-    async def store(tx: Transaction) -> Result:
+    async def find(tx: Transaction) -> tuple[Bucket, Version, bytes]:
         bucket, version, where = await _found(ctx, tx, params, "s3:PutObjectAnnotation")
         if version.encryption is not None and version.encryption.customer_md5:
             raise errors.invalid_request("Objects encrypted with SSE-C cannot have annotations.")
+        return bucket, version, where
+
+    bucket, version, _ = await ctx.transact(find)
+    how = version.encryption
+    key = await data_keys.unlock(ctx, bucket, params["Key"], how)
+    nonce = "" if key is None else token(32)
+    received = await upload.receive(ctx.block, payload, wanted, key=key, nonce=nonce)
+
+    async def store(tx: Transaction) -> Result:
+        bucket, version, where = await find(tx)
+        if not _has_same_key(version.encryption, how):
+            raise AwsError("OperationAborted", "The object was modified. Try again.", status=409)
         now = int(ctx.now() * 1000)
-        etag = etag_of(received.md5, version.encryption, None)
-        annotation = Annotation(now, received.size, etag, received.checksum, received.blob)
+        etag = etag_of(received.md5, key)
+        annotation = Annotation(now, received.size, etag, received.checksum, received.blob, nonce)
         count = version.annotations
         if await annotating.find(tx, bucket, where, name) is None:
             count += 1
@@ -143,8 +157,24 @@ async def put_object_annotation(ctx: Context, params: Params) -> Result:
     return await upload.keep(ctx, [received.blob], store)
 
 
+def _has_same_key(one: Encryption | None, other: Encryption | None) -> bool:
+    """Whether two encryptions have the same data key, or both none."""
+    return (b"" if one is None else one.data_key) == (b"" if other is None else other.data_key)
+
+
 @service.operation("GetObjectAnnotation")
 async def get_object_annotation(ctx: Context, tx: Transaction, params: Params) -> Result:
+    return await _get(ctx, tx, params, {})
+
+
+async def _get_unlocked(ctx: Context, params: Params, bucket: Bucket, how: Encryption) -> Result:
+    """Answer for an annotation whose data key KMS has to decrypt first."""
+    key = await data_keys.unlock(ctx, bucket, params["Key"], how)
+    unlocked = {} if key is None else {how.data_key: key}
+    return await ctx.transact(lambda tx: _get(ctx, tx, params, unlocked))
+
+
+async def _get(ctx: Context, tx: Transaction, params: Params, unlocked: reading.DataKeys) -> Result:
     bucket, version, where = await _found(ctx, tx, params, "s3:GetObjectAnnotation")
     name = params["AnnotationName"]
     annotation = await annotating.find(tx, bucket, where, name)
@@ -156,10 +186,15 @@ async def get_object_annotation(ctx: Context, tx: Transaction, params: Params) -
             Key=params["Key"],
             AnnotationName=name,
         )
+    how, key = version.encryption, None
+    if annotation.nonce and how is not None:
+        key = unlocked.get(how.data_key)
+        if key is None:
+            raise Detour(partial(_get_unlocked, ctx, params, bucket, how))
     small = await annotating.data(tx, bucket, where, name, annotation)
-    whole = contents.of_one_piece(annotation.size, small, annotation.blob, "")
+    whole = contents.of_one_piece(annotation.size, small, annotation.blob, annotation.nonce)
     answer: dict[str, Any] = {
-        "AnnotationPayload": contents.body(ctx.block, whole, 0, annotation.size, None),
+        "AnnotationPayload": contents.body(ctx.block, whole, 0, annotation.size, key),
         "LastModified": annotation.modified // 1000,
         "ContentLength": annotation.size,
         "ETag": quoted(annotation.etag),

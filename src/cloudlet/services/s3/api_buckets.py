@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets import bucket_names, leftovers
@@ -30,7 +31,7 @@ _MOST_LISTED = 10_000
 
 @service.operation("CreateBucket")
 async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
+    _authorize_creation(ctx, params)
     name, wanted = params["Bucket"], params.get("CreateBucketConfiguration") or {}
     if wanted.get("Location") or wanted.get("Bucket"):
         raise errors.not_implemented("directory buckets")
@@ -64,6 +65,22 @@ async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
     if labels:
         put_configuration(tx, bucket, "tagging", labels)
     return _location(bucket)
+
+
+def _authorize_creation(ctx: Context, params: Params) -> None:
+    """Raise unless the caller may create a bucket as the request asks (API reference, "CreateBucket")."""
+    arn = f"arn:{partition_of(ctx.region)}:s3:::{params['Bucket']}"
+    actions = ["s3:CreateBucket"]
+    if acl.is_asked(params) and params.get("ACL") != "private":
+        actions.append("s3:PutBucketAcl")
+    if params.get("ObjectLockEnabledForBucket"):
+        actions += ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]
+    if params.get("ObjectOwnership"):
+        actions.append("s3:PutBucketOwnershipControls")
+    if (params.get("CreateBucketConfiguration") or {}).get("Tags"):
+        actions.append("s3:TagResource")
+    for action in actions:
+        access.authorize_account(ctx, action, params, arn)
 
 
 def _check_namespace(ctx: Context, params: Params, region: str) -> None:
@@ -131,7 +148,7 @@ async def head_bucket(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("ListBuckets")
 async def list_buckets(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
+    access.authorize_account(ctx, "s3:ListAllMyBuckets", params)
     prefix, region = params.get("Prefix") or "", params.get("BucketRegion")
     limit = params.get("MaxBuckets")
     if limit is not None and not 1 <= limit <= _MOST_LISTED:

@@ -11,6 +11,7 @@ from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets import cors
 from cloudlet.services.s3.object_data import putting
+from cloudlet.services.s3.permissions import access
 from cloudlet.services.s3.posting import forms, post_policy
 from cloudlet.services.s3.posting.forms import Form
 from cloudlet.wire import HttpRequest, InvalidRequest, load
@@ -41,11 +42,13 @@ _NOT_HEADERS = frozenset(
 
 @service.operation("PreflightBucket")
 async def preflight_bucket(ctx: Context, tx: Transaction, params: Params) -> Result:
+    access.waive(ctx)
     return await cors.preflight(ctx, tx, params["Bucket"])
 
 
 @service.operation("PreflightObject")
 async def preflight_object(ctx: Context, tx: Transaction, params: Params) -> Result:
+    access.waive(ctx)
     return await cors.preflight(ctx, tx, params["Bucket"])
 
 
@@ -72,7 +75,7 @@ async def post_object(ctx: Context, params: Params) -> Result:
     try:
         written = await putting.put_object(caller, wanted, event="ObjectCreated:Post") or {}
     finally:
-        ctx.response_headers = caller.response_headers
+        ctx.response_headers, ctx.was_decided = caller.response_headers, caller.was_decided
     if written.get("VersionId"):
         ctx.response_headers = (*ctx.response_headers, ("x-amz-version-id", written["VersionId"]))
     return _answer(ctx, fields, bucket, key, written["ETag"])

@@ -125,7 +125,7 @@ async def restore_object(ctx: Context, tx: Transaction, params: Params) -> Resul
     return None
 
 
-service.operation("UpdateObjectEncryption")(encryption_update.update)
+service.direct("UpdateObjectEncryption")(encryption_update.update)
 
 
 # -- Object Lock

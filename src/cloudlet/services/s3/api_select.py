@@ -5,7 +5,9 @@ from __future__ import annotations
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets.bucket import get_bucket
-from cloudlet.services.s3.object_data import contents, reading
+from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.object_data import contents, data_keys, reading
+from cloudlet.services.s3.object_data.objects import Version
 from cloudlet.services.s3.object_data.pieces import stored
 from cloudlet.services.s3.permissions import encryption
 from cloudlet.services.s3.querying import selecting
@@ -16,16 +18,17 @@ from cloudlet.services.s3.retention import archive
 @service.direct("SelectObjectContent")
 async def select_object_content(ctx: Context, params: Params) -> Result:
     selecting.check(params)
-    key = encryption.customer_key(params)
+    customer = encryption.customer_key(params)
 
-    async def find(tx: Transaction) -> contents.ObjectData:
+    async def find(tx: Transaction) -> tuple[Bucket, Version, contents.ObjectData]:
         bucket = await get_bucket(ctx, tx, params["Bucket"])
         version = await reading.found(ctx, tx, bucket, params, "s3:GetObject", "s3:GetObjectVersion")
-        encryption.check_key(version.encryption, key)
+        encryption.check_key(version.encryption, customer)
         archive.check_readable(version, ctx.now())
-        return await contents.load(tx, bucket, params["Key"], version)
+        return bucket, version, await contents.load(tx, bucket, params["Key"], version)
 
-    found = await ctx.transact(find)
+    bucket, version, found = await ctx.transact(find)
+    key = customer or await data_keys.unlock(ctx, bucket, params["Key"], version.encryption)
     release = ctx.block.blobs.read([part.blob for part in found.parts if part.blob])
     pieces = stored(ctx.block, found, 0, found.size, key)
 

@@ -6,17 +6,20 @@ endpoint", "Configuring a custom error document".
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudlet.core import AwsError, Context, Params, Result
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.kernel.detour import follow
 from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets import website
 from cloudlet.services.s3.buckets.bucket import configuration, get_bucket
 from cloudlet.services.s3.object_data import reading
+from cloudlet.services.s3.permissions import access
 from cloudlet.wire import WireError
 from cloudlet.wire.host_ids import host_id
 
@@ -51,6 +54,8 @@ class _Visit:
     """One request to a website. Websites are for everybody: nobody signs to see them."""
 
     def __init__(self, ctx: Context, params: Params, *, with_body: bool) -> None:
+        # Whether everybody may read an object is decided when the visitor reads it.
+        access.waive(ctx)
         self._ctx = ctx
         self._visitor = ctx.act_as(ANONYMOUS, ANONYMOUS.account) if ctx.strict else ctx
         self._params = params
@@ -91,7 +96,11 @@ class _Visit:
         """Return an object as the answer, or the redirect that it stands for. Raises WireError."""
         asked = {"Bucket": self._bucket, "Key": key} | {name: params[name] for name in _CONDITIONS if name in params}
         visitor, with_body = self._visitor, self._with_body
-        found = await visitor.transact(lambda tx: reading.read_object(visitor, tx, asked, with_body=with_body))
+
+        async def read(tx: Transaction) -> Result:
+            return await reading.read_object(visitor, tx, asked, with_body=with_body)
+
+        found = await follow(partial(visitor.transact, read))
         self._take_over()
         found = dict(found or {})
         target = found.get("WebsiteRedirectLocation")

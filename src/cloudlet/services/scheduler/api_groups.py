@@ -7,8 +7,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.authorization import tagged_resources
 from cloudlet.core.aws import listing, tags
-from cloudlet.services.scheduler import clearing, deletions, errors, group
+from cloudlet.services.scheduler import clearing, deletions, errors, group, schedule
 from cloudlet.services.scheduler.block import service
 from cloudlet.services.scheduler.group import Group
 
@@ -43,11 +44,22 @@ async def create_schedule_group(ctx: Context, tx: Transaction, params: Params) -
 
 @service.operation("GetScheduleGroup")
 async def get_schedule_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await _authorize(ctx, tx, "GetScheduleGroup", params)
     return _shown(await group.get(ctx, tx, params["Name"]))
+
+
+async def _authorize(ctx: Context, tx: Transaction, operation: str, params: Params) -> None:
+    """Raise AwsError unless the caller may do this to the group that a request names."""
+    arn = group.make_arn(ctx.account, ctx.region, params["Name"])
+    await tagged_resources.authorize(ctx, tx, operation, arn, params)
 
 
 @service.operation("DeleteScheduleGroup")
 async def delete_schedule_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await _authorize(ctx, tx, "DeleteScheduleGroup", params)
+    every = schedule.make_arn(ctx.account, ctx.region, params["Name"], "*")
+    tagged = group.make_arn(ctx.account, ctx.region, params["Name"])
+    await tagged_resources.authorize(ctx, tx, "DeleteSchedule", every, params, tagged=tagged)
     if params["Name"] == group.DEFAULT:
         raise errors.validation("The default schedule group cannot be deleted.")
     what = f"schedule-group/{params['Name']}"

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
+from cloudlet.core.authorization import tagged_resources
 from cloudlet.core.aws import listing
 from cloudlet.services.scheduler import deletions, errors, group, schedule, scheduling, target
 from cloudlet.services.scheduler.block import service
@@ -16,8 +17,14 @@ _DEFAULT_POLICY = {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 1
 _EARLIEST_START_SECONDS = 300
 
 
-@service.operation("CreateSchedule")
-async def create_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("CreateSchedule")
+async def create_schedule(ctx: Context, params: Params) -> Result | FinalTransaction:
+    await target.check_trust(ctx, params["Target"], params.get("GroupName") or group.DEFAULT)
+    return FinalTransaction(lambda tx: _create_schedule(ctx, tx, params))
+
+
+async def _create_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await _authorize(ctx, tx, "CreateSchedule", params)
     asked = _asked(ctx, params)
     await _check_group(ctx, tx, asked.group)
     found = await schedule.find(tx, ctx.account, ctx.region, asked.group, asked.name)
@@ -28,9 +35,18 @@ async def create_schedule(ctx: Context, tx: Transaction, params: Params) -> Resu
     return {"ScheduleArn": scheduling.enter(tx, asked, asked.timing.first(ctx.now()), ctx.now()).arn}
 
 
-@service.operation("UpdateSchedule")
-async def update_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
-    """Replace a schedule; it goes on as it was going where it is due at the same times as before."""
+@service.direct("UpdateSchedule")
+async def update_schedule(ctx: Context, params: Params) -> Result | FinalTransaction:
+    await target.check_trust(ctx, params["Target"], params.get("GroupName") or group.DEFAULT)
+    return FinalTransaction(lambda tx: _update_schedule(ctx, tx, params))
+
+
+async def _update_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    """Replace a schedule.
+
+    It goes on as it was going where it is due at the same times as before.
+    """
+    await _authorize(ctx, tx, "UpdateSchedule", params)
     asked = _asked(ctx, params)
     found = await _get(ctx, tx, asked.group, asked.name)
     scheduling.leave(tx, found)
@@ -46,6 +62,7 @@ async def update_schedule(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 @service.operation("GetSchedule")
 async def get_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await _authorize(ctx, tx, "GetSchedule", params)
     found = await _get(ctx, tx, params.get("GroupName") or group.DEFAULT, params["Name"])
     window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": found.window} if found.window else {"Mode": "OFF"}
     return {
@@ -63,6 +80,7 @@ async def get_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DeleteSchedule")
 async def delete_schedule(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await _authorize(ctx, tx, "DeleteSchedule", params)
     of, name = params.get("GroupName") or group.DEFAULT, params["Name"]
     what = f"schedule/{of}/{name}"
     if await schedule.find(tx, ctx.account, ctx.region, of, name) is None and await deletions.is_repeated(
@@ -109,6 +127,17 @@ def _summary(found: Schedule) -> dict[str, Any]:
         "CreationDate": found.created,
         "LastModificationDate": found.modified,
     }
+
+
+async def _authorize(ctx: Context, tx: Transaction, operation: str, params: Params) -> None:
+    """Raise AwsError unless the caller may do this to a schedule.
+
+    The tags of its group count.
+    """
+    of = params.get("GroupName") or group.DEFAULT
+    arn = schedule.make_arn(ctx.account, ctx.region, of, params["Name"])
+    tagged = group.make_arn(ctx.account, ctx.region, of)
+    await tagged_resources.authorize(ctx, tx, operation, arn, params, tagged=tagged)
 
 
 async def _get(ctx: Context, tx: Transaction, of: str, name: str) -> Schedule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Transaction
+from cloudlet.core.authorization import tagged_resources
 from cloudlet.core.aws import tag_operations
 from cloudlet.services.scheduler import errors, group
 from cloudlet.services.scheduler.block import service
@@ -17,4 +18,11 @@ async def _check_group(ctx: Context, tx: Transaction, text: str) -> None:
     await group.get(ctx, tx, name)
 
 
-tag_operations.declare(service, _check_group, errors.validation, errors.quota_exceeded, arn="ResourceArn")
+tag_operations.declare(
+    service,
+    _check_group,
+    errors.validation,
+    errors.quota_exceeded,
+    authorize=tagged_resources.authorize,
+    arn="ResourceArn",
+)

@@ -4,4 +4,18 @@ from __future__ import annotations
 
 from cloudlet.core import Service
 
-service = Service("scheduler", namespace="AWS/Scheduler")
+service = Service(
+    "scheduler",
+    namespace="AWS/Scheduler",
+    decides=(
+        "CreateSchedule",
+        "DeleteSchedule",
+        "DeleteScheduleGroup",
+        "GetSchedule",
+        "GetScheduleGroup",
+        "ListTagsForResource",
+        "TagResource",
+        "UntagResource",
+        "UpdateSchedule",
+    ),
+)

@@ -29,7 +29,12 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        return f"arn:{partition_of(self.region)}:scheduler:{self.region}:{self.account}:schedule-group/{self.name}"
+        return make_arn(self.account, self.region, self.name)
+
+
+def make_arn(account: str, region: str, name: str) -> str:
+    """Return the ARN of the group with a name."""
+    return f"arn:{partition_of(region)}:scheduler:{region}:{account}:schedule-group/{name}"
 
 
 _groups = Records(Subspace("group"), Group, lambda name: errors.not_found(f"Schedule group {name}"))

@@ -45,12 +45,16 @@ class Schedule(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        partition = partition_of(self.region)
-        return f"arn:{partition}:scheduler:{self.region}:{self.account}:schedule/{self.group}/{self.name}"
+        return make_arn(self.account, self.region, self.group, self.name)
 
     @property
     def timing(self) -> Timing:
         return Timing(self.expression, self.zone, self.start, self.end, self.anchor)
+
+
+def make_arn(account: str, region: str, group: str, name: str) -> str:
+    """Return the ARN of the schedule of a group with a name."""
+    return f"arn:{partition_of(region)}:scheduler:{region}:{account}:schedule/{group}/{name}"
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core import Arn, AwsError, Context
-from cloudlet.core.authorization.role_session import check_role, make_session
+from cloudlet.core.authorization.role_session import check_role, is_assumable, make_session
 from cloudlet.core.aws.messages import queue_url
 from cloudlet.core.background.retrying import DeliveryError, of_events
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.scheduler import errors, payload, universal
 from cloudlet.services.scheduler.firing import Firing
+from cloudlet.services.scheduler.group import make_arn
 from cloudlet.services.scheduler.schedule import Target
 from cloudlet.wire import WireError, load
 
@@ -34,13 +35,23 @@ _SERVICES = ("sqs", "sns", "events", "lambda")
 _JSON_SERVICES = ("events", "lambda")
 
 
+async def check_trust(ctx: Context, target: Target, of: str) -> None:
+    """Raise AwsError unless schedules of a group can act by a target's role."""
+    role = target["RoleArn"]
+    check_role(ctx.account, role)
+    session = make_session(role, "check", _PRINCIPAL, make_arn(ctx.account, ctx.region, of))
+    if not await is_assumable(ctx.block, session):
+        raise errors.validation(
+            "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+        )
+
+
 def check(ctx: Context, target: Target) -> None:
     """Raise AwsError unless something can be the target of a schedule."""
     try:
         arn = Arn.parse(target["Arn"])
     except ValueError:
         raise errors.validation("Provided Arn is not in correct format.") from None
-    check_role(ctx.account, target["RoleArn"])
     unbuilt = next(iter(_UNBUILT_PARAMETERS & target.keys()), None)
     if unbuilt is not None:
         raise errors.not_built(f"the parameter {unbuilt} of targets")
@@ -105,12 +116,13 @@ async def send(block: Block, firing: Firing, queue: Arn, message: dict[str, Any]
 
 
 async def _call(block: Block, firing: Firing, arn: Arn, operation: str, params: dict[str, Any]) -> Any:
+    group = make_arn(firing.account, firing.region, firing.group)
     try:
         return await block.cloud.call(
             arn.service,
             operation,
             params,
-            principal=make_session(firing.target["RoleArn"], firing.id, by=_PRINCIPAL),
+            principal=make_session(firing.target["RoleArn"], firing.id, _PRINCIPAL, group),
             account=firing.account,
             region=arn.region,
         )

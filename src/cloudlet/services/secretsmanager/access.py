@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloudlet.core import Context, Params, Transaction
+from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.core.authorization.enforcement import deny
 from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.secretsmanager import errors, secret
@@ -44,7 +45,12 @@ async def open_secret(
     admits_replica: bool = False,
 ) -> Secret:
     """Return the secret that a request is about, after all checks. Raises AwsError."""
-    found = await secret.get(ctx, tx, params["SecretId"])
+    try:
+        found = await secret.get(ctx, tx, params["SecretId"])
+    except AwsError:
+        # That it is not there is told to those alone who may do this to it.
+        authorize_name(ctx, action, params["SecretId"], params)
+        raise
     authorize(ctx, found, action, params)
     if found.deleted and not admits_deleted:
         raise errors.MarkedForDeletion
@@ -58,28 +64,39 @@ async def open_secret(
 
 
 def authorize(ctx: Context, about: Secret, action: str, params: Params, tags: Mapping[str, str] | None = None) -> None:
-    """Raise AccessDeniedError unless the caller may do this to a secret.
+    """Raise AwsError unless the caller may do this to a secret.
 
     `tags` are those that it gets.
     """
     if not ctx.strict or (about.owner and get_service(ctx) == about.owner):
         return
     keys = {**_make_secret_keys(about, about.tags if tags is None else tags), **_make_keys(params)}
-    decision = decide(ctx, f"secretsmanager:{action}", about.arn, about.account, about.policy or None, keys)
-    if not decision.allowed:
-        raise errors.AccessDeniedError(decision.message)
+    _decide(ctx, action, about.arn, about.account, about.policy or None, keys)
 
 
 def authorize_account(ctx: Context, action: str, params: Params) -> None:
-    """Raise AccessDeniedError unless the caller may do what is about no secret that there is."""
+    """Raise AwsError unless the caller may do what is about no secret that there is."""
     if not ctx.strict or ctx.principal.kind == "service":
         return
-    name = params.get("Name")
-    partition = partition_of(ctx.region)
-    arn = f"arn:{partition}:secretsmanager:{ctx.region}:{ctx.account}:secret:{name}-??????" if name else "*"
-    decision = decide(ctx, f"secretsmanager:{action}", arn, ctx.account, None, _make_keys(params))
+    _decide(ctx, action, "*", ctx.account, None, _make_keys(params))
+
+
+def authorize_name(ctx: Context, action: str, name: str, params: Params) -> None:
+    """Raise AwsError unless the caller may do this to a secret that is missing."""
+    if not ctx.strict or ctx.principal.kind == "service":
+        return
+    arn, account = name, ctx.account
+    if name.startswith("arn:"):
+        account = name.split(":", 5)[4] if name.count(":") > 4 else account
+    else:
+        arn = f"arn:{partition_of(ctx.region)}:secretsmanager:{ctx.region}:{account}:secret:{name}-??????"
+    _decide(ctx, action, arn, account, None, _make_keys(params))
+
+
+def _decide(ctx: Context, action: str, arn: str, account: str, policy: str | None, keys: Keys) -> None:
+    decision = decide(ctx, f"secretsmanager:{action}", arn, account, policy, keys)
     if not decision.allowed:
-        raise errors.AccessDeniedError(decision.message)
+        raise deny(ctx, "secretsmanager", decision)
 
 
 def get_service(ctx: Context) -> str:
@@ -109,10 +126,11 @@ def _make_keys(params: Params) -> Keys:
     if params.get("RotationRules"):
         keys["secretsmanager:ModifyRotationRules"] = "true"
     if params.get("AddReplicaRegions"):
-        keys["secretsmanager:AddReplicaRegions"] = [each["Region"] for each in params["AddReplicaRegions"]]
+        keys["secretsmanager:AddReplicaRegions"] = [each.get("Region") or "" for each in params["AddReplicaRegions"]]
     if params.get("Tags"):
-        keys |= {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params["Tags"]}
-        keys["aws:TagKeys"] = [tag["Key"] for tag in params["Tags"]]
+        tags = {tag.get("Key") or "": tag.get("Value") or "" for tag in params["Tags"]}
+        keys |= {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+        keys["aws:TagKeys"] = list(tags)
     if params.get("TagKeys"):
         keys["aws:TagKeys"] = list(params["TagKeys"])
     return keys

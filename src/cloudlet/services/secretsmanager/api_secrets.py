@@ -41,7 +41,11 @@ async def create_secret(ctx: Context, params: Params) -> Result:
     _refuse_unbuilt(params, "Type", "CrossAccountPrimaryARN")
     if secret.NAME.fullmatch(params["Name"]) is None:
         raise errors.InvalidName
-    access.authorize_account(ctx, "CreateSecret", params)
+    access.authorize_name(ctx, "CreateSecret", params["Name"], params)
+    if params.get("Tags"):
+        access.authorize_name(ctx, "TagResource", params["Name"], params)
+    if params.get("AddReplicaRegions"):
+        access.authorize_name(ctx, "ReplicateSecretToRegions", params["Name"], params)
     value = values.read_value(params)
     now = ctx.now()
     wanted = Secret(

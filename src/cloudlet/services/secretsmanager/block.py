@@ -8,4 +8,5 @@ service = Service(
     "secretsmanager",
     hidden=("RandomPassword", "RotationToken", "SecretBinary", "SecretString"),
     internal_failure="InternalServiceError",
+    decides="all",
 )

@@ -1,8 +1,8 @@
-"""Who may do what with a topic: the topic's policy, enforced where permissions are (`--auth strict`).
+"""Permissions of callers on topics, where they are enforced.
 
-The identity-based policies of a caller are the front door's affair; here the topic has its say. Principals of the
-topic's account need no allowance by it, but can be denied; all others need one (Developer Guide, "Amazon SNS API
-permissions").
+The topic's policy and the caller's own decide. Within the topic's account either is enough; callers of other accounts
+need both (Developer Guide, "Amazon SNS API permissions"). What is about no topic is decided by the caller's own
+policies alone.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloudlet.core import AwsError, Context
-from cloudlet.core.authorization.condition_keys import get_source_account
-from cloudlet.core.authorization.resource_policy import decide, parse_policy
-from cloudlet.core.aws.policy import Effect, PolicyError
-from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
-from cloudlet.core.kernel.identity import Principal
+from cloudlet.core import Arn, AwsError, Context, Params
+from cloudlet.core.authorization import catalog, resource_policy
+from cloudlet.core.authorization.condition_keys import Keys, get_source_account, list_request_keys
+from cloudlet.core.authorization.enforcement import deny
+from cloudlet.core.authorization.resource_policy import decide, is_plainly_admitted, parse_policy
+from cloudlet.core.aws.policy import PolicyError
 from cloudlet.services.sns import errors, limits
 from cloudlet.services.sns.subscription import Subscription
 from cloudlet.services.sns.topic_record import Topic
@@ -35,6 +35,18 @@ SHARED_ACTIONS: Final = (
     "Subscribe",
 )
 """What a topic's policy can speak of."""
+_UNSIGNED: Final = ("ConfirmSubscription", "Unsubscribe")
+"""The operations behind the links in messages."""
+ACTIONS: Final = frozenset((*SHARED_ACTIONS, *_UNSIGNED, "PublishBatch", "TagResource", "UntagResource"))
+"""The operations on topics, which are decided here."""
+ANONYMOUS_ACTIONS: Final = ACTIONS - {
+    "DeleteTopic",
+    "ListTagsForResource",
+    "Subscribe",
+    "TagResource",
+    "UntagResource",
+}
+"""The operations of those who have not signed, by a topic's policy or a token."""
 
 _DEFAULT_ACTIONS: Final = (
     "SNS:GetTopicAttributes",
@@ -99,26 +111,59 @@ def _check_statement(statement: Mapping[str, Any], arn: str) -> None:
             raise errors.invalid_parameter("Policy statement action out of service scope!")
 
 
-def authorize(ctx: Context, topic: Topic, action: str, conditions: Mapping[str, str] | None = None) -> None:
-    """Raise unless the caller may do this to the topic. `conditions` are further condition keys of this action."""
-    principal = ctx.principal
-    if not ctx.strict or (_needs_no_allowance(principal, topic) and not _denies(topic.attributes.get("Policy"))):
+def make_denial(message: str) -> AwsError:
+    """Return the error of a denied call, which names actions in capital letters."""
+    return AwsError("AuthorizationError", message.replace(" sns:", " SNS:"), status=403)
+
+
+def authorize(ctx: Context, topic: Topic, action: str, params: Params) -> None:
+    """Raise unless the caller may do this to the topic.
+
+    `params` are those of the request.
+    """
+    if not ctx.strict:
         return
     name = f"SNS:{action}"
-    # SNS's own name for the account that makes a call, or for which a service makes it.
-    keys = {"aws:SourceOwner": get_source_account(ctx) or principal.account, **(conditions or {})}
+    # The policy that a topic has by default denies nothing.
+    if is_plainly_admitted(ctx, name, topic.arn, topic.account, topic.attributes.get("Policy")):
+        return
+    keys = _list_keys(ctx, topic, action, params)
     decision = decide(ctx, name, topic.arn, topic.account, policy_of(topic), keys)
     if not decision.allowed:
-        raise errors.not_authorized(decision.message)
+        raise deny(ctx, "sns", decision)
 
 
-def _needs_no_allowance(principal: Principal, topic: Topic) -> bool:
-    return principal.account == topic.account and principal.kind in ACCOUNT_KINDS
+def authorize_link(ctx: Context, action: str, resource: str) -> None:
+    """Raise unless the caller may do what a link in a message does.
+
+    One who has not signed has the token of the link.
+    """
+    ctx.was_decided = True
+    if is_signed(ctx):
+        authorize_caller(ctx, action, resource)
 
 
-def _denies(policy: str | None) -> bool:
-    """Whether a policy denies anything to anybody; the default one does not."""
-    return policy is not None and any(statement.effect is Effect.DENY for statement in parse_policy(policy).statements)
+def _list_keys(ctx: Context, topic: Topic, action: str, params: Params) -> Keys:
+    """Return the condition keys of a call about a topic."""
+    keys: Keys = {f"aws:ResourceTag/{key}": value for key, value in topic.tags.items()}
+    if ctx.principal.kind == "service":
+        # SNS's own name for the account for which a service calls.
+        keys["aws:SourceOwner"] = get_source_account(ctx) or ctx.principal.account
+    return {**keys, **list_request_keys(catalog.find("sns", action), params)}
+
+
+def authorize_absent(ctx: Context, arn: str, action: str) -> None:
+    """Raise unless the caller may do this to a topic that is not there."""
+    if ctx.strict:
+        resource_policy.authorize(ctx, f"SNS:{action}", arn, Arn.parse(arn).account, None, dict)
+
+
+def authorize_caller(ctx: Context, action: str, resource: str) -> None:
+    """Raise unless the caller's own policies let it do what no topic's policy speaks of."""
+    ctx.was_decided = True
+    name, account = f"SNS:{action}", ctx.principal.account
+    if ctx.strict and not ctx.permissions.allows(ctx, name, resource, account):
+        raise deny(ctx, "sns", ctx.permissions.decide(ctx, name, resource, account))
 
 
 def authorize_owner(
@@ -127,7 +172,7 @@ def authorize_owner(
     """Raise unless the caller's account owns the subscription or its topic, and, where enforced, he has signed."""
     stranger = ctx.strict and ctx.principal.account not in (subscription.owner, topic.account)
     if stranger or not signed:
-        raise errors.not_authorized(
+        raise make_denial(
             f"User: {ctx.principal.arn} is not authorized to perform: SNS:{action} on resource: {topic.arn}"
         )
 
@@ -140,13 +185,13 @@ def require_account(ctx: Context) -> None:
 
 def require_own_account(ctx: Context, account: str, action: str, resource: str) -> None:
     """Raise unless the caller belongs to the account that owns a resource which has no policy of its own."""
-    require_account(ctx)
     if ctx.strict and ctx.principal.account != account:
-        raise errors.not_authorized(
+        raise make_denial(
             f"User: {ctx.principal.arn} is not authorized to perform: SNS:{action} on resource: {resource}"
         )
 
 
 def is_signed(ctx: Context) -> bool:
     """Whether the caller has proved, or in open mode claimed, who he is: a browser that opens a link has not."""
-    return ctx.principal.kind == "service" or bool(ctx.principal.access_key)
+    principal = ctx.principal
+    return principal.kind == "service" or bool(principal.access_key or principal.invoked_by)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from cloudlet.core import AwsError, Context, Params, Result, Service, Transaction
 from cloudlet.core.aws import tags as core_tags
 from cloudlet.core.host import url_passwords
@@ -43,7 +41,9 @@ from cloudlet.services.sns.topic_record import Topic, arn_of
 
 service = Service(
     "sns",
-    admits_anonymous=True,
+    admits_anonymous=access.ANONYMOUS_ACTIONS,
+    decides=access.ACTIONS,
+    access_denied=access.make_denial,
     from_pages=("ConfirmSubscription", "Unsubscribe"),
     data_events=("Publish", "PublishBatch"),
     hidden=(
@@ -80,18 +80,10 @@ service.page("push")(_in_open_mode(push.page))
 service.page("delivery-status")(_in_open_mode(status_log.page))
 
 
-async def _topic(
-    ctx: Context,
-    tx: Transaction,
-    arn: str,
-    action: str,
-    *,
-    name: str = "TopicArn",
-    conditions: Mapping[str, str] | None = None,
-) -> Topic:
+async def _topic(ctx: Context, tx: Transaction, params: Params, action: str, *, name: str = "TopicArn") -> Topic:
     """Return the topic that a request is about, if the caller may do this to it."""
-    topic = await topics.get(tx, arn, name, region=ctx.region)
-    access.authorize(ctx, topic, action, conditions)
+    topic = await topics.get(tx, params[name], name, region=ctx.region)
+    access.authorize(ctx, topic, action, params)
     return topic
 
 
@@ -104,7 +96,6 @@ def _millis(ctx: Context) -> int:
 
 @service.operation("CreateTopic")
 async def create_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     name, wanted = params["Name"], params.get("Attributes") or {}
     arn = arn_of(ctx.account, ctx.region, name)
     tracing.check_possible(ctx, wanted.get("TracingConfig"))
@@ -128,11 +119,11 @@ async def create_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("DeleteTopic")
 async def delete_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     try:
-        topic = await _topic(ctx, tx, params["TopicArn"], "DeleteTopic")
+        topic = await _topic(ctx, tx, params, "DeleteTopic")
     except AwsError as error:
         if error.code == "NotFound":
+            access.authorize_absent(ctx, params["TopicArn"], "DeleteTopic")
             return None
         raise
     if "ArchivePolicy" in topic.attributes:
@@ -144,20 +135,19 @@ async def delete_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("ListTopics")
 async def list_topics(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     rows, token = await paging.page(tx, topics.of_account(ctx.account, ctx.region), params.get("NextToken"))
     return {"Topics": [{"TopicArn": topics.decode(raw).arn} for _, raw in rows], "NextToken": token}
 
 
 @service.operation("GetTopicAttributes")
 async def get_topic_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
-    topic = await _topic(ctx, tx, params["TopicArn"], "GetTopicAttributes")
+    topic = await _topic(ctx, tx, params, "GetTopicAttributes")
     return {"Attributes": await topic_attributes.shown(tx, topic, ctx.now())}
 
 
 @service.operation("SetTopicAttributes")
 async def set_topic_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
-    topic = await _topic(ctx, tx, params["TopicArn"], "SetTopicAttributes")
+    topic = await _topic(ctx, tx, params, "SetTopicAttributes")
     name, value = params["AttributeName"], params.get("AttributeValue") or ""
     tracing.check_possible(ctx, value if name == "TracingConfig" else None)
     changed = topics.change(
@@ -170,7 +160,7 @@ async def set_topic_attributes(ctx: Context, tx: Transaction, params: Params) ->
 
 @service.operation("AddPermission")
 async def add_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    topic = await _topic(ctx, tx, params["TopicArn"], "AddPermission")
+    topic = await _topic(ctx, tx, params, "AddPermission")
     policy = permissions.with_permission(topic, params["Label"], params["AWSAccountId"], params["ActionName"])
     topics.change(tx, topic, attributes={**topic.attributes, "Policy": policy})
     return None
@@ -178,7 +168,7 @@ async def add_permission(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 @service.operation("RemovePermission")
 async def remove_permission(ctx: Context, tx: Transaction, params: Params) -> Result:
-    topic = await _topic(ctx, tx, params["TopicArn"], "RemovePermission")
+    topic = await _topic(ctx, tx, params, "RemovePermission")
     policy = permissions.without_permission(topic, params["Label"])
     kept = {name: value for name, value in topic.attributes.items() if name != "Policy"}
     topics.change(tx, topic, attributes=kept if policy is None else {**kept, "Policy": policy})
@@ -187,21 +177,20 @@ async def remove_permission(ctx: Context, tx: Transaction, params: Params) -> Re
 
 @service.operation("GetDataProtectionPolicy")
 async def get_data_protection_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    topic = await _topic(ctx, tx, params["ResourceArn"], "GetDataProtectionPolicy", name="ResourceArn")
+    topic = await _topic(ctx, tx, params, "GetDataProtectionPolicy", name="ResourceArn")
     return {"DataProtectionPolicy": await data_protection.of_topic(tx, topic)}
 
 
 @service.operation("PutDataProtectionPolicy")
 async def put_data_protection_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    topic = await _topic(ctx, tx, params["ResourceArn"], "PutDataProtectionPolicy", name="ResourceArn")
+    topic = await _topic(ctx, tx, params, "PutDataProtectionPolicy", name="ResourceArn")
     data_protection.store(tx, topic, data_protection.checked(params["DataProtectionPolicy"], fifo=topic.fifo))
     return None
 
 
 async def _tagged(ctx: Context, tx: Transaction, params: Params, action: str) -> Topic:
-    access.require_account(ctx)
     try:
-        return await _topic(ctx, tx, params["ResourceArn"], action, name="ResourceArn")
+        return await _topic(ctx, tx, params, action, name="ResourceArn")
     except AwsError as error:
         raise errors.no_such_resource() if error.code == "NotFound" else error from error
 
@@ -253,9 +242,7 @@ def _listed(existing: Subscription) -> dict[str, str]:
 
 @service.operation("Subscribe")
 async def subscribe(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
-    conditions = {"sns:Protocol": params["Protocol"], "sns:Endpoint": params.get("Endpoint") or ""}
-    topic = await _topic(ctx, tx, params["TopicArn"], "Subscribe", conditions=conditions)
+    topic = await _topic(ctx, tx, params, "Subscribe")
     subscribed = await subscribing.subscribe(ctx, tx, topic, params)
     _replay_if_asked(tx, topic, subscribed)
     told = subscribed.confirmed or params.get("ReturnSubscriptionArn")
@@ -265,6 +252,7 @@ async def subscribe(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("ConfirmSubscription")
 async def confirm_subscription(ctx: Context, tx: Transaction, params: Params) -> Result:
     signed = access.is_signed(ctx)
+    access.authorize_link(ctx, "ConfirmSubscription", params["TopicArn"])
     # The link in a message is opened unsigned, and such a request does not say for which region it is.
     topic = await topics.get(tx, params["TopicArn"], region=ctx.region if signed else "")
     pending = await confirming.by_token(tx, topic, params["Token"], _millis(ctx))
@@ -278,6 +266,7 @@ async def confirm_subscription(ctx: Context, tx: Transaction, params: Params) ->
 @service.operation("Unsubscribe")
 async def unsubscribe(ctx: Context, tx: Transaction, params: Params) -> Result:
     signed = access.is_signed(ctx)
+    access.authorize_link(ctx, "Unsubscribe", "*")
     subscription.check_arn(params["SubscriptionArn"], ctx.region if signed else "")
     found = await subscription.find(tx, params["SubscriptionArn"])
     if found is None:
@@ -297,7 +286,6 @@ async def unsubscribe(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 @service.operation("ListSubscriptions")
 async def list_subscriptions(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     index = subscription.of_owner(ctx.account, ctx.region)
     rows, token = await paging.page(tx, index, params.get("NextToken"))
     found = [await subscription.of_index(tx, index, key) for key, _ in rows]
@@ -306,14 +294,13 @@ async def list_subscriptions(ctx: Context, tx: Transaction, params: Params) -> R
 
 @service.operation("ListSubscriptionsByTopic")
 async def list_subscriptions_by_topic(ctx: Context, tx: Transaction, params: Params) -> Result:
-    topic = await _topic(ctx, tx, params["TopicArn"], "ListSubscriptionsByTopic")
+    topic = await _topic(ctx, tx, params, "ListSubscriptionsByTopic")
     rows, token = await paging.page(tx, subscription.of_number(topic.number), params.get("NextToken"))
     return {"Subscriptions": [_listed(subscription.decode(raw)) for _, raw in rows], "NextToken": token}
 
 
 async def _subscription(ctx: Context, tx: Transaction, params: Params, action: str) -> tuple[Topic, Subscription]:
     """Return the subscription that a request is about, and its topic, if the caller may do this to it."""
-    access.require_account(ctx)
     topic, existing = await subscription.get(tx, params["SubscriptionArn"], region=ctx.region)
     access.authorize_owner(ctx, topic, existing, action)
     return topic, existing
@@ -344,7 +331,6 @@ async def set_subscription_attributes(ctx: Context, tx: Transaction, params: Par
 
 
 async def _application(ctx: Context, tx: Transaction, params: Params, action: str) -> platform.Application:
-    access.require_account(ctx)
     found = await platform.application(tx, params["PlatformApplicationArn"], ctx.region)
     access.require_own_account(ctx, found.account, action, found.arn)
     return found
@@ -353,7 +339,6 @@ async def _application(ctx: Context, tx: Transaction, params: Params, action: st
 async def _endpoint(
     ctx: Context, tx: Transaction, params: Params, action: str
 ) -> tuple[platform.Application, platform.Endpoint]:
-    access.require_account(ctx)
     of, found = await platform.endpoint(tx, params["EndpointArn"], ctx.region)
     access.require_own_account(ctx, of.account, action, params["EndpointArn"])
     return of, found
@@ -361,7 +346,6 @@ async def _endpoint(
 
 @service.operation("CreatePlatformApplication")
 async def create_platform_application(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     try:
         created = await platform.create_application(ctx, tx, params["Name"], params["Platform"], params["Attributes"])
     except AwsError as error:
@@ -371,7 +355,6 @@ async def create_platform_application(ctx: Context, tx: Transaction, params: Par
 
 @service.operation("DeletePlatformApplication")
 async def delete_platform_application(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     found = await platform.find_application(tx, params["PlatformApplicationArn"], ctx.region)
     if found is not None:
         access.require_own_account(ctx, found.account, "DeletePlatformApplication", found.arn)
@@ -394,7 +377,6 @@ async def set_platform_application_attributes(ctx: Context, tx: Transaction, par
 
 @service.operation("ListPlatformApplications")
 async def list_platform_applications(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     rows, token = await paging.page(tx, platform.of_account(ctx.account, ctx.region), params.get("NextToken"))
     found = [platform.decode_application(raw) for _, raw in rows]
     listed = [{"PlatformApplicationArn": each.arn, "Attributes": platform.shown_application(each)} for each in found]
@@ -412,7 +394,6 @@ async def create_platform_endpoint(ctx: Context, tx: Transaction, params: Params
 
 @service.operation("DeleteEndpoint")
 async def delete_endpoint(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     found = await platform.find_endpoint(tx, params["EndpointArn"], ctx.region)
     if found is not None:
         access.require_own_account(ctx, found[0].account, "DeleteEndpoint", params["EndpointArn"])
@@ -446,14 +427,12 @@ async def list_endpoints_by_platform_application(ctx: Context, tx: Transaction, 
 
 @service.operation("SetSMSAttributes")
 async def set_sms_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     await sms_settings.change(tx, ctx.account, ctx.region, params["attributes"])
     return {}
 
 
 @service.operation("GetSMSAttributes")
 async def get_sms_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     settings = await sms_settings.of_account(tx, ctx.account, ctx.region)
     names = params.get("attributes") or list(settings)
     return {"attributes": {name: settings[name] for name in names if name in settings}}
@@ -469,14 +448,12 @@ def _check_phone_number(number: str) -> None:
 
 @service.operation("CheckIfPhoneNumberIsOptedOut")
 async def check_if_phone_number_is_opted_out(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     _check_phone_number(params["phoneNumber"])
     return {"isOptedOut": False}
 
 
 @service.operation("ListPhoneNumbersOptedOut")
 async def list_phone_numbers_opted_out(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     if params.get("nextToken") is not None:
         raise errors.invalid_parameter("nextToken")
     return {"phoneNumbers": []}
@@ -484,14 +461,12 @@ async def list_phone_numbers_opted_out(ctx: Context, tx: Transaction, params: Pa
 
 @service.operation("OptInPhoneNumber")
 async def opt_in_phone_number(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     _check_phone_number(params["phoneNumber"])
     return {}
 
 
 @service.operation("ListOriginationNumbers")
 async def list_origination_numbers(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     if params.get("NextToken") is not None:
         raise errors.invalid_parameter("NextToken")
     return {"PhoneNumbers": []}
@@ -499,13 +474,11 @@ async def list_origination_numbers(ctx: Context, tx: Transaction, params: Params
 
 @service.operation("GetSMSSandboxAccountStatus")
 async def get_sms_sandbox_account_status(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     return {"IsInSandbox": False}
 
 
 @service.direct("CreateSMSSandboxPhoneNumber")
 async def create_sms_sandbox_phone_number(ctx: Context, params: Params) -> Result:
-    access.require_account(ctx)
     number, space = params["PhoneNumber"], sandbox.of_account(ctx.account, ctx.region)
     password = await ctx.transact(lambda tx: sandbox.add(tx, space, number, _millis(ctx)))
     text = sandbox.text(password, params.get("LanguageCode") or sandbox.LANGUAGE)
@@ -515,7 +488,6 @@ async def create_sms_sandbox_phone_number(ctx: Context, params: Params) -> Resul
 
 @service.direct("VerifySMSSandboxPhoneNumber")
 async def verify_sms_sandbox_phone_number(ctx: Context, params: Params) -> Result:
-    access.require_account(ctx)
     space = sandbox.of_account(ctx.account, ctx.region)
     number, password = params["PhoneNumber"], params["OneTimePassword"]
     if not await ctx.transact(lambda tx: sandbox.verify(tx, space, number, password, _millis(ctx))):
@@ -525,14 +497,12 @@ async def verify_sms_sandbox_phone_number(ctx: Context, params: Params) -> Resul
 
 @service.operation("DeleteSMSSandboxPhoneNumber")
 async def delete_sms_sandbox_phone_number(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     await sandbox.delete(tx, sandbox.of_account(ctx.account, ctx.region), params["PhoneNumber"], _millis(ctx))
     return {}
 
 
 @service.operation("ListSMSSandboxPhoneNumbers")
 async def list_sms_sandbox_phone_numbers(ctx: Context, tx: Transaction, params: Params) -> Result:
-    access.require_account(ctx)
     space = sandbox.of_account(ctx.account, ctx.region)
     size = params.get("MaxResults") or limits.LISTED
     rows, token = await paging.page(tx, space, params.get("NextToken"), size=size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.message import Message, strip
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.store import pack, unpack
 
@@ -52,7 +52,7 @@ class Lane:
 
     async def add(self, tx: Transaction, message: Message, waiting: Waiting) -> None:
         """Put a delivery into the lane."""
-        tx.put(_message_key(self._topic, message.id), _encode_message(message))
+        tx.put(_message_key(self._topic, message.id), _encode_message(strip(message)))
         tx.add(_count_key(self._topic, message.id), 1)
         self._put(tx, waiting)
         await self._reschedule(tx, waiting.due)

@@ -60,10 +60,6 @@ def no_such_resource() -> AwsError:
     return AwsError("ResourceNotFound", "Resource does not exist")
 
 
-def not_authorized(message: str) -> AwsError:
-    return AwsError("AuthorizationError", message)
-
-
 def not_built(what: str) -> AwsError:
     """The answer to a parameter of AWS's that Cloudlet would have to ignore."""
     return AwsError("NotImplemented", f"Cloudlet does not implement {what}. See docs/services/sns.md.", status=501)

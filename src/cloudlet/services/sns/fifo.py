@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.services.sns import plan
 from cloudlet.services.sns import topic as topics
-from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.message import Message, strip
 from cloudlet.services.sns.topic_record import Topic
 
 _DEDUPLICATION_MS = 300_000
@@ -65,7 +65,7 @@ async def _append(tx: Transaction, topic: Topic, message: Message, now: int) -> 
     if archived:
         tx.put(_ARCHIVES.key(topic.arn), b"")
     if archived or (await plan.of_topic(tx, topic)).recipients:
-        tx.put(_log_of(topic).key(number), _encode(numbered))
+        tx.put(_log_of(topic).key(number), _encode(strip(numbered)))
         wake(tx, topic)
     return numbered
 

@@ -21,6 +21,7 @@ from cloudlet.services.sns import (
     archive,
     cursor,
     dead_letters,
+    encryption,
     fifo,
     limits,
     matching,
@@ -155,7 +156,9 @@ class FifoDelivery:
                 turn = await self._block.store.transact(lambda tx: self._next(tx, arn, id))
                 if turn is None:
                     return
-                messages = [message for _, message in turn.rows]
+                messages = await encryption.open_bodies(self._block, turn.topic, [message for _, message in turn.rows])
+                rows = [(place, message) for (place, _), message in zip(turn.rows, messages, strict=True)]
+                turn = turn._replace(rows=rows)
                 sifted = await matching.apart(
                     turn.topic.account, [turn.recipient], messages, _sifted, turn.recipient, turn.rows
                 )

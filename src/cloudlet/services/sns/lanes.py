@@ -17,7 +17,7 @@ from cloudlet.core.background.jobs import start_timers
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import back_off
-from cloudlet.services.sns import backlog, dead_letters, measuring, outward, retries, subscription
+from cloudlet.services.sns import backlog, dead_letters, encryption, measuring, outward, retries, subscription
 from cloudlet.services.sns import topic as topics
 from cloudlet.services.sns.backlog import Lane, Waiting
 from cloudlet.services.sns.message import Message
@@ -72,6 +72,9 @@ class Lanes:
         turn = await self._block.store.transact(lambda tx: self._next(tx, due, arn))
         if turn is None:
             return
+        messages = await encryption.open_bodies(self._block, turn.topic, [message for _, message in turn.found])
+        found = [(waiting, message) for (waiting, _), message in zip(turn.found, messages, strict=True)]
+        turn = turn._replace(found=found)
         await self._take(turn)
         rate = outward.most_per_second(turn.topic, turn.subscribed)
         if rate is not None:

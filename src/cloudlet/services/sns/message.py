@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
+
+from cloudlet.core.aws.data_keys import Envelope
 
 
 class Attribute(msgspec.Struct, frozen=True, array_like=True):
@@ -37,8 +40,18 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     """The trace header that it was published with (X-Ray developer guide, "Amazon SNS and AWS X-Ray")."""
     traced: bool = False
     """Whether X-Ray is told of it and of its deliveries."""
+    envelope: Envelope | None = None
+    """The encrypted bodies, of a topic with a key of KMS.
+
+    They are kept in no other form then.
+    """
 
     def body_for(self, protocol: str) -> str:
         """The text that subscribers of this protocol get."""
         text = self.bodies.get(protocol)
         return self.bodies["default"] if text is None else text
+
+
+def strip(message: Message) -> Message:
+    """Return a message as it is stored: with encrypted bodies alone."""
+    return message if message.envelope is None else replace(message, bodies={})

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.background.keyed_queues import list_queues
-from cloudlet.services.sns.message import Message
+from cloudlet.services.sns.message import Message, strip
 
 Kind = Literal["queues", "others"]
 
@@ -38,7 +39,8 @@ TOPICS: dict[Kind, bytes] = {kind: space.prefix for kind, space in _SPACES.items
 
 def add(tx: Transaction, kind: Kind, row: Row) -> None:
     """Put a message into an outbox, or back with less to do."""
-    tx.put(_key(kind, row), _encode(row))
+    stored = row if row.message.envelope is None else replace(row, message=strip(row.message))
+    tx.put(_key(kind, row), _encode(stored))
     tx.notify(TOPICS[kind])
 
 

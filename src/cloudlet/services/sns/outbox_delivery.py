@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from cloudlet.core import Transaction
 from cloudlet.core.background import keyed_queues
 from cloudlet.core.background.jobs import KeyedTasks
@@ -15,6 +17,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import back_off, watching
 from cloudlet.services.sns import (
     direct,
+    encryption,
     matching,
     measuring,
     outbox,
@@ -110,13 +113,18 @@ class OutboxDelivery:
         """Bring messages to their recipients, or on their way."""
         store = self._block.store
         pages = await store.transact(lambda tx: self._pages(tx, keys))
-        planned = [await self._planned(key, row, page) for key, row, page in pages]
+        planned = [await self._planned(key, await self._open(row, page), page) for key, row, page in pages]
         if self._kind == "others":
             for some in _parts(planned):
                 await store.transact(lambda tx, some=some: self._expand(tx, some))  # type: ignore[misc]
             return
         failed = await self._send(planned)
         await store.transact(lambda tx: self._settle(tx, planned, failed))
+
+    async def _open(self, row: Row, page: Plan) -> Row:
+        """Return a message of the outbox with its bodies in the clear."""
+        (message,) = await encryption.open_bodies(self._block, page.topic, [row.message])
+        return row if message is row.message else replace(row, message=message)
 
     async def _pages(self, tx: Transaction, keys: list[bytes]) -> list[tuple[bytes, Row, Plan]]:
         """Return messages, each with the next of its recipients; forget those whose topic has gone."""

@@ -11,6 +11,7 @@ from cloudlet.services.sns import (
     access,
     composing,
     direct,
+    encryption,
     errors,
     fifo,
     limits,
@@ -52,8 +53,9 @@ async def publish(ctx: Context, params: Params) -> Result:
         return await _publish_to_number(ctx, target, params)
     if name == "TargetArn" and ":endpoint/" in target:
         return await _publish_to_endpoint(ctx, target, params)
-    topic, page = await _plan(ctx, target, name)
+    topic, page = await _plan(ctx, target, name, params)
     message = composing.to_topic(params, topic, int(ctx.now() * 1000), ctx.trace)
+    (message,) = await encryption.seal(ctx, topic, [message])
     if topic.fifo:
         (accepted,) = await fifo.publish(ctx, topic, [message])
         tracing.published(ctx, topic, [accepted] if accepted.id == message.id else [])
@@ -65,7 +67,7 @@ async def publish(ctx: Context, params: Params) -> Result:
 
 async def publish_batch(ctx: Context, params: Params) -> Result:
     """Publish up to ten messages to a topic, each of which succeeds or fails by itself."""
-    topic, page = await _plan(ctx, params["TopicArn"], "TopicArn")
+    topic, page = await _plan(ctx, params["TopicArn"], "TopicArn", params)
     now = int(ctx.now() * 1000)
     messages: list[tuple[str, Message]] = []
     failed: list[dict[str, Any]] = []
@@ -86,7 +88,7 @@ async def publish_batch(ctx: Context, params: Params) -> Result:
         raise AwsError(
             "BatchRequestTooLong", "The length of all the batch messages put together is more than the limit."
         )
-    accepted = [message for _, message in messages]
+    accepted = await encryption.seal(ctx, topic, [message for _, message in messages])
     if topic.fifo:
         accepted = await fifo.publish(ctx, topic, accepted)
     else:
@@ -113,6 +115,7 @@ def _target(params: Params) -> tuple[str, str]:
 async def _publish_to_number(ctx: Context, number: str, params: Params) -> Result:
     """Send a text message."""
     access.require_account(ctx)
+    access.authorize_caller(ctx, "Publish", number)
     if not limits.is_phone_number(number):
         raise errors.invalid_parameter("PhoneNumber", f"{number} is not valid to publish to")
     message = composing.to_target(params, int(ctx.now() * 1000))
@@ -128,7 +131,9 @@ async def _publish_to_endpoint(ctx: Context, arn: str, params: Params) -> Result
         if error.code != "NotFound":
             raise
         raise errors.invalid_parameter("TargetArn", "No endpoint found for the target arn specified") from error
+    access.require_account(ctx)
     access.require_own_account(ctx, application.account, "Publish", arn)
+    access.authorize_caller(ctx, "Publish", arn)
     message = composing.to_target(params, int(ctx.now() * 1000))
     try:
         await push.deliver(ctx.block, arn, message)
@@ -153,7 +158,7 @@ def _checked_entries(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return entries
 
 
-async def _plan(ctx: Context, arn: str, name: str) -> tuple[Topic, Plan]:
+async def _plan(ctx: Context, arn: str, name: str, params: Params) -> tuple[Topic, Plan]:
     """Return the topic that a request publishes to, if the caller may, and its first recipients."""
 
     async def body(tx: Transaction) -> tuple[Topic, Plan]:
@@ -161,7 +166,7 @@ async def _plan(ctx: Context, arn: str, name: str) -> tuple[Topic, Plan]:
         return topic, await plan.of_topic(tx, topic)
 
     topic, page = await ctx.transact(body)
-    access.authorize(ctx, topic, "Publish")
+    access.authorize(ctx, topic, "Publish", params)
     return topic, page
 
 

@@ -15,6 +15,7 @@ from cloudlet.services.sqs import (
     composing,
     contents,
     directory,
+    encryption,
     errors,
     fifo,
     jobs,
@@ -48,6 +49,8 @@ service = Service(
     ),
     hidden=("Body", "MessageAttributes", "MessageBody"),
     namespace="AWS/SQS",
+    decides=access.ACTIONS,
+    access_denied=access.make_denial,
 )
 service.observe(measuring.note)
 service.gauge(measuring.measure)
@@ -58,7 +61,7 @@ service.job(jobs.expire_messages)
 async def _queue(ctx: Context, tx: Transaction, params: Params, action: str) -> Queue:
     """Return the queue that a request is about, if the caller may do this to it."""
     queue = await directory.by_url(ctx, tx, params["QueueUrl"])
-    access.authorize(ctx, queue, action)
+    access.authorize(ctx, queue, action, params)
     ctx.measured = queue
     return queue
 
@@ -76,6 +79,9 @@ async def create_queue(ctx: Context, tx: Transaction, params: Params) -> Result:
     if wanted.get("FifoQueue", "true").lower() != "true":
         raise errors.unknown_attribute("FifoQueue")
     limits.check_queue_name(name, "FifoQueue" in wanted)
+    access.authorize_account(ctx, "CreateQueue", name, params)
+    if params.get("tags"):
+        access.authorize_account(ctx, "TagQueue", name, params)
     now = ctx.now()
     await directory.check_not_deleted_recently(tx, ctx.account, ctx.region, name, int(now * 1000))
     empty = QueueRecord(0, ctx.account, ctx.region, name, int(now), int(now), {}, {})
@@ -118,12 +124,13 @@ async def get_queue_url(ctx: Context, tx: Transaction, params: Params) -> Result
     queue = await directory.by_name(tx, owner, ctx.region, params["QueueName"])
     if queue is None:
         raise errors.no_such_queue(ctx.protocol)
-    access.authorize(ctx, queue, "GetQueueUrl")
+    access.authorize(ctx, queue, "GetQueueUrl", params)
     return {"QueueUrl": queue.url(ctx.endpoint)}
 
 
 @service.operation("ListQueues")
 async def list_queues(ctx: Context, tx: Transaction, params: Params) -> Result:
+    access.authorize_account(ctx, "ListQueues", "", params)
     prefix = params.get("QueueNamePrefix") or ""
     found, token = await directory.listed(
         tx, ctx.account, ctx.region, prefix, params.get("NextToken"), limits.page_size(params)
@@ -219,6 +226,8 @@ async def send_message(ctx: Context, tx: Transaction, params: Params) -> Result:
     queue = await _queue(ctx, tx, params, "SendMessage")
     now = ctx.now()
     message, system_md5 = composing.compose(queue, params, ctx.principal.user_id, now, ctx.trace)
+    if queue.encryption is not None:
+        encryption.seal(ctx, queue.encryption, message)
     return await sending.send(tx, queue, message, system_md5, now)
 
 
@@ -243,6 +252,8 @@ async def send_message_batch(ctx: Context, tx: Transaction, params: Params) -> R
         except AwsError as error:
             result.setdefault("Failed", []).append(error.of_entry(entry["Id"]))
         else:
+            if queue.encryption is not None:
+                encryption.seal(ctx, queue.encryption, message)
             sent = await sending.send(tx, queue, message, system_md5, now)
             sent["Id"] = entry["Id"]
             result.setdefault("Successful", []).append(sent)
@@ -258,6 +269,7 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
     if request.attempt is not None:
         repeated = await fifo.repeat(tx, queue, request.attempt, request.visibility, millis)
         if repeated:
+            encryption.open_bodies(ctx, queue.encryption, repeated)
             return {"Messages": [request.rendered(queue, *received) for received in repeated]}
     timer = await contents.settle(tx, queue, millis, at_most=2 * limits.RECEIVED_MESSAGES)
     room = limits.IN_FLIGHT - await tx.counter(queue.in_flight_count)
@@ -270,6 +282,7 @@ async def receive_message(ctx: Context, tx: Transaction, params: Params) -> Resu
             tx.notify(queue.topic)
         if request.attempt is not None:
             await fifo.note_attempt(tx, queue, request.attempt, outcome.found, millis)
+        encryption.open_bodies(ctx, queue.encryption, outcome.found)
         return {"Messages": [request.rendered(queue, *received) for received in outcome.found]}
     if outcome.is_cut_short or (request.wait and (outcome.moved or contents.is_due(queue, timer, millis))):
         # To wait undoes this transaction, and one that moves very many is too long: what is in the way goes in others.
@@ -331,13 +344,36 @@ async def change_message_visibility_batch(ctx: Context, tx: Transaction, params:
 # -- message move tasks
 
 
-async def _queue_by_arn(ctx: Context, tx: Transaction, name: str, arn: str, action: str) -> Queue:
-    move_tasks.check_arn(name, arn)
+async def _move_source(ctx: Context, tx: Transaction, arn: str, params: Params, action: str) -> Queue:
+    """Return the queue whose messages are moved, if the caller may do this.
+
+    Developer Guide, "Amazon SQS API permissions".
+    """
+    move_tasks.check_arn("SourceArn", arn)
     queue = await directory.by_arn(tx, arn)
     if queue is None:
-        raise errors.no_such_resource(name)
-    access.authorize(ctx, queue, action)
+        raise errors.no_such_resource("SourceArn")
+    for each in (action, "ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
+        access.authorize(ctx, queue, each, params)
     return queue
+
+
+async def _move_destination(ctx: Context, tx: Transaction, source: Queue, params: Params) -> Queue | None:
+    """Return the queue that messages are moved to, if the caller may send there.
+
+    None stands for the queues that they came from.
+    """
+    arn = params.get("DestinationArn")
+    if not arn:
+        for queue in (await directory.sources(tx, source.arn, None, None))[0]:
+            access.authorize(ctx, queue, "SendMessage", params)
+        return None
+    move_tasks.check_arn("DestinationArn", arn)
+    destination = await directory.by_arn(tx, arn)
+    if destination is None:
+        raise errors.no_such_resource("DestinationArn")
+    access.authorize(ctx, destination, "SendMessage", params)
+    return destination
 
 
 @service.operation("StartMessageMoveTask")
@@ -348,9 +384,8 @@ async def start_message_move_task(ctx: Context, tx: Transaction, params: Params)
         limits.MOVED_PER_SECOND,
         f"You must enter a value that is between 1 and {limits.MOVED_PER_SECOND}.",
     )
-    source = await _queue_by_arn(ctx, tx, "SourceArn", params["SourceArn"], "StartMessageMoveTask")
-    arn = params.get("DestinationArn")
-    destination = await _queue_by_arn(ctx, tx, "DestinationArn", arn, "SendMessage") if arn else None
+    source = await _move_source(ctx, tx, params["SourceArn"], params, "StartMessageMoveTask")
+    destination = await _move_destination(ctx, tx, source, params)
     task = await move_tasks.start(tx, source, destination, rate, _millis(ctx))
     return {"TaskHandle": move_tasks.handle_of(task)}
 
@@ -363,13 +398,13 @@ async def list_message_move_tasks(ctx: Context, tx: Transaction, params: Params)
         limits.MOVE_TASKS_LISTED,
         f"Value for parameter MaxResults must be between 1 and {limits.MOVE_TASKS_LISTED}.",
     )
-    source = await _queue_by_arn(ctx, tx, "SourceArn", params["SourceArn"], "ListMessageMoveTasks")
+    source = await _move_source(ctx, tx, params["SourceArn"], params, "ListMessageMoveTasks")
     return {"Results": [move_tasks.to_api(task) for task in await move_tasks.listed(tx, source, count or 1)]}
 
 
 @service.operation("CancelMessageMoveTask")
 async def cancel_message_move_task(ctx: Context, tx: Transaction, params: Params) -> Result:
     task_id, arn = move_tasks.read_handle(params["TaskHandle"])
-    source = await _queue_by_arn(ctx, tx, "SourceArn", arn, "CancelMessageMoveTask")
+    source = await _move_source(ctx, tx, arn, params, "CancelMessageMoveTask")
     task = await move_tasks.cancel(tx, source, task_id)
     return {"ApproximateNumberOfMessagesMoved": task.moved}

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.core.aws.data_keys import Envelope
+
 _SEQUENCE_BASE, _SEQUENCE_STEP = 18_850_000_000_000_000_000, 256
 """SequenceNumbers are large and not consecutive (API reference, SendMessage): 20 digits, as those of AWS."""
 
@@ -29,6 +31,11 @@ class Message(msgspec.Struct, array_like=True, omit_defaults=True):
     """ARN of the queue that gave it up to this dead-letter queue."""
     receives: int = 0
     """How often it was received from queues it was in before."""
+    envelope: Envelope | None = None
+    """The encrypted body, where that is done by a key of KMS.
+
+    It goes with the message to other queues.
+    """
 
 
 class State(msgspec.Struct, array_like=True, omit_defaults=True):

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Arn, Subspace
 from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.aws.data_keys import Use, make_key_id
 from cloudlet.services.sqs import limits, queue_record
 from cloudlet.services.sqs.queue_record import QueueRecord
 from cloudlet.store.tuple_keys import pack, pack_int
@@ -44,6 +45,7 @@ class Queue:
         "deduplicates_in_group",
         "delay",
         "delayed_count",
+        "encryption",
         "expired_count",
         "fifo",
         "grouped",
@@ -83,6 +85,13 @@ class Queue:
         self.max_message_bytes = int(get("MaximumMessageSize", str(limits.MESSAGE_BYTES)))
         self.deduplicates_content = get("ContentBasedDeduplication") == "true"
         self.deduplicates_in_group = get("DeduplicationScope") == "messageGroup"
+        key = get("KmsMasterKeyId")
+        self.encryption: Use | None = None
+        """The use of data keys for bodies; None where no KMS key is asked for."""
+        if key:
+            reuse = int(get("KmsDataKeyReusePeriodSeconds", "300"))
+            key_id = make_key_id(key, record.account, record.region)
+            self.encryption = Use(key_id, ("aws:sqs:arn", self.arn), reuse)
         redrive: dict[str, Any] = json.loads(get("RedrivePolicy", "{}"))
         self.redrive_target: str | None = redrive.get("deadLetterTargetArn")
         self.max_receives = int(redrive.get("maxReceiveCount", 10)) if redrive else 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cloudlet.core import AwsError, Context
+from cloudlet.core import Context
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.authorization.enforcement import deny
 from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.services.ssm.names import Reference, make_arn
 from cloudlet.services.ssm.parameter_record import Parameter
@@ -54,6 +55,12 @@ def authorize_account(ctx: Context, action: str, resource: str = "*") -> None:
         _decide(ctx, action, arn, ctx.account, None, {})
 
 
+def authorize_nothing(ctx: Context, action: str) -> None:
+    """Raise unless the caller may do this where no name can be a parameter's."""
+    if not ctx.was_decided:
+        authorize_account(ctx, action)
+
+
 def make_tag_keys(tags: Sequence[Mapping[str, str]]) -> Keys:
     """Return the condition keys of tags that a request has."""
     keys: Keys = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in tags}
@@ -65,4 +72,4 @@ def make_tag_keys(tags: Sequence[Mapping[str, str]]) -> Keys:
 def _decide(ctx: Context, action: str, arn: str, account: str, policy: str | None, keys: Keys) -> None:
     decision = decide(ctx, f"ssm:{action}", arn, account, policy, keys)
     if not decision.allowed:
-        raise AwsError("AccessDeniedException", decision.message, status=400)
+        raise deny(ctx, "ssm", decision)

@@ -33,6 +33,7 @@ async def get_parameters(ctx: Context, params: Params) -> Result:
             found.append(await reading.read(ctx, "GetParameters", name, decrypts=decrypts))
         except (ParameterNotFound, VersionNotFound, ValidationError):
             invalid.append(name)
+    access.authorize_nothing(ctx, "GetParameters")
     return {"Parameters": sorted(found, key=lambda each: each["Name"]), "InvalidParameters": invalid}
 
 
@@ -53,6 +54,7 @@ async def delete_parameters(ctx: Context, tx: Transaction, params: Params) -> Re
         except ValidationError:
             is_gone = False
         (deleted if is_gone else invalid).append(name)
+    access.authorize_nothing(ctx, "DeleteParameters")
     return {"DeletedParameters": deleted, "InvalidParameters": invalid}
 
 

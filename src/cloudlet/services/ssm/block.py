@@ -6,5 +6,6 @@ from cloudlet.core import Service
 
 service = Service(
     "ssm",
+    decides="all",
     hidden=("PutParameterRequest.Value", "Parameter.Value", "Parameter.SourceResult", "ParameterHistory.Value"),
 )

@@ -80,6 +80,8 @@ async def _store(ctx: Context, tx: Transaction, params: Params, prepared: _Prepa
     reference = names.validate_new_name(ctx, params["Name"])
     found = await parameters.find(tx, reference.account, reference.region, reference.name)
     access.authorize(ctx, "PutParameter", reference, found, _make_keys(params))
+    if params.get("Tags"):
+        access.authorize(ctx, "AddTagsToResource", reference, found, access.make_tag_keys(params["Tags"]))
     if found is not None and not params.get("Overwrite"):
         raise AwsError(
             "ParameterAlreadyExists",

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.authorization.message import InvalidMessage, decode_message
-from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.tokens import parse_account
 from cloudlet.services.sts.block import service
-from cloudlet.services.sts.errors import AccessDeniedError, ValidationError
+from cloudlet.services.sts.errors import ValidationError
 
 
 @service.direct("GetCallerIdentity")
 async def get_caller_identity(ctx: Context, params: Params) -> Result:
     """Name the caller, who may ask whatever the policies say (API Reference, GetCallerIdentity)."""
     principal = ctx.principal
-    return {"UserId": principal.user_id, "Account": principal.account, "Arn": principal.arn}
+    return {"UserId": ctx.permissions.identify(principal), "Account": principal.account, "Arn": principal.arn}
 
 
 @service.direct("GetAccessKeyInfo")
 async def get_access_key_info(ctx: Context, params: Params) -> Result:
     """Name the account of an access key id. Whether the key exists is not looked at."""
-    _check_is_no_user_session(ctx.principal, "GetAccessKeyInfo")
     access_key = params["AccessKeyId"]
     account = ctx.principal.account if access_key == ctx.principal.access_key else parse_account(access_key)
     if account is None:
@@ -31,15 +29,8 @@ async def get_access_key_info(ctx: Context, params: Params) -> Result:
 @service.direct("DecodeAuthorizationMessage")
 async def decode_authorization_message(ctx: Context, params: Params) -> Result:
     """Decode why a request of the caller's account was denied."""
-    _check_is_no_user_session(ctx.principal, "DecodeAuthorizationMessage")
     try:
         message = decode_message(ctx.block.cloud.vault, ctx.principal.account, params["EncodedMessage"])
     except InvalidMessage as error:
         raise AwsError("InvalidAuthorizationMessageException", "Message is not valid") from error
     return {"DecodedMessage": message}
-
-
-def _check_is_no_user_session(caller: Principal, operation: str) -> None:
-    """Raise AwsError for a session of GetSessionToken or GetFederationToken, as their pages have it."""
-    if caller.session is not None and caller.kind in ("root", "user", "federated-user"):
-        raise AccessDeniedError(f"Cannot call {operation} with session credentials")

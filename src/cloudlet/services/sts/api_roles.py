@@ -36,7 +36,7 @@ async def assume_role(ctx: Context, params: Params) -> Result:
     has_code = await verify_code(ctx, params)
     role = await find_role(ctx, arn)
     # One who must not know whether the role exists does not learn it.
-    if role is None or caller.kind == "federated-user":
+    if role is None:
         raise AccessDeniedError(f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}")
     if ctx.strict:
         check_caller(ctx, role, request.list_actions("AssumeRole"), _list_keys(request, params, has_code))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import Arn, Context, Params, Result
+from cloudlet.core.authorization.enforcement import deny
 from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.session_details import SessionDetails
@@ -41,7 +42,7 @@ async def get_federation_token(ctx: Context, params: Params) -> Result:
         for action in ("sts:GetFederationToken", *(("sts:TagSession",) if tags.tags else ())):
             decision = decide(ctx, action, arn, caller.account, None, tags.to_keys())
             if not decision.allowed:
-                raise AccessDeniedError(decision.message)
+                raise deny(ctx, "sts", decision)
     policies = await read_session_policies(ctx, params, caller.account)
     details = SessionDetails(
         issuer=caller.arn,

@@ -8,5 +8,6 @@ service = Service(
     "sts",
     # Who holds a token of an identity provider has no keys yet.
     admits_anonymous=("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"),
+    decides=("AssumeRole", "GetFederationToken"),
     hidden=("SecretAccessKey", "SessionToken", "WebIdentityToken", "SAMLAssertion", "TokenCode"),
 )

@@ -9,6 +9,7 @@ from typing import Final
 
 from cloudlet.core import Arn, AwsError, Context
 from cloudlet.core.authorization.condition_keys import Keys, list_global_keys
+from cloudlet.core.authorization.enforcement import deny
 from cloudlet.core.authorization.resource_policy import decide_by
 from cloudlet.core.aws.policy import NamedPolicy, Policies, Policy, Request, Usage, evaluate
 from cloudlet.core.kernel.identity import ANONYMOUS
@@ -79,7 +80,7 @@ def check_caller(ctx: Context, role: Role, actions: Sequence[str], keys: Keys) -
     for action in actions:
         decision = decide_by(ctx, action, arn, role.arn.account, trust, {**of_role, **keys})
         if not decision.allowed:
-            raise AccessDeniedError(decision.message)
+            raise deny(ctx, "sts", decision)
 
 
 @lru_cache(256)

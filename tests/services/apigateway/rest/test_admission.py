@@ -202,6 +202,7 @@ def test_a_token(shared: RestCloud, guarded: str) -> None:
     assert other.status == 403
     for token, status, message in (
         ("enemy", 403, "User is not authorized to access this resource"),
+        ("nowhere", 403, "User is not authorized to access this resource"),
         ("nobody", 401, "Unauthorized"),
         ("WRONG1", 401, "Unauthorized"),
         ("broken", 500, None),

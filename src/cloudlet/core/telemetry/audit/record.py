@@ -212,7 +212,7 @@ def _shown(shape: Shape | None, value: Any, hidden: frozenset[str], depth: int =
             if ref is None or each is None or ref.streaming or ref.shape.kind == "blob" or ref.shape.is_event_stream:
                 continue
             is_hidden = name in hidden or f"{shape.name}.{name}" in hidden
-            shown[_lowered(name)] = HIDDEN if is_hidden else _shown(ref.shape, each, hidden, depth + 1)
+            shown[lower_name(name)] = HIDDEN if is_hidden else _shown(ref.shape, each, hidden, depth + 1)
         return shown or None
     if shape.kind == "list":
         return [_shown(shape.element.shape, each, hidden, depth + 1) for each in value]
@@ -228,7 +228,8 @@ def _shown(shape: Shape | None, value: Any, hidden: frozenset[str], depth: int =
     return url_passwords.masked(value) if isinstance(value, str) else value
 
 
-def _lowered(name: str) -> str:
+def lower_name(name: str) -> str:
+    """Return the name of a member as records have it."""
     if name == "Bucket":
         # S3's own name for it.
         return "bucketName"

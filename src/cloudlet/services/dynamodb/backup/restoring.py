@@ -11,6 +11,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.kernel.ids import uuid4
+from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import invalid_values
 from cloudlet.services.dynamodb.tables import creating, directory, schema, throughput, vector_schema
 from cloudlet.services.dynamodb.tables.features import Features
@@ -31,6 +32,8 @@ async def create(
 ) -> Table:
     """Create a table to restore `source` to, in the state CREATING, with its RestoreSummary. Raises AwsError."""
     directory.check_name(name, "targetTableName")
+    for action in access.RESTORING_ACTIONS:
+        access.authorize_missing(ctx, action, ctx.account, ctx.region, name)
     if await directory.find(ctx, tx, name) is not None:
         raise AwsError("TableAlreadyExistsException", f"Table already exists: {name}")
     await creating.check_room(ctx, tx)

@@ -14,7 +14,7 @@ from cloudlet.services.dynamodb.errors import validation
 from cloudlet.services.dynamodb.measuring import Spent, units_of
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.parsing import all_parsed
-from cloudlet.services.dynamodb.partiql.reading import Single
+from cloudlet.services.dynamodb.partiql.reading import PERMISSION, Single
 from cloudlet.services.dynamodb.partiql.statements import Check, Select, Statement
 from cloudlet.services.dynamodb.requests import actions, capacity
 from cloudlet.services.dynamodb.requests.actions import Action
@@ -64,6 +64,8 @@ async def execute(ctx: Context, params: Params) -> Result:
     if len(kinds) > 1:
         raise validation("A batch must consist of either read statements or write statements: both cannot be mixed")
     account = _Account()
+    # Each statement is decided by itself; of those that cannot be run there is nothing to decide.
+    ctx.was_decided = True
     responses = [await _one(ctx, each, given, account) for each, given in zip(parsed, wanted, strict=True)]
     ctx.measured = account.spent("Read" if kinds == {True} else "Write")
     return {"Responses": responses, "ConsumedCapacity": account.shown(params)}
@@ -80,7 +82,8 @@ async def _one(
         return _failed(statement)
 
     async def body(tx: Transaction) -> tuple[Table, Any, Consumed]:
-        table = await directory.for_items(ctx, tx, statement.table)
+        permission = PERMISSION if isinstance(statement, Select) else writing.get_permission(statement)
+        table = await directory.for_items(ctx, tx, statement.table, permission)
         if isinstance(statement, Select):
             size, item = await Single(statement, table, "BatchExecuteStatement").read(ctx, tx)
             return table, item, Consumed(capacity.read_units(size, given.get("ConsistentRead") or False))

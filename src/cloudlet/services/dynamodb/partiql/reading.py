@@ -32,7 +32,7 @@ async def select(ctx: Context, statement: Select, params: Params) -> Result:
     """Answer an ExecuteStatement with SELECT. Raises AwsError."""
 
     async def table_of(tx: Transaction) -> Table:
-        return await directory.for_items(ctx, tx, statement.table)
+        return await directory.for_items(ctx, tx, statement.table, PERMISSION)
 
     plan = _plan(statement, await ctx.transact(table_of), is_consistent=params.get("ConsistentRead", False))
     digest = digest_of([params["Statement"], params.get("Parameters")])

@@ -14,7 +14,7 @@ from cloudlet.services.dynamodb.item_data.values import value_size
 from cloudlet.services.dynamodb.partiql import writing
 from cloudlet.services.dynamodb.partiql.continuation import digest_of
 from cloudlet.services.dynamodb.partiql.parsing import all_parsed
-from cloudlet.services.dynamodb.partiql.reading import Single
+from cloudlet.services.dynamodb.partiql.reading import PERMISSION, Single
 from cloudlet.services.dynamodb.partiql.statements import Insert, Select, Write
 from cloudlet.services.dynamodb.requests import capacity, transactions
 from cloudlet.services.dynamodb.requests.capacity import Consumed
@@ -53,7 +53,7 @@ async def execute(ctx: Context, params: Params) -> FinalTransaction:
 async def _read(ctx: Context, tx: Transaction, statements: Sequence[Select], params: Params) -> Result:
     wanted = []
     for at, each in enumerate(statements):
-        table = await directory.for_items(ctx, tx, each.table)
+        table = await directory.for_items(ctx, tx, each.table, PERMISSION)
         try:
             wanted.append(Single(each, table, "ExecuteTransaction"))
         except AwsError as error:
@@ -85,7 +85,7 @@ async def _write(
     values: int,
 ) -> Result:
     requests = [
-        writing.request(each, await directory.for_items(ctx, tx, each.table), shown)
+        writing.request(each, await directory.for_items(ctx, tx, each.table, writing.get_permission(each)), shown)
         for each, shown in zip(statements, shows_old, strict=True)
     ]
     done: Any = await transactions.run(ctx, tx, requests, params, "ExecuteTransaction", digest, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from cloudlet.core import AwsError
 from cloudlet.core.authorization.condition_keys import Keys
@@ -30,25 +31,38 @@ class NoDuplicate:
         return True
 
 
+_PERMISSIONS: Final = {
+    Insert: "PartiQLInsert",
+    Change: "PartiQLUpdate",
+    Delete: "PartiQLDelete",
+    Check: "ConditionCheckItem",
+}
+
+
+def get_permission(statement: Write) -> str:
+    """Return the action of IAM that a statement takes."""
+    return _PERMISSIONS[type(statement)]
+
+
 def request(statement: Write, table: Table, shows_old: bool) -> Request:
     """Return the action that a statement asks for. Raises AwsError.
 
     UPDATE wants the item to exist. DELETE of an item that does not exist is done already, whatever else WHERE says.
     """
     if isinstance(statement, Insert):
-        return Request(
-            "Put", statement.table, statement.item, Clauses(condition=NoDuplicate()), shows_old, "PartiQLInsert"
-        )
+        asked = Clauses(condition=NoDuplicate())
+        return Request("Put", statement.table, statement.item, asked, shows_old, get_permission(statement))
     key, rest = plans.key_of(statement.where, table.keys)
     there = Exists(Attribute((table.keys.names[0],)))
     if isinstance(statement, Change):
         asked = Clauses(condition=_all(there, rest), update=statement.update)
-        return Request("Update", statement.table, key, asked, shows_old, "PartiQLUpdate")
+        return Request("Update", statement.table, key, asked, shows_old, get_permission(statement))
     if isinstance(statement, Delete):
         condition = None if rest is None else AnyOf([Negation(there), rest])
-        return Request("Delete", statement.table, key, Clauses(condition=condition), shows_old, "PartiQLDelete")
+        asked = Clauses(condition=condition)
+        return Request("Delete", statement.table, key, asked, shows_old, get_permission(statement))
     asked = Clauses(condition=_all(there, rest))
-    return Request("ConditionCheck", statement.table, key, asked, shows_old, "ConditionCheckItem")
+    return Request("ConditionCheck", statement.table, key, asked, shows_old, get_permission(statement))
 
 
 def keys_of(statement: Write, asked: Request, table: Table) -> Keys:

@@ -99,7 +99,7 @@ async def _read(ctx: Context, tx: Transaction, params: Params, wanted: dict[str,
     """Read what is asked for, as far as there is room for it. Raises AwsError where nothing is read for throttling."""
     planned: dict[str, _Asked] = {}
     for name, request in params["RequestItems"].items():
-        planned[name] = _Asked(request, wanted[name], await directory.for_items(ctx, tx, name), [])
+        planned[name] = _Asked(request, wanted[name], await directory.for_items(ctx, tx, name, "BatchGetItem"), [])
     for asked in planned.values():
         access.authorize(ctx, asked.table, "BatchGetItem", keys=partial(_read_keys, asked, params))
         asked.places.extend(key_of(asked.table, key)[0] for key in asked.request["Keys"])
@@ -213,7 +213,7 @@ class _Writing:
         stretch: dict[str, _Done] = {}
         planned = []
         for name, writes in self._left.items():
-            table = await directory.for_items(ctx, tx, name)
+            table = await directory.for_items(ctx, tx, name, "BatchWriteItem")
             before = self._done.get(name)
             if before is not None and before.table.record != table.record:
                 stretch[name] = _Done(before.table, is_over=True)

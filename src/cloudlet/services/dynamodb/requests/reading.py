@@ -109,7 +109,7 @@ class Reading:
 
         It changes nothing about the reading: a transaction that conflicts is run again.
         """
-        table = await directory.for_items(self.ctx, tx, self.params["TableName"])
+        table = await directory.for_items(self.ctx, tx, self.params["TableName"], self._permission)
         access.authorize(
             self.ctx, table, self._permission, self.params.get("IndexName"), lambda: self._condition_keys(table)
         )

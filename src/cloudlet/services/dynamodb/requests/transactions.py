@@ -138,7 +138,7 @@ async def run(
     """
     now = ctx.now()
     token = params.get("ClientRequestToken")
-    tables = {request.table: await directory.for_items(ctx, tx, request.table) for request in requests}
+    tables = {each.table: await directory.for_items(ctx, tx, each.table, each.permission) for each in requests}
     for request in requests:
         table = tables[request.table]
         access.authorize(ctx, table, request.permission, keys=partial(_write_keys, table, request, params, operation))
@@ -313,7 +313,7 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     with errors.older_words():
         for get in wanted:
             checked_item(get["Key"])
-    tables = {get["TableName"]: await directory.for_items(ctx, tx, get["TableName"]) for get in wanted}
+    tables = {get["TableName"]: await directory.for_items(ctx, tx, get["TableName"], "GetItem") for get in wanted}
     for get, asked in zip(wanted, read, strict=True):
         table = tables[get["TableName"]]
         access.authorize(ctx, table, "GetItem", keys=partial(_read_keys, table, get, asked, params))

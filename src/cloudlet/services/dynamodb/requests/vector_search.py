@@ -68,7 +68,7 @@ class _Search:
 
     async def step(self, tx: Transaction) -> _Stretch:
         """Read some more rows. Raises AwsError."""
-        table = await directory.for_items(self.ctx, tx, self.params["TableName"])
+        table = await directory.for_items(self.ctx, tx, self.params["TableName"], "SearchVectors")
         name = self.params["IndexName"]
         access.authorize(self.ctx, table, "SearchVectors", name)
         index = table.vectors.get(name)

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from cloudlet.core import Arn, Context, Subspace, Transaction
-from cloudlet.services.dynamodb import errors
+from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.tables.table import Table, decode
 from cloudlet.services.dynamodb.tables.table_record import CREATING, TableRecord, encode
 from cloudlet.store import pack
@@ -80,23 +80,30 @@ async def find(ctx: Context, tx: Transaction, name: str) -> Table | None:
     return None if raw is None else decode(raw)
 
 
-async def by_name(ctx: Context, tx: Transaction, name: str) -> Table:
-    """Return a table by its name or ARN. Raises ResourceNotFoundException as the operations on tables do."""
+async def by_name(ctx: Context, tx: Transaction, name: str, action: str) -> Table:
+    """Return a table by its name or ARN, for an action of IAM on it.
+
+    Raises ResourceNotFoundException as the operations on tables do, to those who may do this.
+    """
     table = await find(ctx, tx, name)
     if table is None:
+        access.authorize_missing(ctx, action, *address(ctx, name))
         raise errors.no_such_table_named(name)
     return table
 
 
-async def for_items(ctx: Context, tx: Transaction, name: str) -> Table:
-    """Return a table by its name or ARN. Raises ResourceNotFoundException as the operations on items do."""
+async def for_items(ctx: Context, tx: Transaction, name: str, action: str) -> Table:
+    """Return a table by its name or ARN, for an action of IAM on it.
+
+    Raises ResourceNotFoundException as the operations on items do, to those who may do this.
+    """
     raw = await tx.get(_keys.get((ctx.account, ctx.region, name)) or _key(ctx, name))
-    if raw is None:
-        raise errors.no_such_table()
-    table = decode(raw)
-    if table.record.status == CREATING:
-        raise errors.no_such_table()
-    return table
+    if raw is not None:
+        table = decode(raw)
+        if table.record.status != CREATING:
+            return table
+    access.authorize_missing(ctx, action, *address(ctx, name))
+    raise errors.no_such_table()
 
 
 async def by_id(tx: Transaction, id: int) -> Table | None:
@@ -108,7 +115,12 @@ async def by_id(tx: Transaction, id: int) -> Table | None:
 
 async def by_arn(tx: Transaction, arn: Arn) -> Table | None:
     """Return the table of a parsed ARN `…:table/<name>…` whatever follows it, or None."""
-    raw = await tx.get(_TABLES.key(arn.account, arn.region, arn.resource.split("/")[1]))
+    return await find_at(tx, arn.account, arn.region, arn.resource.split("/")[1])
+
+
+async def find_at(tx: Transaction, account: str, region: str, name: str) -> Table | None:
+    """Return the table of an account in a region, or None."""
+    raw = await tx.get(_TABLES.key(account, region, name))
     return None if raw is None else decode(raw)
 
 

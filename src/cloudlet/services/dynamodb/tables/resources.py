@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloudlet.core import Arn, AwsError, Context, Transaction
+from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import invalid_values, validation
 from cloudlet.services.dynamodb.streaming import streams
 from cloudlet.services.dynamodb.tables import directory
@@ -28,10 +29,14 @@ def not_found(text: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Requested resource not found: ResourcArn: {text} not found")
 
 
-async def table_of(ctx: Context, tx: Transaction, arn: Arn) -> Table:
-    """Return the table that an ARN of it, or of what belongs to it, names. Raises AwsError."""
+async def table_of(ctx: Context, tx: Transaction, arn: Arn, action: str) -> Table:
+    """Return the table of an ARN, for an action of IAM on it. Raises AwsError.
+
+    The ARN may be that of what belongs to the table, too.
+    """
     table = await directory.by_arn(tx, arn) if arn.region == ctx.region else None
     if table is None:
+        access.authorize_missing(ctx, action, arn.account, arn.region, arn.resource.split("/")[1])
         raise not_found(str(arn))
     return table
 

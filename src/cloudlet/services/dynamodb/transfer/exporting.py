@@ -50,9 +50,8 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         # Who waited for the lease may find that another process has made it.
         return
     request = export.request
-    bucket = Bucket(
-        block, request["S3Bucket"], export.account, export.region, request.get("S3BucketOwner"), export.table_arn
-    )
+    owner = request.get("S3BucketOwner")
+    bucket = Bucket(block, request["S3Bucket"], export.account, export.region, owner, export.table_arn, export.caller)
     try:
         if not export.items:
             await bucket.put(f"{export.folder}/{export.id}/_started", b"")

@@ -8,7 +8,13 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.dynamodb.backup.timeline import Version
-from cloudlet.services.dynamodb.transfer.transfer_records import COMPLETED, IN_PROGRESS, Transfer, TransferRecords
+from cloudlet.services.dynamodb.transfer.transfer_records import (
+    COMPLETED,
+    IN_PROGRESS,
+    Caller,
+    Transfer,
+    TransferRecords,
+)
 
 ION = "ION"
 
@@ -45,6 +51,8 @@ class Export(Transfer, array_like=True, frozen=True):
     size: int = 0
     is_read: bool = False
     """Whether all items are in files that are written."""
+    caller: Caller | None = None
+    """None for one that an older Cloudlet has begun."""
 
     @property
     def arn(self) -> str:

@@ -51,7 +51,7 @@ async def make(block: Block, key: bytes, lease: Lease) -> None:
         return
     source = made.request["S3BucketSource"]
     owner = source.get("S3BucketOwner")
-    bucket = Bucket(block, source["S3Bucket"], made.account, made.region, owner, made.table_arn)
+    bucket = Bucket(block, source["S3Bucket"], made.account, made.region, owner, made.table_arn, made.caller)
     try:
         async for name in bucket.keys(source.get("S3KeyPrefix") or ""):
             if name > made.done:

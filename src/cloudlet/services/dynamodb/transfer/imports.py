@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.services.dynamodb.transfer.transfer_records import IN_PROGRESS, Transfer, TransferRecords
+from cloudlet.services.dynamodb.transfer.transfer_records import IN_PROGRESS, Caller, Transfer, TransferRecords
 
 CANCELLED = "CANCELLED"
 
@@ -42,6 +42,8 @@ class Import(Transfer, array_like=True, frozen=True):
     """Of the objects that are done."""
     done: str = ""
     """The key of the last object that is done; they are read in the order of their keys."""
+    caller: Caller | None = None
+    """None for one that an older Cloudlet has begun."""
 
     @property
     def arn(self) -> str:

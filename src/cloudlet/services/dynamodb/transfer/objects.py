@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.core import AwsError
+from cloudlet.core import AwsError, Params, Result
 from cloudlet.core.kernel.block import Block
+from cloudlet.services.dynamodb.transfer.transfer_records import Caller
 from cloudlet.wire.bodies import pieces_of
 
 _PIECE = 4 << 20
@@ -26,6 +27,8 @@ class Bucket:
     region: str
     owner: str | None = None
     source_arn: str = ""
+    caller: Caller | None = None
+    """For whom S3 is called; None: DynamoDB calls by itself."""
 
     async def put(self, key: str, body: bytes, **params: Any) -> str:
         """Store an object and return its ETag. Raises AwsError."""
@@ -55,14 +58,7 @@ class Bucket:
         owner = {} if self.owner is None else {"ExpectedBucketOwner": self.owner}
         for attempt in range(_ATTEMPTS):
             try:
-                result = await self.block.call(
-                    "s3",
-                    operation,
-                    {"Bucket": self.name, **owner, **params},
-                    account=self.account,
-                    region=self.region,
-                    source_arn=self.source_arn,
-                )
+                result = await self._ask(operation, {"Bucket": self.name, **owner, **params})
             except AwsError as error:
                 if error.status != 503 or attempt == _ATTEMPTS - 1:
                     raise
@@ -70,6 +66,16 @@ class Bucket:
             else:
                 return dict(result or {})
         raise AssertionError("unreachable")
+
+    async def _ask(self, operation: str, params: Params) -> Result:
+        if self.caller is None:
+            return await self.block.call(
+                "s3", operation, params, account=self.account, region=self.region, source_arn=self.source_arn
+            )
+        caller = self.caller.to_principal()
+        return await self.block.cloud.call(
+            "s3", operation, params, principal=caller, account=self.account, region=self.region
+        )
 
 
 async def bytes_of(body: Any) -> bytes:

@@ -8,6 +8,8 @@ import msgspec
 
 from cloudlet.core import Arn, Subspace, Transaction
 from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.identity import Kind, Principal
+from cloudlet.core.kernel.session_details import SessionDetails
 from cloudlet.services.dynamodb.errors import limit_exceeded
 from cloudlet.services.dynamodb.requests.rows import list_records
 
@@ -20,6 +22,26 @@ class TableGone(Exception):
 
 class TakenOver(Exception):
     """Another process has gone on with an export or an import."""
+
+
+class Caller(msgspec.Struct, array_like=True, frozen=True):
+    """The principal that has asked for a transfer: calls of S3 are made for it."""
+
+    kind: Kind
+    account: str
+    arn: str
+    user_id: str
+    access_key: str
+    session: SessionDetails | None
+
+    @classmethod
+    def from_principal(cls, caller: Principal) -> Caller:
+        return cls(caller.kind, caller.account, caller.arn, caller.user_id, caller.access_key, caller.session)
+
+    def to_principal(self) -> Principal:
+        """Return the principal as the one for whom DynamoDB calls."""
+        caller = Principal(self.kind, self.account, self.arn, self.user_id, self.access_key, session=self.session)
+        return caller.called_by("dynamodb.amazonaws.com")
 
 
 class Transfer(msgspec.Struct, array_like=True, frozen=True):

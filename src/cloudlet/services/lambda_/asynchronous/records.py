@@ -11,13 +11,13 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Arn, AwsError
-from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.messages import make_send_call
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.lambda_ import destinations
 from cloudlet.services.lambda_.asynchronous.event import Event, InvocationRecord
 from cloudlet.services.lambda_.execution.invocation import Outcome, error_message
 from cloudlet.services.lambda_.functions.function import LATEST
+from cloudlet.services.lambda_.functions.roles import make_lambda_session
 from cloudlet.wire.timestamps import milliseconds
 
 _ERROR_BYTES = 1024
@@ -95,7 +95,7 @@ async def deliver(block: Block, event: Event, letter: InvocationRecord) -> None:
         letter.service,
         letter.operation,
         letter.params,
-        principal=make_session(letter.role, place.session),
+        principal=make_lambda_session(place, letter.role),
         account=place.account,
         region=letter.region,
         source_arn=place.arn,

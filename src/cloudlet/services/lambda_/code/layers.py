@@ -11,11 +11,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cloudlet.core import Arn, AwsError, Context, Subspace, Transaction
-from cloudlet.core.authorization.resource_policy import decide
+from cloudlet.core import Arn, Context, Subspace, Transaction
 from cloudlet.core.aws import page_tokens
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.services.lambda_ import errors
+from cloudlet.services.lambda_ import access, errors
 from cloudlet.services.lambda_.code import claims
 from cloudlet.services.lambda_.functions import directory
 from cloudlet.services.lambda_.functions.function import LayerVersion, Package
@@ -92,20 +91,20 @@ async def find(tx: Transaction, what: Named) -> Layer | None:
 
 async def get(ctx: Context, tx: Transaction, what: Named, action: str = "GetLayerVersion") -> Layer:
     """Return a version of a layer that the caller may do this to. Raises AwsError."""
-    found = await find(tx, what)
+    found = await find_authorized(ctx, tx, what, action)
     if found is None:
         raise errors.not_found()
-    authorize(ctx, found, action)
     return found
 
 
-def authorize(ctx: Context, layer: Layer, action: str) -> None:
-    """Raise AwsError unless the caller may do this to a layer's version."""
-    if not ctx.strict or (not layer.policy and ctx.principal.account == layer.account):
-        return
-    decision = decide(ctx, f"lambda:{action}", layer.arn, layer.account, layer.policy or None)
-    if not decision.allowed:
-        raise AwsError("AccessDeniedException", decision.message, status=403)
+async def find_authorized(ctx: Context, tx: Transaction, what: Named, action: str) -> Layer | None:
+    """Return a version of a layer, None where there is none. Raises AwsError unless the caller may do this to it."""
+    found = await find(tx, what)
+    if ctx.strict:
+        resource = f"layer:{what.name}" if what.number is None else f"layer:{what.name}:{what.number}"
+        arn = str(Arn(partition_of(what.region), "lambda", what.region, what.account, resource))
+        access.decide_call(ctx, arn, what.account, action, {}, "" if found is None else found.policy)
+    return found
 
 
 async def used(ctx: Context, tx: Transaction, arns: Sequence[str]) -> tuple[LayerVersion, ...]:
@@ -115,10 +114,9 @@ async def used(ctx: Context, tx: Transaction, arns: Sequence[str]) -> tuple[Laye
     found: dict[str, str] = {}
     versions: list[LayerVersion] = []
     for arn in arns:
-        layer = await find(tx, named(ctx, arn))
+        layer = await find_authorized(ctx, tx, named(ctx, arn), "GetLayerVersion")
         if layer is None:
             raise errors.invalid(f"Layer version {arn} does not exist.")
-        authorize(ctx, layer, "GetLayerVersion")
         other = found.setdefault(layer.layer_arn, arn)
         if len(versions) >= len(found):
             raise errors.invalid(

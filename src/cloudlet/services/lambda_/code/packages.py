@@ -138,7 +138,4 @@ async def _from_s3(ctx: Context, source: Params) -> AsyncIterator[bytes]:
 
 
 async def _some_from_s3(ctx: Context, params: Params) -> Mapping[str, Any]:
-    found = await ctx.block.cloud.call(
-        "s3", "GetObject", params, principal=ctx.principal, account=ctx.account, region=ctx.region
-    )
-    return found or {}
+    return await ctx.call_as_caller("s3", "GetObject", params) or {}

@@ -70,7 +70,7 @@ def variables(
         **({} if daemon is None else {"AWS_XRAY_DAEMON_ADDRESS": daemon}),
         **_libraries(version),
         **trusted,
-        **version.environment,
+        **version.variables,
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_SESSION_TOKEN": credentials.token,

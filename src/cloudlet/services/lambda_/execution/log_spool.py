@@ -32,6 +32,9 @@ class Address(msgspec.Struct, frozen=True):
     region: str
     group: str
     stream: str
+    function: str = ""
+    role: str = ""
+    """By which Lambda writes there for the function."""
 
 
 def _folder(block: Block) -> Path:

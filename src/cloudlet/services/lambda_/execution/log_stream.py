@@ -23,7 +23,8 @@ from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.lambda_.execution import log_spool
 from cloudlet.services.lambda_.execution.log_spool import Address, Event, LogSpool
-from cloudlet.services.lambda_.functions.function import Version
+from cloudlet.services.lambda_.functions.function import Place, Version
+from cloudlet.services.lambda_.functions.roles import make_lambda_session
 
 log = logging.getLogger("cloudlet.lambda")
 
@@ -65,7 +66,7 @@ async def _send_all(block: Block, address: Address, events: list[Event]) -> None
     """Send what is in a file. Raises AwsError where that is to be tried again."""
 
     async def call(operation: str, params: dict[str, Any]) -> None:
-        await block.call("logs", operation, params, account=address.account, region=address.region)
+        await _call(block, address, operation, params)
 
     events.sort(key=lambda event: event[0])
     while events:
@@ -75,13 +76,35 @@ async def _send_all(block: Block, address: Address, events: list[Event]) -> None
             count += 1
         batch = [{"timestamp": at, "message": text} for at, text in events[:count]]
         try:
-            await log_groups.create_group(call, address.group)
+            await _create_stream(call, address)
             await log_groups.write(call, address.group, address.stream, batch)
         except AwsError as error:
             if error.status is None or error.status >= 500:
                 raise
             log.warning("CloudWatch Logs does not take what was logged to %s: %s", address.group, error)
         del events[:count]
+
+
+async def _create_stream(call: log_groups.Call, address: Address) -> None:
+    """Create a stream, and its group where that is not there. Raises AwsError."""
+    try:
+        await log_groups.create_stream(call, address.group, address.stream)
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        await log_groups.create_group(call, address.group)
+        await log_groups.create_stream(call, address.group, address.stream)
+
+
+async def _call(block: Block, address: Address, operation: str, params: dict[str, Any]) -> None:
+    """Call CloudWatch Logs by the role of a function, as Lambda does. Raises AwsError."""
+    account, region = address.account, address.region
+    if not address.role:
+        # An older Cloudlet has left it.
+        await block.call("logs", operation, params, account=account, region=region)
+        return
+    session = make_lambda_session(Place(account, region, address.function), address.role)
+    await block.cloud.call("logs", operation, params, principal=session, account=account, region=region)
 
 
 class LogStream:
@@ -93,7 +116,9 @@ class LogStream:
         self._block = block
         self._place = version.place
         self._group = version.log_group
-        self._spool = LogSpool(block, Address(self._place.account, self._place.region, self._group, self.name))
+        place = version.place
+        self._address = Address(place.account, place.region, self._group, self.name, place.name, version.role)
+        self._spool = LogSpool(block, self._address)
         self._waiting: deque[tuple[int, str, int]] = deque()
         """Milliseconds since the epoch, text, and size as CloudWatch Logs counts it."""
         self._bytes = 0
@@ -240,9 +265,8 @@ class LogStream:
             await asyncio.wait_for(self._hurried.wait(), seconds)
 
     async def _make(self) -> None:
-        await log_groups.create_group(self._call, self._group)
-        await log_groups.create_stream(self._call, self._group, self.name)
+        await _create_stream(self._call, self._address)
         self._made = True
 
     async def _call(self, operation: str, params: dict[str, Any]) -> None:
-        await self._block.call("logs", operation, params, account=self._place.account, region=self._place.region)
+        await _call(self._block, self._address, operation, params)

@@ -13,8 +13,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import msgspec
+
 from cloudlet.core import AwsError
-from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.errors import unavailable
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
@@ -35,6 +36,7 @@ from cloudlet.services.lambda_.execution.subsegments import Subsegments
 from cloudlet.services.lambda_.execution.surplus import surplus
 from cloudlet.services.lambda_.execution.turns import Turn, Turns
 from cloudlet.services.lambda_.execution.worker import SNAP_START, WRAPPER, InitError, Worker, limits_of
+from cloudlet.services.lambda_.functions import environments, roles
 from cloudlet.services.lambda_.functions.function import Version
 
 log = logging.getLogger("cloudlet.lambda")
@@ -283,9 +285,10 @@ class Pools:
         try:
             if self._closed:
                 raise unavailable()
+            version = msgspec.structs.replace(version, environment=await environments.decrypt(self._block, version))
             interpreter = await self._interpreter(version)
             log_stream = LogStream(self._block, version)
-            credentials = self._credentials(version)
+            credentials = await self._credentials(version)
             endpoint, daemon = self._block.cloud.config.endpoint, await self._subsegments.address()
             stream = None if initialization == SNAP_START else log_stream.name
             try:
@@ -357,7 +360,7 @@ class Pools:
         layers = await self._layers(version)
         limits = _starting(limits_of(version))
         extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
-        wrapper = version.environment.get(WRAPPER, "")
+        wrapper = version.variables.get(WRAPPER, "")
         if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
             child = await self._child(version.package.code, code, interpreter, limits)
             if child is not None:
@@ -412,8 +415,8 @@ class Pools:
     def _layers_needed(self) -> set[Layers]:
         return {tuple(layer.package.code for layer in worker.version.layers) for worker in self._workers}
 
-    def _credentials(self, version: Version) -> Credentials:
-        principal = make_session(version.role, version.place.session)
+    async def _credentials(self, version: Version) -> Credentials:
+        principal = await roles.open_session(self._block, version)
         issued = self._block.cloud.tokens.issue(principal, self._block.clock.now() + _CREDENTIALS_SECONDS)
         return Credentials(issued.access_key, issued.secret_key, issued.session_token, issued.expires)
 

@@ -180,7 +180,7 @@ class Worker:
             {
                 # What a wrapper has exported stays; the rest it was given.
                 "environment": None
-                if self.version.environment.get(WRAPPER)
+                if self.version.variables.get(WRAPPER)
                 else {name: named(value) for name, value in variables.items()},
                 "handler": self.version.handler,
                 "taskRoot": named(environment.TASK_ROOT),

@@ -13,7 +13,7 @@ from cloudlet.core.aws.cors import Cors
 from cloudlet.core.aws.function_response import MalformedResponse
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.context import TRACE_HEADER
-from cloudlet.core.kernel.identity import ANONYMOUS, Principal
+from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.web import Answer, DataPlaneRequest
 from cloudlet.services.lambda_ import access, invoking
@@ -86,7 +86,12 @@ async def _answered(block: Block, visit: DataPlaneRequest, what: FunctionReferen
     if wants_signature and caller is ANONYMOUS:
         raise AwsError("AccessDeniedException", "Forbidden", status=403)
     request_id = uuid4()
-    found = await block.store.transact(lambda tx: _target(block, tx, what, url, caller, visit, request_id))
+    endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"
+    place = what.place
+    ctx = Context(block, caller, place.account, place.region, request_id, endpoint, visit.peer, visit.secure)
+    if ctx.strict:
+        ctx.permissions = await block.cloud.permissions.load(caller)
+    found = await block.store.transact(lambda tx: _target(ctx, tx, what, url))
     signer = None if caller is ANONYMOUS else caller
     event = url_event.of(visit, body, request_id, signer, block.clock.now())
     invocation = Invocation(request_id, event, what.arn, None, visit.request.headers.get(TRACE_HEADER, ""))
@@ -105,22 +110,11 @@ async def _answered(block: Block, visit: DataPlaneRequest, what: FunctionReferen
     return response
 
 
-async def _target(
-    block: Block,
-    tx: Transaction,
-    what: FunctionReference,
-    url: Url,
-    caller: Principal,
-    visit: DataPlaneRequest,
-    request_id: str,
-) -> Target:
-    found = await invoking.target_of(tx, what)
-    endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"
-    ctx = Context(block, caller, what.place.account, what.place.region, request_id, endpoint, visit.peer, visit.secure)
+async def _target(ctx: Context, tx: Transaction, what: FunctionReference, url: Url) -> Target:
     # Both are needed, since October 2025: developer guide, "Control access to Lambda function URLs".
     await access.authorize(ctx, tx, what, "InvokeFunctionUrl", {"lambda:FunctionUrlAuthType": url.auth})
     await access.authorize(ctx, tx, what, "InvokeFunction", {"lambda:InvokedViaFunctionUrl": "true"})
-    return found
+    return await invoking.target_of(tx, what)
 
 
 async def _streamed(pieces: Pieces) -> HttpResponse:

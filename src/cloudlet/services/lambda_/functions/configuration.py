@@ -49,13 +49,13 @@ _SIMPLE = {
     "Handler": "handler",
     "Role": "role",
     "Description": "description",
+    "KMSKeyArn": "kms_key",
     "MemorySize": "memory",
     "Timeout": "timeout",
 }
 _OF_ZIP = ("Runtime", "Handler", "Layers")
 _OF_IMAGES = ("ImageConfig",)
 _UNBUILT = (
-    "KMSKeyArn",
     "FileSystemConfigs",
     "CapacityProviderConfig",
     "TenancyConfig",

@@ -119,7 +119,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """MB, as all sizes that have no other unit."""
     timeout: int = 3
     """Seconds."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] | bytes = {}
+    """The variables, or their ciphertext by KMS: see `environments`."""
     ephemeral: int = 512
     """Of /tmp."""
     layers: tuple[LayerVersion, ...] = ()
@@ -144,6 +145,13 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Whether somebody has said which variables it has, if only that there are none."""
     settled_revision: str = ""
     """Another one since it has become what it was to be; empty until then."""
+    kms_key: str = ""
+    """The ARN of the KMS key that encrypts its variables; empty where none does."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables, where these are not encrypted."""
+        return self.environment if isinstance(self.environment, dict) else {}
 
     @property
     def revision_id(self) -> str:

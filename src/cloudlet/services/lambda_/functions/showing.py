@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from cloudlet.services.lambda_.functions.environments import EncryptedEnvironment
 from cloudlet.services.lambda_.functions.function import Version
 
 _NOT_LISTED = (
@@ -41,7 +42,8 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "LastModified": moment(version.modified),
         "CodeSha256": package.sha256,
         "Version": version.version,
-        "Environment": {"Variables": version.environment} if version.environment or version.has_environment else None,
+        "Environment": _make_environment(version),
+        "KMSKeyArn": version.kms_key or None,
         "DeadLetterConfig": {"TargetArn": version.dead_letter} if version.dead_letter else None,
         "TracingConfig": {"Mode": version.tracing},
         "RevisionId": version.revision_id,
@@ -61,6 +63,13 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "LastUpdateStatusReasonCode": version.last_update_reason_code or None,
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _make_environment(version: Version) -> object:
+    """Return the Environment of a configuration; one that is encrypted is to be revealed."""
+    if isinstance(version.environment, bytes):
+        return EncryptedEnvironment(version.place, version.environment)
+    return {"Variables": version.environment} if version.environment or version.has_environment else None
 
 
 def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from cloudlet.core import AwsError
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.core.authorization.resource_policy import parse_policy
 from cloudlet.core.aws.policy import PolicyError
 from cloudlet.core.kernel.ids import uuid4
@@ -40,6 +42,20 @@ def of(policy: Policy | None) -> list[dict[str, Any]]:
     """Return the statements of a policy."""
     found: Any = json.loads(policy.text)["Statement"] if policy is not None else []
     return found if isinstance(found, list) else [found]
+
+
+def list_keys(statements: Iterable[dict[str, Any]]) -> Keys:
+    """Return the condition keys that statements fill, in calls about them."""
+    principals: list[str] = []
+    keys: Keys = {}
+    for each in statements:
+        named = each.get("Principal", {})
+        for values in named.values() if isinstance(named, dict) else [named]:
+            principals += values if isinstance(values, list) else [values]
+        auth = (each.get("Condition") or {}).get("StringEquals", {}).get("lambda:FunctionUrlAuthType")
+        if auth is not None:
+            keys["lambda:FunctionUrlAuthType"] = auth
+    return {**keys, "lambda:Principal": principals} if principals else keys
 
 
 def added(policy: Policy | None, statement: dict[str, Any], revision: str | None) -> Policy:

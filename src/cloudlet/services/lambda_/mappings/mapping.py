@@ -69,8 +69,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def arn(self) -> str:
-        resource = f"event-source-mapping:{self.id}"
-        return str(Arn(partition_of(self.region), "lambda", self.region, self.account, resource))
+        return make_arn(self.account, self.region, self.id)
 
     @property
     def target(self) -> FunctionReference:
@@ -81,6 +80,11 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     def source_service(self) -> str:
         """The service of the event source: sqs or dynamodb."""
         return self.source.split(":")[2]
+
+
+def make_arn(account: str, region: str, id: str) -> str:
+    """Return the ARN of a mapping."""
+    return str(Arn(partition_of(region), "lambda", region, account, f"event-source-mapping:{id}"))
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.polling.source_record import Record
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.lambda_ import errors, invoking, measuring, tracing
 from cloudlet.services.lambda_.execution.invocation import Invocation
 from cloudlet.services.lambda_.functions import directory
+from cloudlet.services.lambda_.functions.roles import make_lambda_session
 from cloudlet.services.lambda_.invoking import Target
 from cloudlet.services.lambda_.mappings.mapping import Mapping
 
@@ -136,20 +137,24 @@ def event_of(batch: list[Record], window: dict[str, Any] | None = None) -> bytes
     return msgspec.json.encode({"Records": [each.document for each in batch], **(window or {})})
 
 
-async def call(
-    block: Block, mapping: Mapping, service: str, operation: str, params: dict[str, Any], *, region: str = ""
-) -> dict[str, Any]:
-    """Call another block's API. Raises AwsError."""
+async def get_session(block: Block, mapping: Mapping) -> Principal:
+    """Return the session of the function's role by which a mapping's calls are made. Raises AwsError."""
 
     async def role(tx: Transaction) -> str:
         return (await directory.resolve(tx, mapping.target)).version.role
 
-    principal = make_session(await block.store.transact(role), mapping.function.session)
+    return make_lambda_session(mapping.function, await block.store.transact(role))
+
+
+async def call(
+    block: Block, mapping: Mapping, service: str, operation: str, params: dict[str, Any], *, region: str = ""
+) -> dict[str, Any]:
+    """Call another block's API. Raises AwsError."""
     result = await block.cloud.call(
         service,
         operation,
         params,
-        principal=principal,
+        principal=await get_session(block, mapping),
         account=mapping.account,
         region=region or mapping.region,
         source_arn=mapping.arn,

@@ -15,10 +15,12 @@ from cloudlet.core.aws.polling.source_record import Record
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.lambda_ import destinations
+from cloudlet.services.lambda_ import destinations, measuring
+from cloudlet.services.lambda_.functions import directory
 from cloudlet.services.lambda_.invoking import PAYLOAD_BYTES
 from cloudlet.services.lambda_.mappings import mapping as mappings
 from cloudlet.services.lambda_.mappings.mapping import FAILED, OK, Mapping
+from cloudlet.services.lambda_.mappings.mapping_source import describe_denied
 from cloudlet.services.lambda_.polling import calling, filtering
 from cloudlet.services.lambda_.polling.calling import Answer
 from cloudlet.services.lambda_.polling.windows import WindowedShard
@@ -50,7 +52,12 @@ class MappingPoller(Poller):
 
     async def call(self, arn: Arn, operation: str, params: dict[str, Any], *, service: str = "") -> dict[str, Any]:
         name = service or arn.service
-        return await calling.call(self.block, self._mapping, name, operation, params, region=arn.region)
+        try:
+            return await calling.call(self.block, self._mapping, name, operation, params, region=arn.region)
+        except AwsError as error:
+            if error.code == "AccessDeniedException" and name == "dynamodbstreams":
+                await self._note(f"PROBLEM: {describe_denied(self._mapping)}")
+            raise
 
     async def passing(self, batch: list[Record]) -> list[Record]:
         return await filtering.passing(self._mapping, batch)
@@ -72,7 +79,13 @@ class MappingPoller(Poller):
             document = {**document, "payload": calling.event_of(batch).decode()}
         folder = f"{self.id}/{shard}"
         operation, params = destinations.call_of(self.block, target, msgspec.json.encode(document), folder)
-        await self.call(target, operation, params)
+        try:
+            await self.call(target, operation, params)
+        except AwsError:
+            found = self._mapping
+            resolved = await self.block.store.transact(lambda tx: directory.resolve(tx, found.target))
+            measuring.undelivered(self.block, resolved)
+            raise
 
     async def process_records(self, shard: Shard, batch: list[Record]) -> None:
         mapping = self._mapping

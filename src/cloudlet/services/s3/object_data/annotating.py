@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import Transaction
-from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.object_data import garbage
 from cloudlet.services.s3.object_data.objects import Checksum
@@ -33,6 +32,8 @@ class Annotation(msgspec.Struct, frozen=True, array_like=True):
     checksum: Checksum
     blob: str = ""
     """The file with its payload; "" where that is in `bucket.annotation_data`."""
+    nonce: str = ""
+    """The nonce of its payload, under its object's data key. It is "" where that is not encrypted."""
 
 
 class Carried(msgspec.Struct, frozen=True):
@@ -115,19 +116,6 @@ async def load_all(tx: Transaction, bucket: Bucket, where: bytes) -> list[Carrie
     return [
         Carried(name, annotation, await data(tx, bucket, where, name, annotation))
         for name, annotation in await page(tx, bucket, where)
-    ]
-
-
-async def linked(block: Block, loaded: list[Carried]) -> list[Carried]:
-    """Return the same annotations in files of their own, which have yet to be claimed. Raises StoreError."""
-    return [
-        msgspec.structs.replace(
-            each,
-            annotation=msgspec.structs.replace(each.annotation, blob=await block.blobs.link(each.annotation.blob)),
-        )
-        if each.annotation.blob
-        else each
-        for each in loaded
     ]
 
 

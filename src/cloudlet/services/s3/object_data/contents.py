@@ -10,9 +10,9 @@ from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.object_data import versions
+from cloudlet.services.s3.object_data.data_cipher import ObjectKey, decrypt_part
 from cloudlet.services.s3.object_data.objects import Part, Version, decode_parts
 from cloudlet.services.s3.object_data.pieces import stored
-from cloudlet.services.s3.permissions.encryption import CustomerKey
 from cloudlet.wire.http import FileBody, FilePart
 
 
@@ -60,12 +60,11 @@ async def load(tx: Transaction, bucket: Bucket, key: str, version: Version) -> O
 
 def nonce_of(version: Version) -> str:
     """Return what a version that has no parts is encrypted under, "" where it is not."""
-    encryption = version.encryption
-    return encryption.salt.hex() if encryption is not None and encryption.customer_md5 else ""
+    return "" if version.encryption is None else version.encryption.salt.hex()
 
 
 def body(
-    block: Block, contents: ObjectData, start: int, end: int, key: CustomerKey | None
+    block: Block, contents: ObjectData, start: int, end: int, key: ObjectKey | None
 ) -> bytes | FileBody | AsyncIterator[bytes]:
     """Return bytes `start` to `end` as the body of an answer; its files stay while it is sent.
 
@@ -74,7 +73,7 @@ def body(
     if not contents.parts:
         if key is None:
             return contents.data if start == 0 and end == contents.size else contents.data[start:end]
-        return key.cipher(contents.nonce, start).update(contents.data[start:end])
+        return decrypt_part(key, contents.nonce, contents.data, start, end, contents.size)
     pieces = contents.pieces(start, end)
     block.blobs.check((part.blob, offset + size) for part, offset, size in pieces)
     hold = _Hold(block.blobs.read([part.blob for part, _, _ in pieces]))

@@ -22,6 +22,7 @@ from cloudlet.services.s3.object_data import (
     checksums,
     conditions,
     contents,
+    data_keys,
     garbage,
     multipart,
     ranges,
@@ -31,11 +32,12 @@ from cloudlet.services.s3.object_data import (
 )
 from cloudlet.services.s3.object_data.annotating import Carried
 from cloudlet.services.s3.object_data.contents import ObjectData
+from cloudlet.services.s3.object_data.data_cipher import ObjectKey
 from cloudlet.services.s3.object_data.objects import Version
 from cloudlet.services.s3.object_data.pieces import stored
 from cloudlet.services.s3.object_data.putting import NewObject, etag_of, quoted, written
+from cloudlet.services.s3.object_data.reencrypting import copy_annotations
 from cloudlet.services.s3.permissions import access, encryption
-from cloudlet.services.s3.permissions.encryption import CustomerKey
 from cloudlet.services.s3.reports import request_metrics
 from cloudlet.services.s3.retention import archive
 
@@ -52,9 +54,13 @@ class Source(msgspec.Struct):
     key: str
     version: Version
     contents: ObjectData
-    secret: CustomerKey | None
+    secret: ObjectKey | None
     named: bool
     """Whether the request names the version."""
+
+    async def unlock(self, ctx: Context) -> None:
+        """Get its data key from KMS, where it has one. Raises AwsError."""
+        self.secret = self.secret or await data_keys.unlock(ctx, self.bucket, self.key, self.version.encryption)
 
     @property
     def answer(self) -> Params:
@@ -115,7 +121,7 @@ async def copy_object(ctx: Context, params: Params) -> Result:
     """Copy an object of up to 5 GiB."""
     new = NewObject.of(_described_by(params))
 
-    async def look(tx: Transaction) -> tuple[Source, Version, list[Carried]]:
+    async def look(tx: Transaction) -> tuple[Source, Bucket, Version, list[Carried]]:
         bucket = await new.admitted(ctx, tx)
         source = await find_source(ctx, tx, params)
         _check_change(params, bucket, source)
@@ -127,12 +133,17 @@ async def copy_object(ctx: Context, params: Params) -> Result:
         if params.get("TaggingDirective", "COPY") == "COPY" and source.version.tags:
             action = "s3:GetObjectVersionTagging" if source.named else "s3:GetObjectTagging"
             await access.authorize(ctx, tx, source.bucket, action, key=source.key, version=source.version)
-        return source, await new.record(ctx, tx, bucket, 0), await _annotations(ctx, tx, params, new, bucket, source)
+            await access.authorize(ctx, tx, bucket, "s3:PutObjectTagging", key=params["Key"], params=params)
+        attached = await _annotations(ctx, tx, params, new, bucket, source)
+        return source, bucket, await new.record(ctx, tx, bucket, 0), attached
 
-    source, record, attached = await ctx.transact(look)
+    source, target, record, attached = await ctx.transact(look)
+    await source.unlock(ctx)
+    if record.encryption is not None:
+        await new.settle(ctx, target, record.encryption)
     copied = await _copied(ctx, params, new, source, record)
     blobs = [part.blob for part in copied.contents.parts if part.blob]
-    carried = await annotating.linked(ctx.block, attached)
+    carried = await copy_annotations(ctx.block, attached, source.secret, new.key)
 
     async def store(tx: Transaction) -> Result:
         now = int(ctx.now() * 1000)
@@ -141,7 +152,7 @@ async def copy_object(ctx: Context, params: Params) -> Result:
         version = msgspec.structs.replace(
             record,
             size=copied.contents.size,
-            etag=copied.etag or etag_of(copied.md5, record.encryption, new.key),
+            etag=copied.etag or etag_of(copied.md5, new.key),
             blob=blobs[0] if blobs else "",
             checksum=copied.checksum,
             annotations=len(carried),
@@ -174,7 +185,7 @@ async def _annotations(
     version = source.version
     if not version.annotations or params.get("AnnotationDirective", "COPY") == "EXCLUDE":
         return []
-    if new.key is not None:
+    if new.sealed is not None:
         raise errors.invalid_request("Objects encrypted with SSE-C cannot have annotations.")
     await access.authorize(ctx, tx, source.bucket, "s3:GetObjectAnnotation", key=source.key, version=version)
     await access.authorize(ctx, tx, bucket, "s3:PutObjectAnnotation", key=params["Key"], params=params)
@@ -252,7 +263,7 @@ async def _received(
     start: int,
     end: int,
     algorithm: str,
-    key: CustomerKey | None,
+    key: ObjectKey | None,
     nonce: str,
     inline: int = upload.INLINE_BYTES,
 ) -> upload.Received:
@@ -269,13 +280,15 @@ async def _received(
 async def upload_part_copy(ctx: Context, params: Params) -> Result:
     """Take a part of an upload from an object that is there."""
     multipart.check_number(params["PartNumber"])
-    key = encryption.customer_key(params)
+    customer = encryption.customer_key(params)
 
-    async def look(tx: Transaction) -> tuple[multipart.Upload, Source]:
-        _, begun = await multipart.find_for_part(ctx, tx, params, key)
-        return begun, await find_source(ctx, tx, params)
+    async def look(tx: Transaction) -> tuple[Bucket, multipart.Upload, Source]:
+        bucket, begun = await multipart.find_for_part(ctx, tx, params, customer)
+        return bucket, begun, await find_source(ctx, tx, params)
 
-    begun, source = await ctx.transact(look)
+    bucket, begun, source = await ctx.transact(look)
+    await source.unlock(ctx)
+    key = customer or await data_keys.unlock(ctx, bucket, params["Key"], begun.template.encryption)
     start, end = 0, source.version.size
     if "CopySourceRange" in params:
         start, end = ranges.copied(params["CopySourceRange"], source.version.size)
@@ -285,7 +298,7 @@ async def upload_part_copy(ctx: Context, params: Params) -> Result:
         )
     nonce = random_bytes(16).hex() if key is not None else ""
     received = await _received(ctx, source, start, end, begun.algorithm, key, nonce, inline=-1)
-    part = await multipart.keep_part(ctx, params, key, received, nonce)
+    part = await multipart.keep_part(ctx, params, customer, key, received, nonce)
     return {
         "CopyPartResult": {
             "ETag": quoted(part.etag),

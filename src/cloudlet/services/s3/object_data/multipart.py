@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import partial
 from itertools import count
 from time import perf_counter
 from typing import Any
@@ -15,14 +16,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Detour, Params, Result, Transaction
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets.bucket import get_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.notifications import events
-from cloudlet.services.s3.object_data import checksums, completed, conditions, garbage, upload, versions
-from cloudlet.services.s3.object_data.objects import Checksum, Part, Version
+from cloudlet.services.s3.object_data import checksums, completed, conditions, data_keys, garbage, upload, versions
+from cloudlet.services.s3.object_data.data_cipher import ObjectKey
+from cloudlet.services.s3.object_data.objects import Checksum, Encryption, Part, Version
 from cloudlet.services.s3.object_data.putting import NewObject, check_conditions, etag_of, quoted, written
 from cloudlet.services.s3.permissions import access, acl, condition_keys, encryption
 from cloudlet.services.s3.permissions.canonical_users import canonical_id, owner
@@ -91,7 +93,10 @@ async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
     """Begin an upload."""
     if ctx.principal.kind == "anonymous":
         raise errors.access_denied("Anonymous users cannot initiate multipart uploads.  Please authenticate.")
-    new = NewObject.of(params)
+    return await _create(ctx, tx, params, NewObject.of(params))
+
+
+async def _create(ctx: Context, tx: Transaction, params: Params, new: NewObject) -> Result:
     bucket = await new.admitted(ctx, tx, begins=True)
     now = int(ctx.now() * 1000)
     asked = params.get("ChecksumAlgorithm")
@@ -104,6 +109,9 @@ async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.invalid_request("Checksum algorithm provided is unsupported.")
     kind = checksums.type_of_upload(algorithm, params.get("ChecksumType"))
     template = await new.record(ctx, tx, bucket, now)
+    how = template.encryption
+    if how is not None and data_keys.needs_key(how):
+        raise Detour(partial(_create_encrypted, ctx, params, new, bucket, how))
     before = await _state(tx, bucket, params["Key"])
     begun = Upload(template, ctx.principal.account, ctx.principal.arn, algorithm, kind, asked is not None, before)
     upload_id = _new_id(now)
@@ -116,6 +124,12 @@ async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
         **({"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if begun.explicit else {}),
         **await _abort_rule(tx, bucket, params["Key"], begun),
     }
+
+
+async def _create_encrypted(ctx: Context, params: Params, new: NewObject, bucket: Bucket, how: Encryption) -> Result:
+    """Begin an upload for which KMS has to be asked first."""
+    await new.settle(ctx, bucket, how)
+    return await ctx.transact(lambda tx: _create(ctx, tx, params, new))
 
 
 async def _state(tx: Transaction, bucket: Bucket, key: str) -> str:
@@ -157,14 +171,20 @@ async def _find(
     bucket = await get_bucket(ctx, tx, params["Bucket"])
     raw = await tx.get(bucket.uploads.key(params["Key"], params["UploadId"]))
     begun = None if raw is None else decode(raw)
-    initiator = begun.account if begun is not None and own else ""
+    is_initiator = own and begun is not None and _has_begun(ctx, begun)
     named = {condition_keys.CREATES: "false"} if action == "s3:PutObject" else None
     await access.authorize(
-        ctx, tx, bucket, action, key=params["Key"], params=params, conditions=named, initiator=initiator
+        ctx, tx, bucket, action, key=params["Key"], params=params, conditions=named, is_initiator=is_initiator
     )
     if begun is None:
         raise errors.no_such_upload(params["UploadId"])
     return bucket, begun
+
+
+def _has_begun(ctx: Context, begun: Upload) -> bool:
+    """Whether the caller has begun an upload, or is the root of its account."""
+    principal = ctx.principal
+    return principal.account == begun.account and (principal.kind == "root" or principal.arn == begun.arn)
 
 
 # -- parts
@@ -215,14 +235,15 @@ async def upload_part(ctx: Context, params: Params) -> Result:
     """Take in a part; one of the same number that was there before is replaced."""
     check_number(params["PartNumber"])
     upload.check_length(ctx)
-    key = encryption.customer_key(params)
-    _, begun = await ctx.transact(lambda tx: find_for_part(ctx, tx, params, key))
+    customer = encryption.customer_key(params)
+    bucket, begun = await ctx.transact(lambda tx: find_for_part(ctx, tx, params, customer))
     wanted = upload.Wanted.of(params, ctx.headers, begun.algorithm)
     _check_algorithm(begun, wanted)
+    key = customer or await data_keys.unlock(ctx, bucket, params["Key"], begun.template.encryption)
     nonce = random_bytes(16).hex() if key is not None else ""
     received = await upload.receive(ctx.block, params.get("Body"), wanted, key=key, nonce=nonce, inline=-1)
     request_metrics.of(ctx).complete = perf_counter()
-    part = await keep_part(ctx, params, key, received, nonce)
+    part = await keep_part(ctx, params, customer, key, received, nonce)
     stated = received.also or (received.checksum if begun.explicit else None)
     return {
         "ETag": quoted(part.etag),
@@ -241,18 +262,26 @@ def _check_algorithm(begun: Upload, wanted: upload.Wanted) -> None:
 
 
 async def keep_part(
-    ctx: Context, params: Params, key: CustomerKey | None, received: upload.Received, nonce: str
+    ctx: Context,
+    params: Params,
+    customer: CustomerKey | None,
+    key: ObjectKey | None,
+    received: upload.Received,
+    nonce: str,
 ) -> UploadedPart:
-    """Add what was received to the upload that a request names. Raises AwsError; the file is removed then."""
+    """Add what was received to the upload that a request names. Raises AwsError; the file is removed then.
+
+    `customer` is the key that came with the request, `key` the one by which the part is encrypted.
+    """
 
     async def store(tx: Transaction) -> UploadedPart:
         now = int(ctx.now() * 1000)
-        bucket, begun = await find_for_part(ctx, tx, params, key)
+        bucket, begun = await find_for_part(ctx, tx, params, customer)
         row = bucket.parts.key(params["UploadId"], params["PartNumber"])
         before = await tx.get(row)
         if before is not None:
             garbage.release(tx, [_decode_part(before).blob], now)
-        etag = etag_of(received.md5, begun.template.encryption, key)
+        etag = etag_of(received.md5, key)
         stated = received.also if received.also is None or received.also.algorithm != begun.algorithm else None
         part = UploadedPart(received.size, etag, now, received.blob, received.checksum.value, nonce, stated)
         garbage.claim(tx, [part.blob])

@@ -40,7 +40,8 @@ class Encryption(msgspec.Struct, frozen=True, array_like=True):
     """How an object is encrypted.
 
     `algorithm` is that of x-amz-server-side-encryption, or "" for a key of the customer's; of that, `customer_md5` is
-    what the customer sees, and `salt` and `proof` tell whether a key is the one.
+    what the customer sees, and `salt` and `proof` tell whether a key is the one. Of a key of KMS, `kms_key` is the ARN
+    (before KMS was asked: what the request calls it), and `context` the request's, in base64.
     """
 
     algorithm: str = "AES256"
@@ -49,7 +50,10 @@ class Encryption(msgspec.Struct, frozen=True, array_like=True):
     bucket_key: bool = False
     customer_md5: str = ""
     salt: bytes = b""
+    """Also what the bytes are encrypted under, where they are and there are no parts."""
     proof: bytes = b""
+    data_key: bytes = b""
+    """The data key, which KMS has encrypted. It is empty without one, and in what older Cloudlets have stored."""
 
 
 class Lock(msgspec.Struct, frozen=True, array_like=True):

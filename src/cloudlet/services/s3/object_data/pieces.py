@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cloudlet.services.s3.object_data.data_cipher import decrypt_part
 from cloudlet.store.blobs import MissingBlob, in_thread
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
     from cloudlet.services.s3.object_data.contents import ObjectData
-    from cloudlet.services.s3.permissions.encryption import CustomerKey
+    from cloudlet.services.s3.object_data.data_cipher import ObjectKey
 
 _READ_BYTES = 1 << 20
 
@@ -37,24 +38,36 @@ async def chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIterato
 
 
 async def stored(
-    block: Block, contents: ObjectData, start: int, end: int, key: CustomerKey | None
+    block: Block, contents: ObjectData, start: int, end: int, key: ObjectKey | None
 ) -> AsyncIterator[bytes]:
-    """Yield the stored bytes from `start` to `end`, decrypted. Raises StoreError, MissingBlob too."""
+    """Yield the stored bytes from `start` to `end`, decrypted. Raises StoreError, MissingBlob too, and DamagedData."""
     if not contents.parts:
-        data = contents.data[start:end]
-        yield data if key is None else key.cipher(contents.nonce, start).update(data)
+        data = contents.data
+        yield data[start:end] if key is None else decrypt_part(key, contents.nonce, data, start, end, contents.size)
         return
     for part, offset, size in contents.pieces(start, end):
-        file = await in_thread(partial(os.open, block.blobs.path(part.blob), os.O_RDONLY))
-        cipher = None if key is None else key.cipher(part.nonce, offset)
-        try:
-            left = size
-            while left:
-                piece = await in_thread(partial(os.pread, file, min(_READ_BYTES, left), offset))
-                if not piece:
-                    raise MissingBlob(f"the file of {part.blob} is shorter than it was")
-                offset += len(piece)
-                left -= len(piece)
-                yield piece if cipher is None else await in_thread(partial(cipher.update, piece))
-        finally:
-            os.close(file)
+        if key is None:
+            async for piece in _read(block, part.blob, offset, size):
+                yield piece
+            continue
+        cipher = key.decrypt(part.nonce, offset, size)
+        async for piece in _read(block, part.blob, *key.get_range(offset, size, part.size)):
+            if plain := await in_thread(partial(cipher.update, piece)):
+                yield plain
+        if plain := cipher.finalize():
+            yield plain
+
+
+async def _read(block: Block, blob: str, offset: int, size: int) -> AsyncIterator[bytes]:
+    """Yield `size` bytes of a file from `offset` on."""
+    file = await in_thread(partial(os.open, block.blobs.path(blob), os.O_RDONLY))
+    try:
+        while size:
+            piece = await in_thread(partial(os.pread, file, min(_READ_BYTES, size), offset))
+            if not piece:
+                raise MissingBlob(f"the file of {blob} is shorter than it was")
+            offset += len(piece)
+            size -= len(piece)
+            yield piece
+    finally:
+        os.close(file)

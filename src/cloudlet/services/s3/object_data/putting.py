@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Detour, Params, Result, Transaction
+from cloudlet.core.kernel.detour import follow
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets.bucket import get_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.notifications import events
-from cloudlet.services.s3.object_data import checksums, conditions, garbage, tagging, upload, versions
+from cloudlet.services.s3.object_data import checksums, conditions, data_keys, garbage, tagging, upload, versions
+from cloudlet.services.s3.object_data.data_cipher import ObjectKey, encrypt_whole
 from cloudlet.services.s3.object_data.object_keys import check_key
 from cloudlet.services.s3.object_data.objects import NULL, Encryption, Version
 from cloudlet.services.s3.permissions import access, acl, condition_keys, encryption
@@ -103,14 +105,17 @@ async def check_conditions(ctx: Context, tx: Transaction, bucket: Bucket, params
 class NewObject:
     """What a request wants to be written, before anything is looked up."""
 
-    __slots__ = ("key", "params", "sealed", "template")
+    __slots__ = ("encryption", "key", "params", "sealed", "template")
 
     def __init__(self, params: Params, template: Version, key: CustomerKey | None, sealed: Encryption | None) -> None:
         self.params = params
         self.template = template
-        self.key = key
+        self.key: ObjectKey | None = key
+        """The key of its bytes: the customer's, or one that KMS has made."""
         self.sealed = sealed
         """What is kept of the customer's key."""
+        self.encryption: Encryption | None = None
+        """The encryption, once that is settled."""
 
     @classmethod
     def of(cls, params: Params) -> NewObject:
@@ -121,7 +126,14 @@ class NewObject:
     @property
     def nonce(self) -> str:
         """What its bytes are encrypted under, "" where they are not."""
-        return "" if self.sealed is None else self.sealed.salt.hex()
+        how = self.sealed or self.encryption
+        return "" if how is None else how.salt.hex()
+
+    async def settle(self, ctx: Context, bucket: Bucket, how: Encryption) -> None:
+        """Settle how it is encrypted; KMS makes a data key if it needs one. Raises AwsError."""
+        self.encryption = how
+        if data_keys.needs_key(how):
+            self.encryption, self.key = await data_keys.generate(ctx, bucket, self.params["Key"], how)
 
     async def admitted(self, ctx: Context, tx: Transaction, *, begins: bool = False) -> Bucket:
         """Return the bucket, if the caller may write this object to it now. Raises AwsError.
@@ -143,27 +155,23 @@ class NewObject:
         """Return the record of the object, but for what its bytes determine. Raises AwsError."""
         params = self.params
         grants = acl.for_new_object(ctx, bucket, params)
-        if grants is not None:
+        if acl.is_asked(params):
             await access.authorize_grants(ctx, tx, bucket, params["Key"], grants, params)
         return msgspec.structs.replace(
             self.template,
             modified=now,
             acl=grants,
-            encryption=await encryption.of_new_object(ctx, tx, bucket, params, self.sealed),
+            encryption=self.encryption or await encryption.of_new_object(ctx, tx, bucket, params, self.sealed),
             lock=await locks.of_new_object(ctx, tx, bucket, params, params["Key"]),
         )
 
 
-def etag_of(md5: bytes, how: Encryption | None, key: CustomerKey | None) -> str:
+def etag_of(md5: bytes, key: ObjectKey | None) -> str:
     """Return the entity tag of an object of one piece, or of a part: its MD5, but under a key that is not ours another.
 
     That is the same whenever the same bytes are written under the same key.
     """
-    if key is not None:
-        return key.tag(md5)
-    if how is None or how.algorithm == "AES256":
-        return md5.hex()
-    return hashlib.md5(how.kms_key.encode() + md5, usedforsecurity=False).hexdigest()
+    return md5.hex() if key is None else key.tag(md5)
 
 
 def quoted(etag: str) -> str:
@@ -185,7 +193,9 @@ class Writing(NamedTuple):
 async def put_object(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put") -> Result:
     """Write an object; `params` are those of PutObject, with the body as bytes or as a stream of them."""
     writing = await begun(ctx, params, event=event)
-    return await (upload.keep(ctx, [writing.blob], writing.store) if writing.blob else ctx.transact(writing.store))
+    if writing.blob:
+        return await upload.keep(ctx, [writing.blob], writing.store)
+    return await follow(partial(ctx.transact, writing.store))
 
 
 async def begun(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put") -> Writing:
@@ -202,7 +212,8 @@ async def begun(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put
     body = params.get("Body")
     if not upload.is_small(body):
         # Nobody sends gigabytes only to be told that he may not.
-        await ctx.transact(lambda tx: new.admitted(ctx, tx))
+        bucket, how = await ctx.transact(lambda tx: _look(ctx, tx, new))
+        await new.settle(ctx, bucket, how)
     received = await upload.receive(ctx.block, body, wanted, key=new.key, nonce=new.nonce)
     request_metrics.of(ctx).complete = perf_counter()
 
@@ -212,6 +223,22 @@ async def begun(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put
     return Writing(store, received.blob)
 
 
+async def _look(ctx: Context, tx: Transaction, new: NewObject) -> tuple[Bucket, Encryption]:
+    """Return the bucket that an object may be written to, and its encryption. Raises AwsError."""
+    bucket = await new.admitted(ctx, tx)
+    return bucket, await encryption.of_new_object(ctx, tx, bucket, new.params, new.sealed)
+
+
+async def _store_encrypted(
+    ctx: Context, new: NewObject, bucket: Bucket, how: Encryption, received: upload.Received, event: str
+) -> dict[str, Any]:
+    """Write a small object for which KMS has to be asked first."""
+    await new.settle(ctx, bucket, how)
+    if new.key is not None:
+        received.data = encrypt_whole(new.key, new.nonce, received.data)
+    return await ctx.transact(lambda tx: _store(ctx, tx, new, received, event))
+
+
 async def _store(
     ctx: Context, tx: Transaction, new: NewObject, received: upload.Received, event: str
 ) -> dict[str, Any]:
@@ -219,10 +246,13 @@ async def _store(
     bucket = await new.admitted(ctx, tx)
     key = new.params["Key"]
     record = await new.record(ctx, tx, bucket, now)
+    how = record.encryption
+    if how is not None and data_keys.needs_key(how):
+        raise Detour(partial(_store_encrypted, ctx, new, bucket, how, received, event))
     version = msgspec.structs.replace(
         record,
         size=received.size,
-        etag=etag_of(received.md5, record.encryption, new.key),
+        etag=etag_of(received.md5, new.key),
         blob=received.blob,
         checksum=received.checksum,
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import formatdate
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Detour, Params, Result, Transaction
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets.bucket import get_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
-from cloudlet.services.s3.object_data import checksums, conditions, contents, ranges, versions
+from cloudlet.services.s3.object_data import checksums, conditions, contents, data_keys, ranges, versions
 from cloudlet.services.s3.object_data.contents import ObjectData
-from cloudlet.services.s3.object_data.objects import Part, Version
+from cloudlet.services.s3.object_data.data_cipher import ObjectKey
+from cloudlet.services.s3.object_data.objects import Encryption, Part, Version
 from cloudlet.services.s3.object_data.putting import quoted, version_of
 from cloudlet.services.s3.permissions import access, encryption
 from cloudlet.services.s3.permissions.encryption import CustomerKey
@@ -78,7 +81,14 @@ class _Read(NamedTuple):
     expiration: str | None
 
 
-async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_body: bool) -> Result:
+DataKeys = Mapping[bytes, ObjectKey]
+"""Data keys that KMS has decrypted, by what it has decrypted."""
+_NONE: Final[DataKeys] = {}
+
+
+async def read_object(
+    ctx: Context, tx: Transaction, params: Params, *, with_body: bool, unlocked: DataKeys = _NONE
+) -> Result:
     """Answer GetObject (`with_body`) or HeadObject."""
     ctx.response_status = None
     if "Range" in params and "PartNumber" in params:
@@ -91,9 +101,16 @@ async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_bod
         )
     if access.is_unsigned(ctx) and not params.keys().isdisjoint(_OVERRIDES):
         raise errors.invalid_request("Request specific response headers cannot be used for anonymous GET requests.")
-    key = encryption.customer_key(params)
-    read = await _read(ctx, tx, params, key, with_body)
+    customer = encryption.customer_key(params)
+    read = await _read(ctx, tx, params, customer, with_body)
     version = read.version
+    key: ObjectKey | None = customer
+    how = version.encryption
+    # API reference, "HeadObject": checksums are for those who may decrypt the object.
+    if how is not None and how.data_key and (with_body or "ChecksumMode" in params):
+        key = unlocked.get(how.data_key)
+        if key is None:
+            raise Detour(partial(_read_unlocked, ctx, params, with_body, read.bucket, how))
     answer = described(read.bucket, version, now=ctx.now())
     if read.expiration is not None:
         answer["Expiration"] = read.expiration
@@ -127,6 +144,13 @@ async def read_object(ctx: Context, tx: Transaction, params: Params, *, with_bod
     if with_body and read.contents is not None:
         answer["Body"] = contents.body(ctx.block, read.contents, start, end, key)
     return answer
+
+
+async def _read_unlocked(ctx: Context, params: Params, with_body: bool, bucket: Bucket, how: Encryption) -> Result:
+    """Answer for an object whose data key KMS has to decrypt first."""
+    key = await data_keys.unlock(ctx, bucket, params["Key"], how)
+    keys = {} if key is None else {how.data_key: key}
+    return await ctx.transact(lambda tx: read_object(ctx, tx, params, with_body=with_body, unlocked=keys))
 
 
 async def _read(ctx: Context, tx: Transaction, params: Params, key: CustomerKey | None, with_body: bool) -> _Read:

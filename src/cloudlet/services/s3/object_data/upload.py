@@ -5,21 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.s3.object_data import checksums
+from cloudlet.services.s3.object_data.data_cipher import Cipher, ObjectKey, encrypt_whole
 from cloudlet.services.s3.object_data.hashing import Hashing
 from cloudlet.services.s3.object_data.objects import Checksum
 from cloudlet.services.s3.object_data.pieces import chained, once
-from cloudlet.services.s3.permissions.encryption import CustomerKey
 from cloudlet.store.blobs import BlobWriter, in_thread
 from cloudlet.store.interface import Body, T
 from cloudlet.wire import WireError
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers import CipherContext
 
 _DIGITS: Final = 20
 INLINE_BYTES: Final = 32 << 10
@@ -170,11 +167,11 @@ async def receive(
     body: Any,
     wanted: Wanted,
     *,
-    key: CustomerKey | None = None,
+    key: ObjectKey | None = None,
     nonce: str = "",
     inline: int = INLINE_BYTES,
 ) -> Received:
-    """Take in a body (bytes, or a stream of them), encrypted with the customer's `key` under `nonce` if there is one.
+    """Take in a body (bytes, or a stream of them), encrypted with `key` under `nonce` if there is one.
 
     Bodies of up to `inline` bytes come back as `data`; larger ones are in a file. Nothing is
     kept of one that raises: AwsError for what the caller has done wrong, StoreError where the disk fails.
@@ -199,20 +196,20 @@ async def receive(
     return _in_memory(b"".join(head), body, sums, key, nonce)
 
 
-def _in_memory(data: bytes, body: Any, sums: _Sums, key: CustomerKey | None, nonce: str) -> Received:
+def _in_memory(data: bytes, body: Any, sums: _Sums, key: ObjectKey | None, nonce: str) -> Received:
     sums.update(data)
     received = sums.checked(body, len(data))
-    received.data = data if key is None else key.cipher(nonce).update(data)
+    received.data = data if key is None else encrypt_whole(key, nonce, data)
     return received
 
 
 async def _to_file(
-    block: Block, pieces: AsyncIterator[bytes], body: Any, sums: _Sums, key: CustomerKey | None, nonce: str
+    block: Block, pieces: AsyncIterator[bytes], body: Any, sums: _Sums, key: ObjectKey | None, nonce: str
 ) -> Received:
     writer = await block.blobs.begin()
     failure: BaseException
     try:
-        size = await (_copy if key is None else partial(_copy_encrypted, key.cipher(nonce)))(writer, pieces, sums)
+        size = await (_copy if key is None else partial(_copy_encrypted, key.encrypt(nonce)))(writer, pieces, sums)
         received = sums.checked(body, size)
         await writer.keep()
         received.blob = writer.name
@@ -238,17 +235,20 @@ async def _copy(writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -
     return writer.size
 
 
-async def _copy_encrypted(cipher: CipherContext, writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -> int:
+async def _copy_encrypted(cipher: Cipher, writer: BlobWriter, pieces: AsyncIterator[bytes], sums: _Sums) -> int:
+    size = 0
 
     def encrypted(piece: bytes) -> bytes:
         sums.update(piece)
         return cipher.update(piece)
 
     async for piece in pieces:
+        size += len(piece)
+        if size > LARGEST_BYTES:
+            raise too_large(size)
         await writer.write(await in_thread(partial(encrypted, piece)))
-        if writer.size > LARGEST_BYTES:
-            raise too_large(writer.size)
-    return writer.size
+    await writer.write(cipher.finalize())
+    return size
 
 
 async def keep(ctx: Context, blobs: Sequence[str], body: Body[T]) -> T:

@@ -6,7 +6,7 @@ milliseconds since the epoch. None looks at permissions or locks.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -29,6 +29,9 @@ from cloudlet.services.s3.object_data.objects import (
     place,
     split,
 )
+
+if TYPE_CHECKING:
+    from cloudlet.services.s3.object_data.contents import ObjectData
 
 _CHANCE_BITS: Final = 15
 """Of an order, behind the millisecond: so it lasts until the year 9999."""
@@ -141,6 +144,25 @@ async def where(tx: Transaction, bucket: Bucket, key: str, version: Version) -> 
 async def rewrite(tx: Transaction, bucket: Bucket, key: str, version: Version) -> None:
     """Write the changed record of a version that is there: its tags, its lock, its storage class."""
     tx.put(bucket.objects.prefix + await where(tx, bucket, key, version), encode(version))
+
+
+async def replace_contents(
+    tx: Transaction, bucket: Bucket, key: str, version: Version, contents: ObjectData, now: int
+) -> None:
+    """Write a version's changed record, with the same bytes in other rows or files."""
+    at = await where(tx, bucket, key, version)
+    if version.parts:
+        before = [part.blob for part in await parts_of(tx, bucket, key, version)]
+        tx.put(bucket.contents.prefix + at, encode_parts(contents.parts))
+    else:
+        before = [version.blob]
+        if contents.parts:
+            version = msgspec.structs.replace(version, blob=contents.parts[0].blob)
+        elif version.size:
+            tx.put(bucket.contents.prefix + at, contents.data)
+    garbage.release(tx, [blob for blob in before if blob], now)
+    garbage.claim(tx, [part.blob for part in contents.parts])
+    tx.put(bucket.objects.prefix + at, encode(version))
 
 
 def _has_contents(version: Version) -> bool:

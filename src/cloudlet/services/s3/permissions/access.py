@@ -1,9 +1,10 @@
 """Who may do what with a bucket and its objects: policies, access control lists, blocked public access.
 
-Enforced where permissions are (`--auth strict`). Principals of the bucket's account may do all that its policy does
-not deny, but with objects that others own; everybody else needs the policy or an access control list to allow it.
-Services that call on behalf of a caller have that caller's permissions, those that act on their own (with a source
-ARN) need the policy.
+Enforced where permissions are (`--auth strict`). Users and roles of the bucket's account need an identity-based policy
+or the bucket's policy; those of another account need both sides: their own policies, and the bucket's policy or an
+access control list. An account's root may do all that is not denied, but with objects that others own. Who belongs to
+no account needs the policy or a list. Services that call on behalf of a caller have that caller's permissions, those
+that act on their own (with a source ARN) need the policy.
 
 S3 user guide, "How Amazon S3 authorizes a request", "Access control list (ACL) overview" ("Mapping of ACL permissions
 and access policy permissions"), "Blocking public access", "Using Requester Pays general purpose buckets".
@@ -16,10 +17,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cloudlet.core import AwsError, Context, Params, Transaction
-from cloudlet.core.authorization.permissions import EVERYTHING
+from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.core.authorization.resource_policy import combine, parse_policy
-from cloudlet.core.aws.policy import NamedPolicy, Policies, Reason, Request, evaluate
+from cloudlet.core.aws.policy import Decision, NamedPolicy, Reason, Request, evaluate
+from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
 from cloudlet.core.kernel.identity import Principal, root
+from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets import cors
 from cloudlet.services.s3.buckets.bucket import configuration, get_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
@@ -93,13 +96,13 @@ async def authorize(
     version: Version | None = None,
     params: Params | None = None,
     conditions: Mapping[str, str] | None = None,
-    initiator: str = "",
+    is_initiator: bool = False,
 ) -> None:
     """Raise unless the caller may do this to the bucket, or to the object `key` in it, and that can be a key.
 
     `version` is the object's record, where there is one; `params` are the operation's, for ExpectedBucketOwner;
-    `conditions` are further condition keys of this action; `initiator` is the account that has begun the multipart
-    upload which this is about: it may go on with it unless that is denied.
+    `conditions` are further condition keys of this action; `is_initiator`: the caller has begun the multipart upload
+    which this is about, so that he may go on with it unless that is denied.
     """
     if "cors" in bucket.kinds:
         await cors.answer(ctx, tx, bucket)
@@ -113,31 +116,71 @@ async def authorize(
         return
     ctx.was_decided = True
     principal = _principal(ctx)
-    if principal.kind == "root" and principal.account == bucket.account and _is_the_owners(bucket, version):
+    is_root = principal.kind == "root" and ctx.permissions.is_unlimited
+    if is_root and principal.account == bucket.account and _is_the_owners(bucket, version):
         return
     denial = await _denial(ctx, tx, principal, bucket, action, key, version, params, conditions)
-    if denial is not None and (denial.explicit or principal.account != initiator):
+    if denial is not None and (denial.explicit or not is_initiator):
         raise denial.error
+
+
+def authorize_account(ctx: Context, action: str, params: Params, resource: str = "*") -> None:
+    """Raise unless the caller may do, in his account, what is about no bucket yet."""
+    if ctx.principal.kind == "anonymous":
+        raise errors.access_denied()
+    if not ctx.strict:
+        return
+    ctx.was_decided = True
+    permissions = ctx.permissions
+    keys = {}
+    if not permissions.is_static(action):
+        keys = condition_keys.of(ctx, ctx.account, ctx.principal, action, None, params)
+    if not permissions.allows(ctx, action, resource, ctx.account, keys):
+        raise _refuse(ctx, permissions.decide(ctx, action, resource, ctx.account, keys))
+
+
+def waive(ctx: Context) -> None:
+    """Note that the caller needs no permission for what he does."""
+    ctx.was_decided = True
 
 
 async def authorize_grants(
-    ctx: Context, tx: Transaction, bucket: Bucket, key: str, granted: Acl, params: Params
+    ctx: Context, tx: Transaction, bucket: Bucket, key: str, granted: Acl | None, params: Params
 ) -> None:
-    """Raise unless whoever may write an object may also grant on it what its ACL does.
+    """Raise unless the writer of an object may also name the ACL of the request.
 
-    API reference, "PutObject". Policies of the user guide that demand `bucket-owner-full-control`, and that AWS's
-    services ask for, allow `s3:PutObject` alone. Who may write by the bucket's ACL owns the object, and may do as well.
+    API reference, "PutObject": users and roles need `s3:PutObjectAcl` for every ACL. Bucket policies of
+    the user guide that demand `bucket-owner-full-control`, and that AWS's services ask for, allow `s3:PutObject` alone.
+    Who may write by the bucket's ACL owns the object, and may do as well.
     """
-    given = {grant.grantee for grant in granted.grants}
-    if not ctx.strict or given <= {canonical_id(granted.owner), canonical_id(bucket.account)}:
+    if not ctx.strict:
         return
     principal = _principal(ctx)
+    if granted is None or _grants_to_owners(bucket, granted):
+        if ctx.permissions.is_unlimited or principal.kind not in ACCOUNT_KINDS:
+            return
+        if principal.account != bucket.account:
+            _check_own(ctx, bucket, key, params)
+            return
     denial = await _denial(ctx, tx, principal, bucket, "s3:PutObjectAcl", key, _WRITTEN, params, None)
     if denial is None:
         return
-    by_acl = principal.kind == "service" or acl.of_bucket(bucket).permits(_names(principal, bucket), "WRITE")
-    if denial.explicit or not by_acl:
+    if denial.explicit or principal.account == bucket.account:
         raise denial.error
+    if principal.kind != "service" and not _is_allowed_by_acl(ctx, principal, bucket, "s3:PutObject", key, None, {}):
+        raise denial.error
+
+
+def _grants_to_owners(bucket: Bucket, granted: Acl) -> bool:
+    """Whether a list has grants to the owners of the object and its bucket alone."""
+    return {grant.grantee for grant in granted.grants} <= {canonical_id(granted.owner), canonical_id(bucket.account)}
+
+
+def _check_own(ctx: Context, bucket: Bucket, key: str, params: Params) -> None:
+    """Raise unless the caller's own policies let him name an ACL in another's bucket."""
+    keys = condition_keys.of(ctx, bucket.account, ctx.principal, "s3:PutObjectAcl", None, params)
+    if not _is_allowed_at_home(ctx, ctx.principal, "s3:PutObjectAcl", f"{bucket.arn}/{key}", keys):
+        raise errors.access_denied()
 
 
 def _is_the_owners(bucket: Bucket, version: Version | None) -> bool:
@@ -165,32 +208,56 @@ async def _denial(
     """Return why the caller may not do this, None where he may."""
     text = await configuration(tx, bucket, "policy") if "policy" in bucket.kinds else None
     policy = None if text is None else parse_policy(text)
-    keys = {}
-    if policy is not None or not ctx.permissions.is_unlimited:
-        tags = None if version is None else version.tags
-        keys = {**condition_keys.of(ctx, bucket, principal, action, tags, params), **(conditions or {})}
-        keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
     arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
-    user = canonical_id(principal.account) if principal.account.isdecimal() else ""
-    request = Request(principal, action, arn, keys, bucket.account, canonical_user=user)
+    is_own = principal.account == bucket.account
+    keys: Keys = {}
+    if policy is not None or not ctx.permissions.is_static(action):
+        tags = None if version is None else version.tags
+        keys = {**condition_keys.of(ctx, bucket.account, principal, action, tags, params), **(conditions or {})}
+        keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
+    elif (
+        is_own
+        and principal.kind in ACCOUNT_KINDS
+        and not _is_anothers(bucket, action, version)
+        # What is said here is remembered.
+        and ctx.permissions.allows(ctx, action, arn, bucket.account)
+    ):
+        return None
     resource = None if policy is None else NamedPolicy(bucket.arn, policy)
-    granted = combine(ctx, resource) if principal is ctx.principal else Policies(EVERYTHING.identity, resource=resource)
-    decision = evaluate(request, granted)
+    decision = evaluate(_make_request(principal, action, arn, keys, bucket.account), combine(ctx, resource))
     if decision.reason is not Reason.EXPLICIT_DENY:
-        stranger = principal.account != bucket.account
+        is_stranger = not is_own and principal.kind != "service"
         restricted = bucket.public_access is not None and bucket.public_access.restrict_public_buckets
-        hidden = stranger and restricted and policy is not None and bucket_policy.is_public(policy)
+        hidden = is_stranger and restricted and policy is not None and bucket_policy.is_public(policy)
         if decision.allowed and not hidden and not _is_anothers(bucket, action, version):
             return None
-        if _listed(principal, bucket, action, version):
+        if _is_allowed_by_acl(ctx, principal, bucket, action, key, version, keys):
             return None
         if version is None and action in _OBJECT_PERMISSIONS and not decision.allowed:
             # What is not there is nobody's. Whoever may list the bucket is told so.
             named = {"s3:prefix": key or ""}
-            return await _denial(ctx, tx, principal, bucket, "s3:ListBucket", None, None, None, named)
-    explained = principal.account == bucket.account and not decision.allowed
-    error = AwsError("AccessDenied", decision.message if explained else "Access Denied", status=403)
+            if await _denial(ctx, tx, principal, bucket, "s3:ListBucket", None, None, None, named) is None:
+                return None
+    error = _refuse(ctx, decision) if is_own and not decision.allowed else errors.access_denied()
     return _Denial(error, decision.reason is Reason.EXPLICIT_DENY)
+
+
+def _make_request(principal: Principal, action: str, arn: str, keys: Keys, owner: str) -> Request:
+    session = principal.session
+    issuer = session.issuer if principal.kind == "federated-user" and session is not None else ""
+    user = canonical_id(principal.account) if principal.account.isdecimal() else ""
+    return Request(principal, action, arn, keys, owner, issuer, canonical_user=user)
+
+
+def _refuse(ctx: Context, decision: Decision) -> AwsError:
+    """Return the error of what policies do not allow, as S3 words it.
+
+    User guide, "Troubleshoot access denied (403 Forbidden) errors": within an account it says why.
+    """
+    ctx.block.cloud.denials.add(ctx.request_id, decision)
+    resource = f" on resource: {decision.request.resource}"
+    quoted = "" if decision.request.resource == "*" else f' on resource: "{decision.request.resource}"'
+    return errors.access_denied(decision.message.replace(resource, quoted, 1))
 
 
 def _is_anothers(bucket: Bucket, action: str, version: Version | None) -> bool:
@@ -200,38 +267,74 @@ def _is_anothers(bucket: Bucket, action: str, version: Version | None) -> bool:
     return acl.object_owner(bucket, version.acl) != bucket.account
 
 
-def _listed(principal: Principal, bucket: Bucket, action: str, version: Version | None) -> bool:
-    """Whether an access control list allows it."""
-    grantees = _names(principal, bucket)
+def _is_allowed_by_acl(
+    ctx: Context,
+    principal: Principal,
+    bucket: Bucket,
+    action: str,
+    key: str | None,
+    version: Version | None,
+    keys: Keys,
+) -> bool:
+    """Whether an access control list allows it.
+
+    What it grants to an account its users have only by policies of their own; so it is with groups, unless the list is
+    their account's (user guide, "How Amazon S3 authorizes a request", on the user context).
+    """
+    groups = _list_groups(principal, bucket)
+    if principal.kind not in ACCOUNT_KINDS:
+        return _is_listed(groups, principal, bucket, action, version)
+    owner = bucket.account
+    if version is not None and action not in _DELETIONS:
+        owner = acl.object_owner(bucket, version.acl)
+    if principal.account == owner and _is_listed(groups, None, bucket, action, version):
+        return True
+    names = [canonical_id(principal.account), *groups]
+    if not _is_listed(names, principal, bucket, action, version):
+        return False
+    arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
+    return _is_allowed_at_home(ctx, principal, action, arn, keys)
+
+
+def _is_allowed_at_home(ctx: Context, principal: Principal, action: str, arn: str, keys: Keys) -> bool:
+    """Whether the caller's own policies allow it, whosever the resource is."""
+    if ctx.permissions.is_unlimited:
+        return True
+    return evaluate(_make_request(principal, action, arn, keys, principal.account), combine(ctx, None)).allowed
+
+
+def _is_listed(
+    grantees: Iterable[str], principal: Principal | None, bucket: Bucket, action: str, version: Version | None
+) -> bool:
+    """Whether a list grants it to one of the grantees, or to the object's owner."""
     permission = _BUCKET_PERMISSIONS.get(action)
     if permission is not None:
         return acl.of_bucket(bucket).permits(grantees, permission)
     if version is None:
         return action in _DELETIONS and acl.of_bucket(bucket).permits(grantees, "WRITE")
-    owner = acl.object_owner(bucket, version.acl)
+    is_owner = principal is not None and principal.account == acl.object_owner(bucket, version.acl)
     if action in _DELETIONS:
-        return principal.account == owner and acl.of_bucket(bucket).permits(grantees, "WRITE")
+        return is_owner and acl.of_bucket(bucket).permits(grantees, "WRITE")
     permission = _OBJECT_PERMISSIONS.get(action)
     if permission is None or permission.endswith("_ACP"):
-        if principal.account == owner and action in _OBJECT_PERMISSIONS:
+        if is_owner and action in _OBJECT_PERMISSIONS:
             return True
         if permission is None:
             return False
     return acl.of_object(bucket, version.acl).permits(grantees, permission)
 
 
-def _names(principal: Principal, bucket: Bucket) -> Iterable[str]:
-    """Return the names under which lists may mean a principal. A service is no user of the account it works for."""
-    is_user = principal.kind not in ("anonymous", "service")
-    names = [canonical_id(principal.account)] if is_user else []
+def _list_groups(principal: Principal, bucket: Bucket) -> list[str]:
+    """Return the groups that a principal is in. A service is no user of the account it works for."""
+    groups = []
     blocked = bucket.public_access
     if blocked is None or not blocked.ignore_public_acls:
-        names.append(acl.ALL_USERS)
-        if is_user:
-            names.append(acl.AUTHENTICATED_USERS)
+        groups.append(acl.ALL_USERS)
+        if principal.kind in ACCOUNT_KINDS:
+            groups.append(acl.AUTHENTICATED_USERS)
     if principal.kind == "service" and principal.arn == LOGGING:
-        names.append(acl.LOG_DELIVERY)
-    return names
+        groups.append(acl.LOG_DELIVERY)
+    return groups
 
 
 async def missing(ctx: Context, tx: Transaction, bucket: Bucket, key: str) -> None:
@@ -241,7 +344,7 @@ async def missing(ctx: Context, tx: Transaction, bucket: Bucket, key: str) -> No
     conditions = {"s3:prefix": key}
     denial = await _denial(ctx, tx, _principal(ctx), bucket, "s3:ListBucket", None, None, None, conditions)
     if denial is not None:
-        raise AwsError("AccessDenied", "Access Denied", status=403)
+        raise denial.error
 
 
 async def may_deliver_logs(ctx: Context, tx: Transaction, bucket: Bucket, target: Bucket, prefix: str) -> bool:
@@ -273,7 +376,7 @@ def check_expected_owner(bucket: Bucket, expected: str | None) -> None:
             status=400,
         )
     if expected != bucket.account:
-        raise AwsError("AccessDenied", "Access Denied", status=403)
+        raise errors.access_denied()
 
 
 def _charge(ctx: Context, bucket: Bucket, params: Params) -> None:
@@ -285,7 +388,7 @@ def _charge(ctx: Context, bucket: Bucket, params: Params) -> None:
         return
     says = params.get("RequestPayer") or ctx.headers.get("x-amz-request-payer", "")
     if says.lower() != "requester" or ctx.principal.kind == "anonymous":
-        raise AwsError("AccessDenied", "Access Denied", status=403)
+        raise errors.access_denied()
     others = [header for header in ctx.response_headers if header[0] != "x-amz-request-charged"]
     ctx.response_headers = (*others, ("x-amz-request-charged", "requester"))
 
@@ -295,9 +398,3 @@ async def bucket_for(ctx: Context, tx: Transaction, params: Params, action: str)
     bucket = await get_bucket(ctx, tx, params["Bucket"])
     await authorize(ctx, tx, bucket, action, params=params)
     return bucket
-
-
-def require_account(ctx: Context) -> None:
-    """Raise for a caller who belongs to no account, where no bucket could let him in."""
-    if ctx.principal.kind == "anonymous":
-        raise AwsError("AccessDenied", "Access Denied", status=403)

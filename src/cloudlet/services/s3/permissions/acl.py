@@ -88,8 +88,13 @@ _NOTHING = _Asked(None, None)
 _ASKING = frozenset(("ACL", *_GRANT_HEADERS))
 
 
+def is_asked(params: Params) -> bool:
+    """Whether a request names an ACL."""
+    return not params.keys().isdisjoint(_ASKING)
+
+
 def _asked(params: Params) -> _Asked:
-    if params.keys().isdisjoint(_ASKING):
+    if not is_asked(params):
         return _NOTHING
     canned = params.get("ACL")
     headers = {permission: params[name] for name, permission in _GRANT_HEADERS.items() if params.get(name)}

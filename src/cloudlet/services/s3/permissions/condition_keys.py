@@ -1,4 +1,4 @@
-"""The condition keys that a request to S3 has, for its bucket's policy.
+"""The condition keys that a request to S3 has, for its bucket's policy and its caller's own ones.
 
 Service authorization reference, "Condition keys for Amazon S3".
 """
@@ -14,7 +14,6 @@ from cloudlet.core import Context, Params
 from cloudlet.core.authorization.condition_keys import Keys, list_global_keys
 from cloudlet.core.aws import iso8601
 from cloudlet.core.kernel.identity import Principal
-from cloudlet.services.s3.buckets.bucket_record import Bucket
 
 _HEADERS = {
     f"x-amz-{name}": f"s3:x-amz-{name}"
@@ -42,13 +41,17 @@ _HEADERS = {
 _PARAMS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys", "VersionId": "s3:VersionId"}
 _AS_HEADERS = {
     "ACL": "s3:x-amz-acl",
+    "BucketNamespace": "s3:x-amz-bucket-namespace",
     "CopySource": "s3:x-amz-copy-source",
     "GrantFullControl": "s3:x-amz-grant-full-control",
     "GrantRead": "s3:x-amz-grant-read",
     "GrantReadACP": "s3:x-amz-grant-read-acp",
     "GrantWrite": "s3:x-amz-grant-write",
     "GrantWriteACP": "s3:x-amz-grant-write-acp",
+    "IfMatch": "s3:if-match",
+    "IfNoneMatch": "s3:if-none-match",
     "MetadataDirective": "s3:x-amz-metadata-directive",
+    "ObjectOwnership": "s3:x-amz-object-ownership",
     "ServerSideEncryption": "s3:x-amz-server-side-encryption",
     "SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
     "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
@@ -101,15 +104,18 @@ def is_known(key: str) -> bool:
 
 def of(
     ctx: Context,
-    bucket: Bucket,
+    owner: str,
     principal: Principal,
     action: str,
     object_tags: Mapping[str, str] | None,
     params: Params | None,
 ) -> Keys:
-    """Return the condition keys of a request to a bucket; `object_tags` are those of the object it is about."""
-    keys = list_global_keys(ctx, bucket.account, principal)
-    keys["s3:ResourceAccount"] = bucket.account
+    """Return the condition keys of a request to a bucket of an account.
+
+    `object_tags` are those of the object that it is about.
+    """
+    keys = list_global_keys(ctx, owner, principal)
+    keys["s3:ResourceAccount"] = owner
     if principal.kind != "anonymous":
         keys["s3:signatureversion"] = "AWS4-HMAC-SHA256"
         keys["s3:authType"] = _auth_type(ctx, params)
@@ -118,6 +124,8 @@ def of(
         named = (*_PARAMS.items(), *_AS_HEADERS.items())
         keys |= {key: str(params[name]) for name, key in named if params.get(name) is not None}
         keys |= _lock_keys(params, ctx.now())
+        if (created := params.get("CreateBucketConfiguration")) is not None:
+            keys |= _get_creation_keys(created)
     if action == "s3:PutObject":
         keys[CREATES] = "true"
     keys |= _tag_keys("s3:ExistingObjectTag", object_tags or {})
@@ -131,6 +139,17 @@ def of(
 def of_bucket_tags(tags: Mapping[str, str]) -> Keys:
     """Return the condition keys that the tags of a bucket are, for what is done to it and to its objects."""
     return _tag_keys("aws:ResourceTag", tags) | _tag_keys("s3:BucketTag", tags)
+
+
+def _get_creation_keys(created: Mapping[str, Any]) -> Keys:
+    """Return the condition keys that the document is with which a bucket is created."""
+    keys: Keys = {}
+    if created.get("LocationConstraint"):
+        keys["s3:locationconstraint"] = created["LocationConstraint"]
+    if tags := {tag["Key"]: tag["Value"] for tag in created.get("Tags") or ()}:
+        keys |= _tag_keys("aws:RequestTag", tags)
+        keys["aws:TagKeys"] = list(tags)
+    return keys
 
 
 def _lock_keys(params: Params, now: float) -> Keys:

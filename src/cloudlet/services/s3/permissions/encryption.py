@@ -3,6 +3,7 @@
 S3 user guide, "Protecting data with server-side encryption". Under a customer's key (SSE-C) every file, and every small
 object, is encrypted with AES-256 in counter mode, under a key of its own that is derived from the customer's and a name
 that is never used twice. Of the customer's key nothing is kept but a salted HMAC that tells whether a key is the one.
+Keys of KMS are the affair of `data_keys`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -22,15 +23,13 @@ from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets.bucket import configuration
 from cloudlet.services.s3.buckets.bucket_record import Bucket
+from cloudlet.services.s3.object_data.data_cipher import Cipher, count, derive, make_tag
 from cloudlet.services.s3.object_data.objects import Encryption
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers import CipherContext
-
 _ENCRYPTION: Final = "x-amz-server-side-encryption"
-_BLOCK_BYTES: Final = 16
 _KEY_BYTES: Final = 32
-_KMS: Final = ("aws:kms", "aws:kms:dsse")
+_DUAL_LAYER: Final = "aws:kms:dsse"
+_KMS: Final = ("aws:kms", _DUAL_LAYER)
 _BY_US: Final = Encryption()
 _CUSTOMERS: Final = {
     prefix: tuple(f"{prefix}SSECustomer{name}" for name in ("Algorithm", "Key", "KeyMD5"))
@@ -57,20 +56,21 @@ class CustomerKey:
         """Whether an object was encrypted with this key."""
         return hmac.compare_digest(self._proof(encryption.salt), encryption.proof)
 
-    def cipher(self, nonce: str, offset: int = 0) -> CipherContext:
-        """Return what encrypts, or decrypts, bytes from `offset` on. No nonce is used for two different contents."""
-        # 7 MiB, which only those have who bring keys.
-        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    def encrypt(self, nonce: str) -> Cipher:
+        """Return what encrypts bytes."""
+        return count(derive(self.key, nonce))
 
-        key = hmac.digest(self.key, b"object\0" + nonce.encode(), hashlib.sha256)
-        blocks, rest = divmod(offset, _BLOCK_BYTES)
-        context = Cipher(algorithms.AES(key), modes.CTR(blocks.to_bytes(_BLOCK_BYTES, "big"))).encryptor()
-        context.update(bytes(rest))
-        return context
+    def decrypt(self, nonce: str, offset: int, size: int) -> Cipher:
+        """Return what decrypts bytes from `offset` on."""
+        return count(derive(self.key, nonce), offset)
+
+    def get_range(self, offset: int, size: int, total: int) -> tuple[int, int]:
+        """Return where bytes are stored: where they would be as they are."""
+        return offset, size
 
     def tag(self, md5: bytes) -> str:
         """Return an entity tag for contents with this MD5 that tells those who have not the key nothing of them."""
-        return hmac.digest(self.key, b"tag\0" + md5, hashlib.sha256)[:16].hex()
+        return make_tag(self.key, md5)
 
     def _proof(self, salt: bytes) -> bytes:
         return hmac.digest(self.key, b"proof\0" + salt, hashlib.sha256)
@@ -158,8 +158,11 @@ async def of_new_object(
         _check_context(context)
     if not kms_key:
         kms_key = f"arn:{partition_of(bucket.region)}:kms:{bucket.region}:{ctx.principal.account}:alias/aws/s3"
+    if bucket_key and algorithm == _DUAL_LAYER:
+        message = f"An S3 Bucket Key is not applicable to {_DUAL_LAYER}"
+        raise errors.invalid_argument(message, f"{_ENCRYPTION}-bucket-key-enabled", "true")
     if bucket_key is None:
-        bucket_key = bool(rule.get("BucketKeyEnabled"))
+        bucket_key = algorithm != _DUAL_LAYER and bool(rule.get("BucketKeyEnabled"))
     return Encryption(algorithm, kms_key, context, bucket_key)
 
 

@@ -1,7 +1,7 @@
 """Replicates: copies what waits to the buckets that the rules name, and carries changes of metadata after it.
 
-A replica is a second name for the source's files, with the version's id, time, metadata and tags. User guide,
-"Replicating objects within and across Regions".
+A replica is a second name for the source's files, with the version's id, time, metadata and tags; of what KMS has
+encrypted it is encrypted anew. User guide, "Replicating objects within and across Regions".
 """
 
 from __future__ import annotations
@@ -9,29 +9,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
 from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.background import keyed_queues
 from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.timing import watching
 from cloudlet.services.s3.buckets.bucket import configuration, find_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.notifications import events
-from cloudlet.services.s3.object_data import annotating, contents, garbage, versions
+from cloudlet.services.s3.object_data import annotating, contents, data_keys, garbage, versions
 from cloudlet.services.s3.object_data.annotating import Carried
 from cloudlet.services.s3.object_data.contents import ObjectData
-from cloudlet.services.s3.object_data.objects import Version
+from cloudlet.services.s3.object_data.data_cipher import ObjectKey
+from cloudlet.services.s3.object_data.objects import Encryption, Version
+from cloudlet.services.s3.object_data.reencrypting import copy_annotations, reencrypt
 from cloudlet.services.s3.permissions import access
 from cloudlet.services.s3.permissions.acl import ENFORCED, private
 from cloudlet.services.s3.replicas import replication
 from cloudlet.services.s3.replicas.replication import REPLICA, Rule, Task
+from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.s3")
 
@@ -86,6 +90,15 @@ class _Source(msgspec.Struct):
     attached: list[Carried]
     rules: list[Rule]
     role: str
+
+
+class _Replica(NamedTuple):
+    """The parts of a replica: encryption, contents unless it is there, and both keys."""
+
+    encryption: Encryption | None
+    contents: ObjectData | None = None
+    before: ObjectKey | None = None
+    key: ObjectKey | None = None
 
 
 class _Copy:
@@ -161,14 +174,24 @@ class _Copy:
                 tx, source.bucket, self._task.key, msgspec.structs.replace(version, replication=outcome)
             )
 
+    async def _make_caller(self, source: _Source) -> Context:
+        """Return a call by a session of the role that replicates the bucket. Raises AwsError."""
+        role = make_session(source.role, "s3-replication", by="s3.amazonaws.com")
+        endpoint = self._block.cloud.config.endpoint
+        ctx = Context(self._block, role, source.bucket.account, source.bucket.region, uuid4(), endpoint, secure=True)
+        if ctx.strict:
+            ctx.permissions = await self._block.cloud.permissions.load(role)
+        return ctx
+
     async def _to(self, source: _Source, rule: Rule) -> None:
         """Make one replica, or bring it up to date. Raises AwsError, StoreError."""
-        copied = await contents.linked(self._block, source.contents)
-        blobs = [part.blob for part in copied.parts if part.blob]
-        carried = await annotating.linked(self._block, source.attached)
+        ctx = await self._make_caller(source)
+        made = await self._copy_contents(ctx, source, rule)
+        blobs = [] if made.contents is None else [part.blob for part in made.contents.parts if part.blob]
+        carried = await copy_annotations(self._block, source.attached, made.before, made.key)
 
         async def store(tx: Transaction) -> list[str]:
-            return await self._store(tx, source, rule, copied, blobs, carried)
+            return await self._store(ctx, tx, source, rule, made, blobs, carried)
 
         try:
             await self._block.blobs.remove(await self._block.store.transact(store))
@@ -176,13 +199,52 @@ class _Copy:
             await self._block.blobs.remove([*blobs, *annotating.blobs_of(carried)])
             raise
 
+    async def _copy_contents(self, ctx: Context, source: _Source, rule: Rule) -> _Replica:
+        """Make the contents of a replica, in files that have yet to be claimed. Raises AwsError.
+
+        Of what KMS has encrypted it gets a data key of its own, under the key that the rule names.
+        """
+        how, key = source.version.encryption, self._task.key
+        if how is None or not how.kms_key:
+            return _Replica(how, await contents.linked(self._block, source.contents))
+        target, replica = await self._block.store.transact(lambda tx: self._find_replica(ctx, tx, source, rule))
+        if replica is not None or source.version.replication == REPLICA:
+            if replica is None or not source.attached:
+                return _Replica(how)
+            before = await data_keys.unlock(ctx, source.bucket, key, how)
+            return _Replica(how, None, before, await data_keys.unlock(ctx, target, key, replica.encryption))
+        before = await data_keys.unlock(ctx, source.bucket, key, how)
+        wanted = Encryption(how.algorithm, rule.kms_key or how.kms_key, bucket_key=how.bucket_key)
+        made, data_key = await data_keys.generate(ctx, target, key, wanted)
+        nonce = made.salt.hex()
+        copied = await reencrypt(self._block, source.version, source.contents, before, data_key, nonce)
+        return _Replica(made, copied, before, data_key)
+
+    async def _find_replica(
+        self, ctx: Context, tx: Transaction, source: _Source, rule: Rule
+    ) -> tuple[Bucket, Version | None]:
+        """Return the bucket of a replica, and the replica, if it is there already. Raises AwsError."""
+        await self._check_source(ctx, tx, source)
+        target = await self._target(ctx, tx, source, rule)
+        return target, await versions.find(tx, target, self._task.key, source.version.id)
+
     async def _store(
-        self, tx: Transaction, source: _Source, rule: Rule, copied: ObjectData, blobs: list[str], carried: list[Carried]
+        self,
+        ctx: Context,
+        tx: Transaction,
+        source: _Source,
+        rule: Rule,
+        made: _Replica,
+        blobs: list[str],
+        carried: list[Carried],
     ) -> list[str]:
         """Write a replica; return the files that it has not taken."""
         key, version = self._task.key, source.version
-        target = await self._target(tx, source, rule)
-        replica = _replica(source, target, rule)
+        await self._check_source(ctx, tx, source)
+        target = await self._target(ctx, tx, source, rule)
+        replica = _replica(source, target, rule, made.encryption)
+        if replica.tags and not await self._can_copy_tags(ctx, tx, source, target):
+            replica = msgspec.structs.replace(replica, tags={})
         now = int(self._block.clock.now() * 1000)
         before = await versions.find(tx, target, key, version.id)
         if before is not None:
@@ -196,6 +258,9 @@ class _Copy:
         if version.replication == REPLICA:
             # Changes are carried back to where it is from, and to nobody else.
             return [*blobs, *annotating.blobs_of(carried)]
+        copied = made.contents
+        if copied is None:
+            raise StoreError("the replica was removed meanwhile")
         garbage.claim(tx, blobs)
         if version.parts:
             written = await versions.put(tx, target, key, replica, now, parts=copied.parts)
@@ -215,23 +280,33 @@ class _Copy:
         where = await versions.where(tx, target, self._task.key, replica)
         await annotating.replace_all(tx, target, where, carried, now)
 
-    async def _target(self, tx: Transaction, source: _Source, rule: Rule) -> Bucket:
+    async def _check_source(self, ctx: Context, tx: Transaction, source: _Source) -> None:
+        """Raise AwsError unless the role may read what is replicated.
+
+        User guide, "Setting up permissions for live replication".
+        """
+        await access.authorize(ctx, tx, source.bucket, "s3:GetReplicationConfiguration")
+        if source.version.marker:
+            await access.authorize(ctx, tx, source.bucket, "s3:ListBucket")
+            return
+        for action in ("s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl"):
+            await access.authorize(ctx, tx, source.bucket, action, key=self._task.key, version=source.version)
+
+    async def _can_copy_tags(self, ctx: Context, tx: Transaction, source: _Source, target: Bucket) -> bool:
+        """Whether the role may replicate the tags, too: without that, objects are replicated without them."""
+        key, version = self._task.key, source.version
+        try:
+            await access.authorize(ctx, tx, source.bucket, "s3:GetObjectVersionTagging", key=key, version=version)
+            await access.authorize(ctx, tx, target, "s3:ReplicateTags", key=key)
+        except AwsError:
+            return False
+        return True
+
+    async def _target(self, ctx: Context, tx: Transaction, source: _Source, rule: Rule) -> Bucket:
         """Return the bucket of a replica, if the rule's role may write to it. Raises AwsError."""
         target = await find_bucket(tx, rule.bucket)
         if target is None or target.versioning != "Enabled":
             raise AwsError("InvalidRequest", "the destination bucket is not there, or has no versioning", status=400)
-        account = source.bucket.account
-        session = f"arn:aws:sts::{account}:assumed-role/{source.role.rpartition('/')[2]}/s3-replication"
-        role = Principal("assumed-role", account, session, f"{account}:s3-replication")
-        ctx = Context(
-            self._block,
-            role,
-            account,
-            source.bucket.region,
-            uuid4(),
-            self._block.cloud.config.endpoint,
-            secure=True,
-        )
         actions = ["s3:ReplicateDelete" if source.version.marker else "s3:ReplicateObject"]
         if rule.account is not None and target.ownership != ENFORCED:
             # User guide, "Changing the replica owner": where ACLs are off that needs no permission.
@@ -241,7 +316,7 @@ class _Copy:
         return target
 
 
-def _replica(source: _Source, target: Bucket, rule: Rule) -> Version:
+def _replica(source: _Source, target: Bucket, rule: Rule, encryption: Encryption | None) -> Version:
     """Return the record of a replica."""
     version = source.version
     acl = version.acl
@@ -249,9 +324,6 @@ def _replica(source: _Source, target: Bucket, rule: Rule) -> Version:
         acl = None
     elif acl is None and target.account != source.bucket.account:
         acl = private(source.bucket.account)
-    encryption = version.encryption
-    if encryption is not None and encryption.kms_key and rule.kms_key:
-        encryption = msgspec.structs.replace(encryption, kms_key=rule.kms_key)
     return msgspec.structs.replace(
         version,
         encryption=encryption,

@@ -101,7 +101,7 @@ def _encryption(row: _Row) -> str:
         return "NOT-SSE"
     if encryption.customer_md5:
         return "SSE-C"
-    return "SSE-S3" if encryption.algorithm == "AES256" else "SSE-KMS"
+    return {"AES256": "SSE-S3", "aws:kms:dsse": "DSSE-KMS"}.get(encryption.algorithm, "SSE-KMS")
 
 
 def _bucket_key(row: _Row) -> str:

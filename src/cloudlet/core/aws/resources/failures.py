@@ -1,0 +1,79 @@
+"""Why a resource could not be made, updated or deleted, as CloudFormation tells it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.ids import uuid4
+
+_NOT_FOUND: Final = re.compile(
+    r"NotFound|NoSuch|NonExistent|DoesNotExist|ResourceNotFoundException|InvalidClientTokenId"
+)
+_EXISTS: Final = re.compile(r"AlreadyExists|EntityAlreadyExists|BucketAlreadyOwned|QueueNameExists|ResourceExists")
+_BUSY: Final = re.compile(r"ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict")
+_THROTTLED: Final = re.compile(r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|LimitExceededException")
+_DENIED: Final = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|^403$")
+
+
+class ProvisioningError(Exception):
+    """A resource could not be provisioned."""
+
+    def __init__(self, message: str, code: str = "InvalidRequest", token: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        """One of the error codes of handlers (extension developer guide, "Handler error codes")."""
+        self.token = token or uuid4()
+
+    @property
+    def reason(self) -> str:
+        """The reason of a resource's status."""
+        return (
+            f'Resource handler returned message: "{self.message}" '
+            f"(RequestToken: {self.token}, HandlerErrorCode: {self.code})"
+        )
+
+
+class ReasonedError(ProvisioningError):
+    """A failure that is told in words of its own."""
+
+    @property
+    def reason(self) -> str:
+        return self.message
+
+
+def is_not_found(error: AwsError) -> bool:
+    """Whether an operation failed as what it is about is not there."""
+    return error.status == 404 or bool(_NOT_FOUND.search(error.code)) or "does not exist" in error.message
+
+
+def is_existing(error: AwsError) -> bool:
+    """Whether an operation failed as what it makes is there."""
+    return bool(_EXISTS.search(error.code)) or (error.status == 409 and "exist" in error.message.lower())
+
+
+def is_transient(error: AwsError) -> bool:
+    """Whether a call may succeed when it is made again."""
+    if error.code == "NotImplemented":
+        return False
+    return (error.status or 400) >= 500 or bool(_BUSY.search(error.code) or _THROTTLED.search(error.code))
+
+
+def translate_error(error: AwsError, service: str, token: str) -> ProvisioningError:
+    """Return the failure that an operation's error means."""
+    if is_not_found(error):
+        code = "NotFound"
+    elif is_existing(error):
+        code = "AlreadyExists"
+    elif _DENIED.search(error.code):
+        code = "AccessDenied"
+    elif _THROTTLED.search(error.code):
+        code = "Throttling"
+    elif (error.status or 400) >= 500:
+        code = "GeneralServiceException"
+    else:
+        code = "InvalidRequest"
+    told = f"{error.message} (Service: {service}, Status Code: {error.status or 400}, Error Code: {error.code})"
+    return ProvisioningError(told, code, token)

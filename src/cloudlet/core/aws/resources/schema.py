@@ -1,0 +1,180 @@
+"""AWS's schema of a resource type: what its properties may be, and what follows from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from cloudlet.core.aws.resources.declaration import to_text
+
+_INTEGER: Final = re.compile(r"-?\d+")
+_KINDS: Final = {
+    "string": "String",
+    "integer": "Integer",
+    "number": "Number",
+    "boolean": "Boolean",
+    "object": "JSONObject",
+    "array": "JSONArray",
+}
+MAX_REPORTED_VIOLATIONS: Final = 10
+
+
+class Schema:
+    """The schema of one resource type."""
+
+    def __init__(self, name: str, raw: Mapping[str, Any]) -> None:
+        self.name = name
+        self.raw = raw
+        self.properties: Mapping[str, Any] = raw.get("properties", {})
+        self.identifier = tuple(_list_paths(raw, "primaryIdentifier"))
+        self.read_only = frozenset(_list_paths(raw, "readOnlyProperties"))
+        self.create_only = frozenset(_list_paths(raw, "createOnlyProperties"))
+        self.conditionally_create_only = frozenset(_list_paths(raw, "conditionalCreateOnlyProperties"))
+        self.write_only = frozenset(_list_paths(raw, "writeOnlyProperties"))
+        tagging = raw.get("tagging", {})
+        path = tagging.get("tagProperty", "/properties/Tags" if "Tags" in self.properties else "")
+        self.tag_property: str = path.removeprefix("/properties/") if tagging.get("taggable", True) else ""
+
+    @cached_property
+    def _validator(self) -> Any:
+        # Imported late: it takes a tenth of a second.
+        from jsonschema import Draft7Validator
+
+        return Draft7Validator(self.raw)
+
+    @property
+    def has_tag_map(self) -> bool:
+        """Whether tags are a map here, and no list of keys and values."""
+        return "object" in _list_types(self._resolve(self.properties.get(self.tag_property, {})))
+
+    def coerce(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Return properties with texts as the numbers and booleans that the schema has, and the other way round."""
+        coerced = self._coerce(self.raw, properties)
+        assert isinstance(coerced, dict)  # noqa: S101
+        return coerced
+
+    def _coerce(self, node: Mapping[str, Any], value: Any) -> Any:
+        node = self._resolve(node)
+        if isinstance(value, Mapping):
+            known = node.get("properties", {})
+            others: Any = next(iter(node.get("patternProperties", {}).values()), {})
+            return {key: self._coerce(known.get(key, others), item) for key, item in value.items()}
+        if isinstance(value, list):
+            items = node.get("items", {})
+            return [self._coerce(items if isinstance(items, Mapping) else {}, item) for item in value]
+        return _coerce_scalar(_list_types(node), value)
+
+    def _resolve(self, node: Any) -> Mapping[str, Any]:
+        while isinstance(node, Mapping) and "$ref" in node:
+            found: Any = self.raw
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                found = found.get(step, {})
+            node = found
+        return node if isinstance(node, Mapping) else {}
+
+    def list_violations(self, properties: Mapping[str, Any]) -> list[str]:
+        """Return what is wrong with properties, in AWS's words; nothing where they are right."""
+        found = [f"#: extraneous key [{name}] is not permitted" for name in properties if name in self.read_only]
+        for error in self._validator.iter_errors(properties):
+            found += _describe(error)
+            if len(found) >= MAX_REPORTED_VIOLATIONS:
+                break
+        return found
+
+    def find_changes(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+        """Return the properties that differ, by name."""
+        return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+    def needs_replacement(self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Whether a change of a property makes another resource."""
+        return self._is_changed(self.create_only, name, old, new)
+
+    def may_need_replacement(self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Whether a change of a property makes another resource in some cases."""
+        return self._is_changed(self.conditionally_create_only, name, old, new)
+
+    def _is_changed(self, paths: frozenset[str], name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        for path in paths:
+            steps = path.split("/")
+            if steps[0] == name and list(_walk(old, steps)) != list(_walk(new, steps)):
+                return True
+        return False
+
+
+def _list_paths(raw: Mapping[str, Any], key: str) -> list[str]:
+    return [path.removeprefix("/properties/") for path in raw.get(key, ())]
+
+
+def _list_types(node: Mapping[str, Any]) -> frozenset[str]:
+    kinds = node.get("type", ())
+    return frozenset([kinds] if isinstance(kinds, str) else kinds)
+
+
+def _coerce_scalar(kinds: frozenset[str], value: Any) -> Any:
+    if isinstance(value, str) and kinds and not kinds & {"string"}:
+        if "boolean" in kinds and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if kinds & {"integer", "number"} and _INTEGER.fullmatch(value):
+            return int(value)
+        if "number" in kinds:
+            try:
+                return float(value)
+            except ValueError:
+                return value
+    if isinstance(value, bool | int | float) and kinds == {"string"}:
+        return to_text(value)
+    return value
+
+
+def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
+    """Yield what is at a path, of all items of a list where it has `*`."""
+    if not steps:
+        yield value
+    elif isinstance(value, list) and steps[0] == "*":
+        for item in value:
+            yield from _walk(item, steps[1:])
+    elif isinstance(value, Mapping) and steps[0] in value:
+        yield from _walk(value[steps[0]], steps[1:])
+
+
+def _describe(error: Any) -> list[str]:
+    """Return a violation in AWS's words."""
+    place = "".join(f"/{step}" for step in error.absolute_path)
+    value = error.instance
+    match error.validator:
+        case "required":
+            missing = [name for name in error.validator_value if name not in value]
+            return [f"#{place}: required key [{name}] not found" for name in missing[:1]]
+        case "additionalProperties":
+            known = error.schema.get("properties", {})
+            patterns = error.schema.get("patternProperties", {})
+            extra = [name for name in value if name not in known and not any(re.search(one, name) for one in patterns)]
+            return [f"#{place}: extraneous key [{name}] is not permitted" for name in extra]
+        case "type":
+            wanted = error.validator_value if isinstance(error.validator_value, str) else error.validator_value[0]
+            return [f"#{place}: expected type: {_KINDS.get(wanted, wanted)}, found: {_describe_kind(value)}"]
+        case "enum":
+            return [f"#{place}: {to_text(value)} is not a valid enum value"]
+        case "minimum":
+            return [f"#{place}: {value} is not greater or equal to {error.validator_value}"]
+        case "maximum":
+            return [f"#{place}: {value} is not less or equal to {error.validator_value}"]
+        case "minLength":
+            return [f"#{place}: expected minLength: {error.validator_value}, actual: {len(value)}"]
+        case "maxLength":
+            return [f"#{place}: expected maxLength: {error.validator_value}, actual: {len(value)}"]
+        case "pattern":
+            return [f"#{place}: string [{value}] does not match pattern {error.validator_value}"]
+        case keyword:
+            return [f"#{place}: failed validation constraint for keyword [{keyword}]"]
+
+
+def _describe_kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "Boolean"
+    for kind, name in ((str, "String"), (int, "Integer"), (float, "Number"), (list, "JSONArray")):
+        if isinstance(value, kind):
+            return name
+    return "JSONObject"

@@ -1,0 +1,97 @@
+"""The command that starts a container: bubblewrap over an overlay of its image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cloudlet.engines.containers import users
+from cloudlet.engines.containers.description import Container
+from cloudlet.engines.sandbox import bubblewrap, privileges
+
+
+def write_options(container: Container, keep: Callable[[bytes], int], seccomp: int | None) -> list[str]:
+    """Return the options of bubblewrap.
+
+    `keep` puts a content into a file and returns its descriptor. The options are not for a command line, which
+    everybody on the machine can read: the environment is among them.
+    """
+    words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent"]
+    words += ["--new-session", "--clearenv", "--hostname", container.hostname]
+    if users.have_ranges():
+        words += ["--cap-add", "ALL"]
+    else:
+        words += ["--unshare-user", "--uid", str(container.user), "--gid", str(container.group)]
+    if not container.has_init:
+        words.append("--as-pid-1")
+    words += _list_file_systems(container, keep)
+    for name, value in container.environment.items():
+        if not privileges.is_followed(name):
+            words += ["--setenv", name, value]
+    words += ["--chdir", container.folder]
+    if seccomp is not None:
+        words += ["--seccomp", str(seccomp)]
+    return words
+
+
+def _list_file_systems(container: Container, keep: Callable[[bytes], int]) -> list[str]:
+    scratch = Path(container.scratch)
+    words = ["--overlay-src", container.root, "--overlay", str(scratch / "changes"), str(scratch / "work"), "/"]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    words += ["--perms", "1777", "--size", str(container.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
+    for place in container.tmpfs:
+        words += ["--perms", "1777", "--size", str(place.size_bytes), "--tmpfs", place.target]
+    for mount in container.mounts:
+        words += ["--ro-bind" if mount.is_read_only else "--bind", mount.source, mount.target]
+    for path, content in container.files.items():
+        words += ["--perms", "0644", "--ro-bind-data", str(keep(content.encode())), path]
+    words += ["--perms", "0755", "--dir", privileges.PLACE]
+    for target, file in _list_programs(container).items():
+        words += ["--ro-bind", str(file), target]
+    return [*words, "--remount-ro", "/"] if container.is_read_only else words
+
+
+def _list_programs(container: Container) -> dict[str, Path]:
+    """Return the machine's programs that prepare the container's own one, by where it has them."""
+    names = ["env", "prlimit"] if container.resource_limits else ["env"]
+    if users.have_ranges():
+        names.append("setpriv")
+    return {target: file for name in names for target, file in privileges.program(name).files.items()}
+
+
+def write_command(container: Container, options: int) -> list[str]:
+    """Return the command; `options` is the descriptor of a file that has them. Raises OSError."""
+    words = [bubblewrap.executable(), "--args", str(options), "--"]
+    if users.have_ranges():
+        entered = f"--user=/proc/self/fd/{users.open_namespace()}"
+        words = ["nsenter", entered, "--setuid", "0", "--setgid", "0", "--", *words]
+        words += [*privileges.program("setpriv").command, *_list_rights(container), "--"]
+    if container.resource_limits:
+        limits = [f"--{name}={_limit(soft)}:{_limit(hard)}" for name, (soft, hard) in container.resource_limits.items()]
+        words += [*privileges.program("prlimit").command, *limits, "--"]
+    followed = [f"{name}={value}" for name, value in container.environment.items() if privileges.is_followed(name)]
+    return [*words, *privileges.program("env").command, "--", *followed, *container.command]
+
+
+def _list_rights(container: Container) -> list[str]:
+    words = ["--reuid", str(container.user), "--regid", str(container.group)]
+    groups = ",".join(map(str, container.groups))
+    words += ["--groups", groups] if groups else ["--clear-groups"]
+    kept = ",".join(["-all", *(f"+{name.lower()}" for name in container.capabilities)])
+    words += ["--bounding-set", kept, "--inh-caps", "-all"]
+    return [*words, "--no-new-privs"] if container.has_no_new_privileges else words
+
+
+def _limit(value: int) -> str:
+    return "unlimited" if value < 0 else str(value)
+
+
+def prepare_scratch(container: Container) -> None:
+    """Make the folders for what a container changes. Raises OSError."""
+    owner = users.to_machine(0)
+    scratch = Path(container.scratch)
+    for folder in (scratch, scratch / "changes", scratch / "work"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if users.have_ranges():
+            os.chown(folder, owner, owner)

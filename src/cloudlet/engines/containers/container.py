@@ -1,0 +1,246 @@
+"""A container that runs: started, signalled, entered, and what is left when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cloudlet.engines.children import watch
+from cloudlet.engines.containers import command, users
+from cloudlet.engines.containers.description import Container
+from cloudlet.engines.containers.output import LogFile, NowFunction, Pump
+from cloudlet.engines.sandbox import cgroups, privileges, seccomp
+from cloudlet.engines.sandbox.limits import Limits
+
+Spawn = Callable[[], "subprocess.Popen[bytes]"]
+SpawnIn = Callable[[Spawn], Awaitable["subprocess.Popen[bytes]"]]
+"""A function that starts a process by another one, in some network namespace."""
+
+_ENTER: Final = 'for group in $GROUPS_ENTERED; do echo 0 > "$group"; done; unset GROUPS_ENTERED; exec "$@"'
+_STATUS_BYTES: Final = 4096
+_START_SECONDS: Final = 60.0
+_GONE_SECONDS: Final = 10.0
+_FIRST_PAUSE_SECONDS: Final = 0.001
+_MAX_PAUSE_SECONDS: Final = 0.02
+
+
+class ContainerError(OSError):
+    """A container cannot be started; the text says why."""
+
+
+class _Status(msgspec.Struct):
+    child_pid: int = msgspec.field(name="child-pid", default=0)
+
+
+class Containers:
+    """The starter of containers, one for a process; used from its event loop."""
+
+    def __init__(self, now: NowFunction) -> None:
+        """`now` tells the time of what containers print."""
+        self._now = now
+        self._groups = cgroups.find(f"cloudlet-{os.getpid()}")
+        self._filter = seccomp.program()
+        self._started = 0
+
+    @property
+    def missing_limits(self) -> list[str]:
+        """The controllers of control groups that cannot be used: those limits do not bind."""
+        return self._groups.missing
+
+    async def remove_orphans(self) -> None:
+        """Remove the control groups that processes which are no more have left."""
+        await asyncio.to_thread(self._groups.remove_orphans)
+
+    async def start(self, spec: Container, spawn: SpawnIn) -> RunningContainer:
+        """Start a container. Raises ContainerError."""
+        self._started += 1
+        group = self._groups.create(f"container-{self._started}")
+        try:
+            group.limit(Limits(spec.memory_bytes, 0, spec.cpus, spec.processes))
+            return await self._start(spec, spawn, group)
+        except (OSError, ValueError) as error:
+            group.remove()
+            raise ContainerError(f"the container cannot be started: {error}") from error
+
+    async def _start(self, spec: Container, spawn: SpawnIn, group: cgroups.Group) -> RunningContainer:
+        await asyncio.to_thread(command.prepare_scratch, spec)
+        opened: list[int] = []
+        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+        try:
+            arguments = await asyncio.to_thread(self._write_command, spec, opened, pipes[2][1])
+            process = await spawn(lambda: _spawn(arguments, opened, pipes, group))
+        except BaseException:
+            for reading, _ in pipes:
+                os.close(reading)
+            raise
+        finally:
+            for descriptor in (*opened, *(writing for _, writing in pipes)):
+                os.close(descriptor)
+        log = LogFile(Path(spec.log), spec.max_log_bytes)
+        running = RunningContainer(spec, process, group, log)
+        running.pumps = [
+            Pump(pipes[0][0], "stdout", log, self._now),
+            Pump(pipes[1][0], "stderr", log, self._now),
+        ]
+        await running.find_program(pipes[2][0])
+        return running
+
+    def _write_command(self, spec: Container, opened: list[int], status: int) -> list[str]:
+        def keep(content: bytes) -> int:
+            descriptor = os.memfd_create("cloudlet")
+            opened.append(descriptor)
+            os.write(descriptor, content)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            return descriptor
+
+        filtered = None if self._filter is None else keep(self._filter)
+        words = ["--json-status-fd", str(status), *command.write_options(spec, keep, filtered)]
+        return command.write_command(spec, keep(b"".join(_encode_option(word) for word in words)))
+
+    async def close(self) -> None:
+        """Remove the control groups; containers have been closed before."""
+        await _retry(self._groups.close)
+
+
+def _encode_option(word: str) -> bytes:
+    if "\0" in word:
+        raise ValueError("what a program is given has no null characters")
+    return word.encode("utf-8", "surrogateescape") + b"\0"
+
+
+def _spawn(
+    arguments: Sequence[str], opened: Sequence[int], pipes: Sequence[tuple[int, int]], group: cgroups.Group
+) -> subprocess.Popen[bytes]:
+    namespaces = [users.open_namespace()] if users.have_ranges() else []
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _ENTER, "sh", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=pipes[0][1],
+        stderr=pipes[1][1],
+        # Only a shell enters the groups: what is started from there is in them from its first instant.
+        env={"GROUPS_ENTERED": " ".join(group.entrances), "PATH": os.environ.get("PATH", os.defpath)},
+        cwd="/",
+        pass_fds=(*opened, pipes[2][1], *namespaces),
+    )
+
+
+class RunningContainer:
+    """A container that was started. Used from one event loop."""
+
+    def __init__(self, spec: Container, process: subprocess.Popen[bytes], group: cgroups.Group, log: LogFile) -> None:
+        self.spec = spec
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """The exit code, once there is one: of a signal 128 and its number."""
+        self.pumps: list[Pump] = []
+        self._process = process
+        self._group = group
+        self._log = log
+        self._status = -1
+        self._program = 0
+        """The machine's id of the process that is the container's first one."""
+        watch(process, self._end)
+
+    async def find_program(self, status: int) -> None:
+        """Learn which process is the container's first one, from bubblewrap's status. Raises ContainerError."""
+        # It is open until the end: bubblewrap would fail where nobody can read its last words.
+        self._status = status
+        async with asyncio.timeout(_START_SECONDS):
+            self._program = await asyncio.to_thread(_read_program, status)
+        if self._program:
+            await self._wait_for_surroundings()
+        else:
+            code = await self.ended
+            await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
+            raise ContainerError(f"the container's surroundings cannot be made (status {code}): see its log")
+
+    async def _wait_for_surroundings(self) -> None:
+        """Wait until the first process sees the container's files: only then can others enter it."""
+        place = Path(f"/proc/{self._program}/root{privileges.PLACE}")
+        pause = _FIRST_PAUSE_SECONDS
+        while not self.ended.done() and not _exists(place):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+    def _end(self) -> None:
+        self._group.kill()
+        code = self._process.wait()
+        self.ended.set_result(code if code >= 0 else 128 - code)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the container's first process, unless it has ended."""
+        if self._program and not self.ended.done():
+            with suppress(ProcessLookupError):
+                os.kill(self._program, number)
+
+    def kill(self) -> None:
+        """End it at once, with all that it has started."""
+        if not self.ended.done():
+            self.send_signal(signal.SIGKILL)
+            self._process.kill()
+            self._group.kill()
+
+    def write_entering(self, words: Sequence[str]) -> list[str]:
+        """Return the command that runs a program within the container.
+
+        It is to be started in the network of the container, which an ordinary user could not enter from there.
+        """
+        entered = ["nsenter", "--target", str(self._program), "--user", "--mount", "--uts", "--ipc", "--pid", "--root"]
+        if users.have_ranges():
+            entered += ["--setuid", str(self.spec.user), "--setgid", str(self.spec.group)]
+        else:
+            entered.append("--preserve-credentials")
+        entered += ["--", *privileges.program("env").command, "-i", f"--chdir={self.spec.folder}"]
+        return [*entered, *(f"{name}={value}" for name, value in self.spec.environment.items()), *words]
+
+    def measure_memory(self) -> int | None:
+        """Return the bytes that its programs hold, None where that is not counted."""
+        try:
+            return self._group.memory()
+        except OSError:
+            return None
+
+    async def close(self) -> None:
+        """End it, wait for what it has printed, and remove its control group."""
+        self.kill()
+        await self.ended
+        await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
+        self._log.close()
+        os.close(self._status)
+        await _retry(self._group.remove)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _read_program(status: int) -> int:
+    """Return the process of which bubblewrap tells first; 0 where it has ended before."""
+    said = b""
+    while b"\n" not in said and b"}" not in said:
+        part = os.read(status, _STATUS_BYTES)
+        if not part:
+            return 0
+        said += part
+    try:
+        return msgspec.json.decode(said.split(b"\n")[0], type=_Status).child_pid
+    except msgspec.DecodeError:
+        return 0
+
+
+async def _retry(done: Callable[[], bool]) -> None:
+    """Try again, for a while, what works once the kernel has cleaned up."""
+    pause = _FIRST_PAUSE_SECONDS
+    while not done() and pause < _GONE_SECONDS / 2:
+        await asyncio.sleep(pause)
+        pause *= 2

@@ -1,0 +1,76 @@
+"""The description of a container, as plain data."""
+
+from __future__ import annotations
+
+import msgspec
+
+DEFAULT_CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+"""The capabilities of root in a container: Docker's without NET_RAW, which forges addresses."""
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """A folder or file of the machine that a container sees."""
+
+    source: str
+    target: str
+    is_read_only: bool = False
+
+
+class Tmpfs(msgspec.Struct, frozen=True):
+    """A folder of a container that is in memory."""
+
+    target: str
+    size_bytes: int
+
+
+class Container(msgspec.Struct, frozen=True):
+    """A container: an image, a program in it, and its surroundings."""
+
+    root: str
+    """The folder of the unpacked image. It is never written to."""
+    scratch: str
+    """A folder, for this container alone, of what it changes in its root."""
+    command: tuple[str, ...]
+    log: str
+    """The file that gets what it prints (`output`)."""
+    environment: dict[str, str] = {}
+    folder: str = "/"
+    """The working directory."""
+    user: int = 0
+    group: int = 0
+    groups: tuple[int, ...] = ()
+    hostname: str = "localhost"
+    network: str = ""
+    """The network of the keeper that it is in; empty: the machine's own."""
+    interface: str = ""
+    files: dict[str, str] = {}
+    """Small files that it is given, by their paths, such as /etc/hosts."""
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    is_read_only: bool = False
+    """Whether it cannot change its root."""
+    has_init: bool = False
+    """Whether something else than its program is the first process and collects orphans."""
+    capabilities: tuple[str, ...] = DEFAULT_CAPABILITIES
+    has_no_new_privileges: bool = False
+    resource_limits: dict[str, tuple[int, int]] = {}
+    """Soft and hard limits as `prlimit` names them; -1 is none."""
+    memory_bytes: int = 1 << 30
+    cpus: float = 1.0
+    processes: int = 4096
+    shared_memory_bytes: int = 64 << 20
+    max_log_bytes: int = 64 << 20

@@ -1,0 +1,179 @@
+"""The containers that the keeper runs, by names that blocks give them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from cloudlet.engines.children import watch
+from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
+from cloudlet.engines.containers.description import Container
+from cloudlet.engines.keeper.networks import Networks
+from cloudlet.store.eager import spawn
+
+MAX_OUTPUT_BYTES: Final = 4096
+"""Of what a program prints that was executed."""
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""A function that tells blocks of an event: its name and its subject."""
+
+
+class Terminal:
+    """The end of a terminal at which somebody sits. When it is closed, the program there ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class UnknownContainer(LookupError):
+    """A container that the keeper does not know."""
+
+
+class KeptContainers:
+    """Containers by name. One that has ended is known until it is forgotten, so that no exit code is lost."""
+
+    def __init__(self, containers: Containers, networks: Networks, tell: Tell) -> None:
+        self._containers = containers
+        self._networks = networks
+        self._tell = tell
+        self._running: dict[str, RunningContainer] = {}
+        self._starting: set[str] = set()
+        self._codes: dict[str, int] = {}
+        self._following: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Remove what keepers have left that were killed."""
+        await self._containers.remove_orphans()
+
+    def describe(self) -> dict[str, int | None]:
+        """Return the exit codes of containers by name, None for those that run."""
+        return {**dict.fromkeys(self._starting | self._running.keys()), **self._codes}
+
+    async def run(self, name: str, spec: dict[str, Any]) -> bool:
+        """Start a container. Return whether it is new. Raises OSError and UnknownNetwork."""
+        if name in self._running or name in self._codes or name in self._starting:
+            return False
+        self._starting.add(name)
+        try:
+            container = msgspec.convert(spec, Container)
+            running = await self._containers.start(container, self._find_spawn(container))
+        finally:
+            self._starting.discard(name)
+        self._running[name] = running
+        following = spawn(self._follow(name, running))
+        self._following.add(following)
+        following.add_done_callback(self._following.discard)
+        return True
+
+    def _find_spawn(self, container: Container) -> Callable[[Spawn], Any]:
+        """Return how the container's process is started: in its network, or in the machine's own."""
+        if not container.network:
+            return asyncio.to_thread
+        namespace = self._networks.get_namespace(container.network, container.interface)
+
+        async def start_within(start: Spawn) -> subprocess.Popen[bytes]:
+            # The process is in the namespace of the thread that starts it.
+            return await asyncio.wrap_future(self._networks.namespaces.run(namespace, start))
+
+        return start_within
+
+    async def _follow(self, name: str, running: RunningContainer) -> None:
+        code = await running.ended
+        await running.close()
+        self._codes[name] = code
+        del self._running[name]
+        self._tell("container_ended", {"name": name, "code": code})
+
+    async def send_signal(self, name: str, number: int) -> None:
+        """Send a signal to the first process of a container. Raises UnknownContainer."""
+        self._get(name).send_signal(number)
+
+    async def kill(self, name: str) -> None:
+        """End a container at once. Raises UnknownContainer."""
+        self._get(name).kill()
+
+    async def forget(self, name: str) -> None:
+        """Forget a container that has ended."""
+        self._codes.pop(name, None)
+
+    async def measure(self, name: str) -> int | None:
+        """Return the bytes of memory that a container holds, if they are counted. Raises UnknownContainer."""
+        return self._get(name).measure_memory()
+
+    async def execute(self, name: str, command: list[str], seconds: float) -> dict[str, Any]:
+        """Run a program in a container, as for a health check. Return its exit code, and the end of what it prints.
+
+        The code is None for one that takes longer than `seconds`, and is ended. Raises OSError and UnknownContainer.
+        """
+        process = await self._start_within(name, command, subprocess.DEVNULL, subprocess.PIPE)
+        return await asyncio.to_thread(_wait, process, seconds)
+
+    async def open_terminal(self, name: str, command: list[str]) -> Terminal:
+        """Run a program in a container at a terminal, which is returned. Raises OSError and UnknownContainer."""
+        ours, theirs = os.openpty()
+        try:
+            # The program has a session of its own, which is told when its terminal is closed.
+            process = await self._start_within(name, command, theirs, theirs, ["setsid", "--ctty"])
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+
+        def reap() -> None:
+            process.wait()
+
+        watch(process, reap)
+        return Terminal(ours)
+
+    async def _start_within(
+        self, name: str, command: list[str], given: int, output: int, before: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        running = self._get(name)
+        words = [*before, *running.write_entering(command)]
+
+        def start() -> subprocess.Popen[bytes]:
+            # What it starts ends with it: all are in one group.
+            return subprocess.Popen(
+                words, stdin=given, stdout=output, stderr=subprocess.STDOUT, cwd="/", start_new_session=not before
+            )
+
+        process: subprocess.Popen[bytes] = await self._find_spawn(running.spec)(start)
+        return process
+
+    def _get(self, name: str) -> RunningContainer:
+        found = self._running.get(name)
+        if found is None:
+            raise UnknownContainer(f"no container {name} runs")
+        return found
+
+    async def close(self) -> None:
+        """End all containers."""
+        for each in self._running.values():
+            each.kill()
+        await asyncio.gather(*self._following)
+        await self._containers.close()
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
+    with process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+            code: int | None = process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            code = None
+    return {"code": code, "output": output[-MAX_OUTPUT_BYTES:].decode(errors="replace")}

@@ -1,0 +1,132 @@
+"""The virtual networks that the keeper holds, by names that blocks give them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
+
+from cloudlet.engines.network import egress, nftables
+from cloudlet.engines.network.egress import Egress
+from cloudlet.engines.network.namespaces import Namespaces
+from cloudlet.engines.network.router import Interface, Router
+
+
+class _Network:
+    """A virtual network, its interfaces by name, and its way out."""
+
+    def __init__(self, router: Router) -> None:
+        self.router = router
+        self.interfaces: dict[str, Interface] = {}
+        self.way_out: Egress | None = None
+
+
+class UnknownNetwork(LookupError):
+    """A network or an interface that the keeper does not hold."""
+
+
+class Networks:
+    """Virtual networks by name.
+
+    All functions may be called again: what is there already stays as it is.
+    """
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self.namespaces = namespaces
+        self._networks: dict[str, _Network] = {}
+        self._changing = asyncio.Lock()
+
+    def describe(self) -> dict[str, dict[str, str]]:
+        """Return the addresses of interfaces by name, by network."""
+        return {
+            name: {interface: str(each.address) for interface, each in network.interfaces.items()}
+            for name, network in self._networks.items()
+        }
+
+    async def make(self, network: str, addresses: str) -> bool:
+        """Make a network of addresses, such as 10.0.0.0/16. Return whether it is new. Raises OSError."""
+        async with self._changing:
+            if network in self._networks:
+                return False
+            router = Router(self.namespaces, IPv4Network(addresses))
+            await router.open()
+            self._networks[network] = _Network(router)
+            return True
+
+    async def remove(self, network: str) -> None:
+        """Remove a network. Programs in it reach nothing any more."""
+        async with self._changing:
+            found = self._networks.pop(network, None)
+            if found is not None:
+                if found.way_out is not None:
+                    await found.way_out.close()
+                found.router.close()
+
+    async def attach(self, network: str, interface: str, address: str, subnet: str) -> bool:
+        """Make an interface with an address of a subnet. Return whether it is new. Raises OSError."""
+        async with self._changing:
+            found = self._get(network)
+            if interface in found.interfaces:
+                return False
+            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet))
+            return True
+
+    async def detach(self, network: str, interface: str) -> None:
+        """Remove an interface. Raises OSError."""
+        async with self._changing:
+            found = self._get(network)
+            known = found.interfaces.pop(interface, None)
+            if known is not None:
+                await found.router.detach(known)
+
+    async def filter(self, network: str, commands: str) -> None:
+        """Carry out commands for the packet filters of a network. Raises NftablesError."""
+        await self._get(network).router.run(partial(nftables.run, commands))
+
+    async def open_way_out(self, network: str) -> bool:
+        """Let connections leave a network. Return whether they could not before. Raises OSError and NftablesError."""
+        async with self._changing:
+            found = self._get(network)
+            if found.way_out is not None:
+                return False
+            proxy = found.router.resolver
+            listener = await found.router.listen(proxy, egress.PORT)
+            await found.router.run(partial(nftables.run, egress.write_rules(found.router.network, proxy)))
+            found.way_out = Egress(listener)
+            return True
+
+    async def close_way_out(self, network: str) -> None:
+        """Let no connection leave a network any more. Raises NftablesError."""
+        async with self._changing:
+            found = self._get(network)
+            if found.way_out is not None:
+                await found.router.run(partial(nftables.run, egress.write_removal()))
+                await found.way_out.close()
+                found.way_out = None
+
+    async def listen(self, network: str, address: str, port: int, *, datagrams: bool = False) -> socket.socket:
+        """Return a socket that takes what comes to an address of the router. Raises OSError."""
+        return await self._get(network).router.listen(IPv4Address(address), port, datagrams=datagrams)
+
+    async def open_socket(self, network: str, *, datagrams: bool = False) -> socket.socket:
+        """Return a socket that is in the network. Raises OSError."""
+        return await self._get(network).router.open_socket(datagrams=datagrams)
+
+    def get_namespace(self, network: str, interface: str) -> int:
+        """Return the descriptor of the namespace of an interface. Raises UnknownNetwork."""
+        found = self._get(network).interfaces.get(interface)
+        if found is None:
+            raise UnknownNetwork(f"the network {network} has no interface {interface}")
+        return found.namespace
+
+    def _get(self, network: str) -> _Network:
+        found = self._networks.get(network)
+        if found is None:
+            raise UnknownNetwork(f"there is no network {network}")
+        return found
+
+    async def close(self) -> None:
+        """Remove all networks."""
+        for name in list(self._networks):
+            await self.remove(name)

@@ -1,0 +1,163 @@
+"""The keeper's process: `python -m cloudlet.engines.keeper SOCKET OWNER`.
+
+It listens on a Unix socket, which is only its user's, as long as the process OWNER, the Cloudlet that it belongs to,
+runs. Of several that are started at once one stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from cloudlet.engines.containers.container import Containers
+from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
+from cloudlet.engines.keeper.networks import Networks
+from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request
+from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
+from cloudlet.store.eager import spawn
+
+log = logging.getLogger("cloudlet.engines")
+
+_MAX_WAITING_CONNECTIONS: Final = 64
+Function = Callable[..., Awaitable[Any]]
+wall_time: Final = time.time  # noqa: TID251 - what containers print has the machine's time
+
+
+class Keeper:
+    """Answers requests, and tells all that are connected of events."""
+
+    def __init__(self, namespaces: Namespaces) -> None:
+        self._networks = networks = Networks(namespaces)
+        self._connections: set[Connection] = set()
+        containers = self._containers = KeptContainers(Containers(wall_time), networks, self.tell)
+        self._functions: dict[str, Function] = {
+            "describe": self._describe,
+            "make_network": networks.make,
+            "remove_network": networks.remove,
+            "attach": networks.attach,
+            "detach": networks.detach,
+            "filter": networks.filter,
+            "open_way_out": networks.open_way_out,
+            "close_way_out": networks.close_way_out,
+            "listen": networks.listen,
+            "open_socket": networks.open_socket,
+            "run": containers.run,
+            "signal": containers.send_signal,
+            "kill": containers.kill,
+            "forget": containers.forget,
+            "measure": containers.measure,
+            "execute": containers.execute,
+            "open_terminal": containers.open_terminal,
+        }
+
+    async def _describe(self) -> dict[str, Any]:
+        """Return what the keeper holds."""
+        return {"pid": os.getpid(), "networks": self._networks.describe(), "containers": self._containers.describe()}
+
+    async def open(self) -> None:
+        """Remove what keepers have left that were killed."""
+        await self._containers.open()
+
+    def accept(self, end: socket.socket) -> None:
+        """Answer the requests of a connection."""
+
+        def receive(message: Message, descriptors: list[int]) -> None:
+            for each in descriptors:
+                os.close(each)
+            if isinstance(message, Request):
+                spawn(self._answer(connection, message))
+
+        connection = Connection(end, receive, lambda: self._connections.discard(connection))
+        self._connections.add(connection)
+
+    async def _answer(self, connection: Connection, request: Request) -> None:
+        function = self._functions.get(request.function)
+        try:
+            if function is None:
+                raise LookupError(f"the keeper has no function {request.function}")
+            result = await function(**request.arguments)
+        except Exception as error:
+            if not isinstance(error, OSError | LookupError | ValueError):
+                log.exception("%s failed", request.function)
+            connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
+            return
+        if isinstance(result, socket.socket | Terminal):
+            connection.send(Answer(request.id), [result])
+        else:
+            connection.send(Answer(request.id, result))
+
+    def tell(self, name: str, about: dict[str, Any]) -> None:
+        """Tell all that are connected of an event."""
+        for connection in list(self._connections):
+            connection.send(Event(name, about))
+
+    async def close(self) -> None:
+        """Give up all that is held."""
+        for connection in list(self._connections):
+            connection.close()
+        await self._containers.close()
+        await self._networks.close()
+
+
+def main(path: Path, owner: int) -> None:
+    """Keep until the owner ends. Return at once where another keeper has the socket."""
+    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    owned = os.pidfd_open(owner)
+    # What a terminal sends is for the owner.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.geteuid() != 0:
+        enter_user_namespace()
+    asyncio.run(_keep(path, owned))
+
+
+async def _keep(path: Path, owned: int) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(owned, ended.set)
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    namespaces = Namespaces()
+    keeper = Keeper(namespaces)
+    await keeper.open()
+    with _listen(path) as listener:
+        accepting = spawn(_accept(listener, keeper))
+        await ended.wait()
+        accepting.cancel()
+    path.unlink(missing_ok=True)
+    await keeper.close()
+    namespaces.close()
+
+
+def _listen(path: Path) -> socket.socket:
+    """Return a socket for this user alone, in the place of a former keeper's."""
+    fresh = path.with_suffix(".fresh")
+    fresh.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    before = os.umask(0o177)
+    try:
+        made.bind(str(fresh))
+    finally:
+        os.umask(before)
+    made.setblocking(False)
+    made.listen(_MAX_WAITING_CONNECTIONS)
+    fresh.rename(path)
+    return made
+
+
+async def _accept(listener: socket.socket, keeper: Keeper) -> None:
+    with suppress(asyncio.CancelledError):
+        while True:
+            end, _ = await asyncio.get_running_loop().sock_accept(listener)
+            keeper.accept(end)

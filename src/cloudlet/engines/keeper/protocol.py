@@ -1,0 +1,130 @@
+"""Messages of the keeper: requests by name with their arguments, answers, and events.
+
+They travel in packets over a Unix socket, with descriptors beside them where a message hands some over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+MAX_PACKET_BYTES: Final = 192 * 1024
+MAX_DESCRIPTORS: Final = 8
+
+
+class Request(msgspec.Struct, tag="request"):
+    """A call of one of the keeper's functions."""
+
+    id: int
+    function: str
+    arguments: dict[str, Any]
+
+
+class Answer(msgspec.Struct, tag="answer"):
+    """The result of a request; `error` says why there is none."""
+
+    id: int
+    result: Any = None
+    error: str = ""
+
+
+class Event(msgspec.Struct, tag="event"):
+    """News that nobody asked for, such as the end of a program."""
+
+    name: str
+    about: dict[str, Any]
+
+
+Message = Request | Answer | Event
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Message).decode
+Receiver = Callable[[Message, list[int]], None]
+"""A function that gets a message, and descriptors, which it has to close."""
+
+
+class Descriptor(Protocol):
+    """A socket, or something else that has a descriptor."""
+
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Connection:
+    """One end of a connection. Used from one event loop."""
+
+    def __init__(self, end: socket.socket, receive: Receiver, lost: Callable[[], None]) -> None:
+        """`receive` gets each message; `lost` is called once, when the other end is gone."""
+        self._end = end
+        self._receive = receive
+        self._lost = lost
+        self._waiting: deque[tuple[bytes, Sequence[int], Sequence[Descriptor]]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._is_closed = False
+        end.setblocking(False)
+        self._loop.add_reader(end.fileno(), self._read)
+
+    def send(self, message: Message, handed: Sequence[Descriptor] = ()) -> None:
+        """Send a message, and hand something over with it. Raises ValueError for a large one."""
+        packet = _encode(message)
+        if len(packet) > MAX_PACKET_BYTES:
+            raise ValueError(f"a message of {len(packet)} bytes is too large")
+        self._waiting.append((packet, [each.fileno() for each in handed], handed))
+        if len(self._waiting) == 1:
+            self._write()
+
+    def _write(self) -> None:
+        while self._waiting and not self._is_closed:
+            packet, descriptors, handed = self._waiting[0]
+            try:
+                if descriptors:
+                    socket.send_fds(self._end, [packet], descriptors)
+                else:
+                    self._end.send(packet)
+            except BlockingIOError:
+                self._loop.add_writer(self._end.fileno(), self._write_again)
+                return
+            except OSError:
+                self._break()
+                return
+            self._waiting.popleft()
+            for each in handed:
+                each.close()
+
+    def _write_again(self) -> None:
+        self._loop.remove_writer(self._end.fileno())
+        self._write()
+
+    def _read(self) -> None:
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(self._end, MAX_PACKET_BYTES, MAX_DESCRIPTORS)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet, descriptors = b"", []
+        if packet:
+            self._receive(_decode(packet), descriptors)
+        else:
+            self._break()
+
+    def _break(self) -> None:
+        if not self._is_closed:
+            self.close()
+            self._lost()
+
+    def close(self) -> None:
+        """Close this end."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._loop.remove_reader(self._end.fileno())
+        self._loop.remove_writer(self._end.fileno())
+        self._end.close()
+        for _, _, handed in self._waiting:
+            for each in handed:
+                each.close()
+        self._waiting.clear()

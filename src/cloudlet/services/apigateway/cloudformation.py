@@ -1,0 +1,544 @@
+"""The resource types of Amazon API Gateway, REST APIs (v1) and HTTP and WebSocket APIs (v2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from cloudlet.core.aws.resources.declaration import (
+    Call,
+    Items,
+    Name,
+    Part,
+    Properties,
+    ResourceType,
+    find_path,
+    to_text,
+)
+
+# REST APIs
+
+
+def _escape(name: str) -> str:
+    """Return a name as a JSON pointer has it."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _patch(**paths: str) -> Callable[[Properties], list[dict[str, str]]]:
+    """Return what makes patch operations that set properties, each at its path."""
+
+    def make(properties: Properties) -> list[dict[str, str]]:
+        return [
+            {"op": "replace", "path": path, "value": to_text(properties[name])}
+            for name, path in paths.items()
+            if name in properties
+        ]
+
+    return make
+
+
+def _patch_map(name: str, path: str) -> Callable[[Properties], list[dict[str, str]]]:
+    """Return what makes patch operations that set each entry of a map."""
+
+    def make(properties: Properties) -> list[dict[str, str]]:
+        return [
+            {"op": "replace", "path": f"{path}/{_escape(key)}", "value": to_text(value)}
+            for key, value in (properties.get(name) or {}).items()
+        ]
+
+    return make
+
+
+def _patch_members(name: str, path: str) -> Callable[[Properties], list[dict[str, str]]]:
+    """Return what makes patch operations that set the members of an object, which begin with small letters there."""
+
+    def make(properties: Properties) -> list[dict[str, str]]:
+        return [
+            {"op": "replace", "path": f"{path}/{key[0].lower()}{key[1:]}", "value": to_text(value)}
+            for key, value in (properties.get(name) or {}).items()
+        ]
+
+    return make
+
+
+def _patch_stage(action: str) -> Callable[[Properties], list[dict[str, str]]]:
+    """Return what makes the patch operation that adds or removes a stage of a usage plan."""
+    return lambda properties: [
+        {"op": action, "path": "/apiStages", "value": f"{properties['Item']['ApiId']}:{properties['Item']['Stage']}"}
+    ]
+
+
+def _both(*makers: Callable[[Properties], list[dict[str, str]]]) -> Callable[[Properties], list[dict[str, str]]]:
+    return lambda properties: [one for make in makers for one in make(properties)]
+
+
+_METHOD_SETTINGS: Final = {
+    "MetricsEnabled": "metrics/enabled",
+    "LoggingLevel": "logging/loglevel",
+    "DataTraceEnabled": "logging/dataTrace",
+    "ThrottlingBurstLimit": "throttling/burstLimit",
+    "ThrottlingRateLimit": "throttling/rateLimit",
+    "CachingEnabled": "caching/enabled",
+    "CacheTtlInSeconds": "caching/ttlInSeconds",
+    "CacheDataEncrypted": "caching/dataEncrypted",
+}
+
+
+def _patch_method_settings(properties: Properties) -> list[dict[str, str]]:
+    patches = []
+    for setting in properties.get("MethodSettings") or ():
+        resource = setting.get("ResourcePath", "/*")
+        path = "*" if resource == "/*" else _escape(resource)
+        for name, place in _METHOD_SETTINGS.items():
+            if name in setting:
+                target = f"/{path}/{setting.get('HttpMethod', '*')}/{place}"
+                patches.append({"op": "replace", "path": target, "value": to_text(setting[name])})
+    return patches
+
+
+def _patch_access_log(properties: Properties) -> list[dict[str, str]]:
+    given = properties.get("AccessLogSetting") or {}
+    return [
+        {"op": "replace", "path": f"/accessLogSettings/{member}", "value": given[name]}
+        for name, member in (("DestinationArn", "destinationArn"), ("Format", "format"))
+        if name in given
+    ]
+
+
+def _remove_access_log(properties: Properties) -> list[dict[str, str]]:
+    return [{"op": "remove", "path": "/accessLogSettings"}]
+
+
+def _make_body(properties: Properties) -> bytes:
+    return to_text(properties["Body"]).encode()
+
+
+def _make_import_parameters(properties: Properties) -> dict[str, str]:
+    given = dict(properties.get("Parameters") or {})
+    kinds = find_path(properties, "EndpointConfiguration.Types")
+    return {**given, **({"endpointConfigurationTypes": kinds[0]} if kinds else {})}
+
+
+def _arn(path: str) -> Callable[[Properties], str]:
+    """Return what makes the ARN of something of API Gateway, for tags."""
+    return lambda properties: ("arn:{partition}:apigateway:{region}::" + path).format_map(properties)
+
+
+def _list_implicit_stage(properties: Properties) -> list[str]:
+    return [properties["StageName"]] if "StageName" in properties else []
+
+
+def _list_integration_responses(properties: Properties) -> Any:
+    return find_path(properties, "Integration.IntegrationResponses")
+
+
+def _get_status(item: Mapping[str, Any]) -> str:
+    return str(item["StatusCode"])
+
+
+_INTEGRATION: Final = {
+    "httpMethod": "HttpMethod",
+    **{
+        member: f"Integration.{name}"
+        for member, name in (
+            ("type", "Type"),
+            ("integrationHttpMethod", "IntegrationHttpMethod"),
+            ("uri", "Uri"),
+            ("connectionType", "ConnectionType"),
+            ("connectionId", "ConnectionId"),
+            ("credentials", "Credentials"),
+            ("requestParameters", "RequestParameters"),
+            ("requestTemplates", "RequestTemplates"),
+            ("passthroughBehavior", "PassthroughBehavior"),
+            ("cacheNamespace", "CacheNamespace"),
+            ("cacheKeyParameters", "CacheKeyParameters"),
+            ("contentHandling", "ContentHandling"),
+            ("timeoutInMillis", "TimeoutInMillis"),
+            ("responseTransferMode", "ResponseTransferMode"),
+            ("integrationTarget", "IntegrationTarget"),
+        )
+    },
+}
+_RESPONSE: Final = {"responseParameters": "Item.ResponseParameters", "statusCode": "Item.StatusCode"}
+_STAGE_PATHS: Final = {
+    "DeploymentId": "/deploymentId",
+    "Description": "/description",
+    "CacheClusterEnabled": "/cacheClusterEnabled",
+    "CacheClusterSize": "/cacheClusterSize",
+    "ClientCertificateId": "/clientCertificateId",
+    "DocumentationVersion": "/documentationVersion",
+    "TracingEnabled": "/tracingEnabled",
+}
+
+
+def _patches(operation: str, maker: Callable[[Properties], list[dict[str, str]]], **members: str) -> Call:
+    return Call(operation, {"patchOperations": maker, **members})
+
+
+_REST_TYPES: Final = (
+    ResourceType(
+        "AWS::ApiGateway::RestApi",
+        "apigateway",
+        create=Call("CreateRestApi", {"apiKeySource": "ApiKeySourceType"}),
+        alternatives={
+            "Body": Call("ImportRestApi", {"body": _make_body, "parameters": _make_import_parameters}),
+        },
+        updates=(
+            _patches(
+                "UpdateRestApi",
+                _patch(
+                    Name="/name",
+                    Description="/description",
+                    ApiKeySourceType="/apiKeySource",
+                    DisableExecuteApiEndpoint="/disableExecuteApiEndpoint",
+                    MinimumCompressionSize="/minimumCompressionSize",
+                    Policy="/policy",
+                ),
+            ),
+            Call(
+                "PutRestApi",
+                {
+                    "body": lambda properties: _make_body(properties) if "Body" in properties else None,
+                    "mode": lambda properties: properties.get("Mode", "overwrite") if "Body" in properties else None,
+                    "failOnWarnings": lambda properties: (
+                        properties.get("FailOnWarnings") if "Body" in properties else None
+                    ),
+                    "parameters": None,
+                },
+            ),
+        ),
+        delete=Call("DeleteRestApi"),
+        attributes={"RestApiId": "id", "RootResourceId": "rootResourceId"},
+        read=Call("GetRestApi"),
+        tag=Call("TagResource", {"resourceArn": _arn("/restapis/{RestApiId}")}),
+        untag=Call("UntagResource", {"resourceArn": _arn("/restapis/{RestApiId}")}),
+        unlisted=("Name", "Mode", "EndpointConfiguration"),
+        list=Call("GetRestApis"),
+    ),
+    ResourceType(
+        "AWS::ApiGateway::Resource",
+        "apigateway",
+        create=Call("CreateResource"),
+        delete=Call("DeleteResource"),
+        attributes={"ResourceId": "id"},
+        ref="ResourceId",
+    ),
+    ResourceType(
+        "AWS::ApiGateway::Method",
+        "apigateway",
+        create=Call("PutMethod", absent={"authorizationType": "NONE"}),
+        parts=(
+            Part("Integration", Call("PutIntegration", _INTEGRATION), Call("DeleteIntegration")),
+            Items(
+                "MethodResponses",
+                Call("PutMethodResponse", {**_RESPONSE, "responseModels": "Item.ResponseModels"}),
+                Call("DeleteMethodResponse", {"statusCode": "Item.StatusCode"}),
+                key=_get_status,
+            ),
+            Items(
+                _list_integration_responses,
+                Call(
+                    "PutIntegrationResponse",
+                    {
+                        **_RESPONSE,
+                        "selectionPattern": "Item.SelectionPattern",
+                        "responseTemplates": "Item.ResponseTemplates",
+                        "contentHandling": "Item.ContentHandling",
+                    },
+                ),
+                Call("DeleteIntegrationResponse", {"statusCode": "Item.StatusCode"}),
+                key=_get_status,
+            ),
+        ),
+        delete=Call("DeleteMethod"),
+        is_recreated=True,
+    ),
+    ResourceType(
+        "AWS::ApiGateway::Deployment",
+        "apigateway",
+        create=Call(
+            "CreateDeployment",
+            {
+                "stageDescription": "StageDescription.Description",
+                "variables": "StageDescription.Variables",
+                "tracingEnabled": "StageDescription.TracingEnabled",
+                "cacheClusterEnabled": "StageDescription.CacheClusterEnabled",
+                "cacheClusterSize": "StageDescription.CacheClusterSize",
+                "canarySettings": "DeploymentCanarySettings",
+            },
+        ),
+        updates=(_patches("UpdateDeployment", _patch(Description="/description")),),
+        parts=(
+            # The stage that a deployment makes goes with it.
+            Items(
+                _list_implicit_stage,
+                Call("GetStage", {"stageName": "Item"}),
+                Call("DeleteStage", {"stageName": "Item"}),
+                is_made=True,
+                is_removed_first=True,
+            ),
+        ),
+        delete=Call("DeleteDeployment"),
+        attributes={"DeploymentId": "id"},
+        ref="DeploymentId",
+    ),
+    ResourceType(
+        "AWS::ApiGateway::Stage",
+        "apigateway",
+        create=Call("CreateStage", {"canarySettings": "CanarySetting"}),
+        updates=(_patches("UpdateStage", _both(_patch(**_STAGE_PATHS), _patch_map("Variables", "/variables"))),),
+        parts=(
+            Part("MethodSettings", _patches("UpdateStage", _patch_method_settings)),
+            Part(
+                "AccessLogSetting",
+                _patches("UpdateStage", _patch_access_log),
+                _patches("UpdateStage", _remove_access_log),
+            ),
+            Part("ClientCertificateId", _patches("UpdateStage", _patch(ClientCertificateId="/clientCertificateId"))),
+        ),
+        delete=Call("DeleteStage"),
+        ref="StageName",
+        tag=Call("TagResource", {"resourceArn": _arn("/restapis/{RestApiId}/stages/{StageName}")}),
+        untag=Call("UntagResource", {"resourceArn": _arn("/restapis/{RestApiId}/stages/{StageName}")}),
+    ),
+    ResourceType(
+        "AWS::ApiGateway::Account",
+        "apigateway",
+        parts=(Part("CloudWatchRoleArn", _patches("UpdateAccount", _patch(CloudWatchRoleArn="/cloudwatchRoleArn"))),),
+    ),
+    ResourceType(
+        "AWS::ApiGateway::Authorizer",
+        "apigateway",
+        create=Call("CreateAuthorizer"),
+        updates=(
+            _patches(
+                "UpdateAuthorizer",
+                _patch(
+                    Name="/name",
+                    AuthorizerUri="/authorizerUri",
+                    AuthorizerCredentials="/authorizerCredentials",
+                    AuthorizerResultTtlInSeconds="/authorizerResultTtlInSeconds",
+                    IdentitySource="/identitySource",
+                    IdentityValidationExpression="/identityValidationExpression",
+                ),
+            ),
+        ),
+        delete=Call("DeleteAuthorizer"),
+        attributes={"AuthorizerId": "id"},
+        ref="AuthorizerId",
+    ),
+    ResourceType(
+        "AWS::ApiGateway::Model",
+        "apigateway",
+        create=Call("CreateModel", absent={"contentType": "application/json"}),
+        updates=(_patches("UpdateModel", _patch(Description="/description", Schema="/schema"), modelName="Name"),),
+        delete=Call("DeleteModel", {"modelName": "Name"}),
+        named=Name("Name", 128, is_alphanumeric=True),
+        ref="Name",
+    ),
+    ResourceType(
+        "AWS::ApiGateway::RequestValidator",
+        "apigateway",
+        create=Call("CreateRequestValidator"),
+        updates=(
+            _patches(
+                "UpdateRequestValidator",
+                _patch(
+                    ValidateRequestBody="/validateRequestBody", ValidateRequestParameters="/validateRequestParameters"
+                ),
+            ),
+        ),
+        delete=Call("DeleteRequestValidator"),
+        attributes={"RequestValidatorId": "id"},
+        ref="RequestValidatorId",
+    ),
+    ResourceType(
+        "AWS::ApiGateway::GatewayResponse",
+        "apigateway",
+        create=Call("PutGatewayResponse"),
+        updates=(Call("PutGatewayResponse"),),
+        delete=Call("DeleteGatewayResponse"),
+        attributes={"Id": "{generated_name}"},
+    ),
+    ResourceType(
+        "AWS::ApiGateway::ApiKey",
+        "apigateway",
+        create=Call("CreateApiKey"),
+        updates=(
+            _patches(
+                "UpdateApiKey",
+                _patch(Description="/description", Enabled="/enabled", CustomerId="/customerId"),
+                apiKey="APIKeyId",
+            ),
+        ),
+        delete=Call("DeleteApiKey", {"apiKey": "APIKeyId"}),
+        attributes={"APIKeyId": "id"},
+        tag=Call("TagResource", {"resourceArn": _arn("/apikeys/{APIKeyId}")}),
+        untag=Call("UntagResource", {"resourceArn": _arn("/apikeys/{APIKeyId}")}),
+        unlisted=("GenerateDistinctId",),
+    ),
+    ResourceType(
+        "AWS::ApiGateway::UsagePlan",
+        "apigateway",
+        create=Call(
+            "CreateUsagePlan",
+            {"name": lambda properties: properties.get("UsagePlanName") or properties["generated_name"]},
+        ),
+        updates=(
+            _patches(
+                "UpdateUsagePlan",
+                _both(
+                    _patch(UsagePlanName="/name", Description="/description"),
+                    _patch_members("Throttle", "/throttle"),
+                    _patch_members("Quota", "/quota"),
+                ),
+                usagePlanId="Id",
+            ),
+        ),
+        parts=(
+            # A plan with stages cannot be deleted.
+            Items(
+                "ApiStages",
+                _patches("UpdateUsagePlan", _patch_stage("add"), usagePlanId="Id"),
+                _patches("UpdateUsagePlan", _patch_stage("remove"), usagePlanId="Id"),
+                is_made=True,
+                is_removed_first=True,
+            ),
+        ),
+        delete=Call("DeleteUsagePlan", {"usagePlanId": "Id"}),
+        attributes={"Id": "id"},
+        tag=Call("TagResource", {"resourceArn": _arn("/usageplans/{Id}")}),
+        untag=Call("UntagResource", {"resourceArn": _arn("/usageplans/{Id}")}),
+    ),
+    ResourceType(
+        "AWS::ApiGateway::UsagePlanKey",
+        "apigateway",
+        create=Call("CreateUsagePlanKey"),
+        delete=Call("DeleteUsagePlanKey"),
+        attributes={"Id": "{KeyId}:{UsagePlanId}"},
+    ),
+    ResourceType(
+        "AWS::ApiGateway::DomainName",
+        "apigateway",
+        create=Call("CreateDomainName"),
+        read=Call("GetDomainName"),
+        delete=Call("DeleteDomainName"),
+    ),
+    ResourceType(
+        "AWS::ApiGateway::BasePathMapping",
+        "apigateway",
+        create=Call("CreateBasePathMapping"),
+        updates=(
+            _patches(
+                "UpdateBasePathMapping",
+                _patch(RestApiId="/restapiId", Stage="/stage"),
+                basePath="BasePath",
+            ),
+        ),
+        delete=Call("DeleteBasePathMapping", {"basePath": lambda properties: properties.get("BasePath") or "(none)"}),
+    ),
+    ResourceType(
+        "AWS::ApiGateway::ClientCertificate",
+        "apigateway",
+        create=Call("GenerateClientCertificate"),
+        updates=(_patches("UpdateClientCertificate", _patch(Description="/description")),),
+        delete=Call("DeleteClientCertificate"),
+    ),
+)
+
+# HTTP and WebSocket APIs
+
+
+def _make_response_parameters(properties: Properties) -> dict[str, dict[str, str]] | None:
+    given = properties.get("ResponseParameters")
+    if given is None:
+        return None
+    return {
+        status: {one["Destination"]: one["Source"] for one in value.get("ResponseParameters", ())}
+        for status, value in given.items()
+    }
+
+
+def _part_of_api(name: str, *, ref: str = "", **members: Any) -> ResourceType:
+    """Return the type of a part of an API: all have their operations named alike."""
+    return ResourceType(
+        f"AWS::ApiGatewayV2::{name}",
+        "apigatewayv2",
+        create=Call(f"Create{name}", members),
+        updates=(Call(f"Update{name}", members),),
+        delete=Call(f"Delete{name}"),
+        ref=ref or f"{name}Id",
+    )
+
+
+_HTTP_TYPES: Final = (
+    ResourceType(
+        "AWS::ApiGatewayV2::Api",
+        "apigatewayv2",
+        create=Call("CreateApi"),
+        alternatives={"Body": Call("ImportApi", {"Basepath": "BasePath"})},
+        read=Call("GetApi"),
+        updates=(
+            Call("UpdateApi"),
+            Call(
+                "ReimportApi",
+                {
+                    "Body": "Body",
+                    "Basepath": lambda properties: properties.get("BasePath") if "Body" in properties else None,
+                    "FailOnWarnings": lambda properties: (
+                        properties.get("FailOnWarnings") if "Body" in properties else None
+                    ),
+                },
+            ),
+        ),
+        delete=Call("DeleteApi"),
+        tag=Call("TagResource", {"ResourceArn": _arn("/apis/{ApiId}")}),
+        untag=Call("UntagResource", {"ResourceArn": _arn("/apis/{ApiId}")}),
+        list=Call("GetApis"),
+        attributes={"ExecuteApiArn": "arn:{partition}:execute-api:{region}:{account}:{ApiId}"},
+    ),
+    _part_of_api("Route"),
+    _part_of_api("Integration", ResponseParameters=_make_response_parameters),
+    _part_of_api("Authorizer"),
+    _part_of_api("Model"),
+    ResourceType(
+        "AWS::ApiGatewayV2::Deployment",
+        "apigatewayv2",
+        create=Call("CreateDeployment"),
+        updates=(Call("UpdateDeployment"),),
+        delete=Call("DeleteDeployment"),
+        ref="DeploymentId",
+    ),
+    ResourceType(
+        "AWS::ApiGatewayV2::Stage",
+        "apigatewayv2",
+        create=Call("CreateStage"),
+        updates=(Call("UpdateStage"),),
+        delete=Call("DeleteStage"),
+        ref="StageName",
+        tag=Call("TagResource", {"ResourceArn": _arn("/apis/{ApiId}/stages/{StageName}")}),
+        untag=Call("UntagResource", {"ResourceArn": _arn("/apis/{ApiId}/stages/{StageName}")}),
+    ),
+    ResourceType(
+        "AWS::ApiGatewayV2::DomainName",
+        "apigatewayv2",
+        create=Call("CreateDomainName"),
+        read=Call("GetDomainName"),
+        updates=(Call("UpdateDomainName"),),
+        delete=Call("DeleteDomainName"),
+        attributes={
+            "RegionalDomainName": "DomainNameConfigurations.0.ApiGatewayDomainName",
+            "RegionalHostedZoneId": "DomainNameConfigurations.0.HostedZoneId",
+        },
+    ),
+    ResourceType(
+        "AWS::ApiGatewayV2::ApiMapping",
+        "apigatewayv2",
+        create=Call("CreateApiMapping"),
+        updates=(Call("UpdateApiMapping"),),
+        delete=Call("DeleteApiMapping"),
+        ref="ApiMappingId",
+    ),
+)
+
+RESOURCE_TYPES: Final = (*_REST_TYPES, *_HTTP_TYPES)

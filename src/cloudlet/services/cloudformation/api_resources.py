@@ -1,0 +1,80 @@
+"""The operations that look at a stack's resources."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws import listing
+from cloudlet.services.cloudformation import errors, rendering, stacks
+from cloudlet.services.cloudformation.block import service
+from cloudlet.services.cloudformation.stack_record import Resource
+
+_PAGE: Final = 100
+_UPDATED: Final = "LastUpdatedTimestamp"
+
+
+def _is_shown(resource: Resource) -> bool:
+    return bool(resource.status)
+
+
+@service.operation("DescribeStackResource")
+async def describe_stack_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
+    stack = await stacks.get(ctx, tx, params["StackName"])
+    name = params["LogicalResourceId"]
+    found = await stacks.find_resource(tx, stack, name)
+    if found is None or not _is_shown(found):
+        raise errors.validation(f"Resource {name} does not exist for stack {stack.name}")
+    shown = rendering.resource_to_api(stack, found, time=_UPDATED)
+    if found.metadata:
+        shown["Metadata"] = found.metadata
+    return {"StackResourceDetail": shown}
+
+
+@service.operation("DescribeStackResources")
+async def describe_stack_resources(ctx: Context, tx: Transaction, params: Params) -> Result:
+    name, wanted = params.get("StackName"), params.get("LogicalResourceId")
+    if not name:
+        if not params.get("PhysicalResourceId"):
+            raise errors.validation("Either StackName or PhysicalResourceId must be specified")
+        return await _describe_by_physical_id(ctx, tx, params["PhysicalResourceId"], wanted)
+    if params.get("PhysicalResourceId"):
+        raise errors.validation("StackName and PhysicalResourceId cannot be specified together")
+    stack = await stacks.get(ctx, tx, name)
+    found = await stacks.list_resources(tx, stack)
+    shown = [
+        rendering.resource_to_api(stack, one, time="Timestamp")
+        for one in found.values()
+        if _is_shown(one) and wanted in (None, one.name)
+    ]
+    if wanted is not None and not shown:
+        raise errors.validation(f"Resource {wanted} does not exist for stack {stack.name}")
+    return {"StackResources": shown[:_PAGE]}
+
+
+async def _describe_by_physical_id(ctx: Context, tx: Transaction, physical_id: str, wanted: str | None) -> Result:
+    space = stacks.get_space(ctx.account, ctx.region)
+    for _, raw in await tx.range(space.begin, space.end, limit=stacks.MAX_ROWS):
+        stack = stacks.decode_stack(raw)
+        found = await stacks.list_resources(tx, stack)
+        if any(one.physical_id == physical_id for one in found.values()):
+            shown = [
+                rendering.resource_to_api(stack, one, time="Timestamp")
+                for one in found.values()
+                if wanted in (None, one.name)
+            ]
+            return {"StackResources": shown[:_PAGE]}
+    raise errors.validation(f"Stack for {physical_id} does not exist")
+
+
+@service.operation("ListStackResources")
+async def list_stack_resources(ctx: Context, tx: Transaction, params: Params) -> Result:
+    stack = await stacks.get(ctx, tx, params["StackName"])
+
+    def select(raw: bytes) -> dict[str, Any] | None:
+        found = stacks.decode_resource(raw)
+        return rendering.resource_to_api(stack, found, time=_UPDATED, has_stack=False) if _is_shown(found) else None
+
+    space, token = stacks.get_resource_space(stack), params.get("NextToken")
+    shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.wrong_token())
+    return {"StackResourceSummaries": shown, "NextToken": following}

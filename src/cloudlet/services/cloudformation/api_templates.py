@@ -1,0 +1,131 @@
+"""The operations that look at templates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.cloudformation import change_sets, errors, stacks
+from cloudlet.services.cloudformation.block import service
+from cloudlet.services.cloudformation.compiling import Compiled, compile_target
+from cloudlet.services.cloudformation.operations import preparing
+from cloudlet.services.cloudformation.stack_record import Stack, Target
+from cloudlet.services.cloudformation.templates import parameters
+from cloudlet.services.cloudformation.templates.parsing import parse_template
+from cloudlet.services.cloudformation.templates.template import Template, read_template
+
+_STAGES = ["Original", "Processed"]
+
+
+@service.operation("GetTemplate")
+async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("ChangeSetName"):
+        found = await change_sets.get(ctx, tx, params["ChangeSetName"], params.get("StackName"))
+        stack = await stacks.get(ctx, tx, found.stack_arn)
+        target = await stacks.find_target(tx, stack, found.target)
+    elif params.get("StackName"):
+        stack = await stacks.get(ctx, tx, params["StackName"])
+        target = await stacks.find_target(tx, stack, stack.target or stack.operation.target)
+    else:
+        raise errors.validation("Either StackName or ChangeSetName must be specified")
+    if target is None:
+        raise errors.validation(f"Stack with id {stack.name} has no template")
+    body = target.processed if params.get("TemplateStage") == "Processed" else target.template
+    return {"TemplateBody": body, "StagesAvailable": _STAGES}
+
+
+async def _read(ctx: Context, params: Params) -> Template:
+    """Return the template that a request gives. Raises AwsError."""
+    raw = parse_template(await preparing.load_template(ctx, params, None))
+    template = read_template(raw, is_processed=not raw.get("Transform"))
+    parameters.check_declarations(template)
+    return template
+
+
+def _compile(ctx: Context, template: Template) -> Compiled | None:
+    """Return a template compiled with what is known of its parameters; None where that does not go."""
+    defaults = {name: str(one.get("Default", "")) for name, one in template.parameters.items()}
+    values = {name: parameters.Value(value) for name, value in defaults.items()}
+    raw = {key: value for key, value in template.raw.items() if key != "Transform"}
+    target = Target("", "", json.dumps(raw), values, has_language_extensions=True)
+    try:
+        return compile_target(Stack(ctx.account, ctx.region, "", "stack", "", 0.0), target)
+    except AwsError:
+        return None
+
+
+def _describe_capabilities(compiled: Compiled | None, template: Template) -> dict[str, Any]:
+    needed = [] if compiled is None else preparing.list_capabilities(compiled)
+    shown: dict[str, Any] = {}
+    if any(name != "AWS::LanguageExtensions" for name in template.transforms):
+        needed.append("CAPABILITY_AUTO_EXPAND")
+    if needed:
+        kinds = sorted(
+            {one["Type"] for one in template.resources.values() if one.get("Type", "").startswith("AWS::IAM::")}
+        )
+        shown["Capabilities"] = needed
+        shown["CapabilitiesReason"] = f"The following resource(s) require capabilities: [{', '.join(kinds)}]"
+    if template.transforms:
+        shown["DeclaredTransforms"] = [str(one) for one in template.transforms]
+    return shown
+
+
+@service.direct("ValidateTemplate")
+async def validate_template(ctx: Context, params: Params) -> Result:
+    template = await _read(ctx, params)
+    declared = []
+    for name, one in template.parameters.items():
+        shown = parameters.describe_declaration(name, one)
+        declared.append(
+            {key: shown[key] for key in ("ParameterKey", "DefaultValue", "NoEcho", "Description") if key in shown}
+        )
+    if not template.transforms:
+        compile_target(
+            Stack(ctx.account, ctx.region, "", "stack", "", 0.0),
+            Target("", "", json.dumps(template.raw), _guess_values(template)),
+        )
+    return {
+        "Parameters": declared,
+        "Description": template.description,
+        **_describe_capabilities(_compile(ctx, template), template),
+    }
+
+
+def _guess_values(template: Template) -> dict[str, parameters.Value]:
+    """Return values for parameters, so that conditions can be decided."""
+    bound = {}
+    for name, one in template.parameters.items():
+        text = str(one.get("Default", (one.get("AllowedValues") or [""])[0]))
+        is_list = one["Type"].startswith("List<") or one["Type"] == "CommaDelimitedList"
+        bound[name] = parameters.Value(text, is_list=is_list)
+    return bound
+
+
+@service.direct("GetTemplateSummary")
+async def get_template_summary(ctx: Context, params: Params) -> Result:
+    if params.get("StackSetName"):
+        raise errors.not_built("stack sets")
+    if name := params.get("StackName"):
+
+        async def load(tx: Transaction) -> tuple[Stack, Target | None]:
+            stack = await stacks.get(ctx, tx, name)
+            return stack, await stacks.find_target(tx, stack, stack.target or stack.operation.target)
+
+        _, target = await ctx.transact(load)
+        template = read_template(parse_template(target.template if target else "{}"), is_processed=False)
+    else:
+        template = await _read(ctx, params)
+    compiled = _compile(ctx, template)
+    kinds = sorted({one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)})
+    shown: dict[str, Any] = {
+        "Parameters": [parameters.describe_declaration(name, one) for name, one in template.parameters.items()],
+        "ResourceTypes": kinds,
+        "Version": template.raw.get("AWSTemplateFormatVersion", "2010-09-09"),
+        **_describe_capabilities(compiled, template),
+    }
+    if template.description:
+        shown["Description"] = template.description
+    if template.metadata:
+        shown["Metadata"] = json.dumps(template.metadata)
+    return shown

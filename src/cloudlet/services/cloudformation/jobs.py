@@ -1,0 +1,24 @@
+"""The jobs of CloudFormation, which one process at a time does: a resource is not made by two."""
+
+from __future__ import annotations
+
+from cloudlet.core.background.jobs import run_leased_jobs
+from cloudlet.core.background.lease import Lease
+from cloudlet.core.kernel.block import Block
+from cloudlet.services.cloudformation.notifying import NOTICES
+from cloudlet.services.cloudformation.operations.running import STACKS
+
+
+async def run(block: Block) -> None:
+    """Carry out stack operations, and tell of them, until the block ends."""
+    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify)
+
+
+async def _reconcile(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await STACKS.run(block)
+
+
+async def _notify(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await NOTICES.run(block)

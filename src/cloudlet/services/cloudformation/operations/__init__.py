@@ -1,0 +1,1 @@
+"""Stack operations: what is asked for, checked; and the reconciler that carries it out."""

@@ -1,0 +1,495 @@
+"""Carrying out what stacks are to become: the reconciler of stacks.
+
+What is left to do follows from the stack's state, its target and the records of its resources; see `states` for which
+work a state stands for, and `provisioning_steps` for the way of one resource.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError
+from cloudlet.core.background.reconciler import Key, Reconciler
+from cloudlet.core.kernel.block import Block
+from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
+from cloudlet.services.cloudformation.compiling import Compiled, compile_target, get_schema, is_custom
+from cloudlet.services.cloudformation.operations.comparing import needs_replacement, with_made_up_name
+from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
+from cloudlet.services.cloudformation.stack_record import Resource, Stack
+from cloudlet.services.cloudformation.templates.functions import Scope
+from cloudlet.store import StoreError
+
+log = logging.getLogger("cloudlet.cloudformation")
+
+MAX_RESOURCES_AT_ONCE: Final = 40
+_PATIENCE_SECONDS: Final = 1.0
+_CANCELLED: Final = "User Initiated"
+_REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
+
+
+class _StackFailure(Exception):
+    """The operation cannot go on, by no resource's fault."""
+
+
+async def _step(block: Block, key: Key) -> float | None:
+    """Carry out what a stack's state stands for, as far as it goes now."""
+    account, region, stack_id = key
+
+    async def load(tx: Transaction) -> tuple[Stack, dict[str, Resource]] | None:
+        stack = await stacks.find(tx, account, region, stack_id)
+        return None if stack is None else (stack, await stacks.list_resources(tx, stack))
+
+    found = await block.store.transact(load)
+    if found is None or not states.is_in_progress(found[0].status):
+        return None
+    return await _Run(block, *found).run()
+
+
+STACKS: Final = Reconciler("stacks", _step, patience_seconds=_PATIENCE_SECONDS)
+
+
+def request(tx: Transaction, stack: Stack) -> None:
+    """Have a stack carried on once this transaction is committed."""
+    STACKS.request(tx, stack.account, stack.region, stack.id)
+
+
+class _Run:
+    """One phase of one stack's operation."""
+
+    def __init__(self, block: Block, stack: Stack, resources: dict[str, Resource]) -> None:
+        self._block = block
+        self._stack = stack
+        self._phase = states.PHASES[stack.status]
+        self._steps = Steps(block, stack, f"{stack.operation.id}:{self._phase.work}", resources)
+        self._failed: dict[str, str] = {}
+        """Why resources failed, by their names."""
+        self._imports: dict[str, str] = {}
+
+    async def run(self) -> float | None:
+        try:
+            compiled, former = await self._load_targets()
+            tasks, dependencies = await self._plan(compiled, former)
+            pause = await self._run_tasks(tasks, dependencies)
+            if pause is not None:
+                return self._shorten(pause)
+            if self._failed and self._phase.work != "clean-up":
+                return await self._fail(self._describe_failures())
+            return await self._succeed(compiled)
+        except _StackFailure as failure:
+            return await self._fail(str(failure))
+
+    def _shorten(self, pause: float) -> float:
+        """Return a pause that ends with the time that the operation has."""
+        deadline = self._stack.operation.deadline
+        return min(pause, max(0.0, deadline - self._block.clock.now())) if deadline else pause
+
+    async def _load_targets(self) -> tuple[Compiled | None, Compiled | None]:
+        """Return the target that the operation applies, and the one that the stack has."""
+        stack = self._stack
+
+        async def load(tx: Transaction) -> list[Any]:
+            return [await stacks.find_target(tx, stack, name) for name in (stack.operation.target, stack.target)]
+
+        found = await self._block.store.transact(load)
+        try:
+            compiled = [None if target is None else compile_target(stack, target) for target in found]
+        except AwsError as error:
+            if self._phase.work == "remove":
+                return None, None
+            raise _StackFailure(error.message) from None
+        return compiled[0], compiled[1]
+
+    # The plan
+
+    async def _plan(
+        self, compiled: Compiled | None, former: Compiled | None
+    ) -> tuple[dict[str, Callable[[], Awaitable[None]]], Mapping[str, list[str]]]:
+        """Return what is to be done for each resource, and for which others it has to wait."""
+        resources = self._steps.resources
+        if self._phase.work == "apply":
+            assert compiled is not None  # noqa: S101
+            self._check_removals(compiled)
+            self._imports = await self._bind_imports(compiled)
+            scope = self._make_scope(compiled)
+            return {name: self._bind_apply(compiled, scope, name) for name in compiled.order}, compiled.dependencies
+        if self._phase.work == "revert":
+            dependencies = {} if former is None else former.dependencies
+            return {name: self._bind_revert(name) for name in resources}, dependencies
+        dependents: dict[str, list[str]] = {name: [] for name in resources}
+        for name, resource in resources.items():
+            for other in resource.dependencies:
+                dependents.setdefault(other, []).append(name)
+        if self._phase.work == "clean-up":
+            wanted = former if self._stack.status.startswith("UPDATE_ROLLBACK") else compiled
+            return {name: self._bind_clean_up(name, wanted) for name in resources}, dependents
+        await self._check_exports()
+        return {name: self._bind_remove(name) for name in resources}, dependents
+
+    def _bind_apply(self, compiled: Compiled, scope: Scope, name: str) -> Callable[[], Awaitable[None]]:
+        async def apply() -> None:
+            await self._apply(compiled, scope, name)
+
+        return apply
+
+    def _bind_revert(self, name: str) -> Callable[[], Awaitable[None]]:
+        async def revert() -> None:
+            await self._steps.revert(self._steps.resources[name])
+
+        return revert
+
+    def _bind_clean_up(self, name: str, wanted: Compiled | None) -> Callable[[], Awaitable[None]]:
+        is_rollback = self._stack.status.startswith("UPDATE_ROLLBACK")
+
+        async def clean_up() -> None:
+            resource = self._steps.resources[name]
+            is_wanted = wanted is not None and name in wanted.resources
+            if is_wanted and not (is_rollback and self._steps.is_new(resource)):
+                is_retained = not is_rollback and resource.update_replace_policy == "Retain"
+                await self._steps.clean_up(resource, is_retained=is_retained)
+                return
+            is_retained = resource.deletion_policy == "Retain" if not is_rollback else self._is_kept_when_new(resource)
+            await self._steps.remove(resource, is_retained=is_retained, is_forgotten=True)
+
+        return clean_up
+
+    def _bind_remove(self, name: str) -> Callable[[], Awaitable[None]]:
+        operation = self._stack.operation
+        is_rollback = self._stack.status == "ROLLBACK_IN_PROGRESS"
+
+        async def remove() -> None:
+            resource = self._steps.resources[name]
+            if is_rollback:
+                is_retained = self._is_kept_when_new(resource)
+            else:
+                is_retained = name in operation.retained or resource.deletion_policy in (
+                    "Retain",
+                    "RetainExceptOnCreate",
+                )
+            await self._steps.remove(resource, is_retained=is_retained, is_forgotten=False)
+
+        return remove
+
+    def _is_kept_when_new(self, resource: Resource) -> bool:
+        """Whether a resource that a failed operation made is kept."""
+        return resource.deletion_policy == "Retain" and not self._stack.operation.retain_except_on_create
+
+    # Applying
+
+    async def _bind_imports(self, compiled: Compiled) -> dict[str, str]:
+        """Lock what the stack imports; return its values."""
+        names = compiled.list_imports()
+        try:
+            return await exporting.bind_imports(self._block, self._stack, names)
+        except AwsError as error:
+            raise _StackFailure(error.message) from None
+
+    def _make_scope(self, compiled: Compiled) -> Scope:
+        return compiled.make_scope(self._get_reference, self._get_attribute, self._get_import)
+
+    def _get_reference(self, name: str) -> str:
+        resource = self._steps.resources.get(name)
+        if resource is None or resource.instance is None:
+            raise errors.format_error(
+                f"Unresolved resource dependencies [{name}] in the Resources block of the template"
+            )
+        return resource.instance.physical_id
+
+    def _get_attribute(self, name: str, attribute: str) -> Any:
+        resource = self._steps.resources.get(name)
+        if resource is None or resource.instance is None:
+            raise errors.template_error(f"instance of Fn::GetAtt references undefined resource {name}")
+        return get_attribute(resource, attribute)
+
+    def _get_import(self, name: str) -> str:
+        if name not in self._imports:
+            raise errors.validation(f"No export named {name} found.")
+        return self._imports[name]
+
+    async def _apply(self, compiled: Compiled, scope: Scope, name: str) -> None:
+        """Make or update a resource, as the target has it."""
+        steps, stack, declared = self._steps, self._stack, compiled.resources[name]
+        resource = steps.resources.get(name) or Resource(stack.account, stack.region, stack.id, name, declared["Type"])
+        if resource.making is not None and resource.instance is None and not steps.is_new(resource):
+            # An operation that failed, and was not rolled back, left it.
+            left = resource.making if resource.is_made else None
+            resource = replace(resource, instance=left, making=None)
+        is_update = resource.instance is not None
+        resource = replace(
+            resource,
+            dependencies=compiled.dependencies[name],
+            deletion_policy=compiled.resolve_option(name, "DeletionPolicy", "Delete"),
+            update_replace_policy=compiled.resolve_option(name, "UpdateReplacePolicy", "Delete"),
+            metadata=json.dumps(declared["Metadata"]) if "Metadata" in declared else "",
+        )
+        steps.resources[name] = resource
+        try:
+            properties = compiled.resolve_properties(name, scope)
+            if resource.making is None and not self._is_unchanged(resource, properties):
+                check_properties(name, resource.type, await steps.resolve(properties))
+        except AwsError as error:
+            raise ReasonedError(error.message) from None
+        if not is_update:
+            await steps.create(resource, properties, "CREATE")
+            return
+        assert resource.instance is not None  # noqa: S101
+        if resource.making is not None:
+            is_replacing = resource.making.physical_id != resource.instance.physical_id
+            await (steps.create(resource, properties, "UPDATE") if is_replacing else steps.update(resource, properties))
+            return
+        wanted = with_made_up_name(resource.instance, properties)
+        if self._is_unchanged(resource, properties):
+            await steps.keep(resource)
+        elif needs_replacement(resource.type, resource.instance.properties, wanted):
+            self._check_policy("Update:Replace", resource)
+            await steps.create(resource, properties, "UPDATE", _REPLACING)
+        else:
+            self._check_policy("Update:Modify", resource)
+            await steps.update(resource, wanted)
+
+    def _is_unchanged(self, resource: Resource, properties: dict[str, Any]) -> bool:
+        instance = resource.instance
+        return instance is not None and with_made_up_name(instance, properties) == instance.properties
+
+    def _check_policy(self, action: str, resource: Resource) -> None:
+        """Raise where the stack's policy does not let an update do something to a resource."""
+        policy = self._stack.policy_during_update or self._stack.policy
+        if not stack_policies.is_allowed(policy, action, resource.name, resource.type):
+            raise ReasonedError(
+                f"Action denied by stack policy: Statement [#1] does not allow [{action}] for resource "
+                f"[{resource.name}];"
+            )
+
+    def _check_removals(self, compiled: Compiled) -> None:
+        """Raise where the stack's policy does not let an update delete what the target has not."""
+        for name, resource in self._steps.resources.items():
+            if name not in compiled.resources and resource.instance is not None:
+                try:
+                    self._check_policy("Update:Delete", resource)
+                except ReasonedError as error:
+                    raise _StackFailure(error.reason) from None
+
+    # Running
+
+    async def _run_tasks(
+        self, tasks: Mapping[str, Callable[[], Awaitable[None]]], dependencies: Mapping[str, list[str]]
+    ) -> float | None:
+        """Do what is ready, and what becomes so; return after how many seconds to look again, if that has to be."""
+        phase, resources = self._steps.phase, self._steps.resources
+        done = {name for name, one in resources.items() if one.done == phase}
+        self._failed = {name: one.reason for name, one in resources.items() if one.failed == phase}
+        if self._failed and self._phase.work == "apply":
+            # It failed before the process died.
+            await self._give_up_waiting()
+            return None
+        waiting = {name: {*dependencies.get(name, ())} & tasks.keys() for name in tasks if name not in done}
+        later: dict[str, float] = {}
+        running: dict[asyncio.Task[None], str] = {}
+        try:
+            while True:
+                for name in [name for name, others in waiting.items() if others <= done]:
+                    if len(running) >= MAX_RESOURCES_AT_ONCE or self._is_stopping():
+                        break
+                    running[asyncio.ensure_future(tasks[name]())] = name
+                    del waiting[name]
+                if not running:
+                    break
+                ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    name = running.pop(task)
+                    if await self._conclude(name, task, later):
+                        done.add(name)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        if self._phase.work == "apply":
+            await self._check_deadline()
+        if self._is_stopping():
+            await self._give_up_waiting()
+            return None
+        return min(later.values()) if later else None
+
+    def _is_stopping(self) -> bool:
+        return bool(self._failed) and self._phase.work == "apply"
+
+    async def _conclude(self, name: str, task: asyncio.Task[None], later: dict[str, float]) -> bool:
+        """Note how a resource ended; return whether what depends on it may go on."""
+        try:
+            task.result()
+        except Later as pause:
+            later[name] = pause.seconds
+            return False
+        except ProvisioningError as error:
+            await self._note_failure(name, error.reason)
+            return False
+        except StoreError:
+            raise
+        except Exception:
+            # It would fail again, and nobody would learn of it.
+            log.exception("the resource %s of %s", name, self._stack.arn)
+            await self._note_failure(name, "Internal Failure")
+            return False
+        return True
+
+    async def _note_failure(self, name: str, reason: str) -> None:
+        resource = self._steps.resources[name]
+        await self._steps.fail(resource, self._get_failure_status(resource), reason)
+        self._failed[name] = reason
+
+    def _get_failure_status(self, resource: Resource) -> str:
+        if self._phase.work in ("remove", "clean-up"):
+            return "DELETE_FAILED"
+        return "CREATE_FAILED" if resource.instance is None else "UPDATE_FAILED"
+
+    async def _check_deadline(self) -> None:
+        """Raise where the operation is cancelled, or its time is over."""
+        stack = self._stack
+        now = await self._block.store.transact(lambda tx: stacks.find(tx, stack.account, stack.region, stack.id))
+        if now is not None and now.operation.is_cancelled:
+            raise _StackFailure(_CANCELLED)
+        if stack.operation.deadline and self._block.clock.now() >= stack.operation.deadline:
+            raise _StackFailure("Stack creation time exceeded the specified timeout")
+
+    async def _give_up_waiting(self) -> None:
+        """Give up the resources that wait for something, as others have failed."""
+        for resource in list(self._steps.resources.values()):
+            if resource.making is not None and resource.done != self._steps.phase:
+                await self._steps.cancel(resource, self._get_failure_status(resource))
+
+    # Ends
+
+    def _describe_failures(self) -> str:
+        names = sorted(name for name, reason in self._failed.items() if not reason.startswith("Resource "))
+        what = {"apply": "create" if self._stack.status == "CREATE_IN_PROGRESS" else "update"}.get(
+            self._phase.work, "delete"
+        )
+        if self._stack.status == "UPDATE_IN_PROGRESS":
+            created = [name for name in names if self._steps.resources[name].status == "CREATE_FAILED"]
+            what = "create" if created == names else "update"
+        return f"The following resource(s) failed to {what}: [{', '.join(names or sorted(self._failed))}]. "
+
+    async def _fail(self, reason: str) -> float | None:
+        stack = self._stack
+        if reason == _CANCELLED or (self._phase.work == "apply" and not self._failed):
+            await self._give_up_waiting()
+        status = states.get_status_after_failure(stack.status, stack.operation.on_failure)
+        if status.endswith("ROLLBACK_IN_PROGRESS"):
+            reason = (
+                f"{reason.removesuffix(' ')}{'' if reason.rstrip().endswith('.') else '.'} Rollback requested by user."
+            )
+        return await self._move(status, reason)
+
+    async def _move(self, status: str, reason: str = "", **changes: Any) -> float | None:
+        """Bring the stack to another state; return the pause of the reconciler's step."""
+        stack, block = self._stack, self._block
+
+        async def move(tx: Transaction) -> None:
+            now = await stacks.find(tx, stack.account, stack.region, stack.id)
+            if now is None:
+                return
+            changed = stacks.set_status(tx, replace(now, **changes), status, block.clock.now(), reason)
+            if status == states.DELETED:
+                await exporting.remove_of(tx, changed)
+
+        await block.store.transact(move)
+        return 0 if states.is_in_progress(status) else None
+
+    async def _succeed(self, compiled: Compiled | None) -> float | None:
+        stack, status = self._stack, self._phase.succeeded
+        if self._phase.work != "apply":
+            reason = "" if not self._failed else self._describe_failures()
+            return await self._move(status, reason)
+        assert compiled is not None  # noqa: S101
+        try:
+            outputs = compiled.resolve_outputs(self._make_scope(compiled))
+            await exporting.check_names(self._block, stack, outputs)
+        except AwsError as error:
+            return await self._fail(error.message)
+        block = self._block
+
+        async def finish(tx: Transaction) -> None:
+            now = await stacks.find(tx, stack.account, stack.region, stack.id)
+            assert now is not None  # noqa: S101
+            if status.endswith("_IN_PROGRESS"):
+                # The former target is what cleaning up no longer needs.
+                stacks.remove_target(tx, now, now.target)
+            updated = block.clock.now() if status.startswith("UPDATE") else now.updated
+            description = compiled.template.description
+            changed = replace(
+                now, target=now.operation.target, outputs=outputs, updated=updated, description=description
+            )
+            await exporting.save(tx, changed, outputs, compiled.list_imports())
+            stacks.set_status(tx, changed, status, block.clock.now())
+
+        await block.store.transact(finish)
+        return 0 if states.is_in_progress(status) else None
+
+    async def _check_exports(self) -> None:
+        """Raise where other stacks import what the stack exports."""
+        if self._stack.status != "DELETE_IN_PROGRESS":
+            return
+        stack = self._stack
+        for output in stack.outputs:
+            if not output.export:
+                continue
+
+            async def list_users(tx: Transaction, name: str = output.export) -> list[str]:
+                return await stacks.list_importers(tx, stack.account, stack.region, name)
+
+            users = await self._block.store.transact(list_users)
+            if users:
+                raise _StackFailure(
+                    f"Delete canceled. Cannot delete export {output.export} as it is in use by {' and '.join(users)}."
+                )
+
+
+def get_attribute(resource: Resource, attribute: str) -> Any:
+    """Return what Fn::GetAtt returns of a resource. Raises AwsError."""
+    assert resource.instance is not None  # noqa: S101
+    attributes = resource.instance.attributes
+    if attribute.startswith("Outputs.") and isinstance(attributes.get("Outputs"), list):
+        key = attribute.removeprefix("Outputs.")
+        found = next((one["OutputValue"] for one in attributes["Outputs"] if one["OutputKey"] == key), None)
+    else:
+        found = attributes.get(attribute)
+        if found is None and "." in attribute:
+            found = _find_inner(attributes, attribute)
+        if found is None:
+            found = resource.instance.properties.get(attribute)
+    if found is None:
+        if is_custom(resource.type):
+            raise errors.validation(
+                f"CustomResource attribute error: Vendor response doesn't contain {attribute} attribute"
+            )
+        raise errors.template_error(
+            f"resource {resource.name} does not support attribute type {attribute} in Fn::GetAtt"
+        )
+    return found
+
+
+def _find_inner(attributes: Mapping[str, Any], attribute: str) -> Any:
+    value: Any = attributes
+    for step in attribute.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> None:
+    """Raise AwsError for properties that the type's schema does not allow."""
+    if is_custom(kind):
+        if not properties.get("ServiceToken"):
+            raise errors.validation("Missing required ServiceToken property")
+        return
+    schema = get_schema(kind)
+    violations = schema.list_violations(schema.coerce(properties))
+    if violations:
+        raise errors.validation(
+            f"Properties validation failed for resource {name} with message:\n[{', '.join(violations)}]"
+        )

@@ -1,0 +1,52 @@
+"""Starting operations: a stack's record gets what it is to become, and the reconciler is asked for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from cloudlet.core import Context, Params, Transaction
+from cloudlet.core.kernel.ids import uuid4
+from cloudlet.services.cloudformation import errors, stacks, states
+from cloudlet.services.cloudformation.operations.running import request
+from cloudlet.services.cloudformation.stack_record import Caller, Operation, Stack, Target
+
+_USER: Final = "User Initiated"
+
+
+def make_operation(ctx: Context, params: Params, target: str = "", on_failure: str = "") -> Operation:
+    """Return an operation that a request begins."""
+    return Operation(
+        uuid4(),
+        params.get("ClientRequestToken") or "",
+        target,
+        Caller.of(ctx.principal),
+        on_failure or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"),
+        started=ctx.now(),
+        retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
+    )
+
+
+def begin(
+    ctx: Context, tx: Transaction, stack: Stack, operation: Operation, status: str, target: Target | None = None
+) -> Stack:
+    """Begin an operation in a state; return the stack."""
+    if target is not None:
+        stacks.save_target(tx, stack, target)
+        stack = replace(stack, notification_arns=target.notification_arns)
+    changed = stacks.set_status(tx, replace(stack, operation=operation), status, ctx.now(), _USER)
+    request(tx, changed)
+    return changed
+
+
+def is_repeated(stack: Stack, params: Params) -> bool:
+    """Whether a request is the one that began the last operation, sent again."""
+    token = params.get("ClientRequestToken")
+    return bool(token) and token == stack.operation.token
+
+
+def check_updatable(stack: Stack) -> None:
+    """Raise AwsError unless a stack may be updated now."""
+    if stack.status not in states.UPDATABLE:
+        raise errors.wrong_state(stack.arn, stack.status, "updated")

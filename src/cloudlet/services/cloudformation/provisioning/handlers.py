@@ -1,0 +1,78 @@
+"""Handlers: what makes, updates and deletes a resource of a stack, whatever its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cloudlet.core.aws.resources.provisioner import Instance, Invoke, Provisioner
+from cloudlet.core.aws.resources.registry import load_resource_types
+from cloudlet.core.kernel.block import Block
+from cloudlet.services.cloudformation.compiling import get_schema, is_custom
+from cloudlet.services.cloudformation.stack_record import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a handler works with."""
+
+    block: Block
+    stack: Stack
+    logical_id: str
+    kind: str
+    invoke: Invoke
+    started: float
+    """When the work on the resource began."""
+
+
+class Handler(Protocol):
+    """Provisions one resource. Raises ProvisioningError, and AwsError for what may pass.
+
+    A pause is after how many seconds to look again; None where nothing is left to do.
+    """
+
+    def assign_name(self, properties: Mapping[str, Any], prefix: str, suffix: str) -> dict[str, Any]:
+        """Return properties with a name, where the type has names."""
+
+    def has_given_name(self, properties: Mapping[str, Any]) -> bool:
+        """Whether properties have a name that others may have, too."""
+
+    def get_reference(self, instance: Instance) -> str:
+        """Return the physical id."""
+
+    async def exists(self, properties: Mapping[str, Any]) -> bool:
+        """Whether there is a resource with the name that properties have."""
+
+    async def create(
+        self, properties: Mapping[str, Any], name: str, token: str, *, is_repeated: bool
+    ) -> dict[str, Any]:
+        """Make a resource; return its attributes."""
+
+    async def complete(self, instance: Instance, token: str) -> tuple[dict[str, Any], float | None]:
+        """Do what is missing of a new resource; return its attributes and the pause."""
+
+    async def update(self, old: Instance, new: Mapping[str, Any], token: str) -> dict[str, Any]:
+        """Bring a resource from its properties to others; return its attributes."""
+
+    async def refresh(self, instance: Instance, token: str = "") -> tuple[dict[str, Any], float | None]:
+        """Return the attributes of an updated resource and the pause."""
+
+    async def delete(self, instance: Instance, token: str = "") -> float | None:
+        """Delete a resource; return the pause."""
+
+
+def make_handler(work: Work) -> Handler:
+    """Return the handler of a resource."""
+    # Imported late: they import this module.
+    from cloudlet.services.cloudformation.provisioning.custom_resource import CustomResource
+    from cloudlet.services.cloudformation.provisioning.local_types import LOCAL_TYPES
+
+    if is_custom(work.kind):
+        return CustomResource(work)
+    local = LOCAL_TYPES.get(work.kind)
+    if local is not None:
+        return local(work)
+    stack = work.stack
+    declared = load_resource_types()[work.kind]
+    return Provisioner(declared, get_schema(work.kind), work.invoke, stack.account, stack.region)

@@ -1,0 +1,106 @@
+"""Stacks, resources and events as the API has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudlet.core.aws import tags
+from cloudlet.services.cloudformation.stack_record import Event, Resource, Stack, Target
+from cloudlet.services.cloudformation.templates import parameters
+
+
+def to_api(stack: Stack, target: Target | None) -> dict[str, Any]:
+    """Return a stack as DescribeStacks has it."""
+    shown: dict[str, Any] = {
+        "StackId": stack.arn,
+        "StackName": stack.name,
+        "CreationTime": stack.created,
+        "StackStatus": stack.status,
+        "DisableRollback": stack.on_failure == "DO_NOTHING",
+        "NotificationARNs": [] if target is None else target.notification_arns,
+        "Capabilities": [] if target is None else target.capabilities,
+        "Tags": [] if target is None else tags.to_list(target.tags),
+        "EnableTerminationProtection": stack.is_protected,
+        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "RollbackConfiguration": {},
+        "Outputs": [
+            {
+                "OutputKey": output.key,
+                "OutputValue": output.value,
+                **({"Description": output.description} if output.description else {}),
+                **({"ExportName": output.export} if output.export else {}),
+            }
+            for output in stack.outputs
+        ],
+    }
+    if target is not None and target.values:
+        shown["Parameters"] = [parameters.to_api(name, value) for name, value in target.values.items()]
+    optional: dict[str, Any] = {
+        "StackStatusReason": stack.reason,
+        "Description": stack.description,
+        "LastUpdatedTime": stack.updated,
+        "DeletionTime": stack.deleted,
+        "RoleARN": stack.role,
+        "TimeoutInMinutes": stack.timeout_minutes,
+        "ParentId": stack.parent,
+        "RootId": stack.root,
+        "ChangeSetId": stack.change_set,
+    }
+    return shown | {key: value for key, value in optional.items() if value}
+
+
+def summarize(stack: Stack) -> dict[str, Any]:
+    """Return a stack as ListStacks has it."""
+    shown: dict[str, Any] = {
+        "StackId": stack.arn,
+        "StackName": stack.name,
+        "CreationTime": stack.created,
+        "StackStatus": stack.status,
+        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+    }
+    optional: dict[str, Any] = {
+        "StackStatusReason": stack.reason,
+        "TemplateDescription": stack.description,
+        "LastUpdatedTime": stack.updated,
+        "DeletionTime": stack.deleted,
+        "ParentId": stack.parent,
+        "RootId": stack.root,
+    }
+    return shown | {key: value for key, value in optional.items() if value}
+
+
+def resource_to_api(stack: Stack, resource: Resource, *, time: str, has_stack: bool = True) -> dict[str, Any]:
+    """Return a resource; `time` is the name of the member that says when it changed last."""
+    shown: dict[str, Any] = {
+        "LogicalResourceId": resource.name,
+        "ResourceType": resource.type,
+        "ResourceStatus": resource.status,
+        time: resource.updated,
+        "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+    }
+    if resource.physical_id:
+        shown["PhysicalResourceId"] = resource.physical_id
+    if resource.reason:
+        shown["ResourceStatusReason"] = resource.reason
+    return {"StackId": stack.arn, "StackName": stack.name, **shown} if has_stack else shown
+
+
+def event_to_api(stack: Stack, event: Event) -> dict[str, Any]:
+    """Return an event as DescribeStackEvents has it."""
+    shown: dict[str, Any] = {
+        "StackId": stack.arn,
+        "StackName": stack.name,
+        "EventId": event.id,
+        "LogicalResourceId": event.name,
+        "PhysicalResourceId": event.physical_id,
+        "ResourceType": event.type,
+        "ResourceStatus": event.status,
+        "Timestamp": event.time,
+    }
+    optional: dict[str, Any] = {
+        "ResourceStatusReason": event.reason,
+        "ResourceProperties": event.properties,
+        "ClientRequestToken": event.token,
+        "OperationId": event.operation,
+    }
+    return shown | {key: value for key, value in optional.items() if value}

@@ -1,0 +1,66 @@
+"""Stack policies: which resources of a stack an update may change.
+
+User guide, "Prevent updates to stack resources".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from cloudlet.services.cloudformation import errors
+
+MAX_POLICY_BYTES: Final = 16_384
+_ACTIONS: Final = ("Update:Modify", "Update:Replace", "Update:Delete", "Update:*")
+
+
+def validate_policy(text: str) -> str:
+    """Return a policy's text. Raises ValidationError for what is none."""
+    try:
+        statements = json.loads(text)["Statement"]
+        for statement in statements if isinstance(statements, list) else [statements]:
+            if statement["Effect"] not in ("Allow", "Deny") or statement.get("Principal") != "*":
+                raise ValueError
+            if any(action not in _ACTIONS for action in _list(statement, "Action") or _list(statement, "NotAction")):
+                raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise errors.validation("Error validating stack policy: Invalid stack policy") from None
+    return text
+
+
+def is_allowed(policy: str, action: str, name: str, kind: str) -> bool:
+    """Whether a policy lets an update do something to a resource. Without a policy all is allowed."""
+    if not policy:
+        return True
+    statements = json.loads(policy)["Statement"]
+    effects = {
+        statement["Effect"]
+        for statement in (statements if isinstance(statements, list) else [statements])
+        if _applies(statement, action, f"LogicalResourceId/{name}", kind)
+    }
+    return effects == {"Allow"}
+
+
+def _applies(statement: Mapping[str, Any], action: str, resource: str, kind: str) -> bool:
+    for key, value in (("Action", action), ("Resource", resource)):
+        if key in statement and not _matches(_list(statement, key), value):
+            return False
+        if f"Not{key}" in statement and _matches(_list(statement, f"Not{key}"), value):
+            return False
+    for operator, keys in (statement.get("Condition") or {}).items():
+        kinds = _list(keys, "ResourceType")
+        is_met = _matches(kinds, kind) if operator == "StringLike" else kind in kinds
+        if not is_met:
+            return False
+    return True
+
+
+def _matches(patterns: list[str], value: str) -> bool:
+    return any(fnmatchcase(value, pattern) for pattern in patterns)
+
+
+def _list(statement: Mapping[str, Any], key: str) -> list[str]:
+    given = statement.get(key, [])
+    return [given] if isinstance(given, str) else list(given)

@@ -1,0 +1,204 @@
+"""What is stored of stacks, of what operations bring them to, and of their resources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cloudlet.core.aws.arn import partition_of
+from cloudlet.core.kernel.identity import Kind, Principal
+from cloudlet.core.kernel.session_details import SessionDetails
+from cloudlet.services.cloudformation.templates.parameters import Value
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """The principal that asked for an operation: calls are made as it, where a stack has no role."""
+
+    kind: Kind
+    account: str
+    arn: str
+    user_id: str
+    access_key: str = ""
+    session: SessionDetails | None = None
+
+    @classmethod
+    def of(cls, principal: Principal) -> Caller:
+        """Return what is stored of a principal."""
+        return cls(
+            principal.kind,
+            principal.account,
+            principal.arn,
+            principal.user_id,
+            principal.access_key,
+            principal.session,
+        )
+
+    def make_principal(self, by: str) -> Principal:
+        """Return the principal, called by a service."""
+        return Principal(self.kind, self.account, self.arn, self.user_id, self.access_key, by, self.session)
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What an operation brings a stack to."""
+
+    id: str
+    template: str
+    """As it was given."""
+    processed: str
+    """After transforms, as JSON."""
+    values: dict[str, Value] = {}
+    """Those of parameters."""
+    tags: dict[str, str] = {}
+    capabilities: list[str] = []
+    notification_arns: list[str] = []
+    has_language_extensions: bool = False
+
+
+class Output(msgspec.Struct, frozen=True):
+    """An output of a stack."""
+
+    key: str
+    value: str
+    description: str = ""
+    export: str = ""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What is being done to a stack, or was done last."""
+
+    id: str
+    token: str = ""
+    """The ClientRequestToken of the request."""
+    target: str = ""
+    """The target that it applies."""
+    caller: Caller | None = None
+    on_failure: str = "ROLLBACK"
+    deadline: float = 0.0
+    """When it is given up; 0: never."""
+    started: float = 0.0
+    retained: list[str] = []
+    """The resources that are not deleted, or not rolled back."""
+    is_cancelled: bool = False
+    failure: str = ""
+    """Why applying failed."""
+    retain_except_on_create: bool = False
+
+
+class Stack(msgspec.Struct, frozen=True):
+    """A stack. Times are in seconds since the epoch."""
+
+    account: str
+    region: str
+    id: str
+    """The last part of its ARN."""
+    name: str
+    status: str
+    created: float
+    reason: str = ""
+    updated: float = 0.0
+    deleted: float = 0.0
+    target: str = ""
+    """The target that it has; that of an update only once it is applied."""
+    operation: Operation = Operation("")
+    description: str = ""
+    role: str = ""
+    outputs: list[Output] = []
+    is_protected: bool = False
+    policy: str = ""
+    timeout_minutes: int = 0
+    on_failure: str = "ROLLBACK"
+    parent: str = ""
+    root: str = ""
+    change_set: str = ""
+    notification_arns: list[str] = []
+    policy_during_update: str = ""
+    """The stack policy that counts for the running update alone."""
+
+    @property
+    def arn(self) -> str:
+        partition = partition_of(self.region)
+        return f"arn:{partition}:cloudformation:{self.region}:{self.account}:stack/{self.name}/{self.id}"
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """A resource that there is, or that is being made or changed."""
+
+    physical_id: str
+    properties: dict[str, Any]
+    """Those that it was asked for with; dynamic references stay references."""
+    attributes: dict[str, Any] = {}
+    made_up: str = ""
+    """The property that is its name, where the template does not give it."""
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """A logical resource of a stack."""
+
+    account: str
+    region: str
+    stack: str
+    """The id of its stack."""
+    name: str
+    """Its logical id."""
+    type: str
+    status: str = ""
+    reason: str = ""
+    updated: float = 0.0
+    instance: Instance | None = None
+    """The resource that it is; None before it is made."""
+    making: Instance | None = None
+    """What is being made, or the same resource as it is to be."""
+    is_made: bool = False
+    """Whether the call that makes or updates `making` has been answered."""
+    before: Instance | None = None
+    """The resource as it was before the running operation changed or replaced it."""
+    made_by: str = ""
+    """The operation that made it, or tried to."""
+    done: str = ""
+    """The operation and the work of it that are done for this resource."""
+    failed: str = ""
+    """The operation and the work of it that failed for this resource."""
+    token: str = ""
+    """The token of the calls that are being made."""
+    started: float = 0.0
+    dependencies: list[str] = []
+    deletion_policy: str = "Delete"
+    update_replace_policy: str = "Delete"
+    metadata: str = ""
+    """As JSON."""
+
+    @property
+    def physical_id(self) -> str:
+        for one in (self.making, self.instance):
+            if one is not None and one.physical_id:
+                return one.physical_id
+        return ""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event of a stack."""
+
+    id: str
+    name: str
+    """The logical id; the stack's name for events of the stack."""
+    type: str
+    physical_id: str
+    status: str
+    time: float
+    reason: str = ""
+    properties: str = ""
+    token: str = ""
+    operation: str = ""
+
+
+class Export(msgspec.Struct, frozen=True):
+    """A value that a stack exports."""
+
+    account: str
+    region: str
+    name: str
+    stack: str
+    """The id of the stack."""
+    stack_name: str
+    value: str

@@ -1,0 +1,220 @@
+"""Stacks in the store: they, their targets, resources, events, exports and imports."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core.aws.records import Records
+from cloudlet.core.kernel.ids import random_bytes, uuid4
+from cloudlet.services.cloudformation import errors, notifying, states
+from cloudlet.services.cloudformation.stack_record import Event, Export, Resource, Stack, Target
+
+_NAMES: Final = Subspace("name")
+_STACKS: Final = Subspace("stack")
+_TARGETS: Final = Subspace("target")
+_RESOURCES: Final = Subspace("resource")
+_EVENTS: Final = Subspace("event")
+_IMPORTS: Final = Subspace("import")
+_LAST_ORDER: Final = 1 << 62
+MAX_ROWS: Final = 2000
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_stack = msgspec.msgpack.Decoder(Stack).decode
+_decode_target = msgspec.msgpack.Decoder(Target).decode
+decode_resource = msgspec.msgpack.Decoder(Resource).decode
+decode_event = msgspec.msgpack.Decoder(Event).decode
+
+exports = Records(Subspace("export"), Export, lambda name: errors.validation(f"Export [{name}] does not exist"))
+
+
+def make_id(now: float) -> str:
+    """Return an id for a stack: the newest sorts first."""
+    digits = f"{(1 << 48) - 1 - int(now * 1000):012x}{random_bytes(10).hex()}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+# Stacks
+
+
+def get_space(account: str, region: str) -> Subspace:
+    """Return the subspace of the stacks of an account in a region, the newest first."""
+    return _STACKS.sub(account, region)
+
+
+async def find(tx: Transaction, account: str, region: str, stack_id: str) -> Stack | None:
+    """Return a stack by its id, deleted or not."""
+    raw = await tx.get(_STACKS.key(account, region, stack_id))
+    return None if raw is None else decode_stack(raw)
+
+
+async def find_by_name(tx: Transaction, account: str, region: str, name: str) -> Stack | None:
+    """Return a stack by its name or ARN; a deleted one by its ARN only."""
+    if name.startswith("arn:"):
+        parts = name.split(":", 5)
+        path = parts[5].split("/") if len(parts) == 6 else []
+        if len(path) != 3 or parts[3:5] != [region, account]:
+            return None
+        found = await find(tx, account, region, path[2])
+        return found if found is not None and found.name == path[1] else None
+    raw = await tx.get(_NAMES.key(account, region, name))
+    return None if raw is None else await find(tx, account, region, raw.decode())
+
+
+async def get(ctx: Context, tx: Transaction, name: str) -> Stack:
+    """Return a stack of the caller's by its name or ARN. Raises ValidationError."""
+    found = await find_by_name(tx, ctx.account, ctx.region, name)
+    if found is None:
+        raise errors.stack_not_found(name)
+    return found
+
+
+async def get_live(ctx: Context, tx: Transaction, name: str) -> Stack:
+    """Return a stack that is not deleted. Raises ValidationError."""
+    found = await get(ctx, tx, name)
+    if found.status == states.DELETED:
+        raise errors.stack_not_found(name)
+    return found
+
+
+def save(tx: Transaction, stack: Stack) -> None:
+    """Write a stack, and give its name free where it is deleted."""
+    tx.put(_STACKS.key(stack.account, stack.region, stack.id), _encode(stack))
+    if stack.status == states.DELETED:
+        tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
+    else:
+        tx.put(_NAMES.key(stack.account, stack.region, stack.name), stack.id.encode())
+
+
+def erase(tx: Transaction, stack: Stack) -> None:
+    """Remove all that is stored of a stack."""
+    tx.delete(_STACKS.key(stack.account, stack.region, stack.id))
+    tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
+    for space in (_EVENTS, _RESOURCES, _TARGETS):
+        rows = space.sub(stack.account, stack.region, stack.id)
+        tx.delete_range(rows.begin, rows.end)
+
+
+# Targets
+
+
+def save_target(tx: Transaction, stack: Stack, target: Target) -> None:
+    tx.put(_TARGETS.key(stack.account, stack.region, stack.id, target.id), _encode(target))
+
+
+async def find_target(tx: Transaction, stack: Stack, target: str) -> Target | None:
+    """Return a target of a stack by its id."""
+    raw = await tx.get(_TARGETS.key(stack.account, stack.region, stack.id, target)) if target else None
+    return None if raw is None else _decode_target(raw)
+
+
+def remove_target(tx: Transaction, stack: Stack, target: str) -> None:
+    tx.delete(_TARGETS.key(stack.account, stack.region, stack.id, target))
+
+
+# Resources
+
+
+def get_resource_space(stack: Stack) -> Subspace:
+    return _RESOURCES.sub(stack.account, stack.region, stack.id)
+
+
+async def find_resource(tx: Transaction, stack: Stack, name: str) -> Resource | None:
+    """Return a resource by its logical id."""
+    raw = await tx.get(_RESOURCES.key(stack.account, stack.region, stack.id, name))
+    return None if raw is None else decode_resource(raw)
+
+
+async def list_resources(tx: Transaction, stack: Stack) -> dict[str, Resource]:
+    """Return all resources of a stack by their logical ids."""
+    space = get_resource_space(stack)
+    rows = await tx.range(space.begin, space.end, limit=MAX_ROWS)
+    return {found.name: found for _, raw in rows for found in [decode_resource(raw)]}
+
+
+def save_resource(tx: Transaction, resource: Resource) -> None:
+    tx.put(_RESOURCES.key(resource.account, resource.region, resource.stack, resource.name), _encode(resource))
+
+
+def remove_resource(tx: Transaction, resource: Resource) -> None:
+    tx.delete(_RESOURCES.key(resource.account, resource.region, resource.stack, resource.name))
+
+
+# Events
+
+
+class _Order:
+    """The order of events: by time, and one after the other where the clock stands."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def take(self, now: float) -> int:
+        self._last = max(self._last + 1, int(now * 1_000_000))
+        return self._last
+
+
+_order: Final = _Order()
+
+
+def get_event_space(stack: Stack) -> Subspace:
+    """Return the subspace of a stack's events, the newest first."""
+    return _EVENTS.sub(stack.account, stack.region, stack.id)
+
+
+def add_event(tx: Transaction, stack: Stack, event: Event) -> None:
+    """Write an event of a stack, and have it told to whoever is to be notified."""
+    order = _order.take(event.time)
+    tx.put(_EVENTS.key(stack.account, stack.region, stack.id, _LAST_ORDER - order, event.id), _encode(event))
+    notifying.add_notices(tx, stack, event, order)
+
+
+def set_status(tx: Transaction, stack: Stack, status: str, now: float, reason: str = "") -> Stack:
+    """Save a stack in another state, with the event that tells of it; return it."""
+    changed = replace(stack, status=status, reason=reason)
+    if status == states.DELETED:
+        changed = replace(changed, deleted=now)
+    save(tx, changed)
+    event = Event(
+        uuid4(),
+        stack.name,
+        "AWS::CloudFormation::Stack",
+        stack.arn,
+        status,
+        now,
+        reason,
+        token=stack.operation.token,
+        operation=stack.operation.id,
+    )
+    add_event(tx, changed, event)
+    return changed
+
+
+# Imports
+
+
+def add_import(tx: Transaction, stack: Stack, export: str) -> None:
+    """Write down that a stack imports what is exported under a name."""
+    tx.put(_IMPORTS.key(stack.account, stack.region, export, stack.id), stack.name.encode())
+
+
+async def remove_imports(tx: Transaction, stack: Stack) -> None:
+    """Forget what a stack imports."""
+    space = _IMPORTS.sub(stack.account, stack.region)
+    for key, _ in await tx.range(space.begin, space.end, limit=MAX_ROWS):
+        if space.unpack(key)[-1] == stack.id:
+            tx.delete(key)
+
+
+def get_import_space(account: str, region: str, export: str) -> Subspace:
+    """Return the subspace of the stacks that import what is exported under a name."""
+    return _IMPORTS.sub(account, region, export)
+
+
+async def list_importers(tx: Transaction, account: str, region: str, export: str) -> list[str]:
+    """Return the names of some stacks that import what is exported under a name."""
+    space = get_import_space(account, region, export)
+    return sorted({raw.decode() for _, raw in await tx.range(space.begin, space.end, limit=100)})

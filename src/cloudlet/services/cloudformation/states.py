@@ -1,0 +1,77 @@
+"""The states of stacks, and what each stands for: which work is done in it, and which state follows.
+
+Every change of a stack's state goes by this table. User guide, "Stack status codes" and "Stack failure options".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Work = Literal["apply", "revert", "clean-up", "remove"]
+"""Make and update what the target has; bring back what was before; delete what is left over; delete everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What is done while a stack is in a state, and the states that follow."""
+
+    work: Work
+    succeeded: str
+    failed: str
+    """Where applying fails, the operation's failure option may say otherwise."""
+    resource: str = ""
+    """The prefix of the states that resources have which are made or updated then."""
+
+
+PHASES: Final[Mapping[str, Phase]] = {
+    "CREATE_IN_PROGRESS": Phase("apply", "CREATE_COMPLETE", "ROLLBACK_IN_PROGRESS"),
+    "ROLLBACK_IN_PROGRESS": Phase("remove", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"),
+    "UPDATE_IN_PROGRESS": Phase("apply", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"),
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": Phase("clean-up", "UPDATE_COMPLETE", "UPDATE_COMPLETE"),
+    "UPDATE_ROLLBACK_IN_PROGRESS": Phase(
+        "revert", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"
+    ),
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": Phase(
+        "clean-up", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"
+    ),
+    "DELETE_IN_PROGRESS": Phase("remove", "DELETE_COMPLETE", "DELETE_FAILED"),
+}
+
+FAILURE_STATUS: Final[Mapping[tuple[str, str], str]] = {
+    ("CREATE_IN_PROGRESS", "DO_NOTHING"): "CREATE_FAILED",
+    ("CREATE_IN_PROGRESS", "DELETE"): "DELETE_IN_PROGRESS",
+    ("UPDATE_IN_PROGRESS", "DO_NOTHING"): "UPDATE_FAILED",
+}
+"""The state after applying has failed, by the state and the failure option."""
+
+ROLLED_BACK: Final[Mapping[str, str]] = {
+    "CREATE_FAILED": "ROLLBACK_IN_PROGRESS",
+    "UPDATE_FAILED": "UPDATE_ROLLBACK_IN_PROGRESS",
+}
+"""The state that RollbackStack leads to."""
+
+UPDATABLE: Final = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "CREATE_FAILED",
+        "IMPORT_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_FAILED",
+        "UPDATE_ROLLBACK_COMPLETE",
+    }
+)
+EMPTY: Final = "REVIEW_IN_PROGRESS"
+"""The state of a stack that a change set has made, and that has no resources yet."""
+DELETED: Final = "DELETE_COMPLETE"
+
+
+def is_in_progress(status: str) -> bool:
+    """Whether an operation is under way."""
+    return status in PHASES
+
+
+def get_status_after_failure(status: str, option: str) -> str:
+    """Return the state of a stack after its work has failed."""
+    return FAILURE_STATUS.get((status, option), PHASES[status].failed)

@@ -1,0 +1,1 @@
+"""Templates: their text, sections, parameters and functions. Nothing here knows of stacks."""

@@ -1,0 +1,257 @@
+"""The resource types of Amazon S3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cloudlet.core.aws.resources.declaration import Call, Name, Part, Properties, ResourceType
+
+
+def _rename(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a value whose keys have other names, wherever they are in it."""
+    if isinstance(value, Mapping):
+        return {names.get(key, key): _rename(item, names) for key, item in value.items()}
+    return [_rename(item, names) for item in value] if isinstance(value, list) else value
+
+
+def _renamed(name: str, **names: str) -> Any:
+    return lambda properties: _rename(properties[name], names)
+
+
+def _make_location(properties: Properties) -> dict[str, str] | None:
+    region = properties["region"]
+    return None if region == "us-east-1" else {"LocationConstraint": region}
+
+
+def _make_acl(properties: Properties) -> str | None:
+    """Return a canned ACL by CloudFormation's name of it: `PublicRead` is `public-read`."""
+    given = properties.get("AccessControl")
+    if given is None:
+        return None
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in given).lstrip("-")
+
+
+def _make_encryption(properties: Properties) -> dict[str, Any]:
+    rules = _rename(
+        properties["BucketEncryption"]["ServerSideEncryptionConfiguration"],
+        {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"},
+    )
+    return {"Rules": rules}
+
+
+def _make_logging(properties: Properties) -> dict[str, Any]:
+    given = properties["LoggingConfiguration"]
+    enabled = {
+        "TargetBucket": given.get("DestinationBucketName", properties["BucketName"]),
+        "TargetPrefix": given.get("LogFilePrefix", ""),
+        "TargetObjectKeyFormat": given.get("TargetObjectKeyFormat"),
+    }
+    return {"LoggingEnabled": enabled}
+
+
+def _make_website(properties: Properties) -> dict[str, Any]:
+    given = properties["WebsiteConfiguration"]
+    made = _rename(given, {"RedirectRule": "Redirect", "RoutingRuleCondition": "Condition"})
+    if "IndexDocument" in given:
+        made["IndexDocument"] = {"Suffix": given["IndexDocument"]}
+    if "ErrorDocument" in given:
+        made["ErrorDocument"] = {"Key": given["ErrorDocument"]}
+    return dict(made)
+
+
+def _make_notifications(properties: Properties) -> dict[str, Any]:
+    given = properties["NotificationConfiguration"]
+    made: dict[str, Any] = {}
+    for name, member, target, arn in (
+        ("TopicConfigurations", "TopicConfigurations", "Topic", "TopicArn"),
+        ("QueueConfigurations", "QueueConfigurations", "Queue", "QueueArn"),
+        ("LambdaConfigurations", "LambdaFunctionConfigurations", "Function", "LambdaFunctionArn"),
+    ):
+        configurations = [
+            {
+                arn: one[target],
+                "Events": [one["Event"]],
+                **({"Filter": {"Key": {"FilterRules": one["Filter"]["S3Key"]["Rules"]}}} if "Filter" in one else {}),
+            }
+            for one in given.get(name) or ()
+        ]
+        if configurations:
+            made[member] = configurations
+    bridge = given.get("EventBridgeConfiguration")
+    if bridge is not None and bridge.get("EventBridgeEnabled", True):
+        made["EventBridgeConfiguration"] = {}
+    return made
+
+
+_PLAIN_RULE: Final = ("Id", "Status", "AbortIncompleteMultipartUpload")
+
+
+def _make_lifecycle(properties: Properties) -> dict[str, Any]:
+    return {"Rules": [_make_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]}
+
+
+def _make_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    made = {name: rule[name] for name in _PLAIN_RULE if name in rule}
+    made["Filter"] = _make_filter(rule)
+    expiration = {
+        member: rule[name]
+        for name, member in (
+            ("ExpirationInDays", "Days"),
+            ("ExpirationDate", "Date"),
+            ("ExpiredObjectDeleteMarker", "ExpiredObjectDeleteMarker"),
+        )
+        if name in rule
+    }
+    if expiration:
+        made["Expiration"] = expiration
+    transitions = [*rule.get("Transitions", ()), *([rule["Transition"]] if "Transition" in rule else [])]
+    if transitions:
+        made["Transitions"] = _rename(transitions, {"TransitionInDays": "Days", "TransitionDate": "Date"})
+    former = rule.get("NoncurrentVersionTransitions", ())
+    former = [*former, *([rule["NoncurrentVersionTransition"]] if "NoncurrentVersionTransition" in rule else [])]
+    if former:
+        made["NoncurrentVersionTransitions"] = _rename(former, {"TransitionInDays": "NoncurrentDays"})
+    if "NoncurrentVersionExpiration" in rule:
+        made["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
+    elif "NoncurrentVersionExpirationInDays" in rule:
+        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]}
+    return made
+
+
+def _make_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: rule[name] for name in ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan") if name in rule
+    }
+    tags = rule.get("TagFilters") or []
+    if len(found) + len(tags) > 1:
+        return {"And": {**found, **({"Tags": tags} if tags else {})}}
+    return {"Tag": tags[0]} if tags else found or {"Prefix": ""}
+
+
+_BUCKET: Final = {"Bucket": "BucketName", "ExpectedBucketOwner": None}
+
+
+def _part(name: str, member: str, source: Any, put: str, remove: str | None) -> Part:
+    """Return a property of a bucket that is set by an operation of its own."""
+    removal = None if remove is None else Call(remove, _BUCKET)
+    return Part(name, Call(put, {**_BUCKET, member: source}), removal)
+
+
+RESOURCE_TYPES: Final = (
+    ResourceType(
+        "AWS::S3::Bucket",
+        "s3",
+        create=Call(
+            "CreateBucket",
+            {
+                "Bucket": "BucketName",
+                "CreateBucketConfiguration": _make_location,
+                "ObjectLockEnabledForBucket": "ObjectLockEnabled",
+                "ObjectOwnership": lambda properties: "ObjectWriter" if "AccessControl" in properties else None,
+            },
+        ),
+        read=Call("HeadBucket", _BUCKET),
+        parts=(
+            _part(
+                "OwnershipControls",
+                "OwnershipControls",
+                "OwnershipControls",
+                "PutBucketOwnershipControls",
+                "DeleteBucketOwnershipControls",
+            ),
+            _part(
+                "PublicAccessBlockConfiguration",
+                "PublicAccessBlockConfiguration",
+                "PublicAccessBlockConfiguration",
+                "PutPublicAccessBlock",
+                "DeletePublicAccessBlock",
+            ),
+            _part("AccessControl", "ACL", _make_acl, "PutBucketAcl", None),
+            _part(
+                "VersioningConfiguration",
+                "VersioningConfiguration",
+                "VersioningConfiguration",
+                "PutBucketVersioning",
+                None,
+            ),
+            _part(
+                "BucketEncryption",
+                "ServerSideEncryptionConfiguration",
+                _make_encryption,
+                "PutBucketEncryption",
+                "DeleteBucketEncryption",
+            ),
+            _part(
+                "CorsConfiguration",
+                "CORSConfiguration",
+                _renamed("CorsConfiguration", ExposedHeaders="ExposeHeaders", MaxAge="MaxAgeSeconds"),
+                "PutBucketCors",
+                "DeleteBucketCors",
+            ),
+            _part(
+                "LifecycleConfiguration",
+                "LifecycleConfiguration",
+                _make_lifecycle,
+                "PutBucketLifecycleConfiguration",
+                "DeleteBucketLifecycle",
+            ),
+            _part("LoggingConfiguration", "BucketLoggingStatus", _make_logging, "PutBucketLogging", None),
+            _part(
+                "NotificationConfiguration",
+                "NotificationConfiguration",
+                _make_notifications,
+                "PutBucketNotificationConfiguration",
+                None,
+            ),
+            _part(
+                "WebsiteConfiguration", "WebsiteConfiguration", _make_website, "PutBucketWebsite", "DeleteBucketWebsite"
+            ),
+            _part(
+                "ObjectLockConfiguration",
+                "ObjectLockConfiguration",
+                "ObjectLockConfiguration",
+                "PutObjectLockConfiguration",
+                None,
+            ),
+            _part(
+                "AccelerateConfiguration",
+                "AccelerateConfiguration",
+                _renamed("AccelerateConfiguration", AccelerationStatus="Status"),
+                "PutBucketAccelerateConfiguration",
+                None,
+            ),
+            _part(
+                "ReplicationConfiguration",
+                "ReplicationConfiguration",
+                _renamed("ReplicationConfiguration", TagFilters="Tags", TagFilter="Tag"),
+                "PutBucketReplication",
+                "DeleteBucketReplication",
+            ),
+            _part(
+                "Tags",
+                "Tagging",
+                lambda properties: {"TagSet": properties["Tags"]},
+                "PutBucketTagging",
+                "DeleteBucketTagging",
+            ),
+        ),
+        delete=Call("DeleteBucket", _BUCKET),
+        named=Name("BucketName", 63, is_lower=True),
+        attributes={
+            "Arn": "arn:{partition}:s3:::{BucketName}",
+            "DomainName": "{BucketName}.s3.{url_suffix}",
+            "DualStackDomainName": "{BucketName}.s3.dualstack.{region}.{url_suffix}",
+            "RegionalDomainName": "{BucketName}.s3.{region}.{url_suffix}",
+            "WebsiteURL": "http://{BucketName}.s3-website-{region}.{url_suffix}",
+        },
+        list=Call("ListBuckets"),
+    ),
+    ResourceType(
+        "AWS::S3::BucketPolicy",
+        "s3",
+        create=Call("PutBucketPolicy", {"Policy": "PolicyDocument"}),
+        updates=(Call("PutBucketPolicy", {"Policy": "PolicyDocument"}),),
+        delete=Call("DeleteBucketPolicy"),
+    ),
+)

@@ -1,0 +1,75 @@
+"""What the model does not say of parameters: without it a request is refused before anybody asks who makes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tests.authorization.resources import make_handle
+from tests.strict_accounts import allow, document
+
+_KEY: Final = "12345678-1234-1234-1234-123456789012"
+_RESOURCE_POLICY: Final = document({**allow("secretsmanager:*"), "Principal": {"AWS": "123456789012"}})
+_FUNCTION_POLICY: Final = document(
+    {
+        **allow("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:{account}:function:example"),
+        "Principal": {"AWS": "123456789012"},
+    }
+)
+_ITEM: Final[dict[str, Any]] = {"Key": {"k": {"S": "a"}}}
+_SELECT: Final = "SELECT * FROM example WHERE k = 'a'"
+PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "cloudtrail:DescribeQuery": {"QueryId": _KEY},
+    "cloudtrail:StartQuery": {"QueryStatement": f"SELECT eventID FROM {_KEY}"},
+    "dynamodb:BatchExecuteStatement": {"Statements": [{"Statement": _SELECT}]},
+    "dynamodb:BatchWriteItem": {"RequestItems": {"example": [{"DeleteRequest": _ITEM}]}},
+    "dynamodb:DeleteItem": _ITEM,
+    "dynamodb:ExecuteStatement": {"Statement": _SELECT},
+    "dynamodb:ExecuteTransaction": {"TransactStatements": [{"Statement": _SELECT}]},
+    "dynamodb:GetItem": _ITEM,
+    "dynamodb:PutItem": {"Item": _ITEM["Key"]},
+    "dynamodb:RestoreTableToPointInTime": {"SourceTableName": "example", "UseLatestRestorableTime": True},
+    "dynamodb:SearchVectors": {"SearchVector": [{"N": "1"}]},
+    "dynamodb:TransactGetItems": {"TransactItems": [{"Get": {"TableName": "example", **_ITEM}}]},
+    "dynamodb:TransactWriteItems": {"TransactItems": [{"Delete": {"TableName": "example", **_ITEM}}]},
+    "dynamodb:UpdateItem": _ITEM,
+    "events:PutEvents": {"Entries": [{"Source": "example", "DetailType": "example", "Detail": "{}"}]},
+    "kms:CreateAlias": {"AliasName": "alias/example"},
+    "kms:CreateGrant": {"GranteePrincipal": "arn:aws:iam::{account}:user/nobody"},
+    "kms:Decrypt": {"KeyId": _KEY, "CiphertextBlob": b"a"},
+    "kms:DeleteAlias": {"AliasName": "alias/example"},
+    "kms:ListRetirableGrants": {"RetiringPrincipal": "arn:aws:iam::{account}:user/nobody"},
+    "kms:GenerateDataKey": {"KeySpec": "AES_256"},
+    "kms:GenerateDataKeyWithoutPlaintext": {"KeySpec": "AES_256"},
+    "kms:ImportKeyMaterial": {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"},
+    "kms:ReEncrypt": {"SourceKeyId": _KEY, "CiphertextBlob": b"a"},
+    "kms:RetireGrant": {"KeyId": _KEY, "GrantId": "a" * 64},
+    "kms:UpdateAlias": {"AliasName": "alias/example"},
+    "lambda:CreateEventSourceMapping": {"EventSourceArn": "arn:aws:sqs:us-east-1:{account}:example"},
+    "lambda:InvokeAsync": {"InvokeArgs": b"{}"},
+    "lambda:PutResourcePolicy": {"Policy": _FUNCTION_POLICY},
+    "logs:StartQuery": {"queryString": "fields @message", "logGroupName": "example"},
+    "s3:PutObjectLegalHold": {"LegalHold": {"Status": "ON"}},
+    "s3:PutObjectRetention": {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": datetime(2030, 1, 1, tzinfo=UTC)}},
+    "s3:SelectObjectContent": {
+        "Expression": "SELECT * FROM s3object",
+        "InputSerialization": {"CSV": {}},
+        "OutputSerialization": {"CSV": {}},
+    },
+    "secretsmanager:BatchGetSecretValue": {"SecretIdList": ["example"]},
+    "secretsmanager:PutSecretValue": {"SecretString": "s"},
+    "secretsmanager:ValidateResourcePolicy": {"ResourcePolicy": _RESOURCE_POLICY},
+    "sns:Publish": {"TopicArn": "arn:aws:sns:us-east-1:{account}:example"},
+    "sqs:CancelMessageMoveTask": {"TaskHandle": make_handle("arn:aws:sqs:us-east-1:123456789012:example")},
+    "ssm:AddTagsToResource": {"ResourceType": "Parameter"},
+    "ssm:GetParametersByPath": {"Path": "/example"},
+    "ssm:GetServiceSetting": {"SettingId": "/ssm/parameter-store/default-parameter-tier"},
+    "ssm:ListTagsForResource": {"ResourceType": "Parameter"},
+    "ssm:RemoveTagsFromResource": {"ResourceType": "Parameter"},
+    "ssm:ResetServiceSetting": {"SettingId": "/ssm/parameter-store/default-parameter-tier"},
+    "ssm:UpdateServiceSetting": {"SettingId": "/ssm/parameter-store/default-parameter-tier"},
+    "xray:DeleteGroup": {"GroupName": "example"},
+    "xray:GetGroup": {"GroupName": "example"},
+    "xray:UpdateGroup": {"GroupName": "example"},
+}
+"""By operations; `{account}` stands for the caller's account."""

@@ -1,0 +1,14 @@
+"""What the tests of CloudFormation share."""
+
+from __future__ import annotations
+
+import pytest
+
+from cloudlet.testing.server import Aws
+from tests.services.cloudformation.deploying import Stacks
+
+
+@pytest.fixture
+def stacks(aws: Aws) -> Stacks:
+    """The stacks of a fresh account."""
+    return Stacks(aws)

@@ -1,0 +1,56 @@
+"""Stacks are resources of other stacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, queue
+
+
+def _put(stacks: Stacks, template: Any) -> str:
+    """Put a template into a bucket; return its URL."""
+    s3, bucket = stacks.aws.client("s3"), f"nested-{stacks.aws.account}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="inner.json", Body=as_text(template))
+    return f"https://{bucket}.s3.amazonaws.com/inner.json"
+
+
+_INNER = {
+    "Parameters": {"Delay": {"Type": "Number"}},
+    "Resources": {"Queue": queue(DelaySeconds={"Ref": "Delay"})},
+    "Outputs": {"Url": {"Value": {"Ref": "Queue"}}},
+}
+
+
+def _outer(url: str, delay: int) -> dict[str, Any]:
+    properties = {"TemplateURL": url, "Parameters": {"Delay": delay}}
+    return {
+        "Resources": {"Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": properties}},
+        "Outputs": {"Url": {"Value": {"Fn::GetAtt": ["Inner", "Outputs.Url"]}}},
+    }
+
+
+def test_a_nested_stack_lives_with_its_parent(stacks: Stacks) -> None:
+    url = _put(stacks, _INNER)
+    parent = stacks.create("outer", _outer(url, 1), Tags=[{"Key": "a", "Value": "b"}])
+    assert parent["StackStatus"] == "CREATE_COMPLETE", stacks.events("outer")
+    inner = stacks.describe(stacks.physical_id("outer", "Inner"))
+    assert inner["StackName"].startswith("outer-Inner-")
+    assert inner["ParentId"] == inner["RootId"] == parent["StackId"]
+    assert inner["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert stacks.outputs("outer")["Url"].rpartition("/")[2] == stacks.queues()[0]
+
+    stacks.update("outer", _outer(url, 2), Tags=[{"Key": "a", "Value": "b"}])
+    queue_url = stacks.outputs("outer")["Url"]
+    attributes = stacks.aws.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+    assert attributes["DelaySeconds"] == "2"
+
+    assert stacks.delete("outer")["StackStatus"] == "DELETE_COMPLETE"
+    assert stacks.queues() == []
+    assert stacks.describe(inner["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_nested_stack_that_fails_fails_its_parent(stacks: Stacks) -> None:
+    url = _put(stacks, {**_INNER, "Resources": {**_INNER["Resources"], "Bad": BROKEN}})
+    assert stacks.create("outer", _outer(url, 1))["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert stacks.queues() == []

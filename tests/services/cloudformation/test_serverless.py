@@ -1,0 +1,58 @@
+"""The transform of AWS SAM, by AWS's own translator."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.services.cloudformation.deploying import Stacks
+
+_TEMPLATE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.13, Timeout: 10}}
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: index.handler
+      InlineCode: |
+        def handler(event, context):
+            return {"statusCode": 200, "body": "hello from " + event["rawPath"]}
+      Policies: [AWSLambdaBasicExecutionRole, {SQSSendMessagePolicy: {QueueName: !GetAtt Jobs.QueueName}}]
+      Events:
+        Get: {Type: HttpApi, Properties: {Path: /hello, Method: get}}
+        Job: {Type: SQS, Properties: {Queue: !GetAtt Jobs.Arn, BatchSize: 1}}
+  Jobs: {Type: AWS::SQS::Queue}
+  Items: {Type: AWS::Serverless::SimpleTable}
+Outputs:
+  Url: {Value: !Sub "${ServerlessHttpApi.ApiEndpoint}/hello"}
+  Api: {Value: !Ref ServerlessHttpApi}
+"""
+_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+
+def test_a_serverless_application_is_deployed(stacks: Stacks) -> None:
+    stack = stacks.create("app", _TEMPLATE, Capabilities=_CAPABILITIES)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stacks.events("app")
+    api = stacks.outputs("app")["Api"]
+    with urllib.request.urlopen(f"{stacks.aws.endpoint}/_aws/execute-api/{api}/hello") as answer:
+        assert answer.read() == b"hello from /hello"
+    kinds = {
+        one["ResourceType"] for one in stacks.client.list_stack_resources(StackName="app")["StackResourceSummaries"]
+    }
+    assert {"AWS::DynamoDB::Table", "AWS::Lambda::EventSourceMapping", "AWS::IAM::Role"} <= kinds
+    assert stacks.delete("app")["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_transform_needs_its_capability(stacks: Stacks) -> None:
+    with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_AUTO_EXPAND\]"):
+        stacks.client.create_stack(StackName="s", TemplateBody=_TEMPLATE, Capabilities=["CAPABILITY_IAM"])
+
+
+def test_a_wrong_application_is_refused(stacks: Stacks) -> None:
+    wrong = _TEMPLATE.replace("Handler: index.handler", "Handler: [1]").replace("Type: SQS", "Type: Nothing")
+    with pytest.raises(ClientError, match="Invalid Serverless Application Specification document"):
+        stacks.client.create_stack(StackName="s", TemplateBody=wrong, Capabilities=_CAPABILITIES)

@@ -1,0 +1,88 @@
+"""Where permissions are enforced, a stack makes what its role may make, or else its caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudlet.cli.serving import ROOT_KEYS
+from cloudlet.testing.server import Aws, Server
+from tests.services.cloudformation.deploying import Stacks, as_text, queue
+
+_ACCOUNT, _KEY, _SECRET = "123456789012", "AKIAEXAMPLEROOTKEY01", "a-secret-for-the-root-user"
+_TEMPLATE = {"Resources": {"Q": queue()}}
+
+
+class Keyed(Aws):
+    """An account's user by an access key."""
+
+    def __init__(self, endpoint: str, key: str, secret: str) -> None:
+        super().__init__(endpoint, _ACCOUNT)
+        object.__setattr__(self, "_keys", {"aws_access_key_id": key, "aws_secret_access_key": secret})
+
+    def client(self, service: str, **options: Any) -> Any:
+        return super().client(service, **{**self._keys, **options})  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def owner() -> Iterator[Keyed]:
+    with Server.start("--ephemeral", "--auth", "strict", env={ROOT_KEYS: f"{_ACCOUNT}:{_KEY}:{_SECRET}"}) as server:
+        yield Keyed(server.endpoint, _KEY, _SECRET)
+
+
+def _policy(*statements: tuple[str, list[str]]) -> str:
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": effect, "Action": actions, "Resource": "*"} for effect, actions in statements],
+        }
+    )
+
+
+def _make_user(owner: Keyed, name: str, *actions: str) -> Stacks:
+    iam = owner.client("iam")
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=_policy(("Allow", list(actions))))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Stacks(Keyed(owner.endpoint, key["AccessKeyId"], key["SecretAccessKey"]))
+
+
+def test_a_caller_without_permission_makes_no_stack(owner: Keyed) -> None:
+    user = _make_user(owner, "nobody", "sqs:*")
+    with pytest.raises(ClientError, match="cloudformation:CreateStack"):
+        user.client.create_stack(StackName="s", TemplateBody=as_text(_TEMPLATE))
+
+
+def test_resources_are_made_as_the_caller(owner: Keyed) -> None:
+    able = _make_user(owner, "able", "cloudformation:*", "sqs:*")
+    assert able.create("able", _TEMPLATE)["StackStatus"] == "CREATE_COMPLETE"
+    unable = _make_user(owner, "unable", "cloudformation:*")
+    assert unable.create("unable", _TEMPLATE)["StackStatus"] == "ROLLBACK_COMPLETE"
+    reasons = " ".join(reason for _, _, reason in unable.events("unable"))
+    assert "sqs:createqueue" in reasons.lower()
+    assert "HandlerErrorCode: AccessDenied" in reasons
+
+
+def test_a_role_of_the_stack_makes_its_resources(owner: Keyed) -> None:
+    iam = owner.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "cloudformation.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName="deployer", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    iam.put_role_policy(RoleName="deployer", PolicyName="p", PolicyDocument=_policy(("Allow", ["sqs:*"])))
+    user = _make_user(owner, "passer", "cloudformation:*", "iam:PassRole")
+    stack = user.create("by-role", _TEMPLATE, RoleARN=role)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", user.events("by-role")
+    assert stack["RoleARN"] == role
+    assert user.delete("by-role")["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_role_has_to_be_passed(owner: Keyed) -> None:
+    user = _make_user(owner, "unpassing", "cloudformation:*")
+    role = f"arn:aws:iam::{_ACCOUNT}:role/deployer"
+    with pytest.raises(ClientError, match="iam:PassRole"):
+        user.client.create_stack(StackName="x", TemplateBody=as_text(_TEMPLATE), RoleARN=role)
