@@ -56,7 +56,7 @@ def list_tagged(ctx: Context, handler: Handler, params: Params) -> list[str]:
         return []
     rule = catalog.find(handler.model, handler.name)
     if not any(
-        ctx.permissions.is_about_tags(action) for action in (*rule.actions, *_list_further_actions(rule, params))
+        ctx.permissions.depends_on_tags(action) for action in (*rule.actions, *_list_further_actions(rule, params))
     ):
         return []
     patterns = targets.list_resources(rule, ctx, load(handler.model).operations[handler.name], params)

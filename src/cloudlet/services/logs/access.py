@@ -33,7 +33,7 @@ async def check_groups(ctx: Context, tx: Transaction, action: str, names: Iterab
 
 async def find_tags(ctx: Context, tx: Transaction, action: str, name: str) -> Mapping[str, str]:
     """Return the tags of a log group, where the caller's policies ask for them."""
-    if not ctx.permissions.is_about_tags(action):
+    if not ctx.permissions.depends_on_tags(action):
         return {}
     group = await groups.find(tx, ctx.account, ctx.region, name)
     return {} if group is None else group.tags
