@@ -66,7 +66,8 @@ def _fill(pattern: str, rule: Rule, ctx: Scope, params: Mapping[str, Any]) -> li
     if pattern == "*":
         return ["*"]
     service = pattern.split(":")[2]
-    given = [value for name, path in rule.vars.items() if name.endswith(":*") for value in read(params, path)]
+    paths = dict.fromkeys(path for name, path in rule.vars.items() if name.endswith(":*"))
+    given = [value for path in paths for value in read(params, path)]
     whole = [value for value in given if value.startswith("arn:") and _fits(pattern, value)]
     if whole:
         return whole
