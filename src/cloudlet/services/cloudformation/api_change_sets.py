@@ -70,7 +70,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
             return {"Id": existing.arn, "StackId": now.arn}
         if existing is not None:
             raise _make_existing(name)
-        stacks.save_target(tx, now, target)
+        stacks.save_target(tx, ctx.block.cloud.vault, now, target)
         change_sets.save(tx, made)
         return {"Id": made.arn, "StackId": now.arn}
 
@@ -125,7 +125,7 @@ async def _find_stack(
 async def describe_change_set(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await change_sets.get(ctx, tx, params["ChangeSetName"], params.get("StackName"))
     stack = await stacks.get(ctx, tx, found.stack_arn)
-    target = await stacks.find_target(tx, stack, found.target)
+    target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
     has_values = bool(params.get("IncludePropertyValues"))
     token = params.get("NextToken") or "0"
     if not token.isdigit():
@@ -207,7 +207,7 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
         changed = replace(changed, on_failure=operation.on_failure)
     await change_sets.remove_all(tx, stack, but=found.id)
     change_sets.save(tx, replace(found, execution="EXECUTE_COMPLETE"))
-    target = await stacks.find_target(tx, stack, found.target)
+    target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
     starting.begin(ctx, tx, changed, operation, "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS", target)
     return {}
 

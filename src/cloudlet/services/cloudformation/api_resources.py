@@ -22,7 +22,7 @@ def _is_shown(resource: Resource) -> bool:
 async def describe_stack_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get(ctx, tx, params["StackName"])
     name = params["LogicalResourceId"]
-    found = await stacks.find_resource(tx, stack, name)
+    found = await stacks.find_resource(tx, ctx.block.cloud.vault, stack, name)
     if found is None or not _is_shown(found):
         raise errors.validation(f"Resource {name} does not exist for stack {stack.name}")
     shown = rendering.resource_to_api(stack, found, time=_UPDATED)
@@ -41,7 +41,7 @@ async def describe_stack_resources(ctx: Context, tx: Transaction, params: Params
     if params.get("PhysicalResourceId"):
         raise errors.validation("StackName and PhysicalResourceId cannot be specified together")
     stack = await stacks.get(ctx, tx, name)
-    found = await stacks.list_resources(tx, stack)
+    found = await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
     shown = [
         rendering.resource_to_api(stack, one, time="Timestamp")
         for one in found.values()
@@ -56,7 +56,7 @@ async def _describe_by_physical_id(ctx: Context, tx: Transaction, physical_id: s
     space = stacks.get_space(ctx.account, ctx.region)
     for _, raw in await tx.range(space.begin, space.end, limit=stacks.MAX_ROWS):
         stack = stacks.decode_stack(raw)
-        found = await stacks.list_resources(tx, stack)
+        found = await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
         if any(one.physical_id == physical_id for one in found.values()):
             shown = [
                 rendering.resource_to_api(stack, one, time="Timestamp")
@@ -72,7 +72,7 @@ async def list_stack_resources(ctx: Context, tx: Transaction, params: Params) ->
     stack = await stacks.get(ctx, tx, params["StackName"])
 
     def select(raw: bytes) -> dict[str, Any] | None:
-        found = stacks.decode_resource(raw)
+        found = stacks.decode_resource(ctx.block.cloud.vault, stack, raw)
         return rendering.resource_to_api(stack, found, time=_UPDATED, has_stack=False) if _is_shown(found) else None
 
     space, token = stacks.get_resource_space(stack), params.get("NextToken")

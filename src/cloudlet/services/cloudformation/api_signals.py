@@ -27,7 +27,7 @@ _DONE: Final = HttpResponse(200)
 async def signal_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get_live(ctx, tx, params["StackName"])
     name = params["LogicalResourceId"]
-    found = await stacks.find_resource(tx, stack, name)
+    found = await stacks.find_resource(tx, ctx.block.cloud.vault, stack, name)
     if found is None:
         raise errors.validation(f"Resource {name} does not exist for stack {stack.name}")
     making = found.making

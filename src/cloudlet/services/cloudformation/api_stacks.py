@@ -132,8 +132,8 @@ async def load_for_update(ctx: Context, name: str) -> tuple[Stack, Target | None
     async def load(tx: Transaction) -> tuple[Stack, Target | None, dict[str, Resource]]:
         stack = await stacks.get_live(ctx, tx, name)
         # One that failed to be made, and was not rolled back, is brought to the next target from the one that failed.
-        target = await stacks.find_target(tx, stack, stack.target or stack.operation.target)
-        return stack, target, await stacks.list_resources(tx, stack)
+        target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target)
+        return stack, target, await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
 
     return await ctx.transact(load)
 
@@ -236,7 +236,7 @@ async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params
     if found.status != "UPDATE_ROLLBACK_FAILED":
         raise errors.validation(f"Stack:{found.arn} is in {found.status} state and can not continue rollback.")
     skipped = params.get("ResourcesToSkip") or ()
-    resources = await stacks.list_resources(tx, found)
+    resources = await stacks.list_resources(tx, ctx.block.cloud.vault, found)
     for name in skipped:
         if name not in resources or not resources[name].status.endswith("_FAILED"):
             raise errors.validation(f"Resource {name} does not exist, or is not in a failed state")
@@ -245,9 +245,11 @@ async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params
     phase = f"{operation.id}:revert"
     for name, resource in resources.items():
         if name in skipped:
-            stacks.save_resource(tx, replace(resource, status="UPDATE_COMPLETE", making=None, done=phase))
+            stacks.save_resource(
+                tx, ctx.block.cloud.vault, replace(resource, status="UPDATE_COMPLETE", making=None, done=phase)
+            )
         elif resource.status.endswith("_FAILED"):
-            stacks.save_resource(tx, replace(resource, done=""))
+            stacks.save_resource(tx, ctx.block.cloud.vault, replace(resource, done=""))
     changed = replace(found, role=params.get("RoleARN") or found.role)
     starting.begin(ctx, tx, changed, operation, "UPDATE_ROLLBACK_IN_PROGRESS")
     return {}
@@ -279,8 +281,8 @@ async def update_termination_protection(ctx: Context, tx: Transaction, params: P
 # Looking
 
 
-async def _show(tx: Transaction, stack: Stack) -> dict[str, Any]:
-    target = await stacks.find_target(tx, stack, _get_shown_target(stack))
+async def _show(ctx: Context, tx: Transaction, stack: Stack) -> dict[str, Any]:
+    target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, _get_shown_target(stack))
     return rendering.to_api(stack, target)
 
 
@@ -293,7 +295,7 @@ def _get_shown_target(stack: Stack) -> str:
 @service.operation("DescribeStacks")
 async def describe_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
     if name := params.get("StackName"):
-        return {"Stacks": [await _show(tx, await stacks.get(ctx, tx, name))]}
+        return {"Stacks": [await _show(ctx, tx, await stacks.get(ctx, tx, name))]}
 
     def select(raw: bytes) -> Stack | None:
         found = stacks.decode_stack(raw)
@@ -301,7 +303,7 @@ async def describe_stacks(ctx: Context, tx: Transaction, params: Params) -> Resu
 
     space, token = stacks.get_space(ctx.account, ctx.region), params.get("NextToken")
     found, following = await listing.list_page(tx, space, token, _PAGE, select, errors.wrong_token())
-    return {"Stacks": [await _show(tx, stack) for stack in found], "NextToken": following}
+    return {"Stacks": [await _show(ctx, tx, stack) for stack in found], "NextToken": following}
 
 
 @service.operation("ListStacks")

@@ -23,10 +23,10 @@ async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("ChangeSetName"):
         found = await change_sets.get(ctx, tx, params["ChangeSetName"], params.get("StackName"))
         stack = await stacks.get(ctx, tx, found.stack_arn)
-        target = await stacks.find_target(tx, stack, found.target)
+        target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
     elif params.get("StackName"):
         stack = await stacks.get(ctx, tx, params["StackName"])
-        target = await stacks.find_target(tx, stack, stack.target or stack.operation.target)
+        target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target)
     else:
         raise errors.validation("Either StackName or ChangeSetName must be specified")
     if target is None:
@@ -110,7 +110,9 @@ async def get_template_summary(ctx: Context, params: Params) -> Result:
 
         async def load(tx: Transaction) -> tuple[Stack, Target | None]:
             stack = await stacks.get(ctx, tx, name)
-            return stack, await stacks.find_target(tx, stack, stack.target or stack.operation.target)
+            return stack, await stacks.find_target(
+                tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target
+            )
 
         _, target = await ctx.transact(load)
         template = read_template(parse_template(target.template if target else "{}"), is_processed=False)

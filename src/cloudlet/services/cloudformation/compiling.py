@@ -15,6 +15,7 @@ from cloudlet.core.aws.resources.schema import Schema
 from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.stack_record import Output, Stack, Target
 from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN, Attribute, Reference, Scope
+from cloudlet.services.cloudformation.templates.parameters import NO_ECHO
 from cloudlet.services.cloudformation.templates.template import (
     Template,
     list_dependencies,
@@ -126,6 +127,24 @@ def _make_scope(
         find_import=find_import,
         has_language_extensions=target.has_language_extensions,
     )
+
+
+def list_hidden(target: Target) -> list[str]:
+    """Return the values of parameters that are not to be shown."""
+    texts = [text for value in target.values.values() if value.is_hidden for text in (value.given, value.resolved)]
+    return [text for text in texts if text]
+
+
+def mask(value: Any, hidden: Iterable[str]) -> Any:
+    """Return a value without what is not to be shown."""
+    if isinstance(value, Mapping):
+        return {key: mask(item, hidden) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mask(item, hidden) for item in value]
+    if isinstance(value, str):
+        for text in hidden:
+            value = value.replace(text, NO_ECHO)
+    return value
 
 
 def make_pseudo_parameters(stack: Stack, target: Target) -> dict[str, Any]:

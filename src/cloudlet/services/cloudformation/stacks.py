@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.ids import random_bytes, uuid4
+from cloudlet.core.kernel.vault import Vault
 from cloudlet.services.cloudformation import errors, notifying, states
 from cloudlet.services.cloudformation.stack_record import Event, Export, Resource, Stack, Target
 
@@ -25,7 +26,7 @@ MAX_ROWS: Final = 2000
 _encode = msgspec.msgpack.Encoder().encode
 decode_stack = msgspec.msgpack.Decoder(Stack).decode
 _decode_target = msgspec.msgpack.Decoder(Target).decode
-decode_resource = msgspec.msgpack.Decoder(Resource).decode
+_decode_resource = msgspec.msgpack.Decoder(Resource).decode
 decode_event = msgspec.msgpack.Decoder(Event).decode
 
 exports = Records(Subspace("export"), Export, lambda name: errors.validation(f"Export [{name}] does not exist"))
@@ -101,14 +102,15 @@ def erase(tx: Transaction, stack: Stack) -> None:
 # Targets
 
 
-def save_target(tx: Transaction, stack: Stack, target: Target) -> None:
-    tx.put(_TARGETS.key(stack.account, stack.region, stack.id, target.id), _encode(target))
+def save_target(tx: Transaction, vault: Vault, stack: Stack, target: Target) -> None:
+    """Write a target, encrypted: values of parameters may be secrets."""
+    tx.put(_TARGETS.key(stack.account, stack.region, stack.id, target.id), vault.encrypt(_encode(target), target.id))
 
 
-async def find_target(tx: Transaction, stack: Stack, target: str) -> Target | None:
+async def find_target(tx: Transaction, vault: Vault, stack: Stack, target: str) -> Target | None:
     """Return a target of a stack by its id."""
     raw = await tx.get(_TARGETS.key(stack.account, stack.region, stack.id, target)) if target else None
-    return None if raw is None else _decode_target(raw)
+    return None if raw is None else _decode_target(vault.decrypt(raw, target))
 
 
 def remove_target(tx: Transaction, stack: Stack, target: str) -> None:
@@ -122,21 +124,28 @@ def get_resource_space(stack: Stack) -> Subspace:
     return _RESOURCES.sub(stack.account, stack.region, stack.id)
 
 
-async def find_resource(tx: Transaction, stack: Stack, name: str) -> Resource | None:
+def decode_resource(vault: Vault, stack: Stack, raw: bytes) -> Resource:
+    """Return a resource of a stack by its row's value."""
+    return _decode_resource(vault.decrypt(raw, stack.id))
+
+
+async def find_resource(tx: Transaction, vault: Vault, stack: Stack, name: str) -> Resource | None:
     """Return a resource by its logical id."""
     raw = await tx.get(_RESOURCES.key(stack.account, stack.region, stack.id, name))
-    return None if raw is None else decode_resource(raw)
+    return None if raw is None else decode_resource(vault, stack, raw)
 
 
-async def list_resources(tx: Transaction, stack: Stack) -> dict[str, Resource]:
+async def list_resources(tx: Transaction, vault: Vault, stack: Stack) -> dict[str, Resource]:
     """Return all resources of a stack by their logical ids."""
     space = get_resource_space(stack)
     rows = await tx.range(space.begin, space.end, limit=MAX_ROWS)
-    return {found.name: found for _, raw in rows for found in [decode_resource(raw)]}
+    return {found.name: found for _, raw in rows for found in [decode_resource(vault, stack, raw)]}
 
 
-def save_resource(tx: Transaction, resource: Resource) -> None:
-    tx.put(_RESOURCES.key(resource.account, resource.region, resource.stack, resource.name), _encode(resource))
+def save_resource(tx: Transaction, vault: Vault, resource: Resource) -> None:
+    """Write a resource, encrypted: its properties and attributes may be secrets."""
+    key = _RESOURCES.key(resource.account, resource.region, resource.stack, resource.name)
+    tx.put(key, vault.encrypt(_encode(resource), resource.stack))
 
 
 def remove_resource(tx: Transaction, resource: Resource) -> None:

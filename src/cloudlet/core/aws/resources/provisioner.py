@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.resources.declaration import (
@@ -33,8 +33,13 @@ from cloudlet.core.aws.resources.schema import Schema
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.wire import load
 
-Invoke = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
-"""Calls an operation of one of AWS's models, as whoever the resource is provisioned for."""
+
+class Invoke(Protocol):
+    """Calls an operation of one of AWS's models, as whoever the resource is provisioned for."""
+
+    def __call__(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Awaitable[Any]:
+        """Return the answer; a call with a token in `once` is done once, however often it is made."""
+
 
 _POLL_SECONDS: Final = 0.1
 _MAX_POLLS: Final = 600
@@ -124,7 +129,8 @@ class Provisioner:
         if create is None:
             return self._collect_attributes(known, {self._schema.identifier[0]: name}, {})
         try:
-            answer = await self._invoke(create, {**known, **await self._generate(properties, {})}, token)
+            known_to_call = {**known, **await self._generate(properties, {})}
+            answer = await self._invoke(create, known_to_call, token, once=token)
         except AwsError as error:
             if not (is_repeated and is_existing(error)):
                 raise self._translate(error, create, token) from None
@@ -320,9 +326,9 @@ class Provisioner:
             if not is_not_found(error):
                 raise self._translate(error, call, "") from None
 
-    async def _invoke(self, call: Call, known: Properties, token: str = "") -> Any:
+    async def _invoke(self, call: Call, known: Properties, token: str = "", *, once: str = "") -> Any:
         model, operation = get_operation(self._declared.model, call)
-        return await self._invoke_operation(model, operation, self._build(call, known, token=token))
+        return await self._invoke_operation(model, operation, self._build(call, known, token=token), once=once)
 
     def _build(self, call: Call, known: Properties, token: str = "") -> dict[str, Any]:
         try:

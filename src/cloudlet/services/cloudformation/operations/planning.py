@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import AwsError
-from cloudlet.services.cloudformation.compiling import Compiled
+from cloudlet.services.cloudformation.compiling import Compiled, list_hidden, mask
 from cloudlet.services.cloudformation.operations.comparing import find_changes, with_made_up_name
 from cloudlet.services.cloudformation.operations.running import get_attribute
 from cloudlet.services.cloudformation.stack_record import Resource
@@ -83,7 +84,18 @@ def list_changes(
             found[name] = ResourceChange(
                 "Remove", name, resource.type, resource.physical_id, policy_action=policy, before=before
             )
-    return [found[name] for name in sorted(found)]
+    hidden = list_hidden(compiled.target)
+    return [_mask(found[name], hidden) for name in sorted(found)]
+
+
+def _mask(change: ResourceChange, hidden: list[str]) -> ResourceChange:
+    """Return a change without the values of hidden parameters."""
+    if not hidden:
+        return change
+    properties = [
+        replace(one, before=mask(one.before, hidden), after=mask(one.after, hidden)) for one in change.properties
+    ]
+    return replace(change, properties=properties, before=mask(change.before, hidden), after=mask(change.after, hidden))
 
 
 def _find_change(

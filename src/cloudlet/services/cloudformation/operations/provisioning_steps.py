@@ -18,6 +18,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import stacks
+from cloudlet.services.cloudformation.compiling import mask
 from cloudlet.services.cloudformation.provisioning.handlers import Handler, Work, make_handler
 from cloudlet.services.cloudformation.stack_record import Event, Instance, Resource, Stack
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references, resolve_references
@@ -50,6 +51,8 @@ class Steps:
     resources: dict[str, Resource]
     """As they are stored."""
     retries: dict[str, int] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
+    """Values that events do not show."""
 
     # Records and events
 
@@ -60,7 +63,7 @@ class Steps:
         changed = replace(resource, status=status, reason=reason, updated=now if events else resource.updated)
 
         async def write(tx: Transaction) -> None:
-            stacks.save_resource(tx, changed)
+            stacks.save_resource(tx, self.block.cloud.vault, changed)
             for event_status, event_reason, properties in events:
                 stacks.add_event(tx, self.stack, self._make_event(changed, event_status, event_reason, properties, now))
 
@@ -91,7 +94,7 @@ class Steps:
             status,
             now,
             reason[:MAX_REASON_CHARACTERS],
-            "" if properties is None else json.dumps(properties),
+            "" if properties is None else json.dumps(mask(properties, self.hidden)),
             self.stack.operation.token,
             self.stack.operation.id,
         )
@@ -105,7 +108,7 @@ class Steps:
     def _make_handler(self, resource: Resource) -> Handler:
         return make_handler(Work(self.block, self.stack, resource.name, resource.type, self.invoke, resource.started))
 
-    async def invoke(self, model: str, operation: str, params: dict[str, Any]) -> Any:
+    async def invoke(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Any:
         """Call an operation by the stack's role, or else as the caller."""
         stack = self.stack
         caller = stack.operation.caller
@@ -125,6 +128,7 @@ class Steps:
             account=stack.account,
             region=stack.region,
             source_arn=parent,
+            once=once,
         )
 
     async def resolve(self, properties: Mapping[str, Any]) -> dict[str, Any]:

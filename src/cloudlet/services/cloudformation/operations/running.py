@@ -19,7 +19,7 @@ from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedErro
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
-from cloudlet.services.cloudformation.compiling import Compiled, compile_target, get_schema, is_custom
+from cloudlet.services.cloudformation.compiling import Compiled, compile_target, get_schema, is_custom, list_hidden
 from cloudlet.services.cloudformation.operations.comparing import needs_replacement, with_made_up_name
 from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
@@ -44,7 +44,7 @@ async def _step(block: Block, key: Key) -> float | None:
 
     async def load(tx: Transaction) -> tuple[Stack, dict[str, Resource]] | None:
         stack = await stacks.find(tx, account, region, stack_id)
-        return None if stack is None else (stack, await stacks.list_resources(tx, stack))
+        return None if stack is None else (stack, await stacks.list_resources(tx, block.cloud.vault, stack))
 
     found = await block.store.transact(load)
     if found is None or not states.is_in_progress(found[0].status):
@@ -95,7 +95,8 @@ class _Run:
         stack = self._stack
 
         async def load(tx: Transaction) -> list[Any]:
-            return [await stacks.find_target(tx, stack, name) for name in (stack.operation.target, stack.target)]
+            vault, names = self._block.cloud.vault, (stack.operation.target, stack.target)
+            return [await stacks.find_target(tx, vault, stack, name) for name in names]
 
         found = await self._block.store.transact(load)
         try:
@@ -104,6 +105,7 @@ class _Run:
             if self._phase.work == "remove":
                 return None, None
             raise _StackFailure(error.message) from None
+        self._steps.hidden = [text for target in found if target is not None for text in list_hidden(target)]
         return compiled[0], compiled[1]
 
     # The plan

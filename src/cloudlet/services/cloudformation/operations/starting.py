@@ -33,7 +33,7 @@ def begin(
 ) -> Stack:
     """Begin an operation in a state; return the stack."""
     if target is not None:
-        stacks.save_target(tx, stack, target)
+        stacks.save_target(tx, ctx.block.cloud.vault, stack, target)
         stack = replace(stack, notification_arns=target.notification_arns)
     changed = stacks.set_status(tx, replace(stack, operation=operation), status, ctx.now(), _USER)
     request(tx, changed)
