@@ -1,6 +1,7 @@
-"""Replies to calls that a block may make again: such a call is done once, and answered the second time as the first.
+"""Replies that are kept for calls that a block may make again.
 
-A reply is written in the transaction of its operation, encrypted as it may have secrets, and is kept for a month.
+Such a call is done once, and answered the second time as the first. A reply is written in the transaction of its
+operation, encrypted as it may have secrets, and is kept for a month.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _REPLIES: Final = Subspace("reply")
 _BY_TIME: Final = Subspace("reply-by-time")
 _KEPT_SECONDS: Final = 30 * 24 * 3600
-_FORGOTTEN_AT_ONCE: Final = 2
+_MAX_FORGOTTEN_REPLIES: Final = 2
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -28,7 +29,7 @@ _decode = msgspec.msgpack.Decoder().decode
 async def answer_once(
     block: Block, tx: Transaction, token: str, answer: Callable[[], Coroutine[Any, Any, Result]]
 ) -> Result:
-    """Return the reply to the call that has a token; make it where there is none."""
+    """Return the reply to the call with a token; make it where there is none."""
     key = _REPLIES.key(token)
     kept = await tx.get(key)
     vault = block.cloud.vault
@@ -37,7 +38,7 @@ async def answer_once(
         return known
     result = await answer()
     now = int(block.clock.now())
-    for past, _ in await tx.range(_BY_TIME.begin, _BY_TIME.key(now - _KEPT_SECONDS), limit=_FORGOTTEN_AT_ONCE):
+    for past, _ in await tx.range(_BY_TIME.begin, _BY_TIME.key(now - _KEPT_SECONDS), limit=_MAX_FORGOTTEN_REPLIES):
         tx.delete(_REPLIES.key(_BY_TIME.unpack(past)[-1]))
         tx.delete(past)
     tx.put(key, vault.encrypt(_encode(result), token))

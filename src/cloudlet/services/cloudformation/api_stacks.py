@@ -11,7 +11,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.services.cloudformation import errors, rendering, stack_policies, stacks, states
 from cloudlet.services.cloudformation.block import service
-from cloudlet.services.cloudformation.compiling import Compiled, compile_target
+from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
 from cloudlet.services.cloudformation.operations.running import request
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
@@ -27,12 +27,12 @@ _MINUTE_SECONDS: Final = 60.0
 def check_name(name: str) -> None:
     """Raise AwsError for what is no name of a new stack."""
     if not _NAME.fullmatch(name):
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must "
             "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         )
     if len(name) > MAX_NAME_CHARACTERS:
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must "
             f"have length less than or equal to {MAX_NAME_CHARACTERS}"
         )
@@ -42,15 +42,15 @@ def check_supported(params: Params) -> None:
     """Raise AwsError for what cannot be honoured."""
     rollback = params.get("RollbackConfiguration") or {}
     if rollback.get("RollbackTriggers"):
-        raise errors.not_built("rollback triggers")
+        raise errors.make_not_built("rollback triggers")
     for name in ("StackPolicyURL", "StackPolicyDuringUpdateURL"):
         if params.get(name):
-            raise errors.not_built(f"the parameter {name}")
+            raise errors.make_not_built(f"the parameter {name}")
     if params.get("DeletionMode") == "FORCE_DELETE_STACK":
-        raise errors.not_built("forced deletion of stacks")
+        raise errors.make_not_built("forced deletion of stacks")
 
 
-def check_types(params: Params, compiled: Compiled) -> None:
+def check_types(params: Params, compiled: CompiledTarget) -> None:
     """Raise AwsError for a resource whose type the request does not admit."""
     allowed = params.get("ResourceTypes")
     if not allowed:
@@ -58,7 +58,7 @@ def check_types(params: Params, compiled: Compiled) -> None:
     for resource in compiled.resources.values():
         kind = resource["Type"]
         if not any(kind == one or (one.endswith("*") and kind.startswith(one[:-1])) for one in allowed):
-            raise errors.validation(
+            raise errors.make_validation_error(
                 f"Resource type {kind} is not allowed by parameter ResourceTypes [{', '.join(allowed)}]"
             )
 
@@ -94,7 +94,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
     check_name(name)
     check_supported(params)
     if params.get("OnFailure") and params.get("DisableRollback") is not None:
-        raise errors.validation("You can specify either DisableRollback or OnFailure, but not both.")
+        raise errors.make_validation_error("You can specify either DisableRollback or OnFailure, but not both.")
 
     async def find_existing(tx: Transaction) -> Stack | None:
         return await stacks.find_by_name(tx, ctx.account, ctx.region, name)
@@ -103,7 +103,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
     if existing is not None and starting.is_repeated(existing, params):
         return {"StackId": existing.arn}
     if existing is not None:
-        raise errors.already_exists(name)
+        raise errors.make_already_exists(name)
     stack = make_stack(ctx, params, "")
     target, compiled = await preparing.prepare(ctx, stack, params, None)
     check_types(params, compiled)
@@ -112,7 +112,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
 
     async def create(tx: Transaction) -> str:
         if await find_existing(tx) is not None:
-            raise errors.already_exists(name)
+            raise errors.make_already_exists(name)
         root = await _find_root(ctx, tx, stack.parent)
         described = replace(stack, description=compiled.template.description, root=root)
         return starting.begin(ctx, tx, described, operation, "CREATE_IN_PROGRESS", target).arn
@@ -139,14 +139,14 @@ async def load_for_update(ctx: Context, name: str) -> tuple[Stack, Target | None
 
 
 def list_changes(
-    stack: Stack, compiled: Compiled, previous: Target | None, resources: dict[str, Resource]
+    stack: Stack, compiled: CompiledTarget, previous: Target | None, resources: dict[str, Resource]
 ) -> list[planning.ResourceChange]:
     """Return what an update changes of a stack's resources. Raises AwsError."""
     former = None if previous is None else compile_target(stack, previous)
     for name, resource in resources.items():
         kind = compiled.resources.get(name, {}).get("Type", resource.type)
         if kind != resource.type and resource.physical_id:
-            raise errors.validation(
+            raise errors.make_validation_error(
                 "Update of resource type is not permitted. The new template modifies resource type of the following "
                 f"resources: [{name}]"
             )
@@ -154,7 +154,11 @@ def list_changes(
 
 
 def has_changes(
-    changes: list[planning.ResourceChange], target: Target, compiled: Compiled, stack: Stack, previous: Target | None
+    changes: list[planning.ResourceChange],
+    target: Target,
+    compiled: CompiledTarget,
+    stack: Stack,
+    previous: Target | None,
 ) -> bool:
     """Whether there is anything to do for an update."""
     if changes or previous is None:
@@ -174,14 +178,14 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     check_types(params, compiled)
     changes = list_changes(stack, compiled, previous, resources)
     if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
-        raise errors.no_updates()
+        raise errors.make_no_updates()
     operation = starting.make_operation(ctx, params, target.id)
 
     async def update(tx: Transaction) -> Result:
         now = await stacks.get_live(ctx, tx, stack.arn)
         starting.check_updatable(now)
         if now.operation.id != stack.operation.id:
-            raise errors.wrong_state(stack.arn, now.status, "updated")
+            raise errors.make_wrong_state(stack.arn, now.status, "updated")
         changed = replace(
             now,
             role=params.get("RoleARN") or now.role,
@@ -203,17 +207,19 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
         return {}
     retained = list(params.get("RetainResources") or ())
     if retained and found.status != "DELETE_FAILED":
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"Invalid operation on stack [{found.arn}]. When you delete a stack, specify which resources to retain "
             "only when the stack is in the DELETE_FAILED state."
         )
     if found.is_protected:
-        raise errors.validation(f"Stack [{found.name}] cannot be deleted while TerminationProtection is enabled")
+        raise errors.make_validation_error(
+            f"Stack [{found.name}] cannot be deleted while TerminationProtection is enabled"
+        )
     if found.status == states.EMPTY:
         stacks.set_status(tx, found, states.DELETED, ctx.now())
         return {}
     if states.is_in_progress(found.status) and found.status not in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
-        raise errors.wrong_state(found.arn, found.status, "deleted")
+        raise errors.make_wrong_state(found.arn, found.status, "deleted")
     operation = starting.make_operation(ctx, params, found.operation.target)
     changed = replace(found, role=params.get("RoleARN") or found.role)
     starting.begin(ctx, tx, changed, replace(operation, retained=retained), "DELETE_IN_PROGRESS")
@@ -224,7 +230,7 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def cancel_update_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await stacks.get_live(ctx, tx, params["StackName"])
     if found.status != "UPDATE_IN_PROGRESS":
-        raise errors.validation("CancelUpdateStack cannot be called from current stack status")
+        raise errors.make_validation_error("CancelUpdateStack cannot be called from current stack status")
     stacks.save(tx, replace(found, operation=replace(found.operation, is_cancelled=True)))
     request(tx, found)
     return {}
@@ -234,12 +240,14 @@ async def cancel_update_stack(ctx: Context, tx: Transaction, params: Params) -> 
 async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await stacks.get_live(ctx, tx, params["StackName"])
     if found.status != "UPDATE_ROLLBACK_FAILED":
-        raise errors.validation(f"Stack:{found.arn} is in {found.status} state and can not continue rollback.")
+        raise errors.make_validation_error(
+            f"Stack:{found.arn} is in {found.status} state and can not continue rollback."
+        )
     skipped = params.get("ResourcesToSkip") or ()
     resources = await stacks.list_resources(tx, ctx.block.cloud.vault, found)
     for name in skipped:
         if name not in resources or not resources[name].status.endswith("_FAILED"):
-            raise errors.validation(f"Resource {name} does not exist, or is not in a failed state")
+            raise errors.make_validation_error(f"Resource {name} does not exist, or is not in a failed state")
     # The same operation, which only what failed is not done for.
     operation = replace(found.operation, caller=starting.make_operation(ctx, params).caller)
     phase = f"{operation.id}:revert"
@@ -260,7 +268,7 @@ async def rollback_stack(ctx: Context, tx: Transaction, params: Params) -> Resul
     found = await stacks.get_live(ctx, tx, params["StackName"])
     status = states.ROLLED_BACK.get(found.status)
     if status is None:
-        raise errors.wrong_state(found.arn, found.status, "rolled back")
+        raise errors.make_wrong_state(found.arn, found.status, "rolled back")
     operation = replace(
         found.operation,
         caller=starting.make_operation(ctx, params).caller,
@@ -287,7 +295,7 @@ async def _show(ctx: Context, tx: Transaction, stack: Stack) -> dict[str, Any]:
 
 
 def _get_shown_target(stack: Stack) -> str:
-    """Return the target whose parameters and tags are shown: that of an operation from its beginning."""
+    """Return the target whose parameters and tags are shown."""
     is_rolled_back = "ROLLBACK" in stack.status and bool(stack.target)
     return stack.target if is_rolled_back or not stack.operation.target else stack.operation.target
 
@@ -302,7 +310,7 @@ async def describe_stacks(ctx: Context, tx: Transaction, params: Params) -> Resu
         return None if found.status == states.DELETED else found
 
     space, token = stacks.get_space(ctx.account, ctx.region), params.get("NextToken")
-    found, following = await listing.list_page(tx, space, token, _PAGE, select, errors.wrong_token())
+    found, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())
     return {"Stacks": [await _show(ctx, tx, stack) for stack in found], "NextToken": following}
 
 
@@ -315,7 +323,7 @@ async def list_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
         return rendering.summarize(found) if not wanted or found.status in wanted else None
 
     space, token = stacks.get_space(ctx.account, ctx.region), params.get("NextToken")
-    shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.wrong_token())
+    shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())
     return {"StackSummaries": shown, "NextToken": following}
 
 
@@ -323,6 +331,6 @@ async def list_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def describe_stack_events(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get(ctx, tx, params["StackName"])
     space, token = stacks.get_event_space(stack), params.get("NextToken")
-    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.wrong_token())
-    shown = [rendering.event_to_api(stack, stacks.decode_event(raw)) for _, raw in rows]
+    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.make_wrong_token())
+    shown = [rendering.render_event(stack, stacks.decode_event(raw)) for _, raw in rows]
     return {"StackEvents": shown, "NextToken": following}

@@ -29,7 +29,9 @@ _decode_target = msgspec.msgpack.Decoder(Target).decode
 _decode_resource = msgspec.msgpack.Decoder(Resource).decode
 decode_event = msgspec.msgpack.Decoder(Event).decode
 
-exports = Records(Subspace("export"), Export, lambda name: errors.validation(f"Export [{name}] does not exist"))
+exports = Records(
+    Subspace("export"), Export, lambda name: errors.make_validation_error(f"Export [{name}] does not exist")
+)
 
 
 def make_id(now: float) -> str:
@@ -69,7 +71,7 @@ async def get(ctx: Context, tx: Transaction, name: str) -> Stack:
     """Return a stack of the caller's by its name or ARN. Raises ValidationError."""
     found = await find_by_name(tx, ctx.account, ctx.region, name)
     if found is None:
-        raise errors.stack_not_found(name)
+        raise errors.make_stack_not_found(name)
     return found
 
 
@@ -77,7 +79,7 @@ async def get_live(ctx: Context, tx: Transaction, name: str) -> Stack:
     """Return a stack that is not deleted. Raises ValidationError."""
     found = await get(ctx, tx, name)
     if found.status == states.DELETED:
-        raise errors.stack_not_found(name)
+        raise errors.make_stack_not_found(name)
     return found
 
 
@@ -90,7 +92,7 @@ def save(tx: Transaction, stack: Stack) -> None:
         tx.put(_NAMES.key(stack.account, stack.region, stack.name), stack.id.encode())
 
 
-def erase(tx: Transaction, stack: Stack) -> None:
+def remove_all_rows(tx: Transaction, stack: Stack) -> None:
     """Remove all that is stored of a stack."""
     tx.delete(_STACKS.key(stack.account, stack.region, stack.id))
     tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
@@ -175,7 +177,7 @@ def get_event_space(stack: Stack) -> Subspace:
 
 
 def add_event(tx: Transaction, stack: Stack, event: Event) -> None:
-    """Write an event of a stack, and have it told to whoever is to be notified."""
+    """Write an event of a stack, and have its topics notified."""
     order = _order.take(event.time)
     tx.put(_EVENTS.key(stack.account, stack.region, stack.id, _LAST_ORDER - order, event.id), _encode(event))
     notifying.add_notices(tx, stack, event, order)

@@ -28,7 +28,7 @@ _SUFFIX_CHARACTERS: Final = 12
 _SUFFIX_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _RETRY_SECONDS: Final = 120.0
 _FIRST_PAUSE_SECONDS: Final = 0.2
-_LONGEST_PAUSE_SECONDS: Final = 5.0
+_MAX_PAUSE_SECONDS: Final = 5.0
 MAX_REASON_CHARACTERS: Final = 4000
 
 
@@ -47,9 +47,9 @@ class Steps:
     block: Block
     stack: Stack
     phase: str
-    """What is written on resources that are done in it."""
+    """The mark on resources that are done in this phase."""
     resources: dict[str, Resource]
-    """As they are stored."""
+    """The resources as they are stored."""
     retries: dict[str, int] = field(default_factory=dict)
     hidden: list[str] = field(default_factory=list)
     """Values that events do not show."""
@@ -57,7 +57,10 @@ class Steps:
     # Records and events
 
     async def _write(self, resource: Resource, *events: tuple[str, str, Mapping[str, Any] | None]) -> Resource:
-        """Save a resource in the state of the last of some events, each a status, a reason, and properties."""
+        """Save a resource in the state of the last of some events.
+
+        An event is a status, a reason, and properties.
+        """
         now = self.block.clock.now()
         status, reason, _ = events[-1] if events else (resource.status, resource.reason, None)
         changed = replace(resource, status=status, reason=reason, updated=now if events else resource.updated)
@@ -146,8 +149,8 @@ class Steps:
             if not is_transient(error):
                 raise translate_error(error, "CloudFormation", resource.token) from None
             count = self.retries[resource.name] = self.retries.get(resource.name, 0) + 1
-            pause = min(_FIRST_PAUSE_SECONDS * 2 ** (count - 1), _LONGEST_PAUSE_SECONDS)
-            if count * _LONGEST_PAUSE_SECONDS > _RETRY_SECONDS:
+            pause = min(_FIRST_PAUSE_SECONDS * 2 ** (count - 1), _MAX_PAUSE_SECONDS)
+            if count * _MAX_PAUSE_SECONDS > _RETRY_SECONDS:
                 raise translate_error(error, "CloudFormation", resource.token) from None
             raise Later(pause) from None
 
@@ -215,7 +218,7 @@ class Steps:
         instance = provisioner.Instance(called, making.attributes)
         attributes, pause = await self._try(resource, lambda: handler.complete(instance, resource.token))
         if pause is not None:
-            raise Later(self._stretch(resource, pause))
+            raise Later(self._extend_pause(resource, pause))
         reference = handler.get_reference(provisioner.Instance(called, attributes))
         done = replace(making, physical_id=reference, attributes=attributes)
         before = resource.before or resource.instance
@@ -235,10 +238,10 @@ class Steps:
             resource.token,
         ).reason
 
-    def _stretch(self, resource: Resource, pause: float) -> float:
+    def _extend_pause(self, resource: Resource, pause: float) -> float:
         """Return a pause that grows with the time that a resource takes."""
         elapsed = self.block.clock.now() - resource.started
-        return max(pause, min(elapsed / 10, _LONGEST_PAUSE_SECONDS))
+        return max(pause, min(elapsed / 10, _MAX_PAUSE_SECONDS))
 
     # Changing
 
@@ -269,7 +272,7 @@ class Steps:
         instance = provisioner.Instance(called, making.attributes)
         attributes, pause = await self._try(resource, lambda: handler.refresh(instance, resource.token))
         if pause is not None:
-            raise Later(self._stretch(resource, pause))
+            raise Later(self._extend_pause(resource, pause))
         reference = handler.get_reference(provisioner.Instance(called, attributes))
         done = replace(making, physical_id=reference, attributes=attributes)
         await self._write(
@@ -316,7 +319,7 @@ class Steps:
         called = provisioner.Instance(await self.resolve(instance.properties), instance.attributes)
         pause = await self._try(resource, lambda: handler.delete(called, resource.token))
         if pause is not None:
-            raise Later(self._stretch(resource, pause))
+            raise Later(self._extend_pause(resource, pause))
 
     async def remove(self, resource: Resource, *, is_retained: bool, is_forgotten: bool) -> None:
         """Delete a resource; what is left of it is that it was deleted, or nothing."""

@@ -19,8 +19,14 @@ from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedErro
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
-from cloudlet.services.cloudformation.compiling import Compiled, compile_target, get_schema, is_custom, list_hidden
-from cloudlet.services.cloudformation.operations.comparing import needs_replacement, with_made_up_name
+from cloudlet.services.cloudformation.compiling import (
+    CompiledTarget,
+    compile_target,
+    get_schema,
+    is_custom,
+    list_hidden,
+)
+from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, needs_replacement
 from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
 from cloudlet.services.cloudformation.templates.functions import Scope
@@ -28,7 +34,7 @@ from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.cloudformation")
 
-MAX_RESOURCES_AT_ONCE: Final = 40
+MAX_CONCURRENT_RESOURCES: Final = 40
 _PATIENCE_SECONDS: Final = 1.0
 _CANCELLED: Final = "User Initiated"
 _REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
@@ -38,7 +44,7 @@ class _StackFailure(Exception):
     """The operation cannot go on, by no resource's fault."""
 
 
-async def _step(block: Block, key: Key) -> float | None:
+async def _carry_out(block: Block, key: Key) -> float | None:
     """Carry out what a stack's state stands for, as far as it goes now."""
     account, region, stack_id = key
 
@@ -52,7 +58,7 @@ async def _step(block: Block, key: Key) -> float | None:
     return await _Run(block, *found).run()
 
 
-STACKS: Final = Reconciler("stacks", _step, patience_seconds=_PATIENCE_SECONDS)
+STACKS: Final = Reconciler("stacks", _carry_out, patience_seconds=_PATIENCE_SECONDS)
 
 
 def request(tx: Transaction, stack: Stack) -> None:
@@ -69,7 +75,7 @@ class _Run:
         self._phase = states.PHASES[stack.status]
         self._steps = Steps(block, stack, f"{stack.operation.id}:{self._phase.work}", resources)
         self._failed: dict[str, str] = {}
-        """Why resources failed, by their names."""
+        """The reasons of failures, by the resources' names."""
         self._imports: dict[str, str] = {}
 
     async def run(self) -> float | None:
@@ -90,7 +96,7 @@ class _Run:
         deadline = self._stack.operation.deadline
         return min(pause, max(0.0, deadline - self._block.clock.now())) if deadline else pause
 
-    async def _load_targets(self) -> tuple[Compiled | None, Compiled | None]:
+    async def _load_targets(self) -> tuple[CompiledTarget | None, CompiledTarget | None]:
         """Return the target that the operation applies, and the one that the stack has."""
         stack = self._stack
 
@@ -111,9 +117,9 @@ class _Run:
     # The plan
 
     async def _plan(
-        self, compiled: Compiled | None, former: Compiled | None
+        self, compiled: CompiledTarget | None, former: CompiledTarget | None
     ) -> tuple[dict[str, Callable[[], Awaitable[None]]], Mapping[str, list[str]]]:
-        """Return what is to be done for each resource, and for which others it has to wait."""
+        """Return the task of each resource, and the resources that it waits for."""
         resources = self._steps.resources
         if self._phase.work == "apply":
             assert compiled is not None  # noqa: S101
@@ -134,7 +140,7 @@ class _Run:
         await self._check_exports()
         return {name: self._bind_remove(name) for name in resources}, dependents
 
-    def _bind_apply(self, compiled: Compiled, scope: Scope, name: str) -> Callable[[], Awaitable[None]]:
+    def _bind_apply(self, compiled: CompiledTarget, scope: Scope, name: str) -> Callable[[], Awaitable[None]]:
         async def apply() -> None:
             await self._apply(compiled, scope, name)
 
@@ -146,7 +152,7 @@ class _Run:
 
         return revert
 
-    def _bind_clean_up(self, name: str, wanted: Compiled | None) -> Callable[[], Awaitable[None]]:
+    def _bind_clean_up(self, name: str, wanted: CompiledTarget | None) -> Callable[[], Awaitable[None]]:
         is_rollback = self._stack.status.startswith("UPDATE_ROLLBACK")
 
         async def clean_up() -> None:
@@ -184,7 +190,7 @@ class _Run:
 
     # Applying
 
-    async def _bind_imports(self, compiled: Compiled) -> dict[str, str]:
+    async def _bind_imports(self, compiled: CompiledTarget) -> dict[str, str]:
         """Lock what the stack imports; return its values."""
         names = compiled.list_imports()
         try:
@@ -192,13 +198,13 @@ class _Run:
         except AwsError as error:
             raise _StackFailure(error.message) from None
 
-    def _make_scope(self, compiled: Compiled) -> Scope:
+    def _make_scope(self, compiled: CompiledTarget) -> Scope:
         return compiled.make_scope(self._get_reference, self._get_attribute, self._get_import)
 
     def _get_reference(self, name: str) -> str:
         resource = self._steps.resources.get(name)
         if resource is None or resource.instance is None:
-            raise errors.format_error(
+            raise errors.make_format_error(
                 f"Unresolved resource dependencies [{name}] in the Resources block of the template"
             )
         return resource.instance.physical_id
@@ -206,15 +212,15 @@ class _Run:
     def _get_attribute(self, name: str, attribute: str) -> Any:
         resource = self._steps.resources.get(name)
         if resource is None or resource.instance is None:
-            raise errors.template_error(f"instance of Fn::GetAtt references undefined resource {name}")
+            raise errors.make_template_error(f"instance of Fn::GetAtt references undefined resource {name}")
         return get_attribute(resource, attribute)
 
     def _get_import(self, name: str) -> str:
         if name not in self._imports:
-            raise errors.validation(f"No export named {name} found.")
+            raise errors.make_validation_error(f"No export named {name} found.")
         return self._imports[name]
 
-    async def _apply(self, compiled: Compiled, scope: Scope, name: str) -> None:
+    async def _apply(self, compiled: CompiledTarget, scope: Scope, name: str) -> None:
         """Make or update a resource, as the target has it."""
         steps, stack, declared = self._steps, self._stack, compiled.resources[name]
         resource = steps.resources.get(name) or Resource(stack.account, stack.region, stack.id, name, declared["Type"])
@@ -245,7 +251,7 @@ class _Run:
             is_replacing = resource.making.physical_id != resource.instance.physical_id
             await (steps.create(resource, properties, "UPDATE") if is_replacing else steps.update(resource, properties))
             return
-        wanted = with_made_up_name(resource.instance, properties)
+        wanted = add_made_up_name(resource.instance, properties)
         if self._is_unchanged(resource, properties):
             await steps.keep(resource)
         elif needs_replacement(resource.type, resource.instance.properties, wanted):
@@ -257,7 +263,7 @@ class _Run:
 
     def _is_unchanged(self, resource: Resource, properties: dict[str, Any]) -> bool:
         instance = resource.instance
-        return instance is not None and with_made_up_name(instance, properties) == instance.properties
+        return instance is not None and add_made_up_name(instance, properties) == instance.properties
 
     def _check_policy(self, action: str, resource: Resource) -> None:
         """Raise where the stack's policy does not let an update do something to a resource."""
@@ -268,8 +274,8 @@ class _Run:
                 f"[{resource.name}];"
             )
 
-    def _check_removals(self, compiled: Compiled) -> None:
-        """Raise where the stack's policy does not let an update delete what the target has not."""
+    def _check_removals(self, compiled: CompiledTarget) -> None:
+        """Raise where the stack's policy forbids a deletion."""
         for name, resource in self._steps.resources.items():
             if name not in compiled.resources and resource.instance is not None:
                 try:
@@ -282,7 +288,10 @@ class _Run:
     async def _run_tasks(
         self, tasks: Mapping[str, Callable[[], Awaitable[None]]], dependencies: Mapping[str, list[str]]
     ) -> float | None:
-        """Do what is ready, and what becomes so; return after how many seconds to look again, if that has to be."""
+        """Run the tasks that are ready, and those that become so.
+
+        Return after how many seconds to look again, where resources wait.
+        """
         phase, resources = self._steps.phase, self._steps.resources
         done = {name for name, one in resources.items() if one.done == phase}
         self._failed = {name: one.reason for name, one in resources.items() if one.failed == phase}
@@ -296,7 +305,7 @@ class _Run:
         try:
             while True:
                 for name in [name for name, others in waiting.items() if others <= done]:
-                    if len(running) >= MAX_RESOURCES_AT_ONCE or self._is_stopping():
+                    if len(running) >= MAX_CONCURRENT_RESOURCES or self._is_stopping():
                         break
                     running[asyncio.ensure_future(tasks[name]())] = name
                     del waiting[name]
@@ -398,12 +407,12 @@ class _Run:
                 return
             changed = stacks.set_status(tx, replace(now, **changes), status, block.clock.now(), reason)
             if status == states.DELETED:
-                await exporting.remove_of(tx, changed)
+                await exporting.remove_all_of(tx, changed)
 
         await block.store.transact(move)
         return 0 if states.is_in_progress(status) else None
 
-    async def _succeed(self, compiled: Compiled | None) -> float | None:
+    async def _succeed(self, compiled: CompiledTarget | None) -> float | None:
         stack, status = self._stack, self._phase.succeeded
         if self._phase.work != "apply":
             reason = "" if not self._failed else self._describe_failures()
@@ -467,10 +476,10 @@ def get_attribute(resource: Resource, attribute: str) -> Any:
             found = resource.instance.properties.get(attribute)
     if found is None:
         if is_custom(resource.type):
-            raise errors.validation(
+            raise errors.make_validation_error(
                 f"CustomResource attribute error: Vendor response doesn't contain {attribute} attribute"
             )
-        raise errors.template_error(
+        raise errors.make_template_error(
             f"resource {resource.name} does not support attribute type {attribute} in Fn::GetAtt"
         )
     return found
@@ -487,11 +496,11 @@ def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> Non
     """Raise AwsError for properties that the type's schema does not allow."""
     if is_custom(kind):
         if not properties.get("ServiceToken"):
-            raise errors.validation("Missing required ServiceToken property")
+            raise errors.make_validation_error("Missing required ServiceToken property")
         return
     schema = get_schema(kind)
-    violations = schema.list_violations(schema.coerce(properties))
+    violations = schema.list_violations(schema.convert_types(properties))
     if violations:
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"Properties validation failed for resource {name} with message:\n[{', '.join(violations)}]"
         )

@@ -1,4 +1,4 @@
-"""Starting operations: a stack's record gets what it is to become, and the reconciler is asked for it."""
+"""The start of operations: a stack gets a target, and the reconciler a request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_operation(ctx: Context, params: Params, target: str = "", on_failure: s
         uuid4(),
         params.get("ClientRequestToken") or "",
         target,
-        Caller.of(ctx.principal),
+        Caller.from_principal(ctx.principal),
         on_failure or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"),
         started=ctx.now(),
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
@@ -49,4 +49,4 @@ def is_repeated(stack: Stack, params: Params) -> bool:
 def check_updatable(stack: Stack) -> None:
     """Raise AwsError unless a stack may be updated now."""
     if stack.status not in states.UPDATABLE:
-        raise errors.wrong_state(stack.arn, stack.status, "updated")
+        raise errors.make_wrong_state(stack.arn, stack.status, "updated")
