@@ -4,8 +4,8 @@
     scripts/update_cloudformation_schemas.py cfn_lint-1.58.0-py3-none-any.whl
 
 The wheel comes from `pip download --no-deps cfn-lint`. Its schemas are those that AWS publishes for each type,
-with cfn-lint's corrections; both are under the licence MIT-0. Of each namespace that a block declares types of, all types
-are taken, without what is said to people and without patterns that Python has no syntax for.
+with cfn-lint's corrections; both are under the licence MIT-0. Of each namespace that a block declares types of, all
+types are taken, without what is said to people and without patterns that Python has no syntax for.
 """
 
 from __future__ import annotations

@@ -90,9 +90,6 @@ def _check_supported(params: Params) -> None:
     api_stacks.check_supported(params)
     if params.get("ChangeSetType") == "IMPORT" or params.get("ResourcesToImport"):
         raise errors.make_not_built("the import of existing resources")
-    mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
-    if mode not in (None, "STANDARD"):
-        raise errors.make_not_built(f"the deployment mode {mode}")
 
 
 async def _find_stack(

@@ -41,8 +41,14 @@ def check_name(name: str) -> None:
 def check_supported(params: Params) -> None:
     """Raise AwsError for what cannot be honoured."""
     rollback = params.get("RollbackConfiguration") or {}
-    if rollback.get("RollbackTriggers"):
+    if rollback.get("RollbackTriggers") or rollback.get("MonitoringTimeInMinutes"):
         raise errors.make_not_built("rollback triggers")
+    mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
+    if mode not in (None, "STANDARD"):
+        raise errors.make_not_built(f"the deployment mode {mode}")
+    for name in ("ForceRollback", "ImportExistingResources"):
+        if params.get(name):
+            raise errors.make_not_built(f"the parameter {name}")
     for name in ("StackPolicyURL", "StackPolicyDuringUpdateURL"):
         if params.get(name):
             raise errors.make_not_built(f"the parameter {name}")
@@ -69,7 +75,6 @@ def _validate_policy(text: str | None) -> str:
 
 def make_stack(ctx: Context, params: Params, status: str) -> Stack:
     """Return a new stack of the caller's."""
-    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
     # A stack that is made for another one's resource.
     parent = ctx.source_arn if ctx.principal.invoked_by == "cloudformation.amazonaws.com" else ""
     return Stack(
@@ -83,7 +88,7 @@ def make_stack(ctx: Context, params: Params, status: str) -> Stack:
         is_protected=bool(params.get("EnableTerminationProtection")),
         policy=_validate_policy(params.get("StackPolicyBody")),
         timeout_minutes=params.get("TimeoutInMinutes") or 0,
-        on_failure=on_failure,
+        on_failure=starting.get_failure_option(params),
         parent=parent,
     )
 
@@ -238,6 +243,7 @@ async def cancel_update_stack(ctx: Context, tx: Transaction, params: Params) -> 
 
 @service.operation("ContinueUpdateRollback")
 async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params) -> Result:
+    check_supported(params)
     found = await stacks.get_live(ctx, tx, params["StackName"])
     if found.status != "UPDATE_ROLLBACK_FAILED":
         raise errors.make_validation_error(
@@ -265,6 +271,7 @@ async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params
 
 @service.operation("RollbackStack")
 async def rollback_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
+    check_supported(params)
     found = await stacks.get_live(ctx, tx, params["StackName"])
     status = states.ROLLED_BACK.get(found.status)
     if status is None:

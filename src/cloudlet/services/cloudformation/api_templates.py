@@ -8,7 +8,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.cloudformation import change_sets, errors, stacks
 from cloudlet.services.cloudformation.block import service
-from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
+from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target, is_known_type
 from cloudlet.services.cloudformation.operations import preparing
 from cloudlet.services.cloudformation.stack_record import Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
@@ -102,6 +102,17 @@ def _make_default_values(template: Template) -> dict[str, parameters.Value]:
     return bound
 
 
+def _list_unknown_types(template: Template) -> list[str]:
+    """Return the resource types that there are not; transforms have types of their own."""
+    kinds = {one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)}
+    is_serverless = preparing.SERVERLESS in template.transforms
+    return sorted(
+        kind
+        for kind in kinds
+        if not is_known_type(kind) and not (is_serverless and kind.startswith("AWS::Serverless::"))
+    )
+
+
 @service.direct("GetTemplateSummary")
 async def get_template_summary(ctx: Context, params: Params) -> Result:
     if params.get("StackSetName"):
@@ -118,6 +129,10 @@ async def get_template_summary(ctx: Context, params: Params) -> Result:
         template = read_template(parse_template(target.template if target else "{}"), is_processed=False)
     else:
         template = await _read(ctx, params)
+    unknown = _list_unknown_types(template)
+    config = params.get("TemplateSummaryConfig") or {}
+    if unknown and not config.get("TreatUnrecognizedResourceTypesAsWarnings"):
+        raise errors.make_format_error(f"Unrecognized resource types: [{', '.join(unknown)}]")
     compiled = _compile(ctx, template)
     kinds = sorted({one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)})
     shown: dict[str, Any] = {
@@ -126,6 +141,8 @@ async def get_template_summary(ctx: Context, params: Params) -> Result:
         "Version": template.raw.get("AWSTemplateFormatVersion", "2010-09-09"),
         **_describe_capabilities(compiled, template),
     }
+    if unknown:
+        shown["Warnings"] = {"UnrecognizedResourceTypes": unknown}
     if template.description:
         shown["Description"] = template.description
     if template.metadata:

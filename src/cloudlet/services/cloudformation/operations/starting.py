@@ -15,6 +15,13 @@ from cloudlet.services.cloudformation.stack_record import Caller, Operation, Sta
 _USER: Final = "User Initiated"
 
 
+def get_failure_option(params: Params) -> str:
+    """Return what is done where a request's operation fails: DO_NOTHING, ROLLBACK or DELETE."""
+    config = params.get("DeploymentConfig") or {}
+    is_kept = params.get("DisableRollback") or config.get("DisableRollback")
+    return params.get("OnFailure") or ("DO_NOTHING" if is_kept else "ROLLBACK")
+
+
 def make_operation(ctx: Context, params: Params, target: str = "", on_failure: str = "") -> Operation:
     """Return an operation that a request begins."""
     return Operation(
@@ -22,7 +29,7 @@ def make_operation(ctx: Context, params: Params, target: str = "", on_failure: s
         params.get("ClientRequestToken") or "",
         target,
         Caller.from_principal(ctx.principal),
-        on_failure or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"),
+        on_failure or get_failure_option(params),
         started=ctx.now(),
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
