@@ -176,6 +176,7 @@ def compile_target(stack: Stack, target: Target) -> CompiledTarget:
         if "Condition" not in resource or scope.is_met(resource["Condition"])
     }
     _check_types(active.values())
+    _check_policies(active)
     dependencies = {
         name: [other for other in list_dependencies(template, name, resource) if other in active]
         for name, resource in active.items()
@@ -187,6 +188,16 @@ def _check_types(resources: Iterable[Mapping[str, Any]]) -> None:
     unknown = sorted({resource["Type"] for resource in resources if not is_known_type(resource["Type"])})
     if unknown:
         raise errors.make_format_error(f"Unrecognized resource types: [{', '.join(unknown)}]")
+
+
+def _check_policies(resources: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise AwsError for policies that AWS follows and Cloudlet does not."""
+    for kind, policy in (
+        ("AWS::Lambda::Alias", "UpdatePolicy"),
+        ("AWS::CloudFormation::WaitCondition", "CreationPolicy"),
+    ):
+        if any(resource["Type"] == kind and policy in resource for resource in resources.values()):
+            raise errors.make_not_built(f"the attribute {policy} of {kind}")
 
 
 def _add_tags(schema: Schema, properties: dict[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:

@@ -180,7 +180,7 @@ class Steps:
         assert making is not None  # noqa: S101
         called = await self.resolve(making.properties)
         if not resource.is_made:
-            name = f"{self.stack.name}-{resource.name}-{resource.token[:8]}{resource.token[9:13]}"
+            name = self._make_name(resource)
             attributes = await self._try(
                 resource, lambda: handler.create(called, name, resource.token, is_repeated=is_repeated)
             )
@@ -323,6 +323,8 @@ class Steps:
 
     async def remove(self, resource: Resource, *, is_retained: bool, is_forgotten: bool) -> None:
         """Delete a resource; what is left of it is that it was deleted, or nothing."""
+        if resource.making is not None and not resource.is_made and resource.status.endswith("_IN_PROGRESS"):
+            resource = await self._find_unanswered(resource)
         instances = [one for one in (resource.making, resource.before, resource.instance) if one is not None]
         alive = {one.physical_id: one for one in instances if one.physical_id}
         if not alive and resource.making is None:
@@ -348,6 +350,32 @@ class Steps:
         event = ("DELETE_COMPLETE", "", properties)
         done = replace(resource, done=self.phase)
         await (self._forget(resource, event) if is_forgotten else self._write(done, event))
+
+    async def _find_unanswered(self, resource: Resource) -> Resource:
+        """Return a resource with what a call has made whose answer nobody has seen, as the process died.
+
+        The call is made again, which is the same one: it makes nothing, or what would have been made.
+        """
+        making = resource.making
+        assert making is not None  # noqa: S101
+        if resource.instance is not None and making.physical_id == resource.instance.physical_id:
+            return resource
+        handler = self._make_handler(resource)
+        called = await self.resolve(making.properties)
+        try:
+            attributes = await self._try(
+                resource,
+                lambda: handler.create(called, self._make_name(resource), resource.token, is_repeated=True),
+            )
+        except ProvisioningError:
+            return resource
+        reference = handler.get_reference(provisioner.Instance(called, attributes))
+        made = replace(making, physical_id=reference, attributes=attributes)
+        return await self._write(replace(resource, making=made, is_made=True))
+
+    def _make_name(self, resource: Resource) -> str:
+        """Return the name of what has no name of its own."""
+        return f"{self.stack.name}-{resource.name}-{resource.token[:8]}{resource.token[9:13]}"
 
     async def clean_up(self, resource: Resource, *, is_retained: bool) -> None:
         """Delete what an update has replaced, or what it made and was rolled back."""

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -36,12 +37,17 @@ log = logging.getLogger("cloudlet.cloudformation")
 
 MAX_CONCURRENT_RESOURCES: Final = 40
 _PATIENCE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.25
 _CANCELLED: Final = "User Initiated"
 _REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
 class _StackFailure(Exception):
     """The operation cannot go on, by no resource's fault."""
+
+
+class _Superseded(Exception):
+    """Another operation has begun meanwhile: a stack that is being made may be deleted."""
 
 
 async def _carry_out(block: Block, key: Key) -> float | None:
@@ -77,6 +83,9 @@ class _Run:
         self._failed: dict[str, str] = {}
         """The reasons of failures, by the resources' names."""
         self._imports: dict[str, str] = {}
+        self._interruption: Exception | None = None
+        """The reason to begin no other resource."""
+        self._looked = perf_counter()
 
     async def run(self) -> float | None:
         try:
@@ -90,6 +99,8 @@ class _Run:
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
+        except _Superseded:
+            return 0
 
     def _shorten(self, pause: float) -> float:
         """Return a pause that ends with the time that the operation has."""
@@ -316,19 +327,23 @@ class _Run:
                     name = running.pop(task)
                     if await self._conclude(name, task, later):
                         done.add(name)
+                if perf_counter() - self._looked > _LOOK_SECONDS:
+                    await self._look_for_interruption()
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        if self._phase.work == "apply":
-            await self._check_deadline()
+        if self._interruption is None:
+            await self._look_for_interruption()
+        if self._interruption is not None:
+            raise self._interruption
         if self._is_stopping():
             await self._give_up_waiting()
             return None
         return min(later.values()) if later else None
 
     def _is_stopping(self) -> bool:
-        return bool(self._failed) and self._phase.work == "apply"
+        return self._interruption is not None or (bool(self._failed) and self._phase.work == "apply")
 
     async def _conclude(self, name: str, task: asyncio.Task[None], later: dict[str, float]) -> bool:
         """Note how a resource ended; return whether what depends on it may go on."""
@@ -359,14 +374,21 @@ class _Run:
             return "DELETE_FAILED"
         return "CREATE_FAILED" if resource.instance is None else "UPDATE_FAILED"
 
-    async def _check_deadline(self) -> None:
-        """Raise where the operation is cancelled, or its time is over."""
+    async def _look_for_interruption(self) -> None:
+        """Find out whether the operation is cancelled, its time is over, or another one has begun."""
         stack = self._stack
+        self._looked = perf_counter()
         now = await self._block.store.transact(lambda tx: stacks.find(tx, stack.account, stack.region, stack.id))
-        if now is not None and now.operation.is_cancelled:
-            raise _StackFailure(_CANCELLED)
-        if stack.operation.deadline and self._block.clock.now() >= stack.operation.deadline:
-            raise _StackFailure("Stack creation time exceeded the specified timeout")
+        if not self._is_current(now):
+            self._interruption = _Superseded()
+        elif self._phase.work == "apply" and now is not None and now.operation.is_cancelled:
+            self._interruption = _StackFailure(_CANCELLED)
+        elif self._phase.work == "apply" and 0 < stack.operation.deadline <= self._block.clock.now():
+            self._interruption = _StackFailure("Stack creation time exceeded the specified timeout")
+
+    def _is_current(self, now: Stack | None) -> bool:
+        stack = self._stack
+        return now is not None and (now.operation.id, now.status) == (stack.operation.id, stack.status)
 
     async def _give_up_waiting(self) -> None:
         """Give up the resources that wait for something, as others have failed."""
@@ -397,15 +419,15 @@ class _Run:
             )
         return await self._move(status, reason)
 
-    async def _move(self, status: str, reason: str = "", **changes: Any) -> float | None:
+    async def _move(self, status: str, reason: str = "") -> float | None:
         """Bring the stack to another state; return the pause of the reconciler's step."""
         stack, block = self._stack, self._block
 
         async def move(tx: Transaction) -> None:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
-            if now is None:
+            if now is None or not self._is_current(now):
                 return
-            changed = stacks.set_status(tx, replace(now, **changes), status, block.clock.now(), reason)
+            changed = stacks.set_status(tx, now, status, block.clock.now(), reason)
             if status == states.DELETED:
                 await exporting.remove_all_of(tx, changed)
 
@@ -427,7 +449,8 @@ class _Run:
 
         async def finish(tx: Transaction) -> None:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
-            assert now is not None  # noqa: S101
+            if now is None or not self._is_current(now):
+                return
             if status.endswith("_IN_PROGRESS"):
                 # The former target is what cleaning up no longer needs.
                 stacks.remove_target(tx, now, now.target)
