@@ -64,6 +64,7 @@ _TEXTS: Final = (
     "v1",
     "a" * 32,
     "a" * 64,
+    "sha256:" + "a" * 64,
     "arn:aws:s3:::example",
     "AKIAIOSFODNN7EXAMPLE",
     "rate(1 day)",

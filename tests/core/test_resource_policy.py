@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cloudlet.core.authorization.condition_keys import list_global_keys
+from cloudlet.core.authorization.denials import Denials
 from cloudlet.core.authorization.permissions import EVERYTHING
 from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.core.authorization.role_session import make_session
@@ -31,6 +32,8 @@ def _call(principal: Principal) -> Any:
         source_arn="",
         headers={},
         permissions=EVERYTHING,
+        request_id="request",
+        block=SimpleNamespace(cloud=SimpleNamespace(denials=Denials())),
     )
 
 

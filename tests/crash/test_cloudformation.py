@@ -83,3 +83,19 @@ def test_a_killed_operation_goes_on_where_it_was(tmp_path: Path) -> None:
         stacks = Stacks(Aws(server.endpoint, _ACCOUNT))
         assert stacks.describe(stack_id)["StackStatus"] == "DELETE_COMPLETE"
         assert stacks.queues() == []
+
+
+def test_a_stack_that_is_deleted_while_it_is_made_leaves_nothing(tmp_path: Path) -> None:
+    for turn in range(3):
+        folder = tmp_path / str(turn)
+        with Server.start("--data", str(folder)) as server:
+            client = Aws(server.endpoint, _ACCOUNT).client("cloudformation", config=_ONCE)
+            stack_id = client.create_stack(StackName="s", TemplateBody=as_text(_template(1)))["StackId"]
+            time.sleep(random.uniform(0.0, 0.2))
+            client.delete_stack(StackName="s")
+            server.kill()
+        _carry_on(folder, stack_id, kills=1)
+        with Server.start("--data", str(folder)) as server:
+            stacks = Stacks(Aws(server.endpoint, _ACCOUNT))
+            assert stacks.describe(stack_id)["StackStatus"] == "DELETE_COMPLETE"
+            assert stacks.queues() == []

@@ -490,7 +490,7 @@ def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) 
         ("codepipeline", "list_pipelines", {}),
         ("ec2", "describe_instances", {}),
         ("route53", "list_hosted_zones", {}),
-        ("cloudformation", "list_stacks", {}),
+        ("cloudformation", "list_types", {}),
         ("polly", "describe_voices", {}),
         ("sts", "get_delegated_access_token", {"TradeInToken": "token"}),
     ]

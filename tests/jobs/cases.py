@@ -356,7 +356,18 @@ def _has_acted(call: Call, account: str) -> bool:
     return bool(found["Policies"][0]["PolicyStatus"] == "Finished")
 
 
+def _begin_stack(call: Call, account: str) -> None:
+    template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q"}}}}
+    call("cloudformation", "CreateStack", StackName="s", TemplateBody=json.dumps(template))
+
+
+def _has_stack(call: Call, account: str) -> bool:
+    (stack,) = call("cloudformation", "DescribeStacks", StackName="s")["Stacks"]
+    return bool(stack["StackStatus"] == "CREATE_COMPLETE")
+
+
 CASES = (
+    Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),
     Case("cloudwatch.evaluating._evaluate", _watch, _alarms, 60.0),
     Case("cloudwatch.acting._tell", _act, _has_message),
     Case("logs.publishing._publish", _filter, _has_metric),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cloudlet.services.cloudformation.templates.functions import NO_VALUE, Scope
 from cloudlet.services.cloudformation.templates.language_extensions import expand_loops
 from cloudlet.services.cloudformation.templates.parsing import parse_template
-from cloudlet.services.cloudformation.templates.template import order_resources
+from cloudlet.services.cloudformation.templates.template import sort_resources
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=20)
 _SCALARS = st.one_of(st.booleans(), st.integers(-1000, 1000), _TEXT)
@@ -91,6 +91,6 @@ def test_resources_come_after_what_they_depend_on(count: int, data: st.DataObjec
         name: data.draw(st.lists(st.sampled_from(names[:index]), unique=True)) if index else []
         for index, name in enumerate(names)
     }
-    order = order_resources(dependencies)
+    order = sort_resources(dependencies)
     assert sorted(order) == sorted(names)
     assert all(order.index(other) < order.index(name) for name in names for other in dependencies[name])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.services.cloudformation.deploying import Stacks, as_text, queue
+from tests.services.cloudformation.deploying import Stacks, as_text, parameter, queue
 
 
 def _template(**parameters: Any) -> dict[str, Any]:
@@ -67,9 +67,15 @@ def test_values_come_from_parameter_store(stacks: Stacks) -> None:
 
 
 def test_a_hidden_value_is_not_shown(stacks: Stacks) -> None:
-    template = {"Parameters": {"P": {"Type": "String", "NoEcho": True}}, "Resources": {"Q": queue()}}
+    resources = {"P1": parameter({"Fn::Sub": "of-${P}"})}
+    template = {"Parameters": {"P": {"Type": "String", "NoEcho": True}}, "Resources": resources}
     stack = stacks.create("s", template, Parameters=_given(P="secret"))
     assert stack["Parameters"] == [{"ParameterKey": "P", "ParameterValue": "****"}]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    events = stacks.client.describe_stack_events(StackName="s")["StackEvents"]
+    told = "".join(event.get("ResourceProperties", "") for event in events)
+    assert "of-****" in told
+    assert "secret" not in told
 
 
 def test_an_update_can_keep_values(stacks: Stacks) -> None:

@@ -256,8 +256,13 @@ class Cloud:
         region: str,
         source_arn: str = "",
         trace: str | None = None,
+        once: str = "",
     ) -> Result:
-        """Call a service's API from within, wherever it runs. Raises AwsError."""
+        """Call a service's API from within, wherever it runs. Raises AwsError.
+
+        `once` is the token of a call that may be made again after a crash: an operation that is one transaction is done
+        once, and answers the second time as the first.
+        """
         name = get_block_name(service)
         block = self._blocks.get(name)
         if block is None:
@@ -272,6 +277,7 @@ class Cloud:
                     region=region,
                     source_arn=source_arn,
                     trace=trace,
+                    once=once,
                 )
             block = self.block(name)
         _validate(block.service, service, operation, params)
@@ -286,6 +292,7 @@ class Cloud:
             protocol="none",
             headers={TRACE_HEADER: trace} if trace else {},
             source_arn=source_arn,
+            once=once,
         )
         try:
             return await block.run(context, get_handler_key(service, operation), params)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SOURCE_ARN_HEADER: Final = "x-amz-source-arn"
 """The resource on whose behalf a service calls; believed of services only."""
+ONCE_HEADER: Final = "x-cloudlet-once"
+"""The token of a call that is done once; believed of services only."""
 TRACE_HEADER: Final = "x-amzn-trace-id"
 
 
@@ -30,6 +32,7 @@ class Context:
         "headers",
         "measured",
         "method",
+        "once",
         "permissions",
         "principal",
         "protocol",
@@ -58,6 +61,7 @@ class Context:
         headers: dict[str, str] | None = None,
         source_arn: str = "",
         method: str = "",
+        once: str = "",
     ) -> None:
         self.block = block
         self.principal = principal
@@ -76,6 +80,8 @@ class Context:
         """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
         self.method = method
         """The HTTP method of the request; empty for a call from within."""
+        self.once = once
+        """The token of a call that a block may make again, and that is done once; empty for others."""
         self.permissions = EVERYTHING
         """The caller's own policies; they are looked up where permissions are enforced."""
         self.was_decided = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cloudlet.core.authorization import enforcement
@@ -12,6 +13,7 @@ from cloudlet.core.kernel.detour import Detour, follow
 from cloudlet.core.kernel.errors import internal_failure, unavailable
 from cloudlet.core.kernel.models import get_handler_key
 from cloudlet.core.kernel.prerequisite import Prerequisite
+from cloudlet.core.kernel.replies import answer_once
 from cloudlet.core.kernel.service import FinalTransaction, Handler, Params, ResourceTags, Result
 from cloudlet.core.kernel.wait_queues import Wait
 from cloudlet.store import StoreError, Transaction
@@ -102,6 +104,11 @@ class Invocation:
         self._answer(answer, None)
 
     def _body(self, tx: Transaction) -> Coroutine[Any, Any, Result]:
+        if self._context.once:
+            return answer_once(self._block, tx, self._context.once, partial(self._run, tx))
+        return self._run(tx)
+
+    def _run(self, tx: Transaction) -> Coroutine[Any, Any, Result]:
         if self._block.trail is not None and self._handler.is_noted:
             return self._noted(tx, self._block.trail)
         return self._handler.function(self._context, tx, self._params)

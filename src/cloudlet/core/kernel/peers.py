@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cloudlet.core.kernel.clock import Clock
-from cloudlet.core.kernel.context import SOURCE_ARN_HEADER, TRACE_HEADER
+from cloudlet.core.kernel.context import ONCE_HEADER, SOURCE_ARN_HEADER, TRACE_HEADER
 from cloudlet.core.kernel.errors import AwsError, unavailable
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.service import Params, Result
@@ -49,6 +49,7 @@ class Peers:
         region: str,
         source_arn: str = "",
         trace: str | None = None,
+        once: str = "",
     ) -> Result:
         """Call an operation of the block at a base URL. Raises AwsError; `ServiceUnavailable` where it is down."""
         model = load(service)
@@ -67,6 +68,8 @@ class Peers:
             headers[SOURCE_ARN_HEADER] = source_arn
         if trace:
             headers[TRACE_HEADER] = trace
+        if once:
+            headers[ONCE_HEADER] = once
         request.headers = headers
         headers["authorization"] = sigv4.sign(
             request, credentials.access_key, credentials.secret_key, region, model.signing_name, timestamp

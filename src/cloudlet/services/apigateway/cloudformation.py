@@ -1,4 +1,4 @@
-"""The resource types of Amazon API Gateway, REST APIs (v1) and HTTP and WebSocket APIs (v2)."""
+"""The resource types of Amazon API Gateway: REST, HTTP and WebSocket APIs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _patch_map(name: str, path: str) -> Callable[[Properties], list[dict[str, st
 
 
 def _patch_members(name: str, path: str) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return what makes patch operations that set the members of an object, which begin with small letters there."""
+    """Return a source of patch operations that set the members of an object."""
 
     def make(properties: Properties) -> list[dict[str, str]]:
         return [
@@ -62,13 +62,15 @@ def _patch_members(name: str, path: str) -> Callable[[Properties], list[dict[str
 
 
 def _patch_stage(action: str) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return what makes the patch operation that adds or removes a stage of a usage plan."""
+    """Return a source of the patch operation on a stage of a usage plan."""
     return lambda properties: [
         {"op": action, "path": "/apiStages", "value": f"{properties['Item']['ApiId']}:{properties['Item']['Stage']}"}
     ]
 
 
-def _both(*makers: Callable[[Properties], list[dict[str, str]]]) -> Callable[[Properties], list[dict[str, str]]]:
+def _join_patches(
+    *makers: Callable[[Properties], list[dict[str, str]]],
+) -> Callable[[Properties], list[dict[str, str]]]:
     return lambda properties: [one for make in makers for one in make(properties)]
 
 
@@ -119,7 +121,7 @@ def _make_import_parameters(properties: Properties) -> dict[str, str]:
     return {**given, **({"endpointConfigurationTypes": kinds[0]} if kinds else {})}
 
 
-def _arn(path: str) -> Callable[[Properties], str]:
+def _make_arn_of(path: str) -> Callable[[Properties], str]:
     """Return what makes the ARN of something of API Gateway, for tags."""
     return lambda properties: ("arn:{partition}:apigateway:{region}::" + path).format_map(properties)
 
@@ -171,7 +173,7 @@ _STAGE_PATHS: Final = {
 }
 
 
-def _patches(operation: str, maker: Callable[[Properties], list[dict[str, str]]], **members: str) -> Call:
+def _make_patch_call(operation: str, maker: Callable[[Properties], list[dict[str, str]]], **members: str) -> Call:
     return Call(operation, {"patchOperations": maker, **members})
 
 
@@ -184,7 +186,7 @@ _REST_TYPES: Final = (
             "Body": Call("ImportRestApi", {"body": _make_body, "parameters": _make_import_parameters}),
         },
         updates=(
-            _patches(
+            _make_patch_call(
                 "UpdateRestApi",
                 _patch(
                     Name="/name",
@@ -210,8 +212,8 @@ _REST_TYPES: Final = (
         delete=Call("DeleteRestApi"),
         attributes={"RestApiId": "id", "RootResourceId": "rootResourceId"},
         read=Call("GetRestApi"),
-        tag=Call("TagResource", {"resourceArn": _arn("/restapis/{RestApiId}")}),
-        untag=Call("UntagResource", {"resourceArn": _arn("/restapis/{RestApiId}")}),
+        tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
+        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
         unlisted=("Name", "Mode", "EndpointConfiguration"),
         list=Call("GetRestApis"),
     ),
@@ -267,7 +269,7 @@ _REST_TYPES: Final = (
                 "canarySettings": "DeploymentCanarySettings",
             },
         ),
-        updates=(_patches("UpdateDeployment", _patch(Description="/description")),),
+        updates=(_make_patch_call("UpdateDeployment", _patch(Description="/description")),),
         parts=(
             # The stage that a deployment makes goes with it.
             Items(
@@ -286,32 +288,43 @@ _REST_TYPES: Final = (
         "AWS::ApiGateway::Stage",
         "apigateway",
         create=Call("CreateStage", {"canarySettings": "CanarySetting"}),
-        updates=(_patches("UpdateStage", _both(_patch(**_STAGE_PATHS), _patch_map("Variables", "/variables"))),),
+        updates=(
+            _make_patch_call(
+                "UpdateStage", _join_patches(_patch(**_STAGE_PATHS), _patch_map("Variables", "/variables"))
+            ),
+        ),
         parts=(
-            Part("MethodSettings", _patches("UpdateStage", _patch_method_settings)),
+            Part("MethodSettings", _make_patch_call("UpdateStage", _patch_method_settings)),
             Part(
                 "AccessLogSetting",
-                _patches("UpdateStage", _patch_access_log),
-                _patches("UpdateStage", _remove_access_log),
+                _make_patch_call("UpdateStage", _patch_access_log),
+                _make_patch_call("UpdateStage", _remove_access_log),
             ),
-            Part("ClientCertificateId", _patches("UpdateStage", _patch(ClientCertificateId="/clientCertificateId"))),
+            Part(
+                "ClientCertificateId",
+                _make_patch_call("UpdateStage", _patch(ClientCertificateId="/clientCertificateId")),
+            ),
         ),
         delete=Call("DeleteStage"),
         ref="StageName",
-        tag=Call("TagResource", {"resourceArn": _arn("/restapis/{RestApiId}/stages/{StageName}")}),
-        untag=Call("UntagResource", {"resourceArn": _arn("/restapis/{RestApiId}/stages/{StageName}")}),
+        tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}/stages/{StageName}")}),
+        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}/stages/{StageName}")}),
     ),
     ResourceType(
         "AWS::ApiGateway::Account",
         "apigateway",
-        parts=(Part("CloudWatchRoleArn", _patches("UpdateAccount", _patch(CloudWatchRoleArn="/cloudwatchRoleArn"))),),
+        parts=(
+            Part(
+                "CloudWatchRoleArn", _make_patch_call("UpdateAccount", _patch(CloudWatchRoleArn="/cloudwatchRoleArn"))
+            ),
+        ),
     ),
     ResourceType(
         "AWS::ApiGateway::Authorizer",
         "apigateway",
         create=Call("CreateAuthorizer"),
         updates=(
-            _patches(
+            _make_patch_call(
                 "UpdateAuthorizer",
                 _patch(
                     Name="/name",
@@ -331,7 +344,9 @@ _REST_TYPES: Final = (
         "AWS::ApiGateway::Model",
         "apigateway",
         create=Call("CreateModel", absent={"contentType": "application/json"}),
-        updates=(_patches("UpdateModel", _patch(Description="/description", Schema="/schema"), modelName="Name"),),
+        updates=(
+            _make_patch_call("UpdateModel", _patch(Description="/description", Schema="/schema"), modelName="Name"),
+        ),
         delete=Call("DeleteModel", {"modelName": "Name"}),
         named=Name("Name", 128, is_alphanumeric=True),
         ref="Name",
@@ -341,7 +356,7 @@ _REST_TYPES: Final = (
         "apigateway",
         create=Call("CreateRequestValidator"),
         updates=(
-            _patches(
+            _make_patch_call(
                 "UpdateRequestValidator",
                 _patch(
                     ValidateRequestBody="/validateRequestBody", ValidateRequestParameters="/validateRequestParameters"
@@ -365,7 +380,7 @@ _REST_TYPES: Final = (
         "apigateway",
         create=Call("CreateApiKey"),
         updates=(
-            _patches(
+            _make_patch_call(
                 "UpdateApiKey",
                 _patch(Description="/description", Enabled="/enabled", CustomerId="/customerId"),
                 apiKey="APIKeyId",
@@ -373,8 +388,8 @@ _REST_TYPES: Final = (
         ),
         delete=Call("DeleteApiKey", {"apiKey": "APIKeyId"}),
         attributes={"APIKeyId": "id"},
-        tag=Call("TagResource", {"resourceArn": _arn("/apikeys/{APIKeyId}")}),
-        untag=Call("UntagResource", {"resourceArn": _arn("/apikeys/{APIKeyId}")}),
+        tag=Call("TagResource", {"resourceArn": _make_arn_of("/apikeys/{APIKeyId}")}),
+        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/apikeys/{APIKeyId}")}),
         unlisted=("GenerateDistinctId",),
     ),
     ResourceType(
@@ -385,9 +400,9 @@ _REST_TYPES: Final = (
             {"name": lambda properties: properties.get("UsagePlanName") or properties["generated_name"]},
         ),
         updates=(
-            _patches(
+            _make_patch_call(
                 "UpdateUsagePlan",
-                _both(
+                _join_patches(
                     _patch(UsagePlanName="/name", Description="/description"),
                     _patch_members("Throttle", "/throttle"),
                     _patch_members("Quota", "/quota"),
@@ -399,16 +414,16 @@ _REST_TYPES: Final = (
             # A plan with stages cannot be deleted.
             Items(
                 "ApiStages",
-                _patches("UpdateUsagePlan", _patch_stage("add"), usagePlanId="Id"),
-                _patches("UpdateUsagePlan", _patch_stage("remove"), usagePlanId="Id"),
+                _make_patch_call("UpdateUsagePlan", _patch_stage("add"), usagePlanId="Id"),
+                _make_patch_call("UpdateUsagePlan", _patch_stage("remove"), usagePlanId="Id"),
                 is_made=True,
                 is_removed_first=True,
             ),
         ),
         delete=Call("DeleteUsagePlan", {"usagePlanId": "Id"}),
         attributes={"Id": "id"},
-        tag=Call("TagResource", {"resourceArn": _arn("/usageplans/{Id}")}),
-        untag=Call("UntagResource", {"resourceArn": _arn("/usageplans/{Id}")}),
+        tag=Call("TagResource", {"resourceArn": _make_arn_of("/usageplans/{Id}")}),
+        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/usageplans/{Id}")}),
     ),
     ResourceType(
         "AWS::ApiGateway::UsagePlanKey",
@@ -429,7 +444,7 @@ _REST_TYPES: Final = (
         "apigateway",
         create=Call("CreateBasePathMapping"),
         updates=(
-            _patches(
+            _make_patch_call(
                 "UpdateBasePathMapping",
                 _patch(RestApiId="/restapiId", Stage="/stage"),
                 basePath="BasePath",
@@ -441,7 +456,7 @@ _REST_TYPES: Final = (
         "AWS::ApiGateway::ClientCertificate",
         "apigateway",
         create=Call("GenerateClientCertificate"),
-        updates=(_patches("UpdateClientCertificate", _patch(Description="/description")),),
+        updates=(_make_patch_call("UpdateClientCertificate", _patch(Description="/description")),),
         delete=Call("DeleteClientCertificate"),
     ),
 )
@@ -459,7 +474,7 @@ def _make_response_parameters(properties: Properties) -> dict[str, dict[str, str
     }
 
 
-def _part_of_api(name: str, *, ref: str = "", **members: Any) -> ResourceType:
+def _make_part_of_api(name: str, *, ref: str = "", **members: Any) -> ResourceType:
     """Return the type of a part of an API: all have their operations named alike."""
     return ResourceType(
         f"AWS::ApiGatewayV2::{name}",
@@ -492,15 +507,15 @@ _HTTP_TYPES: Final = (
             ),
         ),
         delete=Call("DeleteApi"),
-        tag=Call("TagResource", {"ResourceArn": _arn("/apis/{ApiId}")}),
-        untag=Call("UntagResource", {"ResourceArn": _arn("/apis/{ApiId}")}),
+        tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}")}),
+        untag=Call("UntagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}")}),
         list=Call("GetApis"),
         attributes={"ExecuteApiArn": "arn:{partition}:execute-api:{region}:{account}:{ApiId}"},
     ),
-    _part_of_api("Route"),
-    _part_of_api("Integration", ResponseParameters=_make_response_parameters),
-    _part_of_api("Authorizer"),
-    _part_of_api("Model"),
+    _make_part_of_api("Route"),
+    _make_part_of_api("Integration", ResponseParameters=_make_response_parameters),
+    _make_part_of_api("Authorizer"),
+    _make_part_of_api("Model"),
     ResourceType(
         "AWS::ApiGatewayV2::Deployment",
         "apigatewayv2",
@@ -516,8 +531,8 @@ _HTTP_TYPES: Final = (
         updates=(Call("UpdateStage"),),
         delete=Call("DeleteStage"),
         ref="StageName",
-        tag=Call("TagResource", {"ResourceArn": _arn("/apis/{ApiId}/stages/{StageName}")}),
-        untag=Call("UntagResource", {"ResourceArn": _arn("/apis/{ApiId}/stages/{StageName}")}),
+        tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}/stages/{StageName}")}),
+        untag=Call("UntagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}/stages/{StageName}")}),
     ),
     ResourceType(
         "AWS::ApiGatewayV2::DomainName",

@@ -28,7 +28,9 @@ _PAGE: Final = 100
 async def create_change_set(ctx: Context, params: Params) -> Result:
     name, kind = params["ChangeSetName"], params.get("ChangeSetType") or "UPDATE"
     if not _NAME.fullmatch(name) or len(name) > api_stacks.MAX_NAME_CHARACTERS:
-        raise errors.validation(f"ChangeSetName {name} must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*")
+        raise errors.make_validation_error(
+            f"ChangeSetName {name} must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
+        )
     _check_supported(params)
     is_new = kind == "CREATE"
     stack, previous, resources = await _find_stack(ctx, params, is_new=is_new)
@@ -62,7 +64,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         now = await stacks.find(tx, stack.account, stack.region, stack.id)
         if now is None:
             if await stacks.find_by_name(tx, ctx.account, ctx.region, stack.name) is not None:
-                raise errors.already_exists(stack.name)
+                raise errors.make_already_exists(stack.name)
             described = replace(stack, description=compiled.template.description, change_set=made.arn)
             now = stacks.set_status(tx, described, states.EMPTY, ctx.now(), "User Initiated")
         existing = await change_sets.find(tx, now, name)
@@ -70,7 +72,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
             return {"Id": existing.arn, "StackId": now.arn}
         if existing is not None:
             raise _make_existing(name)
-        stacks.save_target(tx, now, target)
+        stacks.save_target(tx, ctx.block.cloud.vault, now, target)
         change_sets.save(tx, made)
         return {"Id": made.arn, "StackId": now.arn}
 
@@ -87,10 +89,7 @@ def _make_existing(name: str) -> AwsError:
 def _check_supported(params: Params) -> None:
     api_stacks.check_supported(params)
     if params.get("ChangeSetType") == "IMPORT" or params.get("ResourcesToImport"):
-        raise errors.not_built("the import of existing resources")
-    mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
-    if mode not in (None, "STANDARD"):
-        raise errors.not_built(f"the deployment mode {mode}")
+        raise errors.make_not_built("the import of existing resources")
 
 
 async def _find_stack(
@@ -106,18 +105,18 @@ async def _find_stack(
     stack = await ctx.transact(find)
     if stack is None:
         if not is_new:
-            raise errors.validation(f"Stack [{name}] does not exist")
+            raise errors.make_validation_error(f"Stack [{name}] does not exist")
         api_stacks.check_name(name)
         return api_stacks.make_stack(ctx, params, states.EMPTY), None, {}
     if is_new:
         if stack.status != states.EMPTY:
-            raise errors.validation(
+            raise errors.make_validation_error(
                 f"Stack [{stack.name}] already exists and cannot be created again with the changeSet "
                 f"[{params['ChangeSetName']}]."
             )
         return stack, None, {}
     if stack.status == states.EMPTY or states.is_in_progress(stack.status) or stack.status not in states.UPDATABLE:
-        raise errors.wrong_state(stack.arn, stack.status, "updated")
+        raise errors.make_wrong_state(stack.arn, stack.status, "updated")
     return await api_stacks.load_for_update(ctx, stack.arn)
 
 
@@ -125,11 +124,11 @@ async def _find_stack(
 async def describe_change_set(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await change_sets.get(ctx, tx, params["ChangeSetName"], params.get("StackName"))
     stack = await stacks.get(ctx, tx, found.stack_arn)
-    target = await stacks.find_target(tx, stack, found.target)
+    target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
     has_values = bool(params.get("IncludePropertyValues"))
     token = params.get("NextToken") or "0"
     if not token.isdigit():
-        raise errors.wrong_token()
+        raise errors.make_wrong_token()
     first = int(token)
     shown: dict[str, Any] = {
         **_summarize(found),
@@ -169,7 +168,7 @@ def _summarize(found: ChangeSet) -> dict[str, Any]:
 async def list_change_sets(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get_live(ctx, tx, params["StackName"])
     space, token = change_sets.get_space(stack), params.get("NextToken")
-    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.wrong_token())
+    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.make_wrong_token())
     return {"Summaries": [_summarize(change_sets.decode(raw)) for _, raw in rows], "NextToken": following}
 
 
@@ -200,14 +199,14 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     if not is_new:
         starting.check_updatable(stack)
     if found.on_failure and params.get("DisableRollback"):
-        raise errors.validation("You can specify either DisableRollback or OnStackFailure, but not both.")
+        raise errors.make_validation_error("You can specify either DisableRollback or OnStackFailure, but not both.")
     operation = starting.make_operation(ctx, params, found.target, found.on_failure)
     changed = replace(stack, role=found.role or stack.role, change_set=found.arn, updated=0.0 if is_new else ctx.now())
     if is_new:
         changed = replace(changed, on_failure=operation.on_failure)
     await change_sets.remove_all(tx, stack, but=found.id)
     change_sets.save(tx, replace(found, execution="EXECUTE_COMPLETE"))
-    target = await stacks.find_target(tx, stack, found.target)
+    target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
     starting.begin(ctx, tx, changed, operation, "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS", target)
     return {}
 

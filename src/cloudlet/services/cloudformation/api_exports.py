@@ -15,7 +15,7 @@ _PAGE = 100
 @service.operation("ListExports")
 async def list_exports(ctx: Context, tx: Transaction, params: Params) -> Result:
     space, token = exports.get_space(ctx.account, ctx.region), params.get("NextToken")
-    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.wrong_token())
+    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.make_wrong_token())
     shown = []
     for _, raw in rows:
         found = exports.decode(raw)
@@ -28,7 +28,7 @@ async def list_exports(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def list_imports(ctx: Context, tx: Transaction, params: Params) -> Result:
     name = params["ExportName"]
     space, token = stacks.get_import_space(ctx.account, ctx.region, name), params.get("NextToken")
-    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.wrong_token())
+    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.make_wrong_token())
     if not rows and token is None:
-        raise errors.validation(f"Export '{name}' is not imported by any stack.")
+        raise errors.make_validation_error(f"Export '{name}' is not imported by any stack.")
     return {"Imports": [raw.decode() for _, raw in rows], "NextToken": following}

@@ -12,9 +12,9 @@ from cloudlet.services.cloudformation.block import service
 @service.operation("SetStackPolicy")
 async def set_stack_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("StackPolicyURL"):
-        raise errors.not_built("the parameter StackPolicyURL")
+        raise errors.make_not_built("the parameter StackPolicyURL")
     if not params.get("StackPolicyBody"):
-        raise errors.validation("Either StackPolicyBody or StackPolicyURL must be specified")
+        raise errors.make_validation_error("Either StackPolicyBody or StackPolicyURL must be specified")
     found = await stacks.get_live(ctx, tx, params["StackName"])
     stacks.save(tx, replace(found, policy=stack_policies.validate_policy(params["StackPolicyBody"])))
     return {}

@@ -22,10 +22,10 @@ def _is_shown(resource: Resource) -> bool:
 async def describe_stack_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get(ctx, tx, params["StackName"])
     name = params["LogicalResourceId"]
-    found = await stacks.find_resource(tx, stack, name)
+    found = await stacks.find_resource(tx, ctx.block.cloud.vault, stack, name)
     if found is None or not _is_shown(found):
-        raise errors.validation(f"Resource {name} does not exist for stack {stack.name}")
-    shown = rendering.resource_to_api(stack, found, time=_UPDATED)
+        raise errors.make_validation_error(f"Resource {name} does not exist for stack {stack.name}")
+    shown = rendering.render_resource(stack, found, time=_UPDATED)
     if found.metadata:
         shown["Metadata"] = found.metadata
     return {"StackResourceDetail": shown}
@@ -36,19 +36,19 @@ async def describe_stack_resources(ctx: Context, tx: Transaction, params: Params
     name, wanted = params.get("StackName"), params.get("LogicalResourceId")
     if not name:
         if not params.get("PhysicalResourceId"):
-            raise errors.validation("Either StackName or PhysicalResourceId must be specified")
+            raise errors.make_validation_error("Either StackName or PhysicalResourceId must be specified")
         return await _describe_by_physical_id(ctx, tx, params["PhysicalResourceId"], wanted)
     if params.get("PhysicalResourceId"):
-        raise errors.validation("StackName and PhysicalResourceId cannot be specified together")
+        raise errors.make_validation_error("StackName and PhysicalResourceId cannot be specified together")
     stack = await stacks.get(ctx, tx, name)
-    found = await stacks.list_resources(tx, stack)
+    found = await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
     shown = [
-        rendering.resource_to_api(stack, one, time="Timestamp")
+        rendering.render_resource(stack, one, time="Timestamp")
         for one in found.values()
         if _is_shown(one) and wanted in (None, one.name)
     ]
     if wanted is not None and not shown:
-        raise errors.validation(f"Resource {wanted} does not exist for stack {stack.name}")
+        raise errors.make_validation_error(f"Resource {wanted} does not exist for stack {stack.name}")
     return {"StackResources": shown[:_PAGE]}
 
 
@@ -56,15 +56,15 @@ async def _describe_by_physical_id(ctx: Context, tx: Transaction, physical_id: s
     space = stacks.get_space(ctx.account, ctx.region)
     for _, raw in await tx.range(space.begin, space.end, limit=stacks.MAX_ROWS):
         stack = stacks.decode_stack(raw)
-        found = await stacks.list_resources(tx, stack)
+        found = await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
         if any(one.physical_id == physical_id for one in found.values()):
             shown = [
-                rendering.resource_to_api(stack, one, time="Timestamp")
+                rendering.render_resource(stack, one, time="Timestamp")
                 for one in found.values()
                 if wanted in (None, one.name)
             ]
             return {"StackResources": shown[:_PAGE]}
-    raise errors.validation(f"Stack for {physical_id} does not exist")
+    raise errors.make_validation_error(f"Stack for {physical_id} does not exist")
 
 
 @service.operation("ListStackResources")
@@ -72,9 +72,9 @@ async def list_stack_resources(ctx: Context, tx: Transaction, params: Params) ->
     stack = await stacks.get(ctx, tx, params["StackName"])
 
     def select(raw: bytes) -> dict[str, Any] | None:
-        found = stacks.decode_resource(raw)
-        return rendering.resource_to_api(stack, found, time=_UPDATED, has_stack=False) if _is_shown(found) else None
+        found = stacks.decode_resource(ctx.block.cloud.vault, stack, raw)
+        return rendering.render_resource(stack, found, time=_UPDATED, has_stack=False) if _is_shown(found) else None
 
     space, token = stacks.get_resource_space(stack), params.get("NextToken")
-    shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.wrong_token())
+    shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())
     return {"StackResourceSummaries": shown, "NextToken": following}

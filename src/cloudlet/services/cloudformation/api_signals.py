@@ -1,4 +1,4 @@
-"""Signals: by the API, and by PUT to the addresses of wait conditions and custom resources."""
+"""Signals by the API, and by PUT to addresses of wait conditions and custom resources."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _DONE: Final = HttpResponse(200)
 async def signal_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get_live(ctx, tx, params["StackName"])
     name = params["LogicalResourceId"]
-    found = await stacks.find_resource(tx, stack, name)
+    found = await stacks.find_resource(tx, ctx.block.cloud.vault, stack, name)
     if found is None:
-        raise errors.validation(f"Resource {name} does not exist for stack {stack.name}")
+        raise errors.make_validation_error(f"Resource {name} does not exist for stack {stack.name}")
     making = found.making
     if found.type != _WAITING or making is None:
-        raise errors.validation(f"Resource {name} is in {found.status} state and cannot be signaled")
+        raise errors.make_validation_error(f"Resource {name} is in {found.status} state and cannot be signaled")
     secret = str(making.properties.get("Handle", "")).rstrip("/").rpartition("/")[2]
     signal = signals.Signal(params["Status"], "", "")
     signals.add_signal(tx, f"{stack.id} {secret}", params["UniqueId"], signal)

@@ -11,7 +11,7 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.services.cloudformation import errors, rendering, stack_policies, stacks, states
 from cloudlet.services.cloudformation.block import service
-from cloudlet.services.cloudformation.compiling import Compiled, compile_target
+from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
 from cloudlet.services.cloudformation.operations.running import request
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
@@ -27,12 +27,12 @@ _MINUTE_SECONDS: Final = 60.0
 def check_name(name: str) -> None:
     """Raise AwsError for what is no name of a new stack."""
     if not _NAME.fullmatch(name):
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must "
             "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         )
     if len(name) > MAX_NAME_CHARACTERS:
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: Member must "
             f"have length less than or equal to {MAX_NAME_CHARACTERS}"
         )
@@ -41,16 +41,22 @@ def check_name(name: str) -> None:
 def check_supported(params: Params) -> None:
     """Raise AwsError for what cannot be honoured."""
     rollback = params.get("RollbackConfiguration") or {}
-    if rollback.get("RollbackTriggers"):
-        raise errors.not_built("rollback triggers")
+    if rollback.get("RollbackTriggers") or rollback.get("MonitoringTimeInMinutes"):
+        raise errors.make_not_built("rollback triggers")
+    mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
+    if mode not in (None, "STANDARD"):
+        raise errors.make_not_built(f"the deployment mode {mode}")
+    for name in ("ForceRollback", "ImportExistingResources"):
+        if params.get(name):
+            raise errors.make_not_built(f"the parameter {name}")
     for name in ("StackPolicyURL", "StackPolicyDuringUpdateURL"):
         if params.get(name):
-            raise errors.not_built(f"the parameter {name}")
+            raise errors.make_not_built(f"the parameter {name}")
     if params.get("DeletionMode") == "FORCE_DELETE_STACK":
-        raise errors.not_built("forced deletion of stacks")
+        raise errors.make_not_built("forced deletion of stacks")
 
 
-def check_types(params: Params, compiled: Compiled) -> None:
+def check_types(params: Params, compiled: CompiledTarget) -> None:
     """Raise AwsError for a resource whose type the request does not admit."""
     allowed = params.get("ResourceTypes")
     if not allowed:
@@ -58,7 +64,7 @@ def check_types(params: Params, compiled: Compiled) -> None:
     for resource in compiled.resources.values():
         kind = resource["Type"]
         if not any(kind == one or (one.endswith("*") and kind.startswith(one[:-1])) for one in allowed):
-            raise errors.validation(
+            raise errors.make_validation_error(
                 f"Resource type {kind} is not allowed by parameter ResourceTypes [{', '.join(allowed)}]"
             )
 
@@ -69,7 +75,6 @@ def _validate_policy(text: str | None) -> str:
 
 def make_stack(ctx: Context, params: Params, status: str) -> Stack:
     """Return a new stack of the caller's."""
-    on_failure = params.get("OnFailure") or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK")
     # A stack that is made for another one's resource.
     parent = ctx.source_arn if ctx.principal.invoked_by == "cloudformation.amazonaws.com" else ""
     return Stack(
@@ -83,7 +88,7 @@ def make_stack(ctx: Context, params: Params, status: str) -> Stack:
         is_protected=bool(params.get("EnableTerminationProtection")),
         policy=_validate_policy(params.get("StackPolicyBody")),
         timeout_minutes=params.get("TimeoutInMinutes") or 0,
-        on_failure=on_failure,
+        on_failure=starting.get_failure_option(params),
         parent=parent,
     )
 
@@ -94,7 +99,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
     check_name(name)
     check_supported(params)
     if params.get("OnFailure") and params.get("DisableRollback") is not None:
-        raise errors.validation("You can specify either DisableRollback or OnFailure, but not both.")
+        raise errors.make_validation_error("You can specify either DisableRollback or OnFailure, but not both.")
 
     async def find_existing(tx: Transaction) -> Stack | None:
         return await stacks.find_by_name(tx, ctx.account, ctx.region, name)
@@ -103,7 +108,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
     if existing is not None and starting.is_repeated(existing, params):
         return {"StackId": existing.arn}
     if existing is not None:
-        raise errors.already_exists(name)
+        raise errors.make_already_exists(name)
     stack = make_stack(ctx, params, "")
     target, compiled = await preparing.prepare(ctx, stack, params, None)
     check_types(params, compiled)
@@ -112,7 +117,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
 
     async def create(tx: Transaction) -> str:
         if await find_existing(tx) is not None:
-            raise errors.already_exists(name)
+            raise errors.make_already_exists(name)
         root = await _find_root(ctx, tx, stack.parent)
         described = replace(stack, description=compiled.template.description, root=root)
         return starting.begin(ctx, tx, described, operation, "CREATE_IN_PROGRESS", target).arn
@@ -132,21 +137,21 @@ async def load_for_update(ctx: Context, name: str) -> tuple[Stack, Target | None
     async def load(tx: Transaction) -> tuple[Stack, Target | None, dict[str, Resource]]:
         stack = await stacks.get_live(ctx, tx, name)
         # One that failed to be made, and was not rolled back, is brought to the next target from the one that failed.
-        target = await stacks.find_target(tx, stack, stack.target or stack.operation.target)
-        return stack, target, await stacks.list_resources(tx, stack)
+        target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target)
+        return stack, target, await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
 
     return await ctx.transact(load)
 
 
 def list_changes(
-    stack: Stack, compiled: Compiled, previous: Target | None, resources: dict[str, Resource]
+    stack: Stack, compiled: CompiledTarget, previous: Target | None, resources: dict[str, Resource]
 ) -> list[planning.ResourceChange]:
     """Return what an update changes of a stack's resources. Raises AwsError."""
     former = None if previous is None else compile_target(stack, previous)
     for name, resource in resources.items():
         kind = compiled.resources.get(name, {}).get("Type", resource.type)
         if kind != resource.type and resource.physical_id:
-            raise errors.validation(
+            raise errors.make_validation_error(
                 "Update of resource type is not permitted. The new template modifies resource type of the following "
                 f"resources: [{name}]"
             )
@@ -154,7 +159,11 @@ def list_changes(
 
 
 def has_changes(
-    changes: list[planning.ResourceChange], target: Target, compiled: Compiled, stack: Stack, previous: Target | None
+    changes: list[planning.ResourceChange],
+    target: Target,
+    compiled: CompiledTarget,
+    stack: Stack,
+    previous: Target | None,
 ) -> bool:
     """Whether there is anything to do for an update."""
     if changes or previous is None:
@@ -174,14 +183,14 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     check_types(params, compiled)
     changes = list_changes(stack, compiled, previous, resources)
     if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
-        raise errors.no_updates()
+        raise errors.make_no_updates()
     operation = starting.make_operation(ctx, params, target.id)
 
     async def update(tx: Transaction) -> Result:
         now = await stacks.get_live(ctx, tx, stack.arn)
         starting.check_updatable(now)
         if now.operation.id != stack.operation.id:
-            raise errors.wrong_state(stack.arn, now.status, "updated")
+            raise errors.make_wrong_state(stack.arn, now.status, "updated")
         changed = replace(
             now,
             role=params.get("RoleARN") or now.role,
@@ -203,17 +212,19 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
         return {}
     retained = list(params.get("RetainResources") or ())
     if retained and found.status != "DELETE_FAILED":
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"Invalid operation on stack [{found.arn}]. When you delete a stack, specify which resources to retain "
             "only when the stack is in the DELETE_FAILED state."
         )
     if found.is_protected:
-        raise errors.validation(f"Stack [{found.name}] cannot be deleted while TerminationProtection is enabled")
+        raise errors.make_validation_error(
+            f"Stack [{found.name}] cannot be deleted while TerminationProtection is enabled"
+        )
     if found.status == states.EMPTY:
         stacks.set_status(tx, found, states.DELETED, ctx.now())
         return {}
     if states.is_in_progress(found.status) and found.status not in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
-        raise errors.wrong_state(found.arn, found.status, "deleted")
+        raise errors.make_wrong_state(found.arn, found.status, "deleted")
     operation = starting.make_operation(ctx, params, found.operation.target)
     changed = replace(found, role=params.get("RoleARN") or found.role)
     starting.begin(ctx, tx, changed, replace(operation, retained=retained), "DELETE_IN_PROGRESS")
@@ -224,7 +235,7 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def cancel_update_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await stacks.get_live(ctx, tx, params["StackName"])
     if found.status != "UPDATE_IN_PROGRESS":
-        raise errors.validation("CancelUpdateStack cannot be called from current stack status")
+        raise errors.make_validation_error("CancelUpdateStack cannot be called from current stack status")
     stacks.save(tx, replace(found, operation=replace(found.operation, is_cancelled=True)))
     request(tx, found)
     return {}
@@ -232,22 +243,27 @@ async def cancel_update_stack(ctx: Context, tx: Transaction, params: Params) -> 
 
 @service.operation("ContinueUpdateRollback")
 async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params) -> Result:
+    check_supported(params)
     found = await stacks.get_live(ctx, tx, params["StackName"])
     if found.status != "UPDATE_ROLLBACK_FAILED":
-        raise errors.validation(f"Stack:{found.arn} is in {found.status} state and can not continue rollback.")
+        raise errors.make_validation_error(
+            f"Stack:{found.arn} is in {found.status} state and can not continue rollback."
+        )
     skipped = params.get("ResourcesToSkip") or ()
-    resources = await stacks.list_resources(tx, found)
+    resources = await stacks.list_resources(tx, ctx.block.cloud.vault, found)
     for name in skipped:
         if name not in resources or not resources[name].status.endswith("_FAILED"):
-            raise errors.validation(f"Resource {name} does not exist, or is not in a failed state")
+            raise errors.make_validation_error(f"Resource {name} does not exist, or is not in a failed state")
     # The same operation, which only what failed is not done for.
     operation = replace(found.operation, caller=starting.make_operation(ctx, params).caller)
     phase = f"{operation.id}:revert"
     for name, resource in resources.items():
         if name in skipped:
-            stacks.save_resource(tx, replace(resource, status="UPDATE_COMPLETE", making=None, done=phase))
+            stacks.save_resource(
+                tx, ctx.block.cloud.vault, replace(resource, status="UPDATE_COMPLETE", making=None, done=phase)
+            )
         elif resource.status.endswith("_FAILED"):
-            stacks.save_resource(tx, replace(resource, done=""))
+            stacks.save_resource(tx, ctx.block.cloud.vault, replace(resource, done=""))
     changed = replace(found, role=params.get("RoleARN") or found.role)
     starting.begin(ctx, tx, changed, operation, "UPDATE_ROLLBACK_IN_PROGRESS")
     return {}
@@ -255,10 +271,11 @@ async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params
 
 @service.operation("RollbackStack")
 async def rollback_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
+    check_supported(params)
     found = await stacks.get_live(ctx, tx, params["StackName"])
     status = states.ROLLED_BACK.get(found.status)
     if status is None:
-        raise errors.wrong_state(found.arn, found.status, "rolled back")
+        raise errors.make_wrong_state(found.arn, found.status, "rolled back")
     operation = replace(
         found.operation,
         caller=starting.make_operation(ctx, params).caller,
@@ -279,13 +296,13 @@ async def update_termination_protection(ctx: Context, tx: Transaction, params: P
 # Looking
 
 
-async def _show(tx: Transaction, stack: Stack) -> dict[str, Any]:
-    target = await stacks.find_target(tx, stack, _get_shown_target(stack))
+async def _show(ctx: Context, tx: Transaction, stack: Stack) -> dict[str, Any]:
+    target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, _get_shown_target(stack))
     return rendering.to_api(stack, target)
 
 
 def _get_shown_target(stack: Stack) -> str:
-    """Return the target whose parameters and tags are shown: that of an operation from its beginning."""
+    """Return the target whose parameters and tags are shown."""
     is_rolled_back = "ROLLBACK" in stack.status and bool(stack.target)
     return stack.target if is_rolled_back or not stack.operation.target else stack.operation.target
 
@@ -293,15 +310,15 @@ def _get_shown_target(stack: Stack) -> str:
 @service.operation("DescribeStacks")
 async def describe_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
     if name := params.get("StackName"):
-        return {"Stacks": [await _show(tx, await stacks.get(ctx, tx, name))]}
+        return {"Stacks": [await _show(ctx, tx, await stacks.get(ctx, tx, name))]}
 
     def select(raw: bytes) -> Stack | None:
         found = stacks.decode_stack(raw)
         return None if found.status == states.DELETED else found
 
     space, token = stacks.get_space(ctx.account, ctx.region), params.get("NextToken")
-    found, following = await listing.list_page(tx, space, token, _PAGE, select, errors.wrong_token())
-    return {"Stacks": [await _show(tx, stack) for stack in found], "NextToken": following}
+    found, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())
+    return {"Stacks": [await _show(ctx, tx, stack) for stack in found], "NextToken": following}
 
 
 @service.operation("ListStacks")
@@ -313,7 +330,7 @@ async def list_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
         return rendering.summarize(found) if not wanted or found.status in wanted else None
 
     space, token = stacks.get_space(ctx.account, ctx.region), params.get("NextToken")
-    shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.wrong_token())
+    shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())
     return {"StackSummaries": shown, "NextToken": following}
 
 
@@ -321,6 +338,6 @@ async def list_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def describe_stack_events(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get(ctx, tx, params["StackName"])
     space, token = stacks.get_event_space(stack), params.get("NextToken")
-    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.wrong_token())
-    shown = [rendering.event_to_api(stack, stacks.decode_event(raw)) for _, raw in rows]
+    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.make_wrong_token())
+    shown = [rendering.render_event(stack, stacks.decode_event(raw)) for _, raw in rows]
     return {"StackEvents": shown, "NextToken": following}

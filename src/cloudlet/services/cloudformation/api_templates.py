@@ -8,7 +8,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.cloudformation import change_sets, errors, stacks
 from cloudlet.services.cloudformation.block import service
-from cloudlet.services.cloudformation.compiling import Compiled, compile_target
+from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target, is_known_type
 from cloudlet.services.cloudformation.operations import preparing
 from cloudlet.services.cloudformation.stack_record import Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
@@ -23,14 +23,14 @@ async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("ChangeSetName"):
         found = await change_sets.get(ctx, tx, params["ChangeSetName"], params.get("StackName"))
         stack = await stacks.get(ctx, tx, found.stack_arn)
-        target = await stacks.find_target(tx, stack, found.target)
+        target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
     elif params.get("StackName"):
         stack = await stacks.get(ctx, tx, params["StackName"])
-        target = await stacks.find_target(tx, stack, stack.target or stack.operation.target)
+        target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target)
     else:
-        raise errors.validation("Either StackName or ChangeSetName must be specified")
+        raise errors.make_validation_error("Either StackName or ChangeSetName must be specified")
     if target is None:
-        raise errors.validation(f"Stack with id {stack.name} has no template")
+        raise errors.make_validation_error(f"Stack with id {stack.name} has no template")
     body = target.processed if params.get("TemplateStage") == "Processed" else target.template
     return {"TemplateBody": body, "StagesAvailable": _STAGES}
 
@@ -43,8 +43,8 @@ async def _read(ctx: Context, params: Params) -> Template:
     return template
 
 
-def _compile(ctx: Context, template: Template) -> Compiled | None:
-    """Return a template compiled with what is known of its parameters; None where that does not go."""
+def _compile(ctx: Context, template: Template) -> CompiledTarget | None:
+    """Return a template compiled with default parameters; None where that does not go."""
     defaults = {name: str(one.get("Default", "")) for name, one in template.parameters.items()}
     values = {name: parameters.Value(value) for name, value in defaults.items()}
     raw = {key: value for key, value in template.raw.items() if key != "Transform"}
@@ -55,7 +55,7 @@ def _compile(ctx: Context, template: Template) -> Compiled | None:
         return None
 
 
-def _describe_capabilities(compiled: Compiled | None, template: Template) -> dict[str, Any]:
+def _describe_capabilities(compiled: CompiledTarget | None, template: Template) -> dict[str, Any]:
     needed = [] if compiled is None else preparing.list_capabilities(compiled)
     shown: dict[str, Any] = {}
     if any(name != "AWS::LanguageExtensions" for name in template.transforms):
@@ -83,7 +83,7 @@ async def validate_template(ctx: Context, params: Params) -> Result:
     if not template.transforms:
         compile_target(
             Stack(ctx.account, ctx.region, "", "stack", "", 0.0),
-            Target("", "", json.dumps(template.raw), _guess_values(template)),
+            Target("", "", json.dumps(template.raw), _make_default_values(template)),
         )
     return {
         "Parameters": declared,
@@ -92,7 +92,7 @@ async def validate_template(ctx: Context, params: Params) -> Result:
     }
 
 
-def _guess_values(template: Template) -> dict[str, parameters.Value]:
+def _make_default_values(template: Template) -> dict[str, parameters.Value]:
     """Return values for parameters, so that conditions can be decided."""
     bound = {}
     for name, one in template.parameters.items():
@@ -102,20 +102,37 @@ def _guess_values(template: Template) -> dict[str, parameters.Value]:
     return bound
 
 
+def _list_unknown_types(template: Template) -> list[str]:
+    """Return the resource types that there are not; transforms have types of their own."""
+    kinds = {one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)}
+    is_serverless = preparing.SERVERLESS in template.transforms
+    return sorted(
+        kind
+        for kind in kinds
+        if not is_known_type(kind) and not (is_serverless and kind.startswith("AWS::Serverless::"))
+    )
+
+
 @service.direct("GetTemplateSummary")
 async def get_template_summary(ctx: Context, params: Params) -> Result:
     if params.get("StackSetName"):
-        raise errors.not_built("stack sets")
+        raise errors.make_not_built("stack sets")
     if name := params.get("StackName"):
 
         async def load(tx: Transaction) -> tuple[Stack, Target | None]:
             stack = await stacks.get(ctx, tx, name)
-            return stack, await stacks.find_target(tx, stack, stack.target or stack.operation.target)
+            return stack, await stacks.find_target(
+                tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target
+            )
 
         _, target = await ctx.transact(load)
         template = read_template(parse_template(target.template if target else "{}"), is_processed=False)
     else:
         template = await _read(ctx, params)
+    unknown = _list_unknown_types(template)
+    config = params.get("TemplateSummaryConfig") or {}
+    if unknown and not config.get("TreatUnrecognizedResourceTypesAsWarnings"):
+        raise errors.make_format_error(f"Unrecognized resource types: [{', '.join(unknown)}]")
     compiled = _compile(ctx, template)
     kinds = sorted({one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)})
     shown: dict[str, Any] = {
@@ -124,6 +141,8 @@ async def get_template_summary(ctx: Context, params: Params) -> Result:
         "Version": template.raw.get("AWSTemplateFormatVersion", "2010-09-09"),
         **_describe_capabilities(compiled, template),
     }
+    if unknown:
+        shown["Warnings"] = {"UnrecognizedResourceTypes": unknown}
     if template.description:
         shown["Description"] = template.description
     if template.metadata:

@@ -86,11 +86,11 @@ async def get(ctx: Context, tx: Transaction, name: str, stack_name: str | None) 
         raw = None if key is None else await tx.get(key)
         found = None if raw is None else decode(raw)
     elif not stack_name:
-        raise errors.validation("StackName must be specified if ChangeSetName is not specified as an ARN.")
+        raise errors.make_validation_error("StackName must be specified if ChangeSetName is not specified as an ARN.")
     else:
         found = await find(tx, await stacks.get(ctx, tx, stack_name), name)
     if found is None:
-        raise errors.change_set_not_found(name)
+        raise errors.make_change_set_not_found(name)
     return found
 
 

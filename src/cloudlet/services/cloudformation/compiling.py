@@ -1,4 +1,4 @@
-"""A target, made ready: its template with conditions decided, its resources in order, its functions to evaluate."""
+"""Compiled targets: conditions are decided, resources in order, functions ready to be evaluated."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import msgspec
 
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.resources.registry import load_resource_types, load_schema
-from cloudlet.core.aws.resources.schema import Schema
+from cloudlet.core.aws.resources.resource_schema import Schema
 from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.stack_record import Output, Stack, Target
 from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN, Attribute, Reference, Scope
+from cloudlet.services.cloudformation.templates.parameters import NO_ECHO
 from cloudlet.services.cloudformation.templates.template import (
     Template,
     list_dependencies,
-    order_resources,
     read_template,
+    sort_resources,
 )
 
 CUSTOM: Final = "AWS::CloudFormation::CustomResource"
@@ -47,14 +48,14 @@ def _find_nothing(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Compiled:
+class CompiledTarget:
     """A target of a stack, ready to be applied."""
 
     target: Target
     template: Template
     pseudo: Mapping[str, Any]
     resources: Mapping[str, Mapping[str, Any]]
-    """Those whose conditions are met."""
+    """The resources whose conditions are met."""
     dependencies: Mapping[str, list[str]]
     order: list[str]
 
@@ -68,13 +69,13 @@ class Compiled:
         return _make_scope(self.template, self.target, self.pseudo, find_reference, find_attribute, find_import)
 
     def resolve_properties(self, name: str, scope: Scope) -> dict[str, Any]:
-        """Return the properties of a resource, in the types that its schema has, with the stack's tags."""
+        """Return the properties of a resource, in its schema's types, with the stack's tags."""
         resource = self.resources[name]
         properties = scope.resolve(resource.get("Properties", {}))
         if is_custom(resource["Type"]):
             return dict(properties)
         schema = get_schema(resource["Type"])
-        return _add_tags(schema, schema.coerce(properties), self.target.tags)
+        return _add_tags(schema, schema.convert_types(properties), self.target.tags)
 
     def resolve_option(self, name: str, option: str, default: str) -> str:
         """Return an attribute of a resource, such as its deletion policy."""
@@ -88,7 +89,9 @@ class Compiled:
                 continue
             value = scope.resolve(output["Value"])
             if isinstance(value, dict | list):
-                raise errors.format_error(f"The Value field of every Outputs member must evaluate to a String. ({key})")
+                raise errors.make_format_error(
+                    f"The Value field of every Outputs member must evaluate to a String. ({key})"
+                )
             text = value if isinstance(value, str) else json.dumps(value)
             export = scope.resolve(output["Export"]["Name"]) if "Export" in output else ""
             found.append(Output(key, text, str(scope.resolve(output.get("Description", ""))), str(export)))
@@ -128,6 +131,24 @@ def _make_scope(
     )
 
 
+def list_hidden(target: Target) -> list[str]:
+    """Return the values of parameters that are not to be shown."""
+    texts = [text for value in target.values.values() if value.is_hidden for text in (value.given, value.resolved)]
+    return [text for text in texts if text]
+
+
+def mask(value: Any, hidden: Iterable[str]) -> Any:
+    """Return a value without what is not to be shown."""
+    if isinstance(value, Mapping):
+        return {key: mask(item, hidden) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mask(item, hidden) for item in value]
+    if isinstance(value, str):
+        for text in hidden:
+            value = value.replace(text, NO_ECHO)
+    return value
+
+
 def make_pseudo_parameters(stack: Stack, target: Target) -> dict[str, Any]:
     """Return the pseudo parameters of a stack."""
     partition = partition_of(stack.region)
@@ -142,7 +163,7 @@ def make_pseudo_parameters(stack: Stack, target: Target) -> dict[str, Any]:
     }
 
 
-def compile_target(stack: Stack, target: Target) -> Compiled:
+def compile_target(stack: Stack, target: Target) -> CompiledTarget:
     """Return a target of a stack, ready to be applied. Raises AwsError."""
     template = read_template(msgspec.json.decode(target.processed))
     pseudo = make_pseudo_parameters(stack, target)
@@ -155,17 +176,28 @@ def compile_target(stack: Stack, target: Target) -> Compiled:
         if "Condition" not in resource or scope.is_met(resource["Condition"])
     }
     _check_types(active.values())
+    _check_policies(active)
     dependencies = {
         name: [other for other in list_dependencies(template, name, resource) if other in active]
         for name, resource in active.items()
     }
-    return Compiled(target, template, pseudo, active, dependencies, order_resources(dependencies))
+    return CompiledTarget(target, template, pseudo, active, dependencies, sort_resources(dependencies))
 
 
 def _check_types(resources: Iterable[Mapping[str, Any]]) -> None:
     unknown = sorted({resource["Type"] for resource in resources if not is_known_type(resource["Type"])})
     if unknown:
-        raise errors.format_error(f"Unrecognized resource types: [{', '.join(unknown)}]")
+        raise errors.make_format_error(f"Unrecognized resource types: [{', '.join(unknown)}]")
+
+
+def _check_policies(resources: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise AwsError for policies that AWS follows and Cloudlet does not."""
+    for kind, policy in (
+        ("AWS::Lambda::Alias", "UpdatePolicy"),
+        ("AWS::CloudFormation::WaitCondition", "CreationPolicy"),
+    ):
+        if any(resource["Type"] == kind and policy in resource for resource in resources.values()):
+            raise errors.make_not_built(f"the attribute {policy} of {kind}")
 
 
 def _add_tags(schema: Schema, properties: dict[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:

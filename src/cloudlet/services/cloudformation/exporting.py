@@ -1,4 +1,4 @@
-"""Exports and imports: values that stacks of an account in a region hand to each other, and hold fast."""
+"""Exports and imports: values that stacks hand to each other, and hold fast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def bind_imports(block: Block, stack: Stack, names: Iterable[str]) -> dict
         for name in names:
             found = await exports.find(tx, stack.account, stack.region, name)
             if found is None:
-                raise errors.validation(f"No export named {name} found.")
+                raise errors.make_validation_error(f"No export named {name} found.")
             values[name] = found.value
             stacks.add_import(tx, stack, name)
         return values
@@ -31,19 +31,21 @@ async def check_names(block: Block, stack: Stack, outputs: Sequence[Output]) -> 
     """Raise AwsError where another stack exports under a name, or imports what changes."""
     wanted = {output.export: output.value for output in outputs if output.export}
     if len(wanted) < sum(bool(output.export) for output in outputs):
-        raise errors.format_error("Output Export names must be unique within a template")
+        raise errors.make_format_error("Output Export names must be unique within a template")
 
     async def check(tx: Transaction) -> None:
         for name in wanted:
             found = await exports.find(tx, stack.account, stack.region, name)
             if found is not None and found.stack != stack.id:
-                raise errors.validation(f"Export with name {name} is already exported by stack {found.stack_name}.")
+                raise errors.make_validation_error(
+                    f"Export with name {name} is already exported by stack {found.stack_name}."
+                )
         for output in stack.outputs:
             if output.export and wanted.get(output.export) != output.value:
                 users = await stacks.list_importers(tx, stack.account, stack.region, output.export)
                 if users:
                     what = "update" if output.export in wanted else "delete"
-                    raise errors.validation(
+                    raise errors.make_validation_error(
                         f"Cannot {what} export {output.export} as it is in use by {' and '.join(users)}."
                     )
 
@@ -51,8 +53,8 @@ async def check_names(block: Block, stack: Stack, outputs: Sequence[Output]) -> 
 
 
 async def save(tx: Transaction, stack: Stack, outputs: Sequence[Output], imports: Iterable[str]) -> None:
-    """Write what a stack exports by now; forget what it does not export or import any more."""
-    await remove_of(tx, stack)
+    """Write what a stack exports and imports by now; forget what it did before."""
+    await remove_all_of(tx, stack)
     for output in outputs:
         if output.export:
             exports.save(tx, Export(stack.account, stack.region, output.export, stack.id, stack.name, output.value))
@@ -60,7 +62,7 @@ async def save(tx: Transaction, stack: Stack, outputs: Sequence[Output], imports
         stacks.add_import(tx, stack, name)
 
 
-async def remove_of(tx: Transaction, stack: Stack) -> None:
+async def remove_all_of(tx: Transaction, stack: Stack) -> None:
     """Forget what a stack exports and imports."""
     space = exports.get_space(stack.account, stack.region)
     for _, raw in await tx.range(space.begin, space.end, limit=stacks.MAX_ROWS):

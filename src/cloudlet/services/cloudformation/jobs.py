@@ -1,4 +1,4 @@
-"""The jobs of CloudFormation, which one process at a time does: a resource is not made by two."""
+"""The jobs of CloudFormation, which one process at a time does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notifications: the events of a stack, told to the topics that it names, in their order."""
+"""Notifications: events of a stack, sent to its topics in their order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cloudlet.services.cloudformation.stack_record import Event, Stack
 
 _NOTICES: Final = Subspace("notice")
 _SUBJECT: Final = "AWS CloudFormation Notification"
-_AT_ONCE: Final = 100
+_MAX_BATCH_NOTICES: Final = 100
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(str).decode
 
@@ -46,11 +46,11 @@ def _render(stack: Stack, event: Event) -> str:
     return "".join(f"{key}='{value}'\n" for key, value in lines.items())
 
 
-async def _step(block: Block, key: Key) -> float | None:
+async def _notify(block: Block, key: Key) -> float | None:
     """Tell a topic what waits for it."""
     account, region, topic, stack_id = key
     space = _NOTICES.sub(account, region, topic, stack_id)
-    rows = await block.store.transact(lambda tx: tx.range(space.begin, space.end, limit=_AT_ONCE))
+    rows = await block.store.transact(lambda tx: tx.range(space.begin, space.end, limit=_MAX_BATCH_NOTICES))
     for row, raw in rows:
         params = {"TopicArn": topic, "Subject": _SUBJECT, "Message": _decode(raw)}
         try:
@@ -64,7 +64,7 @@ async def _step(block: Block, key: Key) -> float | None:
             tx.delete(row)
 
         await block.store.transact(remove)
-    return 0 if len(rows) == _AT_ONCE else None
+    return 0 if len(rows) == _MAX_BATCH_NOTICES else None
 
 
-NOTICES: Final = Reconciler("notices", _step, patience_seconds=1.0)
+NOTICES: Final = Reconciler("notices", _notify, patience_seconds=1.0)

@@ -69,8 +69,8 @@ def summarize(stack: Stack) -> dict[str, Any]:
     return shown | {key: value for key, value in optional.items() if value}
 
 
-def resource_to_api(stack: Stack, resource: Resource, *, time: str, has_stack: bool = True) -> dict[str, Any]:
-    """Return a resource; `time` is the name of the member that says when it changed last."""
+def render_resource(stack: Stack, resource: Resource, *, time: str, has_stack: bool = True) -> dict[str, Any]:
+    """Return a resource, with its last change in the member `time`."""
     shown: dict[str, Any] = {
         "LogicalResourceId": resource.name,
         "ResourceType": resource.type,
@@ -85,7 +85,7 @@ def resource_to_api(stack: Stack, resource: Resource, *, time: str, has_stack: b
     return {"StackId": stack.arn, "StackName": stack.name, **shown} if has_stack else shown
 
 
-def event_to_api(stack: Stack, event: Event) -> dict[str, Any]:
+def render_event(stack: Stack, event: Event) -> dict[str, Any]:
     """Return an event as DescribeStackEvents has it."""
     shown: dict[str, Any] = {
         "StackId": stack.arn,

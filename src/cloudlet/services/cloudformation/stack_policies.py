@@ -26,7 +26,7 @@ def validate_policy(text: str) -> str:
             if any(action not in _ACTIONS for action in _list(statement, "Action") or _list(statement, "NotAction")):
                 raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise errors.validation("Error validating stack policy: Invalid stack policy") from None
+        raise errors.make_validation_error("Error validating stack policy: Invalid stack policy") from None
     return text
 
 

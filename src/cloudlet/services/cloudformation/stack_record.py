@@ -1,4 +1,4 @@
-"""What is stored of stacks, of what operations bring them to, and of their resources."""
+"""Records of stacks, of the targets of operations, and of resources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from cloudlet.services.cloudformation.templates.parameters import Value
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The principal that asked for an operation: calls are made as it, where a stack has no role."""
+    """The principal that asked for an operation.
+
+    Calls are made as it, where a stack has no role.
+    """
 
     kind: Kind
     account: str
@@ -23,7 +26,7 @@ class Caller(msgspec.Struct, frozen=True):
     session: SessionDetails | None = None
 
     @classmethod
-    def of(cls, principal: Principal) -> Caller:
+    def from_principal(cls, principal: Principal) -> Caller:
         """Return what is stored of a principal."""
         return cls(
             principal.kind,
@@ -40,15 +43,15 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What an operation brings a stack to."""
+    """The state that an operation brings a stack to."""
 
     id: str
     template: str
-    """As it was given."""
+    """The template as it was given."""
     processed: str
     """After transforms, as JSON."""
     values: dict[str, Value] = {}
-    """Those of parameters."""
+    """The values of parameters."""
     tags: dict[str, str] = {}
     capabilities: list[str] = []
     notification_arns: list[str] = []
@@ -65,7 +68,7 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """What is being done to a stack, or was done last."""
+    """The operation that a stack is in, or was in last."""
 
     id: str
     token: str = ""
@@ -75,13 +78,11 @@ class Operation(msgspec.Struct, frozen=True):
     caller: Caller | None = None
     on_failure: str = "ROLLBACK"
     deadline: float = 0.0
-    """When it is given up; 0: never."""
+    """The time at which it is given up; 0 for never."""
     started: float = 0.0
     retained: list[str] = []
     """The resources that are not deleted, or not rolled back."""
     is_cancelled: bool = False
-    failure: str = ""
-    """Why applying failed."""
     retain_except_on_create: bool = False
 
 
@@ -126,7 +127,7 @@ class Instance(msgspec.Struct, frozen=True):
 
     physical_id: str
     properties: dict[str, Any]
-    """Those that it was asked for with; dynamic references stay references."""
+    """The properties that it was asked for with; dynamic references stay references."""
     attributes: dict[str, Any] = {}
     made_up: str = ""
     """The property that is its name, where the template does not give it."""
@@ -140,7 +141,7 @@ class Resource(msgspec.Struct, frozen=True):
     stack: str
     """The id of its stack."""
     name: str
-    """Its logical id."""
+    """The logical id."""
     type: str
     status: str = ""
     reason: str = ""
@@ -148,7 +149,7 @@ class Resource(msgspec.Struct, frozen=True):
     instance: Instance | None = None
     """The resource that it is; None before it is made."""
     making: Instance | None = None
-    """What is being made, or the same resource as it is to be."""
+    """The resource that is being made, or the same one as it is to be."""
     is_made: bool = False
     """Whether the call that makes or updates `making` has been answered."""
     before: Instance | None = None
@@ -166,7 +167,7 @@ class Resource(msgspec.Struct, frozen=True):
     deletion_policy: str = "Delete"
     update_replace_policy: str = "Delete"
     metadata: str = ""
-    """As JSON."""
+    """The metadata of the template, as JSON."""
 
     @property
     def physical_id(self) -> str:

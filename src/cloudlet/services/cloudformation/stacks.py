@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.ids import random_bytes, uuid4
+from cloudlet.core.kernel.vault import Vault
 from cloudlet.services.cloudformation import errors, notifying, states
 from cloudlet.services.cloudformation.stack_record import Event, Export, Resource, Stack, Target
 
@@ -25,10 +26,12 @@ MAX_ROWS: Final = 2000
 _encode = msgspec.msgpack.Encoder().encode
 decode_stack = msgspec.msgpack.Decoder(Stack).decode
 _decode_target = msgspec.msgpack.Decoder(Target).decode
-decode_resource = msgspec.msgpack.Decoder(Resource).decode
+_decode_resource = msgspec.msgpack.Decoder(Resource).decode
 decode_event = msgspec.msgpack.Decoder(Event).decode
 
-exports = Records(Subspace("export"), Export, lambda name: errors.validation(f"Export [{name}] does not exist"))
+exports = Records(
+    Subspace("export"), Export, lambda name: errors.make_validation_error(f"Export [{name}] does not exist")
+)
 
 
 def make_id(now: float) -> str:
@@ -68,7 +71,7 @@ async def get(ctx: Context, tx: Transaction, name: str) -> Stack:
     """Return a stack of the caller's by its name or ARN. Raises ValidationError."""
     found = await find_by_name(tx, ctx.account, ctx.region, name)
     if found is None:
-        raise errors.stack_not_found(name)
+        raise errors.make_stack_not_found(name)
     return found
 
 
@@ -76,7 +79,7 @@ async def get_live(ctx: Context, tx: Transaction, name: str) -> Stack:
     """Return a stack that is not deleted. Raises ValidationError."""
     found = await get(ctx, tx, name)
     if found.status == states.DELETED:
-        raise errors.stack_not_found(name)
+        raise errors.make_stack_not_found(name)
     return found
 
 
@@ -89,7 +92,7 @@ def save(tx: Transaction, stack: Stack) -> None:
         tx.put(_NAMES.key(stack.account, stack.region, stack.name), stack.id.encode())
 
 
-def erase(tx: Transaction, stack: Stack) -> None:
+def remove_all_rows(tx: Transaction, stack: Stack) -> None:
     """Remove all that is stored of a stack."""
     tx.delete(_STACKS.key(stack.account, stack.region, stack.id))
     tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
@@ -101,14 +104,15 @@ def erase(tx: Transaction, stack: Stack) -> None:
 # Targets
 
 
-def save_target(tx: Transaction, stack: Stack, target: Target) -> None:
-    tx.put(_TARGETS.key(stack.account, stack.region, stack.id, target.id), _encode(target))
+def save_target(tx: Transaction, vault: Vault, stack: Stack, target: Target) -> None:
+    """Write a target, encrypted: values of parameters may be secrets."""
+    tx.put(_TARGETS.key(stack.account, stack.region, stack.id, target.id), vault.encrypt(_encode(target), target.id))
 
 
-async def find_target(tx: Transaction, stack: Stack, target: str) -> Target | None:
+async def find_target(tx: Transaction, vault: Vault, stack: Stack, target: str) -> Target | None:
     """Return a target of a stack by its id."""
     raw = await tx.get(_TARGETS.key(stack.account, stack.region, stack.id, target)) if target else None
-    return None if raw is None else _decode_target(raw)
+    return None if raw is None else _decode_target(vault.decrypt(raw, target))
 
 
 def remove_target(tx: Transaction, stack: Stack, target: str) -> None:
@@ -122,21 +126,28 @@ def get_resource_space(stack: Stack) -> Subspace:
     return _RESOURCES.sub(stack.account, stack.region, stack.id)
 
 
-async def find_resource(tx: Transaction, stack: Stack, name: str) -> Resource | None:
+def decode_resource(vault: Vault, stack: Stack, raw: bytes) -> Resource:
+    """Return a resource of a stack by its row's value."""
+    return _decode_resource(vault.decrypt(raw, stack.id))
+
+
+async def find_resource(tx: Transaction, vault: Vault, stack: Stack, name: str) -> Resource | None:
     """Return a resource by its logical id."""
     raw = await tx.get(_RESOURCES.key(stack.account, stack.region, stack.id, name))
-    return None if raw is None else decode_resource(raw)
+    return None if raw is None else decode_resource(vault, stack, raw)
 
 
-async def list_resources(tx: Transaction, stack: Stack) -> dict[str, Resource]:
+async def list_resources(tx: Transaction, vault: Vault, stack: Stack) -> dict[str, Resource]:
     """Return all resources of a stack by their logical ids."""
     space = get_resource_space(stack)
     rows = await tx.range(space.begin, space.end, limit=MAX_ROWS)
-    return {found.name: found for _, raw in rows for found in [decode_resource(raw)]}
+    return {found.name: found for _, raw in rows for found in [decode_resource(vault, stack, raw)]}
 
 
-def save_resource(tx: Transaction, resource: Resource) -> None:
-    tx.put(_RESOURCES.key(resource.account, resource.region, resource.stack, resource.name), _encode(resource))
+def save_resource(tx: Transaction, vault: Vault, resource: Resource) -> None:
+    """Write a resource, encrypted: its properties and attributes may be secrets."""
+    key = _RESOURCES.key(resource.account, resource.region, resource.stack, resource.name)
+    tx.put(key, vault.encrypt(_encode(resource), resource.stack))
 
 
 def remove_resource(tx: Transaction, resource: Resource) -> None:
@@ -166,7 +177,7 @@ def get_event_space(stack: Stack) -> Subspace:
 
 
 def add_event(tx: Transaction, stack: Stack, event: Event) -> None:
-    """Write an event of a stack, and have it told to whoever is to be notified."""
+    """Write an event of a stack, and have its topics notified."""
     order = _order.take(event.time)
     tx.put(_EVENTS.key(stack.account, stack.region, stack.id, _LAST_ORDER - order, event.id), _encode(event))
     notifying.add_notices(tx, stack, event, order)

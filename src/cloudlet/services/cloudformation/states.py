@@ -1,4 +1,4 @@
-"""The states of stacks, and what each stands for: which work is done in it, and which state follows.
+"""The states of stacks: the work that is done in each, and the next state.
 
 Every change of a stack's state goes by this table. User guide, "Stack status codes" and "Stack failure options".
 """
@@ -10,19 +10,17 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Work = Literal["apply", "revert", "clean-up", "remove"]
-"""Make and update what the target has; bring back what was before; delete what is left over; delete everything."""
+"""Make what the target has; bring back what was; delete leftovers; delete all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What is done while a stack is in a state, and the states that follow."""
+    """The work of a state, and the states that follow."""
 
     work: Work
     succeeded: str
     failed: str
-    """Where applying fails, the operation's failure option may say otherwise."""
-    resource: str = ""
-    """The prefix of the states that resources have which are made or updated then."""
+    """The state after a failure, unless the operation's failure option says otherwise."""
 
 
 PHASES: Final[Mapping[str, Phase]] = {
@@ -63,7 +61,7 @@ UPDATABLE: Final = frozenset(
     }
 )
 EMPTY: Final = "REVIEW_IN_PROGRESS"
-"""The state of a stack that a change set has made, and that has no resources yet."""
+"""The state of a stack that a change set has made, without resources."""
 DELETED: Final = "DELETE_COMPLETE"
 
 

@@ -10,7 +10,7 @@ _RULE: Final = {"Rule": "Name", "EventBusName": "EventBusName"}
 
 
 def _make_reference(properties: Properties) -> str:
-    """Return what Ref returns of a rule: with its bus where that is not the default one."""
+    """Return a rule's name, with its bus unless that is the default one."""
     bus = str(properties.get("EventBusName") or "default").rpartition("/")[2]
     name = str(properties["Name"])
     return name if bus == "default" else f"{bus}|{name}"

@@ -16,7 +16,7 @@ def _get_policy_name(item: Any) -> str:
 _POLICY: Final = {"PolicyName": "Item.PolicyName", "PolicyDocument": "Item.PolicyDocument"}
 
 
-def _inline(kind: str) -> Items:
+def _make_inline(kind: str) -> Items:
     """Return the inline policies of a role, user or group."""
     return Items(
         "Policies",
@@ -27,7 +27,7 @@ def _inline(kind: str) -> Items:
     )
 
 
-def _managed(kind: str) -> Items:
+def _make_managed(kind: str) -> Items:
     """Return the managed policies that are attached to a role, user or group."""
     return Items(
         "ManagedPolicyArns",
@@ -37,7 +37,7 @@ def _managed(kind: str) -> Items:
     )
 
 
-def _boundary(kind: str) -> Part:
+def _make_boundary(kind: str) -> Part:
     return Part(
         "PermissionsBoundary",
         Call(f"Put{kind}PermissionsBoundary"),
@@ -46,7 +46,7 @@ def _boundary(kind: str) -> Part:
 
 
 def _list_attachments(kind: str) -> Any:
-    """Return what lists the roles, users or groups that a policy belongs to, with its name and document."""
+    """Return a source of the roles, users or groups that a policy belongs to."""
 
     def list_all(properties: Properties) -> list[dict[str, Any]]:
         document, name = properties.get("PolicyDocument"), properties.get("PolicyName")
@@ -55,7 +55,7 @@ def _list_attachments(kind: str) -> Any:
     return list_all
 
 
-def _inline_of(kind: str) -> Items:
+def _make_inline_of(kind: str) -> Items:
     """Return the items of a policy that is inline in several roles, users or groups."""
     name = {f"{kind}Name": "Item.Entity", "PolicyName": "Item.Name"}
     return Items(
@@ -67,7 +67,7 @@ def _inline_of(kind: str) -> Items:
     )
 
 
-def _attached_to(kind: str) -> Items:
+def _make_attachments(kind: str) -> Items:
     """Return the roles, users or groups that a managed policy is attached to."""
     members = {f"{kind}Name": "Item", "PolicyArn": "PolicyArn"}
     return Items(
@@ -75,7 +75,7 @@ def _attached_to(kind: str) -> Items:
     )
 
 
-def _single_inline(kind: str) -> ResourceType:
+def _make_single_inline(kind: str) -> ResourceType:
     """Return the type of one inline policy of a role, user or group."""
     return ResourceType(
         f"AWS::IAM::{kind}Policy",
@@ -98,7 +98,7 @@ RESOURCE_TYPES: Final = (
             Call("UpdateRole", absent={"Description": "", "MaxSessionDuration": 3600}),
             Call("UpdateAssumeRolePolicy", {"PolicyDocument": "AssumeRolePolicyDocument"}),
         ),
-        parts=(_inline("Role"), _managed("Role"), _boundary("Role")),
+        parts=(_make_inline("Role"), _make_managed("Role"), _make_boundary("Role")),
         delete=Call("DeleteRole"),
         named=Name("RoleName", 64),
         tag=Call("TagRole"),
@@ -109,12 +109,12 @@ RESOURCE_TYPES: Final = (
     ResourceType(
         "AWS::IAM::Policy",
         "iam",
-        parts=(_inline_of("Role"), _inline_of("User"), _inline_of("Group")),
+        parts=(_make_inline_of("Role"), _make_inline_of("User"), _make_inline_of("Group")),
         capability=_CAPABILITY,
     ),
-    _single_inline("Role"),
-    _single_inline("User"),
-    _single_inline("Group"),
+    _make_single_inline("Role"),
+    _make_single_inline("User"),
+    _make_single_inline("Group"),
     ResourceType(
         "AWS::IAM::ManagedPolicy",
         "iam",
@@ -122,7 +122,7 @@ RESOURCE_TYPES: Final = (
         read=Call("GetPolicy"),
         exists=Call("GetPolicy", {"PolicyArn": "arn:{partition}:iam::{account}:policy/{ManagedPolicyName}"}),
         updates=(Call("CreatePolicyVersion", {"SetAsDefault": lambda properties: True}),),
-        parts=(_attached_to("Role"), _attached_to("User"), _attached_to("Group")),
+        parts=(_make_attachments("Role"), _make_attachments("User"), _make_attachments("Group")),
         delete=Call("DeletePolicy"),
         named=Name("ManagedPolicyName", 128),
         attributes={"PolicyArn": "Arn"},
@@ -135,9 +135,9 @@ RESOURCE_TYPES: Final = (
         read=Call("GetUser"),
         updates=(Call("UpdateUser", {"NewPath": "Path", "NewUserName": None}),),
         parts=(
-            _inline("User"),
-            _managed("User"),
-            _boundary("User"),
+            _make_inline("User"),
+            _make_managed("User"),
+            _make_boundary("User"),
             Items(
                 "Groups",
                 Call("AddUserToGroup", {"GroupName": "Item"}),
@@ -166,7 +166,7 @@ RESOURCE_TYPES: Final = (
         create=Call("CreateGroup"),
         read=Call("GetGroup", {"Marker": None, "MaxItems": None}),
         updates=(Call("UpdateGroup", {"NewPath": "Path", "NewGroupName": None}),),
-        parts=(_inline("Group"), _managed("Group")),
+        parts=(_make_inline("Group"), _make_managed("Group")),
         delete=Call("DeleteGroup"),
         named=Name("GroupName", 128),
         attributes={"Arn": "Group.Arn"},

@@ -12,7 +12,7 @@ _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def _make_zip(properties: Properties) -> bytes | None:
-    """Return the package of a function whose source is in the template; the same source makes the same package."""
+    """Return the package of a function whose source is in the template."""
     source = (properties.get("Code") or {}).get("ZipFile")
     if source is None:
         return None
@@ -68,7 +68,7 @@ _DEFAULTS: Final = {
 _UUID: Final = {"UUID": "Id"}
 
 
-def _provisioned(qualifier: str) -> Part:
+def _make_provisioned(qualifier: str) -> Part:
     """Return the provisioned concurrency of a version or an alias."""
     members = {
         "Qualifier": qualifier,
@@ -121,7 +121,7 @@ RESOURCE_TYPES: Final = (
         "lambda",
         create=Call("PublishVersion"),
         read=Call("GetFunctionConfiguration", {"Qualifier": "Version"}),
-        parts=(_provisioned("Version"),),
+        parts=(_make_provisioned("Version"),),
         delete=Call("DeleteFunction", {"Qualifier": "Version"}),
         ready=(Ready("State", ("Active", "Inactive"), ("Failed",), "StateReason"),),
     ),
@@ -131,7 +131,7 @@ RESOURCE_TYPES: Final = (
         create=Call("CreateAlias", {"RoutingConfig": _make_weights}),
         read=Call("GetAlias"),
         updates=(Call("UpdateAlias", {"RoutingConfig": _make_weights}, {"Description": "", "RoutingConfig": {}}),),
-        parts=(_provisioned("Name"),),
+        parts=(_make_provisioned("Name"),),
         delete=Call("DeleteAlias"),
     ),
     ResourceType(

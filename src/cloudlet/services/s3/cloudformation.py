@@ -15,7 +15,7 @@ def _rename(value: Any, names: Mapping[str, str]) -> Any:
     return [_rename(item, names) for item in value] if isinstance(value, list) else value
 
 
-def _renamed(name: str, **names: str) -> Any:
+def _make_renaming(name: str, **names: str) -> Any:
     return lambda properties: _rename(properties[name], names)
 
 
@@ -132,7 +132,7 @@ def _make_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
 _BUCKET: Final = {"Bucket": "BucketName", "ExpectedBucketOwner": None}
 
 
-def _part(name: str, member: str, source: Any, put: str, remove: str | None) -> Part:
+def _make_part(name: str, member: str, source: Any, put: str, remove: str | None) -> Part:
     """Return a property of a bucket that is set by an operation of its own."""
     removal = None if remove is None else Call(remove, _BUCKET)
     return Part(name, Call(put, {**_BUCKET, member: source}), removal)
@@ -153,82 +153,82 @@ RESOURCE_TYPES: Final = (
         ),
         read=Call("HeadBucket", _BUCKET),
         parts=(
-            _part(
+            _make_part(
                 "OwnershipControls",
                 "OwnershipControls",
                 "OwnershipControls",
                 "PutBucketOwnershipControls",
                 "DeleteBucketOwnershipControls",
             ),
-            _part(
+            _make_part(
                 "PublicAccessBlockConfiguration",
                 "PublicAccessBlockConfiguration",
                 "PublicAccessBlockConfiguration",
                 "PutPublicAccessBlock",
                 "DeletePublicAccessBlock",
             ),
-            _part("AccessControl", "ACL", _make_acl, "PutBucketAcl", None),
-            _part(
+            _make_part("AccessControl", "ACL", _make_acl, "PutBucketAcl", None),
+            _make_part(
                 "VersioningConfiguration",
                 "VersioningConfiguration",
                 "VersioningConfiguration",
                 "PutBucketVersioning",
                 None,
             ),
-            _part(
+            _make_part(
                 "BucketEncryption",
                 "ServerSideEncryptionConfiguration",
                 _make_encryption,
                 "PutBucketEncryption",
                 "DeleteBucketEncryption",
             ),
-            _part(
+            _make_part(
                 "CorsConfiguration",
                 "CORSConfiguration",
-                _renamed("CorsConfiguration", ExposedHeaders="ExposeHeaders", MaxAge="MaxAgeSeconds"),
+                _make_renaming("CorsConfiguration", ExposedHeaders="ExposeHeaders", MaxAge="MaxAgeSeconds"),
                 "PutBucketCors",
                 "DeleteBucketCors",
             ),
-            _part(
+            _make_part(
                 "LifecycleConfiguration",
                 "LifecycleConfiguration",
                 _make_lifecycle,
                 "PutBucketLifecycleConfiguration",
                 "DeleteBucketLifecycle",
             ),
-            _part("LoggingConfiguration", "BucketLoggingStatus", _make_logging, "PutBucketLogging", None),
-            _part(
+            _make_part("LoggingConfiguration", "BucketLoggingStatus", _make_logging, "PutBucketLogging", None),
+            _make_part(
                 "NotificationConfiguration",
                 "NotificationConfiguration",
                 _make_notifications,
                 "PutBucketNotificationConfiguration",
                 None,
             ),
-            _part(
+            _make_part(
                 "WebsiteConfiguration", "WebsiteConfiguration", _make_website, "PutBucketWebsite", "DeleteBucketWebsite"
             ),
-            _part(
+            _make_part(
                 "ObjectLockConfiguration",
                 "ObjectLockConfiguration",
                 "ObjectLockConfiguration",
                 "PutObjectLockConfiguration",
                 None,
             ),
-            _part(
+            _make_part(
                 "AccelerateConfiguration",
                 "AccelerateConfiguration",
-                _renamed("AccelerateConfiguration", AccelerationStatus="Status"),
+                _make_renaming("AccelerateConfiguration", AccelerationStatus="Status"),
                 "PutBucketAccelerateConfiguration",
                 None,
             ),
-            _part(
+            _make_part(
                 "ReplicationConfiguration",
                 "ReplicationConfiguration",
-                _renamed("ReplicationConfiguration", TagFilters="Tags", TagFilter="Tag"),
+                _make_renaming("ReplicationConfiguration", TagFilters="Tags", TagFilter="Tag"),
                 "PutBucketReplication",
                 "DeleteBucketReplication",
             ),
-            _part(
+            _make_part(
                 "Tags",
                 "Tagging",
                 lambda properties: {"TagSet": properties["Tags"]},

@@ -22,14 +22,14 @@ def _make_string(properties: Properties) -> str | None:
     return json.dumps({**json.loads(wanted.get("SecretStringTemplate") or "{}"), key: password})
 
 
-def _password(name: str) -> str:
+def _get_path(name: str) -> str:
     return f"GenerateSecretString.{name}"
 
 
 _PASSWORD: Final = Call(
     "GetRandomPassword",
     {
-        name: _password(name)
+        name: _get_path(name)
         for name in (
             "PasswordLength",
             "ExcludeCharacters",

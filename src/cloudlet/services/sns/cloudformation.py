@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType, bag, to_text
+from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType, make_bag, to_text
 
 _TOPIC_ATTRIBUTES: Final = (
     "ArchivePolicy",
@@ -39,7 +39,7 @@ def _get_suffix(properties: Properties) -> str:
 
 
 def _make_topic_attributes(properties: Properties) -> dict[str, str]:
-    made = bag(*_TOPIC_ATTRIBUTES, "FifoTopic", TracingConfig="TracingConfig")(properties)
+    made = make_bag(*_TOPIC_ATTRIBUTES, "FifoTopic", TracingConfig="TracingConfig")(properties)
     for logging in properties.get("DeliveryStatusLogging") or ():
         prefix = _LOGGED_PROTOCOLS[logging["Protocol"]]
         made |= {f"{prefix}{name}": str(logging[name]) for name in _LOGGED if name in logging}
@@ -53,7 +53,7 @@ def _list_attributes(properties: Properties) -> list[dict[str, str]]:
 
 
 def _list_subscription_attributes(properties: Properties) -> list[dict[str, str]]:
-    made = bag(*_SUBSCRIPTION_ATTRIBUTES)(properties)
+    made = make_bag(*_SUBSCRIPTION_ATTRIBUTES)(properties)
     return [{"Name": name, "Value": value} for name, value in made.items()]
 
 
@@ -152,7 +152,7 @@ RESOURCE_TYPES: Final = (
         "sns",
         create=Call(
             "Subscribe",
-            {"Attributes": bag(*_SUBSCRIPTION_ATTRIBUTES), "ReturnSubscriptionArn": lambda properties: True},
+            {"Attributes": make_bag(*_SUBSCRIPTION_ATTRIBUTES), "ReturnSubscriptionArn": lambda properties: True},
         ),
         parts=(
             Items(

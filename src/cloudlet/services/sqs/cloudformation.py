@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Items, Name, Properties, ResourceType, bag, to_text
+from cloudlet.core.aws.resources.declaration import Call, Items, Name, Properties, ResourceType, make_bag, to_text
 
 _ATTRIBUTES: Final = (
     "DelaySeconds",
@@ -29,7 +29,7 @@ _DEFAULTS: Final = {
     "RedrivePolicy": "",
     "VisibilityTimeout": "30",
 }
-"""What attributes go back to that a template does not give any more."""
+"""The values of attributes that a template does not give any more."""
 
 
 def _get_suffix(properties: Properties) -> str:
@@ -45,10 +45,10 @@ RESOURCE_TYPES: Final = (
     ResourceType(
         "AWS::SQS::Queue",
         "sqs",
-        create=Call("CreateQueue", {"Attributes": bag(*_ATTRIBUTES, "FifoQueue")}),
+        create=Call("CreateQueue", {"Attributes": make_bag(*_ATTRIBUTES, "FifoQueue")}),
         read=Call("GetQueueAttributes", {"AttributeNames": lambda properties: ["QueueArn"]}),
         exists=Call("GetQueueUrl"),
-        updates=(Call("SetQueueAttributes", {"Attributes": bag(*_ATTRIBUTES, absent=_DEFAULTS)}),),
+        updates=(Call("SetQueueAttributes", {"Attributes": make_bag(*_ATTRIBUTES, absent=_DEFAULTS)}),),
         delete=Call("DeleteQueue"),
         named=Name("QueueName", 80, suffix=_get_suffix),
         attributes={"Arn": "arn:{partition}:sqs:{region}:{account}:{QueueName}"},
@@ -75,8 +75,8 @@ RESOURCE_TYPES: Final = (
     ResourceType(
         "AWS::SQS::QueueInlinePolicy",
         "sqs",
-        create=Call("SetQueueAttributes", {"QueueUrl": "Queue", "Attributes": bag(PolicyDocument="Policy")}),
-        updates=(Call("SetQueueAttributes", {"QueueUrl": "Queue", "Attributes": bag(PolicyDocument="Policy")}),),
+        create=Call("SetQueueAttributes", {"QueueUrl": "Queue", "Attributes": make_bag(PolicyDocument="Policy")}),
+        updates=(Call("SetQueueAttributes", {"QueueUrl": "Queue", "Attributes": make_bag(PolicyDocument="Policy")}),),
         delete=Call("SetQueueAttributes", {"QueueUrl": "Queue", "Attributes": lambda properties: {"Policy": ""}}),
     ),
 )

@@ -1,4 +1,4 @@
-"""How blocks declare resource types.
+"""Declarations of resource types, as blocks make them.
 
 A block has them in its `cloudformation.py`, as `RESOURCE_TYPES`, which imports nothing of the block. A declaration says
 which operations make, read, update, delete and list a resource. What else is to be known of a type is in AWS's schema.
@@ -14,14 +14,14 @@ from typing import Any, Final
 Properties = Mapping[str, Any]
 """A resource's properties and attributes by their names."""
 Source = str | Callable[[Properties], Any]
-"""Where a member's value comes from: a property's path ("Code.ZipFile"), or what a function makes of all of them."""
+"""The origin of a member's value: a property's path ("Code.ZipFile"), or a function of all."""
 
 ITEM: Final = "Item"
 """The property that a call of `Items` finds its item under."""
 GENERATED: Final = "Generated"
 """The property that has what an operation has answered before."""
 NAME: Final = "generated_name"
-"""The property that has a name that was made up, for operations that need one where the type has none."""
+"""The property with a generated name, for operations that need one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,14 @@ class Call:
     """One operation, and what its input is made of."""
 
     operation: str
-    """Its name; of another model than the type's with that before it ("sqs:CreateQueue")."""
+    """The name of the operation, with its model where that is another one ("sqs:CreateQueue")."""
     members: Mapping[str, Source | None] = field(default_factory=dict)
-    """The members that do not come from the property of the same name, whatever its case; None: stays empty."""
+    """The members that do not come from the property of the same name.
+
+    Case does not count in names. None leaves a member empty.
+    """
     absent: Mapping[str, Any] = field(default_factory=dict)
-    """What members have whose property is not given: an update goes back to it."""
+    """The values of members whose property is not given: an update goes back to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A property that is a set: operations add and remove its items, once the resource is there."""
+    """A property that is a set, whose items operations add and remove."""
 
     items: Source
     add: Call
@@ -55,7 +58,7 @@ class Items:
     change: Call | None = None
     """Changes an item, where adding it again is not the same."""
     key: Callable[[Any], Any] | None = None
-    """What tells items apart: one that changes otherwise is added again, and not removed first."""
+    """The key of an item: one that changes otherwise is added again."""
     is_made: bool = False
     """Whether the operation that makes the resource adds those that it has at first."""
     is_removed_first: bool = False
@@ -64,7 +67,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A property that is made up of the stack's name and the logical id where a template does not give it."""
+    """The property with a resource's name, which is generated where a template gives none."""
 
     property: str
     max_length: int
@@ -75,7 +78,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """How a resource is known to be there: by a member of what reading it answers."""
+    """The sign that a resource is there: a member of what reading it answers."""
 
     member: str
     good: tuple[str | None, ...]
@@ -86,32 +89,35 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A resource type: the operations by which a resource is made, read, updated, deleted and listed."""
+    """A resource type, with the operations that make, read, update, delete and list resources."""
 
     name: str
-    """As templates have it: "AWS::SQS::Queue"."""
+    """The name that templates have: "AWS::SQS::Queue"."""
     model: str
     """AWS's model that its operations belong to, as botocore names it."""
     create: Call | None = None
-    """None: there is no such thing by itself, but for its parts; the name that is made up is its identifier."""
+    """None where there is nothing but parts. The identifier is a generated name then."""
     read: Call | None = None
     updates: tuple[Call, ...] = ()
     parts: tuple[Part | Items, ...] = ()
     delete: Call | None = None
     named: Name | None = None
     exists: Call | None = None
-    """Finds out whether a name that a template gives is taken; otherwise `read` does."""
+    """The call that finds what has a name already; `read` where there is none."""
     attributes: Mapping[str, Source] = field(default_factory=dict)
-    """Attributes that are not members of the same name of what creating or reading answers: the path of a member, a
-    text with properties in it ("arn:{partition}:sqs:{region}:{account}:{QueueName}"), or a function's result."""
+    """Attributes that are not members of the same name of answers.
+
+    Each is the path of a member, a text with properties ("arn:{partition}:sqs:{region}:{account}:{QueueName}"), or a
+    function's result.
+    """
     ref: Source = ""
-    """What Ref returns where that is not the identifier: a property, or a text with properties in it."""
+    """The value of Ref, where that is not the identifier."""
     alternatives: Mapping[str, Call] = field(default_factory=dict)
-    """What makes the resource instead where a property is given."""
+    """The calls that make the resource instead, where a property is given."""
     generate: tuple[str, Call] | None = None
-    """An operation whose answer the others find under `Generated`, where a property is given or changed."""
+    """An operation whose answer others find under `Generated`, where a property changes."""
     is_recreated: bool = False
-    """Whether it is deleted and made again, under the same identifier, where `updates` would be needed."""
+    """Whether it is deleted and made again, under the same identifier, for an update."""
     tag: Call | None = None
     untag: Call | None = None
     """Adds and removes tags: they find them under `Tags` and `TagKeys`."""
@@ -127,8 +133,12 @@ class ResourceType:
     """The capability that a template with such a resource requires."""
 
 
-def bag(*names: str, absent: Mapping[str, str] | None = None, **renamed: str) -> Callable[[Properties], dict[str, str]]:
-    """Return what makes a map of texts of properties, each under its name or a given one.
+def make_bag(
+    *names: str, absent: Mapping[str, str] | None = None, **renamed: str
+) -> Callable[[Properties], dict[str, str]]:
+    """Return a source that is a map of properties as texts.
+
+    Each property is there under its name, or under the one that is given.
 
     `absent` are the values of those that are not given.
     """
@@ -142,14 +152,14 @@ def bag(*names: str, absent: Mapping[str, str] | None = None, **renamed: str) ->
 
 
 def to_text(value: Any) -> str:
-    """Return a value as AWS's maps of texts have it: objects as JSON, true and false in lower case."""
+    """Return a value as text: objects as JSON, true and false in lower case."""
     if isinstance(value, str):
         return value
     return json.dumps(value, separators=(",", ":"))
 
 
 def render(template: str, properties: Properties) -> str | None:
-    """Return a text with properties in it, or the property of that name; None where one is missing."""
+    """Return a text with properties filled in; None where one is missing."""
     if "{" not in template:
         value = find_path(properties, template)
         return None if value is None else to_text(value)

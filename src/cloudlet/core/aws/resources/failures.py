@@ -1,4 +1,4 @@
-"""Why a resource could not be made, updated or deleted, as CloudFormation tells it."""
+"""Failures of resources that could not be made, updated or deleted, in CloudFormation's words."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _TOKENS: Final = frozenset({"clienttoken", "clientrequesttoken", "idempotencytok
 _TAG_MEMBERS: Final = {"TagKey", "TagValue"}
 
 
-class Unsupported(Exception):
+class UnsupportedProperty(Exception):
     """A property that has no place in the input of an operation."""
 
 
@@ -38,7 +38,7 @@ def _get_input(model: str, operation: str) -> Shape | None:
 
 
 def build_input(model: str, call: Call, properties: Properties, token: str = "") -> dict[str, Any]:
-    """Return the input of a call for a resource. Raises Unsupported.
+    """Return the input of a call for a resource. Raises UnsupportedProperty.
 
     Members that are tokens of clients have `token`, where the call does not say otherwise.
     """
@@ -75,15 +75,15 @@ def _find(source: str, properties: Properties) -> Any:
 
 
 def convert(shape: Shape, value: Any, path: str = "") -> Any:
-    """Return a value in the form that a shape has. Raises Unsupported, which names the property."""
+    """Return a value in the form that a shape has. Raises UnsupportedProperty, which names the property."""
     match shape.kind:
         case "structure":
             return _convert_structure(shape, value, path)
         case "list":
             member = shape.element.shape
-            return [convert(member, one, path) for one in _to_items(value)]
+            return [convert(member, one, path) for one in _list_items_of(value)]
         case "map":
-            pairs = _to_pairs(value)
+            pairs = _get_pairs(value)
             member = shape.value.shape
             return {str(key): convert(member, one, f"{path}.{key}") for key, one in pairs.items()}
         case "string":
@@ -104,7 +104,7 @@ def convert(shape: Shape, value: Any, path: str = "") -> Any:
 
 def _convert_structure(shape: Shape, value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise Unsupported(path)
+        raise UnsupportedProperty(path)
     members = {name.lower(): name for name in shape.members}
     if set(shape.members) == _TAG_MEMBERS:
         value = {f"Tag{key}" if key in ("Key", "Value") else key: item for key, item in value.items()}
@@ -112,23 +112,23 @@ def _convert_structure(shape: Shape, value: Any, path: str) -> dict[str, Any]:
     for key, item in value.items():
         name = members.get(key.lower())
         if name is None:
-            raise Unsupported(f"{path}.{key}")
+            raise UnsupportedProperty(f"{path}.{key}")
         if item is not None:
             converted[name] = convert(shape.members[name].shape, item, f"{path}.{key}")
     return converted
 
 
-def _to_items(value: Any) -> list[Any]:
+def _list_items_of(value: Any) -> list[Any]:
     """Return a list; of a map of tags its keys and values."""
     if isinstance(value, Mapping):
         return [{"Key": key, "Value": item} for key, item in value.items()]
     return value if isinstance(value, list) else [value]
 
 
-def _to_pairs(value: Any) -> Mapping[str, Any]:
+def _get_pairs(value: Any) -> Mapping[str, Any]:
     """Return a map; of a list of tags what it says."""
     if isinstance(value, list):
         return {one["Key"]: one.get("Value", "") for one in value}
     if not isinstance(value, Mapping):
-        raise Unsupported("a map")
+        raise UnsupportedProperty("a map")
     return value

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.resources.declaration import (
@@ -28,13 +28,18 @@ from cloudlet.core.aws.resources.failures import (
     is_transient,
     translate_error,
 )
-from cloudlet.core.aws.resources.inputs import Unsupported, build_input, get_operation, list_members
-from cloudlet.core.aws.resources.schema import Schema
+from cloudlet.core.aws.resources.inputs import UnsupportedProperty, build_input, get_operation, list_members
+from cloudlet.core.aws.resources.resource_schema import Schema
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.wire import load
 
-Invoke = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
-"""Calls an operation of one of AWS's models, as whoever the resource is provisioned for."""
+
+class Invoke(Protocol):
+    """Calls an operation of one of AWS's models, as whoever the resource is provisioned for."""
+
+    def __call__(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Awaitable[Any]:
+        """Return the answer; a call with a token is done once."""
+
 
 _POLL_SECONDS: Final = 0.1
 _MAX_POLLS: Final = 600
@@ -62,7 +67,7 @@ class Provisioner:
     # Identity
 
     def assign_name(self, properties: Mapping[str, Any], prefix: str, suffix: str) -> dict[str, Any]:
-        """Return properties with a name made of two texts, where the type has names and none is given."""
+        """Return properties with a name of two texts, where one is needed."""
         named = self._declared.named
         if named is None or properties.get(named.property):
             return dict(properties)
@@ -86,12 +91,12 @@ class Provisioner:
         """Return what Ref returns, which is the physical id."""
         ref = self._declared.ref
         if callable(ref):
-            return str(ref(self._known(instance)))
+            return str(ref(self._get_known(instance)))
         if ref:
-            return render(ref, self._known(instance)) or ""
+            return render(ref, self._get_known(instance)) or ""
         return self.get_identifier(instance)
 
-    def _known(self, instance: Instance) -> dict[str, Any]:
+    def _get_known(self, instance: Instance) -> dict[str, Any]:
         return {**self._place, **instance.properties, **instance.attributes}
 
     # What is done
@@ -124,7 +129,8 @@ class Provisioner:
         if create is None:
             return self._collect_attributes(known, {self._schema.identifier[0]: name}, {})
         try:
-            answer = await self._invoke(create, {**known, **await self._generate(properties, {})}, token)
+            known_to_call = {**known, **await self._generate(properties, {})}
+            answer = await self._invoke(create, known_to_call, token, once=token)
         except AwsError as error:
             if not (is_repeated and is_existing(error)):
                 raise self._translate(error, create, token) from None
@@ -145,7 +151,10 @@ class Provisioner:
         return {GENERATED: await self._invoke(call, {**self._place, **properties})}
 
     async def complete(self, instance: Instance, token: str) -> tuple[dict[str, Any], float | None]:
-        """Do what is missing of a new resource; return its attributes, and after how many seconds to look again."""
+        """Do what is missing of a new resource.
+
+        Return its attributes, and after how many seconds to look again.
+        """
         attributes, pause = await self.refresh(instance)
         if pause is not None:
             return attributes, pause
@@ -159,7 +168,7 @@ class Provisioner:
         declared = self._declared
         if declared.ready or any(name not in instance.attributes for name in self._list_wanted()):
             return False
-        known = self._known(instance)
+        known = self._get_known(instance)
         return not any(
             self._list_items(part, known) if isinstance(part, Items) else part.name in instance.properties
             for part in declared.parts
@@ -167,14 +176,14 @@ class Provisioner:
         )
 
     async def refresh(self, instance: Instance, token: str = "") -> tuple[dict[str, Any], float | None]:
-        """Return the attributes, and after how many seconds to look again where the resource is not ready."""
+        """Return the attributes, and the seconds to wait where the resource is not ready."""
         declared = self._declared
         attributes = dict(instance.attributes)
         missing = [name for name in self._list_wanted() if name not in attributes]
         if declared.read is None or (not declared.ready and not missing):
             return attributes, None
         try:
-            answer = await self._invoke(declared.read, self._known(instance))
+            answer = await self._invoke(declared.read, self._get_known(instance))
         except AwsError as error:
             raise self._translate(error, declared.read, "") from None
         attributes = self._collect_attributes(instance.properties, attributes, answer)
@@ -197,7 +206,7 @@ class Provisioner:
 
     async def update(self, old: Instance, new: Mapping[str, Any], token: str) -> dict[str, Any]:
         """Bring a resource from its properties to others; return its attributes."""
-        before, after = self._known(old), self._known(Instance(new, old.attributes))
+        before, after = self._get_known(old), self._get_known(Instance(new, old.attributes))
         self._check_updatable(before, after, self._schema.find_changes(old.properties, new))
         after |= await self._generate(new, old.properties)
         if self._declared.is_recreated and self._is_base_changed(before, after):
@@ -225,11 +234,11 @@ class Provisioner:
         return attributes
 
     async def delete(self, instance: Instance, token: str = "") -> float | None:
-        """Delete a resource; return after how many seconds to look again where it is not gone yet.
+        """Delete a resource; return the seconds to wait where it is not gone yet.
 
         One that is not there is deleted.
         """
-        known = self._known(instance)
+        known = self._get_known(instance)
         declared = self._declared
         try:
             if declared.is_deleted_later and not await self.exists(known):
@@ -240,7 +249,7 @@ class Provisioner:
                         await self._ignore_missing(part.remove, {**known, ITEM: item})
             if declared.delete is not None:
                 await self._ignore_missing(declared.delete, known)
-        except Unsupported as error:
+        except UnsupportedProperty as error:
             raise ProvisioningError(f"{error}") from None
         return _POLL_SECONDS if declared.is_deleted_later else None
 
@@ -248,14 +257,14 @@ class Provisioner:
         """Return what reading a resource answers."""
         if self._declared.read is None:
             return {}
-        answer = await self._invoke(self._declared.read, self._known(instance))
+        answer = await self._invoke(self._declared.read, self._get_known(instance))
         return dict(answer or {})
 
     # Parts
 
     async def _put_part(self, part: Part | Items, old: Instance | None, new: Instance, token: str) -> None:
-        before = {} if old is None else self._known(old)
-        after = self._known(new)
+        before = {} if old is None else self._get_known(old)
+        after = self._get_known(new)
         if isinstance(part, Part):
             if part.name in new.properties:
                 wanted = self._build(part.put, after)
@@ -280,15 +289,15 @@ class Provisioner:
     def _list_items(self, part: Items, known: Properties) -> dict[Any, Any]:
         """Return the items of a set, by what tells them apart."""
         items = part.items(known) if callable(part.items) else find_path(known, part.items)
-        key = part.key or _to_key
+        key = part.key or _make_key
         return {key(item): item for item in items or ()}
 
     async def _update_tags(self, old: Instance, new: Instance) -> None:
         name, declared = self._schema.tag_property, self._declared
-        had, wants = _to_tags(old.properties.get(name)), _to_tags(new.properties.get(name))
+        had, wants = _get_tags(old.properties.get(name)), _get_tags(new.properties.get(name))
         gone = [key for key in had if key not in wants]
         added = {key: value for key, value in wants.items() if had.get(key) != value}
-        known = self._known(new)
+        known = self._get_known(new)
         if gone and declared.untag is not None:
             await self._change(declared.untag, {**known, "TagKeys": gone}, "")
         if added and declared.tag is not None:
@@ -320,14 +329,14 @@ class Provisioner:
             if not is_not_found(error):
                 raise self._translate(error, call, "") from None
 
-    async def _invoke(self, call: Call, known: Properties, token: str = "") -> Any:
+    async def _invoke(self, call: Call, known: Properties, token: str = "", *, once: str = "") -> Any:
         model, operation = get_operation(self._declared.model, call)
-        return await self._invoke_operation(model, operation, self._build(call, known, token=token))
+        return await self._invoke_operation(model, operation, self._build(call, known, token=token), once=once)
 
     def _build(self, call: Call, known: Properties, token: str = "") -> dict[str, Any]:
         try:
             return build_input(self._declared.model, call, known, token)
-        except Unsupported as error:
+        except UnsupportedProperty as error:
             raise ProvisioningError(
                 f"Cloudlet does not support the property {error} of {self._declared.name}"
             ) from None
@@ -419,18 +428,18 @@ class Provisioner:
     def _try_build(self, call: Call, known: Properties) -> dict[str, Any] | None:
         try:
             return build_input(self._declared.model, call, known)
-        except (Unsupported, KeyError, TypeError, ValueError):
+        except (UnsupportedProperty, KeyError, TypeError, ValueError):
             return None
 
 
 _PLAIN: Final = (str, int, float, bool, list, dict)
 
 
-def _to_key(item: Any) -> str:
+def _make_key(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, sort_keys=True)
 
 
-def _to_tags(tags: Any) -> dict[str, Any]:
+def _get_tags(tags: Any) -> dict[str, Any]:
     """Return tags, as a list or a map, by their keys."""
     if isinstance(tags, Mapping):
         return dict(tags)

@@ -13,7 +13,7 @@ import msgspec
 
 import cloudlet
 from cloudlet.core.aws.resources.declaration import ResourceType
-from cloudlet.core.aws.resources.schema import Schema
+from cloudlet.core.aws.resources.resource_schema import Schema
 
 _SCHEMAS: Final = Path(__file__).parent / "schemas.zip"
 

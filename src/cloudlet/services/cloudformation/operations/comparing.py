@@ -1,4 +1,4 @@
-"""What an update changes: which properties of a resource differ, and whether it is replaced."""
+"""Comparison of properties: which ones differ, and whether that replaces a resource."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cloudlet.services.cloudformation.compiling import get_schema
 from cloudlet.services.cloudformation.stack_record import Instance
 
 
-def with_made_up_name(instance: Instance, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return properties with the name that was made up for a resource, where they give none."""
+def add_made_up_name(instance: Instance, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties with the generated name of a resource, where they give none."""
     name = instance.made_up
     if not name or name in properties:
         return dict(properties)
@@ -25,7 +25,7 @@ def find_changes(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> d
         if schema.needs_replacement(name, old, new):
             changes[name] = "Always"
         else:
-            changes[name] = "Conditionally" if schema.may_need_replacement(name, old, new) else "Never"
+            changes[name] = "Conditionally" if schema.can_need_replacement(name, old, new) else "Never"
     return changes
 
 

@@ -1,4 +1,4 @@
-"""What an update would change, before anything is done: change sets, and whether there is anything to do at all."""
+"""Plans of updates: the changes, before anything is done."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import AwsError
-from cloudlet.services.cloudformation.compiling import Compiled
-from cloudlet.services.cloudformation.operations.comparing import find_changes, with_made_up_name
+from cloudlet.services.cloudformation.compiling import CompiledTarget, list_hidden, mask
+from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, find_changes
 from cloudlet.services.cloudformation.operations.running import get_attribute
 from cloudlet.services.cloudformation.stack_record import Resource
 from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN, Scope
@@ -48,7 +49,7 @@ class ResourceChange(msgspec.Struct, frozen=True):
 
 
 def list_changes(
-    compiled: Compiled, former: Compiled | None, resources: Mapping[str, Resource]
+    compiled: CompiledTarget, former: CompiledTarget | None, resources: Mapping[str, Resource]
 ) -> list[ResourceChange]:
     """Return the resources that an update changes. Raises AwsError."""
     unknown: set[str] = set()
@@ -83,26 +84,37 @@ def list_changes(
             found[name] = ResourceChange(
                 "Remove", name, resource.type, resource.physical_id, policy_action=policy, before=before
             )
-    return [found[name] for name in sorted(found)]
+    hidden = list_hidden(compiled.target)
+    return [_mask(found[name], hidden) for name in sorted(found)]
+
+
+def _mask(change: ResourceChange, hidden: list[str]) -> ResourceChange:
+    """Return a change without the values of hidden parameters."""
+    if not hidden:
+        return change
+    properties = [
+        replace(one, before=mask(one.before, hidden), after=mask(one.after, hidden)) for one in change.properties
+    ]
+    return replace(change, properties=properties, before=mask(change.before, hidden), after=mask(change.after, hidden))
 
 
 def _find_change(
-    compiled: Compiled, former: Compiled | None, scope: Scope, name: str, resource: Resource | None
+    compiled: CompiledTarget, former: CompiledTarget | None, scope: Scope, name: str, resource: Resource | None
 ) -> ResourceChange | None:
     declared = compiled.resources[name]
     properties = compiled.resolve_properties(name, scope)
     if resource is None or resource.instance is None:
         return ResourceChange("Add", name, declared["Type"], after=_describe(properties))
     before = resource.instance.properties
-    after = with_made_up_name(resource.instance, properties)
+    after = add_made_up_name(resource.instance, properties)
     was = {} if former is None else former.resources.get(name, {})
     changes = [
         PropertyChange(
             key,
             "Tags" if key == "Tags" else "Properties",
             recreation,
-            _to_text(before.get(key)),
-            _to_text(after.get(key)),
+            _format_value(before.get(key)),
+            _format_value(after.get(key)),
             was.get("Properties", {}).get(key) != declared.get("Properties", {}).get(key),
         )
         for key, recreation in find_changes(resource.type, before, after).items()
@@ -132,7 +144,7 @@ def _describe(properties: Mapping[str, Any]) -> str:
     return json.dumps({"Properties": properties}, separators=(",", ":"))
 
 
-def _to_text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, separators=(",", ":"))
@@ -145,7 +157,7 @@ def to_api(change: ResourceChange, *, has_values: bool) -> dict[str, Any]:
         "LogicalResourceId": change.name,
         "ResourceType": change.type,
         "Scope": sorted({one.part for one in change.properties}),
-        "Details": [_detail_to_api(one, has_values=has_values) for one in change.properties],
+        "Details": [_describe_detail(one, has_values=has_values) for one in change.properties],
     }
     if change.physical_id:
         shown["PhysicalResourceId"] = change.physical_id
@@ -160,7 +172,7 @@ def to_api(change: ResourceChange, *, has_values: bool) -> dict[str, Any]:
     return {"Type": "Resource", "ResourceChange": shown}
 
 
-def _detail_to_api(change: PropertyChange, *, has_values: bool) -> dict[str, Any]:
+def _describe_detail(change: PropertyChange, *, has_values: bool) -> dict[str, Any]:
     target: dict[str, Any] = {"Attribute": change.part, "RequiresRecreation": change.recreation}
     if change.name and change.part == "Properties":
         target["Name"] = change.name

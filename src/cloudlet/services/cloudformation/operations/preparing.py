@@ -1,4 +1,7 @@
-"""What is asked for, checked: template, parameters, transforms, capabilities. Nothing is made before all is right."""
+"""Preparation of operations: template, parameters, transforms and capabilities are checked.
+
+Nothing is made before all is right.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.aws import tags as tagging
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import errors
-from cloudlet.services.cloudformation.compiling import Compiled, compile_target, is_custom
+from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target, is_custom
 from cloudlet.services.cloudformation.stack_record import Output, Stack, Target
 from cloudlet.services.cloudformation.templates import language_extensions, parameters
 from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN, Scope, check_rules
@@ -50,14 +53,14 @@ async def load_template(ctx: Context, params: Params, previous: Target | None) -
     """Return the text of the template that a request names. Raises AwsError."""
     given = [name for name in ("TemplateBody", "TemplateURL", "UsePreviousTemplate") if params.get(name)]
     if len(given) != 1:
-        raise errors.validation("Either Template URL or Template Body must be specified.")
+        raise errors.make_validation_error("Either Template URL or Template Body must be specified.")
     if params.get("UsePreviousTemplate"):
         if previous is None:
-            raise errors.validation("Cannot use previous template: there is none.")
+            raise errors.make_validation_error("Cannot use previous template: there is none.")
         return previous.template
     if body := params.get("TemplateBody"):
         if len(body.encode()) > MAX_BODY_BYTES:
-            raise errors.validation(
+            raise errors.make_validation_error(
                 "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
                 f"Member must have length less than or equal to {MAX_BODY_BYTES}"
             )
@@ -72,17 +75,17 @@ async def _fetch(ctx: Context, url: str) -> str:
     path = unquote(parts.path.lstrip("/"))
     bucket, _, key = (host["bucket"], "", path) if host else path.partition("/")
     if parts.scheme not in ("http", "https", "s3") or not key:
-        raise errors.validation("TemplateURL must be a supported URL.")
+        raise errors.make_validation_error("TemplateURL must be a supported URL.")
     if parts.scheme == "s3":
         bucket = parts.netloc
         key = path
     try:
         answer = await ctx.call_as_caller("s3", "GetObject", {"Bucket": bucket, "Key": key}) or {}
     except AwsError as error:
-        raise errors.validation(f"S3 error: {error.message}") from None
+        raise errors.make_validation_error(f"S3 error: {error.message}") from None
     text = await read_body(answer["Body"])
     if len(text) > MAX_TEMPLATE_BYTES:
-        raise errors.validation(f"Template may not exceed {MAX_TEMPLATE_BYTES} bytes in size.")
+        raise errors.make_validation_error(f"Template may not exceed {MAX_TEMPLATE_BYTES} bytes in size.")
     return text.decode()
 
 
@@ -94,7 +97,7 @@ async def read_body(body: Any) -> bytes:
     return b"".join(chunks)
 
 
-async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target | None) -> tuple[Target, Compiled]:
+async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target | None) -> tuple[Target, CompiledTarget]:
     """Return the target that a request describes, and the same compiled. Raises AwsError."""
     text = await load_template(ctx, params, previous)
     raw = parse_template(text)
@@ -121,7 +124,7 @@ async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target |
     return target, compiled
 
 
-def evaluate(compiled: Compiled) -> list[Output]:
+def evaluate(compiled: CompiledTarget) -> list[Output]:
     """Evaluate all functions, as far as that goes before anything is made; return the outputs. Raises AwsError."""
     scope = compiled.make_scope(lambda name: NOT_KNOWN, lambda name, attribute: NOT_KNOWN)
     for name in compiled.resources:
@@ -135,7 +138,7 @@ def _list_given(params: Params, previous: Target | None) -> dict[str, str]:
         name = one["ParameterKey"]
         if one.get("UsePreviousValue"):
             if previous is None or name not in previous.values:
-                raise errors.validation(
+                raise errors.make_validation_error(
                     f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true for a parameter "
                     "key not in the previous template"
                 )
@@ -154,19 +157,19 @@ async def _look_up(ctx: Context, values: Mapping[str, Value]) -> dict[str, Value
             answer = await ctx.call_as_caller("ssm", "GetParameter", {"Name": parameter}) or {}
         except AwsError as error:
             if error.code != "ParameterNotFound":
-                raise errors.validation(error.message) from None
+                raise errors.make_validation_error(error.message) from None
             missing.append(parameter)
         else:
             if answer["Parameter"]["Type"] == "SecureString":
-                raise errors.validation(
+                raise errors.make_validation_error(
                     f"Parameters [{parameter}] referenced by template have types not supported by CloudFormation."
                 )
             found[name] = answer["Parameter"]["Value"]
     if missing:
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"Unable to fetch parameters [{','.join(missing)}] from parameter store for this account."
         )
-    return parameters.with_ssm_values(values, found.__getitem__)
+    return parameters.add_ssm_values(values, found.__getitem__)
 
 
 async def _transform(ctx: Context, stack: Stack, declared: Template, target: Target) -> dict[str, Any]:
@@ -188,7 +191,7 @@ async def _transform(ctx: Context, stack: Stack, declared: Template, target: Tar
             policies = await _list_aws_policies(ctx)
             processed = await serverless.translate(processed, target.values, stack.region, policies)
         else:
-            raise errors.validation(f"No transform named {transform} found.")
+            raise errors.make_validation_error(f"No transform named {transform} found.")
     return {key: value for key, value in processed.items() if key != "Transform"}
 
 
@@ -204,7 +207,7 @@ async def _list_aws_policies(ctx: Context) -> dict[str, str]:
         params["Marker"] = answer["Marker"]
 
 
-def _check_capabilities(declared: Template, compiled: Compiled) -> None:
+def _check_capabilities(declared: Template, compiled: CompiledTarget) -> None:
     given = set(compiled.target.capabilities)
     kinds = {resource["Type"] for resource in compiled.resources.values()}
     needed = []
@@ -219,10 +222,10 @@ def _check_capabilities(declared: Template, compiled: Compiled) -> None:
     if any(name != language_extensions.NAME for name in declared.transforms) and "CAPABILITY_AUTO_EXPAND" not in given:
         needed.append("CAPABILITY_AUTO_EXPAND")
     if needed:
-        raise errors.needs_capabilities(needed)
+        raise errors.make_missing_capabilities(needed)
 
 
-def list_capabilities(compiled: Compiled) -> list[str]:
+def list_capabilities(compiled: CompiledTarget) -> list[str]:
     """Return the capabilities that a template requires."""
     try:
         _check_capabilities(compiled.template, compiled)
@@ -231,5 +234,5 @@ def list_capabilities(compiled: Compiled) -> list[str]:
     return []
 
 
-def list_custom_types(compiled: Compiled) -> list[str]:
+def list_custom_types(compiled: CompiledTarget) -> list[str]:
     return sorted({one["Type"] for one in compiled.resources.values() if is_custom(one["Type"])})

@@ -18,6 +18,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import stacks
+from cloudlet.services.cloudformation.compiling import mask
 from cloudlet.services.cloudformation.provisioning.handlers import Handler, Work, make_handler
 from cloudlet.services.cloudformation.stack_record import Event, Instance, Resource, Stack
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references, resolve_references
@@ -27,7 +28,7 @@ _SUFFIX_CHARACTERS: Final = 12
 _SUFFIX_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _RETRY_SECONDS: Final = 120.0
 _FIRST_PAUSE_SECONDS: Final = 0.2
-_LONGEST_PAUSE_SECONDS: Final = 5.0
+_MAX_PAUSE_SECONDS: Final = 5.0
 MAX_REASON_CHARACTERS: Final = 4000
 
 
@@ -46,21 +47,26 @@ class Steps:
     block: Block
     stack: Stack
     phase: str
-    """What is written on resources that are done in it."""
+    """The mark on resources that are done in this phase."""
     resources: dict[str, Resource]
-    """As they are stored."""
+    """The resources as they are stored."""
     retries: dict[str, int] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
+    """Values that events do not show."""
 
     # Records and events
 
     async def _write(self, resource: Resource, *events: tuple[str, str, Mapping[str, Any] | None]) -> Resource:
-        """Save a resource in the state of the last of some events, each a status, a reason, and properties."""
+        """Save a resource in the state of the last of some events.
+
+        An event is a status, a reason, and properties.
+        """
         now = self.block.clock.now()
         status, reason, _ = events[-1] if events else (resource.status, resource.reason, None)
         changed = replace(resource, status=status, reason=reason, updated=now if events else resource.updated)
 
         async def write(tx: Transaction) -> None:
-            stacks.save_resource(tx, changed)
+            stacks.save_resource(tx, self.block.cloud.vault, changed)
             for event_status, event_reason, properties in events:
                 stacks.add_event(tx, self.stack, self._make_event(changed, event_status, event_reason, properties, now))
 
@@ -91,7 +97,7 @@ class Steps:
             status,
             now,
             reason[:MAX_REASON_CHARACTERS],
-            "" if properties is None else json.dumps(properties),
+            "" if properties is None else json.dumps(mask(properties, self.hidden)),
             self.stack.operation.token,
             self.stack.operation.id,
         )
@@ -105,7 +111,7 @@ class Steps:
     def _make_handler(self, resource: Resource) -> Handler:
         return make_handler(Work(self.block, self.stack, resource.name, resource.type, self.invoke, resource.started))
 
-    async def invoke(self, model: str, operation: str, params: dict[str, Any]) -> Any:
+    async def invoke(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Any:
         """Call an operation by the stack's role, or else as the caller."""
         stack = self.stack
         caller = stack.operation.caller
@@ -125,6 +131,7 @@ class Steps:
             account=stack.account,
             region=stack.region,
             source_arn=parent,
+            once=once,
         )
 
     async def resolve(self, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,8 +149,8 @@ class Steps:
             if not is_transient(error):
                 raise translate_error(error, "CloudFormation", resource.token) from None
             count = self.retries[resource.name] = self.retries.get(resource.name, 0) + 1
-            pause = min(_FIRST_PAUSE_SECONDS * 2 ** (count - 1), _LONGEST_PAUSE_SECONDS)
-            if count * _LONGEST_PAUSE_SECONDS > _RETRY_SECONDS:
+            pause = min(_FIRST_PAUSE_SECONDS * 2 ** (count - 1), _MAX_PAUSE_SECONDS)
+            if count * _MAX_PAUSE_SECONDS > _RETRY_SECONDS:
                 raise translate_error(error, "CloudFormation", resource.token) from None
             raise Later(pause) from None
 
@@ -173,7 +180,7 @@ class Steps:
         assert making is not None  # noqa: S101
         called = await self.resolve(making.properties)
         if not resource.is_made:
-            name = f"{self.stack.name}-{resource.name}-{resource.token[:8]}{resource.token[9:13]}"
+            name = self._make_name(resource)
             attributes = await self._try(
                 resource, lambda: handler.create(called, name, resource.token, is_repeated=is_repeated)
             )
@@ -211,7 +218,7 @@ class Steps:
         instance = provisioner.Instance(called, making.attributes)
         attributes, pause = await self._try(resource, lambda: handler.complete(instance, resource.token))
         if pause is not None:
-            raise Later(self._stretch(resource, pause))
+            raise Later(self._extend_pause(resource, pause))
         reference = handler.get_reference(provisioner.Instance(called, attributes))
         done = replace(making, physical_id=reference, attributes=attributes)
         before = resource.before or resource.instance
@@ -231,10 +238,10 @@ class Steps:
             resource.token,
         ).reason
 
-    def _stretch(self, resource: Resource, pause: float) -> float:
+    def _extend_pause(self, resource: Resource, pause: float) -> float:
         """Return a pause that grows with the time that a resource takes."""
         elapsed = self.block.clock.now() - resource.started
-        return max(pause, min(elapsed / 10, _LONGEST_PAUSE_SECONDS))
+        return max(pause, min(elapsed / 10, _MAX_PAUSE_SECONDS))
 
     # Changing
 
@@ -265,7 +272,7 @@ class Steps:
         instance = provisioner.Instance(called, making.attributes)
         attributes, pause = await self._try(resource, lambda: handler.refresh(instance, resource.token))
         if pause is not None:
-            raise Later(self._stretch(resource, pause))
+            raise Later(self._extend_pause(resource, pause))
         reference = handler.get_reference(provisioner.Instance(called, attributes))
         done = replace(making, physical_id=reference, attributes=attributes)
         await self._write(
@@ -312,10 +319,12 @@ class Steps:
         called = provisioner.Instance(await self.resolve(instance.properties), instance.attributes)
         pause = await self._try(resource, lambda: handler.delete(called, resource.token))
         if pause is not None:
-            raise Later(self._stretch(resource, pause))
+            raise Later(self._extend_pause(resource, pause))
 
     async def remove(self, resource: Resource, *, is_retained: bool, is_forgotten: bool) -> None:
         """Delete a resource; what is left of it is that it was deleted, or nothing."""
+        if resource.making is not None and not resource.is_made and resource.status.endswith("_IN_PROGRESS"):
+            resource = await self._find_unanswered(resource)
         instances = [one for one in (resource.making, resource.before, resource.instance) if one is not None]
         alive = {one.physical_id: one for one in instances if one.physical_id}
         if not alive and resource.making is None:
@@ -341,6 +350,32 @@ class Steps:
         event = ("DELETE_COMPLETE", "", properties)
         done = replace(resource, done=self.phase)
         await (self._forget(resource, event) if is_forgotten else self._write(done, event))
+
+    async def _find_unanswered(self, resource: Resource) -> Resource:
+        """Return a resource with what a call has made whose answer nobody has seen, as the process died.
+
+        The call is made again, which is the same one: it makes nothing, or what would have been made.
+        """
+        making = resource.making
+        assert making is not None  # noqa: S101
+        if resource.instance is not None and making.physical_id == resource.instance.physical_id:
+            return resource
+        handler = self._make_handler(resource)
+        called = await self.resolve(making.properties)
+        try:
+            attributes = await self._try(
+                resource,
+                lambda: handler.create(called, self._make_name(resource), resource.token, is_repeated=True),
+            )
+        except ProvisioningError:
+            return resource
+        reference = handler.get_reference(provisioner.Instance(called, attributes))
+        made = replace(making, physical_id=reference, attributes=attributes)
+        return await self._write(replace(resource, making=made, is_made=True))
+
+    def _make_name(self, resource: Resource) -> str:
+        """Return the name of what has no name of its own."""
+        return f"{self.stack.name}-{resource.name}-{resource.token[:8]}{resource.token[9:13]}"
 
     async def clean_up(self, resource: Resource, *, is_retained: bool) -> None:
         """Delete what an update has replaced, or what it made and was rolled back."""

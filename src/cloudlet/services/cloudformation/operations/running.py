@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -19,8 +20,14 @@ from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedErro
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
-from cloudlet.services.cloudformation.compiling import Compiled, compile_target, get_schema, is_custom
-from cloudlet.services.cloudformation.operations.comparing import needs_replacement, with_made_up_name
+from cloudlet.services.cloudformation.compiling import (
+    CompiledTarget,
+    compile_target,
+    get_schema,
+    is_custom,
+    list_hidden,
+)
+from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, needs_replacement
 from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
 from cloudlet.services.cloudformation.templates.functions import Scope
@@ -28,8 +35,9 @@ from cloudlet.store import StoreError
 
 log = logging.getLogger("cloudlet.cloudformation")
 
-MAX_RESOURCES_AT_ONCE: Final = 40
+MAX_CONCURRENT_RESOURCES: Final = 40
 _PATIENCE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.25
 _CANCELLED: Final = "User Initiated"
 _REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
 
@@ -38,13 +46,17 @@ class _StackFailure(Exception):
     """The operation cannot go on, by no resource's fault."""
 
 
-async def _step(block: Block, key: Key) -> float | None:
+class _Superseded(Exception):
+    """Another operation has begun meanwhile: a stack that is being made may be deleted."""
+
+
+async def _carry_out(block: Block, key: Key) -> float | None:
     """Carry out what a stack's state stands for, as far as it goes now."""
     account, region, stack_id = key
 
     async def load(tx: Transaction) -> tuple[Stack, dict[str, Resource]] | None:
         stack = await stacks.find(tx, account, region, stack_id)
-        return None if stack is None else (stack, await stacks.list_resources(tx, stack))
+        return None if stack is None else (stack, await stacks.list_resources(tx, block.cloud.vault, stack))
 
     found = await block.store.transact(load)
     if found is None or not states.is_in_progress(found[0].status):
@@ -52,7 +64,7 @@ async def _step(block: Block, key: Key) -> float | None:
     return await _Run(block, *found).run()
 
 
-STACKS: Final = Reconciler("stacks", _step, patience_seconds=_PATIENCE_SECONDS)
+STACKS: Final = Reconciler("stacks", _carry_out, patience_seconds=_PATIENCE_SECONDS)
 
 
 def request(tx: Transaction, stack: Stack) -> None:
@@ -69,8 +81,11 @@ class _Run:
         self._phase = states.PHASES[stack.status]
         self._steps = Steps(block, stack, f"{stack.operation.id}:{self._phase.work}", resources)
         self._failed: dict[str, str] = {}
-        """Why resources failed, by their names."""
+        """The reasons of failures, by the resources' names."""
         self._imports: dict[str, str] = {}
+        self._interruption: Exception | None = None
+        """The reason to begin no other resource."""
+        self._looked = perf_counter()
 
     async def run(self) -> float | None:
         try:
@@ -84,18 +99,21 @@ class _Run:
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
+        except _Superseded:
+            return 0
 
     def _shorten(self, pause: float) -> float:
         """Return a pause that ends with the time that the operation has."""
         deadline = self._stack.operation.deadline
         return min(pause, max(0.0, deadline - self._block.clock.now())) if deadline else pause
 
-    async def _load_targets(self) -> tuple[Compiled | None, Compiled | None]:
+    async def _load_targets(self) -> tuple[CompiledTarget | None, CompiledTarget | None]:
         """Return the target that the operation applies, and the one that the stack has."""
         stack = self._stack
 
         async def load(tx: Transaction) -> list[Any]:
-            return [await stacks.find_target(tx, stack, name) for name in (stack.operation.target, stack.target)]
+            vault, names = self._block.cloud.vault, (stack.operation.target, stack.target)
+            return [await stacks.find_target(tx, vault, stack, name) for name in names]
 
         found = await self._block.store.transact(load)
         try:
@@ -104,14 +122,15 @@ class _Run:
             if self._phase.work == "remove":
                 return None, None
             raise _StackFailure(error.message) from None
+        self._steps.hidden = [text for target in found if target is not None for text in list_hidden(target)]
         return compiled[0], compiled[1]
 
     # The plan
 
     async def _plan(
-        self, compiled: Compiled | None, former: Compiled | None
+        self, compiled: CompiledTarget | None, former: CompiledTarget | None
     ) -> tuple[dict[str, Callable[[], Awaitable[None]]], Mapping[str, list[str]]]:
-        """Return what is to be done for each resource, and for which others it has to wait."""
+        """Return the task of each resource, and the resources that it waits for."""
         resources = self._steps.resources
         if self._phase.work == "apply":
             assert compiled is not None  # noqa: S101
@@ -132,7 +151,7 @@ class _Run:
         await self._check_exports()
         return {name: self._bind_remove(name) for name in resources}, dependents
 
-    def _bind_apply(self, compiled: Compiled, scope: Scope, name: str) -> Callable[[], Awaitable[None]]:
+    def _bind_apply(self, compiled: CompiledTarget, scope: Scope, name: str) -> Callable[[], Awaitable[None]]:
         async def apply() -> None:
             await self._apply(compiled, scope, name)
 
@@ -144,7 +163,7 @@ class _Run:
 
         return revert
 
-    def _bind_clean_up(self, name: str, wanted: Compiled | None) -> Callable[[], Awaitable[None]]:
+    def _bind_clean_up(self, name: str, wanted: CompiledTarget | None) -> Callable[[], Awaitable[None]]:
         is_rollback = self._stack.status.startswith("UPDATE_ROLLBACK")
 
         async def clean_up() -> None:
@@ -182,7 +201,7 @@ class _Run:
 
     # Applying
 
-    async def _bind_imports(self, compiled: Compiled) -> dict[str, str]:
+    async def _bind_imports(self, compiled: CompiledTarget) -> dict[str, str]:
         """Lock what the stack imports; return its values."""
         names = compiled.list_imports()
         try:
@@ -190,13 +209,13 @@ class _Run:
         except AwsError as error:
             raise _StackFailure(error.message) from None
 
-    def _make_scope(self, compiled: Compiled) -> Scope:
+    def _make_scope(self, compiled: CompiledTarget) -> Scope:
         return compiled.make_scope(self._get_reference, self._get_attribute, self._get_import)
 
     def _get_reference(self, name: str) -> str:
         resource = self._steps.resources.get(name)
         if resource is None or resource.instance is None:
-            raise errors.format_error(
+            raise errors.make_format_error(
                 f"Unresolved resource dependencies [{name}] in the Resources block of the template"
             )
         return resource.instance.physical_id
@@ -204,15 +223,15 @@ class _Run:
     def _get_attribute(self, name: str, attribute: str) -> Any:
         resource = self._steps.resources.get(name)
         if resource is None or resource.instance is None:
-            raise errors.template_error(f"instance of Fn::GetAtt references undefined resource {name}")
+            raise errors.make_template_error(f"instance of Fn::GetAtt references undefined resource {name}")
         return get_attribute(resource, attribute)
 
     def _get_import(self, name: str) -> str:
         if name not in self._imports:
-            raise errors.validation(f"No export named {name} found.")
+            raise errors.make_validation_error(f"No export named {name} found.")
         return self._imports[name]
 
-    async def _apply(self, compiled: Compiled, scope: Scope, name: str) -> None:
+    async def _apply(self, compiled: CompiledTarget, scope: Scope, name: str) -> None:
         """Make or update a resource, as the target has it."""
         steps, stack, declared = self._steps, self._stack, compiled.resources[name]
         resource = steps.resources.get(name) or Resource(stack.account, stack.region, stack.id, name, declared["Type"])
@@ -243,7 +262,7 @@ class _Run:
             is_replacing = resource.making.physical_id != resource.instance.physical_id
             await (steps.create(resource, properties, "UPDATE") if is_replacing else steps.update(resource, properties))
             return
-        wanted = with_made_up_name(resource.instance, properties)
+        wanted = add_made_up_name(resource.instance, properties)
         if self._is_unchanged(resource, properties):
             await steps.keep(resource)
         elif needs_replacement(resource.type, resource.instance.properties, wanted):
@@ -255,7 +274,7 @@ class _Run:
 
     def _is_unchanged(self, resource: Resource, properties: dict[str, Any]) -> bool:
         instance = resource.instance
-        return instance is not None and with_made_up_name(instance, properties) == instance.properties
+        return instance is not None and add_made_up_name(instance, properties) == instance.properties
 
     def _check_policy(self, action: str, resource: Resource) -> None:
         """Raise where the stack's policy does not let an update do something to a resource."""
@@ -266,8 +285,8 @@ class _Run:
                 f"[{resource.name}];"
             )
 
-    def _check_removals(self, compiled: Compiled) -> None:
-        """Raise where the stack's policy does not let an update delete what the target has not."""
+    def _check_removals(self, compiled: CompiledTarget) -> None:
+        """Raise where the stack's policy forbids a deletion."""
         for name, resource in self._steps.resources.items():
             if name not in compiled.resources and resource.instance is not None:
                 try:
@@ -280,7 +299,10 @@ class _Run:
     async def _run_tasks(
         self, tasks: Mapping[str, Callable[[], Awaitable[None]]], dependencies: Mapping[str, list[str]]
     ) -> float | None:
-        """Do what is ready, and what becomes so; return after how many seconds to look again, if that has to be."""
+        """Run the tasks that are ready, and those that become so.
+
+        Return after how many seconds to look again, where resources wait.
+        """
         phase, resources = self._steps.phase, self._steps.resources
         done = {name for name, one in resources.items() if one.done == phase}
         self._failed = {name: one.reason for name, one in resources.items() if one.failed == phase}
@@ -294,7 +316,7 @@ class _Run:
         try:
             while True:
                 for name in [name for name, others in waiting.items() if others <= done]:
-                    if len(running) >= MAX_RESOURCES_AT_ONCE or self._is_stopping():
+                    if len(running) >= MAX_CONCURRENT_RESOURCES or self._is_stopping():
                         break
                     running[asyncio.ensure_future(tasks[name]())] = name
                     del waiting[name]
@@ -305,19 +327,23 @@ class _Run:
                     name = running.pop(task)
                     if await self._conclude(name, task, later):
                         done.add(name)
+                if perf_counter() - self._looked > _LOOK_SECONDS:
+                    await self._look_for_interruption()
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        if self._phase.work == "apply":
-            await self._check_deadline()
+        if self._interruption is None:
+            await self._look_for_interruption()
+        if self._interruption is not None:
+            raise self._interruption
         if self._is_stopping():
             await self._give_up_waiting()
             return None
         return min(later.values()) if later else None
 
     def _is_stopping(self) -> bool:
-        return bool(self._failed) and self._phase.work == "apply"
+        return self._interruption is not None or (bool(self._failed) and self._phase.work == "apply")
 
     async def _conclude(self, name: str, task: asyncio.Task[None], later: dict[str, float]) -> bool:
         """Note how a resource ended; return whether what depends on it may go on."""
@@ -348,14 +374,21 @@ class _Run:
             return "DELETE_FAILED"
         return "CREATE_FAILED" if resource.instance is None else "UPDATE_FAILED"
 
-    async def _check_deadline(self) -> None:
-        """Raise where the operation is cancelled, or its time is over."""
+    async def _look_for_interruption(self) -> None:
+        """Find out whether the operation is cancelled, its time is over, or another one has begun."""
         stack = self._stack
+        self._looked = perf_counter()
         now = await self._block.store.transact(lambda tx: stacks.find(tx, stack.account, stack.region, stack.id))
-        if now is not None and now.operation.is_cancelled:
-            raise _StackFailure(_CANCELLED)
-        if stack.operation.deadline and self._block.clock.now() >= stack.operation.deadline:
-            raise _StackFailure("Stack creation time exceeded the specified timeout")
+        if not self._is_current(now):
+            self._interruption = _Superseded()
+        elif self._phase.work == "apply" and now is not None and now.operation.is_cancelled:
+            self._interruption = _StackFailure(_CANCELLED)
+        elif self._phase.work == "apply" and 0 < stack.operation.deadline <= self._block.clock.now():
+            self._interruption = _StackFailure("Stack creation time exceeded the specified timeout")
+
+    def _is_current(self, now: Stack | None) -> bool:
+        stack = self._stack
+        return now is not None and (now.operation.id, now.status) == (stack.operation.id, stack.status)
 
     async def _give_up_waiting(self) -> None:
         """Give up the resources that wait for something, as others have failed."""
@@ -386,22 +419,22 @@ class _Run:
             )
         return await self._move(status, reason)
 
-    async def _move(self, status: str, reason: str = "", **changes: Any) -> float | None:
+    async def _move(self, status: str, reason: str = "") -> float | None:
         """Bring the stack to another state; return the pause of the reconciler's step."""
         stack, block = self._stack, self._block
 
         async def move(tx: Transaction) -> None:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
-            if now is None:
+            if now is None or not self._is_current(now):
                 return
-            changed = stacks.set_status(tx, replace(now, **changes), status, block.clock.now(), reason)
+            changed = stacks.set_status(tx, now, status, block.clock.now(), reason)
             if status == states.DELETED:
-                await exporting.remove_of(tx, changed)
+                await exporting.remove_all_of(tx, changed)
 
         await block.store.transact(move)
         return 0 if states.is_in_progress(status) else None
 
-    async def _succeed(self, compiled: Compiled | None) -> float | None:
+    async def _succeed(self, compiled: CompiledTarget | None) -> float | None:
         stack, status = self._stack, self._phase.succeeded
         if self._phase.work != "apply":
             reason = "" if not self._failed else self._describe_failures()
@@ -416,7 +449,8 @@ class _Run:
 
         async def finish(tx: Transaction) -> None:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
-            assert now is not None  # noqa: S101
+            if now is None or not self._is_current(now):
+                return
             if status.endswith("_IN_PROGRESS"):
                 # The former target is what cleaning up no longer needs.
                 stacks.remove_target(tx, now, now.target)
@@ -465,10 +499,10 @@ def get_attribute(resource: Resource, attribute: str) -> Any:
             found = resource.instance.properties.get(attribute)
     if found is None:
         if is_custom(resource.type):
-            raise errors.validation(
+            raise errors.make_validation_error(
                 f"CustomResource attribute error: Vendor response doesn't contain {attribute} attribute"
             )
-        raise errors.template_error(
+        raise errors.make_template_error(
             f"resource {resource.name} does not support attribute type {attribute} in Fn::GetAtt"
         )
     return found
@@ -485,11 +519,11 @@ def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> Non
     """Raise AwsError for properties that the type's schema does not allow."""
     if is_custom(kind):
         if not properties.get("ServiceToken"):
-            raise errors.validation("Missing required ServiceToken property")
+            raise errors.make_validation_error("Missing required ServiceToken property")
         return
     schema = get_schema(kind)
-    violations = schema.list_violations(schema.coerce(properties))
+    violations = schema.list_violations(schema.convert_types(properties))
     if violations:
-        raise errors.validation(
+        raise errors.make_validation_error(
             f"Properties validation failed for resource {name} with message:\n[{', '.join(violations)}]"
         )

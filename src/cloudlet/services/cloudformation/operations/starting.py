@@ -1,4 +1,4 @@
-"""Starting operations: a stack's record gets what it is to become, and the reconciler is asked for it."""
+"""The start of operations: a stack gets a target, and the reconciler a request."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from cloudlet.services.cloudformation.stack_record import Caller, Operation, Sta
 _USER: Final = "User Initiated"
 
 
+def get_failure_option(params: Params) -> str:
+    """Return what is done where a request's operation fails: DO_NOTHING, ROLLBACK or DELETE."""
+    config = params.get("DeploymentConfig") or {}
+    is_kept = params.get("DisableRollback") or config.get("DisableRollback")
+    return params.get("OnFailure") or ("DO_NOTHING" if is_kept else "ROLLBACK")
+
+
 def make_operation(ctx: Context, params: Params, target: str = "", on_failure: str = "") -> Operation:
     """Return an operation that a request begins."""
     return Operation(
         uuid4(),
         params.get("ClientRequestToken") or "",
         target,
-        Caller.of(ctx.principal),
-        on_failure or ("DO_NOTHING" if params.get("DisableRollback") else "ROLLBACK"),
+        Caller.from_principal(ctx.principal),
+        on_failure or get_failure_option(params),
         started=ctx.now(),
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
@@ -33,7 +40,7 @@ def begin(
 ) -> Stack:
     """Begin an operation in a state; return the stack."""
     if target is not None:
-        stacks.save_target(tx, stack, target)
+        stacks.save_target(tx, ctx.block.cloud.vault, stack, target)
         stack = replace(stack, notification_arns=target.notification_arns)
     changed = stacks.set_status(tx, replace(stack, operation=operation), status, ctx.now(), _USER)
     request(tx, changed)
@@ -49,4 +56,4 @@ def is_repeated(stack: Stack, params: Params) -> bool:
 def check_updatable(stack: Stack) -> None:
     """Raise AwsError unless a stack may be updated now."""
     if stack.status not in states.UPDATABLE:
-        raise errors.wrong_state(stack.arn, stack.status, "updated")
+        raise errors.make_wrong_state(stack.arn, stack.status, "updated")

@@ -1,1 +1,1 @@
-"""How resources of a stack are provisioned: by their types' operations, or by what the block itself does."""
+"""Provisioning of a stack's resources, by their types' operations or by the block itself."""

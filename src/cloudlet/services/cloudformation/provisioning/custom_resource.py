@@ -119,10 +119,10 @@ class CustomResource:
             "LogicalResourceId": work.logical_id,
             "ResourceType": work.kind,
             **more,
-            "ResourceProperties": _to_texts(properties),
+            "ResourceProperties": _format_values(properties),
         }
         if "OldResourceProperties" in event:
-            event["OldResourceProperties"] = _to_texts(event["OldResourceProperties"])
+            event["OldResourceProperties"] = _format_values(event["OldResourceProperties"])
         await self._deliver(target, json.dumps(event))
 
         async def end(tx: Transaction) -> None:
@@ -161,12 +161,12 @@ def parse_answer(text: bytes) -> signals.Signal:
     )
 
 
-def _to_texts(value: Any) -> Any:
+def _format_values(value: Any) -> Any:
     """Return properties as functions get them: all scalars are texts."""
     if isinstance(value, Mapping):
-        return {key: _to_texts(item) for key, item in value.items()}
+        return {key: _format_values(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_to_texts(item) for item in value]
+        return [_format_values(item) for item in value]
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

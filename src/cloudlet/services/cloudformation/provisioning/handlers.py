@@ -15,7 +15,7 @@ from cloudlet.services.cloudformation.stack_record import Stack
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a handler works with."""
+    """The surroundings of a handler."""
 
     block: Block
     stack: Stack
@@ -23,7 +23,7 @@ class Work:
     kind: str
     invoke: Invoke
     started: float
-    """When the work on the resource began."""
+    """The time at which the work on the resource began."""
 
 
 class Handler(Protocol):

@@ -1,4 +1,4 @@
-"""What comes from outside for a resource: signals of wait conditions, and answers of custom resources.
+"""Signals from outside: those of wait conditions, and answers of custom resources.
 
 Both come to an address that says, in a form nobody else can make, which resource it is for.
 """
@@ -20,7 +20,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Signal(msgspec.Struct, frozen=True):
-    """What was sent."""
+    """A signal, as it was sent."""
 
     status: str
     """SUCCESS or FAILURE, FAILED for custom resources."""

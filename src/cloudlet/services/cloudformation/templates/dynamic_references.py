@@ -48,7 +48,7 @@ async def _look_up(service: str, reference: str, call: Call) -> str:
     except AwsError as error:
         if error.code != "ParameterNotFound":
             raise
-        raise errors.validation(f"Parameters: [{service}:{reference}] cannot be found.") from None
+        raise errors.make_validation_error(f"Parameters: [{service}:{reference}] cannot be found.") from None
     value: str = answer["Parameter"]["Value"]
     return value
 
@@ -67,11 +67,13 @@ async def _look_up_secret(reference: str, call: Call) -> str:
     answer = await call("secretsmanager", "GetSecretValue", params)
     text: str = answer.get("SecretString") or ""
     if kind not in ("", "SecretString"):
-        raise errors.validation(f"Secrets Manager references have SecretString, not {kind}")
+        raise errors.make_validation_error(f"Secrets Manager references have SecretString, not {kind}")
     if not key:
         return text
     try:
         value = json.loads(text)[key]
     except (ValueError, KeyError, TypeError):
-        raise errors.validation(f"Could not find a value associated with JSONKey in SecretString ({key})") from None
+        raise errors.make_validation_error(
+            f"Could not find a value associated with JSONKey in SecretString ({key})"
+        ) from None
     return value if isinstance(value, str) else json.dumps(value)

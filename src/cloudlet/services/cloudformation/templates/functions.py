@@ -29,7 +29,7 @@ Attribute = Callable[[str, str], Any]
 
 
 class Scope:
-    """What the functions of a template are evaluated with."""
+    """The values with which the functions of a template are evaluated."""
 
     def __init__(
         self,
@@ -61,9 +61,11 @@ class Scope:
         if known is not None:
             return known
         if name not in self._conditions:
-            raise errors.format_error(f"Unresolved condition dependency {name} in the Conditions block of the template")
+            raise errors.make_format_error(
+                f"Unresolved condition dependency {name} in the Conditions block of the template"
+            )
         if name in self._evaluating:
-            raise errors.format_error(f"Circular dependency in the Conditions block of the template: [{name}]")
+            raise errors.make_format_error(f"Circular dependency in the Conditions block of the template: [{name}]")
         self._evaluating.add(name)
         met = self._is_true(self._conditions[name])
         self._evaluating.discard(name)
@@ -76,7 +78,7 @@ class Scope:
             return found
         if found in ("true", "false"):
             return bool(found == "true")
-        raise errors.format_error("Conditions can only be boolean operations on parameters and other conditions")
+        raise errors.make_format_error("Conditions can only be boolean operations on parameters and other conditions")
 
     # Values
 
@@ -89,22 +91,24 @@ class Scope:
                 if function is not None and not (name == "Condition" and not isinstance(argument, str)):
                     return function(self, argument)
                 if name.startswith("Fn::"):
-                    raise errors.template_error(f"unsupported function {name}")
+                    raise errors.make_template_error(f"unsupported function {name}")
             found = {key: self.resolve(item) for key, item in value.items()}
             return {key: item for key, item in found.items() if item is not NO_VALUE}
         if isinstance(value, list):
             return [item for one in value if (item := self.resolve(one)) is not NO_VALUE]
         return value
 
-    def _ref(self, name: Any) -> Any:
+    def _get_reference(self, name: Any) -> Any:
         if not isinstance(name, str):
-            raise errors.format_error("All References must be of type string.")
+            raise errors.make_format_error("All References must be of type string.")
         if name == "AWS::NoValue":
             return NO_VALUE
         if name in self._values:
             return self._values[name]
         if self._find_reference is None:
-            raise errors.format_error(f"Unresolved dependencies [{name}]. Cannot reference resources in this place")
+            raise errors.make_format_error(
+                f"Unresolved dependencies [{name}]. Cannot reference resources in this place"
+            )
         return self._find_reference(name)
 
     def _get_att(self, argument: Any) -> Any:
@@ -113,17 +117,17 @@ class Scope:
             parts = [argument[0], self.resolve(argument[1])]
         resource, attribute = parse_get_att(parts)
         if self._find_attribute is None:
-            raise errors.template_error("Fn::GetAtt cannot be used in this place")
+            raise errors.make_template_error("Fn::GetAtt cannot be used in this place")
         return self._find_attribute(resource, attribute)
 
-    def _sub(self, argument: Any) -> str:
+    def _substitute(self, argument: Any) -> str:
         text, own = argument, {}
         if isinstance(argument, list):
             if len(argument) != 2 or not isinstance(argument[1], dict):
-                raise errors.template_error(_SUB_FORM)
+                raise errors.make_template_error(_SUB_FORM)
             text, own = argument
         if not isinstance(text, str):
-            raise errors.template_error(_SUB_FORM)
+            raise errors.make_template_error(_SUB_FORM)
         values = {name: self.resolve(value) for name, value in own.items()}
 
         def substitute(match: re.Match[str]) -> str:
@@ -135,59 +139,59 @@ class Scope:
             elif "." in name:
                 value = self._get_att(name)
             else:
-                value = self._ref(name)
+                value = self._get_reference(name)
             if isinstance(value, dict | list):
-                raise errors.template_error(f"Fn::Sub cannot substitute {name}: its value is no string")
-            return "" if value is NO_VALUE else _to_text(value)
+                raise errors.make_template_error(f"Fn::Sub cannot substitute {name}: its value is no string")
+            return "" if value is NO_VALUE else _format_scalar(value)
 
         return _VARIABLE.sub(substitute, text)
 
     def _join(self, argument: Any) -> str:
         if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str):
-            raise errors.template_error(_JOIN_FORM)
+            raise errors.make_template_error(_JOIN_FORM)
         items = self.resolve(argument[1])
         if items == NOT_KNOWN:
             return NOT_KNOWN
         if not isinstance(items, list) or any(isinstance(item, dict | list) for item in items):
-            raise errors.template_error(_JOIN_FORM)
-        return argument[0].join(map(_to_text, items))
+            raise errors.make_template_error(_JOIN_FORM)
+        return argument[0].join(map(_format_scalar, items))
 
     def _select(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) != 2:
-            raise errors.template_error(
+            raise errors.make_template_error(
                 "Fn::Select requires a list argument with two elements: an integer index and a list"
             )
         index, items = self.resolve(argument[0]), self.resolve(argument[1])
         if NOT_KNOWN in (index, items):
             return NOT_KNOWN
         if not isinstance(items, list) or not str(index).lstrip("-").isdigit():
-            raise errors.template_error(
+            raise errors.make_template_error(
                 "Fn::Select requires a list argument with two elements: an integer index and a list"
             )
         if not 0 <= int(index) < len(items):
             if items and all(isinstance(item, str) and NOT_KNOWN in item for item in items):
                 return NOT_KNOWN
-            raise errors.template_error(f"Fn::Select cannot select nonexistent value at index {index}")
+            raise errors.make_template_error(f"Fn::Select cannot select nonexistent value at index {index}")
         return items[int(index)]
 
     def _split(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str):
-            raise errors.template_error(_SPLIT_FORM)
+            raise errors.make_template_error(_SPLIT_FORM)
         text = self.resolve(argument[1])
         if not isinstance(text, str):
-            raise errors.template_error(_SPLIT_FORM)
+            raise errors.make_template_error(_SPLIT_FORM)
         return text.split(argument[0]) if argument[0] else [text]
 
     def _find_in_map(self, argument: Any) -> Any:
         default: Any = NO_VALUE
         if isinstance(argument, list) and len(argument) == 4 and self._is_extended:
             if not isinstance(argument[3], dict) or set(argument[3]) != {"DefaultValue"}:
-                raise errors.template_error(_FIND_FORM)
+                raise errors.make_template_error(_FIND_FORM)
             default = argument[3]["DefaultValue"]
             argument = argument[:3]
         if not isinstance(argument, list) or len(argument) != 3:
-            raise errors.template_error(_FIND_FORM)
-        keys = [_to_text(key) if not isinstance(key, dict | list) else "" for key in map(self.resolve, argument)]
+            raise errors.make_template_error(_FIND_FORM)
+        keys = [_format_scalar(key) if not isinstance(key, dict | list) else "" for key in map(self.resolve, argument)]
         value: Any = self._mappings
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
@@ -195,50 +199,50 @@ class Scope:
             return self.resolve(value) if self._is_extended else value
         if default is not NO_VALUE:
             return self.resolve(default)
-        raise errors.template_error(f"Unable to get mapping for {'::'.join(keys)}")
+        raise errors.make_template_error(f"Unable to get mapping for {'::'.join(keys)}")
 
-    def _if(self, argument: Any) -> Any:
+    def _choose(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) != 3 or not isinstance(argument[0], str):
-            raise errors.template_error("Fn::If requires a list argument with the first element being a condition")
+            raise errors.make_template_error("Fn::If requires a list argument with the first element being a condition")
         return self.resolve(argument[1] if self.is_met(argument[0]) else argument[2])
 
-    def _and(self, argument: Any) -> bool:
-        return all(self._operands("Fn::And", argument))
+    def _is_all(self, argument: Any) -> bool:
+        return all(self._list_operands("Fn::And", argument))
 
-    def _or(self, argument: Any) -> bool:
-        return any(self._operands("Fn::Or", argument))
+    def _is_any(self, argument: Any) -> bool:
+        return any(self._list_operands("Fn::Or", argument))
 
-    def _operands(self, name: str, argument: Any) -> list[bool]:
+    def _list_operands(self, name: str, argument: Any) -> list[bool]:
         if not isinstance(argument, list) or not 2 <= len(argument) <= 10:
-            raise errors.template_error(
+            raise errors.make_template_error(
                 f"every {name} object requires a list of at least 2 and at most 10 boolean parameters."
             )
         return [self._is_true(one) for one in argument]
 
-    def _not(self, argument: Any) -> bool:
+    def _is_not(self, argument: Any) -> bool:
         if not isinstance(argument, list) or len(argument) != 1:
-            raise errors.template_error("every Fn::Not object requires one boolean parameter.")
+            raise errors.make_template_error("every Fn::Not object requires one boolean parameter.")
         return not self._is_true(argument[0])
 
-    def _equals(self, argument: Any) -> bool:
+    def _is_equal(self, argument: Any) -> bool:
         if not isinstance(argument, list) or len(argument) != 2:
-            raise errors.template_error("every Fn::Equals object requires a list of 2 string parameters.")
+            raise errors.make_template_error("every Fn::Equals object requires a list of 2 string parameters.")
         first, second = (self.resolve(one) for one in argument)
-        return bool(_comparable(first) == _comparable(second))
+        return bool(_make_comparable(first) == _make_comparable(second))
 
-    def _condition(self, name: Any) -> bool:
+    def _is_condition_met(self, name: Any) -> bool:
         return self.is_met(name)
 
-    def _base64(self, argument: Any) -> str:
+    def _encode_base64(self, argument: Any) -> str:
         text = self.resolve(argument)
         if not isinstance(text, str):
-            raise errors.template_error("every Fn::Base64 object must have a String-typed value.")
+            raise errors.make_template_error("every Fn::Base64 object must have a String-typed value.")
         return text if text == NOT_KNOWN else b64encode(text.encode()).decode()
 
-    def _cidr(self, argument: Any) -> Any:
+    def _list_cidrs(self, argument: Any) -> Any:
         resolved = self.resolve(argument)
         if not isinstance(resolved, list) or not 2 <= len(resolved) <= 3:
-            raise errors.template_error("Fn::Cidr requires a list argument of an ipBlock, a count and cidrBits")
+            raise errors.make_template_error("Fn::Cidr requires a list argument of an ipBlock, a count and cidrBits")
         if NOT_KNOWN in resolved:
             return NOT_KNOWN
         try:
@@ -248,9 +252,9 @@ class Scope:
             subnets = block.subnets(new_prefix=block.max_prefixlen - bits)
             found = [str(subnet) for _, subnet in zip(range(count), subnets, strict=False)]
         except (ValueError, TypeError) as error:
-            raise errors.template_error(f"Fn::Cidr: {error}") from None
+            raise errors.make_template_error(f"Fn::Cidr: {error}") from None
         if len(found) < count or not 1 <= count <= 256:
-            raise errors.template_error(f"Fn::Cidr cannot make {count} blocks of {bits} bits of {block}")
+            raise errors.make_template_error(f"Fn::Cidr cannot make {count} blocks of {bits} bits of {block}")
         return found
 
     def _get_azs(self, argument: Any) -> list[str]:
@@ -260,42 +264,44 @@ class Scope:
     def _import_value(self, argument: Any) -> Any:
         name = self.resolve(argument)
         if not isinstance(name, str) or self._find_import is None:
-            raise errors.template_error(
+            raise errors.make_template_error(
                 "the attribute in Fn::ImportValue must be a string or a function that returns a string"
             )
         return self._find_import(name)
 
-    def _length(self, argument: Any) -> Any:
-        items = self._extension("Fn::Length", argument)
+    def _count(self, argument: Any) -> Any:
+        items = self._resolve_extension("Fn::Length", argument)
         if items == NOT_KNOWN:
             return items
         if not isinstance(items, list):
-            raise errors.template_error(
+            raise errors.make_template_error(
                 "Fn::Length only accepts array type parameters or intrinsic functions that return one"
             )
         return len(items)
 
-    def _to_json_string(self, argument: Any) -> str:
-        return json.dumps(self._extension("Fn::ToJsonString", argument), separators=(",", ":"))
+    def _format_json(self, argument: Any) -> str:
+        return json.dumps(self._resolve_extension("Fn::ToJsonString", argument), separators=(",", ":"))
 
-    def _extension(self, name: str, argument: Any) -> Any:
+    def _resolve_extension(self, name: str, argument: Any) -> Any:
         if not self._is_extended:
-            raise errors.template_error(f"unsupported function {name}: it needs the transform AWS::LanguageExtensions")
+            raise errors.make_template_error(
+                f"unsupported function {name}: it needs the transform AWS::LanguageExtensions"
+            )
         return self.resolve(argument)
 
     # Rules
 
-    def _contains(self, argument: Any) -> bool:
+    def _has_member(self, argument: Any) -> bool:
         items, value = (self.resolve(one) for one in argument)
-        return _to_text(value) in map(_to_text, items)
+        return _format_scalar(value) in map(_format_scalar, items)
 
-    def _each_member_equals(self, argument: Any) -> bool:
+    def _has_equal_members(self, argument: Any) -> bool:
         items, value = (self.resolve(one) for one in argument)
-        return all(_to_text(item) == _to_text(value) for item in items)
+        return all(_format_scalar(item) == _format_scalar(value) for item in items)
 
-    def _each_member_in(self, argument: Any) -> bool:
+    def _has_members_in(self, argument: Any) -> bool:
         items, allowed = (self.resolve(one) for one in argument)
-        return set(map(_to_text, items)) <= set(map(_to_text, allowed))
+        return set(map(_format_scalar, items)) <= set(map(_format_scalar, allowed))
 
 
 _SUB_FORM: Final = (
@@ -314,28 +320,28 @@ _FIND_FORM: Final = (
     "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
 )
 _FUNCTIONS: Final[Mapping[str, Callable[[Scope, Any], Any]]] = {
-    "Ref": Scope._ref,
-    "Condition": Scope._condition,
-    "Fn::And": Scope._and,
-    "Fn::Base64": Scope._base64,
-    "Fn::Cidr": Scope._cidr,
-    "Fn::Contains": Scope._contains,
-    "Fn::EachMemberEquals": Scope._each_member_equals,
-    "Fn::EachMemberIn": Scope._each_member_in,
-    "Fn::Equals": Scope._equals,
+    "Ref": Scope._get_reference,
+    "Condition": Scope._is_condition_met,
+    "Fn::And": Scope._is_all,
+    "Fn::Base64": Scope._encode_base64,
+    "Fn::Cidr": Scope._list_cidrs,
+    "Fn::Contains": Scope._has_member,
+    "Fn::EachMemberEquals": Scope._has_equal_members,
+    "Fn::EachMemberIn": Scope._has_members_in,
+    "Fn::Equals": Scope._is_equal,
     "Fn::FindInMap": Scope._find_in_map,
     "Fn::GetAZs": Scope._get_azs,
     "Fn::GetAtt": Scope._get_att,
-    "Fn::If": Scope._if,
+    "Fn::If": Scope._choose,
     "Fn::ImportValue": Scope._import_value,
     "Fn::Join": Scope._join,
-    "Fn::Length": Scope._length,
-    "Fn::Not": Scope._not,
-    "Fn::Or": Scope._or,
+    "Fn::Length": Scope._count,
+    "Fn::Not": Scope._is_not,
+    "Fn::Or": Scope._is_any,
     "Fn::Select": Scope._select,
     "Fn::Split": Scope._split,
-    "Fn::Sub": Scope._sub,
-    "Fn::ToJsonString": Scope._to_json_string,
+    "Fn::Sub": Scope._substitute,
+    "Fn::ToJsonString": Scope._format_json,
 }
 
 
@@ -346,19 +352,19 @@ def check_rules(rules: Mapping[str, Mapping[str, Any]], scope: Scope) -> None:
             applies = "RuleCondition" not in rule or scope.resolve(rule["RuleCondition"]) is True
             broken = [one for one in rule["Assertions"] if applies and scope.resolve(one["Assert"]) is not True]
         except (KeyError, TypeError, ValueError) as error:
-            raise errors.format_error(f"Rule {name} is malformed: {error}") from None
+            raise errors.make_format_error(f"Rule {name} is malformed: {error}") from None
         except AwsError:
             raise
         if broken:
             said = broken[0].get("AssertDescription") or json.dumps(broken[0]["Assert"])
-            raise errors.validation(f"Template constraint violated: Rule {name}: {said}")
+            raise errors.make_validation_error(f"Template constraint violated: Rule {name}: {said}")
 
 
-def _to_text(value: Any) -> str:
+def _format_scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
-def _comparable(value: Any) -> Any:
-    return value if isinstance(value, dict | list) else _to_text(value)
+def _make_comparable(value: Any) -> Any:
+    return value if isinstance(value, dict | list) else _format_scalar(value)

@@ -13,7 +13,7 @@ from cloudlet.services.cloudformation import errors
 
 NAME: Final = "AWS::LanguageExtensions"
 _LOOP: Final = "Fn::ForEach::"
-MAX_LOOP_DEPTH: Final = 5
+MAX_LOOP_DEPTH_LEVELS: Final = 5
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^A-Za-z0-9]")
 Resolve = Callable[[Any], Any]
 
@@ -30,7 +30,7 @@ def _expand(value: Any, bound: Mapping[str, str], resolve: Resolve, depth: int) 
         expanded: dict[str, Any] = {}
         for key, item in value.items():
             if key.startswith(_LOOP):
-                expanded.update(_loop(key, item, bound, resolve, depth + 1))
+                expanded.update(_expand_loop(key, item, bound, resolve, depth + 1))
             else:
                 expanded[_substitute(key, bound)] = _expand(item, bound, resolve, depth)
         return expanded
@@ -39,17 +39,17 @@ def _expand(value: Any, bound: Mapping[str, str], resolve: Resolve, depth: int) 
     return _substitute(value, bound) if isinstance(value, str) else value
 
 
-def _loop(key: str, argument: Any, bound: Mapping[str, str], resolve: Resolve, depth: int) -> dict[str, Any]:
-    if depth > MAX_LOOP_DEPTH:
-        raise errors.template_error(f"Fn::ForEach may be nested {MAX_LOOP_DEPTH} levels deep at most")
+def _expand_loop(key: str, argument: Any, bound: Mapping[str, str], resolve: Resolve, depth: int) -> dict[str, Any]:
+    if depth > MAX_LOOP_DEPTH_LEVELS:
+        raise errors.make_template_error(f"Fn::ForEach may be nested {MAX_LOOP_DEPTH_LEVELS} levels deep at most")
     if not isinstance(argument, list) or len(argument) != 3 or not isinstance(argument[2], dict):
-        raise errors.template_error(
+        raise errors.make_template_error(
             f"{key} could not be resolved: Fn::ForEach requires an identifier, a collection and an output"
         )
     name, collection, body = argument
     items = _list_items(_expand(collection, bound, resolve, depth), resolve)
     if not isinstance(name, str) or not isinstance(items, list):
-        raise errors.template_error(f"{key} could not be resolved: its collection is no list of strings")
+        raise errors.make_template_error(f"{key} could not be resolved: its collection is no list of strings")
     made: dict[str, Any] = {}
     for item in items:
         made.update(_expand(body, {**bound, name: str(item)}, resolve, depth))
@@ -67,7 +67,10 @@ def _list_items(collection: Any, resolve: Resolve) -> Any:
 
 
 def _substitute(text: str, bound: Mapping[str, str]) -> str:
-    """Return a text with the identifiers of loops replaced; `&{…}` leaves out what names may not contain."""
+    """Return a text with the identifiers of loops replaced.
+
+    `&{…}` leaves out what names may not contain.
+    """
     for name, item in bound.items():
         text = text.replace(f"${{{name}}}", item).replace(f"&{{{name}}}", _NOT_ALPHANUMERIC.sub("", item))
     return text

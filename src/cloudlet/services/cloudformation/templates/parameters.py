@@ -41,7 +41,7 @@ class Value(msgspec.Struct, frozen=True):
 
     @property
     def value(self) -> Any:
-        """What Ref returns."""
+        """The value of Ref."""
         text = self.resolved if self.is_ssm else self.given
         return [item.strip() for item in text.split(",")] if self.is_list and text else ([] if self.is_list else text)
 
@@ -50,18 +50,18 @@ def check_declarations(template: Template) -> None:
     """Raise AwsError for parameters that are not declared as parameters are."""
     for name, declared in template.parameters.items():
         if not name.isalnum():
-            raise errors.format_error(f"Parameter name {name} is non alphanumeric.")
+            raise errors.make_format_error(f"Parameter name {name} is non alphanumeric.")
         if "Type" not in declared:
-            raise errors.format_error("Every Parameters object must contain a Type member.")
+            raise errors.make_format_error("Every Parameters object must contain a Type member.")
         unknown = [key for key in declared if key not in _KEYS]
         if unknown:
-            raise errors.validation(f"Invalid template parameter property '{unknown[0]}'")
+            raise errors.make_validation_error(f"Invalid template parameter property '{unknown[0]}'")
         kind = declared["Type"]
         found = _SSM_VALUE.fullmatch(kind) if isinstance(kind, str) else None
         if not isinstance(kind, str) or not _is_known(found[1] if found else kind):
-            raise errors.format_error(f"Unrecognized parameter type: {kind}")
+            raise errors.make_format_error(f"Unrecognized parameter type: {kind}")
         if isinstance(declared.get("Default", ""), dict | list):
-            raise errors.format_error("Every Default member must be a string.")
+            raise errors.make_format_error("Every Default member must be a string.")
 
 
 def _is_known(kind: str) -> bool:
@@ -78,11 +78,11 @@ def bind_parameters(template: Template, given: Mapping[str, str]) -> dict[str, V
     """
     unknown = [name for name in given if name not in template.parameters]
     if unknown:
-        raise errors.validation(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
-    values = {name: given.get(name, _to_text(one.get("Default"))) for name, one in template.parameters.items()}
+        raise errors.make_validation_error(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    values = {name: given.get(name, _format_scalar(one.get("Default"))) for name, one in template.parameters.items()}
     missing = [name for name, value in values.items() if value is None]
     if missing:
-        raise errors.validation(f"Parameters: [{', '.join(missing)}] must have values")
+        raise errors.make_validation_error(f"Parameters: [{', '.join(missing)}] must have values")
     return {name: _bind(name, template.parameters[name], value or "") for name, value in values.items()}
 
 
@@ -96,13 +96,15 @@ def _bind(name: str, declared: Mapping[str, Any], text: str) -> Value:
         check = _find_violation(name, "Number" if kind in ("Number", "List<Number>") else kind, declared, one)
         if check is not None:
             why = declared.get("ConstraintDescription")
-            raise errors.validation(f"Parameter {name} failed to satisfy constraint: {why}" if why else check)
+            raise errors.make_validation_error(
+                f"Parameter {name} failed to satisfy constraint: {why}" if why else check
+            )
     return value
 
 
 def _find_violation(name: str, kind: str, declared: Mapping[str, Any], text: str) -> str | None:
     allowed = declared.get("AllowedValues")
-    if allowed is not None and text not in [_to_text(value) for value in allowed]:
+    if allowed is not None and text not in [_format_scalar(value) for value in allowed]:
         return f"Parameter '{name}' must be one of AllowedValues"
     if kind == "Number":
         return _find_number_violation(name, declared, text)
@@ -134,16 +136,16 @@ def _matches(pattern: str, text: str) -> bool:
     try:
         return re.fullmatch(pattern, text) is not None
     except re.error:
-        raise errors.format_error(f"Invalid AllowedPattern {pattern}") from None
+        raise errors.make_format_error(f"Invalid AllowedPattern {pattern}") from None
 
 
 def list_ssm_names(values: Mapping[str, Value]) -> dict[str, str]:
-    """Return the SSM parameters that have to be looked up, by the parameters that name them."""
+    """Return the SSM parameters to look up, by the parameters that name them."""
     return {name: value.given for name, value in values.items() if value.is_ssm}
 
 
-def with_ssm_values(values: Mapping[str, Value], find: Callable[[str], str]) -> dict[str, Value]:
-    """Return values with those of SSM parameters, which `find` returns by the parameters that name them."""
+def add_ssm_values(values: Mapping[str, Value], find: Callable[[str], str]) -> dict[str, Value]:
+    """Return values with those of SSM parameters, which `find` returns."""
     return {
         name: msgspec.structs.replace(value, resolved=find(name)) if value.is_ssm else value
         for name, value in values.items()
@@ -164,12 +166,12 @@ def describe_declaration(name: str, declared: Mapping[str, Any]) -> dict[str, An
         "ParameterKey": name,
         "ParameterType": declared["Type"],
         "NoEcho": _is_true(declared.get("NoEcho", False)),
-        "ParameterConstraints": {"AllowedValues": [_to_text(value) for value in declared["AllowedValues"]]}
+        "ParameterConstraints": {"AllowedValues": [_format_scalar(value) for value in declared["AllowedValues"]]}
         if "AllowedValues" in declared
         else {},
     }
     if "Default" in declared:
-        shown["DefaultValue"] = _to_text(declared["Default"])
+        shown["DefaultValue"] = _format_scalar(declared["Default"])
     if "Description" in declared:
         shown["Description"] = declared["Description"]
     return shown
@@ -179,7 +181,7 @@ def _is_true(value: Any) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _to_text(value: Any) -> str | None:
+def _format_scalar(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -29,7 +29,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     }
 
 
-def _construct_function(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
+def _make_function(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
         if name == "GetAtt":
@@ -41,18 +41,18 @@ def _construct_function(loader: _Loader, name: str, node: yaml.Node) -> dict[str
     return {name if name in _BARE else f"Fn::{name}": value}
 
 
-def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int | str:
+def _make_int(loader: _Loader, node: yaml.ScalarNode) -> int | str:
     text: str = node.value
     return text if _WITH_ZEROS.fullmatch(text) else loader.construct_yaml_int(node)
 
 
-def _construct_map(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+def _make_map(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     return {str(key): value for key, value in loader.construct_mapping(node, deep=True).items()}
 
 
-_Loader.add_multi_constructor("!", _construct_function)
-_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
-_Loader.add_constructor("tag:yaml.org,2002:map", _construct_map)
+_Loader.add_multi_constructor("!", _make_function)
+_Loader.add_constructor("tag:yaml.org,2002:int", _make_int)
+_Loader.add_constructor("tag:yaml.org,2002:map", _make_map)
 
 
 def parse_template(text: str) -> dict[str, Any]:
@@ -63,9 +63,9 @@ def parse_template(text: str) -> dict[str, Any]:
         # A flow mapping of YAML begins in the same way, but for the quotation mark.
         value = _parse_flow_mapping(text, error)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise errors.format_error(f"YAML not well-formed. {_describe_place(error)}") from None
+        raise errors.make_format_error(f"YAML not well-formed. {_describe_place(error)}") from None
     if not isinstance(value, dict):
-        raise errors.format_error("unsupported structure.")
+        raise errors.make_format_error("unsupported structure.")
     return value
 
 
@@ -73,7 +73,7 @@ def _parse_flow_mapping(text: str, error: json.JSONDecodeError) -> Any:
     if not _QUOTED.match(text):
         with suppress(yaml.YAMLError, ValueError, RecursionError):
             return yaml.load(text, _Loader)
-    raise errors.format_error(f"JSON not well-formed. (line {error.lineno}, column {error.colno})") from None
+    raise errors.make_format_error(f"JSON not well-formed. (line {error.lineno}, column {error.colno})") from None
 
 
 def _describe_place(error: Exception) -> str:

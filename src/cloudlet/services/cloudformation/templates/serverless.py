@@ -44,7 +44,7 @@ def _translate(
         translated: dict[str, Any] = translator.translate(copy.deepcopy(raw), parameters)
     except InvalidDocumentException as error:
         causes = ". ".join(cause.message for cause in error.causes)
-        raise errors.validation(
+        raise errors.make_validation_error(
             "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
             f"Number of errors found: {len(error.causes)}. {causes}"
         ) from None

@@ -83,21 +83,21 @@ def read_template(raw: dict[str, Any], *, is_processed: bool = True) -> Template
     """
     unknown = [name for name in raw if name not in _SECTIONS]
     if unknown and is_processed:
-        raise errors.validation(f"Invalid template property or properties [{', '.join(unknown)}]")
+        raise errors.make_validation_error(f"Invalid template property or properties [{', '.join(unknown)}]")
     version = raw.get("AWSTemplateFormatVersion", _VERSION)
     if version != _VERSION:
-        raise errors.format_error(f'unsupported value for AWSTemplateFormatVersion "{version}".')
+        raise errors.make_format_error(f'unsupported value for AWSTemplateFormatVersion "{version}".')
     description = raw.get("Description") or ""
     if not isinstance(description, str):
-        raise errors.format_error("Every Description member must be a string.")
+        raise errors.make_format_error("Every Description member must be a string.")
     if len(description.encode()) > 1024:
-        raise errors.format_error("Description is too long. Maximum length is 1024 characters.")
+        raise errors.make_format_error("Description is too long. Maximum length is 1024 characters.")
     sections = {name.lower(): _read_section(raw, name) for name in _SECTIONS if name not in _SCALAR}
     template = Template(raw, description, **sections)
     if not is_processed:
         return template
     if not template.resources:
-        raise errors.format_error("At least one Resources member must be defined.")
+        raise errors.make_format_error("At least one Resources member must be defined.")
     check_nulls(raw)
     _check_counts(template)
     for name, resource in template.resources.items():
@@ -114,22 +114,22 @@ _SCALAR: Final = ("AWSTemplateFormatVersion", "Description", "Transform")
 def _read_section(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = raw.get(name)
     if section is None and name in raw and name != "Metadata":
-        raise errors.format_error(f"[/{name}] 'null' values are not allowed in templates")
+        raise errors.make_format_error(f"[/{name}] 'null' values are not allowed in templates")
     if section is None:
         return {}
     if not isinstance(section, dict):
-        raise errors.format_error(f"[/{name}] every {name} member must be an object.")
+        raise errors.make_format_error(f"[/{name}] every {name} member must be an object.")
     if name not in ("Metadata", "Conditions"):
         for key, value in section.items():
             if not key.startswith("Fn::") and not isinstance(value, dict):
-                raise errors.format_error(f"[/{name}/{key}] Every {name} member must be an object.")
+                raise errors.make_format_error(f"[/{name}/{key}] Every {name} member must be an object.")
     return section
 
 
 def check_nulls(value: Any, path: str = "") -> None:
     """Raise AwsError where a template has null somewhere."""
     if value is None and not path.startswith("/Metadata"):
-        raise errors.format_error(f"[{path}] 'null' values are not allowed in templates")
+        raise errors.make_format_error(f"[{path}] 'null' values are not allowed in templates")
     if isinstance(value, dict):
         for key, item in value.items():
             check_nulls(item, f"{path}/{key}")
@@ -146,41 +146,41 @@ def _check_counts(template: Template) -> None:
         ("mappings", template.mappings, MAX_MAPPINGS),
     ):
         if len(found) > most:
-            raise errors.format_error(f"Number of {what}, {len(found)}, is greater than maximum allowed, {most}")
+            raise errors.make_format_error(f"Number of {what}, {len(found)}, is greater than maximum allowed, {most}")
 
 
 def _check_resource(name: str, resource: Mapping[str, Any]) -> None:
     if not _ALPHANUMERIC.fullmatch(name):
-        raise errors.format_error(f"Resource name {name} is non alphanumeric.")
+        raise errors.make_format_error(f"Resource name {name} is non alphanumeric.")
     kind = resource.get("Type")
     if kind is None:
-        raise errors.format_error(f"[/Resources/{name}] Every Resources object must contain a Type member.")
+        raise errors.make_format_error(f"[/Resources/{name}] Every Resources object must contain a Type member.")
     if not isinstance(kind, str):
-        raise errors.format_error(f"[/Resources/{name}/Type] 'Type' must be a string.")
+        raise errors.make_format_error(f"[/Resources/{name}/Type] 'Type' must be a string.")
     unknown = [key for key in resource if key not in _RESOURCE_KEYS]
     if unknown:
-        raise errors.validation(f"Invalid template resource property '{unknown[0]}'")
+        raise errors.make_validation_error(f"Invalid template resource property '{unknown[0]}'")
     for key, allowed in (("DeletionPolicy", _DELETION_POLICIES), ("UpdateReplacePolicy", _REPLACE_POLICIES)):
         if isinstance(value := resource.get(key, allowed[0]), str) and value not in allowed:
-            raise errors.format_error(f"Unrecognized {key} {value} for resource {name}")
+            raise errors.make_format_error(f"Unrecognized {key} {value} for resource {name}")
     depends = resource.get("DependsOn", [])
     if not isinstance(depends, str | list) or not all(isinstance(one, str) for one in depends):
-        raise errors.format_error("DependsOn must be a string or list of strings.")
+        raise errors.make_format_error("DependsOn must be a string or list of strings.")
     if not isinstance(resource.get("Properties", {}), dict):
-        raise errors.format_error(f"[/Resources/{name}/Properties] 'Properties' must be an object.")
+        raise errors.make_format_error(f"[/Resources/{name}/Properties] 'Properties' must be an object.")
 
 
 def _check_output(name: str, output: Mapping[str, Any]) -> None:
     if not _ALPHANUMERIC.fullmatch(name):
-        raise errors.format_error(f"Output name {name} is non alphanumeric.")
+        raise errors.make_format_error(f"Output name {name} is non alphanumeric.")
     unknown = [key for key in output if key not in ("Value", "Description", "Export", "Condition")]
     if unknown:
-        raise errors.validation(f"Invalid output property '{unknown[0]}'")
+        raise errors.make_validation_error(f"Invalid output property '{unknown[0]}'")
     if "Value" not in output:
-        raise errors.format_error(f"Every Outputs object must contain a Value object. ({name})")
+        raise errors.make_format_error(f"Every Outputs object must contain a Value object. ({name})")
     export = output.get("Export")
     if export is not None and (not isinstance(export, dict) or set(export) != {"Name"}):
-        raise errors.format_error(
+        raise errors.make_format_error(
             f"Output {name} is malformed. The Name field of every Export member must be specified."
         )
 
@@ -193,16 +193,18 @@ def _check_references(template: Template) -> None:
         missing |= {name for one in section.values() for name in list_depends_on(one) if name not in template.resources}
         if missing:
             listed = ", ".join(sorted(missing))
-            raise errors.format_error(
+            raise errors.make_format_error(
                 f"Unresolved resource dependencies [{listed}] in the {block} block of the template"
             )
         for one in section.values():
             for name, _ in list_attribute_references(one):
                 if name not in template.resources:
-                    raise errors.template_error(f"instance of Fn::GetAtt references undefined resource {name}")
+                    raise errors.make_template_error(f"instance of Fn::GetAtt references undefined resource {name}")
             condition = one.get("Condition")
             if condition is not None and condition not in template.conditions:
-                raise errors.format_error(f"Unrecognized condition {condition} in the {block} block of the template")
+                raise errors.make_format_error(
+                    f"Unrecognized condition {condition} in the {block} block of the template"
+                )
 
 
 def list_depends_on(resource: Mapping[str, Any]) -> list[str]:
@@ -246,7 +248,7 @@ def parse_get_att(argument: Any) -> tuple[str, str]:
     """Return the resource and the attribute that `Fn::GetAtt` is given. Raises AwsError."""
     parts = argument.split(".", 1) if isinstance(argument, str) else argument
     if not isinstance(parts, list) or len(parts) != 2 or not isinstance(parts[0], str) or not all(parts):
-        raise errors.template_error(
+        raise errors.make_template_error(
             "every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
         )
     return parts[0], parts[1] if isinstance(parts[1], str) else ""
@@ -271,14 +273,14 @@ def _list_functions(value: Any) -> Iterator[tuple[str, Any]]:
             yield from _list_functions(item)
 
 
-def order_resources(dependencies: Mapping[str, list[str]]) -> list[str]:
+def sort_resources(dependencies: Mapping[str, list[str]]) -> list[str]:
     """Return resources so that each comes after those it depends on. Raises AwsError where that goes in a circle."""
     ordered: list[str] = []
     waiting = {name: {other for other in others if other in dependencies} for name, others in dependencies.items()}
     while waiting:
         ready = sorted(name for name, others in waiting.items() if not others)
         if not ready:
-            raise errors.validation(f"Circular dependency between resources: [{', '.join(sorted(waiting))}]")
+            raise errors.make_validation_error(f"Circular dependency between resources: [{', '.join(sorted(waiting))}]")
         ordered += ready
         waiting = {name: others.difference(ready) for name, others in waiting.items() if name not in ready}
     return ordered

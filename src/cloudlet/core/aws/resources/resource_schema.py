@@ -1,4 +1,4 @@
-"""AWS's schema of a resource type: what its properties may be, and what follows from them."""
+"""AWS's schemas of resource types: what properties may be, and what follows."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ class Schema:
         """Whether tags are a map here, and no list of keys and values."""
         return "object" in _list_types(self._resolve(self.properties.get(self.tag_property, {})))
 
-    def coerce(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Return properties with texts as the numbers and booleans that the schema has, and the other way round."""
-        coerced = self._coerce(self.raw, properties)
+    def convert_types(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Return properties in the types that the schema has: texts, numbers, booleans."""
+        coerced = self._convert_types(self.raw, properties)
         assert isinstance(coerced, dict)  # noqa: S101
         return coerced
 
-    def _coerce(self, node: Mapping[str, Any], value: Any) -> Any:
+    def _convert_types(self, node: Mapping[str, Any], value: Any) -> Any:
         node = self._resolve(node)
         if isinstance(value, Mapping):
             known = node.get("properties", {})
             others: Any = next(iter(node.get("patternProperties", {}).values()), {})
-            return {key: self._coerce(known.get(key, others), item) for key, item in value.items()}
+            return {key: self._convert_types(known.get(key, others), item) for key, item in value.items()}
         if isinstance(value, list):
             items = node.get("items", {})
-            return [self._coerce(items if isinstance(items, Mapping) else {}, item) for item in value]
-        return _coerce_scalar(_list_types(node), value)
+            return [self._convert_types(items if isinstance(items, Mapping) else {}, item) for item in value]
+        return _convert_scalar(_list_types(node), value)
 
     def _resolve(self, node: Any) -> Mapping[str, Any]:
         while isinstance(node, Mapping) and "$ref" in node:
@@ -91,7 +91,7 @@ class Schema:
         """Whether a change of a property makes another resource."""
         return self._is_changed(self.create_only, name, old, new)
 
-    def may_need_replacement(self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    def can_need_replacement(self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Whether a change of a property makes another resource in some cases."""
         return self._is_changed(self.conditionally_create_only, name, old, new)
 
@@ -112,7 +112,7 @@ def _list_types(node: Mapping[str, Any]) -> frozenset[str]:
     return frozenset([kinds] if isinstance(kinds, str) else kinds)
 
 
-def _coerce_scalar(kinds: frozenset[str], value: Any) -> Any:
+def _convert_scalar(kinds: frozenset[str], value: Any) -> Any:
     if isinstance(value, str) and kinds and not kinds & {"string"}:
         if "boolean" in kinds and value.lower() in ("true", "false"):
             return value.lower() == "true"
@@ -129,7 +129,7 @@ def _coerce_scalar(kinds: frozenset[str], value: Any) -> Any:
 
 
 def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
-    """Yield what is at a path, of all items of a list where it has `*`."""
+    """Yield all values at a path, in which `*` stands for every item."""
     if not steps:
         yield value
     elif isinstance(value, list) and steps[0] == "*":
