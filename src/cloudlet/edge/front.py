@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.kernel.cloud import Cloud
-from cloudlet.core.kernel.context import ONCE_HEADER, SOURCE_ARN_HEADER, Context
+from cloudlet.core.kernel.context import IDEMPOTENCY_HEADER, SOURCE_ARN_HEADER, Context
 from cloudlet.core.kernel.errors import AwsError, internal_failure, not_implemented, unavailable
 from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.core.kernel.ids import uuid4
@@ -365,7 +365,7 @@ class _Call:
             request.headers,
             source_arn,
             request.method,
-            request.headers.get(ONCE_HEADER, "") if is_by_service else "",
+            request.headers.get(IDEMPOTENCY_HEADER, "") if is_by_service else "",
         )
         self.context = context
         try:

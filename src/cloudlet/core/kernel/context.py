@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SOURCE_ARN_HEADER: Final = "x-amz-source-arn"
 """The resource on whose behalf a service calls; believed of services only."""
-ONCE_HEADER: Final = "x-cloudlet-once"
+IDEMPOTENCY_HEADER: Final = "x-cloudlet-once"
 """The token of a call that is done once; believed of services only."""
 TRACE_HEADER: Final = "x-amzn-trace-id"
 
@@ -81,7 +81,7 @@ class Context:
         self.method = method
         """The HTTP method of the request; empty for a call from within."""
         self.once = once
-        """The token of a call that a block may make again, and that is done once; empty for others."""
+        """The token of a call that is done once, if it has one."""
         self.permissions = EVERYTHING
         """The caller's own policies; they are looked up where permissions are enforced."""
         self.was_decided = False

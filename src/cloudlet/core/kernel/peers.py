@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cloudlet.core.kernel.clock import Clock
-from cloudlet.core.kernel.context import ONCE_HEADER, SOURCE_ARN_HEADER, TRACE_HEADER
+from cloudlet.core.kernel.context import IDEMPOTENCY_HEADER, SOURCE_ARN_HEADER, TRACE_HEADER
 from cloudlet.core.kernel.errors import AwsError, unavailable
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.service import Params, Result
@@ -69,7 +69,7 @@ class Peers:
         if trace:
             headers[TRACE_HEADER] = trace
         if once:
-            headers[ONCE_HEADER] = once
+            headers[IDEMPOTENCY_HEADER] = once
         request.headers = headers
         headers["authorization"] = sigv4.sign(
             request, credentials.access_key, credentials.secret_key, region, model.signing_name, timestamp
