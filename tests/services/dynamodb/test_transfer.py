@@ -645,7 +645,7 @@ def test_an_export_is_encrypted_as_it_was_asked_for(dynamo: LocalDynamo, monkeyp
     assert (summary["s3SseAlgorithm"], made["ItemCount"]) == ("AES256", 20)
     head = s3(dynamo, "HeadObject", Key=files[0]["dataFileS3Key"])
     assert head["ServerSideEncryption"] == "AES256"
-    key = "arn:aws:kms:eu-west-1:111111111111:key/1234abcd"
+    key = dynamo.call("CreateKey", service="kms")["KeyMetadata"]["Arn"]
     made = export(dynamo, S3SseAlgorithm="KMS", S3SseKmsKeyId=key)
     summary = json.loads(objects(dynamo)[made["ExportManifest"]])
     assert (summary["s3SseAlgorithm"], summary["s3SseKmsKeyId"]) == ("KMS", key)
