@@ -108,6 +108,14 @@ def test_members_are_found_by_paths(path: str, found: list[str]) -> None:
     assert targets.read(params, path) == found
 
 
+def test_a_condition_may_want_a_value() -> None:
+    params = {"unmask": True, "policyType": "A", "patchOperations": [{"path": "/name"}, {"path": "/policy"}]}
+    for path in ("unmask is True", "policyType is A", "patchOperations[].path is /policy", "policyType"):
+        assert targets.is_given(params, path)
+    for path in ("unmask is False", "policyType is B", "patchOperations[].path is /other", "absent is A", "absent"):
+        assert not targets.is_given(params, path)
+
+
 def test_every_path_of_the_data_is_one_that_is_understood() -> None:
     for file in sorted((catalog.files(catalog.__package__) / "actions").iterdir(), key=str):
         model = file.name.removesuffix(".json")

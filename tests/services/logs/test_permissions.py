@@ -200,6 +200,10 @@ def test_policies_of_an_account_need_the_permission_of_their_kind(owner: StrictA
     for kind in ("DATA_PROTECTION_POLICY", "SUBSCRIPTION_FILTER_POLICY"):
         assert is_denied(logs.put_account_policy, policyName="p", policyType=kind, policyDocument="{}")
         assert is_denied(logs.describe_account_policies, policyType=kind)
+    more = ["logs:DescribeAccountPolicies", "logs:GetDataProtectionPolicy"]
+    reader = owner.add_user(allow(more)).client("logs")
+    assert reader.describe_account_policies(policyType="DATA_PROTECTION_POLICY")["accountPolicies"] == []
+    assert is_denied(reader.describe_account_policies, policyType="SUBSCRIPTION_FILTER_POLICY")
 
 
 def _put_policy(owner: StrictAccount, effect: str, principal: dict[str, str], resource: str) -> None:

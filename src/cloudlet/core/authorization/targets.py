@@ -120,8 +120,13 @@ def read(params: Mapping[str, Any], path: str) -> list[str]:
 
 
 def is_given(params: Mapping[str, Any], path: str) -> bool:
-    """Whether a request has something at a path of members, of whatever type."""
-    return any(_walk(params, path.split(" ")[0].split(".")))
+    """Whether a request has something at a path of members, of whatever type.
+
+    With `A is X` it is X.
+    """
+    path, _, wanted = path.partition(" is ")
+    found = _walk(params, path.split(" ")[0].split("."))
+    return wanted in map(str, found) if wanted else any(found)
 
 
 def _walk(value: Any, parts: list[str]) -> Iterator[Any]:
