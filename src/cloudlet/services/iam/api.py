@@ -30,7 +30,6 @@ from cloudlet.services.iam import (
     api_tags,
     api_users,
     credential_counts,
-    permission_changes,
 )
 from cloudlet.services.iam.authorizing import authorize_all
 from cloudlet.services.iam.block import service
@@ -65,6 +64,5 @@ __all__ = [
     "api_tags",
     "api_users",
     "credential_counts",
-    "permission_changes",
     "service",
 ]
