@@ -1,6 +1,6 @@
-"""Zappa, which runs a WSGI application as a function.
+"""Zappa, which runs a WSGI application as a function, behind a function URL or a REST API.
 
-It puts a function URL in front of it, and schedules, by AWS's API. For REST APIs it takes CloudFormation.
+It makes the latter by CloudFormation, and all else by AWS's API.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -33,8 +34,21 @@ def count(event=None, context=None):
 """
 
 
+FRONTS = {
+    "function URL": {"apigateway_enabled": False, "function_url_enabled": True},
+    # It would look whether its API answers, by a name that leads to AWS.
+    "API Gateway URL": {"touch": False},
+}
+"""What is in front of the application, by the name that `zappa status` has for its URL."""
+
+
+@pytest.fixture(params=FRONTS)
+def front(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def zappa(client: MakeClient, tmp_path: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Client:
+def zappa(client: MakeClient, tmp_path: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch, front: str) -> Client:
     """The program, in the application's folder."""
     stage = {
         "app_function": "app.app",
@@ -42,8 +56,7 @@ def zappa(client: MakeClient, tmp_path: Path, aws: Aws, monkeypatch: pytest.Monk
         "project_name": "shop",
         "runtime": python_runtime(),
         "s3_bucket": f"zappa-{aws.account}",
-        "apigateway_enabled": False,
-        "function_url_enabled": True,
+        **FRONTS[front],
         "keep_warm": False,
         "events": [{"function": "app.count", "expression": "rate(5 minutes)"}],
     }
@@ -56,14 +69,19 @@ def zappa(client: MakeClient, tmp_path: Path, aws: Aws, monkeypatch: pytest.Monk
     return client(str(ZAPPA / "zappa"), VIRTUAL_ENV=str(ZAPPA.parent), PATH=path)
 
 
-def test_an_application_from_its_first_deployment_to_its_end(zappa: Client, client: MakeClient, aws: Aws) -> None:
+def test_an_application_from_its_first_deployment_to_its_end(
+    zappa: Client, client: MakeClient, aws: Aws, front: str
+) -> None:
     assert "Deployment complete" in zappa.run("deploy", "dev")
     status = json.loads(zappa.run("status", "dev", "--json"))
     assert [each["Event Rule Schedule"] for each in status["Events"]] == ["rate(5 minutes)"]
     curl = client("curl")
-    url = status["Function URL"] + "orders/7?tag=a"
+    told = {name.lower(): value for name, value in status.items()}[front.lower()]
+    host = urlsplit(told).netloc
+    url = f"{aws.endpoint}{urlsplit(told).path.rstrip('/')}/orders/7?tag=a"
+    to_it = ("-H", f"Host: {host}")
     posted = ("-H", "Content-Type: application/json", "-d", '{"of": "ein Stück"}')
-    assert json.loads(curl.run("-sSf", *posted, url)) == {
+    assert json.loads(curl.run("-sSf", *to_it, *posted, url)) == {
         "greeting": "hello",
         "number": "7",
         "body": {"of": "ein Stück"},
@@ -73,10 +91,11 @@ def test_an_application_from_its_first_deployment_to_its_end(zappa: Client, clie
 
     Path("app.py").write_text(APP.replace('"hello"', '"good day"'))
     assert "is live" in zappa.run("update", "dev")
-    assert json.loads(curl.run("-sSf", url))["greeting"] == "good day"
+    assert json.loads(curl.run("-sSf", *to_it, url))["greeting"] == "good day"
     zappa.run("rollback", "dev", "-n", "1")
-    eventually(lambda: json.loads(curl.run("-sSf", url))["greeting"] == "hello")
+    eventually(lambda: json.loads(curl.run("-sSf", *to_it, url))["greeting"] == "hello")
 
     zappa.run("undeploy", "dev", "--yes", "--remove-logs")
     assert aws.client("lambda").list_functions()["Functions"] == []
     assert aws.client("events").list_rules()["Rules"] == []
+    assert aws.client("apigateway").get_rest_apis()["items"] == []

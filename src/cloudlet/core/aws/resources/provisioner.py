@@ -387,7 +387,8 @@ class Provisioner:
         create = self._choose_create(properties)
         calls = [] if create is None else [create]
         properties = {**self._place, **properties}
-        for name in [name for name in properties if name not in self._place]:
+        # An empty list asks for nothing.
+        for name in [name for name, value in properties.items() if name not in self._place and value != []]:
             if not self._is_covered(name, calls, properties, {k: v for k, v in properties.items() if k != name}):
                 raise ProvisioningError(f"Cloudlet does not support the property {name} of {self._declared.name}")
 
