@@ -28,6 +28,7 @@ QUICK: Final = {
     "cloudtrail": "test_history.py",
     "cloudwatch": "test_metric_data.py",
     "dynamodb": "test_items.py",
+    "ecr": "test_images.py",
     "events": "test_buses_and_rules.py",
     "iam": "test_users.py",
     "kms": "test_keys.py",

@@ -34,36 +34,36 @@ VERBS = _words(
     """abandon abort absorb accept acknowledge acquire act activate add adjust admit adopt advance aggregate allocate
     allow annotate announce answer append apply archive arrive ask assert assign assume attach attempt authenticate
     authorize await back bear become begin believe bind block boot break bring broadcast buffer build bury calculate
-    call cancel capture carry cascade catch change charge check choose claim clamp classify clean clear close
-    coalesce collect combine commit compact compare compile complete compose compress compute concatenate conclude
-    configure confirm connect consume contain contend convert copy correct correlate count cover create cut
-    deactivate deauthorize decide declare decode decompress decrease decrement decrypt deduplicate defer define
-    delay delegate delete deliver demote deny depart deploy dequeue derive describe deserialize detach detect diff
-    differ disable discard disconnect discover dismiss dispatch display dissolve distribute divide do download drain
-    draw drive drop dump duplicate edit elect emit enable encode encrypt end enqueue enrich ensure enter enumerate
-    equal escape establish estimate evaluate evict examine exclude execute exist expand expect expire explain export
-    extend extract fail feed fetch fill filter find finish fit flatten flip flush fold follow forbid force forget format
-    forward free freeze gather generate get give go grant grow guard halt halve hand handle hang hash have heartbeat
-    hide hold identify ignore impersonate import include increase increment infer ingest inherit initialise inject
-    insert insist inspect install interpolate interrupt intersect invalidate invoke isolate issue iterate join judge
-    keep kill know lack land launch learn leave let limit link list listen load locate lock log look lookup lose
-    make map mark mask match measure merge migrate mock modify monitor mount move mute need negate negotiate
-    normalize note notify observe obtain occupy offload omit open overlap override pack park parse partition pass
-    patch pause peek perform permit persist pick plan poll pop post postpone pour preallocate prefer prepare prevent
-    print probe proceed process promote propagate protect provide provision prune publish purge push put query queue
-    quote raise rank reach read reap rebuild receive reclaim recompute reconcile reconstruct record recover recreate
-    redact redeliver redirect reduce refresh refuse regenerate register reimport reject relay release reload
+    call cancel capture carry cascade catch change charge check choose claim clamp classify clean clear close coalesce
+    collect combine commit compact compare compile complete compose compress compute concatenate conclude configure
+    confirm connect consume contain contend convert copy correct correlate count cover create cut deactivate
+    deauthorize decide declare decode decompress decrease decrement decrypt deduplicate defer define delay delegate
+    delete deliver demote deny depart depend deploy dequeue derive describe deserialize detach detect diff differ
+    disable discard disconnect discover dismiss dispatch display dissolve distribute divide do download drain draw
+    drive drop dump duplicate edit elect emit enable encode encrypt end enqueue enrich ensure enter enumerate equal
+    escape establish estimate evaluate evict examine exclude execute exist expand expect expire explain export extend
+    extract fail feed fetch fill filter finalize find finish fit flatten flip flush fold follow forbid force forget
+    format forward free freeze gather generate get give go grant grow guard halt halve hand handle hang hash have
+    heartbeat hide hold identify ignore impersonate import include increase increment infer ingest inherit initialise
+    inject insert insist inspect install interpolate interrupt intersect invalidate invoke isolate issue iterate join
+    judge keep kill know lack land launch learn leave let limit link list listen load locate lock log look lookup lose
+    make map mark mask match measure merge migrate mock modify monitor mount move mute need negate negotiate normalize
+    note notify observe obtain occupy offload omit open overlap override pack park parse partition pass patch pause
+    peek perform permit persist pick plan poll pop post postpone pour preallocate prefer prepare prevent print probe
+    proceed process promote propagate protect provide provision prune publish purge push put query queue quote raise
+    rank reach read reap rebuild receive reclaim recompute reconcile reconstruct record recover recreate redact
+    redeliver redirect reduce reencrypt refresh refuse regenerate register reimport reject relay release reload
     remember remove rename render renew reopen repair repeat replace replay replicate reply report request requeue
     require reschedule reserve reset resize resolve respond rest restart restore restrict resume retain retire
-    retrieve retry return reuse revert revoke rewind reword rewrite roll rotate round route run sample sanitize
+    retrieve retry return reuse revert revoke rewind reword rewrap rewrite roll rotate round route run sample sanitize
     satisfy save say scale scan schedule seal search see select send serialize serve set settle share ship shorten
-    show shuffle shut shutdown sign signal simulate skip sleep snap sort spawn spend spill split start stay steal
-    stop store stream strip submit subscribe substitute subtract succeed suggest sum summarize supervise support
-    suppress suspend swap sweep switch sync tag take tell terminate test thaw throttle tidy toggle tokenize touch
-    track train transact transform transition translate traverse trigger trim truncate trust try tune tunnel turn
-    undo unescape unflip unlink unlock unmount unpack unquote unregister unschedule unset unsettle unsubscribe untag
-    unwrap update upgrade upload use validate verify visit wait wake walk want warm watch weigh withdraw word work
-    wrap write yield zip"""
+    show shuffle shut shutdown sign signal simulate skip sleep snap sort spawn spend spill split start stay steal stop
+    store stream strip submit subscribe substitute subtract succeed suggest sum summarize supervise support suppress
+    suspend swap sweep switch sync tag take tell terminate test thaw throttle tidy toggle tokenize touch track train
+    transact transform transition translate traverse trigger trim truncate trust try tune tunnel turn undo unescape
+    unflip unlink unlock unmount unpack unquote unregister unschedule unset unsettle unsubscribe untag unwrap update
+    upgrade upload use validate verify visit wait waive wake walk want warm watch weigh withdraw word work wrap write
+    yield zip"""
 )
 # Participles that do not end in -ed, each before its verb.
 IRREGULAR = dict(

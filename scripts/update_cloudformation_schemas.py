@@ -3,9 +3,9 @@
 
     scripts/update_cloudformation_schemas.py cfn_lint-1.58.0-py3-none-any.whl
 
-The wheel comes from `pip download --no-deps cfn-lint`. Its schemas are AWS's own, which AWS publishes for each resource type, with cfn-lint's
-corrections; both are under the licence MIT-0. Of each namespace that a block declares types of, all types are taken, without what is said to people
-and without patterns that Python has no syntax for.
+The wheel comes from `pip download --no-deps cfn-lint`. Its schemas are AWS's own, which AWS publishes for each resource
+type, with cfn-lint's corrections; both are under the licence MIT-0. Of each namespace that a block declares types of,
+all types are taken, without what is said to people and without patterns that Python has no syntax for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from cloudlet.core.aws.resources.registry import load_resource_types
 
 TARGET = Path(__file__).resolve().parents[1] / "src/cloudlet/core/aws/resources/schemas.zip"
 _FOLDER = "cfnlint/data/schemas"
-_FOR_PEOPLE = {"description", "title", "sourceUrl", "documentationUrl", "examples", "$comment", "handlers", "resourceLink"}
+_FOR_PEOPLE = {
+    *("description", "title", "sourceUrl", "documentationUrl", "examples", "$comment", "handlers", "resourceLink"),
+}
 _NAMES = {"properties", "definitions", "patternProperties"}
 """What has names of properties as its keys, and not words of the schema language."""
 
@@ -48,13 +50,15 @@ def _strip(schema: Any, is_names: bool = False) -> Any:
 
 def main(wheel: str) -> None:
     namespaces = {name.rpartition("::")[0] for name in load_resource_types()}
-    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(TARGET, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
+    how: dict[str, Any] = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 9}
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(TARGET, "w", **how) as target:
         found = json.loads(source.read(f"{_FOLDER}/providers/us-east-1.json"))
         names = sorted(name for name in found if name.rpartition("::")[0] in namespaces)
         for name in names:
             schema = _strip(json.loads(source.read(f"{_FOLDER}/resources/{found[name]}.json")))
             # The same time each time: the same schemas are the same file.
-            target.writestr(zipfile.ZipInfo(name), json.dumps(schema, separators=(",", ":"), sort_keys=True), zipfile.ZIP_DEFLATED, 9)
+            written = json.dumps(schema, separators=(",", ":"), sort_keys=True)
+            target.writestr(zipfile.ZipInfo(name), written, zipfile.ZIP_DEFLATED, 9)
     print(f"{len(names)} resource types, {TARGET.stat().st_size:,} bytes")
 
 

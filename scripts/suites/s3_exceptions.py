@@ -18,6 +18,21 @@ LEFT_OUT = {
         "test_bucket_policy_tenanted_bucket",
         "test_get_nonpublicpolicy_principal_bucket_policy_status",
     ),
+    "users who own buckets and need no policy, roles and policies without an account, a key of conditions: Ceph's": (
+        "test_assume_role_allow",
+        "test_assume_role_allow_head_nonexistent",
+        "test_assume_role_creds_expiry",
+        "test_assume_role_deny",
+        "test_assume_role_deny_head_nonexistent",
+        "test_deny_bucket_actions_in_user_policy",
+        "test_deny_multipart_actions_in_user_policy",
+        "test_deny_object_actions_in_user_policy",
+        "test_deny_tagging_actions_in_user_policy",
+        "test_get_session_token",
+        "test_verify_allow_iam_actions",
+        "test_verify_conflicting_user_policies",
+        "test_verify_conflicting_user_policy_statements",
+    ),
     "the request is not what the test means to send; its authors mark that Ceph fails it too": (
         "test_bucket_create_bad_authorization_empty",
         "test_bucket_create_bad_authorization_none",
@@ -32,6 +47,26 @@ LEFT_OUT = {
 }
 
 AGAINST_AWS = {
+    "an account's root may get, put and delete policies that deny it (API reference, DeleteBucketPolicy)": (
+        "test_bucket_policy_deny_self_denied_policy_confirm_header",
+    ),
+    "PutBucketTagging answers 204 (API reference, its example)": ("test_allow_tagging_actions_in_user_policy",),
+    "to assume a role of another account takes sts:AssumeRole by the user's own policies (STS, AssumeRole)": (
+        "test_account_role_policy_allow_create_bucket",
+        "test_account_role_policy_allow_get_role",
+        "test_cross_account_role_policy_allow",
+        "test_same_account_role_policy_allow",
+    ),
+    "the URL of an identity provider begins with https:// (IAM, CreateOpenIDConnectProvider)": (
+        "test_account_oidc_provider",
+        "test_verify_add_existing_client_id_to_oidc",
+        "test_verify_add_new_client_id_to_oidc",
+        "test_verify_remove_client_id_from_oidc",
+        "test_verify_update_thumbprintlist_of_oidc",
+    ),
+    "a user in a group cannot be deleted, so that the test before has left its own (IAM, DeleteUser)": (
+        "test_account_managed_group_policy_allow",
+    ),
     "every bucket encrypts since January 2023, as GetBucketEncryption says (user guide, default encryption)": (
         "test_delete_bucket_encryption_kms",
         "test_delete_bucket_encryption_s3",
@@ -90,6 +125,9 @@ AGAINST_AWS = {
     "where SSE-KMS names no key, it is the account's aws/s3 key (API reference, PutObject)": ("test_sse_kms_no_key",),
     "nobody is granted anything by his e-mail address since October 2025: MethodNotAllowed (API reference, Grantee)": (
         "test_bucket_acl_grant_email_not_exist",
+        "test_cross_account_bucket_acl_user_policy_grant_account_email",
+        "test_cross_account_root_bucket_acl_grant_account_email",
+        "test_cross_account_user_policy_bucket_acl_grant_account_email",
     ),
     "a range beyond the source of UploadPartCopy is InvalidArgument (seen on AWS: versitygw #610)": (
         "test_multipart_copy_invalid_range",

@@ -1,6 +1,7 @@
-"""Writes the configuration of Ceph's s3-tests: `s3_suite_configuration.py ENDPOINT FILE`.
+"""Writes the configuration of Ceph's s3-tests: `s3_suite_configuration.py ENDPOINT FILE [users]`.
 
-Who the users are is asked of the endpoint itself.
+Who the users are is asked of the endpoint itself. For the tests of IAM (`users`), the other one is a user of the main
+account, whom it creates, and not another account.
 """
 
 from __future__ import annotations
@@ -52,6 +53,29 @@ def configuration(endpoint: str) -> ConfigParser:
     return written
 
 
+def add_keys(endpoint: str, written: ConfigParser) -> None:
+    """Create the keys of KMS that objects are encrypted with."""
+    main = written["s3 main"]
+    own = {"aws_access_key_id": main["access_key"], "aws_secret_access_key": main["secret_key"]}
+    kms = boto3.client("kms", endpoint_url=endpoint, region_name="us-east-1", **own)
+    for name in ("kms_keyid", "kms_keyid2"):
+        main[name] = kms.create_key()["KeyMetadata"]["Arn"]
+
+
+def add_user(endpoint: str, written: ConfigParser) -> None:
+    """Create the user whose policies the tests of IAM change, and name the accounts as ARNs do."""
+    main = written["iam root"]
+    keys = {"aws_access_key_id": main["access_key"], "aws_secret_access_key": main["secret_key"]}
+    iam, sts = (boto3.client(name, endpoint_url=endpoint, region_name="us-east-1", **keys) for name in ("iam", "sts"))
+    key = iam.create_access_key(UserName=iam.create_user(UserName="alt")["User"]["UserName"])["AccessKey"]
+    written["s3 alt"].update({"user_id": "alt", "access_key": key["AccessKeyId"], "secret_key": key["SecretAccessKey"]})
+    main["user_id"] = sts.get_caller_identity()["Account"]
+
+
 if __name__ == "__main__":
+    made = configuration(sys.argv[1])
+    add_keys(sys.argv[1], made)
+    if "users" in sys.argv:
+        add_user(sys.argv[1], made)
     with Path(sys.argv[2]).open("w") as file:
-        configuration(sys.argv[1]).write(file)
+        made.write(file)

@@ -151,3 +151,22 @@ def test_sessions_end_with_their_user(strict: Place) -> None:
     strict.becomes(lambda: _try(session, "sqs", "list_queues"), "AccessDenied")
     account.user(allow("sqs:*"))
     strict.becomes(lambda: _try(session, "sqs", "list_queues"), "AccessDenied")
+
+
+def test_a_service_calls_for_its_caller(strict: Place) -> None:
+    """A parameter is decrypted by the permissions of who asks for it, by way of Parameter Store."""
+    account = strict.account()
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    account.client("ssm").put_parameter(Name="/secret", Value="v", Type="SecureString", KeyId=key)
+    alice = account.user(allow("ssm:GetParameter"))
+
+    def try_to_read() -> str:
+        return _try(alice, "ssm", "get_parameter", Name="/secret", WithDecryption=True)
+
+    strict.becomes(try_to_read, "AccessDenied")
+    keys = {"kms:ViaService": "ssm.us-east-1.amazonaws.com", "aws:ViaAWSService": "true", "aws:username": "alice"}
+    by_way = {"Condition": {"StringEquals": keys}}
+    account.iam.put_user_policy(
+        UserName="alice", PolicyName="k", PolicyDocument=document(allow("kms:Decrypt", key, **by_way))
+    )
+    strict.becomes(try_to_read, "")

@@ -46,16 +46,8 @@ def test_a_template_is_packaged_deployed_changed_and_deleted(
     (tmp_path / "code/said.py").write_text(_CODE)
     template, packaged = tmp_path / "template.yaml", tmp_path / "packaged.yaml"
     template.write_text(_TEMPLATE)
-    cli.run(
-        "cloudformation",
-        "package",
-        "--template-file",
-        template,
-        "--s3-bucket",
-        bucket,
-        "--output-template-file",
-        packaged,
-    )
+    package = ("cloudformation", "package", "--template-file", template, "--s3-bucket", bucket)
+    cli.run(*package, "--output-template-file", packaged)
     deploy = ("cloudformation", "deploy", "--template-file", packaged, "--stack-name", "app")
     options = ("--capabilities", "CAPABILITY_IAM", "--tags", "team=a")
 

@@ -34,6 +34,24 @@ def request(host: str, path: str = "/", query: str = "", **headers: str) -> Http
         ("localhost", "/restapis/a1/v1/_user_request_/p", DataPlaneRoute("apigateway", "a1", "/v1/p", "/restapis/a1")),
         ("localhost", "/restapis/a1/v1/_user_request_", DataPlaneRoute("apigateway", "a1", "/v1/", "/restapis/a1")),
         ("api.shop.example:80", "/x", DataPlaneRoute("apigateway", "", "/x", "")),
+        (
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+            "/v2/shop/web/tags/list",
+            DataPlaneRoute("ecr", "123456789012/eu-west-1", "/v2/shop/web/tags/list", ""),
+        ),
+        (
+            "123456789012.dkr.ecr.eu-west-1.localhost:4566",
+            "/",
+            DataPlaneRoute("ecr", "123456789012/eu-west-1", "/", ""),
+        ),
+        ("123456789012.dkr-ecr.eu-west-1.on.aws", "/v2/", DataPlaneRoute("ecr", "123456789012/eu-west-1", "/v2/", "")),
+        ("127.0.0.1:4566", "/v2/", DataPlaneRoute("ecr", "registry", "/v2/", "")),
+        ("localhost:4566", "/v2/a/b/manifests/v1", DataPlaneRoute("ecr", "registry", "/v2/a/b/manifests/v1", "")),
+        ("cloudlet:4566", "/v2/a/blobs/uploads/", DataPlaneRoute("ecr", "registry", "/v2/a/blobs/uploads/", "")),
+        ("cloud.example", "/v2/_catalog", DataPlaneRoute("ecr", "registry", "/v2/_catalog", "")),
+        ("localhost:4566", "/v2/apis/a1/routes", None),
+        ("localhost:4566", "/v2/tags/arn:aws:apigateway:us-east-1::/apis/a1", None),
+        ("api.shop.example", "/v2/a/blobs/b", DataPlaneRoute("apigateway", "", "/v2/a/blobs/b", "")),
         ("localhost:4566", "/restapis/a1/stages", None),
         ("127.0.0.1:4566", "/x", None),
         ("[::1]:4566", "/x", None),
@@ -44,6 +62,13 @@ def request(host: str, path: str = "/", query: str = "", **headers: str) -> Http
 )
 def test_an_application_is_named_by_the_host_or_the_path(host: str, path: str, found: DataPlaneRoute | None) -> None:
     assert find_route(request(host, path), "cloud.example") == found
+
+
+def test_what_is_signed_for_aws_is_for_no_registry() -> None:
+    path = "/v2/a/manifests/v1"
+    assert find_route(request("localhost", path, authorization="AWS4-HMAC-SHA256 …"), "localhost") is None
+    found = DataPlaneRoute("ecr", "registry", path, "")
+    assert find_route(request("localhost", path, authorization="Basic …"), "localhost") == found
 
 
 def test_what_is_signed_is_for_no_domain_of_an_application() -> None:

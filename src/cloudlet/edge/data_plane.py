@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.edge")
 
-_SIGNED_FOR = {"apigateway": "execute-api", "lambda": "lambda"}
+_SIGNED_FOR = {"apigateway": "execute-api", "ecr": "ecr", "lambda": "lambda"}
 """The block that stands in front of an application → the service that requests to it are signed for."""
 
 
@@ -84,7 +84,7 @@ async def _respond(exchange: Exchange, answered: HttpResponse) -> None:
 
 
 async def _look_up_key(front: FrontDoor, request: HttpRequest) -> None:
-    """Have IAM's answer about the key of a request at hand, for those who verify its signature. Raises AwsError."""
+    """Ask IAM for the key of a request, before its signature is verified. Raises AwsError."""
     try:
         claim = sigv2.claim(request) or sigv4.claim(request)
     except sigv4.Malformed:

@@ -19,6 +19,12 @@ _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HO
 _BY_PATH: Final = re.compile(
     rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?"
 )
+_REGISTRY: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+", re.ASCII
+)
+"""A container registry's host, under whichever domain it leads here."""
+_REGISTRY_PATH: Final = re.compile(r"/v2(?:/|/_catalog|/[^?#]+/(?:blobs|manifests|tags|referrers)/[^?#]*)?", re.ASCII)
+"""Paths of the OCI distribution protocol, which has no place for a registry's name."""
 _REST_BY_PATH: Final = re.compile(
     r"(?P<prefix>/restapis/(?P<id>[a-z0-9]+))/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?"
 )
@@ -48,10 +54,24 @@ def find_route(request: HttpRequest, public_host: str) -> DataPlaneRoute | None:
         found = _by_path(path)
         if found is not None:
             return found
+    if path.startswith("/v2") and _is_for_registry(request, public_host):
+        return DataPlaneRoute("ecr", "registry", path, "")
     named = _named(request.headers.get("host", ""), public_host)
     if named is None or CONNECTIONS in path or (not named[1] and _is_for_aws(request)):
         return None
     return DataPlaneRoute(*named, path or "/", "")
+
+
+def _is_for_registry(request: HttpRequest, public_host: str) -> bool:
+    """Whether a request is one to a container registry.
+
+    Its host is this machine's own address, and its path says so: buckets have longer names, and API Gateway's
+    operations, which have such paths, are signed.
+    """
+    if not _REGISTRY_PATH.fullmatch(request.path) or _is_for_aws(request):
+        return False
+    host = bare_host(request.headers.get("host", ""))
+    return host in ("", "localhost", public_host) or "." not in host or _is_address(host)
 
 
 def _is_for_aws(request: HttpRequest) -> bool:
@@ -79,6 +99,9 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     match = _NAMED.fullmatch(host)
     if match is not None:
         return BLOCK_BY_HOST_LABEL[match["kind"]], match["id"]
+    match = _REGISTRY.fullmatch(host)
+    if match is not None:
+        return "ecr", f"{match['account']}/{match['region']}"
     if host in ("", "localhost", public_host) or host.endswith(AWS_NAMES) or "." not in host or _is_address(host):
         return None
     return "apigateway", ""

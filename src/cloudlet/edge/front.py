@@ -39,12 +39,13 @@ _LARGEST_BODY: Final = 6 << 20
 most, and to read one of small values takes up to 0.2 s."""
 _LARGER_BODIES: Final[dict[str, int]] = {
     "dynamodb": 16 << 20,
+    "ecr": 28 << 20,
     "lambda": 80 << 20,
     "CreateLookupTable": 32 << 20,
     "UpdateLookupTable": 32 << 20,
 }
-"""What is larger, by service or operation: a batch of items; 50 MB of a zip in base64, and some; 10 MiB of text, of
-which each two bytes may be six in JSON."""
+"""What is larger, by service or operation: a batch of items; a layer's part, 20 MiB in base64; 50 MB of a zip in
+base64, and some; 10 MiB of text, of which each two bytes may be six in JSON."""
 
 _TOGETHER: Final = 32
 """How many requests are run before any of them is answered: what they answer is in memory until then."""

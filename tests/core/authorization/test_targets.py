@@ -11,6 +11,7 @@ from cloudlet.core.authorization import catalog, targets
 from cloudlet.wire import load
 
 ACCOUNT = "111122223333"
+LOGS = f"arn:aws:logs:eu-west-1:{ACCOUNT}"
 HERE: Any = SimpleNamespace(region="eu-west-1", account=ACCOUNT)
 
 
@@ -45,6 +46,23 @@ def _list(model: str, operation: str, **params: Any) -> list[list[str]]:
         ),
         ("apigatewayv2", "GetApi", {"ApiId": "a1"}, ["arn:aws:apigateway:eu-west-1::/apis/a1"]),
         ("apigateway", "GetRestApis", {}, ["arn:aws:apigateway:eu-west-1::/restapis"]),
+        ("logs", "DeleteLogGroup", {"logGroupName": "g"}, [f"{LOGS}:log-group:g:log-stream:"]),
+        ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "g"}, [f"{LOGS}:log-group::log-stream:"]),
+        ("logs", "DescribeMetricFilters", {}, [f"{LOGS}:log-group::log-stream:"]),
+        (
+            "logs",
+            "StartLiveTail",
+            {"logGroupIdentifiers": [f"{LOGS}:log-group:g:*", f"{LOGS}:log-group:h"]},
+            [f"{LOGS}:log-group:{name}:log-stream:" for name in "gh"],
+        ),
+        (
+            "logs",
+            "GetLogEvents",
+            {"logGroupIdentifier": f"{LOGS}:log-group:g", "logStreamName": "s"},
+            [f"{LOGS}:log-group:g:log-stream:s"],
+        ),
+        ("logs", "TagResource", {"resourceArn": f"{LOGS}:log-group:g"}, [f"{LOGS}:log-group:g"]),
+        ("cloudwatch", "GetDashboard", {"DashboardName": "d"}, [f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/d"]),
     ],
 )
 def test_a_request_is_about_resources(model: str, operation: str, params: dict[str, Any], arns: list[str]) -> None:
@@ -71,6 +89,8 @@ def test_an_operation_may_be_about_resources_of_several_types() -> None:
         ("Value when Name is *RoleArn", ["v"]),
         ("Value when Name is *Policy", []),
         ("Missing.Part", []),
+        ("Name is SuccessFeedbackRoleArn", ["SuccessFeedbackRoleArn"]),
+        ("Name is Other", []),
         ("=host", []),
         ("store: TaskHandle", []),
     ],

@@ -58,7 +58,7 @@ class Network:
         """Connect from an interface, and return what is answered, or the name of the error."""
         made = await self.within(number, partial(router._make_socket, socket.SOCK_STREAM))
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(3):
                 await asyncio.get_running_loop().sock_connect(made, (address, port))
             reader, writer = await asyncio.open_connection(sock=made)
             async with asyncio.timeout(5):

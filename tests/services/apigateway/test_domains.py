@@ -70,7 +70,7 @@ def test_who_shows_a_token_or_signs_is_let_in(cloud: GatewayCloud, endpoint: End
     for token, status in ((issuer.token(time.time()), 200), (issuer.token(time.time() - 9999), 401)):
         assert cloud.ask("", "/v1/mine", host=name, headers={"Authorization": f"Bearer {token}"}).status == status
     request = AWSRequest("GET", f"http://{name}/v1/signed")
-    SigV4Auth(Credentials(cloud.account, "secret"), "execute-api", "us-east-1").add_auth(request)
+    SigV4Auth(Credentials(cloud.account, "test"), "execute-api", "us-east-1").add_auth(request)
     assert cloud.ask("", "/v1/signed", host=name, headers=dict(request.headers)).status == 200
     assert cloud.ask("", "/v1/signed", host=name).status == 403
 

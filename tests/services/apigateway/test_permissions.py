@@ -27,6 +27,7 @@ from tests.iam_users import (
 from tests.refused import refused
 from tests.services.apigateway.cloud import Answer, GatewayCloud
 from tests.services.apigateway.rest.cloud import RestCloud
+from tests.standing import eventually
 
 
 @pytest.fixture(scope="module")
@@ -310,3 +311,27 @@ def test_only_who_may_takes_answers_out_of_the_cache(owner: StrictAccount, rest:
     fresh = {"Cache-Control": "max-age=0"}
     assert _call(rest, api, "/dev/kept", reader).status == 200
     assert [_call(rest, api, "/dev/kept", each, **fresh).status for each in (reader, keeper)] == [403, 200]
+
+
+def test_logs_are_written_by_a_role_or_by_their_delivery(owner: StrictAccount, rest: RestCloud) -> None:
+    logs, cloud = owner.client("logs"), GatewayCloud(owner)
+    logs.create_log_group(logGroupName="access")
+    group = f"arn:aws:logs:{REGION}:{owner.account}:log-group:access"
+    api = cloud.api()
+    settings = {"DestinationArn": group, "Format": "$context.requestId $context.path"}
+    cloud.client.update_stage(ApiId=api, StageName="$default", AccessLogSettings=settings)
+
+    def is_told(path: str) -> bool:
+        """Ask for something that is not there; return whether the log tells of it."""
+        cloud.ask(api, path)
+        return any(path in each["message"] for each in logs.filter_log_events(logGroupName="access")["events"])
+
+    assert not is_told("/before")
+    delivery = {**allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{group}:*")}
+    delivery["Principal"] = {"Service": "delivery.logs.amazonaws.com"}
+    logs.put_resource_policy(policyName="delivery", policyDocument=make_policy(delivery))
+    eventually(lambda: is_told("/delivered"))
+    logs.delete_resource_policy(policyName="delivery")
+    role = owner.add_role({"Service": "apigateway.amazonaws.com"}, allow("logs:*"))
+    rest.patch("update_account", ("replace", "/cloudwatchRoleArn", role))
+    eventually(lambda: is_told("/by-role"))

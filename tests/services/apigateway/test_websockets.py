@@ -176,7 +176,7 @@ def test_a_connection_is_reached_through_the_address_of_its_stage_only(shared: G
     def posted(path: str, host: str = "localhost") -> int:
         """Return the status of the answer to a message that is posted to the connection through an address."""
         request = AWSRequest("POST", f"http://{host}{path}/@connections/{quote(id, safe='')}", data=b"hi")
-        SigV4Auth(Credentials(shared.account, "secret"), "execute-api", "us-east-1").add_auth(request)
+        SigV4Auth(Credentials(shared.account, "test"), "execute-api", "us-east-1").add_auth(request)
         return shared.ask(
             "", urlsplit(request.url).path, method="POST", host=host, headers=dict(request.headers), body=b"hi"
         ).status

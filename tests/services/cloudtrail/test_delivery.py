@@ -147,7 +147,7 @@ def test_a_rule_of_eventbridge_is_told_of_what_changes_something(aws: Aws) -> No
     event = told(sqs, url)
     assert (event["source"], event["account"], event["region"]) == ("aws.sqs", aws.account, aws.region)
     assert event["detail"]["eventName"] == "CreateQueue"
-    assert event["detail"]["requestParameters"] == {"queueName": "orders"}
+    assert event["detail"]["requestParameters"]["queueName"] == "orders"
 
 
 def test_what_cannot_be_delivered_waits_and_says_why(standing: Standing) -> None:

@@ -32,8 +32,7 @@ def test_changes_count_at_once(root: Aws) -> None:
     def is_allowed() -> bool:
         try:
             sqs.list_queues()
-        except ClientError as error:
-            assert error.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
+        except ClientError:
             return False
         return True
 

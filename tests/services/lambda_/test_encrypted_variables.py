@@ -175,8 +175,9 @@ def user(cloud: FunctionCloud, name: str, *statements: dict[str, Any]) -> Any:
     return session.client("lambda", endpoint_url=cloud.aws.endpoint)
 
 
-def allow(*actions: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+def allow(*actions: str, **condition: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    return statement | ({"Condition": condition} if condition else {})
 
 
 def test_permissions_on_the_key_are_needed(strict: FunctionCloud) -> None:
@@ -184,9 +185,10 @@ def test_permissions_on_the_key_are_needed(strict: FunctionCloud) -> None:
     make_role(iam, allow("logs:*"))
     policy = make_policy(allow_account(strict.account))
     key = kms.describe_key(KeyId=create_key(kms, Policy=policy))["KeyMetadata"]["Arn"]
+    via = {"StringEquals": {"kms:ViaService": f"lambda.{strict.aws.region}.amazonaws.com"}}
     nobody = user(strict, "nobody", allow("lambda:*", "iam:PassRole"))
-    writer = user(strict, "writer", allow("lambda:*", "iam:PassRole"), allow("kms:Encrypt", "kms:CreateGrant"))
-    reader = user(strict, "reader", allow("lambda:*"), allow("kms:Decrypt"))
+    writer = user(strict, "writer", allow("lambda:*", "iam:PassRole"), allow("kms:Encrypt", "kms:CreateGrant", **via))
+    reader = user(strict, "reader", allow("lambda:*"), allow("kms:Decrypt", **via))
     strict.function()
     given = {"FunctionName": "f", "KMSKeyArn": key, "Environment": {"Variables": SECRET}}
     with pytest.raises(nobody.exceptions.InvalidParameterValueException, match="kms:CreateGrant"):

@@ -169,8 +169,8 @@ def test_extensions_of_the_image_run_beside_it(cloud: ImageCloud) -> None:
         ("oci:" + "a" * 300, INVALID, "is not valid"),
         ("docker://shop", INVALID, "is not valid"),
         ("oci:blobs", INVALID, "does not exist"),
-        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:latest", "NotImplemented", "images in a registry"),
-        ("public.ecr.aws/lambda/python:3.13", "NotImplemented", "images in a registry"),
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:latest", INVALID, "does not exist"),
+        ("public.ecr.aws/lambda/python:3.13", "NotImplemented", "images of Amazon ECR Public"),
     ],
 )
 def test_what_is_no_image_is_refused(cloud: ImageCloud, uri: str, code: str, message: str) -> None:

@@ -15,10 +15,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloudlet.testing.server import Aws, Server
-from tests.modes import document
+from tests.modes import FOR_LAMBDA, document
 from tests.own_metrics import total
 from tests.services.cloudtrail.test_history import lookup
-from tests.services.lambda_.cloud import FunctionCloud, make_role
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud, make_role, package
 from tests.services.lambda_.programs import invoke, python
 from tests.standing import Standing, eventually, standing_server
 
@@ -106,6 +106,15 @@ def test_a_role_with_a_path_is_found(cloud: FunctionCloud) -> None:
     assert calls(cloud, "dynamodb", "list_tables") == {"TableNames": []}
 
 
+def test_a_role_can_be_for_some_functions_only(cloud: FunctionCloud) -> None:
+    only = {"ArnLike": {"aws:SourceArn": cloud.arn("f")}, "StringEquals": {"aws:SourceAccount": cloud.account}}
+    make_role(cloud.aws.client("iam"), allow("dynamodb:ListTables"), trust={**FOR_LAMBDA, "Condition": only})
+    python(cloud, CALLING)
+    assert calls(cloud, "dynamodb", "list_tables") == {"TableNames": []}
+    given = {"Runtime": RUNTIME, "Role": cloud.role, "Handler": "index.handler", "Code": {"ZipFile": package()}}
+    assert cloud.refused("create_function", FunctionName="g", **given)[0] == "InvalidParameterValueException"
+
+
 def test_a_function_whose_role_has_gone_cannot_be_started(cloud: FunctionCloud) -> None:
     iam = cloud.aws.client("iam")
     make_role(iam)
@@ -133,8 +142,11 @@ def test_what_it_logs_takes_permission(cloud: FunctionCloud) -> None:
 
 
 def queue(cloud: FunctionCloud, name: str = "q") -> tuple[str, str]:
-    """Create a queue; return its URL and its ARN."""
-    url = cloud.aws.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    """Create a queue without a policy; return its URL and its ARN."""
+    sqs = cloud.aws.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    # Where all tests are run in strict mode, their queues get one.
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     return url, f"arn:aws:sqs:{cloud.aws.region}:{cloud.account}:{name}"
 
 

@@ -166,7 +166,7 @@ def test_publishers_need_permissions_for_the_key(strict_account: Account) -> Non
     user = strict_account.user(allow("sns:*")).client("sns")
     code, message = refused(user.publish, TopicArn=topic, Message="m")
     assert (code, "kms:GenerateDataKey" in message) == ("KMSAccessDenied", True)
-    both = allow(["kms:GenerateDataKey", "kms:Decrypt"])
+    both = allow(["kms:GenerateDataKey", "kms:Decrypt"], key)
     strict_account.user(allow("sns:*"), both, name="bob").client("sns").publish(TopicArn=topic, Message="m")
     assert eventually(
         lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []), lambda found: found

@@ -173,10 +173,10 @@ def test_senders_and_receivers_need_permissions_for_the_key(strict_account: Acco
     assert (code, "kms:GenerateDataKey" in message) == ("KMS.AccessDeniedException", True)
     half = strict_account.user(allow("sqs:*"), allow("kms:GenerateDataKey", key), name="half").client("sqs")
     assert "kms:Decrypt" in refused(half.send_message, QueueUrl=url, MessageBody="m")[1]
-    both = allow(["kms:GenerateDataKey", "kms:Decrypt"])
+    both = allow(["kms:GenerateDataKey", "kms:Decrypt"], key)
     strict_account.user(allow("sqs:*"), both, name="sender").client("sqs").send_message(QueueUrl=url, MessageBody="m")
     assert code_of(sqs.receive_message, QueueUrl=url) == "KMS.AccessDeniedException"
-    reader = strict_account.user(allow("sqs:*"), allow("kms:Decrypt"), name="reader").client("sqs")
+    reader = strict_account.user(allow("sqs:*"), allow("kms:Decrypt", key), name="reader").client("sqs")
     assert [each["Body"] for each in reader.receive_message(QueueUrl=url)["Messages"]] == ["m"]
 
 

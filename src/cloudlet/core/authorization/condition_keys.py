@@ -153,7 +153,7 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
 
 
 def list_tag_keys(action: str, tags: Mapping[str, str]) -> Keys:
-    """Return the keys that the tags of a resource fill: the global ones, and those of the action's service."""
+    """Return the keys that a resource's tags fill: global ones, and the service's own."""
     prefix = action.partition(":")[0]
     return {f"{who}:ResourceTag/{name}": value for name, value in tags.items() for who in ("aws", prefix)}
 

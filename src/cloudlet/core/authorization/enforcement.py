@@ -51,7 +51,7 @@ _NO_TAGS: Final[Tags] = {}
 
 
 def list_tagged(ctx: Context, handler: Handler, params: Params) -> list[str]:
-    """Return the ARNs of the resources whose tags the caller's policies ask for, to decide about a call."""
+    """Return the ARNs of resources whose tags may decide whether a call is allowed."""
     if ctx.permissions.is_unlimited or handler.is_internal:
         return []
     rule = catalog.find(handler.model, handler.name)
@@ -126,7 +126,10 @@ def _check_passed_roles(ctx: Context, rule: Rule, handler: Handler, params: Para
 
 
 def check_passed_role(ctx: Context, model: str, role: str, passed_to: str) -> None:
-    """Raise AwsError unless the caller may hand a role, by its ARN or name, to a service (`iam:PassRole`)."""
+    """Raise AwsError unless the caller may pass a role to a service (`iam:PassRole`).
+
+    The role is given by its ARN or its name.
+    """
     arn = role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}"
     decision = _decide(ctx, "iam:PassRole", arn, {"iam:PassedToService": passed_to})
     if decision is not None:
@@ -134,9 +137,9 @@ def check_passed_role(ctx: Context, model: str, role: str, passed_to: str) -> No
 
 
 def check_resource(ctx: Context, model: str, action: str, arn: str, tags: Mapping[str, str] | None = None) -> None:
-    """Raise AwsError unless the caller's policies let it do something to a resource that a block has found.
+    """Raise AwsError unless the caller's policies allow an action on a resource.
 
-    For operations of `Service(decides=…)` on resources without policies of their own.
+    For operations of `Service(decides=…)` on resources that a block has found, without policies of their own.
     """
     ctx.was_decided = True
     decision = _decide(ctx, action, arn, list_tag_keys(action, tags or {}))

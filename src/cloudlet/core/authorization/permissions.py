@@ -116,12 +116,12 @@ class Permissions:
         return self.is_unlimited or self._find_policies(action)[1]
 
     def depends_on_tags(self, action: str) -> bool:
-        """Return whether what these policies say of an action may depend on the tags of a resource."""
+        """Whether the verdict about an action may depend on the tags of a resource."""
         found = self._by_tags.get(action)
         if found is None:
             lowered = action.lower()
             found = any(
-                _mentions_tags(each) for policy in self._list_policies() for each in _list_about(policy, lowered)
+                _is_about_tags(each) for policy in self._list_policies() for each in _list_about(policy, lowered)
             )
             if len(self._by_tags) >= _MAX_ACTIONS:
                 self._by_tags.clear()
@@ -158,7 +158,7 @@ def _list_about(policy: Policy, action: str) -> list[Statement]:
     return [statement for statement in policy.statements if statement.actions.covers(action)]
 
 
-def _mentions_tags(statement: Statement) -> bool:
+def _is_about_tags(statement: Statement) -> bool:
     """Whether conditions or variables of a statement are about the tags of resources."""
     conditions = [text for each in statement.conditions for text in (each.key, *each.values)]
     resources = () if statement.resources is None else statement.resources.written

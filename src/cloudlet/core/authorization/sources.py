@@ -72,10 +72,7 @@ class PermissionSource:
         """Last uses that IAM is not told of yet: by account, ARN and key."""
 
     def note_use(self, principal: Principal, model: str, region: str) -> None:
-        """Note that a user or a role has called a service, for IAM, which is told a moment later.
-
-        `model` is the name of AWS's model.
-        """
+        """Note that a user or role has called a service. IAM is told a moment later."""
         if not self._uses:
             asyncio.get_running_loop().call_later(_REPORTED_SECONDS, self._report_uses)
         if len(self._uses) < _MAX_ENTRIES:
@@ -241,7 +238,7 @@ def _is_same(principal: Principal, owner: str, found: dict[str, Any]) -> bool:
 
 
 def _is_trusted(principal: Principal, role: dict[str, Any]) -> bool:
-    """Whether a role's trust policy lets a service act by it, where a service has taken it by itself."""
+    """Whether a role trusts the service that acts by it, where one does."""
     if principal.kind != "assumed-role" or (principal.session is not None and principal.session.is_issued):
         return True
     taker = _get_taker(principal)

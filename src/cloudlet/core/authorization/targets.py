@@ -30,7 +30,7 @@ _DEFAULTS: Final = {
 }
 """The names of resources that a request means where it names none."""
 _GOING_ON: Final = (("logs", "LogGroupName"),)
-"""Variables that requests may fill with the ARN of a resource, whose parts come behind it in the pattern."""
+"""Variables that requests may fill with an ARN, and that others follow in the pattern."""
 _CHOICE: Final = re.compile(r"\{([^}]+)\}")
 _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 
@@ -66,7 +66,8 @@ def _fill(pattern: str, rule: Rule, ctx: Scope, params: Mapping[str, Any]) -> li
     if pattern == "*":
         return ["*"]
     service = pattern.split(":")[2]
-    given = [value for name, path in rule.vars.items() if name.endswith(":*") for value in read(params, path)]
+    paths = dict.fromkeys(path for name, path in rule.vars.items() if name.endswith(":*"))
+    given = [value for path in paths for value in read(params, path)]
     whole = [value for value in given if value.startswith("arn:") and _fits(pattern, value)]
     if whole:
         return whole

@@ -9,10 +9,11 @@ T = TypeVar("T")
 
 
 class Detour(Exception):
-    """Raised by a transaction body that needs more than a transaction: `answer` has the operation's answer.
+    """Raised by a transaction body that needs more than a transaction.
 
-    The transaction is undone. `answer` is called outside of it, may call other blocks and run transactions of its own,
-    and may raise this again. An operation that is nearly always one transaction so costs no more than that.
+    The transaction is undone. `answer`, which has the operation's answer, is called outside of it, may call other
+    blocks and run transactions of its own, and may raise this again. An operation that is nearly always one transaction
+    so costs no more than that.
     """
 
     def __init__(self, answer: Callable[[], Awaitable[Any]]) -> None:

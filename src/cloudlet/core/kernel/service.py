@@ -38,7 +38,7 @@ class FinalTransaction:
 Transactional = Callable[["Context", "Transaction", Params], Coroutine[Any, Any, Result]]
 Direct = Callable[["Context", Params], Coroutine[Any, Any, "Result | FinalTransaction"]]
 ResourceTags = Callable[["Context", "Transaction", str], Coroutine[Any, Any, Mapping[str, str]]]
-"""Returns the tags of the resource that an ARN names; none for one that is not there, or has no tags."""
+"""A reader of the tags of the resource that an ARN names. It finds none where there is no resource."""
 Job = Callable[["Block"], Awaitable[None]]
 Observer = Callable[["Context", str, Params, Result, "WireError | None"], None]
 """Is told of a call: its context, the operation, its parameters, and what was answered."""
@@ -145,7 +145,7 @@ class Service:
         self.access_denied = access_denied
         """The maker of the error of a call that policies do not allow."""
         self.resource_tags = resource_tags
-        """Reads the tags of a resource, for policies with conditions on them; asked only for callers who have such."""
+        """The reader of tags, for policies with conditions on them. It is asked only for callers who have such."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

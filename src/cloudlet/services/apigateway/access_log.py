@@ -15,11 +15,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from cloudlet.core import Arn, AwsError
+from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws import log_groups
 from cloudlet.core.background.jobs import best_effort
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.services.apigateway import errors
+from cloudlet.services.apigateway.rest import store
 
 log = logging.getLogger("cloudlet.apigateway")
 
@@ -33,6 +36,8 @@ _BATCH_LINES = 5000
 _BATCH_BYTES = 900_000
 _LINE_OVERHEAD = 26
 _GATHERING_SECONDS = 0.25
+_SESSION = "BackplaneAssumeRoleSession"
+_DELIVERY = "delivery.logs.amazonaws.com"
 OWN_GROUPS = "API-Gateway-Execution-Logs_"
 """What the names of those log groups begin with that API Gateway itself makes: those of execution logs."""
 Settings = dict[str, Any]
@@ -160,8 +165,22 @@ async def _send(block: Block, group: Group, events: list[tuple[int, str]]) -> No
         await _put(block, group, batch)
 
 
+async def _find_caller(block: Block, group: Group) -> log_groups.Call:
+    """Return the principal that calls CloudWatch Logs.
+
+    It is the role in the account's settings, or else the delivery of logs. Developer guide, "Permissions for CloudWatch
+    logging"; CloudWatch Logs user guide, "Logs sent to CloudWatch Logs".
+    """
+    role = await block.store.transact(lambda tx: store.find_log_role(tx, group.account, group.region))
+    if role:
+        principal = make_session(role, _SESSION, by="apigateway.amazonaws.com")
+    else:
+        principal = make_principal("service", group.account, _DELIVERY, "", "")
+    return partial(block.cloud.call, "logs", principal=principal, account=group.account, region=group.region)
+
+
 async def _put(block: Block, group: Group, batch: list[dict[str, Any]]) -> None:
-    call = partial(block.call, "logs", account=group.account, region=group.region)
+    call = await _find_caller(block, group)
     try:
         try:
             await log_groups.write(call, group.name, group.stream, batch)

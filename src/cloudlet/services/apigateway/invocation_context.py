@@ -1,6 +1,6 @@
-"""Who calls an API, and his call as policies see it.
+"""The caller of an API, and the call as policies see it.
 
-Developer guide, "Control access for invoking an API": his own policies decide, and those of REST APIs with them.
+Developer guide, "Control access for invoking an API": the caller's policies decide, and those of REST APIs with them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cloudlet.services.apigateway.documents import Place
 
 
 async def identify(block: Block, visit: DataPlaneRequest) -> tuple[Principal, Permissions] | None:
-    """Return who has signed a request, and what his policies let him do; None where nobody has. Raises AwsError."""
+    """Return the signer of a request and the signer's permissions, or None. Raises AwsError."""
     principal = visit.identify() if visit.is_signed else ANONYMOUS
     if principal.kind == "anonymous":
         return None
@@ -32,7 +32,7 @@ def make(
     principal: Principal | None,
     permissions: Permissions,
 ) -> Context:
-    """Return a call of an API as policies see it; nobody makes one without a principal."""
+    """Return a call of an API as policies see it. Without a principal it is anonymous."""
     endpoint = f"{'https' if visit.secure else 'http'}://{visit.host}"
     caller, region = principal or ANONYMOUS, place.region
     context = Context(

@@ -51,7 +51,7 @@ def wrong_arn(resource: str) -> AwsError:
 
 
 async def find(ctx: Context, tx: Transaction, resource: str) -> tags.Tags:
-    """Return the tags of a resource, for policies, with those that it has of what it belongs to.
+    """Return the tags of a resource, for policies, with those that it inherits.
 
     Developer guide, "API Gateway resources that can be tagged": of APIs of the second version nothing is inherited.
     """

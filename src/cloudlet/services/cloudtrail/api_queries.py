@@ -44,7 +44,7 @@ async def start_query(ctx: Context, params: Params) -> Result:
 
 
 async def _authorize(ctx: Context, tx: Transaction, action: str, ids: Iterable[str]) -> None:
-    """Raise AwsError unless the caller may do something to the event data stores of a query."""
+    """Raise AwsError unless the caller may use the event data stores of a query."""
     if not ctx.strict:
         return
     for identity in ids:

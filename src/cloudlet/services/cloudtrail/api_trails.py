@@ -36,7 +36,7 @@ async def create_trail(ctx: Context, params: Params) -> Result:
     trail.check_name(params["Name"])
     tags = with_tags({}, params.get("TagsList") or [])
     made = _changed(ctx, Trail(ctx.account, ctx.region, params["Name"], "", tags=tags), params)
-    made = await _with_key(ctx, made, params)
+    made = await _set_key(ctx, made, params)
     await _check_destinations(ctx, Trail(ctx.account, ctx.region, made.name, ""), made)
     await ctx.transact(lambda tx: trail.add(tx, made))
     return made.settings()
@@ -45,7 +45,7 @@ async def create_trail(ctx: Context, params: Params) -> Result:
 @service.direct("UpdateTrail")
 async def update_trail(ctx: Context, params: Params) -> Result:
     old = await ctx.transact(lambda tx: trail.find(ctx, tx, params["Name"], at_home=True))
-    wanted = await _with_key(ctx, _changed(ctx, old, params), params)
+    wanted = await _set_key(ctx, _changed(ctx, old, params), params)
     await _check_destinations(ctx, old, wanted)
 
     async def change(tx: Transaction) -> Trail:
@@ -59,8 +59,8 @@ async def update_trail(ctx: Context, params: Params) -> Result:
     return (await ctx.transact(change)).settings()
 
 
-async def _with_key(ctx: Context, made: Trail, params: Params) -> Trail:
-    """Return a trail with the key of KMS that is given; an empty one takes it away. Raises AwsError."""
+async def _set_key(ctx: Context, made: Trail, params: Params) -> Trail:
+    """Return a trail with the KMS key that is given. An empty one takes it away. Raises AwsError."""
     wanted = params.get("KmsKeyId")
     if wanted is None:
         return made

@@ -87,7 +87,7 @@ async def _deliver_all(block: Block, lease: Lease, works: KeyedTasks, channel: C
 
 async def _deliver_file(block: Block, lane: Lane) -> bool:
     """Deliver one file of a lane; return whether it was full: what comes meanwhile waits for the next time."""
-    to = await block.store.transact(lambda tx: trail.by_arn(tx, lane.of))
+    to = await block.store.transact(lambda tx: trail.find_by_arn(tx, lane.of))
     events = await _gather(block, lane)
     if to is None or not events:
         return False
@@ -126,7 +126,7 @@ async def _delivered(block: Block, to: Trail, lane: Lane, file: _File) -> None:
 
     async def body(tx: Transaction) -> None:
         outbox.remove(tx, file.events)
-        is_there = await trail.by_arn(tx, lane.of)
+        is_there = await trail.find_by_arn(tx, lane.of)
         if is_there is not None and is_there.validated:
             await digests.add(tx, lane, now, file.key, made)
         await trail.note(tx, lane.of, delivered=now, attempted=now, error="")

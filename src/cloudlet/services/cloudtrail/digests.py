@@ -107,7 +107,7 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
             return None, []
         rows = await tx.range(space.begin, space.end, limit=_MOST_FILES)
         listed = [(space.unpack(key)[0], _decode_file(raw)) for key, raw in rows]
-        return await trail.by_arn(tx, lane.of), listed
+        return await trail.find_by_arn(tx, lane.of), listed
 
     of, listed = await block.store.transact(read)
     if of is None:
@@ -128,7 +128,7 @@ async def _deliver(block: Block, lane: Lane, chain: Chain, end: int) -> None:
         return
 
     async def go_on(tx: Transaction) -> None:
-        if not await _is_at(tx, lane, chain) or await trail.by_arn(tx, lane.of) is None:
+        if not await _is_at(tx, lane, chain) or await trail.find_by_arn(tx, lane.of) is None:
             return
         for each, _ in listed:
             tx.delete(space.key(each))

@@ -1,4 +1,4 @@
-"""The key of KMS by which the files of a trail are encrypted, as S3 does it (SSE-KMS).
+"""The KMS key under which S3 encrypts the files of a trail (SSE-KMS).
 
 User guide, "Encrypting CloudTrail log files, digest files, and event data stores with AWS KMS keys" and "Configure AWS
 KMS key policies for CloudTrail"; API reference, "CreateTrail".
@@ -24,9 +24,10 @@ _CONTEXT: Final = "aws:cloudtrail:arn"
 
 
 async def find_key(ctx: Context, trail: Trail, wanted: str) -> str:
-    """Return the ARN of a key that a trail may use, by its id, its alias or an ARN of these. Raises AwsError.
+    """Return the ARN of a key that a trail may use. Raises AwsError.
 
-    CloudTrail asks KMS as itself for a key to encrypt by, which the key's policy must allow.
+    The key is given by its id, its alias or an ARN of these. CloudTrail asks KMS as itself for a key to encrypt by,
+    which the key's policy must allow.
     """
     if _KEY.fullmatch(wanted) is None:
         raise AwsError("InvalidKmsKeyIdException", f"The KMS key ID is not valid: {wanted}")
@@ -63,7 +64,7 @@ async def _call(block: Block, trail: Trail, operation: str, params: dict[str, An
 
 
 def list_parameters(trail: Trail) -> dict[str, str]:
-    """Return the parameters by which S3 encrypts a file of a trail; none without a key."""
+    """Return the parameters with which S3 encrypts a trail's file. There are none without a key."""
     if not trail.kms_key:
         return {}
     context = base64.b64encode(msgspec.json.encode({_CONTEXT: trail.arn})).decode()

@@ -38,7 +38,7 @@ def _caller(block: Block, of: Trail, group: Arn) -> log_groups.Call:
 
 
 async def is_trusted(block: Block, of: Trail) -> bool:
-    """Whether the role of a trail is there and lets CloudTrail act by it, as far as permissions are enforced."""
+    """Whether the role of a trail is there and trusts CloudTrail. In open mode every role does."""
     session = make_session(of.log_role, _SESSION, by=_PRINCIPAL)
     return not block.is_strict or await block.cloud.permissions.load(session) is not NOTHING
 
@@ -54,7 +54,7 @@ async def deliver(block: Block, lane: Lane) -> bool:
 
     Return whether there may be more of them to deliver now.
     """
-    to = await block.store.transact(lambda tx: trail.by_arn(tx, lane.of))
+    to = await block.store.transact(lambda tx: trail.find_by_arn(tx, lane.of))
     events = await block.store.transact(lambda tx: outbox.first(tx, "logs", lane))
     if to is None or not events:
         return False

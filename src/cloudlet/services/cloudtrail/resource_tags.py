@@ -10,7 +10,7 @@ from cloudlet.services.cloudtrail.lake import stores
 
 
 async def find(ctx: Context, tx: Transaction, arn: str) -> Mapping[str, str]:
-    """Return the tags of a trail or an event data store; none of one that is not there."""
+    """Return the tags of a trail or event data store. There are none where it is missing."""
     kind = Arn.parse(arn).resource.partition("/")[0]
-    found = await (trail if kind == "trail" else stores).by_arn(tx, arn)
+    found = await (trail if kind == "trail" else stores).find_by_arn(tx, arn)
     return {} if found is None else found.tags

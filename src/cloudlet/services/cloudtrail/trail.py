@@ -67,7 +67,7 @@ class Trail(msgspec.Struct, frozen=True):
     """Event selectors; where there are neither these nor advanced ones, those that every trail has at first."""
     advanced: list[dict[str, Any]] = []
     kms_key: str = ""
-    """The ARN of the key of KMS by which its files are encrypted; empty where S3 does it by a key of its own."""
+    """The ARN of the KMS key of its files. It is empty where S3 uses a key of its own."""
 
     @property
     def arn(self) -> str:
@@ -250,7 +250,7 @@ def remove(tx: Transaction, trail: Trail) -> None:
     tx.notify(TOPIC)
 
 
-async def by_arn(tx: Transaction, arn: str) -> Trail | None:
+async def find_by_arn(tx: Transaction, arn: str) -> Trail | None:
     """Return the trail of an ARN as it is now, if it is still there."""
     parts = Arn.parse(arn)
     raw = await tx.get(_TRAILS.key(parts.account, parts.region, parts.resource.partition("/")[2]))
@@ -265,5 +265,5 @@ async def status(tx: Transaction, arn: str) -> Status:
 
 async def note(tx: Transaction, arn: str, **changes: Any) -> None:
     """Change the status of a trail, if it is still there."""
-    if await by_arn(tx, arn) is not None:
+    if await find_by_arn(tx, arn) is not None:
         tx.put(_STATUS.key(arn), _encode(msgspec.structs.replace(await status(tx, arn), **changes)))

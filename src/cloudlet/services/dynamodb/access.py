@@ -48,7 +48,10 @@ OWNERS_ACTIONS: Final = frozenset(
 """What no policy can grant to another account."""
 
 RESTORING_ACTIONS: Final = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
-"""What whoever restores a table needs on it (Developer Guide, "Using IAM with DynamoDB backup and restore")."""
+"""Permissions on a table that is restored.
+
+Developer Guide, "Using IAM with DynamoDB backup and restore".
+"""
 
 DECIDED: Final = frozenset(
     {
@@ -128,7 +131,10 @@ def authorize(
 
 
 def authorize_missing(ctx: Context, action: str, account: str, region: str, name: str) -> None:
-    """Raise unless the caller may do this to a table, which is not there: that is not for all to know."""
+    """Raise unless the caller may do this to a table that is not there.
+
+    Others are not to know whether it is.
+    """
     if ctx.strict:
         _decide(ctx, action, table_arn(account, region, name), account, None, {})
 

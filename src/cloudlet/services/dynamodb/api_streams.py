@@ -51,7 +51,7 @@ async def _stream(ctx: Context, tx: Transaction, parsed: tuple[str, str, str, st
     """Return a stream that the caller may do this to, if it is in the region and has not passed away."""
     account, region, name, label = parsed
     if ctx.strict:
-        table = await directory.by_address(tx, account, region, name)
+        table = await directory.find_at(tx, account, region, name)
         access.authorize_stream(ctx, account, region, name, label, table, action)
     record = await streams.find(tx, account, region, name, label) if region == ctx.region else None
     if record is None or streams.is_over(record, ctx.now()):

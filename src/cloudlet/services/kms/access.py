@@ -19,7 +19,7 @@ from cloudlet.services.kms.key_record import AWS, Key, make_key_arn
 from cloudlet.services.kms.key_state import check_state
 
 _NAMED_BY_POLICIES: Final = frozenset(("cloudtrail.amazonaws.com", "logs.amazonaws.com"))
-"""Services that use an account's keys only where the policies of these name them, by their user guides."""
+"""Services that, by their user guides, use keys only where key policies name them."""
 Conditions = Mapping[str, "str | Sequence[str]"]
 """Condition keys of one operation, besides those that all of them have."""
 
@@ -95,7 +95,7 @@ async def check(
 
 
 def is_own_service(ctx: Context, key: Key) -> bool:
-    """Whether a service calls by itself, for the account that has a key, whose policy need not name it.
+    """Whether a service that a key's policy need not name calls for the key's account.
 
     One that has sent something to another service, which encrypts, needs the key's policy (SQS Developer Guide,
     "Configure KMS permissions for AWS services").

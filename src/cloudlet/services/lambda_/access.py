@@ -1,4 +1,4 @@
-"""Who may do what with a function: the caller's policies and the function's, enforced with `--auth strict`.
+"""Permissions on functions: the caller's policies and the function's, in strict mode.
 
 Each qualifier has a policy of its own. Within the function's account one of the two has to allow a call; principals of
 other accounts need both, services the function's (developer guide, "Working with resource-based IAM policies in
@@ -39,7 +39,10 @@ GENERAL: Final = frozenset(
         "UpdateCodeSigningConfig",
     }
 )
-"""The operations that the caller's own policies decide alone, before they run; all others are decided here."""
+"""The operations that the caller's own policies decide alone, before they run.
+
+All others are decided here.
+"""
 
 _Keys = Mapping[str, str | Sequence[str]]
 
@@ -77,7 +80,10 @@ async def authorize(
 
 
 async def authorize_own(ctx: Context, tx: Transaction, arn: str, action: str, keys: _Keys | None = None) -> None:
-    """Raise AwsError unless the caller's own policies let it do this to what has no policy, but may have tags."""
+    """Raise AwsError unless the caller may do this to what has no policy.
+
+    It may have tags.
+    """
     if not ctx.strict:
         return
     ctx.was_decided = True
@@ -87,7 +93,7 @@ async def authorize_own(ctx: Context, tx: Transaction, arn: str, action: str, ke
 
 
 def decide_call(ctx: Context, arn: str, account: str, action: str, keys: _Keys, policy: str) -> None:
-    """Raise AwsError unless the caller may do this to a resource of an account, which may have a policy."""
+    """Raise AwsError unless the caller may do this to a resource with a policy, or none."""
     decision = decide(ctx, f"lambda:{action}", arn, account, policy or None, keys)
     if not decision.allowed:
         raise deny(ctx, "lambda", decision)

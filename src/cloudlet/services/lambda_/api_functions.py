@@ -58,7 +58,7 @@ async def create_function(ctx: Context, params: Params) -> Result:
     await roles.check(ctx.block, place, draft.role)
     await roles.check_dead_letter(ctx, draft)
     stored = await environments.encrypt(ctx, None, draft)
-    async with sources.taken(ctx, "CreateFunction", source, architecture) as code:
+    async with sources.taken(ctx, "CreateFunction", source, architecture, place.arn) as code:
 
         async def create(tx: Transaction) -> Version:
             await admit(tx)
@@ -97,7 +97,7 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
 
     latest = await ctx.transact(checked)
     architecture = architectures[0] if architectures else latest.architecture
-    async with sources.taken(ctx, "UpdateFunctionCode", params, architecture) as code:
+    async with sources.taken(ctx, "UpdateFunctionCode", params, architecture, what.place.arn) as code:
 
         async def change(tx: Transaction) -> Version:
             latest = await checked(tx)
@@ -116,7 +116,7 @@ async def update_function_code(ctx: Context, params: Params) -> Result:
         except _DryRun as dry:
             await ctx.block.blobs.remove([code.package.code])
             version = dry.version
-    return await environments.reveal(
+    return await environments.decrypt_answer(
         ctx, showing.configuration(version, arn=version.arn if version.number else what.place.arn)
     )
 
@@ -135,7 +135,7 @@ async def update_function_configuration(ctx: Context, params: Params) -> Result:
     configuration.refuse_unbuilt(params)
     keys = {"lambda:Layer": params["Layers"]} if params.get("Layers") else None
 
-    async def configured(tx: Transaction) -> tuple[Version, Version]:
+    async def configure(tx: Transaction) -> tuple[Version, Version]:
         await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration", keys)
         latest = await directory.latest(tx, what.place)
         changed = configuration.configured(latest, params)
@@ -146,25 +146,25 @@ async def update_function_configuration(ctx: Context, params: Params) -> Result:
             changed = replace(changed, layers=used)
         return latest, changed
 
-    before, wanted = await ctx.transact(configured)
+    before, wanted = await ctx.transact(configure)
     if params.get("Role") or params.get("DeadLetterConfig"):
         await roles.check(ctx.block, what.place, wanted.role)
         await roles.check_dead_letter(ctx, wanted)
     stored = await environments.encrypt(ctx, before, wanted)
 
     async def update(tx: Transaction) -> Result:
-        latest, changed = await configured(tx)
+        latest, changed = await configure(tx)
         if (latest.kms_key, latest.environment) != (before.kms_key, before.environment):
             # Somebody else was quicker.
             raise errors.update_in_progress(what.place.arn)
         changed = await versions.update(tx, replace(changed, environment=stored.environment), ctx.now())
         return showing.configuration(changed, arn=what.place.arn)
 
-    return await environments.reveal(ctx, await ctx.transact(update))
+    return await environments.decrypt_answer(ctx, await ctx.transact(update))
 
 
 @service.direct("GetFunction")
-@environments.revealing
+@environments.make_revealing
 async def get_function(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     await access.authorize(ctx, tx, what, "GetFunction")
@@ -189,7 +189,7 @@ def _code(ctx: Context, version: Version) -> dict[str, str]:
 
 
 @service.direct("GetFunctionConfiguration")
-@environments.revealing
+@environments.make_revealing
 async def get_function_configuration(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.named(ctx, params["FunctionName"], params.get("Qualifier"))
     await access.authorize(ctx, tx, what, "GetFunctionConfiguration")
@@ -197,7 +197,7 @@ async def get_function_configuration(ctx: Context, tx: Transaction, params: Para
 
 
 @service.direct("ListFunctions")
-@environments.revealing
+@environments.make_revealing
 async def list_functions(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("MasterRegion", "ALL") != "ALL":
         raise errors.not_built("functions of Lambda@Edge")

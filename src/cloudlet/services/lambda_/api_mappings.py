@@ -54,14 +54,17 @@ def _shown(found: Mapping) -> dict[str, Any]:
 async def _authorize(
     ctx: Context, tx: Transaction, action: str, arn: str, what: FunctionReference | None, keys: Keys | None = None
 ) -> None:
-    """Raise AwsError unless the caller may do this to a mapping, and to its function where that is another's."""
+    """Raise AwsError unless the caller may do this to a mapping.
+
+    Where its function is another account's, that has a say, too.
+    """
     known = {} if what is None else {"lambda:FunctionArn": what.arn}
     await access.authorize_own(ctx, tx, arn, action, {**(keys or {}), **known})
     if what is not None and what.place.account != ctx.account:
         await access.authorize(ctx, tx, what, action)
 
 
-async def _mapping(ctx: Context, tx: Transaction, params: Params, action: str) -> Mapping:
+async def _get_mapping(ctx: Context, tx: Transaction, params: Params, action: str) -> Mapping:
     """Return a mapping that the caller may do this to. Raises AwsError."""
     found = await mapping.find(tx, ctx.account, ctx.region, params["UUID"].lower())
     arn = mapping.make_arn(ctx.account, ctx.region, params["UUID"].lower())
@@ -142,7 +145,7 @@ async def create_event_source_mapping(ctx: Context, params: Params) -> Result:
 
 @service.operation("GetEventSourceMapping")
 async def get_event_source_mapping(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _shown(await _mapping(ctx, tx, params, "GetEventSourceMapping"))
+    return _shown(await _get_mapping(ctx, tx, params, "GetEventSourceMapping"))
 
 
 @service.operation("ListEventSourceMappings")
@@ -167,7 +170,7 @@ async def update_event_source_mapping(ctx: Context, params: Params) -> Result:
 
     async def changed(tx: Transaction) -> tuple[Mapping, Mapping]:
         action = "UpdateEventSourceMapping"
-        found = await _mapping(ctx, tx, params, action)
+        found = await _get_mapping(ctx, tx, params, action)
         if params.get("FunctionName"):
             await _authorize(ctx, tx, action, found.arn, directory.named(ctx, params["FunctionName"]))
         if found.state in mapping.CHANGING:
@@ -206,7 +209,7 @@ def _passing(before: Mapping, after: Mapping) -> str:
 
 @service.operation("DeleteEventSourceMapping")
 async def delete_event_source_mapping(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await _mapping(ctx, tx, params, "DeleteEventSourceMapping")
+    found = await _get_mapping(ctx, tx, params, "DeleteEventSourceMapping")
     if found.state in mapping.CHANGING:
         raise errors.in_use("Cannot delete the event source mapping because it is in use.")
     reason = mapping_check.kind_of(found.source).reason

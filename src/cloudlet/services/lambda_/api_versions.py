@@ -9,7 +9,7 @@ from cloudlet.services.lambda_.functions import directory, environments, showing
 
 
 @service.direct("PublishVersion")
-@environments.revealing
+@environments.make_revealing
 async def publish_version(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.function_only(directory.named(ctx, params["FunctionName"]))
     if params.get("PublishTo"):
@@ -27,7 +27,7 @@ async def publish_version(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 
 @service.direct("ListVersionsByFunction")
-@environments.revealing
+@environments.make_revealing
 async def list_versions_by_function(ctx: Context, tx: Transaction, params: Params) -> Result:
     what = directory.named(ctx, params["FunctionName"])
     await access.authorize(ctx, tx, what, "ListVersionsByFunction")

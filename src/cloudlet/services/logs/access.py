@@ -1,4 +1,4 @@
-"""Permissions on log groups, where these are known only from what is stored: those of queries and pointers.
+"""Permissions on log groups that only the store tells: those of queries and pointers.
 
 Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch Logs"; user guide,
 "Overview of managing access permissions": policies name a log group by its ARN with `:*`, as its streams.

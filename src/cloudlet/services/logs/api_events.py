@@ -9,6 +9,7 @@ from cloudlet.services.logs import (
     account_policy,
     arrivals,
     embedded_metrics,
+    encryption,
     errors,
     events,
     filtering,
@@ -47,7 +48,8 @@ async def put_log_events(ctx: Context, tx: Transaction, params: Params) -> Resul
         millis = int(now * 1000)
         subscriptions = await account_policy.subscriptions(tx, group)
         has_metrics = group.filters > 0 or embedded_metrics.is_there(kept.messages)
-        for place in events.put(tx, group, stream, kept, millis):
+        key = encryption.get_key(ctx.block, group)
+        for place in events.put(tx, group, stream, kept, millis, key):
             arrivals.note(tx, group, place, millis)
             if has_metrics:
                 pending.add(tx, group, place)
@@ -77,7 +79,7 @@ async def get_log_events(ctx: Context, params: Params) -> Result:
         reverse=not forward,
         mask=mask,
     )
-    found, _ = await scanning.page(ctx.block.store, search, params.get("limit", scanning.MOST_EVENTS))
+    found, _ = await scanning.page(ctx.block, search, params.get("limit", scanning.MOST_EVENTS))
     if not forward:
         found.reverse()
     forward_token, backward_token = _tokens(found, forward, position)

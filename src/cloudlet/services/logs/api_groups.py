@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens, tags
 from cloudlet.services.logs import (
     access,
     account_policy,
     arrivals,
+    encryption,
     errors,
     events,
     metric_filter,
@@ -22,7 +23,8 @@ from cloudlet.services.logs import (
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
-from cloudlet.services.logs.group_record import Group
+from cloudlet.services.logs.encryption import DataKey
+from cloudlet.services.logs.group_record import Group, arn_of
 
 RETENTIONS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -33,11 +35,18 @@ _CLASS = "STANDARD"
 _INHERITED = "ACCOUNT_DATA_PROTECTION"
 
 
-@service.operation("CreateLogGroup")
-async def create_log_group(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("CreateLogGroup")
+async def create_log_group(ctx: Context, params: Params) -> Result | FinalTransaction:
+    kms_key, key = params.get("kmsKeyId"), None
+    if kms_key is not None:
+        key = await encryption.make_data_key(
+            ctx.block, arn_of(ctx.region, ctx.account, params["logGroupName"]), kms_key
+        )
+    return FinalTransaction(lambda tx: _create(ctx, tx, params, key))
+
+
+async def _create(ctx: Context, tx: Transaction, params: Params, key: DataKey | None) -> Result:
     name = params["logGroupName"]
-    if params.get("kmsKeyId") is not None:
-        raise errors.not_built("the encryption of log groups with keys of KMS (kmsKeyId)")
     if params.get("logGroupClass", _CLASS) != _CLASS:
         raise errors.not_built(f"log groups of the class {params['logGroupClass']}")
     if name.startswith("aws/"):
@@ -49,6 +58,8 @@ async def create_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
     if group.tags:
         access.check_first_tags(ctx, group)
     group.protected = params.get("deletionProtectionEnabled", False)
+    if key is not None:
+        encryption.put(tx, group, key)
     groups.save(tx, group)
     return None
 
@@ -64,6 +75,7 @@ async def delete_log_group(ctx: Context, tx: Transaction, params: Params) -> Res
     subscription.remove_all(tx, group)
     resource_policy.forget_group(tx, group)
     protection.remove_all(tx, group.id)
+    encryption.remove_all(tx, group.id)
     arrivals.forget_all(tx, group.id)
     pending.remove_all(tx, group.id)
     return None
@@ -149,6 +161,7 @@ async def _described(tx: Transaction, group: Group, inherited: list[str]) -> dic
         "logGroupName": group.name,
         "creationTime": group.created,
         "retentionInDays": group.retention,
+        "kmsKeyId": group.kms_key or None,
         "metricFilterCount": group.filters,
         "arn": f"{group.arn}:*",
         "logGroupArn": group.arn,
@@ -158,6 +171,39 @@ async def _described(tx: Transaction, group: Group, inherited: list[str]) -> dic
         "dataProtectionStatus": group.protection,
         "inheritedProperties": inherited or None,
     }
+
+
+@service.direct("AssociateKmsKey")
+async def associate_kms_key(ctx: Context, params: Params) -> Result:
+    name = _get_encrypted_name(ctx, params)
+    group = await ctx.transact(lambda tx: groups.named(ctx, tx, name))
+    key = await encryption.make_data_key(ctx.block, group.arn, params["kmsKeyId"])
+
+    async def put(tx: Transaction) -> None:
+        found = await groups.named(ctx, tx, name)
+        encryption.put(tx, found, key)
+        groups.save(tx, found)
+
+    await ctx.transact(put)
+    return None
+
+
+@service.operation("DisassociateKmsKey")
+async def disassociate_kms_key(ctx: Context, tx: Transaction, params: Params) -> Result:
+    group = await groups.named(ctx, tx, _get_encrypted_name(ctx, params))
+    group.kms_key = ""
+    groups.save(tx, group)
+    return None
+
+
+def _get_encrypted_name(ctx: Context, params: Params) -> str:
+    """Return the name of the log group whose encryption a request changes. Raises AwsError."""
+    name, identifier = params.get("logGroupName"), params.get("resourceIdentifier")
+    if (name is None) == (identifier is None):
+        raise errors.invalid("Exactly one of logGroupName and resourceIdentifier must be specified.")
+    if identifier is not None and ":query-result:" in identifier:
+        raise errors.not_built("the encryption of query results with keys of KMS")
+    return name or groups.name_of(ctx, identifier or "")
 
 
 @service.operation("PutRetentionPolicy")

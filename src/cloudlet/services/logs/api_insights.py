@@ -11,7 +11,7 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens
 from cloudlet.core.background.workers import LARGE, offload_if, run_in_worker
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.logs import access, errors, events, filtering, lookup_table, scanning
+from cloudlet.services.logs import access, encryption, errors, events, filtering, lookup_table, scanning
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.block import service
@@ -25,7 +25,7 @@ from cloudlet.services.logs.insights.queries import Piece, Query, Record, Search
 from cloudlet.services.logs.insights.syntax import Source
 from cloudlet.services.logs.insights.times import Asked
 from cloudlet.services.logs.protection import Mask
-from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.row_record import Row, StoredRow
 from cloudlet.services.logs.scanning import Search
 
 _LANGUAGE = "CWLI"
@@ -276,20 +276,22 @@ def _described(query: Query, now: int) -> dict[str, Any]:
 async def get_log_record(ctx: Context, params: Params) -> Result:
     pointer = pointers.read(params["logRecordPointer"])
 
-    async def find(tx: Transaction) -> tuple[Group, str, Row, Mask | None]:
-        missing = AwsError("ResourceNotFoundException", "The specified log record does not exist.")
+    async def find(tx: Transaction) -> tuple[Group, str, StoredRow, Mask | None]:
         for action in ("logs:GetLogRecord", "logs:Unmask") if params.get("unmask") else ("logs:GetLogRecord",):
             await access.check_groups(ctx, tx, action, [pointer.group])
         group = await groups.find(tx, ctx.account, ctx.region, pointer.group)
         if group is None or group.id != pointer.group_id or pointer.position.timestamp < group.horizon(ctx.now()):
-            raise missing
+            raise _no_record()
         stream = await streams.name_of(tx, group.id, pointer.position.stream)
-        row = await _row(tx, group, pointer)
+        row = await events.holding(tx, group.id, pointer.position)
         if stream is None or row is None:
-            raise missing
+            raise _no_record()
         return group, stream, row, await filtering.masking(tx, group, params)
 
-    group, stream, row, mask = await ctx.transact(find)
+    group, stream, stored, mask = await ctx.transact(find)
+    row = _pick(await encryption.open_row(ctx.block, group.id, stored), pointer)
+    if row is None:
+        raise _no_record()
     if mask:
         row = await mask.of_row(row)
     [message] = row.messages
@@ -306,11 +308,14 @@ async def get_log_record(ctx: Context, params: Params) -> Result:
     }
 
 
-async def _row(tx: Transaction, group: Group, pointer: Pointer) -> Row | None:
-    """Return the event of a pointer, as a row of its own. The row that has it begins in the same second."""
-    position = pointer.position
-    row, nth = await events.holding(tx, group.id, position), position.nth
-    if row is None or nth >= len(row.messages) or row.timestamps[nth] != position.timestamp:
+def _no_record() -> AwsError:
+    return AwsError("ResourceNotFoundException", "The specified log record does not exist.")
+
+
+def _pick(row: Row, pointer: Pointer) -> Row | None:
+    """Return a pointer's event as a row of its own, if the row has it."""
+    position, nth = pointer.position, pointer.position.nth
+    if nth >= len(row.messages) or row.timestamps[nth] != position.timestamp:
         return None
     return Row(row.ingested, [position.timestamp], [row.messages[nth]])
 
@@ -333,7 +338,7 @@ async def get_log_group_fields(ctx: Context, params: Params) -> Result:
     total, after = 0, None
     while total < _SAMPLE_EVENTS:
         search = Search(group.id, first=first, last=last, after=after, mask=mask)
-        found, after = await scanning.page(ctx.block.store, search, _SAMPLE_EVENTS - total)
+        found, after = await scanning.page(ctx.block, search, _SAMPLE_EVENTS - total)
         messages = [event.message for event in found]
         seen.update(await run_in_worker(ctx.account, _names, messages, group.name))
         total += len(found)

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import row_record
+from cloudlet.services.logs.encryption import OpenKey
 from cloudlet.services.logs.group_record import Group
-from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.row_record import Row, StoredRow
 from cloudlet.services.logs.stream_record import Stream
 from cloudlet.store import Store
 from cloudlet.store.tuple_keys import pack_int
@@ -90,14 +91,17 @@ class Place(NamedTuple):
         return Position(self.first, self.stream, self.number, 0)
 
 
-def put(tx: Transaction, group: Group, stream: Stream, given: Batch, now: int) -> list[Place]:
-    """Store events and return where; the stream is to be saved then."""
+def put(
+    tx: Transaction, group: Group, stream: Stream, given: Batch, now: int, key: OpenKey | None = None
+) -> list[Place]:
+    """Store events, encrypted where there is a key, and return where. The caller saves the stream then."""
     places = []
     for some in _by_second(given):
         place = Place(some.timestamps[0], stream.id, stream.batches)
         stream.batches += 1
         row, of_stream = _keys(group.id, place)
-        tx.put(row, row_record.encode(Row(now, some.timestamps, some.messages)))
+        made = Row(now, some.timestamps, some.messages)
+        tx.put(row, row_record.encode(made if key is None else key.seal(made)))
         tx.put(of_stream, b"")
         places.append(place)
     return places
@@ -154,13 +158,13 @@ async def between(
     return result
 
 
-async def of_place(tx: Transaction, group: int, place: Place) -> Row | None:
+async def of_place(tx: Transaction, group: int, place: Place) -> StoredRow | None:
     """Return a row; None where it is gone."""
     raw = await _at(tx, group, place)
     return None if raw is None else row_record.decode(raw)
 
 
-async def holding(tx: Transaction, group: int, position: Position) -> Row | None:
+async def holding(tx: Transaction, group: int, position: Position) -> StoredRow | None:
     """Return the row that has an event; None where it is gone."""
     space = _OF_STREAM.sub(group, position.stream)
     low, high = bounds(group, position.stream, position.timestamp, position.timestamp)

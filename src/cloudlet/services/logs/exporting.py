@@ -154,7 +154,7 @@ async def _part(
         horizon = group.horizon(block.clock.now())
         mask = await block.store.transact(lambda tx: protection.mask_of(tx, group.id, group.account, group.region))
         search = Search(group.id, stream.id, first=max(task.first, horizon), last=task.last, after=after, mask=mask)
-        found, _ = await scanning.page(block.store, search, scanning.MOST_EVENTS)
+        found, _ = await scanning.page(block, search, scanning.MOST_EVENTS)
         if not found:
             return lines, None
         lines += [_line(event) for event in found]

@@ -56,7 +56,7 @@ async def filter_log_events(ctx: Context, params: Params) -> Result:
         account=ctx.account,
         mask=mask,
     )
-    found, following = await scanning.page(ctx.block.store, search, params.get("limit", scanning.MOST_EVENTS))
+    found, following = await scanning.page(ctx.block, search, params.get("limit", scanning.MOST_EVENTS))
     names = await _names(ctx, group, {event.position.stream for event in found})
     shown = [_shown(event, names[event.position.stream]) for event in found if event.position.stream in names]
     return {

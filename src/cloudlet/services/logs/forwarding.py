@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import Any, NamedTuple
 
-from cloudlet.core import Arn, Transaction
+from cloudlet.core import Arn, AwsError, Transaction
 from cloudlet.core.background import keyed_queues
 from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.lease import Lease
@@ -21,6 +21,7 @@ from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.logs import (
     auditing,
     destination,
+    encryption,
     envelope,
     filtering,
     measuring,
@@ -37,7 +38,7 @@ from cloudlet.services.logs.matching import AT_ONCE, matching
 from cloudlet.services.logs.outbox import Waiting
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.receivers import Refused
-from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.row_record import Row, StoredRow
 from cloudlet.services.logs.subscription import Subscription
 
 log = logging.getLogger("cloudlet.logs")
@@ -71,10 +72,13 @@ class _Waiting(NamedTuple):
     mask: Mask
 
 
-async def _read(tx: Transaction, made: Subscription, at: Waiting, row: Row | None) -> _Waiting:
+async def _read(
+    tx: Transaction, made: Subscription, at: Waiting, row: StoredRow | None
+) -> tuple[_Waiting, StoredRow | None]:
+    """Return a row that waits, and its events as they are stored, perhaps encrypted."""
     name = await streams.name_of(tx, at.group, at.place.stream)
     mask = await protection.mask_of(tx, at.group, made.account, made.region)
-    return _Waiting(at, None if name is None else row, name or "", mask)
+    return _Waiting(at, None, name or "", mask), None if name is None else row
 
 
 class _Lane:
@@ -111,7 +115,7 @@ class _Lane:
     async def _some(self) -> bool | None:
         """Deliver what has waited the longest; False where that has to be tried again, None where nothing waits."""
 
-        async def read(tx: Transaction) -> tuple[Subscription | None, list[_Waiting]]:
+        async def read(tx: Transaction) -> tuple[Subscription | None, list[tuple[_Waiting, StoredRow | None]]]:
             found = await subscription.find(tx, self._number)
             if found is None:
                 outbox.remove_all(tx, self._number)
@@ -120,10 +124,16 @@ class _Lane:
                 await _read(tx, found, waiting, row) for waiting, row in await outbox.first(tx, self._number, _AT_ONCE)
             ]
 
-        made, rows = await self._block.store.transact(read)
-        self._is_behind = len(rows) == _AT_ONCE
-        if made is None or not rows:
+        made, stored = await self._block.store.transact(read)
+        self._is_behind = len(stored) == _AT_ONCE
+        if made is None or not stored:
             return None
+        try:
+            rows = [await self._open(one, row) for one, row in stored]
+        except AwsError as error:
+            log.warning("events for %s cannot be decrypted, and wait: %s", made.destination, error)
+            await self._forget([one.at for one, _ in stored if self._is_over(made, one.at)])
+            return False
         by_stream: dict[tuple[str, int], list[_Waiting]] = {}
         for one in rows:
             by_stream.setdefault((one.at.group_name, one.at.place.stream), []).append(one)
@@ -133,6 +143,11 @@ class _Lane:
             if not is_done:
                 return False
         return True
+
+    async def _open(self, one: _Waiting, row: StoredRow | None) -> _Waiting:
+        """Return a row that waits with its events. Raises AwsError where they cannot be decrypted."""
+        opened = None if row is None else await encryption.open_row(self._block, one.at.group, row)
+        return one._replace(row=opened)
 
     def _is_over(self, made: Subscription, at: Waiting) -> bool:
         """Whether what was not delivered has been tried for long enough."""

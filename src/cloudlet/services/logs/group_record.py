@@ -33,6 +33,10 @@ class Group(msgspec.Struct, array_like=True):
     """The number of what audits its events, where it has a data protection policy."""
     protection: str | None = None
     """The state of its data protection policy, as the API names it; None where it never had one."""
+    kms_key: str = ""
+    """The ARN of the KMS key of new events. It is empty where they are not encrypted."""
+    data_key: int = 0
+    """The number of the data key that encrypts them, the last one of the group."""
 
     @property
     def arn(self) -> str:

@@ -9,7 +9,7 @@ from cloudlet.core.background.keyed_queues import list_queues
 from cloudlet.services.logs import events
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group_record import Group
-from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.row_record import StoredRow
 from cloudlet.store import pack, unpack
 
 _ROWS = Subspace("outbox")
@@ -42,9 +42,9 @@ async def subscriptions(tx: Transaction, after: int | None, count: int) -> list[
     return [number for (number,) in found]
 
 
-async def first(tx: Transaction, subscription: int, count: int) -> list[tuple[Waiting, Row | None]]:
+async def first(tx: Transaction, subscription: int, count: int) -> list[tuple[Waiting, StoredRow | None]]:
     """Return what has waited the longest, with the events, unless they are gone."""
-    found: list[tuple[Waiting, Row | None]] = []
+    found: list[tuple[Waiting, StoredRow | None]] = []
     size = 0
     space = _ROWS.sub(subscription)
     for key, value in await tx.range(space.begin, space.end, limit=count):

@@ -9,7 +9,7 @@ from cloudlet.core.background.keyed_queues import list_queues
 from cloudlet.services.logs import events
 from cloudlet.services.logs.events import Place
 from cloudlet.services.logs.group_record import Group
-from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.row_record import StoredRow
 from cloudlet.store import pack, unpack
 
 _ROWS = Subspace("pending")
@@ -48,9 +48,9 @@ async def account_of(tx: Transaction, group: int) -> str | None:
     return unpack(rows[0][1])[0] if rows else None
 
 
-async def first(tx: Transaction, group: int, count: int) -> list[tuple[Pending, Row | None]]:
+async def first(tx: Transaction, group: int, count: int) -> list[tuple[Pending, StoredRow | None]]:
     """Return so many rows of a group that wait, or some MB of them, with their events, unless these are gone."""
-    found: list[tuple[Pending, Row | None]] = []
+    found: list[tuple[Pending, StoredRow | None]] = []
     size = 0
     space = _ROWS.sub(group)
     for key, value in await tx.range(space.begin, space.end, limit=count):

@@ -17,13 +17,13 @@ from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import back_off
-from cloudlet.services.logs import embedded_metrics, measuring, metric_filter, pending, protection
+from cloudlet.services.logs import embedded_metrics, encryption, measuring, metric_filter, pending, protection
 from cloudlet.services.logs.default_values import Minutes, Seen
 from cloudlet.services.logs.matching import AT_ONCE, each
 from cloudlet.services.logs.metric_filter import MetricFilter, Observation, Observer
 from cloudlet.services.logs.pending import Pending
 from cloudlet.services.logs.protection import Mask
-from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.row_record import Row, StoredRow
 
 T = TypeVar("T")
 
@@ -68,11 +68,21 @@ async def publish(block: Block, lease: Lease) -> None:
         while (account := await block.store.transact(lambda tx: pending.account_of(tx, group))) is not None:
             async with turns.hold(account), lease.during():
                 rows = await block.store.transact(lambda tx: pending.first(tx, group, _AT_ONCE))
-                is_done = await _publish(block, rows, minutes)
+                is_done = await _open_and_publish(block, rows, minutes)
             if not is_done:
                 await back_off(block, _PAUSE_SECONDS)
 
     await keyed_queues.drain(block, pending.TOPIC, pending.groups, work)
+
+
+async def _open_and_publish(block: Block, rows: list[tuple[Pending, StoredRow | None]], minutes: Minutes) -> bool:
+    """Publish what is in some rows of a group, which may be encrypted. Return False to be tried again."""
+    try:
+        opened = [(one, None if row is None else await encryption.open_row(block, one.group, row)) for one, row in rows]
+    except AwsError as error:
+        log.info("events of a log group cannot be decrypted, and wait: %s", error)
+        return False
+    return await _publish(block, opened, minutes)
 
 
 async def _publish(block: Block, rows: list[tuple[Pending, Row | None]], minutes: Minutes) -> bool:

@@ -10,7 +10,7 @@ from cloudlet.services.logs import group as groups
 
 
 async def find(ctx: Context, tx: Transaction, text: str) -> Mapping[str, str]:
-    """Return the tags of a log group, which are those of its streams, of a destination or of a lookup table."""
+    """Return the tags of a log group, a destination or a lookup table. Streams have those of their group."""
     arn = Arn.parse(text)
     kind, _, rest = arn.resource.partition(":")
     name, place = rest.partition(":")[0], (arn.account, arn.region)

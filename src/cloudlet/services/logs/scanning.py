@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cloudlet.core import Transaction
-from cloudlet.services.logs import events, row_record
+from cloudlet.core.kernel.block import Block
+from cloudlet.services.logs import encryption, events, row_record
 from cloudlet.services.logs.events import SECOND, Position
 from cloudlet.services.logs.matching import matching
 from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.protection import Mask
 from cloudlet.services.logs.row_record import OVERHEAD, Row
-from cloudlet.store import Store
 
 MOST_EVENTS = 10_000
 MOST_BYTES = 1_048_576
@@ -76,11 +76,14 @@ class Search:
         )
 
 
-async def page(store: Store, search: Search, most: int) -> tuple[list[Found], Position | None]:
-    """Return the first events, as many as are wanted and fit into 1 MB; and from where on there may be more."""
+async def page(block: Block, search: Search, most: int) -> tuple[list[Found], Position | None]:
+    """Return the first events, as many as are wanted and fit into 1 MB; and from where on there may be more.
+
+    Raises AwsError where they are encrypted, and cannot be decrypted.
+    """
     found: list[Found] = []
     size = 0
-    async for second in _seconds(store, search, most):
+    async for second in _seconds(block, search, most):
         for event in second.found:
             size += len(event.message.encode()) + OVERHEAD
             if len(found) == most or (found and size > MOST_BYTES):
@@ -101,7 +104,7 @@ def _before(second: _Second) -> Position:
     return Position(second.number * SECOND, 0, 0, 0)
 
 
-async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Second]:
+async def _seconds(block: Block, search: Search, most: int) -> AsyncIterator[_Second]:
     """Yield the seconds that have such events, in order, until so much has been read that it is enough for once."""
     second = _Second(None, search.reverse, most)
     read = 0
@@ -117,7 +120,7 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
                 tx, search.group, search.stream, low, high, _ROWS_AT_ONCE, reverse=search.reverse
             )
 
-        some = await store.transact(rows)
+        some = await block.store.transact(rows)
         for _, place, raw in some:
             number = place.first // SECOND
             if number != second.number:
@@ -132,8 +135,8 @@ async def _seconds(store: Store, search: Search, most: int) -> AsyncIterator[_Se
                 return
             if search.streams is not None and place.stream not in search.streams:
                 continue
-            if search.pattern is None or search.mask or search.pattern.may_match(raw):
-                row = row_record.decode(raw)
+            if search.pattern is None or search.mask or row_record.is_sealed(raw) or search.pattern.may_match(raw):
+                row = await encryption.open_row(block, search.group, row_record.decode(raw))
                 await _add(second, search, place, await search.mask.of_row(row) if search.mask else row)
                 if len(raw) > _LARGE_BYTES:
                     await asyncio.sleep(0)

@@ -10,7 +10,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.logs import arrivals, errors, events, filtering, protection
+from cloudlet.services.logs import arrivals, encryption, errors, events, filtering, protection
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.events import Place
@@ -18,7 +18,7 @@ from cloudlet.services.logs.group_record import Group
 from cloudlet.services.logs.matching import matching
 from cloudlet.services.logs.patterns import Pattern
 from cloudlet.services.logs.protection import Mask
-from cloudlet.services.logs.row_record import Row
+from cloudlet.services.logs.row_record import StoredRow
 
 MOST_EVENTS, MOST_BYTES = 500, 4 * 1_048_576
 """Of one update."""
@@ -165,15 +165,15 @@ class _Tail:
     async def _add(self, update: _Update, place: Place) -> None:
         group = self.group
 
-        async def look(tx: Transaction) -> tuple[Row | None, str | None, Mask]:
+        async def look(tx: Transaction) -> tuple[StoredRow | None, str | None, Mask]:
             mask = await protection.mask_of(tx, group.id, group.account, group.region)
             row = await events.of_place(tx, group.id, place)
             return row, await streams.name_of(tx, group.id, place.stream), mask
 
-        row, name, mask = await self._block.store.transact(look)
-        if row is None or name is None or not self._is_wanted(name):
+        stored, name, mask = await self._block.store.transact(look)
+        if stored is None or name is None or not self._is_wanted(name):
             return
-        row = await mask.of_row(row)
+        row = await mask.of_row(await encryption.open_row(self._block, group.id, stored))
         for at in await matching(group.account, self._pattern, row.messages):
             update.add(
                 {

@@ -68,7 +68,7 @@ async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
 
 
 def _authorize_creation(ctx: Context, params: Params) -> None:
-    """Raise unless the caller may create a bucket with all that he asks for (API reference, "CreateBucket")."""
+    """Raise unless the caller may create such a bucket (API reference, "CreateBucket")."""
     arn = f"arn:{partition_of(ctx.region)}:s3:::{params['Bucket']}"
     actions = ["s3:CreateBucket"]
     if acl.is_asked(params) and params.get("ACL") != "private":

@@ -55,7 +55,7 @@ class _Visit:
 
     def __init__(self, ctx: Context, params: Params, *, with_body: bool) -> None:
         # Whether everybody may read an object is decided when the visitor reads it.
-        access.waive(ctx)
+        access.note_exemption(ctx)
         self._ctx = ctx
         self._visitor = ctx.act_as(ANONYMOUS, ANONYMOUS.account) if ctx.strict else ctx
         self._params = params

@@ -106,7 +106,7 @@ class Call:
         """Those of the resource's path."""
         self.principal: Principal | None = None
         self.permissions: Permissions = NOTHING
-        """What the policies of the one who has signed let him do."""
+        """The permissions of the signer."""
         self.principal_id = ""
         self.authorizer: Mapping[str, Any] | None = None
         """What a Lambda authorizer has told."""

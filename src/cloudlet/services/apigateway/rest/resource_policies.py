@@ -29,7 +29,7 @@ class ApiPolicy:
         self.named = None if text is None else NamedPolicy("api", parse_policy(text.replace(_SHORT, whole)))
 
     def check(self, call: Call) -> None:
-        """Raise Refusal where this policy, and those of a caller who has signed, do not let him in."""
+        """Raise Refusal where this policy and the signer's own do not allow a call."""
         if self.named is None and call.principal is None:
             return
         decision = self.decide(call, _INVOKE)
@@ -45,7 +45,7 @@ class ApiPolicy:
             raise self._refusal(call, decision)
 
     def decide(self, call: Call, action: str) -> Decision:
-        """Return what this policy and those of the caller, if he has signed, say of a call together."""
+        """Return the decision of this policy and the signer's own about a call."""
         return decide_by(call.make_context(), action, call.arn, self._account, self.named)
 
     def _refusal(self, call: Call, decision: Decision) -> Refusal:

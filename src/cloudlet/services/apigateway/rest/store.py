@@ -80,6 +80,12 @@ async def find_owned(ctx: Context, tx: Transaction, kind: str, id: str) -> Docum
     return None if raw is None else decode(raw)
 
 
+async def find_log_role(tx: Transaction, account: str, region: str) -> str:
+    """Return the ARN of the role that writes an account's logs. It is empty where none is set."""
+    raw = await tx.get(_OWNED.sub(account, region, "Account").key(""))
+    return "" if raw is None else decode(raw).get("cloudwatchRoleArn") or ""
+
+
 async def get_owned(ctx: Context, tx: Transaction, kind: str, id: str) -> Document:
     """Return what the caller's account has. Raises NotFoundException."""
     found = await find_owned(ctx, tx, kind, id)

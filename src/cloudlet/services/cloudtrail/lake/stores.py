@@ -148,7 +148,7 @@ async def find(ctx: Context, tx: Transaction, name: str) -> EventDataStore:
     return found
 
 
-async def by_arn(tx: Transaction, arn: str) -> EventDataStore | None:
+async def find_by_arn(tx: Transaction, arn: str) -> EventDataStore | None:
     """Return the store of an ARN as it is now, if it is still there."""
     parts = Arn.parse(arn)
     raw = await tx.get(_STORES.key(parts.account, parts.region, parts.resource.partition("/")[2]))

@@ -115,10 +115,10 @@ async def by_id(tx: Transaction, id: int) -> Table | None:
 
 async def by_arn(tx: Transaction, arn: Arn) -> Table | None:
     """Return the table of a parsed ARN `…:table/<name>…` whatever follows it, or None."""
-    return await by_address(tx, arn.account, arn.region, arn.resource.split("/")[1])
+    return await find_at(tx, arn.account, arn.region, arn.resource.split("/")[1])
 
 
-async def by_address(tx: Transaction, account: str, region: str, name: str) -> Table | None:
+async def find_at(tx: Transaction, account: str, region: str, name: str) -> Table | None:
     """Return the table of an account in a region, or None."""
     raw = await tx.get(_TABLES.key(account, region, name))
     return None if raw is None else decode(raw)

@@ -30,7 +30,10 @@ def not_found(text: str) -> AwsError:
 
 
 async def table_of(ctx: Context, tx: Transaction, arn: Arn, action: str) -> Table:
-    """Return the table that an ARN of it, or of what belongs to it, names, for an action of IAM. Raises AwsError."""
+    """Return the table of an ARN, for an action of IAM on it. Raises AwsError.
+
+    The ARN may be that of what belongs to the table, too.
+    """
     table = await directory.by_arn(tx, arn) if arn.region == ctx.region else None
     if table is None:
         access.authorize_missing(ctx, action, arn.account, arn.region, arn.resource.split("/")[1])

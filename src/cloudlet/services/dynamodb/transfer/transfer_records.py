@@ -25,7 +25,7 @@ class TakenOver(Exception):
 
 
 class Caller(msgspec.Struct, array_like=True, frozen=True):
-    """Who has asked for a transfer: its calls of S3 are made for that principal."""
+    """The principal that has asked for a transfer: calls of S3 are made for it."""
 
     kind: Kind
     account: str

@@ -73,6 +73,19 @@ async def unpacked(block: Block, account: str, code: str) -> Path:
     return await made(block, account, code, lambda folder: unpack(block.blobs.path(code), folder))
 
 
+def find(block: Block, code: str) -> Path | None:
+    """Return the folder of what is unpacked; None where it is not."""
+    folder = _root(block) / code
+    return folder if folder.exists() else None
+
+
+def make_fresh_folder(block: Block) -> Path:
+    """Return a new folder for what is needed while something is unpacked. Waits for the disk."""
+    folder = _root(block) / f"{_FRESH}{uuid4()}"
+    folder.mkdir(parents=True)
+    return folder
+
+
 async def made(block: Block, account: str, code: str, unpack: Callable[[Path], None]) -> Path:
     """Return the folder of a package or an image; `unpack` makes it, all of it or nothing, where it is missing."""
     folder = _root(block) / code

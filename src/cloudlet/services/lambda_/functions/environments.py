@@ -30,7 +30,7 @@ _REASONS: Final = {
     "KMSInvalidStateException": ("KMSInvalidStateException", "the KMS key is not valid for {}"),
     "NotFoundException": ("KMSNotFoundException", "the KMS key was not found"),
 }
-"""What KMS says → what Lambda calls it, and what it says of that."""
+"""Errors of KMS → those of Lambda, with the reason that it gives."""
 _OTHER: Final = "KMSInvalidStateException", "the KMS key is not valid for {}"
 _YOURS: Final = "your environment variables because {}. Please check your KMS key settings."
 _FUNCTIONS: Final = "the environment variables because {}. Please check the function's KMS key settings."
@@ -44,7 +44,10 @@ class EncryptedEnvironment(NamedTuple):
 
 
 async def encrypt(ctx: Context, before: Version | None, wanted: Version) -> Version:
-    """Return a version with its variables as they are to be stored, before which there was another. Raises AwsError."""
+    """Return a version with its variables as they are to be stored. Raises AwsError.
+
+    `before` is what it was until now.
+    """
     variables = wanted.environment
     has_new_key = before is None or before.kms_key != wanted.kms_key
     if isinstance(variables, bytes) and has_new_key:
@@ -136,20 +139,20 @@ def _read(answer: Result) -> Variables:
     return msgspec.json.decode((answer or {})["Plaintext"], type=Variables)
 
 
-def revealing(
+def make_revealing(
     function: Callable[[Context, Transaction, Params], Coroutine[Any, Any, Result]],
 ) -> Callable[[Context, Params], Coroutine[Any, Any, Result]]:
-    """Make a direct operation of a transaction that answers configurations: their variables are decrypted for it."""
+    """Make a direct operation of one that answers configurations, with their variables decrypted."""
 
     @wraps(function)
     async def answer(ctx: Context, params: Params) -> Result:
-        return await reveal(ctx, await ctx.transact(lambda tx: function(ctx, tx, params)))
+        return await decrypt_answer(ctx, await ctx.transact(lambda tx: function(ctx, tx, params)))
 
     return answer
 
 
-async def reveal(ctx: Context, answer: Result) -> Result:
-    """Decrypt the variables in the configurations of an answer, as far as the caller may see them."""
+async def decrypt_answer(ctx: Context, answer: Result) -> Result:
+    """Decrypt the variables in an answer, as far as the caller may see them."""
     shown: dict[str, Any] = dict(answer or {})
     configurations = [shown, shown.get("Configuration") or {}]
     for name in ("Functions", "Versions"):

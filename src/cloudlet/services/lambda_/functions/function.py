@@ -120,7 +120,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int = 3
     """Seconds."""
     environment: dict[str, str] | bytes = {}
-    """Its variables, or what KMS has made of them: see `environments`."""
+    """The variables, or their ciphertext by KMS: see `environments`."""
     ephemeral: int = 512
     """Of /tmp."""
     layers: tuple[LayerVersion, ...] = ()
@@ -150,7 +150,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def variables(self) -> dict[str, str]:
-        """Its variables, where these are not encrypted."""
+        """The variables, where these are not encrypted."""
         return self.environment if isinstance(self.environment, dict) else {}
 
     @property

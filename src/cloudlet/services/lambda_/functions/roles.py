@@ -10,7 +10,7 @@ from typing import Final
 
 from cloudlet.core import Arn, AwsError, Context
 from cloudlet.core.authorization.permissions import NOTHING
-from cloudlet.core.authorization.role_session import make_session
+from cloudlet.core.authorization.role_session import is_assumable, make_session
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.session_details import SessionDetails
@@ -24,19 +24,13 @@ _SENDING: Final = {"sqs": ("SendMessage", "SQS"), "sns": ("Publish", "SNS")}
 
 def make_lambda_session(place: Place, role: str) -> Principal:
     """Return the session of a function's role by which Lambda itself calls for it."""
-    return make_session(role, place.session, by=_LAMBDA)
+    return make_session(role, place.session, by=_LAMBDA, source_arn=place.arn)
 
 
 async def check(block: Block, place: Place, role: str) -> None:
     """Raise AwsError unless Lambda can assume a role."""
-    if not await _is_assumable(block, place, role):
+    if not await is_assumable(block, make_lambda_session(place, role)):
         raise errors.invalid(_NOT_ASSUMED)
-
-
-async def _is_assumable(block: Block, place: Place, role: str) -> bool:
-    if not block.is_strict:
-        return True
-    return await block.cloud.permissions.load(make_lambda_session(place, role)) is not NOTHING
 
 
 async def check_dead_letter(ctx: Context, version: Version) -> None:
@@ -56,12 +50,12 @@ async def check_dead_letter(ctx: Context, version: Version) -> None:
 async def open_session(block: Block, version: Version) -> Principal:
     """Return the session of a version's role that the function itself gets. Raises AwsError."""
     place, role = version.place, version.role
-    if not await _is_assumable(block, place, role):
-        raise AwsError("AccessDeniedException", _NOT_ASSUMED, status=403)
-    session = make_session(role, place.session)
+    session = make_lambda_session(place, role)
     user_id = session.user_id
     if block.is_strict:
-        found = await block.call("iam", "ResolvePrincipal", {"Arn": role}, account=session.account, region="us-east-1")
-        user_id = f"{(found or {})['Id']}:{place.session}"
+        permissions = await block.cloud.permissions.load(session)
+        if permissions is NOTHING:
+            raise AwsError("AccessDeniedException", _NOT_ASSUMED, status=403)
+        user_id = f"{permissions.role_id}:{place.session}"
     details = SessionDetails(issuer=role, issued_at=block.clock.now(), keys={"lambda:SourceFunctionArn": place.arn})
     return Principal("assumed-role", session.account, session.arn, user_id, session=details)

@@ -42,7 +42,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "LastModified": moment(version.modified),
         "CodeSha256": package.sha256,
         "Version": version.version,
-        "Environment": _environment(version),
+        "Environment": _make_environment(version),
         "KMSKeyArn": version.kms_key or None,
         "DeadLetterConfig": {"TargetArn": version.dead_letter} if version.dead_letter else None,
         "TracingConfig": {"Mode": version.tracing},
@@ -65,7 +65,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _environment(version: Version) -> object:
+def _make_environment(version: Version) -> object:
     """Return the Environment of a configuration; one that is encrypted is to be revealed."""
     if isinstance(version.environment, bytes):
         return EncryptedEnvironment(version.place, version.environment)

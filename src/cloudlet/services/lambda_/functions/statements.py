@@ -45,7 +45,7 @@ def of(policy: Policy | None) -> list[dict[str, Any]]:
 
 
 def list_keys(statements: Iterable[dict[str, Any]]) -> Keys:
-    """Return the condition keys that statements fill which are put into a policy or taken out of it."""
+    """Return the condition keys that statements fill, in calls about them."""
     principals: list[str] = []
     keys: Keys = {}
     for each in statements:

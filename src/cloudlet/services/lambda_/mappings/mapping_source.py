@@ -50,7 +50,7 @@ async def check(ctx: Context, mapping: Mapping, kind: Kind, timeout: int) -> Non
 
 
 async def _check_receiving(ctx: Context, mapping: Mapping, queue: Arn, policy: str | None) -> None:
-    """Raise AwsError where the role may not take messages from a queue, which may have a policy."""
+    """Raise AwsError where the role may not take messages from a queue."""
     if not ctx.strict:
         return
     session = await get_session(ctx.block, mapping)
@@ -62,7 +62,7 @@ async def _check_receiving(ctx: Context, mapping: Mapping, queue: Arn, policy: s
 
 
 def describe_denied(mapping: Mapping) -> str:
-    """Return what is said where the role of a mapping's function may not read its source."""
+    """Return the message for a role that may not read the source."""
     if mapping.source_service == "sqs":
         return _QUEUE_DENIED.format("GetQueueAttributes")
     return (

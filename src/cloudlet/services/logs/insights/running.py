@@ -21,7 +21,7 @@ from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import wait_until, watching
-from cloudlet.services.logs import events, lookup_table, protection, row_record
+from cloudlet.services.logs import encryption, events, lookup_table, protection, row_record
 from cloudlet.services.logs import group as groups
 from cloudlet.services.logs import stream as streams
 from cloudlet.services.logs.group_record import Group
@@ -35,6 +35,7 @@ from cloudlet.services.logs.insights.queries import Place, Query, Record, Search
 from cloudlet.services.logs.insights.session import Fed, Result, Session
 from cloudlet.services.logs.insights.turns import MOST_BEGUN, Turns, in_thread
 from cloudlet.services.logs.protection import Mask
+from cloudlet.services.logs.row_record import Row
 
 log = logging.getLogger("cloudlet.logs")
 
@@ -270,8 +271,12 @@ async def _rows(
         for _, place, raw in found:
             # The events of a stream that is gone are not shown, though they may be there for a while.
             if (name := names[place.stream]) is not None:
-                unmasked = row_record.decode(raw) if mask else None
-                row = raw if unmasked is None else await mask.of_row(unmasked)
+                row: bytes | Row = raw
+                unmasked = None
+                if mask or row_record.is_sealed(raw):
+                    row = unmasked = await encryption.open_row(block, searched.id, row_record.decode(raw))
+                if mask and unmasked is not None:
+                    row = await mask.of_row(unmasked)
                 rows.append(Fed(number, label, name, place, row, horizon, unmasked))
         size = sum(len(raw) for _, _, raw in found)
         yield rows, size

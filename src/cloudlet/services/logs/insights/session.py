@@ -85,7 +85,7 @@ class _Part(NamedTuple):
     @classmethod
     def of(cls, fed: Fed) -> _Part:
         """Return the part of a row that has not expired."""
-        row = fed.row if isinstance(fed.row, Row) else row_record.decode(fed.row)
+        row = fed.row if isinstance(fed.row, Row) else row_record.decode_plain(fed.row)
         first = bisect_left(row.timestamps, fed.horizon) if fed.place.first < fed.horizon else 0
         messages = row.messages[first:]
         unmasked = messages if fed.unmasked is None else fed.unmasked.messages[first:]

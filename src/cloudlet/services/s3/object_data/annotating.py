@@ -33,7 +33,7 @@ class Annotation(msgspec.Struct, frozen=True, array_like=True):
     blob: str = ""
     """The file with its payload; "" where that is in `bucket.annotation_data`."""
     nonce: str = ""
-    """What its payload is encrypted under, with its object's data key; "" where it is not."""
+    """The nonce of its payload under its object's data key, if any."""
 
 
 class Carried(msgspec.Struct, frozen=True):

@@ -46,10 +46,16 @@ class ObjectKey(Protocol):
         """Return what decrypts `size` bytes from `offset` on, of the stored range that has them."""
 
     def get_range(self, offset: int, size: int, total: int) -> tuple[int, int]:
-        """Return where `size` bytes from `offset` on are stored, of `total`: an offset and a number of bytes."""
+        """Return where `size` bytes from `offset` on are stored.
+
+        There are `total`. It is an offset and a number of bytes.
+        """
 
     def tag(self, md5: bytes) -> str:
-        """Return an entity tag for contents with this MD5 that tells those who have not the key nothing of them."""
+        """Return an entity tag for contents with this MD5.
+
+        It tells those who have not the key nothing of them.
+        """
 
 
 def encrypt_whole(key: ObjectKey, nonce: str, data: bytes) -> bytes:
@@ -87,9 +93,10 @@ def count(key: bytes, offset: int = 0) -> CipherContext:
 
 
 class DataKey:
-    """A data key that KMS has made; `second` is S3's own for the second layer, where there is one."""
+    """A data key that KMS has made, and S3's own for a second layer."""
 
     def __init__(self, key: bytes, second: bytes = b"") -> None:
+        """`second` is empty where there is one layer."""
         self._key = key
         self._second = second
 

@@ -1,4 +1,6 @@
-"""Data keys of objects under SSE-KMS and DSSE-KMS: KMS makes and decrypts them, for the caller.
+"""Data keys of objects under SSE-KMS and DSSE-KMS, by KMS.
+
+KMS makes and decrypts them, for the caller.
 
 S3 user guide, "Using server-side encryption with AWS KMS keys (SSE-KMS)", "Reducing the cost of SSE-KMS with Amazon S3
 Bucket Keys". With an object is kept what KMS has encrypted; the key itself is in memory while a request needs it. A
@@ -36,9 +38,10 @@ _decode_context: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class _BucketKey(NamedTuple):
-    """A bucket key: the ARN of the KMS key, what that has encrypted, the key itself, and how long it may be used."""
+    """A bucket key, encrypted and in the clear, for a time."""
 
     kms_key: str
+    """The ARN."""
     encrypted: bytes
     key: bytes
     expires: float
@@ -48,7 +51,7 @@ _BUCKET_KEYS: Final = PerBlock[SizedCache[tuple[Any, ...], _BucketKey]](lambda b
 
 
 def needs_key(how: Encryption | None) -> bool:
-    """Whether an object that is to be written so needs a data key, which it does not have yet."""
+    """Whether an object that is written so needs a data key yet."""
     return how is not None and bool(how.kms_key) and not how.data_key
 
 
@@ -71,7 +74,11 @@ async def unlock(ctx: Context, bucket: Bucket, key: str, how: Encryption | None)
     kept, place = _BUCKET_KEYS.get(ctx.block), (*_identify(ctx), how.data_key)
     found = kept.get(place) if how.bucket_key else None
     if found is None or found.expires <= ctx.now():
-        params = {"CiphertextBlob": how.data_key, "KeyId": how.kms_key, "EncryptionContext": _context(bucket, key, how)}
+        params = {
+            "CiphertextBlob": how.data_key,
+            "KeyId": how.kms_key,
+            "EncryptionContext": _make_context(bucket, key, how),
+        }
         answer = await _call(ctx, bucket, "Decrypt", params)
         found = _BucketKey(how.kms_key, how.data_key, answer["Plaintext"], ctx.now() + _BUCKET_KEY_SECONDS)
         if how.bucket_key:
@@ -79,15 +86,15 @@ async def unlock(ctx: Context, bucket: Bucket, key: str, how: Encryption | None)
     return _make_key(ctx, how, found.key)
 
 
-async def rewrap(ctx: Context, bucket: Bucket, key: str, before: Encryption, how: Encryption) -> Encryption:
+async def reencrypt_key(ctx: Context, bucket: Bucket, key: str, before: Encryption, how: Encryption) -> Encryption:
     """Return an encryption that has the data key of an object under another KMS key. Raises AwsError."""
     _check_signed(ctx)
     params = {
         "CiphertextBlob": before.data_key,
         "SourceKeyId": before.kms_key,
-        "SourceEncryptionContext": _context(bucket, key, before),
+        "SourceEncryptionContext": _make_context(bucket, key, before),
         "DestinationKeyId": how.kms_key,
-        "DestinationEncryptionContext": _context(bucket, key, how),
+        "DestinationEncryptionContext": _make_context(bucket, key, how),
     }
     answer = await _call(ctx, bucket, "ReEncrypt", params)
     return msgspec.structs.replace(how, kms_key=answer["KeyId"], salt=before.salt, data_key=answer["CiphertextBlob"])
@@ -111,19 +118,22 @@ async def _make_bucket_key(ctx: Context, bucket: Bucket, how: Encryption) -> _Bu
 
 
 async def _generate(ctx: Context, bucket: Bucket, key: str, how: Encryption) -> _BucketKey:
-    params = {"KeyId": how.kms_key, "KeySpec": "AES_256", "EncryptionContext": _context(bucket, key, how)}
+    params = {"KeyId": how.kms_key, "KeySpec": "AES_256", "EncryptionContext": _make_context(bucket, key, how)}
     answer = await _call(ctx, bucket, "GenerateDataKey", params)
     return _BucketKey(answer["KeyId"], answer["CiphertextBlob"], answer["Plaintext"], ctx.now() + _BUCKET_KEY_SECONDS)
 
 
-def _identify(ctx: Context) -> tuple[str, str, str]:
+def _identify(ctx: Context) -> tuple[str, str, str, str]:
     """Return what tells requesters apart: a session of a role is one by itself."""
     principal = ctx.principal
-    return principal.account, principal.arn, principal.access_key
+    return principal.account, principal.arn, principal.access_key, ctx.source_arn
 
 
-def _context(bucket: Bucket, key: str, how: Encryption) -> dict[str, str]:
-    """Return the encryption context: the request's, and the ARN of the object or, of a bucket key, of the bucket."""
+def _make_context(bucket: Bucket, key: str, how: Encryption) -> dict[str, str]:
+    """Return the encryption context of an object's data key.
+
+    It is the request's, and the ARN of the object or, for a bucket key, of the bucket.
+    """
     context = _decode_context(base64.b64decode(how.context)) if how.context else {}
     context.setdefault(_ARN, bucket.arn if how.bucket_key else f"{bucket.arn}/{key}")
     return context
@@ -139,7 +149,10 @@ def _check_signed(ctx: Context) -> None:
 
 
 async def _call(ctx: Context, bucket: Bucket, operation: str, params: Params) -> Params:
-    """Call KMS in the bucket's region as the caller, in whose account keys without an ARN are. Raises AwsError."""
+    """Call KMS in the bucket's region as the caller. Raises AwsError.
+
+    Keys without an ARN are those of the caller's account.
+    """
     principal = ctx.principal
     try:
         answer = await ctx.block.cloud.call(
@@ -157,7 +170,7 @@ async def _call(ctx: Context, bucket: Bucket, operation: str, params: Params) ->
 
 
 def _reword(error: AwsError) -> AwsError:
-    """Return an error of KMS as S3 answers it (API reference, "Error responses": codes that begin with KMS)."""
+    """Return an error of KMS as S3 answers it (API reference, "Error responses")."""
     if error.code in _REFUSED:
         return errors.access_denied(error.message)
     if (error.status or 400) >= 500:

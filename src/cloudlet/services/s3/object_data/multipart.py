@@ -182,7 +182,7 @@ async def _find(
 
 
 def _has_begun(ctx: Context, begun: Upload) -> bool:
-    """Whether the caller has begun an upload, or is the root of the account whose user has."""
+    """Whether the caller, or a user of his account whose root he is, began it."""
     principal = ctx.principal
     return principal.account == begun.account and (principal.kind == "root" or principal.arn == begun.arn)
 

@@ -53,7 +53,7 @@ class Encryption(msgspec.Struct, frozen=True, array_like=True):
     """Also what the bytes are encrypted under, where they are and there are no parts."""
     proof: bytes = b""
     data_key: bytes = b""
-    """The data key, which KMS has encrypted; empty where there is none, and in what older Cloudlets have stored."""
+    """The data key, encrypted by KMS. Older Cloudlets have stored none."""
 
 
 class Lock(msgspec.Struct, frozen=True, array_like=True):

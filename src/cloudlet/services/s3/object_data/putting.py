@@ -111,11 +111,11 @@ class NewObject:
         self.params = params
         self.template = template
         self.key: ObjectKey | None = key
-        """What its bytes are encrypted with: the customer's key, or one that KMS has made."""
+        """The key of its bytes: the customer's, or one that KMS has made."""
         self.sealed = sealed
         """What is kept of the customer's key."""
         self.encryption: Encryption | None = None
-        """How it is encrypted, once that is settled."""
+        """The object's encryption, once that is settled."""
 
     @classmethod
     def of(cls, params: Params) -> NewObject:
@@ -130,7 +130,7 @@ class NewObject:
         return "" if how is None else how.salt.hex()
 
     async def settle(self, ctx: Context, bucket: Bucket, how: Encryption) -> None:
-        """Settle how it is encrypted; KMS makes its data key, where it is to have one. Raises AwsError."""
+        """Settle its encryption, with a data key of KMS, if so it is. Raises AwsError."""
         self.encryption = how
         if data_keys.needs_key(how):
             self.encryption, self.key = await data_keys.generate(ctx, bucket, self.params["Key"], how)
@@ -224,7 +224,7 @@ async def begun(ctx: Context, params: Params, *, event: str = "ObjectCreated:Put
 
 
 async def _look(ctx: Context, tx: Transaction, new: NewObject) -> tuple[Bucket, Encryption]:
-    """Return the bucket that an object may be written to, and how it is to be encrypted. Raises AwsError."""
+    """Return the bucket of an object that may be written, and its encryption. Raises AwsError."""
     bucket = await new.admitted(ctx, tx)
     return bucket, await encryption.of_new_object(ctx, tx, bucket, new.params, new.sealed)
 

@@ -1,4 +1,4 @@
-"""Encrypting what is stored under another key: the same bytes, in rows or files of their own."""
+"""Encrypting what is stored under another key, in rows or files of its own."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ async def reencrypt(
 async def copy_annotations(
     block: Block, loaded: list[Carried], before: ObjectKey | None, key: ObjectKey | None
 ) -> list[Carried]:
-    """Return the annotations of an object for one that has another key, if any; `before` is its own.
+    """Return the annotations of an object for one with another key.
 
-    They are in files of their own, which have yet to be claimed. Raises StoreError.
+    `before` is the object's own key, if it has one. The annotations are in files of their own, which have yet to be
+    claimed. Raises StoreError.
     """
     copied: list[Carried] = []
     try:

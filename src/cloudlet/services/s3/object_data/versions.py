@@ -149,7 +149,7 @@ async def rewrite(tx: Transaction, bucket: Bucket, key: str, version: Version) -
 async def replace_contents(
     tx: Transaction, bucket: Bucket, key: str, version: Version, contents: ObjectData, now: int
 ) -> None:
-    """Write the changed record of a version that is there, with the same bytes in other rows or files."""
+    """Write a version that is there, with the same bytes in other rows or files."""
     at = await where(tx, bucket, key, version)
     if version.parts:
         before = [part.blob for part in await parts_of(tx, bucket, key, version)]

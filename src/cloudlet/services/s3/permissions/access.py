@@ -125,7 +125,7 @@ async def authorize(
 
 
 def authorize_account(ctx: Context, action: str, params: Params, resource: str = "*") -> None:
-    """Raise unless the caller may do what is about no bucket that is there yet, in his account."""
+    """Raise unless the caller may do what is about no bucket that is there."""
     if ctx.principal.kind == "anonymous":
         raise errors.access_denied()
     if not ctx.strict:
@@ -139,7 +139,7 @@ def authorize_account(ctx: Context, action: str, params: Params, resource: str =
         raise _refuse(ctx, permissions.decide(ctx, action, resource, ctx.account, keys))
 
 
-def waive(ctx: Context) -> None:
+def note_exemption(ctx: Context) -> None:
     """Note that the caller needs no permission for what he does."""
     ctx.was_decided = True
 
@@ -147,7 +147,7 @@ def waive(ctx: Context) -> None:
 async def authorize_grants(
     ctx: Context, tx: Transaction, bucket: Bucket, key: str, granted: Acl | None, params: Params
 ) -> None:
-    """Raise unless whoever may write an object may also name the ACL that his request does.
+    """Raise unless who may write an object may also name its ACL.
 
     API reference, "PutObject": users and roles need `s3:PutObjectAcl` for every ACL. Bucket policies of
     the user guide that demand `bucket-owner-full-control`, and that AWS's services ask for, allow `s3:PutObject` alone.
@@ -156,7 +156,7 @@ async def authorize_grants(
     if not ctx.strict:
         return
     principal = _principal(ctx)
-    if granted is None or _grants_to_owners(bucket, granted):
+    if granted is None or _is_for_owners(bucket, granted):
         if ctx.permissions.is_unlimited or principal.kind not in ACCOUNT_KINDS:
             return
         if principal.account != bucket.account:
@@ -167,17 +167,17 @@ async def authorize_grants(
         return
     if denial.explicit or principal.account == bucket.account:
         raise denial.error
-    if principal.kind != "service" and not _acl_allows(ctx, principal, bucket, "s3:PutObject", key, None, {}):
+    if principal.kind != "service" and not _is_granted(ctx, principal, bucket, "s3:PutObject", key, None, {}):
         raise denial.error
 
 
-def _grants_to_owners(bucket: Bucket, granted: Acl) -> bool:
-    """Whether a list grants nothing but to the owners of the object and of its bucket."""
+def _is_for_owners(bucket: Bucket, granted: Acl) -> bool:
+    """Whether a list grants to none but the owners of object and bucket."""
     return {grant.grantee for grant in granted.grants} <= {canonical_id(granted.owner), canonical_id(bucket.account)}
 
 
 def _check_own(ctx: Context, bucket: Bucket, key: str, params: Params) -> None:
-    """Raise unless the caller's own policies let him name an ACL for what he writes for somebody else."""
+    """Raise unless the caller's own policies let him name an ACL elsewhere."""
     keys = condition_keys.of(ctx, bucket.account, ctx.principal, "s3:PutObjectAcl", None, params)
     if not _is_allowed_at_home(ctx, ctx.principal, "s3:PutObjectAcl", f"{bucket.arn}/{key}", keys):
         raise errors.access_denied()
@@ -231,7 +231,7 @@ async def _denial(
         hidden = is_stranger and restricted and policy is not None and bucket_policy.is_public(policy)
         if decision.allowed and not hidden and not _is_anothers(bucket, action, version):
             return None
-        if _acl_allows(ctx, principal, bucket, action, key, version, keys):
+        if _is_granted(ctx, principal, bucket, action, key, version, keys):
             return None
         if version is None and action in _OBJECT_PERMISSIONS and not decision.allowed:
             # What is not there is nobody's. Whoever may list the bucket is told so.
@@ -267,7 +267,7 @@ def _is_anothers(bucket: Bucket, action: str, version: Version | None) -> bool:
     return acl.object_owner(bucket, version.acl) != bucket.account
 
 
-def _acl_allows(
+def _is_granted(
     ctx: Context,
     principal: Principal,
     bucket: Bucket,
@@ -306,7 +306,7 @@ def _is_allowed_at_home(ctx: Context, principal: Principal, action: str, arn: st
 def _is_listed(
     grantees: Iterable[str], principal: Principal | None, bucket: Bucket, action: str, version: Version | None
 ) -> bool:
-    """Whether a list grants it to one of the names, or to the principal as the owner of the object."""
+    """Whether a list grants it to one of the names, or the principal owns the object."""
     permission = _BUCKET_PERMISSIONS.get(action)
     if permission is not None:
         return acl.of_bucket(bucket).permits(grantees, permission)

@@ -125,7 +125,7 @@ def of(
         keys |= {key: str(params[name]) for name, key in named if params.get(name) is not None}
         keys |= _lock_keys(params, ctx.now())
         if (created := params.get("CreateBucketConfiguration")) is not None:
-            keys |= _creation_keys(created)
+            keys |= _list_creation_keys(created)
     if action == "s3:PutObject":
         keys[CREATES] = "true"
     keys |= _tag_keys("s3:ExistingObjectTag", object_tags or {})
@@ -141,7 +141,7 @@ def of_bucket_tags(tags: Mapping[str, str]) -> Keys:
     return _tag_keys("aws:ResourceTag", tags) | _tag_keys("s3:BucketTag", tags)
 
 
-def _creation_keys(created: Mapping[str, Any]) -> Keys:
+def _list_creation_keys(created: Mapping[str, Any]) -> Keys:
     """Return the condition keys that the document is with which a bucket is created."""
     keys: Keys = {}
     if created.get("LocationConstraint"):

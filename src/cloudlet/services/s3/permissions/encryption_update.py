@@ -25,8 +25,8 @@ _ACTION = "s3:UpdateObjectEncryption"
 _SUPPORTED = ("AES256", "aws:kms")
 
 
-class _Found(NamedTuple):
-    """What is there of an object, and how it is to be encrypted."""
+class _Source(NamedTuple):
+    """An object that is to be encrypted otherwise."""
 
     bucket: Bucket
     version: Version
@@ -44,7 +44,7 @@ async def update(ctx: Context, params: Params) -> Result:
     found = await ctx.transact(lambda tx: _find(ctx, tx, params))
     bucket, key = found.bucket, params["Key"]
     if found.before.data_key:
-        after = await data_keys.rewrap(ctx, bucket, key, found.before, found.after)
+        after = await data_keys.reencrypt_key(ctx, bucket, key, found.before, found.after)
         return await ctx.transact(lambda tx: _store(ctx, tx, params, found, after))
     after, data_key = await data_keys.generate(ctx, bucket, key, found.after)
     encrypted = await reencrypt(ctx.block, found.version, found.contents, None, data_key, after.salt.hex())
@@ -53,7 +53,7 @@ async def update(ctx: Context, params: Params) -> Result:
     return await upload.keep(ctx, blobs, lambda tx: _store(ctx, tx, params, found, after, (encrypted, carried)))
 
 
-async def _find(ctx: Context, tx: Transaction, params: Params) -> _Found:
+async def _find(ctx: Context, tx: Transaction, params: Params) -> _Source:
     """Return what is to be encrypted otherwise, if the caller may do that. Raises AwsError."""
     wanted = params["ObjectEncryption"].get("SSEKMS")
     if wanted is None:
@@ -74,18 +74,18 @@ async def _find(ctx: Context, tx: Transaction, params: Params) -> _Found:
     where = await versions.where(tx, bucket, params["Key"], version)
     attached = await annotating.load_all(tx, bucket, where) if version.annotations else []
     stored = await contents.load(tx, bucket, params["Key"], version)
-    return _Found(bucket, version, before, after, stored, attached)
+    return _Source(bucket, version, before, after, stored, attached)
 
 
 async def _store(
     ctx: Context,
     tx: Transaction,
     params: Params,
-    seen: _Found,
+    seen: _Source,
     after: Encryption,
     encrypted: tuple[ObjectData, list[Carried]] | None = None,
 ) -> Result:
-    """Write the encryption, with what is encrypted by it, if the version is the one that was looked at."""
+    """Write the encryption, with what is encrypted by it. Raises AwsError for another version."""
     found = await _find(ctx, tx, params)
     if found.bucket.number != seen.bucket.number or found.version.id != seen.version.id or not _is_same(found, seen):
         raise AwsError(
@@ -105,7 +105,7 @@ async def _store(
     return None
 
 
-def _is_same(found: _Found, seen: _Found) -> bool:
+def _is_same(found: _Source, seen: _Source) -> bool:
     """Whether the bytes, the annotations and their encryption are those that were looked at."""
     return (found.before, found.contents.data, found.contents.parts, found.attached) == (
         seen.before,

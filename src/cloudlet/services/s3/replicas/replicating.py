@@ -92,11 +92,12 @@ class _Source(msgspec.Struct):
     role: str
 
 
-class _Made(NamedTuple):
-    """What a replica is made of: its encryption, its contents where it is not there yet, and the keys of both sides."""
+class _Material(NamedTuple):
+    """The parts of a replica, and the keys of both sides."""
 
     encryption: Encryption | None
     contents: ObjectData | None = None
+    """None where the replica is there."""
     before: ObjectKey | None = None
     key: ObjectKey | None = None
 
@@ -175,7 +176,7 @@ class _Copy:
             )
 
     async def _make_caller(self, source: _Source) -> Context:
-        """Return the call of a session of the role by which the rules' bucket is replicated. Raises AwsError."""
+        """Return the call of a session of the rules' role. Raises AwsError."""
         role = make_session(source.role, "s3-replication", by="s3.amazonaws.com")
         endpoint = self._block.cloud.config.endpoint
         ctx = Context(self._block, role, source.bucket.account, source.bucket.region, uuid4(), endpoint, secure=True)
@@ -199,26 +200,26 @@ class _Copy:
             await self._block.blobs.remove([*blobs, *annotating.blobs_of(carried)])
             raise
 
-    async def _copy_contents(self, ctx: Context, source: _Source, rule: Rule) -> _Made:
+    async def _copy_contents(self, ctx: Context, source: _Source, rule: Rule) -> _Material:
         """Make the contents of a replica, in files that have yet to be claimed. Raises AwsError.
 
         Of what KMS has encrypted it gets a data key of its own, under the key that the rule names.
         """
         how, key = source.version.encryption, self._task.key
         if how is None or not how.kms_key:
-            return _Made(how, await contents.linked(self._block, source.contents))
+            return _Material(how, await contents.linked(self._block, source.contents))
         target, replica = await self._block.store.transact(lambda tx: self._find_replica(ctx, tx, source, rule))
         if replica is not None or source.version.replication == REPLICA:
             if replica is None or not source.attached:
-                return _Made(how)
+                return _Material(how)
             before = await data_keys.unlock(ctx, source.bucket, key, how)
-            return _Made(how, None, before, await data_keys.unlock(ctx, target, key, replica.encryption))
+            return _Material(how, None, before, await data_keys.unlock(ctx, target, key, replica.encryption))
         before = await data_keys.unlock(ctx, source.bucket, key, how)
         wanted = Encryption(how.algorithm, rule.kms_key or how.kms_key, bucket_key=how.bucket_key)
         made, data_key = await data_keys.generate(ctx, target, key, wanted)
         nonce = made.salt.hex()
         copied = await reencrypt(self._block, source.version, source.contents, before, data_key, nonce)
-        return _Made(made, copied, before, data_key)
+        return _Material(made, copied, before, data_key)
 
     async def _find_replica(
         self, ctx: Context, tx: Transaction, source: _Source, rule: Rule
@@ -234,7 +235,7 @@ class _Copy:
         tx: Transaction,
         source: _Source,
         rule: Rule,
-        made: _Made,
+        made: _Material,
         blobs: list[str],
         carried: list[Carried],
     ) -> list[str]:
@@ -243,7 +244,7 @@ class _Copy:
         await self._check_source(ctx, tx, source)
         target = await self._target(ctx, tx, source, rule)
         replica = _replica(source, target, rule, made.encryption)
-        if replica.tags and not await self._may_copy_tags(ctx, tx, source, target):
+        if replica.tags and not await self._can_copy_tags(ctx, tx, source, target):
             replica = msgspec.structs.replace(replica, tags={})
         now = int(self._block.clock.now() * 1000)
         before = await versions.find(tx, target, key, version.id)
@@ -292,7 +293,7 @@ class _Copy:
         for action in ("s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl"):
             await access.authorize(ctx, tx, source.bucket, action, key=self._task.key, version=source.version)
 
-    async def _may_copy_tags(self, ctx: Context, tx: Transaction, source: _Source, target: Bucket) -> bool:
+    async def _can_copy_tags(self, ctx: Context, tx: Transaction, source: _Source, target: Bucket) -> bool:
         """Whether the role may replicate the tags, too: without that, objects are replicated without them."""
         key, version = self._task.key, source.version
         try:

@@ -1,0 +1,91 @@
+"""Images, and layers, as they are stored."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Image(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A manifest in a repository: of an image, an index, or another artifact.
+
+    Times are in seconds since the epoch.
+    """
+
+    digest: str
+    media_type: str
+    artifact_type: str
+    """The media type of the artifact, or of the configuration; empty for an index."""
+    size: int
+    """The bytes of its layers and configuration.
+
+    An index has those of the largest of its images.
+    """
+    pushed: float
+    manifest_size: int
+    tags: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    """The digests of the layers and the configuration that the repository has to have."""
+    children: tuple[str, ...] = ()
+    """The digests of the images that an index names."""
+    subject: str = ""
+    """The digest of the manifest that this one is about."""
+    pulled: float = 0.0
+    annotations: dict[str, str] = {}
+    is_scan_failed: bool = False
+    """Whether a scan was to be made when it was pushed."""
+    replications: dict[str, str] = {}
+    """Destinations (region/account) → the status of the replication."""
+
+
+class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A blob in a repository."""
+
+    digest: str
+    size: int
+    users: int = 0
+    """The images of the repository that have it."""
+    idle_since: int = 0
+    """The time since which no image has it, in seconds since the epoch."""
+    media_type: str = ""
+    """The media type that an image has for it; empty before."""
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """A file that has a part of a blob."""
+
+    file: str
+    size: int
+
+
+class Content(msgspec.Struct, frozen=True, array_like=True):
+    """The bytes of a blob: files, one after the other, whichever repositories have it."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of its bytes."""
+        return sum(piece.size for piece in self.pieces)
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """A part of an upload."""
+
+    piece: Piece
+    sha256: str
+
+
+class Upload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A blob that is being uploaded."""
+
+    id: str
+    repository: str
+    """The id of the repository."""
+    started: int
+    """In seconds since the epoch."""
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of bytes that have come."""
+        return sum(part.piece.size for part in self.parts)
