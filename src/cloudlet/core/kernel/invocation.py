@@ -30,6 +30,13 @@ log = logging.getLogger("cloudlet.core")
 Done = Callable[[Result, "WireError | None"], None]
 
 
+_UNFINISHED = (Wait, Prerequisite, Detour)
+
+
+def _drop(result: Result, error: WireError | None) -> None:
+    """Answer nobody."""
+
+
 class Invocation:
     """Runs `handler` and calls `done(result, error)` once; after `cancel`, never."""
 
@@ -90,13 +97,13 @@ class Invocation:
         self._finish(None, error)
 
     def cancel(self) -> None:
-        """The caller has gone: nobody waits for the answer any more."""
-        self._closed = True
+        """Answer nobody: the caller has gone. What is under way is done, and told to those who keep account."""
+        self._done = _drop
         if self._waiting:
             self._block.lines.leave(self)
 
     def retry(self) -> None:
-        if not self._closed:
+        if not self._closed and self._done is not _drop:
             self._block.store.submit(self._body, self._finish)
 
     def expire(self, answer: Any) -> None:
@@ -127,6 +134,8 @@ class Invocation:
 
     def _finish(self, result: Result, error: BaseException | None) -> None:
         if self._closed:
+            return
+        if self._done is _drop and type(error) in _UNFINISHED:
             return
         if type(error) is Wait:
             self._waiting = True
