@@ -116,7 +116,7 @@ class Provisioner:
         return any(bool(value) for value in found.values()) if isinstance(found, Mapping) and found else True
 
     async def find(self, properties: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the attributes of the resource with the name that properties have; None where there is none."""
+        """Return the attributes of the resource with a name; None where there is none."""
         if not await self.exists(properties):
             return None
         call = self._declared.exists or self._declared.read
