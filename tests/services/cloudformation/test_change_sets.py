@@ -118,3 +118,22 @@ def test_a_deleted_change_set_is_gone(stacks: Stacks) -> None:
 def test_a_change_set_for_a_stack_that_is_not_there_is_refused(stacks: Stacks) -> None:
     with pytest.raises(ClientError, match=r"Stack \[s\] does not exist"):
         _create(stacks, {"Resources": {"A": queue()}})
+
+
+def test_what_is_there_already_is_imported_where_that_is_asked_for(stacks: Stacks) -> None:
+    url = stacks.aws.client("sqs").create_queue(QueueName="there")["QueueUrl"]
+    resources = {"A": {**queue(QueueName="there"), "DeletionPolicy": "Retain"}, "B": queue(QueueName="new")}
+    made = stacks.client.create_change_set(
+        StackName="s",
+        ChangeSetName="changes",
+        ChangeSetType="CREATE",
+        TemplateBody=as_text({"Resources": resources}),
+        ImportExistingResources=True,
+    )
+    found = stacks.client.describe_change_set(ChangeSetName=made["Id"])
+    assert {name: change["Action"] for name, change in _changes(found).items()} == {"A": "Import", "B": "Add"}
+
+    stacks.client.execute_change_set(ChangeSetName=made["Id"])
+    assert stacks.wait("s")["StackStatus"] == "CREATE_COMPLETE"
+    assert stacks.physical_id("s", "A") == url
+    assert ("A", "IMPORT_COMPLETE", "Resource import completed.") in stacks.events("s")

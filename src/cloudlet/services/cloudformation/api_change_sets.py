@@ -14,6 +14,7 @@ from cloudlet.services.cloudformation import api_stacks, change_sets, errors, st
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.change_sets import ChangeSet
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
+from cloudlet.services.cloudformation.operations.importing import find_imports
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
 
@@ -37,6 +38,8 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     api_stacks.check_types(params, compiled)
     changes = api_stacks.list_changes(stack, compiled, previous, resources)
+    if params.get("ImportExistingResources"):
+        changes = await find_imports(ctx, stack, compiled, changes)
     is_empty = not api_stacks.has_changes(changes, target, compiled, stack, previous)
     made = ChangeSet(
         ctx.account,
@@ -58,6 +61,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         params.get("OnStackFailure") or "",
         stack.operation.id,
         bool(params.get("IncludeNestedStacks")),
+        bool(params.get("ImportExistingResources")),
     )
 
     async def create(tx: Transaction) -> Result:
@@ -159,6 +163,7 @@ def _summarize(found: ChangeSet) -> dict[str, Any]:
         "ExecutionStatus": found.execution,
         "Status": found.status,
         "IncludeNestedStacks": found.has_nested_stacks,
+        "ImportExistingResources": found.imports_existing,
     }
     optional = {"StatusReason": found.reason, "Description": found.description}
     return shown | {key: value for key, value in optional.items() if value}
@@ -201,6 +206,7 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     if found.on_failure and params.get("DisableRollback"):
         raise errors.make_validation_error("You can specify either DisableRollback or OnStackFailure, but not both.")
     operation = starting.make_operation(ctx, params, found.target, found.on_failure)
+    operation = replace(operation, imports_existing=found.imports_existing)
     changed = replace(stack, role=found.role or stack.role, change_set=found.arn, updated=0.0 if is_new else ctx.now())
     if is_new:
         changed = replace(changed, on_failure=operation.on_failure)

@@ -46,9 +46,8 @@ def check_supported(params: Params) -> None:
     mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
     if mode not in (None, "STANDARD"):
         raise errors.make_not_built(f"the deployment mode {mode}")
-    for name in ("ForceRollback", "ImportExistingResources"):
-        if params.get(name):
-            raise errors.make_not_built(f"the parameter {name}")
+    if params.get("ForceRollback"):
+        raise errors.make_not_built("the parameter ForceRollback")
     for name in ("StackPolicyURL", "StackPolicyDuringUpdateURL"):
         if params.get(name):
             raise errors.make_not_built(f"the parameter {name}")

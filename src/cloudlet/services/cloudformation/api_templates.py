@@ -30,7 +30,8 @@ async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
     else:
         raise errors.make_validation_error("Either StackName or ChangeSetName must be specified")
     if target is None:
-        raise errors.make_validation_error(f"Stack with id {stack.name} has no template")
+        # A stack that a change set has made, and that was not executed.
+        return {"StagesAvailable": []}
     body = target.processed if params.get("TemplateStage") == "Processed" else target.template
     return {"TemplateBody": body, "StagesAvailable": _STAGES}
 

@@ -42,6 +42,7 @@ class ChangeSet(msgspec.Struct, frozen=True):
     operation: str = ""
     """The operation that the stack had when it was made: later ones make it obsolete."""
     has_nested_stacks: bool = False
+    imports_existing: bool = False
 
     @property
     def arn(self) -> str:

@@ -84,6 +84,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The resources that are not deleted, or not rolled back."""
     is_cancelled: bool = False
     retain_except_on_create: bool = False
+    imports_existing: bool = False
+    """Whether resources that have the names of retained ones become the stack's."""
 
 
 class Stack(msgspec.Struct, frozen=True):

@@ -21,6 +21,8 @@ _RESOURCES: Final = Subspace("resource")
 _EVENTS: Final = Subspace("event")
 _IMPORTS: Final = Subspace("import")
 _LAST_ORDER: Final = 1 << 62
+_MAX_LEAD_MILLIS: Final = 60_000
+"""The lead that events may have. Where it is longer, the clock was set back."""
 MAX_ROWS: Final = 2000
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -158,13 +160,16 @@ def remove_resource(tx: Transaction, resource: Resource) -> None:
 
 
 class _Order:
-    """The order of events: by time, and one after the other where the clock stands."""
+    """The order of events: by time, a millisecond apart."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def take(self, now: float) -> int:
-        self._last = max(self._last + 1, int(now * 1_000_000))
+        """Return the place of the next event, in milliseconds since the epoch."""
+        millis = int(now * 1000)
+        is_set_back = millis < self._last - _MAX_LEAD_MILLIS
+        self._last = millis if is_set_back else max(self._last + 1, millis)
         return self._last
 
 
@@ -179,6 +184,7 @@ def get_event_space(stack: Stack) -> Subspace:
 def add_event(tx: Transaction, stack: Stack, event: Event) -> None:
     """Write an event of a stack, and have its topics notified."""
     order = _order.take(event.time)
+    event = replace(event, time=order / 1000)
     tx.put(_EVENTS.key(stack.account, stack.region, stack.id, _LAST_ORDER - order, event.id), _encode(event))
     notifying.add_notices(tx, stack, event, order)
 

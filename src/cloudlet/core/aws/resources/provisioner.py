@@ -115,6 +115,17 @@ class Provisioner:
         # Some lists by a prefix find nothing, and fail not.
         return any(bool(value) for value in found.values()) if isinstance(found, Mapping) and found else True
 
+    async def find(self, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the attributes of the resource with a name; None where there is none."""
+        if not await self.exists(properties):
+            return None
+        call = self._declared.exists or self._declared.read
+        assert call is not None  # noqa: S101
+        known = {**self._place, **properties}
+        attributes = self._collect_attributes(known, {}, await self._invoke(call, known))
+        attributes, _ = await self.refresh(Instance(properties, attributes))
+        return attributes
+
     async def create(
         self, properties: Mapping[str, Any], name: str, token: str, *, is_repeated: bool
     ) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class PropertyChange(msgspec.Struct, frozen=True):
 class ResourceChange(msgspec.Struct, frozen=True):
     """A resource that changes."""
 
-    action: Literal["Add", "Modify", "Remove"]
+    action: Literal["Add", "Import", "Modify", "Remove"]
     name: str
     type: str
     physical_id: str = ""

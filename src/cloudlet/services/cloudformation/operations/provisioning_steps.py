@@ -171,6 +171,10 @@ class Steps:
                 token=uuid4(),
                 started=self.block.clock.now(),
             )
+            if self._can_import(resource) and await self._try(
+                resource, partial(self._import, resource, handler, properties)
+            ):
+                return
             if await self._try(resource, partial(self._is_taken, handler, properties)):
                 await self._write(resource, (f"{status}_IN_PROGRESS", reason, properties))
                 raise ReasonedError(self._describe_taken(resource, properties))
@@ -194,6 +198,27 @@ class Steps:
                 await self._complete(resource, handler, called, status)
             return
         await self._complete(resource, handler, called, status)
+
+    def _can_import(self, resource: Resource) -> bool:
+        return self.stack.operation.imports_existing and resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
+
+    async def _import(self, resource: Resource, handler: Handler, properties: dict[str, Any]) -> bool:
+        """Make a resource that there is already the stack's; return whether there is one."""
+        if not handler.has_given_name(properties):
+            return False
+        called = await self.resolve(properties)
+        attributes = await handler.find(called)
+        if attributes is None:
+            return False
+        reference = handler.get_reference(provisioner.Instance(called, attributes))
+        # What the operation did not make it does not delete either: it is not new.
+        found = replace(resource, instance=Instance(reference, properties, attributes), making=None, made_by="")
+        await self._write(
+            replace(found, done=self.phase),
+            ("IMPORT_IN_PROGRESS", "Resource import started.", properties),
+            ("IMPORT_COMPLETE", "Resource import completed.", properties),
+        )
+        return True
 
     async def _is_complete_at_once(
         self, resource: Resource, handler: Handler, made: provisioner.Instance, status: str
@@ -352,7 +377,11 @@ class Steps:
         await (self._forget(resource, event) if is_forgotten else self._write(done, event))
 
     async def _find_unanswered(self, resource: Resource) -> Resource:
+<<<<<<< HEAD
         """Return a resource with what an unanswered call has made.
+=======
+        """Return a resource with what a call has made whose answer was lost.
+>>>>>>> work-cfn
 
         The call is made again, which is the same one: it makes nothing, or what would have been made.
         """

@@ -31,6 +31,7 @@ def make_operation(ctx: Context, params: Params, target: str = "", on_failure: s
         Caller.from_principal(ctx.principal),
         on_failure or get_failure_option(params),
         started=ctx.now(),
+        imports_existing=bool(params.get("ImportExistingResources")),
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
 

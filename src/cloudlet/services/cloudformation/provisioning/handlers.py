@@ -44,6 +44,9 @@ class Handler(Protocol):
     async def exists(self, properties: Mapping[str, Any]) -> bool:
         """Whether there is a resource with the name that properties have."""
 
+    async def find(self, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the attributes of the resource with the name that properties have."""
+
     async def create(
         self, properties: Mapping[str, Any], name: str, token: str, *, is_repeated: bool
     ) -> dict[str, Any]:

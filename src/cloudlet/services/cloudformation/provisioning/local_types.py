@@ -36,6 +36,9 @@ class Metadata:
     async def exists(self, properties: Mapping[str, Any]) -> bool:
         return False
 
+    async def find(self, properties: Mapping[str, Any]) -> dict[str, Any] | None:
+        return None
+
     async def create(
         self, properties: Mapping[str, Any], name: str, token: str, *, is_repeated: bool
     ) -> dict[str, Any]:

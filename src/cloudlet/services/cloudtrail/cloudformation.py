@@ -1,0 +1,39 @@
+"""The resource types of AWS CloudTrail."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType
+
+
+def _list_logging(properties: Properties) -> list[str]:
+    return ["logging"] if properties.get("IsLogging") else []
+
+
+def _list_keys(properties: Properties) -> list[dict[str, Any]]:
+    return [{"Key": key} for key in properties["TagKeys"]]
+
+
+RESOURCE_TYPES: Final = (
+    ResourceType(
+        "AWS::CloudTrail::Trail",
+        "cloudtrail",
+        create=Call("CreateTrail", {"Name": "TrailName", "TagsList": "Tags"}),
+        read=Call("GetTrail", {"Name": "TrailName"}),
+        updates=(Call("UpdateTrail", {"Name": "TrailName"}),),
+        parts=(
+            Part("EventSelectors", Call("PutEventSelectors", {"AdvancedEventSelectors": None})),
+            Part("AdvancedEventSelectors", Call("PutEventSelectors", {"EventSelectors": None})),
+            Items(
+                _list_logging, Call("StartLogging", {"Name": "TrailName"}), Call("StopLogging", {"Name": "TrailName"})
+            ),
+        ),
+        delete=Call("DeleteTrail", {"Name": "TrailName"}),
+        named=Name("TrailName", 128),
+        attributes={"Arn": "TrailARN"},
+        tag=Call("AddTags", {"ResourceId": "Arn", "TagsList": "Tags"}),
+        untag=Call("RemoveTags", {"ResourceId": "Arn", "TagsList": _list_keys}),
+        unlisted=("IsLogging",),
+    ),
+)
