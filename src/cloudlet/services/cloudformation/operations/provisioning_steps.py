@@ -377,11 +377,7 @@ class Steps:
         await (self._forget(resource, event) if is_forgotten else self._write(done, event))
 
     async def _find_unanswered(self, resource: Resource) -> Resource:
-<<<<<<< HEAD
-        """Return a resource with what an unanswered call has made.
-=======
         """Return a resource with what a call has made whose answer was lost.
->>>>>>> work-cfn
 
         The call is made again, which is the same one: it makes nothing, or what would have been made.
         """

@@ -46,11 +46,7 @@ class _StackFailure(Exception):
     """The operation cannot go on, by no resource's fault."""
 
 
-<<<<<<< HEAD
-class _NewerOperation(Exception):
-=======
 class _SupersedingOperation(Exception):
->>>>>>> work-cfn
     """Another operation has begun meanwhile: a stack that is being made may be deleted."""
 
 
@@ -103,11 +99,7 @@ class _Run:
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
-<<<<<<< HEAD
-        except _NewerOperation:
-=======
         except _SupersedingOperation:
->>>>>>> work-cfn
             return 0
 
     def _shorten(self, pause: float) -> float:
@@ -383,20 +375,12 @@ class _Run:
         return "CREATE_FAILED" if resource.instance is None else "UPDATE_FAILED"
 
     async def _look_for_interruption(self) -> None:
-<<<<<<< HEAD
-        """Find out whether the operation is cancelled, late, or followed by another."""
-=======
         """Find out whether the operation has to end before it is done."""
->>>>>>> work-cfn
         stack = self._stack
         self._looked = perf_counter()
         now = await self._block.store.transact(lambda tx: stacks.find(tx, stack.account, stack.region, stack.id))
         if not self._is_current(now):
-<<<<<<< HEAD
-            self._interruption = _NewerOperation()
-=======
             self._interruption = _SupersedingOperation()
->>>>>>> work-cfn
         elif self._phase.work == "apply" and now is not None and now.operation.is_cancelled:
             self._interruption = _StackFailure(_CANCELLED)
         elif self._phase.work == "apply" and 0 < stack.operation.deadline <= self._block.clock.now():
