@@ -65,6 +65,7 @@ _TEXTS: Final = (
     "a" * 32,
     "a" * 64,
     "sha256:" + "a" * 64,
+    "1" * 12,
     "arn:aws:s3:::example",
     "AKIAIOSFODNN7EXAMPLE",
     "rate(1 day)",

@@ -14,6 +14,7 @@ from cloudlet.core.authorization.permissions import EVERYTHING
 from cloudlet.core.authorization.resource_policy import decide
 from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.identity import ANONYMOUS, Principal, make_principal, root
+from cloudlet.core.kernel.system_clock import SystemClock
 
 _ACCOUNT = "111122223333"
 _ROLE = f"arn:aws:iam::{_ACCOUNT}:role/service/worker"
@@ -33,7 +34,7 @@ def _call(principal: Principal) -> Any:
         headers={},
         permissions=EVERYTHING,
         request_id="request",
-        block=SimpleNamespace(cloud=SimpleNamespace(denials=Denials())),
+        block=SimpleNamespace(cloud=SimpleNamespace(denials=Denials(SystemClock()))),
     )
 
 
