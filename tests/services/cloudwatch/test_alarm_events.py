@@ -206,6 +206,10 @@ def test_a_function_is_an_action(aws: Aws) -> None:
 def test_a_function_admits_alarms_by_the_principal_that_they_have(tmp_path: Path) -> None:
     with local_sns(tmp_path, "strict") as local:
         role = role_of(ACCOUNT)
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+        named = role.rpartition("/")[2]
+        local.call("CreateRole", service="iam", RoleName=named, AssumeRolePolicyDocument=document)
         code = {"Code": {"ZipFile": package()}, "Runtime": RUNTIME, "Role": role, "Handler": "index.handler"}
         function = local.call("CreateFunction", service="lambda", FunctionName="f", **code)["FunctionArn"]
 
