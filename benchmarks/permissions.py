@@ -1,4 +1,4 @@
-"""What strict mode adds to a call: `python -m benchmarks.permissions [--rounds 7] [--calls 4000]`.
+"""Measure the time that strict mode adds to a call: `python -m benchmarks.permissions [--rounds 7] [--calls 4000]`.
 
 SendMessage and GetItem are called by a user with ten policies, within this process, by turns in open and in strict
 mode; the difference of the medians is what checks cost. The policies depend on nothing but action and resource, or have

@@ -32,7 +32,7 @@ _FOR_PEOPLE = {
     "resourceLink",
 }
 _NAMES = {"properties", "definitions", "patternProperties"}
-"""What has names of properties as its keys, and not words of the schema language."""
+"""Words of the schema language whose values have names of properties as their keys."""
 
 
 def _is_python(pattern: str) -> bool:

@@ -1,4 +1,4 @@
-"""Who starts the shop's services, and gives each the credentials of its role, as a container service would."""
+"""Start the shop's services, and give each the credentials of its role, as a container service would."""
 
 from __future__ import annotations
 

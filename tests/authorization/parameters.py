@@ -1,4 +1,4 @@
-"""What the model does not say of parameters: without it a request is refused before anybody asks who makes it."""
+"""Values of parameters that the model does not tell: without it a request is refused before anybody asks who makes it."""
 
 from __future__ import annotations
 

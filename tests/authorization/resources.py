@@ -11,7 +11,7 @@ from tests.services.lambda_.cloud import RUNTIME, package
 from tests.strict_accounts import Account, allow, document
 
 Members = dict[str, Any]
-"""What parameters are to have, by the names of members."""
+"""The values of parameters, by the names of members."""
 _TRUST: Final = document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
 _NAME: Final = "example"
 

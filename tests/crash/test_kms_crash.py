@@ -28,7 +28,7 @@ def _make_client(server: Server, region: str = "us-east-1") -> Any:
 
 @dataclass
 class _Acknowledged:
-    """What clients were told that was done."""
+    """The changes that were acknowledged to clients."""
 
     ciphertexts: dict[bytes, bytes] = field(default_factory=dict)
     """The plaintexts, by what they were encrypted to."""

@@ -39,7 +39,7 @@ FRONTS = {
     # It would look whether its API answers, by a name that leads to AWS.
     "API Gateway URL": {"touch": False},
 }
-"""What is in front of the application, by the name that `zappa status` has for its URL."""
+"""The service in front of the application, by the name that `zappa status` has for its URL."""
 
 
 @pytest.fixture(params=FRONTS)

@@ -44,7 +44,7 @@ _LARGER_BODIES: Final[dict[str, int]] = {
     "CreateLookupTable": 32 << 20,
     "UpdateLookupTable": 32 << 20,
 }
-"""What is larger, by service or operation: a batch of items; a layer's part, 20 MiB in base64; 50 MB of a zip in
+"""Larger limits, by service or operation: a batch of items; a layer's part, 20 MiB in base64; 50 MB of a zip in
 base64, and some; 10 MiB of text, of which each two bytes may be six in JSON."""
 
 _TOGETHER: Final = 32

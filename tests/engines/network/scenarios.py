@@ -1,4 +1,4 @@
-"""What happens in networks, each in a process of its own: `python -m tests.engines.network.scenarios NAME USER`."""
+"""Scenarios of networks, each in a process of its own: `python -m tests.engines.network.scenarios NAME USER`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of CloudFormation share."""
+"""Share fixtures among the tests of CloudFormation."""
 
 from __future__ import annotations
 

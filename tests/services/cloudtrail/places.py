@@ -1,4 +1,4 @@
-"""What CloudTrail delivers to, which lets it in, as it has to on AWS, and where permissions are enforced."""
+"""Make the buckets and groups that CloudTrail delivers to, with the policies that let it in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others are told of images: EventBridge, CloudTrail and CloudWatch."""
+"""Events of images that others receive: EventBridge, CloudTrail and CloudWatch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what with buses and rules, by users and roles of IAM, and what rules may do by their roles."""
+"""Permissions on buses and rules, by users and roles of IAM, and of rules by their roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may call IAM, where permissions are enforced: the examples of the User Guide, condition keys, escalation."""
+"""Permissions to call IAM in strict mode: the examples of the User Guide, condition keys, escalation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users do for themselves: passwords, MFA codes and credentials, and that all of it survives a restart."""
+"""Operations that users do for themselves: passwords, MFA codes and credentials, and that all of it survives a restart."""
 
 from __future__ import annotations
 

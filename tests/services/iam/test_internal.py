@@ -1,4 +1,4 @@
-"""What IAM tells other blocks, and is told by them."""
+"""Internal operations between IAM and other blocks."""
 
 from __future__ import annotations
 

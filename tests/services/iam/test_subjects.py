@@ -1,4 +1,4 @@
-"""What each operation is about, for policies: the ARN of a resource, with the path that requests do not tell."""
+"""Resources of operations, for policies: the ARN, with the path that requests do not tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may use a key, where permissions are enforced: key policies, grants, condition keys."""
+"""Permissions to use a key in strict mode: key policies, grants, condition keys."""
 
 from __future__ import annotations
 

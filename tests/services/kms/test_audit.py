@@ -1,4 +1,4 @@
-"""What CloudTrail has of calls of KMS: all of them among management events, none with a secret."""
+"""Records that CloudTrail keeps of calls of KMS: all of them among management events, none with a secret."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ _TABLE: dict[str, tuple[str, str, str, str]] = {
     "UpdateAlias": _CHANGE,
     "UpdateKeyDescription": _CHANGE,
 }
-"""What a symmetric key with imported material answers, in the order of `_STATES`."""
+"""Answers of a symmetric key with imported material, in the order of `_STATES`."""
 
 _CHANGES = {
     "EnableKey": {"Enabled": "Enabled", "Disabled": "Enabled"},

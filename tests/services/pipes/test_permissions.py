@@ -1,4 +1,4 @@
-"""Who may do what with pipes, by users and roles of IAM, and what pipes may do by their roles."""
+"""Permissions on pipes, of users and roles of IAM, and of pipes by their roles."""
 
 from __future__ import annotations
 

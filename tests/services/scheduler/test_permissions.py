@@ -1,4 +1,4 @@
-"""Who may do what with schedules, by users and roles of IAM, and what schedules may do by their roles."""
+"""Permissions on schedules, of users and roles of IAM, and of schedules by their roles."""
 
 from __future__ import annotations
 

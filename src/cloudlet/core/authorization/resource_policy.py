@@ -1,4 +1,4 @@
-"""What a resource's own policy and the caller's policies say, together, of a call.
+"""Decide a call by a resource's own policy and the caller's policies together.
 
 Source: IAM User Guide, "Policy evaluation logic" and "Cross-account policy evaluation logic".
 """

@@ -1,4 +1,4 @@
-"""Who a service is that acts by a role which it was given, as EventBridge Scheduler and Pipes do."""
+"""Call others as a session of a role that a service was given, as EventBridge Scheduler and Pipes do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who makes a call."""
+"""The principal that makes a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""As whom an API calls others: as a session of the role that it was given, as its caller, or as API Gateway itself.
+"""Call others for an API: as a session of the role that it was given, as its caller, or as API Gateway itself.
 
 Developer guide, "API Gateway permissions model for invoking an API" and, of `credentials`, "Integration" in the API
 reference. Stage variables may be part of a role's ARN, so whose role it is is only known when it is used.
@@ -14,7 +14,7 @@ from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
 
 ANY_USER = "arn:aws:iam::*:"
-"""What the role of an integration begins with that is to act as whoever has called the API."""
+"""The prefix of an integration's role that makes it act as the caller of the API."""
 _PRINCIPAL = "apigateway.amazonaws.com"
 
 

@@ -36,7 +36,7 @@ _DENIED = "AccessDeniedException"
 _SNAPSHOTS = "com.amazonaws.lambda.feature.snapstart"
 """The label of an image that may start from a snapshot though it does not speak of it with the Runtime API."""
 _CONFIG_BYTES = 64 << 10
-"""So large may be what an image says of how it is run: it is kept with each version."""
+"""The largest configuration of an image, in bytes: it is kept with each version."""
 
 
 class Unavailable(Exception):
@@ -48,7 +48,7 @@ class Unavailable(Exception):
 
 
 class _Source(NamedTuple):
-    """What a URI names."""
+    """The image that a URI names."""
 
     name: str
     tag: str | None
