@@ -1,4 +1,4 @@
-"""Operations that users do for themselves: passwords, MFA codes and credentials, and that all of it survives a restart."""
+"""Operations of users on themselves: passwords, MFA codes and credentials, and that all of it survives a restart."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def check(source: Params, package_type: str, doing: str) -> None:
 
 @asynccontextmanager
 async def taken(ctx: Context, operation: str, source: Params, architecture: str, function: str) -> AsyncIterator[Code]:
-    """Return the code that a request names, as `packages.taken` does for ZIP files; `function` is an ARN. Raises AwsError."""
+    """Return the code of a request, as `packages.taken` does for ZIP files; `function` is an ARN. Raises AwsError."""
     uri = source.get("ImageUri")
     if uri is not None:
         yield Code(*await images.find(ctx, uri, architecture, function))
