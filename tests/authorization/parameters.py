@@ -1,4 +1,4 @@
-"""Values of parameters that the model does not tell: without it a request is refused before its caller is authorized."""
+"""Values of parameters missing in the model: without them a request is refused before its caller is authorized."""
 
 from __future__ import annotations
 
