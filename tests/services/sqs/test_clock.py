@@ -114,6 +114,7 @@ def test_messages_expire_whatever_state_they_are_in(sqs: Sqs) -> None:
     assert sqs.counts(url) == (0, 0, 0)
 
 
+@pytest.mark.interpreted
 def test_many_that_expire_are_deleted_each_minute_though_that_takes_long(
     sqs: Sqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +145,7 @@ def _send_many(sqs: Sqs, url: str, tens: int, **more: str) -> None:
         sqs.call("SendMessageBatch", QueueUrl=url, Entries=entries)
 
 
+@pytest.mark.interpreted
 @pytest.mark.parametrize("wait", [0, 20])
 @pytest.mark.parametrize("more", [{}, {"MessageGroupId": "tenant"}])
 def test_what_is_behind_many_expired_messages_is_received_and_no_transaction_moves_them_all(

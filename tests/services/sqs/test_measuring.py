@@ -31,6 +31,7 @@ def test_queues_of_one_account_do_not_take_the_places_of_others() -> None:
     assert not uses.is_full
 
 
+@pytest.mark.interpreted
 def test_a_dead_letter_queue_is_measured_though_another_account_has_very_many(
     sqs: Sqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
