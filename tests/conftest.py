@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from cloudlet.testing.server import Aws, Server
 from tests.modes import shared_by_tests
+from tests.postgres.server import stop_shared_server
 from tests.standing import Standing, standing
 from tests.strict_accounts import Account, Accounts, strict_accounts
 
@@ -31,6 +32,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 settings.load_profile("cloudlet")
+
+
+def pytest_unconfigure() -> None:
+    """Stop what `atexit` would not: pytest-xdist ends its processes without it."""
+    stop_shared_server()
 
 
 def pytest_collection_finish() -> None:

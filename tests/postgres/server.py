@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 from contextlib import ExitStack
 from functools import cache
 from itertools import count
@@ -14,14 +13,19 @@ from cloudlet.engines import postgres_server
 from cloudlet.engines.postgres_server import PostgresServer
 
 _numbers = count()
+_started = ExitStack()
 
 
 @cache
 def shared_server() -> PostgresServer:
-    """Return the server, started at the first call and stopped when the process ends."""
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(postgres_server.run_temporary_server())
+    """Return the server, started at the first call and stopped when the session of tests ends."""
+    return _started.enter_context(postgres_server.run_temporary_server())
+
+
+def stop_shared_server() -> None:
+    """Stop the server, if it was started."""
+    shared_server.cache_clear()
+    _started.close()
 
 
 def fresh_keyspace() -> str:
