@@ -43,7 +43,7 @@ def is_denied(call: Callable[..., Any], /, **params: Any) -> bool:
 
 
 class Caller:
-    """Who has credentials."""
+    """A principal with credentials."""
 
     def __init__(self, endpoint: str, arn: str, **credentials: str) -> None:
         self.arn = arn

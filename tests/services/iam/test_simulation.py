@@ -24,7 +24,7 @@ def _simulate(iam: Any, *documents: str, action: str = "s3:GetObject", **more: A
 
 
 def test_awss_own_example(iam: Any) -> None:
-    """As in the AWS CLI's reference, simulate-custom-policy."""
+    """The example of simulate-custom-policy in the AWS CLI's reference."""
     document = (
         '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:*","Resource":"*",'
         '"Condition":{"DateGreaterThan":{"aws:CurrentTime":"2018-08-16T12:00:00Z"}}}}'

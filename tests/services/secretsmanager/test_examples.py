@@ -32,7 +32,7 @@ _STORY = (
     "DescribeSecret",
     "DeleteSecret",
 )
-"""Those of rotation need a function: test_rotation.py has them."""
+"""Examples of rotation need a function: test_rotation.py has them."""
 _OF_ROTATION = {"LastRotatedDate", "RotationEnabled", "RotationLambdaARN", "RotationRules"}
 
 

@@ -1,4 +1,4 @@
-"""Who may do what with topics, by users and roles of IAM: identity-based policies and the topic's own."""
+"""Permissions on topics, of users and roles of IAM: identity-based policies and the topic's own."""
 
 from __future__ import annotations
 

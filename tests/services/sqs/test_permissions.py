@@ -1,4 +1,4 @@
-"""Who may do what with queues, by users and roles of IAM: identity-based policies and the queue's own."""
+"""Permissions on queues, of users and roles of IAM: identity-based policies and the queue's own."""
 
 from __future__ import annotations
 

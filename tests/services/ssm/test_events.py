@@ -1,4 +1,4 @@
-"""What EventBridge is told of parameters."""
+"""Events of parameters on EventBridge."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Issuer:
         self.keys: dict[str, tuple[str, Any]] = {}
         """Algorithms and private keys by their ids."""
         self.documents: dict[str, Any] = {}
-        """What is served in place of its own documents, by paths: objects, bytes, or numbers of a status."""
+        """Answers in place of its own documents, by paths: objects, bytes, or numbers of a status."""
         self.requests: list[str] = []
         self.add_key("first", "RS256")
 

@@ -1,4 +1,4 @@
-"""Who a caller is, whose a key is, and why a request was denied."""
+"""Find who calls, whose a key is, and why a request was denied."""
 
 from __future__ import annotations
 

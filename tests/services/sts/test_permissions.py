@@ -1,4 +1,4 @@
-"""What policies say of STS itself, and what its sessions may do, where permissions are enforced."""
+"""Permissions to call STS, and those of its sessions, in strict mode."""
 
 from __future__ import annotations
 

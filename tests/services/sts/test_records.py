@@ -1,4 +1,4 @@
-"""What CloudTrail tells of sessions."""
+"""Records of sessions in CloudTrail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may assume a role, where permissions are enforced: trust policies and their condition keys."""
+"""Permissions to assume a role in strict mode: trust policies and their condition keys."""
 
 from __future__ import annotations
 

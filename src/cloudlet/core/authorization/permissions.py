@@ -36,8 +36,9 @@ class Permissions:
     """The identity-based policies of a principal, its boundary and its session policies. It never changes."""
 
     __slots__ = (
-        "_by_action",
         "_by_tags",
+        "_policies",
+        "_static",
         "_verdicts",
         "boundary",
         "identity",
@@ -67,7 +68,8 @@ class Permissions:
         self.tags: Mapping[str, str] = tags or {}
         self.is_unlimited = is_unlimited
         self.role_id = role_id
-        self._by_action: dict[str, tuple[Policies, bool]] = {}
+        self._policies = Policies(identity, boundary, session)
+        self._static: dict[str, bool] = {}
         self._by_tags: dict[str, bool] = {}
         self._verdicts: dict[tuple[str, str], bool] = {}
 
@@ -102,9 +104,11 @@ class Permissions:
         keys: Mapping[str, str | Sequence[str]] | None = None,
     ) -> Decision:
         """Return what these policies alone say of a call about a resource of an account."""
-        policies, is_static = self._find_policies(action)
+        is_static = self._is_static(action)
         context: Keys = {} if is_static else {**list_global_keys(ctx, account), **(keys or {})}
-        decision = evaluate(Request(ctx.principal, action, resource, context, account, _get_issuer(ctx)), policies)
+        decision = evaluate(
+            Request(ctx.principal, action, resource, context, account, _get_issuer(ctx)), self._policies
+        )
         if is_static and ctx.principal.account == account:
             if len(self._verdicts) >= _MAX_VERDICTS:
                 self._verdicts.clear()
@@ -113,7 +117,7 @@ class Permissions:
 
     def is_static(self, action: str) -> bool:
         """Whether the verdict about an action depends on nothing but the resource."""
-        return self.is_unlimited or self._find_policies(action)[1]
+        return self.is_unlimited or self._is_static(action)
 
     def depends_on_tags(self, action: str) -> bool:
         """Whether the verdict about an action may depend on the tags of a resource."""
@@ -132,16 +136,14 @@ class Permissions:
         named = (*self.identity, *self.session, *((self.boundary,) if self.boundary else ()))
         return [each.policy for each in named]
 
-    def _find_policies(self, action: str) -> tuple[Policies, bool]:
-        """Return the policies, and whether their verdict about an action is static."""
-        found = self._by_action.get(action)
+    def _is_static(self, action: str) -> bool:
+        found = self._static.get(action)
         if found is None:
-            policies = Policies(self.identity, self.boundary, self.session)
             lowered = action.lower()
-            is_static = all(_is_static(policy, lowered) for policy in self._list_policies())
-            if len(self._by_action) >= _MAX_ACTIONS:
-                self._by_action.clear()
-            found = self._by_action[action] = policies, is_static
+            found = all(_is_static(policy, lowered) for policy in self._list_policies())
+            if len(self._static) >= _MAX_ACTIONS:
+                self._static.clear()
+            self._static[action] = found
         return found
 
 

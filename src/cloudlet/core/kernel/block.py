@@ -54,7 +54,7 @@ class Block:
         self.blobs = Blobs(folder, durable=config.durable, marks=self.file_owner)
         """Its large values, in files."""
         self.attached: dict[object, object] = {}
-        """Return the values that its service keeps beside it: see `cloudlet.core.kernel.per_block`."""
+        """The values that its service keeps beside it: see `cloudlet.core.kernel.per_block`."""
         self.lines = WaitQueues(store, cloud.clock)
         is_watched = cloud.has("cloudwatch")
         self.metrics = Metrics(service.namespace)

@@ -148,6 +148,7 @@ class Invocation:
             spawn(self._follow(error))
             return
         if error is None and self._block.is_strict:
+            # An operation that never asked for permission is an error of ours, not an answer.
             if not self._context.was_decided:
                 error = AssertionError("no policy was looked at")
             self._block.cloud.denials.forget(self._context.request_id)

@@ -24,8 +24,13 @@ def _escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+def _uncapitalize(name: str) -> str:
+    """Return the name of a property as API Gateway's paths have it."""
+    return name[0].lower() + name[1:]
+
+
 def _patch(**paths: str) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return what makes patch operations that set properties, each at its path."""
+    """Return a source of patch operations that set properties, each at its path."""
 
     def make(properties: Properties) -> list[dict[str, str]]:
         return [
@@ -37,24 +42,17 @@ def _patch(**paths: str) -> Callable[[Properties], list[dict[str, str]]]:
     return make
 
 
-def _patch_map(name: str, path: str) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return what makes patch operations that set each entry of a map."""
+def _patch_map(
+    name: str, path: str, rename: Callable[[str], str] = _escape
+) -> Callable[[Properties], list[dict[str, str]]]:
+    """Return a source of patch operations that set each entry of a map.
+
+    `rename` gives the last part of an entry's path.
+    """
 
     def make(properties: Properties) -> list[dict[str, str]]:
         return [
-            {"op": "replace", "path": f"{path}/{_escape(key)}", "value": to_text(value)}
-            for key, value in (properties.get(name) or {}).items()
-        ]
-
-    return make
-
-
-def _patch_members(name: str, path: str) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return a source of patch operations that set the members of an object."""
-
-    def make(properties: Properties) -> list[dict[str, str]]:
-        return [
-            {"op": "replace", "path": f"{path}/{key[0].lower()}{key[1:]}", "value": to_text(value)}
+            {"op": "replace", "path": f"{path}/{rename(key)}", "value": to_text(value)}
             for key, value in (properties.get(name) or {}).items()
         ]
 
@@ -404,8 +402,8 @@ _REST_TYPES: Final = (
                 "UpdateUsagePlan",
                 _join_patches(
                     _patch(UsagePlanName="/name", Description="/description"),
-                    _patch_members("Throttle", "/throttle"),
-                    _patch_members("Quota", "/quota"),
+                    _patch_map("Throttle", "/throttle", _uncapitalize),
+                    _patch_map("Quota", "/quota", _uncapitalize),
                 ),
                 usagePlanId="Id",
             ),
