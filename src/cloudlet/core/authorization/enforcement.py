@@ -76,13 +76,14 @@ def check(ctx: Context, handler: Handler, params: Params, *, is_decided_by_block
         ctx.was_decided = True
         _check_actions(ctx, rule, handler, params, tags)
     if rule.pass_role:
-        _check_passed_roles(ctx, rule, handler, params)
+        _check_passed_roles(ctx, handler, params)
 
 
 def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, tags: Tags) -> None:
     operation = load(handler.model).operations[handler.name]
     keys = LazyKeys(partial(list_request_keys, rule, params))
     patterns = targets.list_resources(rule, ctx, operation, params)
+    # Only operations of S3 need an action instead of another one, and S3 decides them itself.
     for action in (*rule.actions, *_list_further_actions(rule, params)):
         denied = [_find_denied(ctx, action, arns, keys, tags) for arns in patterns]
         if rule.any_of and None in denied:
@@ -118,11 +119,9 @@ def _list_further_actions(rule: Rule, params: Params) -> Iterator[str]:
         yield from (action for action in rule.dependent_actions if "Tag" in action)
 
 
-def _check_passed_roles(ctx: Context, rule: Rule, handler: Handler, params: Params) -> None:
-    service = _SERVICE_NAMES.get(handler.model, handler.model)
-    passed_to = _PASSED_TO.get((handler.model, handler.name), f"{service}.amazonaws.com")
-    for role in (role for path in rule.pass_role for role in targets.read(params, path)):
-        check_passed_role(ctx, handler.model, role, passed_to)
+def _check_passed_roles(ctx: Context, handler: Handler, params: Params) -> None:
+    for arn, passed_to in list_passed_roles(ctx, handler.model, handler.name, params):
+        check_passed_role(ctx, handler.model, arn, passed_to)
 
 
 def check_passed_role(ctx: Context, model: str, role: str, passed_to: str) -> None:
@@ -130,8 +129,7 @@ def check_passed_role(ctx: Context, model: str, role: str, passed_to: str) -> No
 
     The role is given by its ARN or its name.
     """
-    arn = role if role.startswith("arn:") else f"arn:aws:iam::{ctx.account}:role/{role}"
-    decision = _decide(ctx, "iam:PassRole", arn, {"iam:PassedToService": passed_to})
+    decision = _decide(ctx, "iam:PassRole", _get_role_arn(ctx.account, role), {"iam:PassedToService": passed_to})
     if decision is not None:
         raise deny(ctx, model, decision)
 
@@ -195,6 +193,9 @@ def list_passed_roles(scope: targets.Scope, model: str, operation: str, params: 
     service = _SERVICE_NAMES.get(model, model)
     passed_to = _PASSED_TO.get((model, operation), f"{service}.amazonaws.com")
     roles = [role for path in catalog.find(model, operation).pass_role for role in targets.read(params, path)]
-    return [
-        (role if role.startswith("arn:") else f"arn:aws:iam::{scope.account}:role/{role}", passed_to) for role in roles
-    ]
+    return [(_get_role_arn(scope.account, role), passed_to) for role in roles]
+
+
+def _get_role_arn(account: str, role: str) -> str:
+    """Return the ARN of a role that is given by its ARN or its name."""
+    return role if role.startswith("arn:") else f"arn:aws:iam::{account}:role/{role}"

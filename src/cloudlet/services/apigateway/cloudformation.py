@@ -24,7 +24,7 @@ def _escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _uncapitalize(name: str) -> str:
+def _get_member_name(name: str) -> str:
     """Return the name of a property as API Gateway's paths have it."""
     return name[0].lower() + name[1:]
 
@@ -402,8 +402,8 @@ _REST_TYPES: Final = (
                 "UpdateUsagePlan",
                 _join_patches(
                     _patch(UsagePlanName="/name", Description="/description"),
-                    _patch_map("Throttle", "/throttle", _uncapitalize),
-                    _patch_map("Quota", "/quota", _uncapitalize),
+                    _patch_map("Throttle", "/throttle", _get_member_name),
+                    _patch_map("Quota", "/quota", _get_member_name),
                 ),
                 usagePlanId="Id",
             ),
