@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cloudlet.core import Subspace
+from cloudlet.core.background import jobs
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.cloud import Cloud, Config
@@ -114,6 +117,42 @@ def test_a_change_ends_a_pause(tmp_path: Path) -> None:
         async with lamps.stepped:
             await lamps.stepped.wait_for(lambda: lamps.steps == 2)
         assert lamps.burning == {"hall": 1}
+
+    _run(tmp_path, scenario)
+
+
+@pytest.mark.interpreted
+def test_a_change_during_a_step_does_not_wait_for_the_end_of_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The reconciler looks again, too, when a step has become slow.
+    monkeypatch.setattr(jobs, "_SLOW_SECONDS", 3600.0)
+
+    async def scenario(block: Block, lamps: Lamps) -> None:
+        started, goes_on = asyncio.Event(), asyncio.Event()
+        lamps.pause = 3600.0
+        step = lamps.step
+
+        async def slow(block: Block, key: Key) -> float | None:
+            done = await step(block, key)
+            if key[1] == "hall":
+                started.set()
+                await goes_on.wait()
+            return done
+
+        lamps.reconciler = Reconciler("slow", slow)
+        job = asyncio.create_task(lamps.reconciler.run(block))
+        await lamps.want(block, "hall", 3)
+        await started.wait()
+        await lamps.want(block, "hall", 2)
+        # Once this one burns, the reconciler has seen the change before.
+        await lamps.want(block, "cellar", 1)
+        await lamps.burns("cellar", 1)
+        for _ in range(20):  # It comes to rest meanwhile.
+            await block.store.transact(lambda tx: tx.get(b"nothing"))
+        goes_on.set()
+        await lamps.burns("hall", 2)
+        job.cancel()
 
     _run(tmp_path, scenario)
 

@@ -132,7 +132,9 @@ class _Run:
         wake = asyncio.Event()
         self._pausing[row] = request, wake
         try:
-            await back_off(self._block, seconds, wake)
+            # A change during the step came before there was a pause to end.
+            if await self._block.store.transact(lambda tx: tx.get(row)) == request:
+                await back_off(self._block, seconds, wake)
         finally:
             del self._pausing[row]
 
