@@ -324,6 +324,7 @@ def _config(
         traces_calls=settings.traces_calls,
         sandbox=settings.sandbox,
         authority=authority if settings.supervised is None else _authority_of_endpoint(settings, data),
+        owner=os.getpid() if settings.supervised is None else os.getppid(),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class Config:
     """What users' code runs in; "none": it sees and may do what Cloudlet may."""
     authority: Path | None = None
     """The file, in PEM, of the authority by which clients trust the endpoint, where that is Cloudlet's own."""
+    owner: int = field(default_factory=os.getpid)
+    """The id of the process that the keeper of programs and networks ends with."""
 
 
 def _validate(service: Service, model: str, operation: str, params: Params) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request
+from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request, open_folder
 
 _START_SECONDS: Final = 20.0
 _FIRST_PAUSE_SECONDS: Final = 0.005
@@ -138,7 +138,8 @@ class KeeperClient:
 def _try(path: Path) -> socket.socket | None:
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        end.connect(str(path))
+        with open_folder(path) as short:
+            end.connect(short)
     except OSError:
         end.close()
         return None

@@ -21,7 +21,7 @@ from typing import Any, Final
 from cloudlet.engines.containers.container import Containers
 from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
 from cloudlet.engines.keeper.networks import Networks
-from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request
+from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request, open_folder
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.store.eager import spawn
 
@@ -147,7 +147,8 @@ def _listen(path: Path) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     before = os.umask(0o177)
     try:
-        made.bind(str(fresh))
+        with open_folder(fresh) as short:
+            made.bind(short)
     finally:
         os.umask(before)
     made.setblocking(False)

@@ -6,9 +6,12 @@ They travel in packets over a Unix socket, with descriptors beside them where a 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -52,6 +55,16 @@ class Descriptor(Protocol):
 
     def fileno(self) -> int: ...
     def close(self) -> None: ...
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[str]:
+    """Yield a name of a socket that fits into the kernel's 107 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 class Connection:
