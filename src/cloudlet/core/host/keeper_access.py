@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def open_keeper(block: Block, heard: Callable[[Event], None] | None = None) -> KeeperClient:
-    """Return a client of the keeper, which starts at the first call and ends with the Cloudlet.
+    """Return a client of the keeper, which starts at the first call.
 
-    `heard` is told of its events. The client is to be closed with the block.
+    It ends with the Cloudlet. `heard` is told of its events. The client is to be closed with the block.
     """
     config = block.cloud.config
     return KeeperClient(config.data / "keeper", config.owner, heard)
