@@ -23,10 +23,23 @@ TARGET = Path(__file__).resolve().parents[1] / "src/cloudlet/core/aws/resources/
 _FOLDER = "cfnlint/data/schemas"
 _TO_COME = {
     f"AWS::{name}"
-    for name in (
-        "AppMesh ApplicationAutoScaling CodeBuild CodeCommit CodeDeploy CodePipeline EC2 ECS ElastiCache"
-        " ElasticLoadBalancingV2 EMR RDS Route53 ServiceDiscovery StepFunctions"
-    ).split()
+    for name in [
+        "AppMesh",
+        "ApplicationAutoScaling",
+        "CodeBuild",
+        "CodeCommit",
+        "CodeDeploy",
+        "CodePipeline",
+        "EC2",
+        "ECS",
+        "ElastiCache",
+        "ElasticLoadBalancingV2",
+        "EMR",
+        "RDS",
+        "Route53",
+        "ServiceDiscovery",
+        "StepFunctions",
+    ]
 }
 """Namespaces of blocks that are being built."""
 _FOR_PEOPLE = {
