@@ -35,12 +35,14 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
     _check_supported(params)
     is_new = kind == "CREATE"
     stack, previous, resources = await _find_stack(ctx, params, is_new=is_new)
-    target, compiled = await preparing.prepare(ctx, stack, params, previous)
+    target, compiled = await preparing.prepare(ctx, stack, params, previous, has_review=True)
     api_stacks.check_types(params, compiled)
-    changes = api_stacks.list_changes(stack, compiled, previous, resources)
+    changes = [] if target.failure else api_stacks.list_changes(stack, compiled, previous, resources)
     if params.get("ImportExistingResources"):
         changes = await find_imports(ctx, stack, compiled, changes)
-    is_empty = not api_stacks.has_changes(changes, target, compiled, stack, previous)
+    reason = target.failure
+    if not reason and not api_stacks.has_changes(changes, target, compiled, stack, previous):
+        reason = _NO_CHANGES
     made = ChangeSet(
         ctx.account,
         ctx.region,
@@ -51,9 +53,9 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         kind,
         ctx.now(),
         target.id,
-        "FAILED" if is_empty else "CREATE_COMPLETE",
-        _NO_CHANGES if is_empty else "",
-        "UNAVAILABLE" if is_empty else "AVAILABLE",
+        "FAILED" if reason else "CREATE_COMPLETE",
+        reason,
+        "UNAVAILABLE" if reason else "AVAILABLE",
         params.get("Description") or "",
         changes,
         params.get("RoleARN") or "",

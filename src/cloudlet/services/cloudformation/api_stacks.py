@@ -146,7 +146,7 @@ def list_changes(
     stack: Stack, compiled: CompiledTarget, previous: Target | None, resources: dict[str, Resource]
 ) -> list[planning.ResourceChange]:
     """Return what an update changes of a stack's resources. Raises AwsError."""
-    former = None if previous is None else compile_target(stack, previous)
+    former = None if previous is None or previous.failure else compile_target(stack, previous)
     for name, resource in resources.items():
         kind = compiled.resources.get(name, {}).get("Type", resource.type)
         if kind != resource.type and resource.physical_id:
@@ -165,7 +165,7 @@ def has_changes(
     previous: Target | None,
 ) -> bool:
     """Whether there is anything to do for an update."""
-    if changes or previous is None:
+    if changes or previous is None or previous.failure:
         return True
     former = compile_target(stack, previous)
     return target.tags != previous.tags or preparing.evaluate(compiled) != preparing.evaluate(former)
@@ -180,9 +180,10 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     starting.check_updatable(stack)
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     check_types(params, compiled)
-    changes = list_changes(stack, compiled, previous, resources)
-    if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
-        raise errors.make_no_updates()
+    if not target.failure:
+        changes = list_changes(stack, compiled, previous, resources)
+        if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
+            raise errors.make_no_updates()
     operation = starting.make_operation(ctx, params, target.id)
 
     async def update(tx: Transaction) -> Result:

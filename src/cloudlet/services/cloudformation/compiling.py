@@ -165,6 +165,8 @@ def make_pseudo_parameters(stack: Stack, target: Target) -> dict[str, Any]:
 
 def compile_target(stack: Stack, target: Target) -> CompiledTarget:
     """Return a target of a stack, ready to be applied. Raises AwsError."""
+    if target.failure:
+        raise errors.make_validation_error(target.failure)
     template = read_template(msgspec.json.decode(target.processed))
     pseudo = make_pseudo_parameters(stack, target)
     scope = _make_scope(template, target, pseudo)

@@ -56,6 +56,8 @@ class Target(msgspec.Struct, frozen=True):
     capabilities: list[str] = []
     notification_arns: list[str] = []
     has_language_extensions: bool = False
+    failure: str = ""
+    """The reason that a transform failed for: it cannot be applied."""
 
 
 class Output(msgspec.Struct, frozen=True):

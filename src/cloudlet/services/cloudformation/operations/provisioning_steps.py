@@ -256,7 +256,8 @@ class Steps:
         return handler.has_given_name(properties) and await handler.exists(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
-        name = next((str(value) for key, value in properties.items() if key.endswith("Name")), resource.name)
+        names = [str(value) for key, value in properties.items() if key.endswith("Name")]
+        name = properties.get("Name") or next(iter(names), resource.name)
         return ProvisioningError(
             f"Resource of type '{resource.type}' with identifier '{name}' already exists.",
             "AlreadyExists",

@@ -117,7 +117,13 @@ class _Run:
 
         found = await self._block.store.transact(load)
         try:
-            compiled = [None if target is None else compile_target(stack, target) for target in found]
+            compiled = [
+                None
+                if target is None or (target.failure and self._phase.work != "apply")
+                # What a failed transform would have made there is nothing of.
+                else compile_target(stack, target)
+                for target in found
+            ]
         except AwsError as error:
             if self._phase.work == "remove":
                 return None, None

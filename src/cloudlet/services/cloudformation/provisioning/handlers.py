@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from cloudlet.core.aws.resources.provisioner import Instance, Invoke, Provisioner
 from cloudlet.core.aws.resources.registry import load_resource_types
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation.compiling import get_schema, is_custom
 from cloudlet.services.cloudformation.stack_record import Stack
+
+MACRO: Final = "AWS::CloudFormation::Macro"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,12 @@ def make_handler(work: Work) -> Handler:
     # Imported late: they import this module.
     from cloudlet.services.cloudformation.provisioning.custom_resource import CustomResource
     from cloudlet.services.cloudformation.provisioning.local_types import LOCAL_TYPES
+    from cloudlet.services.cloudformation.provisioning.macro_resource import MacroResource
 
     if is_custom(work.kind):
         return CustomResource(work)
+    if work.kind == MACRO:
+        return MacroResource(work)
     local = LOCAL_TYPES.get(work.kind)
     if local is not None:
         return local(work)
