@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudlet.services.cloudformation import (
     api_change_sets,
     api_exports,
+    api_limits,
     api_policies,
     api_resources,
     api_signals,
@@ -17,6 +18,7 @@ from cloudlet.services.cloudformation.block import service
 __all__ = [
     "api_change_sets",
     "api_exports",
+    "api_limits",
     "api_policies",
     "api_resources",
     "api_signals",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, tags
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.cloudformation import api_stacks, change_sets, errors, stacks, states
+from cloudlet.services.cloudformation import api_stacks, change_sets, errors, rollback_configuration, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.change_sets import ChangeSet
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
@@ -34,6 +34,8 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         )
     _check_supported(params)
     is_new = kind == "CREATE"
+    if params.get("OnStackFailure") == "DELETE" and not is_new:
+        raise errors.make_validation_error("OnStackFailure DELETE is only valid when ChangeSetType is CREATE")
     stack, previous, resources = await _find_stack(ctx, params, is_new=is_new)
     target, compiled = await preparing.prepare(ctx, stack, params, previous, has_review=True)
     api_stacks.check_types(params, compiled)
@@ -64,6 +66,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         stack.operation.id,
         bool(params.get("IncludeNestedStacks")),
         bool(params.get("ImportExistingResources")),
+        rollback_configuration.parse_configuration(params.get("RollbackConfiguration"), stack.rollback),
     )
 
     async def create(tx: Transaction) -> Result:
@@ -140,7 +143,7 @@ async def describe_change_set(ctx: Context, tx: Transaction, params: Params) -> 
         **_summarize(found),
         "Changes": [planning.to_api(one, has_values=has_values) for one in found.changes[first : first + _PAGE]],
         "NextToken": str(first + _PAGE) if len(found.changes) > first + _PAGE else None,
-        "RollbackConfiguration": {},
+        "RollbackConfiguration": rollback_configuration.to_api(found.rollback),
         "DeploymentMode": None,
     }
     if found.on_failure:
@@ -209,7 +212,13 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
         raise errors.make_validation_error("You can specify either DisableRollback or OnStackFailure, but not both.")
     operation = starting.make_operation(ctx, params, found.target, found.on_failure)
     operation = replace(operation, imports_existing=found.imports_existing)
-    changed = replace(stack, role=found.role or stack.role, change_set=found.arn, updated=0.0 if is_new else ctx.now())
+    changed = replace(
+        stack,
+        role=found.role or stack.role,
+        change_set=found.arn,
+        updated=0.0 if is_new else ctx.now(),
+        rollback=found.rollback,
+    )
     if is_new:
         changed = replace(changed, on_failure=operation.on_failure)
     await change_sets.remove_all(tx, stack, but=found.id)

@@ -14,6 +14,7 @@ from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
 from cloudlet.services.cloudformation.operations.running import request
+from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration, parse_configuration
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
 
 _NAME: Final = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
@@ -40,17 +41,11 @@ def check_name(name: str) -> None:
 
 def check_supported(params: Params) -> None:
     """Raise AwsError for what cannot be honoured."""
-    rollback = params.get("RollbackConfiguration") or {}
-    if rollback.get("RollbackTriggers") or rollback.get("MonitoringTimeInMinutes"):
-        raise errors.make_not_built("rollback triggers")
     mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
     if mode not in (None, "STANDARD"):
         raise errors.make_not_built(f"the deployment mode {mode}")
     if params.get("ForceRollback"):
         raise errors.make_not_built("the parameter ForceRollback")
-    for name in ("StackPolicyURL", "StackPolicyDuringUpdateURL"):
-        if params.get(name):
-            raise errors.make_not_built(f"the parameter {name}")
     if params.get("DeletionMode") == "FORCE_DELETE_STACK":
         raise errors.make_not_built("forced deletion of stacks")
 
@@ -68,10 +63,6 @@ def check_types(params: Params, compiled: CompiledTarget) -> None:
             )
 
 
-def _validate_policy(text: str | None) -> str:
-    return stack_policies.validate_policy(text) if text else ""
-
-
 def make_stack(ctx: Context, params: Params, status: str) -> Stack:
     """Return a new stack of the caller's."""
     # A stack that is made for another one's resource.
@@ -85,10 +76,10 @@ def make_stack(ctx: Context, params: Params, status: str) -> Stack:
         ctx.now(),
         role=params.get("RoleARN") or "",
         is_protected=bool(params.get("EnableTerminationProtection")),
-        policy=_validate_policy(params.get("StackPolicyBody")),
         timeout_minutes=params.get("TimeoutInMinutes") or 0,
         on_failure=starting.get_failure_option(params),
         parent=parent,
+        rollback=parse_configuration(params.get("RollbackConfiguration"), RollbackConfiguration()),
     )
 
 
@@ -108,7 +99,8 @@ async def create_stack(ctx: Context, params: Params) -> Result:
         return {"StackId": existing.arn}
     if existing is not None:
         raise errors.make_already_exists(name)
-    stack = make_stack(ctx, params, "")
+    policy = await stack_policies.load_policy(ctx, params, "StackPolicy")
+    stack = replace(make_stack(ctx, params, ""), policy=policy)
     target, compiled = await preparing.prepare(ctx, stack, params, None)
     check_types(params, compiled)
     deadline = ctx.now() + stack.timeout_minutes * _MINUTE_SECONDS if stack.timeout_minutes else 0.0
@@ -178,6 +170,8 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     if starting.is_repeated(stack, params):
         return {"StackId": stack.arn}
     starting.check_updatable(stack)
+    policy = await stack_policies.load_policy(ctx, params, "StackPolicy")
+    policy_during_update = await stack_policies.load_policy(ctx, params, "StackPolicyDuringUpdate")
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     check_types(params, compiled)
     if not target.failure:
@@ -195,8 +189,9 @@ async def update_stack(ctx: Context, params: Params) -> Result:
             now,
             role=params.get("RoleARN") or now.role,
             updated=ctx.now(),
-            policy=_validate_policy(params.get("StackPolicyBody")) or now.policy,
-            policy_during_update=_validate_policy(params.get("StackPolicyDuringUpdateBody")),
+            policy=policy or now.policy,
+            policy_during_update=policy_during_update,
+            rollback=parse_configuration(params.get("RollbackConfiguration"), now.rollback),
         )
         starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target)
         return {"StackId": stack.arn, "OperationId": operation.id}
@@ -249,24 +244,44 @@ async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params
         raise errors.make_validation_error(
             f"Stack:{found.arn} is in {found.status} state and can not continue rollback."
         )
-    skipped = params.get("ResourcesToSkip") or ()
+    skipped = list(params.get("ResourcesToSkip") or ())
     resources = await stacks.list_resources(tx, ctx.block.cloud.vault, found)
-    for name in skipped:
-        if name not in resources or not resources[name].status.endswith("_FAILED"):
-            raise errors.make_validation_error(f"Resource {name} does not exist, or is not in a failed state")
+    await _check_skipped(ctx, tx, found, skipped, resources)
     # The same operation, which only what failed is not done for.
-    operation = replace(found.operation, caller=starting.make_operation(ctx, params).caller)
+    operation = replace(
+        found.operation,
+        caller=starting.make_operation(ctx, params).caller,
+        token=params.get("ClientRequestToken") or "",
+        skipped=skipped,
+        is_continued=True,
+    )
     phase = f"{operation.id}:revert"
     for name, resource in resources.items():
         if name in skipped:
-            stacks.save_resource(
-                tx, ctx.block.cloud.vault, replace(resource, status="UPDATE_COMPLETE", making=None, done=phase)
-            )
+            # From now on it is taken for what it was before: who skips it sees to that.
+            was = resource.before or resource.instance
+            kept = replace(resource, status="UPDATE_COMPLETE", reason="", instance=was, making=None)
+            stacks.save_resource(tx, ctx.block.cloud.vault, replace(kept, done=phase, failed=""))
         elif resource.status.endswith("_FAILED"):
-            stacks.save_resource(tx, ctx.block.cloud.vault, replace(resource, done=""))
+            stacks.save_resource(tx, ctx.block.cloud.vault, replace(resource, done="", failed=""))
     changed = replace(found, role=params.get("RoleARN") or found.role)
     starting.begin(ctx, tx, changed, operation, "UPDATE_ROLLBACK_IN_PROGRESS")
     return {}
+
+
+async def _check_skipped(
+    ctx: Context, tx: Transaction, stack: Stack, skipped: list[str], resources: dict[str, Resource]
+) -> None:
+    """Raise AwsError for a resource that a rollback cannot go on without: only what failed is skipped."""
+    for name in skipped:
+        found = resources.get(name)
+        if "." in name:
+            nested_name, _, inner = name.partition(".")
+            nested = await stacks.find_by_name(tx, ctx.account, ctx.region, nested_name)
+            if nested is not None and nested.root == (stack.root or stack.arn):
+                found = await stacks.find_resource(tx, ctx.block.cloud.vault, nested, inner)
+        if found is None or not found.status.endswith("_FAILED"):
+            raise errors.make_validation_error(f"Resource {name} does not exist, or is not in a failed state")
 
 
 @service.operation("RollbackStack")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core.aws import tags
+from cloudlet.services.cloudformation import rollback_configuration
 from cloudlet.services.cloudformation.stack_record import Event, Resource, Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
 
@@ -22,7 +23,7 @@ def to_api(stack: Stack, target: Target | None) -> dict[str, Any]:
         "Tags": [] if target is None else tags.to_list(target.tags),
         "EnableTerminationProtection": stack.is_protected,
         "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
-        "RollbackConfiguration": {},
+        "RollbackConfiguration": rollback_configuration.to_api(stack.rollback),
         "Outputs": [
             {
                 "OutputKey": output.key,

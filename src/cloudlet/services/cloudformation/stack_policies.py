@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from cloudlet.core import Context, Params
 from cloudlet.services.cloudformation import errors
+from cloudlet.services.cloudformation.operations.s3_objects import load_from_url
 
 MAX_POLICY_BYTES: Final = 16_384
 _ACTIONS: Final = ("Update:Modify", "Update:Replace", "Update:Delete", "Update:*")
@@ -28,6 +30,18 @@ def validate_policy(text: str) -> str:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise errors.make_validation_error("Error validating stack policy: Invalid stack policy") from None
     return text
+
+
+async def load_policy(ctx: Context, params: Params, name: str) -> str:
+    """Return the policy that a request has in a member's body or at its URL; empty for none. Raises AwsError."""
+    body, url = params.get(f"{name}Body"), params.get(f"{name}URL")
+    if body and url:
+        raise errors.make_validation_error(f"You cannot specify both {name}Body and {name}URL")
+    if url:
+        body = await load_from_url(ctx, url, f"{name}URL")
+        if len(body) > MAX_POLICY_BYTES:
+            raise errors.make_validation_error(f"Stack policy may not exceed {MAX_POLICY_BYTES} bytes in size.")
+    return validate_policy(body) if body else ""
 
 
 def is_allowed(policy: str, action: str, name: str, kind: str) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.kernel.identity import Kind, Principal
 from cloudlet.core.kernel.session_details import SessionDetails
+from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration
 from cloudlet.services.cloudformation.templates.parameters import Value
 
 
@@ -88,6 +89,12 @@ class Operation(msgspec.Struct, frozen=True):
     retain_except_on_create: bool = False
     imports_existing: bool = False
     """Whether resources that have the names of retained ones become the stack's."""
+    monitored_until: float = 0.0
+    """The end of the time in which alarms count though all is done; 0 before that."""
+    skipped: list[str] = []
+    """The resources that a rollback goes on without; those of nested stacks with the stack's name."""
+    is_continued: bool = False
+    """Whether it is a rollback that had failed, and goes on."""
 
 
 class Stack(msgspec.Struct, frozen=True):
@@ -119,6 +126,7 @@ class Stack(msgspec.Struct, frozen=True):
     notification_arns: list[str] = []
     policy_during_update: str = ""
     """The stack policy that counts for the running update alone."""
+    rollback: RollbackConfiguration = RollbackConfiguration()
 
     @property
     def arn(self) -> str:
@@ -172,6 +180,8 @@ class Resource(msgspec.Struct, frozen=True):
     update_replace_policy: str = "Delete"
     metadata: str = ""
     """The metadata of the template, as JSON."""
+    creation_policy: str = ""
+    """The CreationPolicy of the template, as JSON."""
 
     @property
     def physical_id(self) -> str:

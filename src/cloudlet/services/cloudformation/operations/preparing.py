@@ -92,7 +92,7 @@ async def prepare(
         values,
         tagging.read(params["Tags"]) if params.get("Tags") is not None else (previous.tags if previous else {}),
         list(params.get("Capabilities") or ()),
-        list(params.get("NotificationARNs") or (previous.notification_arns if previous else ())),
+        _list_topics(params, previous),
         language_extensions.NAME in names,
     )
     try:
@@ -114,6 +114,12 @@ def evaluate(compiled: CompiledTarget) -> list[Output]:
     for name in compiled.resources:
         compiled.resolve_properties(name, scope)
     return compiled.resolve_outputs(scope)
+
+
+def _list_topics(params: Params, previous: Target | None) -> list[str]:
+    """Return the topics to notify: an empty list in the request leaves none."""
+    given = params.get("NotificationARNs")
+    return list(given) if given is not None else list(previous.notification_arns if previous else ())
 
 
 def _list_given(params: Params, previous: Target | None) -> dict[str, str]:

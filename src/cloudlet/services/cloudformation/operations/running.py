@@ -27,8 +27,10 @@ from cloudlet.services.cloudformation.compiling import (
     is_custom,
     list_hidden,
 )
+from cloudlet.services.cloudformation.operations import monitoring
 from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, needs_replacement
-from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
+from cloudlet.services.cloudformation.operations.provisioning_steps import Steps
+from cloudlet.services.cloudformation.provisioning.handlers import Later
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
 from cloudlet.services.cloudformation.templates.functions import Scope
 from cloudlet.store import StoreError
@@ -36,8 +38,10 @@ from cloudlet.store import StoreError
 log = logging.getLogger("cloudlet.cloudformation")
 
 MAX_CONCURRENT_RESOURCES: Final = 40
+MAX_OPERATIONS_PER_ACCOUNT: Final = 4
 _PATIENCE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.25
+_MINUTE_SECONDS: Final = 60.0
 _CANCELLED: Final = "User Initiated"
 _REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
 
@@ -64,7 +68,9 @@ async def _carry_out(block: Block, key: Key) -> float | None:
     return await _Run(block, *found).run()
 
 
-STACKS: Final = Reconciler("stacks", _carry_out, patience_seconds=_PATIENCE_SECONDS)
+STACKS: Final = Reconciler(
+    "stacks", _carry_out, max_concurrency=2 * MAX_OPERATIONS_PER_ACCOUNT, patience_seconds=_PATIENCE_SECONDS
+)
 
 
 def request(tx: Transaction, stack: Stack) -> None:
@@ -96,6 +102,8 @@ class _Run:
                 return self._shorten(pause)
             if self._failed and self._phase.work != "clean-up":
                 return await self._fail(self._describe_failures())
+            if self._phase.work == "apply" and (pause := await self._monitor()) is not None:
+                return pause
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
@@ -105,6 +113,8 @@ class _Run:
     def _shorten(self, pause: float) -> float:
         """Return a pause that ends with the time that the operation has."""
         deadline = self._stack.operation.deadline
+        if self._phase.work == "apply" and self._stack.rollback.triggers:
+            pause = min(pause, monitoring.WATCH_SECONDS)
         return min(pause, max(0.0, deadline - self._block.clock.now())) if deadline else pause
 
     async def _load_targets(self) -> tuple[CompiledTarget | None, CompiledTarget | None]:
@@ -252,6 +262,9 @@ class _Run:
             deletion_policy=compiled.resolve_option(name, "DeletionPolicy", "Delete"),
             update_replace_policy=compiled.resolve_option(name, "UpdateReplacePolicy", "Delete"),
             metadata=json.dumps(declared["Metadata"]) if "Metadata" in declared else "",
+            creation_policy=json.dumps(scope.resolve(declared["CreationPolicy"]))
+            if "CreationPolicy" in declared
+            else "",
         )
         steps.resources[name] = resource
         try:
@@ -299,6 +312,34 @@ class _Run:
                     self._check_policy("Update:Delete", resource)
                 except ReasonedError as error:
                     raise _StackFailure(error.reason) from None
+
+    # Alarms
+
+    async def _monitor(self) -> float | None:
+        """Return after how many seconds to look at the alarms again; None once their time is over."""
+        stack, clock = self._stack, self._block.clock
+        if breach := await monitoring.find_breach(self._steps.invoke, stack.rollback.triggers):
+            raise _StackFailure(breach)
+        if not stack.rollback.minutes:
+            return None
+        until = stack.operation.monitored_until
+        if not until:
+            until = clock.now() + stack.rollback.minutes * _MINUTE_SECONDS
+            await self._save_monitored_until(until)
+        left = until - clock.now()
+        if left <= 0:
+            return None
+        return min(left, monitoring.WATCH_SECONDS) if stack.rollback.triggers else left
+
+    async def _save_monitored_until(self, until: float) -> None:
+        stack = self._stack
+
+        async def save(tx: Transaction) -> None:
+            now = await stacks.find(tx, stack.account, stack.region, stack.id)
+            if now is not None and self._is_current(now):
+                stacks.save(tx, replace(now, operation=replace(now.operation, monitored_until=until)))
+
+        await self._block.store.transact(save)
 
     # Running
 
@@ -391,6 +432,9 @@ class _Run:
             self._interruption = _StackFailure(_CANCELLED)
         elif self._phase.work == "apply" and 0 < stack.operation.deadline <= self._block.clock.now():
             self._interruption = _StackFailure("Stack creation time exceeded the specified timeout")
+        elif self._phase.work == "apply" and stack.rollback.triggers:
+            breach = await monitoring.find_breach(self._steps.invoke, stack.rollback.triggers)
+            self._interruption = _StackFailure(breach) if breach else None
 
     def _is_current(self, now: Stack | None) -> bool:
         stack = self._stack
