@@ -12,6 +12,7 @@ from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_t
 from cloudlet.services.cloudformation.operations import preparing
 from cloudlet.services.cloudformation.operations.transforming import SERVERLESS
 from cloudlet.services.cloudformation.stack_record import Stack, Target
+from cloudlet.services.cloudformation.stack_sets import stack_set_store
 from cloudlet.services.cloudformation.templates import parameters, transforms
 from cloudlet.services.cloudformation.templates.parsing import parse_template
 from cloudlet.services.cloudformation.templates.template import Template, read_template
@@ -43,7 +44,11 @@ async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 async def _read(ctx: Context, params: Params) -> Template:
     """Return the template that a request gives. Raises AwsError."""
-    raw = parse_template(await preparing.load_template(ctx, params, None))
+    return _read_text(await preparing.load_template(ctx, params, None))
+
+
+def _read_text(text: str) -> Template:
+    raw = parse_template(text)
     template = read_template(raw, is_processed=not transforms.list_names(raw))
     parameters.check_declarations(template)
     return template
@@ -122,9 +127,10 @@ def _list_unknown_types(template: Template) -> list[str]:
 
 @service.direct("GetTemplateSummary")
 async def get_template_summary(ctx: Context, params: Params) -> Result:
-    if params.get("StackSetName"):
-        raise errors.make_not_built("stack sets")
-    if name := params.get("StackName"):
+    if set_name := params.get("StackSetName"):
+        stack_set = await ctx.transact(lambda tx: stack_set_store.get_live_set(ctx, tx, set_name))
+        template = _read_text(stack_set.template)
+    elif name := params.get("StackName"):
 
         async def load(tx: Transaction) -> tuple[Stack, Target | None]:
             stack = await stacks.get(ctx, tx, name)

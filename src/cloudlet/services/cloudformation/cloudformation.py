@@ -66,6 +66,7 @@ RESOURCE_TYPES: Final = (
     ResourceType("AWS::CDK::Metadata", "cloudformation", unlisted=("Analytics", "Modules")),
     ResourceType("AWS::CloudFormation::CustomResource", "cloudformation"),
     ResourceType("AWS::CloudFormation::Macro", "cloudformation"),
+    ResourceType("AWS::CloudFormation::StackSet", "cloudformation"),
     ResourceType("AWS::CloudFormation::WaitCondition", "cloudformation"),
     ResourceType("AWS::CloudFormation::WaitConditionHandle", "cloudformation"),
 )

@@ -7,16 +7,22 @@ from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation.notifying import NOTICES
 from cloudlet.services.cloudformation.operations.running import STACKS
+from cloudlet.services.cloudformation.stack_sets.running import STACK_SETS
 
 
 async def run(block: Block) -> None:
-    """Carry out stack operations, and tell of them, until the block ends."""
-    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify)
+    """Carry out operations on stacks and stack sets, and tell of them, until the block ends."""
+    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify, deploy=_deploy)
 
 
 async def _reconcile(block: Block, lease: Lease) -> None:
     async with lease.during():
         await STACKS.run(block)
+
+
+async def _deploy(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await STACK_SETS.run(block)
 
 
 async def _notify(block: Block, lease: Lease) -> None:

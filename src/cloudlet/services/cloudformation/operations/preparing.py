@@ -59,7 +59,8 @@ async def load_template(ctx: Context, params: Params, previous: Target | None) -
             raise errors.make_validation_error("Cannot use previous template: there is none.")
         return previous.template
     if body := params.get("TemplateBody"):
-        if len(body.encode()) > MAX_BODY_BYTES:
+        # A stack set's template, for one, may have come from a bucket.
+        if len(body.encode()) > MAX_BODY_BYTES and ctx.protocol != "none":
             raise errors.make_validation_error(
                 "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
                 f"Member must have length less than or equal to {MAX_BODY_BYTES}"
@@ -82,7 +83,7 @@ async def prepare(
     names = transforms.list_names(raw)
     declared = read_template(raw, is_processed=not names)
     if not has_review:
-        _check_expansion(names, params)
+        check_expansion(names, params.get("Capabilities") or ())
     parameters.check_declarations(declared)
     values = await _look_up(ctx, parameters.bind_parameters(declared, given))
     target = Target(
@@ -102,7 +103,7 @@ async def prepare(
         return failed, CompiledTarget(failed, declared, {}, {}, {}, [])
     target = replace(target, processed=json.dumps(processed))
     compiled = compile_target(stack, target)
-    _check_capabilities(compiled)
+    check_capabilities(compiled)
     check_rules(compiled.template.rules, compiled.make_scope())
     evaluate(compiled)
     return target, compiled
@@ -162,9 +163,9 @@ async def _look_up(ctx: Context, values: Mapping[str, Value]) -> dict[str, Value
     return parameters.add_ssm_values(values, found.__getitem__)
 
 
-def _check_expansion(names: Collection[str], params: Params) -> None:
+def check_expansion(names: Collection[str], capabilities: Collection[str]) -> None:
     """Raise AwsError where transforms need a capability that is not given."""
-    if needs_expansion(names) and EXPANSION not in (params.get("Capabilities") or ()):
+    if needs_expansion(names) and EXPANSION not in capabilities:
         raise errors.make_missing_capabilities([EXPANSION])
 
 
@@ -173,7 +174,8 @@ def needs_expansion(names: Collection[str]) -> bool:
     return any(name != language_extensions.NAME for name in names)
 
 
-def _check_capabilities(compiled: CompiledTarget) -> None:
+def check_capabilities(compiled: CompiledTarget) -> None:
+    """Raise AwsError where a template needs capabilities that are not given."""
     given = set(compiled.target.capabilities)
     kinds = {resource["Type"] for resource in compiled.resources.values()}
     needed = []
@@ -192,7 +194,7 @@ def _check_capabilities(compiled: CompiledTarget) -> None:
 def list_capabilities(compiled: CompiledTarget) -> list[str]:
     """Return the capabilities that a template requires."""
     try:
-        _check_capabilities(compiled)
+        check_capabilities(compiled)
     except AwsError as error:
         return re.findall(r"CAPABILITY_\w+", error.message)
     return []

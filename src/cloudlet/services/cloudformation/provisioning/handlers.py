@@ -13,6 +13,7 @@ from cloudlet.services.cloudformation.compiling import NESTED, get_schema, is_cu
 from cloudlet.services.cloudformation.stack_record import Stack
 
 MACRO: Final = "AWS::CloudFormation::Macro"
+STACK_SET: Final = "AWS::CloudFormation::StackSet"
 
 
 class Later(Exception):
@@ -84,11 +85,14 @@ def make_handler(work: Work) -> Handler:
     from cloudlet.services.cloudformation.provisioning.local_types import LOCAL_TYPES
     from cloudlet.services.cloudformation.provisioning.macro_resource import MacroResource
     from cloudlet.services.cloudformation.provisioning.nested_stack import NestedStack
+    from cloudlet.services.cloudformation.provisioning.stack_set_resource import StackSetResource
 
     if is_custom(work.kind):
         return CustomResource(work)
     if work.kind == MACRO:
         return MacroResource(work)
+    if work.kind == STACK_SET:
+        return StackSetResource(work)
     if work.kind == NESTED:
         return NestedStack(work)
     local = LOCAL_TYPES.get(work.kind)
