@@ -366,8 +366,20 @@ def _has_stack(call: Call, account: str) -> bool:
     return bool(stack["StackStatus"] == "CREATE_COMPLETE")
 
 
+def _begin_stack_set(call: Call, account: str) -> None:
+    template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q"}}}}
+    call("cloudformation", "CreateStackSet", StackSetName="s", TemplateBody=json.dumps(template))
+    call("cloudformation", "CreateStackInstances", StackSetName="s", Accounts=[account], Regions=[REGION])
+
+
+def _has_instance(call: Call, account: str) -> bool:
+    (instance,) = call("cloudformation", "ListStackInstances", StackSetName="s")["Summaries"]
+    return bool(instance["Status"] == "CURRENT")
+
+
 CASES = (
     Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),
+    Case("cloudformation.stack_sets.running.make_schedule", _begin_stack_set, _has_instance),
     Case("cloudwatch.evaluating._evaluate", _watch, _alarms, 60.0),
     Case("cloudwatch.acting._tell", _act, _has_message),
     Case("logs.publishing._publish", _filter, _has_metric),

@@ -11,7 +11,9 @@ from cloudlet.services.cloudformation.block import service
 
 @service.direct("SetStackPolicy")
 async def set_stack_policy(ctx: Context, params: Params) -> Result:
-    policy = await stack_policies.load_policy(ctx, params, "StackPolicy")
+    policy = await stack_policies.load_policy(
+        ctx, "StackPolicy", params.get("StackPolicyBody"), params.get("StackPolicyURL")
+    )
     if not policy:
         raise errors.make_validation_error("Either StackPolicyBody or StackPolicyURL must be specified")
 

@@ -54,7 +54,10 @@ def _begin(instance: StackInstance, operation: str, overrides: dict[str, str]) -
 
 
 def _read_overrides(stack_set: StackSet, params: Params, former: dict[str, str]) -> dict[str, str]:
-    """Return the overrides that an instance has after a request: those it had where that names none."""
+    """Return the overrides of an instance after a request.
+
+    They stay as they were where it names none.
+    """
     if params.get("ParameterOverrides") is None:
         return former
     overrides = requests.read_parameters(params, "ParameterOverrides", former)
@@ -180,10 +183,10 @@ async def describe_stack_instance(ctx: Context, tx: Transaction, params: Params)
     target = Target(params["StackInstanceAccount"], params["StackInstanceRegion"])
     found = await _get_instance(ctx, tx, stack_set, target)
     overrides = [{"ParameterKey": key, "ParameterValue": value} for key, value in found.overrides.items()]
-    return {"StackInstance": {**_to_api(stack_set, found), "ParameterOverrides": overrides}}
+    return {"StackInstance": {**_describe_instance(stack_set, found), "ParameterOverrides": overrides}}
 
 
-def _to_api(stack_set: StackSet, instance: StackInstance) -> dict[str, Any]:
+def _describe_instance(stack_set: StackSet, instance: StackInstance) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "StackSetId": stack_set.full_id,
         "Account": instance.target.account,
@@ -214,7 +217,7 @@ async def list_stack_instances(ctx: Context, tx: Transaction, params: Params) ->
         }
         is_wanted = account in (None, found.target.account) and region in (None, found.target.region)
         is_wanted = is_wanted and all(values.get(name) == wanted for name, wanted in filters)
-        return _to_api(stack_set, found) if is_wanted else None
+        return _describe_instance(stack_set, found) if is_wanted else None
 
     space, token = stack_set_store.get_instance_space(stack_set), params.get("NextToken")
     limit = params.get("MaxResults") or _PAGE

@@ -72,7 +72,10 @@ def check_name(name: str) -> None:
 
 
 async def _load(ctx: Context, params: Params) -> tuple[str, dict[str, str]]:
-    """Return the template of a new set and the values of its parameters; both may be those of a stack."""
+    """Return the template of a new set and the values of its parameters.
+
+    Both may be those of a stack.
+    """
     if not params.get("StackId"):
         return await preparing.load_template(ctx, params, None), requests.read_parameters(params, "Parameters", {})
     if params.get("TemplateBody") or params.get("TemplateURL"):

@@ -99,7 +99,9 @@ async def create_stack(ctx: Context, params: Params) -> Result:
         return {"StackId": existing.arn}
     if existing is not None:
         raise errors.make_already_exists(name)
-    policy = await stack_policies.load_policy(ctx, params, "StackPolicy")
+    policy = await stack_policies.load_policy(
+        ctx, "StackPolicy", params.get("StackPolicyBody"), params.get("StackPolicyURL")
+    )
     stack = replace(make_stack(ctx, params, ""), policy=policy)
     target, compiled = await preparing.prepare(ctx, stack, params, None)
     check_types(params, compiled)
@@ -170,8 +172,15 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     if starting.is_repeated(stack, params):
         return {"StackId": stack.arn}
     starting.check_updatable(stack)
-    policy = await stack_policies.load_policy(ctx, params, "StackPolicy")
-    policy_during_update = await stack_policies.load_policy(ctx, params, "StackPolicyDuringUpdate")
+    policy = await stack_policies.load_policy(
+        ctx, "StackPolicy", params.get("StackPolicyBody"), params.get("StackPolicyURL")
+    )
+    policy_during_update = await stack_policies.load_policy(
+        ctx,
+        "StackPolicyDuringUpdate",
+        params.get("StackPolicyDuringUpdateBody"),
+        params.get("StackPolicyDuringUpdateURL"),
+    )
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     check_types(params, compiled)
     if not target.failure:
@@ -229,9 +238,12 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("CancelUpdateStack")
 async def cancel_update_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await stacks.get_live(ctx, tx, params["StackName"])
+    token = params.get("ClientRequestToken") or ""
+    if token and token == found.operation.cancelling:
+        return {}
     if found.status != "UPDATE_IN_PROGRESS":
         raise errors.make_validation_error("CancelUpdateStack cannot be called from current stack status")
-    stacks.save(tx, replace(found, operation=replace(found.operation, is_cancelled=True)))
+    stacks.save(tx, replace(found, operation=replace(found.operation, is_cancelled=True, cancelling=token)))
     request(tx, found)
     return {}
 
@@ -272,7 +284,7 @@ async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params
 async def _check_skipped(
     ctx: Context, tx: Transaction, stack: Stack, skipped: list[str], resources: dict[str, Resource]
 ) -> None:
-    """Raise AwsError for a resource that a rollback cannot go on without: only what failed is skipped."""
+    """Raise AwsError for a resource that has not failed: a rollback cannot skip it."""
     for name in skipped:
         found = resources.get(name)
         if "." in name:

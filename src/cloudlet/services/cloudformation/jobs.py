@@ -11,7 +11,7 @@ from cloudlet.services.cloudformation.stack_sets.running import STACK_SETS
 
 
 async def run(block: Block) -> None:
-    """Carry out operations on stacks and stack sets, and tell of them, until the block ends."""
+    """Carry out operations on stacks and stack sets until the block ends."""
     await run_leased_jobs(block, reconcile=_reconcile, notify=_notify, deploy=_deploy)
 
 

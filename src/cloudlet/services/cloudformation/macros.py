@@ -28,7 +28,7 @@ class Macro(msgspec.Struct, frozen=True):
     stack: str
     """The id of the stack that it belongs to."""
     role: str = ""
-    """The role of that stack; without one, the function is called as who made the stack."""
+    """The role of that stack; without one, calls are made as its maker."""
     caller: Caller | None = None
     description: str = ""
 

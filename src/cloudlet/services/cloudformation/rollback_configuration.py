@@ -37,7 +37,7 @@ class Trigger(msgspec.Struct, frozen=True):
 
 
 class RollbackConfiguration(msgspec.Struct, frozen=True):
-    """The triggers of a stack, and for how long they count once all resources are there."""
+    """The triggers of a stack, and the minutes that they count for afterwards."""
 
     triggers: list[Trigger] = []
     minutes: int = 0

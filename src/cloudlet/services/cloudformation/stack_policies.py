@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from cloudlet.core import Context, Params
+from cloudlet.core import Context
 from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.operations.s3_objects import load_from_url
 
@@ -32,9 +32,11 @@ def validate_policy(text: str) -> str:
     return text
 
 
-async def load_policy(ctx: Context, params: Params, name: str) -> str:
-    """Return the policy that a request has in a member's body or at its URL; empty for none. Raises AwsError."""
-    body, url = params.get(f"{name}Body"), params.get(f"{name}URL")
+async def load_policy(ctx: Context, name: str, body: str | None, url: str | None) -> str:
+    """Return the policy that a request has as text or at a URL. Raises AwsError.
+
+    It is empty where there is none. `name` is what the members' names begin with.
+    """
     if body and url:
         raise errors.make_validation_error(f"You cannot specify both {name}Body and {name}URL")
     if url:

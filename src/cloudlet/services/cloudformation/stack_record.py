@@ -90,9 +90,11 @@ class Operation(msgspec.Struct, frozen=True):
     imports_existing: bool = False
     """Whether resources that have the names of retained ones become the stack's."""
     monitored_until: float = 0.0
-    """The end of the time in which alarms count though all is done; 0 before that."""
+    """The time until which alarms count once all is done; 0 before."""
     skipped: list[str] = []
-    """The resources that a rollback goes on without; those of nested stacks with the stack's name."""
+    """The resources that a rollback goes on without, with the stack's name for nested ones."""
+    cancelling: str = ""
+    """The ClientRequestToken of the request that cancelled it."""
     is_continued: bool = False
     """Whether it is a rollback that had failed, and goes on."""
 

@@ -13,7 +13,7 @@ _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _INLINE_MODULES: Final = Path(__file__).parent / "inline_modules"
 _NODE_MODULE: Final = ("cfn-response", "cfn-response.js", "node_modules/cfn-response.js")
 _PYTHON_MODULE: Final = ("cfnresponse", "cfnresponse.py", "cfnresponse.py")
-"""Modules for sources that speak of them: the word, the file, and its place in the package."""
+"""A module: the word that asks for it, its file, its place in the package."""
 
 
 def _make_zip(properties: Properties) -> bytes | None:

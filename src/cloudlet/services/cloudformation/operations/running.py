@@ -38,7 +38,7 @@ from cloudlet.store import StoreError
 log = logging.getLogger("cloudlet.cloudformation")
 
 MAX_CONCURRENT_RESOURCES: Final = 40
-MAX_OPERATIONS_PER_ACCOUNT: Final = 4
+MAX_ACCOUNT_OPERATIONS: Final = 4
 _PATIENCE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.25
 _MINUTE_SECONDS: Final = 60.0
@@ -69,7 +69,7 @@ async def _carry_out(block: Block, key: Key) -> float | None:
 
 
 STACKS: Final = Reconciler(
-    "stacks", _carry_out, max_concurrency=2 * MAX_OPERATIONS_PER_ACCOUNT, patience_seconds=_PATIENCE_SECONDS
+    "stacks", _carry_out, max_concurrency=2 * MAX_ACCOUNT_OPERATIONS, patience_seconds=_PATIENCE_SECONDS
 )
 
 
@@ -316,7 +316,7 @@ class _Run:
     # Alarms
 
     async def _monitor(self) -> float | None:
-        """Return after how many seconds to look at the alarms again; None once their time is over."""
+        """Return the pause between two looks at the alarms; None once their time is over."""
         stack, clock = self._stack, self._block.clock
         if breach := await monitoring.find_breach(self._steps.invoke, stack.rollback.triggers):
             raise _StackFailure(breach)

@@ -1,4 +1,4 @@
-"""Transforms of a template, carried out: those of its parts, then those of the whole in their order."""
+"""Transforms, carried out: first those of a template's parts, then those of the whole."""
 
 from __future__ import annotations
 

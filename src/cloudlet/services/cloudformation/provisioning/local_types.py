@@ -124,7 +124,7 @@ def _find_id(found: Mapping[str, signals.Signal], wanted: signals.Signal) -> str
 
 
 def make_signal_key(stack: str, name: str, properties: Mapping[str, Any]) -> str:
-    """Return what the signals of a wait condition are kept under: its handle's URL, or else its logical id."""
+    """Return the key of a wait condition's signals, by its handle or its logical id."""
     return _get_key(stack, str(properties.get("Handle") or f"#{name}"))
 
 

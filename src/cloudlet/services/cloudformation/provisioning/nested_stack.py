@@ -1,4 +1,4 @@
-"""Nested stacks: where an operation of their own is under way, or has failed, that is dealt with first."""
+"""Nested stacks, which may have operations of their own under way, or failed ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ class NestedStack(Provisioner):
         return await super().delete(instance, token)
 
     async def _await_rest(self, stack_id: str, token: str, *, is_deleted: bool = False) -> None:
-        """Raise Later while another operation is under way; one that has failed to be rolled back goes on."""
+        """Raise Later while another operation is under way.
+
+        A rollback that had failed goes on.
+        """
         params = {"StackName": stack_id}
         status = await self._get_status(stack_id)
         if status == "UPDATE_ROLLBACK_FAILED" and not is_deleted:
@@ -74,11 +77,11 @@ class NestedStack(Provisioner):
         return status
 
     async def _is_own(self, stack_id: str, token: str) -> bool:
-        """Whether the last operation of the nested stack is the one that a token is for."""
+        """Whether a token is that of the nested stack's last operation."""
         events = (await self._work.invoke(_MODEL, "DescribeStackEvents", {"StackName": stack_id}))["StackEvents"]
         return bool(events) and events[0].get("ClientRequestToken") == token
 
     def _list_skipped(self, name: str) -> list[str]:
-        """Return the resources of the nested stack, and of those in it, that are left as they are."""
+        """Return the resources of the nested stack that are skipped, and of those in it."""
         skipped = [one for one in self._work.stack.operation.skipped if "." in one]
         return [one.removeprefix(f"{name}.") for one in skipped]

@@ -104,7 +104,7 @@ class StackSetResource(Metadata):
             ("CreateStackInstances", added, {}),
             ("UpdateStackInstances", changed, {}),
         ):
-            for number, (accounts, regions, overrides) in enumerate(_group(places)):
+            for number, (accounts, regions, overrides) in enumerate(_make_groups(places)):
                 target: dict[str, Any] = {"StackSetName": set_id, "Accounts": accounts, "Regions": regions, **more}
                 if operation != "DeleteStackInstances":
                     target["ParameterOverrides"] = [
@@ -149,7 +149,7 @@ def _list_places(properties: Mapping[str, Any]) -> dict[Place, Overrides]:
     return found
 
 
-def _group(places: Mapping[Place, Overrides]) -> list[tuple[list[str], list[str], Overrides]]:
+def _make_groups(places: Mapping[Place, Overrides]) -> list[tuple[list[str], list[str], Overrides]]:
     """Return operations' accounts, regions and overrides that together are all places."""
     regions: dict[tuple[str, Overrides], list[str]] = {}
     for (account, region), overrides in sorted(places.items()):

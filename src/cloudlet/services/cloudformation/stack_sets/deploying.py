@@ -1,4 +1,4 @@
-"""An operation's part that is about one instance: its stack is made, updated or deleted, and waited for."""
+"""An operation's work on one instance: its stack is made, updated or deleted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Deployment:
         self._principal: Principal | None = None
 
     async def run(self) -> float | None:
-        """Go on as far as it goes now; return the pause, None once the result is known."""
+        """Go on as far as it goes; return the pause, None once it has ended."""
         try:
             return await self._advance()
         except ReasonedError as error:
@@ -214,7 +214,7 @@ class Deployment:
         self._instance = instance
 
     async def _end(self, status: str, reason: str = "") -> float | None:
-        """Write down what came of it, with the instance as it is now; there is no pause any more."""
+        """Write down the result, and the instance as it is now; return no pause."""
         stack_set_states.check_transition(stack_set_states.RESULT, self._result.status, status)
         stack_set, operation, instance = self._set, self._operation, self._instance
         result = replace(self._result, status=status, reason=reason)

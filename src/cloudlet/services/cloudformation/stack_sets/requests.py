@@ -121,7 +121,10 @@ async def _list_accounts(ctx: Context, params: Params) -> list[str]:
 
 
 def read_parameters(params: Params, name: str, former: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of parameters that a request gives; those it says to keep are as they were. Raises AwsError."""
+    """Return the values of parameters that a request gives. Raises AwsError.
+
+    Those that it says to keep are as they were.
+    """
     given = {}
     for one in params.get(name) or ():
         key = one["ParameterKey"]
@@ -158,7 +161,10 @@ async def begin(
     is_retaining: bool = False,
     is_import: bool = False,
 ) -> Operation | None:
-    """Write an operation that is to be carried out; None where this very request was made before. Raises AwsError."""
+    """Write an operation that is to be carried out, and return it. Raises AwsError.
+
+    Return None where this very request was made before.
+    """
     fingerprint = sha256(msgspec.json.encode([action, params], order="sorted", enc_hook=str)).hexdigest()
     operation_id = params.get("OperationId") or uuid4()
     former = await stack_set_store.find_operation(tx, stack_set, operation_id)

@@ -18,7 +18,7 @@ from cloudlet.services.cloudformation.stack_sets.stack_set_record import Operati
 ADMINISTRATION: Final = "AWSCloudFormationStackSetAdministrationRole"
 EXECUTION: Final = "AWSCloudFormationStackSetExecutionRole"
 BY: Final = "cloudformation.amazonaws.com"
-_MAX_SESSION_NAME: Final = 64
+_MAX_SESSION_NAME_CHARACTERS: Final = 64
 
 
 def get_administration_role(stack_set: StackSet, given: str) -> str:
@@ -33,7 +33,7 @@ async def take_execution_role(block: Block, stack_set: StackSet, operation: Oper
     """
     name = operation.execution_role or EXECUTION
     role = f"arn:{partition_of(stack_set.region)}:iam::{account}:role/{name}"
-    session_name = f"StackSet-{stack_set.name}"[:_MAX_SESSION_NAME]
+    session_name = f"StackSet-{stack_set.name}"[:_MAX_SESSION_NAME_CHARACTERS]
     if not block.is_strict:
         return make_session(role, session_name, BY)
     administration = get_administration_role(stack_set, operation.administration_role)

@@ -42,12 +42,12 @@ def request(tx: Transaction, stack_set: StackSet) -> None:
 
 
 async def _list_runnable(tx: Transaction, stack_set: StackSet, now: float) -> list[Operation]:
-    """Return the operations that may run; those of the queue that wait for no other one begin."""
+    """Return the operations that may run; queued ones begin where none conflicts."""
     active = await stack_set_store.list_active_operations(tx, stack_set)
     runnable: list[Operation] = []
     for place, operation in enumerate(active):
         if operation.status == "QUEUED":
-            before = [await stack_set_store.are_conflicting(tx, stack_set, operation, one) for one in active[:place]]
+            before = [await stack_set_store.is_conflicting(tx, stack_set, operation, one) for one in active[:place]]
             if any(before):
                 continue
             operation = stack_set_store.move_operation(tx, stack_set, operation, "RUNNING", now)
@@ -56,7 +56,7 @@ async def _list_runnable(tx: Transaction, stack_set: StackSet, now: float) -> li
 
 
 async def _advance(block: Block, stack_set: StackSet, operation: Operation) -> float:
-    """Go on with one operation; return the pause, 0 where there is more to do at once."""
+    """Go on with one operation; return the pause, 0 where more can be done."""
 
     async def plan(tx: Transaction) -> tuple[Schedule, list[tuple[Result, StackInstance]]]:
         return await _plan(block, tx, stack_set, operation)

@@ -1,4 +1,4 @@
-"""The order in which an operation goes through its instances: regions, concurrency and tolerance of failures.
+"""The order of an operation's instances: regions, concurrency, tolerance of failures.
 
 API reference, StackSetOperationPreferences.
 """
@@ -67,7 +67,7 @@ def get_tolerance(preferences: Preferences, accounts: int) -> int:
 
 
 def get_concurrency(preferences: Preferences, accounts: int, failed: int) -> int:
-    """Return how many accounts of a region may have their turn at once, after some have failed."""
+    """Return how many accounts of a region may run, after some have failed."""
     wanted = preferences.concurrency_count or 1
     if preferences.concurrency_percentage is not None:
         wanted = max(1, accounts * preferences.concurrency_percentage // 100)

@@ -1,4 +1,4 @@
-"""Records of stack sets, of their instances, of operations on them, and of what came of these."""
+"""Records of stack sets, their instances, operations, and the results of these."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Target(msgspec.Struct, frozen=True, order=True):
 
 
 class StackInstance(msgspec.Struct, frozen=True):
-    """A stack instance: what binds a stack of an account and a region to a set."""
+    """A stack instance: it binds a stack in an account's region to a set."""
 
     target: Target
     stack_name: str
@@ -67,7 +67,7 @@ class StackInstance(msgspec.Struct, frozen=True):
 
 
 class Preferences(msgspec.Struct, frozen=True):
-    """The way in which an operation goes from account to account, and from region to region."""
+    """The way of an operation from account to account and region to region."""
 
     regions: list[str] = []
     """The regions in the order that was asked for."""
@@ -100,7 +100,7 @@ class Operation(msgspec.Struct, frozen=True):
     reason: str = ""
     is_import: bool = False
     fingerprint: str = ""
-    """What was asked for, by which a repeated request is told from another one."""
+    """A digest of the request: another one may not have the same operation id."""
 
     @property
     def sequence(self) -> tuple[int, str]:
@@ -121,5 +121,5 @@ class Result(msgspec.Struct, frozen=True):
     """Whether that call was answered."""
     started: float = 0.0
     gate: str = ""
-    """What came of the account gate."""
+    """The status that the account gate gave."""
     gate_reason: str = ""

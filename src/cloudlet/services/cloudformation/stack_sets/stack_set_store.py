@@ -49,7 +49,7 @@ def decode_set(vault: Vault, raw: bytes) -> StackSet:
 
 
 def save_set(tx: Transaction, vault: Vault, stack_set: StackSet) -> None:
-    """Write a set, encrypted, as its parameters may be secrets; give its name free where it is deleted."""
+    """Write a set, encrypted: its parameters may be secrets. A deleted one frees its name."""
     account, region = stack_set.account, stack_set.region
     tx.put(_SETS.key(account, region, stack_set.id), vault.encrypt(_encode(stack_set), "stack-set"))
     if stack_set.status == "DELETED":
@@ -65,7 +65,7 @@ async def find_set(tx: Transaction, vault: Vault, account: str, region: str, set
 
 
 async def find_set_by_name(tx: Transaction, vault: Vault, account: str, region: str, name: str) -> StackSet | None:
-    """Return a set by its name, or by its id or ARN: those find deleted ones, too."""
+    """Return a set by its name, id or ARN; the latter find deleted ones, too."""
     short, _, set_id = name.rpartition("/")[2].partition(":")
     if not set_id:
         raw = await tx.get(_NAMES.key(account, region, short))
@@ -203,7 +203,7 @@ async def list_results(tx: Transaction, stack_set: StackSet, operation: Operatio
     return [decode_result(raw) for _, raw in await tx.range(space.begin, space.end, limit=MAX_INSTANCES)]
 
 
-async def are_conflicting(tx: Transaction, stack_set: StackSet, one: Operation, other: Operation) -> bool:
-    """Whether two operations are about an instance that both have."""
+async def is_conflicting(tx: Transaction, stack_set: StackSet, one: Operation, other: Operation) -> bool:
+    """Whether an operation is about an instance that another one is about, too."""
     first, second = [await list_results(tx, stack_set, operation) for operation in (one, other)]
     return bool({result.target for result in first} & {result.target for result in second})

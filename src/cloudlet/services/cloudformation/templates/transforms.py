@@ -70,7 +70,7 @@ def _list_inner(value: Any) -> list[Transform]:
 
 
 async def expand(value: Any, apply: Apply) -> Any:
-    """Return a value in which each `Fn::Transform` is what its transforms make of its siblings, the deepest first."""
+    """Return a value with each `Fn::Transform` applied to its siblings, the deepest first."""
     if isinstance(value, list):
         return [await expand(item, apply) for item in value]
     if not isinstance(value, dict):

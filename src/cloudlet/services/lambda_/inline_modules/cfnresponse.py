@@ -1,4 +1,4 @@
-"""Answers of custom resources, as functions send them: a module that AWS puts beside functions in templates.
+"""Answers of custom resources: a module that AWS puts beside functions in templates.
 
 CloudFormation user guide, "cfn-response module". It imports nothing of Cloudlet: it runs within users' functions.
 """
