@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloudlet.testing.server import Aws, fresh_account
+from cloudlet.testing import server
+from cloudlet.testing.server import Aws
+from tests.modes import MODE
 from tests.standing import eventually
+
+_SERVICE = {"Service": "cloudformation.amazonaws.com"}
 
 
 @dataclass(frozen=True)
@@ -61,4 +65,24 @@ class StackSets:
 
     def other(self, region: str = "us-east-1", account: str = "") -> Aws:
         """Return an account, a fresh one unless it is given, in a region."""
-        return Aws(self.aws.endpoint, account or fresh_account(), region)
+        if account:
+            return Aws(self.aws.endpoint, account, region)
+        made = Aws(self.aws.endpoint, server.fresh_account(), region)
+        self.trust(made)
+        return made
+
+    def trust(self, aws: Aws) -> None:
+        """Let stack sets work in an account, where permissions are enforced."""
+        if MODE == "strict":
+            make_role(self.aws, "AWSCloudFormationStackSetAdministrationRole", _SERVICE)
+            make_role(aws, "AWSCloudFormationStackSetExecutionRole", {"AWS": self.aws.account})
+
+
+def make_role(aws: Aws, name: str, principal: Mapping[str, str]) -> None:
+    """Make a role that may do everything, unless there is one."""
+    iam = aws.client("iam")
+    trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    if name not in {role["RoleName"] for role in iam.list_roles()["Roles"]}:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+        iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")

@@ -24,7 +24,9 @@ _TEMPLATE = {
 @pytest.fixture
 def sets(aws: Aws) -> StackSets:
     """The stack sets of a fresh account."""
-    return StackSets(aws)
+    sets = StackSets(aws)
+    sets.trust(aws)
+    return sets
 
 
 def _delays(sets: StackSets, account: str, region: str) -> list[str]:
