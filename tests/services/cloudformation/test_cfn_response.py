@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cloudlet.testing.server import Server, fresh_account
 from tests.services.cloudformation.deploying import Stacks
+from tests.trusting import TrustingAws
 
 _TRUST = {
     "Version": "2012-10-17",
@@ -133,3 +136,10 @@ exports.handler = (event, context) => {
 };
 """
     _check(stacks, node_runtime, source)
+
+
+def test_answers_arrive_over_tls_too(tmp_path: Path, node_runtime: str) -> None:
+    with Server.start("--data", str(tmp_path), "--tls") as server:
+        stacks = Stacks(TrustingAws(server.endpoint, fresh_account(), data=tmp_path))
+        sent = "https.request({ ...options, hostname: url.hostname, port: 443, path: url.path }, answered)"
+        _check(stacks, node_runtime, 'const https = require("https");' + _ANSWER.replace("SENT", sent))

@@ -13,6 +13,10 @@ from tests.services.cloudformation.deploying import BROKEN, Stacks, queue
 from tests.services.cloudformation.stack_sets import StackSets
 from tests.standing import eventually
 
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 _WEST, _EAST = "eu-west-1", "us-east-1"
 _TEMPLATE = {
     "Description": "Queues",
@@ -264,13 +268,59 @@ def test_a_request_is_carried_out_once(sets: StackSets) -> None:
     assert len(sets.client.list_stack_set_operations(StackSetName="s")["Summaries"]) == 1
 
 
-def test_an_account_gate_is_asked(sets: StackSets) -> None:
+_GATE = """
+def handler(event, context):
+    return {"Status": "%s"}
+"""
+
+
+def _make_gate(account: Aws, status: str) -> None:
+    role = {"AssumeRolePolicyDocument": _TRUST}
+    function = {
+        "FunctionName": "AWSCloudFormationStackSetAccountGate",
+        "Runtime": "python3.13",
+        "Handler": "index.handler",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Code": {"ZipFile": _GATE % status},
+    }
+    template = {
+        "Resources": {
+            "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+            "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
+        }
+    }
+    stack = Stacks(account).create("gate", template, Capabilities=["CAPABILITY_IAM"])
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("gate", "status", "reason"),
+    [("", "SKIPPED", "Function not found"), ("SUCCEEDED", "SUCCEEDED", ""), ("NO", "FAILED", "answered NO")],
+)
+def test_an_account_gate_is_asked(sets: StackSets, gate: str, status: str, reason: str) -> None:
     account = sets.other()
+    if gate:
+        _make_gate(account, gate)
     sets.create("s", _TEMPLATE)
-    operation = sets.deploy("s", [account.account], [_EAST])["OperationId"]
-    found = sets.client.list_stack_set_operation_results(StackSetName="s", OperationId=operation)["Summaries"]
-    assert found[0]["AccountGateResult"]["Status"] == "SKIPPED"
-    assert "Function not found" in found[0]["AccountGateResult"]["StatusReason"]
+    operation = sets.deploy("s", [account.account], [_EAST])
+    target = {"StackSetName": "s", "OperationId": operation["OperationId"]}
+    (found,) = sets.client.list_stack_set_operation_results(**target)["Summaries"]
+    assert found["AccountGateResult"]["Status"] == status
+    assert reason in found["AccountGateResult"]["StatusReason"]
+    assert operation["Status"] == ("FAILED" if status == "FAILED" else "SUCCEEDED")
+    assert found.get("StatusReason") == ("Account gate check failed" if status == "FAILED" else None)
+
+
+def test_hidden_parameters_are_not_shown(sets: StackSets) -> None:
+    hidden = {"Type": "String", "NoEcho": True}
+    template = {"Parameters": {"Word": hidden}, "Resources": {"Q": queue(QueueName={"Ref": "Word"})}}
+    sets.create("s", template, Parameters=_given(Word="one"))
+    sets.deploy("s", [sets.aws.account], [_EAST], ParameterOverrides=_given(Word="two"))
+    assert sets.client.describe_stack_set(StackSetName="s")["StackSet"]["Parameters"] == _given(Word="****")
+    place = {"StackInstanceAccount": sets.aws.account, "StackInstanceRegion": _EAST}
+    shown = sets.client.describe_stack_instance(StackSetName="s", **place)["StackInstance"]
+    assert shown["ParameterOverrides"] == _given(Word="****")
+    assert Stacks(sets.aws).queues() == ["two"]
 
 
 def test_errors_of_stack_sets(sets: StackSets) -> None:

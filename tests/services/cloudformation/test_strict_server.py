@@ -137,3 +137,34 @@ def test_a_stack_set_needs_both_roles(owner: Keyed) -> None:
     )
     assert deploy() == ("SUCCEEDED", "")
     assert len(target.client("sqs").list_queues()["QueueUrls"]) == 1
+
+
+_MACRO = """
+def handler(event, context):
+    return {"requestId": event["requestId"], "status": "success", "fragment": event["fragment"]}
+"""
+
+
+def test_the_function_of_a_macro_is_called_as_its_owner(owner: Keyed) -> None:
+    role = _make_role(owner, "of-macro", {"Service": "lambda.amazonaws.com"}, "logs:*")
+    function = {"Runtime": "python3.13", "Handler": "index.handler", "Role": role, "Code": {"ZipFile": _MACRO}}
+    macro = {"Name": "Same", "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]}}
+    template = {
+        "Resources": {
+            "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
+            "Macro": {"Type": "AWS::CloudFormation::Macro", "Properties": macro},
+        }
+    }
+    actions = ["cloudformation:*", "lambda:*", "iam:PassRole"]
+    maker = _make_user(owner, "macro-maker", *actions)
+    assert maker.create("macro", template)["StackStatus"] == "CREATE_COMPLETE", maker.events("macro")
+
+    # Who uses it need not be able to call functions; who owns it must be.
+    user = _make_user(owner, "macro-user", "cloudformation:*", "sqs:*")
+    using = {**_TEMPLATE, "Transform": "Same"}
+    expand = {"Capabilities": ["CAPABILITY_AUTO_EXPAND"]}
+    assert user.create("using", using, **expand)["StackStatus"] == "CREATE_COMPLETE", user.events("using")
+    owner.client("iam").delete_user_policy(UserName="macro-maker", PolicyName="p")
+    assert user.create("failing", using, **expand)["StackStatus"] == "ROLLBACK_COMPLETE"
+    reasons = " ".join(reason for _, _, reason in user.events("failing"))
+    assert f"Failed to execute transform {_ACCOUNT}::Same" in reasons

@@ -182,7 +182,7 @@ async def describe_stack_instance(ctx: Context, tx: Transaction, params: Params)
     stack_set = await stack_set_store.get_set(ctx, tx, params["StackSetName"])
     target = Target(params["StackInstanceAccount"], params["StackInstanceRegion"])
     found = await _get_instance(ctx, tx, stack_set, target)
-    overrides = [{"ParameterKey": key, "ParameterValue": value} for key, value in found.overrides.items()]
+    overrides = requests.describe_parameters(stack_set, found.overrides)
     return {"StackInstance": {**_describe_instance(stack_set, found), "ParameterOverrides": overrides}}
 
 

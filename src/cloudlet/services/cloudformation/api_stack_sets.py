@@ -15,12 +15,8 @@ from cloudlet.services.cloudformation.operations import preparing
 from cloudlet.services.cloudformation.stack_sets import requests, stack_set_store
 from cloudlet.services.cloudformation.stack_sets.role_chain import EXECUTION, get_administration_role
 from cloudlet.services.cloudformation.stack_sets.stack_set_record import StackSet
-from cloudlet.services.cloudformation.templates import parameters
-from cloudlet.services.cloudformation.templates.parsing import parse_template
-from cloudlet.services.cloudformation.templates.template import read_template
 
 _PAGE: Final = 100
-_NO_ECHO: Final = parameters.NO_ECHO
 
 
 @service.direct("CreateStackSet")
@@ -170,14 +166,10 @@ async def describe_stack_set(ctx: Context, tx: Transaction, params: Params) -> R
     requests.check_supported(params)
     stack_set = await stack_set_store.get_set(ctx, tx, params["StackSetName"])
     instances = await stack_set_store.list_instances(tx, ctx.block.cloud.vault, stack_set)
-    hidden = _list_hidden(stack_set)
     shown = {
         **_summarize(stack_set),
         "TemplateBody": stack_set.template,
-        "Parameters": [
-            {"ParameterKey": key, "ParameterValue": _NO_ECHO if key in hidden else value}
-            for key, value in stack_set.parameters.items()
-        ],
+        "Parameters": requests.describe_parameters(stack_set, stack_set.parameters),
         "Capabilities": stack_set.capabilities,
         "Tags": tags.to_list(stack_set.tags),
         "StackSetARN": stack_set.arn,
@@ -187,13 +179,6 @@ async def describe_stack_set(ctx: Context, tx: Transaction, params: Params) -> R
         "Regions": sorted({target.region for target in instances}),
     }
     return {"StackSet": shown}
-
-
-def _list_hidden(stack_set: StackSet) -> set[str]:
-    """Return the parameters whose values are not shown."""
-    declared = read_template(parse_template(stack_set.template), is_processed=False)
-    values = parameters.bind_parameters(declared, stack_set.parameters)
-    return {name for name, value in values.items() if value.is_hidden}
 
 
 def _summarize(stack_set: StackSet) -> dict[str, Any]:

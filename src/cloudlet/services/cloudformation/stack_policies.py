@@ -46,17 +46,23 @@ async def load_policy(ctx: Context, name: str, body: str | None, url: str | None
     return validate_policy(body) if body else ""
 
 
-def is_allowed(policy: str, action: str, name: str, kind: str) -> bool:
-    """Whether a policy lets an update do something to a resource. Without a policy all is allowed."""
+def find_denial(policy: str, action: str, name: str, kind: str) -> str:
+    """Return why a policy does not let an update do something to a resource; empty where it does.
+
+    Without a policy all is allowed.
+    """
     if not policy:
-        return True
+        return ""
     statements = json.loads(policy)["Statement"]
-    effects = {
-        statement["Effect"]
-        for statement in (statements if isinstance(statements, list) else [statements])
+    effects = [
+        (number, statement["Effect"])
+        for number, statement in enumerate(statements if isinstance(statements, list) else [statements], start=1)
         if _applies(statement, action, f"LogicalResourceId/{name}", kind)
-    }
-    return effects == {"Allow"}
+    ]
+    denied = next((number for number, effect in effects if effect == "Deny"), None)
+    if denied is None and effects:
+        return ""
+    return f"Action denied by stack policy: Statement [#{denied or 1}] does not allow [{action}] for resource [{name}];"
 
 
 def _applies(statement: Mapping[str, Any], action: str, resource: str, kind: str) -> bool:

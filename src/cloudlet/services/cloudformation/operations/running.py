@@ -298,11 +298,8 @@ class _Run:
     def _check_policy(self, action: str, resource: Resource) -> None:
         """Raise where the stack's policy does not let an update do something to a resource."""
         policy = self._stack.policy_during_update or self._stack.policy
-        if not stack_policies.is_allowed(policy, action, resource.name, resource.type):
-            raise ReasonedError(
-                f"Action denied by stack policy: Statement [#1] does not allow [{action}] for resource "
-                f"[{resource.name}];"
-            )
+        if denial := stack_policies.find_denial(policy, action, resource.name, resource.type):
+            raise ReasonedError(denial)
 
     def _check_removals(self, compiled: CompiledTarget) -> None:
         """Raise where the stack's policy forbids a deletion."""

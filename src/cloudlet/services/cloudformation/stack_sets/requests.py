@@ -147,6 +147,16 @@ def check_overrides(stack_set: StackSet, overrides: Mapping[str, str]) -> None:
     parameters.bind_parameters(declared, {**stack_set.parameters, **overrides})
 
 
+def describe_parameters(stack_set: StackSet, values: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return values of parameters as the API has them, without those that are not to be shown."""
+    declared = read_template(parse_template(stack_set.template), is_processed=False).parameters
+    bound = {name: parameters.is_hidden(declared.get(name, {})) for name in values}
+    return [
+        {"ParameterKey": name, "ParameterValue": parameters.NO_ECHO if bound[name] else value}
+        for name, value in values.items()
+    ]
+
+
 # Operations
 
 
