@@ -85,7 +85,7 @@ class InProcess:
         self.cloud = self._open()
 
     def _open(self) -> Cloud:
-        return self._kind(self._config, TokenSealer(b"k" * 32), self.clock)
+        return self._kind(self._config, TokenSealer(b"k" * 32), self.clock, OBSERVERS)
 
     @property
     def now(self) -> float:
