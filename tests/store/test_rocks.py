@@ -166,7 +166,7 @@ def test_what_is_being_synchronised_is_waited_for_before_a_store_that_failed_is_
         with monkeypatch.context() as patches:
             patches.setattr(OrderedMap, "sync", slow)
             first = asyncio.create_task(store.transact(put))
-            while not store._commits == IN_THREAD:
+            while store._commits != IN_THREAD:
                 await asyncio.sleep(0)
             with monkeypatch.context() as full:
                 full.setattr(OrderedMap, "write", fail)
