@@ -1,4 +1,7 @@
-"""The states of a connection, by what the client may send next, and what may follow on each."""
+"""The states of a connection, by what its client may send next.
+
+What may follow on each is in one table.
+"""
 
 from __future__ import annotations
 
