@@ -246,6 +246,25 @@ def test_what_is_done_on_failure_is_said_once(stacks: Stacks) -> None:
         stacks.client.create_change_set(**change, OnStackFailure="DELETE")
 
 
+def test_a_stack_is_deleted_by_force(stacks: Stacks) -> None:
+    bucket = f"kept-{stacks.aws.account}"
+    template = {
+        "Resources": {
+            "Q": queue(),
+            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}, "DependsOn": "Q"},
+        }
+    }
+    stack_id = stacks.create("s", template)["StackId"]
+    stacks.aws.client("s3").put_object(Bucket=bucket, Key="k", Body=b"")
+    with pytest.raises(ClientError, match="only when it is in the DELETE_FAILED state"):
+        stacks.client.delete_stack(StackName="s", DeletionMode="FORCE_DELETE_STACK")
+    assert stacks.delete("s")["StackStatus"] == "DELETE_FAILED"
+    assert len(stacks.queues()) == 1
+    stacks.client.delete_stack(StackName="s", DeletionMode="FORCE_DELETE_STACK")
+    assert stacks.wait(stack_id)["StackStatus"] == "DELETE_COMPLETE"
+    assert stacks.queues() == []
+
+
 def test_topics_are_removed_by_an_empty_list(stacks: Stacks) -> None:
     topic = stacks.aws.client("sns").create_topic(Name="t")["TopicArn"]
     stacks.create("s", _TEMPLATE, NotificationARNs=[topic])

@@ -46,8 +46,6 @@ def check_supported(params: Params) -> None:
         raise errors.make_not_built(f"the deployment mode {mode}")
     if params.get("ForceRollback"):
         raise errors.make_not_built("the parameter ForceRollback")
-    if params.get("DeletionMode") == "FORCE_DELETE_STACK":
-        raise errors.make_not_built("forced deletion of stacks")
 
 
 def check_types(params: Params, compiled: CompiledTarget) -> None:
@@ -214,6 +212,12 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await stacks.find_by_name(tx, ctx.account, ctx.region, params["StackName"])
     if found is None or found.status in (states.DELETED, "DELETE_IN_PROGRESS"):
         return {}
+    is_forced = params.get("DeletionMode") == "FORCE_DELETE_STACK"
+    if is_forced and found.status != "DELETE_FAILED":
+        raise errors.make_validation_error(
+            f"Invalid operation on stack [{found.arn}]. Delete a stack with FORCE_DELETE_STACK only when it is in the "
+            "DELETE_FAILED state."
+        )
     retained = list(params.get("RetainResources") or ())
     if retained and found.status != "DELETE_FAILED":
         raise errors.make_validation_error(
@@ -231,7 +235,7 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.make_wrong_state(found.arn, found.status, "deleted")
     operation = starting.make_operation(ctx, params, found.operation.target)
     changed = replace(found, role=params.get("RoleARN") or found.role)
-    starting.begin(ctx, tx, changed, replace(operation, retained=retained), "DELETE_IN_PROGRESS")
+    starting.begin(ctx, tx, changed, replace(operation, retained=retained, is_forced=is_forced), "DELETE_IN_PROGRESS")
     return {}
 
 

@@ -93,6 +93,8 @@ class Operation(msgspec.Struct, frozen=True):
     """The time until which alarms count once all is done; 0 before."""
     skipped: list[str] = []
     """The resources that a rollback goes on without, with the stack's name for nested ones."""
+    is_forced: bool = False
+    """Whether a stack is deleted though resources of it cannot be."""
     cancelling: str = ""
     """The ClientRequestToken of the request that cancelled it."""
     is_continued: bool = False

@@ -100,7 +100,7 @@ class _Run:
             pause = await self._run_tasks(tasks, dependencies)
             if pause is not None:
                 return self._shorten(pause)
-            if self._failed and self._phase.work != "clean-up":
+            if self._failed and self._phase.work != "clean-up" and not self._is_forced():
                 return await self._fail(self._describe_failures())
             if self._phase.work == "apply" and (pause := await self._monitor()) is not None:
                 return pause
@@ -386,6 +386,10 @@ class _Run:
             return None
         return min(later.values()) if later else None
 
+    def _is_forced(self) -> bool:
+        """Whether the stack is deleted whatever cannot be."""
+        return self._phase.work == "remove" and self._stack.operation.is_forced
+
     def _is_stopping(self) -> bool:
         return self._interruption is not None or (bool(self._failed) and self._phase.work == "apply")
 
@@ -398,7 +402,7 @@ class _Run:
             return False
         except ProvisioningError as error:
             await self._note_failure(name, error.reason)
-            return False
+            return self._is_forced()
         except StoreError:
             raise
         except Exception:
