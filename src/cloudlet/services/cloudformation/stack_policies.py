@@ -47,7 +47,7 @@ async def load_policy(ctx: Context, name: str, body: str | None, url: str | None
 
 
 def find_denial(policy: str, action: str, name: str, kind: str) -> str:
-    """Return why a policy does not let an update do something to a resource; empty where it does.
+    """Return why a policy denies an action on a resource; empty where it does not.
 
     Without a policy all is allowed.
     """

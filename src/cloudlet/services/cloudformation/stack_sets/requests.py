@@ -148,7 +148,7 @@ def check_overrides(stack_set: StackSet, overrides: Mapping[str, str]) -> None:
 
 
 def describe_parameters(stack_set: StackSet, values: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return values of parameters as the API has them, without those that are not to be shown."""
+    """Return values of parameters as the API has them; hidden ones are masked."""
     declared = read_template(parse_template(stack_set.template), is_processed=False).parameters
     bound = {name: parameters.is_hidden(declared.get(name, {})) for name in values}
     return [
