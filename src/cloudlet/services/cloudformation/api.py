@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.services.cloudformation import (
     api_change_sets,
+    api_drift,
     api_exports,
     api_policies,
     api_resources,
@@ -16,6 +17,7 @@ from cloudlet.services.cloudformation.block import service
 
 __all__ = [
     "api_change_sets",
+    "api_drift",
     "api_exports",
     "api_policies",
     "api_resources",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
+from cloudlet.services.cloudformation.drift.detecting import DETECTIONS
 from cloudlet.services.cloudformation.notifying import NOTICES
 from cloudlet.services.cloudformation.operations.running import STACKS
 
 
 async def run(block: Block) -> None:
     """Carry out stack operations, and tell of them, until the block ends."""
-    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify)
+    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify, detect=_detect)
 
 
 async def _reconcile(block: Block, lease: Lease) -> None:
@@ -22,3 +23,8 @@ async def _reconcile(block: Block, lease: Lease) -> None:
 async def _notify(block: Block, lease: Lease) -> None:
     async with lease.during():
         await NOTICES.run(block)
+
+
+async def _detect(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await DETECTIONS.run(block)

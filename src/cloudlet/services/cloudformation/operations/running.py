@@ -27,6 +27,7 @@ from cloudlet.services.cloudformation.compiling import (
     is_custom,
     list_hidden,
 )
+from cloudlet.services.cloudformation.drift import drift_record
 from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, needs_replacement
 from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
@@ -430,6 +431,7 @@ class _Run:
             changed = stacks.set_status(tx, now, status, block.clock.now(), reason)
             if status == states.DELETED:
                 await exporting.remove_all_of(tx, changed)
+                drift_record.remove_drifts(tx, changed)
 
         await block.store.transact(move)
         return 0 if states.is_in_progress(status) else None
