@@ -88,16 +88,17 @@ async def describe_stack_drift_detection_status(ctx: Context, tx: Transaction, p
 async def detect_stack_resource_drift(ctx: Context, params: Params) -> Result:
     name = params["LogicalResourceId"]
 
-    async def find(tx: Transaction) -> tuple[Stack, Resource | None, list[str]]:
+    async def find(tx: Transaction) -> tuple[Stack, dict[str, Resource], list[str]]:
         stack = await _get_checkable(ctx, tx, params["StackName"])
         resources, hidden = await load(tx, ctx.block, stack)
-        return stack, resources.get(name), hidden
+        return stack, resources, hidden
 
-    stack, resource, hidden = await ctx.transact(find)
+    stack, resources, hidden = await ctx.transact(find)
+    resource = resources.get(name)
     if resource is None or resource.instance is None:
         raise _make_missing(stack, [name])
     principal = Caller.from_principal(ctx.principal).make_principal(BY)
-    found = await detect(ctx.block, stack, resource, principal, hidden)
+    found = await detect(ctx.block, stack, resource, resources, principal, hidden)
     if found.status == "NOT_CHECKED":
         raise errors.make_validation_error(
             f"Drift detection is not supported for resource type [{resource.type}] of resource [{name}]."

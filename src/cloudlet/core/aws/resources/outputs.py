@@ -111,7 +111,7 @@ def _fit(schema: Schema, node: Any, value: Any) -> Any:
             return {tag["Key"]: tag.get("Value", "") for tag in map(_rename_tag, value) if "Key" in tag}
         items = node.get("items", {})
         return [_fit(schema, items if isinstance(items, Mapping) else {}, item) for item in value]
-    if isinstance(value, str) and "object" in kinds:
+    if isinstance(value, str) and ("object" in kinds or not kinds):
         return parse_document(value)
     return schema.convert_scalar(node, value)
 

@@ -16,7 +16,7 @@ from cloudlet.core.aws.resources.outputs import (
     render_call,
 )
 from cloudlet.core.aws.resources.provisioner import Instance, Invoke, Provisioner
-from cloudlet.core.aws.resources.reading_declaration import ANSWER, Listing, Read, Reading
+from cloudlet.core.aws.resources.reading_declaration import ANSWER, BASE, Listing, Read, ReadEach, Reading
 from cloudlet.core.aws.resources.registry import load_readings, load_resource_types, load_schema
 from cloudlet.core.kernel.errors import AwsError
 from cloudlet.wire import load
@@ -98,7 +98,11 @@ class Reader:
         told = self._tell(base, root, answer, known)
         attributes = self._provisioner.collect_attributes({**known, **told}, attributes, root or answer)
         known = {**known, **told, **attributes}
+        known[BASE] = answer
         for read in self._reading.others:
+            if isinstance(read, ReadEach):
+                told |= await self._read_each(read, known)
+                continue
             more = await self._ask(read.call, known)
             more_root = None if more is None else self._find_root(read, more, known)
             if more is not None and more_root is not None:
@@ -115,6 +119,11 @@ class Reader:
             if known.get(name) is not None and name not in properties:
                 others.setdefault(name, known[name])
         return Instance(properties, {**others, **attributes})
+
+    async def _read_each(self, read: ReadEach, known: Properties) -> dict[str, Any]:
+        answer = await self._ask(read.names, known) or {}
+        found = [await self._ask(read.call, {**known, ITEM: name}) for name in _find_first_list(answer) or ()]
+        return fit_properties(self._schema, {read.property: [one for one in found if one is not None]})
 
     def _is_writable(self, name: str) -> bool:
         return name in self._schema.properties and name not in self._schema.read_only

@@ -14,6 +14,8 @@ from cloudlet.core.aws.resources.declaration import Call, Properties, Source
 
 ANSWER: Final = "Answer"
 """The property that functions find an answer under, beside what is known of the resource."""
+BASE: Final = "BaseAnswer"
+"""The property that further readings find the answer of the first one under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,16 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadEach:
+    """A list of names, and the operation that tells of each: a property that is a list of what it answers."""
+
+    property: str
+    names: Call
+    call: Call
+    """Finds its name under `Item`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The operation that lists the resources of a type."""
 
@@ -52,7 +64,7 @@ class Reading:
 
     base: Read | None = None
     """The operation that says whether there is one; the type's `read` where this is None."""
-    others: tuple[Read, ...] = ()
+    others: tuple[Read | ReadEach, ...] = ()
     """Further ones; where they find nothing, the resource has no such properties."""
     list: Listing | None = None
     """The operation that lists; the type's `list` where this is None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws.resources.caller import bind_invoke
 from cloudlet.core.aws.resources.failures import ProvisioningError
+from cloudlet.core.aws.resources.outputs import parse_document
 from cloudlet.core.aws.resources.reader import Reader
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
@@ -35,7 +37,12 @@ def make_reader(block: Block, stack: Stack, kind: str, principal: Principal) -> 
 
 
 async def detect(
-    block: Block, stack: Stack, resource: Resource, principal: Principal, hidden: list[str]
+    block: Block,
+    stack: Stack,
+    resource: Resource,
+    resources: Mapping[str, Resource],
+    principal: Principal,
+    hidden: list[str],
 ) -> ResourceDrift:
     """Return whether a resource is as its stack has it. Raises AwsError for what may pass."""
     now = block.clock.now()
@@ -46,7 +53,9 @@ async def detect(
         return found
     schema = get_schema(resource.type)
     known = {**instance.properties, **instance.attributes}
-    identifier = {name: known[name] for name in schema.identifier if known.get(name) is not None}
+    # A name alone does not find what belongs to something else, as schedules do to their groups.
+    names = (*schema.identifier, *schema.create_only)
+    identifier = {name: known[name] for name in names if known.get(name) is not None}
     expected = {name: value for name, value in instance.properties.items() if name != instance.made_up}
     try:
         actual = await reader.find(identifier)
@@ -55,7 +64,12 @@ async def detect(
     shown = json.dumps(mask(expected, hidden), separators=(",", ":"))
     if actual is None:
         return replace(found, status="DELETED", expected=shown)
-    differences = list_differences(schema, expected, actual.properties, reader.unread)
+    others = _list_names(resources)
+    differences = [
+        one
+        for one in list_differences(schema, expected, actual.properties, reader.unread)
+        if not (one.kind == "ADD" and others & _list_texts(one.actual))
+    ]
     shown_actual = {name: value for name, value in actual.properties.items() if name in expected}
     return replace(
         found,
@@ -66,6 +80,19 @@ async def detect(
             replace(one, expected=mask(one.expected, hidden), actual=mask(one.actual, hidden)) for one in differences
         ],
     )
+
+
+def _list_names(resources: Mapping[str, Resource]) -> set[str]:
+    """Return what a stack's resources are called: what they add to others is no drift."""
+    names = {one.physical_id for one in resources.values() if one.physical_id}
+    inline = (one.instance.properties.get("PolicyName") for one in resources.values() if one.instance is not None)
+    return names | {name for name in inline if isinstance(name, str)}
+
+
+def _list_texts(value: str) -> set[str]:
+    """Return a value, or the texts in it where it is a structure."""
+    found = parse_document(value)
+    return {one for one in found.values() if isinstance(one, str)} if isinstance(found, dict) else {value}
 
 
 async def load(tx: Transaction, block: Block, stack: Stack) -> tuple[dict[str, Resource], list[str]]:
@@ -101,7 +128,7 @@ async def _detect_all(block: Block, key: Key) -> float | None:
     async def detect_one(resource: Resource) -> ResourceDrift:
         async with places:
             try:
-                return await detect(block, stack, resource, principal, hidden)
+                return await detect(block, stack, resource, resources, principal, hidden)
             except AwsError as error:
                 return ResourceDrift(
                     resource.name,

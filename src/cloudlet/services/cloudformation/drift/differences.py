@@ -32,12 +32,13 @@ def list_differences(
 ) -> list[Difference]:
     """Return where a resource differs from what is expected.
 
-    Only what is expected is looked at, and nothing that cannot be read.
+    Only what is expected is looked at, and nothing that cannot be read, or never changes.
     """
     found: list[Difference] = []
+    fixed = schema.read_only | schema.create_only
     comparison = _Comparison(schema)
     for name, value in expected.items():
-        if name in unread or name in schema.read_only or has_references(value):
+        if name in unread or name in fixed or has_references(value):
             continue
         found += comparison.compare(schema.properties.get(name, {}), value, actual.get(name), (name,))
     return found
@@ -54,7 +55,8 @@ class _Comparison:
         if self._is_write_only(path):
             return
         node = self._schema.resolve(node)
-        if "object" in self._schema.list_types(node):
+        kinds = self._schema.list_types(node)
+        if not kinds or "object" in kinds:
             expected, actual = _parse(expected), _parse(actual)
         if actual is None:
             if expected not in _EMPTY and not self._is_all_write_only(node, expected, path):
@@ -142,7 +144,15 @@ def _is_equal(expected: Any, actual: Any) -> bool:
     if isinstance(expected, str) and isinstance(actual, list):
         # Policies have one value as a text, or as a list.
         return actual == [expected]
+    if isinstance(expected, str) and isinstance(actual, str) and _is_name_of(expected, actual):
+        return True
     return to_text(expected) == to_text(actual)
+
+
+def _is_name_of(one: str, other: str) -> bool:
+    """Whether one of two texts is an ARN, and the other the name in it."""
+    arn, name = (one, other) if one.startswith("arn:") else (other, one)
+    return arn.startswith("arn:") and bool(name) and arn.endswith((f":{name}", f"/{name}"))
 
 
 def _make(path: tuple[str, ...], kind: Literal["ADD", "REMOVE", "NOT_EQUAL"], expected: Any, actual: Any) -> Difference:
