@@ -11,7 +11,7 @@ _ON_DEMAND: Final = "PAY_PER_REQUEST"
 
 
 def _is_on_demand(properties: Properties) -> bool:
-    return find_path(properties[ANSWER], "BillingModeSummary.BillingMode") == _ON_DEMAND
+    return bool(find_path(properties[ANSWER], "BillingModeSummary.BillingMode") == _ON_DEMAND)
 
 
 def _find_throughput(properties: Properties) -> Any:

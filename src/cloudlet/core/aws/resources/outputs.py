@@ -14,7 +14,7 @@ from cloudlet.core.aws.resources.resource_schema import Schema
 from cloudlet.wire import load
 from cloudlet.wire.shapes import Shape
 
-_EMPTY: Final = (None, "", [], {})
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
 def render_answer(model: str, operation: str, answer: Any) -> dict[str, Any]:

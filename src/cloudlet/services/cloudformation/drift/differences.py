@@ -13,7 +13,7 @@ from cloudlet.core.aws.resources.outputs import parse_document
 from cloudlet.core.aws.resources.resource_schema import Schema
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references
 
-_EMPTY: Final = (None, "", [], {}, False)
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {}, False)
 _KEYS: Final = ("Key", "Id", "ID", "Name", "AttributeName", "IndexName", "Sid")
 """The members that tell items of a list apart."""
 
