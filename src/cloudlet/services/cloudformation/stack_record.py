@@ -55,6 +55,8 @@ class Operation(msgspec.Struct, frozen=True):
     retain_except_on_create: bool = False
     imports_existing: bool = False
     """Whether resources that have the names of retained ones become the stack's."""
+    imported: dict[str, dict[str, str]] = {}
+    """The identifiers of resources that become the stack's, by logical ids."""
 
 
 class Stack(msgspec.Struct, frozen=True):

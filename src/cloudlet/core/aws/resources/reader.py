@@ -81,6 +81,12 @@ class Reader:
         names = () if self._reading is None else self._reading.unread
         return frozenset(names) | {path for path in self._schema.write_only if "/" not in path}
 
+    def list_names(self) -> list[str]:
+        """Return the properties that a resource is named by, which others may generate."""
+        named = self._declared.named
+        parts = [name for name in self._schema.identifier if name not in self._schema.read_only]
+        return [*([] if named is None else [named.property]), *parts]
+
     async def find(self, known: Mapping[str, Any]) -> Instance | None:
         """Return a resource as it is; None where it is not there.
 
