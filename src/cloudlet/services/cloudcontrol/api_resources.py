@@ -100,7 +100,7 @@ def _parse_object(text: str, name: str) -> dict[str, Any]:
 @service.direct("CreateResource")
 async def create_resource(ctx: Context, params: Params) -> Result:
     declared, schema = _get_type(params)
-    if not resource_types.can_create(declared):
+    if not declared.can_create:
         raise errors.make_unsupported_action(declared.name, "CREATE")
     request = _make_request(ctx, params, "CREATE")
     if (answer := await _find_repeated(ctx, request)) is not None:
@@ -158,7 +158,7 @@ async def list_resources(ctx: Context, params: Params) -> Result:
 @service.direct("UpdateResource")
 async def update_resource(ctx: Context, params: Params) -> Result:
     declared, schema = _get_type(params)
-    if not resource_types.can_update(declared) or find_reading(declared) is None:
+    if not declared.can_update or find_reading(declared) is None:
         raise errors.make_unsupported_action(declared.name, "UPDATE")
     request = _make_request(ctx, params, "UPDATE")
     if (answer := await _find_repeated(ctx, request)) is not None:
@@ -209,7 +209,7 @@ def _check_create_only(schema: Schema, old: Mapping[str, Any], new: Mapping[str,
 @service.direct("DeleteResource")
 async def delete_resource(ctx: Context, params: Params) -> Result:
     declared, schema = _get_type(params)
-    if not resource_types.can_delete(declared):
+    if not declared.can_delete:
         raise errors.make_unsupported_action(declared.name, "DELETE")
     request = _make_request(ctx, params, "DELETE")
     known = resource_types.read_identifier(schema, params["Identifier"])

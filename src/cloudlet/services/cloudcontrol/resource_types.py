@@ -20,21 +20,6 @@ def get_type(name: str) -> ResourceType:
     return found
 
 
-def can_create(declared: ResourceType) -> bool:
-    """Whether resources of a type can be made: some types are CloudFormation's own."""
-    return declared.create is not None or bool(declared.parts)
-
-
-def can_update(declared: ResourceType) -> bool:
-    """Whether resources of a type can be changed."""
-    return bool(declared.updates or declared.parts or declared.tag or declared.is_recreated)
-
-
-def can_delete(declared: ResourceType) -> bool:
-    """Whether resources of a type can be deleted."""
-    return can_create(declared) and (declared.delete is not None or bool(declared.parts))
-
-
 def read_identifier(schema: Schema, text: str) -> dict[str, str]:
     """Return the parts of an identifier, as text or JSON, by the properties' names. Raises AwsError."""
     if text.lstrip().startswith("{"):

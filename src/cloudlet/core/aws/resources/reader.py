@@ -212,16 +212,27 @@ class Reader:
         found = [self._read_item(listing, item, known, model) for item in items or ()]
         return [one for one in found if one is not None], _find_token(answer)
 
-    def _check_required(self, model: str, operation: str, params: Mapping[str, Any]) -> None:
+    def list_required(self) -> list[str]:
+        """Return the properties that a list has to be limited by."""
+        listing = find_listing(self._declared)
+        if listing is None:
+            return []
+        model, operation = get_operation(self._declared.model, listing.call)
+        return self._find_missing(model, operation, listing.call.members)
+
+    def _find_missing(self, model: str, operation: str, params: Mapping[str, Any]) -> list[str]:
+        """Return the properties that members of an input which must be there come from."""
         source = load(model).operations[operation].input
         missing = [] if source is None else [name for name in source.shape.required if name not in params]
-        if missing:
-            renamed = {member.lower(): path for path, member in self._renamed.items()}
-            names = {name.lower(): name for name in self._schema.properties}
-            keys = [names.get(one.lower()) or renamed.get(one.lower()) or one for one in missing]
+        renamed = {member.lower(): path for path, member in self._renamed.items()}
+        names = {name.lower(): name for name in self._schema.properties}
+        return [names.get(one.lower()) or renamed.get(one.lower()) or one for one in missing]
+
+    def _check_required(self, model: str, operation: str, params: Mapping[str, Any]) -> None:
+        if missing := self._find_missing(model, operation, params):
             raise ProvisioningError(
                 "Missing or invalid ResourceModel property in "
-                f"{self._declared.name} list handler request input. Required property: [{', '.join(keys)}]"
+                f"{self._declared.name} list handler request input. Required property: [{', '.join(missing)}]"
             )
 
     def _read_item(
