@@ -14,6 +14,10 @@ def _is_on_demand(properties: Properties) -> bool:
     return bool(find_path(properties[ANSWER], "BillingModeSummary.BillingMode") == _ON_DEMAND)
 
 
+def _find_billing_mode(properties: Properties) -> str:
+    return _ON_DEMAND if _is_on_demand(properties) else "PROVISIONED"
+
+
 def _find_throughput(properties: Properties) -> Any:
     return None if _is_on_demand(properties) else properties[ANSWER].get("ProvisionedThroughput")
 
@@ -67,7 +71,7 @@ READINGS: Final = {
         Read(
             Call("DescribeTable"),
             {
-                "BillingMode": "BillingModeSummary.BillingMode",
+                "BillingMode": _find_billing_mode,
                 "TableClass": "TableClassSummary.TableClass",
                 "ProvisionedThroughput": _find_throughput,
                 "GlobalSecondaryIndexes": _find_indexes,
