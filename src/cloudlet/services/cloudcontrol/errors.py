@@ -65,7 +65,7 @@ def make_not_found(name: str, identifier: str) -> ProvisioningError:
 
 
 def translate_failure(name: str, failure: ProvisioningError) -> AwsError:
-    """Return the error that a handler's failure is told by, where an operation waits for it."""
+    """Return the error that an operation tells of a handler's failure by."""
     code = _EXCEPTIONS.get(failure.code, "HandlerFailureException")
     return AwsError(
         code,

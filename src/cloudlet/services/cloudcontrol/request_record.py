@@ -16,7 +16,7 @@ class Request(msgspec.Struct, frozen=True):
     account: str
     region: str
     token: str
-    """The token that it is known by; calls that are made for it have it, too."""
+    """The token that it is known by, and that calls for it have."""
     type: str
     operation: Literal["CREATE", "UPDATE", "DELETE"]
     status: Status
@@ -25,7 +25,10 @@ class Request(msgspec.Struct, frozen=True):
     role: str = ""
     client_token: str = ""
     digest: str = ""
-    """The digest of what was asked for: the same client token with another one is a conflict."""
+    """The digest of what was asked for.
+
+    The same client token with another one is a conflict.
+    """
     identifier: str = ""
     properties: dict[str, Any] = {}
     """The properties that the resource is to have."""

@@ -1,4 +1,7 @@
-"""Carrying out requests: each step is written down before the next is taken, so that a crash repeats none."""
+"""Carrying out requests.
+
+Each step is written down before the next is taken, so that a crash repeats none.
+"""
 
 from __future__ import annotations
 

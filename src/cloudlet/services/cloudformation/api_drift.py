@@ -28,7 +28,10 @@ _CHECKABLE: Final = frozenset(
         "UPDATE_ROLLBACK_FAILED",
     }
 )
-"""The states in which drift of a stack can be detected (user guide, "Detect drift on an entire stack")."""
+"""The states in which drift of a stack can be detected.
+
+User guide, "Detect drift on an entire CloudFormation stack".
+"""
 _PAGE: Final = 100
 
 

@@ -1,4 +1,4 @@
-"""The operations that look at resource types: those that AWS publishes, as far as they are here."""
+"""The operations that look at the resource types that AWS publishes."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ async def list_types(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 def _is_asked_for(params: Params, filters: Params) -> bool:
-    """Whether a request is about what AWS publishes: there are no private types, and none of third parties."""
+    """Whether a request is about what AWS publishes.
+
+    There are no private types, and none of third parties.
+    """
     return (
         params.get("Visibility") == "PUBLIC"
         and params.get("Type") in (None, "RESOURCE")

@@ -1,4 +1,4 @@
-"""The way to read resources of Amazon S3: each property of a bucket has an operation of its own."""
+"""The way to read resources of Amazon S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The principal that resources are made, changed and read for, as it is stored beside what is to be done."""
+"""The principal that resources are made, changed and read for, as it is stored."""
 
 from __future__ import annotations
 

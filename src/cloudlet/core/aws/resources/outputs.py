@@ -44,7 +44,7 @@ def _render(shape: Shape, value: Any) -> Any:
 
 
 def list_renamed(declared: ResourceType) -> dict[str, str]:
-    """Return the members of inputs that come from properties of other names, by the properties' paths."""
+    """Return the members of inputs whose properties have other names, by their paths."""
     renamed: dict[str, str] = {}
     for call in _list_calls(declared):
         for member, source in call.members.items():
@@ -75,7 +75,7 @@ def list_candidates(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def collect_properties(
     schema: Schema, renamed: Mapping[str, str], candidates: list[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the properties that structures tell by members of the same names, or of those that inputs have."""
+    """Return the properties that structures tell by members of known names."""
     by_name = [{name.lower(): value for name, value in one.items()} for one in candidates]
     found: dict[str, Any] = {}
     for name in schema.properties:
@@ -104,7 +104,7 @@ def _fit(schema: Schema, node: Any, value: Any) -> Any:
     kinds = schema.list_types(node)
     if isinstance(value, Mapping):
         if kinds and "object" not in kinds and "array" in kinds:
-            return [_fit(schema, node.get("items", {}), item) for item in _to_tags(value)]
+            return [_fit(schema, node.get("items", {}), item) for item in _make_tags(value)]
         return _fit_object(schema, node, value)
     if isinstance(value, list):
         if kinds and "array" not in kinds and "object" in kinds:
@@ -131,7 +131,10 @@ def _fit_object(schema: Schema, node: Mapping[str, Any], value: Mapping[str, Any
 
 
 def parse_document(text: str) -> Any:
-    """Return what a text of JSON says, escaped as URLs are or not; the text where it is none."""
+    """Return the object that a text of JSON, escaped as URLs are or not, has.
+
+    Return the text where it has none.
+    """
     for form in (text, unquote(text)):
         try:
             parsed = json.loads(form)
@@ -142,7 +145,7 @@ def parse_document(text: str) -> Any:
     return text
 
 
-def _to_tags(value: Mapping[str, Any]) -> list[Any]:
+def _make_tags(value: Mapping[str, Any]) -> list[Any]:
     return [{"Key": key, "Value": item} for key, item in value.items()]
 
 

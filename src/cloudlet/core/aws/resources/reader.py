@@ -1,4 +1,7 @@
-"""Reading resources as they are: their properties, as AWS's schemas have them, and which ones there are."""
+"""Reading resources as they are, and which ones there are.
+
+Properties come in the forms that AWS's schemas have.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _TOKENS: Final = (
     ("continuationtoken", "continuationtoken"),
     ("lastevaluatedtablename", "exclusivestarttablename"),
 )
-"""The members with the next page's token: of the answer, and of the input, in lower case."""
+"""The members with tokens of pages, in lower case: of answers, and of inputs."""
 
 
 def find_reading(declared: ResourceType) -> Reading | None:
@@ -151,7 +154,10 @@ class Reader:
             raise translate_error(error, load(model).service_id, "") from None
 
     def _find_root(self, read: Read, answer: dict[str, Any], known: Properties) -> Mapping[str, Any] | None:
-        """Return the structure of an answer that has properties; an empty one where that is not said."""
+        """Return the structure of an answer that has properties.
+
+        It is empty where the reading names none, and None where the answer tells nothing.
+        """
         if not read.root:
             return {}
         root = read.root({**known, ANSWER: answer}) if callable(read.root) else find_path(answer, read.root)
@@ -179,9 +185,9 @@ class Reader:
     # Lists
 
     async def list_page(self, model: Mapping[str, Any], token: str | None) -> tuple[list[dict[str, Any]], str | None]:
-        """Return what is known of some resources, their identifiers among it, and the next page's token.
+        """Return what is known of some resources, and the next page's token.
 
-        `model` has the properties that the list is limited by.
+        Identifiers are among it. `model` has the properties that the list is limited by.
         """
         listing = find_listing(self._declared)
         if listing is None:
@@ -238,7 +244,10 @@ class Reader:
     def _read_item(
         self, listing: Listing, item: Any, known: Properties, model: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Return what an item of a list tells; None where that is no resource of the type."""
+        """Return what an item of a list tells.
+
+        None where that is no resource of the type.
+        """
         names = self._schema.identifier
         told: dict[str, Any] = {}
         if isinstance(item, Mapping):

@@ -29,9 +29,9 @@ class Read:
     Each is a path in the root of the answer, which is itself the empty path, or a function. None leaves one out.
     """
     root: Source = ""
-    """The structure in the answer whose members are properties; it is looked for where none is named.
+    """The structure in the answer whose members are properties.
 
-    A function returns None where the answer tells nothing of the resource.
+    It is looked for where none is named. A function returns None where the answer tells nothing of the resource.
     """
     is_exact: bool = False
     """Whether it tells nothing but `properties`."""
@@ -39,12 +39,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class ReadEach:
-    """A list of names, and the operation that tells of each: a property that is a list of what it answers."""
+    """A property that lists what an operation answers to each of some names."""
 
     property: str
     names: Call
     call: Call
-    """Finds its name under `Item`."""
+    """The operation that tells of one, which it finds under `Item`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,10 @@ class Listing:
     items: str = ""
     """The path of the list in the answer; the first one where none is named."""
     properties: Mapping[str, Source] = field(default_factory=dict)
-    """The properties that are not members of the same name: paths in an item, or functions, which find it as `Item`."""
+    """The properties that are not members of the same name.
+
+    Each is a path in an item, or a function, which finds the item under `Item`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,15 @@ class Reading:
 
 
 def read_tags(operation: str, member: str, source: Source, tags: str = "Tags") -> Read:
-    """Return a reading of tags by an operation that has a member for the resource; `tags` is a path in its answer."""
+    """Return a reading of tags by an operation with a member for the resource.
+
+    `tags` is a path in its answer.
+    """
     return Read(Call(operation, {member: source}), {"Tags": tags}, is_exact=True)
 
 
 def find_in(path: str, member: str, source: str) -> Callable[[Properties], Any]:
-    """Return a root: the item of a list in an answer whose member has the value of a property."""
+    """Return what finds the item of a list that has a property's value."""
 
     def find(properties: Properties) -> Any:
         items: Any = properties[ANSWER]

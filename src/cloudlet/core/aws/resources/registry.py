@@ -33,7 +33,7 @@ def load_resource_types() -> Mapping[str, ResourceType]:
 
 @cache
 def load_readings() -> Mapping[str, Reading]:
-    """Return how resources are read, by the names of their types, where blocks declare more than `read`."""
+    """Return how resources are read, where blocks declare more than `read`."""
     folder = Path(cloudlet.__file__).parent / "services"
     declared: dict[str, Reading] = {}
     for path in sorted(folder.glob("*/cloudformation_reading.py")):

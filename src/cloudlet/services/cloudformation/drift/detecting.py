@@ -1,4 +1,4 @@
-"""Detecting drift: each resource of a stack is read, and compared with what the stack has."""
+"""Detecting drift: resources are read, and compared with what their stack has."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Detection(msgspec.Struct, frozen=True):
     account: str
     region: str
     name: str
-    """Its id."""
+    """The id of the detection."""
     stack: str
     """The id of the stack."""
     started: float

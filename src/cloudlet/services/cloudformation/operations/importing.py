@@ -83,7 +83,7 @@ def read_imports(params: Params, compiled: CompiledTarget) -> dict[str, dict[str
 
 
 def _check_identifier(name: str, compiled: CompiledTarget, identifier: Mapping[str, str]) -> None:
-    """Raise AwsError where a template gives a resource another name than the one that is to be imported has."""
+    """Raise AwsError where a template gives a resource another name than its identifier."""
     scope = compiled.make_scope(lambda name: NOT_KNOWN, lambda name, attribute: NOT_KNOWN)
     properties = compiled.resolve_properties(name, scope)
     for key, value in identifier.items():

@@ -256,7 +256,7 @@ class Steps:
             events += [("UPDATE_IN_PROGRESS", reason, properties), ("UPDATE_COMPLETE", "", properties)]
         await self._write(replace(resource, instance=instance, done=self.phase), *events)
 
-    async def disown(self, resource: Resource) -> None:
+    async def release(self, resource: Resource) -> None:
         """Give back a resource that was to be imported; it stays as it is."""
         await self._forget(
             resource,

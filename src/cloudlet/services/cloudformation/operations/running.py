@@ -164,7 +164,7 @@ class _Run:
             if self._stack.status != states.IMPORT_ROLLBACK:
                 await self._steps.revert(resource)
             else:
-                await (self._steps.disown(resource) if self._steps.is_new(resource) else self._steps.keep(resource))
+                await (self._steps.release(resource) if self._steps.is_new(resource) else self._steps.keep(resource))
 
         return revert
 

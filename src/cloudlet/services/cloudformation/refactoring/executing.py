@@ -1,4 +1,7 @@
-"""Executing a refactor: all of it is one transaction, so that no resource is ever in two stacks, or in none."""
+"""Executing a refactor, all of which is one transaction.
+
+So no resource is ever in two stacks, or in none.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from cloudlet.core.aws.resources.caller import Caller
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import errors, exporting, stacks, states
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
-from cloudlet.services.cloudformation.refactoring.layout import Layout, place
+from cloudlet.services.cloudformation.refactoring.layout import Layout, move_resources
 from cloudlet.services.cloudformation.refactoring.refactor_record import Move, Refactor, StackPlan
 from cloudlet.services.cloudformation.stack_record import Event, Operation, Resource, Stack
 
@@ -32,7 +35,7 @@ async def load_layout(tx: Transaction, ctx: Context, refactor: Refactor) -> Layo
     """Return the layout of a refactor whose resources are where they are to be."""
     resources = await list_all(tx, ctx, refactor.plans)
     compiled = {plan.stack.id: compile_target(plan.stack, plan.target) for plan in refactor.plans}
-    return Layout(compiled, place(resources, refactor.moves), await list_others(tx, ctx, compiled))
+    return Layout(compiled, move_resources(resources, refactor.moves), await list_others(tx, ctx, compiled))
 
 
 async def list_all(tx: Transaction, ctx: Context, plans: list[StackPlan]) -> dict[str, dict[str, Resource]]:

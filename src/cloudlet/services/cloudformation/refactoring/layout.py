@@ -1,4 +1,4 @@
-"""The layout that a refactor leads to: which resources are in which stack, and what follows for outputs."""
+"""The layout that a refactor leads to: resources by stack, and their outputs."""
 
 from __future__ import annotations
 
@@ -64,14 +64,17 @@ def find_moves(
 
 
 def _detect(declared: Mapping[str, Any], name: str, left: Mapping[tuple[str, str], Resource]) -> tuple[str, str] | None:
-    """Return the resource that one in a template was before: of the same name, or the only one of the type."""
+    """Return the resource that one in a template was before.
+
+    It has the same name, or is the only one of the type.
+    """
     same_type = [key for key, resource in left.items() if resource.type == declared["Type"]]
     same_name = [key for key in same_type if key[1] == name]
     found = same_name or same_type
     return found[0] if len(found) == 1 else None
 
 
-def place(resources: Resources, moves: list[Move]) -> dict[str, dict[str, Resource]]:
+def move_resources(resources: Resources, moves: list[Move]) -> dict[str, dict[str, Resource]]:
     """Return resources as they are after some moves."""
     placed = {stack: dict(all_of_it) for stack, all_of_it in resources.items()}
     for move in moves:

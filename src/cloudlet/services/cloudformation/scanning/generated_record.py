@@ -20,7 +20,7 @@ class GeneratedResource(msgspec.Struct, frozen=True):
 
     type: str
     name: str
-    """Its logical id."""
+    """The logical id."""
     identifier: dict[str, str]
     status: Literal["PENDING", "FAILED", "COMPLETE"] = "PENDING"
     reason: str = ""
@@ -47,7 +47,7 @@ class GeneratedTemplate(msgspec.Struct, frozen=True):
     stack: str = ""
     """The ARN of the stack that it is based on."""
     base: str = ""
-    """That stack's template, as JSON."""
+    """The template of that stack, as JSON."""
 
     @property
     def arn(self) -> str:

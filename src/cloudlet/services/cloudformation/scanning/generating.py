@@ -89,7 +89,7 @@ def render(template: GeneratedTemplate) -> dict[str, Any]:
 
 
 class _References:
-    """The names of a template's resources, which become references in others, as long as none is circular."""
+    """The names of resources, which become references where that is not circular."""
 
     def __init__(self, resources: Iterable[GeneratedResource]) -> None:
         self._functions: dict[str, tuple[str, Any]] = {}

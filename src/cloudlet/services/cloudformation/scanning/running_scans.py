@@ -1,4 +1,4 @@
-"""Carrying out scans: all types that can be listed are, and what is found is read."""
+"""Carrying out scans: resources are listed, and what is found is read."""
 
 from __future__ import annotations
 
@@ -55,7 +55,10 @@ SCANS: Final = Reconciler("scans", _carry_out, patience_seconds=1.0)
 
 
 def list_types(wanted: Iterable[str]) -> list[str]:
-    """Return the types that can be scanned and are wanted, by names or their beginnings with a star."""
+    """Return the types that are wanted and can be scanned.
+
+    They are named, or by their beginnings with a star.
+    """
     names = [
         name
         for name, declared in load_resource_types().items()
@@ -111,8 +114,8 @@ class _Work:
         parents = {kind: self._find_parent(kind) for kind in kinds}
         alone = [kind for kind in kinds if parents[kind] is None]
         needed = {parent[0] for parent in parents.values() if parent is not None} - set(alone)
-        await self._for_each([*alone, *needed], self._list_type)
-        await self._for_each([kind for kind in kinds if kind not in alone], self._list_children)
+        await self._do_for_each([*alone, *needed], self._list_type)
+        await self._do_for_each([kind for kind in kinds if kind not in alone], self._list_children)
         wanted = [(kind, identifier) for kind in kinds for identifier in self._found.get(kind, ())]
         read = 0
         for first in range(0, len(wanted), _MAX_BATCH_ROWS):
@@ -123,7 +126,7 @@ class _Work:
                 if found is not None:
                     rows.append(found)
 
-            await self._for_each(wanted[first : first + _MAX_BATCH_ROWS], read_one)
+            await self._do_for_each(wanted[first : first + _MAX_BATCH_ROWS], read_one)
             await block.store.transact(partial(self._save, rows=rows))
             read += len(rows)
         return replace(
@@ -137,7 +140,7 @@ class _Work:
         for row in rows:
             scan_record.save_resource(tx, self._block.cloud.vault, self._scan, row)
 
-    async def _for_each(self, items: Iterable[Any], work: Callable[[Any], Awaitable[None]]) -> None:
+    async def _do_for_each(self, items: Iterable[Any], work: Callable[[Any], Awaitable[None]]) -> None:
         async def do(item: Any) -> None:
             async with self._places:
                 await work(item)
@@ -147,7 +150,7 @@ class _Work:
                 group.create_task(do(item))
 
     def _find_parent(self, kind: str) -> tuple[str, str] | None:
-        """Return the type whose resources those of another belong to, and the property that names it."""
+        """Return the type that resources of another belong to, and the property with its name."""
         scan = self._scan
         reader = Reader(kind, self._invoke, scan.account, scan.region)
         names = {*reader.list_required(), *load_schema(kind).identifier}

@@ -24,7 +24,7 @@ class Scan(msgspec.Struct, frozen=True):
     account: str
     region: str
     id: str
-    """It sorts the newest first."""
+    """The id, which sorts the newest first."""
     started: float
     caller: Caller
     types: list[str] = []
@@ -52,7 +52,7 @@ class ScannedResource(msgspec.Struct, frozen=True):
     reference: str = ""
     arn: str = ""
     model: dict[str, Any] = {}
-    """Its properties."""
+    """The properties."""
 
     @property
     def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
