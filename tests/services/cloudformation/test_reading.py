@@ -98,14 +98,37 @@ def _check_stack(stacks: Stacks, name: str, template: dict[str, Any]) -> None:
         assert missing <= NOT_TOLD.get(kinds[one], set()), (one, kinds[one], missing)
 
 
+def _check_scan(stacks: Stacks, template: dict[str, Any]) -> None:
+    """Scan the account: each resource of its stack whose type can be listed is found, and known for the stack's."""
+    client = stacks.client
+    scan = client.start_resource_scan()["ResourceScanId"]
+    eventually(
+        lambda: client.describe_resource_scan(ResourceScanId=scan)["Status"], lambda status: status == "COMPLETE"
+    )
+    pages = client.get_paginator("list_resource_scan_resources").paginate(ResourceScanId=scan)
+    found = [one["ResourceType"] for page in pages for one in page["Resources"] if one["ManagedByStack"]]
+    wanted = [
+        resource["Type"]
+        for resource in template["Resources"].values()
+        # Versions of layers are listed by the layer, which is no resource.
+        if find_listing(TYPES[resource["Type"]]) and resource["Type"] != "AWS::Lambda::LayerVersion"
+    ]
+    missing = sorted(set(wanted) - set(found))
+    assert (missing, sorted(found)) == ([], sorted(wanted))
+
+
 def test_resources_of_every_kind_are_read_as_they_were_given(stacks: Stacks) -> None:
-    _check_stack(stacks, "every", _load("every_type.json", bucket=_put_layer(stacks)))
+    template = _load("every_type.json", bucket=_put_layer(stacks))
+    _check_stack(stacks, "every", template)
+    _check_scan(stacks, template)
 
 
 def test_further_resources_are_read_as_they_were_given(stacks: Stacks) -> None:
     domain = f"z{stacks.aws.account}.example"
     certificate = bring(stacks.aws, f"*.{domain}")
-    _check_stack(stacks, "further", _load("further_types.json", certificate=certificate, domain=domain))
+    template = _load("further_types.json", certificate=certificate, domain=domain)
+    _check_stack(stacks, "further", template)
+    _check_scan(stacks, template)
 
 
 def test_all_types_but_few_can_be_read() -> None:

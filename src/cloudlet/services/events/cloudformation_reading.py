@@ -32,7 +32,7 @@ READINGS: Final = {
             Read(Call("ListTargetsByRule", _RULE), {"Targets": "Targets"}, is_exact=True),
             read_tags("ListTagsForResource", "ResourceARN", "Arn"),
         ),
-        Listing(Call("ListRules")),
+        Listing(Call("ListRules"), properties={"Arn": "Arn"}, owner=("AWS::Events::EventBus", "EventBusName")),
     ),
     "AWS::Events::EventBus": Reading(
         others=(read_tags("ListTagsForResource", "ResourceARN", "Arn"),), list=Listing(Call("ListEventBuses"))

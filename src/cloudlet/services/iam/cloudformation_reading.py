@@ -101,7 +101,7 @@ READINGS: Final = {
                 root=find_in("AccessKeyMetadata", "AccessKeyId", "Id"),
             ),
         ),
-        Listing(Call("ListAccessKeys"), properties={"Id": "AccessKeyId"}),
+        Listing(Call("ListAccessKeys"), properties={"Id": "AccessKeyId"}, owner=("AWS::IAM::User", "UserName")),
         unread=("Serial",),
     ),
     "AWS::IAM::OIDCProvider": Reading(

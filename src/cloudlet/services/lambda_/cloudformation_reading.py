@@ -161,7 +161,10 @@ READINGS: Final = {
             ),
             {"TargetFunctionArn": _cut_function("FunctionArn"), "Qualifier": _cut_qualifier("FunctionArn")},
         ),
-        list=Listing(Call("ListFunctionUrlConfigs", {"FunctionName": "TargetFunctionArn"})),
+        list=Listing(
+            Call("ListFunctionUrlConfigs", {"FunctionName": "TargetFunctionArn"}),
+            owner=("AWS::Lambda::Function", "TargetFunctionArn"),
+        ),
     ),
     "AWS::Lambda::EventInvokeConfig": Reading(
         list=Listing(

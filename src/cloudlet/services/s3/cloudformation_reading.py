@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import Call, Properties, find_path
-from cloudlet.core.aws.resources.reading_declaration import ANSWER, Read, Reading
+from cloudlet.core.aws.resources.reading_declaration import ANSWER, Listing, Read, Reading
 
 _BUCKET: Final = {"Bucket": "BucketName", "ExpectedBucketOwner": None}
 
@@ -143,6 +143,7 @@ READINGS: Final = {
             ),
             _read("GetBucketTagging", "Tags", "TagSet"),
         ),
+        Listing(Call("ListBuckets", {"BucketRegion": "{region}"}), properties={"BucketName": "Name"}),
     ),
     "AWS::S3::BucketPolicy": Reading(
         Read(Call("GetBucketPolicy", {"ExpectedBucketOwner": None}), {"PolicyDocument": "Policy"}, is_exact=True)

@@ -59,6 +59,8 @@ class Listing:
 
     Each is a path in an item, or a function, which finds the item under `Item`.
     """
+    owner: tuple[str, str] | None = None
+    """The type that resources belong to, and the property with its identifier."""
 
 
 @dataclass(frozen=True, slots=True)

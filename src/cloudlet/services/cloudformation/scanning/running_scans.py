@@ -152,6 +152,9 @@ class _Work:
     def _find_parent(self, kind: str) -> tuple[str, str] | None:
         """Return the type that resources of another belong to, and the property with its name."""
         scan = self._scan
+        listing = find_listing(load_resource_types()[kind])
+        if listing is not None and listing.owner is not None:
+            return listing.owner
         reader = Reader(kind, self._invoke, scan.account, scan.region)
         names = {*reader.list_required(), *load_schema(kind).identifier}
         namespace = kind.rpartition("::")[0]
