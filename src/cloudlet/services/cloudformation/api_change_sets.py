@@ -14,7 +14,12 @@ from cloudlet.services.cloudformation import api_stacks, change_sets, errors, ro
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.change_sets import ChangeSet
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
-from cloudlet.services.cloudformation.operations.importing import find_imports
+from cloudlet.services.cloudformation.operations.importing import (
+    check_unowned,
+    find_imports,
+    plan_imports,
+    read_imports,
+)
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
 
@@ -36,11 +41,16 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
     is_new = kind == "CREATE"
     if params.get("OnStackFailure") == "DELETE" and not is_new:
         raise errors.make_validation_error("OnStackFailure DELETE is only valid when ChangeSetType is CREATE")
-    stack, previous, resources = await _find_stack(ctx, params, is_new=is_new)
+    stack, previous, resources = await _find_stack(ctx, params, kind)
     target, compiled = await preparing.prepare(ctx, stack, params, previous, has_review=True)
     api_stacks.check_types(params, compiled)
     changes = [] if target.failure else api_stacks.list_changes(stack, compiled, previous, resources)
-    if params.get("ImportExistingResources"):
+    imported: dict[str, dict[str, str]] = {}
+    if kind == "IMPORT" and not target.failure:
+        imported = read_imports(params, compiled)
+        changes = plan_imports(imported, changes, compiled, previous)
+        await check_unowned(ctx, stack, imported, compiled)
+    elif params.get("ImportExistingResources"):
         changes = await find_imports(ctx, stack, compiled, changes)
     reason = target.failure
     if not reason and not api_stacks.has_changes(changes, target, compiled, stack, previous):
@@ -67,6 +77,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         bool(params.get("IncludeNestedStacks")),
         bool(params.get("ImportExistingResources")),
         rollback_configuration.parse_configuration(params.get("RollbackConfiguration"), stack.rollback),
+        imported,
     )
 
     async def create(tx: Transaction) -> Result:
@@ -97,13 +108,11 @@ def _make_existing(name: str) -> AwsError:
 
 def _check_supported(params: Params) -> None:
     api_stacks.check_supported(params)
-    if params.get("ChangeSetType") == "IMPORT" or params.get("ResourcesToImport"):
-        raise errors.make_not_built("the import of existing resources")
+    if params.get("ResourcesToImport") and params.get("ChangeSetType") != "IMPORT":
+        raise errors.make_validation_error("ResourcesToImport can only be specified for a change set of type IMPORT.")
 
 
-async def _find_stack(
-    ctx: Context, params: Params, *, is_new: bool
-) -> tuple[Stack, Target | None, dict[str, Resource]]:
+async def _find_stack(ctx: Context, params: Params, kind: str) -> tuple[Stack, Target | None, dict[str, Resource]]:
     """Return the stack of a change set, its target and its resources. Raises AwsError."""
     name = params["StackName"]
 
@@ -113,11 +122,13 @@ async def _find_stack(
 
     stack = await ctx.transact(find)
     if stack is None:
-        if not is_new:
+        if kind == "UPDATE":
             raise errors.make_validation_error(f"Stack [{name}] does not exist")
         api_stacks.check_name(name)
         return api_stacks.make_stack(ctx, params, states.EMPTY), None, {}
-    if is_new:
+    if kind == "IMPORT" and stack.status == states.EMPTY:
+        return stack, None, {}
+    if kind == "CREATE":
         if stack.status != states.EMPTY:
             raise errors.make_validation_error(
                 f"Stack [{stack.name}] already exists and cannot be created again with the changeSet "
@@ -211,7 +222,7 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     if found.on_failure and params.get("DisableRollback"):
         raise errors.make_validation_error("You can specify either DisableRollback or OnStackFailure, but not both.")
     operation = starting.make_operation(ctx, params, found.target, found.on_failure)
-    operation = replace(operation, imports_existing=found.imports_existing)
+    operation = replace(operation, imports_existing=found.imports_existing, imported=found.imported)
     changed = replace(
         stack,
         role=found.role or stack.role,
@@ -224,7 +235,8 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     await change_sets.remove_all(tx, stack, but=found.id)
     change_sets.save(tx, replace(found, execution="EXECUTE_COMPLETE"))
     target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
-    starting.begin(ctx, tx, changed, operation, "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS", target)
+    status = "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS"
+    starting.begin(ctx, tx, changed, operation, states.IMPORT if found.kind == "IMPORT" else status, target)
     return {}
 
 

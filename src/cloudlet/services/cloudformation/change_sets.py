@@ -29,7 +29,7 @@ class ChangeSet(msgspec.Struct, frozen=True):
     name: str
     id: str
     kind: str
-    """CREATE or UPDATE."""
+    """CREATE, UPDATE or IMPORT."""
     created: float
     target: str
     status: str = "CREATE_COMPLETE"
@@ -45,6 +45,8 @@ class ChangeSet(msgspec.Struct, frozen=True):
     has_nested_stacks: bool = False
     imports_existing: bool = False
     rollback: RollbackConfiguration = RollbackConfiguration()
+    imported: dict[str, dict[str, str]] = {}
+    """The identifiers of resources that are imported, by logical ids."""
 
     @property
     def arn(self) -> str:

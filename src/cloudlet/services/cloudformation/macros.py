@@ -11,8 +11,8 @@ from cloudlet.core import AwsError, Context, Subspace
 from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.aws.records import Records
+from cloudlet.core.aws.resources.caller import Caller
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.cloudformation.stack_record import Caller
 from cloudlet.services.cloudformation.templates.transforms import Transform, TransformError
 
 _BY: Final = "cloudformation.amazonaws.com"

@@ -44,7 +44,7 @@ class NestedStack(Provisioner):
         """Return at once: an update may take long, and `refresh` tells when it is done."""
 
     async def delete(self, instance: Instance, token: str = "") -> float | None:
-        if self.get_reference(instance) and await self.exists(self._get_known(instance)):
+        if self.get_reference(instance) and await self.exists(self.get_known(instance)):
             await self._await_rest(self.get_reference(instance), token, is_deleted=True)
         return await super().delete(instance, token)
 
