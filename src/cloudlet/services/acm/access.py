@@ -1,4 +1,4 @@
-"""Permissions of operations whose condition keys tell of the domains of a certificate, and how it is issued.
+"""Permissions of operations with condition keys about domains and issuing.
 
 User guide, "Use condition keys with ACM"; Service Authorization Reference, "AWS Certificate Manager".
 """

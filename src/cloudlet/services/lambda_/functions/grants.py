@@ -22,7 +22,7 @@ _PAGE: Final = 100
 
 
 def release(tx: Transaction, version: Version) -> None:
-    """Have the grant of a version retired that is deleted or changed, unless another one has it too."""
+    """Have the grant of a deleted or changed version retired, unless another one has it."""
     if version.grant:
         place = version.place
         tx.put(_RELEASED.key(place.account, place.region, place.name, version.kms_key, version.grant), b"")
