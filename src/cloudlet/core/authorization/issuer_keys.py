@@ -64,7 +64,7 @@ class IssuerKeys:
         get: Get | None = None,
         is_accepted: Check = lambda _: True,
     ) -> Any | None:
-        """Return the key of an issuer by its id, without one its only key; None where there is none.
+        """Return the key of an issuer by its id, without one its only key; or None.
 
         `trusted` are the certificates by which `get` believes a server, which another caller need not. Raises
         UnreachableIssuer and UntoldKeys.
