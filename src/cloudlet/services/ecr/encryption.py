@@ -78,7 +78,7 @@ def _count(key: bytes, offset: int) -> CipherContext:
 
 
 async def make_seal(block: Block, about: Repository) -> Seal | None:
-    """Return the seal of a new file of a repository; None where it has no KMS key. Raises KmsError."""
+    """Return the seal of a repository's new file, if that has a KMS key. Raises KmsError."""
     if not about.kms_key:
         return None
     keys, now = _KEYS.get(block), block.clock.now()

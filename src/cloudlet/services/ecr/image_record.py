@@ -51,10 +51,10 @@ class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Seal(msgspec.Struct, frozen=True, array_like=True):
-    """What it takes to decrypt a file, but for the KMS key."""
+    """The means to decrypt a file, but for the KMS key."""
 
     keys: tuple[bytes, ...]
-    """Its data keys, encrypted by KMS: one for each layer of encryption."""
+    """Data keys, encrypted by KMS: one for each layer of encryption."""
     nonce: bytes
 
 

@@ -23,7 +23,7 @@ from cloudlet.services.ecr.image_record import Content, Layer
 _LAYERS: Final = Subspace("layer")
 _CONTENTS: Final = Subspace("content")
 _USES: Final = Subspace("use")
-"""Digest, repository's id → nothing: a repository has the layer, in the files that it shares with others."""
+"""Digest, repository's id → nothing: a repository has the layer, in shared files."""
 _FILES: Final = Subspace("file")
 _IDLE: Final = Subspace("idle")
 """Since when, repository's id, digest → nothing: no image of the repository has the layer."""

@@ -100,7 +100,7 @@ async def _fetch(ctx: Context, rule: CacheRule, name: str, digest: str | None, t
             return await _open_both(ctx, tx, puller, rule, name, source_name, digest, tag)
 
         source_repository, image, target = await ctx.transact(open_both)
-        await transferring.transfer(ctx.block, source_repository, target, image)
+        await transferring.copy_layers(ctx.block, source_repository, target, image)
         await ctx.transact(lambda tx: _copy(ctx, tx, puller, rule, name, source_name, digest, tag))
         return
     source = Upstream(
@@ -166,7 +166,7 @@ async def _open_both(
     digest: str | None,
     tag: str | None,
 ) -> tuple[Repository, Image, Repository]:
-    """Return an image of this Cloudlet, with the repository that has it and the one that caches it. Raises AwsError."""
+    """Return an image's repository, the image, and the repository that caches it. Raises AwsError."""
     source = await repository.find(tx, *source_name)
     image = None if source is None else await images.find_named(tx, source, digest, tag)
     if source is None or image is None:

@@ -96,7 +96,7 @@ async def _replicate(block: Block, key: Key) -> None:
     try:
         found = await block.store.transact(open_both)
         if found is not None:
-            await transferring.transfer(block, found[0], found[2], found[1])
+            await transferring.copy_layers(block, found[0], found[2], found[1])
         await block.store.transact(body)
     except AwsError as error:
         code = error.code

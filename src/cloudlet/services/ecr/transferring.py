@@ -1,4 +1,4 @@
-"""Layers that a repository gets from elsewhere: files of its own, encrypted by its own key."""
+"""Layers that a repository gets from elsewhere, in files of its own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cloudlet.services.ecr.repository_record import Repository
 
 
 def can_share(source: Repository, target: Repository) -> bool:
-    """Whether two repositories can have the same files: neither encrypts them by a key of its own."""
+    """Whether two repositories can have the same files: neither encrypts them."""
     return not source.kms_key and not target.kms_key
 
 
-async def transfer(block: Block, source: Repository, target: Repository, image: Image) -> None:
+async def copy_layers(block: Block, source: Repository, target: Repository, image: Image) -> None:
     """Copy the layers of an image that another repository lacks. Raises KmsError, StoreError."""
     if can_share(source, target):
         return
@@ -32,7 +32,7 @@ async def transfer(block: Block, source: Repository, target: Repository, image: 
 
 
 async def add(block: Block, target: Repository, digest: str, part: Part) -> None:
-    """Make a layer of a file that was written, or drop it where the repository has the layer by now."""
+    """Make a layer of a file that was written, unless the repository has it by now."""
     files = [part.piece.file]
 
     async def body(tx: Transaction) -> None:
@@ -46,7 +46,7 @@ async def add(block: Block, target: Repository, digest: str, part: Part) -> None
 
 
 async def _list_layers(tx: Transaction, source: Repository, image: Image) -> list[str]:
-    """Return the digests of the layers of an image, and of the images that it names."""
+    """Return the digests of an image's layers, and of those of images that it names."""
     found = list(image.layers)
     for digest in image.children:
         child = await images.find(tx, source, digest)
