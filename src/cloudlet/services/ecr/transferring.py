@@ -32,7 +32,7 @@ async def copy_layers(block: Block, source: Repository, target: Repository, imag
 
 
 async def add(block: Block, target: Repository, digest: str, part: Part) -> None:
-    """Make a layer of a file that was written, unless the repository has it by now."""
+    """Make a layer of a file, unless the repository has it by now."""
     files = [part.piece.file]
 
     async def body(tx: Transaction) -> None:
