@@ -37,7 +37,7 @@ class UntoldKeys(Exception):
     """The issuer does not tell its keys."""
 
 
-class _Known(NamedTuple):
+class _KeySet(NamedTuple):
     keys: dict[str, Any]
     """By their ids; "" for one that has none."""
     fetched: float
@@ -51,7 +51,7 @@ class IssuerKeys:
         self._kinds = frozenset(kinds)
         self._max_age_seconds = max_age_seconds
         self._client = HttpClient(connections=8)
-        self._known: dict[Hashable, _Known] = {}
+        self._known: dict[Hashable, _KeySet] = {}
         self._fetching: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     async def find(
@@ -64,7 +64,7 @@ class IssuerKeys:
         get: Get | None = None,
         is_accepted: Check = lambda _: True,
     ) -> Any | None:
-        """Return the key of an issuer by its id, without one its only key; or None.
+        """Return the key of an issuer by its id, without one its only key.
 
         `trusted` are the certificates by which `get` believes a server, which another caller need not. Raises
         UnreachableIssuer and UntoldKeys.
@@ -75,7 +75,7 @@ class IssuerKeys:
             async with self._fetching.setdefault(source, asyncio.Lock()):
                 known = self._known.get(source)
                 if known is None or self._is_stale(known, id, now):
-                    known = _Known(await self._fetch_keys(issuer, get or self.get, is_accepted), now)
+                    known = _KeySet(await self._fetch_keys(issuer, get or self.get, is_accepted), now)
                     if len(self._known) >= MAX_ISSUERS:
                         self._known.clear()
                     self._known[source] = known
@@ -88,7 +88,7 @@ class IssuerKeys:
         """Return the answer of a server that this machine trusts. Raises HttpError."""
         return await self._client.request("GET", url, timeout=_TIMEOUT_SECONDS, limit=MAX_DOCUMENT_BYTES)
 
-    def _is_stale(self, known: _Known, id: str, now: float) -> bool:
+    def _is_stale(self, known: _KeySet, id: str, now: float) -> bool:
         age = abs(now - known.fetched)
         return age > self._max_age_seconds or (bool(id) and id not in known.keys and age > MIN_AGE_SECONDS)
 

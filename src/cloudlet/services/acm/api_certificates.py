@@ -139,7 +139,7 @@ async def get_certificate(ctx: Context, tx: Transaction, params: Params) -> Resu
 async def delete_certificate(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await certificate.get(ctx, tx, params["CertificateArn"])
     if found.used_by:
-        raise errors.CertificateInUse(found.arn)
+        raise errors.CertificateInUse(found.arn, found.account)
     certificate.remove(tx, found)
     return {}
 
@@ -158,7 +158,7 @@ async def revoke_certificate(ctx: Context, tx: Transaction, params: Params) -> R
     await access.get(ctx, tx, params["CertificateArn"], "RevokeCertificate")
     found = await _get_issued(ctx, tx, params["CertificateArn"])
     if found.used_by:
-        raise errors.CertificateInUse(found.arn)
+        raise errors.CertificateInUse(found.arn, found.account)
     if found.status == states.REVOKED:
         raise AwsError("ConflictException", f"Certificate {found.arn} is already revoked.")
     if found.status != states.ISSUED or found.is_imported or not found.exported:
