@@ -24,7 +24,7 @@ _OK: Final = 200
 _SERVER_ERROR: Final = 500
 
 Get = Callable[[str], Awaitable[HttpResponse]]
-"""Asks a server; raises HttpError, and ValueError for a URL that is none."""
+"""A request to a server, which raises HttpError, and ValueError for no URL."""
 Check = Callable[[dict[str, Any]], bool]
 """Whether a discovery document is accepted."""
 
