@@ -263,3 +263,67 @@ def test_callers_need_the_key_too(strict_dynamo: LocalDynamo) -> None:
     assert error.code == "AccessDeniedException"
     assert "com.amazonaws.services.kms.model.AWSKMSException" in error.message
     assert _table(dynamo)["TableStatus"] == "ACTIVE"
+
+
+def test_encrypted_tables_are_exported_and_imported(dynamo: LocalDynamo) -> None:
+    arn = dynamo.table(**_sse(_key(dynamo)))
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    dynamo.call("UpdateContinuousBackups", TableName="orders", PointInTimeRecoverySpecification=recovery)
+    dynamo.put("1", text="one")
+    dynamo.put("1", text="two")
+    where = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+    dynamo.call("CreateBucket", service="s3", Bucket="exported-items", **where)
+    made = dynamo.call("ExportTableToPointInTime", TableArn=arn, S3Bucket="exported-items")["ExportDescription"]
+
+    def export_status() -> str:
+        found = dynamo.call("DescribeExport", ExportArn=made["ExportArn"])["ExportDescription"]
+        return str(found["ExportStatus"])
+
+    eventually(export_status, lambda seen: seen == "COMPLETED")
+    key = _key(dynamo)
+    wanted = {
+        "TableName": "imported",
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        **_sse(key),
+    }
+    folder = made["ExportArn"].rpartition("/")[2]
+    dynamo.call(
+        "ImportTable",
+        S3BucketSource={"S3Bucket": "exported-items", "S3KeyPrefix": f"AWSDynamoDB/{folder}/data/"},
+        InputFormat="DYNAMODB_JSON",
+        InputCompressionType="GZIP",
+        TableCreationParameters=wanted,
+    )
+    eventually(lambda: _table(dynamo, "imported")["TableStatus"] == "ACTIVE")
+    assert _table(dynamo, "imported")["SSEDescription"]["KMSMasterKeyArn"] == key
+    assert dynamo.items("imported") == {"1": item("1", text="two")}
+
+
+def test_a_vector_index_of_an_encrypted_table_is_searched(dynamo: LocalDynamo) -> None:
+    vector = {"L": [{"N": "1"}, {"N": "0.5"}]}
+    index_of_v = {
+        "IndexName": "by-v",
+        "VectorAttribute": {"AttributeName": "v"},
+        "Dimensions": 2,
+        "DistanceFunction": "COSINE",
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    dynamo.table(VectorIndexes=[index_of_v], **_sse(_key(dynamo)))
+    dynamo.call("PutItem", TableName="orders", Item={**item("1", text=_SECRET), "v": vector})
+    found = dynamo.call("SearchVectors", TableName="orders", IndexName="by-v", SearchVector=vector["L"], TopK=1)
+    assert _SECRET in str(found)
+    assert not _is_on_disk(dynamo)
+
+
+def test_an_index_is_added_to_an_encrypted_table(dynamo: LocalDynamo) -> None:
+    dynamo.table(**_sse(_key(dynamo)))
+    for number in range(3):
+        dynamo.put(str(number), x="a", text=_SECRET)
+    update = {"GlobalSecondaryIndexUpdates": [{"Create": index("by-x", "x")}]}
+    defined = [{"AttributeName": "x", "AttributeType": "S"}]
+    dynamo.call("UpdateTable", TableName="orders", AttributeDefinitions=defined, **update)
+    eventually(lambda: _table(dynamo)["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE")
+    assert dynamo.call("Scan", TableName="orders", IndexName="by-x")["Count"] == 3
+    assert not _is_on_disk(dynamo)
