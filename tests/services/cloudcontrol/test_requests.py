@@ -77,7 +77,8 @@ def test_one_request_at_a_time_changes_a_resource(control: Control) -> None:
     begun = control.client.delete_resource(TypeName="AWS::Pipes::Pipe", Identifier="slow")
     with failing("ConcurrentOperationException", "Another resource operation is currently being performed"):
         control.client.delete_resource(TypeName="AWS::Pipes::Pipe", Identifier="slow")
-    assert control.wait(begun)["OperationStatus"] == "SUCCESS"
+    done = control.wait(begun)
+    assert done["OperationStatus"] == "SUCCESS", done
     assert control.delete("AWS::Pipes::Pipe", "slow")["ErrorCode"] == "NotFound"
 
 
