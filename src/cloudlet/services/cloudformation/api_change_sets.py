@@ -38,8 +38,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
             f"ChangeSetName {name} must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         )
     _check_supported(params)
-    is_new = kind == "CREATE"
-    if params.get("OnStackFailure") == "DELETE" and not is_new:
+    if params.get("OnStackFailure") == "DELETE" and kind != "CREATE":
         raise errors.make_validation_error("OnStackFailure DELETE is only valid when ChangeSetType is CREATE")
     stack, previous, resources = await _find_stack(ctx, params, kind)
     target, compiled = await preparing.prepare(ctx, stack, params, previous, has_review=True)
@@ -76,8 +75,8 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         stack.operation.id,
         bool(params.get("IncludeNestedStacks")),
         bool(params.get("ImportExistingResources")),
-        rollback_configuration.parse_configuration(params.get("RollbackConfiguration"), stack.rollback),
         imported,
+        rollback_configuration.parse_configuration(params.get("RollbackConfiguration"), stack.rollback),
     )
 
     async def create(tx: Transaction) -> Result:

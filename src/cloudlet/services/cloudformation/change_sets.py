@@ -44,9 +44,9 @@ class ChangeSet(msgspec.Struct, frozen=True):
     """The operation that the stack had when it was made: later ones make it obsolete."""
     has_nested_stacks: bool = False
     imports_existing: bool = False
-    rollback: RollbackConfiguration = RollbackConfiguration()
     imported: dict[str, dict[str, str]] = {}
     """The identifiers of resources that are imported, by logical ids."""
+    rollback: RollbackConfiguration = RollbackConfiguration()
 
     @property
     def arn(self) -> str:

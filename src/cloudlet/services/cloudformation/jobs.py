@@ -19,10 +19,10 @@ async def run(block: Block) -> None:
         block,
         reconcile=_reconcile,
         notify=_notify,
-        deploy=_deploy,
         detect=_detect,
         scan=_scan,
         generate=_generate,
+        deploy=_deploy,
     )
 
 

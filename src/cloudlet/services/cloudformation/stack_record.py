@@ -58,6 +58,8 @@ class Operation(msgspec.Struct, frozen=True):
     retain_except_on_create: bool = False
     imports_existing: bool = False
     """Whether resources that have the names of retained ones become the stack's."""
+    imported: dict[str, dict[str, str]] = {}
+    """The identifiers of resources that become the stack's, by logical ids."""
     monitored_until: float = 0.0
     """The time until which alarms count once all is done; 0 before."""
     skipped: list[str] = []
@@ -68,8 +70,6 @@ class Operation(msgspec.Struct, frozen=True):
     """The ClientRequestToken of the request that cancelled it."""
     is_continued: bool = False
     """Whether it is a rollback that had failed, and goes on."""
-    imported: dict[str, dict[str, str]] = {}
-    """The identifiers of resources that become the stack's, by logical ids."""
 
 
 class Stack(msgspec.Struct, frozen=True):
@@ -101,12 +101,12 @@ class Stack(msgspec.Struct, frozen=True):
     notification_arns: list[str] = []
     policy_during_update: str = ""
     """The stack policy that counts for the running update alone."""
-    rollback: RollbackConfiguration = RollbackConfiguration()
     drift: str = "NOT_CHECKED"
     """Whether it has drifted, as the last detection has found."""
     drift_checked: float = 0.0
     detection: str = ""
     """The id of the last detection of drift."""
+    rollback: RollbackConfiguration = RollbackConfiguration()
 
     @property
     def arn(self) -> str:
