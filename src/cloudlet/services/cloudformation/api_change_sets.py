@@ -71,7 +71,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         stack.operation.id,
         bool(params.get("IncludeNestedStacks")),
         bool(params.get("ImportExistingResources")),
-        imported,
+        imported=imported,
     )
 
     async def create(tx: Transaction) -> Result:
