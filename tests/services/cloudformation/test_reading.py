@@ -26,6 +26,8 @@ UNREADABLE: Final = {
     "AWS::ApiGateway::GatewayResponse",
     "AWS::CDK::Metadata",
     "AWS::CloudFormation::CustomResource",
+    "AWS::CloudFormation::Macro",
+    "AWS::CloudFormation::StackSet",
     "AWS::CloudFormation::WaitCondition",
     "AWS::CloudFormation::WaitConditionHandle",
     "AWS::IAM::Policy",
