@@ -152,7 +152,7 @@ def test_a_type_has_to_be_there(control: Control) -> None:
 
 def test_a_patch_changes_what_can_be_changed(control: Control) -> None:
     url = control.create(QUEUE, {"QueueName": "q"})["Identifier"]
-    cases = [
+    cases: list[tuple[list[dict[str, Any]], str, str]] = [
         ([{"op": "replace", "path": "/QueueName", "value": "r"}], "NotUpdatableException", "createOnlyProperties"),
         ([{"op": "replace", "path": "/Arn", "value": "r"}], "ValidationException", "readOnlyProperties"),
         ([{"op": "remove", "path": "/RedrivePolicy"}], "ValidationException", "does not exist"),
