@@ -28,9 +28,10 @@ Network = IPv4Network | IPv6Network
 class MalformedQuery(Exception):
     """A message that is no query that this server answers; `rcode` says why (RFC 1035, section 4.1.1)."""
 
-    def __init__(self, rcode: int) -> None:
+    def __init__(self, rcode: int, question: bytes = b"") -> None:
         super().__init__()
         self.rcode = rcode
+        self.question = question
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _parse_edns(message: bytes, start: int, query: Query) -> Query:
     if kind != _OPT:
         return query
     if version:
-        raise MalformedQuery(16)
+        raise MalformedQuery(16, query.question)
     if len(message) != start + 11 + length:
         raise MalformedQuery(1)
     subnet = None

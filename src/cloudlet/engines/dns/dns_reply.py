@@ -60,13 +60,14 @@ def make_message(query: Query, identifier: bytes, reply: Reply, *, is_datagram: 
     return b"".join((identifier, header[2:], query.question, reply.records, opt))
 
 
-def make_error(message: bytes, rcode: int) -> bytes:
-    """Return the reply to what is no query that can be answered."""
+def make_error(message: bytes, rcode: int, question: bytes) -> bytes:
+    """Return the reply to what is no query that can be answered, with its question if that could be read."""
     flags = (message[2] << 8) & 0x7900
+    count = 1 if question else 0
     if rcode <= 15:
-        return message[:2] + _pack_header(0, _RESPONSE | flags | rcode, 0, 0, 0, 0)[2:]
+        return message[:2] + _pack_header(0, _RESPONSE | flags | rcode, count, 0, 0, 0)[2:] + question
     opt = _pack_opt(0, 41, _EDNS_BYTES, rcode >> 4, 0, 0, 0)
-    return message[:2] + _pack_header(0, _RESPONSE | flags | (rcode & 15), 0, 0, 0, 1)[2:] + opt
+    return message[:2] + _pack_header(0, _RESPONSE | flags | (rcode & 15), count, 0, 0, 1)[2:] + question + opt
 
 
 def _make_opt(query: Query) -> bytes:

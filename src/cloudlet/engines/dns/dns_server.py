@@ -65,7 +65,7 @@ class DnsServer:
         try:
             query = parse_query(message, is_datagram)
         except MalformedQuery as error:
-            send(make_error(message, error.rcode))
+            send(make_error(message, error.rcode, error.question))
             return None
         reply: Reply | Awaitable[Reply]
         try:
