@@ -115,9 +115,7 @@ def test_wildcards(cloud: ZoneCloud, client: DnsClient, zone: str, domain: str) 
     assert client.get_rcode(f"c.b.{domain}") == "NXDOMAIN"
 
 
-def test_delegations_are_told_with_their_addresses(
-    cloud: ZoneCloud, client: DnsClient, zone: str, domain: str
-) -> None:
+def test_delegations_are_told_with_their_addresses(cloud: ZoneCloud, client: DnsClient, zone: str, domain: str) -> None:
     cloud.create(
         zone,
         record(f"sub.{domain}", "NS", f"ns.sub.{domain}", "ns.example.invalid"),
@@ -250,9 +248,7 @@ def test_alias_of_the_apex(cloud: ZoneCloud, client: DnsClient, zone: str, domai
     assert response.answer[0].ttl == 7
 
 
-def test_queries_one_after_another_on_a_connection(
-    cloud: ZoneCloud, client: DnsClient, zone: str, domain: str
-) -> None:
+def test_queries_one_after_another_on_a_connection(cloud: ZoneCloud, client: DnsClient, zone: str, domain: str) -> None:
     cloud.create(zone, record(f"www.{domain}", "A", "192.0.2.1"))
     wire = dns.message.make_query(f"www.{domain}", "A").to_wire()
     with socket.create_connection((client.host, client.port), timeout=10) as connection:

@@ -258,7 +258,9 @@ def test_a_name_with_characters_that_are_escaped(cloud: ZoneCloud, zone: str) ->
 
 def test_a_batch_has_a_thousand_values_at_most(cloud: ZoneCloud, zone: str) -> None:
     many = [record(f"r{number}.example.com", "A", "192.0.2.1") for number in range(501)]
-    assert cloud.fail_change(zone, *(("UPSERT", each) for each in many)) == "[Number of records limit of 1000 exceeded.]"
+    assert (
+        cloud.fail_change(zone, *(("UPSERT", each) for each in many)) == "[Number of records limit of 1000 exceeded.]"
+    )
 
 
 def test_a_zone_that_is_not_there(cloud: ZoneCloud) -> None:
