@@ -57,8 +57,6 @@ def apply_changes(
         known = after.setdefault(location, set())
         if change["Action"] == "PUT":
             known |= blocks
-        elif missing := blocks - known:
-            raise errors.InvalidInput(f"The CIDR block {min(missing)} is not in the location {location}.")
         else:
             known -= blocks
     _check_blocks(after)
