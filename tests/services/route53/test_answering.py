@@ -138,7 +138,9 @@ def test_answers_are_those_of_the_model(records: list[RecordSet], name: str, kin
 
 
 def geo(identifier: str, **location: str) -> RecordSet:
-    return RecordSet("g.example.com.", "A", identifier, 60, (f"192.0.2.{identifier}",), location=GeoLocation(**location))
+    return RecordSet(
+        "g.example.com.", "A", identifier, 60, (f"192.0.2.{identifier}",), location=GeoLocation(**location)
+    )
 
 
 GEO = [

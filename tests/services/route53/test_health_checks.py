@@ -270,9 +270,7 @@ def test_an_alarm_is_followed(cloud: HealthCloud, zone: str) -> None:
         TreatMissingData="ignore",
     )
     named = {"Region": "us-east-1", "Name": "slow"}
-    check = cloud.check(
-        Type="CLOUDWATCH_METRIC", AlarmIdentifier=named, InsufficientDataHealthStatus="LastKnownStatus"
-    )
+    check = cloud.check(Type="CLOUDWATCH_METRIC", AlarmIdentifier=named, InsufficientDataHealthStatus="LastKnownStatus")
     shown = cloud.route53.get_health_check(HealthCheckId=check)["HealthCheck"]["CloudWatchAlarmConfiguration"]
     assert (shown["MetricName"], shown["Threshold"]) == ("Latency", 1)
     make_failover(cloud, zone, check)

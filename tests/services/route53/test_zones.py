@@ -159,7 +159,12 @@ def test_limits(cloud: ZoneCloud, zone: str) -> None:
     assert (found["Limit"]["Value"], found["Count"]) == (500, 1)
     records = cloud.route53.get_hosted_zone_limit(HostedZoneId=zone, Type="MAX_RRSETS_BY_ZONE")
     assert (records["Limit"]["Value"], records["Count"]) == (10_000, 2)
-    fails("HostedZoneNotPrivate", cloud.route53.get_hosted_zone_limit, HostedZoneId=zone, Type="MAX_VPCS_ASSOCIATED_BY_ZONE")
+    fails(
+        "HostedZoneNotPrivate",
+        cloud.route53.get_hosted_zone_limit,
+        HostedZoneId=zone,
+        Type="MAX_VPCS_ASSOCIATED_BY_ZONE",
+    )
 
 
 def test_changes(cloud: ZoneCloud) -> None:
@@ -178,7 +183,12 @@ def test_locations(cloud: ZoneCloud) -> None:
 def test_cidr_collections(cloud: ZoneCloud, zone: str) -> None:
     made = cloud.route53.create_cidr_collection(Name="offices", CallerReference="one")["Collection"]
     assert made["Arn"] == f"arn:aws:route53:::cidrcollection/{made['Id']}"
-    fails("CidrCollectionAlreadyExistsException", cloud.route53.create_cidr_collection, Name="offices", CallerReference="2")
+    fails(
+        "CidrCollectionAlreadyExistsException",
+        cloud.route53.create_cidr_collection,
+        Name="offices",
+        CallerReference="2",
+    )
     put = {"LocationName": "north", "Action": "PUT", "CidrList": ["198.51.100.0/24", "203.0.113.0/24"]}
     cloud.route53.change_cidr_collection(Id=made["Id"], CollectionVersion=1, Changes=[put])
     fails(
@@ -197,7 +207,9 @@ def test_cidr_collections(cloud: ZoneCloud, zone: str) -> None:
     assert [each["CidrBlock"] for each in blocks] == ["198.51.100.0/24", "203.0.113.0/24"]
     wanted = {"CollectionId": made["Id"], "LocationName": "nowhere"}
     fails("NoSuchCidrLocationException", cloud.route53.list_cidr_blocks, **wanted)
-    routed = record("i.example.com", "A", "192.0.2.1", SetIdentifier="a", CidrRoutingConfig={**wanted, "LocationName": "north"})
+    routed = record(
+        "i.example.com", "A", "192.0.2.1", SetIdentifier="a", CidrRoutingConfig={**wanted, "LocationName": "north"}
+    )
     cloud.create(zone, routed)
     gone = [{**put, "Action": "DELETE_IF_EXISTS"}]
     fails("CidrBlockInUseException", cloud.route53.change_cidr_collection, Id=made["Id"], Changes=gone)

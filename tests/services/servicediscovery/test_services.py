@@ -41,9 +41,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("kind", "types", "more"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_combined(
-    cloud: MapCloud, kind: str, types: tuple[str, ...], more: dict[str, Any]
-) -> None:
+def test_what_cannot_be_combined(cloud: MapCloud, kind: str, types: tuple[str, ...], more: dict[str, Any]) -> None:
     namespace = cloud.create_namespace(kind)
     fails("InvalidInput", cloud.create_service, namespace, "web", *types, **more)
 

@@ -205,6 +205,10 @@ class Provisioner:
                 raise ProvisioningError(str(reason), "NotStabilized")
             if state not in ready.good:
                 return attributes, _POLL_SECONDS
+        if declared.details is not None:
+            known = self._get_known(Instance(instance.properties, attributes))
+            answer = await self._invoke(declared.details, known)
+            attributes = self._collect_attributes(instance.properties, attributes, answer)
         return attributes, None
 
     async def _wait(self, instance: Instance) -> None:
