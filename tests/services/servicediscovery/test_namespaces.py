@@ -58,6 +58,10 @@ def test_the_same_name_twice(cloud: MapCloud) -> None:
 def test_a_request_that_is_repeated_is_done_once(cloud: MapCloud) -> None:
     first, second = (cloud.map.create_http_namespace(Name="shop", CreatorRequestId="one") for _ in range(2))
     assert first["OperationId"] == second["OperationId"]
+    namespace = cloud.succeed(first["OperationId"])["Targets"]["NAMESPACE"]
+    change = {"Id": namespace, "UpdaterRequestId": "two", "Namespace": {"Description": "new"}}
+    first, second = (cloud.map.update_http_namespace(**change) for _ in range(2))
+    assert first["OperationId"] == second["OperationId"]
 
 
 def test_a_namespace_is_changed(cloud: MapCloud) -> None:

@@ -21,14 +21,11 @@ def _describe(found: GeoLocation) -> dict[str, str]:
     return shown
 
 
-def _parse(params: Params, prefix: str = "") -> GeoLocation:
-    parts = (params.get(f"{prefix}{member}Code") or "" for member in ("Continent", "Country", "Subdivision"))
-    return GeoLocation(*parts)
-
-
 @service.operation("GetGeoLocation")
 async def get_geo_location(ctx: Context, tx: Transaction, params: Params) -> Result:
-    wanted = _parse(params)
+    wanted = GeoLocation(
+        params.get("ContinentCode") or "", params.get("CountryCode") or "", params.get("SubdivisionCode") or ""
+    )
     if wanted == GeoLocation():
         wanted = GeoLocation(country=places.EVERYWHERE)
     if not places.is_location(wanted):
@@ -38,7 +35,12 @@ async def get_geo_location(ctx: Context, tx: Transaction, params: Params) -> Res
 
 @service.operation("ListGeoLocations")
 async def list_geo_locations(ctx: Context, tx: Transaction, params: Params) -> Result:
-    limit, first = pages.read_limit(params), _parse(params, "Start")
+    limit = pages.read_limit(params)
+    first = GeoLocation(
+        params.get("StartContinentCode") or "",
+        params.get("StartCountryCode") or "",
+        params.get("StartSubdivisionCode") or "",
+    )
     every = list(places.list_locations())
     begin = 0
     if first != GeoLocation():

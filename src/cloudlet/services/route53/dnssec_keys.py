@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.timing import back_off
@@ -146,14 +147,13 @@ async def sign_keys(block: Block, signing: ZoneSigning) -> ZoneSigning:
 
 async def renew(block: Block, lease: Lease) -> None:
     """Renew the signatures of keys, once a day each, for ever. Answers are signed again each hour."""
+    works = KeyedTasks(block)
     while True:
         begin = _SIGNINGS.begin
         while rows := await block.store.transact(partial(_list, begin=begin)):
             await lease.hold()
-            for _, raw in rows:
-                signing = _decode(raw)
-                if signing.is_signing and signing.signed + _RENEWAL_SECONDS <= block.clock.now():
-                    await _renew(block, signing)
+            for key, raw in rows:
+                await works.attempt(key, f"renewing the signatures of {key!r}", partial(_renew, block, raw))
             begin = rows[-1][0] + b"\x00"
         await block.store.transact(_tell)
         await back_off(block, _REFRESH_SECONDS)
@@ -168,7 +168,10 @@ async def _list(tx: Transaction, begin: bytes) -> list[tuple[bytes, bytes]]:
     return await tx.range(begin, _SIGNINGS.end, limit=_READ)
 
 
-async def _renew(block: Block, signing: ZoneSigning) -> None:
+async def _renew(block: Block, raw: bytes) -> None:
+    signing = _decode(raw)
+    if not signing.is_signing or signing.signed + _RENEWAL_SECONDS > block.clock.now():
+        return
     try:
         renewed = await sign_keys(block, signing)
     except AwsError:

@@ -1,4 +1,4 @@
-"""Tells of changes that they are answered: whatever was in memory before them is forgotten by then."""
+"""Marks changes as answered once they are: whatever was in memory before them is forgotten by then."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
+from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import watching
 from cloudlet.services.route53.block import NAMES_TOPIC, REGION
@@ -14,26 +15,29 @@ from cloudlet.services.route53.name_cache import CACHES
 from cloudlet.services.route53.zones import CHANGES, PENDING
 
 _BATCH: Final = 100
+_Key = tuple[str, str]
+"""The account and the id of a change."""
 
 
 async def propagate(block: Block) -> None:
     """Have changes INSYNC once they are, for ever."""
     async with watching(block, NAMES_TOPIC) as changed:
+        works = KeyedTasks(block, changed)
         while True:
             changed.clear()
             CACHES.get(block).forget()
-            while await block.store.transact(_mark):
-                pass
+            await works.drain(_list, "the change", mark, at_once=_BATCH)
             await changed.wait()
 
 
-async def _mark(tx: Transaction) -> bool:
-    """Mark changes that are pending; return whether there may be more."""
-    rows = await tx.range(PENDING.begin, PENDING.end, limit=_BATCH)
-    for row, _ in rows:
-        account, name = PENDING.unpack(row)
-        change = await CHANGES.find(tx, account, REGION, name)
-        if change is not None:
-            CHANGES.save(tx, replace(change, is_in_sync=True))
-        tx.delete(row)
-    return len(rows) == _BATCH
+async def _list(tx: Transaction, count: int) -> list[_Key]:
+    rows = await tx.range(PENDING.begin, PENDING.end, limit=count)
+    return [PENDING.unpack(row) for row, _ in rows]  # type: ignore[misc]
+
+
+async def mark(tx: Transaction, key: _Key) -> None:
+    """Mark a change that is pending."""
+    change = await CHANGES.find(tx, key[0], REGION, key[1])
+    if change is not None:
+        CHANGES.save(tx, replace(change, is_in_sync=True))
+    tx.delete(PENDING.key(*key))

@@ -18,7 +18,7 @@ from cloudlet.services.route53.zone_record import Change, DelegationSet, Vpc, Zo
 
 _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _SUFFIXES: Final = ("com", "net", "org", "co.uk")
-_SERVERS: Final = 2048
+_ID_CHARACTERS: Final = 16
 
 ZONES: Final = Records(Subspace("zone"), Zone, errors.NoSuchHostedZone)
 CHANGES: Final = Records(
@@ -36,8 +36,8 @@ REFERENCES: Final = Subspace("reference")
 
 
 def make_id(prefix: str) -> str:
-    """Return the id of something new."""
-    return prefix + token(20, _ALPHABET)
+    """Return the id of something new, which is short enough for requests that tell it with its path."""
+    return prefix + token(_ID_CHARACTERS, _ALPHABET)
 
 
 def make_servers() -> tuple[str, ...]:

@@ -140,6 +140,10 @@ async def _update(ctx: Context, tx: Transaction, params: Params, kind: str) -> d
     found, wanted = await get_namespace(ctx, tx, params["Id"]), params["Namespace"]
     if found.type != kind:
         raise InvalidInput(f"The namespace {found.name} is one of type {found.type}.")
+    updater = params.get("UpdaterRequestId") or ""
+    request = storing.REQUESTS.key(ctx.account, ctx.region, f"update of {found.name}", updater)
+    if updater and (known := await tx.get(request)) is not None:
+        return {"OperationId": known.decode()}
     if found.operation:
         raise errors.DuplicateRequest(found.operation)
     dns = (wanted.get("Properties") or {}).get("DnsProperties") or {}
@@ -153,6 +157,8 @@ async def _update(ctx: Context, tx: Transaction, params: Params, kind: str) -> d
         operation=operation,
     )
     NAMESPACES.save(tx, changed)
+    if updater:
+        tx.put(request, operation.encode())
     NAMESPACE_RECONCILER.request(tx, ctx.account, ctx.region, found.name)
     return {"OperationId": operation}
 
@@ -184,5 +190,7 @@ async def delete_namespace(ctx: Context, tx: Transaction, params: Params) -> Res
     NAMESPACES.save(tx, replace(found, state=check_state(found.state, DELETING), operation=operation))
     if found.creator:
         tx.delete(storing.REQUESTS.key(ctx.account, ctx.region, "namespace", found.creator))
+    updates = storing.REQUESTS.sub(ctx.account, ctx.region, f"update of {found.name}")
+    tx.delete_range(updates.begin, updates.end)
     NAMESPACE_RECONCILER.request(tx, ctx.account, ctx.region, found.name)
     return {"OperationId": operation}
