@@ -1,4 +1,4 @@
-"""The whole server, killed while instances are registered: each that was acknowledged is found, by Cloud Map and by DNS."""
+"""The whole server, killed while instances are registered: each that was acknowledged is found by Cloud Map and DNS."""
 
 from __future__ import annotations
 

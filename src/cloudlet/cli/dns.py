@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, help="the zone file (default: standard input or output)")
     parser.add_argument(
         "--account",
-        help=f"the account, where its root is let in without a key (default: the keys of the environment, or {_ACCOUNT})",
+        help=(
+            f"the account, where its root is let in without a key (default: the keys of the environment, or {_ACCOUNT})"
+        ),
     )
 
 
@@ -88,7 +90,7 @@ def _look_for_zone(client: Any, given: str) -> str | None:
 
 
 def _import(client: Any, given: str, text: str) -> int:
-    """Have all records of a zone file in a zone; return how many record sets those are. Raises CommandError."""
+    """Bring a zone file into a zone; return the number of record sets. Raises CommandError."""
     identifier = _look_for_zone(client, given)
     name = given if identifier is None else client.get_hosted_zone(Id=identifier)["HostedZone"]["Name"]
     try:
@@ -123,22 +125,22 @@ def _list_records(parsed: dns.zone.Zone) -> Iterator[dict[str, Any]]:
 
 
 def _export(client: Any, identifier: str) -> Iterator[str]:
-    """Return the lines of a zone file; what has no place in one is a comment."""
+    """Return the lines of a zone file. Record sets that have no place in one are comments."""
     yield f"$ORIGIN {client.get_hosted_zone(Id=identifier)['HostedZone']['Name']}"
     for page in client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=identifier):
         for record in page["ResourceRecordSets"]:
-            name = _to_decimal(record["Name"])
+            name = _convert_to_decimal(record["Name"])
             if "SetIdentifier" in record or "ResourceRecords" not in record:
                 target = record.get("AliasTarget", {}).get("DNSName", "")
                 told = " ".join(filter(None, (record.get("SetIdentifier"), target and f"an alias of {target}")))
                 yield f"; {name} {record['Type']} is routed by Route 53: {told}"
                 continue
             for value in record["ResourceRecords"]:
-                yield f"{name} {record['TTL']} IN {record['Type']} {_to_decimal(value['Value'])}"
+                yield f"{name} {record['TTL']} IN {record['Type']} {_convert_to_decimal(value['Value'])}"
 
 
-def _to_decimal(text: str) -> str:
-    """Return a text of Route 53 as zone files have it: escaped in decimal, and a wildcard as it is."""
+def _convert_to_decimal(text: str) -> str:
+    """Return a text of Route 53 as zone files have it. They escape in decimal."""
     return re.sub(r"\\([0-3][0-7]{2})", lambda match: _escape(int(match[1], 8)), text)
 
 

@@ -314,7 +314,10 @@ async def _follow(shared: SharedState | None, moving: ClockControl | None, maste
 def _config(
     settings: Settings, data: Path, listening: str, authority: Path | None, daemons: Mapping[str, DaemonSockets]
 ) -> Config:
-    """Return what the blocks of this process are told; `daemons`: the sockets of those that are daemons, and run here."""
+    """Return what the blocks of this process are told.
+
+    `daemons` has the sockets of those that are daemons and run here.
+    """
     return Config(
         data=data,
         auth=settings.auth,
@@ -334,7 +337,7 @@ def _config(
 
 
 def _daemon_sockets(settings: Settings) -> dict[str, DaemonSockets]:
-    """Return the sockets of the blocks that are to be daemons: X-Ray's, and the name server. Raises StartError."""
+    """Return the sockets of the blocks that are daemons, by their names. Raises StartError."""
     if settings.supervised is not None:
         descriptors = settings.supervised.daemon
         return {name: DaemonSockets.inherited(*descriptors) for name in settings.services or () if descriptors}

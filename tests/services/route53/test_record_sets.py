@@ -67,7 +67,8 @@ REFUSED = {
     ),
     "CNAME beside others": (
         [("CREATE", record("www.example.com", "CNAME", "example.net"))],
-        "[RRSet of type CNAME with DNS name www.example.com. is not permitted as it conflicts with other records with the "
+        "[RRSet of type CNAME with DNS name www.example.com. is not permitted as it conflicts with other records "
+        "with the "
         "same DNS name in zone example.com.]",
     ),
     "twice": (
@@ -81,7 +82,8 @@ REFUSED = {
     ),
     "no quotation marks": (
         [("CREATE", record("a.example.com", "TXT", "hello"))],
-        "[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) "
+        "[Invalid Resource Record: 'FATAL problem: InvalidCharacterString (Value should be enclosed in quotation "
+        "marks) "
         "encountered with 'hello'']",
     ),
     "the zone's SOA": (
@@ -90,12 +92,15 @@ REFUSED = {
     ),
     "no such target": (
         [("CREATE", alias("b.example.com", "A", "ZONE", "nowhere.example.com"))],
-        "[Tried to create an alias that targets nowhere.example.com., type A in zone ZONE, but that target was not found]",
+        "[Tried to create an alias that targets nowhere.example.com., type A in zone ZONE, but that target was "
+        "not found]",
     ),
     "target elsewhere": (
         [("CREATE", alias("b.example.com", "A", "ZONE", "example.net"))],
-        "[Tried to create an alias that targets example.net., type A in zone ZONE, but the alias target name does not lie "
-        "within the target zone, Tried to create an alias that targets example.net., type A in zone ZONE, but that target "
+        "[Tried to create an alias that targets example.net., type A in zone ZONE, but the alias target name "
+        "does not lie "
+        "within the target zone, Tried to create an alias that targets example.net., type A in zone ZONE, but "
+        "that target "
         "was not found]",
     ),
 }
@@ -131,7 +136,8 @@ INVALID = {
     "no policy": (
         record("a.example.com", "A", "192.0.2.1", SetIdentifier="one"),
         "Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, MultiValueAnswer, "
-        "CidrRoutingConfig, or GeoProximityLocation], but found none in Change with [Action=CREATE, Name=a.example.com, "
+        "CidrRoutingConfig, or GeoProximityLocation], but found none in Change with [Action=CREATE, "
+        "Name=a.example.com, "
         "Type=A, SetIdentifier=one]",
     ),
 }
@@ -149,16 +155,19 @@ def weighted(identifier: str, weight: int, value: str = "192.0.2.1", **more: Any
 CONFLICTS = {
     "a simple one": (
         record("w.example.com", "A", "192.0.2.9"),
-        "RRSet with DNS name w.example.com., type A cannot be created as other RRSets exist with the same name and type.",
+        "RRSet with DNS name w.example.com., type A cannot be created as other RRSets exist with the same name "
+        "and type.",
     ),
     "another policy": (
         record("w.example.com", "A", "192.0.2.9", SetIdentifier="two", Region="eu-west-1"),
-        "RRSet with DNS name w.example.com., type A, SetIdentifier two cannot be created as a non-latency set exists with "
+        "RRSet with DNS name w.example.com., type A, SetIdentifier two cannot be created as a non-latency set "
+        "exists with "
         "the same name and type.",
     ),
     "another time to live": (
         weighted("two", 1, ttl=60),
-        "RRSet with DNS name w.example.com. and type A, SetIdentifier two cannot be created as weighted sets must contain "
+        "RRSet with DNS name w.example.com. and type A, SetIdentifier two cannot be created as weighted sets "
+        "must contain "
         "the same TTL.",
     ),
 }

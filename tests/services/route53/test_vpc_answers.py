@@ -1,4 +1,4 @@
-"""The name server of a VPC: private zones for their VPCs alone, public ones, and names that the machine's resolver knows."""
+"""The name server of a VPC: its private zones, public ones, and names that the machine's resolver knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Condition keys whose values lie deep in a request, or have another form than its members.
+"""Condition keys whose values lie deep in a request, or are put together.
 
 Sources: Service Authorization Reference; Route 53 Developer Guide, "Using IAM policy conditions for fine-grained access
 control".

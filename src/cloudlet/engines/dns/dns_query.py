@@ -10,7 +10,7 @@ from typing import Final
 HEADER_BYTES: Final = 12
 MAX_NAME_BYTES: Final = 255
 MAX_UDP_BYTES: Final = 1232
-"""What a datagram may have without being cut to pieces on its way (DNS flag day 2020)."""
+"""The largest datagram that arrives in one piece (DNS flag day 2020)."""
 _MIN_UDP_BYTES: Final = 512
 _QUERY_BIT, _OPCODE_BITS = 0x8000, 0x7800
 _OPT: Final = 41
@@ -26,7 +26,7 @@ Network = IPv4Network | IPv6Network
 
 
 class MalformedQuery(Exception):
-    """A message that is no query that this server answers; `rcode` says why (RFC 1035, section 4.1.1)."""
+    """A message that is no query to be answered, with the code that says so."""
 
     def __init__(self, rcode: int, question: bytes = b"") -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Subnet:
 
     network: Network
     option: bytes
-    """As it came: family, prefix length, scope and address."""
+    """The option as it came: family, prefix length, scope and address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Query:
     """A question from somebody."""
 
     question: bytes
-    """As it came: the name, type and class."""
+    """The question as it came: name, type and class."""
     name: bytes
     """On the wire, in lower case."""
     type: int
@@ -89,7 +89,7 @@ def parse_query(message: bytes, is_datagram: bool = True) -> Query:
 
 
 def is_query(message: bytes) -> bool:
-    """Whether a message is to be answered at all: an answer to a response would go on for ever."""
+    """Whether a message is to be answered at all. Responses are not: that would go on for ever."""
     return len(message) >= HEADER_BYTES and not message[2] & 0x80
 
 

@@ -20,7 +20,7 @@ _pack_opt = struct.Struct("!BHHBBHH").pack
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What follows the question, and the header's flags and counts.
+    """The header's flags and counts, and the records that follow the question.
 
     Names in it may point into the question, which has the same length however its letters are written.
     """
@@ -46,7 +46,7 @@ def compile_reply(response: dns.message.Message) -> Reply:
 
 
 def make_message(query: Query, identifier: bytes, reply: Reply, *, is_datagram: bool, is_recursive: bool) -> bytes:
-    """Return a reply to a query as a message; as a datagram it is truncated where the client takes no such size."""
+    """Return a reply to a query as a message. A datagram that is too large is truncated."""
     flags = reply.flags | (query.flags & _RECURSION_DESIRED)
     if is_recursive:
         flags |= _RECURSION_AVAILABLE
@@ -61,7 +61,7 @@ def make_message(query: Query, identifier: bytes, reply: Reply, *, is_datagram: 
 
 
 def make_error(message: bytes, rcode: int, question: bytes) -> bytes:
-    """Return the reply to what is no query that can be answered, with its question if that could be read."""
+    """Return the reply to a message that cannot be answered, with its question, if any."""
     flags = (message[2] << 8) & 0x7900
     count = 1 if question else 0
     if rcode <= 15:

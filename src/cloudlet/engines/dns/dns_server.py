@@ -1,4 +1,4 @@
-"""The server: takes queries from a socket for datagrams and one for connections, and sends replies."""
+"""The DNS server, which answers on a socket for datagrams and one for connections."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DnsServer:
     """Answers on two sockets. It closes copies of them only."""
 
     def __init__(self, answer: Answer, datagrams: socket, listening: socket, *, is_recursive: bool = False) -> None:
-        """`is_recursive` says whether replies are told to be those of a resolver, that also knows others' names."""
+        """Make a server. One that `is_recursive` says of its replies that they are a resolver's."""
         self._answer = answer
         self._datagrams = datagrams
         self._listening = listening
@@ -61,7 +61,7 @@ class DnsServer:
     def answer(
         self, message: bytes, host: str, send: Callable[[bytes], None], *, is_datagram: bool
     ) -> asyncio.Task[None] | None:
-        """Send the reply to a message; return the task that does so where it is not known at once."""
+        """Send the reply to a message; return the task that does so later, if any."""
         try:
             query = parse_query(message, is_datagram)
         except MalformedQuery as error:
@@ -127,7 +127,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 class _Connection(asyncio.Protocol):
-    """A client that asks over TCP, one query after another or several at once (RFC 7766)."""
+    """A client that asks over TCP, also several queries at once (RFC 7766)."""
 
     def __init__(self, server: DnsServer) -> None:
         self._server = server

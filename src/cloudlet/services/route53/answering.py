@@ -1,7 +1,7 @@
-"""What is answered to a question: the algorithm of RFC 1034, section 4.3.2, with Route 53's aliases and policies.
+"""Answers to questions: RFC 1034, section 4.3.2, with Route 53's aliases and policies.
 
-It reads names that are in memory and waits for nothing: what is not there yet is `Missing`, and the question is answered
-again once that has been read.
+They are made of names that are in memory, and nothing waits: what is not there yet is `Missing`, and the question is
+answered again once that has been read.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from cloudlet.services.route53.routing import Client
 
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 MAX_CHAIN_NAMES: Final = 16
-MAX_ALIAS_DEPTH: Final = 16
+MAX_ALIAS_STEPS: Final = 16
 DNSKEY_TTL_SECONDS: Final = 3600
 WILDCARD: Final = b"*"
 ANY: Final = "ANY"
 
 
 class Missing(Exception):
-    """Something that is to be read before a question can be answered."""
+    """A key that is to be read before a question can be answered."""
 
     def __init__(self, key: tuple[str, ...]) -> None:
         super().__init__(key)
@@ -44,14 +44,14 @@ class ServedZone(NamedTuple):
 
 
 class Node(NamedTuple):
-    """What there is at a name."""
+    """The record sets of a name, and whether there are names below."""
 
     sets: Sequence[RecordSet] = ()
     has_below: bool = False
 
 
 class Names(Protocol):
-    """What is known of names. All raise Missing."""
+    """A view of names. All methods raise Missing."""
 
     def find_zone(self, labels: Labels) -> ServedZone | None:
         """Return the zone with the longest name that a name is within."""
@@ -83,7 +83,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered."""
+    """An answer, before it is compiled."""
 
     rcode: int = NOERROR
     is_authoritative: bool = True
@@ -186,7 +186,7 @@ def _finish(
 
 
 def _find_referral(names: Names, zone: ServedZone, labels: Labels, kind: str) -> Part | None:
-    """Return the NS records of the first delegation on the way from a zone's apex to a name."""
+    """Return the NS records of the first delegation between a zone's apex and a name."""
     for length in range(len(zone.labels) + 1, len(labels) + 1):
         cut = labels[len(labels) - length :]
         if kind == "DS" and cut == labels:
@@ -224,7 +224,7 @@ def _find_glue(names: Names, zone: ServedZone, referral: Part) -> tuple[Part, ..
 
 
 def _find_sets(names: Names, zone: ServedZone, labels: Labels) -> Sequence[RecordSet] | None:
-    """Return the record sets of a name, of a wildcard where it is not there, and None where there is neither."""
+    """Return the record sets of a name or a wildcard; None without either."""
     node = names.get_node(zone.id, format_name(labels))
     if node.sets or node.has_below or labels == zone.labels:
         return node.sets
@@ -240,7 +240,7 @@ def _find_sets(names: Names, zone: ServedZone, labels: Labels) -> Sequence[Recor
 
 
 def _find_soa(names: Names, zone: ServedZone) -> tuple[Part, ...]:
-    """Return the SOA record that says for how long a name or type may be taken for missing (RFC 2308)."""
+    """Return the SOA record, which tells how long something is missing (RFC 2308)."""
     for found in names.get_node(zone.id, format_name(zone.labels)).sets:
         if found.type == "SOA":
             minimum = int(found.values[0].split()[-1])
@@ -251,7 +251,7 @@ def _find_soa(names: Names, zone: ServedZone) -> tuple[Part, ...]:
 def _expand(
     state: _Resolution, zone: ServedZone, sets: Sequence[RecordSet], depth: int
 ) -> tuple[int, tuple[str, ...]] | None:
-    """Return the time to live and the values that a client gets of record sets of one name and type."""
+    """Return the time to live and the values that a client gets of record sets."""
     state.is_fixed = state.is_fixed and routing.is_fixed(sets)
     chosen = routing.choose(
         sets,
@@ -259,7 +259,7 @@ def _expand(
         state.client,
         lambda collection: state.names.get_blocks(zone.account, collection),
     )
-    if not chosen or depth > MAX_ALIAS_DEPTH:
+    if not chosen or depth > MAX_ALIAS_STEPS:
         return None
     target = chosen[0].alias
     if target is None:
@@ -278,11 +278,11 @@ def _expand(
 
 
 def _is_healthy(names: Names, zone: ServedZone, found: RecordSet, depth: int) -> bool:
-    """Whether what a record leads to is healthy, as far as it is told to be looked at."""
+    """Whether a record counts as healthy. Only what it says is looked at."""
     if found.health_check and not names.is_healthy(zone.account, found.health_check):
         return False
     target = found.alias
-    if target is None or not target.evaluates_health or is_endpoint(target.name) or depth > MAX_ALIAS_DEPTH:
+    if target is None or not target.evaluates_health or is_endpoint(target.name) or depth > MAX_ALIAS_STEPS:
         return True
     within = zone._replace(id=target.zone)
     targets = [each for each in names.get_node(target.zone, target.name).sets if each.type == found.type]

@@ -28,7 +28,7 @@ async def create_cidr_collection(ctx: Context, tx: Transaction, params: Params) 
                 "A CIDR collection with this name and a different caller reference already exists in this account.",
             )
     if len(there) >= limits.MAX_CIDR_COLLECTIONS:
-        raise errors.LimitsExceeded(f"An account has at most {limits.MAX_CIDR_COLLECTIONS} CIDR collections.")
+        raise errors.QuotaExcess(f"An account has at most {limits.MAX_CIDR_COLLECTIONS} CIDR collections.")
     made = CidrCollection(ctx.account, uuid4(), params["Name"], params["CallerReference"])
     COLLECTIONS.save(tx, made)
     return _describe(made)
@@ -46,7 +46,8 @@ async def change_cidr_collection(ctx: Context, tx: Transaction, params: Params) 
     if version is not None and version != found.version:
         raise AwsError(
             "CidrCollectionVersionMismatchException",
-            f"The CIDR collection version you provided, {version}, does not match the one in the account, {found.version}.",
+            f"The CIDR collection version you provided, {version}, does not match the one in the account, "
+            f"{found.version}.",
         )
     if sum(len(each["CidrList"]) for each in params["Changes"]) > limits.MAX_CIDR_BLOCK_CHANGES:
         raise errors.InvalidInput(f"A request changes at most {limits.MAX_CIDR_BLOCK_CHANGES} CIDR blocks.")
@@ -81,7 +82,7 @@ async def list_cidr_collections(ctx: Context, tx: Transaction, params: Params) -
 @service.operation("ListCidrLocations")
 async def list_cidr_locations(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await COLLECTIONS.get(tx, ctx.account, REGION, params["CollectionId"])
-    names, token = _page(params, sorted(found.locations))
+    names, token = _make_page(params, sorted(found.locations))
     return {"CidrLocations": [{"LocationName": name} for name in names], "NextToken": token}
 
 
@@ -97,12 +98,12 @@ async def list_cidr_blocks(ctx: Context, tx: Transaction, params: Params) -> Res
         if wanted in (None, location)
         for block in blocks
     ]
-    page, token = _page(params, every)
+    page, token = _make_page(params, every)
     split = [each.rpartition(" ") for each in page]
     return {"CidrBlocks": [{"CidrBlock": block, "LocationName": name} for name, _, block in split], "NextToken": token}
 
 
-def _page(params: Params, items: list[str]) -> tuple[list[str], str | None]:
+def _make_page(params: Params, items: list[str]) -> tuple[list[str], str | None]:
     """Return a page of texts that are in order, and the next page's token. Raises InvalidInput."""
     limit = pages.read_limit(params, member="MaxResults")
     after = page_tokens.parse_name_token(params.get("NextToken"), errors.InvalidInput("Invalid NextToken."))

@@ -23,7 +23,7 @@ async def create_reusable_delegation_set(ctx: Context, tx: Transaction, params: 
         )
     space = DELEGATION_SETS.get_space(ctx.account, REGION)
     if len(await tx.range(space.begin, space.end, limit=limits.MAX_DELEGATION_SETS)) == limits.MAX_DELEGATION_SETS:
-        raise errors.LimitsExceeded(f"An account has at most {limits.MAX_DELEGATION_SETS} reusable delegation sets.")
+        raise errors.QuotaExcess(f"An account has at most {limits.MAX_DELEGATION_SETS} reusable delegation sets.")
     made = DelegationSet(ctx.account, zones.make_id("N"), params["CallerReference"], zones.make_servers())
     if params.get("HostedZoneId"):
         zone = await ZONES.find(tx, ctx.account, REGION, record_sets.to_id(params["HostedZoneId"]))

@@ -36,7 +36,8 @@ async def create_key_signing_key(ctx: Context, params: Params) -> Result:
     if _NAME.fullmatch(name) is None:
         raise AwsError(
             "InvalidKeySigningKeyName",
-            "The key-signing key (KSK) name that you specified isn't a valid name: it has 3 to 128 letters, digits and _.",
+            "The key-signing key (KSK) name that you specified isn't a valid name: it has 3 to 128 letters, "
+            "digits and _.",
         )
     if status not in (ACTIVE, INACTIVE):
         raise AwsError("InvalidKeySigningKeyStatus", f"The status {status} isn't valid: it is ACTIVE or INACTIVE.")
@@ -72,7 +73,7 @@ async def _load(ctx: Context, tx: Transaction, given: str) -> tuple[Zone, ZoneSi
 
 
 async def _save(ctx: Context, before: ZoneSigning, after: ZoneSigning) -> dict[str, Any]:
-    """Write a zone's keys, where nobody else has changed them, with new signatures where it is signed."""
+    """Write a zone's keys with new signatures, unless somebody else has changed them."""
     signed = await dnssec_keys.sign_keys(ctx.block, after) if after.is_signing else after
 
     async def body(tx: Transaction) -> dict[str, Any]:
@@ -119,7 +120,8 @@ def _check_inactive(signing: ZoneSigning, key: KeySigningKey) -> None:
     if key.status == ACTIVE:
         raise AwsError(
             "InvalidKeySigningKeyStatus",
-            "The key-signing key (KSK) status isn't valid or another KSK has the status INTERNAL_FAILURE: deactivate it "
+            "The key-signing key (KSK) status isn't valid or another KSK has the status INTERNAL_FAILURE: "
+            "deactivate it "
             "before you delete it.",
         )
 

@@ -155,7 +155,7 @@ async def get_health_check_count(ctx: Context, tx: Transaction, params: Params) 
     return {"HealthCheckCount": len(await tx.range(space.begin, space.end, limit=limits.MAX_HEALTH_CHECKS))}
 
 
-async def _load_of_endpoint(ctx: Context, tx: Transaction, params: Params) -> tuple[HealthCheck, Health]:
+async def _load_endpoint_check(ctx: Context, tx: Transaction, params: Params) -> tuple[HealthCheck, Health]:
     """Return a check and what it has found. Raises AwsError for a check that asks nobody."""
     check = await HEALTH_CHECKS.get(tx, ctx.account, REGION, params["HealthCheckId"])
     if check.config["Type"] == CALCULATED:
@@ -165,13 +165,13 @@ async def _load_of_endpoint(ctx: Context, tx: Transaction, params: Params) -> tu
 
 @service.operation("GetHealthCheckStatus")
 async def get_health_check_status(ctx: Context, tx: Transaction, params: Params) -> Result:
-    check, health = await _load_of_endpoint(ctx, tx, params)
+    check, health = await _load_endpoint_check(ctx, tx, params)
     return {"HealthCheckObservations": _observe(check, health.report, health.checked)}
 
 
 @service.operation("GetHealthCheckLastFailureReason")
 async def get_health_check_last_failure_reason(ctx: Context, tx: Transaction, params: Params) -> Result:
-    check, health = await _load_of_endpoint(ctx, tx, params)
+    check, health = await _load_endpoint_check(ctx, tx, params)
     return {"HealthCheckObservations": _observe(check, health.failure, health.failed)}
 
 

@@ -51,4 +51,4 @@ async def get_hosted_zone_limit(ctx: Context, tx: Transaction, params: Params) -
 async def get_reusable_delegation_set_limit(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await DELEGATION_SETS.get(tx, ctx.account, REGION, record_sets.to_id(params["DelegationSetId"]))
     count = await delegation_sets.count_zones(tx, found)
-    return _describe(params["Type"], limits.MAX_ZONES_OF_DELEGATION_SET, count)
+    return _describe(params["Type"], limits.MAX_SERVED_ZONES, count)

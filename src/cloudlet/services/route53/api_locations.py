@@ -9,7 +9,7 @@ from cloudlet.services.route53.record_set_record import GeoLocation
 
 
 def _describe(found: GeoLocation) -> dict[str, str]:
-    shown = {}
+    shown: dict[str, str] = {}
     if found.continent:
         shown |= {"ContinentCode": found.continent, "ContinentName": places.CONTINENT_NAMES[found.continent]}
     if found.country:

@@ -44,7 +44,7 @@ async def _create(ctx: Context, tx: Transaction, given: str, group: str) -> dict
     zone = await get_zone(ctx, tx, given)
     if zone.is_private:
         raise InvalidInput("You can log DNS queries only for public hosted zones.")
-    if await query_logging.find_of_zone(tx, ctx.account, zone.name) is not None:
+    if await query_logging.find_zone_config(tx, ctx.account, zone.name) is not None:
         raise AwsError(
             "QueryLoggingConfigAlreadyExists",
             "A query logging configuration already exists for this hosted zone.",
@@ -76,7 +76,7 @@ async def delete_query_logging_config(ctx: Context, tx: Transaction, params: Par
 async def list_query_logging_configs(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("HostedZoneId"):
         zone = await get_zone(ctx, tx, params["HostedZoneId"])
-        found = await query_logging.find_of_zone(tx, ctx.account, zone.name)
+        found = await query_logging.find_zone_config(tx, ctx.account, zone.name)
         return {"QueryLoggingConfigs": [] if found is None else [_describe(found)]}
     wrong = AwsError("InvalidPaginationToken", "The value that you specified to get the second page is not valid.")
     limit, space = pages.read_limit(params, member="MaxResults"), CONFIGS.get_space(ctx.account, REGION)

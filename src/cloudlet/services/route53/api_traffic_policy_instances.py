@@ -1,4 +1,4 @@
-"""The operations on traffic policy instances: the records that a traffic policy makes at a name."""
+"""The operations on traffic policy instances."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ async def update_traffic_policy_instance(ctx: Context, tx: Transaction, params: 
     if policy.type != found.type:
         raise AwsError(
             "ConflictingTypes",
-            "You tried to update a traffic policy instance by using a traffic policy version that has a different DNS type "
+            "You tried to update a traffic policy instance by using a traffic policy version that has a "
+            "different DNS type "
             "than the current type for the instance.",
         )
     changed = replace(found, ttl=params["TTL"], policy=policy.name, version=params["TrafficPolicyVersion"])
@@ -125,23 +126,23 @@ async def get_traffic_policy_instance_count(ctx: Context, tx: Transaction, param
 
 @service.operation("ListTrafficPolicyInstances")
 async def list_traffic_policy_instances(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return _page(params, await _list_all(ctx, tx))
+    return _make_page(params, await _list_all(ctx, tx))
 
 
 @service.operation("ListTrafficPolicyInstancesByHostedZone")
 async def list_traffic_policy_instances_by_hosted_zone(ctx: Context, tx: Transaction, params: Params) -> Result:
     zone = await get_zone(ctx, tx, params["HostedZoneId"])
-    return _page(params, [each for each in await _list_all(ctx, tx) if each.zone == zone.name], with_zone=False)
+    return _make_page(params, [each for each in await _list_all(ctx, tx) if each.zone == zone.name], with_zone=False)
 
 
 @service.operation("ListTrafficPolicyInstancesByPolicy")
 async def list_traffic_policy_instances_by_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
     policy = await POLICIES.get(tx, ctx.account, REGION, params["TrafficPolicyId"])
     wanted = (policy.name, params["TrafficPolicyVersion"])
-    return _page(params, [each for each in await _list_all(ctx, tx) if (each.policy, each.version) == wanted])
+    return _make_page(params, [each for each in await _list_all(ctx, tx) if (each.policy, each.version) == wanted])
 
 
-def _page(params: Params, found: Sequence[TrafficPolicyInstance], *, with_zone: bool = True) -> dict[str, Any]:
+def _make_page(params: Params, found: Sequence[TrafficPolicyInstance], *, with_zone: bool = True) -> dict[str, Any]:
     """Return a page of instances, in the order of their zones, names and types."""
     limit = pages.read_limit(params)
     zone = record_sets.to_id(params.get("HostedZoneIdMarker") or "") if with_zone else ""

@@ -15,33 +15,35 @@ from cloudlet.services.route53.zone_record import Vpc, Zone
 from cloudlet.services.route53.zones import ZONES, get_zone
 
 _OWNERS: Final = Subspace("owner")
-"""The accounts of private zones that other accounts may associate VPCs with, by the zones' ids."""
+"""The accounts of zones that others may associate VPCs with, by the zones' ids."""
 
 
 @service.direct("AssociateVPCWithHostedZone")
 async def associate_vpc_with_hosted_zone(ctx: Context, params: Params) -> Result:
     vpc = vpcs.parse_vpc(params["VPC"])
     await vpcs.check_vpc(ctx, vpc)
-    return await ctx.transact(lambda tx: _associate(ctx, tx, params, vpc))
+    return await ctx.transact(lambda tx: _add_vpc(ctx, tx, params, vpc))
 
 
-async def _associate(ctx: Context, tx: Transaction, params: Params, vpc: Vpc) -> dict[str, Any]:
+async def _add_vpc(ctx: Context, tx: Transaction, params: Params, vpc: Vpc) -> dict[str, Any]:
     zone = await _get_associable(ctx, tx, params["HostedZoneId"], vpc)
     if not zone.is_private:
         raise AwsError(
             "PublicZoneVPCAssociation",
-            "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support associating a VPC "
+            "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support "
+            "associating a VPC "
             "with a public hosted zone.",
         )
     if vpc in zone.vpcs:
         raise AwsError(
             "ConflictingDomainExists",
-            f"The VPC {vpc.id} in region {vpc.region} has already been associated with the hosted zone {zone.name} with "
+            f"The VPC {vpc.id} in region {vpc.region} has already been associated with the hosted zone "
+            f"{zone.name} with "
             "the same domain name.",
         )
     await vpcs.check_conflict(tx, zone, vpc)
     if len(zone.vpcs) >= limits.MAX_VPCS:
-        raise errors.LimitsExceeded(f"A hosted zone is associated with at most {limits.MAX_VPCS} VPCs.")
+        raise errors.QuotaExcess(f"A hosted zone is associated with at most {limits.MAX_VPCS} VPCs.")
     ZONES.save(tx, replace(zone, vpcs=(*zone.vpcs, vpc)))
     zones.enter(tx, zone, [vpc])
     return {"ChangeInfo": zones.begin_change(ctx, tx, params.get("Comment"))}
@@ -85,7 +87,8 @@ async def disassociate_vpc_from_hosted_zone(ctx: Context, tx: Transaction, param
     if len(zone.vpcs) == 1:
         raise AwsError(
             "LastVPCAssociation",
-            "The VPC that you are trying to disassociate from the private hosted zone is the last VPC that is associated "
+            "The VPC that you are trying to disassociate from the private hosted zone is the last VPC that is "
+            "associated "
             "with the hosted zone.",
         )
     ZONES.save(tx, replace(zone, vpcs=tuple(each for each in zone.vpcs if each != vpc)))

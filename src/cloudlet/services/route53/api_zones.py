@@ -40,8 +40,7 @@ async def create_hosted_zone(ctx: Context, params: Params) -> Result:
         raise errors.InvalidInput("When you're creating a private hosted zone, you must specify a VPC.")
     if vpc is not None:
         await vpcs.check_vpc(ctx, vpc)
-    created = await ctx.transact(lambda tx: _create(ctx, tx, params, domain, vpc))
-    return created
+    return await ctx.transact(lambda tx: _create(ctx, tx, params, domain, vpc))
 
 
 async def _create(ctx: Context, tx: Transaction, params: Params, domain: str, vpc: Vpc | None) -> dict[str, Any]:

@@ -9,6 +9,6 @@ from cloudlet.core import Service
 REGION: Final = ""
 """The region of what is stored: Route 53 has one for all."""
 NAMES_TOPIC: Final = b"names"
-"""Is notified of whatever changes what is answered to queries."""
+"""The topic of all changes of what is answered to queries."""
 
 service = Service("route53", namespace="AWS/Route53", read_only=("TestDNSAnswer",))

@@ -174,7 +174,7 @@ def _check_size(changes: Sequence[Change]) -> None:
 
 
 def _find_repeated(changes: Sequence[Change]) -> Iterable[str]:
-    """Return what is wrong with several changes of one record set: it may only be deleted and then created."""
+    """Return what is wrong with repeated changes. A record set may be deleted and then created."""
     actions: dict[Key, list[str]] = defaultdict(list)
     for action, found in changes:
         actions[get_key(found)].append(action)
@@ -215,7 +215,7 @@ def apply_changes(zone: Zone, there: Mapping[Key, RecordSet], changes: Sequence[
 
 
 def _is_same(known: RecordSet, given: RecordSet) -> bool:
-    """Whether a record set that is to be deleted is told as it is; the order of values does not count."""
+    """Whether two record sets are the same. The order of values does not count."""
     if sorted(known.values) != sorted(given.values):
         return False
     return all(
@@ -226,7 +226,7 @@ def _is_same(known: RecordSet, given: RecordSet) -> bool:
 
 
 def _find_conflicts(zone: Zone, after: Mapping[Key, RecordSet], changes: Sequence[Change]) -> Iterable[str]:
-    """Return what does not go together after a batch, at the names that it has changed."""
+    """Return the conflicts at the names that a batch has changed."""
     by_name: dict[str, list[RecordSet]] = defaultdict(list)
     for found in after.values():
         by_name[found.name].append(found)
@@ -275,21 +275,27 @@ def _find_policy_conflicts(found: RecordSet, others: Sequence[RecordSet]) -> Ite
         each.alias is None and found.alias is None and each.ttl != found.ttl for each in others
     ):
         yield (
-            f"RRSet with DNS name {found.name} and type {found.type}, SetIdentifier {found.identifier} cannot be created "
+            f"RRSet with DNS name {found.name} and type {found.type}, SetIdentifier {found.identifier} cannot be "
+            "created "
             "as weighted sets must contain the same TTL."
         )
     if policy == "Region" and any(each.region == found.region for each in others):
         yield (
-            f"{named}, and Region Name={found.region} cannot be created because a latency RRSet with the same name, type "
+            f"{named}, and Region Name={found.region} cannot be created because a latency RRSet with the same "
+            "name, type "
             "and region already exists."
         )
     if policy == "Failover" and any(each.failover == found.failover for each in others):
         yield (
-            f"{named}, and Failover {found.failover} cannot be created because a failover RRSet with the same name, type "
+            f"{named}, and Failover {found.failover} cannot be created because a failover RRSet with the same "
+            "name, type "
             "and failover already exists."
         )
     if policy == "GeoLocation" and any(each.location == found.location for each in others):
-        yield f"{named} cannot be created because a geolocation RRSet with the same name, type and location already exists."
+        yield (
+            f"{named} cannot be created because a geolocation RRSet with the same name, type and location "
+            "already exists."
+        )
     if policy == "CidrRoutingConfig" and any(each.cidr == found.cidr for each in others):
         yield f"{named} cannot be created because a CIDR RRSet with the same name, type and location already exists."
 

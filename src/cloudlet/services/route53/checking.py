@@ -1,4 +1,4 @@
-"""Does health checks as they fall due, and writes down what they find."""
+"""The job that does health checks as they fall due."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def _check_due(block: Block, due: int, key: _Key) -> None:
 
 
 async def _forget(tx: Transaction, row: bytes, due: int, key: _Key) -> None:
-    """Remove what is due of a check that is gone, or that is due at another time."""
+    """Remove the row of a check that is gone, or due at another time."""
     found = await HEALTH_CHECKS.find(tx, key[0], REGION, key[1])
     if found is None or found.due != due:
         tx.delete(row)
@@ -87,7 +87,7 @@ async def _find(block: Block, known: HealthCheck) -> Finding | None:
 
 
 async def _record(block: Block, known: HealthCheck, finding: Finding | None, tx: Transaction) -> Health | None:
-    """Write down what a check has found, and when it is done next; None where it has changed meanwhile."""
+    """Write down what a check has found; return None where it has changed meanwhile."""
     found = await HEALTH_CHECKS.find(tx, known.account, REGION, known.name)
     if found is None or found.due != known.due or found.version != known.version:
         return None
@@ -110,7 +110,7 @@ def _get_interval(config: dict[str, object]) -> float:
 
 
 async def _calculate(tx: Transaction, known: HealthCheck, now: float) -> Health:
-    """Return the health of a calculated check: as many of those that it depends on have to be healthy as it says."""
+    """Return the health of a calculated check, by the number of healthy children."""
     children = known.config["ChildHealthChecks"]
     healthy = sum([await health_checks.is_healthy(tx, known.account, child) for child in children])
     is_healthy = healthy >= known.config["HealthThreshold"]

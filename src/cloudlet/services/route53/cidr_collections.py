@@ -74,7 +74,7 @@ def _check_blocks(locations: Mapping[str, Iterable[str]]) -> None:
                 )
             owners[block] = location
     if len(owners) > limits.MAX_CIDR_BLOCKS:
-        raise errors.LimitsExceeded(f"A CIDR collection has at most {limits.MAX_CIDR_BLOCKS} blocks.")
+        raise errors.QuotaExcess(f"A CIDR collection has at most {limits.MAX_CIDR_BLOCKS} blocks.")
 
 
 def to_api(found: CidrCollection) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from cloudlet.services.route53.block import REGION
 class CidrCollection(msgspec.Struct, frozen=True):
     account: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     title: str
     reference: str
     version: int = 1

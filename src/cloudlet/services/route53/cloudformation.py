@@ -12,12 +12,13 @@ from cloudlet.core.aws.resources.declaration import (
     Items,
     Properties,
     ResourceType,
+    Source,
     find_path,
 )
 
 
 def _get_zone(properties: Properties) -> str:
-    """Return the id of a record set's zone; "" where it is not looked up yet. Raises ValueError."""
+    """Return the id of a record set's zone, "" before it is looked up. Raises ValueError."""
     item = properties.get(ITEM)
     named = {**properties, **item} if isinstance(item, dict) else properties
     if named.get("HostedZoneId"):
@@ -104,7 +105,7 @@ _FIND_ZONE: Final = Call("ListHostedZonesByName", {"DNSName": "HostedZoneName", 
 
 def _make_tags(kind: str, property: str, identifier: str) -> Items:
     """Return the tags of a resource, one by one."""
-    named = {"ResourceType": lambda properties: kind, "ResourceId": identifier}
+    named: dict[str, Source | None] = {"ResourceType": lambda properties: kind, "ResourceId": identifier}
     return Items(
         property,
         add=Call("ChangeTagsForResource", {**named, "AddTags": lambda properties: [properties[ITEM]]}),

@@ -19,10 +19,10 @@ async def use(ctx: Context, tx: Transaction, zone: Zone, given: str) -> Zone:
     """Return a zone with the name servers of a reusable delegation set. Raises AwsError."""
     identifier = record_sets.to_id(given)
     found = await zones.DELEGATION_SETS.get(tx, ctx.account, REGION, identifier)
-    if await count_zones(tx, found) >= limits.MAX_ZONES_OF_DELEGATION_SET:
+    if await count_zones(tx, found) >= limits.MAX_SERVED_ZONES:
         raise AwsError(
             "LimitsExceeded",
-            f"A reusable delegation set has at most {limits.MAX_ZONES_OF_DELEGATION_SET} hosted zones.",
+            f"A reusable delegation set has at most {limits.MAX_SERVED_ZONES} hosted zones.",
         )
     for _, other in await zones.list_served(tx, "", zone.domain):
         known = await zones.ZONES.find(tx, ctx.account, REGION, other)
@@ -44,7 +44,7 @@ def leave(tx: Transaction, zone: Zone) -> None:
 async def count_zones(tx: Transaction, found: DelegationSet) -> int:
     """Return how many zones use a delegation set."""
     space = USES.sub(found.account, found.name)
-    return len(await tx.range(space.begin, space.end, limit=limits.MAX_ZONES_OF_DELEGATION_SET))
+    return len(await tx.range(space.begin, space.end, limit=limits.MAX_SERVED_ZONES))
 
 
 def to_api(found: DelegationSet) -> dict[str, Any]:

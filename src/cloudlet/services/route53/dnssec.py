@@ -1,7 +1,7 @@
-"""DNSSEC: signatures of records (RFC 4034), and the proof that something is not there (RFC 9824).
+"""DNSSEC: signed answers (RFC 4034), and proofs of absence (RFC 9824).
 
-Answers are signed when they are asked for, with ECDSA on P-256 and SHA-256. A name or type that is missing is denied by one
-NSEC record, made for the very name, so that nobody learns of others.
+Answers are signed when they are asked for, with ECDSA on P-256 and SHA-256. A name or type that is missing is denied by
+one NSEC record, made for the very name, so that nobody learns of others.
 """
 
 from __future__ import annotations

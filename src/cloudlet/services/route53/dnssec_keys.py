@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dns.dnssec
 import msgspec
@@ -73,7 +74,7 @@ def open_served(block: Block, signing: ZoneSigning | None) -> ServedKeys:
     """Return what answers are signed with, decrypted."""
     if signing is None or not signing.is_signing:
         return ServedKeys()
-    raw = block.cloud.vault.decrypt(signing.zone_key, _place(signing.zone))
+    raw = block.cloud.vault.decrypt(signing.zone_key, _get_place(signing.zone))
     private = load_der_private_key(raw, None)
     return ServedKeys(tuple(list_public_keys(signing)), signing.signatures, signing.zone_public_key, private)
 
@@ -86,13 +87,13 @@ def list_public_keys(signing: ZoneSigning) -> list[str]:
 
 
 def make_zone_key(block: Block, zone: str) -> tuple[bytes, str]:
-    """Return a new zone-signing key: encrypted, and its public half."""
+    """Return a new zone-signing key, encrypted, and its public half."""
     key = ec.generate_private_key(ec.SECP256R1())
     raw = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return block.cloud.vault.encrypt(raw, _place(zone)), signatures.encode_public_key(key.public_key())
+    return block.cloud.vault.encrypt(raw, _get_place(zone)), signatures.encode_public_key(key.public_key())
 
 
-def _place(zone: str) -> str:
+def _get_place(zone: str) -> str:
     return f"route53/zone-signing-key/{zone}"
 
 
@@ -110,13 +111,12 @@ async def load_public_key(block: Block, account: str, arn: str) -> str:
     return signatures.encode_public_key(public)
 
 
-async def _call_kms(
-    block: Block, account: str, arn: str, operation: str, params: dict[str, object]
-) -> dict[str, object]:  # type: ignore[type-arg]
+async def _call_kms(block: Block, account: str, arn: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Call KMS for a zone. Raises InvalidKMSArn."""
     principal = make_principal("service", account, _PRINCIPAL, "route53", "")
     try:
         found = await block.cloud.call(
-            "kms", operation, params, principal=principal, account=account, region=_KMS_REGION
+            "kms", operation, dict(params), principal=principal, account=account, region=_KMS_REGION
         )
     except AwsError as error:
         raise InvalidKmsArn(arn, error.message) from None
@@ -140,7 +140,7 @@ async def sign_keys(block: Block, signing: ZoneSigning) -> ZoneSigning:
             "SigningAlgorithm": "ECDSA_SHA_256",
         }
         found = await _call_kms(block, signing.account, key.kms_arn, "Sign", params)
-        raw = signatures.to_raw_signature(found["Signature"])  # type: ignore[arg-type]
+        raw = signatures.to_raw_signature(found["Signature"])
         signed.append(unsigned.replace(signature=raw).to_text())
     return replace(signing, signatures=tuple(signed), signed=now)
 

@@ -21,7 +21,7 @@ class KeySigningKey(msgspec.Struct, frozen=True):
 
 
 class ZoneSigning(msgspec.Struct, frozen=True):
-    """What a zone is signed with."""
+    """The keys of a zone, and the signatures of those."""
 
     account: str
     zone: str
@@ -34,11 +34,11 @@ class ZoneSigning(msgspec.Struct, frozen=True):
     signatures: tuple[str, ...] = ()
     """The RRSIG records of the DNSKEY records, by the active key-signing keys."""
     signed: float = 0.0
-    """When those were made."""
+    """The time at which those were made."""
 
 
 class ServedKeys(NamedTuple):
-    """What answers are signed with."""
+    """The keys that answers are signed with, decrypted."""
 
     public_keys: tuple[str, ...] = ()
     signatures: tuple[str, ...] = ()

@@ -11,7 +11,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 TTL_SECONDS: Final = 60
-"""Of what an alias of an endpoint answers (Developer Guide, "Choosing between alias and non-alias records")."""
+"""The time to live of an endpoint's address.
+
+Developer Guide, "Choosing between alias and non-alias records".
+"""
 _ENDPOINT: Final = re.compile(
     r"(?:[a-z0-9-]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com"
     r"|(?:[a-z0-9.-]+\.)?s3-website[.-][a-z0-9-]+\.amazonaws\.com)\.",

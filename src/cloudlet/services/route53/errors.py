@@ -13,7 +13,7 @@ class InvalidInput(AwsError):
 
 
 class InvalidChangeBatch(AwsError):
-    """A batch of which nothing was done; there is a message for each change that is wrong."""
+    """A batch of which nothing was done, with messages that say why."""
 
     def __init__(self, messages: Sequence[str]) -> None:
         super().__init__("InvalidChangeBatch", f"[{', '.join(messages)}]", messages=list(messages))
@@ -54,6 +54,6 @@ class InvalidDomainName(AwsError):
         super().__init__("InvalidDomainName", f"{name} is not a valid domain name: {why}")
 
 
-class LimitsExceeded(AwsError):
+class QuotaExcess(AwsError):
     def __init__(self, message: str) -> None:
         super().__init__("LimitsExceeded", message)

@@ -1,4 +1,4 @@
-"""What a health check may be told to do, by its type (API Reference, HealthCheckConfig)."""
+"""The configurations of health checks, by their types (API Reference, HealthCheckConfig)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,12 @@ _OF_TYPES: Final = {
 _OF_ALL: Final = ("Type", "Inverted", "Disabled")
 _DEFAULT_INTERVAL: Final = 30
 _DEFAULT_THRESHOLD: Final = 3
-_RESET: Final = {"FullyQualifiedDomainName": None, "Regions": None, "ResourcePath": None, "ChildHealthChecks": []}
+_RESET: Final[dict[str, Any]] = {
+    "FullyQualifiedDomainName": None,
+    "Regions": None,
+    "ResourcePath": None,
+    "ChildHealthChecks": [],
+}
 
 
 def complete(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,13 +14,13 @@ class HealthCheck(msgspec.Struct, frozen=True):
 
     account: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     reference: str
     config: dict[str, Any]
     """The HealthCheckConfig, with what AWS adds to it."""
     version: int = 1
     due: int = 0
-    """When it is checked next, in milliseconds since the epoch; 0: not by itself."""
+    """The time of the next check, in milliseconds since the epoch; 0: none."""
     alarm: dict[str, Any] | None = None
     """The CloudWatchAlarmConfiguration of its alarm."""
     linked_service: tuple[str, str] | None = None
@@ -31,15 +31,15 @@ class HealthCheck(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """What is known of the health of what is checked, before Inverted and Disabled."""
+    """The health that checks have found, before Inverted and Disabled count."""
 
     is_healthy: bool = True
-    """Until something else is known."""
+    """The health, by the last results in a row."""
     differing: int = 0
-    """How many results in a row have said otherwise."""
+    """The number of results in a row that have said otherwise."""
     checked: float = 0.0
-    """When it was checked last; 0: never."""
+    """The time of the last check; 0: none."""
     report: str = ""
     failed: float = 0.0
-    """When a check has failed last; 0: never."""
+    """The time of the last failure; 0: none."""
     failure: str = ""

@@ -19,7 +19,7 @@ _HEALTHS: Final = Subspace("health")
 _PARENTS: Final = Subspace("parent")
 """The calculated health checks of an account, by their children."""
 DUE: Final = Subspace("due-health-check")
-"""A row for each check that is to be done, by when that is, in milliseconds, account and id."""
+"""A row for each check, by its time in milliseconds, account and id."""
 DUE_TOPIC: Final = b"due-health-checks"
 CALCULATED, ALARM = "CALCULATED", "CLOUDWATCH_METRIC"
 _MAX_PARENTS: Final = 1_000
@@ -28,7 +28,7 @@ _decode = msgspec.msgpack.Decoder(Health).decode
 
 
 def save(tx: Transaction, check: HealthCheck, due: float) -> HealthCheck:
-    """Write a health check that is to be done at a time, in seconds since the epoch; return it so."""
+    """Write a health check that is due at a time, in seconds; return it so."""
     unschedule(tx, check)
     scheduled = replace(check, due=max(1, int(due * 1000)))
     tx.put(DUE.key(scheduled.due, check.account, check.name), b"")
@@ -50,7 +50,7 @@ async def load_health(tx: Transaction, account: str, name: str) -> Health:
 
 
 async def save_health(tx: Transaction, check: HealthCheck, health: Health, now: float) -> None:
-    """Write what is known of what a check checks; what follows from a change is done."""
+    """Write the health that a check has found. Answers follow a change."""
     before = await load_health(tx, check.account, check.name)
     tx.put(_HEALTHS.key(check.account, check.name), _encode(health))
     if before.is_healthy != health.is_healthy:
@@ -77,7 +77,7 @@ async def remove(tx: Transaction, check: HealthCheck, now: float) -> None:
 
 
 def set_children(tx: Transaction, check: HealthCheck, children: Iterable[str]) -> None:
-    """Write down which checks a calculated one depends on, in place of those that it has."""
+    """Write down the children of a calculated check, in place of others."""
     for child in check.config.get("ChildHealthChecks") or ():
         tx.delete(_PARENTS.key(check.account, child, check.name))
     for child in children:
@@ -85,19 +85,19 @@ def set_children(tx: Transaction, check: HealthCheck, children: Iterable[str]) -
 
 
 async def is_healthy(tx: Transaction, account: str, name: str) -> bool:
-    """Whether what a check checks counts as healthy. What is not checked any more does."""
+    """Whether a check finds health. One that is gone does."""
     check = await HEALTH_CHECKS.find(tx, account, REGION, name)
     return check is None or get_status(check, await load_health(tx, account, name))
 
 
 def get_status(check: HealthCheck, health: Health) -> bool:
-    """Whether something counts as healthy, by what is known of it; a disabled check always finds that it is."""
+    """Whether something counts as healthy. For a disabled check it does."""
     found = True if check.config.get("Disabled") else health.is_healthy
     return found != bool(check.config.get("Inverted"))
 
 
 def add_result(health: Health, is_success: bool, report: str, threshold: int, now: float) -> Health:
-    """Return what is known after a result: it takes several in a row to change it."""
+    """Return the health after a result. Several in a row change it."""
     differing = 0 if is_success == health.is_healthy else health.differing + 1
     turned = differing >= threshold
     return Health(

@@ -1,4 +1,4 @@
-"""What is read of names, kept in memory up to a size, and forgotten whenever anything changes.
+"""A cache of names, which is emptied whenever anything changes.
 
 Readers that began before a change do not put what they found beside what is newer: each has a generation.
 """
@@ -28,7 +28,7 @@ from cloudlet.services.route53.names import Labels, format_name, is_within, pars
 
 MAX_CACHE_ITEMS: Final = 50_000
 _VALUES_PER_ITEM: Final = 8
-"""So many record sets count as one more item."""
+"""The number of record sets that count as one more item."""
 _NO_ZONE: Final = ServedZone("", "", ())
 
 
@@ -48,7 +48,7 @@ class NameCache:
         self.generation += 1
         self._items = SizedCache(MAX_CACHE_ITEMS)
 
-    def now(self) -> float:
+    def get_time(self) -> float:
         """Return the time in seconds since the epoch."""
         return self._block.clock.now()
 

@@ -1,4 +1,4 @@
-"""The name server: answers queries of the public port, and of VPCs, from what is in memory."""
+"""The name server of the public port and of VPCs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class NameServer:
         self._compiled: SizedCache[Any, Reply] = SizedCache(MAX_COMPILED_ANSWERS)
 
     def answer(self, query: Query, address: Address) -> Reply | Awaitable[Reply]:
-        """Return the reply to a query of a client: at once where all that it takes is in memory."""
+        """Return the reply to a query: at once where all is in memory."""
         if self._generation != self._cache.generation:
             self._generation = self._cache.generation
             self._fixed = {}
@@ -112,7 +112,7 @@ class NameServer:
         reply = self._compiled.get(key)
         if reply is None:
             if is_signed:
-                reply = dnssec.compile_signed(self._names, labels, query.type, found, self._cache.now())
+                reply = dnssec.compile_signed(self._names, labels, query.type, found, self._cache.get_time())
             else:
                 reply = compile_answer(labels, query.type, found)
             self._compiled.add(key, reply, 1)
@@ -158,7 +158,7 @@ class Locations:
         self._places = _read_locations(block.cloud.config.data / LOCATIONS_FILE)
 
     def find(self, address: Address) -> Place | None:
-        """Return where an address is: what is told of the smallest block that it is in."""
+        """Return the place of the smallest block that an address is in."""
         for network, place in self._places:
             if network.version == address.version and address in network:
                 return place
@@ -166,7 +166,7 @@ class Locations:
 
 
 def _read_locations(path: Path) -> list[tuple[Network, Place]]:
-    """Return the places in a file, the smallest blocks first; none where there is no file that can be read."""
+    """Return the places in a file, the smallest blocks first. A missing file has none."""
     try:
         given = json.loads(path.read_bytes())
         places = [(ip_network(block), _parse_place(place)) for block, place in given.items()]
@@ -215,7 +215,7 @@ async def resolve(block: Block, names: CachedNames, client: Client, labels: Labe
 
 
 async def look_up(block: Block, name: str) -> list[str]:
-    """Return the addresses of a name: of our public zones, or as the machine's resolver knows it. Raises OSError."""
+    """Return the addresses of a name, by our public zones or the machine's resolver. Raises OSError."""
     names, client = CachedNames(CACHES.get(block), ""), Client(_LOOPBACK, None, random_below)
     try:
         labels = parse_name(name)

@@ -1,4 +1,4 @@
-r"""Domain names as Route 53 writes them: in lower case, absolute, unusual characters as `\` and three octal digits.
+r"""Domain names as Route 53 writes them: absolute, in lower case, escaped in octal.
 
 Developer Guide, "DNS domain name format". A `*` is shown as `\052`.
 """
@@ -19,7 +19,7 @@ Labels = tuple[bytes, ...]
 
 
 class MalformedName(ValueError):
-    """A text that is no domain name; the code is the one that Route 53 tells."""
+    """A text that is no domain name, with Route 53's code for the reason."""
 
     def __init__(self, code: str, why: str) -> None:
         super().__init__(f"{code} ({why})")

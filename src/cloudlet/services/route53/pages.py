@@ -1,4 +1,7 @@
-"""Lists in pages as Route 53 has them: MaxItems is a text, and the marker names the first item of the next page."""
+"""Lists in pages, as Route 53 has them.
+
+MaxItems is a text, and the marker names the first item of the next page.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _MAX_READ_ROWS = 1_000
 
 
 def read_limit(params: dict[str, Any], most: int = PAGE, member: str = "MaxItems") -> int:
-    """Return how many items a page has; more than there may be count as the most. Raises InvalidInput."""
+    """Return the number of items of a page, up to the most. Raises InvalidInput."""
     given = params.get(member)
     if given is None:
         return most

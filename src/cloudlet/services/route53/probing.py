@@ -1,7 +1,8 @@
 """Asking an endpoint whether it is healthy, as Route 53's checkers do.
 
-Developer Guide, "How Route 53 determines whether a health check is healthy": a connection within four seconds (TCP: ten),
-the response within two more, a status of 2xx or 3xx, and the string within the first 5,120 bytes of the body. Certificates
+Developer Guide, "How Route 53 determines whether a health check is healthy": a connection within four seconds (TCP:
+ten), the response within two more, a status of 2xx or 3xx, and the string within the first 5,120 bytes of the body.
+Certificates
 are not verified.
 """
 
@@ -25,7 +26,7 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 
 
 class Finding(NamedTuple):
-    """What a checker has found, in the words of GetHealthCheckStatus."""
+    """The finding of a checker, in the words of GetHealthCheckStatus."""
 
     is_success: bool
     report: str

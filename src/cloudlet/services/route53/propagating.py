@@ -1,4 +1,4 @@
-"""Marks changes as answered once they are: whatever was in memory before them is forgotten by then."""
+"""The job that tells of changes that they are answered."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def propagate(block: Block) -> None:
 
 async def _list(tx: Transaction, count: int) -> list[_Key]:
     rows = await tx.range(PENDING.begin, PENDING.end, limit=count)
-    return [PENDING.unpack(row) for row, _ in rows]  # type: ignore[misc]
+    return [PENDING.unpack(row) for row, _ in rows]
 
 
 async def mark(tx: Transaction, key: _Key) -> None:

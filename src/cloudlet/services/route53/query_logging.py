@@ -1,4 +1,4 @@
-"""Query logging: which zones tell CloudWatch Logs of their queries, and the lines that they tell.
+"""Query logging: lines in CloudWatch Logs for the queries of zones.
 
 Developer Guide, "Values that appear in DNS query logs".
 """
@@ -35,7 +35,7 @@ _BY_ZONE: Final = Subspace("query-logging-of-zone")
 class QueryLoggingConfig(msgspec.Struct, frozen=True):
     account: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     zone: str
     log_group: str
     """An ARN."""
@@ -66,15 +66,15 @@ def remove(tx: Transaction, config: QueryLoggingConfig) -> None:
     tx.delete(_BY_ZONE.key(config.account, config.zone))
 
 
-async def find_of_zone(tx: Transaction, account: str, zone: str) -> QueryLoggingConfig | None:
+async def find_zone_config(tx: Transaction, account: str, zone: str) -> QueryLoggingConfig | None:
     """Return the configuration of a zone."""
     name = await tx.get(_BY_ZONE.key(account, zone))
     return None if name is None else await CONFIGS.find(tx, account, REGION, name.decode())
 
 
 async def find_log_group(tx: Transaction, account: str, zone: str) -> str:
-    """Return the ARN of the log group that a zone tells of its queries; "" where it does not."""
-    found = await find_of_zone(tx, account, zone)
+    """Return the ARN of a zone's log group for queries, or ""."""
+    found = await find_zone_config(tx, account, zone)
     return "" if found is None else found.log_group
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 class Alias(msgspec.Struct, frozen=True):
     zone: str
-    """The id of the hosted zone of the target: one of the account's, or one of AWS's own."""
+    """The id of the target's hosted zone, which may be one of AWS's own."""
     name: str
     evaluates_health: bool
 
@@ -33,7 +33,7 @@ class RecordSet(msgspec.Struct, frozen=True):
     """A resource record set: one policy's record among those of its name and type."""
 
     name: str
-    """As Route 53 shows it."""
+    """The domain name, as Route 53 shows it."""
     type: str
     identifier: str = ""
     ttl: int = 0
@@ -52,7 +52,7 @@ class RecordSet(msgspec.Struct, frozen=True):
 
     @property
     def policy(self) -> str:
-        """The routing policy, as the member of the API is named; "" for a simple record."""
+        """The routing policy, by the name of its member; "" for a simple record."""
         if self.weight is not None:
             return "Weight"
         if self.region:

@@ -1,4 +1,4 @@
-"""Record sets in the store: in AWS's order, which is that of their keys, and as the API has them."""
+"""Record sets in the store, in AWS's order, and as the API has them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cloudlet.services.route53.record_set_record import Alias, GeoLocation, Prox
 RECORD_SETS: Final = Subspace("set")
 """By zone, name from right to left, type and identifier."""
 CIDR_USES: Final = Subspace("cidr-use")
-"""The record sets that name a location of a CIDR collection, by the collection, the location, zone and key."""
-_MAX_SETS_OF_NAME: Final = 16 * MAX_SETS
+"""The record sets of CIDR locations, by collection, location, zone and key."""
+_MAX_READ_SETS: Final = 16 * MAX_SETS
 _encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(RecordSet).decode
 
@@ -54,7 +54,7 @@ def _make_row(zone: str, found: RecordSet) -> bytes:
 async def list_at(tx: Transaction, zone: str, name: str) -> list[RecordSet]:
     """Return the record sets of a name, in their order."""
     space = RECORD_SETS.sub(zone, to_sort_key(parse_name(name)))
-    return [decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=_MAX_SETS_OF_NAME)]
+    return [decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=_MAX_READ_SETS)]
 
 
 async def has_below(tx: Transaction, zone: str, name: str) -> bool:
@@ -67,7 +67,10 @@ async def has_below(tx: Transaction, zone: str, name: str) -> bool:
 
 
 def parse_record_set(given: Mapping[str, Any], proximity: Proximity | None) -> RecordSet:
-    """Return the record set that a request has, which was checked. `proximity` is that of its member."""
+    """Return the record set that a request has.
+
+    Its members were checked. `proximity` is that of its member.
+    """
     target, location, cidr = given.get("AliasTarget"), given.get("GeoLocation"), given.get("CidrRoutingConfig")
     return RecordSet(
         format_name(parse_name(given["Name"])),

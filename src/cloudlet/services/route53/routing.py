@@ -1,6 +1,6 @@
 """Routing policies: which of the records of a name and type a client gets.
 
-Developer Guide, "Choosing a routing policy" and "How Amazon Route 53 chooses records when health checking is configured".
+Developer Guide, "Choosing a routing policy", "How Amazon Route 53 chooses records when health checking is configured".
 Where none is healthy, all count as healthy.
 """
 
@@ -16,15 +16,15 @@ from cloudlet.services.route53.record_set_record import RecordSet
 
 MAX_MULTIVALUE_ANSWERS: Final = 8
 HOME: Final = find_region("us-east-1") or Place(0, 0)
-"""Where a client is of whom nothing is known, for latency and geoproximity."""
+"""The place of unknown clients, for latency and geoproximity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Whom an answer is for."""
+    """A client that gets an answer."""
 
     address: IPv4Address | IPv6Address
-    """Its own, or what its resolver tells of it."""
+    """The client's own, or the one that its resolver tells."""
     place: Place | None
     draw: Callable[[int], int]
     """Returns a random number from 0 to a limit, without that."""
@@ -44,7 +44,7 @@ def is_fixed(sets: Sets) -> bool:
 
 
 def choose(sets: Sets, is_healthy: Callable[[RecordSet], bool], client: Client, blocks: Blocks) -> Sets:
-    """Return the record sets that a client gets, of those with a name and type: several for multivalue answers."""
+    """Return the record sets that a client gets, of those with one name and type."""
     policy = sets[0].policy if sets else ""
     if not policy:
         return sets
@@ -138,7 +138,7 @@ def _choose_block(candidates: Sets, client: Client, blocks: Blocks) -> Sets:
 
 
 def _measure(found: RecordSet, place: Place) -> float:
-    """Return how far a record is from a client, in kilometres; a bias moves it closer or farther."""
+    """Return the distance of a record from a client, in kilometres, with its bias."""
     if found.proximity is None:
         region = find_region(found.region) or HOME
         return measure_distance(place, region.latitude, region.longitude)

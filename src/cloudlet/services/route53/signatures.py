@@ -28,7 +28,9 @@ _IN: Final = dns.rdataclass.IN
 
 def make_dnskey(flags: int, public_key: str) -> DNSKEY:
     """Return a DNSKEY record of a public key in base64."""
-    return DNSKEY(_IN, dns.rdatatype.DNSKEY, flags, _PROTOCOL, ALGORITHM, base64.b64decode(public_key))
+    return DNSKEY(  # type: ignore[no-untyped-call]
+        _IN, dns.rdatatype.DNSKEY, flags, _PROTOCOL, ALGORITHM, base64.b64decode(public_key)
+    )
 
 
 def encode_public_key(key: ec.EllipticCurvePublicKey) -> str:
@@ -40,7 +42,7 @@ def encode_public_key(key: ec.EllipticCurvePublicKey) -> str:
 def make_unsigned(rrset: dns.rrset.RRset, zone: dns.name.Name, key: DNSKEY, now: float, seconds: int) -> RRSIG:
     """Return an RRSIG record for records, without its signature."""
     labels = len(rrset.name) - 1
-    return RRSIG(
+    return RRSIG(  # type: ignore[no-untyped-call]
         _IN,
         dns.rdatatype.RRSIG,
         rrset.rdtype,

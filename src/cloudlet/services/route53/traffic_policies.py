@@ -1,7 +1,7 @@
 """Traffic policies: documents with rules, and the records that follow from them.
 
-API Reference, "Traffic policy document format". The records of an instance are in a space of its own, as if it were a zone;
-in its hosted zone there is one, at the name of the instance, that leads to them.
+API Reference, "Traffic policy document format". The records of an instance are in a space of its own, as if it were a
+zone; in its hosted zone there is one, at the name of the instance, that leads to them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ INSTANCES: Final = Records(
     Subspace("traffic-policy-instance"), TrafficPolicyInstance, errors.NoSuchTrafficPolicyInstance
 )
 FORMAT_VERSION: Final = "2015-10-01"
-MAX_DEPTH: Final = 50
+MAX_RULE_STEPS: Final = 50
 _TYPES: Final = ("A", "AAAA", "CAA", "CNAME", "MX", "NAPTR", "PTR", "SPF", "SRV", "TXT")
 _ITEMS: Final = {
     "failover": "",
@@ -74,7 +74,7 @@ def make_records(
 
 
 class _Maker:
-    """Makes the records of a document."""
+    """A maker of the records of a document."""
 
     def __init__(self, document: Mapping[str, Any], instance: str, domain: str, ttl: int) -> None:
         self._type: str = document["RecordType"]
@@ -126,7 +126,7 @@ class _Maker:
         rule = self._rules.get(reference)
         if rule is None:
             raise InvalidTrafficPolicyDocument(f"The rule {reference} is not defined.")
-        if depth > MAX_DEPTH:
+        if depth > MAX_RULE_STEPS:
             raise InvalidTrafficPolicyDocument("The rules go in circles, or too deep.")
         kind = rule.get("RuleType")
         if kind not in _ITEMS:

@@ -17,7 +17,7 @@ class TrafficPolicy(msgspec.Struct, frozen=True):
 
     account: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     title: str
     type: str
     latest: int
@@ -33,7 +33,7 @@ class TrafficPolicyInstance(msgspec.Struct, frozen=True):
 
     account: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     zone: str
     domain: str
     ttl: int

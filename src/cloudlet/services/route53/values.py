@@ -1,4 +1,4 @@
-"""The values of records by their types: which are valid, and what they are on the wire.
+"""The values of records, by their types.
 
 Developer Guide, "Supported DNS record types". Names in values are absolute, and characters are escaped in octal.
 """
@@ -26,7 +26,7 @@ _QUOTED_TYPES: Final = frozenset(("TXT", "SPF"))
 
 
 class InvalidValue(ValueError):
-    """A value that its type does not admit; `code` and `why` as Route 53 tells them."""
+    """A value that its type does not admit, with Route 53's code and reason."""
 
     def __init__(self, code: str, why: str) -> None:
         super().__init__(why)

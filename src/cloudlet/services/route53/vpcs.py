@@ -11,7 +11,7 @@ from cloudlet.services.route53.errors import InvalidInput
 from cloudlet.services.route53.zone_record import Vpc, Zone
 
 AUTHORIZATIONS: Final = Subspace("authorization")
-"""The VPCs of other accounts that may be associated with a zone: by its account and id, region and id of the VPC."""
+"""The VPCs that others may associate, by the zone's account and id."""
 _MISSING: Final = ("InvalidVpcID.NotFound", "InvalidVpcId.Malformed", "InvalidVpcID.Malformed")
 
 
@@ -29,7 +29,7 @@ def to_api(vpc: Vpc) -> dict[str, str]:
 
 
 async def check_vpc(ctx: Context, vpc: Vpc) -> None:
-    """Raise InvalidVPCId for a VPC that the caller does not have, where this Cloudlet has VPCs."""
+    """Raise InvalidVPCId for a missing VPC, where this Cloudlet has VPCs."""
     if not ctx.block.cloud.has("ec2"):
         return
     try:
@@ -48,6 +48,7 @@ async def check_conflict(tx: Transaction, zone: Zone, vpc: Vpc) -> None:
         if other != zone.name:
             raise AwsError(
                 "ConflictingDomainExists",
-                f"The VPC {vpc.id} in region {vpc.region} has already been associated with the hosted zone {other} with "
+                f"The VPC {vpc.id} in region {vpc.region} has already been associated with the hosted zone "
+                f"{other} with "
                 "the same domain name.",
             )

@@ -17,7 +17,7 @@ class Zone(msgspec.Struct, frozen=True):
 
     account: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     domain: str
     reference: str
     """The CallerReference."""
@@ -25,7 +25,7 @@ class Zone(msgspec.Struct, frozen=True):
     servers: tuple[str, ...] = ()
     """The name servers of its delegation set; a private one has names, too."""
     vpcs: tuple[Vpc, ...] = ()
-    """Those that a private zone answers for."""
+    """The VPCs that a private zone answers for."""
     is_private: bool = False
     comment: str | None = None
     delegation_set: str = ""

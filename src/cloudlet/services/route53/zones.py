@@ -1,4 +1,4 @@
-"""Hosted zones, changes and delegation sets in the store, and the index by which names find their zones."""
+"""Hosted zones, changes and delegation sets in the store, with an index of names."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ DELEGATION_SETS: Final = Records(Subspace("delegation-set"), DelegationSet, erro
 PENDING: Final = Subspace("pending")
 """The changes that are not known to be answered yet, by account and id."""
 SERVED: Final = Subspace("served")
-"""The zones that answer, by VPC ("" for public ones), name, creation and id, with their accounts."""
+"""The accounts of zones, by VPC (public ones: ""), name, creation and id."""
 REFERENCES: Final = Subspace("reference")
-"""What was made with a CallerReference, by its kind, account and reference."""
+"""The ids of what has a CallerReference, by kind, account and that."""
 
 
 def make_id(prefix: str) -> str:
-    """Return the id of something new, which is short enough for requests that tell it with its path."""
+    """Return the id of something new. With its path it has 32 characters at most."""
     return prefix + token(_ID_CHARACTERS, _ALPHABET)
 
 
@@ -105,7 +105,7 @@ def _list_rows(zone: Zone, vpcs: Iterable[Vpc]) -> list[bytes]:
 
 
 async def list_served(tx: Transaction, vpc: str, domain: str) -> list[tuple[str, str]]:
-    """Return the accounts and ids of the zones that answer for a name, the oldest first."""
+    """Return the accounts and ids of the zones of a name, the oldest first."""
     space = SERVED.sub(vpc, to_sort_key(parse_name(domain)))
     rows = await tx.range(space.begin, space.end, limit=100)
     return [(account.decode(), SERVED.unpack(key)[3]) for key, account in rows]

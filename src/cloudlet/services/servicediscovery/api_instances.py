@@ -44,7 +44,7 @@ async def register_instance(ctx: Context, tx: Transaction, params: Params) -> Re
     made = Instance(ctx.account, ctx.region, found.name, name, given, creator, health, operation=operation)
     if before is None:
         if await storing.count_instances(tx, found.name) >= limits.MAX_INSTANCES:
-            raise errors.ResourceLimitExceeded(f"A service has at most {limits.MAX_INSTANCES} instances.")
+            raise errors.QuotaExcess(f"A service has at most {limits.MAX_INSTANCES} instances.")
         storing.record_change(tx, found.name, 1)
     else:
         made = replace(

@@ -32,7 +32,7 @@ async def _create(ctx: Context, tx: Transaction, params: Params, kind: str) -> d
     space = storing.NAMESPACES.get_space(ctx.account, ctx.region)
     rows = await tx.range(space.begin, space.end, limit=limits.MAX_NAMESPACES)
     if len(rows) == limits.MAX_NAMESPACES:
-        raise errors.ResourceLimitExceeded(f"An account has at most {limits.MAX_NAMESPACES} namespaces in a Region.")
+        raise errors.QuotaExcess(f"An account has at most {limits.MAX_NAMESPACES} namespaces in a Region.")
     there = [NAMESPACES.decode(raw) for _, raw in rows]
     _check_name(title, kind, params.get("Vpc") or "", there)
     http_name = title

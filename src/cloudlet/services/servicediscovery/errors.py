@@ -35,7 +35,7 @@ class ResourceInUse(AwsError):
         super().__init__("ResourceInUse", message)
 
 
-class ResourceLimitExceeded(AwsError):
+class QuotaExcess(AwsError):
     def __init__(self, message: str) -> None:
         super().__init__("ResourceLimitExceeded", message)
 

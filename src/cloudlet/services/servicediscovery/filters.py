@@ -40,4 +40,4 @@ def _matches(known: Any, values: Sequence[str], condition: str) -> bool:
         first, last = map(float, values)
     except ValueError:
         raise InvalidInput("The values of UPDATE_DATE are dates in seconds since the epoch.") from None
-    return first <= known <= last
+    return first <= float(known) <= last

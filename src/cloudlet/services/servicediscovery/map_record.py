@@ -15,7 +15,7 @@ class Namespace(msgspec.Struct, frozen=True):
     account: str
     region: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     title: str
     http_name: str
     type: str
@@ -51,7 +51,7 @@ class DiscoveryService(msgspec.Struct, frozen=True):
     account: str
     region: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     title: str
     namespace: str
     created: float
@@ -94,7 +94,7 @@ class MapOperation(msgspec.Struct, frozen=True):
     account: str
     region: str
     name: str
-    """Its id: records are kept by name."""
+    """The id. Records are kept by name."""
     type: str
     targets: dict[str, str]
     created: float

@@ -1,4 +1,4 @@
-"""What an instance is in Route 53: its records and its health check, by Route 53's public API.
+"""Records and health checks of instances in Route 53, by its public API.
 
 What is there is read, compared with what is wanted, and changed in one batch: a step may be repeated at any point.
 """
@@ -37,7 +37,7 @@ def make_name(namespace: Namespace, found: DiscoveryService) -> str:
 
 
 def list_wanted(namespace: Namespace, found: DiscoveryService, instance: Instance) -> list[dict[str, Any]]:
-    """Return the records that an instance is to have: none where it is unhealthy, or going."""
+    """Return the records that an instance is to have. An unhealthy one has none."""
     if instance.state == DELETING or instance.custom_health == UNHEALTHY:
         return []
     name, given = make_name(namespace, found), instance.attributes
@@ -130,7 +130,7 @@ def _list_keys(name: str, found: DiscoveryService, instance: Instance) -> Iterat
 
 
 async def make_health_check(block: Block, namespace: Namespace, found: DiscoveryService, instance: Instance) -> str:
-    """Return the id of the health check of an instance, which is made unless it is there. Raises AwsError."""
+    """Return the id of an instance's health check, which may be made now. Raises AwsError."""
     settings, given = found.health_check, instance.attributes
     if settings is None:
         return ""
@@ -160,7 +160,7 @@ async def delete_health_check(block: Block, namespace: Namespace, identifier: st
 
 
 async def make_zone(block: Block, namespace: Namespace) -> str:
-    """Return the id of the hosted zone of a namespace, which is made unless it is there. Raises AwsError."""
+    """Return the id of a namespace's hosted zone, which may be made now. Raises AwsError."""
     params: dict[str, Any] = {
         "Name": namespace.title,
         "CallerReference": namespace.name,

@@ -26,11 +26,10 @@ from cloudlet.services.servicediscovery.storing import NAMESPACES, SERVICES
 
 _READ: Final = 100
 _RETRIED: Final = frozenset(("PriorRequestNotComplete", "Throttling", "ServiceUnavailable", "InternalFailure"))
-"""Errors after which a step is tried again; after any other one the operation has failed."""
+"""The errors after which a step is tried again."""
 
 
 async def _reconcile_namespace(block: Block, key: Key) -> float | None:
-    account, region, name = key
     found = await block.store.transact(partial(_begin_namespace, block, key))
     if found is None:
         return None
@@ -81,7 +80,6 @@ def _forget_namespace(tx: Transaction, found: Namespace) -> None:
 
 
 async def _reconcile_instance(block: Block, key: Key) -> float | None:
-    account, region, service, name = key
     begun = await block.store.transact(partial(_begin_instance, block, key))
     if begun is None:
         return None
@@ -141,7 +139,7 @@ async def _end_instance(
 
 
 async def _reconcile_service(block: Block, key: Key) -> float | None:
-    """Have all instances of a service that was updated published again, and wait until they are."""
+    """Publish all instances of a service that was updated again."""
     account, region, name = key
     found = await block.store.transact(partial(_begin_service, block, key))
     if found is None:

@@ -6,7 +6,7 @@ from typing import Final
 
 SUBMITTED, PENDING, SUCCESS, FAIL = "SUBMITTED", "PENDING", "SUCCESS", "FAIL"
 FOLLOWING_STATUSES: Final = {SUBMITTED: {PENDING, SUCCESS, FAIL}, PENDING: {SUCCESS, FAIL}, SUCCESS: set(), FAIL: set()}
-"""Which statuses an operation may have next."""
+"""The statuses that an operation may have next."""
 
 CREATING, ACTIVE, UPDATING, DELETING = "CREATING", "ACTIVE", "UPDATING", "DELETING"
 FOLLOWING_STATES: Final = {
@@ -15,9 +15,12 @@ FOLLOWING_STATES: Final = {
     UPDATING: {ACTIVE, DELETING},
     DELETING: {ACTIVE},
 }
-"""Which states a namespace, a service or an instance may have next; one that cannot be deleted is active again."""
+"""The states that a namespace or an instance may have next.
+
+One that cannot be deleted is active again.
+"""
 VISIBLE: Final = frozenset((ACTIVE, UPDATING, DELETING))
-"""Those in which it is shown: what is being created is known by its operation alone."""
+"""The states in which something is shown. Before, its operation alone tells of it."""
 
 
 def check_status(before: str, after: str) -> str:

@@ -1,4 +1,4 @@
-"""What Cloud Map has in its store, and how it is found by names."""
+"""The records of Cloud Map in the store, and the names that lead to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMESPACE_NAMES: Final = Subspace("namespace-name")
 SERVICE_NAMES: Final = Subspace("service-name")
 """The ids of services by account, region, namespace and name."""
 REQUESTS: Final = Subspace("request")
-"""What a request with a CreatorRequestId has made: by account, region, kind and that."""
+"""The operations of requests, by account, region, kind and CreatorRequestId."""
 _COUNTS: Final = Subspace("instance-count")
 _REVISIONS: Final = Subspace("revision")
 _encode = msgspec.msgpack.Encoder().encode
