@@ -63,6 +63,14 @@ def test_over_udp_and_tcp(cloud: ZoneCloud, client: DnsClient, zone: str, domain
         assert not response.flags & dns.flags.RA
 
 
+def test_values_come_in_other_orders(cloud: ZoneCloud, client: DnsClient, zone: str, domain: str) -> None:
+    addresses = [f"A 192.0.2.{number}" for number in range(1, 5)]
+    cloud.create(zone, record(f"www.{domain}", "A", *(each.removeprefix("A ") for each in addresses)))
+    found = [client.ask(f"www.{domain}") for _ in range(20)]
+    assert all(sorted(each) == addresses for each in found)
+    assert len({each[0] for each in found}) > 1
+
+
 def test_the_case_of_a_question_is_kept(cloud: ZoneCloud, client: DnsClient, zone: str, domain: str) -> None:
     cloud.create(zone, record(f"www.{domain}", "A", "192.0.2.1"))
     for name in (f"www.{domain}.", f"wWw.{domain.upper()}."):

@@ -47,6 +47,7 @@ __all__ = [
 
 service.listen(name_serving.serve_public)
 service.job(propagating.propagate)
+service.job(propagating.expire)
 service.job(query_logging.send)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
@@ -34,6 +34,8 @@ from cloudlet.services.route53.routing import Client
 log = logging.getLogger("cloudlet.dns")
 
 MAX_COMPILED_ANSWERS: Final = 20_000
+MAX_ORDERS: Final = 8
+"""Orders of one reply's records."""
 LOCATIONS_FILE: Final = "dns-locations.json"
 """In the data folder: the places of clients, by blocks of addresses."""
 _FORWARDED_TTL_SECONDS: Final = 30
@@ -56,7 +58,9 @@ class NameServer:
         self._locations = LOCATIONS.get(block)
         self._resolver = Resolver()
         self._generation = -1
-        self._fixed: dict[tuple[bytes, int, bool], tuple[Reply, Answer]] = {}
+        self._fixed: dict[tuple[bytes, int, bool], tuple[Sequence[Reply], Answer]] = {}
+        """Replies that everybody gets, in some orders of their records, with what they answer."""
+        self._turn = 0
         self._compiled: SizedCache[Any, Reply] = SizedCache(MAX_COMPILED_ANSWERS)
 
     def answer(self, query: Query, address: Address) -> Reply | Awaitable[Reply]:
@@ -69,7 +73,8 @@ class NameServer:
         if found is not None:
             if found[1].zone is not None and found[1].zone.log_group:
                 self._record(query, address, found[1])
-            return found[0]
+            self._turn += 1
+            return found[0][self._turn % len(found[0])]
         if query.klass != _IN:
             return make_refusal(REFUSED)
         if query.type in _TRANSFERS:
@@ -101,7 +106,10 @@ class NameServer:
         if found.is_fixed:
             if len(self._fixed) >= MAX_COMPILED_ANSWERS:
                 self._fixed.clear()
-            self._fixed[query.name, query.type, query.wants_signatures] = reply, found
+            self._fixed[query.name, query.type, query.wants_signatures] = (
+                self._make_orders(query, labels, found, reply),
+                found,
+            )
         if found.zone.log_group:
             self._record(query, address, found)
         return reply
@@ -117,6 +125,14 @@ class NameServer:
                 reply = compile_answer(labels, query.type, found)
             self._compiled.add(key, reply, 1)
         return reply
+
+    def _make_orders(self, query: Query, labels: Labels, found: Answer, reply: Reply) -> Sequence[Reply]:
+        """Return a reply in several orders of its records: many clients take the first."""
+        several = max((len(part.values) for part in found.answers), default=0)
+        if several < 2 or query.wants_signatures:
+            return (reply,)
+        # Each compilation shuffles the records.
+        return (reply, *(compile_answer(labels, query.type, found) for _ in range(MAX_ORDERS - 1)))
 
     async def _forward(self, query: Query, labels: Labels, found: Answer) -> Reply:
         """Return what the machine's resolver knows: addresses, of names that are none of ours."""

@@ -10,6 +10,7 @@ from cloudlet.services.servicediscovery import (
     api_services,
     api_tags,
     reconciling,
+    storing,
 )
 from cloudlet.services.servicediscovery.block import service
 
@@ -26,3 +27,4 @@ __all__ = [
 service.job(reconciling.NAMESPACE_RECONCILER.run)
 service.job(reconciling.INSTANCE_RECONCILER.run)
 service.job(reconciling.SERVICE_RECONCILER.run)
+service.job(storing.expire)

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.aws.records import Records
+from cloudlet.core.background.jobs import Row, run_timers
+from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token
 from cloudlet.services.servicediscovery import errors
 from cloudlet.services.servicediscovery.map_record import DiscoveryService, Instance, MapOperation, Namespace
-from cloudlet.services.servicediscovery.states import VISIBLE, check_status
+from cloudlet.services.servicediscovery.states import FAIL, SUCCESS, VISIBLE, check_status
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz234567"
 NAMESPACES: Final = Records(Subspace("namespace"), Namespace, errors.NamespaceNotFound)
@@ -26,6 +28,10 @@ SERVICE_NAMES: Final = Subspace("service-name")
 """The ids of services by account, region, namespace and name."""
 REQUESTS: Final = Subspace("request")
 """The operations of requests, by account, region, kind and CreatorRequestId."""
+KEPT_SECONDS: Final = 90 * 86_400
+"""The time for which an operation is known after its end (GetOperation)."""
+_EXPIRING: Final = Subspace("expiring-operation")
+_EXPIRY_TOPIC: Final = b"expiring-operations"
 _COUNTS: Final = Subspace("instance-count")
 _REVISIONS: Final = Subspace("revision")
 _encode = msgspec.msgpack.Encoder().encode
@@ -115,3 +121,18 @@ async def finish_operation(
     told = ("", "") if error is None else (error.code, error.message)
     changed = replace(found, updated=now, error_code=told[0], error_message=told[1])
     OPERATIONS.save(tx, replace(changed, status=check_status(found.status, status)))
+    if status in (SUCCESS, FAIL):
+        tx.put(_EXPIRING.key(int((now + KEPT_SECONDS) * 1000), account, region, name), b"")
+        tx.notify(_EXPIRY_TOPIC)
+
+
+async def expire(block: Block) -> None:
+    """Forget operations after a while, for ever."""
+    await run_timers(block, _EXPIRY_TOPIC, _EXPIRING, "forgetting an operation", _expire)
+
+
+async def _expire(tx: Transaction, row: Row, now: float) -> None:
+    _, account, region, name = row
+    found = await OPERATIONS.find(tx, account, region, name)
+    if found is not None:
+        OPERATIONS.remove(tx, found)
