@@ -364,7 +364,7 @@ def _change_names(call: Call, account: str) -> None:
     _zone_changes[account] = made["ChangeInfo"]["Id"]
 
 
-def _is_in_sync(call: Call, account: str) -> bool:
+def _is_change_known(call: Call, account: str) -> bool:
     return bool(call("route53", "GetChange", Id=_zone_changes[account])["ChangeInfo"]["Status"] == "INSYNC")
 
 
@@ -477,7 +477,7 @@ CASES = (
     Case("dynamodb.backup.copies._to_backup", _back_up, _is_backed_up),
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
     Case("sqs.sending.move", _move, _has_message),
-    Case("route53.propagating.mark", _change_names, _is_in_sync),
+    Case("route53.propagating.mark", _change_names, _is_change_known),
     Case("route53.checking._check_due", _check_health, _has_checked, 30.0),
     Case("servicediscovery.reconciling._begin_namespace", _register, _is_registered),
     Case("ssm.change_events.add_action", _put_with_policy, _has_acted, 3600.0),

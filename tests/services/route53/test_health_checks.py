@@ -169,6 +169,20 @@ def test_an_endpoint_is_asked_again_and_again(cloud: HealthCloud, endpoint: Endp
     assert last[0]["StatusReport"]["Status"] == "Failure: HTTP Status Code 503, Service Unavailable"
 
 
+def test_findings_are_metrics(cloud: HealthCloud, endpoint: Endpoint) -> None:
+    check = cloud.check_http(endpoint)
+    cloud.wait_for(check, "Success")
+    cloudwatch = cloud.aws.client("cloudwatch", region_name="us-east-1")
+
+    def look() -> set[tuple[str, str]]:
+        cloud.standing.advance("60s")
+        found = cloudwatch.list_metrics(Namespace="AWS/Route53")["Metrics"]
+        return {(each["MetricName"], each["Dimensions"][0]["Value"]) for each in found}
+
+    wanted = {("HealthCheckStatus", check), ("HealthCheckPercentageHealthy", check)}
+    eventually(look, lambda found: found == wanted)
+
+
 def test_a_string_is_looked_for(cloud: HealthCloud, endpoint: Endpoint) -> None:
     check = cloud.check_http(endpoint, Type="HTTP_STR_MATCH", SearchString="is well")
     assert cloud.wait_for(check, "Success").endswith("String matched")

@@ -8,6 +8,7 @@ import pytest
 
 from cloudlet.testing.server import Aws
 from tests.services.cloudformation.deploying import Stacks
+from tests.services.cloudformation.drifting import list_drifts
 from tests.services.route53.zone_cloud import ZoneCloud
 
 
@@ -67,6 +68,8 @@ def test_a_stack_is_made_changed_and_deleted(cloud: ZoneCloud, stacks: Stacks) -
     told = stacks.outputs("names")
     zone = told["Zone"]
     assert cloud.ask(zone, "www.example.com") == ["192.0.2.1"]
+    drifts = list_drifts(stacks, "names")
+    assert drifts == {name: ("IN_SYNC", set()) for name in ("Zone", "Check", "Www", "Offices")}
     servers = cloud.route53.get_hosted_zone(Id=zone)["DelegationSet"]["NameServers"]
     assert (told["Servers"].split(","), told["Www"]) == (servers, "www.example.com")
     assert stacks.update("names", make_template("192.0.2.2", "192.0.2.3", comment="new"))["StackStatus"] == (
@@ -138,5 +141,6 @@ def test_a_signed_zone(cloud: ZoneCloud, stacks: Stacks) -> None:
     }
     assert stacks.create("signed", template)["StackStatus"] == "CREATE_COMPLETE"
     zone = stacks.physical_id("signed", "Zone")
+    assert list_drifts(stacks, "signed") == {name: ("IN_SYNC", set()) for name in ("Zone", "Key", "Signing")}
     assert cloud.route53.get_dnssec(HostedZoneId=zone)["Status"]["ServeSignature"] == "SIGNING"
     assert stacks.delete("signed")["StackStatus"] == "DELETE_COMPLETE"

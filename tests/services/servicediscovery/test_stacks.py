@@ -8,6 +8,7 @@ import pytest
 
 from cloudlet.testing.server import Aws
 from tests.services.cloudformation.deploying import Stacks
+from tests.services.cloudformation.drifting import list_drifts
 from tests.services.servicediscovery.map_cloud import MapCloud
 
 
@@ -57,6 +58,12 @@ def test_a_stack_is_made_changed_and_deleted(cloud: MapCloud, stacks: Stacks) ->
     assert told["Arn"] == f"arn:aws:servicediscovery:us-east-1:{cloud.account}:namespace/{told['Private']}"
     assert cloud.get_zone(told["Private"]) == told["Zone"]
     assert cloud.discover(told["Private"]) == ["one"]
+    assert list_drifts(stacks, "map") == {
+        "Private": ("IN_SYNC", {"Vpc"}),
+        "Http": ("IN_SYNC", set()),
+        "Web": ("IN_SYNC", set()),
+        "One": ("IN_SYNC", set()),
+    }
     changed = stacks.update("map", make_template("192.0.2.2", "second", 5, cloud.account))
     assert changed["StackStatus"] == "UPDATE_COMPLETE"
     record = cloud.list_published(told["Private"])[0]

@@ -9,6 +9,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background.jobs import start_timers
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.metrics import get_metrics
 from cloudlet.services.route53 import health_checks, name_serving
 from cloudlet.services.route53.block import REGION
 from cloudlet.services.route53.health_check_record import Health, HealthCheck
@@ -120,9 +121,9 @@ async def _calculate(tx: Transaction, known: HealthCheck, now: float) -> Health:
 def _measure(block: Block, known: HealthCheck, health: Health) -> None:
     dimensions = (("HealthCheckId", known.name),)
     at, value = block.clock.now(), float(health_checks.get_status(known, health))
-    block.metrics.add(known.account, _METRICS_REGION, "HealthCheckStatus", dimensions, at, value, unit="None")
+    get_metrics(block).add(known.account, _METRICS_REGION, "HealthCheckStatus", dimensions, at, value, unit="None")
     if known.config["Type"] not in (CALCULATED, ALARM):
         share = 100.0 if health.report.startswith("Success") else 0.0
-        block.metrics.add(
+        get_metrics(block).add(
             known.account, _METRICS_REGION, "HealthCheckPercentageHealthy", dimensions, at, share, unit="Percent"
         )

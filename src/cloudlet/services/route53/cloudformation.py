@@ -114,8 +114,9 @@ def _make_tags(kind: str, property: str, identifier: str) -> Items:
     )
 
 
-def _get_id(properties: Properties) -> str:
-    return str(properties.get("Path", "")).rpartition("/")[2]
+def _get_id(properties: Properties) -> str | None:
+    """Return the id of a zone that was created now."""
+    return str(properties["Path"]).rpartition("/")[2] if "Path" in properties else None
 
 
 def _get_comment(properties: Properties) -> str:
@@ -181,7 +182,7 @@ RESOURCE_TYPES: Final = (
         "route53",
         create=Call("ChangeResourceRecordSets", {"HostedZoneId": _get_zone, "ChangeBatch": _make_batch}),
         generate=("HostedZoneName", _FIND_ZONE),
-        read=_FIND_ZONE,
+        details=_FIND_ZONE,
         parts=(_RECORDS,),
         attributes={"ZoneId": "HostedZones.0.Id"},
         ref="Name",
@@ -191,7 +192,7 @@ RESOURCE_TYPES: Final = (
         "route53",
         create=Call("ChangeResourceRecordSets", {"HostedZoneId": _get_zone, "ChangeBatch": _make_batch}),
         generate=("HostedZoneName", _FIND_ZONE),
-        read=_FIND_ZONE,
+        details=_FIND_ZONE,
         parts=(_RECORDS,),
         attributes={"Id": f"{{{NAME}}}", "ZoneId": "HostedZones.0.Id"},
     ),
