@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Properties, find_path
+from cloudlet.core.aws.resources.declaration import Call, Properties, Source, find_path
 from cloudlet.core.aws.resources.reading_declaration import ANSWER, Listing, Read, Reading, read_tags
 
 _TAGS: Final = read_tags("ListTagsForResource", "ResourceARN", "Arn")
@@ -18,7 +18,9 @@ def _get_soa(properties: Properties) -> dict[str, Any] | None:
 
 def _read_namespace(kind: str, *, has_zone: bool) -> Reading:
     """Return how a kind of namespaces is read."""
-    zone = {"HostedZoneId": "Properties.DnsProperties.HostedZoneId", "Properties": _get_soa} if has_zone else {}
+    zone: dict[str, Source | None] = {}
+    if has_zone:
+        zone = {"HostedZoneId": "Properties.DnsProperties.HostedZoneId", "Properties": _get_soa}
     return Reading(
         Read(Call("GetNamespace"), zone, root="Namespace"),
         (_TAGS,),
