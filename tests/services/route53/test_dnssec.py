@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import dns.dnssec
 import dns.flags
@@ -83,7 +84,7 @@ def split(section: list[dns.rrset.RRset]) -> dict[tuple[dns.name.Name, int], tup
     return {(each.name, each.rdtype): (each, signatures[each.name, each.rdtype]) for each in plain}
 
 
-def fetch_keys(client: DnsClient, domain: str, ds: str) -> dict[dns.name.Name, dns.rrset.RRset]:
+def fetch_keys(client: DnsClient, domain: str, ds: str) -> dict[dns.name.Name, Any]:
     """Return the keys of a zone, once they are trusted by a DS record."""
     response = client.query(domain, "DNSKEY", want_dnssec=True, tcp=True)
     name = dns.name.from_text(domain)

@@ -21,7 +21,7 @@ def test_a_change_is_known_for_a_week(standing: Standing) -> None:
         try:
             cloud.route53.get_change(Id=change)
         except ClientError as error:
-            return error.response["Error"]["Code"] != "NoSuchChange"
+            return bool(error.response["Error"]["Code"] != "NoSuchChange")
         return True
 
     eventually(is_known, lambda known: not known)

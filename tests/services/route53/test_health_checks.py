@@ -231,7 +231,7 @@ def test_several_failures_in_a_row_make_it_unhealthy(cloud: HealthCloud, zone: s
 
 def make_failover(cloud: HealthCloud, zone: str, check: str) -> None:
     """Create two records of which the first has a health check."""
-    primary = {"SetIdentifier": "one", "Failover": "PRIMARY", "HealthCheckId": check}
+    primary: dict[str, Any] = {"SetIdentifier": "one", "Failover": "PRIMARY", "HealthCheckId": check}
     cloud.create(
         zone,
         record("f.example.com", "A", "192.0.2.1", **primary),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.services.route53.zone_cloud import fails, record
-from tests.strict_accounts import Account, allow
+from tests.standing import eventually
+from tests.strict_accounts import Account, allow, deny, document
 
 
 def test_a_policy_admits_some_names_alone(strict_account: Account) -> None:
@@ -30,3 +31,26 @@ def test_a_policy_admits_some_names_alone(strict_account: Account) -> None:
     assert "is not authorized to perform: route53:ChangeResourceRecordSets" in message
     fails("AccessDenied", change, record("_acme-challenge.example.com", "A", "192.0.2.1"))
     fails("AccessDenied", route53.delete_hosted_zone, Id=zone)
+
+
+def test_a_key_policy_may_keep_route_53_from_signing(strict_account: Account) -> None:
+    route53, kms = strict_account.client("route53"), strict_account.client("kms")
+    zone = route53.create_hosted_zone(Name="example.com", CallerReference="one")["HostedZone"]["Id"]
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    route53.create_key_signing_key(
+        CallerReference="one", HostedZoneId=zone, KeyManagementServiceArn=key, Name="main", Status="ACTIVE"
+    )
+    owner = {**allow("kms:*"), "Principal": {"AWS": f"arn:aws:iam::{strict_account.number}:root"}}
+    denied = {**deny("kms:Sign"), "Principal": {"Service": "dnssec-route53.amazonaws.com"}}
+    kms.put_key_policy(KeyId=key, Policy=document(owner, denied))
+    fails("InvalidKMSArn", route53.enable_hosted_zone_dnssec, HostedZoneId=zone)
+    kms.put_key_policy(KeyId=key, Policy=document(owner))
+    route53.enable_hosted_zone_dnssec(HostedZoneId=zone)
+
+
+def test_cloud_map_works_where_permissions_are_enforced(strict_account: Account) -> None:
+    cloud: Any = strict_account.client("servicediscovery")
+    operation = cloud.create_public_dns_namespace(Name="strict.example")["OperationId"]
+    eventually(
+        lambda: cloud.get_operation(OperationId=operation)["Operation"]["Status"], lambda status: status == "SUCCESS"
+    )
