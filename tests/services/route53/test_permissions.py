@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.services.route53.zone_cloud import fails, record
 from tests.standing import eventually
-from tests.strict_accounts import Account, allow, deny, document
+from tests.strict_accounts import Account, allow, document
 
 
 def test_a_policy_admits_some_names_alone(strict_account: Account) -> None:
@@ -33,18 +33,25 @@ def test_a_policy_admits_some_names_alone(strict_account: Account) -> None:
     fails("AccessDenied", route53.delete_hosted_zone, Id=zone)
 
 
-def test_a_key_policy_may_keep_route_53_from_signing(strict_account: Account) -> None:
+def test_a_key_policy_lets_route_53_sign(strict_account: Account) -> None:
     route53, kms = strict_account.client("route53"), strict_account.client("kms")
     zone = route53.create_hosted_zone(Name="example.com", CallerReference="one")["HostedZone"]["Id"]
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    route53.create_key_signing_key(
-        CallerReference="one", HostedZoneId=zone, KeyManagementServiceArn=key, Name="main", Status="ACTIVE"
-    )
+    wanted = {
+        "CallerReference": "one",
+        "HostedZoneId": zone,
+        "KeyManagementServiceArn": key,
+        "Name": "main",
+        "Status": "ACTIVE",
+    }
+    fails("InvalidKMSArn", route53.create_key_signing_key, **wanted)
     owner = {**allow("kms:*"), "Principal": {"AWS": f"arn:aws:iam::{strict_account.number}:root"}}
-    denied = {**deny("kms:Sign"), "Principal": {"Service": "dnssec-route53.amazonaws.com"}}
-    kms.put_key_policy(KeyId=key, Policy=document(owner, denied))
-    fails("InvalidKMSArn", route53.enable_hosted_zone_dnssec, HostedZoneId=zone)
-    kms.put_key_policy(KeyId=key, Policy=document(owner))
+    signer = {
+        **allow(["kms:DescribeKey", "kms:GetPublicKey", "kms:Sign"]),
+        "Principal": {"Service": "dnssec-route53.amazonaws.com"},
+    }
+    kms.put_key_policy(KeyId=key, Policy=document(owner, signer))
+    route53.create_key_signing_key(**wanted)
     route53.enable_hosted_zone_dnssec(HostedZoneId=zone)
 
 
