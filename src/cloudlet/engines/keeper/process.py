@@ -36,6 +36,7 @@ class Keeper:
     """Answers requests, and tells all that are connected of events."""
 
     def __init__(self, namespaces: Namespaces) -> None:
+        self._id = os.urandom(8).hex()
         self._networks = networks = Networks(namespaces)
         self._connections: set[Connection] = set()
         containers = self._containers = KeptContainers(Containers(wall_time), networks, self.tell)
@@ -60,8 +61,13 @@ class Keeper:
         }
 
     async def _describe(self) -> dict[str, Any]:
-        """Return what the keeper holds."""
-        return {"pid": os.getpid(), "networks": self._networks.describe(), "containers": self._containers.describe()}
+        """Return what the keeper holds, and which one it is."""
+        return {
+            "id": self._id,
+            "pid": os.getpid(),
+            "networks": self._networks.describe(),
+            "containers": self._containers.describe(),
+        }
 
     async def open(self) -> None:
         """Remove what keepers have left that were killed."""
