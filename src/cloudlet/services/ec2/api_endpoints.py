@@ -117,12 +117,14 @@ async def _make_endpoint(ctx: Context, tx: Transaction, params: Params, token: s
 
 
 def _check_addresses(params: Params) -> None:
+    options = params.get("DnsOptions") or {}
     if params.get("IpAddressType", "ipv4") != "ipv4":
         raise Unsupported("IPv6")
-    if (params.get("DnsOptions") or {}).get("DnsRecordIpType", "ipv4") not in ("ipv4", "service-defined"):
+    if options.get("DnsRecordIpType", "ipv4") not in ("ipv4", "service-defined"):
         raise Unsupported("IPv6")
-    if (params.get("DnsOptions") or {}).get("PrivateDnsOnlyForInboundResolverEndpoint"):
-        raise Unsupported("inbound resolver endpoints")
+    for name in ("PrivateDnsOnlyForInboundResolverEndpoint", "PrivateDnsPreference", "PrivateDnsSpecifiedDomains"):
+        if options.get(name):
+            raise Unsupported(f"{name} of endpoints")
 
 
 async def _change(ctx: Context, tx: Transaction, endpoint: Endpoint, params: Params, prefix: str) -> None:
