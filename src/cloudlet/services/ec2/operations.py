@@ -20,6 +20,8 @@ from cloudlet.services.ec2.resource import Kind, R, list_dependents
 
 _MAX_PAGE_ITEMS: Final = 1000
 _READ_ROWS: Final = 200
+_NOTHING: Final[tuple[Any, ...]] = (None, False, "", [], 0, {}, {"Value": False})
+"""What members that are not supported may be."""
 IPAM: Final = ("Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6IpamPoolId", "Ipv6NetmaskLength")
 """Members about IP Address Manager."""
 
@@ -40,7 +42,7 @@ def operation(name: str, refuses: Iterable[str] = ()) -> Callable[[Transactional
             if params.get("DryRun"):
                 raise DryRun
             for member in refuses:
-                if params.get(member) not in (None, False, "", [], 0):
+                if params.get(member) not in _NOTHING:
                     raise Unsupported(f"{member} of {name}")
             await defaults.ensure(ctx, tx)
             return await function(ctx, tx, params)
