@@ -108,7 +108,7 @@ async def modify_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
             raise AwsError("InvalidPrefixListModification", f"The prefix list has no entry {sorted(missing)[0]}.")
         made = _make_entries(added, found.family)
         changed = {each.cidr for each in made} | gone
-        found.versions.append([*(each for each in found.entries if each.cidr not in changed), *made])
+        found.add_version([*(each for each in found.entries if each.cidr not in changed), *made])
     found.max_entries = params.get("MaxEntries", found.max_entries)
     found.list_name = params.get("PrefixListName", found.list_name)
     _check_size(found.entries, found.max_entries)
@@ -119,14 +119,15 @@ async def modify_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
 async def restore_managed_prefix_list_version(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _get_own(ctx, tx, params["PrefixListId"])
     _check_version(found, params["CurrentVersion"])
-    found.versions.append(_get_version(found, params["PreviousVersion"]))
+    found.add_version(_get_version(found, params["PreviousVersion"]))
     return await _save(ctx, tx, found)
 
 
 def _get_version(prefix_list: PrefixList, number: int) -> list[Entry]:
-    if not 1 <= number <= prefix_list.version:
+    found = prefix_list.find_version(number)
+    if found is None:
         raise AwsError("PrefixListVersionNotFound", f"The prefix list has no version {number}.")
-    return prefix_list.versions[number - 1]
+    return found
 
 
 @operation("DeleteManagedPrefixList")
