@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -93,12 +94,14 @@ class Machine:
 
 
 @contextmanager
-def machine() -> Iterator[Machine]:
-    """Run a Cloudlet until the end of the `with` block."""
+def machine(user: int | None = None) -> Iterator[Machine]:
+    """Run a Cloudlet until the end of the `with` block, as another user where one is given."""
     # Not a folder of pytest's, which no other user may enter: containers have users of their own.
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         images.make(folder)
-        with Server.start("--data", str(folder / "data")) as server:
+        if user is not None:
+            os.chown(folder, user, user)
+        with Server.start("--data", str(folder / "data"), user=user) as server:
             yield Machine(folder, server)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,8 @@ from tests.services.ec2.cloud import (
 )
 from tests.services.ec2.machine import Machine, machine
 from tests.standing import eventually
+
+_NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
@@ -182,13 +183,6 @@ def test_network_acls_filter_what_crosses_subnets(host: Machine) -> None:
     eventually(lambda: host.can_reach(client, address))
 
 
-@pytest.fixture
-def outside() -> Iterator[tuple[str, int]]:
-    """A server on an address that only the machine has, beside its own network: it stands for the internet."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield "127.0.0.1", listener.getsockname()[1]
-
-
 def _reaches_outside(host: Machine, interface: dict[str, Any]) -> bool:
     """Whether a connection to an address outside is taken by the way out, which then finds nobody there."""
     return host.can_reach(interface, "203.0.113.7", 80)
@@ -233,3 +227,11 @@ def test_all_is_made_again_where_the_keeper_has_ended(host: Machine) -> None:
         assert host.await_interface(name)["Status"] == "available"
     host.serve(server)
     eventually(lambda: host.can_reach(client, server["PrivateIpAddress"]))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs as somebody else")
+def test_an_ordinary_user_has_networks_too() -> None:
+    with machine(_NOBODY) as host:
+        vpc = Vpc(host)
+        interface = vpc.interface(vpc.subnet())
+        assert host.networks()[vpc.id] == {interface["NetworkInterfaceId"]: interface["PrivateIpAddress"]}
