@@ -1,4 +1,4 @@
-"""Managed prefix lists: those of an account, and those that AWS has for services with gateway endpoints."""
+"""Managed prefix lists, of accounts and of services with gateway endpoints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class PrefixList(Resource, kw_only=True):
     """The entries of each version, the oldest first."""
     is_of_aws: bool = False
     forgotten: int = 0
-    """How many versions are not kept any more."""
+    """The number of versions that are not kept any more."""
 
     @property
     def entries(self) -> list[Entry]:
