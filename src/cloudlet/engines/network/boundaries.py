@@ -7,7 +7,7 @@ subnet traffic with network access control lists").
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
@@ -16,24 +16,23 @@ from cloudlet.engines.network.security_groups import Rule, write_match
 
 _ROUTES: Final = "inet routes"
 _LISTS: Final = "inet access_lists"
+_MAX_TEXT_ROUTES: Final = 500
 _OWN: Final = "127.0.0.0/8, 169.254.0.0/16"
 """The addresses of services of the network itself, which are reached always."""
 
 
-def write_routes(ranges: Sequence[IPv4Network], outward: Iterable[tuple[IPv4Address, IPv4Network]]) -> str:
+def write_routes(ranges: Sequence[IPv4Network], outward: Sequence[tuple[IPv4Address, IPv4Network]]) -> list[str]:
     """Return the commands by which some addresses alone leave a network.
 
-    Each does for some destinations, which do not overlap.
+    Each does for some destinations, which do not overlap. The first text replaces what is there, others add to it.
     """
     inside = ", ".join(map(str, ranges))
-    pairs = ", ".join(f"{address} . {network[0]}-{network[-1]}" for address, network in outward)
-    elements = f"elements = {{ {pairs} }}" if pairs else ""
-    return f"""
+    texts = [
+        f"""
 add table {_ROUTES}
 delete table {_ROUTES}
 table {_ROUTES} {{
-  set outward {{ type ipv4_addr . ipv4_addr; flags interval; {elements}
-  }}
+  set outward {{ type ipv4_addr . ipv4_addr; flags interval; }}
   chain leaving {{
     type filter hook prerouting priority -102; policy accept;
     ip saddr != {{ {inside} }} accept
@@ -44,6 +43,12 @@ table {_ROUTES} {{
   }}
 }}
 """
+    ]
+    for start in range(0, len(outward), _MAX_TEXT_ROUTES):
+        some = outward[start : start + _MAX_TEXT_ROUTES]
+        pairs = ", ".join(f"{address} . {network[0]}-{network[-1]}" for address, network in some)
+        texts.append(f"add element {_ROUTES} outward {{ {pairs} }}\n")
+    return texts
 
 
 @dataclass(frozen=True, slots=True)

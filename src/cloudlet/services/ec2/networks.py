@@ -1,14 +1,14 @@
 """The real networks of VPCs: made by the keeper, as records say.
 
 A VPC has one as long as it has interfaces. Its packet filters are written anew as a whole where anything is different:
-the kernel changes all or nothing, and connections that stand go on.
+the kernel changes all or nothing, but for the addresses of very large networks, and connections that stand go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
@@ -41,6 +41,7 @@ _NETWORKS: Final = Subspace("real-network")
 """The VPCs that have a real network, or are about to."""
 _MAX_NETWORKS: Final = 100_000
 _LOOK_SECONDS: Final = 0.5
+_MAX_COMMAND_CHARACTERS: Final = 128 * 1024
 _MISSING_LIBRARY: Final = "libnftables is not installed"
 _ICMP_NAMES: Final = {"1": "icmp", "6": "tcp", "17": "udp"}
 _EVERYTHING: Final = ("-1", IPv4Network("0.0.0.0/0"))
@@ -62,7 +63,8 @@ class Plan:
     ranges: list[str]
     interfaces: dict[str, NetworkInterface]
     subnets: dict[str, Subnet]
-    filters: str
+    filters: tuple[str, ...]
+    """The commands of packet filters, in their order."""
     has_way_out: bool
 
 
@@ -124,7 +126,8 @@ async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str
 
 async def _filter(keeper: Keeper, name: str, plan: Plan) -> None:
     try:
-        await keeper.client.call("filter", network=name, commands=plan.filters)
+        for commands in _join(plan.filters):
+            await keeper.client.call("filter", network=name, commands=commands)
         if plan.has_way_out:
             await keeper.client.call("open_way_out", network=name, inside=plan.ranges[1:])
         else:
@@ -135,6 +138,17 @@ async def _filter(keeper: Keeper, name: str, plan: Plan) -> None:
         log.warning(
             "security groups, network ACLs and routes of %s are not enforced, nothing leaves it: %s", name, error
         )
+
+
+def _join(texts: Iterable[str]) -> Iterator[str]:
+    """Return texts in as few as the keeper takes, mostly one, which is one transaction."""
+    joined = ""
+    for text in texts:
+        if joined and len(joined) + len(text) > _MAX_COMMAND_CHARACTERS:
+            yield joined
+            joined = ""
+        joined += text
+    yield joined
 
 
 # The store
@@ -177,26 +191,22 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
     interfaces = [] if vpc is None else await INTERFACES.list_dependent(place, tx, name)
     real = {each.name: each for each in interfaces if each.is_real}
     if vpc is None or not real:
-        return Plan([], {}, {}, "", has_way_out=False), is_known
+        return Plan([], {}, {}, (), has_way_out=False), is_known
     subnets = {each: await SUBNETS.get(place, tx, each) for each in {one.subnet for one in real.values()}}
     ranges = [IPv4Network(each) for each in vpc.ranges]
     outward = await _list_outward(tx, place, vpc, real.values(), subnets)
     lists = {subnet.addresses: await _read_access_list(tx, place, subnet) for subnet in subnets.values()}
-    filters = "".join(
-        [
-            security_groups.write_base(*ranges),
-            *[security_groups.write_group(each) for each in await _read_groups(tx, place, real.values())],
-            *[
-                security_groups.write_membership(
-                    IPv4Address(each.address), _make_identifier(each.name), list(map(_make_identifier, each.groups))
-                )
-                for each in real.values()
-            ],
-            boundaries.write_routes(ranges, outward),
-            boundaries.write_access_lists(
-                {subnet: found for subnet, found in lists.items() if found is not None}, ranges[0].network_address + 2
-            ),
-        ]
+    members: dict[tuple[str, ...], list[IPv4Address]] = {}
+    for each in real.values():
+        members.setdefault(tuple(map(_make_identifier, each.groups)), []).append(IPv4Address(each.address))
+    filters = (
+        security_groups.write_base(*ranges),
+        *map(security_groups.write_group, await _read_groups(tx, place, real.values())),
+        *security_groups.write_members(members),
+        *boundaries.write_routes(ranges, outward),
+        boundaries.write_access_lists(
+            {subnet: found for subnet, found in lists.items() if found is not None}, ranges[0].network_address + 2
+        ),
     )
     return Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward)), is_known
 
