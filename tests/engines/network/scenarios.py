@@ -48,7 +48,7 @@ class Network:
     async def join(self, groups: Mapping[int, Group]) -> None:
         """Have each interface be a member of a group, and all filters be written anew."""
         named = {group.name: group for group in groups.values()}
-        members = {
+        members: dict[tuple[str, ...], list[IPv4Address]] = {
             (name,): [IPv4Address(f"10.0.1.{each}") for each in groups if groups[each].name == name] for name in named
         }
         texts = [security_groups.write_base(self.router.network), *map(security_groups.write_group, named.values())]

@@ -213,3 +213,11 @@ def test_an_account_has_five_addresses_at_most(ec2: Any) -> None:
         "AddressLimitExceeded",
         "The maximum number of addresses has been reached.",
     )
+
+
+def test_what_tools_ask_for_besides(ec2: Any) -> None:
+    address = ec2.allocate_address()
+    answer = ec2.describe_addresses_attribute(AllocationIds=[address["AllocationId"]], Attribute="domain-name")
+    assert answer["Addresses"] == [{"PublicIp": address["PublicIp"], "AllocationId": address["AllocationId"]}]
+    assert ec2.describe_vpn_gateways(Filters=make_filters({"attachment.vpc-id": "vpc-1"}))["VpnGateways"] == []
+    assert code_of(ec2.describe_vpn_gateways, VpnGatewayIds=[f"vgw-{MISSING}"]) == "InvalidVpnGatewayID.NotFound"

@@ -12,10 +12,11 @@ from cloudlet.services.ec2.filters import parse_filters
 from cloudlet.services.ec2.interface import INTERFACES, NetworkInterface
 from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.making import make_association_id
-from cloudlet.services.ec2.operations import declare
+from cloudlet.services.ec2.operations import declare, read_page
 from cloudlet.services.ec2.resource import list_dependents
 from cloudlet.services.ec2.tagging import read_specifications
 
+_DOMAIN_NAME: Final = "domain-name"
 _POOLS: Final = ("CustomerOwnedIpv4Pool", "IpamPoolId")
 
 
@@ -82,6 +83,17 @@ async def describe_addresses(ctx: Context, tx: Transaction, params: Params) -> R
     else:
         found = await ADDRESSES.list_all(ctx, tx)
     return {"Addresses": [shown for each in found if matches(shown := await ADDRESSES.show(ctx, tx, each))]}
+
+
+@declare("DescribeAddressesAttribute")
+async def describe_addresses_attribute(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("Attribute", _DOMAIN_NAME) != _DOMAIN_NAME:
+        raise InvalidValue("attribute", params["Attribute"], f"It must be {_DOMAIN_NAME}.")
+    names = params.get("AllocationIds")
+    found = [await ADDRESSES.get(ctx, tx, each) for each in names] if names else await ADDRESSES.list_all(ctx, tx)
+    # No address has a name of its own: PTR records are made by ModifyAddressAttribute, which is not built.
+    page, token = read_page([{"PublicIp": each.address, "AllocationId": each.name} for each in found], params)
+    return {"Addresses": page, "NextToken": token}
 
 
 @declare("AssociateAddress", ("InstanceId",))

@@ -9,6 +9,7 @@ from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.address import ADDRESSES
 from cloudlet.services.ec2.api_addresses import give_address, take_address_away
 from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
+from cloudlet.services.ec2.filters import parse_filters
 from cloudlet.services.ec2.interface import INTERFACES, delete_interface, make_interface
 from cloudlet.services.ec2.internet_gateway import GATEWAYS, InternetGateway
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS, NatGateway
@@ -176,3 +177,16 @@ async def delete_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> R
             interface = await INTERFACES.get(ctx, tx, nat.interface)
         await delete_interface(ctx, tx, interface)
     return {"NatGatewayId": nat.name}
+
+
+@declare("DescribeVpnGateways")
+async def describe_vpn_gateways(ctx: Context, tx: Transaction, params: Params) -> Result:
+    names = (
+        "amazon-side-asn", "attachment.state", "attachment.vpc-id", "availability-zone", "state", "type",
+        "vpn-gateway-id",
+    )  # fmt: skip
+    parse_filters(params.get("Filters"), dict.fromkeys(names, ""))
+    for each in params.get("VpnGatewayIds") or ():
+        raise AwsError("InvalidVpnGatewayID.NotFound", f"The vpnGateway ID '{each}' does not exist")
+    # None can be made. Tools that look a VPC up ask for them.
+    return {"VpnGateways": []}
