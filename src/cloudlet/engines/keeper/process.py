@@ -42,6 +42,7 @@ class Keeper:
         containers = self._containers = KeptContainers(Containers(wall_time), networks, self.tell)
         self._functions: dict[str, Function] = {
             "describe": self._describe,
+            "describe_network": self._describe_network,
             "make_network": networks.make,
             "remove_network": networks.remove,
             "attach": networks.attach,
@@ -68,6 +69,10 @@ class Keeper:
             "networks": self._networks.describe(),
             "containers": self._containers.describe(),
         }
+
+    async def _describe_network(self, network: str) -> dict[str, Any]:
+        """Return the interfaces of a network, if it is there, and which keeper this is."""
+        return {"id": self._id, "interfaces": self._networks.describe().get(network)}
 
     async def open(self) -> None:
         """Remove what keepers have left that were killed."""

@@ -7,15 +7,18 @@ from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import Context, Transaction
+from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.services.ec2.errors import QuotaError
 from cloudlet.services.ec2.keepers import KEEPERS
+from cloudlet.services.ec2.limits import MAX_INTERFACES
 from cloudlet.services.ec2.resource import Kind, Resource, Scope, to_tag_list
 from cloudlet.services.ec2.security_group import GROUPS
 from cloudlet.services.ec2.subnet import SUBNETS, Subnet, release_address, take_address
 from cloudlet.services.ec2.vpc import VPCS, Vpc
 from cloudlet.services.ec2.zones import get_zone_id
 
+_COUNT: Final = Subspace("interfaces")
 PLAIN: Final = "interface"
 """The type of interfaces that programs have. Others are there for their address alone."""
 
@@ -211,6 +214,10 @@ async def make_interface(
 
     One with a requester, the name of a service, is attached to what that runs.
     """
+    count = _COUNT.key(subnet.account, subnet.region)
+    if await tx.counter(count) >= MAX_INTERFACES:
+        raise QuotaError("NetworkInterfaceLimitExceeded", "network interfaces")
+    tx.add(count, 1)
     name = INTERFACES.make_id()
     interface = NetworkInterface(
         account=subnet.account,
@@ -243,3 +250,4 @@ async def delete_interface(scope: Scope, tx: Transaction, interface: NetworkInte
     for each in interface.addresses:
         release_address(tx, subnet, each)
     INTERFACES.remove(tx, interface)
+    tx.add(_COUNT.key(interface.account, interface.region), -1)

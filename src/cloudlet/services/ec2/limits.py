@@ -20,6 +20,8 @@ MAX_SECURITY_GROUPS: Final = 2500
 """Of a region."""
 MAX_RULES: Final = 60
 """Of a security group, in each direction."""
+MAX_INTERFACES: Final = 5000
+"""Of a region."""
 MAX_GROUPS: Final = 5
 """Of an interface."""
 MAX_NETWORK_ACLS: Final = 200

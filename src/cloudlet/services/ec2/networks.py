@@ -76,7 +76,7 @@ async def reconcile(block: Block, key: Key) -> float | None:
     if not plan.interfaces and not is_known:
         return None
     keeper = KEEPERS.get(block)
-    networks = await _describe(block, keeper)
+    present = await _describe(block, keeper, name)
     if not plan.interfaces:
         await keeper.client.call("remove_network", network=name)
         keeper.rules.pop(name, None)
@@ -84,25 +84,25 @@ async def reconcile(block: Block, key: Key) -> float | None:
         return 0 if await block.store.transact(partial(_has_interfaces, place=place, name=name)) else None
     if not is_known:
         await block.store.transact(partial(_remember, place=place, name=name))
-    await _make(keeper, name, plan, networks.get(name))
+    await _make(keeper, name, plan, present)
     await block.store.transact(partial(_mark, place=place, plan=plan, keeper=keeper.id))
     return None
 
 
-async def _describe(block: Block, keeper: Keeper) -> Mapping[str, Mapping[str, str]]:
-    """Return the networks that the keeper has.
+async def _describe(block: Block, keeper: Keeper, name: str) -> Mapping[str, str] | None:
+    """Return the interfaces of a network, None where there is none.
 
-    All are made again where it is another keeper.
+    All networks are made again where it is another keeper than before.
     """
-    described = await keeper.client.call("describe")
+    described = await keeper.client.call("describe_network", network=name)
     if described["id"] != keeper.id:
         is_another = bool(keeper.id)
         keeper.forget()
         keeper.id = described["id"]
         if is_another:
             await block.store.transact(_request_all)
-    networks: Mapping[str, Mapping[str, str]] = described["networks"]
-    return networks
+    interfaces: Mapping[str, str] | None = described["interfaces"]
+    return interfaces
 
 
 async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str] | None) -> None:
