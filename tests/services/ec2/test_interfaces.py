@@ -73,6 +73,29 @@ def test_a_public_address_comes_and_goes_with_an_interface(ec2: Any) -> None:
     assert "Association" not in _find(ec2, name)
 
 
+def test_secondary_addresses(ec2: Any) -> None:
+    subnet = make_subnet(ec2, make_vpc(ec2))
+    given = [{"PrivateIpAddress": "10.0.1.10", "Primary": True}, {"PrivateIpAddress": "10.0.1.11"}]
+    made = make_interface(ec2, subnet, PrivateIpAddresses=given)
+    name = {"NetworkInterfaceId": made["NetworkInterfaceId"]}
+    assert made["PrivateIpAddress"] == "10.0.1.10"
+    assigned = ec2.assign_private_ip_addresses(**name, SecondaryPrivateIpAddressCount=2)["AssignedPrivateIpAddresses"]
+    found = _find(ec2, made["NetworkInterfaceId"])["PrivateIpAddresses"]
+    assert [(each["PrivateIpAddress"], each["Primary"]) for each in found] == [
+        ("10.0.1.10", True),
+        ("10.0.1.11", False),
+        *((each["PrivateIpAddress"], False) for each in assigned),
+    ]
+    assert code_of(make_interface, ec2, subnet, PrivateIpAddress="10.0.1.11") == "InvalidIPAddress.InUse"
+    ec2.unassign_private_ip_addresses(**name, PrivateIpAddresses=["10.0.1.11"])
+    make_interface(ec2, subnet, PrivateIpAddress="10.0.1.11")
+    unassign = {**name, "PrivateIpAddresses": ["10.0.1.10"]}
+    assert code_of(ec2.unassign_private_ip_addresses, **unassign) == "InvalidParameterValue"
+    assert code_of(ec2.assign_private_ip_addresses, **name) == "InvalidParameterCombination"
+    many = {**name, "SecondaryPrivateIpAddressCount": 50}
+    assert code_of(ec2.assign_private_ip_addresses, **many) == "PrivateIpAddressLimitExceeded"
+
+
 def test_interfaces_are_made_once_for_a_token(ec2: Any) -> None:
     subnet = make_subnet(ec2, make_vpc(ec2))
     one = make_interface(ec2, subnet, ClientToken="a")["NetworkInterfaceId"]
@@ -84,7 +107,6 @@ def test_what_no_interface_can_have(ec2: Any) -> None:
     assert code_of(make_interface, ec2, f"subnet-{MISSING}") == "InvalidSubnetID.NotFound"
     assert code_of(make_interface, ec2, subnet, Ipv6AddressCount=1) == "UnsupportedOperation"
     assert code_of(make_interface, ec2, subnet, InterfaceType="efa") == "UnsupportedOperation"
-    assert code_of(make_interface, ec2, subnet, SecondaryPrivateIpAddressCount=1) == "UnsupportedOperation"
     name = make_interface(ec2, subnet)["NetworkInterfaceId"]
     attach = {"NetworkInterfaceId": name, "InstanceId": "i-1", "DeviceIndex": 1}
     assert code_of(ec2.attach_network_interface, **attach) == "NotImplemented"

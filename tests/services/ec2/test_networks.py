@@ -112,6 +112,22 @@ def test_an_interface_changes_its_groups(host: Machine) -> None:
     eventually(lambda: host.can_reach(client, server["PrivateIpAddress"]))
 
 
+def test_secondary_addresses_are_reached(host: Machine) -> None:
+    vpc = Vpc(host)
+    subnet = vpc.subnet()
+    stranger = make_group(host.ec2, vpc.id, "stranger")
+    server, client, outsider = vpc.interface(subnet), vpc.interface(subnet), vpc.interface(subnet, stranger)
+    host.serve(server)
+    assert not host.can_reach(client, "10.0.1.200")
+    second = {"NetworkInterfaceId": server["NetworkInterfaceId"], "PrivateIpAddresses": ["10.0.1.200"]}
+    host.ec2.assign_private_ip_addresses(**second)
+    eventually(lambda: host.can_reach(client, "10.0.1.200"))
+    assert not host.can_reach(outsider, "10.0.1.200")
+    host.ec2.unassign_private_ip_addresses(**second)
+    eventually(lambda: not host.can_reach(client, "10.0.1.200"))
+    assert host.can_reach(client, server["PrivateIpAddress"])
+
+
 def test_prefix_lists_are_peers_of_rules(host: Machine) -> None:
     vpc = Vpc(host)
     subnet = vpc.subnet()

@@ -81,6 +81,14 @@ class Networks:
             if known is not None:
                 await found.router.detach(known)
 
+    async def set_further_addresses(self, network: str, interface: str, addresses: Iterable[str]) -> None:
+        """Have an interface have these addresses beside its own, and no others. Raises OSError."""
+        async with self._changing:
+            found = self._get(network)
+            await found.router.set_further_addresses(
+                self._get_interface(network, interface), set(map(IPv4Address, addresses))
+            )
+
     async def filter(self, network: str, commands: str) -> None:
         """Carry out commands for the packet filters of a network. Raises NftablesError."""
         await self._get(network).router.run(partial(nftables.run, commands))
@@ -125,10 +133,13 @@ class Networks:
 
     def get_namespace(self, network: str, interface: str) -> int:
         """Return the descriptor of the namespace of an interface. Raises UnknownNetwork."""
+        return self._get_interface(network, interface).namespace
+
+    def _get_interface(self, network: str, interface: str) -> Interface:
         found = self._get(network).interfaces.get(interface)
         if found is None:
             raise UnknownNetwork(f"the network {network} has no interface {interface}")
-        return found.namespace
+        return found
 
     def _get(self, network: str) -> _Network:
         found = self._networks.get(network)

@@ -47,6 +47,7 @@ class Keeper:
             "remove_network": networks.remove,
             "attach": networks.attach,
             "detach": networks.detach,
+            "set_further_addresses": networks.set_further_addresses,
             "filter": networks.filter,
             "open_way_out": networks.open_way_out,
             "close_way_out": networks.close_way_out,

@@ -22,14 +22,13 @@ from cloudlet.services.ec2.interface import (
 )
 from cloudlet.services.ec2.operations import declare, describe, find_repeated
 from cloudlet.services.ec2.security_group import GROUPS
-from cloudlet.services.ec2.subnet import SUBNETS
+from cloudlet.services.ec2.subnet import SUBNETS, Subnet, release_address, take_address
 from cloudlet.services.ec2.tagging import read_specifications
 from cloudlet.services.ec2.vpc import VPCS
 
 _UNSUPPORTED: Final = (
     "Ipv4Prefixes", "Ipv4PrefixCount", "Ipv6Prefixes", "Ipv6PrefixCount", "EnablePrimaryIpv6",
     "ConnectionTrackingSpecification", "Operator", "Ipv6Addresses", "Ipv6AddressCount",
-    "SecondaryPrivateIpAddressCount",
 )  # fmt: skip
 
 describe(INTERFACES, "DescribeNetworkInterfaces", refuses=("IncludeManagedResources",))
@@ -49,20 +48,33 @@ async def _read_groups(ctx: Context, tx: Transaction, vpc: str, names: Sequence[
     return list(names)
 
 
-def _read_address(params: Params) -> str | None:
-    """Return the address that an interface is to have, None where any will do. Raises AwsError."""
+def _read_addresses(params: Params) -> tuple[str | None, list[str]]:
+    """Return the primary address, None where any will do, and secondary ones. Raises AwsError."""
     given = params.get("PrivateIpAddresses") or []
-    if not given:
-        address: str | None = params.get("PrivateIpAddress")
-        return address
-    primary = [each for each in given if each.get("Primary")]
-    if "PrivateIpAddress" in params or len(primary) > 1:
-        text = "Only one primary private IP address can be specified."
-        raise InvalidCombination(text)
-    if len(given) > 1:
-        raise UnsupportedFeature("secondary private addresses")
-    found: str | None = given[0].get("PrivateIpAddress")
-    return found
+    primary = [each.get("PrivateIpAddress") for each in given if each.get("Primary")]
+    others = [each["PrivateIpAddress"] for each in given if not each.get("Primary") and "PrivateIpAddress" in each]
+    if "PrivateIpAddress" in params:
+        primary.append(params["PrivateIpAddress"])
+    if len(primary) > 1:
+        raise InvalidCombination("Only one primary private IP address can be specified.")
+    if others and params.get("SecondaryPrivateIpAddressCount"):
+        raise InvalidCombination("Secondary private IP addresses can be given by number or by address.")
+    return (primary[0] if primary else None), others
+
+
+async def _assign(
+    tx: Transaction, interface: NetworkInterface, subnet: Subnet, wanted: Sequence[str], count: int
+) -> list[str]:
+    """Give an interface secondary addresses: those that are wanted, or so many. Raises AwsError."""
+    if len(interface.addresses) + max(len(wanted), count) > limits.MAX_PRIVATE_ADDRESSES:
+        text = f"Number of private addresses will exceed limit ({limits.MAX_PRIVATE_ADDRESSES})."
+        raise AwsError("PrivateIpAddressLimitExceeded", text)
+    asked: Sequence[str | None] = wanted or [None] * count
+    made = [await take_address(tx, subnet, interface.name, each) for each in asked]
+    interface.secondary_addresses += made
+    interface.is_multihomed = interface.is_multihomed or bool(made)
+    INTERFACES.save(tx, interface)
+    return made
 
 
 @declare("CreateNetworkInterface", _UNSUPPORTED)
@@ -72,17 +84,19 @@ async def create_network_interface(ctx: Context, tx: Transaction, params: Params
         if params.get("InterfaceType", PLAIN) != PLAIN:
             raise UnsupportedFeature(f"interfaces of the type {params['InterfaceType']}")
         subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
+        address, others = _read_addresses(params)
         interface = await make_interface(
             ctx,
             tx,
             subnet,
             await _read_groups(ctx, tx, subnet.vpc, params.get("Groups")),
-            address=_read_address(params),
+            address=address,
             description=params.get("Description", ""),
             requester=ctx.principal.arn if ctx.principal.kind == "service" else "",
             tags=read_specifications(params, INTERFACES.resource_type),
             token=token,
         )
+        await _assign(tx, interface, subnet, others, params.get("SecondaryPrivateIpAddressCount", 0))
     shown = await INTERFACES.show(ctx, tx, interface)
     return {"NetworkInterface": shown, "ClientToken": params.get("ClientToken")}
 
@@ -160,3 +174,34 @@ async def _set_public_address(tx: Transaction, interface: NetworkInterface, *, i
     elif not is_wanted and interface.public_address and not interface.allocation:
         release_public_address(tx, interface.public_address)
         interface.public_address = ""
+
+
+# Secondary addresses
+
+
+@declare("AssignPrivateIpAddresses", ("Ipv4Prefixes", "Ipv4PrefixCount", "AllowReassignment"))
+async def assign_private_ip_addresses(ctx: Context, tx: Transaction, params: Params) -> Result:
+    interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
+    _check_manager(ctx, interface)
+    wanted, count = params.get("PrivateIpAddresses") or [], params.get("SecondaryPrivateIpAddressCount", 0)
+    if bool(wanted) == bool(count):
+        text = "The request must contain exactly one of privateIpAddresses, secondaryPrivateIpAddressCount"
+        raise InvalidCombination(text)
+    made = await _assign(tx, interface, await SUBNETS.get(ctx, tx, interface.subnet), wanted, count)
+    assigned = [{"PrivateIpAddress": each} for each in made]
+    return {"NetworkInterfaceId": interface.name, "AssignedPrivateIpAddresses": assigned}
+
+
+@declare("UnassignPrivateIpAddresses", ("Ipv4Prefixes",))
+async def remove_private_ip_addresses(ctx: Context, tx: Transaction, params: Params) -> Result:
+    interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
+    _check_manager(ctx, interface)
+    subnet = await SUBNETS.get(ctx, tx, interface.subnet)
+    for each in dict.fromkeys(params.get("PrivateIpAddresses") or ()):
+        if each not in interface.secondary_addresses:
+            text = f"Some of {each} are not assigned to interface {interface.name}"
+            raise AwsError("InvalidParameterValue", text)
+        interface.secondary_addresses.remove(each)
+        release_address(tx, subnet, each)
+    INTERFACES.save(tx, interface)
+    return None

@@ -201,6 +201,11 @@ def _change_interface(name: str, source: Any) -> Call:
     return Call("ModifyNetworkInterfaceAttribute", members)
 
 
+def _list_secondary_addresses(properties: Properties) -> list[str] | None:
+    found = properties.get("PrivateAddresses")
+    return None if found is None else [each["PrivateIpAddress"] for each in found if not each["Primary"]]
+
+
 _ENTRY: Final = {"IcmpTypeCode": "Icmp"}
 _ENTRY_ABSENT: Final = {"Egress": False}
 
@@ -346,7 +351,8 @@ RESOURCE_TYPES: Final = (
             "Id": "NetworkInterface.NetworkInterfaceId",
             "PrimaryPrivateIpAddress": "NetworkInterface.PrivateIpAddress",
             "VpcId": "NetworkInterface.VpcId",
-            "SecondaryPrivateIpAddresses": lambda properties: [],
+            "PrivateAddresses": "NetworkInterface.PrivateIpAddresses",
+            "SecondaryPrivateIpAddresses": _list_secondary_addresses,
         },
         list=Call("DescribeNetworkInterfaces"),
         **_tag("Id"),

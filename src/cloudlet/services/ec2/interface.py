@@ -39,6 +39,8 @@ class NetworkInterface(Resource, kw_only=True):
     attachment: str = ""
     attached_to: str = ""
     secondary_addresses: list[str] = msgspec.field(default_factory=list)
+    is_multihomed: bool = False
+    """Whether it has, or has had, secondary addresses."""
     public_address: str = ""
     allocation: str = ""
     """The elastic address; none where the public address comes and goes with the interface."""

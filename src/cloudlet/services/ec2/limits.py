@@ -22,6 +22,8 @@ MAX_RULES: Final = 60
 """Of a security group, in each direction."""
 MAX_INTERFACES: Final = 5000
 """Of a region."""
+MAX_PRIVATE_ADDRESSES: Final = 50
+"""Of an interface (EC2 User Guide: what the largest instances have)."""
 MAX_GROUPS: Final = 5
 """Of an interface."""
 MAX_NETWORK_ACLS: Final = 200

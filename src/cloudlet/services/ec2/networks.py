@@ -122,6 +122,9 @@ async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str
         if interface not in (present or ()):
             subnet = plan.subnets[record.subnet].cidr
             await call("attach", network=name, interface=interface, address=record.address, subnet=subnet)
+        if record.is_multihomed:
+            further = record.secondary_addresses
+            await call("set_further_addresses", network=name, interface=interface, addresses=further)
 
 
 async def _filter(keeper: Keeper, name: str, plan: Plan) -> None:
@@ -198,7 +201,7 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
     lists = {subnet.addresses: await _read_access_list(tx, place, subnet) for subnet in subnets.values()}
     members: dict[tuple[str, ...], list[IPv4Address]] = {}
     for each in real.values():
-        members.setdefault(tuple(map(_make_identifier, each.groups)), []).append(IPv4Address(each.address))
+        members.setdefault(tuple(map(_make_identifier, each.groups)), []).extend(map(IPv4Address, each.addresses))
     filters = (
         security_groups.write_base(*ranges),
         *map(security_groups.write_group, await _read_groups(tx, place, real.values())),
@@ -275,10 +278,12 @@ async def _list_outward(
     reach: dict[tuple[str, bool], list[IPv4Network]] = {}
     found = []
     for interface in interfaces:
-        table, is_public = subnets[interface.subnet].table or vpc.main_table, bool(interface.public_address)
-        if (table, is_public) not in reach:
-            reach[table, is_public] = await _find_reach(tx, place, vpc, table, is_public=is_public)
-        found += [(IPv4Address(interface.address), each) for each in reach[table, is_public]]
+        table = subnets[interface.subnet].table or vpc.main_table
+        for address in interface.addresses:
+            is_public = bool(interface.public_address) and address == interface.address
+            if (table, is_public) not in reach:
+                reach[table, is_public] = await _find_reach(tx, place, vpc, table, is_public=is_public)
+            found += [(IPv4Address(address), each) for each in reach[table, is_public]]
     return found
 
 
