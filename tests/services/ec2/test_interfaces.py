@@ -100,6 +100,8 @@ def test_interfaces_are_made_once_for_a_token(ec2: Any) -> None:
     subnet = make_subnet(ec2, make_vpc(ec2))
     one = make_interface(ec2, subnet, ClientToken="a")["NetworkInterfaceId"]
     assert make_interface(ec2, subnet, ClientToken="a")["NetworkInterfaceId"] == one
+    other = {"ClientToken": "a", "Description": "another one"}
+    assert code_of(make_interface, ec2, subnet, **other) == "IdempotentParameterMismatch"
 
 
 def test_what_no_interface_can_have(ec2: Any) -> None:

@@ -6,6 +6,8 @@ from the first call on.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from cloudlet.services.ec2.resource import Kind, R, list_dependents
 
 _MAX_PAGE_ITEMS: Final = 1000
 _READ_ROWS: Final = 200
+_DIGEST_CHARACTERS: Final = 16
 _NOTHING: Final[tuple[Any, ...]] = (None, False, "", [], 0, {}, {"Value": False})
 """The values of members that ask for nothing."""
 IPAM: Final = ("Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6IpamPoolId", "Ipv6NetmaskLength")
@@ -63,8 +66,14 @@ async def find_repeated(
     if not token:
         return None, ""
     mark = f"token/{operation_name}/{token}"
+    text = json.dumps({name: value for name, value in params.items() if name != "DryRun"}, sort_keys=True)
+    marked = f"{mark}#{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]}"
     names = await list_dependents(ctx, tx, mark, limit=1)
-    return (await kind.find(ctx, tx, names[0]) if names else None), mark
+    found = await kind.find(ctx, tx, names[0]) if names else None
+    if found is not None and found.token != marked:
+        text = f"The client token '{token}' has been used with other parameters."
+        raise AwsError("IdempotentParameterMismatch", text)
+    return found, marked
 
 
 def describe(kind: Kind[R], name: str, *, filter_member: str = "Filters", refuses: Iterable[str] = ()) -> None:

@@ -52,7 +52,7 @@ class Resource(msgspec.Struct, kw_only=True):
     parents: list[str] = []
     """The rows that are there of what it depends on."""
     token: str = ""
-    """The operation and the client token that made it."""
+    """The operation and client token that made it, with a digest of the request."""
 
     def list_parents(self) -> Iterable[str]:
         """Return what it depends on: ids, or texts that it is to be found by."""
@@ -151,7 +151,7 @@ class Kind(Generic[R]):
         """Write a record, and what it depends on. Its network is reconciled, unless it is so."""
         wanted = sorted({each for each in record.list_parents() if each})
         if record.token:
-            wanted.append(record.token)
+            wanted.append(record.token.rpartition("#")[0])
         _write_parents(tx, record, set(record.parents), set(wanted))
         record.parents = wanted
         tx.put(self._space.key(record.account, record.region, record.name), _encode(record))
