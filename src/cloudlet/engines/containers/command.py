@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.sandbox import bubblewrap, privileges
 
 
-def write_options(container: Container, keep: Callable[[bytes], int], seccomp: int | None) -> list[str]:
-    """Return the options of bubblewrap.
+class Opened(Protocol):
+    """The descriptors that bubblewrap is given."""
 
-    `keep` puts a content into a file and returns its descriptor. The options are not for a command line, which
-    everybody on the machine can read: the environment is among them.
+    def keep(self, content: bytes) -> int:
+        """Put a content into a file in memory; return its descriptor."""
+
+    def open(self, path: str | Path) -> int:
+        """Open a folder or a file of the machine for what it is; return its descriptor. Raises OSError."""
+
+
+def write_options(container: Container, opened: Opened, seccomp: int | None) -> list[str]:
+    """Return the options of bubblewrap. Raises OSError.
+
+    They are not for a command line, which everybody on the machine can read: the environment is among them.
     """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent"]
     words += ["--new-session", "--clearenv", "--hostname", container.hostname]
@@ -23,9 +32,11 @@ def write_options(container: Container, keep: Callable[[bytes], int], seccomp: i
         words += ["--cap-add", "ALL"]
     else:
         words += ["--unshare-user", "--uid", str(container.user), "--gid", str(container.group)]
+    if container.has_no_network:
+        words.append("--unshare-net")
     if not container.has_init:
         words.append("--as-pid-1")
-    words += _list_file_systems(container, keep)
+    words += _list_file_systems(container, opened)
     for name, value in container.environment.items():
         if not privileges.is_followed(name):
             words += ["--setenv", name, value]
@@ -35,21 +46,28 @@ def write_options(container: Container, keep: Callable[[bytes], int], seccomp: i
     return words
 
 
-def _list_file_systems(container: Container, keep: Callable[[bytes], int]) -> list[str]:
+def _list_file_systems(container: Container, opened: Opened) -> list[str]:
+    # By their descriptors: a container's users need not be able to reach the folders by their names.
     scratch = Path(container.scratch)
-    words = ["--overlay-src", container.root, "--overlay", str(scratch / "changes"), str(scratch / "work"), "/"]
+    words = ["--overlay-src", _name(opened.open(container.root))]
+    words += ["--overlay", _name(opened.open(scratch / "changes")), _name(opened.open(scratch / "work")), "/"]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(container.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
     for place in container.tmpfs:
         words += ["--perms", "1777", "--size", str(place.size_bytes), "--tmpfs", place.target]
     for mount in container.mounts:
-        words += ["--ro-bind" if mount.is_read_only else "--bind", mount.source, mount.target]
+        descriptor = str(opened.open(mount.source))
+        words += ["--ro-bind-fd" if mount.is_read_only else "--bind-fd", descriptor, mount.target]
     for path, content in container.files.items():
-        words += ["--perms", "0644", "--ro-bind-data", str(keep(content.encode())), path]
+        words += ["--perms", "0644", "--ro-bind-data", str(opened.keep(content.encode())), path]
     words += ["--perms", "0755", "--dir", privileges.PLACE]
     for target, file in _list_programs(container).items():
         words += ["--ro-bind", str(file), target]
     return [*words, "--remount-ro", "/"] if container.is_read_only else words
+
+
+def _name(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
 
 
 def _list_programs(container: Container) -> dict[str, Path]:

@@ -36,6 +36,13 @@ class ContainerError(OSError):
     """A container cannot be started; the text says why."""
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What programs have taken: bytes of memory, and seconds of processors; None where that is not counted."""
+
+    memory_bytes: int | None
+    processor_seconds: float | None
+
+
 class _Status(msgspec.Struct):
     child_pid: int = msgspec.field(name="child-pid", default=0)
 
@@ -46,7 +53,7 @@ class Containers:
     def __init__(self, now: NowFunction) -> None:
         """`now` tells the time of what containers print."""
         self._now = now
-        self._groups = cgroups.find(f"cloudlet-{os.getpid()}")
+        self._groups = cgroups.find(f"cloudlet-{os.getpid()}", counts_processors=True)
         self._filter = seccomp.program()
         self._started = 0
 
@@ -94,20 +101,35 @@ class Containers:
         return running
 
     def _write_command(self, spec: Container, opened: list[int], status: int) -> list[str]:
-        def keep(content: bytes) -> int:
-            descriptor = os.memfd_create("cloudlet")
-            opened.append(descriptor)
-            os.write(descriptor, content)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            return descriptor
-
-        filtered = None if self._filter is None else keep(self._filter)
-        words = ["--json-status-fd", str(status), *command.write_options(spec, keep, filtered)]
-        return command.write_command(spec, keep(b"".join(_encode_option(word) for word in words)))
+        handed = _Handed(opened)
+        filtered = None if self._filter is None else handed.keep(self._filter)
+        words = ["--json-status-fd", str(status), *command.write_options(spec, handed, filtered)]
+        return command.write_command(spec, handed.keep(b"".join(_encode_option(word) for word in words)))
 
     async def close(self) -> None:
         """Remove the control groups; containers have been closed before."""
         await _retry(self._groups.close)
+
+
+class _Handed:
+    """The descriptors that are handed to a program that starts, listed as they are opened."""
+
+    def __init__(self, opened: list[int]) -> None:
+        self._opened = opened
+
+    def keep(self, content: bytes) -> int:
+        """Put a content into a file in memory; return its descriptor."""
+        descriptor = os.memfd_create("cloudlet")
+        self._opened.append(descriptor)
+        os.write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+    def open(self, path: str | Path) -> int:
+        """Open a folder or a file for what it is; return its descriptor. Raises OSError."""
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        self._opened.append(descriptor)
+        return descriptor
 
 
 def _encode_option(word: str) -> bytes:
@@ -139,6 +161,8 @@ class RunningContainer:
         self.spec = spec
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The exit code, once there is one: of a signal 128 and its number."""
+        self.was_out_of_memory = False
+        """Whether something in it was killed for the memory that it took. Known at its end."""
         self.pumps: list[Pump] = []
         self._process = process
         self._group = group
@@ -170,6 +194,7 @@ class RunningContainer:
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
     def _end(self) -> None:
+        self.was_out_of_memory = self._group.count_memory_kills() > 0
         self._group.kill()
         code = self._process.wait()
         self.ended.set_result(code if code >= 0 else 128 - code)
@@ -193,6 +218,8 @@ class RunningContainer:
         It is to be started in the network of the container, which an ordinary user could not enter from there.
         """
         entered = ["nsenter", "--target", str(self._program), "--user", "--mount", "--uts", "--ipc", "--pid", "--root"]
+        if self.spec.has_no_network:
+            entered.append("--net")
         if users.have_ranges():
             entered += ["--setuid", str(self.spec.user), "--setgid", str(self.spec.group)]
         else:
@@ -200,12 +227,12 @@ class RunningContainer:
         entered += ["--", *privileges.program("env").command, "-i", f"--chdir={self.spec.folder}"]
         return [*entered, *(f"{name}={value}" for name, value in self.spec.environment.items()), *words]
 
-    def measure_memory(self) -> int | None:
-        """Return the bytes that its programs hold, None where that is not counted."""
+    def measure(self) -> Usage:
+        """Return what its programs have taken, as far as that is counted."""
         try:
-            return self._group.memory()
+            return Usage(self._group.memory(), self._group.measure_processor())
         except OSError:
-            return None
+            return Usage(None, None)
 
     async def close(self) -> None:
         """End it, wait for what it has printed, and remove its control group."""

@@ -57,6 +57,8 @@ class Container(msgspec.Struct, frozen=True):
     network: str = ""
     """The network of the keeper that it is in; empty: the machine's own."""
     interface: str = ""
+    has_no_network: bool = False
+    """Whether it has a network of its own that leads nowhere."""
     files: dict[str, str] = {}
     """Small files that it is given, by their paths, such as /etc/hosts."""
     mounts: tuple[Mount, ...] = ()

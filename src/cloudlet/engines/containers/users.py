@@ -26,8 +26,8 @@ def have_ranges() -> bool:
 
 
 def to_machine(number: int) -> int:
-    """Return the machine's id of one of a container."""
-    return FIRST_ID + number if have_ranges() else os.geteuid()
+    """Return the machine's id of one of a container. An image's that are beyond the range are its last one."""
+    return FIRST_ID + min(max(number, 0), IDS - 1) if have_ranges() else os.geteuid()
 
 
 @lru_cache(1)

@@ -61,7 +61,12 @@ class Keeper:
 
     async def _describe(self) -> dict[str, Any]:
         """Return what the keeper holds."""
-        return {"pid": os.getpid(), "networks": self._networks.describe(), "containers": self._containers.describe()}
+        return {
+            "pid": os.getpid(),
+            "networks": self._networks.describe(),
+            "containers": self._containers.describe(),
+            "out_of_memory": self._containers.list_out_of_memory(),
+        }
 
     async def open(self) -> None:
         """Remove what keepers have left that were killed."""

@@ -17,6 +17,8 @@ from cloudlet.engines.sandbox.limits import Limits
 
 _ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "cpu", "pids")
+_COUNTING = "cpuacct"
+"""The controller of version 1 that counts what processors do."""
 _PERIOD_MICROSECONDS = 20_000
 _LEAST_QUOTA_MICROSECONDS = 1_000
 _STATISTICS_BYTES = 8192
@@ -102,6 +104,29 @@ class Group:
                 return int(line[len(name) :])
         return None
 
+    def measure_processor(self) -> float | None:
+        """Return the seconds of processors that its programs have taken, None where they are not counted.
+
+        Raises OSError.
+        """
+        folder = self._folders.get("cpu")
+        if folder is None:
+            return None
+        if self._unified:
+            return _find_number(folder / "cpu.stat", "usage_usec") / 1e6
+        counted = self._folders.get(_COUNTING)
+        return None if counted is None else int((counted / "cpuacct.usage").read_text()) / 1e9
+
+    def count_memory_kills(self) -> int:
+        """Return how many of its programs were killed for the memory that they took; 0 where that is not counted."""
+        folder = self._folders.get("memory")
+        if folder is None:
+            return 0
+        try:
+            return _find_number(folder / ("memory.events" if self._unified else "memory.oom_control"), "oom_kill")
+        except OSError:
+            return 0
+
     @property
     def freezes(self) -> bool:
         """Whether its processes can be halted."""
@@ -144,6 +169,12 @@ class Group:
             self._write("memory", name, 0)
 
 
+def _find_number(file: Path, name: str) -> int:
+    """Return a number by its name, 0 where a file does not have it. Raises OSError."""
+    found = (line.split() for line in file.read_text().splitlines())
+    return next((int(words[1]) for words in found if words[0] == name), 0)
+
+
 def _remove(folder: Path) -> bool:
     try:
         folder.rmdir()
@@ -154,15 +185,18 @@ def _remove(folder: Path) -> bool:
     return True
 
 
-def find(name: str, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> Cgroups:
+def find(
+    name: str, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup"), *, counts_processors: bool = False
+) -> Cgroups:
     """Return where groups can be made, in one called `name`; it may have no controller at all.
 
+    `counts_processors` says whether what programs take of them is to be known.
     A name ends with the id of the process that it is of ("cloudlet-4711").
     """
     if (root / "cgroup.controllers").exists():
         return _find_unified(name, root, own)
     folders = {}
-    for controller in (*CONTROLLERS, "freezer"):
+    for controller in (*CONTROLLERS, "freezer", *([_COUNTING] if counts_processors else [])):
         folder = _made(root / controller / name, _is_controlled)
         if folder is not None:
             folders[controller] = folder
