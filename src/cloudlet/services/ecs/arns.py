@@ -13,8 +13,11 @@ def make_arn(region: str, account: str, kind: str, *names: str) -> str:
     return str(Arn(partition_of(region), "ecs", region, account, "/".join((kind, *names))))
 
 
-def parse_names(kind: str, text: str) -> list[str]:
-    """Return the names in an ARN of a kind, or the text alone where it is no ARN. An ARN of another kind has none."""
+def parse_names(kind: str, text: str, account: str, region: str) -> list[str]:
+    """Return the names in an ARN of a kind, or the text alone where it is no ARN.
+
+    An ARN of another kind, account or region has none.
+    """
     if not text.startswith("arn:"):
         return [text]
     try:
@@ -22,4 +25,4 @@ def parse_names(kind: str, text: str) -> list[str]:
     except ValueError:
         return []
     found, *names = arn.resource.split("/")
-    return names if arn.service == "ecs" and found == kind else []
+    return names if (arn.service, arn.account, arn.region, found) == ("ecs", account, region, kind) else []

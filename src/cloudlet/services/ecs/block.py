@@ -9,6 +9,7 @@ service = Service(
     "ecs",
     invalid_request=errors.reword,
     internal_failure="ServerException",
+    has_files=True,
     namespace="AWS/ECS",
     resource_tags=resource_tags.find_tags,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws.records import Records
 from cloudlet.services.ecs import arns, errors
 from cloudlet.services.ecs.cluster_record import Cluster
@@ -10,22 +10,18 @@ from cloudlet.services.ecs.cluster_record import Cluster
 DEFAULT = "default"
 
 _clusters = Records(Subspace("cluster"), Cluster, lambda name: errors.ClusterNotFound())
-decode, find, get_space, save, remove = (
-    _clusters.decode,
-    _clusters.find,
-    _clusters.get_space,
-    _clusters.save,
-    _clusters.remove,
-)
+decode, get_space, save, remove = _clusters.decode, _clusters.get_space, _clusters.save, _clusters.remove
 
 
-async def get(ctx: Context, tx: Transaction, reference: str | None) -> Cluster:
-    """Return an active cluster of the caller's by its name or ARN, without one the default one.
+async def find(tx: Transaction, account: str, region: str, reference: str | None) -> Cluster | None:
+    """Return a cluster, active or not, by its name or ARN; without one the default one."""
+    names = arns.parse_names("cluster", reference or DEFAULT, account, region)
+    return await _clusters.find(tx, account, region, names[0]) if len(names) == 1 else None
 
-    Raises ClusterNotFoundException.
-    """
-    names = arns.parse_names("cluster", reference or DEFAULT)
-    found = await find(tx, ctx.account, ctx.region, names[0]) if len(names) == 1 else None
+
+async def get(tx: Transaction, account: str, region: str, reference: str | None) -> Cluster:
+    """Return an active cluster as `find` does. Raises ClusterNotFoundException."""
+    found = await find(tx, account, region, reference)
     if found is None or not found.is_active:
         raise errors.ClusterNotFound
     return found
