@@ -1,6 +1,6 @@
 """Account settings: what an account's principals have chosen, and what holds without a choice.
 
-Developer guide, "Access Amazon ECS features with account settings". Those that would change nothing here have one value.
+Developer guide, "Access Amazon ECS features with account settings". Those that would change nothing have one value.
 """
 
 from __future__ import annotations

@@ -76,9 +76,8 @@ def _check_memory(container: _Container, has_memory: bool) -> None:
     if not limit and not reservation and not has_memory:
         text = "At least one of 'memory' or 'memoryReservation' must be specified."
         raise _InvalidSetting(name, text)
-    for size in (limit, reservation):
-        if size is not None and size < _MIN_MEMORY_MIB:
-            raise _InvalidSetting(name, f"'memory' must be at least {_MIN_MEMORY_MIB} MiB.")
+    if any(size is not None and size < _MIN_MEMORY_MIB for size in (limit, reservation)):
+        raise _InvalidSetting(name, f"'memory' must be at least {_MIN_MEMORY_MIB} MiB.")
     if limit and reservation and reservation > limit:
         raise _InvalidSetting(name, "'memory' must be greater than 'memoryReservation'.")
 
@@ -93,7 +92,7 @@ def _check_port(name: str, mapping: Mapping[str, Any], network_mode: str) -> Non
         match = _RANGE.fullmatch(ports)
         if network_mode == "host" or match is None or not 0 < int(match[1]) < int(match[2]) <= _MAX_PORT:
             raise _InvalidSetting(name, f"Invalid containerPortRange {ports}.")
-    elif not 0 < port <= _MAX_PORT or not 0 <= (host or 0) <= _MAX_PORT:
+    elif not 0 < (port or 0) <= _MAX_PORT or not 0 <= (host or 0) <= _MAX_PORT:
         raise _InvalidSetting(name, "Ports must be between 1 and 65535.")
     if network_mode in ("awsvpc", "host") and host and host != port:
         raise errors.ClientError(
