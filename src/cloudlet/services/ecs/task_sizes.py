@@ -10,8 +10,8 @@ from typing import Final
 
 from cloudlet.services.ecs import errors
 
-_CPU: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(vcpu)?", re.IGNORECASE | re.ASCII)
-_MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(gb)?", re.IGNORECASE | re.ASCII)
+_CPU: Final = re.compile(r"(\d*\.?\d+)\s*(vcpu)?", re.IGNORECASE | re.ASCII)
+_MEMORY: Final = re.compile(r"(\d*\.?\d+)\s*(gb)?", re.IGNORECASE | re.ASCII)
 _CPU_OF_VCPU: Final = 1024
 _MIN_CPU: Final = 128
 _MAX_CPU: Final = 196_608
