@@ -11,17 +11,17 @@ from cloudlet.engines.containers.description import Container
 from cloudlet.engines.sandbox import bubblewrap, privileges
 
 
-class Opened(Protocol):
-    """The descriptors that bubblewrap is given."""
+class Handed(Protocol):
+    """The descriptors and names that bubblewrap is given."""
 
     def keep(self, content: bytes) -> int:
         """Put a content into a file in memory; return its descriptor."""
 
-    def open(self, path: str | Path) -> int:
-        """Open a folder or a file of the machine for what it is; return its descriptor. Raises OSError."""
+    def place(self, path: str | Path) -> str:
+        """Return a name of a folder or a file of the machine that a container's user can reach. Raises OSError."""
 
 
-def write_options(container: Container, opened: Opened, seccomp: int | None) -> list[str]:
+def write_options(container: Container, handed: Handed, seccomp: int | None) -> list[str]:
     """Return the options of bubblewrap. Raises OSError.
 
     They are not for a command line, which everybody on the machine can read: the environment is among them.
@@ -36,7 +36,7 @@ def write_options(container: Container, opened: Opened, seccomp: int | None) -> 
         words.append("--unshare-net")
     if not container.has_init:
         words.append("--as-pid-1")
-    words += _list_file_systems(container, opened)
+    words += _list_file_systems(container, handed)
     for name, value in container.environment.items():
         if not privileges.is_followed(name):
             words += ["--setenv", name, value]
@@ -46,28 +46,23 @@ def write_options(container: Container, opened: Opened, seccomp: int | None) -> 
     return words
 
 
-def _list_file_systems(container: Container, opened: Opened) -> list[str]:
-    # By their descriptors: a container's users need not be able to reach the folders by their names.
+def _list_file_systems(container: Container, handed: Handed) -> list[str]:
     scratch = Path(container.scratch)
-    words = ["--overlay-src", _name(opened.open(container.root))]
-    words += ["--overlay", _name(opened.open(scratch / "changes")), _name(opened.open(scratch / "work")), "/"]
+    # What is changed and what the kernel needs for that have to be in one mount.
+    changed = handed.place(scratch)
+    words = ["--overlay-src", handed.place(container.root), "--overlay", f"{changed}/changes", f"{changed}/work", "/"]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(container.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
     for place in container.tmpfs:
         words += ["--perms", "1777", "--size", str(place.size_bytes), "--tmpfs", place.target]
     for mount in container.mounts:
-        descriptor = str(opened.open(mount.source))
-        words += ["--ro-bind-fd" if mount.is_read_only else "--bind-fd", descriptor, mount.target]
+        words += ["--ro-bind" if mount.is_read_only else "--bind", handed.place(mount.source), mount.target]
     for path, content in container.files.items():
-        words += ["--perms", "0644", "--ro-bind-data", str(opened.keep(content.encode())), path]
+        words += ["--perms", "0644", "--ro-bind-data", str(handed.keep(content.encode())), path]
     words += ["--perms", "0755", "--dir", privileges.PLACE]
     for target, file in _list_programs(container).items():
         words += ["--ro-bind", str(file), target]
     return [*words, "--remount-ro", "/"] if container.is_read_only else words
-
-
-def _name(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}"
 
 
 def _list_programs(container: Container) -> dict[str, Path]:

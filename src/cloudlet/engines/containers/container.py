@@ -17,6 +17,7 @@ from cloudlet.engines.children import watch
 from cloudlet.engines.containers import command, users
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.containers.output import LogFile, NowFunction, Pump
+from cloudlet.engines.containers.shelf import Shelf
 from cloudlet.engines.sandbox import cgroups, privileges, seccomp
 from cloudlet.engines.sandbox.limits import Limits
 
@@ -50,9 +51,10 @@ class _Status(msgspec.Struct):
 class Containers:
     """The starter of containers, one for a process; used from its event loop."""
 
-    def __init__(self, now: NowFunction) -> None:
-        """`now` tells the time of what containers print."""
+    def __init__(self, now: NowFunction, shelf: Shelf | None = None) -> None:
+        """`now` tells the time of what containers print; `shelf` is needed where they have users of their own."""
         self._now = now
+        self._shelf = shelf
         self._groups = cgroups.find(f"cloudlet-{os.getpid()}", counts_processors=True)
         self._filter = seccomp.program()
         self._started = 0
@@ -79,29 +81,31 @@ class Containers:
 
     async def _start(self, spec: Container, spawn: SpawnIn, group: cgroups.Group) -> RunningContainer:
         await asyncio.to_thread(command.prepare_scratch, spec)
-        opened: list[int] = []
+        handed = _Handed(self._shelf)
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         try:
-            arguments = await asyncio.to_thread(self._write_command, spec, opened, pipes[2][1])
-            process = await spawn(lambda: _spawn(arguments, opened, pipes, group))
-        except BaseException:
-            for reading, _ in pipes:
-                os.close(reading)
-            raise
+            try:
+                arguments = await asyncio.to_thread(self._write_command, spec, handed, pipes[2][1])
+                process = await spawn(lambda: _spawn(arguments, handed.opened, pipes, group))
+            except BaseException:
+                for reading, _ in pipes:
+                    os.close(reading)
+                raise
+            finally:
+                for _, writing in pipes:
+                    os.close(writing)
+            log = LogFile(Path(spec.log), spec.max_log_bytes)
+            running = RunningContainer(spec, process, group, log)
+            running.pumps = [
+                Pump(pipes[0][0], "stdout", log, self._now),
+                Pump(pipes[1][0], "stderr", log, self._now),
+            ]
+            await running.find_program(pipes[2][0])
+            return running
         finally:
-            for descriptor in (*opened, *(writing for _, writing in pipes)):
-                os.close(descriptor)
-        log = LogFile(Path(spec.log), spec.max_log_bytes)
-        running = RunningContainer(spec, process, group, log)
-        running.pumps = [
-            Pump(pipes[0][0], "stdout", log, self._now),
-            Pump(pipes[1][0], "stderr", log, self._now),
-        ]
-        await running.find_program(pipes[2][0])
-        return running
+            handed.close()
 
-    def _write_command(self, spec: Container, opened: list[int], status: int) -> list[str]:
-        handed = _Handed(opened)
+    def _write_command(self, spec: Container, handed: _Handed, status: int) -> list[str]:
         filtered = None if self._filter is None else handed.keep(self._filter)
         words = ["--json-status-fd", str(status), *command.write_options(spec, handed, filtered)]
         return command.write_command(spec, handed.keep(b"".join(_encode_option(word) for word in words)))
@@ -109,27 +113,40 @@ class Containers:
     async def close(self) -> None:
         """Remove the control groups; containers have been closed before."""
         await _retry(self._groups.close)
+        if self._shelf is not None:
+            self._shelf.close()
 
 
 class _Handed:
-    """The descriptors that are handed to a program that starts, listed as they are opened."""
+    """What is handed to a program that starts, listed as it is opened."""
 
-    def __init__(self, opened: list[int]) -> None:
-        self._opened = opened
+    def __init__(self, shelf: Shelf | None) -> None:
+        self.opened: list[int] = []
+        self._placed: list[str] = []
+        self._shelf = shelf
 
     def keep(self, content: bytes) -> int:
         """Put a content into a file in memory; return its descriptor."""
         descriptor = os.memfd_create("cloudlet")
-        self._opened.append(descriptor)
+        self.opened.append(descriptor)
         os.write(descriptor, content)
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
-    def open(self, path: str | Path) -> int:
-        """Open a folder or a file for what it is; return its descriptor. Raises OSError."""
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        self._opened.append(descriptor)
-        return descriptor
+    def place(self, path: str | Path) -> str:
+        """Return a name of a folder or a file that the container's user can reach. Raises OSError."""
+        if self._shelf is None:
+            return str(path)
+        self._placed.append(self._shelf.place(path))
+        return self._placed[-1]
+
+    def close(self) -> None:
+        """Close what was opened here, and give names up."""
+        for descriptor in self.opened:
+            os.close(descriptor)
+        self.opened.clear()
+        if self._shelf is not None:
+            self._shelf.take_away(self._placed)
 
 
 def _encode_option(word: str) -> bytes:

@@ -30,6 +30,12 @@ def to_machine(number: int) -> int:
     return FIRST_ID + min(max(number, 0), IDS - 1) if have_ranges() else os.geteuid()
 
 
+def give(path: Path) -> None:
+    """Have a file or folder belong to the root of containers. Raises OSError."""
+    if have_ranges():
+        os.chown(path, to_machine(0), to_machine(0), follow_symlinks=False)
+
+
 @lru_cache(1)
 def open_namespace() -> int:
     """Return the descriptor of the user namespace of containers. For root only. Raises OSError."""

@@ -18,7 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from cloudlet.engines.containers import users
 from cloudlet.engines.containers.container import Containers
+from cloudlet.engines.containers.shelf import Shelf, enter_mount_namespace
 from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
 from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request, open_folder
@@ -38,7 +40,8 @@ class Keeper:
     def __init__(self, namespaces: Namespaces) -> None:
         self._networks = networks = Networks(namespaces)
         self._connections: set[Connection] = set()
-        containers = self._containers = KeptContainers(Containers(wall_time), networks, self.tell)
+        shelf = Shelf() if users.have_ranges() else None
+        containers = self._containers = KeptContainers(Containers(wall_time, shelf), networks, self.tell)
         self._functions: dict[str, Function] = {
             "describe": self._describe,
             "make_network": networks.make,
@@ -123,7 +126,9 @@ def main(path: Path, owner: int) -> None:
     owned = os.pidfd_open(owner)
     # What a terminal sends is for the owner.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.geteuid() != 0:
+    if os.geteuid() == 0:
+        enter_mount_namespace()
+    else:
         enter_user_namespace()
     asyncio.run(_keep(path, owned))
 

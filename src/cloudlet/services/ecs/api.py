@@ -11,13 +11,16 @@ from cloudlet.services.ecs import (
     api_definitions,
     api_deployments,
     api_instances,
+    api_protection,
     api_services,
     api_tags,
     api_task_sets,
+    api_tasks,
     services,
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
+from cloudlet.services.ecs.running import jobs
 from cloudlet.services.ecs.service_scheduler import SCHEDULER
 
 __all__ = [
@@ -26,9 +29,12 @@ __all__ = [
     "api_definitions",
     "api_deployments",
     "api_instances",
+    "api_protection",
     "api_services",
     "api_tags",
     "api_task_sets",
+    "api_tasks",
+    "jobs",
     "service",
 ]
 
