@@ -21,7 +21,7 @@ from cloudlet.services.ecs import (
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
-from cloudlet.services.ecs.service_record import Service
+from cloudlet.services.ecs.service_record import INACTIVE, Service
 
 _MAX_DESCRIBED: Final = 20
 _MAX_PAGE: Final = 100
@@ -86,7 +86,7 @@ async def describe_service_revisions(ctx: Context, tx: Transaction, params: Para
 async def list_service_deployments(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     found = await services.find_by_reference(tx, cluster, params["service"])
-    if found is None:
+    if found is None or found.status == INACTIVE:
         raise errors.ServiceNotFound
     limit = params.get("maxResults") or _MAX_PAGE
     if not 1 <= limit <= _MAX_PAGE:

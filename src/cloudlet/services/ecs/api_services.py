@@ -13,6 +13,7 @@ from cloudlet.services.ecs import (
     clusters,
     definitions,
     deployment_start,
+    deployment_states,
     errors,
     resource_tags,
     service_history,
@@ -137,15 +138,28 @@ async def _deploy(ctx: Context, tx: Transaction, cluster: Cluster, changed: Serv
     members = service_rules.make_members(params, known, cluster, definition, changed.scheduling)
     choice = Choice(members.get("launchType") or "", members.get("capacityProviderStrategy") or [])
     service_rules.check_placement(changed.options, choice, changed.scheduling)
-    if members == known and not params.get("forceNewDeployment"):
+    is_new = members != known or params.get("forceNewDeployment")
+    if not is_new and not (reference and await _has_failed(tx, changed)):
         return changed
     return await deployment_start.begin(tx, changed, members, ctx.now())
+
+
+async def _has_failed(tx: Transaction, changed: Service) -> bool:
+    """Whether the newest deployment has failed: who names a task definition then wants to deploy it."""
+    operation = await service_history.find_deployment(tx, changed.key, changed.deployments[0].operation)
+    return operation is not None and operation.status in deployment_states.FAILURES
 
 
 @service.operation("DeleteService")
 async def delete_service(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
-    found = await services.get_active(tx, cluster, params["service"])
+    found = await services.find_by_reference(tx, cluster, params["service"])
+    if found is None:
+        raise errors.ServiceNotFound
+    if found.status == DRAINING:
+        return {"service": await service_shape.describe(tx, found, False)}
+    if found.status != ACTIVE:
+        raise errors.ServiceNotActive
     is_forced = params.get("force") or found.scheduling == "DAEMON"
     if found.desired > 0 and not is_forced:
         raise errors.InvalidParameter("The service cannot be stopped while it is scaled above 0.")

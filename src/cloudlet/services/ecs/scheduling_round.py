@@ -124,10 +124,11 @@ class Round:
         self.news.note_action("TASKS_STOPPED", taskArns=[task.arn for task in self.live if task.id in ids])
 
     def is_throttled(self, failures: int, failed_at: float) -> bool:
-        """Whether no task is started now, as too many have failed lately. Each one more doubles the delay."""
-        if failures < 2:
+        """Whether no task is started now, as all have failed twice. Each time more doubles the delay."""
+        times = failures // max(1, self.service.desired)
+        if times < 2:
             return False
-        left = failed_at + min(math.ldexp(0.5, min(failures - 1, 20)), _MAX_DELAY_SECONDS) - self.now
+        left = failed_at + min(math.ldexp(0.5, min(times - 1, 20)), _MAX_DELAY_SECONDS) - self.now
         if left > 0:
             self.look_again(left)
         return left > 0

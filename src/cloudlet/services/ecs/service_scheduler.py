@@ -26,7 +26,6 @@ from cloudlet.services.ecs.task_record import Task
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
-_GONE: Final = ("STOPPING", "DEPROVISIONING")
 _PATIENCE_SECONDS: Final = 1.0
 """A step may call functions, which take their time."""
 
@@ -72,9 +71,9 @@ async def _advance(tx: Transaction, key: tuple[str, str, str, str], now: float, 
 
 
 def _drain(look: Round) -> None:
-    """Stop all tasks of a service that is being deleted; it is inactive once they stop."""
+    """Stop all tasks of a service that is being deleted; it is inactive once they have stopped."""
     look.stop([task.id for task in look.live if task.desired_status == "RUNNING"])
-    if all(task.last_status in _GONE for task in look.live):
+    if not look.live:
         look.service = replace(look.service, status=INACTIVE, deployments=[], task_sets=[], is_steady=False)
         services.note_deleted(look.tx, look.service, look.now)
 
