@@ -16,7 +16,10 @@ from typing import Any
 from cloudlet.testing.server import Aws
 from tests.services.ecr.registry import CONFIG, LAYER, MANIFEST, Made, describe, open_registry
 
-_COMMANDS = "cat chown echo env false head httpd id kill ls mkdir nc sh sleep stat test touch true wc wget".split()
+_COMMANDS = (
+    *("cat", "chown", "echo", "env", "false", "grep", "head", "httpd", "id", "kill", "ls", "mkdir", "nc", "nslookup"),
+    *("sh", "sleep", "stat", "test", "touch", "tr", "true", "wc", "wget"),
+)
 _ACCOUNTS = "root:x:0:0::/root:/bin/sh\nwww:x:999:999::/srv:/bin/sh\n"
 WAIT_SECONDS = 60.0
 
@@ -85,9 +88,7 @@ class Tasks:
     def register(self, *containers: Mapping[str, Any], family: str = "job", mode: str = "host", **more: Any) -> str:
         """Register a task definition of containers, which have an image and memory if nothing else is said."""
         full = [{"name": "main", "image": self.image, "memory": 128, **each} for each in containers]
-        made = self.ecs.register_task_definition(
-            family=family, networkMode=mode, containerDefinitions=full, **more
-        )
+        made = self.ecs.register_task_definition(family=family, networkMode=mode, containerDefinitions=full, **more)
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
     def run(self, *containers: Mapping[str, Any], mode: str = "host", run: Mapping[str, Any] = {}, **more: Any) -> str:

@@ -53,7 +53,9 @@ def test_overrides_come_over_the_definition(tasks: Tasks) -> None:
     ended = tasks.wait(arn, "STOPPED")
     assert tasks.read(arn) == ["1 2"]
     assert ended["overrides"]["containerOverrides"] == [override]
-    with pytest.raises(tasks.ecs.exceptions.InvalidParameterException, match="is not a container in the TaskDefinition"):
+    with pytest.raises(
+        tasks.ecs.exceptions.InvalidParameterException, match="is not a container in the TaskDefinition"
+    ):
         tasks.run({}, run={"overrides": {"containerOverrides": [{"name": "other"}]}})
 
 
@@ -142,7 +144,7 @@ def test_limits_and_surroundings_bind(tasks: Tasks) -> None:
     )
     ended = tasks.wait(arn, "STOPPED")
     said = tasks.read(arn)
-    assert ["read-only", "scratch", "77"] == [line for line in said if "touch" not in line][:3], (said, ended)
+    assert [line for line in said if "touch" not in line][:3] == ["read-only", "scratch", "77"], (said, ended)
     assert int(said[-3]) > 1
 
 

@@ -21,6 +21,8 @@ from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_shape import make_container_arn, make_runtime_id
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
+_MAX_LOOKS: Final = 50
+_LOOK_SECONDS: Final = 0.02
 _IDLE_SECONDS: Final = 60.0
 _CREDENTIALS_SECONDS: Final = 6 * 3600.0
 _PATH: Final = re.compile(r"/v[34]/([0-9a-f]+)-(\d+)(/.*)?", re.ASCII)
@@ -66,6 +68,7 @@ async def _answer(runner: Runner, method: str, path: str, body: bytes) -> Reply:
     task = None if match is None else await _find(runner, match[1])
     if match is None or task is None or int(match[2]) >= len(task.containers):
         return 404, f"unable to get task arn from request: unable to get task ARN: {path}"
+    task = await _wait_until_started(runner, task, int(match[2]))
     container, rest = task.containers[int(match[2])], (match[3] or "").rstrip("/")
     if rest == "":
         return 200, await _describe_container(runner, task, container)
@@ -81,6 +84,16 @@ async def _answer(runner: Runner, method: str, path: str, body: bytes) -> Reply:
 async def _find(runner: Runner, name: str) -> Task | None:
     key = runner.endpoints.get(name)
     return None if key is None else await runner.block.store.transact(lambda tx: tasks.find(tx, *key))
+
+
+async def _wait_until_started(runner: Runner, task: Task, index: int) -> Task:
+    """Return a task once it is written down that the container runs that asks: it may be quicker than we are."""
+    for _ in range(_MAX_LOOKS):
+        if task.containers[index].started_at is not None:
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
+        task = await _find(runner, task.endpoint_id) or task
+    return task
 
 
 async def _make_credentials(runner: Runner, task: Task) -> Reply:

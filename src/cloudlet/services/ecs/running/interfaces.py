@@ -83,7 +83,11 @@ async def _create_interface(runner: Runner, task: Task) -> dict[str, Any]:
     }
     if task.network.get("securityGroups"):
         given["Groups"] = task.network["securityGroups"]
-    return dict((await _call(runner, task, "CreateNetworkInterface", given))["NetworkInterface"])
+    made = dict((await _call(runner, task, "CreateNetworkInterface", given))["NetworkInterface"])
+    if task.network.get("assignPublicIp") == "ENABLED":
+        public = {"NetworkInterfaceId": made["NetworkInterfaceId"], "AssociatePublicIpAddress": True}
+        await _call(runner, task, "ModifyNetworkInterfaceAttribute", public)
+    return made
 
 
 async def take_away(runner: Runner, task: Task) -> float | bool:

@@ -28,7 +28,7 @@ def provide(runner: Runner, task: Task, volume: dict[str, Any], root: Path, targ
         return _find_on_machine(Path(source))
     docker = volume.get("dockerVolumeConfiguration") or {}
     if docker.get("scope") == "shared":
-        data: Path = runner.block.cloud.config.data
+        data = Path(runner.block.cloud.config.data)
         shared = data / "work" / "ecs" / "volumes" / task.account / task.region
         folder = shared / volume["name"]
         if not folder.exists() and not docker.get("autoprovision"):
