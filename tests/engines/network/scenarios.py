@@ -121,7 +121,7 @@ async def way_out(namespaces: Namespaces) -> Any:
     await network.filter(security_groups.write_membership(IPv4Address("10.0.1.5"), "eni5", ["open"]))
     await network.filter(security_groups.write_membership(IPv4Address("10.0.1.6"), "eni6", ["closed"]))
     proxy = network.router.resolver
-    await network.filter(egress.write_rules(network.router.network, proxy))
+    await network.filter(egress.write_rules([network.router.network], proxy))
     out = egress.Egress(await network.router.listen(proxy, egress.PORT))
     reached: list[tuple[str, int]] = []
     connect = egress._connect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
@@ -84,15 +85,24 @@ class Networks:
         """Carry out commands for the packet filters of a network. Raises NftablesError."""
         await self._get(network).router.run(partial(nftables.run, commands))
 
-    async def open_way_out(self, network: str) -> bool:
-        """Let connections leave a network. Return whether they could not before. Raises OSError and NftablesError."""
+    async def open_way_out(self, network: str, inside: Iterable[str] = ()) -> bool:
+        """Let connections leave a network. Return whether they could not before. Raises OSError and NftablesError.
+
+        `inside` are further ranges of addresses that belong to it; called again, the former ones give way to them.
+        """
         async with self._changing:
             found = self._get(network)
-            if found.way_out is not None:
-                return False
             proxy = found.router.resolver
-            listener = await found.router.listen(proxy, egress.PORT)
-            await found.router.run(partial(nftables.run, egress.write_rules(found.router.network, proxy)))
+            listener = None if found.way_out is not None else await found.router.listen(proxy, egress.PORT)
+            rules = egress.write_rules([found.router.network, *map(IPv4Network, inside)], proxy)
+            try:
+                await found.router.run(partial(nftables.run, rules))
+            except BaseException:
+                if listener is not None:
+                    listener.close()
+                raise
+            if listener is None:
+                return False
             found.way_out = Egress(listener)
             return True
 

@@ -38,6 +38,7 @@ class Keeper:
     """Answers requests, and tells all that are connected of events."""
 
     def __init__(self, namespaces: Namespaces) -> None:
+        self._id = os.urandom(8).hex()
         self._networks = networks = Networks(namespaces)
         self._connections: set[Connection] = set()
         shelf = Shelf() if users.have_ranges() else None
@@ -63,8 +64,9 @@ class Keeper:
         }
 
     async def _describe(self) -> dict[str, Any]:
-        """Return what the keeper holds."""
+        """Return what the keeper holds, and which one it is."""
         return {
+            "id": self._id,
             "pid": os.getpid(),
             "networks": self._networks.describe(),
             "containers": self._containers.describe(),

@@ -24,14 +24,14 @@ table %(table)s {
   map incoming { type ipv4_addr : verdict; }
   map outgoing { type ipv4_addr : verdict; }
   chain received {
-    ip daddr != %(network)s accept
     ip daddr vmap @incoming
+    ip daddr != { %(inside)s } accept
     drop
   }
   chain leaving {
     type filter hook prerouting priority -101; policy accept;
     ct state established,related accept
-    ip saddr %(network)s ip daddr != { %(network)s, 127.0.0.0/8, 169.254.0.0/16 } ip saddr vmap @outgoing
+    ip saddr { %(inside)s } ip daddr != { %(inside)s, 127.0.0.0/8, 169.254.0.0/16 } ip saddr vmap @outgoing
   }
   chain forwarded {
     type filter hook forward priority 0; policy drop;
@@ -65,12 +65,14 @@ class Group:
     outgoing: tuple[Rule, ...] = ()
 
 
-def write_base(network: IPv4Network) -> str:
+def write_base(*ranges: IPv4Network) -> str:
     """Return the commands that set filters up for a network: nothing passes yet.
 
-    Connections that leave the network are looked at before they are led to the proxy (`egress`).
+    Filters that are there already are replaced. Connections that leave the network, which has all of the ranges of
+    addresses, are looked at before they are led to the proxy (`egress`).
     """
-    return _BASE % {"table": _TABLE, "network": network}
+    table = {"table": _TABLE, "inside": ", ".join(map(str, ranges))}
+    return f"add table {_TABLE}\ndelete table {_TABLE}\n{_BASE % table}"
 
 
 def write_group(group: Group) -> str:
@@ -87,6 +89,12 @@ def write_group(group: Group) -> str:
 
 
 def _write_rule(rule: Rule, direction: str) -> str:
+    # What one group lets out is to be let in by the other side, too.
+    return f"{write_match(rule, direction)} {'accept' if direction == 'in' else 'goto received'}"
+
+
+def write_match(rule: Rule, direction: str) -> str:
+    """Return the part of a rule that tells what it is for."""
     side = "saddr" if direction == "in" else "daddr"
     peer = f"@members_{rule.peer}" if isinstance(rule.peer, str) else str(rule.peer)
     parts = [] if peer == "0.0.0.0/0" else [f"ip {side} {peer}"]
@@ -100,8 +108,6 @@ def _write_rule(rule: Rule, direction: str) -> str:
             parts.append(f"icmp code {rule.last_port}")
     elif protocol != "-1":
         parts.append(f"meta l4proto {protocol}")
-    # What one group lets out is to be let in by the other side, too.
-    parts.append("accept" if direction == "in" else "goto received")
     return " ".join(parts)
 
 
