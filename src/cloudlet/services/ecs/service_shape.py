@@ -134,7 +134,7 @@ async def describe_operation(tx: Transaction, service: Service, operation: Servi
     is_over = operation.finished is not None or operation.stopped is not None
     watching = "MONITORING_COMPLETE" if is_over else "MONITORING"
     return {
-        **describe_briefly(service, operation),
+        **_describe_course(service, operation),
         "updatedAt": operation.updated,
         "stoppedAt": operation.stopped,
         "sourceServiceRevisions": [_describe_reference(service, each, live) for each in operation.sources],
@@ -164,6 +164,11 @@ def _get_watch(configuration: dict[str, Any], is_triggered: bool, watching: str)
 
 def describe_briefly(service: Service, operation: ServiceDeployment) -> dict[str, Any]:
     """Return a service deployment as lists have it."""
+    target = service.make_arn("service-revision", operation.target)
+    return {**_describe_course(service, operation), "targetServiceRevisionArn": target}
+
+
+def _describe_course(service: Service, operation: ServiceDeployment) -> dict[str, Any]:
     return {
         "serviceDeploymentArn": service.make_arn("service-deployment", operation.id),
         "serviceArn": service.arn,
@@ -171,7 +176,6 @@ def describe_briefly(service: Service, operation: ServiceDeployment) -> dict[str
         "createdAt": operation.created,
         "startedAt": operation.started,
         "finishedAt": operation.finished,
-        "targetServiceRevisionArn": service.make_arn("service-revision", operation.target),
         "status": operation.status,
         "statusReason": operation.reason or None,
     }
