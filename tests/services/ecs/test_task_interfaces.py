@@ -104,5 +104,5 @@ def test_it_is_told_of_itself_and_reaches_cloudlet(fargate: Fargate) -> None:
 
 def test_a_subnet_that_is_not_there(fargate: Fargate) -> None:
     fargate.network = {"awsvpcConfiguration": {"subnets": ["subnet-0123456789abcdef0"]}}
-    with pytest.raises(fargate.ecs.exceptions.InvalidParameterException, match="InvalidSubnetID.NotFound"):
+    with pytest.raises(fargate.ecs.exceptions.InvalidParameterException, match=r"InvalidSubnetID\.NotFound"):
         fargate.launch({})

@@ -93,6 +93,9 @@ async def _observe(runner: Runner, key: Key) -> Task | None:
     if task is None or task.has_stopped:
         return task
     await metadata.open_endpoints(runner, task)
+    if task.last_status == ACTIVATING:
+        # However soon its containers end, it has run.
+        return task
     ends = {each.name: end for each in task.containers if each.status == RUNNING
             and (end := runner.find_end(task, each)) is not None}  # fmt: skip
     if not ends:
