@@ -31,6 +31,8 @@ _DEFAULTS: Final = {
 """The names of resources that a request means where it names none."""
 _GOING_ON: Final = (("logs", "LogGroupName"),)
 """Variables that requests may fill with an ARN, and that others follow in the pattern."""
+_PARENTS: Final = (("ecs", "ClusterName"),)
+"""Variables that requests may fill with the ARN of what the resource belongs to."""
 _CHOICE: Final = re.compile(r"\{([^}]+)\}")
 _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 
@@ -79,8 +81,13 @@ def _fill(pattern: str, rule: Rule, ctx: Scope, params: Mapping[str, Any]) -> li
         values = known.get(name)
         if values is None:
             values = [*read(params, rule.vars.get(name, "")), *(given if name not in rule.vars else ())]
+            if name.endswith("FamilyAndRevision"):
+                # Without a revision it is the latest one, whichever that is.
+                values = [value if ":" in value.rpartition("/")[2] else f"{value}:*" for value in values]
             if (service, name) in _GOING_ON:
                 values = [value.removesuffix(":*") for value in values]
+            elif (service, name) in _PARENTS and not all(_fits(pattern, value) for value in values):
+                values = [value.rpartition("/")[2] for value in values]
             elif whole := [value for value in values if value.startswith("arn:")]:
                 return whole
             if name.endswith("WithoutLeadingSlash"):
