@@ -39,6 +39,8 @@ class Plugin:
             content = self._connection.recv(30)
             assert isinstance(content, bytes)
             message = messages.parse(content)
+            if message.kind == messages.OUTPUT:
+                self._connection.send(messages.write_acknowledgement(message, 0.0))
             if message.kind != messages.ACKNOWLEDGE:
                 return message
             self.acknowledged.append(json.loads(message.payload)["AcknowledgedMessageSequenceNumber"])

@@ -39,7 +39,8 @@ SPACE: Final = Subspace("exec-session")
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_MESSAGE_BYTES: Final = 1 << 20
 _MAX_PAYLOAD_BYTES: Final = 1024
-_WAITING_BYTES: Final = 1 << 20
+_MAX_WAITING_MESSAGES: Final = 256
+_RESENT_SECONDS: Final = 0.2
 _AGENT_VERSION: Final = "3.3.0.0"
 
 
@@ -86,7 +87,13 @@ class Channel(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._terminal = -1
         self._sequence = 0
+        self._heard = 0
+        """The sequence number that the client's next message has."""
+        self._unacknowledged: dict[int, bytes] = {}
+        self._resending: asyncio.TimerHandle | None = None
         self._is_admitted = False
+        self._has_ended = False
+        """Whether the program at the terminal has ended."""
         self._size = (24, 80)
         self._typed = b""
         """Waits for the terminal to take it."""
@@ -95,7 +102,6 @@ class Channel(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=_WAITING_BYTES)
 
     def data_received(self, data: bytes) -> None:
         self._protocol.receive_data(data)
@@ -108,17 +114,11 @@ class Channel(asyncio.Protocol):
                     message, self._parts = b"".join(self._parts), []
                     self._take(message)
 
-    def pause_writing(self) -> None:
-        if self._terminal >= 0:
-            asyncio.get_running_loop().remove_reader(self._terminal)
-
-    def resume_writing(self) -> None:
-        if self._terminal >= 0:
-            asyncio.get_running_loop().add_reader(self._terminal, self._read_terminal)
-
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._close_terminal()
+        if self._resending is not None:
+            self._resending.cancel()
 
     # -- the session's protocol
 
@@ -142,11 +142,15 @@ class Channel(asyncio.Protocol):
 
     def _take_message(self, message: session_messages.Message) -> None:
         if message.kind == session_messages.ACKNOWLEDGE:
+            said = msgspec.json.decode(message.payload, type=dict[str, Any])
+            self._unacknowledged.pop(said.get("AcknowledgedMessageSequenceNumber", -1), None)
+            self._resume_terminal()
             return
-        now = self._block.clock.now()
-        self._write(session_messages.write_acknowledgement(message, now))
-        if message.kind != session_messages.INPUT:
+        self._write(session_messages.write_acknowledgement(message, self._block.clock.now()))
+        if message.kind != session_messages.INPUT or message.sequence != self._heard:
+            # What is sent again was heard before.
             return
+        self._heard += 1
         if message.payload_type == session_messages.HANDSHAKE_RESPONSE:
             complete = {"HandshakeTimeToComplete": 0, "CustomerMessage": ""}
             self._send(session_messages.HANDSHAKE_COMPLETE, _to_json(complete))
@@ -176,8 +180,15 @@ class Channel(asyncio.Protocol):
         os.set_blocking(terminal, False)
         self._terminal = terminal
         self._set_size()
-        asyncio.get_running_loop().add_reader(terminal, self._read_terminal)
+        self._resume_terminal()
         self._write_terminal()
+
+    def _resume_terminal(self) -> None:
+        """Read on, if the client has taken what it was sent; and end where the terminal has."""
+        if self._has_ended and not self._unacknowledged:
+            self._end("")
+        elif self._terminal >= 0 and len(self._unacknowledged) < _MAX_WAITING_MESSAGES:
+            asyncio.get_running_loop().add_reader(self._terminal, self._read_terminal)
 
     def _set_size(self) -> None:
         if self._terminal >= 0:
@@ -194,9 +205,12 @@ class Channel(asyncio.Protocol):
             printed = b""
         if printed:
             self._send(session_messages.TEXT, printed)
+            if len(self._unacknowledged) >= _MAX_WAITING_MESSAGES:
+                asyncio.get_running_loop().remove_reader(self._terminal)
         else:
             self._close_terminal()
-            self._end("")
+            self._has_ended = True
+            self._resume_terminal()
 
     def _write_terminal(self) -> None:
         if self._terminal < 0 or not self._typed:
@@ -223,8 +237,19 @@ class Channel(asyncio.Protocol):
 
     def _send(self, payload_type: int, payload: bytes) -> None:
         now = self._block.clock.now()
-        self._write(session_messages.write(session_messages.OUTPUT, self._sequence, payload, now, payload_type))
+        message = session_messages.write(session_messages.OUTPUT, self._sequence, payload, now, payload_type)
+        self._unacknowledged[self._sequence] = message
         self._sequence += 1
+        self._write(message)
+        if self._resending is None:
+            self._resending = asyncio.get_running_loop().call_later(_RESENT_SECONDS, self._resend)
+
+    def _resend(self) -> None:
+        """Send again what the client has not acknowledged: it was not ready for it."""
+        self._resending = None
+        if self._unacknowledged and self._transport is not None:
+            self._write(next(iter(self._unacknowledged.values())))
+            self._resending = asyncio.get_running_loop().call_later(_RESENT_SECONDS, self._resend)
 
     def _end(self, said: str) -> None:
         """Tell the client that the session is over."""
