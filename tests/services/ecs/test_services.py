@@ -294,8 +294,6 @@ NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
         ({"taskDefinition": None}, "InvalidParameterException", "TaskDefinition can not be blank."),
         ({"launchType": "FARGATE"}, "InvalidParameterException",
          "Task definition does not support launch_type FARGATE."),
-        ({"networkConfiguration": NETWORK}, "InvalidParameterException",
-         "Network Configuration is not valid for the given networkMode of this task definition."),
         ({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]},
          "InvalidParameterException", "Specifying both a launch type and capacity provider strategy is not supported. "
          "Remove one and try again."),
@@ -330,3 +328,57 @@ def test_services_are_listed_in_pages(web: Services) -> None:
     assert [len(page["serviceArns"]) for page in pages] == [2, 1]
     assert code_of(web.ecs.describe_services, services=[]) == "InvalidParameterException"
     assert code_of(web.ecs.delete_service, service="none") == "ServiceNotFoundException"
+
+
+class Fargate(Services):
+    """A service on Fargate, in the default VPC."""
+
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws)
+        self.register(
+            {}, family="web", mode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
+            executionRoleArn=f"arn:aws:iam::{aws.account}:role/execution",
+        )  # fmt: skip
+        subnets = aws.client("ec2").describe_subnets()["Subnets"]
+        self.network = {"awsvpcConfiguration": {"subnets": [each["SubnetId"] for each in subnets]}}
+
+
+def test_capacity_providers_share_tasks_by_a_strategy(aws: Aws) -> None:
+    web = Fargate(aws)
+    web.ecs.put_cluster_capacity_providers(
+        cluster="default", capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=[]
+    )
+    strategy = [
+        {"capacityProvider": "FARGATE", "base": 1, "weight": 1},
+        {"capacityProvider": "FARGATE_SPOT", "base": 0, "weight": 1},
+    ]
+    made = web.create(desiredCount=3, capacityProviderStrategy=strategy, networkConfiguration=web.network)
+    assert (made["capacityProviderStrategy"], "launchType" in made) == (strategy, False)
+    found = web.settle()
+    assert (found["platformVersion"], found["platformFamily"]) == ("1.4.0", "Linux")
+    tasks = web.ecs.describe_tasks(tasks=web.list_tasks())["tasks"]
+    assert sorted(task["capacityProviderName"] for task in tasks) == ["FARGATE", "FARGATE", "FARGATE_SPOT"]
+    assert code_of(
+        web.ecs.put_cluster_capacity_providers,
+        cluster="default",
+        capacityProviders=["FARGATE"],
+        defaultCapacityProviderStrategy=[],
+    ) == "ResourceInUseException"  # fmt: skip
+
+
+def test_tasks_without_a_network_of_their_own_take_no_configuration(aws: Aws) -> None:
+    web = Fargate(aws)
+    web.register({}, family="web")
+    assert refused(web.create, networkConfiguration=web.network) == (
+        "InvalidParameterException",
+        "Network Configuration is not valid for the given networkMode of this task definition.",
+    )
+
+
+def test_subnets_have_to_be_there(aws: Aws) -> None:
+    web = Fargate(aws)
+    code, message = refused(web.create, launchType="FARGATE", networkConfiguration=NETWORK)
+    assert (code, message.startswith("Error retrieving subnet information for [subnet-1]: ")) == (
+        "InvalidParameterException",
+        True,
+    )

@@ -25,7 +25,7 @@ def _find_principal(ctx: Context, params: Params) -> str:
     return DEFAULT if principal == _get_root(ctx) else principal
 
 
-def _to_api(ctx: Context, principal: str, name: str, value: str) -> dict[str, Any]:
+def _describe(ctx: Context, principal: str, name: str, value: str) -> dict[str, Any]:
     return {
         "name": name,
         "value": value,
@@ -39,7 +39,7 @@ async def _put(ctx: Context, tx: Transaction, principal: str, params: Params) ->
     account_settings.check(name, value)
     chosen = await account_settings.load(tx, ctx.account, ctx.region, principal)
     account_settings.save(tx, ctx.account, ctx.region, principal, {**chosen, name: value})
-    return {"setting": _to_api(ctx, principal, name, value)}
+    return {"setting": _describe(ctx, principal, name, value)}
 
 
 @service.operation("PutAccountSetting")
@@ -59,7 +59,7 @@ async def delete_account_setting(ctx: Context, tx: Transaction, params: Params) 
     chosen.pop(name, None)
     account_settings.save(tx, ctx.account, ctx.region, principal, chosen)
     value = await account_settings.get_effective(tx, ctx.account, ctx.region, principal, name)
-    return {"setting": _to_api(ctx, principal, name, value)}
+    return {"setting": _describe(ctx, principal, name, value)}
 
 
 @service.operation("ListAccountSettings")
@@ -78,7 +78,7 @@ async def list_account_settings(ctx: Context, tx: Transaction, params: Params) -
     limit, skipped = params.get("maxResults") or len(SETTINGS), _read_token(params.get("nextToken"))
     following = skipped + limit
     return {
-        "settings": [_to_api(ctx, principal, *each) for each in chosen[skipped:following]],
+        "settings": [_describe(ctx, principal, *each) for each in chosen[skipped:following]],
         "nextToken": str(following) if following < len(chosen) else None,
     }
 

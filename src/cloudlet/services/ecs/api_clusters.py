@@ -15,8 +15,8 @@ from cloudlet.services.ecs.cluster_record import Cluster
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _INSIGHTS: Final = ("enabled", "disabled", "enhanced")
-_MAX_DESCRIBED: Final = 100
-_MAX_PAGE: Final = 100
+_MAX_DESCRIBED_ITEMS: Final = 100
+_MAX_PAGE_ITEMS: Final = 100
 
 
 @service.operation("CreateCluster")
@@ -53,8 +53,10 @@ def _refuse(params: Params) -> None:
     if (params.get("configuration") or {}).get("managedStorageConfiguration"):
         raise errors.NotBuilt("encryption of tasks' storage with a key (managedStorageConfiguration)")
     execution = (params.get("configuration") or {}).get("executeCommandConfiguration") or {}
-    if execution.get("logging") == "OVERRIDE" and not execution.get("logConfiguration"):
-        raise errors.InvalidParameter("logConfiguration must be specified when logging is OVERRIDE.")
+    if execution.get("kmsKeyId"):
+        raise errors.NotBuilt("encryption of commands' sessions with a key (executeCommandConfiguration)")
+    if execution.get("logging") == "OVERRIDE" or execution.get("logConfiguration"):
+        raise errors.NotBuilt("logs of commands' sessions (executeCommandConfiguration)")
 
 
 def _read_settings(params: Params) -> dict[str, str]:
@@ -130,8 +132,8 @@ async def delete_cluster(ctx: Context, tx: Transaction, params: Params) -> Resul
 @service.operation("DescribeClusters")
 async def describe_clusters(ctx: Context, tx: Transaction, params: Params) -> Result:
     references = params.get("clusters") or [clusters.DEFAULT]
-    if len(references) > _MAX_DESCRIBED:
-        raise errors.InvalidParameter(f"Clusters can have at most {_MAX_DESCRIBED} items.")
+    if len(references) > _MAX_DESCRIBED_ITEMS:
+        raise errors.InvalidParameter(f"Clusters can have at most {_MAX_DESCRIBED_ITEMS} items.")
     included = {*(params.get("include") or ())}
     found, failures = [], []
     for reference in references:
@@ -151,9 +153,9 @@ async def list_clusters(ctx: Context, tx: Transaction, params: Params) -> Result
         cluster = clusters.decode(raw)
         return cluster.arn if cluster.is_active else None
 
-    limit = params.get("maxResults") or _MAX_PAGE
-    if not 1 <= limit <= _MAX_PAGE:
-        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE}.")
+    limit = params.get("maxResults") or _MAX_PAGE_ITEMS
+    if not 1 <= limit <= _MAX_PAGE_ITEMS:
+        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
     space = clusters.get_space(ctx.account, ctx.region)
     wrong = errors.InvalidParameter("Invalid token: the nextToken is not valid.")
     found, following = await listing.list_page(tx, space, params.get("nextToken"), limit, select, wrong)

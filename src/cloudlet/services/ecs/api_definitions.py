@@ -13,8 +13,8 @@ from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_record import ACTIVE, DELETE_IN_PROGRESS, INACTIVE, Definition, Family
 from cloudlet.services.ecs.definition_removal import REMOVALS
 
-_MAX_DELETED: Final = 10
-_MAX_PAGE: Final = 100
+_MAX_DELETED_ITEMS: Final = 10
+_MAX_PAGE_ITEMS: Final = 100
 _MAX_ACTIVE_REVISIONS: Final = 1_000_000
 """Quota "Revisions per task definition family"."""
 
@@ -26,7 +26,7 @@ async def register_task_definition(ctx: Context, tx: Transaction, params: Params
     family = params["family"]
     revision = await definitions.add(tx, ctx.account, ctx.region, family)
     if revision > _MAX_ACTIVE_REVISIONS:
-        raise errors.LimitExceeded(f"Task definition family {family} has too many revisions.")
+        raise errors.QuotaError(f"Task definition family {family} has too many revisions.")
     shape |= {"revision": revision, "registeredAt": ctx.now(), "registeredBy": ctx.principal.arn}
     made = Definition(ctx.account, ctx.region, family, revision, shape)
     definitions.save(tx, made)
@@ -61,8 +61,8 @@ async def deregister_task_definition(ctx: Context, tx: Transaction, params: Para
 @service.operation("DeleteTaskDefinitions")
 async def delete_task_definitions(ctx: Context, tx: Transaction, params: Params) -> Result:
     references = params["taskDefinitions"]
-    if not references or len(references) > _MAX_DELETED:
-        raise errors.InvalidParameter(f"Specify between 1 and {_MAX_DELETED} task definitions.")
+    if not references or len(references) > _MAX_DELETED_ITEMS:
+        raise errors.InvalidParameter(f"Specify between 1 and {_MAX_DELETED_ITEMS} task definitions.")
     deleted, failures = [], []
     for reference in references:
         found = await definitions.find(tx, ctx.account, ctx.region, reference)
@@ -98,7 +98,7 @@ async def list_task_definitions(ctx: Context, tx: Transaction, params: Params) -
         begin = space.prefix + place + b"\x00"
     arns: list[str] = []
     last = b""
-    while rows := await tx.range(begin, end, limit=_MAX_PAGE, reverse=is_descending):
+    while rows := await tx.range(begin, end, limit=_MAX_PAGE_ITEMS, reverse=is_descending):
         for key, raw in rows:
             if (found := definitions.decode(raw)).status == status:
                 if len(arns) == limit:
@@ -129,9 +129,9 @@ def _has_status(family: Family, status: str) -> bool:
 
 
 def _read_limit(params: Params) -> int:
-    limit = params.get("maxResults") or _MAX_PAGE
-    if not 1 <= limit <= _MAX_PAGE:
-        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE}.")
+    limit = params.get("maxResults") or _MAX_PAGE_ITEMS
+    if not 1 <= limit <= _MAX_PAGE_ITEMS:
+        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
     return int(limit)
 
 

@@ -23,12 +23,12 @@ from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.service_record import INACTIVE, Service
 
-_MAX_DESCRIBED: Final = 20
-_MAX_PAGE: Final = 100
+_MAX_DESCRIBED_ITEMS: Final = 20
+_MAX_PAGE_ITEMS: Final = 100
 
 
 async def _find_service(ctx: Context, tx: Transaction, kind: str, arn: str) -> tuple[Service | None, str]:
-    """Return the service that an ARN's resource belongs to, and the last part of the ARN."""
+    """Return the service of an ARN's resource, and the ARN's last part."""
     names = arns.parse_names(kind, arn, ctx.account, ctx.region)
     if len(names) != 3:
         raise errors.InvalidParameter(f"Invalid ARN: {arn}.")
@@ -51,8 +51,8 @@ async def _get(ctx: Context, tx: Transaction, arn: str) -> tuple[Service, Servic
 
 
 def _check_number(references: list[str]) -> None:
-    if not 1 <= len(references) <= _MAX_DESCRIBED:
-        raise errors.InvalidParameter(f"Specify between 1 and {_MAX_DESCRIBED} ARNs.")
+    if not 1 <= len(references) <= _MAX_DESCRIBED_ITEMS:
+        raise errors.InvalidParameter(f"Specify between 1 and {_MAX_DESCRIBED_ITEMS} ARNs.")
 
 
 @service.operation("DescribeServiceDeployments")
@@ -88,16 +88,16 @@ async def list_service_deployments(ctx: Context, tx: Transaction, params: Params
     found = await services.find_by_reference(tx, cluster, params["service"])
     if found is None or found.status == INACTIVE:
         raise errors.ServiceNotFound
-    limit = params.get("maxResults") or _MAX_PAGE
-    if not 1 <= limit <= _MAX_PAGE:
-        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE}.")
+    limit = params.get("maxResults") or _MAX_PAGE_ITEMS
+    if not 1 <= limit <= _MAX_PAGE_ITEMS:
+        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
     space = service_history.get_space(found.key)
     wrong = errors.InvalidParameter("Invalid token: the nextToken is not valid.")
     place = page_tokens.parse_page_token(params.get("nextToken"), wrong)
     end = space.prefix + place if place else space.end
     listed: list[dict[str, Any]] = []
     following = None
-    for key, raw in await tx.range(space.begin, end, limit=_MAX_PAGE + 1, reverse=True):
+    for key, raw in await tx.range(space.begin, end, limit=_MAX_PAGE_ITEMS + 1, reverse=True):
         operation = service_history.decode_deployment(raw)
         if not _matches(operation, params):
             continue
@@ -123,7 +123,7 @@ async def stop_service_deployment(ctx: Context, tx: Transaction, params: Params)
     found, operation = await _get(ctx, tx, arn)
     if (params.get("stopType") or "ROLLBACK") != "ROLLBACK":
         raise errors.InvalidParameter("The stop type ABORT is not supported.")
-    if not deployment_states.may_follow(operation.status, deployment_states.ROLLBACK_REQUESTED):
+    if not deployment_states.can_follow(operation.status, deployment_states.ROLLBACK_REQUESTED):
         message = f"The service deployment cannot be stopped, as its status is {operation.status}."
         raise errors.Conflict(message)
     _request_rollback(ctx, tx, found, operation)

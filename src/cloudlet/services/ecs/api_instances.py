@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.ecs import clusters, instances, tasks
+from cloudlet.core.aws import tags
+from cloudlet.services.ecs import clusters, instances, resource_tags, tasks
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.errors import InvalidParameter
@@ -32,7 +33,10 @@ async def describe_container_instances(ctx: Context, tx: Transaction, params: Pa
     found, failures = [], []
     for reference in params["containerInstances"]:
         if (instance := instances.find(cluster, reference)) is not None:
-            found.append(await _describe(tx, cluster, instance))
+            shape = await _describe(tx, cluster, instance)
+            if "TAGS" in (params.get("include") or ()):
+                shape["tags"] = resource_tags.to_api(await tags.load(tx, instance.arn))
+            found.append(shape)
         else:
             failures.append({"arn": reference, "reason": "MISSING"})
     return {"containerInstances": found, "failures": failures}

@@ -15,6 +15,7 @@ from cloudlet.services.ecs import (
     deployment_start,
     deployment_states,
     errors,
+    network_rules,
     resource_tags,
     service_history,
     service_rules,
@@ -27,15 +28,20 @@ from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.service_record import ACTIVE, DRAINING, INACTIVE, Service
 
-_MAX_DESCRIBED: Final = 10
+_MAX_DESCRIBED_ITEMS: Final = 10
 _DEFAULT_PAGE: Final = 10
-_MAX_PAGE: Final = 100
+_MAX_PAGE_ITEMS: Final = 100
 _BY_TASK_SETS: Final = ("taskDefinition", "networkConfiguration", "platformVersion", "serviceRegistries")
 """Members that task sets have, in a service whose deployments are made by them."""
 
 
-@service.operation("CreateService")
-async def create_service(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("CreateService")
+async def create_service(ctx: Context, params: Params) -> Result:
+    await network_rules.check_subnets(ctx, params)
+    return await ctx.transact(lambda tx: _create(ctx, tx, params))
+
+
+async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     name = params["serviceName"]
     if not service_rules.NAME.fullmatch(name):
@@ -104,8 +110,13 @@ def _refuse_external(params: Params) -> None:
                                           "EXTERNAL.")  # fmt: skip
 
 
-@service.operation("UpdateService")
-async def update_service(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("UpdateService")
+async def update_service(ctx: Context, params: Params) -> Result:
+    await network_rules.check_subnets(ctx, params)
+    return await ctx.transact(lambda tx: _update(ctx, tx, params))
+
+
+async def _update(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     found = await services.get_active(tx, cluster, params["service"])
     service_rules.refuse_unsupported(params)
@@ -145,7 +156,7 @@ async def _deploy(ctx: Context, tx: Transaction, cluster: Cluster, changed: Serv
 
 
 async def _has_failed(tx: Transaction, changed: Service) -> bool:
-    """Whether the newest deployment has failed: who names a task definition then wants to deploy it."""
+    """Whether the newest deployment has failed. A task definition that is named then is deployed."""
     operation = await service_history.find_deployment(tx, changed.key, changed.deployments[0].operation)
     return operation is not None and operation.status in deployment_states.FAILURES
 
@@ -178,8 +189,8 @@ async def describe_services(ctx: Context, tx: Transaction, params: Params) -> Re
     references = params["services"]
     if not references:
         raise errors.InvalidParameter("Services cannot be empty.")
-    if len(references) > _MAX_DESCRIBED:
-        raise errors.InvalidParameter(f"Services can have at most {_MAX_DESCRIBED} items.")
+    if len(references) > _MAX_DESCRIBED_ITEMS:
+        raise errors.InvalidParameter(f"Services can have at most {_MAX_DESCRIBED_ITEMS} items.")
     has_tags = "TAGS" in (params.get("include") or ())
     found, failures = [], []
     for reference in references:
@@ -197,8 +208,8 @@ async def describe_services(ctx: Context, tx: Transaction, params: Params) -> Re
 async def list_services(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     limit = params.get("maxResults") or _DEFAULT_PAGE
-    if not 1 <= limit <= _MAX_PAGE:
-        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE}.")
+    if not 1 <= limit <= _MAX_PAGE_ITEMS:
+        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
     if params.get("resourceManagementType") == "ECS":
         raise errors.NotBuilt("services that ECS manages (Express Mode)")
 

@@ -9,7 +9,7 @@ from cloudlet.services.ecs.block import service
 
 
 async def _check(ctx: Context, tx: Transaction, text: str) -> None:
-    """Raise AwsError unless an ARN is that of a resource of the caller's that can have tags."""
+    """Raise AwsError unless an ARN is that of something of the caller's with tags."""
     try:
         arn = Arn.parse(text)
     except ValueError:

@@ -14,6 +14,7 @@ from cloudlet.services.ecs import (
     definitions,
     deployment_start,
     errors,
+    network_rules,
     resource_tags,
     service_rules,
     service_scheduler,
@@ -59,8 +60,13 @@ async def _describe(tx: Transaction, found: Service, task_set: TaskSet, has_tags
     return shape
 
 
-@service.operation("CreateTaskSet")
-async def create_task_set(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("CreateTaskSet")
+async def create_task_set(ctx: Context, params: Params) -> Result:
+    await network_rules.check_subnets(ctx, params)
+    return await ctx.transact(lambda tx: _create(ctx, tx, params))
+
+
+async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _get_service(ctx, tx, params)
     service_rules.refuse_unsupported(params)
     token = params.get("clientToken") or ""
@@ -68,7 +74,7 @@ async def create_task_set(ctx: Context, tx: Transaction, params: Params) -> Resu
         if token and known.token == token:
             return {"taskSet": await _describe(tx, found, known, True)}
     if len(found.task_sets) >= _MAX_SETS:
-        raise errors.LimitExceeded(f"A service has at most {_MAX_SETS} task sets.")
+        raise errors.QuotaError(f"A service has at most {_MAX_SETS} task sets.")
     cluster = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
     definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])
     members = service_rules.make_members(params, {}, cluster, definition, found.scheduling)

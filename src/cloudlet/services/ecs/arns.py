@@ -14,9 +14,9 @@ def make_arn(region: str, account: str, kind: str, *names: str) -> str:
 
 
 def parse_names(kind: str, text: str, account: str, region: str) -> list[str]:
-    """Return the names in an ARN of a kind, or the text alone where it is no ARN.
+    """Return the names in an ARN of a kind.
 
-    An ARN of another kind, account or region has none.
+    What is no ARN is a name alone. An ARN of another kind, account or region has none.
     """
     if not text.startswith("arn:"):
         return [text]

@@ -19,8 +19,8 @@ PROVIDERS: Final = ("FARGATE", "FARGATE_SPOT")
 PLATFORM_VERSION: Final = "1.4.0"
 """The platform version that `LATEST` stands for."""
 _PLATFORM_VERSIONS: Final = ("LATEST", "1.4.0")
-_MAX_WEIGHT: Final = 1000
-_MAX_BASE: Final = 100_000
+_WEIGHTS: Final = range(1001)
+_BASES: Final = range(100_001)
 _MAX_PROVIDERS: Final = 20
 _ARCHITECTURES: Final = {"x86_64": "X86_64", "amd64": "X86_64", "aarch64": "ARM64", "arm64": "ARM64"}
 
@@ -28,14 +28,14 @@ Strategy = Sequence[Mapping[str, Any]]
 
 
 class Capacity(NamedTuple):
-    """What a task runs on."""
+    """The capacity that a task runs on."""
 
     launch_type: str
     provider: str = ""
 
 
 class Choice(NamedTuple):
-    """What was chosen for tasks: a launch type, or a strategy."""
+    """The choice for tasks: a launch type, or a strategy."""
 
     launch_type: str
     strategy: list[dict[str, Any]]
@@ -72,7 +72,7 @@ def check_strategy(strategy: Strategy, associated: Sequence[str]) -> list[dict[s
                 f"The specified capacity provider '{each['capacityProvider']}' is not associated with the cluster. "
                 "Specify a valid value and try again."
             )
-        if not 0 <= each["weight"] <= _MAX_WEIGHT or not 0 <= each["base"] <= _MAX_BASE:
+        if each["weight"] not in _WEIGHTS or each["base"] not in _BASES:
             raise errors.InvalidParameter("The specified weight or base of a capacity provider is not valid.")
     if len({each["capacityProvider"] for each in full}) < len(full):
         raise errors.InvalidParameter("A capacity provider may be in a strategy only once.")

@@ -14,7 +14,10 @@ decode, get_space, save, remove = _clusters.decode, _clusters.get_space, _cluste
 
 
 async def find(tx: Transaction, account: str, region: str, reference: str | None) -> Cluster | None:
-    """Return a cluster, active or not, by its name or ARN; without one the default one."""
+    """Return a cluster, active or not, by its name or ARN.
+
+    Without one it is the default one.
+    """
     names = arns.parse_names("cluster", reference or DEFAULT, account, region)
     return await _clusters.find(tx, account, region, names[0]) if len(names) == 1 else None
 

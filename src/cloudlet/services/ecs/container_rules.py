@@ -1,4 +1,6 @@
-"""The rules for the containers of a task definition, in AWS's words where they are known.
+"""The rules for the containers of a task definition.
+
+Errors are in AWS's words where they are known.
 
 API reference, ContainerDefinition.
 """
@@ -16,7 +18,7 @@ _Container = Mapping[str, Any]
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _PORT_NAME: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}", re.ASCII)
 _RANGE: Final = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)
-_MAX_PORT: Final = 65535
+_PORTS: Final = range(1, 65_536)
 _MIN_MEMORY_MIB: Final = 6
 _MAX_ENVIRONMENT_FILES: Final = 10
 _MAX_IGNORED_CODES: Final = 50
@@ -90,9 +92,9 @@ def _check_port(name: str, mapping: Mapping[str, Any], network_mode: str) -> Non
         raise _InvalidSetting(name, "A port mapping has either a containerPort or a containerPortRange.")
     if ports is not None:
         match = _RANGE.fullmatch(ports)
-        if network_mode == "host" or match is None or not 0 < int(match[1]) < int(match[2]) <= _MAX_PORT:
+        if network_mode == "host" or match is None or not 0 < int(match[1]) < int(match[2]) < _PORTS.stop:
             raise _InvalidSetting(name, f"Invalid containerPortRange {ports}.")
-    elif not 0 < (port or 0) <= _MAX_PORT or not 0 <= (host or 0) <= _MAX_PORT:
+    elif (port or 0) not in _PORTS or (host or 1) not in _PORTS:
         raise _InvalidSetting(name, "Ports must be between 1 and 65535.")
     if network_mode in ("awsvpc", "host") and host and host != port:
         raise errors.ClientError(

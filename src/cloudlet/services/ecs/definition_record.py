@@ -21,7 +21,7 @@ class Definition(msgspec.Struct, frozen=True):
     family: str
     revision: int
     shape: dict[str, Any]
-    """The members of the model's TaskDefinition, with AWS's defaults, without the status and what follows from it."""
+    """The members of the model's TaskDefinition, with AWS's defaults, but without its status."""
     status: str = ACTIVE
     deregistered_at: float | None = None
     delete_requested_at: float | None = None

@@ -21,7 +21,7 @@ decode_family, get_family_space = _families.decode, _families.get_space
 
 
 def get_space(account: str, region: str) -> Subspace:
-    """Return the subspace of the definitions of an account in a region, by family and revision."""
+    """Return the subspace of an account's definitions in a region, by family and revision."""
     return _DEFINITIONS.sub(account, region)
 
 
@@ -32,7 +32,10 @@ async def get_revision(tx: Transaction, account: str, region: str, family: str, 
 
 
 async def find(tx: Transaction, account: str, region: str, reference: str) -> Definition | None:
-    """Return a task definition by "family:revision", an ARN, or its family alone, whose latest active one it is."""
+    """Return a task definition by "family:revision", an ARN, or its family.
+
+    By its family it is the latest active one.
+    """
     names = arns.parse_names("task-definition", reference, account, region)
     if len(names) != 1:
         return None

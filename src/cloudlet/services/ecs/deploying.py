@@ -83,7 +83,7 @@ class Deploying:
 
     async def _count_failures(self) -> None:
         look, primary = self._round, self._primary
-        self._new = await look.view(primary.id)
+        self._new = await look.find_states(primary.id)
         count = look.count_failures(primary.id)
         bad = sum(task.is_unhealthy and not task.is_protected for task in self._new)
         failed = primary.failed_tasks + count
@@ -96,11 +96,11 @@ class Deploying:
                     "section of the Amazon ECS Developer Guide."
                 )
                 look.news.note_action("SERVICE_TASK_START_IMPAIRED", "WARN")
-        elif failed and not bad and any(task.is_healthy for task in self._new) and self._may_reset():
+        elif failed and not bad and any(task.is_healthy for task in self._new) and self._can_reset():
             self._change_primary(failed_tasks=0)
             self._change_operation(failures=0)
 
-    def _may_reset(self) -> bool:
+    def _can_reset(self) -> bool:
         breaker = self._round.service.configuration.get("deploymentCircuitBreaker") or {}
         return breaker.get("resetOnHealthyTask") is not False
 
@@ -185,8 +185,8 @@ class Deploying:
         """Replace old tasks by new ones, as far as it may go."""
         look = self._round
         primary = self._primary
-        self._new = await look.view(primary.id)
-        old = [task for each in self._others for task in await look.view(each.id)]
+        self._new = await look.find_states(primary.id)
+        old = [task for each in self._others for task in await look.find_states(each.id)]
         may_start = primary.rollout != FAILED and not look.is_throttled(primary.failed_tasks, primary.failed_at)
         bounds = find_bounds(look.service)
         if primary.rollout == FAILED:
@@ -202,7 +202,10 @@ class Deploying:
         await look.start(primary.id, primary.revision, planned.start)
 
     def _is_stuck(self, bounds: Bounds, old: list[TaskState]) -> bool:
-        """Whether nothing will ever happen: there is no room for a task, and none may be stopped to make some."""
+        """Whether nothing will ever happen.
+
+        There is no room for a task, and none may be stopped to make some.
+        """
         return len(self._new) < bounds.desired and all(
             task.is_healthy and not task.is_protected for task in (*self._new, *old)
         )
@@ -219,19 +222,22 @@ class Deploying:
         look.stop([each for each in ids if each not in bad])
 
     async def _run_stages(self, operation: ServiceDeployment) -> None:
-        """Go on in the lifecycle of a blue/green deployment: both revisions run, each with all of its tasks."""
+        """Go on in the lifecycle of a blue/green deployment.
+
+        Both revisions run, each with all of its tasks.
+        """
         look = self._round
         desired = look.service.desired
         for each in look.service.deployments:
             is_new = each.status == PRIMARY
             is_wanted = deployment_states.has_new_tasks(operation.stage) if is_new else operation.stage != CLEAN_UP
             target = desired if is_wanted else 0
-            states = await look.view(each.id)
+            states = await look.find_states(each.id)
             may_start = not look.is_throttled(each.failed_tasks, each.failed_at)
             planned = rolling.plan(Bounds(target, 0, 2 * target + 1), states, [], may_start)
             self._replace_unhealthy(planned.stop)
             await look.start(each.id, each.revision, planned.start)
-        self._new = await look.view(self._primary.id)
+        self._new = await look.find_states(self._primary.id)
         if self._is_stage_done(operation):
             following = deployment_states.find_next_stage(operation.stage)
             if following is not None:
@@ -240,7 +246,7 @@ class Deploying:
 
     def _is_stage_done(self, operation: ServiceDeployment) -> bool:
         look = self._round
-        if not lifecycle_hooks.are_done(operation):
+        if not lifecycle_hooks.has_finished(operation):
             return False
         if operation.stage == SCALE_UP:
             return self._has_all()
@@ -271,7 +277,7 @@ class Deploying:
         look.service = replace(look.service, deployments=[self._primary, *left])
 
     def _settle(self) -> None:
-        """Note that a service has all that it wants, and nothing else; or that it has not."""
+        """Note whether a service has all that it wants, and nothing else."""
         look = self._round
         if self._others or not self._has_all() or self._primary.rollout == FAILED or not self._is_last_stage():
             look.service = replace(look.service, is_steady=False)
@@ -283,7 +289,7 @@ class Deploying:
             look.news.tell_steady()
 
     def _is_last_stage(self) -> bool:
-        """Whether a deployment has gone through all of its stages, or has been watched for long enough."""
+        """Whether a deployment has gone through all stages, or was watched for long enough."""
         operation, look = self._operation, self._round
         if operation is None or not self._is_going():
             return True
@@ -321,7 +327,10 @@ class Deploying:
 
 
 def find_bounds(service: Service) -> Bounds:
-    """Return how many tasks a service wants: a daemon one on each container instance, of which there is one."""
+    """Return how many tasks a service wants.
+
+    A daemon wants one on each container instance, of which there is one.
+    """
     desired = 1 if service.scheduling == "DAEMON" else service.desired
     configuration = service.configuration
     is_draining = service.status != "ACTIVE"

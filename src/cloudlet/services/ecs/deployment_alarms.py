@@ -19,7 +19,7 @@ LOOK_SECONDS: Final = 10.0
 
 
 async def find_triggered(block: Block, key: tuple[str, str, str, str]) -> tuple[bool, list[str]]:
-    """Return whether alarms are watched for a service's deployment, and those of them that are in ALARM."""
+    """Return whether a deployment's alarms are watched, and those that are in ALARM."""
 
     async def find(tx: Transaction) -> list[str]:
         service = await services.find(tx, *key)

@@ -1,4 +1,4 @@
-"""Service deployments as they are stored: the history of what was deployed, and the state of what is being."""
+"""Service deployments as they are stored, those that have ended and those under way."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Hook(msgspec.Struct, frozen=True):
     id: str
     stage: str
     index: int
-    """Its place among the hooks of the deployment configuration."""
+    """The place among the hooks of the deployment configuration."""
     status: str
     expires: float
     next_at: float = 0.0
-    """When the function is invoked next."""
+    """The time at which the function is invoked next."""
     details: dict[str, Any] = {}
 
 

@@ -1,4 +1,4 @@
-"""Beginning a deployment: a new revision of a service, and what there is to know of how it goes."""
+"""The beginning of a deployment: a new revision of a service."""
 
 from __future__ import annotations
 

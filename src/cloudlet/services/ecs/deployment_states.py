@@ -55,7 +55,7 @@ def is_final(status: str) -> bool:
     return not FOLLOWERS[status]
 
 
-def may_follow(status: str, following: str) -> bool:
+def can_follow(status: str, following: str) -> bool:
     """Whether a state may follow another one."""
     return following in FOLLOWERS[status]
 

@@ -105,7 +105,10 @@ async def _make_attributes(
 
 
 async def _find_port(tx: Transaction, task: Task, registry: Mapping[str, Any]) -> int | None:
-    """Return the port by which others reach a task: that of the host, where its network is not its own."""
+    """Return the port by which others reach a task.
+
+    It is one of the host, where the network is not the task's own.
+    """
     port = registry.get("containerPort") or registry.get("port")
     container = task.find_container(registry.get("containerName") or "")
     if container is not None and task.network_mode == "bridge":

@@ -76,7 +76,7 @@ class ResourceInUse(AwsError):
         super().__init__("ResourceInUseException", message)
 
 
-class LimitExceeded(AwsError):
+class QuotaError(AwsError):
     """A quota that is used up."""
 
     def __init__(self, message: str) -> None:

@@ -1,6 +1,6 @@
-"""Container instances: this machine is one of each cluster, for tasks of the launch types EC2 and EXTERNAL.
+"""Container instances: this machine is one of each cluster.
 
-It is there as long as the cluster is. Its resources are the machine's.
+Tasks of the launch types EC2 and EXTERNAL run on it. It is there as long as the cluster is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lifecycle hooks of deployments: functions that say whether to go on, and pauses until somebody does.
+"""Lifecycle hooks of deployments: functions that say whether to go on, and pauses.
 
 Developer guide, "Lifecycle hooks for Amazon ECS service deployments".
 """
@@ -66,7 +66,7 @@ def get_timeout_action(operation: ServiceDeployment, hook: Hook) -> str:
     return str(configuration.get("action") or "ROLLBACK")
 
 
-def are_done(operation: ServiceDeployment) -> bool:
+def has_finished(operation: ServiceDeployment) -> bool:
     """Whether all hooks of the present stage let a deployment go on."""
     return all(
         hook.status == SUCCEEDED or (hook.status == TIMED_OUT and get_timeout_action(operation, hook) == "CONTINUE")
@@ -100,7 +100,10 @@ def to_api(operation: ServiceDeployment) -> list[dict[str, Any]]:
 
 
 async def run(block: Block, key: tuple[str, str, str, str]) -> float | None:
-    """Invoke the functions that are due of a service's deployment; return after how many seconds to look again."""
+    """Invoke the functions that are due of a service's deployment.
+
+    Return after how many seconds to look again.
+    """
 
     async def find(tx: Transaction) -> tuple[Service, ServiceDeployment] | None:
         service = await services.find(tx, *key)

@@ -107,7 +107,7 @@ def _complete(container: dict[str, Any], mode: str) -> dict[str, Any]:
 
 
 def _complete_port(mapping: dict[str, Any], mode: str) -> dict[str, Any]:
-    """Return a port mapping with its protocol and, where it is known before a task runs, its port of the host."""
+    """Return a port mapping with its protocol, and the host's port where it is known."""
     full = {"protocol": "tcp", **mapping}
     if mapping.get("containerPort") is not None and not mapping.get("hostPort"):
         full["hostPort"] = mapping["containerPort"] if mode in ("awsvpc", "host") else 0

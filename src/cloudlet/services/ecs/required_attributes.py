@@ -19,7 +19,7 @@ def list_attributes(shape: Mapping[str, Any], mode: str) -> list[str]:
 def _find(shape: Mapping[str, Any], mode: str) -> Iterator[str]:
     has_execution_role = bool(shape.get("executionRoleArn"))
     for container in shape["containerDefinitions"]:
-        yield from _find_of_container(container, has_execution_role)
+        yield from _find_by_container(container, has_execution_role)
     yield _REMOTE_API + "1.18"
     if shape.get("taskRoleArn"):
         yield "com.amazonaws.ecs.capability.task-iam-role"
@@ -27,7 +27,7 @@ def _find(shape: Mapping[str, Any], mode: str) -> Iterator[str]:
         yield "ecs.capability.task-eni"
 
 
-def _find_of_container(container: Mapping[str, Any], has_execution_role: bool) -> Iterator[str]:
+def _find_by_container(container: Mapping[str, Any], has_execution_role: bool) -> Iterator[str]:
     driver = (container.get("logConfiguration") or {}).get("logDriver")
     if driver:
         yield f"com.amazonaws.ecs.capability.logging-driver.{driver}"

@@ -1,4 +1,4 @@
-"""The rolling update: how many tasks may be started and which ones stopped, by two percentages.
+"""The rolling update: how many tasks may be started, and which ones stopped.
 
 Developer guide, "Deploy Amazon ECS services by replacing tasks".
 """
@@ -21,7 +21,7 @@ class TaskState(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """How many tasks a service wants, and has at least and at most during a deployment."""
+    """The number of tasks that a service wants, and its bounds during a deployment."""
 
     desired: int
     lowest: int
@@ -29,14 +29,14 @@ class Bounds(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What to do now."""
+    """The tasks to start and to stop now."""
 
     start: int
     stop: list[str]
 
 
 def find_bounds(desired: int, minimum_percent: int, maximum_percent: int) -> Bounds:
-    """Return the bounds of a service: the lower one is rounded up, the upper one down."""
+    """Return the bounds of a service; the lower one is rounded up, the upper down."""
     return Bounds(desired, -(-desired * minimum_percent // 100), desired * maximum_percent // 100)
 
 

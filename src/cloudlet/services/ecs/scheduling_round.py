@@ -1,4 +1,4 @@
-"""One look of the service scheduler at a service: its tasks as they are, and what is done to them."""
+"""One look of the service scheduler at a service and its tasks."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from cloudlet.services.ecs.task_record import Task
 from cloudlet.services.ecs.tasks import TaskRequest
 
 SETTLING_SECONDS: Final = 3.0
-"""A task without health checks counts as healthy after running for so long; AWS waits for 40 seconds."""
+"""The time after which a task without health checks counts as healthy. AWS waits for 40 seconds."""
 _BY_US: Final = "ServiceSchedulerInitiated"
 _PLANNED: Final = (_BY_US, "UserInitiated", "SpotInterruption", "TerminationNotice")
 _STARTING: Final = ("PROVISIONING", "PENDING", "ACTIVATING")
 _RETRY_SECONDS: Final = 60.0
 _MAX_DELAY_SECONDS: Final = 300.0
-_MAX_STARTED: Final = 100
+_MAX_STARTED_TASKS: Final = 100
 """Tasks that are started in one transaction."""
 
 
@@ -63,18 +63,18 @@ class Round:
         return [task for task in self.live if task.started_by == starter and task.desired_status == "RUNNING"]
 
     def is_present(self, starter: str) -> bool:
-        """Whether a deployment or task set has tasks that run yet or may be about to."""
+        """Whether a deployment or task set has tasks that run or are about to."""
         return any(task.started_by == starter and task.last_status in (*_STARTING, "RUNNING") for task in self.live)
 
     def count_failures(self, starter: str) -> int:
         """Return how many tasks of a deployment have ended though nobody has stopped them."""
         return sum(task.started_by == starter and task.code not in _PLANNED for task in self._stopped)
 
-    async def view(self, starter: str) -> list[TaskState]:
+    async def find_states(self, starter: str) -> list[TaskState]:
         """Return the tasks of a deployment or task set that are to run."""
-        return [await self._view(task) for task in self.list_active(starter)]
+        return [await self._make_state(task) for task in self.list_active(starter)]
 
-    async def _view(self, task: Task) -> TaskState:
+    async def _make_state(self, task: Task) -> TaskState:
         since = self.now - (task.started_at or self.now)
         grace = self.service.options.get("healthCheckGracePeriodSeconds") or 0
         has_failed = task.health_status == "UNHEALTHY"
@@ -137,7 +137,7 @@ class Round:
         """Start tasks by a revision; return how many could be started."""
         if count <= 0:
             return 0
-        if count > _MAX_STARTED:
+        if count > _MAX_STARTED_TASKS:
             self.look_again(0)
         arn = revision.members["taskDefinition"]
         definition = await definitions.find(self.tx, self.service.account, self.service.region, arn)
@@ -146,7 +146,7 @@ class Round:
             return 0
         running = Counter(task.capacity_provider for task in self.list_active(starter))
         made: list[Task] = []
-        for _ in range(min(count, _MAX_STARTED)):
+        for _ in range(min(count, _MAX_STARTED_TASKS)):
             picked = capacity.pick(revision.choice, running)
             if picked.launch_type != "FARGATE" and (problem := self._find_problem(definition)):
                 self._get_stuck(problem)

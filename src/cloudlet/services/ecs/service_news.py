@@ -1,4 +1,4 @@
-"""What the scheduler tells of a service: in its events, and to EventBridge.
+"""The news that the scheduler tells of a service: in its events, and to EventBridge.
 
 Developer guide, "Amazon ECS service event messages", "Amazon ECS service action events" and "Amazon ECS service
 deployment state change events".
@@ -17,7 +17,7 @@ from cloudlet.services.ecs.service_record import Deployment, Service
 
 
 class News:
-    """What there is to tell after a step."""
+    """The news of one step."""
 
     def __init__(self, service: Service, now: float) -> None:
         self._name = f"(service {service.name})"

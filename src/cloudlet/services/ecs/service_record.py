@@ -46,7 +46,7 @@ class Deployment(msgspec.Struct, frozen=True):
     reason: str = ""
     failed_tasks: int = 0
     failed_at: float = 0.0
-    """When a task of it failed last."""
+    """The time at which a task of it failed last."""
     operation: str = ""
     """The id of the service deployment that it belongs to."""
     was_completed: bool = False
@@ -95,7 +95,7 @@ class Service(msgspec.Struct, frozen=True):
     is_steady: bool = False
     last_completed: Revision | None = None
     stuck: str = ""
-    """The message that says why no task could be started or stopped: it is told once."""
+    """The message that told why no task could be started or stopped."""
 
     @property
     def arn(self) -> str:
@@ -131,7 +131,7 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def starters(self) -> list[Deployment | TaskSet]:
-        """What starts tasks."""
+        """The deployments or task sets, which start tasks."""
         return [*self.deployments, *self.task_sets]
 
     def make_arn(self, kind: str, name: str) -> str:

@@ -136,8 +136,14 @@ def check_placement(options: Mapping[str, Any], choice: Choice, scheduling: str)
         raise errors.InvalidParameter("Placement strategies are not supported with the DAEMON scheduling strategy.")
     if len(constraints) > _MAX_CONSTRAINTS or len(strategies) > _MAX_STRATEGIES:
         raise errors.InvalidParameter("There are too many placement constraints or strategies.")
-    if any(constraint.get("type") == "memberOf" for constraint in constraints):
-        raise errors.NotBuilt("the cluster query language (placement constraints of type memberOf)")
+    for constraint in constraints:
+        if constraint.get("type") == "memberOf":
+            raise errors.NotBuilt("the cluster query language (placement constraints of type memberOf)")
+        if constraint.get("expression"):
+            raise errors.InvalidParameter("An expression cannot be specified for the constraint distinctInstance.")
+    for each in strategies:
+        if each.get("type") == "random" and each.get("field"):
+            raise errors.InvalidParameter("A field cannot be specified for the placement strategy random.")
     if choice.is_fargate and scheduling == "DAEMON":
         raise errors.InvalidParameter("The daemon scheduling strategy is not supported for Fargate tasks.")
 
@@ -145,7 +151,7 @@ def check_placement(options: Mapping[str, Any], choice: Choice, scheduling: str)
 def make_members(
     params: Params, known: Mapping[str, Any], cluster: Cluster, definition: Definition, scheduling: str
 ) -> dict[str, Any]:
-    """Return what a service's tasks are to be like, as a request says or changes it. Raises AwsError."""
+    """Return the members of a revision, as a request gives or changes them. Raises AwsError."""
     members = {**known, **{name: params[name] for name in REVISED if params.get(name) is not None}}
     has_choice = params.get("launchType") or params.get("capacityProviderStrategy") is not None
     if has_choice or not known:

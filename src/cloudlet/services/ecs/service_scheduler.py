@@ -1,4 +1,4 @@
-"""The service scheduler: keeps as many tasks of each service running as it wants, of the revision that it wants."""
+"""The service scheduler, which keeps the tasks of each service running."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PATIENCE_SECONDS: Final = 1.0
 """A step may call functions, which take their time."""
 
 
-async def _step(block: Block, key: Key) -> float | None:
+async def _schedule(block: Block, key: Key) -> float | None:
     account, region, cluster, name = key
     place = account, region, cluster, name
     is_watching, alarms = await deployment_alarms.find_triggered(block, place)
@@ -43,11 +43,14 @@ async def _step(block: Block, key: Key) -> float | None:
     return min((pause for pause in pauses if pause is not None), default=None)
 
 
-SCHEDULER: Final = Reconciler("services", _step, patience_seconds=_PATIENCE_SECONDS)
+SCHEDULER: Final = Reconciler("services", _schedule, patience_seconds=_PATIENCE_SECONDS)
 
 
 async def _advance(tx: Transaction, key: tuple[str, str, str, str], now: float, alarms: list[str]) -> float | None:
-    """Do what can be done now for a service; return after how many seconds to look again."""
+    """Do what can be done now for a service.
+
+    Return after how many seconds to look again.
+    """
     account, region, cluster_name, _ = key
     service = await services.find(tx, *key)
     cluster = await clusters.find(tx, account, region, cluster_name)
@@ -71,7 +74,7 @@ async def _advance(tx: Transaction, key: tuple[str, str, str, str], now: float, 
 
 
 def _drain(look: Round) -> None:
-    """Stop all tasks of a service that is being deleted; it is inactive once they have stopped."""
+    """Stop all tasks of a service that is being deleted, which is inactive then."""
     look.stop([task.id for task in look.live if task.desired_status == "RUNNING"])
     if not look.live:
         look.service = replace(look.service, status=INACTIVE, deployments=[], task_sets=[], is_steady=False)
@@ -83,7 +86,7 @@ def request(tx: Transaction, account: str, region: str, cluster: str, service: s
     SCHEDULER.request(tx, account, region, cluster, service)
 
 
-def hear(tx: Transaction, task: Task) -> None:
+def note_change(tx: Transaction, task: Task) -> None:
     """Have the scheduler look at the service of a task that has changed."""
     if not task.service:
         return
@@ -92,4 +95,4 @@ def hear(tx: Transaction, task: Task) -> None:
     request(tx, task.account, task.region, task.cluster, task.service)
 
 
-tasks.LISTENERS.append(hear)
+tasks.LISTENERS.append(note_change)

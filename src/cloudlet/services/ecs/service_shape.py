@@ -23,7 +23,7 @@ _STARTING = ("PROVISIONING", "PENDING", "ACTIVATING")
 
 
 def _count(live: list[Task], starter: str | None = None) -> dict[str, int]:
-    """Return how many tasks of a service, or of one deployment, run and are about to."""
+    """Return how many tasks of a service or a deployment run, and are about to."""
     found = [task for task in live if starter in (None, task.started_by)]
     return {
         "runningCount": sum(task.last_status == "RUNNING" for task in found),

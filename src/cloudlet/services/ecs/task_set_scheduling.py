@@ -37,7 +37,7 @@ async def settle(look: Round) -> None:
 
 async def _settle(look: Round, task_set: TaskSet) -> TaskSet:
     desired = count_desired(look.service, task_set)
-    states = await look.view(task_set.id)
+    states = await look.find_states(task_set.id)
     failures = look.count_failures(task_set.id)
     if failures:
         task_set = replace(task_set, failed_tasks=task_set.failed_tasks + failures, failed_at=look.now)

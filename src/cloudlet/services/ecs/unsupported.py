@@ -58,6 +58,8 @@ def check(params: _Members) -> None:
         driver = (volume.get("dockerVolumeConfiguration") or {}).get("driver") or "local"
         if driver != "local":
             raise errors.NotBuilt(f"the volume driver {driver}")
+        if (volume.get("dockerVolumeConfiguration") or {}).get("driverOpts"):
+            raise errors.NotBuilt("options of volume drivers (driverOpts)")
 
 
 def _check_container(container: _Members) -> None:
@@ -66,6 +68,10 @@ def _check_container(container: _Members) -> None:
     driver = (container.get("logConfiguration") or {}).get("logDriver") or _LOG_DRIVERS[0]
     if driver not in _LOG_DRIVERS:
         raise errors.NotBuilt("FireLens" if driver == "awsfirelens" else f"the log driver {driver}")
+    if (container.get("logConfiguration") or {}).get("secretOptions"):
+        raise errors.NotBuilt("secrets for log drivers (secretOptions)")
+    if container.get("versionConsistency") == "enabled":
+        raise errors.NotBuilt("version consistency of images (versionConsistency)")
     for option in container.get("dockerSecurityOptions") or ():
         if option not in ("no-new-privileges", "no-new-privileges:true"):
             raise errors.NotBuilt(f"the security option {option}")
