@@ -11,17 +11,17 @@ from cloudlet.engines.containers.description import Container
 from cloudlet.engines.sandbox import bubblewrap, privileges
 
 
-class Handed(Protocol):
+class Handover(Protocol):
     """The descriptors and names that bubblewrap is given."""
 
     def keep(self, content: bytes) -> int:
         """Put a content into a file in memory; return its descriptor."""
 
-    def place(self, path: str | Path) -> str:
-        """Return a name of a folder or a file of the machine that a container's user can reach. Raises OSError."""
+    def put(self, path: str | Path) -> str:
+        """Return a name by which a container's user can reach a folder or a file. Raises OSError."""
 
 
-def write_options(container: Container, handed: Handed, seccomp: int | None) -> list[str]:
+def write_options(container: Container, handed: Handover, seccomp: int | None) -> list[str]:
     """Return the options of bubblewrap. Raises OSError.
 
     They are not for a command line, which everybody on the machine can read: the environment is among them.
@@ -46,17 +46,17 @@ def write_options(container: Container, handed: Handed, seccomp: int | None) -> 
     return words
 
 
-def _list_file_systems(container: Container, handed: Handed) -> list[str]:
+def _list_file_systems(container: Container, handed: Handover) -> list[str]:
     scratch = Path(container.scratch)
     # What is changed and what the kernel needs for that have to be in one mount.
-    changed = handed.place(scratch)
-    words = ["--overlay-src", handed.place(container.root), "--overlay", f"{changed}/changes", f"{changed}/work", "/"]
+    changed = handed.put(scratch)
+    words = ["--overlay-src", handed.put(container.root), "--overlay", f"{changed}/changes", f"{changed}/work", "/"]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(container.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
     for place in container.tmpfs:
         words += ["--perms", "1777", "--size", str(place.size_bytes), "--tmpfs", place.target]
     for mount in container.mounts:
-        words += ["--ro-bind" if mount.is_read_only else "--bind", handed.place(mount.source), mount.target]
+        words += ["--ro-bind" if mount.is_read_only else "--bind", handed.put(mount.source), mount.target]
     for path, content in container.files.items():
         words += ["--perms", "0644", "--ro-bind-data", str(handed.keep(content.encode())), path]
     words += ["--perms", "0755", "--dir", privileges.PLACE]

@@ -38,7 +38,10 @@ class ContainerError(OSError):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """What programs have taken: bytes of memory, and seconds of processors; None where that is not counted."""
+    """The bytes of memory and seconds of processors that programs have taken.
+
+    They are None where they are not counted.
+    """
 
     memory_bytes: int | None
     processor_seconds: float | None
@@ -52,7 +55,10 @@ class Containers:
     """The starter of containers, one for a process; used from its event loop."""
 
     def __init__(self, now: NowFunction, shelf: Shelf | None = None) -> None:
-        """`now` tells the time of what containers print; `shelf` is needed where they have users of their own."""
+        """`now` tells the time of what containers print.
+
+        `shelf` is needed where they have users of their own.
+        """
         self._now = now
         self._shelf = shelf
         self._groups = cgroups.find(f"cloudlet-{os.getpid()}", counts_processors=True)
@@ -81,7 +87,7 @@ class Containers:
 
     async def _start(self, spec: Container, spawn: SpawnIn, group: cgroups.Group) -> RunningContainer:
         await asyncio.to_thread(command.prepare_scratch, spec)
-        handed = _Handed(self._shelf)
+        handed = _Handover(self._shelf)
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         try:
             try:
@@ -105,7 +111,7 @@ class Containers:
         finally:
             handed.close()
 
-    def _write_command(self, spec: Container, handed: _Handed, status: int) -> list[str]:
+    def _write_command(self, spec: Container, handed: _Handover, status: int) -> list[str]:
         filtered = None if self._filter is None else handed.keep(self._filter)
         words = ["--json-status-fd", str(status), *command.write_options(spec, handed, filtered)]
         return command.write_command(spec, handed.keep(b"".join(_encode_option(word) for word in words)))
@@ -117,8 +123,8 @@ class Containers:
             self._shelf.close()
 
 
-class _Handed:
-    """What is handed to a program that starts, listed as it is opened."""
+class _Handover:
+    """Descriptors and names for a program that starts, listed as they are opened."""
 
     def __init__(self, shelf: Shelf | None) -> None:
         self.opened: list[int] = []
@@ -133,11 +139,11 @@ class _Handed:
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
-    def place(self, path: str | Path) -> str:
+    def put(self, path: str | Path) -> str:
         """Return a name of a folder or a file that the container's user can reach. Raises OSError."""
         if self._shelf is None:
             return str(path)
-        self._placed.append(self._shelf.place(path))
+        self._placed.append(self._shelf.put(path))
         return self._placed[-1]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Users of an image by their names, as its own lists have them: /etc/passwd and /etc/group."""
+"""Users of an image by their names, as its /etc/passwd and /etc/group have them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_LIST_BYTES: Final = 1 << 20
 
 
 class User(NamedTuple):
-    """Whose a program is."""
+    """The user, group and home that a program has."""
 
     user: int = 0
     group: int = 0

@@ -48,7 +48,7 @@ class Shelf:
         _mount("tmpfs", str(self._folder), "tmpfs", 0, "mode=0755")
         self._placed = 0
 
-    def place(self, source: str | Path) -> str:
+    def put(self, source: str | Path) -> str:
         """Return a name for a folder or a file. Raises OSError."""
         self._placed += 1
         name = self._folder / str(self._placed)

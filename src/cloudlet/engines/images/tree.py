@@ -81,14 +81,17 @@ def _link(path: Path) -> str | None:
 
 
 Owners = Callable[[int], int]
-"""A function that returns the machine's id of one in an image: of a user, or of a group."""
+"""A function that returns the machine's id of a user or group of an image."""
 
 
 class Tree:
     """A root, and the layer that is being put over what is there."""
 
     def __init__(self, root: Path, owners: Owners | None = None) -> None:
-        """`owners` says whose files are to be; without it they are this process's, as are set-user-id bits left out."""
+        """`owners` says whose files are to be.
+
+        Without it they are this process's, and set-user-id bits are left out.
+        """
         self._root = root
         self._owners = owners
         self._permissions = _PERMISSIONS if owners is None else _ALL_PERMISSIONS

@@ -117,7 +117,7 @@ class KeptContainers:
         self._out_of_memory.discard(name)
 
     async def measure(self, names: list[str]) -> dict[str, Any]:
-        """Return what containers have taken, by their names; those that do not run are left out."""
+        """Return what containers have taken, by their names. Those that do not run are left out."""
         return {name: msgspec.to_builtins(self._running[name].measure()) for name in names if name in self._running}
 
     async def execute(self, name: str, command: list[str], seconds: float) -> dict[str, Any]:

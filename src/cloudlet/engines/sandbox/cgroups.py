@@ -105,9 +105,9 @@ class Group:
         return None
 
     def measure_processor(self) -> float | None:
-        """Return the seconds of processors that its programs have taken, None where they are not counted.
+        """Return the seconds of processors that its programs have taken.
 
-        Raises OSError.
+        None where they are not counted. Raises OSError.
         """
         folder = self._folders.get("cpu")
         if folder is None:
@@ -118,7 +118,7 @@ class Group:
         return None if counted is None else int((counted / "cpuacct.usage").read_text()) / 1e9
 
     def count_memory_kills(self) -> int:
-        """Return how many of its programs were killed for the memory that they took; 0 where that is not counted."""
+        """Return how many of its programs were killed for their memory. It is 0 where that is not counted."""
         folder = self._folders.get("memory")
         if folder is None:
             return 0

@@ -10,7 +10,7 @@ from cloudlet.core.kernel.ids import random_bytes, token
 from cloudlet.services.ecs import api_tasks, clusters, errors, task_shape
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.running import sessions
-from cloudlet.services.ecs.running.runner import name_container
+from cloudlet.services.ecs.running.runner import make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_states import RUNNING
 
@@ -40,7 +40,7 @@ async def execute_command(ctx: Context, tx: Transaction, params: Params) -> Resu
     if not command:
         raise errors.InvalidParameter("The command must not be empty.")
     name, secret = f"ecs-execute-command-{random_bytes(9).hex()}", token(_TOKEN_CHARACTERS)
-    session = sessions.Session(secret, name_container(task, container), command, ctx.now() + _OPENED_SECONDS)
+    session = sessions.Session(secret, make_container_name(task, container), command, ctx.now() + _OPENED_SECONDS)
     tx.put(sessions.SPACE.key(name), sessions.encode(session))
     base = ctx.endpoint.replace("http", "ws", 1)
     return {

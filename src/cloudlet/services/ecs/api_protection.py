@@ -13,18 +13,18 @@ from cloudlet.services.ecs.task_record import Task
 from cloudlet.services.ecs.task_states import STOPPED
 
 _MAX_TASKS: Final = 10
-_MAX_MINUTES: Final = 2880
-_DEFAULT_MINUTES: Final = 120
+_MAX_PROTECTION_MINUTES: Final = 2880
+_DEFAULT_PROTECTION_MINUTES: Final = 120
 
 
 @service.operation("UpdateTaskProtection")
 async def update_task_protection(ctx: Context, tx: Transaction, params: Params) -> Result:
     minutes = params.get("expiresInMinutes")
-    if minutes is not None and not 1 <= minutes <= _MAX_MINUTES:
-        raise errors.InvalidParameter(f"expiresInMinutes must be between 1 and {_MAX_MINUTES}.")
+    if minutes is not None and not 1 <= minutes <= _MAX_PROTECTION_MINUTES:
+        raise errors.InvalidParameter(f"expiresInMinutes must be between 1 and {_MAX_PROTECTION_MINUTES}.")
     is_protected = params["protectionEnabled"]
     found, failures = await _find_all(ctx, tx, params["cluster"], params["tasks"])
-    until = ctx.now() + 60 * (minutes or _DEFAULT_MINUTES) if is_protected else None
+    until = ctx.now() + 60 * (minutes or _DEFAULT_PROTECTION_MINUTES) if is_protected else None
     changed = [tasks.save(tx, task, replace(task, protected_until=until), ctx.now()) for task in found]
     return {"protectedTasks": [_describe(task, ctx.now()) for task in changed], "failures": failures}
 

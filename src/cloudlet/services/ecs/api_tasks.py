@@ -30,9 +30,9 @@ from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.task_record import Task
 from cloudlet.services.ecs.task_states import RUNNING, STOPPED
 
-_MAX_COUNT: Final = 10
-_MAX_DESCRIBED: Final = 100
-_MAX_PAGE: Final = 100
+_MAX_STARTED_TASKS: Final = 10
+_MAX_DESCRIBED_TASKS: Final = 100
+_MAX_PAGE_TASKS: Final = 100
 _MAX_TOKEN_CHARACTERS: Final = 64
 _MAX_REASON_CHARACTERS: Final = 1024
 _STARTED_BY: Final = re.compile(r"[\w./-]{0,128}", re.ASCII)
@@ -43,7 +43,7 @@ _STRATEGIES: Final = ("random", "spread", "binpack")
 
 
 class _Run(msgspec.Struct, frozen=True):
-    """A request that had a client token: when it was, what it asked for, and its tasks."""
+    """A request that had a client token: its time, its parameters and its tasks."""
 
     at: float
     params: bytes
@@ -82,8 +82,8 @@ async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:
         return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in known], "failures": []}
     definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])
     count = 1 if params.get("count") is None else params["count"]
-    if not 1 <= count <= _MAX_COUNT:
-        raise errors.InvalidParameter(f"count must be between 1 and {_MAX_COUNT}.")
+    if not 1 <= count <= _MAX_STARTED_TASKS:
+        raise errors.InvalidParameter(f"count must be between 1 and {_MAX_STARTED_TASKS}.")
     choice = capacity.decide(cluster, params.get("launchType"), params.get("capacityProviderStrategy"))
     capacity.check(definition, choice, params.get("platformVersion"))
     network_rules.check_network(definition, params.get("networkConfiguration"), choice.launch_type)
@@ -142,8 +142,8 @@ async def start_task(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])
     listed = params["containerInstances"]
-    if not 1 <= len(listed) <= _MAX_COUNT:
-        raise errors.InvalidParameter(f"containerInstances must have between 1 and {_MAX_COUNT} items.")
+    if not 1 <= len(listed) <= _MAX_STARTED_TASKS:
+        raise errors.InvalidParameter(f"containerInstances must have between 1 and {_MAX_STARTED_TASKS} items.")
     capacity.check(definition, capacity.Choice("EC2", []))
     network_rules.check_network(definition, params.get("networkConfiguration"), "EC2")
     made, failures = [], []
@@ -233,8 +233,8 @@ async def describe_tasks(ctx: Context, tx: Transaction, params: Params) -> Resul
     listed = params["tasks"]
     if not listed:
         raise errors.InvalidParameter("Tasks cannot be empty.")
-    if len(listed) > _MAX_DESCRIBED:
-        raise errors.InvalidParameter(f"Tasks can have at most {_MAX_DESCRIBED} items.")
+    if len(listed) > _MAX_DESCRIBED_TASKS:
+        raise errors.InvalidParameter(f"Tasks can have at most {_MAX_DESCRIBED_TASKS} items.")
     included = {*(params.get("include") or ())}
     found, failures = [], []
     for reference in listed:
@@ -275,9 +275,9 @@ async def list_tasks(ctx: Context, tx: Transaction, params: Params) -> Result:
     if service_name is not None:
         await _check_service(ctx, tx, cluster, service_name)
     desired, launch_type = params.get("desiredStatus") or RUNNING, params.get("launchType")
-    limit = params.get("maxResults") or _MAX_PAGE
-    if not 1 <= limit <= _MAX_PAGE:
-        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE}.")
+    limit = params.get("maxResults") or _MAX_PAGE_TASKS
+    if not 1 <= limit <= _MAX_PAGE_TASKS:
+        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_TASKS}.")
 
     def select(raw: bytes) -> str | None:
         task = tasks.decode(raw)

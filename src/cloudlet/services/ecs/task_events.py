@@ -23,7 +23,7 @@ _TIMES = (
 
 
 def note(tx: Transaction, before: Task | None, task: Task, now: float) -> None:
-    """Have EventBridge told of a task, where its state or that of a container has changed."""
+    """Have EventBridge told of a task whose state, or a container's, has changed."""
     if before is None or _list_states(before) != _list_states(task):
         entry = {
             "Time": now,

@@ -20,7 +20,7 @@ class TaskContainer(msgspec.Struct, frozen=True):
     image_digest: str = ""
     """Of the manifest that it runs from."""
     attempt: int = 0
-    """How often it was started again."""
+    """The count of starts after the first."""
     started_at: float | None = None
     finished_at: float | None = None
     exit_code: int | None = None
@@ -68,7 +68,7 @@ class Task(msgspec.Struct, frozen=True):
     architecture: str = "X86_64"
     overrides: dict[str, Any] = {}
     network: dict[str, Any] = {}
-    """Its `awsvpcConfiguration`."""
+    """The `awsvpcConfiguration`."""
     has_managed_tags: bool = False
     is_command_enabled: bool = False
     ephemeral_storage_gib: int = 0
@@ -86,11 +86,11 @@ class Task(msgspec.Struct, frozen=True):
     stopped_at: float | None = None
     protected_until: float | None = None
     interface: dict[str, str] = {}
-    """Its network interface (awsvpc): `attachment`, `id`, `network`, `subnet`, `address`, `mac`, `dns`, `prefix`."""
+    """The network interface (awsvpc): `attachment`, `id`, `network`, `subnet`, `address`, `mac`, `dns`, `prefix`."""
     credentials_id: str = ""
     """The part of the path by which its containers get credentials, and nobody else."""
     endpoint_id: str = ""
-    """The part of the path by which they are told of themselves, where others could ask, too."""
+    """The part of the path of their metadata, which nobody else knows."""
 
     @property
     def arn(self) -> str:
@@ -110,7 +110,7 @@ class Task(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """Its place among all tasks."""
+        """The place among all tasks."""
         return self.account, self.region, self.cluster, self.id
 
     @property

@@ -24,11 +24,11 @@ FOLLOWERS: Final[Mapping[str, tuple[str, ...]]] = {
     DEPROVISIONING: (STOPPED,),
     STOPPED: (),
 }
-"""A task that is to run takes the first, one that is to stop the last."""
+"""A task that is to run takes the first, else the last."""
 
 
 def find_next(status: str, desired: str) -> str | None:
-    """Return the state that follows for a task that is to run, or to stop; None where it is there."""
+    """Return the state that follows on the way to another one. None is where it is there."""
     if status == desired:
         return None
     return FOLLOWERS[status][0 if desired == RUNNING else -1]

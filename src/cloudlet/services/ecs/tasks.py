@@ -28,7 +28,7 @@ _OF_SERVICES: Final = Subspace("task-of-service")
 _ENDED: Final = Subspace("task-ended")
 _KEPT_SECONDS: Final = 3600.0
 _LOOK_SECONDS: Final = 60.0
-_MAX_CONCURRENCY: Final = 32
+_MAX_CONCURRENT_TASKS: Final = 32
 _PATIENCE_SECONDS: Final = 0.5
 _MAX_TASKS: Final = 50_000
 """More than a machine can run."""
@@ -42,7 +42,7 @@ LISTENERS: Final[list[Callable[[Transaction, Task], None]]] = []
 
 
 class TaskRequest(msgspec.Struct, frozen=True):
-    """What tasks are to be like."""
+    """The members of tasks that are to be started."""
 
     definition: Definition
     launch_type: str = ""
@@ -58,7 +58,7 @@ class TaskRequest(msgspec.Struct, frozen=True):
     has_managed_tags: bool = False
     is_command_enabled: bool = False
     container_instance: str = ""
-    """The ARN of the container instance to be on, unless it is to be on Fargate."""
+    """The ARN of the container instance; empty for Fargate."""
 
 
 async def _settle(block: Block, key: Key) -> float | None:
@@ -68,7 +68,7 @@ async def _settle(block: Block, key: Key) -> float | None:
     return await settle(block, key)
 
 
-TASKS: Final = Reconciler("tasks", _settle, max_concurrency=_MAX_CONCURRENCY, patience_seconds=_PATIENCE_SECONDS)
+TASKS: Final = Reconciler("tasks", _settle, max_concurrency=_MAX_CONCURRENT_TASKS, patience_seconds=_PATIENCE_SECONDS)
 """Runs tasks and stops them."""
 
 
@@ -112,7 +112,7 @@ async def has_tasks(tx: Transaction, account: str, region: str, cluster: str) ->
 
 
 async def count_tasks(tx: Transaction, account: str, region: str, cluster: str) -> dict[tuple[str, str], int]:
-    """Return how many tasks a cluster has, by launch type and last status, without those that have stopped."""
+    """Return how many tasks a cluster has, by launch type and last status."""
     counts: dict[tuple[str, str], int] = {}
     for task in await list_tasks(tx, account, region, cluster):
         kind = task.launch_type or ("FARGATE" if task.is_on_fargate else "EC2"), task.last_status
@@ -218,7 +218,7 @@ def save(tx: Transaction, before: Task | None, task: Task, now: float) -> Task:
 
 
 async def change(block: Block, key: Key, make: Callable[[Task], Task]) -> Task | None:
-    """Replace a task by what a function makes of it; return it then, None where it is gone."""
+    """Replace a task by what a function makes of it, and return that. None is where it is gone."""
 
     async def body(tx: Transaction) -> Task | None:
         task = await find(tx, *key)

@@ -15,7 +15,7 @@ from cloudlet.engines.images import ImageError
 _DIGEST: Final = re.compile("sha256:([0-9a-f]{64})", re.ASCII)
 
 
-async def once(content: bytes) -> AsyncIterator[bytes]:
+async def give_once(content: bytes) -> AsyncIterator[bytes]:
     """Yield one piece."""
     yield content
 

@@ -1,4 +1,4 @@
-"""Containers of tasks: started in the order of their dependencies, and what follows when one ends.
+"""Containers of tasks: their start in the order of their dependencies, and their ends.
 
 Developer guide, "Container dependencies" (ContainerDependency) and "Restart individual containers in tasks".
 """
@@ -16,19 +16,19 @@ from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.running import failures, health, log_sending, pulling, secrets, specs
 from cloudlet.services.ecs.running.described import list_dependencies, load_definition
-from cloudlet.services.ecs.running.failures import NotStarted, TaskFailure
-from cloudlet.services.ecs.running.runner import Ended, Runner
+from cloudlet.services.ecs.running.failures import StartFailure, TaskFailure
+from cloudlet.services.ecs.running.runner import End, Runner
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_states import PENDING, RUNNING, STOPPED
 
 _MAX_START_SECONDS: Final = 180.0
-"""How long a container waits for others that have no startTimeout (the agent's ECS_CONTAINER_START_TIMEOUT)."""
+"""The time for which others are waited that have no startTimeout (ECS_CONTAINER_START_TIMEOUT)."""
 
 
-class Prepared(NamedTuple):
-    """What the containers of a task are started with, by their names."""
+class Supplies(NamedTuple):
+    """The images and variables of the containers of a task, by their names."""
 
-    images: dict[str, pulling.Pulled]
+    images: dict[str, pulling.LocalImage]
     environments: dict[str, dict[str, str]]
 
 
@@ -59,9 +59,9 @@ def _mark_started(task: Task, started: list[TaskContainer]) -> Task:
     return replace(task, containers=[by_name.get(each.name, each) for each in task.containers])
 
 
-async def _prepare(runner: Runner, task: Task, definition: Definition) -> Prepared:
+async def _prepare(runner: Runner, task: Task, definition: Definition) -> Supplies:
     """Have images and secrets ready. Raises TaskFailure."""
-    known: Prepared | None = runner.prepared.get(task.key)
+    known: Supplies | None = runner.prepared.get(task.key)
     if known is not None:
         return known
     block = runner.block
@@ -69,7 +69,7 @@ async def _prepare(runner: Runner, task: Task, definition: Definition) -> Prepar
         began = block.clock.now()
         task = await tasks.change(block, task.key, lambda each: replace(each, pull_started_at=began)) or task
     environments = {each["name"]: await secrets.load_environment(block, task, each) for each in definition.containers}
-    images = {each["name"]: await pulling.pull(block, task, each) for each in definition.containers}
+    images = {each["name"]: await pulling.fetch(block, task, each) for each in definition.containers}
     ended = block.clock.now()
 
     def note(current: Task) -> Task:
@@ -77,12 +77,12 @@ async def _prepare(runner: Runner, task: Task, definition: Definition) -> Prepar
         return replace(current, pull_stopped_at=current.pull_stopped_at or ended, containers=listed)
 
     await tasks.change(block, task.key, note)
-    made = runner.prepared[task.key] = Prepared(images, environments)
+    made = runner.prepared[task.key] = Supplies(images, environments)
     return made
 
 
 def _is_ready(task: Task, container: TaskContainer, described: Mapping[str, dict[str, Any]]) -> bool:
-    """Whether what a container depends on is as it has to be. Raises TaskFailure where it never will be."""
+    """Whether the dependencies of a container are met. Raises TaskFailure where they never will be."""
     for needed, condition in list_dependencies(described[container.name]):
         other = task.find_container(needed)
         if other is None or not _is_met(other, container, condition):
@@ -124,7 +124,7 @@ def _find_pause(
 
 
 async def _start(
-    runner: Runner, task: Task, container: TaskContainer, definition: Definition, prepared: Prepared
+    runner: Runner, task: Task, container: TaskContainer, definition: Definition, prepared: Supplies
 ) -> TaskContainer:
     described = next(each for each in definition.containers if each["name"] == container.name)
     await log_sending.open_stream(runner.block, task, described)
@@ -133,7 +133,7 @@ async def _start(
     try:
         await runner.run(task, container, spec)
     except KeeperError as error:
-        raise NotStarted(container.name, str(error).partition(": ")[2] or str(error)) from None
+        raise StartFailure(container.name, str(error).partition(": ")[2] or str(error)) from None
     started = runner.block.clock.now()
     return replace(
         container,
@@ -155,9 +155,12 @@ def _watch(runner: Runner, task: Task, described: Mapping[str, dict[str, Any]]) 
 
 
 def note_end(
-    container: TaskContainer, end: Ended, policy: Mapping[str, Any] | None, desired: str, now: float
+    container: TaskContainer, end: End, policy: Mapping[str, Any] | None, desired: str, now: float
 ) -> TaskContainer:
-    """Return a container as it is once it has ended: it is started again where its restart policy says so."""
+    """Return a container as it is once it has ended.
+
+    It is to start again where its restart policy says so.
+    """
     reason = failures.OUT_OF_MEMORY if end.is_out_of_memory else ""
     ended = replace(container, status=STOPPED, exit_code=end.code, finished_at=now, reason=reason or container.reason)
     if not policy or not policy.get("enabled") or desired == STOPPED or end.code is None:

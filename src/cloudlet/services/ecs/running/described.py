@@ -1,4 +1,4 @@
-"""What the definition of a task says of its containers, and what the task overrides."""
+"""Definitions of the containers of a task, and what the task overrides."""
 
 from __future__ import annotations
 

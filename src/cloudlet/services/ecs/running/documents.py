@@ -16,7 +16,7 @@ class Document(msgspec.Struct, frozen=True):
 
     @property
     def blobs(self) -> list[Descriptor]:
-        """What is to be fetched besides."""
+        """The blobs that are to be fetched besides. Raises ImageError."""
         if self.config is None:
             raise ImageError("the manifest is that of no image")
         return [self.config, *self.layers]
@@ -31,7 +31,10 @@ def read_document(text: bytes) -> Document:
 
 
 def choose(document: Document, platform: Platform) -> str | None:
-    """Return the digest of the manifest for a platform in a list, None for what is no list. Raises ImageError."""
+    """Return the digest of a list's manifest for a platform. Raises ImageError.
+
+    None is for what is no list.
+    """
     if not document.manifests:
         return None
     wanted = [each for each in document.manifests if each.platform in (None, platform)]

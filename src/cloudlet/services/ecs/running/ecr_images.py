@@ -1,4 +1,4 @@
-"""Images in this Cloudlet's ECR, got by its API, as the agent of a container instance does."""
+"""Images in this Cloudlet's ECR, got by its API as the agent does."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _open_client(block: Block) -> HttpClient:
 CLIENT: Final = PerBlock(_open_client)
 
 
-class Named(NamedTuple):
+class Reference(NamedTuple):
     """The image that a URI names."""
 
     account: str
@@ -50,16 +50,16 @@ class Named(NamedTuple):
     digest: str | None
 
 
-def parse(uri: str) -> Named | None:
+def parse(uri: str) -> Reference | None:
     """Return the image that a URI names in ECR."""
     match = _URI.fullmatch(uri)
-    return None if match is None else Named(**match.groupdict())
+    return None if match is None else Reference(**match.groupdict())
 
 
 class EcrImage:
     """An image in ECR."""
 
-    def __init__(self, block: Block, task: Task, named: Named) -> None:
+    def __init__(self, block: Block, task: Task, named: Reference) -> None:
         self._block = block
         self._task = task
         self._named = named

@@ -16,7 +16,7 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.running import log_sending, roles
 from cloudlet.services.ecs.running.described import load_definition
-from cloudlet.services.ecs.running.runner import Runner, name_container
+from cloudlet.services.ecs.running.runner import Runner, make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_shape import make_container_arn, make_runtime_id
 
@@ -87,7 +87,10 @@ async def _find(runner: Runner, name: str) -> Task | None:
 
 
 async def _wait_until_started(runner: Runner, task: Task, index: int) -> Task:
-    """Return a task once it is written down that the container runs that asks: it may be quicker than we are."""
+    """Return a task once it is stored that the container which asks runs.
+
+    It may be quicker than we are.
+    """
     for _ in range(_MAX_LOOKS):
         if task.containers[index].started_at is not None:
             break
@@ -219,8 +222,8 @@ async def _describe_container(runner: Runner, task: Task, container: TaskContain
 
 
 async def measure(runner: Runner, task: Task) -> dict[str, Any]:
-    """Return what the containers of a task have taken, by their runtime ids, as Docker tells it."""
-    names = {name_container(task, each): each for each in task.containers if each.status == "RUNNING"}
+    """Return what the containers of a task have taken, as Docker tells it."""
+    names = {make_container_name(task, each): each for each in task.containers if each.status == "RUNNING"}
     try:
         measured = await runner.keeper.call("measure", names=list(names))
     except KeeperError:

@@ -23,29 +23,29 @@ class TaskFailure(Exception):
         self.container_reason = container_reason or (reason if container else "")
 
 
-class Unpulled(TaskFailure):
+class PullFailure(TaskFailure):
     """An image that cannot be pulled."""
 
     def __init__(self, container: str, text: str) -> None:
         super().__init__(f"CannotPullContainerError: {text}", container)
 
 
-class NotCreated(TaskFailure):
+class CreateFailure(TaskFailure):
     """A container that cannot be made as it is described."""
 
     def __init__(self, container: str, text: str) -> None:
         super().__init__(f"CannotCreateContainerError: {text}", container)
 
 
-class NotStarted(TaskFailure):
+class StartFailure(TaskFailure):
     """A container whose program cannot be started."""
 
     def __init__(self, container: str, text: str) -> None:
         super().__init__(f"CannotStartContainerError: {text}", container)
 
 
-class NotInitialized(TaskFailure):
-    """What a task needs before its containers, and cannot have."""
+class InitializationFailure(TaskFailure):
+    """A need of a task, before its containers, that cannot be met."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"ResourceInitializationError: {text}")

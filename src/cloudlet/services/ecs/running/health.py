@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
-from cloudlet.services.ecs.running.runner import Runner, name_container
+from cloudlet.services.ecs.running.runner import Runner, make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 
 _INTERVAL_SECONDS: Final = 30.0
@@ -39,8 +39,8 @@ async def _check(runner: Runner, task: Task, container: TaskContainer, check: Ma
     retries = int(check.get("retries") or _RETRIES)
     # A program has an interval at least until failures count: Docker waits so long before it checks at all.
     grace = max(interval, float(check.get("startPeriod") or 0))
-    began, failures, is_starting = runner.now(), 0, True
-    name = name_container(task, container)
+    began, failures, is_starting = runner.get_time(), 0, True
+    name = make_container_name(task, container)
     while True:
         try:
             said = await runner.keeper.call("execute", name=name, command=command, seconds=timeout)
@@ -54,7 +54,7 @@ async def _check(runner: Runner, task: Task, container: TaskContainer, check: Ma
             failures += 1
             if failures >= retries:
                 await _note(runner, task, container, "UNHEALTHY")
-        is_starting = is_starting and said["code"] != 0 and runner.now() - began < grace
+        is_starting = is_starting and said["code"] != 0 and runner.get_time() - began < grace
         await asyncio.sleep(_STARTING_SECONDS if is_starting else interval)
 
 

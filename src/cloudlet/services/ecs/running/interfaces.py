@@ -1,4 +1,4 @@
-"""Networks of tasks: an interface of their own (awsvpc), the container instance's bridge, the machine's, or none.
+"""Networks of tasks: awsvpc, bridge, host and none.
 
 Developer guide, "Amazon ECS task networking options". An interface is one of Amazon EC2, got by its API.
 """
@@ -16,8 +16,8 @@ from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.running import log_sending, metadata, ports
-from cloudlet.services.ecs.running.failures import NotStarted, TaskFailure
-from cloudlet.services.ecs.running.runner import Runner, name_container, name_network
+from cloudlet.services.ecs.running.failures import StartFailure, TaskFailure
+from cloudlet.services.ecs.running.runner import Runner, find_network_name, make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_shape import make_runtime_id
 
@@ -28,7 +28,7 @@ _BRIDGES: Final = PerBlock(lambda block: asyncio.Lock())
 
 
 class Place(NamedTuple):
-    """Where a container is: a network of the keeper, the machine's own (empty), or none."""
+    """The network of a container: one of the keeper, the machine's own (empty), or none."""
 
     hostname: str
     network: str = ""
@@ -91,7 +91,10 @@ async def _create_interface(runner: Runner, task: Task) -> dict[str, Any]:
 
 
 async def take_away(runner: Runner, task: Task) -> float | bool:
-    """Give up the network of a task whose containers have ended, and wait a while for what they have printed."""
+    """Give up the network of a task whose containers have ended.
+
+    What they have printed is waited for first, for a while.
+    """
     if not await log_sending.finish(runner, task):
         return log_sending.LOOK_SECONDS
     ports.close(runner, task)
@@ -132,7 +135,7 @@ async def open_place(runner: Runner, task: Task, container: str) -> Place:
 
 
 async def _join_bridge(runner: Runner, task: Task, container: TaskContainer, hostname: str) -> Place:
-    network, interface = name_network(task), name_container(task, container)
+    network, interface = find_network_name(task), make_container_name(task, container)
     try:
         async with _BRIDGES.get(runner.block):
             if await runner.keeper.call("make_network", network=network, addresses=str(_BRIDGE)):
@@ -150,15 +153,15 @@ async def _join_bridge(runner: Runner, task: Task, container: TaskContainer, hos
                 )
                 taken[interface] = address
     except KeeperError as error:
-        raise NotStarted(container.name, f"the network cannot be had: {error}") from None
+        raise StartFailure(container.name, f"the network cannot be had: {error}") from None
     await metadata.open_network(runner, network)
     return Place(hostname, network, interface, taken[interface], False, (str(_BRIDGE[_FIRST_HOST]),))
 
 
 async def _leave_bridge(runner: Runner, task: Task) -> None:
     described = await runner.keeper.call("describe")
-    network = name_network(task)
-    prefix = name_container(task, task.containers[0]).rpartition("/")[0].rpartition("/")[0] + "/"
+    network = find_network_name(task)
+    prefix = make_container_name(task, task.containers[0]).rpartition("/")[0].rpartition("/")[0] + "/"
     for interface in described["networks"].get(network, {}):
         if interface.startswith(prefix):
             await runner.keeper.call("detach", network=network, interface=interface)

@@ -1,4 +1,4 @@
-"""What the block does for tasks by itself."""
+"""The jobs of tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cloudlet.services.ecs.running.runner import RUNNER
 
 _CLEANED_SECONDS: Final = 1800.0
 _KEPT_SECONDS: Final = 3 * 3600.0
-"""Images that no task has used for so long are removed (the agent's ECS_IMAGE_CLEANUP_INTERVAL and age)."""
+"""Images that no task has used for so long are removed, as the agent does."""
 
 
 @service.job

@@ -1,4 +1,4 @@
-"""What containers print, sent to CloudWatch Logs: the log driver `awslogs`.
+"""The log driver `awslogs`: the output of containers, sent to CloudWatch Logs.
 
 Developer guide, "Send Amazon ECS logs to CloudWatch"; Docker's driver of that name. The keeper writes lines to a file.
 Here they are read at any pace, and a file beside it says what was sent: a block that was killed goes on from there.
@@ -20,7 +20,7 @@ import msgspec
 from cloudlet.core import AwsError
 from cloudlet.core.aws import log_groups
 from cloudlet.services.ecs.running import multiline, roles
-from cloudlet.services.ecs.running.failures import NotInitialized
+from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.running.runner import Runner
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_shape import make_runtime_id
@@ -37,7 +37,10 @@ _MAX_PAUSE_SECONDS: Final = 1.0
 _GATHERED_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 2.0
 _PATIENCE_SECONDS: Final = 5.0
-"""How long a task that has ended waits for what it has printed to be sent; then it is sent behind its back."""
+"""The time for which a task waits for its output to be sent.
+
+After that it is sent behind its back.
+"""
 _CHUNK_BYTES: Final = 1 << 19
 _EVENT_BYTES: Final = 256 << 10
 _EVENT_OVERHEAD: Final = 26
@@ -51,26 +54,26 @@ class _Line(msgspec.Struct):
     p: bool = False
 
 
-class _Sent(msgspec.Struct):
-    """How far a log was sent: the file, by its number, and the bytes of it."""
+class _Mark(msgspec.Struct):
+    """The place up to which a log was sent."""
 
     file: int = 0
     offset: int = 0
 
 
 class Target(NamedTuple):
-    """Where a container logs to."""
+    """The log stream of a container."""
 
     region: str
     group: str
     stream: str
     begins: re.Pattern[str] | None
-    """What the first line of an event has, where events have several."""
+    """The pattern of the first line of an event, where events have several."""
     creates_group: bool
 
 
 _decode: Final = msgspec.json.Decoder(_Line).decode
-_decode_sent: Final = msgspec.json.Decoder(_Sent).decode
+_decode_sent: Final = msgspec.json.Decoder(_Mark).decode
 
 
 def find_target(task: Task, container: TaskContainer, described: Mapping[str, Any]) -> Target | None:
@@ -91,7 +94,7 @@ def find_target(task: Task, container: TaskContainer, described: Mapping[str, An
 
 
 async def open_stream(block: Block, task: Task, described: Mapping[str, Any]) -> None:
-    """Create the log stream of a container before it starts. Raises NotInitialized."""
+    """Create the log stream of a container before it starts. Raises InitializationFailure."""
     container = task.find_container(described["name"])
     target = None if container is None else find_target(task, container, described)
     if target is None:
@@ -105,7 +108,7 @@ async def open_stream(block: Block, task: Task, described: Mapping[str, Any]) ->
         if error.status is None or error.status >= 500:
             raise
         text = "failed to create Cloudwatch log stream"
-        raise NotInitialized(
+        raise InitializationFailure(
             "failed to validate logger args: create stream has been retried 1 times: "
             f"{text}: {error.code}: {error.message} : exit status 1"
         ) from None
@@ -116,38 +119,38 @@ async def _call(block: Block, task: Task, region: str, operation: str, params: d
 
 
 def watch(runner: Runner, task: Task, container: TaskContainer, described: Mapping[str, Any]) -> None:
-    """Send what a container prints for as long as it runs, and then what is left."""
+    """Send what a container prints as long as it runs, then what is left."""
     target = find_target(task, container, described)
-    name = _name(task, container)
+    name = _make_name(task, container)
     if target is not None and runner.find_beside(name) is None and name not in runner.finished:
         runner.go_beside(name, _send_all(runner, task, container, target, name))
 
 
-def _name(task: Task, container: TaskContainer) -> str:
+def _make_name(task: Task, container: TaskContainer) -> str:
     return f"log of {task.id}/{container.name}"
 
 
 async def finish(runner: Runner, task: Task) -> bool:
-    """Whether all is sent that the containers of a task have printed, or it has taken too long."""
+    """Whether the output of a task's containers is sent, or that has taken too long."""
     for each in task.containers:
-        name = _name(task, each)
-        if runner.finishing.setdefault(name, runner.now()) and each.started_at is not None:
+        name = _make_name(task, each)
+        if runner.finishing.setdefault(name, runner.get_time()) and each.started_at is not None:
             runner.tell_news(name)
     return is_done(runner, task) or all(
-        runner.now() - runner.finishing[_name(task, each)] > _PATIENCE_SECONDS for each in task.containers
+        runner.get_time() - runner.finishing[_make_name(task, each)] > _PATIENCE_SECONDS for each in task.containers
     )
 
 
 def forget(runner: Runner, task: Task) -> None:
     """Forget what is known of the logs of a task whose logs are sent."""
     for each in task.containers:
-        runner.finishing.pop(_name(task, each), None)
-        runner.finished.discard(_name(task, each))
+        runner.finishing.pop(_make_name(task, each), None)
+        runner.finished.discard(_make_name(task, each))
 
 
 def is_done(runner: Runner, task: Task) -> bool:
     """Whether nothing is left to be sent of a task."""
-    names = [_name(task, each) for each in task.containers]
+    names = [_make_name(task, each) for each in task.containers]
     return all(name in runner.finished or runner.find_beside(name) is None for name in names)
 
 
@@ -204,7 +207,7 @@ def _make_batches(events: list[tuple[int, str]]) -> list[list[dict[str, Any]]]:
 
 
 class _Reader:
-    """A reader of a log file, and of the one before it where that was not read to its end. Waits for the disk."""
+    """A reader of a log file, and of the rest of the one before it. Waits for the disk."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "log"
@@ -213,7 +216,7 @@ class _Reader:
         try:
             self._sent = _decode_sent(self._mark.read_bytes())
         except (FileNotFoundError, msgspec.DecodeError):
-            self._sent = _Sent()
+            self._sent = _Mark()
         self._next = self._sent
 
     def read(self) -> list[_Line]:
@@ -231,7 +234,7 @@ class _Reader:
                 continue
             whole = chunk[: chunk.rfind(b"\n") + 1]
             if whole:
-                self._next = _Sent(number, begin + len(whole))
+                self._next = _Mark(number, begin + len(whole))
                 return [_decode(line) for line in whole.splitlines()]
         return []
 

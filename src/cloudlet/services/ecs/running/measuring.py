@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
-from cloudlet.services.ecs.running.runner import RUNNER, name_container
+from cloudlet.services.ecs.running.runner import RUNNER, make_container_name
 from cloudlet.services.ecs.task_record import Task
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class _Place(NamedTuple):
 
 
 async def measure(block: Block) -> None:
-    """Add what the tasks of each service, and of each cluster, have taken since the last time."""
+    """Add what the tasks of services and clusters have taken since the last time."""
     runner = RUNNER.get(block)
     shares: dict[_Place, list[tuple[float, float]]] = defaultdict(list)
     known = runner.measured
@@ -41,7 +41,7 @@ async def measure(block: Block) -> None:
         taken = await _measure(block, task)
         if taken is None:
             continue
-        now, seconds, size = runner.now(), *taken
+        now, seconds, size = runner.get_time(), *taken
         runner.measured[task.id] = now, seconds
         before = known.get(task.id)
         if before is not None and now > before[0]:
@@ -67,8 +67,11 @@ def _find_reserved(task: Task) -> tuple[int, int]:
 
 
 async def _measure(block: Block, task: Task) -> tuple[float, float] | None:
-    """Return the seconds of processors and the bytes of memory that a task has taken, where they are counted."""
-    names = [name_container(task, each) for each in task.containers if each.status == "RUNNING"]
+    """Return the seconds of processors and bytes of memory that a task has taken.
+
+    None is where they are not counted.
+    """
+    names = [make_container_name(task, each) for each in task.containers if each.status == "RUNNING"]
     try:
         measured = await RUNNER.get(block).keeper.call("measure", names=names[:_MAX_NAMES])
     except KeeperError:

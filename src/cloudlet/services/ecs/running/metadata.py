@@ -1,4 +1,4 @@
-"""What containers are told: of themselves, their task, what it takes, and the credentials of its role.
+"""The endpoint that tells containers of themselves, and gives them their role's credentials.
 
 Developer guide, "Task metadata endpoint version 4" and "Amazon ECS task IAM role". In networks of Cloudlet's the
 endpoint is where AWS has it, at 169.254.170.2, and Cloudlet's own endpoint is beside it. A container in the machine's
@@ -21,7 +21,7 @@ from cloudlet.engines.containers.description import Mount
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.network.router import METADATA
 from cloudlet.services.ecs.running import endpoint_answers, ports
-from cloudlet.services.ecs.running.runner import Runner, name_network
+from cloudlet.services.ecs.running.runner import Runner, find_network_name
 from cloudlet.services.ecs.task_record import Task
 from cloudlet.store.eager import spawn
 
@@ -51,7 +51,7 @@ async def list_variables(runner: Runner, task: Task, container: str) -> dict[str
     credentials = f"/v2/credentials/{task.credentials_id}"
     named = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": credentials}
     if is_apart:
-        await open_network(runner, name_network(task))
+        await open_network(runner, find_network_name(task))
         endpoint = _move_endpoint(endpoint)
     elif task.network_mode == "host":
         told = f"http://{_LOOPBACK}:{await _open_loopback(runner)}"
@@ -89,10 +89,7 @@ def list_mounts(runner: Runner) -> Iterator[Mount]:
 
 
 def _move_endpoint(endpoint: str) -> str:
-    """Return Cloudlet's endpoint as networks have it: with the same port at the address of metadata.
-
-    One with TLS keeps its name, which /etc/hosts leads there.
-    """
+    """Return Cloudlet's endpoint as networks have it: the same port at metadata's address."""
     parts = urlsplit(endpoint)
     return f"{parts.scheme}://{METADATA}:{_get_port(endpoint)}"
 
@@ -103,7 +100,7 @@ def _get_port(endpoint: str) -> int:
 
 
 async def open_endpoints(runner: Runner, task: Task) -> None:
-    """Have what a task is told there again, where this process has not: it may have been started again."""
+    """Have the endpoint of a task there again, after the block was started again."""
     runner.endpoints[task.endpoint_id] = task.key
     runner.endpoints[task.credentials_id] = task.key
     if all(each.started_at is None for each in task.containers):
@@ -111,7 +108,7 @@ async def open_endpoints(runner: Runner, task: Task) -> None:
     if task.network_mode == "host":
         await _open_loopback(runner)
     elif task.network_mode in ("awsvpc", "bridge") and not task.has_stopped:
-        network = name_network(task)
+        network = find_network_name(task)
         await open_network(runner, network)
         if task.network_mode == "bridge":
             ports.reopen(runner, task, network)
@@ -124,7 +121,7 @@ def forget(runner: Runner, key: Key) -> None:
 
 
 async def open_network(runner: Runner, network: str) -> None:
-    """Answer in a network, at the address of metadata, for as long as this process runs."""
+    """Answer at metadata's address in a network, for as long as this process runs."""
     name = f"metadata of {network}"
     async with runner.opening:
         if runner.find_beside(name) is not None:
@@ -176,7 +173,7 @@ async def _open_loopback(runner: Runner) -> int:
 
 
 async def _relay(listener: socket.socket, endpoint: str) -> None:
-    """Lead connections to Cloudlet's own endpoint."""
+    """Pass connections on to Cloudlet's own endpoint."""
     loop = asyncio.get_running_loop()
     host = urlsplit(endpoint).hostname or _LOOPBACK
     serving: set[asyncio.Task[None]] = set()

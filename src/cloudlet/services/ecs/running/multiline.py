@@ -1,4 +1,4 @@
-"""Events of several lines: which line begins one, by a pattern or by how it tells the time.
+"""Events of several lines, whose first lines are known by a pattern or a time.
 
 Developer guide, "awslogs-multiline-pattern" and "awslogs-datetime-format"; the fields are those of Docker's driver.
 """

@@ -1,4 +1,4 @@
-"""Ports of the machine that lead to containers in a bridge network: connections are relayed by the block.
+"""Ports of the machine that lead to containers in a bridge network, by relays.
 
 Developer guide, "Map Amazon ECS container ports to the EC2 instance network interface". They are opened again, the
 same ones, by a block that was started again.
@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from cloudlet.engines.keeper.client import KeeperError
-from cloudlet.services.ecs.running.failures import NotStarted
+from cloudlet.services.ecs.running.failures import StartFailure
 from cloudlet.services.ecs.running.runner import Runner
 from cloudlet.services.ecs.task_record import Task
 from cloudlet.store.eager import spawn
@@ -29,18 +29,18 @@ async def open_ports(
     bindings = []
     for mapping in mappings:
         if mapping.get("containerPortRange"):
-            raise NotStarted(container, "Cloudlet does not have ranges of ports of bridge networks.")
+            raise StartFailure(container, "Cloudlet does not have ranges of ports of bridge networks.")
         if (mapping.get("protocol") or "tcp") != "tcp":
-            raise NotStarted(container, "Cloudlet maps ports of bridge networks for TCP only.")
+            raise StartFailure(container, "Cloudlet maps ports of bridge networks for TCP only.")
         port, wanted = mapping["containerPort"], mapping.get("hostPort") or 0
-        name = _name(task, container, port)
+        name = _make_name(task, container, port)
         opened = runner.find_beside(name)
         if opened is None:
             try:
                 listener = _listen(wanted)
             except OSError as error:
                 text = f"driver failed programming external connectivity: Bind for {_ADDRESS}:{wanted} failed: {error}"
-                raise NotStarted(container, text) from None
+                raise StartFailure(container, text) from None
             wanted = listener.getsockname()[1]
             runner.go_beside(name, _accept(runner, listener, network, address, port))
         bindings.append({"bindIP": _ADDRESS, "containerPort": port, "hostPort": wanted, "protocol": "tcp"})
@@ -51,7 +51,7 @@ def reopen(runner: Runner, task: Task, network: str) -> None:
     """Listen again for the containers of a task that run."""
     for container in task.containers:
         for binding in container.bindings if container.address else ():
-            name = _name(task, container.name, binding["containerPort"])
+            name = _make_name(task, container.name, binding["containerPort"])
             if runner.find_beside(name) is None:
                 with suppress(OSError):
                     listener = _listen(binding["hostPort"])
@@ -63,10 +63,10 @@ def close(runner: Runner, task: Task) -> None:
     """Listen for a task no more."""
     for container in task.containers:
         for binding in container.bindings:
-            runner.end_beside(_name(task, container.name, binding["containerPort"]))
+            runner.end_beside(_make_name(task, container.name, binding["containerPort"]))
 
 
-def _name(task: Task, container: str, port: int) -> str:
+def _make_name(task: Task, container: str, port: int) -> str:
     return f"port of {task.id}/{container}/{port}"
 
 

@@ -1,4 +1,4 @@
-"""Images of containers: found by their names, pulled, and unpacked for all tasks that run them.
+"""Images of containers, pulled, and unpacked for all tasks that run them.
 
 An image is one of this Cloudlet's ECR, got by its API; `oci:<name>[:<tag>]`, a layout below `images/` of the data
 folder; or one of any other registry. It is unpacked once, with the owners that its containers' users are.
@@ -23,9 +23,9 @@ from cloudlet.engines import images
 from cloudlet.engines.containers import users
 from cloudlet.engines.images import Config, ImageError, Platform
 from cloudlet.services.ecs.running import ecr_images, registry_images
-from cloudlet.services.ecs.running.blobs import BlobStore, once
+from cloudlet.services.ecs.running.blobs import BlobStore, give_once
 from cloudlet.services.ecs.running.documents import read_document
-from cloudlet.services.ecs.running.failures import Unpulled
+from cloudlet.services.ecs.running.failures import PullFailure
 from cloudlet.services.ecs.task_record import Task
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(Config).decode
 
 
-class Pulled(NamedTuple):
+class LocalImage(NamedTuple):
     """An image that is there."""
 
     digest: str
@@ -59,29 +59,29 @@ def get_folder(block: Block) -> Path:
     return block.cloud.config.data / "unpacked" / "ecs" / boot
 
 
-async def pull(block: Block, task: Task, described: dict[str, Any]) -> Pulled:
-    """Return the image of a container, which is pulled where it is missing. Raises Unpulled."""
+async def fetch(block: Block, task: Task, described: dict[str, Any]) -> LocalImage:
+    """Return the image of a container, which is pulled where it is missing. Raises PullFailure."""
     name, uri = described["name"], described["image"]
     architecture = _ARCHITECTURES[task.architecture]
     if architecture != _MACHINES.get(os.uname().machine):
-        raise Unpulled(name, f"image Manifest does not contain descriptor matching platform 'linux/{architecture}'"
+        raise PullFailure(name, f"image Manifest does not contain descriptor matching platform 'linux/{architecture}'"
                        " of this machine")  # fmt: skip
     platform = Platform("linux", architecture)
     try:
         if (layout := _LAYOUT.fullmatch(uri)) is not None:
             return await _use_layout(block, layout, platform)
         if (source := ecr_images.parse(uri)) is not None:
-            return await _pull(block, ecr_images.EcrImage(block, task, source), platform)
+            return await _fetch(block, ecr_images.EcrImage(block, task, source), platform)
         credentials = await registry_images.load_credentials(block, task, described)
-        return await _pull(block, registry_images.RegistryImage(block, uri, credentials), platform)
+        return await _fetch(block, registry_images.RegistryImage(block, uri, credentials), platform)
     except AwsError as error:
-        raise Unpulled(name, f"{_RETRIED} failed to resolve ref {uri}: {error.code}: {error.message}") from None
+        raise PullFailure(name, f"{_RETRIED} failed to resolve ref {uri}: {error.code}: {error.message}") from None
     except (ImageError, registry_images.RegistryError) as error:
-        raise Unpulled(name, f"{_RETRIED} failed to resolve ref {uri}: {error}") from None
+        raise PullFailure(name, f"{_RETRIED} failed to resolve ref {uri}: {error}") from None
 
 
-async def _use_layout(block: Block, layout: re.Match[str], platform: Platform) -> Pulled:
-    """Raises ImageError."""
+async def _use_layout(block: Block, layout: re.Match[str], platform: Platform) -> LocalImage:
+    """Return the image of a layout. Raises ImageError."""
     folder = block.cloud.config.data / "images" / layout["name"]
     found = await asyncio.to_thread(
         images.resolve, folder, platform, tag=layout["tag"] or None, digest=layout["digest"] or None
@@ -89,8 +89,8 @@ async def _use_layout(block: Block, layout: re.Match[str], platform: Platform) -
     return await _unpack_once(block, found.digest, lambda target: _unpack(folder, found, target))
 
 
-async def _pull(block: Block, source: registry_images.Source, platform: Platform) -> Pulled:
-    """Raises AwsError, ImageError, RegistryError."""
+async def _fetch(block: Block, source: registry_images.Source, platform: Platform) -> LocalImage:
+    """Return an image from elsewhere. Raises AwsError, ImageError and RegistryError."""
     digest, manifest = await source.find(platform)
     known = await asyncio.to_thread(_find, block, digest)
     if known is not None:
@@ -103,7 +103,7 @@ async def _pull(block: Block, source: registry_images.Source, platform: Platform
         layout = get_folder(block) / _LAYERS
         store = BlobStore(layout / "blobs" / "sha256")
         try:
-            await store.keep(digest, once(manifest))
+            await store.keep(digest, give_once(manifest))
             for blob in read_document(manifest).blobs:
                 await store.keep(blob.digest, source.read_blob(blob), blob.size)
             found = await asyncio.to_thread(images.load, images.Folder(layout), digest, platform)
@@ -114,7 +114,7 @@ async def _pull(block: Block, source: registry_images.Source, platform: Platform
             raise
 
 
-async def _unpack_once(block: Block, digest: str, unpack: Callable[[Path], Config]) -> Pulled:
+async def _unpack_once(block: Block, digest: str, unpack: Callable[[Path], Config]) -> LocalImage:
     async with _get_lock(digest):
         known = await asyncio.to_thread(_find, block, digest)
         return await asyncio.to_thread(_make, block, digest, unpack) if known is None else known
@@ -130,29 +130,29 @@ def _unpack(layout: Path, found: images.Image, target: Path) -> Config:
     return found.config
 
 
-def _make(block: Block, digest: str, unpack: Callable[[Path], Config]) -> Pulled:
-    """Unpack an image; how its programs are run is written last, as the sign that all is there."""
-    root, described = _name_files(block, digest)
+def _make(block: Block, digest: str, unpack: Callable[[Path], Config]) -> LocalImage:
+    """Unpack an image. Its configuration is written last: the sign that all is there."""
+    root, described = _find_files(block, digest)
     shutil.rmtree(root, ignore_errors=True)
     config = unpack(root)
     fresh = described.with_suffix(".fresh")
     fresh.write_bytes(_encode(config))
     fresh.rename(described)
-    return Pulled(digest, root, config)
+    return LocalImage(digest, root, config)
 
 
-def _find(block: Block, digest: str) -> Pulled | None:
-    root, described = _name_files(block, digest)
+def _find(block: Block, digest: str) -> LocalImage | None:
+    root, described = _find_files(block, digest)
     try:
         config = _decode(described.read_bytes())
         # So that it is known when it was used last.
         os.utime(described)
     except FileNotFoundError:
         return None
-    return Pulled(digest, root, config)
+    return LocalImage(digest, root, config)
 
 
-def _name_files(block: Block, digest: str) -> tuple[Path, Path]:
+def _find_files(block: Block, digest: str) -> tuple[Path, Path]:
     name = digest.rpartition(":")[2]
     folder = get_folder(block)
     return folder / name, folder / f"{name}.json"
@@ -165,7 +165,10 @@ async def find_config(block: Block, digest: str) -> Config | None:
 
 
 async def remove_unused(block: Block, used: set[str], kept_seconds: float) -> None:
-    """Remove what other starts of the machine have left, and images that no task has used for so many seconds."""
+    """Remove images that no task has used for so many seconds.
+
+    What was unpacked before the machine was last started goes, too.
+    """
 
     def remove() -> None:
         folder, now = get_folder(block), wall_time()

@@ -19,7 +19,7 @@ from cloudlet.engines.http_client import HttpError, HttpResponse
 from cloudlet.engines.images import Descriptor, Platform
 from cloudlet.services.ecs.running import ecr_images, roles
 from cloudlet.services.ecs.running.documents import choose, read_document
-from cloudlet.services.ecs.running.failures import NotInitialized
+from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.task_record import Task
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Source(Protocol):
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """What the secret of repositoryCredentials says."""
+    """The user and the password of repositoryCredentials."""
 
     username: str = ""
     password: str = ""
@@ -83,7 +83,7 @@ class _Reference(NamedTuple):
 
 
 async def load_credentials(block: Block, task: Task, described: dict[str, Any]) -> Credentials:
-    """Return the credentials by which the image of a container is pulled. Raises NotInitialized."""
+    """Return the credentials by which the image of a container is pulled. Raises InitializationFailure."""
     secret = (described.get("repositoryCredentials") or {}).get("credentialsParameter")
     if not secret:
         return Credentials()
@@ -94,7 +94,7 @@ async def load_credentials(block: Block, task: Task, described: dict[str, Any]) 
         text = f"failed to fetch secret {secret} from secrets manager: {error.code}: {error.message}"
     except ValueError:
         text = f"secret {secret} has no username and password"
-    raise NotInitialized(f"unable to pull secrets or registry auth: unable to retrieve secret from asm: {text}")
+    raise InitializationFailure(f"unable to pull secrets or registry auth: unable to retrieve secret from asm: {text}")
 
 
 def _parse(uri: str) -> _Reference:

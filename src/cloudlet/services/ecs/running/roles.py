@@ -1,4 +1,4 @@
-"""The roles of tasks: by which ECS calls for them, and of which their programs get sessions.
+"""The roles of tasks: ECS calls by one, and programs get sessions of the other.
 
 Developer guide, "Amazon ECS task execution IAM role", "Amazon ECS task IAM role" and, for tasks without the former on
 an instance, "Amazon ECS container instance IAM role".
@@ -25,14 +25,17 @@ _INSTANCE_ROLE: Final = "ecsInstanceRole"
 
 
 def make_role_arn(task: Task, role: str) -> str:
-    """Return the ARN of a role that a task definition names by its ARN, or by its name."""
+    """Return the ARN of a role by that, or by its name."""
     if role.startswith("arn:"):
         return role
     return str(Arn(partition_of(task.region), "iam", "", task.account, f"role/{role}"))
 
 
 def make_execution_session(task: Task) -> Principal:
-    """Return as whom ECS calls for a task: by its execution role, or that of the container instance."""
+    """Return the session by which ECS calls for a task.
+
+    It is of the execution role, or of that of the container instance.
+    """
     if task.execution_role:
         return make_session(make_role_arn(task, task.execution_role), task.id, by=_TASKS, source_arn=task.arn)
     return make_session(make_role_arn(task, _INSTANCE_ROLE), task.id, by=_INSTANCES)

@@ -1,4 +1,4 @@
-"""What a block knows of the containers that the keeper runs for it."""
+"""The containers that the keeper runs for a block."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 _PREFIX: Final = "ecs"
 
 
-class Ended(NamedTuple):
-    """How a container has ended. The code is None for one that the keeper does not know."""
+class End(NamedTuple):
+    """The end of a container. The code is None for one that the keeper does not know."""
 
     code: int | None
     is_out_of_memory: bool = False
@@ -38,11 +38,11 @@ class Runner:
 
     def __init__(self, block: Block) -> None:
         self.block = block
-        self.keeper = open_keeper(block, self._hear)
+        self.keeper = open_keeper(block, self._note_event)
         self.prepared: dict[Key, Any] = {}
-        """What was made ready for tasks: images and secrets, for as long as the task runs."""
+        """The images and secrets of tasks, as long as they run."""
         self.asked_to_stop: dict[str, float] = {}
-        """When containers were asked to end, by this process's own clock."""
+        """The times at which containers were asked to end."""
         self.finishing: dict[str, float] = {}
         """Since when logs are to be sent to their end, by their names."""
         self.finished: set[str] = set()
@@ -52,16 +52,16 @@ class Runner:
         self.opening = asyncio.Lock()
         self.loopback_port = 0
         self.measured: dict[str, tuple[float, float]] = {}
-        """When tasks were measured, and what they had taken of processors by then."""
+        """The times at which tasks were measured, and the processor seconds that they had taken."""
         self._news: dict[str, asyncio.Event] = {}
         self._codes: dict[str, int | None] = {}
         self._out_of_memory: set[str] = set()
-        self._is_synchronized = False
-        self._synchronizing = asyncio.Lock()
+        self._is_in_sync = False
+        self._syncing = asyncio.Lock()
         self._beside: dict[str, asyncio.Task[None]] = {}
 
-    def now(self) -> float:
-        """Return the time by which programs are waited for: theirs, not that of the cloud's clock."""
+    def get_time(self) -> float:
+        """Return the time by which programs are waited for, which is not the cloud's."""
         return asyncio.get_running_loop().time()
 
     def get_folder(self, task: Task) -> Path:
@@ -82,23 +82,23 @@ class Runner:
                 found.append((folder, None))
         return found
 
-    async def synchronize(self) -> None:
+    async def sync(self) -> None:
         """Learn what the keeper runs, unless that is known. Raises KeeperError."""
-        async with self._synchronizing:
-            if not self._is_synchronized:
-                self._is_synchronized = True
+        async with self._syncing:
+            if not self._is_in_sync:
+                self._is_in_sync = True
                 try:
                     described = await self.keeper.call("describe")
                 except BaseException:
-                    self._is_synchronized = False
+                    self._is_in_sync = False
                     raise
                 self._codes = {**described["containers"], **{k: v for k, v in self._codes.items() if v is not None}}
                 self._out_of_memory.update(described["out_of_memory"])
 
-    def _hear(self, event: Event) -> None:
+    def _note_event(self, event: Event) -> None:
         if event == LOST:
             # With the keeper all has ended that it ran.
-            self._is_synchronized = False
+            self._is_in_sync = False
             self._codes.clear()
             self._out_of_memory.clear()
             self.go_beside("lost", self.request_all())
@@ -125,24 +125,24 @@ class Runner:
         for key in await tasks.list_live(self.block):
             self.request(key)
 
-    def find_end(self, task: Task, container: TaskContainer) -> Ended | None:
+    def find_end(self, task: Task, container: TaskContainer) -> End | None:
         """Return how a container that was started has ended, None for one that runs."""
-        name = name_container(task, container)
+        name = make_container_name(task, container)
         if name not in self._codes:
-            return Ended(None)
+            return End(None)
         code = self._codes[name]
-        return None if code is None else Ended(code, name in self._out_of_memory)
+        return None if code is None else End(code, name in self._out_of_memory)
 
     async def run(self, task: Task, container: TaskContainer, spec: dict[str, Any]) -> None:
         """Run a container, unless it runs. Raises KeeperError."""
-        name = name_container(task, container)
+        name = make_container_name(task, container)
         await self.keeper.call("run", name=name, spec=spec)
         # It may have ended by now, and this process have heard of it.
         self._codes.setdefault(name, None)
 
     async def forget_container(self, task: Task, container: TaskContainer) -> None:
         """Forget a container that has ended, once that is stored. Raises KeeperError."""
-        name = name_container(task, container)
+        name = make_container_name(task, container)
         self.asked_to_stop.pop(name, None)
         if self._codes.pop(name, None) is not None:
             self._out_of_memory.discard(name)
@@ -200,11 +200,11 @@ class Runner:
 RUNNER: Final = PerBlock(Runner)
 
 
-def name_container(task: Task, container: TaskContainer) -> str:
+def make_container_name(task: Task, container: TaskContainer) -> str:
     """Return how the keeper calls a container: each attempt is another one."""
     return "/".join((_PREFIX, *task.key, container.name, str(container.attempt)))
 
 
-def name_network(task: Task) -> str:
-    """Return the network of a task: its VPC's, or that of all tasks on the container instance (bridge)."""
+def find_network_name(task: Task) -> str:
+    """Return the name of a task's network: its VPC, or its container instance's bridge."""
     return task.interface["network"] if task.network_mode == "awsvpc" else f"ecs-{task.account}-{task.region}"

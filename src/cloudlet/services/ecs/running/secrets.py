@@ -14,7 +14,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.aws.arn import Arn
 from cloudlet.services.ecs.running import roles
 from cloudlet.services.ecs.running.described import find_override
-from cloudlet.services.ecs.running.failures import NotInitialized
+from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.task_record import Task
 from cloudlet.wire.bodies import pieces_of
 
@@ -45,16 +45,16 @@ def _read(given: list[dict[str, str]] | None) -> dict[str, str]:
 
 
 async def _load_file(block: Block, task: Task, arn: str) -> dict[str, str]:
-    """Return the variables of a file in S3: lines with NAME=VALUE; those that begin with # are comments."""
+    """Return the variables of a file in S3. Lines have NAME=VALUE, or begin with #."""
     bucket, _, key = Arn.parse(arn).resource.partition("/")
     try:
         answer = await roles.call(block, task, "s3", "GetObject", {"Bucket": bucket, "Key": key})
         content = b"".join([piece async for piece in pieces_of(answer["Body"])])
     except AwsError as error:
         text = f"failed to download env files: file download command: non empty error stream: {error.code}"
-        raise NotInitialized(f"{text}: {error.message}") from None
+        raise InitializationFailure(f"{text}: {error.message}") from None
     if len(content) > _MAX_FILE_BYTES:
-        raise NotInitialized(f"failed to download env files: {arn} is too large")
+        raise InitializationFailure(f"failed to download env files: {arn} is too large")
     lines = (line.strip() for line in content.decode(errors="replace").splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name.strip(): value for name, sign, value in pairs if sign}
@@ -74,9 +74,9 @@ async def _load_secret(block: Block, task: Task, source: str) -> str:
         answer = await roles.call(block, task, "ssm", "GetParameters", params, region=region)
     except AwsError as error:
         text = f"{_UNABLE} secrets from ssm: {_RETRIED}: {error.code}: {error.message}"
-        raise NotInitialized(text) from None
+        raise InitializationFailure(text) from None
     if not answer["Parameters"]:
-        raise NotInitialized(f"{_UNABLE} secrets from ssm: {_RETRIED}: invalid parameters: {name}")
+        raise InitializationFailure(f"{_UNABLE} secrets from ssm: {_RETRIED}: invalid parameters: {name}")
     return str(answer["Parameters"][0]["Value"])
 
 
@@ -96,7 +96,7 @@ async def _load_from_secrets_manager(block: Block, task: Task, source: str) -> s
         answer = await roles.call(block, task, "secretsmanager", "GetSecretValue", params, region=arn.region)
     except AwsError as error:
         text = f"failed to fetch secret {secret} from secrets manager: {error.code}: {error.message}"
-        raise NotInitialized(f"{failed}: {text}") from None
+        raise InitializationFailure(f"{failed}: {text}") from None
     value = answer.get("SecretString")
     if value is None:
         value = (answer.get("SecretBinary") or b"").decode(errors="replace")
@@ -105,8 +105,8 @@ async def _load_from_secrets_manager(block: Block, task: Task, source: str) -> s
     try:
         found = msgspec.json.decode(value, type=dict[str, Any])
     except ValueError:
-        raise NotInitialized(f"{failed}: invalid character in the secret {secret}: it is no JSON") from None
+        raise InitializationFailure(f"{failed}: invalid character in the secret {secret}: it is no JSON") from None
     if key not in found:
-        raise NotInitialized(f"{failed}: retrieved secret from Secrets Manager did not contain json key {key}")
+        raise InitializationFailure(f"{failed}: retrieved secret from Secrets Manager did not contain json key {key}")
     said = found[key]
     return said if isinstance(said, str) else msgspec.json.encode(said).decode()

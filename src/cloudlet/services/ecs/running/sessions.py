@@ -184,7 +184,7 @@ class Channel(asyncio.Protocol):
         self._write_terminal()
 
     def _resume_terminal(self) -> None:
-        """Read on, if the client has taken what it was sent; and end where the terminal has."""
+        """Read on if the client has taken enough, and end where the terminal has."""
         if self._has_ended and not self._unacknowledged:
             self._end("")
         elif self._terminal >= 0 and len(self._unacknowledged) < _MAX_WAITING_MESSAGES:
@@ -242,14 +242,14 @@ class Channel(asyncio.Protocol):
         self._sequence += 1
         self._write(message)
         if self._resending is None:
-            self._resending = asyncio.get_running_loop().call_later(_RESENT_SECONDS, self._resend)
+            self._resending = asyncio.get_running_loop().call_later(_RESENT_SECONDS, self._send_again)
 
-    def _resend(self) -> None:
+    def _send_again(self) -> None:
         """Send again what the client has not acknowledged: it was not ready for it."""
         self._resending = None
         if self._unacknowledged and self._transport is not None:
             self._write(next(iter(self._unacknowledged.values())))
-            self._resending = asyncio.get_running_loop().call_later(_RESENT_SECONDS, self._resend)
+            self._resending = asyncio.get_running_loop().call_later(_RESENT_SECONDS, self._send_again)
 
     def _end(self, said: str) -> None:
         """Tell the client that the session is over."""

@@ -1,4 +1,4 @@
-"""From state to state: what is done for a task in each, until it runs or has stopped.
+"""Work that brings a task from state to state, until it runs or has stopped.
 
 Each work may be killed at any point and is done again then. It returns True once the next state may come, or after how
 many seconds to look again: None is when something has happened.
@@ -68,7 +68,7 @@ STOPPING_WORKS: Final[Mapping[str, Work]] = {
 async def settle(block: Block, key: Key) -> float | None:
     """Bring a task where it is to be. Return after how many seconds to look again."""
     runner = RUNNER.get(block)
-    await runner.synchronize()
+    await runner.sync()
     while True:
         task = await _observe(runner, key)
         if task is None or task.has_stopped:
@@ -194,7 +194,7 @@ async def _forget(runner: Runner, key: Key, task: Task | None) -> None:
 
 
 async def _send_left(runner: Runner, task: Task) -> None:
-    """Send what an earlier process has not come to send of the output of a task."""
+    """Send what an earlier process has left of the output of a task."""
     if not await asyncio.to_thread(runner.get_folder(task).exists):
         return
     try:

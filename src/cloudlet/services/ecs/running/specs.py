@@ -20,9 +20,9 @@ from cloudlet.engines.images import Config, ImageError, resolve_path
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.running import interfaces, metadata, volumes
 from cloudlet.services.ecs.running.described import find_override
-from cloudlet.services.ecs.running.failures import NotCreated, NotStarted
+from cloudlet.services.ecs.running.failures import CreateFailure, StartFailure
 from cloudlet.services.ecs.running.interfaces import Place
-from cloudlet.services.ecs.running.pulling import Pulled
+from cloudlet.services.ecs.running.pulling import LocalImage
 from cloudlet.services.ecs.running.runner import Runner
 from cloudlet.services.ecs.task_record import Task
 
@@ -40,7 +40,7 @@ _ALL: Final = (
 
 
 def find_stop_signal(config: Config | None) -> int:
-    """Return the number of the signal by which an image wants its program to be stopped."""
+    """Return the number of the signal by which an image is to be stopped."""
     said = ((config and config.stop_signal) or "SIGTERM").strip().upper()
     if said.isdecimal():
         return int(said)
@@ -53,10 +53,10 @@ async def describe(
     task: Task,
     definition: Definition,
     described: dict[str, Any],
-    image: Pulled,
+    image: LocalImage,
     environment: Mapping[str, str],
 ) -> tuple[dict[str, Any], Place, list[dict[str, Any]]]:
-    """Return the description of a container, where it is, and the ports that lead to it. Raises TaskFailure."""
+    """Return the description of a container, its place and its ports. Raises TaskFailure."""
     name = described["name"]
     place = await interfaces.open_place(runner, task, name)
     bindings = await interfaces.bind_ports(runner, task, described, place)
@@ -72,16 +72,16 @@ def _describe(
     task: Task,
     definition: Definition,
     described: dict[str, Any],
-    image: Pulled,
+    image: LocalImage,
     environment: Mapping[str, str],
     place: Place,
 ) -> Container:
-    """Waits for the disk."""
+    """Return the description of a container. Waits for the disk. Raises TaskFailure."""
     name, linux = described["name"], described.get("linuxParameters") or {}
     try:
         user = image_users.find(image.root, described.get("user") or image.config.user or "")
     except ImageError as error:
-        raise NotStarted(name, str(error)) from None
+        raise StartFailure(name, str(error)) from None
     override = find_override(task, name)
     folder = described.get("workingDirectory") or image.config.working_dir or "/"
     own = runner.get_folder(task) / name
@@ -120,19 +120,19 @@ def _describe(
     )
 
 
-def _find_command(described: Mapping[str, Any], override: Mapping[str, Any], image: Pulled) -> tuple[str, ...]:
+def _find_command(described: Mapping[str, Any], override: Mapping[str, Any], image: LocalImage) -> tuple[str, ...]:
     """Return the program and its arguments. Raises TaskFailure where there is none."""
     entry, command = described.get("entryPoint"), override.get("command") or described.get("command")
     if not command and not entry:
         command = image.config.cmd
     words = (*(entry or image.config.entrypoint or ()), *(command or ()))
     if not words:
-        raise NotCreated(described["name"], "Error response from daemon: No command specified")
+        raise CreateFailure(described["name"], "Error response from daemon: No command specified")
     return words
 
 
 def _make_folder(root: Path, scratch: Path, folder: str) -> None:
-    """Make the working directory of a container where its image does not have it, as Docker does."""
+    """Make a working directory that an image does not have, as Docker does."""
     if not resolve_path(root, folder).exists():
         made = scratch / "changes"
         made.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def _list_files(described: Mapping[str, Any], place: Place, hostname: str) -> di
 
 
 def _list_mounts(
-    runner: Runner, task: Task, definition: Definition, described: Mapping[str, Any], image: Pulled
+    runner: Runner, task: Task, definition: Definition, described: Mapping[str, Any], image: LocalImage
 ) -> Iterator[Mount]:
     """Yield the volumes that a container sees, its own and those of others (volumesFrom)."""
     by_name = {each["name"]: each for each in definition.containers}
@@ -183,6 +183,6 @@ def _list_capabilities(given: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _find_memory(task: Task, described: Mapping[str, Any], override: Mapping[str, Any]) -> int:
-    """Return the bytes that a container may take: its own limit, or its task's, or all that there is."""
+    """Return the bytes that a container may take: by its own limit, or its task's."""
     size = override.get("memory") or described.get("memory") or task.memory
     return int(size) * _MIB if size else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,6 +1,6 @@
-"""The end of containers: they are asked, in the reverse order of their dependencies, and ended after a while.
+"""The end of containers: they are asked first, and killed after a while.
 
-Developer guide, "stopTimeout"; a container that others depend on stops after them.
+Developer guide, "stopTimeout". A container that others depend on stops after them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs.running import pulling, specs
 from cloudlet.services.ecs.running.described import list_dependencies, load_definition
 from cloudlet.services.ecs.running.failures import TaskFailure
-from cloudlet.services.ecs.running.runner import Runner, name_container
+from cloudlet.services.ecs.running.runner import Runner, make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_states import RUNNING
 
@@ -43,9 +43,9 @@ def _is_needed(container: TaskContainer, left: list[TaskContainer], described: M
 
 async def _stop(runner: Runner, task: Task, container: TaskContainer, described: Mapping[str, Any]) -> float:
     """Ask a container to end, or end it where it was asked long enough ago. Return when to look again, in seconds."""
-    name = name_container(task, container)
+    name = make_container_name(task, container)
     asked = runner.asked_to_stop
-    now = runner.now()
+    now = runner.get_time()
     timeout = float(described.get("stopTimeout") or _STOP_SECONDS)
     try:
         if name not in asked:
@@ -58,4 +58,4 @@ async def _stop(runner: Runner, task: Task, container: TaskContainer, described:
     except KeeperError:
         # It ends just now, which is told soon.
         return _STOP_SECONDS
-    return max(0.0, asked[name] + timeout - runner.now()) or _STOP_SECONDS
+    return max(0.0, asked[name] + timeout - runner.get_time()) or _STOP_SECONDS

@@ -37,11 +37,11 @@ def provide(runner: Runner, task: Task, volume: dict[str, Any], root: Path, targ
         folder = runner.get_folder(task) / "volumes" / volume["name"]
     if not folder.exists():
         _make(folder, resolve_path(root, target))
-    return folder
+    return Path(folder)
 
 
 def _find_on_machine(source: Path) -> Path:
-    """Return a folder or file of the container instance, this machine; a missing one is made, as with Docker."""
+    """Return a folder or file of the machine. A missing one is made, as with Docker."""
     if not source.exists():
         try:
             source.mkdir(parents=True)
@@ -67,17 +67,17 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a folder with its owners."""
     target.mkdir()
     shutil.copystat(source, target)
-    _own(source, target)
+    _copy_owner(source, target)
     for each in source.iterdir():
         copied = target / each.name
         if each.is_dir() and not each.is_symlink():
             _copy(each, copied)
         else:
             shutil.copy2(each, copied, follow_symlinks=False)
-            _own(each, copied)
+            _copy_owner(each, copied)
 
 
-def _own(source: Path, target: Path) -> None:
+def _copy_owner(source: Path, target: Path) -> None:
     found = source.lstat()
     with suppress(PermissionError):
         os.chown(target, found.st_uid, found.st_gid, follow_symlinks=False)
