@@ -30,6 +30,7 @@ QUICK: Final = {
     "cloudwatch": "test_metric_data.py",
     "dynamodb": "test_items.py",
     "ecr": "test_images.py",
+    "ecs": "test_definitions.py",
     "events": "test_buses_and_rules.py",
     "iam": "test_users.py",
     "kms": "test_keys.py",

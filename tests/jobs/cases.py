@@ -366,6 +366,18 @@ def _has_stack(call: Call, account: str) -> bool:
     return bool(stack["StackStatus"] == "CREATE_COMPLETE")
 
 
+def _serve(call: Call, account: str) -> None:
+    containers = [{"name": "web", "image": "nginx", "memory": 64}]
+    call("ecs", "CreateCluster", clusterName="default")
+    call("ecs", "RegisterTaskDefinition", family="web", containerDefinitions=containers)
+    call("ecs", "CreateService", serviceName="web", taskDefinition="web", desiredCount=0)
+
+
+def _is_served(call: Call, account: str) -> bool:
+    (service,) = call("ecs", "DescribeServices", services=["web"])["services"]
+    return bool(service["deployments"][0]["rolloutState"] == "COMPLETED")
+
+
 CASES = (
     Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),
     Case("cloudwatch.evaluating._evaluate", _watch, _alarms, 60.0),
@@ -389,6 +401,7 @@ CASES = (
     Case("dynamodb.tables.ttl.due", _live_no_more, _is_gone, 10.0),
     Case("dynamodb.backup.copies._to_backup", _back_up, _is_backed_up),
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
+    Case("ecs.service_scheduler._advance", _serve, _is_served),
     Case("sqs.sending.move", _move, _has_message),
     Case("ssm.change_events.add_action", _put_with_policy, _has_acted, 3600.0),
 )

@@ -73,8 +73,9 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
 def _describe_deployment(service: Service, deployment: Deployment, live: list[Task]) -> dict[str, Any]:
     is_primary = deployment.status == PRIMARY
     wanted = sum(task.started_by == deployment.id and task.desired_status == "RUNNING" for task in live)
+    members = {name: value for name, value in deployment.revision.members.items() if name != "serviceRegistries"}
     return {
-        **deployment.revision.members,
+        **members,
         "id": deployment.id,
         "status": deployment.status,
         "desiredCount": find_bounds(service).desired if is_primary else wanted,
