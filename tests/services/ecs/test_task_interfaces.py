@@ -106,3 +106,25 @@ def test_a_subnet_that_is_not_there(fargate: Fargate) -> None:
     fargate.network = {"awsvpcConfiguration": {"subnets": ["subnet-0123456789abcdef0"]}}
     with pytest.raises(fargate.ecs.exceptions.InvalidParameterException, match=r"InvalidSubnetID\.NotFound"):
         fargate.launch({})
+
+
+def test_tasks_one_after_the_other_are_told_of_themselves(fargate: Fargate) -> None:
+    """The network of a VPC goes with its last interface, and is made again."""
+    script = 'wget -T 5 -q -O - "$ECS_CONTAINER_METADATA_URI_V4/task"'
+    for _ in range(2):
+        arn = fargate.launch({"command": ["sh", "-c", script], "logConfiguration": LOGS})
+        fargate.wait(arn, "STOPPED")
+        assert f'"TaskARN":"{arn}"' in fargate.read(arn)[0]
+
+
+def test_many_tasks_at_once(fargate: Fargate) -> None:
+    definition = fargate.register({"stopTimeout": 2}, family="many")
+    arns = [
+        each["taskArn"] for _ in range(5) for each in fargate.ecs.run_task(taskDefinition=definition, count=10)["tasks"]
+    ]
+    for arn in arns:
+        fargate.wait(arn, "RUNNING")
+    for arn in arns:
+        fargate.ecs.stop_task(task=arn)
+    for arn in arns:
+        fargate.wait(arn, "STOPPED")

@@ -101,6 +101,7 @@ async def take_away(runner: Runner, task: Task) -> float | bool:
     if task.network_mode == "bridge":
         await _leave_bridge(runner, task)
     if "id" in task.interface and task.interface.get("status") != "DELETED":
+        metadata.leave_network(runner, task)
         try:
             await _call(runner, task, "DeleteNetworkInterface", {"NetworkInterfaceId": task.interface["id"]})
         except AwsError as error:
@@ -154,7 +155,6 @@ async def _join_bridge(runner: Runner, task: Task, container: TaskContainer, hos
                 taken[interface] = address
     except KeeperError as error:
         raise StartFailure(container.name, f"the network cannot be had: {error}") from None
-    await metadata.open_network(runner, network)
     return Place(hostname, network, interface, taken[interface], False, (str(_BRIDGE[_FIRST_HOST]),))
 
 

@@ -51,7 +51,7 @@ async def list_variables(runner: Runner, task: Task, container: str) -> dict[str
     credentials = f"/v2/credentials/{task.credentials_id}"
     named = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": credentials}
     if is_apart:
-        await open_network(runner, find_network_name(task))
+        await open_network(runner, task)
         endpoint = _move_endpoint(endpoint)
     elif task.network_mode == "host":
         told = f"http://{_LOOPBACK}:{await _open_loopback(runner)}"
@@ -108,10 +108,9 @@ async def open_endpoints(runner: Runner, task: Task) -> None:
     if task.network_mode == "host":
         await _open_loopback(runner)
     elif task.network_mode in ("awsvpc", "bridge") and not task.has_stopped:
-        network = find_network_name(task)
-        await open_network(runner, network)
+        await open_network(runner, task)
         if task.network_mode == "bridge":
-            ports.reopen(runner, task, network)
+            ports.reopen(runner, task, find_network_name(task))
 
 
 def forget(runner: Runner, key: Key) -> None:
@@ -120,10 +119,12 @@ def forget(runner: Runner, key: Key) -> None:
         del runner.endpoints[name]
 
 
-async def open_network(runner: Runner, network: str) -> None:
-    """Answer at metadata's address in a network, for as long as this process runs."""
+async def open_network(runner: Runner, task: Task) -> None:
+    """Answer at metadata's address in the network of a task, as long as it has tasks."""
+    network = find_network_name(task)
     name = f"metadata of {network}"
     async with runner.opening:
+        runner.users.setdefault(network, set()).add(task.id)
         if runner.find_beside(name) is not None:
             return
         endpoint = runner.block.cloud.config.endpoint
@@ -141,6 +142,16 @@ async def open_network(runner: Runner, network: str) -> None:
                     "listen", network=network, address=str(METADATA), port=_get_port(endpoint)
                 )
                 runner.go_beside(f"endpoint of {network}", _relay(listener, endpoint))
+
+
+def leave_network(runner: Runner, task: Task) -> None:
+    """Answer in the network of a task no more, if that was the last one there: it may go."""
+    network = find_network_name(task)
+    users = runner.users.get(network, set())
+    users.discard(task.id)
+    if not users:
+        runner.users.pop(network, None)
+        runner.end_listening(network)
 
 
 async def _answer(runner: Runner, listener: socket.socket) -> None:

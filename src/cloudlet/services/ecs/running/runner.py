@@ -49,6 +49,8 @@ class Runner:
         """The logs that were, of tasks that have not been forgotten yet."""
         self.endpoints: dict[str, Key] = {}
         """The tasks that are told something, by the parts of their paths."""
+        self.users: dict[str, set[str]] = {}
+        """The tasks in networks, by their names."""
         self.opening = asyncio.Lock()
         self.loopback_port = 0
         self.measured: dict[str, tuple[float, float]] = {}
@@ -101,6 +103,7 @@ class Runner:
             self._is_in_sync = False
             self._codes.clear()
             self._out_of_memory.clear()
+            self.end_listening()
             self.go_beside("lost", self.request_all())
         elif event.name == "container_ended" and event.about["name"].startswith(f"{_PREFIX}/"):
             name = event.about["name"]
@@ -181,6 +184,16 @@ class Runner:
     def find_beside(self, name: str) -> asyncio.Task[None] | None:
         """Return a work that goes on beside."""
         return self._beside.get(name)
+
+    def end_listening(self, network: str | None = None) -> None:
+        """Give up the sockets in a network that is gone, or in all."""
+        kinds = ("metadata of", "endpoint of")
+        names = [f"{kind} {network}" for kind in kinds]
+        for name in list(self._beside):
+            if name in names or (network is None and name.startswith((*kinds, "port of"))):
+                self.end_beside(name)
+        if network is None:
+            self.users.clear()
 
     def end_beside(self, name: str) -> None:
         """End a work that goes on beside, if there is one."""
