@@ -23,7 +23,7 @@ from cloudlet.services.ecs.tasks import TaskRequest
 SETTLING_SECONDS: Final = 3.0
 """The time after which a task without health checks counts as healthy. AWS waits for 40 seconds."""
 _BY_US: Final = "ServiceSchedulerInitiated"
-_PLANNED: Final = (_BY_US, "UserInitiated", "SpotInterruption", "TerminationNotice")
+_PLANNED: Final = (_BY_US, "UserInitiated", "TerminationNotice")
 _STARTING: Final = ("PROVISIONING", "PENDING", "ACTIVATING")
 _RETRY_SECONDS: Final = 60.0
 _MAX_DELAY_SECONDS: Final = 300.0
