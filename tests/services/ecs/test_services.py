@@ -355,7 +355,8 @@ def test_capacity_providers_share_tasks_by_a_strategy(aws: Aws) -> None:
     made = web.create(desiredCount=3, capacityProviderStrategy=strategy, networkConfiguration=web.network)
     assert (made["capacityProviderStrategy"], "launchType" in made) == (strategy, False)
     found = web.settle()
-    assert (found["platformVersion"], found["platformFamily"]) == ("1.4.0", "Linux")
+    assert (found["platformVersion"], found["platformFamily"]) == ("LATEST", "Linux")
+    assert found["deployments"][0]["platformVersion"] == "1.4.0"
     tasks = web.ecs.describe_tasks(tasks=web.list_tasks())["tasks"]
     assert sorted(task["capacityProviderName"] for task in tasks) == ["FARGATE", "FARGATE", "FARGATE_SPOT"]
     assert code_of(

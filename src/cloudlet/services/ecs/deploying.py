@@ -230,7 +230,7 @@ class Deploying:
         desired = look.service.desired
         for each in look.service.deployments:
             is_new = each.status == PRIMARY
-            is_wanted = deployment_states.has_new_tasks(operation.stage) if is_new else operation.stage != CLEAN_UP
+            is_wanted = deployment_states.has_new_tasks(operation.stage) if is_new else self._is_source(each)
             target = desired if is_wanted else 0
             states = await look.find_states(each.id)
             may_start = not look.is_throttled(each.failed_tasks, each.failed_at)
@@ -272,9 +272,14 @@ class Deploying:
     def _forget_replaced(self) -> None:
         look = self._round
         left = [each for each in self._others if look.is_present(each.id)]
-        if self._is_staged() and self._operation is not None and self._operation.stage != CLEAN_UP:
-            left = self._others
+        left = [each for each in self._others if each in left or self._is_source(each)]
         look.service = replace(look.service, deployments=[self._primary, *left])
+
+    def _is_source(self, deployment: Deployment) -> bool:
+        """Whether a blue/green deployment may yet be rolled back to another one, which runs on."""
+        source = self._round.service.last_completed
+        is_over = not self._is_staged() or self._operation is None or self._operation.stage == CLEAN_UP
+        return not is_over and source is not None and deployment.revision.id == source.id
 
     def _settle(self) -> None:
         """Note whether a service has all that it wants, and nothing else."""

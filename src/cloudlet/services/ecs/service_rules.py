@@ -164,7 +164,7 @@ def make_members(
     network_rules.check_network(definition, members.get("networkConfiguration"), choice.launch_type)
     members["taskDefinition"] = definition.arn
     if choice.is_fargate:
-        members |= {"platformVersion": capacity.PLATFORM_VERSION, "platformFamily": "Linux"}
+        members |= {"platformVersion": members.get("platformVersion") or "LATEST", "platformFamily": "Linux"}
     _check_registries(members.get("serviceRegistries") or [], definition)
     return {name: value for name, value in members.items() if value not in (None, [])}
 

@@ -14,6 +14,7 @@ from cloudlet.services.ecs import (
     task_set_scheduling,
     tasks,
 )
+from cloudlet.services.ecs.capacity import PLATFORM_VERSION
 from cloudlet.services.ecs.deploying import find_bounds, find_threshold
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.service_record import PRIMARY, Deployment, Revision, Service, TaskSet
@@ -70,10 +71,17 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
     return answer
 
 
+def _resolve(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of a revision with the platform version that its tasks have."""
+    is_latest = members.get("platformVersion") == "LATEST"
+    return {**members, "platformVersion": PLATFORM_VERSION} if is_latest else dict(members)
+
+
 def _describe_deployment(service: Service, deployment: Deployment, live: list[Task]) -> dict[str, Any]:
     is_primary = deployment.status == PRIMARY
     wanted = sum(task.started_by == deployment.id and task.desired_status == "RUNNING" for task in live)
-    members = {name: value for name, value in deployment.revision.members.items() if name != "serviceRegistries"}
+    members = _resolve(deployment.revision.members)
+    members.pop("serviceRegistries", None)
     return {
         **members,
         "id": deployment.id,
@@ -91,7 +99,7 @@ def _describe_deployment(service: Service, deployment: Deployment, live: list[Ta
 def describe_task_set(service: Service, task_set: TaskSet, live: list[Task]) -> dict[str, Any]:
     """Return a task set."""
     return {
-        **task_set.revision.members,
+        **_resolve(task_set.revision.members),
         "id": task_set.id,
         "taskSetArn": service.make_arn("task-set", task_set.id),
         "serviceArn": service.arn,
@@ -187,7 +195,7 @@ async def describe_revision(tx: Transaction, service: Service, revision: Revisio
     found = await definitions.find(tx, service.account, service.region, revision.members["taskDefinition"])
     images = [{"containerName": each["name"], "image": each["image"]} for each in (found.containers if found else ())]
     return {
-        **revision.members,
+        **_resolve(revision.members),
         "serviceRevisionArn": service.make_arn("service-revision", revision.id),
         "serviceArn": service.arn,
         "clusterArn": service.cluster_arn,
