@@ -87,7 +87,8 @@ class Tasks:
 
     def register(self, *containers: Mapping[str, Any], family: str = "job", mode: str = "host", **more: Any) -> str:
         """Register a task definition of containers, which have an image and memory if nothing else is said."""
-        full = [{"name": "main", "image": self.image, "memory": 128, **each} for each in containers]
+        given = [{"name": "main", "image": self.image, "memory": 128, **each} for each in containers]
+        full = [{name: value for name, value in each.items() if value is not None} for each in given]
         made = self.ecs.register_task_definition(family=family, networkMode=mode, containerDefinitions=full, **more)
         return str(made["taskDefinition"]["taskDefinitionArn"])
 

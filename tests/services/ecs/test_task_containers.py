@@ -164,3 +164,16 @@ def test_a_log_group_that_is_not_there(tasks: Tasks) -> None:
     assert ended["stoppedReason"].startswith(
         "ResourceInitializationError: failed to validate logger args: create stream"
     )
+
+
+def test_the_limits_of_a_task_are_for_its_containers_together(tasks: Tasks) -> None:
+    """Each takes less than the task may, but not both."""
+    take = "head -c 40000000 /dev/zero > /dev/shm/taken; sleep 1000"
+    ended = tasks.finish(
+        {"name": "main", "command": ["sh", "-c", take], "memory": None, "stopTimeout": 2},
+        {"name": "beside", "command": ["sh", "-c", f"sleep 2; {take}"], "memory": None, "stopTimeout": 2},
+        cpu="256",
+        memory="64",
+    )
+    reasons = {each.get("reason") for each in ended["containers"]}
+    assert "OutOfMemoryError: Container killed due to memory usage" in reasons

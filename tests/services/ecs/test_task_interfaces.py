@@ -70,7 +70,11 @@ def test_containers_share_it_and_security_groups_bind(fargate: Fargate) -> None:
         {"name": "main", "command": ["httpd", "-f", "-p", "80", "-h", "/srv"], "stopTimeout": 2},
         {
             "name": "beside",
-            "command": ["sh", "-c", "while ! wget -q -O - http://127.0.0.1/index.html; do sleep 0.1; done; sleep 1000"],
+            "command": [
+                "sh",
+                "-c",
+                "while ! wget -q -O - http://127.0.0.1/index.html 2>/dev/null; do sleep 0.1; done; sleep 1000",
+            ],
             "logConfiguration": LOGS,
             "stopTimeout": 2,
         },

@@ -26,6 +26,7 @@ SpawnIn = Callable[[Spawn], Awaitable["subprocess.Popen[bytes]"]]
 """A function that starts a process by another one, in some network namespace."""
 
 _ENTER: Final = 'for group in $GROUPS_ENTERED; do echo 0 > "$group"; done; unset GROUPS_ENTERED; exec "$@"'
+_MAX_SHARED_PROCESSES: Final = 32_768
 _STATUS_BYTES: Final = 4096
 _START_SECONDS: Final = 60.0
 _GONE_SECONDS: Final = 10.0
@@ -77,15 +78,30 @@ class Containers:
     async def start(self, spec: Container, spawn: SpawnIn) -> RunningContainer:
         """Start a container. Raises ContainerError."""
         self._started += 1
-        group = self._groups.create(f"container-{self._started}")
+        name = f"container-{self._started}"
+        shared = spec.shared_limits
+        around: cgroups.Group | None = None
+        if shared is not None:
+            around = self._groups.open_shared(f"shared-{shared.name}")
+            name = f"shared-{shared.name}/{name}"
+        group = self._groups.create(name)
         try:
-            group.limit(Limits(spec.memory_bytes, 0, spec.cpus, spec.processes))
-            return await self._start(spec, spawn, group)
+            if around is not None and shared is not None:
+                around.limit(Limits(shared.memory_bytes, 0, shared.cpus, _MAX_SHARED_PROCESSES))
+            # The kernel refuses a quota of processors that is larger than the one around it.
+            cpus = spec.cpus if shared is None else min(spec.cpus, shared.cpus)
+            group.limit(Limits(spec.memory_bytes, 0, cpus, spec.processes))
+            group.share_processors(spec.cpu_shares)
+            return await self._start(spec, spawn, group, around)
         except (OSError, ValueError) as error:
             group.remove()
+            if around is not None:
+                around.remove()
             raise ContainerError(f"the container cannot be started: {error}") from error
 
-    async def _start(self, spec: Container, spawn: SpawnIn, group: cgroups.Group) -> RunningContainer:
+    async def _start(
+        self, spec: Container, spawn: SpawnIn, group: cgroups.Group, around: cgroups.Group | None
+    ) -> RunningContainer:
         await asyncio.to_thread(command.prepare_scratch, spec)
         handed = _Handover(self._shelf)
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
@@ -101,7 +117,7 @@ class Containers:
                 for _, writing in pipes:
                     os.close(writing)
             log = LogFile(Path(spec.log), spec.max_log_bytes)
-            running = RunningContainer(spec, process, group, log)
+            running = RunningContainer(spec, process, group, log, around)
             running.pumps = [
                 Pump(pipes[0][0], "stdout", log, self._now),
                 Pump(pipes[1][0], "stderr", log, self._now),
@@ -180,8 +196,17 @@ def _spawn(
 class RunningContainer:
     """A container that was started. Used from one event loop."""
 
-    def __init__(self, spec: Container, process: subprocess.Popen[bytes], group: cgroups.Group, log: LogFile) -> None:
+    def __init__(
+        self,
+        spec: Container,
+        process: subprocess.Popen[bytes],
+        group: cgroups.Group,
+        log: LogFile,
+        around: cgroups.Group | None = None,
+    ) -> None:
+        """`around` is the group that it shares with others."""
         self.spec = spec
+        self._around = around
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The exit code, once there is one: of a signal 128 and its number."""
         self.was_out_of_memory = False
@@ -265,6 +290,9 @@ class RunningContainer:
         self._log.close()
         os.close(self._status)
         await _retry(self._group.remove)
+        if self._around is not None:
+            # It stays as long as others are in it.
+            self._around.remove()
 
 
 def _exists(path: Path) -> bool:

@@ -37,6 +37,15 @@ class Tmpfs(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
+class SharedLimits(msgspec.Struct, frozen=True):
+    """Limits for several containers together, which name them alike."""
+
+    name: str
+    """Letters, digits and hyphens."""
+    memory_bytes: int
+    cpus: float
+
+
 class Container(msgspec.Struct, frozen=True):
     """A container: an image, a program in it, and its surroundings."""
 
@@ -73,6 +82,9 @@ class Container(msgspec.Struct, frozen=True):
     """Soft and hard limits as `prlimit` names them; -1 is none."""
     memory_bytes: int = 1 << 30
     cpus: float = 1.0
+    cpu_shares: int = 1024
+    """Its part of processors that others want, too, from 2 to 262144."""
+    shared_limits: SharedLimits | None = None
     processes: int = 4096
     shared_memory_bytes: int = 64 << 20
     max_log_bytes: int = 64 << 20

@@ -17,6 +17,7 @@ from cloudlet.engines.sandbox.limits import Limits
 
 _ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "cpu", "pids")
+_MIN_SHARES, _MAX_SHARES = 2, 262_144
 _COUNTING = "cpuacct"
 """The controller of version 1 that counts what processors do."""
 _PERIOD_MICROSECONDS = 20_000
@@ -43,6 +44,14 @@ class Cgroups:
             folder.mkdir(parents=True, exist_ok=True)
         return Group(folders, unified=self._unified)
 
+    def open_shared(self, name: str) -> Group:
+        """Make a group for other groups, which are limited together; their names begin with its own. Raises OSError."""
+        group = self.create(name)
+        if self._unified:
+            for folder in group.folders:
+                _delegate_controllers(folder)
+        return group
+
     def remove_orphans(self) -> None:
         """End what processes have left that are no more, and remove their groups. Waits for the system."""
         left = [group for folder in set(self._folders.values()) for group in _list_orphans(folder)]
@@ -59,7 +68,7 @@ class Cgroups:
         """Remove what was made for this process; return whether that went, which it does once its groups are gone."""
         folders = set(self._folders.values())
         # Those of sandboxes, too: what was in one may have stayed longer than anybody waited.
-        left = [group for folder in folders for group in (*folder.glob("*/"), folder) if not _remove(group)]
+        left = [group for folder in folders for group in _list_within(folder) if not _remove(group)]
         return not left
 
 
@@ -89,6 +98,21 @@ class Group:
             self._write("cpu", "cpu.cfs_period_us", _PERIOD_MICROSECONDS)
             self._write("cpu", "cpu.cfs_quota_us", quota)
         self._write("pids", "pids.max", limits.processes)
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders of its controllers."""
+        return set(self._folders.values())
+
+    def share_processors(self, shares: int) -> None:
+        """Set the part of processors that its programs get where others want them, too: 1024 is usual. Raises OSError.
+
+        The range is that of version 1, from 2 to 262144, from which runc derives that of version 2.
+        """
+        if self._unified:
+            self._write("cpu", "cpu.weight", 1 + (shares - _MIN_SHARES) * 9999 // (_MAX_SHARES - _MIN_SHARES))
+        else:
+            self._write("cpu", "cpu.shares", shares)
 
     def memory(self) -> int | None:
         """Return the bytes that its programs hold, without what is in `/tmp`; None where that is not counted."""
@@ -230,8 +254,12 @@ def _list_orphans(own: Path) -> Iterator[Path]:
     for folder in own.parent.glob(f"{own.name.rpartition('-')[0]}-*"):
         process = folder.name.rpartition("-")[2]
         if process.isdecimal() and not Path(f"/proc/{process}").exists():
-            yield from folder.glob("*/")
-            yield folder
+            yield from _list_within(folder)
+
+
+def _list_within(folder: Path) -> list[Path]:
+    """Return a group and those within, the innermost first."""
+    return [*folder.glob("*/*/"), *folder.glob("*/"), folder]
 
 
 def _kill(group: Path) -> None:

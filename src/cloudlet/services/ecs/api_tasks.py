@@ -56,23 +56,8 @@ _decode: Final = msgspec.msgpack.Decoder(_Run).decode
 
 @service.direct("RunTask")
 async def run_task(ctx: Context, params: Params) -> Result:
-    await _check_subnets(ctx, params)
+    await network_rules.check_subnets(ctx, params)
     return await ctx.transact(lambda tx: _run(ctx, tx, params))
-
-
-async def _check_subnets(ctx: Context, params: Params) -> None:
-    """Raise InvalidParameterException for subnets that Amazon EC2 does not have."""
-    network = (params.get("networkConfiguration") or {}).get("awsvpcConfiguration")
-    if not network or not network.get("subnets") or not ctx.block.cloud.has("ec2"):
-        return
-    try:
-        await ctx.call("ec2", "DescribeSubnets", {"SubnetIds": network["subnets"]})
-    except AwsError as error:
-        if error.status is None or error.status >= 500:
-            raise
-        named = ", ".join(network["subnets"])
-        text = f"Error retrieving subnet information for [{named}]: {error.message} (ErrorCode: {error.code})"
-        raise errors.InvalidParameter(text) from None
 
 
 async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:

@@ -23,7 +23,7 @@ from cloudlet.services.ecs.task_shape import make_runtime_id
 
 _BRIDGE: Final = IPv4Network("172.17.0.0/16")
 _FIRST_HOST: Final = 2
-_LOOK_SECONDS: Final = 0.1
+_LOOK_SECONDS: Final = 0.03
 _BRIDGES: Final = PerBlock(lambda block: asyncio.Lock())
 
 

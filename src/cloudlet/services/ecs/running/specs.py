@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.engines.containers import image_users, users
-from cloudlet.engines.containers.description import DEFAULT_CAPABILITIES, Container, Mount, Tmpfs
+from cloudlet.engines.containers.description import DEFAULT_CAPABILITIES, Container, Mount, SharedLimits, Tmpfs
 from cloudlet.engines.images import Config, ImageError, resolve_path
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.running import interfaces, metadata, volumes
@@ -28,6 +28,8 @@ from cloudlet.services.ecs.task_record import Task
 
 _MIB: Final = 1 << 20
 _CPU_UNITS: Final = 1024
+_MIN_SHARES: Final = 2
+_MAX_SHARES: Final = 262_144
 _SHARED_MEMORY_MIB: Final = 64
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ALL: Final = (
@@ -115,7 +117,9 @@ def _describe(
             each["name"]: (each["softLimit"], each["hardLimit"]) for each in described.get("ulimits") or ()
         },
         memory_bytes=_find_memory(task, described, override),
-        cpus=int(task.cpu) / _CPU_UNITS if task.cpu else float(os.cpu_count() or 1),
+        cpus=float(os.cpu_count() or 1),
+        cpu_shares=min(max(int(override.get("cpu") or described.get("cpu") or 0), _MIN_SHARES), _MAX_SHARES),
+        shared_limits=_find_limits(task),
         shared_memory_bytes=(linux.get("sharedMemorySize") or _SHARED_MEMORY_MIB) * _MIB,
     )
 
@@ -182,7 +186,20 @@ def _list_capabilities(given: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(kept))
 
 
+def _find_limits(task: Task) -> SharedLimits | None:
+    """Return the limits of all containers of a task together, where it has some."""
+    if not task.cpu and not task.memory:
+        return None
+    memory = int(task.memory) * _MIB if task.memory else _measure_memory()
+    cpus = int(task.cpu) / _CPU_UNITS if task.cpu else float(os.cpu_count() or 1)
+    return SharedLimits(task.id, memory, cpus)
+
+
+def _measure_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _find_memory(task: Task, described: Mapping[str, Any], override: Mapping[str, Any]) -> int:
     """Return the bytes that a container may take: by its own limit, or its task's."""
     size = override.get("memory") or described.get("memory") or task.memory
-    return int(size) * _MIB if size else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(size) * _MIB if size else _measure_memory()
