@@ -10,6 +10,8 @@ from cloudlet.services.ecs import errors
 _Members = Mapping[str, Any]
 _LOG_DRIVERS: Final = ("awslogs", "json-file")
 
+_TMPFS_OPTIONS: Final = ("defaults", "rw", "nosuid", "nodev", "exec")
+"""The options that a tmpfs of a container has in any case."""
 _OF_TASKS: Final[dict[str, str]] = {
     "proxyConfiguration": "App Mesh's proxies in tasks",
     "inferenceAccelerators": "accelerators for tasks",
@@ -64,7 +66,11 @@ def check(params: _Members) -> None:
 
 def _check_container(container: _Members) -> None:
     _refuse(container, _OF_CONTAINERS)
-    _refuse(container.get("linuxParameters") or {}, _OF_LINUX)
+    linux = container.get("linuxParameters") or {}
+    _refuse(linux, _OF_LINUX)
+    for option in (option for tmpfs in linux.get("tmpfs") or () for option in tmpfs.get("mountOptions") or ()):
+        if option not in _TMPFS_OPTIONS:
+            raise errors.NotBuilt(f"the mount option {option} of tmpfs")
     driver = (container.get("logConfiguration") or {}).get("logDriver") or _LOG_DRIVERS[0]
     if driver not in _LOG_DRIVERS:
         raise errors.NotBuilt("FireLens" if driver == "awsfirelens" else f"the log driver {driver}")
