@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.refused import refused
-from tests.strict_accounts import Account, allow, is_denied
+from tests.strict_accounts import Account, allow, deny, is_denied
 
 WEB = {"name": "web", "image": "nginx", "memory": 64}
 
@@ -58,6 +58,16 @@ def test_roles_of_tasks_have_to_be_passed(strict_account: Account, root: Any) ->
     assert "iam:PassRole" in refused(without.register_task_definition, **given)[1]
     able = strict_account.user(allow("ecs:RegisterTaskDefinition"), allow("iam:PassRole", role), name="able")
     assert not is_denied(able.client("ecs").register_task_definition, **given)
+
+
+def test_clusters_decide_however_they_are_named(strict_account: Account, root: Any) -> None:
+    cluster = strict_account.arn_of("ecs", "cluster/shop")
+    statements = allow("ecs:*"), deny("ecs:RunTask", Condition={"ArnEquals": {"ecs:cluster": cluster}})
+    ecs = strict_account.user(*statements).client("ecs")
+    root.create_cluster()
+    for name in ("shop", cluster):
+        assert is_denied(ecs.run_task, cluster=name, taskDefinition="web")
+    assert not is_denied(ecs.run_task, taskDefinition="web")
 
 
 def test_tags_decide(strict_account: Account, root: Any) -> None:

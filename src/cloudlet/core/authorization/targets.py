@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from cloudlet.core.authorization.catalog import Rule
+from cloudlet.core.authorization.catalog import Rule, get_arn_keys
 from cloudlet.wire import Operation
 
 
@@ -47,6 +47,19 @@ def list_resources(rule: Rule, ctx: Scope, operation: Operation, params: Mapping
         if all(name in ("Partition", "Region", "Account") or read(params, rule.vars.get(name, "")) for name in names):
             found.append(_fill(pattern, rule, ctx, params))
     return found
+
+
+def list_arn_keys(
+    model: str, rule: Rule, ctx: Scope, operation: Operation, params: Mapping[str, Any]
+) -> dict[str, str | Sequence[str]]:
+    """Return the condition keys of an operation that are ARNs of what the request names."""
+    shape = operation.input_shape
+    members = () if shape is None else shape.members
+    return {
+        key: _fill(each.pattern, Rule((), (), vars=each.vars), ctx, params)[0]
+        for key, each in get_arn_keys(model).items()
+        if key in rule.condition_keys and all(member in members for member in each.vars.values())
+    }
 
 
 def _make_path(ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> str:
