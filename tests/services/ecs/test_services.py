@@ -43,6 +43,11 @@ def test_a_service_runs_its_tasks_and_tells_of_it(aws: Aws, web: Services) -> No
     cluster = web.ecs.describe_clusters(include=["STATISTICS"])["clusters"][0]
     assert (cluster["activeServicesCount"], cluster["runningTasksCount"]) == (1, 2)
     assert {"name": "activeEC2ServiceCount", "value": "1"} in cluster["statistics"]
+    instances = web.ecs.list_container_instances()["containerInstanceArns"]
+    (instance,) = web.ecs.describe_container_instances(containerInstances=instances)["containerInstances"]
+    sizes = [{one["name"]: one["integerValue"] for one in instance[f"{kind}Resources"]} for kind in
+             ("registered", "remaining")]  # fmt: skip
+    assert (sizes[0]["MEMORY"] - sizes[1]["MEMORY"], instance["runningTasksCount"]) == (2 * 128, 2)
 
 
 def test_a_task_that_stops_is_replaced(web: Services) -> None:

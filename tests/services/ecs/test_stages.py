@@ -10,7 +10,7 @@ from cloudlet.testing.server import Aws
 from tests.refused import code_of, refused
 from tests.services.ecs.serving import Services
 from tests.services.lambda_.cloud import FunctionCloud, package
-from tests.standing import eventually
+from tests.standing import Standing, eventually
 
 HOOK = """
 def handler(event, context):
@@ -143,3 +143,27 @@ def test_task_sets_are_for_external_controllers(web: Services) -> None:
     assert code == "InvalidParameterException"
     external = {"serviceName": "other", "deploymentController": {"type": "EXTERNAL"}}
     assert code_of(web.create, **external) == "InvalidParameterException"
+
+
+def test_both_bake_for_some_minutes(standing: Standing) -> None:
+    web = Services(standing.account())
+
+    def settle() -> None:
+        """Let tasks run for as long as they must, to count as healthy."""
+        web.until(lambda service: service["pendingCount"] == 0 and service["runningCount"] > 0)
+        standing.advance("5s")
+
+    web.create(desiredCount=1, deploymentConfiguration={**configure(), "bakeTimeInMinutes": 10})
+    settle()
+    web.settle()
+    (blue,) = web.list_tasks()
+    web.update(forceNewDeployment=True)
+    web.until(lambda service: service["runningCount"] == 2)
+    settle()
+    web.until_operation(lambda each: each["lifecycleStage"] == "BAKE_TIME")
+    standing.advance("9m")
+    assert web.list_operations()[0]["status"] == "IN_PROGRESS"
+    assert blue in web.list_tasks()
+    standing.advance("2m")
+    web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
+    assert blue not in web.list_tasks()

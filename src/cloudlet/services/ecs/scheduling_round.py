@@ -209,7 +209,10 @@ class Round:
             self.service = replace(self.service, stuck=message)
             self.news.tell(message)
             if "unable to place" in message:
-                self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason="RESOURCE:MEMORY")
+                reason = (
+                    "RESOURCE:MEMORY" if "memory" in message else "RESOURCE:CPU" if "CPU" in message else "ATTRIBUTE"
+                )
+                self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=reason)
 
 
 def _get_source(task: Task) -> str:
