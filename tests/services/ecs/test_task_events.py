@@ -74,3 +74,31 @@ def test_stopped_tasks_are_forgotten_after_an_hour(standing: Standing) -> None:
     assert tasks.describe(arn)["tags"] == [{"key": "a", "value": "b"}]
     standing.advance("3m")
     eventually(lambda: tasks.ecs.describe_tasks(tasks=[arn])["failures"], bool)
+
+
+def test_container_insights(standing: Standing) -> None:
+    aws = standing.account()
+    tasks = Tasks(aws)
+    tasks.ecs.update_cluster_settings(cluster="default", settings=[{"name": "containerInsights", "value": "enabled"}])
+    arn = tasks.run({"memory": 64, "cpu": 512, "stopTimeout": 2})
+    tasks.wait(arn, "RUNNING")
+    watch = aws.client("cloudwatch")
+
+    def look(name: str, **dimensions: str) -> float:
+        standing.advance("1m")
+        found = watch.get_metric_statistics(
+            Namespace="ECS/ContainerInsights",
+            MetricName=name,
+            Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+            StartTime="2029-01-01T00:00:00Z",
+            EndTime="2031-01-01T00:00:00Z",
+            Period=86400,
+            Statistics=["Maximum"],
+        )
+        return max((each["Maximum"] for each in found["Datapoints"]), default=0.0)
+
+    eventually(lambda: look("TaskCount", ClusterName="default"), lambda count: count == 1)
+    assert look("CpuReserved", ClusterName="default", TaskDefinitionFamily="job") == 512
+    assert look("MemoryReserved", ClusterName="default") == 64
+    tasks.ecs.stop_task(task=arn)
+    tasks.wait(arn, "STOPPED")

@@ -106,3 +106,13 @@ def test_a_task_without_network(tasks: Tasks) -> None:
     tasks.wait(arn, "STOPPED")
     # Two lines of headings, and loopback.
     assert tasks.read(arn) == ["3"]
+
+
+def test_names_are_asked_of_the_machine(tasks: Tasks) -> None:
+    """What that answers is not ours: but somebody does, at the resolver's address."""
+    script = "cat /etc/resolv.conf; nslookup localhost.localdomain > /dev/null; echo asked $?; cat /etc/hosts"
+    arn = tasks.run({"command": ["sh", "-c", script], "logConfiguration": LOGS}, mode="bridge")
+    tasks.wait(arn, "STOPPED")
+    said = tasks.read(arn)
+    assert said[0] == "nameserver 172.17.0.2"
+    assert "169.254.170.2 localhost.localstack.cloud" in said

@@ -15,7 +15,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
-from cloudlet.services.ecs.running import log_sending, metadata, ports
+from cloudlet.services.ecs.running import log_sending, metadata, name_forwarding, ports
 from cloudlet.services.ecs.running.failures import StartFailure, TaskFailure
 from cloudlet.services.ecs.running.runner import Runner, find_network_name, make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
@@ -23,6 +23,7 @@ from cloudlet.services.ecs.task_shape import make_runtime_id
 
 _BRIDGE: Final = IPv4Network("172.17.0.0/16")
 _FIRST_HOST: Final = 2
+_DNS_PORT: Final = 53
 _LOOK_SECONDS: Final = 0.03
 _BRIDGES: Final = PerBlock(lambda block: asyncio.Lock())
 
@@ -141,6 +142,7 @@ async def _join_bridge(runner: Runner, task: Task, container: TaskContainer, hos
         async with _BRIDGES.get(runner.block):
             if await runner.keeper.call("make_network", network=network, addresses=str(_BRIDGE)):
                 await runner.keeper.call("open_way_out", network=network)
+            await _serve_names(runner, network)
             taken = (await runner.keeper.call("describe"))["networks"][network]
             if interface not in taken:
                 used = set(taken.values())
@@ -156,6 +158,17 @@ async def _join_bridge(runner: Runner, task: Task, container: TaskContainer, hos
     except KeeperError as error:
         raise StartFailure(container.name, f"the network cannot be had: {error}") from None
     return Place(hostname, network, interface, taken[interface], False, (str(_BRIDGE[_FIRST_HOST]),))
+
+
+async def _serve_names(runner: Runner, network: str) -> None:
+    """Answer queries for names in a bridge network, as long as this process runs."""
+    name = f"names of {network}"
+    if runner.find_beside(name) is None:
+        resolver = str(_BRIDGE[_FIRST_HOST])
+        listener = await runner.keeper.call_for_socket(
+            "listen", network=network, address=resolver, port=_DNS_PORT, datagrams=True
+        )
+        runner.go_beside(name, name_forwarding.forward(listener))
 
 
 async def _leave_bridge(runner: Runner, task: Task) -> None:

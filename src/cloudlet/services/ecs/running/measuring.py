@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cloudlet.core.background.jobs import best_effort
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
+from cloudlet.services.ecs.running import insights
+from cloudlet.services.ecs.running.insights import Sample
 from cloudlet.services.ecs.running.runner import RUNNER, make_container_name
 from cloudlet.services.ecs.task_record import Task
 
@@ -32,6 +35,7 @@ async def measure(block: Block) -> None:
     """Add what the tasks of services and clusters have taken since the last time."""
     runner = RUNNER.get(block)
     shares: dict[_Place, list[tuple[float, float]]] = defaultdict(list)
+    samples: list[Sample] = []
     known = runner.measured
     runner.measured = {}
     for key in await tasks.list_live(block):
@@ -46,8 +50,9 @@ async def measure(block: Block) -> None:
         before = known.get(task.id)
         if before is not None and now > before[0]:
             cpu, memory = _find_reserved(task)
-            used = (seconds - before[1]) / (now - before[0])
-            share = 100 * used * _CPU_UNITS / cpu if cpu else 0.0, 100 * size / (memory * _MIB) if memory else 0.0
+            used = _CPU_UNITS * (seconds - before[1]) / (now - before[0])
+            samples.append(Sample(task, used, size / _MIB, cpu, memory))
+            share = 100 * used / cpu if cpu else 0.0, 100 * size / (memory * _MIB) if memory else 0.0
             shares[_Place(task.account, task.region, task.cluster, "")].append(share)
             if task.service:
                 shares[_Place(task.account, task.region, task.cluster, task.service)].append(share)
@@ -57,6 +62,8 @@ async def measure(block: Block) -> None:
             for name, value in (("CPUUtilization", cpu_share), ("MemoryUtilization", memory_share)):
                 about = place.account, place.region, name, tuple(dimensions), block.clock.now()
                 block.metrics.add(*about, value, unit="Percent")
+    if block.cloud.has("cloudwatch"):
+        await best_effort(block, "metrics of Container Insights", lambda: insights.report(block, samples))
 
 
 def _find_reserved(task: Task) -> tuple[int, int]:

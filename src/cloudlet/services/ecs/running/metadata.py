@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.ecs")
 
+NAME: Final = "localhost.localstack.cloud"
+"""A name of Cloudlet's endpoint, which its certificate has."""
 _HTTP_PORT: Final = 80
 _LOOPBACK: Final = "127.0.0.1"
 _TRUST: Final = "/dev/.cloudlet/authorities.pem"
@@ -89,9 +91,13 @@ def list_mounts(runner: Runner) -> Iterator[Mount]:
 
 
 def _move_endpoint(endpoint: str) -> str:
-    """Return Cloudlet's endpoint as networks have it: the same port at metadata's address."""
+    """Return Cloudlet's endpoint as networks have it: the same port at metadata's address.
+
+    With TLS it has a name of the certificate, which /etc/hosts leads there.
+    """
     parts = urlsplit(endpoint)
-    return f"{parts.scheme}://{METADATA}:{_get_port(endpoint)}"
+    host = NAME if parts.scheme == "https" else str(METADATA)
+    return f"{parts.scheme}://{host}:{_get_port(endpoint)}"
 
 
 def _get_port(endpoint: str) -> int:
@@ -120,7 +126,7 @@ def forget(runner: Runner, key: Key) -> None:
 
 
 async def open_network(runner: Runner, task: Task) -> None:
-    """Answer at metadata's address in the network of a task, as long as it has tasks."""
+    """Answer at metadata's address in the network of a task."""
     network = find_network_name(task)
     name = f"metadata of {network}"
     async with runner.opening:
@@ -145,7 +151,7 @@ async def open_network(runner: Runner, task: Task) -> None:
 
 
 def leave_network(runner: Runner, task: Task) -> None:
-    """Answer in the network of a task no more, if that was the last one there: it may go."""
+    """Answer no more in the network of a task that was the last one there."""
     network = find_network_name(task)
     users = runner.users.get(network, set())
     users.discard(task.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ import msgspec
 from cloudlet.engines.containers import image_users, users
 from cloudlet.engines.containers.description import DEFAULT_CAPABILITIES, Container, Mount, SharedLimits, Tmpfs
 from cloudlet.engines.images import Config, ImageError, resolve_path
+from cloudlet.engines.network.router import METADATA
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.running import interfaces, metadata, volumes
 from cloudlet.services.ecs.running.described import find_override
@@ -28,6 +30,10 @@ from cloudlet.services.ecs.task_record import Task
 
 _MIB: Final = 1 << 20
 _CPU_UNITS: Final = 1024
+_LOG_BYTES: Final = 64 << 20
+_MIN_LOG_BYTES: Final = 64 << 10
+_SIZE: Final = re.compile(r"(\d+)([kmg]?)b?", re.ASCII | re.IGNORECASE)
+_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _MIN_SHARES: Final = 2
 _MAX_SHARES: Final = 262_144
 _SHARED_MEMORY_MIB: Final = 64
@@ -120,6 +126,7 @@ def _describe(
         cpus=float(os.cpu_count() or 1),
         cpu_shares=min(max(int(override.get("cpu") or described.get("cpu") or 0), _MIN_SHARES), _MAX_SHARES),
         shared_limits=_find_limits(task),
+        max_log_bytes=_find_log_size(described),
         shared_memory_bytes=(linux.get("sharedMemorySize") or _SHARED_MEMORY_MIB) * _MIB,
     )
 
@@ -151,6 +158,8 @@ def _list_files(described: Mapping[str, Any], place: Place, hostname: str) -> di
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     if place.address:
         lines.append(f"{place.address} {hostname} {hostname.partition('.')[0]}")
+    if place.network:
+        lines.append(f"{METADATA} {metadata.NAME}")
     lines += [f"{each['ipAddress']} {each['hostname']}" for each in described.get("extraHosts") or ()]
     servers = [*(described.get("dnsServers") or ()), *place.resolvers]
     names = [f"nameserver {each}" for each in servers]
@@ -184,6 +193,18 @@ def _list_capabilities(given: Mapping[str, Any]) -> tuple[str, ...]:
     kept = set(_ALL) if "ALL" in added else set(DEFAULT_CAPABILITIES)
     kept = (set() if "ALL" in dropped else kept - dropped) | (added - {"ALL"})
     return tuple(sorted(kept))
+
+
+def _find_log_size(described: Mapping[str, Any]) -> int:
+    """Return the bytes of output that are kept: of `json-file` two files of its max-size. Raises TaskFailure."""
+    configuration = described.get("logConfiguration") or {}
+    said = (configuration.get("options") or {}).get("max-size")
+    if configuration.get("logDriver") != "json-file" or not said:
+        return _LOG_BYTES
+    match = _SIZE.fullmatch(said)
+    if match is None:
+        raise CreateFailure(described["name"], f"invalid value for max-size: {said}")
+    return max(2 * int(match[1]) * _UNITS[match[2].lower()], _MIN_LOG_BYTES)
 
 
 def _find_limits(task: Task) -> SharedLimits | None:
