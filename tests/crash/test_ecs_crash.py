@@ -93,3 +93,29 @@ def test_tasks_have_stopped_when_cloudlet_is_started_again(tmp_path: Path) -> No
         again = tasks.run({"command": ["true"]})
         assert tasks.wait(again, "STOPPED")["containers"][0]["exitCode"] == 0
         assert not list((tmp_path / "work" / "ecs" / "tasks").glob(f"{arn.rpartition('/')[2]}*"))
+
+
+def find_keeper(data: Path) -> int:
+    """Return the process of the keeper of a data folder."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            if b"cloudlet.engines.keeper" in words and str(data / "keeper").encode() in words:
+                return int(path.name)
+    raise AssertionError("no keeper runs")
+
+
+def test_tasks_have_stopped_when_the_keeper_is_killed(tmp_path: Path) -> None:
+    with Server.start("--data", str(tmp_path)) as server:
+        tasks = Tasks(Aws(server.endpoint, fresh_account()))
+        arns = [tasks.run({"command": ["sleep", "1000"]}, mode=mode) for mode in ("bridge", "host")]
+        for arn in arns:
+            tasks.wait(arn, "RUNNING")
+        os.kill(find_keeper(tmp_path), signal.SIGKILL)
+        for arn in arns:
+            ended = tasks.wait(arn, lambda task: task["lastStatus"] == "STOPPED")
+            assert ended["stopCode"] == "TerminationNotice"
+        script = 'wget -q -O - "$ECS_CONTAINER_METADATA_URI_V4/task" > /dev/null && echo told'
+        again = tasks.run({"command": ["sh", "-c", script], "logConfiguration": LOGS}, mode="bridge")
+        tasks.wait(again, "STOPPED")
+        assert tasks.read(again) == ["told"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.testing.server import Aws
+from tests.modes import MODE
 from tests.services.ecr.registry import CONFIG, LAYER, MANIFEST, Made, describe, open_registry
 
 _COMMANDS = (
@@ -79,6 +80,19 @@ class Tasks:
         self.digest = self.registry.push(make_image(), "v1")
         self.image = f"{aws.account}.dkr.ecr.us-east-1.amazonaws.com/tools:v1"
         self.ecs.create_cluster(clusterName="default")
+        if MODE == "strict":
+            for name, service in (("ecsInstanceRole", "ec2"), ("execution", "ecs-tasks"), ("worker", "ecs-tasks")):
+                self._create_role(name, f"{service}.amazonaws.com")
+
+    def _create_role(self, name: str, service: str) -> None:
+        """Create a role that a service may assume, and that may do everything."""
+        iam = self.aws.client("iam")
+        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        text = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=text)
+        everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=policy)
 
     def push(self, tag: str, **config: Any) -> str:
         """Push another image; return its name."""

@@ -19,24 +19,24 @@ class StrictTasks(Tasks):
 
 def test_the_execution_role_decides(strict_account: Account) -> None:
     tasks = StrictTasks(strict_account)
-    role = strict_account.service_role("ecs-tasks", allow(_PULLING), name="execution")
+    role = strict_account.service_role("ecs-tasks", allow(_PULLING), name="mine")
     command = {"command": ["echo", "hello"], "logConfiguration": LOGS}
     ended = tasks.finish(command, executionRoleArn=role)
     assert "AccessDenied" in ended["stoppedReason"]
     assert ended["stoppedReason"].startswith("ResourceInitializationError: failed to validate logger args")
-    strict_account.let_role(allow([*_PULLING, *_LOGGING]), name="execution")
+    strict_account.let_role(allow([*_PULLING, *_LOGGING]), name="mine")
     arn = tasks.run(command, executionRoleArn=role)
     tasks.wait(arn, "STOPPED")
     assert tasks.read(arn) == ["hello"]
-    strict_account.let_role(allow(_LOGGING), name="execution")
+    strict_account.let_role(allow(_LOGGING), name="mine")
     ended = tasks.finish(command, executionRoleArn=role)
     assert ended["stoppedReason"].startswith("CannotPullContainerError: ")
 
 
 def test_the_task_role_limits_the_program(strict_account: Account) -> None:
     tasks = StrictTasks(strict_account)
-    execution = strict_account.service_role("ecs-tasks", allow([*_PULLING, *_LOGGING]), name="execution")
-    role = strict_account.service_role("ecs-tasks", allow("sqs:*"), name="worker")
+    execution = strict_account.service_role("ecs-tasks", allow([*_PULLING, *_LOGGING]), name="mine")
+    role = strict_account.service_role("ecs-tasks", allow("sqs:*"), name="own")
     script = 'wget -q -O - "http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"'
     arn = tasks.run(
         {"command": ["sh", "-c", script], "logConfiguration": LOGS},

@@ -83,7 +83,7 @@ class Container(msgspec.Struct, frozen=True):
     memory_bytes: int = 1 << 30
     cpus: float = 1.0
     cpu_shares: int = 1024
-    """Its part of processors that others want, too, from 2 to 262144."""
+    """The part of processors that it gets where others want them, from 2 to 262144."""
     shared_limits: SharedLimits | None = None
     processes: int = 4096
     shared_memory_bytes: int = 64 << 20

@@ -45,7 +45,7 @@ class Cgroups:
         return Group(folders, unified=self._unified)
 
     def open_shared(self, name: str) -> Group:
-        """Make a group for other groups, which are limited together; their names begin with its own. Raises OSError."""
+        """Make a group for others, whose names begin with its own. Raises OSError."""
         group = self.create(name)
         if self._unified:
             for folder in group.folders:
@@ -105,9 +105,9 @@ class Group:
         return set(self._folders.values())
 
     def share_processors(self, shares: int) -> None:
-        """Set the part of processors that its programs get where others want them, too: 1024 is usual. Raises OSError.
+        """Set the part of processors that its programs get beside others. Raises OSError.
 
-        The range is that of version 1, from 2 to 262144, from which runc derives that of version 2.
+        The range is that of version 1, from 2 to 262144, where 1024 is usual; runc, too, derives that of version 2.
         """
         if self._unified:
             self._write("cpu", "cpu.weight", 1 + (shares - _MIN_SHARES) * 9999 // (_MAX_SHARES - _MIN_SHARES))

@@ -23,6 +23,7 @@ _KEPT_SECONDS: Final = 3 * 3600.0
 async def run_tasks(block: Block) -> None:
     """Run tasks, and go on with those that run already, until the block ends."""
     async with Lease(block, "tasks") as lease, lease.during():
+        RUNNER.get(block).is_leading = True
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(tasks.TASKS.run(block))

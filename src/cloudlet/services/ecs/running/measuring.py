@@ -34,6 +34,8 @@ class _Place(NamedTuple):
 async def measure(block: Block) -> None:
     """Add what the tasks of services and clusters have taken since the last time."""
     runner = RUNNER.get(block)
+    if not runner.is_leading:
+        return
     shares: dict[_Place, list[tuple[float, float]]] = defaultdict(list)
     samples: list[Sample] = []
     known = runner.measured

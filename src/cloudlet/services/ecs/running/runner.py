@@ -39,6 +39,8 @@ class Runner:
     def __init__(self, block: Block) -> None:
         self.block = block
         self.keeper = open_keeper(block, self._note_event)
+        self.is_leading = False
+        """Whether this process runs the tasks, of several on one store."""
         self.prepared: dict[Key, Any] = {}
         """The images and secrets of tasks, as long as they run."""
         self.asked_to_stop: dict[str, float] = {}
