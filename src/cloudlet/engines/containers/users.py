@@ -11,13 +11,16 @@ import ctypes
 import os
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 FIRST_ID: Final = 1_700_000_000
 """Outside a container: the id of its root."""
 IDS: Final = 65_536
 _CLONE_NEWUSER: Final = 0x10000000
+_opening: Final = Lock()
 _libc: Final = ctypes.CDLL(None, use_errno=True)
+_making: Final = Lock()
 
 
 def have_ranges() -> bool:
@@ -36,9 +39,15 @@ def give(path: Path) -> None:
         os.chown(path, to_machine(0), to_machine(0), follow_symlinks=False)
 
 
-@lru_cache(1)
 def open_namespace() -> int:
     """Return the descriptor of the user namespace of containers. For root only. Raises OSError."""
+    # Of two threads that make it at once, each would get its own, and one is forgotten.
+    with _making:
+        return _open_namespace()
+
+
+@lru_cache(1)
+def _open_namespace() -> int:
     made_reading, made_writing = os.pipe()
     done_reading, done_writing = os.pipe()
     pid = os.fork()
