@@ -231,7 +231,8 @@ class RunningContainer:
         else:
             code = await self.ended
             await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
-            raise ContainerError(f"the container's surroundings cannot be made (status {code}): see its log")
+            said = await asyncio.to_thread(_read_last_line, Path(self.spec.log))
+            raise ContainerError(f"the container's surroundings cannot be made (status {code}): {said}")
 
     async def _wait_for_surroundings(self) -> None:
         """Wait until the first process sees the container's files: only then can others enter it."""
@@ -300,6 +301,16 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def _read_last_line(log: Path) -> str:
+    """Return the last line that was printed, as it is stored."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _STATUS_BYTES))
+            return file.read().decode(errors="replace").rstrip("\n").rpartition("\n")[2]
+    except OSError:
+        return "it has no log"
 
 
 def _read_program(status: int) -> int:

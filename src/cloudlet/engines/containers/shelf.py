@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -46,12 +47,12 @@ class Shelf:
                     left.rmdir()
         self._folder.mkdir(mode=0o755, exist_ok=True)
         _mount("tmpfs", str(self._folder), "tmpfs", 0, "mode=0755")
-        self._placed = 0
+        # Several threads put something there at once: what `count` gives, it gives once.
+        self._numbers = count()
 
     def put(self, source: str | Path) -> str:
         """Return a name for a folder or a file. Raises OSError."""
-        self._placed += 1
-        name = self._folder / str(self._placed)
+        name = self._folder / str(next(self._numbers))
         if Path(source).is_dir():
             name.mkdir()
         else:

@@ -18,7 +18,6 @@ FIRST_ID: Final = 1_700_000_000
 """Outside a container: the id of its root."""
 IDS: Final = 65_536
 _CLONE_NEWUSER: Final = 0x10000000
-_opening: Final = Lock()
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _making: Final = Lock()
 
