@@ -29,6 +29,7 @@ QUICK: Final = {
     "cloudtrail": "test_history.py",
     "cloudwatch": "test_metric_data.py",
     "dynamodb": "test_items.py",
+    "ec2": "test_subnets.py",
     "ecr": "test_images.py",
     "ecs": "test_definitions.py",
     "events": "test_buses_and_rules.py",

@@ -1,4 +1,4 @@
-"""The boundaries of a virtual network and of its subnets, as packet filters in its router.
+"""Boundaries of a virtual network and its subnets, as packet filters in its router.
 
 Routes tell who may leave the network, and where to (VPC User Guide, "Configure route tables"). Access lists filter what
 crosses the boundary of a subnet, without a memory of connections: replies need rules, too (VPC User Guide, "Control
@@ -21,9 +21,9 @@ _OWN: Final = "127.0.0.0/8, 169.254.0.0/16"
 
 
 def write_routes(ranges: Sequence[IPv4Network], outward: Iterable[tuple[IPv4Address, IPv4Network]]) -> str:
-    """Return the commands by which only some addresses of a network leave it, each for some destinations.
+    """Return the commands by which some addresses alone leave a network.
 
-    No address has destinations that overlap.
+    Each does for some destinations, which do not overlap.
     """
     inside = ", ".join(map(str, ranges))
     pairs = ", ".join(f"{address} . {network[0]}-{network[-1]}" for address, network in outward)

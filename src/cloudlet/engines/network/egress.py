@@ -27,9 +27,9 @@ _TABLE: Final = "ip egress"
 
 
 def write_rules(ranges: Iterable[IPv4Network], proxy: IPv4Address) -> str:
-    """Return the commands that lead what leaves a network, which has ranges of addresses, to its proxy.
+    """Return the commands that lead what leaves a network to its proxy.
 
-    Those that are there already are replaced.
+    The network has ranges of addresses. Commands that are there already are replaced.
     """
     inside = ", ".join(map(str, ranges))
     return f"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cloudlet.core import Context, FinalTransaction, Params, Result, Service, Transaction
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import (
     access,
     api_backups,
@@ -136,10 +137,10 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
     result: dict[str, Any] = {}
     if raw is not None:
         result["Item"] = items.to_api(ctx, raw) if projection is None else projection.of(items.item_of(raw))
-    is_measured = ctx.block.is_measured
-    if is_measured or throttle is not None or "ReturnConsumedCapacity" in params:
+    measures = is_measured(ctx.block)
+    if measures or throttle is not None or "ReturnConsumedCapacity" in params:
         units = capacity.read_units(0 if raw is None else items.size_of(raw), params.get("ConsistentRead", False))
-        if is_measured:
+        if measures:
             ctx.measured = ((table, "Read", units, (), None),)
     if throttle is not None or "ReturnConsumedCapacity" in params:
         consumed = Consumed(units)

@@ -7,28 +7,28 @@ from typing import Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.address import ADDRESSES, Address, release_public_address, take_public_address
-from cloudlet.services.ec2.errors import InvalidValue, LimitExceeded, MissingParameter, NotPermitted, Unsupported
+from cloudlet.services.ec2.errors import ForeignResource, InvalidValue, MissingParameter, QuotaError, UnsupportedFeature
 from cloudlet.services.ec2.filters import parse_filters
 from cloudlet.services.ec2.interface import INTERFACES, NetworkInterface
 from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.making import make_association_id
-from cloudlet.services.ec2.operations import operation
+from cloudlet.services.ec2.operations import declare
 from cloudlet.services.ec2.resource import list_dependents
 from cloudlet.services.ec2.tagging import read_specifications
 
 _POOLS: Final = ("CustomerOwnedIpv4Pool", "IpamPoolId")
 
 
-@operation("AllocateAddress", _POOLS)
+@declare("AllocateAddress", _POOLS)
 async def allocate_address(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("Domain", "vpc") != "vpc":
-        raise Unsupported("addresses outside VPCs")
+        raise UnsupportedFeature("addresses outside VPCs")
     if params.get("PublicIpv4Pool", "amazon") != "amazon":
-        raise Unsupported("PublicIpv4Pool of AllocateAddress")
+        raise UnsupportedFeature("PublicIpv4Pool of AllocateAddress")
     if params.get("NetworkBorderGroup", ctx.region) != ctx.region:
         raise InvalidValue("networkBorderGroup", params["NetworkBorderGroup"], "It is the region here.")
     if len(await ADDRESSES.list_all(ctx, tx, limits.MAX_ADDRESSES)) == limits.MAX_ADDRESSES:
-        raise LimitExceeded("AddressLimitExceeded", "addresses")
+        raise QuotaError("AddressLimitExceeded", "addresses")
     tags = read_specifications(params, ADDRESSES.resource_type)
     address = Address(
         account=ctx.account,
@@ -61,7 +61,7 @@ async def _find_public(ctx: Context, tx: Transaction, text: str) -> Address:
     raise AwsError("InvalidAddress.NotFound", f"Address '{text}' not found.")
 
 
-@operation("ReleaseAddress")
+@declare("ReleaseAddress")
 async def release_address(ctx: Context, tx: Transaction, params: Params) -> Result:
     address = await _find_address(ctx, tx, params)
     if params.get("NetworkBorderGroup", ctx.region) != ctx.region:
@@ -73,7 +73,7 @@ async def release_address(ctx: Context, tx: Transaction, params: Params) -> Resu
     return None
 
 
-@operation("DescribeAddresses")
+@declare("DescribeAddresses")
 async def describe_addresses(ctx: Context, tx: Transaction, params: Params) -> Result:
     matches = parse_filters(params.get("Filters"), ADDRESSES.filters)
     if "AllocationIds" in params or "PublicIps" in params:
@@ -84,7 +84,7 @@ async def describe_addresses(ctx: Context, tx: Transaction, params: Params) -> R
     return {"Addresses": [shown for each in found if matches(shown := await ADDRESSES.show(ctx, tx, each))]}
 
 
-@operation("AssociateAddress", ("InstanceId",))
+@declare("AssociateAddress", ("InstanceId",))
 async def associate_address(ctx: Context, tx: Transaction, params: Params) -> Result:
     address = await _find_address(ctx, tx, params)
     if "NetworkInterfaceId" not in params:
@@ -95,29 +95,29 @@ async def associate_address(ctx: Context, tx: Transaction, params: Params) -> Re
         text = f"The private IP address {wanted} is not assigned to network interface {interface.name}"
         raise AwsError("InvalidParameterValue", text)
     if wanted != interface.address:
-        raise Unsupported("elastic addresses of secondary private addresses")
+        raise UnsupportedFeature("elastic addresses of secondary private addresses")
     if address.owner:
-        raise NotPermitted
+        raise ForeignResource
     if address.association:
         if address.interface == interface.name:
             return {"AssociationId": address.association}
         if params.get("AllowReassociation") is False:
-            text = f"resource {address.name} is already associated with associate-id {address.association}"
+            text = f"resource {address.name} is already associated with give_address-id {address.association}"
             raise AwsError("Resource.AlreadyAssociated", text)
-        await disassociate(ctx, tx, address)
+        await take_address_away(ctx, tx, address)
     if interface.allocation:
         if not params.get("AllowReassociation", True):
             raise AwsError("Resource.AlreadyAssociated", f"resource {interface.name} is already associated")
-        await disassociate(ctx, tx, await ADDRESSES.get(ctx, tx, interface.allocation))
+        await take_address_away(ctx, tx, await ADDRESSES.get(ctx, tx, interface.allocation))
         interface = await INTERFACES.get(ctx, tx, interface.name)
-    if not await GATEWAYS.list_of(ctx, tx, interface.vpc):
+    if not await GATEWAYS.list_dependent(ctx, tx, interface.vpc):
         text = f"Network {interface.vpc} is not attached to any internet gateway"
         raise AwsError("Gateway.NotAttached", text)
-    await associate(ctx, tx, address, interface)
+    await give_address(ctx, tx, address, interface)
     return {"AssociationId": address.association}
 
 
-async def associate(ctx: Context, tx: Transaction, address: Address, interface: NetworkInterface) -> None:
+async def give_address(ctx: Context, tx: Transaction, address: Address, interface: NetworkInterface) -> None:
     """Give an elastic address to an interface."""
     if interface.public_address and not interface.allocation:
         # One that came with the interface goes for an elastic one.
@@ -130,7 +130,7 @@ async def associate(ctx: Context, tx: Transaction, address: Address, interface: 
     INTERFACES.save(tx, interface)
 
 
-async def disassociate(ctx: Context, tx: Transaction, address: Address) -> None:
+async def take_address_away(ctx: Context, tx: Transaction, address: Address) -> None:
     """Take an elastic address from its interface."""
     interface = await INTERFACES.find(ctx, tx, address.interface)
     if interface is not None:
@@ -140,7 +140,7 @@ async def disassociate(ctx: Context, tx: Transaction, address: Address) -> None:
     ADDRESSES.save(tx, address)
 
 
-@operation("DisassociateAddress")
+@declare("DisassociateAddress")
 async def disassociate_address(ctx: Context, tx: Transaction, params: Params) -> Result:
     if "AssociationId" in params:
         name = params["AssociationId"]
@@ -153,7 +153,7 @@ async def disassociate_address(ctx: Context, tx: Transaction, params: Params) ->
     else:
         raise MissingParameter("AssociationId")
     if address.owner:
-        raise NotPermitted
+        raise ForeignResource
     if address.association:
-        await disassociate(ctx, tx, address)
+        await take_address_away(ctx, tx, address)
     return None

@@ -6,7 +6,7 @@ from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2.dhcp_options import DHCP_OPTIONS, DhcpOptions
-from cloudlet.services.ec2.operations import describe, operation
+from cloudlet.services.ec2.operations import declare, describe
 from cloudlet.services.ec2.tagging import read_specifications
 from cloudlet.services.ec2.vpc import DEFAULT_OPTIONS, VPCS
 
@@ -18,12 +18,12 @@ _KEYS: Final = {
     "netbios-node-type": 1,
     "ipv6-address-preferred-lease-time": 1,
 }
-"""How many values each option can have."""
+"""The number of values that each option can have."""
 
 describe(DHCP_OPTIONS, "DescribeDhcpOptions")
 
 
-@operation("CreateDhcpOptions")
+@declare("CreateDhcpOptions")
 async def create_dhcp_options(ctx: Context, tx: Transaction, params: Params) -> Result:
     configurations: dict[str, list[str]] = {}
     for each in params["DhcpConfigurations"]:
@@ -43,7 +43,7 @@ async def create_dhcp_options(ctx: Context, tx: Transaction, params: Params) -> 
     return {"DhcpOptions": await DHCP_OPTIONS.show(ctx, tx, options)}
 
 
-@operation("DeleteDhcpOptions")
+@declare("DeleteDhcpOptions")
 async def delete_dhcp_options(ctx: Context, tx: Transaction, params: Params) -> Result:
     options = await DHCP_OPTIONS.get(ctx, tx, params["DhcpOptionsId"])
     await DHCP_OPTIONS.check_free(ctx, tx, options.name)
@@ -51,7 +51,7 @@ async def delete_dhcp_options(ctx: Context, tx: Transaction, params: Params) -> 
     return None
 
 
-@operation("AssociateDhcpOptions")
+@declare("AssociateDhcpOptions")
 async def associate_dhcp_options(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     name = params["DhcpOptionsId"]

@@ -13,10 +13,10 @@ from typing import Any, Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.endpoint import ALLOWING_ALL, ENDPOINTS, GATEWAY, INTERFACE, Endpoint
-from cloudlet.services.ec2.errors import InvalidCombination, LimitExceeded, MissingParameter, Unsupported
+from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError, UnsupportedFeature
 from cloudlet.services.ec2.filters import parse_filters
 from cloudlet.services.ec2.interface import INTERFACES, delete_interface, make_interface
-from cloudlet.services.ec2.operations import describe, find_repeated, operation, read_page
+from cloudlet.services.ec2.operations import declare, describe, find_repeated, read_page
 from cloudlet.services.ec2.prefix_list import GATEWAY_SERVICES, make_service_list
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, Route
 from cloudlet.services.ec2.security_group import GROUPS
@@ -64,10 +64,10 @@ def _check_policy(text: str | None) -> None:
             and not each.get("Condition")
             for each in given
         ) or any(each.get("Effect") == "Deny" for each in given):
-            raise Unsupported("policies of endpoints that do not allow everything: nothing enforces them")
+            raise UnsupportedFeature("policies of endpoints that do not allow everything: nothing enforces them")
 
 
-@operation("CreateVpcEndpoint", _UNSUPPORTED)
+@declare("CreateVpcEndpoint", _UNSUPPORTED)
 async def create_vpc_endpoint(ctx: Context, tx: Transaction, params: Params) -> Result:
     endpoint, token = await find_repeated(ctx, tx, ENDPOINTS, "CreateVpcEndpoint", params)
     if endpoint is None:
@@ -82,18 +82,18 @@ async def _make_endpoint(ctx: Context, tx: Transaction, params: Params, token: s
     service = _find_service(ctx.region, params["ServiceName"])
     kind = params.get("VpcEndpointType", GATEWAY)
     if kind not in (GATEWAY, INTERFACE):
-        raise Unsupported(f"endpoints of the type {kind}")
+        raise UnsupportedFeature(f"endpoints of the type {kind}")
     if kind == GATEWAY and service not in GATEWAY_SERVICES:
         text = "Endpoint type (Gateway) does not match available service types ([Interface])."
         raise AwsError("InvalidParameter", text)
     if params.get("ServiceRegion", ctx.region) != ctx.region:
-        raise Unsupported("endpoints of services in other regions")
+        raise UnsupportedFeature("endpoints of services in other regions")
     _check_addresses(params)
     _check_policy(params.get("PolicyDocument"))
     known = [each for each in await ENDPOINTS.list_all(ctx, tx) if each.type == kind]
     limit = limits.MAX_GATEWAY_ENDPOINTS if kind == GATEWAY else limits.MAX_INTERFACE_ENDPOINTS
     if len([each for each in known if kind == GATEWAY or each.vpc == vpc.name]) >= limit:
-        raise LimitExceeded("VpcEndpointLimitExceeded", "VPC endpoints")
+        raise QuotaError("VpcEndpointLimitExceeded", "VPC endpoints")
     endpoint = Endpoint(
         account=ctx.account,
         region=ctx.region,
@@ -117,16 +117,18 @@ async def _make_endpoint(ctx: Context, tx: Transaction, params: Params, token: s
 
 
 def _check_addresses(params: Params) -> None:
+    options = params.get("DnsOptions") or {}
     if params.get("IpAddressType", "ipv4") != "ipv4":
-        raise Unsupported("IPv6")
-    if (params.get("DnsOptions") or {}).get("DnsRecordIpType", "ipv4") not in ("ipv4", "service-defined"):
-        raise Unsupported("IPv6")
-    if (params.get("DnsOptions") or {}).get("PrivateDnsOnlyForInboundResolverEndpoint"):
-        raise Unsupported("inbound resolver endpoints")
+        raise UnsupportedFeature("IPv6")
+    if options.get("DnsRecordIpType", "ipv4") not in ("ipv4", "service-defined"):
+        raise UnsupportedFeature("IPv6")
+    for name in ("PrivateDnsOnlyForInboundResolverEndpoint", "PrivateDnsPreference", "PrivateDnsSpecifiedDomains"):
+        if options.get(name):
+            raise UnsupportedFeature(f"{name} of endpoints")
 
 
 async def _change(ctx: Context, tx: Transaction, endpoint: Endpoint, params: Params, prefix: str) -> None:
-    """Add to an endpoint what a request has. `prefix` is that of members which tell what to add."""
+    """Add to an endpoint what a request names."""
     tables = params.get(f"{prefix}RouteTableIds") or []
     subnets = params.get(f"{prefix}SubnetIds") or []
     groups = params.get(f"{prefix}SecurityGroupIds") or []
@@ -207,7 +209,7 @@ async def _remove_subnets(ctx: Context, tx: Transaction, endpoint: Endpoint, nam
         del endpoint.subnets[index], endpoint.interfaces[index]
 
 
-@operation("ModifyVpcEndpoint", ("SubnetConfigurations",))
+@declare("ModifyVpcEndpoint", ("SubnetConfigurations",))
 async def modify_vpc_endpoint(ctx: Context, tx: Transaction, params: Params) -> Result:
     endpoint = await ENDPOINTS.get(ctx, tx, params["VpcEndpointId"])
     _check_addresses(params)
@@ -231,7 +233,7 @@ async def modify_vpc_endpoint(ctx: Context, tx: Transaction, params: Params) -> 
     return {"Return": True}
 
 
-@operation("DeleteVpcEndpoints")
+@declare("DeleteVpcEndpoints")
 async def delete_vpc_endpoints(ctx: Context, tx: Transaction, params: Params) -> Result:
     failed = []
     for name in params["VpcEndpointIds"]:
@@ -246,7 +248,7 @@ async def delete_vpc_endpoints(ctx: Context, tx: Transaction, params: Params) ->
     return {"Unsuccessful": failed}
 
 
-@operation("DescribeVpcEndpointServices")
+@declare("DescribeVpcEndpointServices")
 async def describe_vpc_endpoint_services(ctx: Context, tx: Transaction, params: Params) -> Result:
     names = {
         "owner": "Owner",
@@ -257,7 +259,7 @@ async def describe_vpc_endpoint_services(ctx: Context, tx: Transaction, params: 
     }
     matches = parse_filters(params.get("Filters"), names)
     if any(each != ctx.region for each in params.get("ServiceRegions") or ()):
-        raise Unsupported("services of other regions")
+        raise UnsupportedFeature("services of other regions")
     wanted = params.get("ServiceNames")
     for each in wanted or ():
         _find_service(ctx.region, each)

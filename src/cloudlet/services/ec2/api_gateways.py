@@ -7,12 +7,12 @@ from typing import Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.address import ADDRESSES
-from cloudlet.services.ec2.api_addresses import associate, disassociate
-from cloudlet.services.ec2.errors import InvalidCombination, LimitExceeded, MissingParameter
+from cloudlet.services.ec2.api_addresses import give_address, take_address_away
+from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
 from cloudlet.services.ec2.interface import INTERFACES, delete_interface, make_interface
 from cloudlet.services.ec2.internet_gateway import GATEWAYS, InternetGateway
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS, NatGateway
-from cloudlet.services.ec2.operations import describe, find_repeated, operation
+from cloudlet.services.ec2.operations import declare, describe, find_repeated
 from cloudlet.services.ec2.subnet import SUBNETS, Subnet
 from cloudlet.services.ec2.tagging import read_specifications
 from cloudlet.services.ec2.vpc import VPCS
@@ -28,17 +28,17 @@ describe(GATEWAYS, "DescribeInternetGateways")
 describe(NAT_GATEWAYS, "DescribeNatGateways", filter_member="Filter")
 
 
-@operation("CreateInternetGateway")
+@declare("CreateInternetGateway")
 async def create_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     if len(await GATEWAYS.list_all(ctx, tx, limits.MAX_INTERNET_GATEWAYS)) == limits.MAX_INTERNET_GATEWAYS:
-        raise LimitExceeded("InternetGatewayLimitExceeded", "internet gateways")
+        raise QuotaError("InternetGatewayLimitExceeded", "internet gateways")
     tags = read_specifications(params, GATEWAYS.resource_type)
     gateway = InternetGateway(account=ctx.account, region=ctx.region, name=GATEWAYS.make_id(), tags=tags)
     GATEWAYS.save(tx, gateway)
     return {"InternetGateway": await GATEWAYS.show(ctx, tx, gateway)}
 
 
-@operation("DeleteInternetGateway")
+@declare("DeleteInternetGateway")
 async def delete_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
     if gateway.vpc:
@@ -48,27 +48,27 @@ async def delete_internet_gateway(ctx: Context, tx: Transaction, params: Params)
     return None
 
 
-@operation("AttachInternetGateway")
+@declare("AttachInternetGateway")
 async def attach_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     if gateway.vpc:
         text = f"resource {gateway.name} is already attached to network {gateway.vpc}"
         raise AwsError("Resource.AlreadyAssociated", text)
-    if await GATEWAYS.list_of(ctx, tx, vpc.name):
+    if await GATEWAYS.list_dependent(ctx, tx, vpc.name):
         raise AwsError("InvalidParameterValue", f"Network {vpc.name} already has an internet gateway attached")
     gateway.vpc = vpc.name
     GATEWAYS.save(tx, gateway)
     return None
 
 
-@operation("DetachInternetGateway")
+@declare("DetachInternetGateway")
 async def detach_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     if gateway.vpc != vpc.name:
         raise AwsError("Gateway.NotAttached", f"resource {gateway.name} is not attached to network {vpc.name}")
-    if any(each.public_address for each in await INTERFACES.list_of(ctx, tx, vpc.name)):
+    if any(each.public_address for each in await INTERFACES.list_dependent(ctx, tx, vpc.name)):
         text = (
             f"Network {vpc.name} has some mapped public address(es)."
             " Please unmap those public address(es) before detaching the gateway."
@@ -84,7 +84,7 @@ async def detach_internet_gateway(ctx: Context, tx: Transaction, params: Params)
 # NAT gateways
 
 
-@operation("CreateNatGateway", _UNSUPPORTED)
+@declare("CreateNatGateway", _UNSUPPORTED)
 async def create_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     nat, token = await find_repeated(ctx, tx, NAT_GATEWAYS, "CreateNatGateway", params)
     if nat is None:
@@ -116,13 +116,13 @@ async def _make_nat_gateway(ctx: Context, tx: Transaction, params: Params, token
     )  # fmt: skip
     association = address = ""
     if is_public:
-        if not await GATEWAYS.list_of(ctx, tx, subnet.vpc):
+        if not await GATEWAYS.list_dependent(ctx, tx, subnet.vpc):
             raise AwsError("Gateway.NotAttached", f"Network {subnet.vpc} has no Internet gateway attached")
         found = await ADDRESSES.get(ctx, tx, allocation)
         if found.association:
             text = f"Elastic IP address [{found.name}] is already associated"
             raise AwsError("InvalidParameterValue", text)
-        await associate(ctx, tx, found, interface)
+        await give_address(ctx, tx, found, interface)
         found.owner = name
         ADDRESSES.save(tx, found)
         association, address = found.association, found.address
@@ -147,7 +147,10 @@ async def _make_nat_gateway(ctx: Context, tx: Transaction, params: Params, token
 
 
 async def _check_nat_limit(ctx: Context, tx: Transaction, subnet: Subnet) -> None:
-    """Raise AwsError where a zone has as many as it can; forget those that were deleted long ago."""
+    """Raise AwsError where a zone has too many.
+
+    Those that were deleted long ago are forgotten.
+    """
     space = NAT_GATEWAYS.get_space(ctx)
     count = 0
     for _, raw in await tx.range(space.begin, space.end, limit=1000):
@@ -161,7 +164,7 @@ async def _check_nat_limit(ctx: Context, tx: Transaction, subnet: Subnet) -> Non
         raise AwsError("NatGatewayLimitExceeded", text)
 
 
-@operation("DeleteNatGateway")
+@declare("DeleteNatGateway")
 async def delete_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     nat = await NAT_GATEWAYS.get(ctx, tx, params["NatGatewayId"])
     if not nat.deleted:
@@ -169,7 +172,7 @@ async def delete_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> R
         NAT_GATEWAYS.save(tx, nat)
         interface = await INTERFACES.get(ctx, tx, nat.interface)
         if nat.allocation:
-            await disassociate(ctx, tx, await ADDRESSES.get(ctx, tx, nat.allocation))
+            await take_address_away(ctx, tx, await ADDRESSES.get(ctx, tx, nat.allocation))
             interface = await INTERFACES.get(ctx, tx, nat.interface)
         await delete_interface(ctx, tx, interface)
     return {"NatGatewayId": nat.name}

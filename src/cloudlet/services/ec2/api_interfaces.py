@@ -11,8 +11,8 @@ from typing import Any, Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.address import ADDRESSES, release_public_address, take_public_address
-from cloudlet.services.ec2.api_addresses import disassociate
-from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, NotPermitted, Unsupported
+from cloudlet.services.ec2.api_addresses import take_address_away
+from cloudlet.services.ec2.errors import ForeignResource, InvalidCombination, MissingParameter, UnsupportedFeature
 from cloudlet.services.ec2.interface import (
     INTERFACES,
     PLAIN,
@@ -20,7 +20,7 @@ from cloudlet.services.ec2.interface import (
     delete_interface,
     make_interface,
 )
-from cloudlet.services.ec2.operations import describe, find_repeated, operation
+from cloudlet.services.ec2.operations import declare, describe, find_repeated
 from cloudlet.services.ec2.security_group import GROUPS
 from cloudlet.services.ec2.subnet import SUBNETS
 from cloudlet.services.ec2.tagging import read_specifications
@@ -60,17 +60,17 @@ def _read_address(params: Params) -> str | None:
         text = "Only one primary private IP address can be specified."
         raise InvalidCombination(text)
     if len(given) > 1:
-        raise Unsupported("secondary private addresses")
+        raise UnsupportedFeature("secondary private addresses")
     found: str | None = given[0].get("PrivateIpAddress")
     return found
 
 
-@operation("CreateNetworkInterface", _UNSUPPORTED)
+@declare("CreateNetworkInterface", _UNSUPPORTED)
 async def create_network_interface(ctx: Context, tx: Transaction, params: Params) -> Result:
     interface, token = await find_repeated(ctx, tx, INTERFACES, "CreateNetworkInterface", params)
     if interface is None:
         if params.get("InterfaceType", PLAIN) != PLAIN:
-            raise Unsupported(f"interfaces of the type {params['InterfaceType']}")
+            raise UnsupportedFeature(f"interfaces of the type {params['InterfaceType']}")
         subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
         interface = await make_interface(
             ctx,
@@ -90,15 +90,15 @@ async def create_network_interface(ctx: Context, tx: Transaction, params: Params
 def _check_manager(ctx: Context, interface: NetworkInterface) -> None:
     """Raise AwsError unless the caller may change an interface."""
     if interface.requester and (ctx.principal.kind != "service" or ctx.principal.arn != interface.requester):
-        raise NotPermitted
+        raise ForeignResource
 
 
-@operation("DeleteNetworkInterface")
+@declare("DeleteNetworkInterface")
 async def delete_network_interface(ctx: Context, tx: Transaction, params: Params) -> Result:
     interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
     _check_manager(ctx, interface)
     if interface.allocation:
-        await disassociate(ctx, tx, await ADDRESSES.get(ctx, tx, interface.allocation))
+        await take_address_away(ctx, tx, await ADDRESSES.get(ctx, tx, interface.allocation))
         interface = await INTERFACES.get(ctx, tx, interface.name)
     elif interface.public_address:
         release_public_address(tx, interface.public_address)
@@ -106,7 +106,7 @@ async def delete_network_interface(ctx: Context, tx: Transaction, params: Params
     return None
 
 
-@operation("DescribeNetworkInterfaceAttribute")
+@declare("DescribeNetworkInterfaceAttribute")
 async def describe_network_interface_attribute(ctx: Context, tx: Transaction, params: Params) -> Result:
     interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
     shown = await INTERFACES.show(ctx, tx, interface)
@@ -122,7 +122,7 @@ async def describe_network_interface_attribute(ctx: Context, tx: Transaction, pa
     return {"NetworkInterfaceId": interface.name, **answers[params["Attribute"]]}
 
 
-@operation(
+@declare(
     "ModifyNetworkInterfaceAttribute",
     (
         "EnaSrdSpecification",
@@ -148,13 +148,13 @@ async def modify_network_interface_attribute(ctx: Context, tx: Transaction, para
     elif "AssociatePublicIpAddress" in params:
         await _set_public_address(tx, interface, is_wanted=params["AssociatePublicIpAddress"])
     elif not params["SourceDestCheck"].get("Value"):
-        raise Unsupported("interfaces that pass on what is not theirs (SourceDestCheck)")
+        raise UnsupportedFeature("interfaces that pass on what is not theirs (SourceDestCheck)")
     INTERFACES.save(tx, interface)
     return None
 
 
 async def _set_public_address(tx: Transaction, interface: NetworkInterface, *, is_wanted: bool) -> None:
-    """Give an interface a public address that comes and goes with it, or take that away."""
+    """Give an interface a public address of its own, or take that away."""
     if is_wanted and not interface.public_address:
         interface.public_address = await take_public_address(tx)
     elif not is_wanted and interface.public_address and not interface.allocation:

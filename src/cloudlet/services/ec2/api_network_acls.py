@@ -7,29 +7,29 @@ from typing import Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.cidr import parse_any_network
-from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, LimitExceeded, MissingParameter
+from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, MissingParameter, QuotaError
 from cloudlet.services.ec2.making import make_association_id
 from cloudlet.services.ec2.network_acl import ACLS, ALL, LAST_RULE, Entry, NetworkAcl
-from cloudlet.services.ec2.operations import describe, find_repeated, operation
-from cloudlet.services.ec2.permissions import MAX_PORT
+from cloudlet.services.ec2.operations import declare, describe, find_repeated
+from cloudlet.services.ec2.permissions import LAST_PORT
 from cloudlet.services.ec2.resource import list_dependents
 from cloudlet.services.ec2.subnet import SUBNETS
 from cloudlet.services.ec2.tagging import read_specifications
 from cloudlet.services.ec2.vpc import VPCS
 
 _NAMES: Final = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58", "all": ALL}
-_MAX_PROTOCOL: Final = 255
+_LAST_PROTOCOL: Final = 255
 
 describe(ACLS, "DescribeNetworkAcls")
 
 
-@operation("CreateNetworkAcl")
+@declare("CreateNetworkAcl")
 async def create_network_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
     acl, token = await find_repeated(ctx, tx, ACLS, "CreateNetworkAcl", params)
     if acl is None:
         vpc = await VPCS.get(ctx, tx, params["VpcId"])
-        if len(await ACLS.list_of(ctx, tx, vpc.name)) >= limits.MAX_NETWORK_ACLS:
-            raise LimitExceeded("NetworkAclLimitExceeded", "network ACLs")
+        if len(await ACLS.list_dependent(ctx, tx, vpc.name)) >= limits.MAX_NETWORK_ACLS:
+            raise QuotaError("NetworkAclLimitExceeded", "network ACLs")
         tags = read_specifications(params, ACLS.resource_type)
         acl = NetworkAcl(
             account=ctx.account, region=ctx.region, name=ACLS.make_id(), vpc=vpc.name, tags=tags, token=token
@@ -38,7 +38,7 @@ async def create_network_acl(ctx: Context, tx: Transaction, params: Params) -> R
     return {"NetworkAcl": await ACLS.show(ctx, tx, acl), "ClientToken": params.get("ClientToken")}
 
 
-@operation("DeleteNetworkAcl")
+@declare("DeleteNetworkAcl")
 async def delete_network_acl(ctx: Context, tx: Transaction, params: Params) -> Result:
     acl = await ACLS.get(ctx, tx, params["NetworkAclId"])
     if acl.is_default:
@@ -50,7 +50,7 @@ async def delete_network_acl(ctx: Context, tx: Transaction, params: Params) -> R
 
 def _parse_protocol(text: str) -> str:
     number = _NAMES.get(text.lower(), text)
-    if number == ALL or (number.isdecimal() and int(number) <= _MAX_PROTOCOL):
+    if number == ALL or (number.isdecimal() and int(number) <= _LAST_PROTOCOL):
         return number
     raise InvalidValue("protocol", text, "Unknown protocol.")
 
@@ -71,8 +71,8 @@ def _read_entry(params: Params) -> Entry:
         ports = params.get("PortRange")
         if ports is None:
             raise MissingParameter("PortRange")
-        first, last = ports.get("From", 0), ports.get("To", MAX_PORT)
-        if not 0 <= first <= last <= MAX_PORT:
+        first, last = ports.get("From", 0), ports.get("To", LAST_PORT)
+        if not 0 <= first <= last <= LAST_PORT:
             raise InvalidValue("portRange", f"{first}-{last}", "It must be within 0 to 65535.")
     elif protocol in ("1", "58"):
         code = params.get("IcmpTypeCode")
@@ -100,7 +100,7 @@ def _get_entry(acl: NetworkAcl, number: int, *, is_egress: bool) -> Entry:
     return found
 
 
-@operation("CreateNetworkAclEntry")
+@declare("CreateNetworkAclEntry")
 async def create_network_acl_entry(ctx: Context, tx: Transaction, params: Params) -> Result:
     acl = await ACLS.get(ctx, tx, params["NetworkAclId"])
     entry = _read_entry(params)
@@ -109,13 +109,13 @@ async def create_network_acl_entry(ctx: Context, tx: Transaction, params: Params
         text = f"The network acl entry identified by {entry.number} already exists."
         raise AwsError("NetworkAclEntryAlreadyExists", text)
     if len(same) >= limits.MAX_ACL_ENTRIES:
-        raise LimitExceeded("NetworkAclEntryLimitExceeded", "network acl entries")
+        raise QuotaError("NetworkAclEntryLimitExceeded", "network acl entries")
     acl.entries.append(entry)
     ACLS.save(tx, acl)
     return None
 
 
-@operation("ReplaceNetworkAclEntry")
+@declare("ReplaceNetworkAclEntry")
 async def replace_network_acl_entry(ctx: Context, tx: Transaction, params: Params) -> Result:
     acl = await ACLS.get(ctx, tx, params["NetworkAclId"])
     entry = _read_entry(params)
@@ -125,7 +125,7 @@ async def replace_network_acl_entry(ctx: Context, tx: Transaction, params: Param
     return None
 
 
-@operation("DeleteNetworkAclEntry")
+@declare("DeleteNetworkAclEntry")
 async def delete_network_acl_entry(ctx: Context, tx: Transaction, params: Params) -> Result:
     acl = await ACLS.get(ctx, tx, params["NetworkAclId"])
     acl.entries.remove(_get_entry(acl, params["RuleNumber"], is_egress=params["Egress"]))
@@ -133,7 +133,7 @@ async def delete_network_acl_entry(ctx: Context, tx: Transaction, params: Params
     return None
 
 
-@operation("ReplaceNetworkAclAssociation")
+@declare("ReplaceNetworkAclAssociation")
 async def replace_network_acl_association(ctx: Context, tx: Transaction, params: Params) -> Result:
     name = params["AssociationId"]
     acl = await ACLS.get(ctx, tx, params["NetworkAclId"])

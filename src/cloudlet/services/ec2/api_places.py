@@ -8,13 +8,13 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.defaults import find_default_vpc
 from cloudlet.services.ec2.filters import parse_filters
-from cloudlet.services.ec2.operations import operation
+from cloudlet.services.ec2.operations import declare
 from cloudlet.services.ec2.zones import OPT_IN_REGIONS, REGIONS, list_zones
 
 _FREE: Final = "opt-in-not-required"
 
 
-@operation("DescribeRegions")
+@declare("DescribeRegions")
 async def describe_regions(ctx: Context, tx: Transaction, params: Params) -> Result:
     matches = parse_filters(params.get("Filters"), {"endpoint": "", "opt-in-status": "", "region-name": ""}, tags=None)
     wanted = params.get("RegionNames")
@@ -30,7 +30,7 @@ async def describe_regions(ctx: Context, tx: Transaction, params: Params) -> Res
     return {"Regions": [each for each in shown if matches(each)]}
 
 
-@operation("DescribeAvailabilityZones")
+@declare("DescribeAvailabilityZones")
 async def describe_availability_zones(ctx: Context, tx: Transaction, params: Params) -> Result:
     names = (
         "group-long-name", "group-name", "message", "opt-in-status", "parent-zone-id", "parent-zone-name",
@@ -67,7 +67,7 @@ async def describe_availability_zones(ctx: Context, tx: Transaction, params: Par
     return {"AvailabilityZones": [each for each in shown if matches(each)]}
 
 
-@operation("DescribeAccountAttributes")
+@declare("DescribeAccountAttributes")
 async def describe_account_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await find_default_vpc(ctx, tx)
     values = {

@@ -8,9 +8,9 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits, reconciling
 from cloudlet.services.ec2.cidr import parse_any_network
-from cloudlet.services.ec2.errors import InvalidValue, LimitExceeded
+from cloudlet.services.ec2.errors import InvalidValue, QuotaError
 from cloudlet.services.ec2.filters import parse_filters
-from cloudlet.services.ec2.operations import describe, find_repeated, operation, read_page
+from cloudlet.services.ec2.operations import declare, describe, find_repeated, read_page
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS, Entry, PrefixList
 from cloudlet.services.ec2.resource import list_dependents
 from cloudlet.services.ec2.route_table import ROUTE_TABLES
@@ -40,7 +40,7 @@ def _check_size(entries: Sequence[Entry], limit: int) -> None:
         raise AwsError("PrefixListMaxEntriesExceeded", text)
 
 
-@operation("CreateManagedPrefixList")
+@declare("CreateManagedPrefixList")
 async def create_managed_prefix_list(ctx: Context, tx: Transaction, params: Params) -> Result:
     found, token = await find_repeated(ctx, tx, PREFIX_LISTS, "CreateManagedPrefixList", params)
     if found is None:
@@ -53,7 +53,7 @@ async def create_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
             raise InvalidValue("maxEntries", limit, f"It must be from 1 to {limits.MAX_PREFIX_LIST_ENTRIES}.")
         own = [each for each in await PREFIX_LISTS.list_all(ctx, tx) if not each.is_of_aws]
         if len(own) >= limits.MAX_PREFIX_LISTS:
-            raise LimitExceeded("PrefixListLimitExceeded", "prefix lists")
+            raise QuotaError("PrefixListLimitExceeded", "prefix lists")
         entries = _make_entries(params.get("Entries") or (), family)
         _check_size(entries, limit)
         found = PrefixList(
@@ -95,7 +95,7 @@ async def _save(ctx: Context, tx: Transaction, prefix_list: PrefixList) -> Resul
     return {"PrefixList": await PREFIX_LISTS.show(ctx, tx, prefix_list)}
 
 
-@operation("ModifyManagedPrefixList", ("IpamPrefixListResolverSyncEnabled",))
+@declare("ModifyManagedPrefixList", ("IpamPrefixListResolverSyncEnabled",))
 async def modify_managed_prefix_list(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _get_own(ctx, tx, params["PrefixListId"])
     _check_version(found, params.get("CurrentVersion"))
@@ -108,28 +108,29 @@ async def modify_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
             raise AwsError("InvalidPrefixListModification", f"The prefix list has no entry {sorted(missing)[0]}.")
         made = _make_entries(added, found.family)
         changed = {each.cidr for each in made} | gone
-        found.versions.append([*(each for each in found.entries if each.cidr not in changed), *made])
+        found.add_version([*(each for each in found.entries if each.cidr not in changed), *made])
     found.max_entries = params.get("MaxEntries", found.max_entries)
     found.list_name = params.get("PrefixListName", found.list_name)
     _check_size(found.entries, found.max_entries)
     return await _save(ctx, tx, found)
 
 
-@operation("RestoreManagedPrefixListVersion")
+@declare("RestoreManagedPrefixListVersion")
 async def restore_managed_prefix_list_version(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _get_own(ctx, tx, params["PrefixListId"])
     _check_version(found, params["CurrentVersion"])
-    found.versions.append(_get_version(found, params["PreviousVersion"]))
+    found.add_version(_get_version(found, params["PreviousVersion"]))
     return await _save(ctx, tx, found)
 
 
 def _get_version(prefix_list: PrefixList, number: int) -> list[Entry]:
-    if not 1 <= number <= prefix_list.version:
+    found = prefix_list.find_version(number)
+    if found is None:
         raise AwsError("PrefixListVersionNotFound", f"The prefix list has no version {number}.")
-    return prefix_list.versions[number - 1]
+    return found
 
 
-@operation("DeleteManagedPrefixList")
+@declare("DeleteManagedPrefixList")
 async def delete_managed_prefix_list(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await _get_own(ctx, tx, params["PrefixListId"])
     if await list_dependents(ctx, tx, found.name, limit=1):
@@ -139,7 +140,7 @@ async def delete_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
     return {"PrefixList": {**await PREFIX_LISTS.show(ctx, tx, found), "State": "delete-complete"}}
 
 
-@operation("GetManagedPrefixListEntries")
+@declare("GetManagedPrefixListEntries")
 async def get_managed_prefix_list_entries(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await PREFIX_LISTS.get(ctx, tx, params["PrefixListId"])
     entries = _get_version(found, params.get("TargetVersion", found.version))
@@ -147,7 +148,7 @@ async def get_managed_prefix_list_entries(ctx: Context, tx: Transaction, params:
     return {"Entries": [{"Cidr": each.cidr, "Description": each.description} for each in page], "NextToken": token}
 
 
-@operation("GetManagedPrefixListAssociations")
+@declare("GetManagedPrefixListAssociations")
 async def get_managed_prefix_list_associations(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await PREFIX_LISTS.get(ctx, tx, params["PrefixListId"])
     names: dict[str, None] = {}
@@ -159,7 +160,7 @@ async def get_managed_prefix_list_associations(ctx: Context, tx: Transaction, pa
     return {"PrefixListAssociations": [{"ResourceId": each, **owner} for each in page], "NextToken": token}
 
 
-@operation("DescribePrefixLists")
+@declare("DescribePrefixLists")
 async def describe_prefix_lists(ctx: Context, tx: Transaction, params: Params) -> Result:
     matches = parse_filters(params.get("Filters"), {"prefix-list-id": "", "prefix-list-name": ""}, tags=None)
     wanted = params.get("PrefixListIds")

@@ -11,14 +11,14 @@ from cloudlet.services.ec2.errors import (
     DependencyViolation,
     InvalidCombination,
     InvalidValue,
-    LimitExceeded,
     MissingParameter,
-    Unsupported,
+    QuotaError,
+    UnsupportedFeature,
 )
 from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.making import make_association_id
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
-from cloudlet.services.ec2.operations import describe, find_repeated, operation
+from cloudlet.services.ec2.operations import declare, describe, find_repeated
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
 from cloudlet.services.ec2.resource import list_dependents
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, Route, RouteTable
@@ -37,13 +37,13 @@ _ASSOCIATED: Final = {"State": "associated"}
 describe(ROUTE_TABLES, "DescribeRouteTables")
 
 
-@operation("CreateRouteTable")
+@declare("CreateRouteTable")
 async def create_route_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table, token = await find_repeated(ctx, tx, ROUTE_TABLES, "CreateRouteTable", params)
     if table is None:
         vpc = await VPCS.get(ctx, tx, params["VpcId"])
-        if len(await ROUTE_TABLES.list_of(ctx, tx, vpc.name)) >= limits.MAX_ROUTE_TABLES:
-            raise LimitExceeded("RouteTableLimitExceeded", "route tables")
+        if len(await ROUTE_TABLES.list_dependent(ctx, tx, vpc.name)) >= limits.MAX_ROUTE_TABLES:
+            raise QuotaError("RouteTableLimitExceeded", "route tables")
         tags = read_specifications(params, ROUTE_TABLES.resource_type)
         name = ROUTE_TABLES.make_id()
         table = RouteTable(account=ctx.account, region=ctx.region, name=name, vpc=vpc.name, tags=tags, token=token)
@@ -51,7 +51,7 @@ async def create_route_table(ctx: Context, tx: Transaction, params: Params) -> R
     return {"RouteTable": await ROUTE_TABLES.show(ctx, tx, table), "ClientToken": params.get("ClientToken")}
 
 
-@operation("DeleteRouteTable")
+@declare("DeleteRouteTable")
 async def delete_route_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await ROUTE_TABLES.get(ctx, tx, params["RouteTableId"])
     if (await VPCS.get(ctx, tx, table.vpc)).main_table == table.name:
@@ -64,7 +64,7 @@ async def delete_route_table(ctx: Context, tx: Transaction, params: Params) -> R
 # Associations
 
 
-@operation("AssociateRouteTable", ("GatewayId", "PublicIpv4Pool"))
+@declare("AssociateRouteTable", ("GatewayId", "PublicIpv4Pool"))
 async def associate_route_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await ROUTE_TABLES.get(ctx, tx, params["RouteTableId"])
     if "SubnetId" not in params:
@@ -83,7 +83,10 @@ async def associate_route_table(ctx: Context, tx: Transaction, params: Params) -
 
 
 async def _find_association(ctx: Context, tx: Transaction, name: str) -> Vpc | Subnet:
-    """Return what has an association with a route table: a VPC, with its main one, or a subnet. Raises AwsError."""
+    """Return the owner of an association with a route table. Raises AwsError.
+
+    A VPC has one with its main table.
+    """
     for owner in await list_dependents(ctx, tx, name, limit=1) if name.startswith("rtbassoc-") else ():
         found = await VPCS.find(ctx, tx, owner) or await SUBNETS.find(ctx, tx, owner)
         if found is not None:
@@ -91,18 +94,18 @@ async def _find_association(ctx: Context, tx: Transaction, name: str) -> Vpc | S
     raise AwsError("InvalidAssociationID.NotFound", f"The association ID '{name}' does not exist")
 
 
-@operation("DisassociateRouteTable")
+@declare("DisassociateRouteTable")
 async def disassociate_route_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     name = params["AssociationId"]
     owner = await _find_association(ctx, tx, name)
     if isinstance(owner, Vpc):
-        raise AwsError("InvalidParameterValue", f"cannot disassociate the main route table association {name}")
+        raise AwsError("InvalidParameterValue", f"cannot take_address_away the main route table association {name}")
     owner.table = owner.table_association = ""
     SUBNETS.save(tx, owner)
     return None
 
 
-@operation("ReplaceRouteTableAssociation")
+@declare("ReplaceRouteTableAssociation")
 async def replace_route_table_association(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await ROUTE_TABLES.get(ctx, tx, params["RouteTableId"])
     owner = await _find_association(ctx, tx, params["AssociationId"])
@@ -150,7 +153,7 @@ async def _read_target(ctx: Context, tx: Transaction, table: RouteTable, params:
             raise InvalidValue("gatewayId", gateway, "Local routes are there by themselves.")
         else:
             text = f"routes to {gateway.partition('-')[0]}"
-        raise Unsupported(text)
+        raise UnsupportedFeature(text)
     found = await GATEWAYS.find(ctx, tx, gateway)
     if found is None:
         raise AwsError("InvalidGatewayID.NotFound", f"The gateway ID '{gateway}' does not exist")
@@ -167,10 +170,10 @@ def _check_not_local(vpc: Vpc, destination: str) -> None:
         return
     network = parse_network(destination, "destinationCidrBlock")
     if any(network.subnet_of(parse_network(each, "cidrBlock")) for each in vpc.ranges):
-        raise Unsupported("routes that are more specific than the local ones")
+        raise UnsupportedFeature("routes that are more specific than the local ones")
 
 
-@operation("CreateRoute", _UNSUPPORTED)
+@declare("CreateRoute", _UNSUPPORTED)
 async def create_route(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await ROUTE_TABLES.get(ctx, tx, params["RouteTableId"])
     destination = await _read_destination(ctx, tx, params)
@@ -180,7 +183,7 @@ async def create_route(ctx: Context, tx: Transaction, params: Params) -> Result:
     if known is not None and known != route:
         raise AwsError("RouteAlreadyExists", f"The route identified by {destination} already exists.")
     if len(table.routes) >= limits.MAX_ROUTES:
-        raise LimitExceeded("RouteLimitExceeded", "routes")
+        raise QuotaError("RouteLimitExceeded", "routes")
     if known is None:
         table.routes.append(route)
         ROUTE_TABLES.save(tx, table)
@@ -196,7 +199,7 @@ def _get_route(table: RouteTable, destination: str) -> Route:
     return found
 
 
-@operation("ReplaceRoute", (*_UNSUPPORTED, "LocalTarget"))
+@declare("ReplaceRoute", (*_UNSUPPORTED, "LocalTarget"))
 async def replace_route(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await ROUTE_TABLES.get(ctx, tx, params["RouteTableId"])
     route = _get_route(table, await _read_destination(ctx, tx, params))
@@ -205,7 +208,7 @@ async def replace_route(ctx: Context, tx: Transaction, params: Params) -> Result
     return None
 
 
-@operation("DeleteRoute", ("DestinationIpv6CidrBlock",))
+@declare("DeleteRoute", ("DestinationIpv6CidrBlock",))
 async def delete_route(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await ROUTE_TABLES.get(ctx, tx, params["RouteTableId"])
     destination = await _read_destination(ctx, tx, params)

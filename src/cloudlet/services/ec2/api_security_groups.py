@@ -7,10 +7,10 @@ from typing import Any, Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.defaults import find_default_vpc
-from cloudlet.services.ec2.errors import InvalidCombination, LimitExceeded, MissingParameter
+from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
 from cloudlet.services.ec2.filters import parse_filters
 from cloudlet.services.ec2.making import DEFAULT, make_rule
-from cloudlet.services.ec2.operations import describe, operation, read_page
+from cloudlet.services.ec2.operations import declare, describe, read_page
 from cloudlet.services.ec2.permissions import (
     check_description,
     describe_rule,
@@ -38,7 +38,7 @@ _PEERS: Final = ("CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId")
 describe(RULES, "DescribeSecurityGroupRules")
 
 
-@operation("DescribeSecurityGroups")
+@declare("DescribeSecurityGroups")
 async def describe_security_groups(ctx: Context, tx: Transaction, params: Params) -> Result:
     matches = parse_filters(params.get("Filters"), GROUPS.filters)
     names = params.get("GroupNames")
@@ -71,7 +71,7 @@ async def _find_group(ctx: Context, tx: Transaction, params: Params) -> Security
     raise AwsError("MissingParameter", "The request must contain the parameter groupName or groupId")
 
 
-@operation("CreateSecurityGroup")
+@declare("CreateSecurityGroup")
 async def create_security_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     name, description = params["GroupName"], params["Description"]
     if name.startswith("sg-"):
@@ -92,7 +92,7 @@ async def create_security_group(ctx: Context, tx: Transaction, params: Params) -
         raise AwsError("InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.name}'")
     tags = read_specifications(params, GROUPS.resource_type)
     if len(await GROUPS.list_all(ctx, tx, limits.MAX_SECURITY_GROUPS)) == limits.MAX_SECURITY_GROUPS:
-        raise LimitExceeded("SecurityGroupLimitExceeded", "security groups")
+        raise QuotaError("SecurityGroupLimitExceeded", "security groups")
     group = SecurityGroup(
         account=ctx.account,
         region=ctx.region,
@@ -108,7 +108,7 @@ async def create_security_group(ctx: Context, tx: Transaction, params: Params) -
     return {"GroupId": group.name, "Tags": shown["Tags"], "SecurityGroupArn": shown["SecurityGroupArn"]}
 
 
-@operation("DeleteSecurityGroup")
+@declare("DeleteSecurityGroup")
 async def delete_security_group(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await _find_group(ctx, tx, params)
     if group.group_name == DEFAULT:
@@ -122,13 +122,13 @@ async def delete_security_group(ctx: Context, tx: Transaction, params: Params) -
     return {"Return": True, "GroupId": group.name}
 
 
-@operation("GetSecurityGroupsForVpc")
+@declare("GetSecurityGroupsForVpc")
 async def get_security_groups_for_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     names = {"group-id": "", "description": "", "group-name": "", "owner-id": "", "primary-vpc-id": "PrimaryVpcId"}
     matches = parse_filters(params.get("Filters"), names)
     found = []
-    for group in await GROUPS.list_of(ctx, tx, vpc.name):
+    for group in await GROUPS.list_dependent(ctx, tx, vpc.name):
         shown = await GROUPS.show(ctx, tx, group)
         kept = {name: shown[name] for name in ("Description", "GroupName", "OwnerId", "GroupId", "Tags")}
         if matches(each := {**kept, "PrimaryVpcId": vpc.name}):
@@ -137,7 +137,7 @@ async def get_security_groups_for_vpc(ctx: Context, tx: Transaction, params: Par
     return {"SecurityGroupForVpcs": page, "NextToken": token}
 
 
-@operation("DescribeSecurityGroupReferences")
+@declare("DescribeSecurityGroupReferences")
 async def describe_security_group_references(ctx: Context, tx: Transaction, params: Params) -> Result:
     for each in params["GroupId"]:
         await GROUPS.get(ctx, tx, each)
@@ -161,16 +161,16 @@ async def _authorize(ctx: Context, tx: Transaction, params: Params, *, is_egress
         rule.tags = dict(tags)
         RULES.save(tx, rule)
     if len(known) + len(rules) > limits.MAX_RULES:
-        raise LimitExceeded("RulesPerSecurityGroupLimitExceeded", "rules per security group")
+        raise QuotaError("RulesPerSecurityGroupLimitExceeded", "rules per security group")
     return {"Return": True, "SecurityGroupRules": [await RULES.show(ctx, tx, each) for each in rules]}
 
 
-@operation("AuthorizeSecurityGroupIngress")
+@declare("AuthorizeSecurityGroupIngress")
 async def authorize_security_group_ingress(ctx: Context, tx: Transaction, params: Params) -> Result:
     return await _authorize(ctx, tx, params, is_egress=False)
 
 
-@operation("AuthorizeSecurityGroupEgress")
+@declare("AuthorizeSecurityGroupEgress")
 async def authorize_security_group_egress(ctx: Context, tx: Transaction, params: Params) -> Result:
     return await _authorize(ctx, tx, params, is_egress=True)
 
@@ -196,11 +196,11 @@ async def _revoke(ctx: Context, tx: Transaction, params: Params, *, is_egress: b
     return {
         "Return": True,
         "UnknownIpPermissions": to_permissions(unknown),
-        "RevokedSecurityGroupRules": [_to_revoked(each) for each in found],
+        "RevokedSecurityGroupRules": [_make_revoked(each) for each in found],
     }
 
 
-def _to_revoked(rule: SecurityGroupRule) -> dict[str, Any]:
+def _make_revoked(rule: SecurityGroupRule) -> dict[str, Any]:
     return {
         "SecurityGroupRuleId": rule.name,
         "GroupId": rule.group,
@@ -223,17 +223,17 @@ async def _get_rule(
     return rule
 
 
-@operation("RevokeSecurityGroupIngress")
+@declare("RevokeSecurityGroupIngress")
 async def revoke_security_group_ingress(ctx: Context, tx: Transaction, params: Params) -> Result:
     return await _revoke(ctx, tx, params, is_egress=False)
 
 
-@operation("RevokeSecurityGroupEgress")
+@declare("RevokeSecurityGroupEgress")
 async def revoke_security_group_egress(ctx: Context, tx: Transaction, params: Params) -> Result:
     return await _revoke(ctx, tx, params, is_egress=True)
 
 
-@operation("ModifySecurityGroupRules")
+@declare("ModifySecurityGroupRules")
 async def modify_security_group_rules(ctx: Context, tx: Transaction, params: Params) -> Result:
     group = await GROUPS.get(ctx, tx, params["GroupId"])
     for each in params["SecurityGroupRules"]:
@@ -299,11 +299,11 @@ def _describe_rule(tx: Transaction, rule: SecurityGroupRule, description: str | 
     RULES.save(tx, rule)
 
 
-@operation("UpdateSecurityGroupRuleDescriptionsIngress")
+@declare("UpdateSecurityGroupRuleDescriptionsIngress")
 async def update_descriptions_ingress(ctx: Context, tx: Transaction, params: Params) -> Result:
     return await _describe_rules(ctx, tx, params, is_egress=False)
 
 
-@operation("UpdateSecurityGroupRuleDescriptionsEgress")
+@declare("UpdateSecurityGroupRuleDescriptionsEgress")
 async def update_descriptions_egress(ctx: Context, tx: Transaction, params: Params) -> Result:
     return await _describe_rules(ctx, tx, params, is_egress=True)

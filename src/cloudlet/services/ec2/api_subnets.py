@@ -7,9 +7,9 @@ from typing import Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import defaults, limits
 from cloudlet.services.ec2.cidr import find_overlap, parse_network
-from cloudlet.services.ec2.errors import InvalidCombination, LimitExceeded, MissingParameter
+from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
 from cloudlet.services.ec2.making import make_subnet
-from cloudlet.services.ec2.operations import IPAM, describe, operation
+from cloudlet.services.ec2.operations import IPAM, declare, describe
 from cloudlet.services.ec2.subnet import SUBNETS
 from cloudlet.services.ec2.tagging import read_specifications
 from cloudlet.services.ec2.vpc import VPCS
@@ -24,14 +24,14 @@ _UNSUPPORTED: Final = (
 describe(SUBNETS, "DescribeSubnets")
 
 
-@operation("CreateSubnet", ("Ipv6CidrBlock", "Ipv6Native", "OutpostArn", *IPAM))
+@declare("CreateSubnet", ("Ipv6CidrBlock", "Ipv6Native", "OutpostArn", *IPAM))
 async def create_subnet(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     if "CidrBlock" not in params:
         raise MissingParameter("CidrBlock")
     text = params["CidrBlock"]
     network = parse_network(text, "cidrBlock")
-    subnets = await SUBNETS.list_of(ctx, tx, vpc.name)
+    subnets = await SUBNETS.list_dependent(ctx, tx, vpc.name)
     zone = find_zone(ctx.region, params.get("AvailabilityZone"), params.get("AvailabilityZoneId"), default=len(subnets))
     within = any(network.subnet_of(parse_network(each, "cidrBlock")) for each in vpc.ranges)
     if not within or not 16 <= network.prefixlen <= 28:
@@ -39,13 +39,13 @@ async def create_subnet(ctx: Context, tx: Transaction, params: Params) -> Result
     if find_overlap(network, [each.cidr for each in subnets]) is not None:
         raise AwsError("InvalidSubnet.Conflict", f"The CIDR '{text}' conflicts with another subnet")
     if len(subnets) >= limits.MAX_SUBNETS:
-        raise LimitExceeded("SubnetLimitExceeded", "subnets")
+        raise QuotaError("SubnetLimitExceeded", "subnets")
     tags = read_specifications(params, SUBNETS.resource_type)
     subnet = make_subnet(tx, vpc, str(network), zone.name, tags)
     return {"Subnet": await SUBNETS.show(ctx, tx, subnet)}
 
 
-@operation("CreateDefaultSubnet", ("Ipv6Native",))
+@declare("CreateDefaultSubnet", ("Ipv6Native",))
 async def create_default_subnet(ctx: Context, tx: Transaction, params: Params) -> Result:
     name, zone_id = params.get("AvailabilityZone"), params.get("AvailabilityZoneId")
     if not name and not zone_id:
@@ -54,7 +54,7 @@ async def create_default_subnet(ctx: Context, tx: Transaction, params: Params) -
     return {"Subnet": await SUBNETS.show(ctx, tx, subnet)}
 
 
-@operation("DeleteSubnet")
+@declare("DeleteSubnet")
 async def delete_subnet(ctx: Context, tx: Transaction, params: Params) -> Result:
     subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
     await SUBNETS.check_free(ctx, tx, subnet.name)
@@ -62,7 +62,7 @@ async def delete_subnet(ctx: Context, tx: Transaction, params: Params) -> Result
     return None
 
 
-@operation("ModifySubnetAttribute", _UNSUPPORTED)
+@declare("ModifySubnetAttribute", _UNSUPPORTED)
 async def modify_subnet_attribute(ctx: Context, tx: Transaction, params: Params) -> Result:
     subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
     hostname_type = params.get("PrivateDnsHostnameTypeOnLaunch")

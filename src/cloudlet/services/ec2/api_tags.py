@@ -7,7 +7,7 @@ from typing import Any, Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.authorization.enforcement import check_resource
 from cloudlet.services.ec2.filters import parse_filters
-from cloudlet.services.ec2.operations import operation, read_page
+from cloudlet.services.ec2.operations import declare, read_page
 from cloudlet.services.ec2.registry import KINDS, get_kind
 from cloudlet.services.ec2.resource import Kind
 from cloudlet.services.ec2.tagging import merge
@@ -29,7 +29,7 @@ async def _find_resources(ctx: Context, tx: Transaction, params: Params, action:
     return [(kind := get_kind(name), await kind.get(ctx, tx, name)) for name in names]
 
 
-@operation("CreateTags")
+@declare("CreateTags")
 async def create_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     for kind, record in await _find_resources(ctx, tx, params, "ec2:CreateTags"):
         record.tags = merge(record.tags, params["Tags"])
@@ -37,7 +37,7 @@ async def create_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     return None
 
 
-@operation("DeleteTags")
+@declare("DeleteTags")
 async def delete_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     for kind, record in await _find_resources(ctx, tx, params, "ec2:DeleteTags"):
         # Without tags, all go; one without a value goes whatever its value is.
@@ -51,7 +51,7 @@ async def delete_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     return None
 
 
-@operation("DescribeTags")
+@declare("DescribeTags")
 async def describe_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     names = {"key": "", "resource-id": "", "resource-type": "", "value": ""}
     matches = parse_filters(params.get("Filters"), names, tags=None)

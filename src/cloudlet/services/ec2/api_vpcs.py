@@ -10,15 +10,15 @@ from cloudlet.services.ec2 import defaults, limits
 from cloudlet.services.ec2.cidr import find_overlap, parse_network
 from cloudlet.services.ec2.errors import (
     DependencyViolation,
+    ForbiddenOperation,
     InvalidCombination,
-    LimitExceeded,
     MissingParameter,
-    OperationNotPermitted,
-    Unsupported,
+    QuotaError,
+    UnsupportedFeature,
 )
 from cloudlet.services.ec2.making import make_association_id, make_vpc
 from cloudlet.services.ec2.network_acl import ACLS
-from cloudlet.services.ec2.operations import IPAM, describe, operation
+from cloudlet.services.ec2.operations import IPAM, declare, describe
 from cloudlet.services.ec2.resource import list_dependents
 from cloudlet.services.ec2.route_table import ROUTE_TABLES
 from cloudlet.services.ec2.security_group import GROUPS, RULES, list_rules
@@ -45,33 +45,33 @@ def _parse_range(text: str) -> IPv4Network:
     return network
 
 
-@operation("CreateVpc", (*_IPV6, *IPAM, "VpcEncryptionControl"))
+@declare("CreateVpc", (*_IPV6, *IPAM, "VpcEncryptionControl"))
 async def create_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     if "CidrBlock" not in params:
         raise MissingParameter("CidrBlock")
     network = _parse_range(params["CidrBlock"])
     if params.get("InstanceTenancy", "default") != "default":
-        raise Unsupported("dedicated tenancy")
+        raise UnsupportedFeature("dedicated tenancy")
     tags = read_specifications(params, VPCS.resource_type)
     if len(await VPCS.list_all(ctx, tx, limits.MAX_VPCS)) == limits.MAX_VPCS:
-        raise LimitExceeded("VpcLimitExceeded", "VPCs")
+        raise QuotaError("VpcLimitExceeded", "VPCs")
     vpc = make_vpc(ctx, tx, str(network), tags)
     vpc.dhcp_options = await defaults.get_dhcp_options(ctx, tx)
     VPCS.save(tx, vpc)
     return {"Vpc": {**await VPCS.show(ctx, tx, vpc), "State": "pending"}}
 
 
-@operation("CreateDefaultVpc")
+@declare("CreateDefaultVpc")
 async def create_default_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     if await defaults.find_default_vpc(ctx, tx) is not None:
         raise AwsError("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
     if len(await VPCS.list_all(ctx, tx, limits.MAX_VPCS)) == limits.MAX_VPCS:
-        raise LimitExceeded("VpcLimitExceeded", "VPCs")
+        raise QuotaError("VpcLimitExceeded", "VPCs")
     vpc = await defaults.make_default_vpc(ctx, tx)
     return {"Vpc": {**await VPCS.show(ctx, tx, vpc), "State": "pending"}}
 
 
-@operation("DeleteVpc")
+@declare("DeleteVpc")
 async def delete_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     if set(await list_dependents(ctx, tx, vpc.name)) - vpc.defaults:
@@ -88,7 +88,7 @@ async def delete_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     return None
 
 
-@operation("DescribeVpcAttribute")
+@declare("DescribeVpcAttribute")
 async def describe_vpc_attribute(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     name = params["Attribute"]
@@ -96,7 +96,7 @@ async def describe_vpc_attribute(ctx: Context, tx: Transaction, params: Params) 
     return {"VpcId": vpc.name, member: {"Value": getattr(vpc, _ATTRIBUTES[name])}}
 
 
-@operation("ModifyVpcAttribute")
+@declare("ModifyVpcAttribute")
 async def modify_vpc_attribute(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     given = {
@@ -109,7 +109,7 @@ async def modify_vpc_attribute(ctx: Context, tx: Transaction, params: Params) ->
         text = "Fields for multiple attribute types specified" if changed else "No attributes specified."
         raise InvalidCombination(text)
     if changed.get("network_metrics"):
-        raise Unsupported("metrics of network address usage")
+        raise UnsupportedFeature("metrics of network address usage")
     if changed.get("dns_hostnames") and not vpc.dns_support:
         text = "Enabling DNS hostnames requires DNS support to be enabled."
         raise AwsError("InvalidParameterCombination", text)
@@ -119,7 +119,7 @@ async def modify_vpc_attribute(ctx: Context, tx: Transaction, params: Params) ->
     return None
 
 
-@operation("AssociateVpcCidrBlock", (*_IPV6, *IPAM))
+@declare("AssociateVpcCidrBlock", (*_IPV6, *IPAM))
 async def associate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
     if "CidrBlock" not in params:
@@ -137,17 +137,17 @@ async def associate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Params
     return {"VpcId": vpc.name, "CidrBlockAssociation": to_association(association, "associating")}
 
 
-@operation("DisassociateVpcCidrBlock")
+@declare("DisassociateVpcCidrBlock")
 async def disassociate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Params) -> Result:
     name = params["AssociationId"]
     vpc, association = await _find_association(ctx, tx, name)
     if association is vpc.cidrs[0]:
-        raise OperationNotPermitted(
+        raise ForbiddenOperation(
             f"The vpc CIDR block with association ID {name} may not be disassociated. It is the primary IPv4 CIDR block"
             " of the VPC"
         )
     network = IPv4Network(association.cidr)
-    if any(each.addresses.subnet_of(network) for each in await SUBNETS.list_of(ctx, tx, vpc.name)):
+    if any(each.addresses.subnet_of(network) for each in await SUBNETS.list_dependent(ctx, tx, vpc.name)):
         text = f"The vpc CIDR block with association ID {name} has dependencies and cannot be disassociated."
         raise AwsError("InvalidCidrBlock.InUse", text)
     vpc.cidrs.remove(association)

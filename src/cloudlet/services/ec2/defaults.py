@@ -55,7 +55,7 @@ async def find_default_vpc(scope: Scope, tx: Transaction) -> Vpc | None:
 
 
 async def make_default_vpc(scope: Scope, tx: Transaction) -> Vpc:
-    """Make the default VPC, with a subnet in each zone and a way to the internet."""
+    """Make the default VPC, with subnets and a way to the internet."""
     vpc = make_vpc(scope, tx, str(CIDR), {}, is_default=True)
     vpc.dhcp_options = await get_dhcp_options(scope, tx)
     VPCS.save(tx, vpc)
@@ -76,7 +76,7 @@ async def make_default_subnet(scope: Scope, tx: Transaction, zone: Zone) -> Subn
     if vpc is None:
         text = f"No default VPC exists for this account in the region {scope.region}."
         raise AwsError("DefaultVpcDoesNotExist", text)
-    subnets = await SUBNETS.list_of(scope, tx, vpc.name)
+    subnets = await SUBNETS.list_dependent(scope, tx, vpc.name)
     for each in subnets:
         if each.is_default and each.zone == zone.name:
             text = f"'{each.name}' is already the default subnet in {zone.name}."

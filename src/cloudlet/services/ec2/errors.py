@@ -1,4 +1,7 @@
-"""The errors of Amazon EC2 in AWS's words (EC2 API Reference, "Error codes for the Amazon EC2 API")."""
+"""Errors of Amazon EC2 in AWS's words.
+
+EC2 API Reference, "Error codes for the Amazon EC2 API".
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
     from cloudlet.wire import InvalidRequest, WireError
 
 
-def _lower(member: str) -> str:
+def _make_lower(member: str) -> str:
     return member[:1].lower() + member[1:]
 
 
@@ -19,7 +22,7 @@ class InvalidValue(AwsError):
 
     def __init__(self, member: str, value: object, reason: str) -> None:
         super().__init__(
-            "InvalidParameterValue", f"Value ({value}) for parameter {_lower(member)} is invalid. {reason}"
+            "InvalidParameterValue", f"Value ({value}) for parameter {_make_lower(member)} is invalid. {reason}"
         )
 
 
@@ -34,11 +37,11 @@ class MissingParameter(AwsError):
     """A parameter that is needed."""
 
     def __init__(self, member: str) -> None:
-        super().__init__("MissingParameter", f"The request must contain the parameter {_lower(member)}")
+        super().__init__("MissingParameter", f"The request must contain the parameter {_make_lower(member)}")
 
 
-class Unsupported(AwsError):
-    """Something that AWS has and Cloudlet has not."""
+class UnsupportedFeature(AwsError):
+    """A feature that AWS has and Cloudlet has not."""
 
     def __init__(self, what: str) -> None:
         super().__init__("UnsupportedOperation", f"Cloudlet does not support {what}. See docs/services/ec2.md.")
@@ -51,21 +54,21 @@ class DependencyViolation(AwsError):
         super().__init__("DependencyViolation", f"The {noun} '{name}' has dependencies and cannot be deleted.")
 
 
-class LimitExceeded(AwsError):
+class QuotaError(AwsError):
     """A quota that is reached."""
 
     def __init__(self, code: str, what: str) -> None:
         super().__init__(code, f"The maximum number of {what} has been reached.")
 
 
-class OperationNotPermitted(AwsError):
-    """Something that may not be done to a resource."""
+class ForbiddenOperation(AwsError):
+    """An operation that a resource does not allow."""
 
     def __init__(self, message: str) -> None:
         super().__init__("OperationNotPermitted", message)
 
 
-class NotPermitted(AwsError):
+class ForeignResource(AwsError):
     """A resource that a service manages for itself."""
 
     def __init__(self) -> None:

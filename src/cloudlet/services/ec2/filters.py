@@ -16,6 +16,7 @@ from cloudlet.services.ec2.limits import MAX_FILTER_VALUES
 Shown = Mapping[str, Any]
 Matches = Callable[[Shown], bool]
 _TAG: Final = "tag:"
+_NEVER: Final = "(?!)"
 
 
 class InvalidFilter(AwsError):
@@ -63,10 +64,8 @@ def to_member(name: str) -> str:
 @lru_cache(1024)
 def _compile(values: tuple[str, ...]) -> re.Pattern[str]:
     """Return a pattern for values with wildcards, which a backslash escapes."""
-    return re.compile(
-        "|".join("".join(map(_translate, re.findall(r"\\.|.", each, re.DOTALL))) for each in values) or "(?!)",
-        re.DOTALL,
-    )
+    patterns = ["".join(map(_translate, re.findall(r"\\.|.", each, re.DOTALL))) for each in values]
+    return re.compile("|".join(patterns) if patterns else _NEVER, re.DOTALL)
 
 
 def _translate(part: str) -> str:

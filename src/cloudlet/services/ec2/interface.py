@@ -227,7 +227,7 @@ async def make_interface(
         type=type_name,
         requester=requester,
         requester_account=f"amazon-{requester.partition('.')[0]}" if requester else "",
-        created=scope.now(),
+        created=scope.block.clock.now(),
         attachment=f"eni-attach-0{random_bytes(8).hex()}" if requester else "",
         attached_to=f"amazon-{requester.partition('.')[0]}" if requester else "",
         tags=tags or {},

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Keeper:
-    """The way to the keeper, and its id; none as long as it is not known."""
+    """The way to the keeper, and its id where that is known."""
 
     def __init__(self, block: Block) -> None:
         self.client = open_keeper(block)

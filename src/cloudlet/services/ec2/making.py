@@ -1,4 +1,4 @@
-"""What VPCs and subnets are made of."""
+"""New VPCs and subnets, with all that belongs to them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_association_id(kind: str) -> str:
 
 
 def make_vpc(scope: Scope, tx: Transaction, cidr: str, tags: dict[str, str], *, is_default: bool = False) -> Vpc:
-    """Make a VPC, with its main route table, its default security group and its default network ACL."""
+    """Make a VPC, with its main route table, default group and default ACL."""
     place: dict[str, Any] = {"account": scope.account, "region": scope.region}
     vpc = Vpc(
         **place,

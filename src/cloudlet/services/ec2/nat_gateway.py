@@ -9,7 +9,10 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.services.ec2.resource import Kind, Resource, Scope, to_tag_list
 
 _SHOWN_SECONDS: Final = 3600
-"""How long a deleted one is shown (VPC User Guide, "Delete a NAT gateway": about an hour)."""
+"""The time for which a deleted one is shown.
+
+VPC User Guide, "Delete a NAT gateway": about an hour.
+"""
 
 
 class NatGateway(Resource, kw_only=True):
@@ -64,7 +67,7 @@ async def _show(scope: Scope, tx: Transaction, nat: NatGateway) -> dict[str, Any
 
 
 def _is_visible(scope: Scope, nat: NatGateway) -> bool:
-    return not nat.deleted or scope.now() < nat.deleted + _SHOWN_SECONDS
+    return not nat.deleted or scope.block.clock.now() < nat.deleted + _SHOWN_SECONDS
 
 
 def _make_absent(name: str) -> AwsError:

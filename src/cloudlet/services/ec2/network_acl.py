@@ -36,7 +36,7 @@ class NetworkAcl(Resource, kw_only=True):
     vpc: str
     is_default: bool = False
     entries: list[Entry] = msgspec.field(default_factory=list)
-    """Those beside the last one."""
+    """All but the last one."""
 
     def list_parents(self) -> Iterable[str]:
         return (self.vpc,)
@@ -73,7 +73,7 @@ async def _show(scope: Scope, tx: Transaction, acl: NetworkAcl) -> dict[str, Any
         "Entries": [to_entry(each) for each in [*entries, *last]],
         "Associations": [
             {"NetworkAclAssociationId": each.acl_association, "NetworkAclId": acl.name, "SubnetId": each.name}
-            for each in await SUBNETS.list_of(scope, tx, acl.name)
+            for each in await SUBNETS.list_dependent(scope, tx, acl.name)
         ],
         "Tags": to_tag_list(acl),
     }

@@ -52,16 +52,12 @@ class Place:
 
     account: str
     region: str
-    time: float
-
-    def now(self) -> float:
-        """Return the time of the cloud."""
-        return self.time
+    block: Block
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a network is to be."""
+    """The desired state of a network."""
 
     ranges: list[str]
     interfaces: dict[str, NetworkInterface]
@@ -73,7 +69,7 @@ class Plan:
 async def reconcile(block: Block, key: Key) -> float | None:
     """Make the network of a VPC what its records say."""
     account, region, name = key
-    place = Place(account, region, block.clock.now())
+    place = Place(account, region, block)
     plan, is_known = await block.store.transact(partial(_read_plan, place=place, name=name))
     if not plan.interfaces and not is_known:
         return None
@@ -92,7 +88,10 @@ async def reconcile(block: Block, key: Key) -> float | None:
 
 
 async def _describe(block: Block, keeper: Keeper) -> Mapping[str, Mapping[str, str]]:
-    """Return the networks that the keeper has; have all made again where it is another one."""
+    """Return the networks that the keeper has.
+
+    All are made again where it is another keeper.
+    """
     described = await keeper.client.call("describe")
     if described["id"] != keeper.id:
         is_another = bool(keeper.id)
@@ -150,7 +149,7 @@ async def _forget(tx: Transaction, place: Place, name: str) -> None:
 
 
 async def _has_interfaces(tx: Transaction, place: Place, name: str) -> bool:
-    return any(each.is_real for each in await INTERFACES.list_of(place, tx, name))
+    return any(each.is_real for each in await INTERFACES.list_dependent(place, tx, name))
 
 
 async def _mark(tx: Transaction, place: Place, plan: Plan, keeper: str) -> None:
@@ -172,10 +171,10 @@ async def _request_all(tx: Transaction) -> None:
 
 
 async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bool]:
-    """Return what the network of a VPC is to be, and whether it may be there."""
+    """Return the plan of a VPC's network, and whether that may be there."""
     is_known = await tx.get(_NETWORKS.key(place.account, place.region, name)) is not None
     vpc = await VPCS.find(place, tx, name)
-    interfaces = [] if vpc is None else await INTERFACES.list_of(place, tx, name)
+    interfaces = [] if vpc is None else await INTERFACES.list_dependent(place, tx, name)
     real = {each.name: each for each in interfaces if each.is_real}
     if vpc is None or not real:
         return Plan([], {}, {}, "", has_way_out=False), is_known
@@ -189,7 +188,7 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
             *[security_groups.write_group(each) for each in await _read_groups(tx, place, real.values())],
             *[
                 security_groups.write_membership(
-                    IPv4Address(each.address), _to_identifier(each.name), list(map(_to_identifier, each.groups))
+                    IPv4Address(each.address), _make_identifier(each.name), list(map(_make_identifier, each.groups))
                 )
                 for each in real.values()
             ],
@@ -202,7 +201,7 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
     return Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward)), is_known
 
 
-def _to_identifier(name: str) -> str:
+def _make_identifier(name: str) -> str:
     return name.replace("-", "_")
 
 
@@ -212,17 +211,17 @@ async def _read_groups(tx: Transaction, place: Place, interfaces: Iterable[Netwo
         incoming: list[Rule] = []
         outgoing: list[Rule] = []
         for rule in await list_rules(place, tx, name):
-            (outgoing if rule.is_egress else incoming).extend(await _to_rules(tx, place, rule))
-        found.append(Group(_to_identifier(name), tuple(incoming), tuple(outgoing)))
+            (outgoing if rule.is_egress else incoming).extend(await _make_rules(tx, place, rule))
+        found.append(Group(_make_identifier(name), tuple(incoming), tuple(outgoing)))
     return found
 
 
-async def _to_rules(tx: Transaction, place: Place, rule: SecurityGroupRule) -> list[Rule]:
+async def _make_rules(tx: Transaction, place: Place, rule: SecurityGroupRule) -> list[Rule]:
     peers: list[IPv4Network | str] = []
     if rule.member == "CidrIpv4":
         peers = [IPv4Network(rule.peer)]
     elif rule.member == "ReferencedGroupId":
-        peers = [_to_identifier(rule.peer)]
+        peers = [_make_identifier(rule.peer)]
     elif rule.member == "PrefixListId":
         peers = list(await _read_prefix_list(tx, place, rule.peer))
     # Networks have no IPv6.
@@ -240,7 +239,7 @@ async def _read_access_list(tx: Transaction, place: Place, subnet: Subnet) -> Ac
     acl = await ACLS.get(place, tx, subnet.acl)
     entries = sorted((each for each in acl.entries if each.cidr), key=lambda each: each.number)
     sides = {
-        is_egress: [_to_list_rule(each) for each in entries if each.is_egress == is_egress]
+        is_egress: [_make_list_rule(each) for each in entries if each.is_egress == is_egress]
         for is_egress in (True, False)
     }
     if all(
@@ -251,7 +250,7 @@ async def _read_access_list(tx: Transaction, place: Place, subnet: Subnet) -> Ac
     return AccessList(tuple(sides[False]), tuple(sides[True]))
 
 
-def _to_list_rule(entry: Entry) -> ListRule:
+def _make_list_rule(entry: Entry) -> ListRule:
     protocol = _ICMP_NAMES.get(entry.protocol, entry.protocol)
     return ListRule(Rule(protocol, entry.first_port, entry.last_port, IPv4Network(entry.cidr)), entry.is_allowed)
 
@@ -276,9 +275,10 @@ async def _list_outward(
 async def _find_reach(
     tx: Transaction, place: Place, vpc: Vpc, table_name: str, *, is_public: bool, by_nat: bool = True
 ) -> list[IPv4Network]:
-    """Return what the routes of a table lead to, of which the most specific one counts.
+    """Return what the routes of a table lead to.
 
-    By an internet gateway those leave that have a public address, by a NAT gateway all, where its own subnet leads to.
+    Of several the most specific one counts. By an internet gateway those leave that have a public address, by a NAT
+    gateway all, where its own subnet leads to.
     """
     table = await ROUTE_TABLES.get(place, tx, table_name)
     routes: list[tuple[IPv4Network, list[IPv4Network]]] = []

@@ -1,4 +1,4 @@
-"""How operations of the block are declared: what is the same for all of them is done here.
+"""Declarations of operations, with all that they have in common.
 
 A dry run ends before anything is done, what Cloudlet does not support is refused, and an account has its default VPC
 from the first call on.
@@ -14,12 +14,14 @@ from cloudlet.core.aws import page_tokens
 from cloudlet.core.kernel.service import Transactional
 from cloudlet.services.ec2 import defaults
 from cloudlet.services.ec2.block import service
-from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, Unsupported
+from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, UnsupportedFeature
 from cloudlet.services.ec2.filters import Shown, parse_filters
 from cloudlet.services.ec2.resource import Kind, R, list_dependents
 
 _MAX_PAGE_ITEMS: Final = 1000
 _READ_ROWS: Final = 200
+_NOTHING: Final[tuple[Any, ...]] = (None, False, "", [], 0, {}, {"Value": False})
+"""The values of members that ask for nothing."""
 IPAM: Final = ("Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6IpamPoolId", "Ipv6NetmaskLength")
 """Members about IP Address Manager."""
 
@@ -31,29 +33,32 @@ class DryRun(AwsError):
         super().__init__("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", status=412)
 
 
-def operation(name: str, refuses: Iterable[str] = ()) -> Callable[[Transactional], Transactional]:
+def declare(name: str, refuses: Iterable[str] = ()) -> Callable[[Transactional], Transactional]:
     """Declare an operation. Members that it `refuses` are not supported, but for false and empty ones."""
 
-    def declare(function: Transactional) -> Transactional:
+    def wrap(function: Transactional) -> Transactional:
         @service.operation(name)
         async def run(ctx: Context, tx: Transaction, params: Params) -> Result:
             if params.get("DryRun"):
                 raise DryRun
             for member in refuses:
-                if params.get(member) not in (None, False, "", [], 0):
-                    raise Unsupported(f"{member} of {name}")
+                if params.get(member) not in _NOTHING:
+                    raise UnsupportedFeature(f"{member} of {name}")
             await defaults.ensure(ctx, tx)
             return await function(ctx, tx, params)
 
         return function
 
-    return declare
+    return wrap
 
 
 async def find_repeated(
     ctx: Context, tx: Transaction, kind: Kind[R], operation_name: str, params: Params
 ) -> tuple[R | None, str]:
-    """Return what a call with the same client token has made, and what to write into the record of a new one."""
+    """Return what a call with the same client token has made.
+
+    A new record is marked by the text.
+    """
     token = params.get("ClientToken")
     if not token:
         return None, ""
@@ -80,7 +85,7 @@ def describe(kind: Kind[R], name: str, *, filter_member: str = "Filters", refuse
         page, following = await _read_page(ctx, tx, kind, matches, limit or _MAX_PAGE_ITEMS, token)
         return {kind.answer: page, "NextToken": following}
 
-    operation(name, refuses)(run)
+    declare(name, refuses)(run)
 
 
 async def _read_page(
@@ -106,7 +111,7 @@ async def _read_page(
 
 
 def read_page(items: list[Any], params: Params, default: int = _MAX_PAGE_ITEMS) -> tuple[list[Any], str | None]:
-    """Return a page of a list that is not stored as rows, and the next page's token."""
+    """Return a page of a list, and the next page's token."""
     token = params.get("NextToken")
     wrong = InvalidValue("nextToken", token, "The token is not valid.")
     text = page_tokens.parse_name_token(token, wrong)

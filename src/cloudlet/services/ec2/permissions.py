@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.services.ec2.cidr import parse_any_network
-from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, MissingParameter, Unsupported
+from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, MissingParameter, UnsupportedFeature
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
 from cloudlet.services.ec2.security_group import (
     ALL,
@@ -19,8 +19,8 @@ from cloudlet.services.ec2.security_group import (
     find_group_by_name,
 )
 
-MAX_PORT: Final = 65535
-_MAX_ICMP: Final = 255
+LAST_PORT: Final = 65535
+_LAST_ICMP_TYPE: Final = 255
 _DESCRIPTION: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-:/()#,@[]+=&;{}!$*")
 _MAX_DESCRIPTION_CHARACTERS: Final = 255
 
@@ -34,22 +34,22 @@ def parse_protocol(text: str | None) -> str:
         return name
     if name == "all":
         return ALL
-    if name.isdecimal() and int(name) <= _MAX_ICMP:
+    if name.isdecimal() and int(name) <= _LAST_ICMP_TYPE:
         return name
-    raise InvalidValue("IpProtocol", text, "Unsupported IP protocol.")
+    raise InvalidValue("IpProtocol", text, "UnsupportedFeature IP protocol.")
 
 
 def parse_ports(protocol: str, given: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the first and the last port of a protocol, or the type and the code of ICMP. Raises AwsError."""
+    """Return the first and the last port, or the type and code. Raises AwsError."""
     first, last = given.get("FromPort"), given.get("ToPort")
     if protocol in ("tcp", "udp"):
         if first is None or last is None:
             text = "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."
             raise AwsError("InvalidParameterValue", text)
         if first == last == -1:
-            return 0, MAX_PORT
-        if not (0 <= first <= MAX_PORT and 0 <= last <= MAX_PORT):
-            wrong = first if not 0 <= first <= MAX_PORT else last
+            return 0, LAST_PORT
+        if not (0 <= first <= LAST_PORT and 0 <= last <= LAST_PORT):
+            wrong = first if not 0 <= first <= LAST_PORT else last
             raise AwsError("InvalidParameterValue", f"Invalid value '{wrong}' for portRange. Must be from 0 to 65535.")
         if first > last:
             text = f"Invalid TCP/UDP port range ({first}:{last})"
@@ -57,7 +57,7 @@ def parse_ports(protocol: str, given: Mapping[str, Any]) -> tuple[int, int]:
         return first, last
     if protocol in ("icmp", "icmpv6"):
         kind, code = -1 if first is None else first, -1 if last is None else last
-        if not (-1 <= kind <= _MAX_ICMP and -1 <= code <= _MAX_ICMP) or (kind == -1 and code != -1):
+        if not (-1 <= kind <= _LAST_ICMP_TYPE and -1 <= code <= _LAST_ICMP_TYPE) or (kind == -1 and code != -1):
             raise AwsError("InvalidParameterValue", f"ICMP code ({code}) out of range for type ({kind})")
         return kind, code
     return -1, -1
@@ -81,7 +81,7 @@ async def read_rules(
     single: dict[str, Any] = {name: params[name] for name in ("IpProtocol", "FromPort", "ToPort") if name in params}
     source = params.get("SourceSecurityGroupName")
     if params.get("SourceSecurityGroupOwnerId", ctx.account) != ctx.account:
-        raise Unsupported("security groups of other accounts")
+        raise UnsupportedFeature("security groups of other accounts")
     if single or "CidrIp" in params or source:
         if permissions:
             raise InvalidCombination("The parameter ipPermissions may not be used with cidrIp, ipProtocol or ports")
@@ -148,9 +148,9 @@ async def _read_peers(ctx: Context, tx: Transaction, group: SecurityGroup, permi
         yield "PrefixListId", prefix_list.name, each.get("Description")
     for each in permission.get("UserIdGroupPairs") or ():
         if each.get("VpcPeeringConnectionId") or each.get("PeeringStatus"):
-            raise Unsupported("peering of VPCs")
+            raise UnsupportedFeature("peering of VPCs")
         if each.get("UserId", ctx.account) != ctx.account:
-            raise Unsupported("security groups of other accounts")
+            raise UnsupportedFeature("security groups of other accounts")
         yield "ReferencedGroupId", await _read_peer_group(ctx, tx, group, each), each.get("Description")
 
 

@@ -1,4 +1,4 @@
-"""Managed prefix lists: those of an account, and those that AWS has for services with gateway endpoints."""
+"""Managed prefix lists, of accounts and of services with gateway endpoints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.services.ec2.limits import MAX_PREFIX_LIST_VERSIONS
 from cloudlet.services.ec2.resource import Kind, Resource, Scope, to_tag_list
 
 GATEWAY_SERVICES: Final = ("s3", "dynamodb")
@@ -26,8 +27,10 @@ class PrefixList(Resource, kw_only=True):
     family: str
     max_entries: int
     versions: list[list[Entry]]
-    """The entries of each version, the first one's first."""
+    """The entries of each version, the oldest first."""
     is_of_aws: bool = False
+    forgotten: int = 0
+    """The number of versions that are not kept any more."""
 
     @property
     def entries(self) -> list[Entry]:
@@ -37,7 +40,19 @@ class PrefixList(Resource, kw_only=True):
     @property
     def version(self) -> int:
         """Return the number of the current version."""
-        return len(self.versions)
+        return self.forgotten + len(self.versions)
+
+    def add_version(self, entries: list[Entry]) -> None:
+        """Have other entries from now on. The oldest version is forgotten where there are too many."""
+        self.versions.append(entries)
+        if len(self.versions) > MAX_PREFIX_LIST_VERSIONS:
+            del self.versions[0]
+            self.forgotten += 1
+
+    def find_version(self, number: int) -> list[Entry] | None:
+        """Return the entries of a version, None where it is not there."""
+        index = number - self.forgotten - 1
+        return self.versions[index] if 0 <= index < len(self.versions) else None
 
 
 async def show_prefix_list(scope: Scope, tx: Transaction, prefix_list: PrefixList) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What all resources of the block have in common: an id, tags, and others that they depend on.
+"""Resources of all kinds, with ids, tags, and others that they depend on.
 
 A kind of resource is one `Kind`: its record, how AWS's API shows it, and the words of its errors. Beside each record
 stand rows that tell what depends on what, by which resources are found and their deletion is refused.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -18,6 +18,9 @@ from cloudlet.core.aws.listing import list_names
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.ec2 import reconciling
 from cloudlet.services.ec2.errors import DependencyViolation
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.block import Block
 
 _ID: Final = re.compile(r"([0-9a-f]{8}|[0-9a-f]{17})")
 _MAX_DEPENDENTS: Final = 10_000
@@ -34,11 +37,12 @@ class Scope(Protocol):
     @property
     def region(self) -> str: ...
 
-    def now(self) -> float: ...
+    @property
+    def block(self) -> Block: ...
 
 
 class Resource(msgspec.Struct, kw_only=True):
-    """What is stored of each resource."""
+    """A stored resource."""
 
     account: str
     region: str
@@ -46,7 +50,7 @@ class Resource(msgspec.Struct, kw_only=True):
     """The id."""
     tags: dict[str, str] = {}
     parents: list[str] = []
-    """What it has been written down to depend on."""
+    """The rows that are there of what it depends on."""
     token: str = ""
     """The operation and the client token that made it."""
 
@@ -69,13 +73,13 @@ class Kind(Generic[R]):
 
     record: type[R]
     prefix: str
-    """What ids begin with."""
+    """The beginning of ids."""
     resource_type: str
     """The name in tag specifications and ARNs."""
     noun: str
     """The word in messages."""
     code: str
-    """What error codes begin with: "InvalidVpcID"."""
+    """The beginning of error codes: "InvalidVpcID"."""
     show: Callable[[Context, Transaction, R], Awaitable[dict[str, Any]]]
     """Return the shape of AWS's API."""
     answer: str = ""
@@ -83,9 +87,9 @@ class Kind(Generic[R]):
     ids: str = ""
     """The member of requests with ids."""
     filters: Mapping[str, str] = field(default_factory=dict)
-    """Filters by name, and the path to what they compare where the name does not say it."""
+    """Filters by name, with paths where the name does not say what is compared."""
     absent: Callable[[str], AwsError] | None = None
-    """The error for an id that no resource has, where it is worded in another way."""
+    """The error for an unknown id, where it is worded in another way."""
     tag_member: str = "Tags"
     is_visible: Callable[[Scope, R], bool] = lambda scope, record: True
     """Whether a record is still there."""
@@ -132,7 +136,7 @@ class Kind(Generic[R]):
         found = [self.decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=limit)]
         return [each for each in found if self.is_visible(scope, each)]
 
-    async def list_of(self, scope: Scope, tx: Transaction, parent: str) -> list[R]:
+    async def list_dependent(self, scope: Scope, tx: Transaction, parent: str) -> list[R]:
         """Return the resources of this kind that depend on another one."""
         names = await list_dependents(scope, tx, parent, f"{self.prefix}-")
         return [found for name in names if (found := await self.find(scope, tx, name)) is not None]

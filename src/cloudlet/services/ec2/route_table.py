@@ -16,7 +16,10 @@ from cloudlet.services.ec2.vpc import VPCS, Vpc
 
 
 class Route(msgspec.Struct):
-    """A destination (a range of addresses, or a prefix list), and where it leads: a member of the API, and an id."""
+    """A destination, and the target that it leads to.
+
+    The destination is a range of addresses or a prefix list, the target a member of the API and an id.
+    """
 
     destination: str
     member: str
@@ -31,7 +34,7 @@ class Route(msgspec.Struct):
 class RouteTable(Resource, kw_only=True):
     vpc: str
     routes: list[Route] = msgspec.field(default_factory=list)
-    """Those beside the local ones, which follow from the VPC."""
+    """All but the local ones, which follow from the VPC."""
 
     def list_parents(self) -> Iterable[str]:
         return (self.vpc, *(each.destination for each in self.routes if each.is_prefix_list))
@@ -82,7 +85,7 @@ async def _list_associations(scope: Scope, tx: Transaction, vpc: Vpc, table: Rou
     found: list[dict[str, Any]] = []
     if vpc.main_table == table.name:
         found.append({"RouteTableAssociationId": vpc.main_association, "Main": True, "AssociationState": state})
-    for subnet in await SUBNETS.list_of(scope, tx, table.name):
+    for subnet in await SUBNETS.list_dependent(scope, tx, table.name):
         found.append(
             {
                 "RouteTableAssociationId": subnet.table_association,

@@ -33,7 +33,7 @@ class SecurityGroupRule(Resource, kw_only=True):
     last_port: int
     """Of ICMP its code. -1: all."""
     member: str
-    """What the peer is: CidrIpv4, CidrIpv6, PrefixListId or ReferencedGroupId."""
+    """The kind of peer: CidrIpv4, CidrIpv6, PrefixListId or ReferencedGroupId."""
     peer: str
     description: str | None = None
 
@@ -58,7 +58,7 @@ def make_name_mark(vpc: str, name: str) -> str:
 
 async def list_rules(scope: Scope, tx: Transaction, group: str) -> list[SecurityGroupRule]:
     """Return the rules of a group."""
-    return await RULES.list_of(scope, tx, f"rules/{group}")
+    return await RULES.list_dependent(scope, tx, f"rules/{group}")
 
 
 async def find_group_by_name(scope: Scope, tx: Transaction, vpc: str, name: str) -> SecurityGroup | None:

@@ -12,7 +12,7 @@ from cloudlet.services.ec2.resource import Kind, Resource, Scope, to_tag_list
 from cloudlet.services.ec2.zones import get_zone_id
 
 RESERVED_FIRST: Final = 4
-"""Addresses of each subnet that AWS keeps, and the last one (VPC User Guide, "Subnet CIDR blocks")."""
+"""Addresses that AWS keeps, beside the last one (VPC User Guide, "Subnet CIDR blocks")."""
 _TRIES: Final = 16
 _TAKEN: Final = Subspace("address")
 _COUNT: Final = Subspace("addresses")

@@ -34,7 +34,7 @@ OPT_IN_REGIONS: Final = (
     "ap-southeast-6", "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "il-central-1",
     "me-central-1", "me-south-1", "mx-central-1",
 )  # fmt: skip
-"""Regions that an account has once it asks for them; in Cloudlet they can be used at once."""
+"""Regions that AWS has to be asked for. In Cloudlet they can be used at once."""
 
 
 class Zone(NamedTuple):
@@ -53,7 +53,7 @@ def list_zones(region: str) -> list[Zone]:
 
 
 def find_zone(region: str, name: str | None, zone_id: str | None, *, default: int = 0) -> Zone:
-    """Return a zone by its name or id; that of a number where neither is given. Raises AwsError."""
+    """Return a zone by its name, its id, or else its number. Raises AwsError."""
     zones = list_zones(region)
     if name and zone_id:
         raise AwsError(

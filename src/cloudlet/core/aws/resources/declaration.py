@@ -98,6 +98,8 @@ class ResourceType:
     create: Call | None = None
     """None where there is nothing but parts. The identifier is a generated name then."""
     read: Call | None = None
+    lookups: tuple[Call, ...] = ()
+    """Further calls that read attributes, each with those that are known by then."""
     updates: tuple[Call, ...] = ()
     parts: tuple[Part | Items, ...] = ()
     delete: Call | None = None

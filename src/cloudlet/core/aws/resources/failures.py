@@ -11,8 +11,12 @@ from cloudlet.core.kernel.ids import uuid4
 _NOT_FOUND: Final = re.compile(
     r"NotFound|NoSuch|NonExistent|DoesNotExist|ResourceNotFoundException|InvalidClientTokenId"
 )
-_EXISTS: Final = re.compile(r"AlreadyExists|EntityAlreadyExists|BucketAlreadyOwned|QueueNameExists|ResourceExists")
-_BUSY: Final = re.compile(r"ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict|ClusterContainsTasks")
+_EXISTS: Final = re.compile(
+    r"AlreadyExists|EntityAlreadyExists|BucketAlreadyOwned|QueueNameExists|ResourceExists|\.Duplicate$"
+)
+_BUSY: Final = re.compile(
+    r"ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict|ClusterContainsTasks"
+)
 _THROTTLED: Final = re.compile(r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|LimitExceededException")
 _DENIED: Final = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|^403$")
 

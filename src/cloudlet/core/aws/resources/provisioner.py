@@ -198,6 +198,9 @@ class Provisioner:
         except AwsError as error:
             raise self._translate(error, declared.read, "") from None
         attributes = self._collect_attributes(instance.properties, attributes, answer)
+        for call in declared.lookups if missing else ():
+            found = await self._invoke(call, self._get_known(Instance(instance.properties, attributes)))
+            attributes = self._collect_attributes(instance.properties, attributes, found)
         for ready in declared.ready:
             state = find_path(answer, ready.member)
             if state in ready.bad:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.item_data import item_collections, items
 from cloudlet.services.dynamodb.item_data.key_checks import key_of
@@ -222,7 +223,7 @@ class _Writing:
             done = stretch[name] = _Done(table)
             planned.append((done, _planned(table, writes, is_checked=before is not None)))
         now = ctx.now()
-        is_counted = throttle is not None or "ReturnConsumedCapacity" in params or ctx.block.is_measured
+        is_counted = throttle is not None or "ReturnConsumedCapacity" in params or is_measured(ctx.block)
         metrics = params.get("ReturnItemCollectionMetrics")
         room = _STRETCH_BYTES
         for done, actions in planned:

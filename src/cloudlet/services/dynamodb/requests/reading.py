@@ -14,6 +14,7 @@ import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import access, errors, measuring
 from cloudlet.services.dynamodb.expressions.predicates import weight
 from cloudlet.services.dynamodb.item_data import items, keys
@@ -218,10 +219,10 @@ class Reading:
         if page.last_row is not None:
             last = items.item_of(page.last_row)
             result["LastEvaluatedKey"] = table.keys.chosen(last) | ({} if index is None else index.keys.chosen(last))
-        is_measured = self.ctx.block.is_measured
-        if is_measured or throttle is not None or "ReturnConsumedCapacity" in self.params:
+        measures = is_measured(self.ctx.block)
+        if measures or throttle is not None or "ReturnConsumedCapacity" in self.params:
             consumed = self._consumed(place)
-            if is_measured:
+            if measures:
                 units = measuring.units_of(consumed.indexes)
                 measuring.spent(self.ctx, (table, "Read", consumed.table, units, page.matched))
             result["ConsumedCapacity"] = capacity.to_api(self.params, self.params["TableName"], table, consumed)

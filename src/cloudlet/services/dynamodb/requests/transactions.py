@@ -16,6 +16,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Subspace, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.item_data import item_collections, items
 from cloudlet.services.dynamodb.item_data.key_checks import key_of
@@ -160,7 +161,7 @@ async def run(
     _check_throughput(planned, now)
     old = [await action.old(tx) for action in planned]
     outcomes = _outcomes(ctx, planned, old)
-    is_counted = throttle is not None or "ReturnConsumedCapacity" in params or ctx.block.is_measured
+    is_counted = throttle is not None or "ReturnConsumedCapacity" in params or is_measured(ctx.block)
     wanted_metrics = params.get("ReturnItemCollectionMetrics")
     consumed = {name: Consumed() for name in tables}
     reads = dict.fromkeys(tables, 0.0)

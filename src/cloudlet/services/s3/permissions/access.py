@@ -133,7 +133,7 @@ def authorize_account(ctx: Context, action: str, params: Params, resource: str =
     ctx.was_decided = True
     permissions = ctx.permissions
     keys = {}
-    if not permissions.is_static(action):
+    if not permissions.ignores_parameters(action):
         keys = condition_keys.of(ctx, ctx.account, ctx.principal, action, None, params)
     if not permissions.allows(ctx, action, resource, ctx.account, keys):
         raise _refuse(ctx, permissions.decide(ctx, action, resource, ctx.account, keys))
@@ -210,19 +210,19 @@ async def _denial(
     policy = None if text is None else parse_policy(text)
     arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
     is_own = principal.account == bucket.account
-    keys: Keys = {}
-    if policy is not None or not ctx.permissions.is_static(action):
-        tags = None if version is None else version.tags
-        keys = {**condition_keys.of(ctx, bucket.account, principal, action, tags, params), **(conditions or {})}
-        keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
-    elif (
-        is_own
+    if (
+        policy is None
+        and is_own
         and principal.kind in ACCOUNT_KINDS
         and not _is_anothers(bucket, action, version)
+        and ctx.permissions.ignores_parameters(action)
         # What is said here is remembered.
         and ctx.permissions.allows(ctx, action, arn, bucket.account)
     ):
         return None
+    tags = None if version is None else version.tags
+    keys: Keys = {**condition_keys.of(ctx, bucket.account, principal, action, tags, params), **(conditions or {})}
+    keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
     resource = None if policy is None else NamedPolicy(bucket.arn, policy)
     decision = evaluate(_make_request(principal, action, arn, keys, bucket.account), combine(ctx, resource))
     if decision.reason is not Reason.EXPLICIT_DENY:
