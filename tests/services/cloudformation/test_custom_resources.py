@@ -150,7 +150,9 @@ def test_an_update_that_waits_can_be_cancelled(stacks: Stacks) -> None:
         stacks.client.cancel_update_stack(StackName="s")
     stacks.client.update_stack(StackName="s", TemplateBody=as_text(_waiting()))
     eventually(lambda: ("Wait", "CREATE_IN_PROGRESS", "Resource creation Initiated") in stacks.events("s"))
-    stacks.client.cancel_update_stack(StackName="s")
+    stacks.client.cancel_update_stack(StackName="s", ClientRequestToken="once")
     assert stacks.wait("s")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    # The same request again is no other one.
+    stacks.client.cancel_update_stack(StackName="s", ClientRequestToken="once")
     summaries = stacks.client.list_stack_resources(StackName="s")["StackResourceSummaries"]
     assert [one["LogicalResourceId"] for one in summaries] == ["P"]

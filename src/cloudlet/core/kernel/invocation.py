@@ -103,7 +103,7 @@ class Invocation:
 
     def retry(self) -> None:
         if not self._closed and self._done is not _drop:
-            self._block.store.submit(self._body, self._finish)
+            self.start()
 
     def expire(self, answer: Any) -> None:
         self._closed = True

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from cloudlet.services.cloudformation import (
     api_change_sets,
+    api_drift,
     api_exports,
+    api_generated_templates,
+    api_limits,
     api_policies,
+    api_refactors,
     api_resources,
+    api_scans,
     api_signals,
+    api_stack_instances,
+    api_stack_set_operations,
+    api_stack_sets,
     api_stacks,
     api_templates,
+    api_types,
     jobs,
 )
 from cloudlet.services.cloudformation.block import service
 
 __all__ = [
     "api_change_sets",
+    "api_drift",
     "api_exports",
+    "api_generated_templates",
+    "api_limits",
     "api_policies",
+    "api_refactors",
     "api_resources",
+    "api_scans",
     "api_signals",
+    "api_stack_instances",
+    "api_stack_set_operations",
+    "api_stack_sets",
     "api_stacks",
     "api_templates",
+    "api_types",
     "service",
 ]
 

@@ -10,6 +10,7 @@ from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.cloudformation import errors, stacks
 from cloudlet.services.cloudformation.operations.planning import ResourceChange
+from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration
 from cloudlet.services.cloudformation.stack_record import Stack
 
 _SPACE: Final = Subspace("change-set")
@@ -28,7 +29,7 @@ class ChangeSet(msgspec.Struct, frozen=True):
     name: str
     id: str
     kind: str
-    """CREATE or UPDATE."""
+    """CREATE, UPDATE or IMPORT."""
     created: float
     target: str
     status: str = "CREATE_COMPLETE"
@@ -43,6 +44,9 @@ class ChangeSet(msgspec.Struct, frozen=True):
     """The operation that the stack had when it was made: later ones make it obsolete."""
     has_nested_stacks: bool = False
     imports_existing: bool = False
+    imported: dict[str, dict[str, str]] = {}
+    """The identifiers of resources that are imported, by logical ids."""
+    rollback: RollbackConfiguration = RollbackConfiguration()
 
     @property
     def arn(self) -> str:

@@ -81,6 +81,11 @@ class CompiledTarget:
         """Return an attribute of a resource, such as its deletion policy."""
         return str(self.make_scope().resolve(self.resources[name].get(option, default)))
 
+    def render_option(self, name: str, option: str) -> str:
+        """Return an attribute of a resource as JSON; empty where it has none."""
+        declared = self.resources[name].get(option)
+        return "" if declared is None else json.dumps(self.make_scope().resolve(declared))
+
     def resolve_outputs(self, scope: Scope) -> list[Output]:
         """Return the outputs whose conditions are met."""
         found = []
@@ -165,6 +170,8 @@ def make_pseudo_parameters(stack: Stack, target: Target) -> dict[str, Any]:
 
 def compile_target(stack: Stack, target: Target) -> CompiledTarget:
     """Return a target of a stack, ready to be applied. Raises AwsError."""
+    if target.failure:
+        raise errors.make_validation_error(target.failure)
     template = read_template(msgspec.json.decode(target.processed))
     pseudo = make_pseudo_parameters(stack, target)
     scope = _make_scope(template, target, pseudo)
@@ -192,12 +199,8 @@ def _check_types(resources: Iterable[Mapping[str, Any]]) -> None:
 
 def _check_policies(resources: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise AwsError for policies that AWS follows and Cloudlet does not."""
-    for kind, policy in (
-        ("AWS::Lambda::Alias", "UpdatePolicy"),
-        ("AWS::CloudFormation::WaitCondition", "CreationPolicy"),
-    ):
-        if any(resource["Type"] == kind and policy in resource for resource in resources.values()):
-            raise errors.make_not_built(f"the attribute {policy} of {kind}")
+    if any(resource["Type"] == "AWS::Lambda::Alias" and "UpdatePolicy" in resource for resource in resources.values()):
+        raise errors.make_not_built("the attribute UpdatePolicy of AWS::Lambda::Alias")
 
 
 def _add_tags(schema: Schema, properties: dict[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:

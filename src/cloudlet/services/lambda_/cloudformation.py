@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import NAME, Call, Name, Part, Properties, Ready, ResourceType, Source
 
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
+_INLINE_MODULES: Final = Path(__file__).parent / "inline_modules"
+_NODE_MODULE: Final = ("cfn-response", "cfn-response.js", "node_modules/cfn-response.js")
+_PYTHON_MODULE: Final = ("cfnresponse", "cfnresponse.py", "cfnresponse.py")
+"""A module: the word that asks for it, its file, its place in the package."""
 
 
 def _make_zip(properties: Properties) -> bytes | None:
@@ -16,13 +21,20 @@ def _make_zip(properties: Properties) -> bytes | None:
     source = (properties.get("Code") or {}).get("ZipFile")
     if source is None:
         return None
-    name = "index.js" if str(properties.get("Runtime", "")).startswith("nodejs") else "index.py"
+    is_node = str(properties.get("Runtime", "")).startswith("nodejs")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
-        entry = zipfile.ZipInfo(name, _FIRST_DAY)
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, source)
+        _write(package, "index.js" if is_node else "index.py", source)
+        word, module, place = _NODE_MODULE if is_node else _PYTHON_MODULE
+        if word in source:
+            _write(package, place, (_INLINE_MODULES / module).read_text())
     return packed.getvalue()
+
+
+def _write(package: zipfile.ZipFile, name: str, text: str) -> None:
+    entry = zipfile.ZipInfo(name, _FIRST_DAY)
+    entry.external_attr = 0o644 << 16
+    package.writestr(entry, text)
 
 
 def _make_code(properties: Properties) -> dict[str, Any]:

@@ -17,6 +17,8 @@ _EXISTS: Final = re.compile(
 _BUSY: Final = re.compile(
     r"ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict|ClusterContainsTasks"
 )
+_CHANGING: Final = re.compile(r"while it is|in progress|being (created|changed|updated|deleted)|concurrent", re.I)
+"""The words of conflicts with a change that is under way."""
 _THROTTLED: Final = re.compile(r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|LimitExceededException")
 _DENIED: Final = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|^403$")
 
@@ -62,6 +64,8 @@ def is_transient(error: AwsError) -> bool:
     """Whether a call may succeed when it is made again."""
     if error.code == "NotImplemented":
         return False
+    if error.code == "ConflictException" and _CHANGING.search(error.message):
+        return True
     return (error.status or 400) >= 500 or bool(_BUSY.search(error.code) or _THROTTLED.search(error.code))
 
 

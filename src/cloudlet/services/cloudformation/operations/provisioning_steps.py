@@ -14,12 +14,13 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.resources import provisioner
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError, is_transient, translate_error
+from cloudlet.core.aws.resources.reader import Reader
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import stacks
 from cloudlet.services.cloudformation.compiling import mask
-from cloudlet.services.cloudformation.provisioning.handlers import Handler, Work, make_handler
+from cloudlet.services.cloudformation.provisioning.handlers import Handler, Later, Work, make_handler
 from cloudlet.services.cloudformation.stack_record import Event, Instance, Resource, Stack
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references, resolve_references
 
@@ -30,14 +31,6 @@ _RETRY_SECONDS: Final = 120.0
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _MAX_PAUSE_SECONDS: Final = 5.0
 MAX_REASON_CHARACTERS: Final = 4000
-
-
-class Later(Exception):
-    """A resource has to be looked at again after so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
 
 
 @dataclass
@@ -109,7 +102,8 @@ class Steps:
         return resource.made_by == self.stack.operation.id
 
     def _make_handler(self, resource: Resource) -> Handler:
-        return make_handler(Work(self.block, self.stack, resource.name, resource.type, self.invoke, resource.started))
+        surroundings = (self.block, self.stack, resource.name, resource.type, self.invoke, resource.started)
+        return make_handler(Work(*surroundings, resource.creation_policy))
 
     async def invoke(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Any:
         """Call an operation by the stack's role, or else as the caller."""
@@ -220,6 +214,49 @@ class Steps:
         )
         return True
 
+    async def adopt(
+        self, resource: Resource, properties: dict[str, Any], identifier: Mapping[str, str], tags: str
+    ) -> None:
+        """Make the resource that has an identifier the stack's.
+
+        `tags` is the property with the stack's tags, where it has some.
+        """
+        resource = replace(resource, made_by=self.stack.operation.id)
+        if resource.status != "IMPORT_IN_PROGRESS":
+            resource = await self._write(resource, ("IMPORT_IN_PROGRESS", "Resource import started.", properties))
+        stack = self.stack
+        reader = Reader(resource.type, self.invoke, stack.account, stack.region)
+        found = await self._try(resource, lambda: reader.find(identifier))
+        if found is None:
+            name = "|".join(identifier.values())
+            raise ProvisioningError(
+                f"Resource of type '{resource.type}' with identifier '{name}' was not found.", "NotFound"
+            )
+        live = {**found.properties, **identifier}
+        made_up = next((name for name in reader.list_names() if name in live and name not in properties), "")
+        named = {**properties, made_up: live[made_up]} if made_up else properties
+        handler = self._make_handler(resource)
+        reference = handler.get_reference(provisioner.Instance(named, found.attributes))
+        instance = Instance(reference, named, dict(found.attributes), made_up)
+        events: list[tuple[str, str, Mapping[str, Any] | None]] = [
+            ("IMPORT_COMPLETE", "Resource import completed.", properties)
+        ]
+        if tags:
+            former = provisioner.Instance(found.properties, found.attributes)
+            wanted = {**found.properties, tags: properties[tags]}
+            await self._try(resource, lambda: handler.update(former, wanted, uuid4()))
+            reason = "Apply stack-level tags to imported resource if applicable."
+            events += [("UPDATE_IN_PROGRESS", reason, properties), ("UPDATE_COMPLETE", "", properties)]
+        await self._write(replace(resource, instance=instance, done=self.phase), *events)
+
+    async def release(self, resource: Resource) -> None:
+        """Give back a resource that was to be imported; it stays as it is."""
+        await self._forget(
+            resource,
+            ("IMPORT_ROLLBACK_IN_PROGRESS", "", None),
+            ("IMPORT_ROLLBACK_COMPLETE", "", None),
+        )
+
     async def _is_complete_at_once(
         self, resource: Resource, handler: Handler, made: provisioner.Instance, status: str
     ) -> bool:
@@ -256,7 +293,8 @@ class Steps:
         return handler.has_given_name(properties) and await handler.exists(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
-        name = next((str(value) for key, value in properties.items() if key.endswith("Name")), resource.name)
+        names = [str(value) for key, value in properties.items() if key.endswith("Name")]
+        name = properties.get("Name") or next(iter(names), resource.name)
         return ProvisioningError(
             f"Resource of type '{resource.type}' with identifier '{name}' already exists.",
             "AlreadyExists",
@@ -328,7 +366,9 @@ class Steps:
             resource.making and resource.making.properties != before.properties
         ):
             # Where the update was not finished, it is not known what of it was done.
-            changed = resource.making or resource.instance
+            # Where bringing it back has failed, it is as the update left it.
+            is_reverting = resource.making is not None and resource.making.properties == before.properties
+            changed = resource.instance if is_reverting else resource.making or resource.instance
             resource = await self._write(replace(resource, instance=changed, making=None))
         await self.update(resource, before.properties)
 

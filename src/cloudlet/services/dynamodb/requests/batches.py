@@ -24,7 +24,7 @@ from cloudlet.services.dynamodb.requests import capacity, clauses, condition_key
 from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.requests.throttling import throttle
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 
 READS, WRITES = 100, 25
@@ -103,6 +103,8 @@ async def _read(ctx: Context, tx: Transaction, params: Params, wanted: dict[str,
         planned[name] = _Asked(request, wanted[name], await directory.for_items(ctx, tx, name, "BatchGetItem"), [])
     for asked in planned.values():
         access.authorize(ctx, asked.table, "BatchGetItem", keys=partial(_read_keys, asked, params))
+        if asked.table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, asked.table)
         asked.places.extend(key_of(asked.table, key)[0] for key in asked.request["Keys"])
         if len(set(asked.places)) != len(asked.places):
             raise errors.validation("Provided list of item keys contains duplicates")
@@ -220,6 +222,8 @@ class _Writing:
                 stretch[name] = _Done(before.table, is_over=True)
                 continue
             access.authorize(ctx, table, "BatchWriteItem", keys=partial(_write_keys, table, writes, params))
+            if table.is_sealed:
+                tx = table_keys.unlock(ctx, tx, table)
             done = stretch[name] = _Done(table)
             planned.append((done, _planned(table, writes, is_checked=before is not None)))
         now = ctx.now()

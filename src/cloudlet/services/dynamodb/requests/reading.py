@@ -24,7 +24,7 @@ from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.requests.places import Asked, Place, check_selection
 from cloudlet.services.dynamodb.requests.throttling import throttle
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.tables.table_record import ON_DEMAND
 from cloudlet.store.interface import Row
@@ -126,6 +126,8 @@ class Reading:
             at = place.prefix + self.page.last
             begin, end = (begin, at) if place.backwards else (at + b"\x00", end)
         wanted = self._rows if self.limit is None else min(self._rows, self.limit - self.page.scanned)
+        if table.is_sealed:
+            tx = table_keys.unlock(self.ctx, tx, table)
         rows = await tx.range(begin, end, limit=wanted, reverse=place.backwards)
         shown = await self._fetched(tx, table, rows) if place.fetches else [row for _, row in rows]
         return Batch(place, rows[: len(shown)], shown, len(shown) < wanted and len(shown) == len(rows))

@@ -28,7 +28,7 @@ from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.requests.throttling import throttle
 from cloudlet.services.dynamodb.requests.writing import replace
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 
 LARGEST = 4 << 20
@@ -143,6 +143,9 @@ async def run(
     for request in requests:
         table = tables[request.table]
         access.authorize(ctx, table, request.permission, keys=partial(_write_keys, table, request, params, operation))
+    for table in tables.values():
+        if table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, table)
     if token is not None:
         known = await _remembered(ctx, tx, token, now)
         if known is not None:
@@ -318,6 +321,9 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     for get, asked in zip(wanted, read, strict=True):
         table = tables[get["TableName"]]
         access.authorize(ctx, table, "GetItem", keys=partial(_read_keys, table, get, asked, params))
+    for table in tables.values():
+        if table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, table)
     places = []
     for at, get in enumerate(wanted):
         try:

@@ -21,7 +21,7 @@ from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.core.authorization.resource_policy import combine, parse_policy
 from cloudlet.core.aws.policy import Decision, NamedPolicy, Reason, Request, evaluate
 from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
-from cloudlet.core.kernel.identity import Principal, root
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets import cors
 from cloudlet.services.s3.buckets.bucket import configuration, get_bucket
@@ -115,7 +115,7 @@ async def authorize(
     if not ctx.strict:
         return
     ctx.was_decided = True
-    principal = _principal(ctx)
+    principal = ctx.principal
     is_root = principal.kind == "root" and ctx.permissions.is_unlimited
     if is_root and principal.account == bucket.account and _is_the_owners(bucket, version):
         return
@@ -155,7 +155,7 @@ async def authorize_grants(
     """
     if not ctx.strict:
         return
-    principal = _principal(ctx)
+    principal = ctx.principal
     if granted is None or _is_for_owners(bucket, granted):
         if ctx.permissions.is_unlimited or principal.kind not in ACCOUNT_KINDS:
             return
@@ -186,12 +186,6 @@ def _check_own(ctx: Context, bucket: Bucket, key: str, params: Params) -> None:
 def _is_the_owners(bucket: Bucket, version: Version | None) -> bool:
     """Whether nothing could keep the bucket's owner from it: no policy, and no object of somebody else's."""
     return "policy" not in bucket.kinds and (version is None or version.acl is None)
-
-
-def _principal(ctx: Context) -> Principal:
-    """Return whose permissions count: a service that names no resource of its own acts for its caller."""
-    principal = ctx.principal
-    return root(ctx.account) if principal.kind == "service" and not ctx.source_arn else principal
 
 
 async def _denial(
@@ -342,7 +336,7 @@ async def missing(ctx: Context, tx: Transaction, bucket: Bucket, key: str) -> No
     if not ctx.strict:
         return
     conditions = {"s3:prefix": key}
-    denial = await _denial(ctx, tx, _principal(ctx), bucket, "s3:ListBucket", None, None, None, conditions)
+    denial = await _denial(ctx, tx, ctx.principal, bucket, "s3:ListBucket", None, None, None, conditions)
     if denial is not None:
         raise denial.error
 

@@ -5,7 +5,9 @@
 // developer guide, "Building Lambda functions with Node.js", "Response streaming".
 
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import http from "node:http";
+import https from "node:https";
+import { createRequire, syncBuiltinESMExports } from "node:module";
 import { Socket } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { Writable } from "node:stream";
@@ -132,6 +134,48 @@ async function imported(base, name) {
     throw error;
   }
   throw new RuntimeError("Runtime.ImportModuleError", `Error: Cannot find module '${name}'`);
+}
+
+// -- answers of custom resources
+
+// They go to a URL in the event. AWS's have no port, so that what answers leaves it out, and takes the one of HTTPS;
+// Cloudlet's have one. What is sent there over HTTPS goes to where the event says. Nothing else is touched.
+const ANSWERS = "/_aws/cloudformation-response/";
+const ORIGIN = /(https?:\/\/[^"\\/]+)\/_aws\/cloudformation-response\//;
+// The origins of such URLs, by their host names.
+const origins = new Map();
+
+function noteOrigin(payload) {
+  if (!payload.includes(ANSWERS)) return;
+  const found = ORIGIN.exec(payload.toString());
+  if (found) origins.set(new URL(found[1]).hostname, new URL(found[1]));
+}
+
+// Return the options and the callback of a request that goes to one of them, undefined for others.
+function answering([first, ...others]) {
+  if (origins.size === 0) return undefined;
+  const options = {};
+  if (typeof first === "string" || first instanceof URL) {
+    const { hostname, pathname, search } = new URL(first);
+    Object.assign(options, { hostname, path: pathname + search });
+    first = others.shift();
+  }
+  if (typeof first === "function") others.unshift(first);
+  else Object.assign(options, first);
+  const origin = origins.get(options.hostname ?? options.host);
+  if (!origin || !options.path?.startsWith(ANSWERS)) return undefined;
+  const { protocol, hostname, port } = origin;
+  return [{ ...options, protocol, hostname, host: undefined, port, agent: undefined }, ...others];
+}
+
+function reachAnswers() {
+  const { request } = https;
+  https.request = (...given) => {
+    const changed = answering(given);
+    if (!changed) return request(...given);
+    return changed[0].protocol === "https:" ? request(...changed) : http.request(...changed);
+  };
+  syncBuiltinESMExports();
 }
 
 // -- streamed responses
@@ -291,6 +335,7 @@ async function invoke(handler, told, payload) {
   if (told.traceId) process.env._X_AMZN_TRACE_ID = told.traceId;
   else delete process.env._X_AMZN_TRACE_ID;
   try {
+    noteOrigin(payload);
     const event = JSON.parse(payload.toString());
     if (handler[STREAMS]) {
       await streamed(handler, event, told);
@@ -313,6 +358,7 @@ async function initialise(told) {
   }
   process.chdir(told.taskRoot);
   catchOutput();
+  reachAnswers();
   try {
     const handler = await loaded(told.taskRoot, told.handler);
     write("R");
