@@ -113,6 +113,18 @@ def test_an_update_whose_tasks_fail_is_rolled_back(aws: Aws, web: Services) -> N
     assert (service["taskDefinition"], service["runningCount"]) == (good, 1)
 
 
+def test_a_daemon_is_made_without_names(aws: Aws, web: Services) -> None:
+    template = describe(web.image, SchedulingStrategy="DAEMON")
+    del template["Resources"]["Service"]["Properties"]["DesiredCount"]
+    template["Resources"]["Service"]["Properties"]["DeploymentConfiguration"] = {"MaximumPercent": 100}
+    del template["Resources"]["Definition"]["Properties"]["Family"]
+    stacks = Stacks(aws)
+    assert stacks.create("shop", template)["StackStatus"] == "CREATE_COMPLETE", stacks.events("shop")
+    service = look(web, stacks.outputs("shop"))
+    assert (service["schedulingStrategy"], service["runningCount"]) == ("DAEMON", 1)
+    assert "Definition" in service["taskDefinition"]
+
+
 def test_task_sets_are_made(aws: Aws, web: Services) -> None:
     place = {"Cluster": "default", "Service": {"Fn::GetAtt": ["Service", "Name"]}}
     template = {

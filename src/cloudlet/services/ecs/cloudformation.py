@@ -24,6 +24,12 @@ def _make_empty(properties: Properties) -> list[Any]:
     return []
 
 
+def _get_count(properties: Properties) -> int | None:
+    """Return the desired count; a daemon has none."""
+    is_daemon = properties.get("SchedulingStrategy") == "DAEMON"
+    return None if is_daemon else int(properties.get("DesiredCount", 1))
+
+
 def _find_forced(properties: Properties) -> bool | None:
     """Return whether a new deployment is forced; another nonce makes the call another one."""
     return (properties.get("ForceNewDeployment") or {}).get("EnableForceNewDeployment")
@@ -73,7 +79,7 @@ RESOURCE_TYPES: Final = (
     ResourceType(
         "AWS::ECS::Service",
         "ecs",
-        create=Call("CreateService", _PLACEMENT, {"desiredCount": 1}),
+        create=Call("CreateService", {"desiredCount": _get_count, **_PLACEMENT}),
         # It tells how the newest deployment has ended.
         read=Call("ListServiceDeployments", {"service": "ServiceArn"}),
         exists=Call("ListServiceDeployments", {"service": "ServiceName"}),
@@ -99,6 +105,8 @@ RESOURCE_TYPES: Final = (
         ),
         tag=Call("TagResource", {"resourceArn": "ServiceArn"}),
         untag=Call("UntagResource", {"resourceArn": "ServiceArn"}),
+        # One that is given may be the same as none.
+        unlisted=("DesiredCount",),
     ),
     ResourceType(
         "AWS::ECS::TaskSet",
