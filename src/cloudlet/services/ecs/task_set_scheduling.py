@@ -16,7 +16,7 @@ from cloudlet.services.ecs.service_record import DRAINING, Service, TaskSet
 
 
 def count_desired(service: Service, task_set: TaskSet) -> int:
-    """Return how many tasks a task set is to have: the part of the service's, rounded up."""
+    """Return how many tasks a task set is to have, rounded up."""
     if task_set.status == DRAINING:
         return 0
     return math.ceil(service.desired * task_set.scale / 100)

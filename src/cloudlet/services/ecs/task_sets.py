@@ -24,6 +24,6 @@ def get(service: Service, reference: str) -> TaskSet:
 
 
 async def is_there(tx: Transaction, cluster: Cluster, names: list[str]) -> bool:
-    """Whether a cluster has a task set by the names in its ARN: those of its service, and its id."""
+    """Whether a cluster has a task set by its service's name and its id."""
     service = await services.find(tx, cluster.account, cluster.region, cluster.name, names[0])
     return service is not None and any(each.id == "/".join(names[1:]) for each in service.task_sets)

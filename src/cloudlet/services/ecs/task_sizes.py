@@ -13,8 +13,7 @@ from cloudlet.services.ecs import errors
 _CPU: Final = re.compile(r"(\d*\.?\d+)\s*(vcpu)?", re.IGNORECASE | re.ASCII)
 _MEMORY: Final = re.compile(r"(\d*\.?\d+)\s*(gb)?", re.IGNORECASE | re.ASCII)
 _CPU_OF_VCPU: Final = 1024
-_MIN_CPU: Final = 128
-_MAX_CPU: Final = 196_608
+_CPUS: Final = range(128, 196_609)
 _GIB: Final = 1024
 _FARGATE: Final = {
     256: (512, 1024, 2048),
@@ -30,7 +29,7 @@ _FARGATE: Final = {
 def parse_cpu(text: str) -> int:
     """Return CPU units of a text such as "256" or "0.25 vCPU". Raises ClientException."""
     units = _parse(_CPU, text, _CPU_OF_VCPU)
-    if units is None or not _MIN_CPU <= units <= _MAX_CPU:
+    if units is None or units not in _CPUS:
         raise _InvalidSize("cpu")
     return units
 
