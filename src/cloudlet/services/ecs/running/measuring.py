@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloudlet.core.background.jobs import best_effort
+from cloudlet.core.telemetry.metrics import get_metrics
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.running import insights
@@ -63,7 +64,7 @@ async def measure(block: Block) -> None:
         for cpu_share, memory_share in found:
             for name, value in (("CPUUtilization", cpu_share), ("MemoryUtilization", memory_share)):
                 about = place.account, place.region, name, tuple(dimensions), block.clock.now()
-                block.metrics.add(*about, value, unit="Percent")
+                get_metrics(block).add(*about, value, unit="Percent")
     if block.cloud.has("cloudwatch"):
         await best_effort(block, "metrics of Container Insights", lambda: insights.report(block, samples))
 
