@@ -9,9 +9,10 @@ import pytest
 from cloudlet.testing.server import Aws
 from tests.refused import code_of, refused
 from tests.services.ecs.serving import Services
-from tests.services.lambda_.cloud import FunctionCloud, package
+from tests.services.lambda_.cloud import FunctionCloud, make_role, package
 from tests.standing import Standing, eventually
 
+FOR_ECS = {"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}, "Action": "sts:AssumeRole"}
 HOOK = """
 def handler(event, context):
     details = event["hookDetails"]
@@ -88,7 +89,7 @@ def test_functions_decide(aws: Aws, web: Services) -> None:
     functions.function("hook", Code={"ZipFile": package({"index.py": HOOK})})
     hook = {
         "hookTargetArn": functions.arn("hook"),
-        "roleArn": functions.role,
+        "roleArn": make_role(aws.client("iam"), trust=FOR_ECS, name="hooks"),
         "lifecycleStages": ["PRE_SCALE_UP"],
     }
     web.create(desiredCount=1, deploymentConfiguration=configure(hook))
