@@ -183,6 +183,11 @@ def test_an_alarm_makes_a_deployment_fail(aws: Aws, web: Services) -> None:
         "triggeredAlarmNames": ["errors"],
     }
     assert any("deployment failed: alarm detected." in message for message in web.list_messages())
+    # An alarm that rings already does not hold up what may put an end to it.
+    web.settle()
+    web.update(forceNewDeployment=True, deploymentConfiguration={"bakeTimeInMinutes": 0})
+    operation = web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
+    assert operation["alarms"]["status"] == "DISABLED"
 
 
 def test_an_unhealthy_task_is_replaced(web: Services) -> None:

@@ -11,5 +11,6 @@ service = Service(
     internal_failure="ServerException",
     has_files=True,
     namespace="AWS/ECS",
+    hidden=("tokenValue",),
     resource_tags=resource_tags.find_tags,
 )

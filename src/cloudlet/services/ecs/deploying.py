@@ -111,7 +111,9 @@ class Deploying:
         stage = ""
         if operation.strategy == "BLUE_GREEN":
             stage = deployment_states.find_first_stage(len(operation.sources) > 1)
-        self._change_operation(status=deployment_states.IN_PROGRESS, started=look.now)
+        self._change_operation(
+            status=deployment_states.IN_PROGRESS, started=look.now, is_watched=operation.is_watched and not self._alarms
+        )
         if stage:
             self._enter(stage)
         look.news.note_deployment("SERVICE_DEPLOYMENT_IN_PROGRESS", self._primary, self._primary.reason)
@@ -130,7 +132,7 @@ class Deploying:
             self._change_operation(is_broken=True)
             self._fail("tasks failed to start", "ECS deployment circuit breaker: tasks failed to start.",
                        breaker["rollback"])  # fmt: skip
-        elif self._alarms:
+        elif self._alarms and operation.is_watched:
             self._change_operation(triggered_alarms=self._alarms)
             self._fail("alarm detected", "ECS deployment alarms: alarm detected.",
                        operation.configuration["alarms"]["rollback"])  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.ecs import service_history, services
-from cloudlet.services.ecs.deployment_states import IN_PROGRESS
+from cloudlet.services.ecs.deployment_states import IN_PROGRESS, PENDING
 from cloudlet.services.ecs.service_record import Service
 
 if TYPE_CHECKING:
@@ -45,4 +45,5 @@ async def _list_watched(tx: Transaction, service: Service) -> list[str]:
     if not alarms.get("enable") or primary is None:
         return []
     operation = await service_history.find_deployment(tx, service.key, primary.operation)
-    return alarms["alarmNames"] if operation is not None and operation.status == IN_PROGRESS else []
+    is_watched = operation is not None and operation.is_watched and operation.status in (PENDING, IN_PROGRESS)
+    return alarms["alarmNames"] if is_watched else []

@@ -47,6 +47,8 @@ class ServiceDeployment(msgspec.Struct, frozen=True):
     is_broken: bool = False
     """Whether the circuit breaker has been triggered."""
     triggered_alarms: list[str] = []
+    is_watched: bool = True
+    """Whether alarms make it fail: not where one was in ALARM when it began."""
 
     @property
     def strategy(self) -> str:

@@ -158,7 +158,7 @@ async def describe_operation(tx: Transaction, service: Service, operation: Servi
             "threshold": find_threshold(service),
         },
         "alarms": {
-            "status": _get_watch(alarms, bool(operation.triggered_alarms), watching),
+            "status": _get_watch(alarms if operation.is_watched else {}, bool(operation.triggered_alarms), watching),
             "alarmNames": alarms.get("alarmNames") or [],
             "triggeredAlarmNames": operation.triggered_alarms,
         },
