@@ -164,6 +164,14 @@ def test_a_snippet_is_included_beside_what_is_there(stacks: Stacks) -> None:
     assert processed["Resources"]["Q"]["Properties"] == {"MessageRetentionPeriod": 90, "DelaySeconds": 5}
 
 
+def test_a_snippet_is_not_included_in_a_text(macro: Stacks) -> None:
+    text = {"Name": "Change", "Parameters": {"Text": "loud"}}
+    include = {"Name": "AWS::Include", "Parameters": {"Location": _put(macro, "a: 1")}}
+    template = {"Resources": {"P": parameter({"Fn::Transform": [text, include]})}}
+    macro.create("s", template, Capabilities=_EXPAND)
+    assert any("AWS::Include failed with: it has to stand in an object" in reason for _, _, reason in macro.events("s"))
+
+
 def test_a_snippet_is_included_in_a_whole_template(stacks: Stacks) -> None:
     location = _put(stacks, json.dumps({"Outputs": {"Of": {"Value": {"Fn::GetAtt": ["Q", "QueueName"]}}}}))
     transform = {"Name": "AWS::Include", "Parameters": {"Location": location}}

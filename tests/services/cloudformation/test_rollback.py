@@ -89,6 +89,16 @@ def test_a_stack_is_complete_once_the_monitoring_time_is_over(timed: Stacks, clo
     assert timed.update("s", _CHANGED, RollbackConfiguration=none)["StackStatus"] == "UPDATE_COMPLETE"
 
 
+def test_an_update_can_be_cancelled_in_the_monitoring_time(stacks: Stacks) -> None:
+    stacks.create("s", _TEMPLATE)
+    options = {"TemplateBody": as_text(_CHANGED), "RollbackConfiguration": {"MonitoringTimeInMinutes": 10}}
+    stacks.client.update_stack(StackName="s", **options)
+    eventually(lambda: ("Q", "UPDATE_COMPLETE", "") in stacks.events("s"))
+    stacks.client.cancel_update_stack(StackName="s")
+    assert stacks.wait("s")["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert [status for name, status, _ in stacks.events("s") if name == "Q"].count("UPDATE_COMPLETE") == 2
+
+
 def test_a_change_set_brings_its_triggers(stacks: Stacks) -> None:
     arn = _make_alarm(stacks)
     _raise_alarm(stacks)

@@ -410,3 +410,32 @@ def test_a_set_whose_instances_fail_fails_as_a_resource(sets: StackSets) -> None
     assert stacks.create("s", template)["StackStatus"] == "ROLLBACK_COMPLETE", stacks.events("s")
     assert any("was FAILED: ResourceLogicalId:B" in reason for _, _, reason in stacks.events("s"))
     assert sets.client.list_stack_sets(Status="ACTIVE")["Summaries"] == []
+
+
+def test_drift_of_all_instances_is_detected(sets: StackSets) -> None:
+    accounts = sorted(sets.other().account for _ in range(2))
+    sets.create("s", _TEMPLATE)
+    sets.deploy("s", accounts, [_EAST])
+    details = sets.client.describe_stack_set(StackSetName="s")["StackSet"]["StackSetDriftDetectionDetails"]
+    assert details["DriftStatus"] == "NOT_CHECKED"
+    sqs = sets.other(_EAST, accounts[0]).client("sqs")
+    sqs.set_queue_attributes(QueueUrl=sqs.list_queues()["QueueUrls"][0], Attributes={"DelaySeconds": "9"})
+
+    operation = sets.client.detect_stack_set_drift(StackSetName="s")["OperationId"]
+    found = sets.wait("s", operation)
+    assert (found["Status"], found["Action"]) == ("SUCCEEDED", "DETECT_DRIFT")
+    counts = {"DriftedStackInstancesCount": 1, "InSyncStackInstancesCount": 1, "TotalStackInstancesCount": 2}
+    details = found["StackSetDriftDetectionDetails"]
+    assert (details["DriftStatus"], details["DriftDetectionStatus"]) == ("DRIFTED", "COMPLETED")
+    assert details.items() >= counts.items()
+    shown = sets.client.describe_stack_set(StackSetName="s")["StackSet"]
+    assert shown["StackSetDriftDetectionDetails"] == details
+    assert [one["DriftStatus"] for one in sets.client.list_stack_sets()["Summaries"]] == ["DRIFTED"]
+    instances = sets.instances("s")
+    assert [instances[account, _EAST]["DriftStatus"] for account in accounts] == ["DRIFTED", "IN_SYNC"]
+    assert {one["Status"] for one in instances.values()} == {"CURRENT"}
+
+    place = {"StackInstanceAccount": accounts[0], "StackInstanceRegion": _EAST, "StackSetName": "s"}
+    (drift,) = sets.client.list_stack_instance_resource_drifts(**place, OperationId=operation)["Summaries"]
+    assert (drift["LogicalResourceId"], drift["StackResourceDriftStatus"]) == ("Q", "MODIFIED")
+    assert [one["PropertyPath"] for one in drift["PropertyDifferences"]] == ["/DelaySeconds"]

@@ -45,7 +45,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
     api_stacks.check_types(params, compiled)
     changes = [] if target.failure else api_stacks.list_changes(stack, compiled, previous, resources)
     imported: dict[str, dict[str, str]] = {}
-    if kind == "IMPORT":
+    if kind == "IMPORT" and not target.failure:
         imported = read_imports(params, compiled)
         changes = plan_imports(imported, changes, compiled, previous)
         await check_unowned(ctx, stack, imported, compiled)

@@ -194,10 +194,14 @@ def _describe_instance(stack_set: StackSet, instance: StackInstance) -> dict[str
         "Status": instance.status,
         "StackInstanceStatus": {"DetailedStatus": instance.detailed},
         "OrganizationalUnitId": "",
-        "DriftStatus": "NOT_CHECKED",
+        "DriftStatus": instance.drift,
         "LastOperationId": instance.operation,
     }
-    optional = {"StackId": instance.stack_id, "StatusReason": instance.reason}
+    optional: dict[str, Any] = {
+        "StackId": instance.stack_id,
+        "StatusReason": instance.reason,
+        "LastDriftCheckTimestamp": instance.drift_checked,
+    }
     return shown | {key: value for key, value in optional.items() if value}
 
 
@@ -213,7 +217,7 @@ async def list_stack_instances(ctx: Context, tx: Transaction, params: Params) ->
         values = {
             "DETAILED_STATUS": found.detailed,
             "LAST_OPERATION_ID": found.operation,
-            "DRIFT_STATUS": "NOT_CHECKED",
+            "DRIFT_STATUS": found.drift,
         }
         is_wanted = account in (None, found.target.account) and region in (None, found.target.region)
         is_wanted = is_wanted and all(values.get(name) == wanted for name, wanted in filters)

@@ -10,6 +10,7 @@ from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.stack_sets import requests, running, stack_set_states, stack_set_store
 from cloudlet.services.cloudformation.stack_sets import stack_set_record as record
+from cloudlet.services.cloudformation.stack_sets.drift_summary import describe_drift, summarize_drift
 from cloudlet.services.cloudformation.stack_sets.role_chain import EXECUTION, get_administration_role
 
 _PAGE: Final = 100
@@ -28,6 +29,9 @@ async def describe_stack_set_operation(ctx: Context, tx: Transaction, params: Pa
     }
     if found.action == "DELETE":
         shown["RetainStacks"] = found.is_retaining
+    elif found.action == "DETECT_DRIFT":
+        results = await stack_set_store.list_results(tx, stack_set, found)
+        shown["StackSetDriftDetectionDetails"] = describe_drift(summarize_drift(found, results))
     return {"StackSetOperation": shown}
 
 

@@ -13,6 +13,7 @@ from cloudlet.services.cloudformation import errors, stacks
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.operations import preparing
 from cloudlet.services.cloudformation.stack_sets import requests, stack_set_store
+from cloudlet.services.cloudformation.stack_sets.drift_summary import describe_drift
 from cloudlet.services.cloudformation.stack_sets.role_chain import EXECUTION, get_administration_role
 from cloudlet.services.cloudformation.stack_sets.stack_set_record import StackSet
 
@@ -176,6 +177,7 @@ async def describe_stack_set(ctx: Context, tx: Transaction, params: Params) -> R
         "AdministrationRoleARN": get_administration_role(stack_set, stack_set.administration_role),
         "ExecutionRoleName": stack_set.execution_role or EXECUTION,
         "OrganizationalUnitIds": [],
+        "StackSetDriftDetectionDetails": describe_drift(stack_set.drift),
         "Regions": sorted({target.region for target in instances}),
     }
     return {"StackSet": shown}
@@ -199,7 +201,10 @@ async def list_stack_sets(ctx: Context, tx: Transaction, params: Params) -> Resu
 
     def select(raw: bytes) -> dict[str, Any] | None:
         found = stack_set_store.decode_set(vault, raw)
-        return {**_summarize(found), "DriftStatus": "NOT_CHECKED"} if wanted in (None, found.status) else None
+        if wanted not in (None, found.status):
+            return None
+        checked = {"LastDriftCheckTimestamp": found.drift.checked} if found.drift.checked else {}
+        return {**_summarize(found), "DriftStatus": found.drift.status, **checked}
 
     space, token = stack_set_store.get_space(ctx.account, ctx.region), params.get("NextToken")
     limit = params.get("MaxResults") or _PAGE

@@ -87,6 +87,8 @@ async def _include(ctx: Context, location: Any, part: Any) -> Any:
         raise TransformError(
             f"Transform {transforms.INCLUDE} failed with: The location parameter is not a valid S3 uri."
         )
+    if not isinstance(part, dict):
+        raise TransformError(f"Transform {transforms.INCLUDE} failed with: it has to stand in an object.")
     bucket, _, key = location.removeprefix("s3://").partition("/")
     try:
         text = await load_object(ctx, bucket, key)

@@ -76,6 +76,8 @@ class Deployment:
             await self._pass_gate()
         if operation.is_import:
             return await self._import()
+        if operation.action == "DETECT_DRIFT":
+            return await self._detect()
         while True:
             if not self._result.step:
                 await self._begin(await self._choose_step())
@@ -145,6 +147,23 @@ class Deployment:
         usual = self._set.parameters
         overrides = {key: value for key, value in values.items() if usual.get(key) != value}
         self._instance = replace(self._instance, overrides=overrides)
+        return await self._end("SUCCEEDED")
+
+    async def _detect(self) -> float | None:
+        if not self._instance.stack_id:
+            raise ReasonedError("The stack instance has no stack")
+        if not self._result.step:
+            answer = await self._invoke("DetectStackDrift", {"StackName": self._instance.stack_id})
+            await self._save_result(replace(self._result, step="detect", token=answer["StackDriftDetectionId"]))
+        params = {"StackDriftDetectionId": self._result.token}
+        found = await self._invoke("DescribeStackDriftDetectionStatus", params)
+        if found["DetectionStatus"] == "DETECTION_IN_PROGRESS":
+            return self._get_pause()
+        if found["DetectionStatus"] == "DETECTION_FAILED":
+            raise ReasonedError(found.get("DetectionStatusReason") or "The detection of drift has failed")
+        drift = found["StackDriftStatus"]
+        self._result = replace(self._result, drift=drift)
+        self._instance = replace(self._instance, drift=drift, drift_checked=self._block.clock.now())
         return await self._end("SUCCEEDED")
 
     async def _pass_gate(self) -> None:
@@ -221,7 +240,9 @@ class Deployment:
         is_gone = operation.action == "DELETE" and status == "SUCCEEDED"
         sync = "CURRENT" if status == "SUCCEEDED" else "OUTDATED"
         detailed = status
-        if status == "FAILED" and operation.is_import:
+        if operation.action == "DETECT_DRIFT":
+            sync = instance.status
+        elif status == "FAILED" and operation.is_import:
             sync, detailed = "INOPERABLE", "FAILED_IMPORT"
         elif status == "FAILED" and operation.action == "DELETE":
             sync, detailed = "INOPERABLE", "INOPERABLE"

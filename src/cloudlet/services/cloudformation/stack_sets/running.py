@@ -12,6 +12,7 @@ from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation.stack_sets import stack_set_states, stack_set_store
 from cloudlet.services.cloudformation.stack_sets.deploying import Deployment
+from cloudlet.services.cloudformation.stack_sets.drift_summary import summarize_drift
 from cloudlet.services.cloudformation.stack_sets.scheduling import Schedule, make_schedule
 from cloudlet.services.cloudformation.stack_sets.stack_set_record import Operation, Result, StackInstance, StackSet
 
@@ -88,7 +89,10 @@ async def _plan(
             changed = replace(instance, detailed=status, reason=reason, operation=operation.id)
             stack_set_store.save_instance(tx, vault, stack_set, changed)
     if schedule.ended:
-        stack_set_store.move_operation(tx, stack_set, current, schedule.ended, now)
+        ended = stack_set_store.move_operation(tx, stack_set, current, schedule.ended, now)
+        if operation.action == "DETECT_DRIFT":
+            drift = summarize_drift(ended, [*results.values()])
+            stack_set_store.save_set(tx, vault, replace(stack_set, drift=drift))
     running = []
     for target, result in results.items():
         if result.status == "RUNNING":

@@ -7,6 +7,20 @@ import msgspec
 from cloudlet.core.aws.arn import partition_of
 
 
+class DriftDetails(msgspec.Struct, frozen=True):
+    """The result of detecting drift of a set. Times are in seconds since the epoch."""
+
+    status: str = "NOT_CHECKED"
+    detection: str = ""
+    """IN_PROGRESS, COMPLETED, PARTIAL_SUCCESS, FAILED or STOPPED."""
+    checked: float = 0.0
+    total: int = 0
+    drifted: int = 0
+    in_sync: int = 0
+    in_progress: int = 0
+    failed: int = 0
+
+
 class StackSet(msgspec.Struct, frozen=True):
     """A stack set. Times are in seconds since the epoch."""
 
@@ -31,6 +45,8 @@ class StackSet(msgspec.Struct, frozen=True):
     """Whether operations that do not conflict run concurrently, and others queue."""
     token: str = ""
     """The ClientRequestToken of the request that made it."""
+    drift: DriftDetails = DriftDetails()
+    """The result of the last detection that is over."""
 
     @property
     def full_id(self) -> str:
@@ -64,6 +80,8 @@ class StackInstance(msgspec.Struct, frozen=True):
     reason: str = ""
     operation: str = ""
     """The last operation on it."""
+    drift: str = "NOT_CHECKED"
+    drift_checked: float = 0.0
 
 
 class Preferences(msgspec.Struct, frozen=True):
@@ -86,7 +104,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     id: str
     action: str
-    """CREATE, UPDATE or DELETE."""
+    """CREATE, UPDATE, DELETE or DETECT_DRIFT."""
     status: str
     order: int
     """The place among the operations of the set, in milliseconds since the epoch."""
@@ -114,12 +132,14 @@ class Result(msgspec.Struct, frozen=True):
     status: str = "PENDING"
     reason: str = ""
     step: str = ""
-    """The call to the account's CloudFormation that is under way: "create", "update" or "delete"."""
+    """The call to the account's CloudFormation: "create", "update", "delete" or "detect"."""
     token: str = ""
-    """The token of that call."""
+    """The token of that call, or the id of the detection."""
     is_called: bool = False
     """Whether that call was answered."""
     started: float = 0.0
     gate: str = ""
     """The status that the account gate gave."""
     gate_reason: str = ""
+    drift: str = ""
+    """The drift of the instance's stack, where it was detected."""
