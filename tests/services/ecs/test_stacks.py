@@ -9,6 +9,7 @@ import pytest
 from cloudlet.testing.server import Aws
 from tests.services.cloudformation.deploying import Stacks
 from tests.services.ecs.serving import Services
+from tests.standing import eventually
 
 BREAKER = {"Enable": True, "Rollback": True}
 
@@ -80,6 +81,23 @@ def look(web: Services, outputs: dict[str, str]) -> dict[str, Any]:
     return dict(found["services"][0])
 
 
+def find_drifted(stacks: Stacks, name: str) -> dict[str, Any]:
+    """Return what is not as a stack's template says, by resource."""
+    client = stacks.client
+    detection = client.detect_stack_drift(StackName=name)["StackDriftDetectionId"]
+    eventually(
+        lambda: client.describe_stack_drift_detection_status(StackDriftDetectionId=detection)["DetectionStatus"],
+        lambda status: status == "DETECTION_COMPLETE",
+    )
+    drifts = client.describe_stack_resource_drifts(StackName=name)["StackResourceDrifts"]
+    assert len(drifts) >= 3
+    return {
+        each["LogicalResourceId"]: each.get("PropertyDifferences") or each["StackResourceDriftStatus"]
+        for each in drifts
+        if each["StackResourceDriftStatus"] != "IN_SYNC"
+    }
+
+
 def test_a_service_is_made_changed_and_deleted(aws: Aws, web: Services) -> None:
     stacks = Stacks(aws)
     assert stacks.create("shop", describe(web.image))["StackStatus"] == "CREATE_COMPLETE", stacks.events("shop")
@@ -91,6 +109,10 @@ def test_a_service_is_made_changed_and_deleted(aws: Aws, web: Services) -> None:
     (cluster,) = web.ecs.describe_clusters(clusters=[outputs["Cluster"]], include=["TAGS", "SETTINGS"])["clusters"]
     assert cluster["settings"] == [{"name": "containerInsights", "value": "enabled"}]
     assert cluster["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
+    assert find_drifted(stacks, "shop") == {}
+    control = aws.client("cloudcontrol")
+    clusters = control.list_resources(TypeName="AWS::ECS::Cluster")["ResourceDescriptions"]
+    assert outputs["Cluster"] in {each["Identifier"] for each in clusters}
     changed = describe(web.image, "sleep", "2000", count=2, Tags=[{"Key": "a", "Value": "1"}])
     assert stacks.update("shop", changed)["StackStatus"] == "UPDATE_COMPLETE", stacks.events("shop")
     service = look(web, outputs)
@@ -150,4 +172,5 @@ def test_task_sets_are_made(aws: Aws, web: Services) -> None:
     assert stacks.create("sets", template)["StackStatus"] == "CREATE_COMPLETE", stacks.events("sets")
     (task_set,) = look(web, stacks.outputs("sets"))["taskSets"]
     assert (task_set["status"], task_set["id"]) == ("PRIMARY", stacks.physical_id("sets", "Tasks"))
+    assert find_drifted(stacks, "sets") == {}
     assert stacks.delete("sets")["StackStatus"] == "DELETE_COMPLETE", stacks.events("sets")
