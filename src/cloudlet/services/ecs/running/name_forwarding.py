@@ -6,7 +6,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _SETTINGS: Final = Path("/etc/resolv.conf")
 _PORT: Final = 53
@@ -26,33 +26,52 @@ def find_name_server() -> str | None:
 
 async def forward(listener: socket.socket) -> None:
     """Pass on the queries that come to a socket, which is closed at the end."""
+    server = await asyncio.to_thread(find_name_server)
     loop = asyncio.get_running_loop()
-    asked: set[asyncio.Task[None]] = set()
+    transport, protocol = await loop.create_datagram_endpoint(lambda: _Queries(server), sock=listener)
     try:
-        server = await asyncio.to_thread(find_name_server)
-        while server is not None:
-            query, client = await loop.sock_recvfrom(listener, 4096)
-            if len(asked) < _MAX_QUERIES:
-                work = loop.create_task(_ask(listener, server, query, client))
-                asked.add(work)
-                work.add_done_callback(asked.discard)
+        await loop.create_future()
     finally:
-        for each in asked:
+        transport.close()
+        protocol.close()
+
+
+class _Queries(asyncio.DatagramProtocol):
+    """The receiver of queries."""
+
+    def __init__(self, server: str | None) -> None:
+        self._server = server
+        self._transport: asyncio.DatagramTransport | None = None
+        self._asked: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        if self._server is not None and len(self._asked) < _MAX_QUERIES:
+            work = asyncio.get_running_loop().create_task(self._ask(self._server, data, addr))
+            self._asked.add(work)
+            work.add_done_callback(self._asked.discard)
+
+    async def _ask(self, server: str, query: bytes, client: Any) -> None:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        with suppress(OSError, TimeoutError):
+            transport, _ = await loop.create_datagram_endpoint(lambda: _Answer(answer), remote_addr=(server, _PORT))
+            try:
+                transport.sendto(query)
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    said = await answer
+                if self._transport is not None:
+                    self._transport.sendto(said, client)
+            finally:
+                transport.close()
+
+    def close(self) -> None:
+        """Give up queries that are not answered."""
+        self._transport = None
+        for each in self._asked:
             each.cancel()
-        listener.close()
-
-
-async def _ask(listener: socket.socket, server: str, query: bytes, client: Any) -> None:
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[bytes] = loop.create_future()
-    with suppress(OSError, TimeoutError):
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Answer(answer), remote_addr=(server, _PORT))
-        try:
-            transport.sendto(query)
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await loop.sock_sendto(listener, await answer, client)
-        finally:
-            transport.close()
 
 
 class _Answer(asyncio.DatagramProtocol):

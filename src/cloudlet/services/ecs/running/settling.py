@@ -48,6 +48,12 @@ async def _do_nothing(runner: Runner, task: Task) -> Outcome:
     return True
 
 
+async def _deprovision(runner: Runner, task: Task) -> Outcome:
+    # This process may be another one than that which has sent its output by now.
+    await _send_left(runner, task)
+    return await interfaces.take_away(runner, task)
+
+
 STARTING: Final[Mapping[str, Work]] = {
     PROVISIONING: interfaces.provide,
     PENDING: containers.start,
@@ -61,7 +67,7 @@ STOPPING_WORKS: Final[Mapping[str, Work]] = {
     RUNNING: _do_nothing,
     DEACTIVATING: _do_nothing,
     STOPPING: stopping.stop,
-    DEPROVISIONING: interfaces.take_away,
+    DEPROVISIONING: _deprovision,
 }
 
 
