@@ -48,7 +48,8 @@ async def _do_nothing(runner: Runner, task: Task) -> Outcome:
     return True
 
 
-async def _deprovision(runner: Runner, task: Task) -> Outcome:
+async def _finish_task(runner: Runner, task: Task) -> Outcome:
+    """Have the output of a task sent, and give up its network."""
     # This process may be another one than that which has sent its output by now.
     await _send_left(runner, task)
     return await interfaces.take_away(runner, task)
@@ -67,7 +68,7 @@ STOPPING_WORKS: Final[Mapping[str, Work]] = {
     RUNNING: _do_nothing,
     DEACTIVATING: _do_nothing,
     STOPPING: stopping.stop,
-    DEPROVISIONING: _deprovision,
+    DEPROVISIONING: _finish_task,
 }
 
 
