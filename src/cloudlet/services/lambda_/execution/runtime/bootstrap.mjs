@@ -5,7 +5,7 @@
 // developer guide, "Building Lambda functions with Node.js", "Response streaming".
 
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import { Socket } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { Writable } from "node:stream";
@@ -132,6 +132,54 @@ async function imported(base, name) {
     throw error;
   }
   throw new RuntimeError("Runtime.ImportModuleError", `Error: Cannot find module '${name}'`);
+}
+
+// CommonJS modules look for what is not in the package where NODE_PATH says, which Node.js has read when it started; ES
+// modules do not, but find AWS's SDK on AWS, too.
+function findSdk() {
+  Module._initPaths();
+  if (!existsSync("/var/runtime/node_modules")) return;
+  const isMissing = (error, specifier) => error.code === "ERR_MODULE_NOT_FOUND" && /^[@\w]/.test(specifier);
+  const parentURL = import.meta.url;
+  if (Module.registerHooks) {
+    const resolve = (specifier, context, next) => {
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        if (isMissing(error, specifier)) return next(specifier, { ...context, parentURL });
+        throw error;
+      }
+    };
+    Module.registerHooks({ resolve });
+  } else {
+    // Before Node.js 22.15, in a thread of its own.
+    const source = `const isMissing = ${isMissing}; export const resolve = (specifier, context, next) =>
+      next(specifier, context).catch((error) => {
+        if (isMissing(error, specifier)) return next(specifier, { ...context, parentURL: "${parentURL}" });
+        throw error;
+      });`;
+    Module.register(`data:text/javascript,${encodeURIComponent(source)}`);
+  }
+}
+
+// -- custom resources
+
+const RESPONSE_PATH = "/_aws/cloudformation-response/";
+let reachesResponseUrls = false;
+
+// AWS's module cfn-response, and CDK's custom resources, take of a response URL its host and path alone, for HTTPS and
+// port 443.
+async function reachResponseUrls() {
+  reachesResponseUrls = true;
+  // Imported late: only custom resources need them.
+  const [{ default: http }, { default: https }] = await Promise.all([import("node:http"), import("node:https")]);
+  const request = https.request;
+  https.request = (options, ...more) => {
+    if (!options?.path?.startsWith(RESPONSE_PATH)) return request(options, ...more);
+    const { protocol, hostname, port } = new URL(process.env.AWS_ENDPOINT_URL);
+    return (protocol === "http:" ? http.request : request)({ ...options, protocol, hostname, port }, ...more);
+  };
+  Module.syncBuiltinESMExports();
 }
 
 // -- streamed responses
@@ -291,6 +339,7 @@ async function invoke(handler, told, payload) {
   if (told.traceId) process.env._X_AMZN_TRACE_ID = told.traceId;
   else delete process.env._X_AMZN_TRACE_ID;
   try {
+    if (!reachesResponseUrls && payload.includes(RESPONSE_PATH)) await reachResponseUrls();
     const event = JSON.parse(payload.toString());
     if (handler[STREAMS]) {
       await streamed(handler, event, told);
@@ -313,6 +362,7 @@ async function initialise(told) {
   }
   process.chdir(told.taskRoot);
   catchOutput();
+  findSdk();
   try {
     const handler = await loaded(told.taskRoot, told.handler);
     write("R");
