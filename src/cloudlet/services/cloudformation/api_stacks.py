@@ -43,8 +43,7 @@ def check_supported(params: Params) -> None:
     rollback = params.get("RollbackConfiguration") or {}
     if rollback.get("RollbackTriggers") or rollback.get("MonitoringTimeInMinutes"):
         raise errors.make_not_built("rollback triggers")
-    mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
-    if mode not in (None, "STANDARD"):
+    if mode := params.get("DeploymentMode"):
         raise errors.make_not_built(f"the deployment mode {mode}")
     if params.get("ForceRollback"):
         raise errors.make_not_built("the parameter ForceRollback")

@@ -118,7 +118,8 @@ async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target |
     processed = await _transform(ctx, stack, declared, target)
     target = replace(target, processed=json.dumps(processed))
     compiled = compile_target(stack, target)
-    _check_capabilities(declared, compiled)
+    # A change set shows what transforms make of the template, and needs no consent to it.
+    _check_capabilities(declared, compiled, is_shown="ChangeSetName" in params)
     check_rules(compiled.template.rules, compiled.make_scope())
     evaluate(compiled)
     return target, compiled
@@ -207,7 +208,7 @@ async def _list_aws_policies(ctx: Context) -> dict[str, str]:
         params["Marker"] = answer["Marker"]
 
 
-def _check_capabilities(declared: Template, compiled: CompiledTarget) -> None:
+def _check_capabilities(declared: Template, compiled: CompiledTarget, *, is_shown: bool = False) -> None:
     given = set(compiled.target.capabilities)
     kinds = {resource["Type"] for resource in compiled.resources.values()}
     needed = []
@@ -219,7 +220,8 @@ def _check_capabilities(declared: Template, compiled: CompiledTarget) -> None:
         needed.append("CAPABILITY_NAMED_IAM")
     elif kinds & _IAM_TYPES and not given & {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}:
         needed.append("CAPABILITY_IAM")
-    if any(name != language_extensions.NAME for name in declared.transforms) and "CAPABILITY_AUTO_EXPAND" not in given:
+    has_macros = any(name != language_extensions.NAME for name in declared.transforms)
+    if has_macros and not is_shown and "CAPABILITY_AUTO_EXPAND" not in given:
         needed.append("CAPABILITY_AUTO_EXPAND")
     if needed:
         raise errors.make_missing_capabilities(needed)
