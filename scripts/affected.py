@@ -25,6 +25,7 @@ SERVICES: Final = "cloudlet.services."
 QUICK: Final = {
     "acm": "test_requests.py",
     "apigateway": "test_routes.py",
+    "cloudcontrol": "test_resources.py",
     "cloudformation": "test_stacks.py",
     "cloudtrail": "test_history.py",
     "cloudwatch": "test_metric_data.py",

@@ -16,6 +16,7 @@ from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.identity import Principal, root
 from cloudlet.core.kernel.session_details import SessionDetails
 from cloudlet.core.kernel.tokens import TokenSealer
+from cloudlet.core.telemetry.observers import OBSERVERS
 
 T = TypeVar("T")
 _PATIENCE_SECONDS = 20
@@ -27,7 +28,7 @@ def in_block(name: str, folder: Path, scenario: Callable[[Block], Awaitable[None
     """Do something with a block of a Cloudlet of its own."""
 
     async def run() -> None:
-        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32))
+        cloud = Cloud(Config(folder, durable=False), TokenSealer(b"k" * 32), observers=OBSERVERS)
         try:
             await scenario(cloud.block(name))
         finally:
@@ -84,7 +85,7 @@ class InProcess:
         self.cloud = self._open()
 
     def _open(self) -> Cloud:
-        return self._kind(self._config, TokenSealer(b"k" * 32), self.clock)
+        return self._kind(self._config, TokenSealer(b"k" * 32), self.clock, OBSERVERS)
 
     @property
     def now(self) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 from s3_exceptions import AGAINST_AWS, LEFT_OUT, reasons
+from s3_identities import OWN_BUCKETS, Identities
 from suite_results import Results
 
 _MARKED = {
@@ -35,7 +37,6 @@ _MARKED = {
     "lifecycle_expiration": "waits for Ceph's clock of lifecycles",
     "lifecycle_transition": "waits for Ceph's clock of lifecycles",
     "s3select": "Ceph's extensions",
-    "webidentity_test": "an identity provider at http:, and roles without an account, neither of which IAM takes",
 }
 _NAMED = reasons(LEFT_OUT)
 _AGAINST_AWS = reasons(AGAINST_AWS)
@@ -47,11 +48,12 @@ _AREAS = (
 _ACL_PARAMETERS = ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
 
 _call = botocore.client.BaseClient._make_api_call
+_identities = Identities()
 
 
 def _called(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
     if operation != "CreateBucket":
-        return _call(client, operation, parameters)
+        return _identities.answer(operation, _call(client, operation, _identities.word(operation, parameters)))
     wanted = {"ObjectOwnership": "ObjectWriter", **parameters}
     acl = {}
     if "ObjectOwnership" not in parameters:
@@ -106,6 +108,25 @@ def _area(test: str) -> str:
 def _why_left_out(item: pytest.Item) -> str | None:
     marked = (_MARKED[mark.name] for mark in item.iter_markers() if mark.name in _MARKED)
     return next(marked, None) or _NAMED.get(_name(item.nodeid))
+
+
+@pytest.fixture(autouse=True)
+def as_aws_has_it(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have a test of STS speak AWS's words, and a user of Ceph's have the policy that he needs on AWS."""
+    name = request.node.name
+    _identities.is_on = "test_sts.py" in request.node.nodeid or name == "test_verify_allow_iam_actions"
+    if name not in OWN_BUCKETS:
+        yield
+        return
+    from s3tests.functional import get_iam_root_client
+
+    iam = get_iam_root_client(service_name="iam")
+    policy = {"UserName": "alt", "PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}
+    iam.attach_user_policy(**policy)
+    yield
+    iam.detach_user_policy(**policy)
+    for left in iam.list_user_policies(UserName="alt")["PolicyNames"]:
+        iam.delete_user_policy(UserName="alt", PolicyName=left)
 
 
 _left_out: Counter[str] = Counter()

@@ -19,6 +19,7 @@ _FUNCTION_POLICY: Final = document(
 _ITEM: Final[dict[str, Any]] = {"Key": {"k": {"S": "a"}}}
 _SELECT: Final = "SELECT * FROM example WHERE k = 'a'"
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "cloudformation:CreateStackRefactor": {"StackDefinitions": [{"StackName": "example", "TemplateBody": "{}"}]},
     "cloudtrail:DescribeQuery": {"QueryId": _KEY},
     "cloudtrail:StartQuery": {"QueryStatement": f"SELECT eventID FROM {_KEY}"},
     "dynamodb:BatchExecuteStatement": {"Statements": [{"Statement": _SELECT}]},

@@ -79,6 +79,7 @@ _TEXTS: Final = (
     f"task/aws-service-role/example.amazonaws.com/Example/{_UUID}",
     *_ARNS.values(),
     *_RESOURCES.values(),
+    "AWS::SQS::Queue",
 )
 """Texts that most patterns admit one of."""
 _DEEPEST: Final = 8

@@ -14,6 +14,7 @@ import pytest
 
 from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.tokens import TokenSealer
+from cloudlet.core.telemetry.observers import OBSERVERS
 from cloudlet.edge.access_keys import KeyRing
 from cloudlet.edge.auth import Authenticator
 from cloudlet.edge.back_pressure import RequestBody
@@ -82,7 +83,7 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
 
     async def main() -> int:
         tokens = TokenSealer(b"k" * 32)
-        cloud = Cloud(Config(data=tmp_path, durable=durable, services=ALONE), tokens)
+        cloud = Cloud(Config(data=tmp_path, durable=durable, services=ALONE), tokens, observers=OBSERVERS)
         front = FrontDoor(cloud, Authenticator(KeyRing([], tokens, cloud.permissions), cloud.clock, strict=False))
         connection, transport = Connection(Clients(front, Limits())), Transport()
         connection.connection_made(transport)  # type: ignore[arg-type]
@@ -116,7 +117,7 @@ def test_a_request_leaves_nothing_for_the_collector(tmp_path: Path, durable: boo
 async def asking(folder: Path, *, durable: bool) -> AsyncIterator[tuple[FrontDoor, Callable[[str, Any], Asker]]]:
     """A front, and what hands it a request to SQS and returns where the answer comes."""
     tokens = TokenSealer(b"k" * 32)
-    cloud = Cloud(Config(data=folder, durable=durable), tokens)
+    cloud = Cloud(Config(data=folder, durable=durable), tokens, observers=OBSERVERS)
     front = FrontDoor(cloud, Authenticator(KeyRing([], tokens, cloud.permissions), cloud.clock, strict=False))
     headers = {"host": "localhost", "content-type": "application/x-amz-json-1.0"}
 

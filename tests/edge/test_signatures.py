@@ -140,6 +140,29 @@ def test_an_unknown_key_is_the_root_of_its_account_in_open_mode(open_server: Ser
     assert client(open_server, "sts", key="test").get_caller_identity()["Account"] == "000000000000"
 
 
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_url_signed_with_a_deleted_key_is_refused_in_open_mode(open_server: Server, version: str) -> None:
+    iam = client(open_server, "iam")
+    name = f"signer-{version}"
+    iam.create_user(UserName=name)
+    made = iam.create_access_key(UserName=name)["AccessKey"]
+    keys = _access(open_server, made["AccessKeyId"], made["SecretAccessKey"])
+    s3 = boto3.client("s3", **keys, config=Config(signature_version=version, s3={"addressing_style": "path"}))
+    own = f"deleted-{version}"
+    newer = boto3.client("s3", **keys)
+    newer.create_bucket(Bucket=own, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    urls = [s3.generate_presigned_url("list_objects_v2", Params={"Bucket": own})]
+    urls.append(s3.generate_presigned_url("put_object", Params={"Bucket": own, "Key": "k"}))
+    path = [url.removeprefix(open_server.endpoint) for url in urls]
+    assert [send(open_server, method, each, {})[0] for method, each in zip(("GET", "PUT"), path, strict=True)] == [
+        200
+    ] * 2
+    iam.delete_access_key(UserName=name, AccessKeyId=made["AccessKeyId"])
+    for method, each in zip(("GET", "PUT"), path, strict=True):
+        status, text = send(open_server, method, each, {})
+        assert (status, "<Code>InvalidAccessKeyId</Code>" in text) == (403, True)
+
+
 def test_an_unsigned_request(strict_server: Server, open_server: Server) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     body = b"Action=GetCallerIdentity&Version=2011-06-15"

@@ -281,6 +281,25 @@ def test_tls_is_verified(tmp_path: Path) -> None:
     assert error.value.kind == "tls"
 
 
+def test_a_certificate_that_is_not_trusted_is_told_though_other_addresses_are_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, certificate, key = local_certificate(tmp_path, "localhost")
+
+    async def addresses(host: str) -> list[str]:
+        return ["127.0.0.1", "127.0.0.99"]
+
+    async def ask() -> None:
+        async with server(answering(OK), ssl=server_context(certificate, key)) as (url, _):
+            client = HttpClient()
+            monkeypatch.setattr(client._names, "addresses", addresses)
+            await get(client, url.replace("http:", "https:"))
+
+    with pytest.raises(HttpError) as error:
+        asyncio.run(ask())
+    assert error.value.kind == "tls"
+
+
 def test_a_unix_socket_takes_all_requests(tmp_path: Path) -> None:
     async def ask() -> bytes:
         path = str(tmp_path / "socket")

@@ -366,8 +366,53 @@ def _has_stack(call: Call, account: str) -> bool:
     return bool(stack["StackStatus"] == "CREATE_COMPLETE")
 
 
+def _begin_detection(call: Call, account: str) -> None:
+    _begin_stack(call, account)
+    while not _has_stack(call, account):
+        pass
+    call("cloudformation", "DetectStackDrift", StackName="s")
+
+
+def _is_in_sync(call: Call, account: str) -> bool:
+    (stack,) = call("cloudformation", "DescribeStacks", StackName="s")["Stacks"]
+    return bool(stack["DriftInformation"]["StackDriftStatus"] == "IN_SYNC")
+
+
+def _begin_scan(call: Call, account: str) -> None:
+    call("cloudformation", "StartResourceScan", ScanFilters=[{"Types": ["AWS::SQS::Queue"]}])
+
+
+def _is_scanned(call: Call, account: str) -> bool:
+    (scan,) = call("cloudformation", "ListResourceScans", ScanTypeFilter="PARTIAL")["ResourceScanSummaries"]
+    return bool(scan["Status"] == "COMPLETE")
+
+
+def _begin_template(call: Call, account: str) -> None:
+    url = call("sqs", "CreateQueue", QueueName="q")["QueueUrl"]
+    resource = {"ResourceType": "AWS::SQS::Queue", "ResourceIdentifier": {"QueueUrl": url}}
+    call("cloudformation", "CreateGeneratedTemplate", GeneratedTemplateName="t", Resources=[resource])
+
+
+def _is_generated(call: Call, account: str) -> bool:
+    found = call("cloudformation", "DescribeGeneratedTemplate", GeneratedTemplateName="t")
+    return bool(found["Status"] == "COMPLETE")
+
+
+def _begin_request(call: Call, account: str) -> None:
+    call("cloudcontrol", "CreateResource", TypeName="AWS::SQS::Queue", DesiredState='{"QueueName": "q"}')
+
+
+def _is_carried_out(call: Call, account: str) -> bool:
+    (request,) = call("cloudcontrol", "ListResourceRequests")["ResourceRequestStatusSummaries"]
+    return bool(request["OperationStatus"] == "SUCCESS")
+
+
 CASES = (
+    Case("cloudcontrol.working._Work.run", _begin_request, _is_carried_out),
+    Case("cloudformation.drift.detecting.load", _begin_detection, _is_in_sync),
     Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),
+    Case("cloudformation.scanning.generating._read", _begin_template, _is_generated),
+    Case("cloudformation.scanning.running_scans._Work.run", _begin_scan, _is_scanned),
     Case("cloudwatch.evaluating._evaluate", _watch, _alarms, 60.0),
     Case("cloudwatch.acting._tell", _act, _has_message),
     Case("logs.publishing._publish", _filter, _has_metric),

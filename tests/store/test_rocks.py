@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from cloudlet.store.embedded import EmbeddedStore
+from cloudlet.store.engine_states import IN_THREAD
 from cloudlet.store.interface import StoreError, Transaction
 from cloudlet.store.rocks import OrderedMap, Record
 
@@ -125,9 +126,9 @@ def test_a_read_does_not_wait_for_what_is_written_after_it(tmp_path: Path) -> No
         store.submit(put, first_is_durable)
         for _ in range(10):
             await asyncio.sleep(0)
-            if store._syncing:
+            if store._commits == IN_THREAD:
                 break
-        assert store._syncing, "so much is made durable in a thread"
+        assert store._commits == IN_THREAD, "so much is made durable in a thread"
         store.submit(get, is_read)
         await is_over
         await store.close()
@@ -165,7 +166,7 @@ def test_what_is_being_synchronised_is_waited_for_before_a_store_that_failed_is_
         with monkeypatch.context() as patches:
             patches.setattr(OrderedMap, "sync", slow)
             first = asyncio.create_task(store.transact(put))
-            while not store._syncing:
+            while store._commits != IN_THREAD:
                 await asyncio.sleep(0)
             with monkeypatch.context() as full:
                 full.setattr(OrderedMap, "write", fail)

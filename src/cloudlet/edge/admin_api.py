@@ -34,6 +34,7 @@ _MAX_LISTED_DENIALS: Final = 20
 _ACCOUNT_DIGITS: Final = 12
 _TRAIL_OPERATIONS: Final = ("GetQueryResults", "ListEventDataStores", "LookupEvents", "StartQuery")
 """Operations of CloudTrail by which `cloudlet least-policy` reads what was recorded."""
+_MAX_BODY_BYTES: Final = 1 << 20
 
 Answer = Mapping[str, Any]
 Actions = dict[tuple[str, str], Callable[[], Awaitable[None]]]
@@ -135,7 +136,7 @@ class AdminApi:
         if kind == "clock":
             return await self._clock(request, name)
         if request.method == "POST" and kind == "cloudtrail":
-            return await self._read_trail(name, request.body)
+            return await self._read_trail(name, await _read_body(request))
         if self._snapshots is None and kind in ("snapshots", "reset"):
             raise AdminError(
                 409, "the data is not in the data folder of this process: it takes no snapshots and no reset"
@@ -149,7 +150,7 @@ class AdminApi:
             raise AdminError(409, str(error)) from error
         return {}
 
-    async def _read_trail(self, path: str, body: object) -> Answer:
+    async def _read_trail(self, path: str, body: bytes) -> Answer:
         """Answer what CloudTrail has recorded, as it tells the root of an account.
 
         The path begins with the block's name, so that the front door of an isolated Cloudlet leaves it to that one.
@@ -159,7 +160,7 @@ class AdminApi:
         if operation not in _TRAIL_OPERATIONS or len(account) != _ACCOUNT_DIGITS or not account.isdecimal():
             raise AdminError(404, "there is: cloudtrail/ACCOUNT/REGION/" + ", ".join(_TRAIL_OPERATIONS))
         try:
-            params = msgspec.json.decode(body or b"{}", type=dict[str, Any]) if isinstance(body, bytes) else {}
+            params = msgspec.json.decode(body or b"{}", type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise AdminError(400, f"the parameters cannot be read: {error}") from error
         caller = root(account)
@@ -192,7 +193,7 @@ class AdminApi:
             return {"now": self._cloud.clock.now(), "frozen": False, "ahead": 0.0}
         if moving is None:
             raise AdminError(409, "a block that is served alone follows the system's clock")
-        body = request.body if isinstance(request.body, bytes) else b""
+        body = await _read_body(request)
         match request.method, action:
             case "POST", "freeze" | "advance" | "resume" | "reset":
                 try:
@@ -265,6 +266,16 @@ class AdminApi:
     async def _is_ready(self) -> bool:
         """Whether requests are carried out: all blocks in use have their data, and may write."""
         return (self._shared is None or self._shared.is_available) and await self._blocks.are_ready()
+
+
+async def _read_body(request: HttpRequest) -> bytes:
+    """Return the body, which may still be arriving. Raises AdminError for one that is too large."""
+    if isinstance(request.body, bytes):
+        return request.body
+    try:
+        return await request.body.read(_MAX_BODY_BYTES)
+    except ValueError as error:
+        raise AdminError(413, f"the body has more than {_MAX_BODY_BYTES} bytes") from error
 
 
 def _json(status: int, answer: Answer, *, spaced: bool = False) -> HttpResponse:

@@ -88,7 +88,7 @@ class Authenticator:
             elif model.name == "s3":
                 _check_stated_hash(request)
             account = parse_account(claim.access_key) or DEFAULT_ACCOUNT
-            if self._is_deleted(request, claim):
+            if self._is_deleted(request, claim, path):
                 raise _unknown_key(claim, model)
             return Caller(root(account, claim.access_key), _decoded(request, claim, None))
         if not known.is_active:
@@ -100,24 +100,22 @@ class Authenticator:
             return Caller(known.principal, self._verified_v2(request, claim, known, model, path), known.expires)
         return Caller(known.principal, self._verified(request, claim, known, model), known.expires)
 
-    def _is_deleted(self, request: HttpRequest, claim: Claim) -> bool:
+    def _is_deleted(self, request: HttpRequest, claim: Claim, path: str) -> bool:
         """Whether an unknown key was once made by IAM: its secret has signed."""
-        if claim.token is not None or not claim.access_key.startswith("AKIA") or isinstance(claim, sigv2.Claim):
+        if claim.token is not None or not claim.access_key.startswith("AKIA"):
             return False
+        secret = self._keys.derive_secret(claim.access_key)
+        if isinstance(claim, sigv2.Claim):
+            return _is_signed_v2(claim, secret, _list_texts_v2(request, path))
         canonical = sigv4.canonical_request(request, claim, _payload_hash(request, claim)[0])
-        expected = sigv4.signature(
-            self._keys.derive_secret(claim.access_key), claim, sigv4.string_to_sign(claim, canonical)
-        )
-        return _is_same(expected, claim.signature)
+        return _is_same(sigv4.signature(secret, claim, sigv4.string_to_sign(claim, canonical)), claim.signature)
 
     def _verified_v2(
         self, request: HttpRequest, claim: sigv2.Claim, known: Credential, model: ServiceModel, path: str
     ) -> bytes | BodyStream:
         """Return the body of a request whose signature of version 2 is right. Raises AwsError."""
-        # A bucket is signed as a folder too: so boto3 does it, whatever path it sends.
-        paths = [path, f"{path}/"] if path.count("/") == 1 and path != "/" else [path]
-        texts = [sigv2.string_to_sign(request, each) for each in paths]
-        if not any(_is_same(sigv2.signature(known.secret_key, text), claim.signature) for text in texts):
+        texts = _list_texts_v2(request, path)
+        if not _is_signed_v2(claim, known.secret_key, texts):
             raise _mismatch(model, f"{_NO_MATCH}\n\nThe String-to-Sign should have been\n'{texts[0]}'\n")
         return _decoded(request, claim, known)
 
@@ -145,6 +143,18 @@ class Authenticator:
 def _is_same(expected: str, stated: str) -> bool:
     """Whether a signature is the right one; what is not ASCII cannot be compared, and is none."""
     return stated.isascii() and hmac.compare_digest(expected, stated)
+
+
+def _list_texts_v2(request: HttpRequest, path: str) -> list[str]:
+    """Return the texts that may have been signed by version 2."""
+    # A bucket is signed as a folder too: so boto3 does it, whatever path it sends.
+    paths = [path, f"{path}/"] if path.count("/") == 1 and path != "/" else [path]
+    return [sigv2.string_to_sign(request, each) for each in paths]
+
+
+def _is_signed_v2(claim: sigv2.Claim, secret: str, texts: list[str]) -> bool:
+    """Whether a secret has signed one of the texts by version 2."""
+    return any(_is_same(sigv2.signature(secret, text), claim.signature) for text in texts)
 
 
 def _check_all_signed(request: HttpRequest, claim: Claim, model: ServiceModel) -> None:

@@ -17,6 +17,25 @@ import httptools
 from cloudlet.core.kernel.web import RawHeaders
 from cloudlet.edge.back_pressure import RequestBody, WriteGate, discard
 from cloudlet.edge.clients import Clients
+from cloudlet.edge.connection_states import (
+    BROKEN,
+    CLOSED,
+    CLOSING,
+    COLLECTED_BODY,
+    COLLECTING_BEGAN,
+    HEAD,
+    MALFORMED,
+    REQUEST_BEGAN,
+    REQUEST_ENDED,
+    START,
+    STREAMING_BEGAN,
+    UPGRADABLE,
+    UPGRADE_ASKED,
+    UPGRADED,
+    State,
+    follow,
+    is_receiving,
+)
 from cloudlet.edge.exchange import Exchange
 from cloudlet.edge.heads import BODILESS, CONTINUE, MalformedRequest, headers_of, response_head, size_of, target_of
 from cloudlet.edge.sendfile import FileSender
@@ -61,19 +80,16 @@ class Connection(asyncio.Protocol):
         self._fed = 0
         self._is_amid = False
         """Whether what is being fed has to do with an earlier request too."""
-        self._in_head = True
         self._parts: list[bytes] = []
         self._held = 0
         """How much has come of the body that is being collected, or somewhat more."""
         self._stream: RequestBody | None = None
         self._body_left = 0
         """How much of a streamed body is still to come, where it has said so."""
-        self._receiving = False
+        self._state: State = START
         self._started = 0
         self._unused = 0
         """How many bytes have come since the last of a streamed body: chunks' sizes, their extensions, trailers."""
-        self._is_broken = False
-        """Whether nobody can tell what else the client sends: it is answered what it has asked, and no more."""
         self._refusal: tuple[int, str] | None = None
         """The answer to what the client sent behind its requests, if that is no acceptable HTTP: status and reason."""
 
@@ -81,13 +97,15 @@ class Connection(asyncio.Protocol):
         self._ready: deque[Exchange] = deque()
         self._gate = WriteGate()
         self._sender: FileSender | None = None
-        self._closing = False
-        self.upgradable = False
-        """Whether the client wants to leave HTTP with the request that came last, and sends none behind it."""
         self._early = b""
-        """What it has sent behind that request."""
+        """What the client has sent behind a request to leave HTTP."""
         self._other: asyncio.Protocol | None = None
         """What has the connection, once it is no longer HTTP."""
+
+    @property
+    def upgradable(self) -> bool:
+        """Whether the client wants to leave HTTP with the request that came last."""
+        return self._state == UPGRADABLE
 
     # -- asyncio.Protocol
 
@@ -103,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._clients.forget(self)
         self._let_go()
         self._transport = None
-        self._closing = True
+        self._state = follow(self._state, CLOSED)
         self._gate.close()
         if self._other is not None:
             self._other.connection_lost(exc)
@@ -123,9 +141,9 @@ class Connection(asyncio.Protocol):
         if self._other is not None:
             self._other.data_received(data)
             return
-        if self._closing or self._is_broken:
+        if self._state >= BROKEN:
             return
-        if self.upgradable:
+        if self._state == UPGRADABLE:
             self._early += data
             if len(self._early) > self._limits.head:
                 self._refuse(400, "too much before the answer to an upgrade")
@@ -135,11 +153,11 @@ class Connection(asyncio.Protocol):
             for at in range(0, len(data), _PIECE_BYTES):
                 self.data_received(data[at : at + _PIECE_BYTES])
             return
-        self._is_amid = self._receiving
+        self._is_amid = is_receiving(self._state)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self.upgradable = True
+            self._state = follow(self._state, UPGRADE_ASKED)
             self._early = data[upgrade.args[0] :]
         except (httptools.HttpParserError, MalformedRequest) as error:
             cause = error.__context__ if isinstance(error.__context__, MalformedRequest) else error
@@ -153,13 +171,11 @@ class Connection(asyncio.Protocol):
             self._unused += self._fed
             if self._unused > self._limits.head:
                 self._break_off(self._stream, "a chunk's head, or the trailer, is too large")
-        if self._is_broken:
-            pass
-        elif self._in_head:
+        if self._state == HEAD or self._state == START:
             self._head_size += self._fed
             if self._head_size > self._limits.head:
                 self._refuse_in_turn(431, "the request's head is too large")
-        elif self._receiving and self._stream is None and not self._hold():
+        elif self._state == COLLECTED_BODY and not self._hold():
             self._refuse(503, "too much is being sent at once")
             return
         if self._current is None and self._ready:
@@ -195,9 +211,8 @@ class Connection(asyncio.Protocol):
         self._raw_headers = []
         # What belongs to a request before it is not of this one's head.
         self._head_size = -self._fed if self._is_amid else 0
-        self._in_head = True
+        self._state = follow(self._state, REQUEST_BEGAN)
         self._parts = []
-        self._receiving = True
         self.body_started = 0
         self._started = self._clients.tick
 
@@ -208,7 +223,6 @@ class Connection(asyncio.Protocol):
         self._raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         headers = headers_of(self._raw_headers)
         if self._is_amid or self._head_size + self._fed > self._limits.head:
             self._check_head_size()
@@ -229,8 +243,11 @@ class Connection(asyncio.Protocol):
             stream = RequestBody(self._transport, self._send_continue if expects else None)
             self._stream = stream
             self._body_left = 0 if length is None else int(length)
+            self._state = follow(self._state, STREAMING_BEGAN)
             self._enqueue(stream)
-        elif expects and self._current is None and not self._ready:
+            return
+        self._state = follow(self._state, COLLECTING_BEGAN)
+        if expects and self._current is None and not self._ready:
             # There is nothing to go on with, but S3 says so: botocore takes the status of an answer without it for that
             # of the connection's next one too, and then misses where that one's head ends.
             self._send_continue()
@@ -249,7 +266,7 @@ class Connection(asyncio.Protocol):
             self._parts.append(body)
 
     def on_message_complete(self) -> None:
-        self._receiving = False
+        self._state = follow(self._state, REQUEST_ENDED)
         self._is_amid = True
         if self._stream is not None:
             self._stream.end()
@@ -263,8 +280,7 @@ class Connection(asyncio.Protocol):
 
     def _break_off(self, stream: RequestBody, reason: str) -> None:
         """Let whoever reads the body say what is wrong with it; as not all of it was read, the connection ends then."""
-        self._is_broken = True
-        self._receiving = False
+        self._state = follow(self._state, MALFORMED)
         self._stream = None
         stream.break_off(reason)
 
@@ -287,7 +303,7 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Hand the next request to the handler, unless the client has not read what it was answered before."""
-        while self._ready and self._current is None and not (self._closing or self._gate.paused):
+        while self._ready and self._current is None and not (self._state == CLOSING or self._gate.paused):
             exchange = self._ready.popleft()
             if len(self._ready) == self._limits.pipelined and self._transport is not None:
                 self._transport.resume_reading()
@@ -301,7 +317,7 @@ class Connection(asyncio.Protocol):
 
     def raw_headers_of(self, request: HttpRequest) -> RawHeaders:
         """Return the headers of a request as they came, if no other request has begun to come since."""
-        return self._raw_headers if request.headers is self._headers and not self._in_head else ()
+        return self._raw_headers if request.headers is self._headers and self._state != HEAD else ()
 
     def respond(self, exchange: Exchange, response: HttpResponse) -> None:
         transport = self._transport
@@ -312,7 +328,7 @@ class Connection(asyncio.Protocol):
             return
         streamed = type(body) is not bytes
         # After an upgrade that was not taken up, what follows is not to be read as HTTP.
-        leaves = self.upgradable and not self._ready
+        leaves = self._state == UPGRADABLE and not self._ready
         keep_alive = exchange.keep_alive and not (self._clients.stopping or leaves)
         keep_alive = keep_alive and (streamed or _is_read(exchange.request))
         head = response_head(response, keep_alive)
@@ -332,10 +348,11 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or exchange is not self._current:
             return
-        if not self.upgradable:
+        if self._state != UPGRADABLE:
             raise RuntimeError("the client has not asked to leave HTTP")
         transport.write(head)
         early, self._early = self._early, b""
+        self._state = follow(self._state, UPGRADED)
         self._other = protocol
         self._current = None
         self._raw_headers, self._headers, self._url = [], {}, b""
@@ -420,7 +437,7 @@ class Connection(asyncio.Protocol):
 
         While an earlier request of the connection waits for its answer, this would be taken for that: none is sent.
         """
-        if self._transport is not None and not (self._closing or self._current is not None or self._ready):
+        if self._transport is not None and not (self._state == CLOSING or self._current is not None or self._ready):
             body = reason.encode()
             headers = [("content-type", "text/plain")]
             self._transport.write(response_head(HttpResponse(status, headers, body), False) + body)
@@ -432,12 +449,12 @@ class Connection(asyncio.Protocol):
             self._refuse(status, reason)
         else:
             self._refusal = status, reason
-        self._is_broken = True
+        self._state = follow(self._state, MALFORMED)
 
     def close(self) -> None:
         """Hang up; what is still to be answered is not."""
-        passed_on = self._forwarded and self._receiving and not self._closing
-        self._closing = True
+        passed_on = self._forwarded and (is_receiving(self._state) or self._state == BROKEN)
+        self._state = follow(self._state, CLOSED)
         self._ready.clear()
         if self._transport is None:
             return
@@ -460,7 +477,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
         elif self._gate.paused and not self._gate.paused_since:
             self._gate.paused_since = tick
-        elif self._receiving:
+        elif is_receiving(self._state):
             if not self.body_started:
                 if self._current is not None or self._ready:
                     # It may be here that nothing is read, while the client has others to be answered.
@@ -477,7 +494,7 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """Close once what was accepted is answered."""
-        if self._current is None and not self._ready and not self._receiving:
+        if self._current is None and not self._ready and not is_receiving(self._state):
             self.close()
 
 

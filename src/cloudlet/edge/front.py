@@ -372,8 +372,9 @@ class _Call:
             params = operation.parse(found.protocol, read)
         except InvalidRequest as invalid:
             error = invalid if service.invalid_request is None else service.invalid_request(invalid)
-            if invalid.violations and block.trail is not None:
-                block.trail.record_rejected_call(context, service.handlers[found.key], invalid, error)
+            if invalid.violations:
+                for tell in block.rejected:
+                    tell(context, service.handlers[found.key], invalid, error)
             raise error from invalid
         invocation = block.invoke(context, found.key, params, self._done)
         if invocation is not None and not self.exchange.answered:

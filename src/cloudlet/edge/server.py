@@ -25,6 +25,7 @@ from cloudlet.core.kernel.cloud import FILES_KEPT_SECONDS, Auth, Cloud, Config, 
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.core.kernel.tokens import TokenSealer, load_master_key
+from cloudlet.core.telemetry.observers import OBSERVERS
 from cloudlet.edge.access_keys import KeyRing
 from cloudlet.edge.admin_api import AdminApi
 from cloudlet.edge.auth import Authenticator
@@ -196,7 +197,7 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], Non
     # A block that is served alone has no say over the time of others.
     movable = supervised is not None or not settings.shares_data or shared is not None
     clock = SystemClock(load_clock(data / CLOCK) if movable else None)
-    cloud = Cloud(config, tokens, clock)
+    cloud = Cloud(config, tokens, clock, OBSERVERS)
     admin_token = random_bytes(24).hex() if supervised is None else supervised.admin_token
     fleet = _fleet(settings, config, admin_token, daemon)
     blocks: OneProcess | Supervisor = OneProcess(cloud, port) if fleet is None else fleet

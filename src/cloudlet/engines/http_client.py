@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ssl import SSLContext, SSLError, create_default_context
@@ -165,11 +164,16 @@ class HttpClient:
                 return connection
             *others, last = await self._names.addresses(host)
             for address in others:
-                with suppress(OSError):
+                try:
                     _, connection = await loop.create_connection(
                         Connection, address, port, ssl=context, server_hostname=name
                     )
                     return connection
+                except SSLError:
+                    # Somebody answers there: that others do not says less.
+                    raise
+                except OSError:
+                    continue
             _, connection = await loop.create_connection(Connection, last, port, ssl=context, server_hostname=name)
         except SSLError as error:
             raise HttpError("tls", f"no TLS connection to {host}:{port}: {error}") from error

@@ -17,6 +17,23 @@ from typing import Any, Final
 
 from cloudlet.store.disk_space import DiskReserve, is_short
 from cloudlet.store.eager import settling, spawn
+from cloudlet.store.engine_states import (
+    BROKEN,
+    COMMITTED,
+    END,
+    HANDED_OVER,
+    IDLE,
+    IN_THREAD,
+    OPEN,
+    REOPENED,
+    THREAD_ENDED,
+    TURN_BEGAN,
+    WRITE_FAILED,
+    follow,
+)
+from cloudlet.store.engine_states import (
+    State as EngineState,
+)
 from cloudlet.store.interface import Body, Done, Row, StoreError, T
 from cloudlet.store.optimistic import ConflictDetector, OptimisticTransaction, State
 from cloudlet.store.recent import ABSENT
@@ -73,12 +90,11 @@ class EmbeddedStore(State):
         self._waiting: list[tuple[_Done, Any, BaseException | None, list[bytes]]] = []
         self._dirty = False
         self._gathered = 0
-        self._scheduled = False
-        self._syncing = False
-        self._broken = False
+        self._service: EngineState = OPEN
+        self._commits: EngineState = IDLE
+        """The way of commits to the disk."""
         self._opens_again = 0.0
         """When it is tried next to open what is broken, by the monotonic clock."""
-        self._closed = False
         self._waits_inline = True
         self._samples: list[float] = []
         self._executor: ThreadPoolExecutor | None = None
@@ -103,8 +119,7 @@ class EmbeddedStore(State):
     # -- transactions
 
     def submit(self, body: Body[T], done: Done[T]) -> None:
-        # What is being synchronised in a thread still goes into the log that would be closed.
-        if self._closed or (self._broken and (self._syncing or not self._reopen())):
+        if self._service != OPEN and not self._reopen():
             done(None, StoreError("the store is not open"))
             return
         self._runner.run(body, done)
@@ -138,7 +153,7 @@ class EmbeddedStore(State):
         result: Any,
         error: Exception | None,
     ) -> None:
-        if error is None and self._broken:
+        if error is None and self._service >= BROKEN:
             # It may have seen what was not written in the end.
             done(None, StoreError("an earlier write failed"))
         elif error is None:
@@ -217,7 +232,7 @@ class EmbeddedStore(State):
         try:
             self._map.write(writes, cleared)
         except Exception as error:
-            self._broken = True
+            self._service = follow(self._service, WRITE_FAILED)
             raise StoreError(f"cannot write to {self._folder}: {error}") from error
         if self._flushing is None and (cleared or self._map.deleted >= _DELETED_TO_FLUSH):
             since = time.monotonic() - self._flushed_at
@@ -229,7 +244,7 @@ class EmbeddedStore(State):
     def _flush(self) -> None:
         self._flushing = None
         self._flushed_at = time.monotonic()
-        if not self._broken:
+        if self._service == OPEN:
             self._map.flush_soon()
 
     # -- reads of the committed state
@@ -274,15 +289,15 @@ class EmbeddedStore(State):
 
     def _answer(self, done: _Done, result: Any, error: BaseException | None, topics: list[bytes]) -> None:
         """Call `done` once everything that the transaction wrote or saw is durable."""
-        if not self._dirty and not self._syncing:
+        if not self._dirty and self._commits != IN_THREAD:
             self._release([(done, result, error, topics)])
             return
         self._waiting.append((done, result, error, topics))
         self._schedule()
 
     def _schedule(self) -> None:
-        if not self._scheduled and not self._syncing:
-            self._scheduled = True
+        if self._commits == IDLE:
+            self._commits = follow(IDLE, COMMITTED)
             asyncio.get_running_loop().call_soon(self._sync)
 
     def _sync(self) -> None:
@@ -292,13 +307,11 @@ class EmbeddedStore(State):
             asyncio.get_running_loop().call_soon(self._sync)
             return
         self._gathered = 0
-        self._scheduled = False
-        if self._syncing:
-            return
+        self._commits = follow(self._commits, TURN_BEGAN)
         self._look_at_room(time.perf_counter())
         group, self._waiting = self._waiting, []
         try:
-            if self._broken:
+            if self._service >= BROKEN:
                 raise StoreError("an earlier write failed")
             self._apply()
         except StoreError as error:
@@ -310,7 +323,7 @@ class EmbeddedStore(State):
         self._dirty = False
         record = self._map.unsynced()
         if not self._waits_inline or len(record[1]) > _INLINE_BYTES:
-            self._syncing = True
+            self._commits = follow(self._commits, HANDED_OVER)
             spawn(self._sync_in_thread(group, record))
             return
         started = time.perf_counter()
@@ -333,7 +346,7 @@ class EmbeddedStore(State):
             failure = error
         else:
             self._sample(seconds)
-        self._syncing = False
+        self._commits = follow(self._commits, THREAD_ENDED)
         if failure is None:
             if not self._dirty:
                 # Who came meanwhile and has seen nothing newer need not wait for what those of this group write next.
@@ -372,7 +385,7 @@ class EmbeddedStore(State):
 
     def _fail(self, group: list[Any], error: Exception) -> None:
         """A failed sync leaves unknown what is on disk: read the state back from there before going on."""
-        self._broken = True
+        self._service = follow(self._service, WRITE_FAILED)
         failure = StoreError(f"cannot make writes durable in {self._folder}: {error}")
         for done, _, _, _ in group:
             try:
@@ -381,7 +394,9 @@ class EmbeddedStore(State):
                 log.exception("a transaction has failed, and who waits for it could not be told")
 
     def _reopen(self) -> bool:
-        if time.monotonic() < self._opens_again:
+        """Read the state back from the disk after a failed write. Return whether transactions are served again."""
+        # What is being synchronised in a thread still goes into the log that would be closed.
+        if self._service != BROKEN or self._commits == IN_THREAD or time.monotonic() < self._opens_again:
             return False
         waiting, self._waiting = self._waiting, []
         self._pending = {}
@@ -398,7 +413,7 @@ class EmbeddedStore(State):
         self.version += 1
         self._history.add_everything(self.version)
         self._memory.forget()
-        self._broken = False
+        self._service = follow(self._service, REOPENED)
         return True
 
     # -- the rest
@@ -415,11 +430,11 @@ class EmbeddedStore(State):
 
     @property
     def is_available(self) -> bool:
-        return not self._broken
+        return self._service < BROKEN
 
     async def close(self) -> None:
-        self._closed = True
-        while self._syncing or self._scheduled or self._history:
+        self._service = follow(self._service, END)
+        while self._commits != IDLE or self._history:
             await asyncio.sleep(0.001)
         if self._flushing is not None:
             self._flushing.cancel()

@@ -13,7 +13,7 @@ import msgspec
 # fmt: off
 SERVICES = (
     "acm", "apigateway", "apigatewaymanagementapi", "apigatewayv2", "application-autoscaling",
-    "appmesh", "cloudformation", "cloudtrail", "cloudwatch", "codeartifact", "codebuild",
+    "appmesh", "cloudcontrol", "cloudformation", "cloudtrail", "cloudwatch", "codeartifact", "codebuild",
     "codecommit", "codedeploy", "codepipeline", "dynamodb", "dynamodbstreams", "ec2", "ecr", "ecs",
     "elasticache", "elbv2", "emr", "emr-serverless", "events", "iam", "kinesis", "kms", "lambda",
     "logs", "pipes", "rds", "rds-data", "resourcegroupstaggingapi", "route53", "route53resolver",

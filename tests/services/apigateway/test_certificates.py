@@ -61,7 +61,7 @@ def test_a_domain_uses_its_certificate_until_it_has_another_one(domains: Domains
     eventually(lambda: domains.users(first), lambda users: users == [resource])
     assert refused(domains.acm.delete_certificate, CertificateArn=first) == (
         "ResourceInUseException",
-        f"Certificate {first} is in use.",
+        f"Certificate {first} in account {first.split(':')[4]} is in use.",
     )
     domains.update(version, name, second)
     eventually(lambda: (domains.users(first), domains.users(second)), lambda users: users == ([], [resource]))

@@ -38,10 +38,15 @@ def test_a_declaration_names_operations_and_members_that_there_are(name: str) ->
     declared = TYPES[name]
     assert load_schema(name).identifier
     for call in _list_calls(declared):
-        model, operation = get_operation(declared.model, call)
-        service = importlib.import_module(list_blocks()[get_block_name(model)]).service
-        assert get_handler_key(model, operation) in service.handlers, f"{model}:{operation}"
-        assert {*call.members, *call.absent} <= set(list_members(model, operation).values()), operation
+        check_call(declared, call)
+
+
+def check_call(declared: ResourceType, call: Call) -> None:
+    """Fail where a call names an operation, or members of its input, that there are not."""
+    model, operation = get_operation(declared.model, call)
+    service = importlib.import_module(list_blocks()[get_block_name(model)]).service
+    assert get_handler_key(model, operation) in service.handlers, f"{model}:{operation}"
+    assert {*call.members, *call.absent} <= set(list_members(model, operation).values()), operation
 
 
 def test_declarations_import_nothing_of_their_blocks() -> None:

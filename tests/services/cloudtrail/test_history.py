@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.roles import make_role
 
 _PATIENCE_SECONDS = 20
 
@@ -74,7 +75,7 @@ def test_calls_about_streams_of_tables_are_those_of_dynamodb(aws: Aws) -> None:
 
 
 def test_a_session_is_recorded_with_its_role(aws: Aws) -> None:
-    role = f"arn:aws:iam::{aws.account}:role/maker"
+    role = make_role(aws, "maker")
     action = {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:createQueue", "Input": '{"QueueName":"made"}', "RoleArn": role}
     aws.client("scheduler").create_schedule(
         Name="s",

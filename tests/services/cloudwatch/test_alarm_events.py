@@ -192,6 +192,12 @@ def test_a_function_is_an_action(aws: Aws) -> None:
     queue = aws.client("sqs").create_queue(QueueName="q")["QueueUrl"]
     told: Any = {"OnSuccess": {"Destination": f"arn:aws:sqs:us-east-1:{aws.account}:q"}}
     functions.client.put_function_event_invoke_config(FunctionName="f", DestinationConfig=told)
+    functions.client.add_permission(
+        FunctionName="f",
+        StatementId="alarms",
+        Action="lambda:InvokeFunction",
+        Principal="lambda.alarms.cloudwatch.amazonaws.com",
+    )
     cloudwatch = aws.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="high", AlarmActions=[functions.arn()], **SETTINGS)
     cloudwatch.set_alarm_state(AlarmName="high", StateValue="ALARM", StateReason="test")

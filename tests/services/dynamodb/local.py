@@ -65,8 +65,11 @@ class LocalDynamo(InProcess):
             KeySchema=[
                 {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
             ],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            **{"BillingMode": "PAY_PER_REQUEST", **params},
+            **{
+                "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                "BillingMode": "PAY_PER_REQUEST",
+                **params,
+            },
         )
         return str(made["TableDescription"]["TableArn"])
 

@@ -233,10 +233,9 @@ def test_a_stream_begins_and_ends(dynamo: LocalDynamo) -> None:
             "SSEType AES256 is not supported",
         ),
         (
-            {"SSESpecification": {"Enabled": True}},
+            {"SSESpecification": {"Enabled": True, "KMSMasterKeyId": "alias/own"}},
             "ValidationException",
-            "Cloudlet does not implement encryption with keys of AWS KMS (SSESpecification). See "
-            "docs/services/dynamodb.md.",
+            "One or more parameter values were invalid: SSEType KMS is required if KMSMasterKeyId is specified",
         ),
         (
             {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},

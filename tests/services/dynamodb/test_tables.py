@@ -152,13 +152,6 @@ def test_a_name_is_taken_once(make_table: MakeTable) -> None:
     assert failure(error) == ("ResourceInUseException", "Table already exists: t-1")
 
 
-@pytest.mark.parametrize("asked", [{}, {"SSEType": "KMS"}, {"KMSMasterKeyId": "alias/own"}])
-def test_no_table_is_encrypted_with_a_kms_key(db: Any, make_table: MakeTable, asked: dict[str, str]) -> None:
-    with pytest.raises(ClientError, match="Cloudlet does not implement encryption with keys of AWS KMS"):
-        make_table("t-1", "p:S", SSESpecification={"Enabled": True, **asked})
-    assert db.list_tables()["TableNames"] == []
-
-
 def test_what_is_not_built_says_so(db: Any, make_table: MakeTable) -> None:
     with pytest.raises(ClientError, match="Cloudlet does not implement global tables"):
         make_table("t-1", "p:S", GlobalTableSourceArn="arn:aws:dynamodb:us-east-1:111111111111:table/other")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from cloudlet.testing.server import Aws
+from tests.modes import MODE
 from tests.services.events.cloud import EventCloud
 from tests.services.lambda_.cloud import FunctionCloud
 
@@ -39,4 +40,6 @@ def test_what_a_function_that_is_not_there_does_not_get_is_a_dead_letter(cloud: 
     cloud.put({"n": 7})
     (letter,) = cloud.received(url)
     assert json.loads(letter["Body"])["detail"] == {"n": 7}
-    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+    # Where permissions are enforced, it has no policy that lets EventBridge in.
+    expected = "NO_PERMISSIONS" if MODE == "strict" else "NO_RESOURCE"
+    assert letter["MessageAttributes"]["ERROR_CODE"]["StringValue"] == expected

@@ -15,6 +15,7 @@ from tests.modes import document
 from tests.services.kms.keys import allow_account, create_key, make_policy
 from tests.services.lambda_.cloud import FunctionCloud, make_role
 from tests.services.lambda_.programs import invoke, python
+from tests.standing import eventually
 
 SECRET = {"PASSWORD": "hunter2-hunter2"}
 BODY = "return os.environ.get('PASSWORD')"
@@ -96,6 +97,34 @@ def test_its_role_is_granted_to_decrypt_them(cloud: FunctionCloud, key: str) -> 
     (grant,) = cloud.aws.client("kms").list_grants(KeyId=key)["Grants"]
     assert (grant["GranteePrincipal"], grant["Operations"]) == (cloud.role, ["Decrypt"])
     assert grant["Constraints"] == {"EncryptionContextEquals": {"aws:lambda:FunctionArn": cloud.arn()}}
+
+
+def test_its_grants_are_retired_once_no_version_needs_them(cloud: FunctionCloud, key: str) -> None:
+    secret(cloud, key, Publish=True)
+    kms = cloud.aws.client("kms")
+    other = str(kms.describe_key(KeyId=create_key(kms))["KeyMetadata"]["Arn"])
+
+    def count() -> tuple[int, int]:
+        first, second = (len(kms.list_grants(KeyId=each)["Grants"]) for each in (key, other))
+        return first, second
+
+    cloud.client.update_function_configuration(FunctionName="f", KMSKeyArn=other)
+    cloud.wait()
+    # The published version has the first key yet.
+    assert invoke(cloud, Qualifier="1").value == SECRET["PASSWORD"]
+    assert count() == (1, 1)
+    cloud.client.delete_function(FunctionName="f", Qualifier="1")
+    eventually(lambda: count() == (0, 1))
+    cloud.client.update_function_configuration(FunctionName="f", KMSKeyArn="")
+    eventually(lambda: count() == (0, 0))
+    cloud.wait()
+    cloud.client.update_function_configuration(FunctionName="f", KMSKeyArn=key)
+    cloud.wait()
+    assert count() == (1, 0)
+    cloud.client.delete_function(FunctionName="f")
+    eventually(lambda: count() == (0, 0))
+    secret(cloud, key)
+    assert invoke(cloud).value == SECRET["PASSWORD"]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,12 @@ def _refusal(aws: Aws, group: str) -> tuple[str, str]:
 
 
 def _make_key(aws: Aws, **more: Any) -> str:
-    return str(aws.client("kms").create_key(**more)["KeyMetadata"]["Arn"])
+    """Create a key that lets CloudWatch Logs in."""
+    admin = allow("kms:*", Principal={"AWS": f"arn:aws:iam::{aws.account}:root"})
+    uses = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+    logs = allow(uses, Principal={"Service": f"logs.{aws.region}.amazonaws.com"})
+    policy = {"Policy": make_policy(admin, logs)}
+    return str(aws.client("kms").create_key(**{**policy, **more})["KeyMetadata"]["Arn"])
 
 
 def test_a_sealed_row_is_opened_by_its_key() -> None:
@@ -81,7 +86,7 @@ def test_the_policy_of_a_key_must_name_cloudwatch_logs() -> None:
     with running_strictly() as server:
         owner = server.add_account()
         kms, logs = owner.client("kms"), owner.client("logs")
-        key = _make_key(owner)
+        key = kms.create_key()["KeyMetadata"]["Arn"]
         assert refused(logs.create_log_group, logGroupName="g", kmsKeyId=key) == _refusal(owner, "g")
         of_group = f"arn:aws:logs:{owner.region}:{owner.account}:log-group:g"
         condition = {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": of_group}}

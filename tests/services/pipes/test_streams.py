@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from cloudlet.core.aws.polling.source_record import Record
-from cloudlet.core.telemetry.metrics import Metrics
 from cloudlet.services.pipes import execution, targets
 from cloudlet.services.pipes.pipe import Pipe
 from cloudlet.services.pipes.poller import PipePoller
@@ -174,7 +173,9 @@ def test_a_fault_of_ours_counts_as_an_attempt(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(targets, "give", broken)
     pipe = _stored()
-    block: Any = SimpleNamespace(clock=MovableClock(), metrics=Metrics("AWS/EventBridge/Pipes"))
+    service = SimpleNamespace(namespace="AWS/EventBridge/Pipes")
+    cloud = SimpleNamespace(has=lambda name: True)
+    block: Any = SimpleNamespace(clock=MovableClock(), service=service, cloud=cloud, attached={})
     event = Record("1", {"eventID": "1"})
     outcome = asyncio.run(execution.execute(block, pipe, [event]))
     assert outcome == ([event], "InternalFailure: a fault")

@@ -21,6 +21,7 @@ from tests.services.s3.own_work import let_in
 from tests.services.s3.raw import ask, fetch
 from tests.services.s3.strict import DENIED, OTHER, Strict, User, grant, policy, refused, strict_server
 from tests.standing import Standing, eventually
+from tests.strict_accounts import allow, document
 
 _PART = 5 << 20
 
@@ -509,7 +510,9 @@ def test_replicas_are_encrypted_under_the_rules_key(strict: Strict) -> None:
 
 
 def test_what_s3_delivers_is_encrypted_by_the_buckets_default(aws: Aws, s3: Any, kms: Any, bucket: str) -> None:
-    target, key = make_bucket(s3), make_key(kms)
+    delivery = allow("kms:GenerateDataKey", Principal={"Service": "s3.amazonaws.com"})
+    admin = allow("kms:*", Principal={"AWS": f"arn:aws:iam::{aws.account}:root"})
+    target, key = make_bucket(s3), make_key(kms, Policy=document(admin, delivery))
     use_by_default(s3, target, key)
     let_in(s3, target, "s3.amazonaws.com")
     configuration = {

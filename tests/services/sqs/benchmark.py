@@ -24,6 +24,7 @@ from cloudlet.core.kernel.cloud import Cloud, Config
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.identity import root
 from cloudlet.core.kernel.tokens import TokenSealer
+from cloudlet.core.telemetry.observers import OBSERVERS
 
 _ACCOUNT, _REGION = "111111111111", "eu-west-1"
 _CALLS = 5_000
@@ -72,7 +73,7 @@ async def _timed(name: str, calls: int, run: Callable[[], None]) -> None:
 
 async def main(prefilled: int, durable: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        cloud = Cloud(Config(data=Path(folder), durable=durable), TokenSealer(b"k" * 32))
+        cloud = Cloud(Config(data=Path(folder), durable=durable), TokenSealer(b"k" * 32), observers=OBSERVERS)
         call = Caller(cloud.block("sqs"))
         url = (await call.wait("CreateQueue", QueueName="q"))["QueueUrl"]
         entries = [{"Id": str(index), "MessageBody": _BODY} for index in range(10)]

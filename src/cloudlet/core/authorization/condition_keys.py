@@ -41,6 +41,8 @@ class LazyKeys(Mapping[str, "str | Sequence[str]"]):
         return len(self._keys)
 
 
+Getter = Callable[["Context", "Principal"], "str | Sequence[str] | None"]
+"""Returns the value of a condition key for a caller; None where it has none."""
 _PRINCIPAL_TYPES: Final = {
     "root": "Account",
     "user": "User",
@@ -49,7 +51,6 @@ _PRINCIPAL_TYPES: Final = {
     "anonymous": "Anonymous",
     "service": "Service",
 }
-_HEADERS: Final = {"referer": "aws:Referer", "user-agent": "aws:UserAgent"}
 _TAG_MEMBERS: Final = ("Tags", "tags", "TagsList", "AddTags", "TagList")
 _TAG_KEY_MEMBERS: Final = ("TagKeys", "tagKeys", "RemoveTagKeys")
 _NO_WORD: Final = re.compile(r"[^a-z0-9]")
@@ -62,33 +63,22 @@ def list_global_keys(ctx: Context, account: str, principal: Principal | None = N
     """
     caller = principal or ctx.principal
     now = int(ctx.now())
-    keys: Keys = {
-        "aws:CurrentTime": iso8601.second(now),
-        "aws:EpochTime": str(now),
-        "aws:PrincipalAccount": caller.account,
-        "aws:PrincipalIsAWSService": "true" if caller.kind == "service" else "false",
-        "aws:PrincipalType": _PRINCIPAL_TYPES[caller.kind],
-        "aws:RequestedRegion": ctx.region,
-        "aws:ResourceAccount": account,
-        "aws:SecureTransport": "true" if ctx.secure else "false",
-        "aws:SourceIp": ctx.source_ip,
-        "aws:ViaAWSService": "true" if caller.is_forwarded else "false",
-    }
-    if caller.is_forwarded:
-        keys |= {"aws:CalledVia": [caller.invoked_by], "aws:CalledViaFirst": caller.invoked_by}
-        keys["aws:CalledViaLast"] = caller.invoked_by
-    if caller.kind != "anonymous":
-        keys |= {"aws:PrincipalArn": get_principal_arn(caller), "aws:userid": ctx.permissions.identify(caller)}
-    if caller.kind == "user":
-        keys["aws:username"] = caller.arn.rpartition("/")[2]
-    if caller.kind == "service":
-        keys["aws:PrincipalServiceName"] = caller.arn
-    if ctx.source_arn:
-        keys |= {"aws:SourceArn": ctx.source_arn, "aws:SourceAccount": get_source_account(ctx)}
+    keys: Keys = {"aws:CurrentTime": iso8601.second(now), "aws:EpochTime": str(now), "aws:ResourceAccount": account}
+    for name, find in _OF_CALLS.items():
+        value = find(ctx, caller)
+        if value is not None:
+            keys[name] = value
     keys |= {f"aws:PrincipalTag/{key}": value for key, value in ctx.permissions.tags.items()}
-    keys |= {key: ctx.headers[name] for name, key in _HEADERS.items() if name in ctx.headers}
     keys |= _list_session_keys(caller, now)
     return keys
+
+
+def find_getter(name: str) -> Getter | None:
+    """Return what finds a global key's value; None where time or parameters change it.
+
+    The name is in lower case.
+    """
+    return _GETTERS.get(name)
 
 
 def get_source_account(ctx: Context) -> str:
@@ -110,6 +100,38 @@ def get_principal_arn(caller: Principal) -> str:
         return caller.session.issuer
     arn = Arn.parse(caller.arn)
     return str(Arn(arn.partition, "iam", "", arn.account, f"role/{arn.resource.split('/')[1]}"))
+
+
+def _identify(ctx: Context, caller: Principal) -> str | None:
+    return None if caller.kind == "anonymous" else ctx.permissions.identify(caller)
+
+
+_OF_CALLS: Final[dict[str, Getter]] = {
+    "aws:PrincipalAccount": lambda ctx, caller: caller.account,
+    "aws:PrincipalIsAWSService": lambda ctx, caller: _make_boolean(caller.kind == "service"),
+    "aws:PrincipalType": lambda ctx, caller: _PRINCIPAL_TYPES[caller.kind],
+    "aws:RequestedRegion": lambda ctx, caller: ctx.region,
+    "aws:SecureTransport": lambda ctx, caller: _make_boolean(ctx.secure),
+    "aws:SourceIp": lambda ctx, caller: ctx.source_ip,
+    "aws:ViaAWSService": lambda ctx, caller: _make_boolean(caller.is_forwarded),
+    "aws:CalledVia": lambda ctx, caller: (caller.invoked_by,) if caller.is_forwarded else None,
+    "aws:CalledViaFirst": lambda ctx, caller: caller.invoked_by if caller.is_forwarded else None,
+    "aws:CalledViaLast": lambda ctx, caller: caller.invoked_by if caller.is_forwarded else None,
+    "aws:PrincipalArn": lambda ctx, caller: None if caller.kind == "anonymous" else get_principal_arn(caller),
+    "aws:userid": _identify,
+    "aws:username": lambda ctx, caller: caller.arn.rpartition("/")[2] if caller.kind == "user" else None,
+    "aws:PrincipalServiceName": lambda ctx, caller: caller.arn if caller.kind == "service" else None,
+    "aws:SourceArn": lambda ctx, caller: ctx.source_arn or None,
+    "aws:SourceAccount": lambda ctx, caller: get_source_account(ctx) if ctx.source_arn else None,
+    "aws:Referer": lambda ctx, caller: ctx.headers.get("referer"),
+    "aws:UserAgent": lambda ctx, caller: ctx.headers.get("user-agent"),
+}
+"""The global keys that the caller and the connection decide, but for those of sessions."""
+_GETTERS: Final = {name.lower(): find for name, find in _OF_CALLS.items()}
+
+
+def _make_boolean(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _list_session_keys(caller: Principal, now: int) -> Keys:
@@ -138,8 +160,9 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
     for name, value in _list_tags(params):
         keys[f"aws:RequestTag/{name}"] = value
         names.append(name)
-    for member in _TAG_KEY_MEMBERS:
-        names += [str(name) for name in params.get(member) or ()]
+    for member in (*_TAG_KEY_MEMBERS, *_TAG_MEMBERS):
+        given = params.get(member)
+        names += [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
     if names:
         keys["aws:TagKeys"] = names
     members = {_NO_WORD.sub("", name.lower()): value for name, value in params.items()}
@@ -163,7 +186,8 @@ def _list_tags(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         tags = params.get(member)
         if isinstance(tags, dict):
             yield from ((str(name), str(value)) for name, value in tags.items())
-        for tag in tags if isinstance(tags, list) else ():
+        # Some operations that remove tags have their names alone under this name.
+        for tag in (each for each in tags if isinstance(each, dict)) if isinstance(tags, list) else ():
             parts = {str(name).lower().removeprefix("tag"): value for name, value in tag.items()}
             yield str(parts.get("key", "")), str(parts.get("value", ""))
     for specification in params.get("TagSpecifications") or ():

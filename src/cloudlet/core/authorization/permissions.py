@@ -1,15 +1,16 @@
 """The policies that govern a principal, and what they say of a call.
 
 Source: IAM User Guide, "Policy evaluation logic". Verdicts that depend on nothing but the action and the resource are
-kept in memory, so that a hot path costs a look-up.
+kept in memory, so that a hot path costs a look-up; so are those that depend on who calls from where.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cloudlet.core.authorization.condition_keys import Keys, list_global_keys
+from cloudlet.core.authorization.condition_keys import Getter, Keys, find_getter, list_global_keys
 from cloudlet.core.aws.policy import (
     Decision,
     Effect,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 _MAX_VERDICTS: Final = 4096
 _MAX_ACTIONS: Final = 512
 _RESOURCE_TAG: Final = ":resourcetag/"
+_PRINCIPAL_TAG: Final = "aws:principaltag/"
+_VARIABLE: Final = re.compile(r"\$\{\s*([^},*?$]+)")
+"""A variable's name; `${*}`, `${?}` and `${$}` are the characters themselves."""
 
 
 class Permissions:
@@ -37,8 +41,8 @@ class Permissions:
 
     __slots__ = (
         "_by_tags",
+        "_getters",
         "_policies",
-        "_static",
         "_verdicts",
         "boundary",
         "identity",
@@ -69,9 +73,9 @@ class Permissions:
         self.is_unlimited = is_unlimited
         self.role_id = role_id
         self._policies = Policies(identity, boundary, session)
-        self._static: dict[str, bool] = {}
+        self._getters: dict[str, tuple[Getter, ...] | None] = {}
         self._by_tags: dict[str, bool] = {}
-        self._verdicts: dict[tuple[str, str], bool] = {}
+        self._verdicts: dict[tuple[str, str, tuple[str | Sequence[str] | None, ...]], bool] = {}
 
     def identify(self, principal: Principal) -> str:
         """Return the id of a principal that has these permissions, as `aws:userid` has it."""
@@ -90,10 +94,16 @@ class Permissions:
         """Return whether these policies alone allow a call about a resource of an account."""
         if self.is_unlimited:
             return True
-        verdict = self._verdicts.get((action, resource))
-        if verdict is not None and ctx.principal.account == account:
-            return verdict
-        return self.decide(ctx, action, resource, account, keys).allowed
+        getters = self._find_getters(action)
+        if getters is None or ctx.principal.account != account:
+            return self.decide(ctx, action, resource, account, keys).allowed
+        kept = (action, resource, tuple([find(ctx, ctx.principal) for find in getters]) if getters else ())
+        verdict = self._verdicts.get(kept)
+        if verdict is None:
+            if len(self._verdicts) >= _MAX_VERDICTS:
+                self._verdicts.clear()
+            verdict = self._verdicts[kept] = self.decide(ctx, action, resource, account, keys).allowed
+        return verdict
 
     def decide(
         self,
@@ -104,20 +114,19 @@ class Permissions:
         keys: Mapping[str, str | Sequence[str]] | None = None,
     ) -> Decision:
         """Return what these policies alone say of a call about a resource of an account."""
-        is_static = self._is_static(action)
-        context: Keys = {} if is_static else {**list_global_keys(ctx, account), **(keys or {})}
-        decision = evaluate(
-            Request(ctx.principal, action, resource, context, account, _get_issuer(ctx)), self._policies
-        )
-        if is_static and ctx.principal.account == account:
-            if len(self._verdicts) >= _MAX_VERDICTS:
-                self._verdicts.clear()
-            self._verdicts[action, resource] = decision.allowed
-        return decision
+        context: Keys = {**list_global_keys(ctx, account), **(keys or {})}
+        return evaluate(Request(ctx.principal, action, resource, context, account, _get_issuer(ctx)), self._policies)
 
-    def is_static(self, action: str) -> bool:
-        """Whether the verdict about an action depends on nothing but the resource."""
-        return self.is_unlimited or self._is_static(action)
+    def ignores_parameters(self, action: str) -> bool:
+        """Whether an action's verdict depends on resource, caller and connection alone.
+
+        Then the keys of the request need not be known.
+        """
+        return self.is_unlimited or self._find_getters(action) is not None
+
+    def is_unconditional(self, action: str) -> bool:
+        """Whether the verdict about an action depends on the resource alone."""
+        return self.is_unlimited or self._find_getters(action) == ()
 
     def depends_on_tags(self, action: str) -> bool:
         """Whether the verdict about an action may depend on the tags of a resource."""
@@ -136,23 +145,29 @@ class Permissions:
         named = (*self.identity, *self.session, *((self.boundary,) if self.boundary else ()))
         return [each.policy for each in named]
 
-    def _is_static(self, action: str) -> bool:
-        found = self._static.get(action)
-        if found is None:
-            lowered = action.lower()
-            found = all(_is_static(policy, lowered) for policy in self._list_policies())
-            if len(self._static) >= _MAX_ACTIONS:
-                self._static.clear()
-            self._static[action] = found
-        return found
+    def _find_getters(self, action: str) -> tuple[Getter, ...] | None:
+        """Return what finds an action's condition keys; None where it needs other keys."""
+        if action not in self._getters:
+            if len(self._getters) >= _MAX_ACTIONS:
+                self._getters.clear()
+            self._getters[action] = self._list_getters(action.lower())
+        return self._getters[action]
+
+    def _list_getters(self, action: str) -> tuple[Getter, ...] | None:
+        about = [each for policy in self._list_policies() for each in _list_about(policy, action)]
+        # What a principal is tagged with does not change while it has these permissions.
+        names = {name for each in about for name in _list_keys(each) if not name.startswith(_PRINCIPAL_TAG)}
+        found = [find_getter(name) for name in sorted(names)]
+        getters = tuple(each for each in found if each is not None)
+        return getters if len(getters) == len(found) else None
 
 
-def _is_static(policy: Policy, action: str) -> bool:
-    """Whether a policy's verdict depends on the action and the resource alone."""
-    return all(
-        not statement.conditions and (statement.resources is None or statement.resources.is_static)
-        for statement in _list_about(policy, action)
-    )
+def _list_keys(statement: Statement) -> Iterator[str]:
+    """Yield the names, in lower case, of the condition keys that a statement looks at."""
+    resources = () if statement.resources is None else statement.resources.written
+    yield from (each.key.lower() for each in statement.conditions)
+    for text in (*resources, *(value for each in statement.conditions for value in each.values)):
+        yield from (name.strip().lower() for name in _VARIABLE.findall(text))
 
 
 def _list_about(policy: Policy, action: str) -> list[Statement]:

@@ -46,7 +46,7 @@ def is_plainly_admitted(ctx: Context, action: str, arn: str, account: str, text:
     """Whether the caller's own policies admit it, whatever the condition keys are."""
     if text is not None and has_denials(text):
         return False
-    return ctx.permissions.is_static(action) and is_admitted(ctx, action, arn, account)
+    return ctx.permissions.ignores_parameters(action) and is_admitted(ctx, action, arn, account)
 
 
 def decide(

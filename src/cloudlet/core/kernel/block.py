@@ -13,13 +13,9 @@ from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import make_internal_only, not_implemented
 from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.invocation import Done, Invocation
+from cloudlet.core.kernel.observer import Observer
 from cloudlet.core.kernel.service import Job, Listener, Params, Result, Service
 from cloudlet.core.kernel.wait_queues import WaitQueues
-from cloudlet.core.telemetry.audit import AuditExporter
-from cloudlet.core.telemetry.metrics import Metrics, report
-from cloudlet.core.telemetry.segments import SegmentExporter
-from cloudlet.core.telemetry.tracing import Tracer
-from cloudlet.core.telemetry.usage import Usage
 from cloudlet.store import Store
 from cloudlet.store.blobs import Blobs
 from cloudlet.store.eager import settling, spawn
@@ -56,28 +52,18 @@ class Block:
         self.attached: dict[object, object] = {}
         """The values that its service keeps beside it: see `cloudlet.core.kernel.per_block`."""
         self.lines = WaitQueues(store, cloud.clock)
-        is_watched = cloud.has("cloudwatch")
-        self.metrics = Metrics(service.namespace)
-        self.is_measured = bool(service.namespace) and is_watched
-        """Whether it measures itself."""
-        self.usage = Usage(service) if is_watched else None
-        self.trail = AuditExporter(self) if cloud.has("cloudtrail") else None
-        """What is told to CloudTrail, if there is one."""
-        self.segments = SegmentExporter() if cloud.has("xray") and service.name != "xray" else None
-        """What is told to X-Ray, if there is one."""
-        self.tracer = None
-        """What makes segments of the calls of applications, where that is wanted."""
-        if config.traces_calls and self.segments is not None:
-            self.tracer = Tracer(self, self.segments)
+        observers: list[Observer] = [made for make in cloud.observers if (made := make(self)) is not None]
+        self.answered = tuple(each.answered for each in observers if each.answered is not None)
+        """The functions that are told of each call once it is answered."""
+        self.recorded = tuple(each.recorded for each in observers if each.recorded is not None)
+        """The functions that are told of a change, within its transaction."""
+        self.rejected = tuple(each.rejected for each in observers if each.rejected is not None)
+        """The functions that are told of calls that the model refuses."""
+        self._closing = tuple(each.close for each in observers if each.close is not None)
         jobs = list(service.jobs)
         if self.file_owner is not None and service.has_files:
             jobs.append(self.file_owner.keep)
-        if self.usage is not None:
-            jobs.append(report)
-        if self.trail is not None:
-            jobs.append(self.trail.job)
-        if self.segments is not None:
-            jobs.append(self.segments.job)
+        jobs.extend(each.job for each in observers if each.job is not None)
         datagrams = config.datagrams.get(service.name)
         if datagrams is not None and service.listener is not None:
             jobs.append(_listening(service.listener, datagrams))
@@ -167,8 +153,8 @@ class Block:
         for job in self._jobs:
             job.cancel()
         await asyncio.gather(*self._jobs, return_exceptions=True)
-        if self.trail is not None:
-            await self.trail.write()
+        for close in self._closing:
+            await close()
         await self.store.close()
 
 

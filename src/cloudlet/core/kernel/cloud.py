@@ -7,7 +7,7 @@ import importlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
@@ -35,6 +35,7 @@ from cloudlet.wire.failures import status_of
 from cloudlet.wire.validation import invalid
 
 if TYPE_CHECKING:
+    from cloudlet.core.kernel.observer import MakeObserver
     from cloudlet.core.kernel.peers import Peers
     from cloudlet.store.postgres import PostgresStore
 
@@ -138,8 +139,12 @@ def get_block_folder(config: Config, name: str) -> Path:
 class Cloud:
     """Gives out blocks. Used from one event loop."""
 
-    def __init__(self, config: Config, tokens: TokenSealer, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: Config, tokens: TokenSealer, clock: Clock | None = None, observers: Sequence[MakeObserver] = ()
+    ) -> None:
         self.config = config
+        self.observers = observers
+        """The makers of what observes each block."""
         self.tokens = tokens
         self.vault = Vault(tokens.derive_key("secrets at rest"))
         """Encrypts the secrets that blocks keep."""

@@ -66,17 +66,17 @@ class Context:
         self.block = block
         self.principal = principal
         self.account = account
-        self.region = region
+        self.region: str = region
         self.request_id = request_id
         self.endpoint = endpoint
         """Scheme, host and port as the caller reached us, and the path of an API's own address: the base of URLs in
         answers."""
-        self.source_ip = source_ip
-        self.secure = secure
+        self.source_ip: str = source_ip
+        self.secure: bool = secure
         self.protocol = protocol
         """In which of AWS's protocols the answer goes out; "none" for a call from within."""
         self.headers: dict[str, str] = {} if headers is None else headers
-        self.source_arn = source_arn
+        self.source_arn: str = source_arn
         """For a call by another service: the resource on whose behalf it calls, as `aws:SourceArn` in policies."""
         self.method = method
         """The HTTP method of the request; empty for a call from within."""

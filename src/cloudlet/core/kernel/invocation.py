@@ -23,7 +23,6 @@ from cloudlet.wire import WireError
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
-    from cloudlet.core.telemetry.audit import AuditExporter
 
 log = logging.getLogger("cloudlet.core")
 
@@ -104,7 +103,7 @@ class Invocation:
 
     def retry(self) -> None:
         if not self._closed and self._done is not _drop:
-            self._block.store.submit(self._body, self._finish)
+            self.start()
 
     def expire(self, answer: Any) -> None:
         self._closed = True
@@ -116,13 +115,15 @@ class Invocation:
         return self._run(tx)
 
     def _run(self, tx: Transaction) -> Coroutine[Any, Any, Result]:
-        if self._block.trail is not None and self._handler.is_noted:
-            return self._noted(tx, self._block.trail)
+        if self._block.recorded and self._handler.is_noted:
+            return self._run_recorded(tx)
         return self._handler.function(self._context, tx, self._params)
 
-    async def _noted(self, tx: Transaction, trail: AuditExporter) -> Result:
+    async def _run_recorded(self, tx: Transaction) -> Result:
+        """Run the operation, and record it in its transaction."""
         result: Result = await self._handler.function(self._context, tx, self._params)
-        trail.record_in(tx, self._context, self._handler, self._params, result)
+        for record in self._block.recorded:
+            record(tx, self._context, self._handler, self._params, result)
         return result
 
     def _conclude(self, outcome: Outcome[Result | FinalTransaction]) -> None:
@@ -190,12 +191,8 @@ class Invocation:
         observer = block.service.observer
         if observer is not None:
             observer(self._context, self._handler.name, self._params, result, error)
-        if block.trail is not None:
-            block.trail.record_call(self._context, self._handler, self._params, result, error)
-        if block.usage is not None:
-            block.usage.count(self._context, self._handler.name)
-        if block.tracer is not None:
-            block.tracer.answered(self._context, self._handler, self._params, error)
+        for tell in block.answered:
+            tell(self._context, self._handler, self._params, result, error)
 
     def _known(self, error: BaseException) -> WireError:
         if isinstance(error, WireError):

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cloudlet.core.background.jobs import KeyedTasks, best_effort
-from cloudlet.core.kernel.errors import AwsError
-from cloudlet.core.kernel.timing import sleep_until
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.store import Transaction, pack
 
 if TYPE_CHECKING:
@@ -29,8 +25,6 @@ _MOST_METERS: Final = 10_000
 """What more resources do between two reports is not measured."""
 _DISTINCT: Final = 150
 """So many different values of a metric are kept apart; it is what PutMetricData takes."""
-_AT_ONCE: Final = 100
-"""So many metrics are sent in one request. PutMetricData takes a thousand, but others wait while it writes them."""
 _MUCH: Final = _MOST_SERIES // 4
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -124,8 +118,10 @@ class Meter:
 class Metrics:
     """The measurements of one block, in one namespace, that are not sent yet."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, *, is_wanted: bool = True) -> None:
         self.namespace = namespace
+        self.is_wanted = is_wanted
+        """Whether the block measures itself."""
         self._series: dict[Series, Values] = {}
         self._dropped = 0
         self._waits = False
@@ -214,6 +210,24 @@ class Metrics:
                 self._dropped += values.count
 
 
+def _make_metrics(block: Block) -> Metrics:
+    namespace = block.service.namespace
+    return Metrics(namespace, is_wanted=bool(namespace) and block.cloud.has("cloudwatch"))
+
+
+_METRICS: Final = PerBlock(_make_metrics)
+
+
+def get_metrics(block: Block) -> Metrics:
+    """Return the measurements of a block."""
+    return _METRICS.get(block)
+
+
+def is_measured(block: Block) -> bool:
+    """Return whether a block measures itself."""
+    return _METRICS.get(block).is_wanted
+
+
 def _minute(now: float) -> int:
     return int(now) // PERIOD_SECONDS * PERIOD_SECONDS
 
@@ -221,21 +235,6 @@ def _minute(now: float) -> int:
 def clamp_to_ended_minute(now: float) -> float:
     """Return a time in the minute that has ended last: a gauge may be called late, or a clock have been moved on."""
     return _minute(now) - 1.0
-
-
-async def report(block: Block) -> None:
-    """Send what a block has measured to CloudWatch, each minute, for ever."""
-    works = KeyedTasks(block)
-    while True:
-        now = block.clock.now()
-        await sleep_until(block, (now // PERIOD_SECONDS + 1) * PERIOD_SECONDS)
-        for gauge in block.service.gauges:
-            await works.attempt(gauge, f"the gauge {gauge}", partial(gauge, block))
-        block.metrics.read_meters(clamp_to_ended_minute(block.clock.now()))
-        await _send(block, block.metrics)
-        if block.usage is not None:
-            block.usage.close(clamp_to_ended_minute(block.clock.now()))
-            await _send(block, block.usage.metrics)
 
 
 async def is_first(block: Block, gauge: str, period: int) -> bool:
@@ -256,37 +255,3 @@ async def is_first(block: Block, gauge: str, period: int) -> bool:
         return True
 
     return await block.store.transact(claim)
-
-
-async def make_room(block: Block) -> None:
-    """Send what a gauge has added so far, where that is much: one account's resources are not to displace others'."""
-    if block.metrics.is_much:
-        await _send(block, block.metrics)
-
-
-async def _send(block: Block, metrics: Metrics) -> None:
-    by_place: defaultdict[tuple[str, str], dict[Series, Values]] = defaultdict(dict)
-    for series, values in metrics.take_complete(block.clock.now()).items():
-        by_place[series.account, series.region][series] = values
-    for (account, region), measured in by_place.items():
-        for part in _parts(measured):
-            work = partial(_send_part, block, metrics, account, region, part)
-            await best_effort(block, f"metrics of {account}", work)
-
-
-async def _send_part(block: Block, metrics: Metrics, account: str, region: str, part: dict[Series, Values]) -> None:
-    data = [values.datum(series) for series, values in part.items()]
-    params = {"Namespace": metrics.namespace, "MetricData": data}
-    try:
-        await block.call("cloudwatch", "PutMetricData", params, account=account, region=region)
-    except AwsError as error:
-        if error.status is not None and error.status >= 500:
-            metrics.requeue(part)
-        else:
-            log.warning("CloudWatch does not take %s of %s: %s", metrics.namespace, block.service.name, error)
-
-
-def _parts(measured: dict[Series, Values]) -> Iterator[dict[Series, Values]]:
-    rows = list(measured.items())
-    for start in range(0, len(rows), _AT_ONCE):
-        yield dict(rows[start : start + _AT_ONCE])

@@ -9,11 +9,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.observer import Observer
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.telemetry.tracing import Tracer
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
@@ -25,6 +28,20 @@ _BATCH = 25
 """So many documents are sent in one request; each is of about 1 KB."""
 _GATHERED_SECONDS = 0.2
 _encode = msgspec.json.Encoder().encode
+
+
+def observe_segments(block: Block) -> Observer | None:
+    """Return what tells X-Ray of a block's segments; None without X-Ray."""
+    segments = find_segments(block)
+    if segments is None:
+        return None
+    tracer = Tracer(block, segments) if block.cloud.config.traces_calls else None
+    return Observer(answered=None if tracer is None else tracer.answered, job=segments.job)
+
+
+def find_segments(block: Block) -> SegmentExporter | None:
+    """Return what a block tells X-Ray; None where there is none."""
+    return _SEGMENTS.get(block)
 
 
 class SegmentExporter:
@@ -71,3 +88,10 @@ class SegmentExporter:
             return
         for refused in (answer or {}).get("UnprocessedTraceSegments") or []:
             log.warning("X-Ray refuses a segment of %s: %s", block.service.name, refused)
+
+
+def _make_exporter(block: Block) -> SegmentExporter | None:
+    return SegmentExporter() if block.cloud.has("xray") and block.service.name != "xray" else None
+
+
+_SEGMENTS: Final = PerBlock(_make_exporter)

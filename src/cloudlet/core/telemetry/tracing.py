@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.core.kernel.service import Handler, Params
+from cloudlet.core.kernel.service import Handler, Params, Result
 from cloudlet.wire import WireError, load
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Tracer:
         self._name = load(block.service.name).service_id
         self._segments = segments
 
-    def answered(self, ctx: Context, handler: Handler, params: Params, error: WireError | None) -> None:
+    def answered(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
         """Note a call that was answered, unless a block made it."""
         if ctx.principal.kind == "service":
             return

@@ -11,7 +11,8 @@ from cloudlet.core.telemetry.metrics import Metrics, Values
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.context import Context
-    from cloudlet.core.kernel.service import Service
+    from cloudlet.core.kernel.service import Handler, Params, Result, Service
+    from cloudlet.wire import WireError
 
 _NAMESPACE: Final = "AWS/Usage"
 _MOST: Final = 20_000
@@ -27,11 +28,11 @@ class Usage:
         self._calls: dict[tuple[str, str, str], int] = {}
         """Account, region and operation → how often."""
 
-    def count(self, ctx: Context, operation: str) -> None:
+    def count(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
         """Count a call."""
         if ctx.principal.kind == "service":
             return
-        key = (ctx.account, ctx.region, operation)
+        key = (ctx.account, ctx.region, handler.name)
         calls = self._calls
         if key in calls:
             calls[key] += 1

@@ -11,6 +11,7 @@ from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, T
 from cloudlet.core.aws import tags
 from cloudlet.core.kernel import ids
 from cloudlet.services.acm import (
+    access,
     certificate,
     describing,
     domain_names,
@@ -33,6 +34,7 @@ _KEY_ALGORITHMS = ("RSA_2048", "EC_prime256v1", "EC_secp384r1")
 
 @service.direct("RequestCertificate")
 async def request_certificate(ctx: Context, params: Params) -> FinalTransaction:
+    access.authorize_request(ctx, params)
     wanted = _make_request(ctx, params)
     given = tagging.merge({}, params.get("Tags"))
     token = params.get("IdempotencyToken")
@@ -137,7 +139,7 @@ async def get_certificate(ctx: Context, tx: Transaction, params: Params) -> Resu
 async def delete_certificate(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await certificate.get(ctx, tx, params["CertificateArn"])
     if found.used_by:
-        raise errors.CertificateInUse(found.arn)
+        raise errors.CertificateInUse(found.arn, found.account)
     certificate.remove(tx, found)
     return {}
 
@@ -153,9 +155,10 @@ async def renew_certificate(ctx: Context, params: Params) -> Result:
 
 @service.operation("RevokeCertificate")
 async def revoke_certificate(ctx: Context, tx: Transaction, params: Params) -> Result:
+    await access.get(ctx, tx, params["CertificateArn"], "RevokeCertificate")
     found = await _get_issued(ctx, tx, params["CertificateArn"])
     if found.used_by:
-        raise errors.CertificateInUse(found.arn)
+        raise errors.CertificateInUse(found.arn, found.account)
     if found.status == states.REVOKED:
         raise AwsError("ConflictException", f"Certificate {found.arn} is already revoked.")
     if found.status != states.ISSUED or found.is_imported or not found.exported:

@@ -8,7 +8,7 @@ from cloudlet.core import Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel import ids
-from cloudlet.services.acm import certificate, describing, errors, events, states, tagging, timers
+from cloudlet.services.acm import access, certificate, describing, errors, events, states, tagging, timers
 from cloudlet.services.acm.block import service
 from cloudlet.services.acm.certificate_record import Certificate, Facts, Material
 from cloudlet.services.acm.errors import ValidationError
@@ -71,6 +71,7 @@ def _describe(facts: Facts, domains: tuple[str, ...], now: float) -> dict[str, o
 
 @service.direct("ExportCertificate")
 async def export_certificate(ctx: Context, params: Params) -> Result:
+    await ctx.transact(lambda tx: access.get(ctx, tx, params["CertificateArn"], "ExportCertificate"))
     phrase: bytes = params["Passphrase"]
     if not phrase.isascii() or any(byte in phrase for byte in _FORBIDDEN):
         raise ValidationError("The passphrase may have any ASCII characters but #, $ and %.")

@@ -29,8 +29,8 @@ class InvalidArn(AwsError):
 class CertificateInUse(AwsError):
     """A certificate that something uses."""
 
-    def __init__(self, arn: str) -> None:
-        super().__init__("ResourceInUseException", f"Certificate {arn} is in use.")
+    def __init__(self, arn: str, account: str) -> None:
+        super().__init__("ResourceInUseException", f"Certificate {arn} in account {account} is in use.")
 
 
 class RequestInProgress(AwsError):

@@ -129,7 +129,7 @@ def _load_key(pem: bytes) -> Any:
     if len(pem) > _MAX_KEY_BYTES:
         raise ValidationError(f"The private key must be no larger than {_MAX_KEY_BYTES} bytes.")
     if any(mark in pem for mark in _ENCRYPTED):
-        raise ValidationError("The private key must not be encrypted: it is protected by a passphrase.")
+        raise ValidationError("Your private key should not be encrypted.")
     try:
         return load_pem_private_key(pem, None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.core.telemetry.metrics import clamp_to_ended_minute, is_first, make_room
+from cloudlet.core.telemetry.metrics import clamp_to_ended_minute, get_metrics, is_first
+from cloudlet.core.telemetry.reporting import make_room
 from cloudlet.services.acm import certificate, timers
 
 _PERIOD_SECONDS = 12 * 3600
@@ -37,7 +38,7 @@ async def measure(block: Block) -> None:
             if known.status == "ISSUED" and known.facts is not None:
                 days = timers.count_days_left(known.facts.not_after, now)
                 dimensions = (("CertificateArn", known.arn),)
-                block.metrics.add(
+                get_metrics(block).add(
                     known.account, known.region, "DaysToExpiry", dimensions, clamp_to_ended_minute(now), float(days)
                 )
         await make_room(block)

@@ -6,17 +6,14 @@ remembered, so that a client's next request costs no second look at the signatur
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from weakref import WeakValueDictionary
 
 import msgspec
 
+from cloudlet.core.authorization.issuer_keys import IssuerKeys, UnreachableIssuer, UntoldKeys
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.documents import Document
 from cloudlet.store.recent import ABSENT, LruCache
@@ -24,34 +21,11 @@ from cloudlet.store.recent import ABSENT, LruCache
 _ALGORITHMS = ("RS256", "RS384", "RS512")
 """API Gateway verifies RSA's only."""
 _KEYS_SECONDS = 7200
-_AGAIN_SECONDS = 60
-"""So long nobody is asked again for a key that he did not have."""
-_TIMEOUT_SECONDS = 5.0
-_LARGEST_BYTES = 150_000
-_MOST_ISSUERS = 500
 _REMEMBERED = 2000
 _LONGEST_REMEMBERED = 8 << 10
 
 
-@dataclass(slots=True)
-class _Keys:
-    """What an issuer publishes."""
-
-    keys: dict[str, Any]
-    """By their ids."""
-    fetched: float
-
-
-class _Issuers:
-    """The keys of issuers that a block knows."""
-
-    def __init__(self) -> None:
-        self.client = HttpClient(connections=8)
-        self.known: dict[str, _Keys] = {}
-        self.asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-
-_ISSUERS: PerBlock[_Issuers] = PerBlock(lambda _: _Issuers())
+_ISSUERS = PerBlock(lambda _: IssuerKeys(("RSA",), _KEYS_SECONDS))
 
 
 class _Invalid(Exception):
@@ -185,50 +159,12 @@ def _text(value: Any) -> str:
 
 async def _key(block: Block, issuer: str, id: Any) -> Any:
     """Return the key of an issuer. Raises _Invalid."""
-    issuers = _ISSUERS.get(block)
-    now = block.clock.now()
-    known = issuers.known.get(issuer)
-    if known is None or _is_old(known, id, now):
-        async with issuers.asking.setdefault(issuer, asyncio.Lock()):
-            known = issuers.known.get(issuer)
-            if known is None or _is_old(known, id, now):
-                known = await _fetched(issuers, issuer, now)
-    if not isinstance(id, str) or id not in known.keys:
-        raise _Invalid("the issuer has no key of the id that the token names")
-    return known.keys[id]
-
-
-def _is_old(known: _Keys, id: Any, now: float) -> bool:
-    age = abs(now - known.fetched)
-    return age > _KEYS_SECONDS or (id not in known.keys and age > _AGAIN_SECONDS)
-
-
-async def _fetched(issuers: _Issuers, issuer: str, now: float) -> _Keys:
-    import jwt
-
-    discovery = await _get(issuers, issuer.removesuffix("/") + "/.well-known/openid-configuration")
-    address = discovery.get("jwks_uri")
-    if not isinstance(address, str):
-        raise _Invalid("the issuer does not say where its keys are")
-    keys = {}
-    for each in (await _get(issuers, address)).get("keys") or ():
-        try:
-            if each.get("kty") == "RSA" and each.get("use", "sig") == "sig":
-                keys[each["kid"]] = jwt.PyJWK(each, algorithm=each.get("alg") or "RS256").key
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError):
-            # A key that cannot be read does not make the others useless.
-            continue
-    if len(issuers.known) >= _MOST_ISSUERS:
-        issuers.known.clear()
-    found = issuers.known[issuer] = _Keys(keys, now)
-    return found
-
-
-async def _get(issuers: _Issuers, url: str) -> dict[str, Any]:
+    if not isinstance(id, str) or not id:
+        raise _Invalid("the token names no key")
     try:
-        response = await issuers.client.request("GET", url, timeout=_TIMEOUT_SECONDS, limit=_LARGEST_BYTES)
-        if response.status != 200:
-            raise _Invalid("OIDC discovery endpoint communication error")
-        return msgspec.json.decode(response.body, type=dict[str, Any])
-    except (HttpError, ValueError, msgspec.DecodeError, RecursionError) as error:
+        key = await _ISSUERS.get(block).find(issuer, id, block.clock.now())
+    except (UnreachableIssuer, UntoldKeys) as error:
         raise _Invalid("OIDC discovery endpoint communication error") from error
+    if key is None:
+        raise _Invalid("the issuer has no key of the id that the token names")
+    return key

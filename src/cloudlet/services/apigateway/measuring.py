@@ -7,13 +7,13 @@ metrics". What stages do is counted in memory, and added to the block's metrics 
 from __future__ import annotations
 
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.telemetry.metrics import Dimensions, Meter
+from cloudlet.core.telemetry.metrics import Dimensions, Meter, get_metrics, is_measured
 from cloudlet.services.apigateway.documents import Place
 
 
 def meters(block: Block, place: Place, *dimensions: Dimensions) -> list[Meter]:
     """Return the meters of some dimensions; none where nothing is measured, or too much."""
-    if not block.is_measured:
+    if not is_measured(block):
         return []
-    found = (block.metrics.meter(place.account, place.region, each) for each in dimensions)
+    found = (get_metrics(block).meter(place.account, place.region, each) for each in dimensions)
     return [meter for meter in found if meter is not None]

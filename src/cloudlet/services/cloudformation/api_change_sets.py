@@ -14,7 +14,12 @@ from cloudlet.services.cloudformation import api_stacks, change_sets, errors, st
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.change_sets import ChangeSet
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
-from cloudlet.services.cloudformation.operations.importing import find_imports
+from cloudlet.services.cloudformation.operations.importing import (
+    check_unowned,
+    find_imports,
+    plan_imports,
+    read_imports,
+)
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
 
@@ -33,12 +38,16 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
             f"ChangeSetName {name} must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         )
     _check_supported(params)
-    is_new = kind == "CREATE"
-    stack, previous, resources = await _find_stack(ctx, params, is_new=is_new)
+    stack, previous, resources = await _find_stack(ctx, params, kind)
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     api_stacks.check_types(params, compiled)
     changes = api_stacks.list_changes(stack, compiled, previous, resources)
-    if params.get("ImportExistingResources"):
+    imported: dict[str, dict[str, str]] = {}
+    if kind == "IMPORT":
+        imported = read_imports(params, compiled)
+        changes = plan_imports(imported, changes, compiled, previous)
+        await check_unowned(ctx, stack, imported, compiled)
+    elif params.get("ImportExistingResources"):
         changes = await find_imports(ctx, stack, compiled, changes)
     is_empty = not api_stacks.has_changes(changes, target, compiled, stack, previous)
     made = ChangeSet(
@@ -62,6 +71,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         stack.operation.id,
         bool(params.get("IncludeNestedStacks")),
         bool(params.get("ImportExistingResources")),
+        imported,
     )
 
     async def create(tx: Transaction) -> Result:
@@ -92,13 +102,11 @@ def _make_existing(name: str) -> AwsError:
 
 def _check_supported(params: Params) -> None:
     api_stacks.check_supported(params)
-    if params.get("ChangeSetType") == "IMPORT" or params.get("ResourcesToImport"):
-        raise errors.make_not_built("the import of existing resources")
+    if params.get("ResourcesToImport") and params.get("ChangeSetType") != "IMPORT":
+        raise errors.make_validation_error("ResourcesToImport can only be specified for a change set of type IMPORT.")
 
 
-async def _find_stack(
-    ctx: Context, params: Params, *, is_new: bool
-) -> tuple[Stack, Target | None, dict[str, Resource]]:
+async def _find_stack(ctx: Context, params: Params, kind: str) -> tuple[Stack, Target | None, dict[str, Resource]]:
     """Return the stack of a change set, its target and its resources. Raises AwsError."""
     name = params["StackName"]
 
@@ -108,11 +116,13 @@ async def _find_stack(
 
     stack = await ctx.transact(find)
     if stack is None:
-        if not is_new:
+        if kind == "UPDATE":
             raise errors.make_validation_error(f"Stack [{name}] does not exist")
         api_stacks.check_name(name)
         return api_stacks.make_stack(ctx, params, states.EMPTY), None, {}
-    if is_new:
+    if kind == "IMPORT" and stack.status == states.EMPTY:
+        return stack, None, {}
+    if kind == "CREATE":
         if stack.status != states.EMPTY:
             raise errors.make_validation_error(
                 f"Stack [{stack.name}] already exists and cannot be created again with the changeSet "
@@ -206,14 +216,15 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     if found.on_failure and params.get("DisableRollback"):
         raise errors.make_validation_error("You can specify either DisableRollback or OnStackFailure, but not both.")
     operation = starting.make_operation(ctx, params, found.target, found.on_failure)
-    operation = replace(operation, imports_existing=found.imports_existing)
+    operation = replace(operation, imports_existing=found.imports_existing, imported=found.imported)
     changed = replace(stack, role=found.role or stack.role, change_set=found.arn, updated=0.0 if is_new else ctx.now())
     if is_new:
         changed = replace(changed, on_failure=operation.on_failure)
     await change_sets.remove_all(tx, stack, but=found.id)
     change_sets.save(tx, replace(found, execution="EXECUTE_COMPLETE"))
     target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
-    starting.begin(ctx, tx, changed, operation, "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS", target)
+    status = "CREATE_IN_PROGRESS" if is_new else "UPDATE_IN_PROGRESS"
+    starting.begin(ctx, tx, changed, operation, states.IMPORT if found.kind == "IMPORT" else status, target)
     return {}
 
 

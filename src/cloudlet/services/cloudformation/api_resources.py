@@ -8,7 +8,9 @@ from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.services.cloudformation import errors, rendering, stacks
 from cloudlet.services.cloudformation.block import service
-from cloudlet.services.cloudformation.stack_record import Resource
+from cloudlet.services.cloudformation.drift import drift_record
+from cloudlet.services.cloudformation.drift.drift_record import ResourceDrift
+from cloudlet.services.cloudformation.stack_record import Resource, Stack
 
 _PAGE: Final = 100
 _UPDATED: Final = "LastUpdatedTimestamp"
@@ -18,6 +20,12 @@ def _is_shown(resource: Resource) -> bool:
     return bool(resource.status)
 
 
+async def _list_drifts(ctx: Context, tx: Transaction, stack: Stack) -> dict[str, ResourceDrift]:
+    if not stack.drift_checked:
+        return {}
+    return await drift_record.list_drifts(tx, ctx.block.cloud.vault, stack, stacks.MAX_ROWS)
+
+
 @service.operation("DescribeStackResource")
 async def describe_stack_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get(ctx, tx, params["StackName"])
@@ -25,7 +33,8 @@ async def describe_stack_resource(ctx: Context, tx: Transaction, params: Params)
     found = await stacks.find_resource(tx, ctx.block.cloud.vault, stack, name)
     if found is None or not _is_shown(found):
         raise errors.make_validation_error(f"Resource {name} does not exist for stack {stack.name}")
-    shown = rendering.render_resource(stack, found, time=_UPDATED)
+    drifts = await _list_drifts(ctx, tx, stack)
+    shown = rendering.render_resource(stack, found, drifts.get(name), time=_UPDATED)
     if found.metadata:
         shown["Metadata"] = found.metadata
     return {"StackResourceDetail": shown}
@@ -42,8 +51,9 @@ async def describe_stack_resources(ctx: Context, tx: Transaction, params: Params
         raise errors.make_validation_error("StackName and PhysicalResourceId cannot be specified together")
     stack = await stacks.get(ctx, tx, name)
     found = await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
+    drifts = await _list_drifts(ctx, tx, stack)
     shown = [
-        rendering.render_resource(stack, one, time="Timestamp")
+        rendering.render_resource(stack, one, drifts.get(one.name), time="Timestamp")
         for one in found.values()
         if _is_shown(one) and wanted in (None, one.name)
     ]
@@ -58,8 +68,9 @@ async def _describe_by_physical_id(ctx: Context, tx: Transaction, physical_id: s
         stack = stacks.decode_stack(raw)
         found = await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
         if any(one.physical_id == physical_id for one in found.values()):
+            drifts = await _list_drifts(ctx, tx, stack)
             shown = [
-                rendering.render_resource(stack, one, time="Timestamp")
+                rendering.render_resource(stack, one, drifts.get(one.name), time="Timestamp")
                 for one in found.values()
                 if wanted in (None, one.name)
             ]
@@ -70,10 +81,13 @@ async def _describe_by_physical_id(ctx: Context, tx: Transaction, physical_id: s
 @service.operation("ListStackResources")
 async def list_stack_resources(ctx: Context, tx: Transaction, params: Params) -> Result:
     stack = await stacks.get(ctx, tx, params["StackName"])
+    drifts = await _list_drifts(ctx, tx, stack)
 
     def select(raw: bytes) -> dict[str, Any] | None:
         found = stacks.decode_resource(ctx.block.cloud.vault, stack, raw)
-        return rendering.render_resource(stack, found, time=_UPDATED, has_stack=False) if _is_shown(found) else None
+        if not _is_shown(found):
+            return None
+        return rendering.render_resource(stack, found, drifts.get(found.name), time=_UPDATED, has_stack=False)
 
     space, token = stacks.get_resource_space(stack), params.get("NextToken")
     shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())

@@ -8,8 +8,9 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.cloudformation import change_sets, errors, stacks
 from cloudlet.services.cloudformation.block import service
-from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target, is_known_type
+from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target, get_schema, is_known_type
 from cloudlet.services.cloudformation.operations import preparing
+from cloudlet.services.cloudformation.operations.importing import can_import
 from cloudlet.services.cloudformation.stack_record import Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
 from cloudlet.services.cloudformation.templates.parsing import parse_template
@@ -114,6 +115,22 @@ def _list_unknown_types(template: Template) -> list[str]:
     )
 
 
+def _describe_identifiers(template: Template) -> list[dict[str, Any]]:
+    """Return how resources of the types that can be imported are identified."""
+    names: dict[str, list[str]] = {}
+    for name, resource in template.resources.items():
+        if isinstance(resource.get("Type"), str) and can_import(resource["Type"]):
+            names.setdefault(resource["Type"], []).append(name)
+    return [
+        {
+            "ResourceType": kind,
+            "LogicalResourceIds": sorted(names[kind]),
+            "ResourceIdentifiers": [",".join(get_schema(kind).identifier)],
+        }
+        for kind in sorted(names)
+    ]
+
+
 @service.direct("GetTemplateSummary")
 async def get_template_summary(ctx: Context, params: Params) -> Result:
     if params.get("StackSetName"):
@@ -142,6 +159,8 @@ async def get_template_summary(ctx: Context, params: Params) -> Result:
         "Version": template.raw.get("AWSTemplateFormatVersion", "2010-09-09"),
         **_describe_capabilities(compiled, template),
     }
+    if identifiers := _describe_identifiers(template):
+        shown["ResourceIdentifierSummaries"] = identifiers
     if unknown:
         shown["Warnings"] = {"UnrecognizedResourceTypes": unknown}
     if template.description:

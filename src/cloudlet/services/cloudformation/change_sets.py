@@ -28,7 +28,7 @@ class ChangeSet(msgspec.Struct, frozen=True):
     name: str
     id: str
     kind: str
-    """CREATE or UPDATE."""
+    """CREATE, UPDATE or IMPORT."""
     created: float
     target: str
     status: str = "CREATE_COMPLETE"
@@ -43,6 +43,8 @@ class ChangeSet(msgspec.Struct, frozen=True):
     """The operation that the stack had when it was made: later ones make it obsolete."""
     has_nested_stacks: bool = False
     imports_existing: bool = False
+    imported: dict[str, dict[str, str]] = {}
+    """The identifiers of resources that are imported, by logical ids."""
 
     @property
     def arn(self) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
+from cloudlet.services.cloudformation.drift.detecting import DETECTIONS
 from cloudlet.services.cloudformation.notifying import NOTICES
 from cloudlet.services.cloudformation.operations.running import STACKS
+from cloudlet.services.cloudformation.scanning.generating import TEMPLATES
+from cloudlet.services.cloudformation.scanning.running_scans import SCANS
 
 
 async def run(block: Block) -> None:
     """Carry out stack operations, and tell of them, until the block ends."""
-    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify)
+    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify, detect=_detect, scan=_scan, generate=_generate)
 
 
 async def _reconcile(block: Block, lease: Lease) -> None:
@@ -22,3 +25,18 @@ async def _reconcile(block: Block, lease: Lease) -> None:
 async def _notify(block: Block, lease: Lease) -> None:
     async with lease.during():
         await NOTICES.run(block)
+
+
+async def _detect(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await DETECTIONS.run(block)
+
+
+async def _scan(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await SCANS.run(block)
+
+
+async def _generate(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await TEMPLATES.run(block)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core.aws import tags
+from cloudlet.services.cloudformation.drift.drift_record import ResourceDrift
 from cloudlet.services.cloudformation.stack_record import Event, Resource, Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
 
@@ -21,7 +22,7 @@ def to_api(stack: Stack, target: Target | None) -> dict[str, Any]:
         "Capabilities": [] if target is None else target.capabilities,
         "Tags": [] if target is None else tags.to_list(target.tags),
         "EnableTerminationProtection": stack.is_protected,
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": _render_drift(stack),
         "RollbackConfiguration": {},
         "Outputs": [
             {
@@ -56,7 +57,7 @@ def summarize(stack: Stack) -> dict[str, Any]:
         "StackName": stack.name,
         "CreationTime": stack.created,
         "StackStatus": stack.status,
-        "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": _render_drift(stack),
     }
     optional: dict[str, Any] = {
         "StackStatusReason": stack.reason,
@@ -69,14 +70,22 @@ def summarize(stack: Stack) -> dict[str, Any]:
     return shown | {key: value for key, value in optional.items() if value}
 
 
-def render_resource(stack: Stack, resource: Resource, *, time: str, has_stack: bool = True) -> dict[str, Any]:
+def _render_drift(stack: Stack) -> dict[str, Any]:
+    checked = {"LastCheckTimestamp": stack.drift_checked} if stack.drift_checked else {}
+    return {"StackDriftStatus": stack.drift, **checked}
+
+
+def render_resource(
+    stack: Stack, resource: Resource, drift: ResourceDrift | None = None, *, time: str, has_stack: bool = True
+) -> dict[str, Any]:
     """Return a resource, with its last change in the member `time`."""
+    checked = {} if drift is None else {"LastCheckTimestamp": drift.time}
     shown: dict[str, Any] = {
         "LogicalResourceId": resource.name,
         "ResourceType": resource.type,
         "ResourceStatus": resource.status,
         time: resource.updated,
-        "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED" if drift is None else drift.status, **checked},
     }
     if resource.physical_id:
         shown["PhysicalResourceId"] = resource.physical_id

@@ -7,39 +7,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.core.aws.arn import partition_of
-from cloudlet.core.kernel.identity import Kind, Principal
-from cloudlet.core.kernel.session_details import SessionDetails
+from cloudlet.core.aws.resources.caller import Caller
 from cloudlet.services.cloudformation.templates.parameters import Value
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """The principal that asked for an operation.
-
-    Calls are made as it, where a stack has no role.
-    """
-
-    kind: Kind
-    account: str
-    arn: str
-    user_id: str
-    access_key: str = ""
-    session: SessionDetails | None = None
-
-    @classmethod
-    def from_principal(cls, principal: Principal) -> Caller:
-        """Return what is stored of a principal."""
-        return cls(
-            principal.kind,
-            principal.account,
-            principal.arn,
-            principal.user_id,
-            principal.access_key,
-            principal.session,
-        )
-
-    def make_principal(self, by: str) -> Principal:
-        """Return the principal, called by a service."""
-        return Principal(self.kind, self.account, self.arn, self.user_id, self.access_key, by, self.session)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -86,6 +55,8 @@ class Operation(msgspec.Struct, frozen=True):
     retain_except_on_create: bool = False
     imports_existing: bool = False
     """Whether resources that have the names of retained ones become the stack's."""
+    imported: dict[str, dict[str, str]] = {}
+    """The identifiers of resources that become the stack's, by logical ids."""
 
 
 class Stack(msgspec.Struct, frozen=True):
@@ -117,6 +88,11 @@ class Stack(msgspec.Struct, frozen=True):
     notification_arns: list[str] = []
     policy_during_update: str = ""
     """The stack policy that counts for the running update alone."""
+    drift: str = "NOT_CHECKED"
+    """Whether it has drifted, as the last detection has found."""
+    drift_checked: float = 0.0
+    detection: str = ""
+    """The id of the last detection of drift."""
 
     @property
     def arn(self) -> str:

@@ -23,6 +23,10 @@ class Phase:
     """The state after a failure, unless the operation's failure option says otherwise."""
 
 
+IMPORT: Final = "IMPORT_IN_PROGRESS"
+"""The state in which resources that there are become a stack's."""
+IMPORT_ROLLBACK: Final = "IMPORT_ROLLBACK_IN_PROGRESS"
+
 PHASES: Final[Mapping[str, Phase]] = {
     "CREATE_IN_PROGRESS": Phase("apply", "CREATE_COMPLETE", "ROLLBACK_IN_PROGRESS"),
     "ROLLBACK_IN_PROGRESS": Phase("remove", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"),
@@ -35,6 +39,8 @@ PHASES: Final[Mapping[str, Phase]] = {
         "clean-up", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"
     ),
     "DELETE_IN_PROGRESS": Phase("remove", "DELETE_COMPLETE", "DELETE_FAILED"),
+    "IMPORT_IN_PROGRESS": Phase("apply", "IMPORT_COMPLETE", IMPORT_ROLLBACK),
+    "IMPORT_ROLLBACK_IN_PROGRESS": Phase("revert", "IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"),
 }
 
 FAILURE_STATUS: Final[Mapping[tuple[str, str], str]] = {
@@ -55,6 +61,7 @@ UPDATABLE: Final = frozenset(
         "CREATE_COMPLETE",
         "CREATE_FAILED",
         "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
         "UPDATE_COMPLETE",
         "UPDATE_FAILED",
         "UPDATE_ROLLBACK_COMPLETE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cloudlet.core import Context, FinalTransaction, Params, Result, Service, Transaction
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import (
     access,
     api_backups,
@@ -31,7 +32,16 @@ from cloudlet.services.dynamodb.requests import (
 from cloudlet.services.dynamodb.requests.actions import Action
 from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.throttling import throttle
-from cloudlet.services.dynamodb.tables import backfill, creating, describing, directory, throughput, updating
+from cloudlet.services.dynamodb.tables import (
+    backfill,
+    creating,
+    describing,
+    directory,
+    sealing,
+    table_keys,
+    throughput,
+    updating,
+)
 from cloudlet.services.dynamodb.tables.table_record import CREATING, DELETING, UPDATING
 
 service = Service(
@@ -64,6 +74,7 @@ service.observe(measuring.note)
 service.gauge(measuring.measure)
 service.gauge(measuring_provisioned.measure)
 service.job(backfill.fill_indexes)
+service.job(sealing.seal_contents)
 api_streams.declare(service)
 api_settings.declare(service)
 api_backups.declare(service)
@@ -86,6 +97,7 @@ async def create_table(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def describe_table(ctx: Context, tx: Transaction, params: Params) -> Result:
     table = await directory.by_name(ctx, tx, params["TableName"], "DescribeTable")
     access.authorize(ctx, table, "DescribeTable")
+    table_keys.observe(ctx, table)
     return {"Table": await describing.described(tx, table, ctx.now())}
 
 
@@ -132,14 +144,16 @@ async def get_item(ctx: Context, tx: Transaction, params: Params) -> Result:
     key, _ = key_of(table, params["Key"])
     if throttle is not None:
         throttle.admit(table, "Read", ctx.now())
+    if table.is_sealed:
+        tx = table_keys.unlock(ctx, tx, table)
     raw = await tx.get(table.items_prefix + key)
     result: dict[str, Any] = {}
     if raw is not None:
         result["Item"] = items.to_api(ctx, raw) if projection is None else projection.of(items.item_of(raw))
-    is_measured = ctx.block.is_measured
-    if is_measured or throttle is not None or "ReturnConsumedCapacity" in params:
+    measures = is_measured(ctx.block)
+    if measures or throttle is not None or "ReturnConsumedCapacity" in params:
         units = capacity.read_units(0 if raw is None else items.size_of(raw), params.get("ConsistentRead", False))
-        if is_measured:
+        if measures:
             ctx.measured = ((table, "Read", units, (), None),)
     if throttle is not None or "ReturnConsumedCapacity" in params:
         consumed = Consumed(units)
@@ -173,6 +187,8 @@ async def _write(ctx: Context, tx: Transaction, kind: str, operation: str, param
         operation,
         keys=lambda: condition_keys.of_items(table.keys, [request.given], request.clauses, params),
     )
+    if table.is_sealed:
+        tx = table_keys.unlock(ctx, tx, table)
     done = await actions.do(ctx, tx, Action(table, request), ctx.now())
     result: dict[str, Any] = {}
     attributes = actions.returned(ctx, done, params.get("ReturnValues"))

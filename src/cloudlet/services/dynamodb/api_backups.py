@@ -140,6 +140,8 @@ async def _described(ctx: Context, tx: Transaction, backup: Backup) -> dict[str,
     ):
         if described.get(member):
             features[member] = [{name: index.get(name) for name in names} for index in described[member]]
+    if "SSEDescription" in described:
+        features["SSEDescription"] = described["SSEDescription"]
     if table.features.streams:
         features["StreamDescription"] = described["StreamSpecification"]
     if table.features.ttl is not None:

@@ -12,7 +12,7 @@ from cloudlet.services.dynamodb.partiql.parsing import parsed
 from cloudlet.services.dynamodb.partiql.statements import Check, Select
 from cloudlet.services.dynamodb.requests import actions, capacity
 from cloudlet.services.dynamodb.requests.actions import Action
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 
 
 def declare(service: Service) -> None:
@@ -36,6 +36,8 @@ async def execute_statement(ctx: Context, params: Params) -> Result | FinalTrans
         table = await directory.for_items(ctx, tx, statement.table, writing.get_permission(statement))
         asked = writing.request(statement, table, params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
         access.authorize(ctx, table, asked.permission, keys=lambda: writing.keys_of(statement, asked, table))
+        if table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, table)
         done = await actions.do(ctx, tx, Action(table, asked), ctx.now())
         shown: Any = actions.returned(ctx, done, writing.returning(statement))
         return {

@@ -11,7 +11,7 @@ from cloudlet.services.dynamodb.measuring import Fetched
 from cloudlet.services.dynamodb.streaming import iterators, streams, streams_jobs
 from cloudlet.services.dynamodb.streaming.iterators import Iterator
 from cloudlet.services.dynamodb.streaming.streams import Record, Shard, StreamRecord
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 
 _LISTED = 100
 _RECORDS = 1000
@@ -165,6 +165,8 @@ async def get_shard_iterator(ctx: Context, tx: Transaction, params: Params) -> R
     shard = None if place is None else await streams.shard(tx, record.id, *place)
     if place is None or shard is None:
         raise AwsError("ResourceNotFoundException", "Requested resource not found: Shard does not exist")
+    if record.sealing is not None:
+        tx = table_keys.unlock_below(ctx, tx, record.sealing, record, (streams.Contents(record.id).records.prefix,))
     began, lane = place
     now = int(ctx.now() * 1000)
     at = shard.first
@@ -208,6 +210,8 @@ async def get_records(ctx: Context, tx: Transaction, params: Params) -> Result:
     now = int(ctx.now() * 1000)
     parsed, place = iterators.read(params["ShardIterator"], now)
     record = await _stream(ctx, tx, parsed, "GetRecords")
+    if record.sealing is not None:
+        tx = table_keys.unlock_below(ctx, tx, record.sealing, record, (streams.Contents(record.id).records.prefix,))
     shard = await streams.shard(tx, record.id, place.shard, place.lane)
     if shard is None:
         raise AwsError("ResourceNotFoundException", "Invalid ShardId in ShardIterator")

@@ -23,6 +23,10 @@ def _make_encryption(properties: Properties) -> dict[str, Any] | None:
     return {"Enabled" if name == "SSEEnabled" else name: value for name, value in given.items()}
 
 
+def _make_updated_encryption(properties: Properties) -> dict[str, Any]:
+    return _make_encryption(properties) or {"Enabled": False}
+
+
 def _make_policy(properties: Properties) -> Any:
     return (properties.get("ResourcePolicy") or {}).get("PolicyDocument")
 
@@ -60,6 +64,12 @@ RESOURCE_TYPES: Final = (
                 dict.fromkeys((*_NOT_ON_UPDATE, "BillingMode", "ProvisionedThroughput", "TableClass"))
                 | dict.fromkeys(("DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"))
                 | {"StreamSpecification": _make_updated_stream},
+            ),
+            Call(
+                "UpdateTable",
+                dict.fromkeys((*_NOT_ON_UPDATE, "BillingMode", "ProvisionedThroughput", "TableClass"))
+                | dict.fromkeys(("DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"))
+                | {"SSESpecification": _make_updated_encryption},
             ),
         ),
         parts=(

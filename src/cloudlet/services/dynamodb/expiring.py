@@ -18,7 +18,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb import changes, measuring
 from cloudlet.services.dynamodb.item_data import items
 from cloudlet.services.dynamodb.requests import rows, writing
-from cloudlet.services.dynamodb.tables import directory, ttl
+from cloudlet.services.dynamodb.tables import directory, table_keys, ttl
 from cloudlet.services.dynamodb.tables.table import Table
 
 _PAUSE_SECONDS = 1.0
@@ -116,6 +116,7 @@ async def _index(block: Block, table_id: int) -> _Done:
         if after is None:
             return _Done(0, False)
         begin = table.items_prefix + after + b"\x00" if after else table.items.begin
+        tx = table_keys.unlock_for_block(block, tx, table)
         found, is_more = await rows.some(tx, begin, table.items.end, _PAGE)
         start = len(table.items_prefix)
         for key, raw in found:
@@ -123,7 +124,7 @@ async def _index(block: Block, table_id: int) -> _Done:
         ttl.note_indexed(tx, table_id, found[-1][0][start:] if is_more else None)
         return _Done(len(found), is_more)
 
-    return await block.store.transact(step)
+    return await table_keys.transact(block, step)
 
 
 async def _expire(block: Block, table_id: int) -> _Done:
@@ -137,6 +138,7 @@ async def _expire(block: Block, table_id: int) -> _Done:
         now = block.clock.now()
         found = await ttl.due(tx, table, now, _AT_ONCE)
         deleted = size = 0
+        tx = table_keys.unlock_for_block(block, tx, table)
         for number, (second, key) in enumerate(found):
             if size >= rows.BYTES:
                 return table, _Done(number, True), deleted
@@ -149,7 +151,7 @@ async def _expire(block: Block, table_id: int) -> _Done:
                 ttl.drop(tx, table, second, key)
         return table, _Done(len(found), len(found) == _AT_ONCE), deleted
 
-    table, done, deleted = await block.store.transact(step)
+    table, done, deleted = await table_keys.transact(block, step)
     if table is not None:
         measuring.expired(block, table, deleted)
     return done

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from cloudlet.core import AwsError, Context, Params, Result
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.core.telemetry.metrics import Dimensions, Values, clamp_to_ended_minute
+from cloudlet.core.telemetry.metrics import Dimensions, Values, clamp_to_ended_minute, get_metrics, is_measured
 from cloudlet.services.dynamodb.requests.throttling import Kind, throttle
 from cloudlet.services.dynamodb.tables import directory
 from cloudlet.services.dynamodb.tables.table import Table, table_arn
@@ -109,7 +109,7 @@ def units_of(indexes: Mapping[str, float]) -> Units:
 
 def expired(block: Block, table: Table, count: int) -> None:
     """Count items that were deleted because their time to live was over."""
-    if count and block.is_measured:
+    if count and is_measured(block):
         use = _use_of(_USES.get(block), table)
         if use is not None:
             use.events["TimeToLiveDeletedItemCount", ""] += count
@@ -126,12 +126,12 @@ def _use_of(uses: _Uses, table: Table) -> _Use | None:
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Note a call that was answered."""
     block, measured = ctx.block, ctx.measured
-    if not block.is_measured:
+    if not is_measured(block):
         return
     if error is not None:
         _failed(_USES.get(block), ctx, operation, params, error)
     elif measured is not None:
-        noted = block.metrics.noted
+        noted = get_metrics(block).noted
         call = (operation, measured, int((perf_counter() - ctx.started) * (1000 * _STEPS)))
         try:
             noted[call] += 1
@@ -146,7 +146,7 @@ def note(ctx: Context, operation: str, params: Params, result: Result, error: Wi
 def _count(block: Block) -> None:
     """Count the calls that were noted and have succeeded."""
     uses = _USES.get(block)
-    noted, block.metrics.noted = block.metrics.noted, {}
+    noted, get_metrics(block).noted = get_metrics(block).noted, {}
     for (operation, measured, steps), count in noted.items():
         latency = steps / _STEPS
         if type(measured) is Fetched:
@@ -254,11 +254,11 @@ async def measure(block: Block) -> None:
     uses = _USES.pop(block)
     at = clamp_to_ended_minute(block.clock.now())
     for (account, region), count in uses.user_errors.items():
-        block.metrics.include(account, region, "UserErrors", (), at, Values.ones(count), "Count")
+        get_metrics(block).include(account, region, "UserErrors", (), at, Values.ones(count), "Count")
     for use in uses.tables.values():
         for metric, dimensions, values in _measured(use):
             unit = _UNITS.get(metric, "Count")
-            block.metrics.include(use.account, use.region, metric, dimensions, at, values, unit)
+            get_metrics(block).include(use.account, use.region, metric, dimensions, at, values, unit)
 
 
 def _measured(use: _Use) -> Iterator[tuple[str, Dimensions, Values]]:

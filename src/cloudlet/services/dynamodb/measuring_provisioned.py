@@ -10,7 +10,8 @@ from collections import defaultdict
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.core.telemetry.metrics import clamp_to_ended_minute, is_first, make_room
+from cloudlet.core.telemetry.metrics import clamp_to_ended_minute, get_metrics, is_first
+from cloudlet.core.telemetry.reporting import make_room
 from cloudlet.services.dynamodb.tables import directory, throughput
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.tables.table_record import ON_DEMAND, Throughput
@@ -78,7 +79,7 @@ def _measure_table(block: Block, table: Table, account: _Account, at: float) -> 
             account.add(units)
         dimensions = (("TableName", table.name), *((("GlobalSecondaryIndexName", index),) if index else ()))
         for metric, value in shown:
-            block.metrics.add(record.account, record.region, metric, dimensions, at, value)
+            get_metrics(block).add(record.account, record.region, metric, dimensions, at, value)
 
 
 def _measure_account(block: Block, account: str, region: str, provisioned: _Account, at: float) -> None:
@@ -97,4 +98,4 @@ def _measure_account(block: Block, account: str, region: str, provisioned: _Acco
                 100 * provisioned.most[number] / throughput.TABLE_UNITS,
             ),
         ):
-            block.metrics.add(account, region, metric, (), at, value, unit=unit)
+            get_metrics(block).add(account, region, metric, (), at, value, unit=unit)

@@ -83,7 +83,7 @@ async def upload_layer_part(ctx: Context, params: Params) -> Result:
         return found
 
     found = await ctx.transact(check)
-    part = await uploads.write(ctx.block, _iterate(given) if isinstance(given, bytes) else given)
+    part = await uploads.write(ctx.block, found, _iterate(given) if isinstance(given, bytes) else given)
 
     async def add(tx: Transaction) -> Upload:
         upload = await uploads.get(tx, found, id)
@@ -119,7 +119,7 @@ async def complete_layer_upload(ctx: Context, params: Params) -> Result:
     for digest in wanted:
         if not digests.is_digest(digest):
             raise errors.InvalidParameter(f"Invalid layer digest: {digest}")
-        computed = await uploads.compute_digest(ctx.block, upload, digests.get_algorithm(digest))
+        computed = await uploads.compute_digest(ctx.block, found, upload, digests.get_algorithm(digest))
         if computed != digest:
             raise errors.InvalidLayer(f"The layer has the digest {computed}, not {digest}")
     digest = wanted[0]

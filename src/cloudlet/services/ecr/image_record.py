@@ -50,11 +50,21 @@ class Layer(msgspec.Struct, frozen=True, omit_defaults=True):
     """The media type that an image has for it; empty before."""
 
 
+class Seal(msgspec.Struct, frozen=True, array_like=True):
+    """The means to decrypt a file, but for the KMS key."""
+
+    keys: tuple[bytes, ...]
+    """Data keys, encrypted by KMS: one for each layer of encryption."""
+    nonce: bytes
+
+
 class Piece(msgspec.Struct, frozen=True, array_like=True):
     """A file that has a part of a blob."""
 
     file: str
     size: int
+    seal: Seal | None = None
+    """The seal of a file that is encrypted."""
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
@@ -66,6 +76,11 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     def size(self) -> int:
         """The number of its bytes."""
         return sum(piece.size for piece in self.pieces)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether its files are encrypted."""
+        return any(piece.seal is not None for piece in self.pieces)
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):

@@ -1,5 +1,7 @@
 """Layers: the blobs of repositories. Their bytes are kept once, however many repositories have them.
 
+A repository with a KMS key has files of its own.
+
 A repository keeps a layer for as long as one of its images has it, and for a day besides: whoever pushes an image
 uploads its layers first.
 """
@@ -21,7 +23,7 @@ from cloudlet.services.ecr.image_record import Content, Layer
 _LAYERS: Final = Subspace("layer")
 _CONTENTS: Final = Subspace("content")
 _USES: Final = Subspace("use")
-"""Digest, repository's id → nothing: a repository has the layer."""
+"""Digest, repository's id → nothing: a repository has the layer, in shared files."""
 _FILES: Final = Subspace("file")
 _IDLE: Final = Subspace("idle")
 """Since when, repository's id, digest → nothing: no image of the repository has the layer."""
@@ -59,9 +61,9 @@ async def find(tx: Transaction, repository: str, digest: str) -> Layer | None:
     return None if raw is None else _decode(raw)
 
 
-async def find_content(tx: Transaction, digest: str) -> Content | None:
-    """Return where the bytes of a layer are."""
-    raw = await tx.get(_CONTENTS.key(digest))
+async def find_content(tx: Transaction, repository: str, digest: str) -> Content | None:
+    """Return where the bytes of a layer of a repository are."""
+    raw = await tx.get(_CONTENTS.key(digest, repository)) or await tx.get(_CONTENTS.key(digest))
     return None if raw is None else _decode_content(raw)
 
 
@@ -70,22 +72,25 @@ async def add(tx: Transaction, repository: str, digest: str, content: Content, n
 
     Its files are claimed; they are given up where another repository has its bytes.
     """
-    if await tx.get(_CONTENTS.key(digest)) is None:
-        tx.put(_CONTENTS.key(digest), _encode(content))
+    place = _CONTENTS.key(digest, repository) if content.is_sealed else _CONTENTS.key(digest)
+    if await tx.get(place) is None:
+        tx.put(place, _encode(content))
     else:
         release_files(tx, (piece.file for piece in content.pieces), now)
+    if not content.is_sealed:
+        tx.put(_USES.key(digest, repository), b"")
     _add(tx, repository, digest, content.size, now)
 
 
 async def mount(tx: Transaction, repository: str, digest: str, size: int, now: float) -> None:
     """Have a repository have a layer that another one has."""
     if await find(tx, repository, digest) is None:
+        tx.put(_USES.key(digest, repository), b"")
         _add(tx, repository, digest, size, now)
 
 
 def _add(tx: Transaction, repository: str, digest: str, size: int, now: float) -> None:
     idle_since = int(now)
-    tx.put(_USES.key(digest, repository), b"")
     tx.put(_LAYERS.key(repository, digest), _encode(Layer(digest, size, idle_since=idle_since)))
     tx.put(_IDLE.key(idle_since, repository, digest), b"")
 
@@ -122,11 +127,17 @@ async def remove_some(tx: Transaction, repository: str, count: int, now: float) 
 async def _remove(tx: Transaction, repository: str, layer: Layer, now: float) -> None:
     tx.delete(_LAYERS.key(repository, layer.digest))
     tx.delete(_IDLE.key(layer.idle_since, repository, layer.digest))
+    own = _CONTENTS.key(layer.digest, repository)
+    sealed = await tx.get(own)
+    if sealed is not None:
+        tx.delete(own)
+        release_files(tx, (piece.file for piece in _decode_content(sealed).pieces), now)
+        return
     tx.delete(_USES.key(layer.digest, repository))
     users = _USES.sub(layer.digest)
     if await tx.range(users.begin, users.end, limit=1):
         return
-    content = await find_content(tx, layer.digest)
+    content = await find_content(tx, repository, layer.digest)
     if content is not None:
         tx.delete(_CONTENTS.key(layer.digest))
         release_files(tx, (piece.file for piece in content.pieces), now)

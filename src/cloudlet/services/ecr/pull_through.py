@@ -23,10 +23,11 @@ from cloudlet.services.ecr import (
     manifests,
     replicating,
     repository,
+    transferring,
     uploads,
 )
 from cloudlet.services.ecr.cache_rule_record import CacheRule
-from cloudlet.services.ecr.image_record import Content, Part
+from cloudlet.services.ecr.image_record import Image, Part
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.services.ecr.upstream import Credentials, Upstream, UpstreamError
@@ -94,6 +95,12 @@ async def _fetch(ctx: Context, rule: CacheRule, name: str, digest: str | None, t
     if match is not None:
         puller = await _act_by_role(ctx, rule)
         source_name = match["account"], match["region"], cache_rules.get_upstream_name(rule, name)
+
+        async def open_both(tx: Transaction) -> tuple[Repository, Image, Repository]:
+            return await _open_both(ctx, tx, puller, rule, name, source_name, digest, tag)
+
+        source_repository, image, target = await ctx.transact(open_both)
+        await transferring.copy_layers(ctx.block, source_repository, target, image)
         await ctx.transact(lambda tx: _copy(ctx, tx, puller, rule, name, source_name, digest, tag))
         return
     source = Upstream(
@@ -149,6 +156,25 @@ async def _act_by_role(ctx: Context, rule: CacheRule) -> Context:
     return ctx.act_as(principal, rule.account)
 
 
+async def _open_both(
+    ctx: Context,
+    tx: Transaction,
+    puller: Context,
+    rule: CacheRule,
+    name: str,
+    source_name: tuple[str, str, str],
+    digest: str | None,
+    tag: str | None,
+) -> tuple[Repository, Image, Repository]:
+    """Return an image's repository, the image, and the repository that caches it. Raises AwsError."""
+    source = await repository.find(tx, *source_name)
+    image = None if source is None else await images.find_named(tx, source, digest, tag)
+    if source is None or image is None:
+        raise UpstreamImageError("it has no such image")
+    _authorize_upstream(puller, source)
+    return source, image, await _open_target(ctx, tx, rule, name)
+
+
 async def _copy(
     ctx: Context,
     tx: Transaction,
@@ -160,12 +186,7 @@ async def _copy(
     tag: str | None,
 ) -> None:
     """Copy an image from a registry of this Cloudlet. Raises AwsError."""
-    source = await repository.find(tx, *source_name)
-    image = None if source is None else await images.find_named(tx, source, digest, tag)
-    if source is None or image is None:
-        raise UpstreamImageError("it has no such image")
-    _authorize_upstream(puller, source)
-    target = await _open_target(ctx, tx, rule, name)
+    source, image, target = await _open_both(ctx, tx, puller, rule, name, source_name, digest, tag)
     await replicating.copy(tx, source, target, image, tag, ctx.now())
     _note_check(ctx, tx, target, tag)
     image_events.add_cache(tx, target, rule.name, rule.url, image.digest, tag or "", ctx.now())
@@ -187,7 +208,7 @@ async def _store(ctx: Context, rule: CacheRule, name: str, source: Upstream, wan
     target = await ctx.transact(lambda tx: _open_target(ctx, tx, rule, name))
     for blob in parsed.blobs:
         if await ctx.transact(lambda tx, blob=blob: layers.find(tx, target.id, blob.digest)) is None:  # type: ignore[misc]
-            part = await uploads.write(ctx.block, source.read_blob(blob.digest, blob.size))
+            part = await uploads.write(ctx.block, target, source.read_blob(blob.digest, blob.size))
             await _add_layer(ctx, target, blob.digest, part)
     await ctx.transact(lambda tx: _add(ctx, tx, rule, name, wanted))
 
@@ -199,15 +220,7 @@ async def _add_layer(ctx: Context, target: Repository, digest: str, part: Part) 
     if digests.get_algorithm(digest) != "sha256" or computed != digest:
         await ctx.block.blobs.remove(files)
         raise UpstreamError(f"its blob {digest} has another digest")
-
-    async def body(tx: Transaction) -> None:
-        layers.claim_files(tx, files)
-        if await layers.find(tx, target.id, digest) is None:
-            await layers.add(tx, target.id, digest, Content((part.piece,)), ctx.now())
-        else:
-            layers.release_files(tx, files, ctx.now())
-
-    await ctx.transact(body)
+    await transferring.add(ctx.block, target, digest, part)
 
 
 async def _add(ctx: Context, tx: Transaction, rule: CacheRule, name: str, wanted: Push) -> None:

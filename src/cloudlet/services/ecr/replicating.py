@@ -14,7 +14,7 @@ from cloudlet.core.aws.policy import NamedPolicy, Policies, Request, evaluate
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import root
-from cloudlet.services.ecr import creating, image_events, images, layers, registry, repository
+from cloudlet.services.ecr import creating, image_events, images, layers, registry, repository, transferring
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
@@ -76,18 +76,27 @@ async def _replicate(block: Block, key: Key) -> None:
     account, region, name, digest, tag, place = key
     destination = Destination(*place.split("/"))
 
-    async def body(tx: Transaction) -> None:
+    async def open_both(tx: Transaction) -> tuple[Repository, Image, Repository] | None:
         source = await repository.find(tx, account, region, name)
         image = None if source is None else await images.find(tx, source, digest)
         if source is None or image is None:
+            return None
+        return source, image, await _open_target(block, tx, source, destination, block.clock.now())
+
+    async def body(tx: Transaction) -> None:
+        found = await open_both(tx)
+        if found is None:
             return
+        source, image, target = found
         now = block.clock.now()
-        target = await _open_target(block, tx, source, destination, now)
         await copy(tx, source, target, image, tag or None, now)
         image_events.add_replication(tx, target, digest, tag, source, now)
         await _note(tx, source, digest, destination, COMPLETE)
 
     try:
+        found = await block.store.transact(open_both)
+        if found is not None:
+            await transferring.copy_layers(block, found[0], found[2], found[1])
         await block.store.transact(body)
     except AwsError as error:
         code = error.code
@@ -145,7 +154,7 @@ async def copy(
             await copy(tx, source, target, child, None, now)
     for digest in image.layers:
         layer = await layers.find(tx, source.id, digest)
-        if layer is not None:
+        if layer is not None and transferring.can_share(source, target):
             await layers.mount(tx, target.id, digest, layer.size, now)
     text = await images.load_manifest(tx, source, image.digest)
     try:

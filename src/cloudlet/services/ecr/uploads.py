@@ -15,7 +15,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.ecr import digests, errors, layers
+from cloudlet.services.ecr import digests, encryption, errors, layers
 from cloudlet.services.ecr.image_record import Content, Part, Piece, Upload
 from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.store.blobs import in_thread
@@ -61,20 +61,26 @@ def remove(tx: Transaction, upload: Upload, now: float, *, keeps_files: bool = F
         layers.release_files(tx, (part.piece.file for part in upload.parts), now)
 
 
-async def write(block: Block, pieces: AsyncIterable[bytes]) -> Part:
-    """Write a part to a file, durably. Raises StoreError, and what reading the part raises."""
+async def write(block: Block, about: Repository, pieces: AsyncIterable[bytes]) -> Part:
+    """Write a part to a file, durably. Raises StoreError, KmsError, and what reading the part raises."""
+    seal = await encryption.make_seal(block, about)
+    cipher = None if seal is None else await encryption.open_seal(block, about, seal)
     hashed = hashlib.sha256()
-    writer = await block.blobs.begin([hashed])
+    writer = await block.blobs.begin([] if cipher else [hashed])
     try:
         async for piece in pieces:
-            await writer.write(piece)
+            if cipher is None:
+                await writer.write(piece)
+            else:
+                hashed.update(piece)
+                await writer.write(cipher.update(piece))
             if writer.size > MAX_LAYER_BYTES:
                 raise errors.LimitExceededError(f"A layer can have {MAX_LAYER_BYTES} bytes at most")
     except BaseException:
         await writer.discard()
         raise
     await writer.keep()
-    return Part(Piece(writer.name, writer.size), hashed.hexdigest())
+    return Part(Piece(writer.name, writer.size, seal), hashed.hexdigest())
 
 
 def append(tx: Transaction, repository: Repository, upload: Upload, part: Part, first: int | None) -> Upload:
@@ -94,13 +100,18 @@ def append(tx: Transaction, repository: Repository, upload: Upload, part: Part, 
     return grown
 
 
-async def compute_digest(block: Block, upload: Upload, algorithm: str) -> str:
-    """Return the digest of what has come. Raises StoreError."""
+async def compute_digest(block: Block, about: Repository, upload: Upload, algorithm: str) -> str:
+    """Return the digest of what has come. Raises StoreError, KmsError."""
     if algorithm == "sha256" and len(upload.parts) == 1:
         return f"sha256:{upload.parts[0].sha256}"
     if not upload.parts:
         return digests.compute(b"", algorithm)
     hashed = hashlib.new(algorithm)
+    content = Content(tuple(part.piece for part in upload.parts))
+    if content.is_sealed:
+        async for data in encryption.read(block, about, content):
+            hashed.update(data)
+        return f"{algorithm}:{hashed.hexdigest()}"
     names = [part.piece.file for part in upload.parts]
     release = block.blobs.read(names)
     try:

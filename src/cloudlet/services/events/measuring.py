@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.metrics import get_metrics, is_measured
 from cloudlet.services.events import bus_record
 from cloudlet.services.events.delivery_record import Delivery
 from cloudlet.services.events.rule_record import Rule
@@ -18,7 +19,7 @@ _SUCCEEDED: Final = ("InvocationAttempts", "SuccessfulInvocationAttempts", "Invo
 
 def note(block: Block, rule: Rule, tried: Iterable[Tried]) -> None:
     """Count what became of deliveries of a rule."""
-    if not block.is_measured:
+    if not is_measured(block):
         return
     # Of many deliveries nearly all come to the same.
     alike: dict[tuple[str, ...], int] = {}
@@ -26,7 +27,7 @@ def note(block: Block, rule: Rule, tried: Iterable[Tried]) -> None:
         metrics = _metrics(*each)
         alike[metrics] = alike.get(metrics, 0) + 1
     for dimensions in ((), _dimensions(rule)):
-        meter = block.metrics.meter(rule.account, rule.region, dimensions)
+        meter = get_metrics(block).meter(rule.account, rule.region, dimensions)
         if meter is not None:
             for metrics, count in alike.items():
                 for metric in metrics:

@@ -10,7 +10,7 @@ from typing import Final
 from cloudlet.core import Transaction
 from cloudlet.core.background.jobs import Row
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.telemetry.metrics import PERIOD_SECONDS, clamp_to_ended_minute, is_first
+from cloudlet.core.telemetry.metrics import PERIOD_SECONDS, clamp_to_ended_minute, get_metrics, is_first
 from cloudlet.services.kms import due
 
 MAX_MEASURED_KEYS: Final = 10_000
@@ -37,4 +37,6 @@ async def measure(block: Block) -> None:
         measured.add((account, region, key_id))
         dimensions = (("KeyId", key_id),)
         left = when / 1000 - now
-        block.metrics.add(account, region, "SecondsUntilKeyMaterialExpiration", dimensions, at, left, unit="Seconds")
+        get_metrics(block).add(
+            account, region, "SecondsUntilKeyMaterialExpiration", dimensions, at, left, unit="Seconds"
+        )

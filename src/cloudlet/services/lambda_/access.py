@@ -73,7 +73,7 @@ async def authorize(
         return
     policy = await POLICY.find(tx, what.place, what.qualifier or "")
     name, account = f"lambda:{action}", what.place.account
-    if policy is None and ctx.permissions.is_static(name) and is_admitted(ctx, name, what.arn, account):
+    if policy is None and ctx.permissions.ignores_parameters(name) and is_admitted(ctx, name, what.arn, account):
         return
     known = await _list_tag_keys(tx, what.place.arn)
     decide_call(ctx, what.arn, account, action, {**known, **(keys or {})}, "" if policy is None else policy.text)

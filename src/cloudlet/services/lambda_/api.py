@@ -20,7 +20,7 @@ from cloudlet.services.lambda_ import (
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.code import claims
 from cloudlet.services.lambda_.execution.log_stream import send_left
-from cloudlet.services.lambda_.functions import deleting, settling
+from cloudlet.services.lambda_.functions import deleting, grants, settling
 from cloudlet.services.lambda_.polling import running
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
 service.job(settling.run)
 service.job(running.run)
 service.job(deleting.run)
+service.job(grants.retire)
 service.job(claims.collect)
 service.job(claims.sweep)
 service.job(send_left)

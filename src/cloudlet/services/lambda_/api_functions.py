@@ -17,6 +17,7 @@ from cloudlet.services.lambda_.functions import (
     deleting,
     directory,
     environments,
+    grants,
     roles,
     settling,
     showing,
@@ -154,10 +155,13 @@ async def update_function_configuration(ctx: Context, params: Params) -> Result:
 
     async def update(tx: Transaction) -> Result:
         latest, changed = await configure(tx)
-        if (latest.kms_key, latest.environment) != (before.kms_key, before.environment):
+        if (latest.kms_key, latest.environment, latest.grant) != (before.kms_key, before.environment, before.grant):
             # Somebody else was quicker.
             raise errors.update_in_progress(what.place.arn)
-        changed = await versions.update(tx, replace(changed, environment=stored.environment), ctx.now())
+        if latest.grant != stored.grant:
+            grants.release(tx, latest)
+        encrypted = replace(changed, environment=stored.environment, grant=stored.grant)
+        changed = await versions.update(tx, encrypted, ctx.now())
         return showing.configuration(changed, arn=what.place.arn)
 
     return await environments.decrypt_answer(ctx, await ctx.transact(update))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.telemetry.metrics import Dimensions
+from cloudlet.core.telemetry.metrics import Dimensions, get_metrics, is_measured
 from cloudlet.services.lambda_.execution.invocation import Outcome
 from cloudlet.services.lambda_.functions.directory import Resolved
 
@@ -53,11 +53,11 @@ def recursive(block: Block, found: Resolved) -> None:
 
 
 def _add(block: Block, found: Resolved, metric: str, value: float, unit: str = "Count") -> None:
-    if not block.is_measured:
+    if not is_measured(block):
         return
     place, now = found.version.place, block.clock.now()
     for dimensions in _dimensions(found):
-        block.metrics.add(place.account, place.region, metric, dimensions, now, value, unit=unit)
+        get_metrics(block).add(place.account, place.region, metric, dimensions, now, value, unit=unit)
 
 
 def _dimensions(found: Resolved) -> Iterator[Dimensions]:

@@ -13,6 +13,7 @@ from zlib import crc32
 
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.telemetry.segments import find_segments
 from cloudlet.core.telemetry.tracing import parse_header
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.functions.function import Version
@@ -118,7 +119,8 @@ def _is_sampled(version: Version, second: int) -> bool:
 
 def end(block: Block, version: Version, trace: Trace, invocation: Invocation, outcome: Outcome) -> None:
     """Tell X-Ray of an invocation, if it is sampled."""
-    if not trace.sampled or block.segments is None:
+    exporter = find_segments(block)
+    if not trace.sampled or exporter is None:
         return
     place = version.place
     prepared = outcome.init + outcome.restore
@@ -152,4 +154,4 @@ def end(block: Block, version: Version, trace: Trace, invocation: Invocation, ou
         "subsegments": phases,
     }
     for segment in (service, function):
-        block.segments.add(place.account, place.region, segment)
+        exporter.add(place.account, place.region, segment)

@@ -16,7 +16,7 @@ async def check(ctx: Context, text: str) -> None:
             continue
         try:
             if kind == "S3":
-                await ctx.call("s3", "HeadBucket", {"Bucket": name})
+                await ctx.call_as_caller("s3", "HeadBucket", {"Bucket": name})
             else:
                 await ctx.call("firehose", "DescribeDeliveryStream", {"DeliveryStreamName": name})
         except AwsError as error:

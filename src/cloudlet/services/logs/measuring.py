@@ -11,7 +11,7 @@ from typing import Final
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.core.telemetry.metrics import Dimensions, Values, clamp_to_ended_minute
+from cloudlet.core.telemetry.metrics import Dimensions, Values, clamp_to_ended_minute, get_metrics, is_measured
 from cloudlet.services.logs.subscription import Subscription
 from cloudlet.wire import WireError
 
@@ -48,7 +48,7 @@ _INCOMING: Final[PerBlock[dict[_Key, _Incoming]]] = PerBlock(lambda _: {})
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Count a call that was answered."""
-    if operation != "PutLogEvents" or error is not None or not ctx.block.is_measured:
+    if operation != "PutLogEvents" or error is not None or not is_measured(ctx.block):
         return
     put: Incoming = ctx.measured or _NOTHING
     groups = _INCOMING.get(ctx.block)
@@ -77,8 +77,8 @@ async def measure(block: Block) -> None:
 
 
 def _add(block: Block, account: str, region: str, dimensions: Dimensions, at: float, incoming: _Incoming) -> None:
-    block.metrics.include(account, region, "IncomingBytes", dimensions, at, incoming.bytes, "Bytes")
-    block.metrics.include(account, region, "IncomingLogEvents", dimensions, at, incoming.events, "None")
+    get_metrics(block).include(account, region, "IncomingBytes", dimensions, at, incoming.bytes, "Bytes")
+    get_metrics(block).include(account, region, "IncomingLogEvents", dimensions, at, incoming.events, "None")
 
 
 def forwarded(block: Block, made: Subscription, group: str, service: str, events: int, size: int) -> None:
@@ -95,28 +95,28 @@ def not_forwarded(block: Block, made: Subscription, group: str, service: str, ev
 def _add_delivery(
     block: Block, made: Subscription, group: str, service: str, metric: str, value: float, *, unit: str = "None"
 ) -> None:
-    if block.is_measured:
+    if is_measured(block):
         dimensions = (
             ("LogGroupName", group),
             ("DestinationType", _DESTINATIONS[service]),
             ("FilterName", made.name),
         )
-        block.metrics.add(made.account, made.region, metric, dimensions, block.clock.now(), value, unit=unit)
+        get_metrics(block).add(made.account, made.region, metric, dimensions, block.clock.now(), value, unit=unit)
 
 
 def embedded_problems(block: Block, account: str, region: str, group: str, parsing: int, validation: int) -> None:
     """Note that events with embedded metrics did not follow the specification."""
-    if block.is_measured:
+    if is_measured(block):
         dimensions = (("LogGroupName", group),)
         now = block.clock.now()
         for metric, count in (("EMFParsingErrors", parsing), ("EMFValidationErrors", validation)):
             if count:
-                block.metrics.add(account, region, metric, dimensions, now, count, unit="None")
+                get_metrics(block).add(account, region, metric, dimensions, now, count, unit="None")
 
 
 def findings(block: Block, made: Subscription, group: str, events: int) -> None:
     """Note in how many events a data protection policy found sensitive data."""
-    if block.is_measured and events:
+    if is_measured(block) and events:
         dimensions = (("LogGroupName", group), ("DataProtectionOperation", "Audit"))
         now = block.clock.now()
-        block.metrics.add(made.account, made.region, "LogEventsWithFindings", dimensions, now, events, unit="None")
+        get_metrics(block).add(made.account, made.region, "LogEventsWithFindings", dimensions, now, events, unit="None")

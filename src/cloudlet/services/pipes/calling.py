@@ -37,7 +37,7 @@ async def check_source(block: Block, pipe: Pipe, actions: tuple[str, ...], polic
     ctx.permissions = await block.cloud.permissions.load(session)
     for action in actions:
         name = f"{arn.service}:{action}"
-        if ctx.permissions.is_static(name) and not decide(ctx, name, str(arn), arn.account, policy).allowed:
+        if ctx.permissions.is_unconditional(name) and not decide(ctx, name, str(arn), arn.account, policy).allowed:
             raise AwsError(
                 "AccessDeniedException",
                 f"The provided customer role does not have permissions to call {action} on {arn.service.upper()}",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.metrics import get_metrics
 from cloudlet.services.pipes.event import Event
 from cloudlet.services.pipes.pipe import Pipe
 
@@ -28,7 +29,7 @@ class Execution:
         account, region = self._pipe.account, self._pipe.region
         dimensions = [("PipeName", self._pipe.name)] + ([("AwsAccountId", account)] if of_account else [])
         for dimension in dimensions:
-            self._block.metrics.add(account, region, name, (dimension,), now, value, unit=unit)
+            get_metrics(self._block).add(account, region, name, (dimension,), now, value, unit=unit)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cloudlet.core.background.retrying import DeliveryError, is_throttled
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.metrics import get_metrics
 from cloudlet.services.scheduler.firing import Firing
 
 
@@ -14,7 +15,7 @@ def note(block: Block, tried: Firing, failed: DeliveryError | None, after: Firin
     counted = _alive(failed, after) if tried.dead is None else _dead(failed, after)
     for metric in counted:
         for dimensions in ((), (("ScheduleGroup", tried.group),)):
-            block.metrics.add(tried.account, tried.region, metric, dimensions, now)
+            get_metrics(block).add(tried.account, tried.region, metric, dimensions, now)
 
 
 def _alive(failed: DeliveryError | None, after: Firing | None) -> Iterator[str]:

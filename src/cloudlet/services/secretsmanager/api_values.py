@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing
+from cloudlet.core.telemetry.audit import find_trail
 from cloudlet.services.secretsmanager import (
     access,
     encryption,
@@ -146,8 +147,9 @@ async def _get_one(ctx: Context, id: str) -> Result:
         failed = error
         raise
     finally:
-        if ctx.block.trail is not None:
-            ctx.block.trail.record_call(ctx, service.handlers["GetSecretValue"], params, None, failed)
+        trail = find_trail(ctx.block)
+        if trail is not None:
+            trail.record_call(ctx, service.handlers["GetSecretValue"], params, None, failed)
 
 
 @service.operation("ListSecretVersionIds")

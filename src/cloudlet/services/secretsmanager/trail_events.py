@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.audit import find_trail
 from cloudlet.services.secretsmanager.secret_record import Secret
 
 
 def add(tx: Transaction, block: Block, secret: Secret, name: str, error: str = "", **more: str) -> None:
     """Record an event about a secret; `error` says why something failed."""
-    if block.trail is not None:
+    trail = find_trail(block)
+    if trail is not None:
         data = {"SecretId": secret.arn, **more}
-        block.trail.record_service_event_in(tx, secret.account, secret.region, name, data, error)
+        trail.record_service_event_in(tx, secret.account, secret.region, name, data, error)

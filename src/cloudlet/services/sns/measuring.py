@@ -13,7 +13,7 @@ from typing import Any
 from cloudlet.core import Context, Params, Result
 from cloudlet.core.aws import utf8
 from cloudlet.core.kernel.block import Block
-from cloudlet.core.telemetry.metrics import Dimensions, Meter
+from cloudlet.core.telemetry.metrics import Dimensions, Meter, get_metrics, is_measured
 from cloudlet.services.sns.filter_policy import Rejection
 from cloudlet.services.sns.topic_record import Topic
 from cloudlet.services.sns.undeliverable import Undeliverable
@@ -22,7 +22,7 @@ from cloudlet.wire import WireError
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Count a call that was answered."""
-    if error is not None or not ctx.block.is_measured:
+    if error is not None or not is_measured(ctx.block):
         return
     arn = params.get("TopicArn") or params.get("TargetArn")
     if operation == "Publish" and arn:
@@ -56,14 +56,14 @@ def buried(block: Block, topic: Topic, outcome: Undeliverable | None) -> None:
 
 def filtered_out(block: Block, topic: Topic, rejections: Iterable[Rejection]) -> None:
     """Count notifications that filter policies have kept from subscriptions."""
-    if block.is_measured:
+    if is_measured(block):
         for rejection in rejections:
             _count(block, topic, "FilteredOut")
             _count(block, topic, f"FilteredOut-{rejection}")
 
 
 def _count(block: Block, topic: Topic, what: str, count: int = 1) -> None:
-    meter = _meter(block, topic.arn) if block.is_measured and count else None
+    meter = _meter(block, topic.arn) if is_measured(block) and count else None
     if meter is not None:
         meter.counts[f"NumberOfNotifications{what}"] += count
 
@@ -71,7 +71,7 @@ def _count(block: Block, topic: Topic, what: str, count: int = 1) -> None:
 def _meter(block: Block, arn: str) -> Meter | None:
     """Return what measures a topic; None for an endpoint and for what is none."""
     place = _place(arn)
-    return None if place is None else block.metrics.meter(*place)
+    return None if place is None else get_metrics(block).meter(*place)
 
 
 @lru_cache(1024)

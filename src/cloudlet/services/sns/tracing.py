@@ -17,6 +17,7 @@ from cloudlet.core import Arn, Context
 from cloudlet.core.aws.messages import queue_url
 from cloudlet.core.host import url_passwords
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.segments import find_segments
 from cloudlet.core.telemetry.tracing import parse_header
 from cloudlet.services.sns import errors
 from cloudlet.services.sns.message import Message
@@ -36,7 +37,7 @@ def is_active(topic: Topic, header: str | None) -> bool:
 
 def check_possible(ctx: Context, config: str | None) -> None:
     """Raise AwsError for active tracing where there is no X-Ray."""
-    if config == "Active" and ctx.block.segments is None:
+    if config == "Active" and find_segments(ctx.block) is None:
         raise errors.not_built("TracingConfig Active where X-Ray is not enabled (--services)")
 
 
@@ -52,9 +53,12 @@ def header_of(message: Message, subscribed: Subscription) -> str | None:
 
 def published(ctx: Context, topic: Topic, messages: list[Message]) -> None:
     """Tell of messages that were accepted."""
+    segments = find_segments(ctx.block)
+    if segments is None:
+        return
     for message in messages:
         trace = None if message.trace is None or not message.traced else parse_header(message.trace)
-        if trace is None or ctx.block.segments is None:
+        if trace is None:
             continue
         now = ctx.now()
         document = {
@@ -75,7 +79,7 @@ def published(ctx: Context, topic: Topic, messages: list[Message]) -> None:
         }
         if trace.parent:
             document["parent_id"] = trace.parent
-        ctx.block.segments.add(topic.account, topic.region, document)
+        segments.add(topic.account, topic.region, document)
 
 
 def delivered(
@@ -89,7 +93,8 @@ def delivered(
     """Tell of a delivery that is settled; `began` is when its last attempt did, in seconds since the epoch."""
     trace = None if message.trace is None or not message.traced else parse_header(message.trace)
     target = _target(block, subscribed)
-    if trace is None or target is None or block.segments is None:
+    segments = find_segments(block)
+    if trace is None or target is None or segments is None:
         return
     document: dict[str, Any] = {
         **target,
@@ -107,7 +112,7 @@ def delivered(
             document["http"]["response"] = {"status": status}
         cause = {"id": _id(message, f"{subscribed.id}:cause"), "message": outcome.reason, "type": "Undeliverable"}
         document["cause"] = {"exceptions": [cause]}
-    block.segments.add(topic.account, topic.region, document)
+    segments.add(topic.account, topic.region, document)
 
 
 def _target(block: Block, subscribed: Subscription) -> dict[str, Any] | None:

@@ -19,9 +19,11 @@ from cloudlet.core.telemetry.metrics import (
     Dimensions,
     Values,
     clamp_to_ended_minute,
+    get_metrics,
     is_first,
-    make_room,
+    is_measured,
 )
+from cloudlet.core.telemetry.reporting import make_room
 from cloudlet.services.sqs import contents, directory
 from cloudlet.services.sqs.messages import decode
 from cloudlet.services.sqs.queue import Queue, QueueName
@@ -116,7 +118,7 @@ _USES: Final[PerBlock[_Uses]] = PerBlock(lambda _: _Uses())
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Count a call that was answered."""
-    if error is not None or not ctx.block.is_measured:
+    if error is not None or not is_measured(ctx.block):
         return
     match operation:
         case "SendMessage":
@@ -196,7 +198,7 @@ async def _measure(block: Block, name: QueueName, use: _Use | None, now: float, 
     told = held if held is not None and (first or not any(held.values())) else {}
     for metric, value in told.items():
         unit = "Seconds" if metric == "ApproximateAgeOfOldestMessage" else "Count"
-        block.metrics.add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
+        get_metrics(block).add(name.account, name.region, metric, _dimensions(name), at, value, unit=unit)
     await make_room(block)
 
 
@@ -209,7 +211,7 @@ def _add_use(block: Block, name: QueueName, use: _Use, at: float) -> None:
         ("NumberOfMessagesDeleted", "Count", Values.ones(use.deleted)),
         ("NumberOfEmptyReceives", "Count", Values.ones(use.empty)),
     ):
-        block.metrics.include(name.account, name.region, metric, _dimensions(name), at, values, unit)
+        get_metrics(block).include(name.account, name.region, metric, _dimensions(name), at, values, unit)
     use.reset()
 
 

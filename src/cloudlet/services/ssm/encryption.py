@@ -84,5 +84,8 @@ async def _call(ctx: Context, operation: str, params: dict[str, Any]) -> Any:
     except AwsError as error:
         if error.code not in _INVALID_KEY:
             raise
-        source = f"(Service: AWSKMS; Status Code: {error.status or 400}; Error Code: {error.code})"
+        source = (
+            f"(Service: AWSKMS; Status Code: {error.status or 400}; Error Code: {error.code}; "
+            f"Request ID: {ctx.request_id}; Proxy: null)"
+        )
         raise AwsError("InvalidKeyId", f"{error.message} {source}") from error

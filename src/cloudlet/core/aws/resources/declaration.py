@@ -132,6 +132,21 @@ class ResourceType:
     capability: str = ""
     """The capability that a template with such a resource requires."""
 
+    @property
+    def can_create(self) -> bool:
+        """Whether operations make resources: some types are CloudFormation's own."""
+        return self.create is not None or bool(self.parts)
+
+    @property
+    def can_update(self) -> bool:
+        """Whether operations change resources."""
+        return bool(self.updates or self.parts or self.tag or self.is_recreated)
+
+    @property
+    def can_delete(self) -> bool:
+        """Whether operations delete resources."""
+        return self.can_create and (self.delete is not None or bool(self.parts))
+
 
 def make_bag(
     *names: str, absent: Mapping[str, str] | None = None, **renamed: str

@@ -13,6 +13,8 @@ _NOT_FOUND: Final = re.compile(
 )
 _EXISTS: Final = re.compile(r"AlreadyExists|EntityAlreadyExists|BucketAlreadyOwned|QueueNameExists|ResourceExists")
 _BUSY: Final = re.compile(r"ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict")
+_CHANGING: Final = re.compile(r"while it is|in progress|being (created|changed|updated|deleted)|concurrent", re.I)
+"""The words of conflicts with a change that is under way."""
 _THROTTLED: Final = re.compile(r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|LimitExceededException")
 _DENIED: Final = re.compile(r"AccessDenied|UnauthorizedOperation|AuthorizationError|^403$")
 
@@ -58,6 +60,8 @@ def is_transient(error: AwsError) -> bool:
     """Whether a call may succeed when it is made again."""
     if error.code == "NotImplemented":
         return False
+    if error.code == "ConflictException" and _CHANGING.search(error.message):
+        return True
     return (error.status or 400) >= 500 or bool(_BUSY.search(error.code) or _THROTTLED.search(error.code))
 
 

@@ -91,12 +91,13 @@ class Provisioner:
         """Return what Ref returns, which is the physical id."""
         ref = self._declared.ref
         if callable(ref):
-            return str(ref(self._get_known(instance)))
+            return str(ref(self.get_known(instance)))
         if ref:
-            return render(ref, self._get_known(instance)) or ""
+            return render(ref, self.get_known(instance)) or ""
         return self.get_identifier(instance)
 
-    def _get_known(self, instance: Instance) -> dict[str, Any]:
+    def get_known(self, instance: Instance) -> dict[str, Any]:
+        """Return all that is known of a resource: where it is, its properties and attributes."""
         return {**self._place, **instance.properties, **instance.attributes}
 
     # What is done
@@ -122,7 +123,7 @@ class Provisioner:
         call = self._declared.exists or self._declared.read
         assert call is not None  # noqa: S101
         known = {**self._place, **properties}
-        attributes = self._collect_attributes(known, {}, await self._invoke(call, known))
+        attributes = self.collect_attributes(known, {}, await self._invoke(call, known))
         attributes, _ = await self.refresh(Instance(properties, attributes))
         return attributes
 
@@ -138,7 +139,7 @@ class Provisioner:
         create = self._choose_create(properties)
         known = {**self._place, **properties, NAME: name}
         if create is None:
-            return self._collect_attributes(known, {self._schema.identifier[0]: name}, {})
+            return self.collect_attributes(known, {self._schema.identifier[0]: name}, {})
         try:
             known_to_call = {**known, **await self._generate(properties, {})}
             answer = await self._invoke(create, known_to_call, token, once=token)
@@ -146,7 +147,7 @@ class Provisioner:
             if not (is_repeated and is_existing(error)):
                 raise self._translate(error, create, token) from None
             answer = {}
-        return self._collect_attributes(known, {}, answer)
+        return self.collect_attributes(known, {}, answer)
 
     def _choose_create(self, properties: Mapping[str, Any]) -> Call | None:
         found = next((call for name, call in self._declared.alternatives.items() if name in properties), None)
@@ -179,7 +180,7 @@ class Provisioner:
         declared = self._declared
         if declared.ready or any(name not in instance.attributes for name in self._list_wanted()):
             return False
-        known = self._get_known(instance)
+        known = self.get_known(instance)
         return not any(
             self._list_items(part, known) if isinstance(part, Items) else part.name in instance.properties
             for part in declared.parts
@@ -194,10 +195,10 @@ class Provisioner:
         if declared.read is None or (not declared.ready and not missing):
             return attributes, None
         try:
-            answer = await self._invoke(declared.read, self._get_known(instance))
+            answer = await self._invoke(declared.read, self.get_known(instance))
         except AwsError as error:
             raise self._translate(error, declared.read, "") from None
-        attributes = self._collect_attributes(instance.properties, attributes, answer)
+        attributes = self.collect_attributes(instance.properties, attributes, answer)
         for ready in declared.ready:
             state = find_path(answer, ready.member)
             if state in ready.bad:
@@ -217,7 +218,7 @@ class Provisioner:
 
     async def update(self, old: Instance, new: Mapping[str, Any], token: str) -> dict[str, Any]:
         """Bring a resource from its properties to others; return its attributes."""
-        before, after = self._get_known(old), self._get_known(Instance(new, old.attributes))
+        before, after = self.get_known(old), self.get_known(Instance(new, old.attributes))
         self._check_updatable(before, after, self._schema.find_changes(old.properties, new))
         after |= await self._generate(new, old.properties)
         if self._declared.is_recreated and self._is_base_changed(before, after):
@@ -227,7 +228,7 @@ class Provisioner:
             if self._build(call, before) != self._build(call, after):
                 answer = await self._update_by(call, after, token)
                 await self._wait(old)
-        updated = Instance(new, self._collect_attributes({**self._place, **new}, dict(old.attributes), answer))
+        updated = Instance(new, self.collect_attributes({**self._place, **new}, dict(old.attributes), answer))
         for part in self._declared.parts:
             await self._put_part(part, old, updated, token)
         await self._update_tags(old, updated)
@@ -249,7 +250,7 @@ class Provisioner:
 
         One that is not there is deleted.
         """
-        known = self._get_known(instance)
+        known = self.get_known(instance)
         declared = self._declared
         try:
             if declared.is_deleted_later and not await self.exists(known):
@@ -268,14 +269,14 @@ class Provisioner:
         """Return what reading a resource answers."""
         if self._declared.read is None:
             return {}
-        answer = await self._invoke(self._declared.read, self._get_known(instance))
+        answer = await self._invoke(self._declared.read, self.get_known(instance))
         return dict(answer or {})
 
     # Parts
 
     async def _put_part(self, part: Part | Items, old: Instance | None, new: Instance, token: str) -> None:
-        before = {} if old is None else self._get_known(old)
-        after = self._get_known(new)
+        before = {} if old is None else self.get_known(old)
+        after = self.get_known(new)
         if isinstance(part, Part):
             if part.name in new.properties:
                 wanted = self._build(part.put, after)
@@ -308,7 +309,7 @@ class Provisioner:
         had, wants = _get_tags(old.properties.get(name)), _get_tags(new.properties.get(name))
         gone = [key for key in had if key not in wants]
         added = {key: value for key, value in wants.items() if had.get(key) != value}
-        known = self._get_known(new)
+        known = self.get_known(new)
         if gone and declared.untag is not None:
             await self._change(declared.untag, {**known, "TagKeys": gone}, "")
         if added and declared.tag is not None:
@@ -369,7 +370,7 @@ class Provisioner:
         told = (name for name, source in declared.items() if isinstance(source, str) and "{" not in source)
         return [*read_only, *told]
 
-    def _collect_attributes(
+    def collect_attributes(
         self, properties: Mapping[str, Any], known: Mapping[str, Any], answer: Any
     ) -> dict[str, Any]:
         """Return attributes with those that an answer tells, or that follow from what is known."""

@@ -13,6 +13,7 @@ import msgspec
 
 import cloudlet
 from cloudlet.core.aws.resources.declaration import ResourceType
+from cloudlet.core.aws.resources.reading_declaration import Reading
 from cloudlet.core.aws.resources.resource_schema import Schema
 
 _SCHEMAS: Final = Path(__file__).parent / "schemas.zip"
@@ -27,6 +28,17 @@ def load_resource_types() -> Mapping[str, ResourceType]:
         module = importlib.import_module(f"cloudlet.services.{path.parent.name}.cloudformation")
         types: Iterable[ResourceType] = module.RESOURCE_TYPES
         declared.update((one.name, one) for one in types)
+    return declared
+
+
+@cache
+def load_readings() -> Mapping[str, Reading]:
+    """Return how resources are read, where blocks declare more than `read`."""
+    folder = Path(cloudlet.__file__).parent / "services"
+    declared: dict[str, Reading] = {}
+    for path in sorted(folder.glob("*/cloudformation_reading.py")):
+        module = importlib.import_module(f"cloudlet.services.{path.parent.name}.cloudformation_reading")
+        declared.update(module.READINGS)
     return declared
 
 

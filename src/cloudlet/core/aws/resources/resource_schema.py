@@ -47,7 +47,7 @@ class Schema:
     @property
     def has_tag_map(self) -> bool:
         """Whether tags are a map here, and no list of keys and values."""
-        return "object" in _list_types(self._resolve(self.properties.get(self.tag_property, {})))
+        return "object" in _list_types(self.resolve(self.properties.get(self.tag_property, {})))
 
     def convert_types(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Return properties in the types that the schema has: texts, numbers, booleans."""
@@ -56,7 +56,7 @@ class Schema:
         return coerced
 
     def _convert_types(self, node: Mapping[str, Any], value: Any) -> Any:
-        node = self._resolve(node)
+        node = self.resolve(node)
         if isinstance(value, Mapping):
             known = node.get("properties", {})
             others: Any = next(iter(node.get("patternProperties", {}).values()), {})
@@ -66,13 +66,22 @@ class Schema:
             return [self._convert_types(items if isinstance(items, Mapping) else {}, item) for item in value]
         return _convert_scalar(_list_types(node), value)
 
-    def _resolve(self, node: Any) -> Mapping[str, Any]:
+    def resolve(self, node: Any) -> Mapping[str, Any]:
+        """Return a part of the schema, or the definition that it refers to."""
         while isinstance(node, Mapping) and "$ref" in node:
             found: Any = self.raw
             for step in node["$ref"].removeprefix("#/").split("/"):
                 found = found.get(step, {})
             node = found
         return node if isinstance(node, Mapping) else {}
+
+    def list_types(self, node: Mapping[str, Any]) -> frozenset[str]:
+        """Return the types that values of a part may have."""
+        return _list_types(node)
+
+    def convert_scalar(self, node: Mapping[str, Any], value: Any) -> Any:
+        """Return a value that is no structure in the type that a part has."""
+        return _convert_scalar(_list_types(node), value)
 
     def list_violations(self, properties: Mapping[str, Any]) -> list[str]:
         """Return what is wrong with properties, in AWS's words; nothing where they are right."""

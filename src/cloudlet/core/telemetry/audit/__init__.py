@@ -5,6 +5,6 @@ whatever else is noted follows within a moment, in batches. It waits in the bloc
 it: CloudTrail may be down, and no call waits for it.
 """
 
-from cloudlet.core.telemetry.audit.trail import AuditExporter
+from cloudlet.core.telemetry.audit.trail import AuditExporter, find_trail, observe_calls
 
-__all__ = ["AuditExporter"]
+__all__ = ["AuditExporter", "find_trail", "observe_calls"]

@@ -13,6 +13,8 @@ from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.background.retrying import is_transient
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.errors import AwsError
+from cloudlet.core.kernel.observer import Observer
+from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.service import Handler, Params, Result
 from cloudlet.core.kernel.timing import watching
 from cloudlet.core.telemetry.audit import record
@@ -45,6 +47,19 @@ _ASKED_AGAIN_SECONDS: Final = 2.0
 _ACCOUNT: Final = "000000000000"
 _REGION: Final = "us-east-1"
 """CloudTrail takes records of all accounts and regions in one call, which is made in some."""
+
+
+def observe_calls(block: Block) -> Observer | None:
+    """Return what records a block's calls for CloudTrail; None where there is none."""
+    trail = find_trail(block)
+    if trail is None:
+        return None
+    return Observer(trail.record_call, trail.record_in, trail.record_rejected_call, trail.job, trail.write)
+
+
+def find_trail(block: Block) -> AuditExporter | None:
+    """Return what a block tells CloudTrail; None where there is none."""
+    return _TRAILS.get(block)
 
 
 class AuditExporter:
@@ -238,3 +253,10 @@ async def _first(tx: Transaction, count: int) -> list[Row]:
 
 def _put(tx: Transaction, made: dict[str, Any]) -> None:
     tx.put(_ROWS.key(made["eventTime"], made["eventID"]), record.encode(made))
+
+
+def _make_exporter(block: Block) -> AuditExporter | None:
+    return AuditExporter(block) if block.cloud.has("cloudtrail") else None
+
+
+_TRAILS: Final = PerBlock(_make_exporter)

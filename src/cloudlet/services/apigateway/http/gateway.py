@@ -7,6 +7,7 @@ from time import perf_counter
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.web import Answer, DataPlaneRequest
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.apigateway import access_log, bodies, deploying, documents, gateways, measuring
 from cloudlet.services.apigateway.answers import Refused, message
 from cloudlet.services.apigateway.documents import Place
@@ -87,7 +88,7 @@ class HttpGateway:
         """Tell metrics and the access log of a request."""
         call.status = response.status
         call.response_size = len(response.body) if isinstance(response.body, bytes) else 0
-        if self._block.is_measured:
+        if is_measured(self._block):
             self._measure(call, stage, call.route)
         if stage.log is not None:
             line = stage.log.line(call.context)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from cloudlet.core.telemetry.metrics import Dimensions
+from cloudlet.core.telemetry.metrics import Dimensions, is_measured
 from cloudlet.services.apigateway import access_log, measuring
 from cloudlet.services.apigateway.access_log import OWN_GROUPS, Group
 from cloudlet.services.apigateway.rest.call import Call
@@ -18,7 +18,7 @@ from cloudlet.wire import HttpResponse
 def report(call: Call, response: HttpResponse) -> None:
     """Tell metrics and logs of a call."""
     stage = call.stage
-    if call.block.is_measured:
+    if is_measured(call.block):
         _measure(call)
     if stage.log is not None:
         access_log.note(call.block, stage.log.group, int(call.time * 1000), stage.log.line(call.logged))

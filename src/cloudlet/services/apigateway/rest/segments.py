@@ -6,6 +6,7 @@ from typing import Any
 
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.core.kernel.ids import random_bytes
+from cloudlet.core.telemetry.segments import find_segments
 from cloudlet.core.telemetry.tracing import parse_header
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.wire import HttpResponse
@@ -13,7 +14,7 @@ from cloudlet.wire import HttpResponse
 
 def begin(call: Call) -> None:
     """Make a call a part of its trace: who is called next is told so. Requests that do not say are sampled."""
-    if not call.stage.is_traced or call.block.segments is None:
+    if not call.stage.is_traced or find_segments(call.block) is None:
         return
     header = parse_header(call.headers.get(TRACE_HEADER, ""))
     if header is None or not header.sampled:
@@ -26,7 +27,8 @@ def begin(call: Call) -> None:
 def add(call: Call, response: HttpResponse) -> None:
     """Tell X-Ray of a call that was answered."""
     header = parse_header(call.headers.get(TRACE_HEADER, ""))
-    if not call.segment or header is None or call.block.segments is None:
+    segments = find_segments(call.block)
+    if not call.segment or header is None or segments is None:
         return
     status = call.status
     document: dict[str, Any] = {
@@ -60,4 +62,4 @@ def add(call: Call, response: HttpResponse) -> None:
     }
     if call.segment_parent:
         document["parent_id"] = call.segment_parent
-    call.block.segments.add(call.place.account, call.place.region, document)
+    segments.add(call.place.account, call.place.region, document)

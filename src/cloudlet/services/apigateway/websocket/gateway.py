@@ -11,6 +11,7 @@ from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.web import Answer, DataPlaneRequest, Upgrade
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.apigateway import access_log, authorizing, deploying, documents, gateways, measuring
 from cloudlet.services.apigateway.answers import Refused
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer, forbidden, unauthorized
@@ -215,7 +216,7 @@ class WebSocketGateway:
         log = event.stage.log
         if log is not None:
             access_log.note(self._block, log.group, int(event.time * 1000), log.line(event.context))
-        if not self._block.is_measured:
+        if not is_measured(self._block):
             return
         api, stage = ("ApiId", self._id), ("Stage", event.session.stage)
         route = ("Route", event.key or "$default")

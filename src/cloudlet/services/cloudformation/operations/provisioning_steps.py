@@ -14,6 +14,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.resources import provisioner
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError, is_transient, translate_error
+from cloudlet.core.aws.resources.reader import Reader
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
@@ -219,6 +220,49 @@ class Steps:
             ("IMPORT_COMPLETE", "Resource import completed.", properties),
         )
         return True
+
+    async def adopt(
+        self, resource: Resource, properties: dict[str, Any], identifier: Mapping[str, str], tags: str
+    ) -> None:
+        """Make the resource that has an identifier the stack's.
+
+        `tags` is the property with the stack's tags, where it has some.
+        """
+        resource = replace(resource, made_by=self.stack.operation.id)
+        if resource.status != "IMPORT_IN_PROGRESS":
+            resource = await self._write(resource, ("IMPORT_IN_PROGRESS", "Resource import started.", properties))
+        stack = self.stack
+        reader = Reader(resource.type, self.invoke, stack.account, stack.region)
+        found = await self._try(resource, lambda: reader.find(identifier))
+        if found is None:
+            name = "|".join(identifier.values())
+            raise ProvisioningError(
+                f"Resource of type '{resource.type}' with identifier '{name}' was not found.", "NotFound"
+            )
+        live = {**found.properties, **identifier}
+        made_up = next((name for name in reader.list_names() if name in live and name not in properties), "")
+        named = {**properties, made_up: live[made_up]} if made_up else properties
+        handler = self._make_handler(resource)
+        reference = handler.get_reference(provisioner.Instance(named, found.attributes))
+        instance = Instance(reference, named, dict(found.attributes), made_up)
+        events: list[tuple[str, str, Mapping[str, Any] | None]] = [
+            ("IMPORT_COMPLETE", "Resource import completed.", properties)
+        ]
+        if tags:
+            former = provisioner.Instance(found.properties, found.attributes)
+            wanted = {**found.properties, tags: properties[tags]}
+            await self._try(resource, lambda: handler.update(former, wanted, uuid4()))
+            reason = "Apply stack-level tags to imported resource if applicable."
+            events += [("UPDATE_IN_PROGRESS", reason, properties), ("UPDATE_COMPLETE", "", properties)]
+        await self._write(replace(resource, instance=instance, done=self.phase), *events)
+
+    async def release(self, resource: Resource) -> None:
+        """Give back a resource that was to be imported; it stays as it is."""
+        await self._forget(
+            resource,
+            ("IMPORT_ROLLBACK_IN_PROGRESS", "", None),
+            ("IMPORT_ROLLBACK_COMPLETE", "", None),
+        )
 
     async def _is_complete_at_once(
         self, resource: Resource, handler: Handler, made: provisioner.Instance, status: str

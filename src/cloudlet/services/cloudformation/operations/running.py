@@ -27,6 +27,7 @@ from cloudlet.services.cloudformation.compiling import (
     is_custom,
     list_hidden,
 )
+from cloudlet.services.cloudformation.drift import drift_record
 from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, needs_replacement
 from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
@@ -159,7 +160,11 @@ class _Run:
 
     def _bind_revert(self, name: str) -> Callable[[], Awaitable[None]]:
         async def revert() -> None:
-            await self._steps.revert(self._steps.resources[name])
+            resource = self._steps.resources[name]
+            if self._stack.status != states.IMPORT_ROLLBACK:
+                await self._steps.revert(resource)
+            else:
+                await (self._steps.release(resource) if self._steps.is_new(resource) else self._steps.keep(resource))
 
         return revert
 
@@ -254,6 +259,10 @@ class _Run:
                 check_properties(name, resource.type, await steps.resolve(properties))
         except AwsError as error:
             raise ReasonedError(error.message) from None
+        if name in stack.operation.imported and not is_update:
+            tags = get_schema(resource.type).tag_property if compiled.target.tags else ""
+            await steps.adopt(resource, properties, stack.operation.imported[name], tags)
+            return
         if not is_update:
             await steps.create(resource, properties, "CREATE")
             return
@@ -372,6 +381,8 @@ class _Run:
     def _get_failure_status(self, resource: Resource) -> str:
         if self._phase.work in ("remove", "clean-up"):
             return "DELETE_FAILED"
+        if self._stack.status.startswith("IMPORT"):
+            return "IMPORT_FAILED" if self._phase.work == "apply" else "IMPORT_ROLLBACK_FAILED"
         return "CREATE_FAILED" if resource.instance is None else "UPDATE_FAILED"
 
     async def _look_for_interruption(self) -> None:
@@ -406,6 +417,8 @@ class _Run:
         if self._stack.status == "UPDATE_IN_PROGRESS":
             created = [name for name in names if self._steps.resources[name].status == "CREATE_FAILED"]
             what = "create" if created == names else "update"
+        elif self._stack.status == states.IMPORT:
+            what = "import"
         return f"The following resource(s) failed to {what}: [{', '.join(names or sorted(self._failed))}]. "
 
     async def _fail(self, reason: str) -> float | None:
@@ -430,6 +443,7 @@ class _Run:
             changed = stacks.set_status(tx, now, status, block.clock.now(), reason)
             if status == states.DELETED:
                 await exporting.remove_all_of(tx, changed)
+                drift_record.remove_drifts(tx, changed)
 
         await block.store.transact(move)
         return 0 if states.is_in_progress(status) else None
@@ -451,7 +465,7 @@ class _Run:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
             if now is None or not self._is_current(now):
                 return
-            if status.endswith("_IN_PROGRESS"):
+            if now.target and now.target != now.operation.target:
                 # The former target is what cleaning up no longer needs.
                 stacks.remove_target(tx, now, now.target)
             updated = block.clock.now() if status.startswith("UPDATE") else now.updated

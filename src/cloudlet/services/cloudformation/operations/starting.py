@@ -7,10 +7,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Transaction
+from cloudlet.core.aws.resources.caller import Caller
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import errors, stacks, states
 from cloudlet.services.cloudformation.operations.running import request
-from cloudlet.services.cloudformation.stack_record import Caller, Operation, Stack, Target
+from cloudlet.services.cloudformation.stack_record import Operation, Stack, Target
 
 _USER: Final = "User Initiated"
 

@@ -17,11 +17,12 @@ from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.keyed_queues import drain
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb.backup import backups, journal, snapshot, timeline
+from cloudlet.services.dynamodb.backup.backups import Backup
 from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.errors import limit_exceeded
 from cloudlet.services.dynamodb.item_data import items
 from cloudlet.services.dynamodb.requests import rows, writing
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.tables.table_record import ACTIVE
 from cloudlet.store import pack
@@ -136,25 +137,25 @@ async def _make(block: Block, places: FairSemaphore, key: bytes) -> None:
         return "" if raw is None else _decode(raw).account
 
     async def body(tx: Transaction) -> bool:
-        return await _step(tx, key, block.clock.now())
+        return await _step(block, tx, key)
 
     async with places.hold(await block.store.transact(account)):
-        while await block.store.transact(body):
+        while await table_keys.transact(block, body):
             await asyncio.sleep(0)
 
 
-async def _step(tx: Transaction, key: bytes, now: float) -> bool:
+async def _step(block: Block, tx: Transaction, key: bytes) -> bool:
     """Copy some items; return whether there may be more."""
     raw = await tx.get(key)
     if raw is None:
         return False
     copy = _decode(raw)
     if copy.target is None:
-        following = await _to_backup(tx, copy)
+        following = await _to_backup(block, tx, copy)
     elif copy.source is None:
-        following = await _from_backup(tx, copy, now)
+        following = await _from_backup(block, tx, copy)
     else:
-        following = await _to_table(tx, copy, now)
+        following = await _to_table(block, tx, copy)
     if following is None:
         _end(tx, key, copy)
         return False
@@ -162,7 +163,7 @@ async def _step(tx: Transaction, key: bytes, now: float) -> bool:
     return True
 
 
-async def _to_backup(tx: Transaction, copy: Copy) -> Copy | None:
+async def _to_backup(block: Block, tx: Transaction, copy: Copy) -> Copy | None:
     """Copy some items to a backup; return how far it has come, or None at its end."""
     table = None if copy.source is None else await directory.by_id(tx, copy.source)
     backup = None if copy.backup is None else await backups.by_key(tx, copy.backup)
@@ -171,6 +172,7 @@ async def _to_backup(tx: Transaction, copy: Copy) -> Copy | None:
         if backup is not None:
             backups.remove(tx, backup)
         return None
+    tx = _unlock_backup(block, table_keys.unlock_for_block(block, tx, table), backup)
     page = await snapshot.read(tx, table, copy.moment, copy.after, _ITEMS)
     count, size = copy.items, copy.size
     for place, stored in page.found:
@@ -183,7 +185,7 @@ async def _to_backup(tx: Transaction, copy: Copy) -> Copy | None:
     return None
 
 
-async def _from_backup(tx: Transaction, copy: Copy, now: float) -> Copy | None:
+async def _from_backup(block: Block, tx: Transaction, copy: Copy) -> Copy | None:
     backup = None if copy.backup is None else await backups.by_key(tx, copy.backup)
     target = None if copy.target is None else await directory.by_id(tx, copy.target)
     if backup is None or target is None:
@@ -191,18 +193,19 @@ async def _from_backup(tx: Transaction, copy: Copy, now: float) -> Copy | None:
         if target is not None:
             directory.remove(tx, target)
         return None
+    tx = _unlock_backup(block, table_keys.unlock_for_block(block, tx, target), backup)
     space = backup.contents
     begin = space.key(copy.after) + b"\x00" if copy.after else space.begin
     found, is_more = await rows.some(tx, begin, space.end, _ITEMS)
     for place, stored in found:
-        await _restore(tx, target, space.unpack(place)[0], stored, now)
+        await _restore(tx, target, space.unpack(place)[0], stored, block.clock.now())
     if is_more:
         return msgspec.structs.replace(copy, after=space.unpack(found[-1][0])[0])
     activate(tx, target)
     return None
 
 
-async def _to_table(tx: Transaction, copy: Copy, now: float) -> Copy | None:
+async def _to_table(block: Block, tx: Transaction, copy: Copy) -> Copy | None:
     source = None if copy.source is None else await directory.by_id(tx, copy.source)
     target = None if copy.target is None else await directory.by_id(tx, copy.target)
     if source is None or target is None:
@@ -212,14 +215,24 @@ async def _to_table(tx: Transaction, copy: Copy, now: float) -> Copy | None:
         if target is not None:
             directory.remove(tx, target)
         return None
+    tx = table_keys.unlock_for_block(block, table_keys.unlock_for_block(block, tx, source), target)
     page = await snapshot.read(tx, source, copy.moment, copy.after, _ITEMS)
     for place, stored in page.found:
-        await _restore(tx, target, place, stored, now)
+        await _restore(tx, target, place, stored, block.clock.now())
     if page.following is not None:
         return msgspec.structs.replace(copy, after=page.following)
     release(tx, source)
     activate(tx, target)
     return None
+
+
+def _unlock_backup(block: Block, tx: Transaction, backup: Backup) -> Transaction:
+    """Return the transaction through which a backup is written and read. Raises Prerequisite."""
+    table = backup.table
+    if table.sealing is None:
+        return tx
+    own = table_keys.make_context(block, table)
+    return table_keys.unlock_below(own, tx, table.sealing, table, (backup.contents.prefix,))
 
 
 async def _restore(tx: Transaction, table: Table, key: bytes, stored: bytes, now: float) -> None:

@@ -13,8 +13,9 @@ from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.dynamodb import access
 from cloudlet.services.dynamodb.errors import invalid_values
-from cloudlet.services.dynamodb.tables import creating, directory, schema, throughput, vector_schema
+from cloudlet.services.dynamodb.tables import creating, directory, schema, table_keys, throughput, vector_schema
 from cloudlet.services.dynamodb.tables.features import Features
+from cloudlet.services.dynamodb.tables.sealing_record import Sealing
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.tables.table_record import (
     ACTIVE,
@@ -44,7 +45,6 @@ async def create(
     ]
     vectors = _chosen_vectors(source, params)
     vector_schema.check(vectors, billing)
-    creating.check_encryption(params.get("SSESpecificationOverride"))
     keys = {source.hash, source.range, *schema.key_attributes(indexes, vectors)}
     now = ctx.now()
     record = msgspec.structs.replace(
@@ -65,8 +65,17 @@ async def create(
         deletion_protection=False,
         restored_from=summary,
         features=Features(),
+        sealing=None,
     )
-    return directory.add(tx, record)
+    return directory.add(tx, msgspec.structs.replace(record, sealing=_choose_key(ctx, source, record, params)))
+
+
+def _choose_key(ctx: Context, source: TableRecord, record: TableRecord, params: Params) -> Sealing | None:
+    """Return the encryption of a restored table: its source's, unless another is asked for."""
+    asked = params.get("SSESpecificationOverride")
+    if asked is None and source.sealing is not None and source.sealing.kms_key:
+        asked = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": source.sealing.kms_key}
+    return table_keys.choose(ctx, asked, record)
 
 
 def _chosen(source: TableRecord, params: Params, member: str, billing: str, *, is_global: bool) -> list[IndexRecord]:

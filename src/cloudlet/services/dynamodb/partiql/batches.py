@@ -20,7 +20,7 @@ from cloudlet.services.dynamodb.requests import actions, capacity
 from cloudlet.services.dynamodb.requests.actions import Action
 from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.throttling import Kind
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 
 _CODES = {
@@ -89,12 +89,14 @@ async def _one(
             return table, item, Consumed(capacity.read_units(size, given.get("ConsistentRead") or False))
         asked = writing.request(statement, table, given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
         access.authorize(ctx, table, asked.permission, keys=lambda: writing.keys_of(statement, asked, table))
+        if table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, table)
         done = await actions.do(ctx, tx, Action(table, asked), ctx.now())
         item = actions.returned(ctx, done, writing.returning(statement))
         return table, item, done.written.consumed
 
     try:
-        table, item, consumed = await ctx.transact(body)
+        table, item, consumed = await table_keys.transact(ctx.block, body)
     except AwsError as error:
         return {**_failed(error), "TableName": statement.table}
     account.add(statement.table, table, consumed)

@@ -20,7 +20,7 @@ from cloudlet.services.dynamodb.partiql.statements import Select
 from cloudlet.services.dynamodb.requests import condition_keys
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.requests.reading import PAGE_BYTES, Reading
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Index, Table
 
 PERMISSION = "PartiQLSelect"
@@ -157,6 +157,8 @@ class Single:
         `enclosing` is the operation, if it is a transaction. Raises AwsError.
         """
         access.authorize(ctx, self.table, PERMISSION, keys=lambda: self._condition_keys(enclosing))
+        if self.table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, self.table)
         raw = await tx.get(self.table.items_prefix + self.key)
         if raw is None:
             return 0, None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import AwsError, Context, Transaction
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import errors
 from cloudlet.services.dynamodb.expressions import Condition, Update
 from cloudlet.services.dynamodb.item_data import items
@@ -147,18 +148,18 @@ async def do(ctx: Context, tx: Transaction, action: Action, now: float) -> Done:
         throttle.admit(action.table, "Write", now)
     old = await action.old(tx)
     old_item = items.item_of(old) if old is not None and action.needs_old() else None
-    is_measured = ctx.block.is_measured
+    measures = is_measured(ctx.block)
     try:
         action.check(ctx, old, old_item)
     except AwsError:
-        if is_measured:
+        if measures:
             # To look at an item takes as much as to write it.
             units = capacity.write_units(0 if old is None else items.size_of(old))
             ctx.measured = ((action.table, "Write", units, (), None),)
         raise
     new, new_item = action.outcome(old, old_item)
     written = await writing.replace(tx, action.table, action.key, old, new, now, old_item=old_item, new_item=new_item)
-    if is_measured:
+    if measures:
         ctx.measured = ((action.table, "Write", written.units, units_of(written.index_units), None),)
     if throttle is not None:
         throttle.spend(action.table, "Write", written.consumed, now)

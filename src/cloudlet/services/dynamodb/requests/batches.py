@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.item_data import item_collections, items
 from cloudlet.services.dynamodb.item_data.key_checks import key_of
@@ -23,7 +24,7 @@ from cloudlet.services.dynamodb.requests import capacity, clauses, condition_key
 from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.requests.throttling import throttle
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 
 READS, WRITES = 100, 25
@@ -102,6 +103,8 @@ async def _read(ctx: Context, tx: Transaction, params: Params, wanted: dict[str,
         planned[name] = _Asked(request, wanted[name], await directory.for_items(ctx, tx, name, "BatchGetItem"), [])
     for asked in planned.values():
         access.authorize(ctx, asked.table, "BatchGetItem", keys=partial(_read_keys, asked, params))
+        if asked.table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, asked.table)
         asked.places.extend(key_of(asked.table, key)[0] for key in asked.request["Keys"])
         if len(set(asked.places)) != len(asked.places):
             raise errors.validation("Provided list of item keys contains duplicates")
@@ -219,10 +222,12 @@ class _Writing:
                 stretch[name] = _Done(before.table, is_over=True)
                 continue
             access.authorize(ctx, table, "BatchWriteItem", keys=partial(_write_keys, table, writes, params))
+            if table.is_sealed:
+                tx = table_keys.unlock(ctx, tx, table)
             done = stretch[name] = _Done(table)
             planned.append((done, _planned(table, writes, is_checked=before is not None)))
         now = ctx.now()
-        is_counted = throttle is not None or "ReturnConsumedCapacity" in params or ctx.block.is_measured
+        is_counted = throttle is not None or "ReturnConsumedCapacity" in params or is_measured(ctx.block)
         metrics = params.get("ReturnItemCollectionMetrics")
         room = _STRETCH_BYTES
         for done, actions in planned:

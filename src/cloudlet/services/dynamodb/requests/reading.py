@@ -14,6 +14,7 @@ import msgspec
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import access, errors, measuring
 from cloudlet.services.dynamodb.expressions.predicates import weight
 from cloudlet.services.dynamodb.item_data import items, keys
@@ -23,7 +24,7 @@ from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.requests.places import Asked, Place, check_selection
 from cloudlet.services.dynamodb.requests.throttling import throttle
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.tables.table_record import ON_DEMAND
 from cloudlet.store.interface import Row
@@ -125,6 +126,8 @@ class Reading:
             at = place.prefix + self.page.last
             begin, end = (begin, at) if place.backwards else (at + b"\x00", end)
         wanted = self._rows if self.limit is None else min(self._rows, self.limit - self.page.scanned)
+        if table.is_sealed:
+            tx = table_keys.unlock(self.ctx, tx, table)
         rows = await tx.range(begin, end, limit=wanted, reverse=place.backwards)
         shown = await self._fetched(tx, table, rows) if place.fetches else [row for _, row in rows]
         return Batch(place, rows[: len(shown)], shown, len(shown) < wanted and len(shown) == len(rows))
@@ -218,10 +221,10 @@ class Reading:
         if page.last_row is not None:
             last = items.item_of(page.last_row)
             result["LastEvaluatedKey"] = table.keys.chosen(last) | ({} if index is None else index.keys.chosen(last))
-        is_measured = self.ctx.block.is_measured
-        if is_measured or throttle is not None or "ReturnConsumedCapacity" in self.params:
+        measures = is_measured(self.ctx.block)
+        if measures or throttle is not None or "ReturnConsumedCapacity" in self.params:
             consumed = self._consumed(place)
-            if is_measured:
+            if measures:
                 units = measuring.units_of(consumed.indexes)
                 measuring.spent(self.ctx, (table, "Read", consumed.table, units, page.matched))
             result["ConsumedCapacity"] = capacity.to_api(self.params, self.params["TableName"], table, consumed)

@@ -16,6 +16,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Subspace, Transaction
 from cloudlet.core.authorization.condition_keys import Keys
+from cloudlet.core.telemetry.metrics import is_measured
 from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.item_data import item_collections, items
 from cloudlet.services.dynamodb.item_data.key_checks import key_of
@@ -27,7 +28,7 @@ from cloudlet.services.dynamodb.requests.capacity import Consumed
 from cloudlet.services.dynamodb.requests.clauses import Clauses
 from cloudlet.services.dynamodb.requests.throttling import throttle
 from cloudlet.services.dynamodb.requests.writing import replace
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 
 LARGEST = 4 << 20
@@ -142,6 +143,9 @@ async def run(
     for request in requests:
         table = tables[request.table]
         access.authorize(ctx, table, request.permission, keys=partial(_write_keys, table, request, params, operation))
+    for table in tables.values():
+        if table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, table)
     if token is not None:
         known = await _remembered(ctx, tx, token, now)
         if known is not None:
@@ -160,7 +164,7 @@ async def run(
     _check_throughput(planned, now)
     old = [await action.old(tx) for action in planned]
     outcomes = _outcomes(ctx, planned, old)
-    is_counted = throttle is not None or "ReturnConsumedCapacity" in params or ctx.block.is_measured
+    is_counted = throttle is not None or "ReturnConsumedCapacity" in params or is_measured(ctx.block)
     wanted_metrics = params.get("ReturnItemCollectionMetrics")
     consumed = {name: Consumed() for name in tables}
     reads = dict.fromkeys(tables, 0.0)
@@ -317,6 +321,9 @@ async def get(ctx: Context, tx: Transaction, params: Params) -> Result:
     for get, asked in zip(wanted, read, strict=True):
         table = tables[get["TableName"]]
         access.authorize(ctx, table, "GetItem", keys=partial(_read_keys, table, get, asked, params))
+    for table in tables.values():
+        if table.is_sealed:
+            tx = table_keys.unlock(ctx, tx, table)
     places = []
     for at, get in enumerate(wanted):
         try:

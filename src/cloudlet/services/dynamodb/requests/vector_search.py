@@ -16,7 +16,7 @@ from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.expressions import Substitutions, parse_projection, parse_search_condition
 from cloudlet.services.dynamodb.item_data import items, vectors
 from cloudlet.services.dynamodb.item_data.values import Value, checked_value
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import VectorIndex
 from cloudlet.services.dynamodb.tables.table_record import CREATING
 
@@ -76,6 +76,8 @@ class _Search:
             raise errors.validation(f"The table does not have the specified index: {name}")
         if index.record.status == CREATING:
             raise errors.validation(f"Cannot search backfilling vector index: {name}")
+        if table.is_sealed:
+            tx = table_keys.unlock(self.ctx, tx, table)
         self._check_vector(index)
         begin = vectors.in_partition(index, self._partition(index))
         most = max(1, min(_MOST_ROWS, _FLOATS // index.record.dimensions, _BYTES // self.row_bytes))

@@ -24,6 +24,7 @@ from cloudlet.services.dynamodb.item_data.item_json import AttributeValue
 from cloudlet.services.dynamodb.item_data.values import Item, item_size
 from cloudlet.services.dynamodb.requests.rows import list_records
 from cloudlet.services.dynamodb.tables.features import Features, Stream
+from cloudlet.services.dynamodb.tables.sealing_record import Sealing
 from cloudlet.store import pack
 
 LANES = 4
@@ -37,6 +38,8 @@ _CONTENTS = Subspace("stream-of")
 _IDS = pack(("stream-ids",))
 _LATEST = 1 << 62
 """No shard begins later (ms): what is greater is not to be part of a key."""
+_MAX_STREAMS = 1000
+"""More than a table can have had in a day."""
 _FIRST_NUMBER = 10**20
 """Sequence numbers have at least 21 digits."""
 
@@ -54,6 +57,8 @@ class StreamRecord(msgspec.Struct, array_like=True, frozen=True):
     """Attribute names and HASH or RANGE."""
     created: float
     closed: float | None = None
+    sealing: Sealing | None = None
+    """The encryption of its records, where its table is encrypted."""
 
     @property
     def arn(self) -> str:
@@ -194,13 +199,16 @@ async def enable(
     view: str,
     now: float,
     lanes: int,
+    sealing: Sealing | None = None,
 ) -> Stream:
     """Begin a stream of a table (its name; attribute names and HASH or RANGE) at `now`, with 1 lane or LANES."""
     millis = int(now * 1000)
     while await tx.get(_STREAMS.key(account, region, table, _label(millis))) is not None:
         millis += 1
     tx.add(_IDS, 1)
-    record = StreamRecord(await tx.counter(_IDS), account, region, table, _label(millis), view, list(keys), now)
+    record = StreamRecord(
+        await tx.counter(_IDS), account, region, table, _label(millis), view, list(keys), now, None, sealing
+    )
     _store(tx, record)
     contents = Contents(record.id)
     for lane in range(lanes):
@@ -221,6 +229,13 @@ async def disable(tx: Transaction, stream: Stream, *, account: str, region: str,
                 await _close_shard(tx, contents, lane, _decode_lane(raw), int(now * 1000))
         tx.delete_range(contents.lanes.begin, contents.lanes.end)
     return msgspec.structs.replace(stream, enabled=False)
+
+
+async def set_sealing(tx: Transaction, account: str, region: str, table: str, by: Sealing, label: str | None) -> None:
+    """Have the streams encrypted that have a table's key, and that of a label."""
+    for record in await listed(tx, account, region, table, None, _MAX_STREAMS):
+        if record.label == label or (record.sealing is not None and record.sealing.is_same(by)):
+            _store(tx, msgspec.structs.replace(record, sealing=by))
 
 
 def to_api(features: Features, account: str, region: str, table: str) -> dict[str, Any]:

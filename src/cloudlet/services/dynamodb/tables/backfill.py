@@ -14,7 +14,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import watching
 from cloudlet.services.dynamodb.item_data import indexes, vectors
 from cloudlet.services.dynamodb.requests import rows
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.tables.table_record import ACTIVE, CREATING, IndexRecord, VectorRecord
 
@@ -71,15 +71,15 @@ async def _fill(block: Block, table_id: int) -> None:
     """Put some more items of a table into its new index."""
 
     async def body(tx: Transaction) -> bool:
-        return await step(tx, table_id)
+        return await step(block, tx, table_id)
 
     for _ in range(_STEPS):
-        if not await block.store.transact(body):
+        if not await table_keys.transact(block, body):
             return
         await asyncio.sleep(0)
 
 
-async def step(tx: Transaction, table_id: int) -> bool:
+async def step(block: Block, tx: Transaction, table_id: int) -> bool:
     """Put some more items of a table into its new index; return whether there is more to do."""
     place = _WANTED.key(table_id)
     done = await tx.get(place)
@@ -88,6 +88,7 @@ async def step(tx: Transaction, table_id: int) -> bool:
     if table is None or index is None or done is None:
         tx.delete(place)
         return False
+    tx = table_keys.unlock_for_block(block, tx, table)
     at = len(table.items_prefix)
     size = 0
     found, is_more = await rows.some(tx, table.items_prefix + done, table.items.end, _ROWS)

@@ -11,7 +11,7 @@ from cloudlet.core import Context, Params, Transaction
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.dynamodb import access, errors
 from cloudlet.services.dynamodb.streaming import streams
-from cloudlet.services.dynamodb.tables import directory, schema, tags, throughput, ttl, vector_schema
+from cloudlet.services.dynamodb.tables import directory, schema, table_keys, tags, throughput, ttl, vector_schema
 from cloudlet.services.dynamodb.tables.features import Features, Policy, Stream
 from cloudlet.services.dynamodb.tables.table import Table, table_arn
 from cloudlet.services.dynamodb.tables.table_record import ACTIVE, CREATING, ON_DEMAND, PROVISIONED, TableRecord
@@ -47,6 +47,7 @@ async def create(ctx: Context, tx: Transaction, params: Params, *, status: str =
     if await directory.find(ctx, tx, name) is not None:
         raise errors.in_use(f"Table already exists: {name}")
     await check_room(ctx, tx)
+    record = msgspec.structs.replace(record, sealing=table_keys.choose(ctx, params.get("SSESpecification"), record))
     stream = await new_stream(tx, record, params.get("StreamSpecification"), now)
     labels = tags.checked({}, params["Tags"]) if params.get("Tags") else {}
     policies = {"": _policy(params["ResourcePolicy"], now)} if "ResourcePolicy" in params else {}
@@ -76,7 +77,6 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
     attributes = schema.attribute_definitions(params)
     if "KeySchema" not in params:
         raise schema.missing("KeySchema")
-    check_encryption(params.get("SSESpecification"))
     billing = params.get("BillingMode", PROVISIONED)
     speed = throughput.asked(params, billing)
     hash, range = schema.table_keys(params["KeySchema"])
@@ -114,17 +114,6 @@ def _record(ctx: Context, name: str, params: Params, now: float, status: str) ->
     )
 
 
-def check_encryption(given: Mapping[str, Any] | None) -> None:
-    """Raise AwsError for what asks for encryption with a KMS key, or makes no sense."""
-    if not given or not given.get("Enabled", False):
-        if given and "KMSMasterKeyId" in given:
-            raise errors.validation("KMSMasterKeyId cannot be specified when SSE is not enabled")
-        return
-    if given.get("SSEType", "KMS") != "KMS":
-        raise errors.validation(f"SSEType {given['SSEType']} is not supported")
-    raise errors.not_built("encryption with keys of AWS KMS (SSESpecification)")
-
-
 async def new_stream(
     tx: Transaction, record: TableRecord, wanted: Mapping[str, Any] | None, now: float
 ) -> Stream | None:
@@ -148,6 +137,7 @@ async def new_stream(
         view=view,
         now=now,
         lanes=streams.LANES if throughput.is_wide(record) else 1,
+        sealing=record.sealing,
     )
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.services.dynamodb.streaming import streams
-from cloudlet.services.dynamodb.tables import throughput
+from cloudlet.services.dynamodb.tables import table_keys, throughput
 from cloudlet.services.dynamodb.tables.table import Index, Table, VectorIndex
 from cloudlet.services.dynamodb.tables.table_record import (
     ACTIVE,
     CREATING,
     DELETING,
+    INACCESSIBLE,
     ON_DEMAND,
     IndexRecord,
     TableRecord,
@@ -28,7 +29,7 @@ async def described(
     `warming` are the indexes, and "" for the table, that are just being given warm throughput.
     """
     record = table.record
-    status = status or record.status
+    status = status or _get_status(record)
     description: dict[str, Any] = {
         "TableName": record.name,
         "TableStatus": status,
@@ -53,8 +54,14 @@ async def described(
         "WarmThroughput": throughput.shown_warm(record.throughput, status, is_asked="" in warming),
         "RestoreSummary": record.restored_from,
         "TableClassSummary": _table_class(record),
+        **table_keys.describe(record.sealing),
         **streams.to_api(record.features, record.account, record.region, record.name),
     }
+
+
+def _get_status(record: TableRecord) -> str:
+    is_unusable = record.status == ACTIVE and record.sealing is not None and record.sealing.inaccessible
+    return INACCESSIBLE if is_unusable else record.status
 
 
 def _billing(record: TableRecord) -> dict[str, Any]:

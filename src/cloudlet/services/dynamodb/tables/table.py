@@ -11,6 +11,7 @@ from typing import Any, Final
 from cloudlet.core import Arn, Subspace
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.dynamodb.item_data.keys import Attribute, KeySchema, hashed
+from cloudlet.services.dynamodb.streaming import streams
 from cloudlet.services.dynamodb.tables import table_record
 from cloudlet.services.dynamodb.tables.table_record import IndexRecord, TableRecord, VectorRecord
 
@@ -90,6 +91,7 @@ class Table:
         "arn",
         "features",
         "indexes",
+        "is_sealed",
         "is_watched",
         "item_count",
         "items",
@@ -100,6 +102,7 @@ class Table:
         "live_indexes",
         "local_indexes",
         "record",
+        "sealed_prefixes",
         "size_count",
         "types",
         "vectors",
@@ -121,6 +124,9 @@ class Table:
         self.items = hashed(self.all.sub("i"))
         """Key → the stored item."""
         self.items_prefix = self.items.prefix
+        self.is_sealed = record.sealing is not None
+        self.sealed_prefixes = self._list_contents() if self.is_sealed else ()
+        """The prefixes of keys whose values are encrypted."""
         space = self.all.sub("n")
         self.item_count = space.key("rows")
         self.size_count = space.key("bytes")
@@ -145,6 +151,12 @@ class Table:
     @property
     def name(self) -> str:
         return self.record.name
+
+    def _list_contents(self) -> tuple[bytes, ...]:
+        """Return what the keys begin with whose values have contents of items."""
+        below = [self.all.sub(name).prefix for name in ("i", "x", "v", "journal")]
+        stream = self.record.features.stream
+        return (*below, *(() if stream is None else (streams.Contents(stream.id).records.prefix,)))
 
     def key(self, item: dict[str, Any]) -> bytes:
         """Return the key, below `items`, of an item or of its key attributes."""

@@ -8,9 +8,11 @@ import msgspec
 
 from cloudlet.services.dynamodb.item_data.keys import Attribute
 from cloudlet.services.dynamodb.tables.features import Features
+from cloudlet.services.dynamodb.tables.sealing_record import Sealing
 
 ON_DEMAND, PROVISIONED = "PAY_PER_REQUEST", "PROVISIONED"
 CREATING, ACTIVE, UPDATING, DELETING = "CREATING", "ACTIVE", "UPDATING", "DELETING"
+INACCESSIBLE = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
 
 
 class Throughput(msgspec.Struct, array_like=True, frozen=True, omit_defaults=True):
@@ -90,6 +92,8 @@ class TableRecord(msgspec.Struct, array_like=True, frozen=True):
     """The RestoreSummary of a table that was made from a backup."""
     features: Features = Features()
     vectors: tuple[VectorRecord, ...] = ()
+    sealing: Sealing | None = None
+    """The encryption of its contents, where a KMS key is named."""
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -10,7 +10,7 @@ import msgspec
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.services.dynamodb import errors
 from cloudlet.services.dynamodb.streaming import streams
-from cloudlet.services.dynamodb.tables import creating, directory, index_updates, throughput, vector_schema
+from cloudlet.services.dynamodb.tables import creating, directory, index_updates, sealing, throughput, vector_schema
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.tables.table_record import ACTIVE, ON_DEMAND, PROVISIONED, TableRecord, Throughput
 
@@ -57,8 +57,7 @@ async def update(ctx: Context, tx: Transaction, table: Table, params: Params) ->
     if "TableClass" in params:
         record = msgspec.structs.replace(record, table_class=params["TableClass"], table_class_changed=now)
     if "SSESpecification" in params:
-        creating.check_encryption(params["SSESpecification"])
-        raise errors.invalid_values("Table is already encrypted by default")
+        record = await sealing.change(ctx, tx, record, params["SSESpecification"])
     return directory.store(tx, record)
 
 

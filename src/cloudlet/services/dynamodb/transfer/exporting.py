@@ -21,7 +21,7 @@ from cloudlet.services.dynamodb.backup.timeline import Version
 from cloudlet.services.dynamodb.item_data import ion, items
 from cloudlet.services.dynamodb.item_data.values import Item
 from cloudlet.services.dynamodb.requests.rows import BYTES
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.transfer import exports
 from cloudlet.services.dynamodb.transfer.export_filter import ExportFilter
@@ -90,11 +90,12 @@ async def _gathered(block: Block, export: Export) -> tuple[list[bytes], bytes | 
             table = await directory.by_id(tx, export.table_id)
             if table is None:
                 raise TableGone
+            tx = table_keys.unlock_for_block(block, tx, table)
             if export.since is None:
                 return await _full(tx, table, export, after)
             return await _incremental(tx, table, export, export.since, after)
 
-        more, following = await block.store.transact(page)
+        more, following = await table_keys.transact(block, page)
         lines += more
         size += sum(map(len, more))
         if following is None:

@@ -16,7 +16,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.services.dynamodb.backup import copies
 from cloudlet.services.dynamodb.item_data.values import Item, checked_item
 from cloudlet.services.dynamodb.requests import writing
-from cloudlet.services.dynamodb.tables import directory
+from cloudlet.services.dynamodb.tables import directory, table_keys
 from cloudlet.services.dynamodb.tables.table import Table
 from cloudlet.services.dynamodb.transfer import imports
 from cloudlet.services.dynamodb.transfer.import_formats import (
@@ -119,10 +119,11 @@ async def _store(block: Block, made: Import, found: Iterator[Item | None]) -> Co
             table = await directory.by_id(tx, made.table_id)
             if table is None:
                 raise TableGone
+            tx = table_keys.unlock_for_block(block, tx, table)
             done = [await _put(tx, table, item, block.clock.now()) for item in batch]
             return sum(done)
 
-        imported = await block.store.transact(body)
+        imported = await table_keys.transact(block, body)
         counts = counts.plus(Counts(0, len(batch), imported, len(batch) - imported))
         await asyncio.sleep(0)
     return counts

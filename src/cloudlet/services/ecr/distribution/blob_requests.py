@@ -8,11 +8,12 @@ from typing import Final
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.ecr import access, digests, layers, registry, repository, uploads
+from cloudlet.services.ecr import access, digests, encryption, layers, registry, repository, transferring, uploads
 from cloudlet.services.ecr.distribution.addressing import split_name
 from cloudlet.services.ecr.distribution.call import Call, MethodError
 from cloudlet.services.ecr.distribution.responses import API_VERSION, Headers, ProtocolError
 from cloudlet.services.ecr.image_record import Content, Upload
+from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.wire import HttpResponse
 from cloudlet.wire.http import FileBody, FilePart
 
@@ -58,12 +59,12 @@ async def send_blob(
 ) -> HttpResponse:
     """Return the response with a blob of a repository, or a range of it. Raises AwsError, ProtocolError."""
 
-    async def body(tx: Transaction) -> Content | None:
+    async def body(tx: Transaction) -> tuple[Repository, Content | None]:
         found = await repository.get(tx, account, region, name)
         known = await layers.find(tx, found.id, digest)
-        return None if known is None else await layers.find_content(tx, digest)
+        return found, None if known is None else await layers.find_content(tx, found.id, digest)
 
-    content = await block.store.transact(body)
+    about, content = await block.store.transact(body)
     if content is None:
         raise _UnknownBlob(digest)
     begin, end, status = 0, content.size, 200
@@ -76,6 +77,10 @@ async def send_blob(
         headers.append(("content-range", f"bytes {begin}-{end - 1}/{content.size}"))
     if method == "HEAD":
         return HttpResponse(200, headers)
+    if content.is_sealed:
+        # Before the first byte: an error is to be answered.
+        await encryption.open_content(block, about, content)
+        return HttpResponse(status, headers, encryption.read(block, about, content, begin, end))
     release = block.blobs.read([piece.file for piece in content.pieces])
     return HttpResponse(status, headers, FileBody(_cut(block, content, begin, end), release))
 
@@ -139,7 +144,7 @@ async def _mount(call: Call, digest: str) -> bool:
         target = await access.open_named(ctx, tx, call.account, call.address.name, "InitiateLayerUpload")
         source = await access.open_named(ctx, tx, call.account, source_name, "GetDownloadUrlForLayer")
         layer = await layers.find(tx, source.id, digest)
-        if layer is None:
+        if layer is None or not transferring.can_share(source, target):
             return False
         await layers.mount(tx, target.id, digest, layer.size, ctx.now())
         return True

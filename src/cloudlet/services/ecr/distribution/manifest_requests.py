@@ -9,6 +9,7 @@ import msgspec
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws import listing
+from cloudlet.core.telemetry.metrics import get_metrics, is_measured
 from cloudlet.services.ecr import access, digests, images, manifests, repository
 from cloudlet.services.ecr.distribution.addressing import TAG
 from cloudlet.services.ecr.distribution.call import Call, MethodError
@@ -44,10 +45,10 @@ async def _answer_pull(call: Call, named: dict[str, str]) -> HttpResponse:
         raise _UnknownManifest(call.address.reference)
     found = result["images"][0]
     text = found["imageManifest"].encode()
-    if call.method == "GET" and call.block.is_measured:
+    if call.method == "GET" and is_measured(call.block):
         dimensions = (("RepositoryName", call.address.name),)
         now = call.ctx.now()
-        call.block.metrics.add(call.account, call.ctx.region, "RepositoryPullCount", dimensions, now)
+        get_metrics(call.block).add(call.account, call.ctx.region, "RepositoryPullCount", dimensions, now)
     headers = [
         ("content-type", found["imageManifestMediaType"]),
         ("content-length", str(len(text))),

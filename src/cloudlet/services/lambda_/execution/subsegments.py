@@ -13,6 +13,7 @@ from collections import OrderedDict
 import msgspec
 
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.telemetry.segments import find_segments
 from cloudlet.services.lambda_.functions.function import Place
 
 log = logging.getLogger("cloudlet.lambda")
@@ -26,7 +27,7 @@ class Subsegments(asyncio.DatagramProtocol):
     """Takes what functions send, and gives it to X-Ray."""
 
     def __init__(self, block: Block) -> None:
-        self._segments = block.segments
+        self._segments = find_segments(block)
         self._known: OrderedDict[str, Place] = OrderedDict()
         """Whose an invocation's segment is, and its trace, by their ids; those that came last."""
         self._transport: asyncio.DatagramTransport | None = None

@@ -14,7 +14,7 @@ from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.code import code_signing
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.function_urls import urls
-from cloudlet.services.lambda_.functions import concurrency, directory, settings, settling
+from cloudlet.services.lambda_.functions import concurrency, directory, grants, settings, settling
 from cloudlet.services.lambda_.functions.function import Alias, Place, Version
 
 _PAGE = 200
@@ -52,6 +52,7 @@ async def delete_version(tx: Transaction, version: Version, now: float) -> None:
 
 async def _remove(tx: Transaction, version: Version, now: float) -> None:
     await directory.remove_version(tx, version, now)
+    grants.release(tx, version)
     tx.notify(directory.REPLACED)
     if version.starts_from_snapshot:
         settling.settle(tx, version)

@@ -53,9 +53,9 @@ async def encrypt(ctx: Context, before: Version | None, wanted: Version) -> Vers
     if isinstance(variables, bytes) and has_new_key:
         variables = await _decrypt_for_caller(ctx, wanted.place, variables)
     if not wanted.kms_key:
-        return replace(wanted, environment=variables)
+        return replace(wanted, environment=variables, grant="")
     if has_new_key or before is None or before.role != wanted.role:
-        await _grant(ctx, wanted)
+        wanted = replace(wanted, grant=await _grant(ctx, wanted))
     if isinstance(variables, bytes) or not variables:
         return replace(wanted, environment=variables)
     params = {
@@ -67,18 +67,20 @@ async def encrypt(ctx: Context, before: Version | None, wanted: Version) -> Vers
     return replace(wanted, environment=answer["CiphertextBlob"])
 
 
-async def _grant(ctx: Context, version: Version) -> None:
-    """Let the role of a function decrypt its variables. Raises AwsError where the caller may not."""
+async def _grant(ctx: Context, version: Version) -> str:
+    """Let the role of a function decrypt its variables; return the grant's id. Raises AwsError."""
     arn = version.place.arn
     params = {
         "KeyId": version.kms_key,
         "GranteePrincipal": version.role,
         "Operations": ["Decrypt"],
+        "RetiringServicePrincipal": "lambda.amazonaws.com",
         "Constraints": {"EncryptionContextEquals": {_CONTEXT: arn}},
-        # The same request makes no second grant.
-        "Name": sha256(f"{arn} {version.role}".encode()).hexdigest(),
+        # The same request makes no second grant, and another function of this name has another one.
+        "Name": sha256(f"{arn} {version.role} {ctx.request_id}".encode()).hexdigest(),
     }
-    await _configure(ctx, "CreateGrant", params)
+    id: str = (await _configure(ctx, "CreateGrant", params))["GrantId"]
+    return id
 
 
 async def _configure(ctx: Context, operation: str, params: Params) -> dict[str, Any]:

@@ -147,6 +147,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Another one since it has become what it was to be; empty until then."""
     kms_key: str = ""
     """The ARN of the KMS key that encrypts its variables; empty where none does."""
+    grant: str = ""
+    """The id of the grant by which its role decrypts them."""
 
     @property
     def variables(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ from cloudlet.core.authorization.condition_keys import Keys
 from cloudlet.core.authorization.resource_policy import combine, parse_policy
 from cloudlet.core.aws.policy import Decision, NamedPolicy, Reason, Request, evaluate
 from cloudlet.core.aws.policy.principals import ACCOUNT_KINDS
-from cloudlet.core.kernel.identity import Principal, root
+from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets import cors
 from cloudlet.services.s3.buckets.bucket import configuration, get_bucket
@@ -115,7 +115,7 @@ async def authorize(
     if not ctx.strict:
         return
     ctx.was_decided = True
-    principal = _principal(ctx)
+    principal = ctx.principal
     is_root = principal.kind == "root" and ctx.permissions.is_unlimited
     if is_root and principal.account == bucket.account and _is_the_owners(bucket, version):
         return
@@ -133,7 +133,7 @@ def authorize_account(ctx: Context, action: str, params: Params, resource: str =
     ctx.was_decided = True
     permissions = ctx.permissions
     keys = {}
-    if not permissions.is_static(action):
+    if not permissions.ignores_parameters(action):
         keys = condition_keys.of(ctx, ctx.account, ctx.principal, action, None, params)
     if not permissions.allows(ctx, action, resource, ctx.account, keys):
         raise _refuse(ctx, permissions.decide(ctx, action, resource, ctx.account, keys))
@@ -155,7 +155,7 @@ async def authorize_grants(
     """
     if not ctx.strict:
         return
-    principal = _principal(ctx)
+    principal = ctx.principal
     if granted is None or _is_for_owners(bucket, granted):
         if ctx.permissions.is_unlimited or principal.kind not in ACCOUNT_KINDS:
             return
@@ -188,12 +188,6 @@ def _is_the_owners(bucket: Bucket, version: Version | None) -> bool:
     return "policy" not in bucket.kinds and (version is None or version.acl is None)
 
 
-def _principal(ctx: Context) -> Principal:
-    """Return whose permissions count: a service that names no resource of its own acts for its caller."""
-    principal = ctx.principal
-    return root(ctx.account) if principal.kind == "service" and not ctx.source_arn else principal
-
-
 async def _denial(
     ctx: Context,
     tx: Transaction,
@@ -210,19 +204,19 @@ async def _denial(
     policy = None if text is None else parse_policy(text)
     arn = bucket.arn if key is None else f"{bucket.arn}/{key}"
     is_own = principal.account == bucket.account
-    keys: Keys = {}
-    if policy is not None or not ctx.permissions.is_static(action):
-        tags = None if version is None else version.tags
-        keys = {**condition_keys.of(ctx, bucket.account, principal, action, tags, params), **(conditions or {})}
-        keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
-    elif (
-        is_own
+    if (
+        policy is None
+        and is_own
         and principal.kind in ACCOUNT_KINDS
         and not _is_anothers(bucket, action, version)
+        and ctx.permissions.ignores_parameters(action)
         # What is said here is remembered.
         and ctx.permissions.allows(ctx, action, arn, bucket.account)
     ):
         return None
+    tags = None if version is None else version.tags
+    keys: Keys = {**condition_keys.of(ctx, bucket.account, principal, action, tags, params), **(conditions or {})}
+    keys |= condition_keys.of_bucket_tags(await abac.tags_of(tx, bucket))
     resource = None if policy is None else NamedPolicy(bucket.arn, policy)
     decision = evaluate(_make_request(principal, action, arn, keys, bucket.account), combine(ctx, resource))
     if decision.reason is not Reason.EXPLICIT_DENY:
@@ -342,7 +336,7 @@ async def missing(ctx: Context, tx: Transaction, bucket: Bucket, key: str) -> No
     if not ctx.strict:
         return
     conditions = {"s3:prefix": key}
-    denial = await _denial(ctx, tx, _principal(ctx), bucket, "s3:ListBucket", None, None, None, conditions)
+    denial = await _denial(ctx, tx, ctx.principal, bucket, "s3:ListBucket", None, None, None, conditions)
     if denial is not None:
         raise denial.error
 

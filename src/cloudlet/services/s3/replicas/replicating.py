@@ -22,6 +22,7 @@ from cloudlet.core.background.lease import Lease
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.timing import watching
+from cloudlet.core.telemetry.metrics import get_metrics, is_measured
 from cloudlet.services.s3.buckets.bucket import configuration, find_bucket
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.notifications import events
@@ -134,7 +135,7 @@ class _Copy:
 
     def _measure(self, source: Bucket, rule: Rule, error: AwsError | None) -> None:
         """Tell CloudWatch of a replica (user guide, "S3 Replication metrics in CloudWatch")."""
-        if not self._block.is_measured:
+        if not is_measured(self._block):
             return
         now = self._block.clock.now()
         dimensions = (("SourceBucket", source.name), ("DestinationBucket", rule.bucket), ("RuleId", rule.id))
@@ -142,7 +143,7 @@ class _Copy:
             ("OperationsFailedReplication", "Count", float(error is not None)),
             ("ReplicationLatency", "Seconds", max(0.0, now - self._task.noted)),
         ):
-            self._block.metrics.add(source.account, source.region, metric, dimensions, now, value, unit=unit)
+            get_metrics(self._block).add(source.account, source.region, metric, dimensions, now, value, unit=unit)
 
     async def _source(self, tx: Transaction) -> _Source | None:
         """Return what is to be copied where, or forget the task where that has gone."""

@@ -19,7 +19,7 @@ from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.timing import duty_cycle, watching
-from cloudlet.core.telemetry.metrics import Values, clamp_to_ended_minute
+from cloudlet.core.telemetry.metrics import Values, clamp_to_ended_minute, get_metrics, is_measured
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.buckets import identified
 from cloudlet.services.s3.buckets.bucket_record import Bucket
@@ -171,7 +171,7 @@ def check(id: str, value: Mapping[str, Any]) -> None:
 
 async def follow_configurations(block: Block) -> None:
     """Know the metrics configurations of all buckets, until the block ends."""
-    if not block.is_measured:
+    if not is_measured(block):
         return
     async with watching(block, TOPIC) as changed:
         works = KeyedTasks(block, changed)
@@ -202,7 +202,7 @@ async def _keep_all(block: Block, found: _All, bucket: Bucket) -> None:
 
 def note(ctx: Context, operation: str, params: Params, result: Result, error: WireError | None) -> None:
     """Count a request that was answered, if its bucket has metrics configurations."""
-    if operation in _CHANGES and error is None and ctx.block.is_measured:
+    if operation in _CHANGES and error is None and is_measured(ctx.block):
         _change(ctx, operation, params)
     known = _ALL.get(ctx.block)
     if not known.buckets:
@@ -296,7 +296,9 @@ async def measure(block: Block) -> None:
             measured, configuration.values = configuration.values, {}
             dimensions = (("BucketName", name), ("FilterId", id))
             for metric, values in measured.items():
-                block.metrics.include(watched.account, watched.region, metric, dimensions, at, values, _unit(metric))
+                get_metrics(block).include(
+                    watched.account, watched.region, metric, dimensions, at, values, _unit(metric)
+                )
 
 
 def _unit(metric: str) -> str:

@@ -17,6 +17,7 @@ from cloudlet.core.background.fair_semaphore import FairSemaphore
 from cloudlet.core.background.jobs import KeyedTasks
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import sleep_until
+from cloudlet.core.telemetry.metrics import get_metrics, is_measured
 from cloudlet.services.s3.buckets.bucket_record import Bucket
 from cloudlet.services.s3.buckets.walking import every_bucket, walk
 from cloudlet.services.s3.object_data import multipart
@@ -58,7 +59,7 @@ _DONE = pack(("storage-metrics-done",))
 
 async def measure_storage(block: Block) -> None:
     """Measure what buckets hold, each day, until the block ends."""
-    if not block.is_measured:
+    if not is_measured(block):
         return
     works = KeyedTasks(block)
     while True:
@@ -117,7 +118,7 @@ class _Held:
     def _report(self, metric: str, storage: str, at: float, value: int, unit: str) -> None:
         bucket = self._bucket
         dimensions = (("BucketName", bucket.name), ("StorageType", storage))
-        self._block.metrics.add(bucket.account, bucket.region, metric, dimensions, at, value, unit=unit)
+        get_metrics(self._block).add(bucket.account, bucket.region, metric, dimensions, at, value, unit=unit)
 
     def _add(self, version: Version) -> None:
         self._objects += 1

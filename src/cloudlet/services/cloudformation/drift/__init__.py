@@ -1,0 +1,1 @@
+"""Drift: resources that are not any more as their stack has them."""
