@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import NAME, Call, Name, Part, Properties, Ready, ResourceType, Source
@@ -11,17 +12,30 @@ from cloudlet.core.aws.resources.declaration import NAME, Call, Name, Part, Prop
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 
 
+_INLINE_MODULES: Final = Path(__file__).parent / "inline_modules"
+_ANSWERING: Final = {
+    "python": ("cfnresponse", "cfnresponse.py", "cfnresponse.py"),
+    "nodejs": ("cfn-response", "cfn-response.js", "node_modules/cfn-response/index.js"),
+}
+"""The module that answers for custom resources, by language: its name, its file, and where that is in packages."""
+
+
 def _make_zip(properties: Properties) -> bytes | None:
     """Return the package of a function whose source is in the template."""
     source = (properties.get("Code") or {}).get("ZipFile")
     if source is None:
         return None
-    name = "index.js" if str(properties.get("Runtime", "")).startswith("nodejs") else "index.py"
+    language = "nodejs" if str(properties.get("Runtime", "")).startswith("nodejs") else "python"
+    files = {"index.js" if language == "nodejs" else "index.py": source}
+    module, name, place = _ANSWERING[language]
+    if module in source:
+        files[place] = (_INLINE_MODULES / name).read_text()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
-        entry = zipfile.ZipInfo(name, _FIRST_DAY)
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, source)
+        for path, text in files.items():
+            entry = zipfile.ZipInfo(path, _FIRST_DAY)
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, text)
     return packed.getvalue()
 
 
