@@ -234,7 +234,7 @@ _REST_TYPES: Final = (
         read=Call("GetRestApi"),
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
         untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
-        unlisted=("Name", "Mode", "EndpointConfiguration", "Parameters", "FailOnWarnings"),
+        unlisted=("Name", "Mode", "EndpointConfiguration", "FailOnWarnings"),
         list=Call("GetRestApis"),
     ),
     ResourceType(
