@@ -48,15 +48,17 @@ _LOCAL = re.compile(
 )
 """A property that can be the path of a local file."""
 
-_MADE_UP = re.compile(r"\bsample-\d{12}-")
-"""A value that was made up for a parameter."""
+_MISSING_SERVICE = re.compile(r"AWS service of type (\w+) not supported|does not implement targets of (\w+)")
+_MADE_UP = re.compile(r"\bsample-\d{12}-|Layer version arn:aws:lambda:\S+ does not exist|Parameter '?\w+'? must match")
+"""The sign of a value that was made up for a parameter, or of a layer that somebody else has published."""
 
 DEPLOYED, FAILED = "deployed and deleted", "failed"
-TYPES, PARAMETERS, BUILD, RUNTIME = "types", "parameters", "build", "runtime"
+TYPES, PARAMETERS, BUILD, RUNTIME, INVALID = "types", "parameters", "build", "runtime", "invalid"
 REASONS = {
-    TYPES: "have resource types, or transforms, that are not here",
+    TYPES: "have resource types, transforms, or calls of services, that are not here",
     PARAMETERS: "want parameters, or exports, that only their readers can give, such as a resource that exists",
     BUILD: "want something built first",
+    INVALID: "are refused by AWS's own schemas or translator until they are edited",
     RUNTIME: "have functions in a language that is not here",
 }
 
@@ -89,6 +91,10 @@ def _classify(reason: str) -> tuple[str, str]:
         return RUNTIME, reason
     if "No export named" in reason or ("failed to satisfy constraint" in reason and "Parameter " in reason):
         return PARAMETERS, reason
+    if "Properties validation failed" in reason or "Invalid Serverless Application" in reason:
+        return INVALID, reason
+    if service := _MISSING_SERVICE.search(reason):
+        return TYPES, f"calls of {service[1] or service[2]}"
     if _MADE_UP.search(reason):
         return PARAMETERS, reason
     return FAILED, reason
