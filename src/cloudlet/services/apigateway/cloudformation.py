@@ -118,7 +118,7 @@ _DEFINED: Final = {
 
 
 def _make_body(properties: Properties) -> bytes:
-    """Return the definition of a REST API, in which its properties come before what is there."""
+    """Return the definition of a REST API, with what its properties say."""
     body = properties["Body"]
     if isinstance(body, Mapping):
         info = {"title": properties.get("Name"), "description": properties.get("Description")}

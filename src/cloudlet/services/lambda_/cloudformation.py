@@ -17,7 +17,10 @@ _ANSWERING: Final = {
     "python": ("cfnresponse", "cfnresponse.py", "cfnresponse.py"),
     "nodejs": ("cfn-response", "cfn-response.js", "node_modules/cfn-response/index.js"),
 }
-"""The module that answers for custom resources, by language: its name, its file, and where that is in packages."""
+"""The module that answers for custom resources, by language.
+
+Each has a name, a file, and a place in packages.
+"""
 
 
 def _make_zip(properties: Properties) -> bytes | None:

@@ -1,6 +1,6 @@
-"""The module `cfnresponse`, which functions find whose source is in a template: it answers for custom resources.
+"""The module `cfnresponse`, which answers for custom resources.
 
-It has the interface of AWS's (CloudFormation's user guide, "cfn-response module"), and imports nothing of Cloudlet.
+Functions find it whose source is in a template. It has the interface of AWS's (CloudFormation's user guide, "cfn-response module"), and imports nothing of Cloudlet.
 """
 
 import json
