@@ -1,4 +1,4 @@
-"""Images in files: OCI layouts, as folders or archives, and archives of `docker save` and `podman save`."""
+"""Images in files: OCI layouts, and archives of `docker save` and `podman save`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The module `cfnresponse`, which answers for custom resources.
 
-Functions find it whose source is in a template. It has the interface of AWS's (CloudFormation's user guide, "cfn-response module"), and imports nothing of Cloudlet.
+Functions find it whose source is in a template. It has the interface of AWS's (CloudFormation's user guide,
+"cfn-response module"), and imports nothing of Cloudlet.
 """
 
 import json
