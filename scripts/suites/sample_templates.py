@@ -54,10 +54,12 @@ _MADE_UP = re.compile(r"\bsample-\d{12}-|Layer version arn:aws:lambda:\S+ does n
 
 DEPLOYED, FAILED = "deployed and deleted", "failed"
 TYPES, PARAMETERS, BUILD, RUNTIME, INVALID = "types", "parameters", "build", "runtime", "invalid"
+FEATURES = "features"
 REASONS = {
     TYPES: "have resource types, transforms, or calls of services, that are not here",
     PARAMETERS: "want parameters, or exports, that only their readers can give, such as a resource that exists",
     BUILD: "want something built first",
+    FEATURES: "ask for a feature of a service that Cloudlet says it has not",
     INVALID: "are refused by AWS's own schemas or translator until they are edited",
     RUNTIME: "have functions in a language that is not here",
 }
@@ -71,6 +73,21 @@ class Outcome:
     outcome: str
     reason: str = ""
     seconds: float = 0.0
+
+
+_VALUES = {
+    "email": "someone@example.com",
+    "account": "{account}",
+    "url": "https://example.com/",
+    "endpoint": "https://example.com/",
+    "uri": "https://example.com/",
+    "webhook": "https://example.com/",
+    "eventbus": "default",
+    "existing": "",
+    "phone": "+15555550100",
+    "cidr": "10.0.0.0/16",
+}
+"""Values of parameters, by a word in their names."""
 
 
 class NotApplicableError(Exception):
@@ -91,10 +108,14 @@ def _classify(reason: str) -> tuple[str, str]:
         return RUNTIME, reason
     if "No export named" in reason or ("failed to satisfy constraint" in reason and "Parameter " in reason):
         return PARAMETERS, reason
+    if "Could not unzip uploaded file" in reason:
+        return BUILD, reason
     if "Properties validation failed" in reason or "Invalid Serverless Application" in reason:
         return INVALID, reason
     if service := _MISSING_SERVICE.search(reason):
         return TYPES, f"calls of {service[1] or service[2]}"
+    if "Error Code: NotImplemented" in reason or "Cloudlet does not implement" in reason:
+        return FEATURES, reason
     if _MADE_UP.search(reason):
         return PARAMETERS, reason
     return FAILED, reason
@@ -227,10 +248,10 @@ def _make_value(name: str, kind: str, declared: dict[str, Any], account: str) ->
     if "Number" in kind:
         return str(declared.get("MinValue", 1))
     lower = name.lower()
-    if "email" in lower:
-        return "someone@example.com"
-    if "account" in lower:
-        return account
+    for text in (lower, str(declared.get("Description", "")).lower()):
+        for word, value in _VALUES.items():
+            if word in text and _is_match(declared.get("AllowedPattern") or ".*", value):
+                return value.format(account=account)
     if "arn" in lower or lower.endswith(("vpcid", "subnetid", "hostedzoneid")):
         raise NotApplicableError(PARAMETERS, f"{name}: {declared.get('Description', kind)}")
     value = f"sample-{account}-{lower}"[: int(declared.get("MaxLength", 60))]
@@ -288,7 +309,8 @@ def report(found: list[Outcome]) -> None:
         print(f"  {counts[outcome]} {text}")
     missing = Counter(one for each in found if each.outcome == TYPES for one in each.reason.split(", "))
     print("missing most often:", ", ".join(f"{name} ({count})" for name, count in missing.most_common(12)))
-    for each in sorted((each for each in found if each.outcome == FAILED), key=lambda each: each.reason):
+    shown = (each for each in found if each.outcome in (FAILED, FEATURES))
+    for each in sorted(shown, key=lambda each: (each.outcome, each.reason)):
         print(f"- {each.path}: {each.reason[:300]}")
 
 
