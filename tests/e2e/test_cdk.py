@@ -78,9 +78,15 @@ def test_an_application_from_its_bootstrap_to_its_end(cdk: Cdk, client: MakeClie
     assert call_api() == "good day"
     assert "S3Key" in cdk.run("diff", app=made)
 
+    url = aws.client("sqs").create_queue(QueueName="old")["QueueUrl"]
+    Path("resources.json").write_text(json.dumps({"Queue": {"QueueUrl": url}}))
+    cdk.run("import", "--resource-mapping", "resources.json", app=f"{INSTALLED / 'node'} imported.cjs")
+    (imported,) = aws.client("cloudformation").list_stack_resources(StackName="Old")["StackResourceSummaries"]
+    assert (imported["PhysicalResourceId"], imported["ResourceStatus"]) == (url, "IMPORT_COMPLETE")
+
     # The bucket has an object, which only its custom resource deletes.
     assert aws.client("s3").list_objects_v2(Bucket=outputs["Bucket"])["KeyCount"] == 1
-    cdk.run("destroy", "--force", app=made)
+    cdk.run("destroy", "--force", app=app)
     assert [each["Name"] for each in aws.client("s3").list_buckets()["Buckets"]] == [
         f"cdk-hnb659fds-assets-{aws.account}-{aws.region}"
     ]
