@@ -72,7 +72,6 @@ def test_an_application_from_its_bootstrap_to_its_end(cdk: Cdk, client: MakeClie
     aws.client("sns").publish(TopicArn=outputs["Topic"], Message="parcel")
     eventually(lambda: [item["what"]["S"] for item in list_items()], lambda seen: seen == ["parcel"])
 
-    assert "There were no differences" in cdk.run("diff", "--method", "template", app=made)
     Path("code/orders.py").write_text(Path("code/orders.py").read_text().replace('"hello"', '"good day"'))
     assert "hotswapped" in cdk.run("deploy", "--hotswap", app=app)
     assert call_api() == "good day"

@@ -407,12 +407,24 @@ def _is_carried_out(call: Call, account: str) -> bool:
     return bool(request["OperationStatus"] == "SUCCESS")
 
 
+def _begin_stack_set(call: Call, account: str) -> None:
+    template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q"}}}}
+    call("cloudformation", "CreateStackSet", StackSetName="s", TemplateBody=json.dumps(template))
+    call("cloudformation", "CreateStackInstances", StackSetName="s", Accounts=[account], Regions=[REGION])
+
+
+def _has_instance(call: Call, account: str) -> bool:
+    (instance,) = call("cloudformation", "ListStackInstances", StackSetName="s")["Summaries"]
+    return bool(instance["Status"] == "CURRENT")
+
+
 CASES = (
     Case("cloudcontrol.working._Work.run", _begin_request, _is_carried_out),
     Case("cloudformation.drift.detecting.load", _begin_detection, _is_in_sync),
     Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),
     Case("cloudformation.scanning.generating._read", _begin_template, _is_generated),
     Case("cloudformation.scanning.running_scans._Work.run", _begin_scan, _is_scanned),
+    Case("cloudformation.stack_sets.running.make_schedule", _begin_stack_set, _has_instance),
     Case("cloudwatch.evaluating._evaluate", _watch, _alarms, 60.0),
     Case("cloudwatch.acting._tell", _act, _has_message),
     Case("logs.publishing._publish", _filter, _has_metric),

@@ -34,7 +34,7 @@ def test_what_a_policy_denies_is_not_done(stacks: Stacks, action: str, template:
     before = stacks.queues()
     assert stacks.update("s", template)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     reasons = " ".join(reason for _, _, reason in stacks.events("s"))
-    assert f"Action denied by stack policy: Statement [#1] does not allow [{action}] for resource [A]" in reasons
+    assert f"Action denied by stack policy: Statement [#2] does not allow [{action}] for resource [A]" in reasons
     assert stacks.queues() == before
 
     during = _policy("Update:*", "LogicalResourceId/None")

@@ -55,7 +55,7 @@ def test_a_transform_needs_its_capability(stacks: Stacks) -> None:
     stacks.client.create_change_set(StackName="s", TemplateBody=_TEMPLATE, **options)
 
 
-def test_a_wrong_application_is_refused(stacks: Stacks) -> None:
+def test_a_wrong_application_fails_the_stack(stacks: Stacks) -> None:
     wrong = _TEMPLATE.replace("Handler: index.handler", "Handler: [1]").replace("Type: SQS", "Type: Nothing")
-    with pytest.raises(ClientError, match="Invalid Serverless Application Specification document"):
-        stacks.client.create_stack(StackName="s", TemplateBody=wrong, Capabilities=_CAPABILITIES)
+    assert stacks.create("s", wrong, Capabilities=_CAPABILITIES)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("Invalid Serverless Application Specification document" in reason for _, _, reason in stacks.events("s"))

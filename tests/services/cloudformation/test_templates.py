@@ -109,7 +109,6 @@ def _with_value(value: Any, **sections: Any) -> dict[str, Any]:
             _with_value({"Fn::Length": [1]}),
             "Template error: unsupported function Fn::Length: it needs the transform AWS::LanguageExtensions",
         ),
-        ({"Resources": QUEUE, "Transform": "Mine"}, "No transform named Mine found."),
     ],
 )
 def test_a_wrong_template_is_refused(stacks: Stacks, template: Any, message: str) -> None:

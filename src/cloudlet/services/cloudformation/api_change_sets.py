@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, tags
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.cloudformation import api_stacks, change_sets, errors, stacks, states
+from cloudlet.services.cloudformation import api_stacks, change_sets, errors, rollback_configuration, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.change_sets import ChangeSet
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
@@ -38,18 +38,22 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
             f"ChangeSetName {name} must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"
         )
     _check_supported(params)
+    if params.get("OnStackFailure") == "DELETE" and kind != "CREATE":
+        raise errors.make_validation_error("OnStackFailure DELETE is only valid when ChangeSetType is CREATE")
     stack, previous, resources = await _find_stack(ctx, params, kind)
-    target, compiled = await preparing.prepare(ctx, stack, params, previous)
+    target, compiled = await preparing.prepare(ctx, stack, params, previous, has_review=True)
     api_stacks.check_types(params, compiled)
-    changes = api_stacks.list_changes(stack, compiled, previous, resources)
+    changes = [] if target.failure else api_stacks.list_changes(stack, compiled, previous, resources)
     imported: dict[str, dict[str, str]] = {}
-    if kind == "IMPORT":
+    if kind == "IMPORT" and not target.failure:
         imported = read_imports(params, compiled)
         changes = plan_imports(imported, changes, compiled, previous)
         await check_unowned(ctx, stack, imported, compiled)
     elif params.get("ImportExistingResources"):
         changes = await find_imports(ctx, stack, compiled, changes)
-    is_empty = not api_stacks.has_changes(changes, target, compiled, stack, previous)
+    reason = target.failure
+    if not reason and not api_stacks.has_changes(changes, target, compiled, stack, previous):
+        reason = _NO_CHANGES
     made = ChangeSet(
         ctx.account,
         ctx.region,
@@ -60,9 +64,9 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         kind,
         ctx.now(),
         target.id,
-        "FAILED" if is_empty else "CREATE_COMPLETE",
-        _NO_CHANGES if is_empty else "",
-        "UNAVAILABLE" if is_empty else "AVAILABLE",
+        "FAILED" if reason else "CREATE_COMPLETE",
+        reason,
+        "UNAVAILABLE" if reason else "AVAILABLE",
         params.get("Description") or "",
         changes,
         params.get("RoleARN") or "",
@@ -72,6 +76,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         bool(params.get("IncludeNestedStacks")),
         bool(params.get("ImportExistingResources")),
         imported,
+        rollback_configuration.parse_configuration(params.get("RollbackConfiguration"), stack.rollback),
     )
 
     async def create(tx: Transaction) -> Result:
@@ -148,7 +153,7 @@ async def describe_change_set(ctx: Context, tx: Transaction, params: Params) -> 
         **_summarize(found),
         "Changes": [planning.to_api(one, has_values=has_values) for one in found.changes[first : first + _PAGE]],
         "NextToken": str(first + _PAGE) if len(found.changes) > first + _PAGE else None,
-        "RollbackConfiguration": {},
+        "RollbackConfiguration": rollback_configuration.to_api(found.rollback),
         "DeploymentMode": None,
     }
     if found.on_failure:
@@ -217,7 +222,13 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
         raise errors.make_validation_error("You can specify either DisableRollback or OnStackFailure, but not both.")
     operation = starting.make_operation(ctx, params, found.target, found.on_failure)
     operation = replace(operation, imports_existing=found.imports_existing, imported=found.imported)
-    changed = replace(stack, role=found.role or stack.role, change_set=found.arn, updated=0.0 if is_new else ctx.now())
+    changed = replace(
+        stack,
+        role=found.role or stack.role,
+        change_set=found.arn,
+        updated=0.0 if is_new else ctx.now(),
+        rollback=found.rollback,
+    )
     if is_new:
         changed = replace(changed, on_failure=operation.on_failure)
     await change_sets.remove_all(tx, stack, but=found.id)

@@ -9,15 +9,20 @@ from cloudlet.services.cloudformation import errors, stack_policies, stacks
 from cloudlet.services.cloudformation.block import service
 
 
-@service.operation("SetStackPolicy")
-async def set_stack_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    if params.get("StackPolicyURL"):
-        raise errors.make_not_built("the parameter StackPolicyURL")
-    if not params.get("StackPolicyBody"):
+@service.direct("SetStackPolicy")
+async def set_stack_policy(ctx: Context, params: Params) -> Result:
+    policy = await stack_policies.load_policy(
+        ctx, "StackPolicy", params.get("StackPolicyBody"), params.get("StackPolicyURL")
+    )
+    if not policy:
         raise errors.make_validation_error("Either StackPolicyBody or StackPolicyURL must be specified")
-    found = await stacks.get_live(ctx, tx, params["StackName"])
-    stacks.save(tx, replace(found, policy=stack_policies.validate_policy(params["StackPolicyBody"])))
-    return {}
+
+    async def save(tx: Transaction) -> Result:
+        found = await stacks.get_live(ctx, tx, params["StackName"])
+        stacks.save(tx, replace(found, policy=policy))
+        return {}
+
+    return await ctx.transact(save)
 
 
 @service.operation("GetStackPolicy")

@@ -13,6 +13,7 @@ from cloudlet.services.cloudformation import errors, stacks
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.operations.running import request
 from cloudlet.services.cloudformation.provisioning import custom_resource, signals
+from cloudlet.services.cloudformation.provisioning.local_types import make_signal_key
 from cloudlet.wire import HttpResponse
 
 _WAITING: Final = "AWS::CloudFormation::WaitCondition"
@@ -33,9 +34,8 @@ async def signal_resource(ctx: Context, tx: Transaction, params: Params) -> Resu
     making = found.making
     if found.type != _WAITING or making is None:
         raise errors.make_validation_error(f"Resource {name} is in {found.status} state and cannot be signaled")
-    secret = str(making.properties.get("Handle", "")).rstrip("/").rpartition("/")[2]
-    signal = signals.Signal(params["Status"], "", "")
-    signals.add_signal(tx, f"{stack.id} {secret}", params["UniqueId"], signal)
+    key = make_signal_key(stack.id, name, making.properties)
+    signals.add_signal(tx, key, params["UniqueId"], signals.Signal(params["Status"], "", ""))
     request(tx, stack)
     return {}
 

@@ -14,6 +14,7 @@ from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
 from cloudlet.services.cloudformation.operations import planning, preparing, starting
 from cloudlet.services.cloudformation.operations.running import request
+from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration, parse_configuration
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
 
 _NAME: Final = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
@@ -40,18 +41,10 @@ def check_name(name: str) -> None:
 
 def check_supported(params: Params) -> None:
     """Raise AwsError for what cannot be honoured."""
-    rollback = params.get("RollbackConfiguration") or {}
-    if rollback.get("RollbackTriggers") or rollback.get("MonitoringTimeInMinutes"):
-        raise errors.make_not_built("rollback triggers")
     if mode := params.get("DeploymentMode"):
         raise errors.make_not_built(f"the deployment mode {mode}")
     if params.get("ForceRollback"):
         raise errors.make_not_built("the parameter ForceRollback")
-    for name in ("StackPolicyURL", "StackPolicyDuringUpdateURL"):
-        if params.get(name):
-            raise errors.make_not_built(f"the parameter {name}")
-    if params.get("DeletionMode") == "FORCE_DELETE_STACK":
-        raise errors.make_not_built("forced deletion of stacks")
 
 
 def check_types(params: Params, compiled: CompiledTarget) -> None:
@@ -67,10 +60,6 @@ def check_types(params: Params, compiled: CompiledTarget) -> None:
             )
 
 
-def _validate_policy(text: str | None) -> str:
-    return stack_policies.validate_policy(text) if text else ""
-
-
 def make_stack(ctx: Context, params: Params, status: str) -> Stack:
     """Return a new stack of the caller's."""
     # A stack that is made for another one's resource.
@@ -84,10 +73,10 @@ def make_stack(ctx: Context, params: Params, status: str) -> Stack:
         ctx.now(),
         role=params.get("RoleARN") or "",
         is_protected=bool(params.get("EnableTerminationProtection")),
-        policy=_validate_policy(params.get("StackPolicyBody")),
         timeout_minutes=params.get("TimeoutInMinutes") or 0,
         on_failure=starting.get_failure_option(params),
         parent=parent,
+        rollback=parse_configuration(params.get("RollbackConfiguration"), RollbackConfiguration()),
     )
 
 
@@ -107,7 +96,10 @@ async def create_stack(ctx: Context, params: Params) -> Result:
         return {"StackId": existing.arn}
     if existing is not None:
         raise errors.make_already_exists(name)
-    stack = make_stack(ctx, params, "")
+    policy = await stack_policies.load_policy(
+        ctx, "StackPolicy", params.get("StackPolicyBody"), params.get("StackPolicyURL")
+    )
+    stack = replace(make_stack(ctx, params, ""), policy=policy)
     target, compiled = await preparing.prepare(ctx, stack, params, None)
     check_types(params, compiled)
     deadline = ctx.now() + stack.timeout_minutes * _MINUTE_SECONDS if stack.timeout_minutes else 0.0
@@ -145,7 +137,7 @@ def list_changes(
     stack: Stack, compiled: CompiledTarget, previous: Target | None, resources: dict[str, Resource]
 ) -> list[planning.ResourceChange]:
     """Return what an update changes of a stack's resources. Raises AwsError."""
-    former = None if previous is None else compile_target(stack, previous)
+    former = None if previous is None or previous.failure else compile_target(stack, previous)
     for name, resource in resources.items():
         kind = compiled.resources.get(name, {}).get("Type", resource.type)
         if kind != resource.type and resource.physical_id:
@@ -164,7 +156,7 @@ def has_changes(
     previous: Target | None,
 ) -> bool:
     """Whether there is anything to do for an update."""
-    if changes or previous is None:
+    if changes or previous is None or previous.failure:
         return True
     former = compile_target(stack, previous)
     return target.tags != previous.tags or preparing.evaluate(compiled) != preparing.evaluate(former)
@@ -177,11 +169,21 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     if starting.is_repeated(stack, params):
         return {"StackId": stack.arn}
     starting.check_updatable(stack)
+    policy = await stack_policies.load_policy(
+        ctx, "StackPolicy", params.get("StackPolicyBody"), params.get("StackPolicyURL")
+    )
+    policy_during_update = await stack_policies.load_policy(
+        ctx,
+        "StackPolicyDuringUpdate",
+        params.get("StackPolicyDuringUpdateBody"),
+        params.get("StackPolicyDuringUpdateURL"),
+    )
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     check_types(params, compiled)
-    changes = list_changes(stack, compiled, previous, resources)
-    if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
-        raise errors.make_no_updates()
+    if not target.failure:
+        changes = list_changes(stack, compiled, previous, resources)
+        if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
+            raise errors.make_no_updates()
     operation = starting.make_operation(ctx, params, target.id)
 
     async def update(tx: Transaction) -> Result:
@@ -193,8 +195,9 @@ async def update_stack(ctx: Context, params: Params) -> Result:
             now,
             role=params.get("RoleARN") or now.role,
             updated=ctx.now(),
-            policy=_validate_policy(params.get("StackPolicyBody")) or now.policy,
-            policy_during_update=_validate_policy(params.get("StackPolicyDuringUpdateBody")),
+            policy=policy or now.policy,
+            policy_during_update=policy_during_update,
+            rollback=parse_configuration(params.get("RollbackConfiguration"), now.rollback),
         )
         starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target)
         return {"StackId": stack.arn, "OperationId": operation.id}
@@ -208,6 +211,12 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await stacks.find_by_name(tx, ctx.account, ctx.region, params["StackName"])
     if found is None or found.status in (states.DELETED, "DELETE_IN_PROGRESS"):
         return {}
+    is_forced = params.get("DeletionMode") == "FORCE_DELETE_STACK"
+    if is_forced and found.status != "DELETE_FAILED":
+        raise errors.make_validation_error(
+            f"Invalid operation on stack [{found.arn}]. Delete a stack with FORCE_DELETE_STACK only when it is in the "
+            "DELETE_FAILED state."
+        )
     retained = list(params.get("RetainResources") or ())
     if retained and found.status != "DELETE_FAILED":
         raise errors.make_validation_error(
@@ -225,16 +234,19 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.make_wrong_state(found.arn, found.status, "deleted")
     operation = starting.make_operation(ctx, params, found.operation.target)
     changed = replace(found, role=params.get("RoleARN") or found.role)
-    starting.begin(ctx, tx, changed, replace(operation, retained=retained), "DELETE_IN_PROGRESS")
+    starting.begin(ctx, tx, changed, replace(operation, retained=retained, is_forced=is_forced), "DELETE_IN_PROGRESS")
     return {}
 
 
 @service.operation("CancelUpdateStack")
 async def cancel_update_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await stacks.get_live(ctx, tx, params["StackName"])
+    token = params.get("ClientRequestToken") or ""
+    if token and token == found.operation.cancelling:
+        return {}
     if found.status != "UPDATE_IN_PROGRESS":
         raise errors.make_validation_error("CancelUpdateStack cannot be called from current stack status")
-    stacks.save(tx, replace(found, operation=replace(found.operation, is_cancelled=True)))
+    stacks.save(tx, replace(found, operation=replace(found.operation, is_cancelled=True, cancelling=token)))
     request(tx, found)
     return {}
 
@@ -247,24 +259,44 @@ async def continue_update_rollback(ctx: Context, tx: Transaction, params: Params
         raise errors.make_validation_error(
             f"Stack:{found.arn} is in {found.status} state and can not continue rollback."
         )
-    skipped = params.get("ResourcesToSkip") or ()
+    skipped = list(params.get("ResourcesToSkip") or ())
     resources = await stacks.list_resources(tx, ctx.block.cloud.vault, found)
-    for name in skipped:
-        if name not in resources or not resources[name].status.endswith("_FAILED"):
-            raise errors.make_validation_error(f"Resource {name} does not exist, or is not in a failed state")
+    await _check_skipped(ctx, tx, found, skipped, resources)
     # The same operation, which only what failed is not done for.
-    operation = replace(found.operation, caller=starting.make_operation(ctx, params).caller)
+    operation = replace(
+        found.operation,
+        caller=starting.make_operation(ctx, params).caller,
+        token=params.get("ClientRequestToken") or "",
+        skipped=skipped,
+        is_continued=True,
+    )
     phase = f"{operation.id}:revert"
     for name, resource in resources.items():
         if name in skipped:
-            stacks.save_resource(
-                tx, ctx.block.cloud.vault, replace(resource, status="UPDATE_COMPLETE", making=None, done=phase)
-            )
+            # From now on it is taken for what it was before: who skips it sees to that.
+            was = resource.before or resource.instance
+            kept = replace(resource, status="UPDATE_COMPLETE", reason="", instance=was, making=None)
+            stacks.save_resource(tx, ctx.block.cloud.vault, replace(kept, done=phase, failed=""))
         elif resource.status.endswith("_FAILED"):
-            stacks.save_resource(tx, ctx.block.cloud.vault, replace(resource, done=""))
+            stacks.save_resource(tx, ctx.block.cloud.vault, replace(resource, done="", failed=""))
     changed = replace(found, role=params.get("RoleARN") or found.role)
     starting.begin(ctx, tx, changed, operation, "UPDATE_ROLLBACK_IN_PROGRESS")
     return {}
+
+
+async def _check_skipped(
+    ctx: Context, tx: Transaction, stack: Stack, skipped: list[str], resources: dict[str, Resource]
+) -> None:
+    """Raise AwsError for a resource that has not failed: a rollback cannot skip it."""
+    for name in skipped:
+        found = resources.get(name)
+        if "." in name:
+            nested_name, _, inner = name.partition(".")
+            nested = await stacks.find_by_name(tx, ctx.account, ctx.region, nested_name)
+            if nested is not None and nested.root == (stack.root or stack.arn):
+                found = await stacks.find_resource(tx, ctx.block.cloud.vault, nested, inner)
+        if found is None or not found.status.endswith("_FAILED"):
+            raise errors.make_validation_error(f"Resource {name} does not exist, or is not in a failed state")
 
 
 @service.operation("RollbackStack")

@@ -11,8 +11,10 @@ from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target, get_schema, is_known_type
 from cloudlet.services.cloudformation.operations import preparing
 from cloudlet.services.cloudformation.operations.importing import can_import
+from cloudlet.services.cloudformation.operations.transforming import SERVERLESS
 from cloudlet.services.cloudformation.stack_record import Stack, Target
-from cloudlet.services.cloudformation.templates import parameters
+from cloudlet.services.cloudformation.stack_sets import stack_set_store
+from cloudlet.services.cloudformation.templates import parameters, transforms
 from cloudlet.services.cloudformation.templates.parsing import parse_template
 from cloudlet.services.cloudformation.templates.template import Template, read_template
 
@@ -33,14 +35,22 @@ async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
     if target is None:
         # A stack that a change set has made, and that was not executed.
         return {"StagesAvailable": []}
-    body = target.processed if params.get("TemplateStage") == "Processed" else target.template
-    return {"TemplateBody": body, "StagesAvailable": _STAGES}
+    stages = _STAGES[:1] if target.failure else _STAGES
+    if params.get("TemplateStage") != "Processed":
+        return {"TemplateBody": target.template, "StagesAvailable": stages}
+    if target.failure:
+        raise errors.make_validation_error(f"Template for stage Processed does not exist. Stages available: {stages}")
+    return {"TemplateBody": target.processed, "StagesAvailable": stages}
 
 
 async def _read(ctx: Context, params: Params) -> Template:
     """Return the template that a request gives. Raises AwsError."""
-    raw = parse_template(await preparing.load_template(ctx, params, None))
-    template = read_template(raw, is_processed=not raw.get("Transform"))
+    return _read_text(await preparing.load_template(ctx, params, None))
+
+
+def _read_text(text: str) -> Template:
+    raw = parse_template(text)
+    template = read_template(raw, is_processed=not transforms.list_names(raw))
     parameters.check_declarations(template)
     return template
 
@@ -49,7 +59,7 @@ def _compile(ctx: Context, template: Template) -> CompiledTarget | None:
     """Return a template compiled with default parameters; None where that does not go."""
     defaults = {name: str(one.get("Default", "")) for name, one in template.parameters.items()}
     values = {name: parameters.Value(value) for name, value in defaults.items()}
-    raw = {key: value for key, value in template.raw.items() if key != "Transform"}
+    raw = {key: value for key, value in template.raw.items() if key != transforms.SECTION}
     target = Target("", "", json.dumps(raw), values, has_language_extensions=True)
     try:
         return compile_target(Stack(ctx.account, ctx.region, "", "stack", "", 0.0), target)
@@ -60,16 +70,17 @@ def _compile(ctx: Context, template: Template) -> CompiledTarget | None:
 def _describe_capabilities(compiled: CompiledTarget | None, template: Template) -> dict[str, Any]:
     needed = [] if compiled is None else preparing.list_capabilities(compiled)
     shown: dict[str, Any] = {}
-    if any(name != "AWS::LanguageExtensions" for name in template.transforms):
-        needed.append("CAPABILITY_AUTO_EXPAND")
+    names = list(dict.fromkeys(transforms.list_names(template.raw)))
+    if preparing.needs_expansion(names):
+        needed.append(preparing.EXPANSION)
     if needed:
         kinds = sorted(
             {one["Type"] for one in template.resources.values() if one.get("Type", "").startswith("AWS::IAM::")}
         )
         shown["Capabilities"] = needed
         shown["CapabilitiesReason"] = f"The following resource(s) require capabilities: [{', '.join(kinds)}]"
-    if template.transforms:
-        shown["DeclaredTransforms"] = [str(one) for one in template.transforms]
+    if names:
+        shown["DeclaredTransforms"] = names
     return shown
 
 
@@ -82,7 +93,7 @@ async def validate_template(ctx: Context, params: Params) -> Result:
         declared.append(
             {key: shown[key] for key in ("ParameterKey", "DefaultValue", "NoEcho", "Description") if key in shown}
         )
-    if not template.transforms:
+    if not transforms.list_names(template.raw):
         compile_target(
             Stack(ctx.account, ctx.region, "", "stack", "", 0.0),
             Target("", "", json.dumps(template.raw), _make_default_values(template)),
@@ -107,7 +118,7 @@ def _make_default_values(template: Template) -> dict[str, parameters.Value]:
 def _list_unknown_types(template: Template) -> list[str]:
     """Return the resource types that there are not; transforms have types of their own."""
     kinds = {one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)}
-    is_serverless = preparing.SERVERLESS in template.transforms
+    is_serverless = SERVERLESS in transforms.list_names(template.raw)
     return sorted(
         kind
         for kind in kinds
@@ -133,9 +144,10 @@ def _describe_identifiers(template: Template) -> list[dict[str, Any]]:
 
 @service.direct("GetTemplateSummary")
 async def get_template_summary(ctx: Context, params: Params) -> Result:
-    if params.get("StackSetName"):
-        raise errors.make_not_built("stack sets")
-    if name := params.get("StackName"):
+    if set_name := params.get("StackSetName"):
+        stack_set = await ctx.transact(lambda tx: stack_set_store.get_live_set(ctx, tx, set_name))
+        template = _read_text(stack_set.template)
+    elif name := params.get("StackName"):
 
         async def load(tx: Transaction) -> tuple[Stack, Target | None]:
             stack = await stacks.get(ctx, tx, name)

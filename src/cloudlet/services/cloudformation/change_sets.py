@@ -10,6 +10,7 @@ from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.cloudformation import errors, stacks
 from cloudlet.services.cloudformation.operations.planning import ResourceChange
+from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration
 from cloudlet.services.cloudformation.stack_record import Stack
 
 _SPACE: Final = Subspace("change-set")
@@ -45,6 +46,7 @@ class ChangeSet(msgspec.Struct, frozen=True):
     imports_existing: bool = False
     imported: dict[str, dict[str, str]] = {}
     """The identifiers of resources that are imported, by logical ids."""
+    rollback: RollbackConfiguration = RollbackConfiguration()
 
     @property
     def arn(self) -> str:

@@ -65,6 +65,8 @@ RESOURCE_TYPES: Final = (
     # These have no operations: the block itself provisions them.
     ResourceType("AWS::CDK::Metadata", "cloudformation", unlisted=("Analytics", "Modules")),
     ResourceType("AWS::CloudFormation::CustomResource", "cloudformation"),
+    ResourceType("AWS::CloudFormation::Macro", "cloudformation"),
+    ResourceType("AWS::CloudFormation::StackSet", "cloudformation"),
     ResourceType("AWS::CloudFormation::WaitCondition", "cloudformation"),
     ResourceType("AWS::CloudFormation::WaitConditionHandle", "cloudformation"),
 )

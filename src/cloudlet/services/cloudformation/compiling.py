@@ -25,6 +25,8 @@ from cloudlet.services.cloudformation.templates.template import (
 
 CUSTOM: Final = "AWS::CloudFormation::CustomResource"
 NESTED: Final = "AWS::CloudFormation::Stack"
+OWN_TYPES: Final = ("AWS::CloudFormation::", "AWS::CDK::")
+"""The beginnings of types whose resources this block itself has."""
 _CUSTOM_PREFIX: Final = "Custom::"
 
 
@@ -80,6 +82,11 @@ class CompiledTarget:
     def resolve_option(self, name: str, option: str, default: str) -> str:
         """Return an attribute of a resource, such as its deletion policy."""
         return str(self.make_scope().resolve(self.resources[name].get(option, default)))
+
+    def render_option(self, name: str, option: str) -> str:
+        """Return an attribute of a resource as JSON; empty where it has none."""
+        declared = self.resources[name].get(option)
+        return "" if declared is None else json.dumps(self.make_scope().resolve(declared))
 
     def resolve_outputs(self, scope: Scope) -> list[Output]:
         """Return the outputs whose conditions are met."""
@@ -165,6 +172,8 @@ def make_pseudo_parameters(stack: Stack, target: Target) -> dict[str, Any]:
 
 def compile_target(stack: Stack, target: Target) -> CompiledTarget:
     """Return a target of a stack, ready to be applied. Raises AwsError."""
+    if target.failure:
+        raise errors.make_validation_error(target.failure)
     template = read_template(msgspec.json.decode(target.processed))
     pseudo = make_pseudo_parameters(stack, target)
     scope = _make_scope(template, target, pseudo)
@@ -192,12 +201,8 @@ def _check_types(resources: Iterable[Mapping[str, Any]]) -> None:
 
 def _check_policies(resources: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise AwsError for policies that AWS follows and Cloudlet does not."""
-    for kind, policy in (
-        ("AWS::Lambda::Alias", "UpdatePolicy"),
-        ("AWS::CloudFormation::WaitCondition", "CreationPolicy"),
-    ):
-        if any(resource["Type"] == kind and policy in resource for resource in resources.values()):
-            raise errors.make_not_built(f"the attribute {policy} of {kind}")
+    if any(resource["Type"] == "AWS::Lambda::Alias" and "UpdatePolicy" in resource for resource in resources.values()):
+        raise errors.make_not_built("the attribute UpdatePolicy of AWS::Lambda::Alias")
 
 
 def _add_tags(schema: Schema, properties: dict[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:

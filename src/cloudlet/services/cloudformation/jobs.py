@@ -10,16 +10,30 @@ from cloudlet.services.cloudformation.notifying import NOTICES
 from cloudlet.services.cloudformation.operations.running import STACKS
 from cloudlet.services.cloudformation.scanning.generating import TEMPLATES
 from cloudlet.services.cloudformation.scanning.running_scans import SCANS
+from cloudlet.services.cloudformation.stack_sets.running import STACK_SETS
 
 
 async def run(block: Block) -> None:
-    """Carry out stack operations, and tell of them, until the block ends."""
-    await run_leased_jobs(block, reconcile=_reconcile, notify=_notify, detect=_detect, scan=_scan, generate=_generate)
+    """Carry out operations on stacks and stack sets until the block ends."""
+    await run_leased_jobs(
+        block,
+        reconcile=_reconcile,
+        notify=_notify,
+        detect=_detect,
+        scan=_scan,
+        generate=_generate,
+        deploy=_deploy,
+    )
 
 
 async def _reconcile(block: Block, lease: Lease) -> None:
     async with lease.during():
         await STACKS.run(block)
+
+
+async def _deploy(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        await STACK_SETS.run(block)
 
 
 async def _notify(block: Block, lease: Lease) -> None:

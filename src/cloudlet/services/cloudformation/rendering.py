@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core.aws import tags
+from cloudlet.services.cloudformation import rollback_configuration
 from cloudlet.services.cloudformation.drift.drift_record import ResourceDrift
 from cloudlet.services.cloudformation.stack_record import Event, Resource, Stack, Target
 from cloudlet.services.cloudformation.templates import parameters
@@ -23,7 +24,7 @@ def to_api(stack: Stack, target: Target | None) -> dict[str, Any]:
         "Tags": [] if target is None else tags.to_list(target.tags),
         "EnableTerminationProtection": stack.is_protected,
         "DriftInformation": _render_drift(stack),
-        "RollbackConfiguration": {},
+        "RollbackConfiguration": rollback_configuration.to_api(stack.rollback),
         "Outputs": [
             {
                 "OutputKey": output.key,

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from cloudlet.core import Context
 from cloudlet.services.cloudformation import errors
+from cloudlet.services.cloudformation.operations.s3_objects import load_from_url
 
 MAX_POLICY_BYTES: Final = 16_384
 _ACTIONS: Final = ("Update:Modify", "Update:Replace", "Update:Delete", "Update:*")
@@ -30,17 +32,37 @@ def validate_policy(text: str) -> str:
     return text
 
 
-def is_allowed(policy: str, action: str, name: str, kind: str) -> bool:
-    """Whether a policy lets an update do something to a resource. Without a policy all is allowed."""
+async def load_policy(ctx: Context, name: str, body: str | None, url: str | None) -> str:
+    """Return the policy that a request has as text or at a URL. Raises AwsError.
+
+    It is empty where there is none. `name` is what the members' names begin with.
+    """
+    if body and url:
+        raise errors.make_validation_error(f"You cannot specify both {name}Body and {name}URL")
+    if url:
+        body = await load_from_url(ctx, url, f"{name}URL")
+        if len(body) > MAX_POLICY_BYTES:
+            raise errors.make_validation_error(f"Stack policy may not exceed {MAX_POLICY_BYTES} bytes in size.")
+    return validate_policy(body) if body else ""
+
+
+def find_denial(policy: str, action: str, name: str, kind: str) -> str:
+    """Return why a policy denies an action on a resource; empty where it does not.
+
+    Without a policy all is allowed.
+    """
     if not policy:
-        return True
+        return ""
     statements = json.loads(policy)["Statement"]
-    effects = {
-        statement["Effect"]
-        for statement in (statements if isinstance(statements, list) else [statements])
+    effects = [
+        (number, statement["Effect"])
+        for number, statement in enumerate(statements if isinstance(statements, list) else [statements], start=1)
         if _applies(statement, action, f"LogicalResourceId/{name}", kind)
-    }
-    return effects == {"Allow"}
+    ]
+    denied = next((number for number, effect in effects if effect == "Deny"), None)
+    if denied is None and effects:
+        return ""
+    return f"Action denied by stack policy: Statement [#{denied or 1}] does not allow [{action}] for resource [{name}];"
 
 
 def _applies(statement: Mapping[str, Any], action: str, resource: str, kind: str) -> bool:

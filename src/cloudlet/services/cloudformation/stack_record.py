@@ -8,6 +8,7 @@ import msgspec
 
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.resources.caller import Caller
+from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration
 from cloudlet.services.cloudformation.templates.parameters import Value
 
 
@@ -25,6 +26,8 @@ class Target(msgspec.Struct, frozen=True):
     capabilities: list[str] = []
     notification_arns: list[str] = []
     has_language_extensions: bool = False
+    failure: str = ""
+    """The reason that a transform failed for: it cannot be applied."""
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -57,6 +60,16 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether resources that have the names of retained ones become the stack's."""
     imported: dict[str, dict[str, str]] = {}
     """The identifiers of resources that become the stack's, by logical ids."""
+    monitored_until: float = 0.0
+    """The time until which alarms count once all is done; 0 before."""
+    skipped: list[str] = []
+    """The resources that a rollback goes on without, with the stack's name for nested ones."""
+    is_forced: bool = False
+    """Whether a stack is deleted though resources of it cannot be."""
+    cancelling: str = ""
+    """The ClientRequestToken of the request that cancelled it."""
+    is_continued: bool = False
+    """Whether it is a rollback that had failed, and goes on."""
 
 
 class Stack(msgspec.Struct, frozen=True):
@@ -93,6 +106,7 @@ class Stack(msgspec.Struct, frozen=True):
     drift_checked: float = 0.0
     detection: str = ""
     """The id of the last detection of drift."""
+    rollback: RollbackConfiguration = RollbackConfiguration()
 
     @property
     def arn(self) -> str:
@@ -146,6 +160,8 @@ class Resource(msgspec.Struct, frozen=True):
     update_replace_policy: str = "Delete"
     metadata: str = ""
     """The metadata of the template, as JSON."""
+    creation_policy: str = ""
+    """The CreationPolicy of the template, as JSON."""
 
     @property
     def physical_id(self) -> str:

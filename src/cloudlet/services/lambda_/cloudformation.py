@@ -10,17 +10,10 @@ from typing import Any, Final
 from cloudlet.core.aws.resources.declaration import NAME, Call, Name, Part, Properties, Ready, ResourceType, Source
 
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
-
-
 _INLINE_MODULES: Final = Path(__file__).parent / "inline_modules"
-_ANSWERING: Final = {
-    "python": ("cfnresponse", "cfnresponse.py", "cfnresponse.py"),
-    "nodejs": ("cfn-response", "cfn-response.js", "node_modules/cfn-response/index.js"),
-}
-"""The module that answers for custom resources, by language.
-
-Each has a name, a file, and a place in packages.
-"""
+_NODE_MODULE: Final = ("cfn-response", "cfn-response.js", "node_modules/cfn-response.js")
+_PYTHON_MODULE: Final = ("cfnresponse", "cfnresponse.py", "cfnresponse.py")
+"""A module: the word that asks for it, its file, its place in the package."""
 
 
 def _make_zip(properties: Properties) -> bytes | None:
@@ -28,18 +21,20 @@ def _make_zip(properties: Properties) -> bytes | None:
     source = (properties.get("Code") or {}).get("ZipFile")
     if source is None:
         return None
-    language = "nodejs" if str(properties.get("Runtime", "")).startswith("nodejs") else "python"
-    files = {"index.js" if language == "nodejs" else "index.py": source}
-    module, name, place = _ANSWERING[language]
-    if module in source:
-        files[place] = (_INLINE_MODULES / name).read_text()
+    is_node = str(properties.get("Runtime", "")).startswith("nodejs")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
-        for path, text in files.items():
-            entry = zipfile.ZipInfo(path, _FIRST_DAY)
-            entry.external_attr = 0o644 << 16
-            package.writestr(entry, text)
+        _write(package, "index.js" if is_node else "index.py", source)
+        word, module, place = _NODE_MODULE if is_node else _PYTHON_MODULE
+        if word in source:
+            _write(package, place, (_INLINE_MODULES / module).read_text())
     return packed.getvalue()
+
+
+def _write(package: zipfile.ZipFile, name: str, text: str) -> None:
+    entry = zipfile.ZipInfo(name, _FIRST_DAY)
+    entry.external_attr = 0o644 << 16
+    package.writestr(entry, text)
 
 
 def _make_code(properties: Properties) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from collections.abc import Collection, Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -18,12 +17,15 @@ from cloudlet.core.aws import tags as tagging
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target, is_custom
+from cloudlet.services.cloudformation.operations.s3_objects import load_from_url
+from cloudlet.services.cloudformation.operations.transforming import apply_transforms
 from cloudlet.services.cloudformation.stack_record import Output, Stack, Target
-from cloudlet.services.cloudformation.templates import language_extensions, parameters
-from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN, Scope, check_rules
+from cloudlet.services.cloudformation.templates import language_extensions, parameters, transforms
+from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN, check_rules
 from cloudlet.services.cloudformation.templates.parameters import Value
 from cloudlet.services.cloudformation.templates.parsing import parse_template
-from cloudlet.services.cloudformation.templates.template import Template, read_template
+from cloudlet.services.cloudformation.templates.template import read_template
+from cloudlet.services.cloudformation.templates.transforms import TransformError
 
 _IAM_TYPES: Final = frozenset(
     f"AWS::IAM::{name}"
@@ -43,9 +45,7 @@ _IAM_TYPES: Final = frozenset(
 )
 _IAM_NAMES: Final = ("GroupName", "InstanceProfileName", "ManagedPolicyName", "RoleName", "UserName")
 _NAMED: Final = frozenset(f"AWS::IAM::{name}" for name in ("Group", "InstanceProfile", "ManagedPolicy", "Role", "User"))
-SERVERLESS: Final = "AWS::Serverless-2016-10-31"
-_BUCKET_HOST: Final = re.compile(r"(?P<bucket>[a-z0-9.-]+)\.s3[.-].*")
-MAX_TEMPLATE_BYTES: Final = 1_000_000
+EXPANSION: Final = "CAPABILITY_AUTO_EXPAND"
 MAX_BODY_BYTES: Final = 51_200
 
 
@@ -59,50 +59,31 @@ async def load_template(ctx: Context, params: Params, previous: Target | None) -
             raise errors.make_validation_error("Cannot use previous template: there is none.")
         return previous.template
     if body := params.get("TemplateBody"):
-        if len(body.encode()) > MAX_BODY_BYTES:
+        # A stack set's template, for one, may have come from a bucket.
+        if len(body.encode()) > MAX_BODY_BYTES and ctx.protocol != "none":
             raise errors.make_validation_error(
                 "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
                 f"Member must have length less than or equal to {MAX_BODY_BYTES}"
             )
         return str(body)
-    return await _fetch(ctx, params["TemplateURL"])
+    return await load_from_url(ctx, params["TemplateURL"], "TemplateURL")
 
 
-async def _fetch(ctx: Context, url: str) -> str:
-    """Return the template at an address in S3."""
-    parts = urlsplit(url)
-    host = _BUCKET_HOST.fullmatch(parts.hostname or "")
-    path = unquote(parts.path.lstrip("/"))
-    bucket, _, key = (host["bucket"], "", path) if host else path.partition("/")
-    if parts.scheme not in ("http", "https", "s3") or not key:
-        raise errors.make_validation_error("TemplateURL must be a supported URL.")
-    if parts.scheme == "s3":
-        bucket = parts.netloc
-        key = path
-    try:
-        answer = await ctx.call_as_caller("s3", "GetObject", {"Bucket": bucket, "Key": key}) or {}
-    except AwsError as error:
-        raise errors.make_validation_error(f"S3 error: {error.message}") from None
-    text = await read_body(answer["Body"])
-    if len(text) > MAX_TEMPLATE_BYTES:
-        raise errors.make_validation_error(f"Template may not exceed {MAX_TEMPLATE_BYTES} bytes in size.")
-    return text.decode()
+async def prepare(
+    ctx: Context, stack: Stack, params: Params, previous: Target | None, *, has_review: bool = False
+) -> tuple[Target, CompiledTarget]:
+    """Return the target that a request describes, and the same compiled. Raises AwsError.
 
-
-async def read_body(body: Any) -> bytes:
-    """Return the whole of what S3 answers."""
-    if isinstance(body, bytes):
-        return body
-    chunks = [chunk async for chunk in body]
-    return b"".join(chunks)
-
-
-async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target | None) -> tuple[Target, CompiledTarget]:
-    """Return the target that a request describes, and the same compiled. Raises AwsError."""
+    One whose transforms fail has that failure, and no resources. `has_review` tells that the result of transforms can
+    be reviewed before anything is done, so that no capability is needed for them.
+    """
     text = await load_template(ctx, params, previous)
     raw = parse_template(text)
     given = _list_given(params, previous)
-    declared = read_template(raw, is_processed=not raw.get("Transform"))
+    names = transforms.list_names(raw)
+    declared = read_template(raw, is_processed=not names)
+    if not has_review:
+        check_expansion(names, params.get("Capabilities") or ())
     parameters.check_declarations(declared)
     values = await _look_up(ctx, parameters.bind_parameters(declared, given))
     target = Target(
@@ -112,14 +93,17 @@ async def prepare(ctx: Context, stack: Stack, params: Params, previous: Target |
         values,
         tagging.read(params["Tags"]) if params.get("Tags") is not None else (previous.tags if previous else {}),
         list(params.get("Capabilities") or ()),
-        list(params.get("NotificationARNs") or (previous.notification_arns if previous else ())),
-        language_extensions.NAME in declared.transforms,
+        _list_topics(params, previous),
+        language_extensions.NAME in names,
     )
-    processed = await _transform(ctx, stack, declared, target)
+    try:
+        processed = await apply_transforms(ctx, stack, declared, target)
+    except TransformError as error:
+        failed = replace(target, failure=error.message)
+        return failed, CompiledTarget(failed, declared, {}, {}, {}, [])
     target = replace(target, processed=json.dumps(processed))
     compiled = compile_target(stack, target)
-    # A change set shows what transforms make of the template, and needs no consent to it.
-    _check_capabilities(declared, compiled, is_shown="ChangeSetName" in params)
+    check_capabilities(compiled)
     check_rules(compiled.template.rules, compiled.make_scope())
     evaluate(compiled)
     return target, compiled
@@ -131,6 +115,12 @@ def evaluate(compiled: CompiledTarget) -> list[Output]:
     for name in compiled.resources:
         compiled.resolve_properties(name, scope)
     return compiled.resolve_outputs(scope)
+
+
+def _list_topics(params: Params, previous: Target | None) -> list[str]:
+    """Return the topics to notify: an empty list in the request leaves none."""
+    given = params.get("NotificationARNs")
+    return list(given) if given is not None else list(previous.notification_arns if previous else ())
 
 
 def _list_given(params: Params, previous: Target | None) -> dict[str, str]:
@@ -173,42 +163,19 @@ async def _look_up(ctx: Context, values: Mapping[str, Value]) -> dict[str, Value
     return parameters.add_ssm_values(values, found.__getitem__)
 
 
-async def _transform(ctx: Context, stack: Stack, declared: Template, target: Target) -> dict[str, Any]:
-    """Return the template after its transforms."""
-    processed = declared.raw
-    for transform in declared.transforms:
-        if transform == language_extensions.NAME:
-            scope = Scope(
-                values={name: value.value for name, value in target.values.items()}
-                | {"AWS::Region": stack.region, "AWS::AccountId": stack.account, "AWS::StackName": stack.name},
-                mappings=declared.mappings,
-                has_language_extensions=True,
-            )
-            processed = language_extensions.expand_loops(processed, scope.resolve)
-        elif transform == SERVERLESS:
-            # Imported late: AWS's translator takes seconds.
-            from cloudlet.services.cloudformation.templates import serverless
-
-            policies = await _list_aws_policies(ctx)
-            processed = await serverless.translate(processed, target.values, stack.region, policies)
-        else:
-            raise errors.make_validation_error(f"No transform named {transform} found.")
-    return {key: value for key, value in processed.items() if key != "Transform"}
+def check_expansion(names: Collection[str], capabilities: Collection[str]) -> None:
+    """Raise AwsError where transforms need a capability that is not given."""
+    if needs_expansion(names) and EXPANSION not in capabilities:
+        raise errors.make_missing_capabilities([EXPANSION])
 
 
-async def _list_aws_policies(ctx: Context) -> dict[str, str]:
-    """Return the ARNs of AWS's managed policies by their names."""
-    found: dict[str, str] = {}
-    params: dict[str, Any] = {"Scope": "AWS", "MaxItems": 1000}
-    while True:
-        answer = await ctx.call("iam", "ListPolicies", params) or {}
-        found |= {policy["PolicyName"]: policy["Arn"] for policy in answer["Policies"]}
-        if not answer.get("IsTruncated"):
-            return found
-        params["Marker"] = answer["Marker"]
+def needs_expansion(names: Collection[str]) -> bool:
+    """Whether transforms may add what nobody has seen."""
+    return any(name != language_extensions.NAME for name in names)
 
 
-def _check_capabilities(declared: Template, compiled: CompiledTarget, *, is_shown: bool = False) -> None:
+def check_capabilities(compiled: CompiledTarget) -> None:
+    """Raise AwsError where a template needs capabilities that are not given."""
     given = set(compiled.target.capabilities)
     kinds = {resource["Type"] for resource in compiled.resources.values()}
     needed = []
@@ -220,9 +187,6 @@ def _check_capabilities(declared: Template, compiled: CompiledTarget, *, is_show
         needed.append("CAPABILITY_NAMED_IAM")
     elif kinds & _IAM_TYPES and not given & {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}:
         needed.append("CAPABILITY_IAM")
-    has_macros = any(name != language_extensions.NAME for name in declared.transforms)
-    if has_macros and not is_shown and "CAPABILITY_AUTO_EXPAND" not in given:
-        needed.append("CAPABILITY_AUTO_EXPAND")
     if needed:
         raise errors.make_missing_capabilities(needed)
 
@@ -230,7 +194,7 @@ def _check_capabilities(declared: Template, compiled: CompiledTarget, *, is_show
 def list_capabilities(compiled: CompiledTarget) -> list[str]:
     """Return the capabilities that a template requires."""
     try:
-        _check_capabilities(compiled.template, compiled)
+        check_capabilities(compiled)
     except AwsError as error:
         return re.findall(r"CAPABILITY_\w+", error.message)
     return []

@@ -20,7 +20,7 @@ from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import stacks
 from cloudlet.services.cloudformation.compiling import mask
-from cloudlet.services.cloudformation.provisioning.handlers import Handler, Work, make_handler
+from cloudlet.services.cloudformation.provisioning.handlers import Handler, Later, Work, make_handler
 from cloudlet.services.cloudformation.stack_record import Event, Instance, Resource, Stack
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references, resolve_references
 
@@ -31,14 +31,6 @@ _RETRY_SECONDS: Final = 120.0
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _MAX_PAUSE_SECONDS: Final = 5.0
 MAX_REASON_CHARACTERS: Final = 4000
-
-
-class Later(Exception):
-    """A resource has to be looked at again after so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
 
 
 @dataclass
@@ -110,7 +102,8 @@ class Steps:
         return resource.made_by == self.stack.operation.id
 
     def _make_handler(self, resource: Resource) -> Handler:
-        return make_handler(Work(self.block, self.stack, resource.name, resource.type, self.invoke, resource.started))
+        surroundings = (self.block, self.stack, resource.name, resource.type, self.invoke, resource.started)
+        return make_handler(Work(*surroundings, resource.creation_policy))
 
     async def invoke(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Any:
         """Call an operation by the stack's role, or else as the caller."""
@@ -300,7 +293,8 @@ class Steps:
         return handler.has_given_name(properties) and await handler.exists(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
-        name = next((str(value) for key, value in properties.items() if key.endswith("Name")), resource.name)
+        names = [str(value) for key, value in properties.items() if key.endswith("Name")]
+        name = properties.get("Name") or next(iter(names), resource.name)
         return ProvisioningError(
             f"Resource of type '{resource.type}' with identifier '{name}' already exists.",
             "AlreadyExists",
@@ -372,7 +366,9 @@ class Steps:
             resource.making and resource.making.properties != before.properties
         ):
             # Where the update was not finished, it is not known what of it was done.
-            changed = resource.making or resource.instance
+            # Where bringing it back has failed, it is as the update left it.
+            is_reverting = resource.making is not None and resource.making.properties == before.properties
+            changed = resource.instance if is_reverting else resource.making or resource.instance
             resource = await self._write(replace(resource, instance=changed, making=None))
         await self.update(resource, before.properties)
 

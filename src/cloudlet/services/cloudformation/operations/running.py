@@ -28,8 +28,10 @@ from cloudlet.services.cloudformation.compiling import (
     list_hidden,
 )
 from cloudlet.services.cloudformation.drift import drift_record
+from cloudlet.services.cloudformation.operations import monitoring
 from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, needs_replacement
-from cloudlet.services.cloudformation.operations.provisioning_steps import Later, Steps
+from cloudlet.services.cloudformation.operations.provisioning_steps import Steps
+from cloudlet.services.cloudformation.provisioning.handlers import Later
 from cloudlet.services.cloudformation.stack_record import Resource, Stack
 from cloudlet.services.cloudformation.templates.functions import Scope
 from cloudlet.store import StoreError
@@ -37,8 +39,10 @@ from cloudlet.store import StoreError
 log = logging.getLogger("cloudlet.cloudformation")
 
 MAX_CONCURRENT_RESOURCES: Final = 40
+MAX_ACCOUNT_OPERATIONS: Final = 4
 _PATIENCE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.25
+_MINUTE_SECONDS: Final = 60.0
 _CANCELLED: Final = "User Initiated"
 _REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
 
@@ -65,7 +69,9 @@ async def _carry_out(block: Block, key: Key) -> float | None:
     return await _Run(block, *found).run()
 
 
-STACKS: Final = Reconciler("stacks", _carry_out, patience_seconds=_PATIENCE_SECONDS)
+STACKS: Final = Reconciler(
+    "stacks", _carry_out, max_concurrency=2 * MAX_ACCOUNT_OPERATIONS, patience_seconds=_PATIENCE_SECONDS
+)
 
 
 def request(tx: Transaction, stack: Stack) -> None:
@@ -95,8 +101,10 @@ class _Run:
             pause = await self._run_tasks(tasks, dependencies)
             if pause is not None:
                 return self._shorten(pause)
-            if self._failed and self._phase.work != "clean-up":
+            if self._failed and self._phase.work != "clean-up" and not self._is_forced():
                 return await self._fail(self._describe_failures())
+            if self._phase.work == "apply" and (pause := await self._monitor()) is not None:
+                return pause
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
@@ -106,6 +114,8 @@ class _Run:
     def _shorten(self, pause: float) -> float:
         """Return a pause that ends with the time that the operation has."""
         deadline = self._stack.operation.deadline
+        if self._phase.work == "apply" and self._stack.rollback.triggers:
+            pause = min(pause, monitoring.WATCH_SECONDS)
         return min(pause, max(0.0, deadline - self._block.clock.now())) if deadline else pause
 
     async def _load_targets(self) -> tuple[CompiledTarget | None, CompiledTarget | None]:
@@ -118,7 +128,13 @@ class _Run:
 
         found = await self._block.store.transact(load)
         try:
-            compiled = [None if target is None else compile_target(stack, target) for target in found]
+            compiled = [
+                None
+                if target is None or (target.failure and self._phase.work != "apply")
+                # What a failed transform would have made there is nothing of.
+                else compile_target(stack, target)
+                for target in found
+            ]
         except AwsError as error:
             if self._phase.work == "remove":
                 return None, None
@@ -251,6 +267,9 @@ class _Run:
             deletion_policy=compiled.resolve_option(name, "DeletionPolicy", "Delete"),
             update_replace_policy=compiled.resolve_option(name, "UpdateReplacePolicy", "Delete"),
             metadata=json.dumps(declared["Metadata"]) if "Metadata" in declared else "",
+            creation_policy=json.dumps(scope.resolve(declared["CreationPolicy"]))
+            if "CreationPolicy" in declared
+            else "",
         )
         steps.resources[name] = resource
         try:
@@ -288,11 +307,8 @@ class _Run:
     def _check_policy(self, action: str, resource: Resource) -> None:
         """Raise where the stack's policy does not let an update do something to a resource."""
         policy = self._stack.policy_during_update or self._stack.policy
-        if not stack_policies.is_allowed(policy, action, resource.name, resource.type):
-            raise ReasonedError(
-                f"Action denied by stack policy: Statement [#1] does not allow [{action}] for resource "
-                f"[{resource.name}];"
-            )
+        if denial := stack_policies.find_denial(policy, action, resource.name, resource.type):
+            raise ReasonedError(denial)
 
     def _check_removals(self, compiled: CompiledTarget) -> None:
         """Raise where the stack's policy forbids a deletion."""
@@ -302,6 +318,34 @@ class _Run:
                     self._check_policy("Update:Delete", resource)
                 except ReasonedError as error:
                     raise _StackFailure(error.reason) from None
+
+    # Alarms
+
+    async def _monitor(self) -> float | None:
+        """Return the pause between two looks at the alarms; None once their time is over."""
+        stack, clock = self._stack, self._block.clock
+        if breach := await monitoring.find_breach(self._steps.invoke, stack.rollback.triggers):
+            raise _StackFailure(breach)
+        if not stack.rollback.minutes:
+            return None
+        until = stack.operation.monitored_until
+        if not until:
+            until = clock.now() + stack.rollback.minutes * _MINUTE_SECONDS
+            await self._save_monitored_until(until)
+        left = until - clock.now()
+        if left <= 0:
+            return None
+        return min(left, monitoring.WATCH_SECONDS) if stack.rollback.triggers else left
+
+    async def _save_monitored_until(self, until: float) -> None:
+        stack = self._stack
+
+        async def save(tx: Transaction) -> None:
+            now = await stacks.find(tx, stack.account, stack.region, stack.id)
+            if now is not None and self._is_current(now):
+                stacks.save(tx, replace(now, operation=replace(now.operation, monitored_until=until)))
+
+        await self._block.store.transact(save)
 
     # Running
 
@@ -351,6 +395,10 @@ class _Run:
             return None
         return min(later.values()) if later else None
 
+    def _is_forced(self) -> bool:
+        """Whether the stack is deleted whatever cannot be."""
+        return self._phase.work == "remove" and self._stack.operation.is_forced
+
     def _is_stopping(self) -> bool:
         return self._interruption is not None or (bool(self._failed) and self._phase.work == "apply")
 
@@ -363,7 +411,7 @@ class _Run:
             return False
         except ProvisioningError as error:
             await self._note_failure(name, error.reason)
-            return False
+            return self._is_forced()
         except StoreError:
             raise
         except Exception:
@@ -396,6 +444,9 @@ class _Run:
             self._interruption = _StackFailure(_CANCELLED)
         elif self._phase.work == "apply" and 0 < stack.operation.deadline <= self._block.clock.now():
             self._interruption = _StackFailure("Stack creation time exceeded the specified timeout")
+        elif self._phase.work == "apply" and stack.rollback.triggers:
+            breach = await monitoring.find_breach(self._steps.invoke, stack.rollback.triggers)
+            self._interruption = _StackFailure(breach) if breach else None
 
     def _is_current(self, now: Stack | None) -> bool:
         stack = self._stack

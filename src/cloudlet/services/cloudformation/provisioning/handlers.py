@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from cloudlet.core.aws.resources.provisioner import Instance, Invoke, Provisioner
 from cloudlet.core.aws.resources.registry import load_resource_types
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.cloudformation.compiling import get_schema, is_custom
+from cloudlet.services.cloudformation.compiling import NESTED, get_schema, is_custom
 from cloudlet.services.cloudformation.stack_record import Stack
+
+MACRO: Final = "AWS::CloudFormation::Macro"
+STACK_SET: Final = "AWS::CloudFormation::StackSet"
+
+
+class Later(Exception):
+    """A resource has to be looked at again after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,8 @@ class Work:
     invoke: Invoke
     started: float
     """The time at which the work on the resource began."""
+    creation_policy: str = ""
+    """The CreationPolicy of the resource, as JSON."""
 
 
 class Handler(Protocol):
@@ -70,9 +83,18 @@ def make_handler(work: Work) -> Handler:
     # Imported late: they import this module.
     from cloudlet.services.cloudformation.provisioning.custom_resource import CustomResource
     from cloudlet.services.cloudformation.provisioning.local_types import LOCAL_TYPES
+    from cloudlet.services.cloudformation.provisioning.macro_resource import MacroResource
+    from cloudlet.services.cloudformation.provisioning.nested_stack import NestedStack
+    from cloudlet.services.cloudformation.provisioning.stack_set_resource import StackSetResource
 
     if is_custom(work.kind):
         return CustomResource(work)
+    if work.kind == MACRO:
+        return MacroResource(work)
+    if work.kind == STACK_SET:
+        return StackSetResource(work)
+    if work.kind == NESTED:
+        return NestedStack(work)
     local = LOCAL_TYPES.get(work.kind)
     if local is not None:
         return local(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from cloudlet.services.cloudformation.provisioning.handlers import Handler, Work
 
 _SECRET_CHARACTERS: Final = 48
 _PAUSE_SECONDS: Final = 30.0
+_DURATION: Final = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 
 
 class Metadata:
@@ -91,7 +93,9 @@ class WaitCondition(Metadata):
 
     async def complete(self, instance: Instance, token: str) -> tuple[dict[str, Any], float | None]:
         work, properties = self._work, instance.properties
-        key = _get_key(work.stack.id, str(properties.get("Handle", "")))
+        key = make_signal_key(work.stack.id, work.logical_id, properties)
+        if work.creation_policy:
+            properties = {**properties, **_parse_creation_policy(work.creation_policy)}
         found = await work.block.store.transact(lambda tx: signals.list_signals(tx, key))
         return check_signals(instance, found, properties, work)
 
@@ -117,6 +121,21 @@ def check_signals(
 
 def _find_id(found: Mapping[str, signals.Signal], wanted: signals.Signal) -> str:
     return next(unique_id for unique_id, one in found.items() if one is wanted)
+
+
+def make_signal_key(stack: str, name: str, properties: Mapping[str, Any]) -> str:
+    """Return the key of a wait condition's signals, by its handle or its logical id."""
+    return _get_key(stack, str(properties.get("Handle") or f"#{name}"))
+
+
+def _parse_creation_policy(text: str) -> dict[str, Any]:
+    """Return the count and the seconds that a CreationPolicy, as JSON, has. Raises ProvisioningError."""
+    signal = json.loads(text).get("ResourceSignal") or {}
+    found = _DURATION.fullmatch(str(signal.get("Timeout", "PT5M")))
+    if found is None:
+        raise ReasonedError(f"Invalid Timeout {signal['Timeout']} of the CreationPolicy")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return {"Count": signal.get("Count", 1), "Timeout": hours * 3600 + minutes * 60 + seconds}
 
 
 def _get_key(stack: str, url: str) -> str:

@@ -46,6 +46,11 @@ class Value(msgspec.Struct, frozen=True):
         return [item.strip() for item in text.split(",")] if self.is_list and text else ([] if self.is_list else text)
 
 
+def is_hidden(declared: Mapping[str, Any]) -> bool:
+    """Whether the values of a parameter are shown nowhere."""
+    return _is_true(declared.get("NoEcho", False))
+
+
 def check_declarations(template: Template) -> None:
     """Raise AwsError for parameters that are not declared as parameters are."""
     for name, declared in template.parameters.items():
@@ -91,7 +96,7 @@ def _bind(name: str, declared: Mapping[str, Any], text: str) -> Value:
     ssm = _SSM_VALUE.fullmatch(kind)
     is_list = (ssm[1] if ssm else kind).startswith("List<") or kind == "CommaDelimitedList"
     is_list = is_list or (ssm is not None and ssm[1] == "CommaDelimitedList")
-    value = Value(text, "", ssm is not None, is_list, _is_true(declared.get("NoEcho", False)))
+    value = Value(text, "", ssm is not None, is_list, is_hidden(declared))
     for one in value.value if is_list and not ssm else [text]:
         check = _find_violation(name, "Number" if kind in ("Number", "List<Number>") else kind, declared, one)
         if check is not None:
@@ -165,7 +170,7 @@ def describe_declaration(name: str, declared: Mapping[str, Any]) -> dict[str, An
     shown: dict[str, Any] = {
         "ParameterKey": name,
         "ParameterType": declared["Type"],
-        "NoEcho": _is_true(declared.get("NoEcho", False)),
+        "NoEcho": is_hidden(declared),
         "ParameterConstraints": {"AllowedValues": [_format_scalar(value) for value in declared["AllowedValues"]]}
         if "AllowedValues" in declared
         else {},

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import AwsError
-from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.templates.parameters import Value
+from cloudlet.services.cloudformation.templates.transforms import TransformError
 
 
 async def translate(
@@ -44,7 +44,7 @@ def _translate(
         translated: dict[str, Any] = translator.translate(copy.deepcopy(raw), parameters)
     except InvalidDocumentException as error:
         causes = ". ".join(cause.message for cause in error.causes)
-        raise errors.make_validation_error(
+        raise TransformError(
             "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
             f"Number of errors found: {len(error.causes)}. {causes}"
         ) from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cloudlet.services.cloudformation import errors
+from cloudlet.services.cloudformation.templates.transforms import SECTION, Transform, parse_transforms
 
 _SECTIONS: Final = {
     "AWSTemplateFormatVersion",
@@ -70,10 +71,9 @@ class Template:
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
-    def transforms(self) -> list[Any]:
-        """The transforms that it declares, in their order."""
-        declared = self.raw.get("Transform") or []
-        return declared if isinstance(declared, list) else [declared]
+    def transforms(self) -> list[Transform]:
+        """The transforms of the whole template, in their order."""
+        return parse_transforms(self.raw.get(SECTION) or [])
 
 
 def read_template(raw: dict[str, Any], *, is_processed: bool = True) -> Template:

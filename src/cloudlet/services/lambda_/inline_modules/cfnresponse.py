@@ -1,11 +1,11 @@
-"""The module `cfnresponse`, which answers for custom resources.
+"""Answers of custom resources: a module that AWS puts beside functions in templates.
 
-Functions find it whose source is in a template. It has the interface of AWS's (CloudFormation's user guide,
-"cfn-response module"), and imports nothing of Cloudlet.
+CloudFormation user guide, "cfn-response module". It imports nothing of Cloudlet: it runs within users' functions.
 """
 
+from __future__ import annotations
+
 import json
-import sys
 import urllib.request
 from typing import Any
 
@@ -16,13 +16,13 @@ FAILED = "FAILED"
 def send(
     event: dict[str, Any],
     context: Any,
-    responseStatus: str,  # AWS's names
-    responseData: dict[str, Any],
+    responseStatus: str,
+    responseData: Any,
     physicalResourceId: str | None = None,
     noEcho: bool = False,
     reason: str | None = None,
 ) -> None:
-    """Send an answer to where CloudFormation waits for it."""
+    """Send an answer; one that cannot be sent is printed."""
     answer = {
         "Status": responseStatus,
         "Reason": reason or f"See the details in CloudWatch Log Stream: {context.log_stream_name}",
@@ -33,10 +33,12 @@ def send(
         "NoEcho": noEcho,
         "Data": responseData,
     }
-    body = json.dumps(answer).encode()
-    request = urllib.request.Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")
+    body = json.dumps(answer)
+    print(f"Response body:\n{body}")  # noqa: T201
+    # Without a type: that of a form would be added otherwise.
+    request = urllib.request.Request(event["ResponseURL"], body.encode(), {"content-type": ""}, method="PUT")
     try:
         with urllib.request.urlopen(request) as response:
-            sys.stdout.write(f"Status code: {response.status}\n")
+            print(f"Status code: {response.status}")  # noqa: T201
     except OSError as error:
-        sys.stdout.write(f"send(..) failed executing http.request(..): {error}\n")
+        print(f"send(..) failed executing the request: {error}")  # noqa: T201

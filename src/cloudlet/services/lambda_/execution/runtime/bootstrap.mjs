@@ -5,7 +5,9 @@
 // developer guide, "Building Lambda functions with Node.js", "Response streaming".
 
 import { existsSync, readFileSync } from "node:fs";
-import Module, { createRequire } from "node:module";
+import http from "node:http";
+import https from "node:https";
+import Module, { createRequire, syncBuiltinESMExports } from "node:module";
 import { Socket } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { Writable } from "node:stream";
@@ -134,6 +136,8 @@ async function imported(base, name) {
   throw new RuntimeError("Runtime.ImportModuleError", `Error: Cannot find module '${name}'`);
 }
 
+// -- AWS's SDK
+
 // CommonJS modules look for what is not in the package where NODE_PATH says, which Node.js has read when it started; ES
 // modules do not, but find AWS's SDK on AWS, too.
 function findSdk() {
@@ -162,24 +166,46 @@ function findSdk() {
   }
 }
 
-// -- custom resources
+// -- answers of custom resources
 
-const RESPONSE_PATH = "/_aws/cloudformation-response/";
-let reachesResponseUrls = false;
+// They go to a URL in the event. AWS's have no port, so that what answers leaves it out, and takes the one of HTTPS;
+// Cloudlet's have one. What is sent there over HTTPS goes to where the event says. Nothing else is touched.
+const ANSWERS = "/_aws/cloudformation-response/";
+const ORIGIN = /(https?:\/\/[^"\\/]+)\/_aws\/cloudformation-response\//;
+// The origins of such URLs, by their host names.
+const origins = new Map();
 
-// AWS's module cfn-response, and CDK's custom resources, take of a response URL its host and path alone, for HTTPS and
-// port 443.
-async function reachResponseUrls() {
-  reachesResponseUrls = true;
-  // Imported late: only custom resources need them.
-  const [{ default: http }, { default: https }] = await Promise.all([import("node:http"), import("node:https")]);
-  const request = https.request;
-  https.request = (options, ...more) => {
-    if (!options?.path?.startsWith(RESPONSE_PATH)) return request(options, ...more);
-    const { protocol, hostname, port } = new URL(process.env.AWS_ENDPOINT_URL);
-    return (protocol === "http:" ? http.request : request)({ ...options, protocol, hostname, port }, ...more);
+function noteOrigin(payload) {
+  if (!payload.includes(ANSWERS)) return;
+  const found = ORIGIN.exec(payload.toString());
+  if (found) origins.set(new URL(found[1]).hostname, new URL(found[1]));
+}
+
+// Return the options and the callback of a request that goes to one of them, undefined for others.
+function answering([first, ...others]) {
+  if (origins.size === 0) return undefined;
+  const options = {};
+  if (typeof first === "string" || first instanceof URL) {
+    const { hostname, pathname, search } = new URL(first);
+    Object.assign(options, { hostname, path: pathname + search });
+    first = others.shift();
+  }
+  if (typeof first === "function") others.unshift(first);
+  else Object.assign(options, first);
+  const origin = origins.get(options.hostname ?? options.host);
+  if (!origin || !options.path?.startsWith(ANSWERS)) return undefined;
+  const { protocol, hostname, port } = origin;
+  return [{ ...options, protocol, hostname, host: undefined, port, agent: undefined }, ...others];
+}
+
+function reachAnswers() {
+  const { request } = https;
+  https.request = (...given) => {
+    const changed = answering(given);
+    if (!changed) return request(...given);
+    return changed[0].protocol === "https:" ? request(...changed) : http.request(...changed);
   };
-  Module.syncBuiltinESMExports();
+  syncBuiltinESMExports();
 }
 
 // -- streamed responses
@@ -339,7 +365,7 @@ async function invoke(handler, told, payload) {
   if (told.traceId) process.env._X_AMZN_TRACE_ID = told.traceId;
   else delete process.env._X_AMZN_TRACE_ID;
   try {
-    if (!reachesResponseUrls && payload.includes(RESPONSE_PATH)) await reachResponseUrls();
+    noteOrigin(payload);
     const event = JSON.parse(payload.toString());
     if (handler[STREAMS]) {
       await streamed(handler, event, told);
@@ -362,6 +388,7 @@ async function initialise(told) {
   }
   process.chdir(told.taskRoot);
   catchOutput();
+  reachAnswers();
   findSdk();
   try {
     const handler = await loaded(told.taskRoot, told.handler);

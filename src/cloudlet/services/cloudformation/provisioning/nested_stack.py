@@ -1,0 +1,87 @@
+"""Nested stacks, which may have operations of their own under way, or failed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError
+from cloudlet.core.aws.resources.provisioner import Instance, Provisioner
+from cloudlet.core.aws.resources.registry import load_resource_types
+from cloudlet.services.cloudformation import states
+from cloudlet.services.cloudformation.compiling import NESTED, get_schema
+from cloudlet.services.cloudformation.provisioning.handlers import Later, Work
+
+_PAUSE_SECONDS: Final = 0.2
+_MODEL: Final = "cloudformation"
+_ROLLED_BACK: Final = "UPDATE_ROLLBACK_COMPLETE"
+
+
+class NestedStack(Provisioner):
+    """One nested stack."""
+
+    def __init__(self, work: Work) -> None:
+        stack = work.stack
+        declared = load_resource_types()[NESTED]
+        super().__init__(declared, get_schema(NESTED), work.invoke, stack.account, stack.region)
+        self._work = work
+
+    async def update(self, old: Instance, new: Mapping[str, Any], token: str) -> dict[str, Any]:
+        await self._await_rest(self.get_reference(old), token)
+        return await super().update(old, new, token)
+
+    async def refresh(self, instance: Instance, token: str = "") -> tuple[dict[str, Any], float | None]:
+        try:
+            return await super().refresh(instance, token)
+        except ProvisioningError:
+            # An update that changes nothing leaves the state as it was.
+            stack_id = self.get_reference(instance)
+            if await self._get_status(stack_id) != _ROLLED_BACK or await self._is_own(stack_id, token):
+                raise
+            return dict(instance.attributes), None
+
+    async def _wait(self, instance: Instance) -> None:
+        """Return at once: an update may take long, and `refresh` tells when it is done."""
+
+    async def delete(self, instance: Instance, token: str = "") -> float | None:
+        if self.get_reference(instance) and await self.exists(self.get_known(instance)):
+            await self._await_rest(self.get_reference(instance), token, is_deleted=True)
+        return await super().delete(instance, token)
+
+    async def _await_rest(self, stack_id: str, token: str, *, is_deleted: bool = False) -> None:
+        """Raise Later while another operation is under way.
+
+        A rollback that had failed goes on.
+        """
+        params = {"StackName": stack_id}
+        status = await self._get_status(stack_id)
+        if status == "UPDATE_ROLLBACK_FAILED" and not is_deleted:
+            again = f"{token}-continued"
+            if not self._work.stack.operation.is_continued or await self._is_own(stack_id, again):
+                raise ReasonedError(f"Embedded stack {stack_id} was not successfully updated.")
+            skipped = self._list_skipped(stack_id.split("/")[1])
+            await self._work.invoke(
+                _MODEL, "ContinueUpdateRollback", {**params, "ResourcesToSkip": skipped, "ClientRequestToken": again}
+            )
+            raise Later(_PAUSE_SECONDS)
+        is_deletable = is_deleted and status in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS")
+        if not states.is_in_progress(status) or is_deletable or await self._is_own(stack_id, token):
+            return
+        if status == "UPDATE_IN_PROGRESS":
+            await self._work.invoke(_MODEL, "CancelUpdateStack", params)
+        raise Later(_PAUSE_SECONDS)
+
+    async def _get_status(self, stack_id: str) -> str:
+        answer = await self._work.invoke(_MODEL, "DescribeStacks", {"StackName": stack_id})
+        status: str = answer["Stacks"][0]["StackStatus"]
+        return status
+
+    async def _is_own(self, stack_id: str, token: str) -> bool:
+        """Whether a token is that of the nested stack's last operation."""
+        events = (await self._work.invoke(_MODEL, "DescribeStackEvents", {"StackName": stack_id}))["StackEvents"]
+        return bool(events) and events[0].get("ClientRequestToken") == token
+
+    def _list_skipped(self, name: str) -> list[str]:
+        """Return the resources of the nested stack that are skipped, and of those in it."""
+        skipped = [one for one in self._work.stack.operation.skipped if "." in one]
+        return [one.removeprefix(f"{name}.") for one in skipped]
