@@ -33,6 +33,7 @@ UNREADABLE: Final = {
     "AWS::IAM::Policy",
     "AWS::IAM::UserToGroupAddition",
     "AWS::Lambda::LayerVersionPermission",
+    "AWS::Route53::RecordSetGroup",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 }
