@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType
+from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType, render
 
 _CAPABILITY: Final = "CAPABILITY_IAM"
 
@@ -86,6 +87,16 @@ def _make_single_inline(kind: str) -> ResourceType:
         delete=Call(f"Delete{kind}Policy"),
         capability=_CAPABILITY,
     )
+
+
+def _make_arn(kind: str, name: str) -> Callable[[Properties], str | None]:
+    """Return a source of the ARN of what has a path and, as a property, a name."""
+
+    def make(properties: Properties) -> str | None:
+        path = properties.get("Path") or "/"
+        return render(f"arn:{{partition}}:iam::{{account}}:{kind}{path}{{{name}}}", properties)
+
+    return make
 
 
 RESOURCE_TYPES: Final = (
@@ -240,5 +251,50 @@ RESOURCE_TYPES: Final = (
         attributes={"Arn": "OpenIDConnectProviderArn"},
         tag=Call("TagOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
         untag=Call("UntagOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
+    ),
+    ResourceType(
+        "AWS::IAM::SAMLProvider",
+        "iam",
+        create=Call("CreateSAMLProvider"),
+        read=Call("GetSAMLProvider", {"SAMLProviderArn": "Arn"}),
+        exists=Call("GetSAMLProvider", {"SAMLProviderArn": "arn:{partition}:iam::{account}:saml-provider/{Name}"}),
+        updates=(Call("UpdateSAMLProvider", {"SAMLProviderArn": "Arn"}),),
+        delete=Call("DeleteSAMLProvider", {"SAMLProviderArn": "Arn"}),
+        named=Name("Name", 128),
+        attributes={
+            "Arn": "arn:{partition}:iam::{account}:saml-provider/{Name}",
+            "SamlProviderUUID": "SAMLProviderUUID",
+        },
+        tag=Call("TagSAMLProvider", {"SAMLProviderArn": "Arn"}),
+        untag=Call("UntagSAMLProvider", {"SAMLProviderArn": "Arn"}),
+    ),
+    ResourceType(
+        "AWS::IAM::ServerCertificate",
+        "iam",
+        create=Call("UploadServerCertificate"),
+        read=Call("GetServerCertificate"),
+        updates=(
+            Call(
+                "UpdateServerCertificate",
+                {"NewPath": "Path", "NewServerCertificateName": None},
+                absent={"NewPath": "/"},
+            ),
+        ),
+        delete=Call("DeleteServerCertificate"),
+        named=Name("ServerCertificateName", 128),
+        attributes={"Arn": _make_arn("server-certificate", "ServerCertificateName")},
+        tag=Call("TagServerCertificate"),
+        untag=Call("UntagServerCertificate"),
+    ),
+    # A device is given to a user by two of its codes, which a template cannot have.
+    ResourceType(
+        "AWS::IAM::VirtualMFADevice",
+        "iam",
+        create=Call("CreateVirtualMFADevice"),
+        delete=Call("DeleteVirtualMFADevice"),
+        named=Name("VirtualMfaDeviceName", 226),
+        attributes={"SerialNumber": _make_arn("mfa", "VirtualMfaDeviceName")},
+        tag=Call("TagMFADevice"),
+        untag=Call("UntagMFADevice"),
     ),
 )
