@@ -37,6 +37,8 @@ class Call:
     """
     absent: Mapping[str, Any] = field(default_factory=dict)
     """The values of members whose property is not given: an update goes back to them."""
+    region: Callable[[Properties], str] | None = None
+    """The region that the operation is called in, where that is not the resource's."""
 
 
 @dataclass(frozen=True, slots=True)
