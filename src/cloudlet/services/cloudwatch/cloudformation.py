@@ -47,6 +47,21 @@ RESOURCE_TYPES: Final = (
         untag=Call("UntagResource", {"ResourceARN": "Arn"}),
     ),
     ResourceType(
+        "AWS::CloudWatch::AlarmMuteRule",
+        "cloudwatch",
+        create=Call("PutAlarmMuteRule"),
+        read=Call("GetAlarmMuteRule", {"AlarmMuteRuleName": "Name"}),
+        updates=(Call("PutAlarmMuteRule", {"Tags": None}),),
+        delete=Call("DeleteAlarmMuteRule", {"AlarmMuteRuleName": "Name"}),
+        named=Name("Name", 255),
+        attributes={
+            "Arn": "AlarmMuteRuleArn",
+            **{name: name for name in ("LastUpdatedTimestamp", "MuteType", "Status")},
+        },
+        tag=Call("TagResource", {"ResourceARN": "Arn"}),
+        untag=Call("UntagResource", {"ResourceARN": "Arn"}),
+    ),
+    ResourceType(
         "AWS::CloudWatch::Dashboard",
         "cloudwatch",
         create=Call("PutDashboard"),
