@@ -211,4 +211,11 @@ RESOURCE_TYPES: Final = (
         updates=(Call("UpdateCodeSigningConfig"),),
         delete=Call("DeleteCodeSigningConfig"),
     ),
+    ResourceType(
+        "AWS::Lambda::ResourcePolicy",
+        "lambda",
+        create=Call("PutResourcePolicy", {"Policy": "PolicyDocument"}),
+        updates=(Call("PutResourcePolicy", {"Policy": "PolicyDocument"}),),
+        delete=Call("DeleteResourcePolicy"),
+    ),
 )
