@@ -366,6 +366,23 @@ _REST_TYPES: Final = (
         ref="RequestValidatorId",
     ),
     ResourceType(
+        "AWS::ApiGateway::DocumentationPart",
+        "apigateway",
+        create=Call("CreateDocumentationPart"),
+        updates=(_make_patch_call("UpdateDocumentationPart", _patch(Properties="/properties")),),
+        delete=Call("DeleteDocumentationPart"),
+        attributes={"DocumentationPartId": "id"},
+        ref="DocumentationPartId",
+    ),
+    ResourceType(
+        "AWS::ApiGateway::DocumentationVersion",
+        "apigateway",
+        create=Call("CreateDocumentationVersion"),
+        updates=(_make_patch_call("UpdateDocumentationVersion", _patch(Description="/description")),),
+        delete=Call("DeleteDocumentationVersion"),
+        ref="DocumentationVersion",
+    ),
+    ResourceType(
         "AWS::ApiGateway::GatewayResponse",
         "apigateway",
         create=Call("PutGatewayResponse"),
@@ -512,6 +529,8 @@ _HTTP_TYPES: Final = (
     ),
     _make_part_of_api("Route"),
     _make_part_of_api("Integration", ResponseParameters=_make_response_parameters),
+    _make_part_of_api("IntegrationResponse"),
+    _make_part_of_api("RouteResponse"),
     _make_part_of_api("Authorizer"),
     _make_part_of_api("Model"),
     ResourceType(

@@ -121,6 +121,14 @@ _REST_READINGS: Final = {
         Read(Call("GetRequestValidator"), {"RequestValidatorId": "id"}),
         list=Listing(Call("GetRequestValidators"), _LIST, {"RequestValidatorId": "id"}),
     ),
+    "AWS::ApiGateway::DocumentationPart": Reading(
+        Read(Call("GetDocumentationPart"), {"DocumentationPartId": "id"}),
+        list=Listing(Call("GetDocumentationParts", {"locationStatus": None}), _LIST, {"DocumentationPartId": "id"}),
+    ),
+    "AWS::ApiGateway::DocumentationVersion": Reading(
+        Read(Call("GetDocumentationVersion"), {"DocumentationVersion": "version"}),
+        list=Listing(Call("GetDocumentationVersions"), _LIST, {"DocumentationVersion": "version"}),
+    ),
     "AWS::ApiGateway::ApiKey": Reading(
         Read(
             Call("GetApiKey", {"apiKey": "APIKeyId", "includeValue": lambda properties: True}),
@@ -173,6 +181,8 @@ _HTTP_READINGS: Final = {
     "AWS::ApiGatewayV2::Api": Reading(list=Listing(Call("GetApis"), "Items")),
     "AWS::ApiGatewayV2::Route": _read_part("Route"),
     "AWS::ApiGatewayV2::Integration": _read_part("Integration", ResponseParameters=_find_response_parameters),
+    "AWS::ApiGatewayV2::IntegrationResponse": _read_part("IntegrationResponse"),
+    "AWS::ApiGatewayV2::RouteResponse": _read_part("RouteResponse"),
     "AWS::ApiGatewayV2::Authorizer": _read_part("Authorizer"),
     "AWS::ApiGatewayV2::Model": _read_part("Model"),
     "AWS::ApiGatewayV2::Deployment": _read_part("Deployment"),
