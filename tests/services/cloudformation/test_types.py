@@ -85,10 +85,12 @@ def test_a_stack_has_resources_of_every_kind(stacks: Stacks) -> None:
 
 
 def test_a_property_that_is_not_supported_is_no_secret(stacks: Stacks) -> None:
-    metrics = {"MetricsConfigurations": [{"Id": "all"}]}
-    stacks.create("s", {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": metrics}}})
+    metadata = {
+        "MetadataConfiguration": {"JournalTableConfiguration": {"RecordExpiration": {"Expiration": "DISABLED"}}}
+    }
+    stacks.create("s", {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": metadata}}})
     reasons = " ".join(reason for _, _, reason in stacks.events("s"))
-    assert "Cloudlet does not support the property MetricsConfigurations of AWS::S3::Bucket" in reasons
+    assert "Cloudlet does not support the property MetadataConfiguration of AWS::S3::Bucket" in reasons
 
 
 def test_values_are_coerced_to_what_the_schema_has(stacks: Stacks) -> None:

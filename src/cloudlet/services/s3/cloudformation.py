@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Name, Part, Properties, ResourceType
+from cloudlet.core.aws.resources.declaration import ITEM, Call, Items, Name, Part, Properties, ResourceType
 
 
 def _rename(value: Any, names: Mapping[str, str]) -> Any:
@@ -121,12 +121,40 @@ def _make_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _make_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: rule[name] for name in ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan") if name in rule
+        name: rule[name]
+        for name in ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan", "AccessPointArn")
+        if name in rule
     }
     tags = rule.get("TagFilters") or []
     if len(found) + len(tags) > 1:
         return {"And": {**found, **({"Tags": tags} if tags else {})}}
     return {"Tag": tags[0]} if tags else found or {"Prefix": ""}
+
+
+def _make_analytics(item: Mapping[str, Any]) -> dict[str, Any]:
+    export = item["StorageClassAnalysis"].get("DataExport")
+    if export is None:
+        return {"StorageClassAnalysis": {}}
+    target = _rename(export["Destination"], {"BucketArn": "Bucket"})
+    return {"StorageClassAnalysis": {"DataExport": {**export, "Destination": {"S3BucketDestination": target}}}}
+
+
+def _make_inventory(item: Mapping[str, Any]) -> dict[str, Any]:
+    target = _rename(item["Destination"], {"BucketArn": "Bucket", "BucketAccountId": "AccountId"})
+    return {
+        "IsEnabled": item["Enabled"],
+        "Destination": {"S3BucketDestination": target},
+        "Schedule": {"Frequency": item["ScheduleFrequency"]},
+        **{name: item[name] for name in ("IncludedObjectVersions", "OptionalFields") if name in item},
+    }
+
+
+def _make_tiering(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Status": item["Status"], "Tierings": item["Tierings"]}
+
+
+def _make_metrics(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
 
 
 _BUCKET: Final = {"Bucket": "BucketName", "ExpectedBucketOwner": None}
@@ -136,6 +164,23 @@ def _make_part(name: str, member: str, source: Any, put: str, remove: str | None
     """Return a property of a bucket that is set by an operation of its own."""
     removal = None if remove is None else Call(remove, _BUCKET)
     return Part(name, Call(put, {**_BUCKET, member: source}), removal)
+
+
+def _make_configurations(kind: str, make: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Items:
+    """Return a property of a bucket that is a set of configurations, each with an id."""
+
+    def make_configuration(properties: Properties) -> dict[str, Any]:
+        item = properties[ITEM]
+        is_filtered = not {"Prefix", "TagFilters", "AccessPointArn"}.isdisjoint(item)
+        return {"Id": item["Id"], **({"Filter": _make_filter(item)} if is_filtered else {}), **make(item)}
+
+    named = {**_BUCKET, "Id": "Item.Id"}
+    return Items(
+        f"{kind}Configurations",
+        Call(f"PutBucket{kind}Configuration", {**named, f"{kind}Configuration": make_configuration}),
+        Call(f"DeleteBucket{kind}Configuration", named),
+        key=lambda item: item["Id"],
+    )
 
 
 RESOURCE_TYPES: Final = (
@@ -227,6 +272,17 @@ RESOURCE_TYPES: Final = (
                 _make_renaming("ReplicationConfiguration", TagFilters="Tags", TagFilter="Tag"),
                 "PutBucketReplication",
                 "DeleteBucketReplication",
+            ),
+            _make_configurations("Analytics", _make_analytics),
+            _make_configurations("IntelligentTiering", _make_tiering),
+            _make_configurations("Inventory", _make_inventory),
+            _make_configurations("Metrics", _make_metrics),
+            _make_part(
+                "AbacStatus",
+                "AbacStatus",
+                lambda properties: {"Status": properties["AbacStatus"]},
+                "PutBucketAbac",
+                None,
             ),
             _make_part(
                 "Tags",
