@@ -25,7 +25,15 @@ _EVERY = Path(__file__).parent / "every_type.json"
 
 def _list_calls(declared: ResourceType) -> Iterator[Call]:
     generate = declared.generate and declared.generate[1]
-    single = (declared.create, declared.read, declared.delete, declared.exists, declared.tag, declared.untag, generate)
+    single = (
+        declared.create,
+        declared.read,
+        declared.delete,
+        declared.exists,
+        declared.tag,
+        declared.untagging,
+        generate,
+    )
     yield from (call for call in (*single, declared.list) if call)
     yield from (*declared.updates, *declared.alternatives.values())
     for part in declared.parts:

@@ -211,9 +211,7 @@ _REST_TYPES: Final = (
         attributes={"RestApiId": "id", "RootResourceId": "rootResourceId"},
         read=Call("GetRestApi"),
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
         unlisted=("Name", "Mode", "EndpointConfiguration"),
-        list=Call("GetRestApis"),
     ),
     ResourceType(
         "AWS::ApiGateway::Resource",
@@ -306,7 +304,6 @@ _REST_TYPES: Final = (
         delete=Call("DeleteStage"),
         ref="StageName",
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}/stages/{StageName}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}/stages/{StageName}")}),
     ),
     ResourceType(
         "AWS::ApiGateway::Account",
@@ -404,7 +401,6 @@ _REST_TYPES: Final = (
         delete=Call("DeleteApiKey", {"apiKey": "APIKeyId"}),
         attributes={"APIKeyId": "id"},
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/apikeys/{APIKeyId}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/apikeys/{APIKeyId}")}),
         unlisted=("GenerateDistinctId",),
     ),
     ResourceType(
@@ -438,7 +434,6 @@ _REST_TYPES: Final = (
         delete=Call("DeleteUsagePlan", {"usagePlanId": "Id"}),
         attributes={"Id": "id"},
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/usageplans/{Id}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/usageplans/{Id}")}),
     ),
     ResourceType(
         "AWS::ApiGateway::UsagePlanKey",
@@ -453,6 +448,7 @@ _REST_TYPES: Final = (
         create=Call("CreateDomainName"),
         read=Call("GetDomainName"),
         delete=Call("DeleteDomainName"),
+        list=Call("GetDomainNames", {"resourceOwner": None}),
     ),
     ResourceType(
         "AWS::ApiGateway::BasePathMapping",
@@ -523,9 +519,8 @@ _HTTP_TYPES: Final = (
         ),
         delete=Call("DeleteApi"),
         tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}")}),
-        untag=Call("UntagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}")}),
-        list=Call("GetApis"),
         attributes={"ExecuteApiArn": "arn:{partition}:execute-api:{region}:{account}:{ApiId}"},
+        list=Call("GetApis"),
     ),
     _make_part_of_api("Route"),
     _make_part_of_api("Integration", ResponseParameters=_make_response_parameters),
@@ -549,7 +544,6 @@ _HTTP_TYPES: Final = (
         delete=Call("DeleteStage"),
         ref="StageName",
         tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}/stages/{StageName}")}),
-        untag=Call("UntagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}/stages/{StageName}")}),
     ),
     ResourceType(
         "AWS::ApiGatewayV2::DomainName",
@@ -562,6 +556,7 @@ _HTTP_TYPES: Final = (
             "RegionalDomainName": "DomainNameConfigurations.0.ApiGatewayDomainName",
             "RegionalHostedZoneId": "DomainNameConfigurations.0.HostedZoneId",
         },
+        list=Call("GetDomainNames"),
     ),
     ResourceType(
         "AWS::ApiGatewayV2::ApiMapping",

@@ -37,5 +37,4 @@ READINGS: Final = {
         (read_tags("ListTagsForResource", "ResourceARN", "Arn"),),
         Listing(Call("ListAlarmMuteRules")),
     ),
-    "AWS::CloudWatch::Dashboard": Reading(list=Listing(Call("ListDashboards"))),
 }

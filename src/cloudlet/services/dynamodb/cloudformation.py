@@ -131,7 +131,6 @@ RESOURCE_TYPES: Final = (
             "StreamArn": "Table.LatestStreamArn",
         },
         tag=Call("TagResource", {"ResourceArn": "Arn"}),
-        untag=Call("UntagResource", {"ResourceArn": "Arn"}),
         ready=(Ready("Table.TableStatus", ("ACTIVE",)),),
         is_deleted_later=True,
         unlisted=("AttributeDefinitions",),

@@ -113,7 +113,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteRole"),
         named=Name("RoleName", 64),
         tag=Call("TagRole"),
-        untag=Call("UntagRole"),
         capability=_CAPABILITY,
         list=Call("ListRoles"),
     ),
@@ -168,7 +167,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteUser"),
         named=Name("UserName", 64),
         tag=Call("TagUser"),
-        untag=Call("UntagUser"),
         capability=_CAPABILITY,
     ),
     ResourceType(
@@ -250,7 +248,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
         attributes={"Arn": "OpenIDConnectProviderArn"},
         tag=Call("TagOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
-        untag=Call("UntagOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
     ),
     ResourceType(
         "AWS::IAM::SAMLProvider",
@@ -266,7 +263,6 @@ RESOURCE_TYPES: Final = (
             "SamlProviderUUID": "SAMLProviderUUID",
         },
         tag=Call("TagSAMLProvider", {"SAMLProviderArn": "Arn"}),
-        untag=Call("UntagSAMLProvider", {"SAMLProviderArn": "Arn"}),
     ),
     ResourceType(
         "AWS::IAM::ServerCertificate",
@@ -284,7 +280,6 @@ RESOURCE_TYPES: Final = (
         named=Name("ServerCertificateName", 128),
         attributes={"Arn": _make_arn("server-certificate", "ServerCertificateName")},
         tag=Call("TagServerCertificate"),
-        untag=Call("UntagServerCertificate"),
     ),
     # A device is given to a user by two of its codes, which a template cannot have.
     ResourceType(
@@ -295,6 +290,5 @@ RESOURCE_TYPES: Final = (
         named=Name("VirtualMfaDeviceName", 226),
         attributes={"SerialNumber": _make_arn("mfa", "VirtualMfaDeviceName")},
         tag=Call("TagMFADevice"),
-        untag=Call("UntagMFADevice"),
     ),
 )

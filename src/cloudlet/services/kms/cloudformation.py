@@ -48,7 +48,6 @@ _KEY: Final = ResourceType(
     parts=(_POLICY, _ROTATION, _STATE),
     delete=Call("ScheduleKeyDeletion", absent={"PendingWindowInDays": _DEFAULT_WINDOW}),
     tag=Call("TagResource"),
-    untag=Call("UntagResource"),
     unlisted=("PendingWindowInDays", "EnableKeyRotation", "Enabled"),
     list=Call("ListKeys"),
 )

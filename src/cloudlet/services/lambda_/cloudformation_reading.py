@@ -175,5 +175,4 @@ READINGS: Final = {
             properties={"Qualifier": lambda properties: properties["Item"]["FunctionArn"].rpartition(":")[2]},
         )
     ),
-    "AWS::Lambda::CodeSigningConfig": Reading(list=Listing(Call("ListCodeSigningConfigs"))),
 }

@@ -37,8 +37,6 @@ RESOURCE_TYPES: Final = (
         named=Name("LogGroupName", 512),
         attributes={"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{LogGroupName}:*"},
         tag=Call("TagResource", {"resourceArn": _make_arn}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn}),
-        list=Call("DescribeLogGroups"),
     ),
     ResourceType(
         "AWS::Logs::LogStream",
@@ -91,7 +89,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteDestination"),
         attributes={"Arn": "arn:{partition}:logs:{region}:{account}:destination:{DestinationName}"},
         tag=Call("TagResource", {"resourceArn": "Arn"}),
-        untag=Call("UntagResource", {"resourceArn": "Arn"}),
     ),
     ResourceType(
         "AWS::Logs::QueryDefinition",

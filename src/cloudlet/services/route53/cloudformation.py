@@ -176,7 +176,6 @@ RESOURCE_TYPES: Final = (
         ),
         delete=Call("DeleteHostedZone"),
         attributes={"Path": "HostedZone.Id", "Id": _get_id, "NameServers": "DelegationSet.NameServers"},
-        list=Call("ListHostedZones"),
     ),
     ResourceType(
         "AWS::Route53::RecordSet",
@@ -206,7 +205,6 @@ RESOURCE_TYPES: Final = (
         parts=(_make_tags("healthcheck", "HealthCheckTags", "HealthCheckId"),),
         delete=Call("DeleteHealthCheck"),
         attributes={"HealthCheckId": "HealthCheck.Id"},
-        list=Call("ListHealthChecks"),
     ),
     ResourceType(
         "AWS::Route53::CidrCollection",
@@ -222,7 +220,6 @@ RESOURCE_TYPES: Final = (
         ),
         delete=Call("DeleteCidrCollection"),
         attributes={"Id": "Collection.Id", "Arn": "Collection.Arn"},
-        list=Call("ListCidrCollections"),
     ),
     ResourceType(
         "AWS::Route53::KeySigningKey",

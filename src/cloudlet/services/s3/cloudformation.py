@@ -301,7 +301,6 @@ RESOURCE_TYPES: Final = (
             "RegionalDomainName": "{BucketName}.s3.{region}.{url_suffix}",
             "WebsiteURL": "http://{BucketName}.s3-website-{region}.{url_suffix}",
         },
-        list=Call("ListBuckets"),
     ),
     ResourceType(
         "AWS::S3::BucketPolicy",

@@ -136,7 +136,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteTopic"),
         named=Name("TopicName", 256, suffix=_get_suffix),
         tag=Call("TagResource", {"ResourceArn": "TopicArn"}),
-        untag=Call("UntagResource", {"ResourceArn": "TopicArn"}),
         list=Call("ListTopics"),
     ),
     ResourceType(

@@ -27,7 +27,6 @@ RESOURCE_TYPES: Final = (
         updates=(Call("UpdateGroup"),),
         delete=Call("DeleteGroup", {"GroupName": None}),
         tag=Call("TagResource", {"ResourceARN": "GroupARN"}),
-        untag=Call("UntagResource", {"ResourceARN": "GroupARN"}),
     ),
     ResourceType(
         "AWS::XRay::SamplingRule",
@@ -37,7 +36,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteSamplingRule", {"RuleName": None}),
         attributes={"RuleARN": "SamplingRuleRecord.SamplingRule.RuleARN"},
         tag=Call("TagResource", {"ResourceARN": "RuleARN"}),
-        untag=Call("UntagResource", {"ResourceARN": "RuleARN"}),
     ),
     ResourceType(
         "AWS::XRay::ResourcePolicy",

@@ -320,8 +320,8 @@ class Provisioner:
         gone = [key for key in had if key not in wants]
         added = {key: value for key, value in wants.items() if had.get(key) != value}
         known = self.get_known(new)
-        if gone and declared.untag is not None:
-            await self._change(declared.untag, {**known, "TagKeys": gone}, "")
+        if gone and declared.untagging is not None:
+            await self._change(declared.untagging, {**known, "TagKeys": gone}, "")
         if added and declared.tag is not None:
             tags = [{"Key": key, "Value": value} for key, value in added.items()]
             await self._change(declared.tag, {**known, "Tags": tags}, "")
