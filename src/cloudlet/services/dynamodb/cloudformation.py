@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, Ready, ResourceType
+from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, Ready, ResourceType, Source
 
 
 def _make_stream(properties: Properties) -> dict[str, Any] | None:
@@ -41,12 +41,22 @@ _INSIGHTS: Final = {
         "ENABLE" if properties["ContributorInsightsSpecification"].get("Enabled") else "DISABLE"
     )
 }
-_NOT_ON_UPDATE: Final = {
-    "GlobalSecondaryIndexUpdates": None,
-    "AttributeDefinitions": None,
-    "StreamSpecification": None,
-    "SSESpecification": None,
-}
+_ALONE: Final = ("AttributeDefinitions", "GlobalSecondaryIndexUpdates", "SSESpecification", "StreamSpecification")
+"""The members of UpdateTable that have calls of their own."""
+_TOGETHER: Final = (
+    "BillingMode",
+    "DeletionProtectionEnabled",
+    "OnDemandThroughput",
+    "ProvisionedThroughput",
+    "TableClass",
+    "WarmThroughput",
+)
+
+
+def _update(**members: Source) -> Call:
+    """Return the call that updates some members of a table, and no others."""
+    return Call("UpdateTable", dict.fromkeys((*_ALONE, *_TOGETHER)) | members)
+
 
 RESOURCE_TYPES: Final = (
     ResourceType(
@@ -58,51 +68,21 @@ RESOURCE_TYPES: Final = (
         ),
         read=Call("DescribeTable"),
         updates=(
-            Call("UpdateTable", _NOT_ON_UPDATE),
-            Call(
-                "UpdateTable",
-                dict.fromkeys((*_NOT_ON_UPDATE, "BillingMode", "ProvisionedThroughput", "TableClass"))
-                | dict.fromkeys(("DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"))
-                | {"StreamSpecification": _make_updated_stream},
-            ),
-            Call(
-                "UpdateTable",
-                dict.fromkeys((*_NOT_ON_UPDATE, "BillingMode", "ProvisionedThroughput", "TableClass"))
-                | dict.fromkeys(("DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"))
-                | {"SSESpecification": _make_updated_encryption},
-            ),
+            Call("UpdateTable", dict.fromkeys(_ALONE)),
+            _update(StreamSpecification=_make_updated_stream),
+            _update(SSESpecification=_make_updated_encryption),
         ),
         parts=(
             Items(
                 "GlobalSecondaryIndexes",
-                Call(
-                    "UpdateTable",
-                    {
-                        **_NOT_ON_UPDATE,
-                        "AttributeDefinitions": "AttributeDefinitions",
-                        "GlobalSecondaryIndexUpdates": lambda properties: [{"Create": properties["Item"]}],
-                        "BillingMode": None,
-                        "ProvisionedThroughput": None,
-                        "TableClass": None,
-                        "DeletionProtectionEnabled": None,
-                        "OnDemandThroughput": None,
-                        "WarmThroughput": None,
-                    },
+                _update(
+                    AttributeDefinitions="AttributeDefinitions",
+                    GlobalSecondaryIndexUpdates=lambda properties: [{"Create": properties["Item"]}],
                 ),
-                Call(
-                    "UpdateTable",
-                    {
-                        **_NOT_ON_UPDATE,
-                        "GlobalSecondaryIndexUpdates": lambda properties: [
-                            {"Delete": {"IndexName": properties["Item"]["IndexName"]}}
-                        ],
-                        "BillingMode": None,
-                        "ProvisionedThroughput": None,
-                        "TableClass": None,
-                        "DeletionProtectionEnabled": None,
-                        "OnDemandThroughput": None,
-                        "WarmThroughput": None,
-                    },
+                _update(
+                    GlobalSecondaryIndexUpdates=lambda properties: [
+                        {"Delete": {"IndexName": properties["Item"]["IndexName"]}}
+                    ]
                 ),
                 key=lambda item: item["IndexName"],
                 is_made=True,
