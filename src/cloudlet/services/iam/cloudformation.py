@@ -90,7 +90,10 @@ def _make_single_inline(kind: str) -> ResourceType:
 
 
 def _make_arn(kind: str, name: str) -> Callable[[Properties], str | None]:
-    """Return a source of the ARN of what has a path and, as a property, a name."""
+    """Return a source of the ARN of what has a path.
+
+    `name` is the property with its name.
+    """
 
     def make(properties: Properties) -> str | None:
         path = properties.get("Path") or "/"

@@ -44,7 +44,7 @@ def _make_inline_reading(kind: str) -> Reading:
 
 
 def _find_last(name: str) -> Callable[[Properties], str]:
-    """Return a source of the name at the end of an ARN, which is a property."""
+    """Return a source of the name at the end of a property, an ARN."""
     return lambda properties: str(properties[name]).rpartition("/")[2]
 
 

@@ -33,7 +33,7 @@ def _find_logging(properties: Properties) -> list[dict[str, Any]]:
 
 
 def _find_own_policy(properties: Properties) -> Any:
-    """Return the attributes of a topic whose policy is not the one that it has at first."""
+    """Return the attributes of a topic with a policy of its own."""
     attributes = properties[ANSWER]["Attributes"]
     policy = parse_document(attributes.get("Policy") or "")
     return None if not policy or find_path(policy, "Id") == "__default_policy_ID" else attributes
