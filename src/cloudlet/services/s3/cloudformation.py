@@ -163,7 +163,8 @@ _BUCKET: Final = {"Bucket": "BucketName", "ExpectedBucketOwner": None}
 def _make_part(name: str, operation: str, removal: str = "", member: str = "", source: Source = "") -> Part:
     """Return a property of a bucket that an operation sets, and that another may remove.
 
-    Their names begin with Put and Delete. The member of its input, and what that comes from, have the property's name unless they are given.
+    Their names begin with Put and Delete. The member of its input, and what that comes from, have the property's
+    name unless they are given.
     """
     put = Call(f"Put{operation}", {**_BUCKET, member or name: source or name})
     return Part(name, put, Call(f"Delete{removal}", _BUCKET) if removal else None)
