@@ -101,6 +101,18 @@ def test_a_property_that_is_not_supported_is_no_secret(stacks: Stacks) -> None:
     assert "Cloudlet does not support the property MetadataConfiguration of AWS::S3::Bucket" in reasons
 
 
+def test_a_global_table_has_one_replica(stacks: Stacks) -> None:
+    table = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "Replicas": [{"Region": "us-east-1"}, {"Region": "eu-west-1"}],
+    }
+    stacks.create("s", {"Resources": {"T": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": table}}})
+    reasons = " ".join(reason for _, _, reason in stacks.events("s"))
+    assert "Cloudlet does not support the property Replicas, but for one in the stack's region" in reasons
+
+
 def test_values_are_coerced_to_what_the_schema_has(stacks: Stacks) -> None:
     resources = {"Q": queue(DelaySeconds="5", FifoQueue="true"), "P": {"Type": "AWS::SSM::Parameter"}}
     resources["P"]["Properties"] = {"Type": "String", "Value": 5}
