@@ -179,7 +179,7 @@ def test_a_deleted_zone_answers_no_more(cloud: ZoneCloud, client: DnsClient, zon
 
 
 def test_private_zones_are_not_answered_on_the_public_port(cloud: ZoneCloud, client: DnsClient, domain: str) -> None:
-    cloud.create_zone(domain, VPC={"VPCRegion": "us-east-1", "VPCId": "vpc-1234"})
+    cloud.create_zone(domain, VPC=cloud.make_vpc())
     assert client.get_rcode(domain, "SOA") == "REFUSED"
 
 

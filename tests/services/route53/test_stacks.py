@@ -112,7 +112,7 @@ def test_a_zone_is_told_by_its_name(cloud: ZoneCloud, stacks: Stacks) -> None:
 
 
 def test_a_private_zone_of_two_vpcs(cloud: ZoneCloud, stacks: Stacks) -> None:
-    vpcs = [{"VPCId": f"vpc-{cloud.account}{number}", "VPCRegion": "us-east-1"} for number in range(3)]
+    vpcs = [cloud.make_vpc() for _ in range(3)]
 
     def make(*chosen: dict[str, str]) -> dict[str, Any]:
         return {"Resources": {"Zone": resource("HostedZone", Name="shop.internal", VPCs=list(chosen))}}

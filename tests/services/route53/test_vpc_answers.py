@@ -19,7 +19,7 @@ from tests.services.route53.dns_client import DnsClient
 from tests.services.route53.zone_cloud import record
 
 ACCOUNT = "123456789012"
-ONE, OTHER = "vpc-1", "vpc-2"
+REGION = "eu-central-1"
 
 
 async def call(block: Block, operation: str, **params: Any) -> dict[str, Any]:
@@ -27,9 +27,16 @@ async def call(block: Block, operation: str, **params: Any) -> dict[str, Any]:
     return dict(found or {})
 
 
+async def make_vpc(block: Block) -> str:
+    """Make a VPC; return its id."""
+    made = await block.call("ec2", "CreateVpc", {"CidrBlock": "10.0.0.0/16"}, account=ACCOUNT, region=REGION)
+    vpc: str = (made or {})["Vpc"]["VpcId"]
+    return vpc
+
+
 async def create_zone(block: Block, name: str, address: str, vpc: str = "") -> None:
     """Create a zone with one record, `www`."""
-    more = {"VPC": {"VPCRegion": "eu-central-1", "VPCId": vpc}} if vpc else {}
+    more = {"VPC": {"VPCRegion": REGION, "VPCId": vpc}} if vpc else {}
     made = await call(block, "CreateHostedZone", Name=name, CallerReference=f"{name}{vpc}", **more)
     changes = [{"Action": "CREATE", "ResourceRecordSet": record(f"www.{name}", "A", address)}]
     await call(
@@ -46,7 +53,7 @@ async def serving(block: Block, vpc: str) -> AsyncIterator[DnsClient]:
     datagrams.bind(("127.0.0.1", port))
     for each in (listening, datagrams):
         each.setblocking(False)
-    task = asyncio.create_task(serve_vpc(block, vpc, "eu-central-1", datagrams, listening))
+    task = asyncio.create_task(serve_vpc(block, vpc, REGION, datagrams, listening))
     try:
         yield DnsClient("127.0.0.1", port)
     finally:
@@ -66,9 +73,10 @@ async def ask(client: DnsClient, name: str, kind: str = "A", **options: Any) -> 
 
 def test_private_zones_answer_their_vpcs(tmp_path: Path) -> None:
     async def body(block: Block) -> None:
-        await create_zone(block, "shop.internal", "10.0.0.1", ONE)
-        await create_zone(block, "shop.internal", "10.0.0.2", OTHER)
-        for vpc, address in ((ONE, "10.0.0.1"), (OTHER, "10.0.0.2")):
+        one, other = await make_vpc(block), await make_vpc(block)
+        await create_zone(block, "shop.internal", "10.0.0.1", one)
+        await create_zone(block, "shop.internal", "10.0.0.2", other)
+        for vpc, address in ((one, "10.0.0.1"), (other, "10.0.0.2")):
             async with serving(block, vpc) as client:
                 for tcp in (False, True):
                     assert await ask(client, "www.shop.internal", tcp=tcp) == [f"A {address}"]
@@ -78,9 +86,10 @@ def test_private_zones_answer_their_vpcs(tmp_path: Path) -> None:
 
 def test_a_private_zone_hides_a_public_one(tmp_path: Path) -> None:
     async def body(block: Block) -> None:
+        one, other = await make_vpc(block), await make_vpc(block)
         await create_zone(block, "shop.example", "192.0.2.1")
-        await create_zone(block, "shop.example", "10.0.0.1", ONE)
-        for vpc, address in ((ONE, "10.0.0.1"), (OTHER, "192.0.2.1")):
+        await create_zone(block, "shop.example", "10.0.0.1", one)
+        for vpc, address in ((one, "10.0.0.1"), (other, "192.0.2.1")):
             async with serving(block, vpc) as client:
                 assert await ask(client, "www.shop.example") == [f"A {address}"]
 
@@ -89,8 +98,9 @@ def test_a_private_zone_hides_a_public_one(tmp_path: Path) -> None:
 
 def test_other_names_are_asked_of_the_machine(tmp_path: Path) -> None:
     async def body(block: Block) -> None:
-        await create_zone(block, "shop.internal", "10.0.0.1", ONE)
-        async with serving(block, ONE) as client:
+        one = await make_vpc(block)
+        await create_zone(block, "shop.internal", "10.0.0.1", one)
+        async with serving(block, one) as client:
             response = await asyncio.to_thread(client.query, "localhost", "A")
             assert [str(rdata) for rrset in response.answer for rdata in rrset] == ["127.0.0.1"]
             assert response.flags & dns.flags.RA
@@ -101,12 +111,13 @@ def test_other_names_are_asked_of_the_machine(tmp_path: Path) -> None:
 
 def test_clients_are_where_their_vpc_is(tmp_path: Path) -> None:
     async def body(block: Block) -> None:
+        one = await make_vpc(block)
         made = await call(
             block,
             "CreateHostedZone",
             Name="near.internal",
             CallerReference="near",
-            VPC={"VPCRegion": "eu-central-1", "VPCId": ONE},
+            VPC={"VPCRegion": REGION, "VPCId": one},
         )
         changes = [
             {
@@ -117,7 +128,7 @@ def test_clients_are_where_their_vpc_is(tmp_path: Path) -> None:
         ]
         zone = made["HostedZone"]["Id"]
         await call(block, "ChangeResourceRecordSets", HostedZoneId=zone, ChangeBatch={"Changes": changes})
-        async with serving(block, ONE) as client:
+        async with serving(block, one) as client:
             assert await ask(client, "www.near.internal") == ["A 10.0.0.2"]
 
     scenario(tmp_path, body)

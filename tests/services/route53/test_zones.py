@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from secrets import token_hex
-
 import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.route53.zone_cloud import ZoneCloud, fails, record
-
-VPC = {"VPCRegion": "us-east-1", "VPCId": f"vpc-{token_hex(8)}"}
-OTHER_VPC = {"VPCRegion": "eu-west-1", "VPCId": f"vpc-{token_hex(8)}"}
 
 
 def test_a_public_zone_has_name_servers_and_two_records(cloud: ZoneCloud) -> None:
@@ -77,39 +72,42 @@ def test_a_comment_is_changed(cloud: ZoneCloud, zone: str) -> None:
 
 
 def test_a_private_zone_answers_for_its_vpcs(cloud: ZoneCloud) -> None:
-    zone = cloud.create_zone("one.example", VPC=VPC)
+    vpc, other_vpc = cloud.make_vpc(), cloud.make_vpc("eu-west-1")
+    zone = cloud.create_zone("one.example", VPC=vpc)
     found = cloud.route53.get_hosted_zone(Id=zone)
     assert found["HostedZone"]["Config"]["PrivateZone"]
-    assert (found["VPCs"], "DelegationSet" in found) == ([VPC], False)
-    cloud.route53.associate_vpc_with_hosted_zone(HostedZoneId=zone, VPC=OTHER_VPC)
-    by_vpc = cloud.route53.list_hosted_zones_by_vpc(**OTHER_VPC)["HostedZoneSummaries"]
+    assert (found["VPCs"], "DelegationSet" in found) == ([vpc], False)
+    cloud.route53.associate_vpc_with_hosted_zone(HostedZoneId=zone, VPC=other_vpc)
+    by_vpc = cloud.route53.list_hosted_zones_by_vpc(**other_vpc)["HostedZoneSummaries"]
     assert by_vpc == [{"HostedZoneId": zone, "Name": "one.example.", "Owner": {"OwningAccount": cloud.account}}]
-    cloud.route53.disassociate_vpc_from_hosted_zone(HostedZoneId=zone, VPC=VPC)
-    fails("LastVPCAssociation", cloud.route53.disassociate_vpc_from_hosted_zone, HostedZoneId=zone, VPC=OTHER_VPC)
-    fails("VPCAssociationNotFound", cloud.route53.disassociate_vpc_from_hosted_zone, HostedZoneId=zone, VPC=VPC)
+    cloud.route53.disassociate_vpc_from_hosted_zone(HostedZoneId=zone, VPC=vpc)
+    fails("LastVPCAssociation", cloud.route53.disassociate_vpc_from_hosted_zone, HostedZoneId=zone, VPC=other_vpc)
+    fails("VPCAssociationNotFound", cloud.route53.disassociate_vpc_from_hosted_zone, HostedZoneId=zone, VPC=vpc)
 
 
 def test_a_vpc_has_one_zone_of_a_name(cloud: ZoneCloud, zone: str) -> None:
-    cloud.create_zone("two.example", VPC=VPC)
-    fails("ConflictingDomainExists", cloud.create_zone, "two.example", VPC=VPC)
-    fails("PublicZoneVPCAssociation", cloud.route53.associate_vpc_with_hosted_zone, HostedZoneId=zone, VPC=VPC)
+    vpc = cloud.make_vpc()
+    cloud.create_zone("two.example", VPC=vpc)
+    fails("ConflictingDomainExists", cloud.create_zone, "two.example", VPC=vpc)
+    fails("PublicZoneVPCAssociation", cloud.route53.associate_vpc_with_hosted_zone, HostedZoneId=zone, VPC=vpc)
     fails("InvalidInput", cloud.create_zone, HostedZoneConfig={"PrivateZone": True})
 
 
 def test_a_vpc_of_another_account_is_associated_once_that_is_authorized(
     cloud: ZoneCloud, cloudlet_server: Server
 ) -> None:
-    zone = cloud.create_zone("three.example", VPC=VPC)
     other = ZoneCloud(Aws(cloudlet_server.endpoint, fresh_account()))
-    arguments = {"HostedZoneId": zone, "VPC": OTHER_VPC}
+    vpc, other_vpc = cloud.make_vpc(), other.make_vpc("eu-west-1")
+    zone = cloud.create_zone("three.example", VPC=vpc)
+    arguments = {"HostedZoneId": zone, "VPC": other_vpc}
     fails("NoSuchHostedZone", other.route53.associate_vpc_with_hosted_zone, **arguments)
     cloud.route53.create_vpc_association_authorization(**arguments)
-    assert cloud.route53.list_vpc_association_authorizations(HostedZoneId=zone)["VPCs"] == [OTHER_VPC]
+    assert cloud.route53.list_vpc_association_authorizations(HostedZoneId=zone)["VPCs"] == [other_vpc]
     other.route53.associate_vpc_with_hosted_zone(**arguments)
-    assert cloud.route53.get_hosted_zone(Id=zone)["VPCs"] == [VPC, OTHER_VPC]
+    assert cloud.route53.get_hosted_zone(Id=zone)["VPCs"] == [vpc, other_vpc]
     cloud.route53.delete_vpc_association_authorization(**arguments)
     fails("VPCAssociationAuthorizationNotFound", cloud.route53.delete_vpc_association_authorization, **arguments)
-    another = {"HostedZoneId": zone, "VPC": {"VPCRegion": "us-east-1", "VPCId": "vpc-9"}}
+    another = {"HostedZoneId": zone, "VPC": other.make_vpc()}
     fails("NotAuthorizedException", other.route53.associate_vpc_with_hosted_zone, **another)
     other.route53.disassociate_vpc_from_hosted_zone(**arguments)
 

@@ -28,6 +28,11 @@ class ZoneCloud:
         identifier: str = made["HostedZone"]["Id"]
         return identifier.removeprefix("/hostedzone/")
 
+    def make_vpc(self, region: str = "us-east-1") -> dict[str, str]:
+        """Make a VPC; return it as Route 53 names it."""
+        made = self.aws.client("ec2", region_name=region).create_vpc(CidrBlock="10.0.0.0/16")
+        return {"VPCRegion": region, "VPCId": made["Vpc"]["VpcId"]}
+
     @staticmethod
     def make_reference() -> str:
         return f"reference-{next(_references)}"

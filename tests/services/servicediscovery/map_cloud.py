@@ -39,7 +39,7 @@ class MapCloud(ZoneCloud):
         """Create a namespace; return its id."""
         name = name or f"m{next(_numbers)}.example"
         if kind == "private_dns":
-            more.setdefault("Vpc", "vpc-1234")
+            more.setdefault("Vpc", self.make_vpc()["VPCId"])
         operation = getattr(self.map, f"create_{kind}_namespace")(Name=name, **more)["OperationId"]
         namespace: str = self.succeed(operation)["Targets"]["NAMESPACE"]
         return namespace

@@ -20,10 +20,11 @@ def test_a_public_namespace_has_a_hosted_zone(cloud: MapCloud) -> None:
 
 
 def test_a_private_namespace_has_a_private_zone_of_its_vpc(cloud: MapCloud) -> None:
-    namespace = cloud.create_namespace("private_dns", "shop.internal", Vpc="vpc-4711")
+    vpc = cloud.make_vpc()
+    namespace = cloud.create_namespace("private_dns", "shop.internal", Vpc=vpc["VPCId"])
     zone = cloud.route53.get_hosted_zone(Id=cloud.get_zone(namespace))
     assert zone["HostedZone"]["Config"]["PrivateZone"]
-    assert zone["VPCs"] == [{"VPCRegion": "us-east-1", "VPCId": "vpc-4711"}]
+    assert zone["VPCs"] == [vpc]
 
 
 def test_an_http_namespace_has_none(cloud: MapCloud) -> None:
@@ -39,9 +40,10 @@ def test_the_zone_of_a_namespace_is_changed_through_cloud_map_alone(cloud: MapCl
 
 
 def test_a_namespace_that_cannot_be_made_fails_with_the_reason(cloud: MapCloud) -> None:
-    cloud.create_namespace("private_dns", "one.internal", Vpc="vpc-1")
-    cloud.create_zone("two.internal", VPC={"VPCRegion": "us-east-1", "VPCId": "vpc-1"})
-    operation = cloud.map.create_private_dns_namespace(Name="two.internal", Vpc="vpc-1")["OperationId"]
+    vpc = cloud.make_vpc()
+    cloud.create_namespace("private_dns", "one.internal", Vpc=vpc["VPCId"])
+    cloud.create_zone("two.internal", VPC=vpc)
+    operation = cloud.map.create_private_dns_namespace(Name="two.internal", Vpc=vpc["VPCId"])["OperationId"]
     ended = cloud.finish(operation)
     assert (ended["Status"], ended["ErrorCode"]) == ("FAIL", "ConflictingDomainExists")
     assert [each["Name"] for each in cloud.map.list_namespaces()["Namespaces"]] == ["one.internal"]

@@ -21,12 +21,10 @@ def resource(kind: str, **properties: Any) -> dict[str, Any]:
     return {"Type": f"AWS::ServiceDiscovery::{kind}", "Properties": properties}
 
 
-def make_template(address: str, description: str, ttl: int, account: str) -> dict[str, Any]:
+def make_template(address: str, description: str, ttl: int, vpc: str) -> dict[str, Any]:
     return {
         "Resources": {
-            "Private": resource(
-                "PrivateDnsNamespace", Name="shop.internal", Vpc=f"vpc-{account}", Description=description
-            ),
+            "Private": resource("PrivateDnsNamespace", Name="shop.internal", Vpc=vpc, Description=description),
             "Http": resource("HttpNamespace", Name="shop", Tags=[{"Key": "stage", "Value": description}]),
             "Web": resource(
                 "Service",
@@ -52,7 +50,8 @@ def make_template(address: str, description: str, ttl: int, account: str) -> dic
 
 
 def test_a_stack_is_made_changed_and_deleted(cloud: MapCloud, stacks: Stacks) -> None:
-    made = stacks.create("map", make_template("192.0.2.1", "first", 60, cloud.account))
+    vpc = cloud.make_vpc()["VPCId"]
+    made = stacks.create("map", make_template("192.0.2.1", "first", 60, vpc))
     assert made["StackStatus"] == "CREATE_COMPLETE"
     told = stacks.outputs("map")
     assert told["Arn"] == f"arn:aws:servicediscovery:us-east-1:{cloud.account}:namespace/{told['Private']}"
@@ -64,7 +63,7 @@ def test_a_stack_is_made_changed_and_deleted(cloud: MapCloud, stacks: Stacks) ->
         "Web": ("IN_SYNC", set()),
         "One": ("IN_SYNC", set()),
     }
-    changed = stacks.update("map", make_template("192.0.2.2", "second", 5, cloud.account))
+    changed = stacks.update("map", make_template("192.0.2.2", "second", 5, vpc))
     assert changed["StackStatus"] == "UPDATE_COMPLETE"
     record = cloud.list_published(told["Private"])[0]
     assert (record["TTL"], record["ResourceRecords"]) == (5, [{"Value": "192.0.2.2"}])
@@ -77,8 +76,8 @@ def test_a_stack_is_made_changed_and_deleted(cloud: MapCloud, stacks: Stacks) ->
 
 
 def test_what_cannot_be_made_fails_the_stack(cloud: MapCloud, stacks: Stacks) -> None:
-    vpc = f"vpc-{cloud.account}"
-    cloud.create_zone("taken.internal", VPC={"VPCRegion": "us-east-1", "VPCId": vpc})
-    template = {"Resources": {"Taken": resource("PrivateDnsNamespace", Name="taken.internal", Vpc=vpc)}}
+    vpc = cloud.make_vpc()
+    cloud.create_zone("taken.internal", VPC=vpc)
+    template = {"Resources": {"Taken": resource("PrivateDnsNamespace", Name="taken.internal", Vpc=vpc["VPCId"])}}
     assert stacks.create("taken", template)["StackStatus"] == "ROLLBACK_COMPLETE"
     assert any("has already been associated" in reason for _, _, reason in stacks.events("taken"))
