@@ -62,7 +62,8 @@ async def _register(ctx: Context, tx: Transaction, params: Params, role: str) ->
     given = params.get("Tags")
     if found is None:
         _check_bounds(place, minimum, maximum)
-        target = Target(place, token(_ID_LENGTH, "0123456789abcdef"), minimum, maximum, role, ctx.now())
+        id = token(_ID_LENGTH, "0123456789abcdef")
+        target = Target(place, id, params["MinCapacity"], params["MaxCapacity"], role, ctx.now())
         tx.put(_BY_ID.key(ctx.account, ctx.region, target.id), b"")
         tags.save(tx, target.arn, tags.merge({}, given, errors.validation))
     else:

@@ -38,7 +38,7 @@ class Session(NamedTuple):
     async def call(self, service: str, operation: str, params: dict[str, Any], name: str) -> dict[str, Any]:
         """Call another service's API. Raises AwsError."""
         principal = f"{self.place.namespace}.application-autoscaling.amazonaws.com"
-        answer = await self.block.cloud.call(
+        result = await self.block.cloud.call(
             service,
             operation,
             {key: value for key, value in params.items() if value is not None},
@@ -46,7 +46,7 @@ class Session(NamedTuple):
             account=self.place.account,
             region=self.place.region,
         )
-        return answer or {}
+        return dict(result or {})
 
 
 _SESSION: Final = "AutoScaling-UpdateCapacity"

@@ -123,7 +123,9 @@ class Activity(msgspec.Struct, frozen=True):
     @property
     def key(self) -> tuple[str | int, ...]:
         account, region, namespace, *_ = self.place
-        return account, region, namespace, _LAST_MILLISECOND - int(self.started * 1000), self.id
+        newest_first = _LAST_MILLISECOND - int(self.started * 1000)
+        # Of those of one moment, a capacity is set because bounds were.
+        return account, region, namespace, newest_first, int(not self.capacity), self.id
 
 
 class Trigger(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ from cloudlet.services.application_autoscaling.records import (
     Trigger,
 )
 
-_BUSY: Final = frozenset({"ResourceInUseException", "LimitExceededException", "ResourceConflictException"})
+_BUSY: Final = frozenset({"ResourceInUseException", "ResourceConflictException"})
 """The errors of a service that works on another change of the resource yet."""
 _BUSY_SECONDS: Final = 1.0
 _MIN_LOOK_SECONDS, _MAX_LOOK_SECONDS = 0.5, 10.0

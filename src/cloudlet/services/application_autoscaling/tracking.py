@@ -136,7 +136,7 @@ def make_alarm(policy: Policy, role: str, capacity: int) -> dict[str, Any]:
 
 def compute_capacity(policy: Policy, value: float, capacity: int) -> int:
     """Return the capacity that brings a metric to its target, which has a value at another capacity."""
-    target = policy.config["TargetValue"]
+    target: float = policy.config["TargetValue"]
     if _is_of_table(policy.config):
         return ceil(value / _PERIOD_SECONDS / (target / 100) - _EPSILON)
     return ceil(capacity * value / target - _EPSILON)
