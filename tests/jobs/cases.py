@@ -77,6 +77,42 @@ def _act(call: Call, account: str) -> None:
     call("cloudwatch", "SetAlarmState", AlarmName="a", StateValue="ALARM", StateReason="why not")
 
 
+# -- Application Auto Scaling
+
+_TARGET = {
+    "ServiceNamespace": "dynamodb",
+    "ResourceId": "table/tab",
+    "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
+}
+
+
+def _register(call: Call, account: str) -> None:
+    call(
+        "dynamodb",
+        "CreateTable",
+        TableName="tab",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    )
+    call("application-autoscaling", "RegisterScalableTarget", **_TARGET, MinCapacity=1, MaxCapacity=9)
+    call(
+        "application-autoscaling",
+        "PutScheduledAction",
+        **_TARGET,
+        ScheduledActionName="s",
+        Schedule="rate(1 minute)",
+        ScalableTargetAction={"MaxCapacity": 8},
+    )
+
+
+def _is_bounded(call: Call, account: str) -> bool:
+    (target,) = call("application-autoscaling", "DescribeScalableTargets", ServiceNamespace="dynamodb")[
+        "ScalableTargets"
+    ]
+    return bool(target["MaxCapacity"] == 8)
+
+
 # -- CloudWatch Logs
 
 
@@ -419,6 +455,7 @@ def _has_instance(call: Call, account: str) -> bool:
 
 
 CASES = (
+    Case("application_autoscaling.scheduling._change_bounds", _register, _is_bounded, 60.0),
     Case("cloudcontrol.working._Work.run", _begin_request, _is_carried_out),
     Case("cloudformation.drift.detecting.load", _begin_detection, _is_in_sync),
     Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),
