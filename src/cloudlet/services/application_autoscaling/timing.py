@@ -49,8 +49,6 @@ def find_following(action: ScheduledAction, after: float) -> float | None:
         if action.expression.startswith("rate"):
             base, seconds = action.anchor if action.start is None else action.start, schedule(0.0) or 0.0
             moment = base + max(0, floor((after - base) / seconds) + 1) * seconds
-            if moment == action.anchor:
-                moment += seconds
         else:
             moment = schedule(after)
     if moment is None or moment <= after or (action.end is not None and moment > action.end):
