@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.refused import code_of
-from tests.services.application_autoscaling.cloud import TABLE, ScalingCloud
+from tests.services.application_autoscaling.cloud import TABLE, WRITE, ScalingCloud
 from tests.standing import Standing, eventually
 
 _FAR = "at(2039-01-01T00:00:00)"
@@ -18,7 +18,7 @@ _FAR = "at(2039-01-01T00:00:00)"
 def _put(cloud: ScalingCloud, schedule: str, name: str = "s", **more: Any) -> None:
     action = {"MinCapacity": 8, "MaxCapacity": 10}
     params = {"ScheduledActionName": name, "Schedule": schedule, "ScalableTargetAction": action, **more}
-    cloud.scaling.put_scheduled_action(**TABLE, **params)
+    cloud.scaling.put_scheduled_action(**{**TABLE, **params})
 
 
 def _wait_for_runs(cloud: ScalingCloud, count: int) -> None:
@@ -92,12 +92,16 @@ def test_start_and_end_limit_a_rate(still: ScalingCloud, standing: Standing) -> 
 
 def test_suspended_actions_do_nothing(still: ScalingCloud, standing: Standing) -> None:
     still.register(SuspendedState={"ScheduledScalingSuspended": True})
+    still.register(ScalableDimension=WRITE)
     _put(still, "rate(1 hour)")
+    _put(still, "rate(1 hour)", ScalableDimension=WRITE)
     standing.advance("61m")
-    still.scaling.register_scalable_target(**TABLE, SuspendedState={"ScheduledScalingSuspended": False})
+    # Both are due at the same time.
+    still.wait_for("Setting write capacity units to 8.")
     assert still.target["MinCapacity"] == 1
+    still.scaling.register_scalable_target(**TABLE, SuspendedState={"ScheduledScalingSuspended": False})
     standing.advance("1h")
-    still.wait_for("Setting read capacity units to 8.")
+    eventually(lambda: still.units, lambda units: units == (8, 8))
 
 
 def test_a_minimum_above_the_maximum_fails(still: ScalingCloud, standing: Standing) -> None:

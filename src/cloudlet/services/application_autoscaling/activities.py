@@ -10,7 +10,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
-from cloudlet.services.application_autoscaling.activity_states import ActivityState, is_over, may_become
+from cloudlet.services.application_autoscaling.activity_states import ActivityState, can_become, is_over
 from cloudlet.services.application_autoscaling.dimensions import get_dimension
 from cloudlet.services.application_autoscaling.place import Place
 from cloudlet.services.application_autoscaling.records import ACTIVITIES, Activity, Trigger
@@ -55,7 +55,7 @@ def note_unscaled(tx: Transaction, trigger: Trigger, reason: dict[str, Any], now
 
 def move(tx: Transaction, activity: Activity, state: ActivityState, now: float, reason: str = "") -> None:
     """Bring an activity into a state, if that may follow."""
-    if not may_become(activity.state, state):
+    if not can_become(activity.state, state):
         return
     words, service = get_dimension(activity.place).words, activity.place.namespace
     done = f"Successfully set {words} to {activity.capacity}."

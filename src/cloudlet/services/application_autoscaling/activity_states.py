@@ -18,7 +18,7 @@ _FOLLOWING: Final[dict[ActivityState, frozenset[ActivityState]]] = {
 }
 
 
-def may_become(state: ActivityState, following: ActivityState) -> bool:
+def can_become(state: ActivityState, following: ActivityState) -> bool:
     """Whether a state may follow another one."""
     return following in _FOLLOWING[state]
 

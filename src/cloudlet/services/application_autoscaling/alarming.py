@@ -1,4 +1,7 @@
-"""The alarms of target tracking policies, in CloudWatch: made, followed and deleted by the scalable target's role."""
+"""The alarms of target tracking policies, in CloudWatch.
+
+They are put and deleted by the scalable target's role.
+"""
 
 from __future__ import annotations
 

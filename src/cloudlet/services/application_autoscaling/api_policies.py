@@ -28,7 +28,7 @@ from cloudlet.services.application_autoscaling.records import POLICIES, TRIGGERS
 
 _MAX_POLICIES: Final = 50
 """Policies of a scalable target ("Quotas for Application Auto Scaling")."""
-_MAX_LISTED: Final = 10
+_MAX_PAGE_POLICIES: Final = 10
 _ARN: Final = re.compile(r"arn:[^:]+:autoscaling:[^:]+:\d+:scalingPolicy:[^:]+:resource/([^/]+)/(.+):policyName/(.+)")
 _CONFIGURATIONS: Final = {
     deciding.STEP: "StepScalingPolicyConfiguration",
@@ -39,7 +39,7 @@ _CONFIGURATIONS: Final = {
 @service.direct("PutScalingPolicy")
 async def put_scaling_policy(ctx: Context, params: Params) -> Result:
     """Put a policy, and its alarms; where CloudWatch refuses these, it is as it was."""
-    place = Place.of_request(ctx, params)
+    place = Place.make(ctx, params)
     dimensions.get_dimension(place)
     target, before, policy = await ctx.transact(lambda tx: _put(ctx, tx, place, params))
     if policy.alarms:
@@ -60,10 +60,10 @@ async def _put(ctx: Context, tx: Transaction, place: Place, params: Params) -> t
     found = await POLICIES.find(tx, *place, params["PolicyName"])
     kind = params.get("PolicyType") or (deciding.STEP if found is None else found.kind)
     if found is not None and found.kind != kind:
-        raise errors.validation(f"Policy type cannot be changed from {found.kind} to {kind}.")
+        raise errors.make_validation(f"Policy type cannot be changed from {found.kind} to {kind}.")
     config = _check_config(place, kind, params)
     if found is None and len(await POLICIES.list(tx, *place)) >= _MAX_POLICIES:
-        raise errors.limit_exceeded(f"A scalable target can have {_MAX_POLICIES} scaling policies at most.")
+        raise errors.make_limit_exceeded(f"A scalable target can have {_MAX_POLICIES} scaling policies at most.")
     now = ctx.now()
     known = {} if found is None else found.alarms
     needed = tracking.make_alarm_names(place, config) if kind == deciding.TRACKING else {}
@@ -78,7 +78,7 @@ async def _put(ctx: Context, tx: Transaction, place: Place, params: Params) -> t
 
 
 async def _restore(tx: Transaction, target: Target, before: Policy | None, policy: Policy) -> None:
-    """Leave a policy as it was before, and have the alarms deleted that were put for it."""
+    """Leave a policy as it was before, and have its new alarms deleted."""
     if await POLICIES.find(tx, *policy.key) != policy:
         return
     alarming.abandon(tx, policy, target.role, kept=() if before is None else before.alarms.values())
@@ -92,15 +92,15 @@ async def _restore(tx: Transaction, target: Target, before: Policy | None, polic
 def _check_config(place: Place, kind: str, params: Params) -> dict[str, Any]:
     """Return the configuration that a request has for a type of policies. Raises AwsError."""
     if kind not in _CONFIGURATIONS or params.get("PredictiveScalingPolicyConfiguration"):
-        raise errors.not_built("predictive scaling policies")
+        raise errors.make_not_built("predictive scaling policies")
     if kind == deciding.STEP and not dimensions.get_dimension(place).has_step_scaling:
-        raise errors.validation(f"Policy type {kind} is not supported for service namespace {place.namespace}.")
+        raise errors.make_validation(f"Policy type {kind} is not supported for service namespace {place.namespace}.")
     name = _CONFIGURATIONS[kind]
     if any(params.get(other) for other in _CONFIGURATIONS.values() if other != name):
-        raise errors.validation(f"Only {name} can be specified for policy type {kind}.")
+        raise errors.make_validation(f"Only {name} can be specified for policy type {kind}.")
     given = params.get(name)
     if given is None:
-        raise errors.validation(f"{name} is required for policy type {kind}.")
+        raise errors.make_validation(f"{name} is required for policy type {kind}.")
     config = {key: value for key, value in given.items() if value is not None}
     if kind == deciding.STEP:
         stepping.check(config)
@@ -111,10 +111,10 @@ def _check_config(place: Place, kind: str, params: Params) -> dict[str, Any]:
 
 @service.operation("DeleteScalingPolicy")
 async def delete_scaling_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place = Place.of_request(ctx, params)
+    place = Place.make(ctx, params)
     found = await POLICIES.find(tx, *place, params["PolicyName"])
     if found is None:
-        raise errors.no_policy(place, params["PolicyName"])
+        raise errors.make_no_policy(place, params["PolicyName"])
     alarming.abandon(tx, found, (await get_target(tx, place)).role)
     POLICIES.remove(tx, found)
     scaling.request(tx, place)
@@ -126,7 +126,7 @@ async def describe_scaling_policies(ctx: Context, params: Params) -> Result:
     """Show policies, with the alarms that CloudWatch has for those of step scaling."""
     names = params.get("PolicyNames")
     if params.get("ScalableDimension") and not params.get("ResourceId"):
-        raise errors.validation("If you specify a scalable dimension, you must also specify a resource ID.")
+        raise errors.make_validation("If you specify a scalable dimension, you must also specify a resource ID.")
 
     def show(policy: Policy) -> dict[str, Any] | None:
         if names and policy.name not in names:
@@ -141,7 +141,9 @@ async def describe_scaling_policies(ctx: Context, params: Params) -> Result:
             "CreationTime": policy.created,
         }
 
-    shown, following = await ctx.transact(lambda tx: paging.list_page(ctx, tx, params, POLICIES, show, _MAX_LISTED))
+    shown, following = await ctx.transact(
+        lambda tx: paging.list_page(ctx, tx, params, POLICIES, show, _MAX_PAGE_POLICIES)
+    )
     for policy in (each for each in shown if each["PolicyType"] == deciding.STEP):
         found = await ctx.call("cloudwatch", "DescribeAlarms", {"ActionPrefix": policy["PolicyARN"]}) or {}
         alarms = found.get("MetricAlarms") or ()
@@ -171,9 +173,9 @@ async def execute_scaling_policy(ctx: Context, tx: Transaction, params: Params) 
     own = {name: role for role, name in policy.alarms.items()}.get(alarm)
     if policy.kind == deciding.STEP or own in (tracking.HIGH, tracking.LOW):
         if not values:
-            raise errors.validation(f"The metric of alarm {alarm} has no datapoints to scale by.")
+            raise errors.make_validation(f"The metric of alarm {alarm} has no datapoints to scale by.")
         TRIGGERS.save(tx, Trigger(policy.place, policy.name, alarm, params["State"], params["Threshold"], values))
     elif own is None:
-        raise errors.validation(f"Alarm {alarm} is not one of policy {policy.name}, which has alarms of its own.")
+        raise errors.make_validation(f"Alarm {alarm} is not one of policy {policy.name}, which has alarms of its own.")
     scaling.request(tx, policy.place)
     return {}

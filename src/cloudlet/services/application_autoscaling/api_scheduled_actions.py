@@ -18,14 +18,14 @@ _MAX_ACTIONS: Final = 200
 
 @service.operation("PutScheduledAction")
 async def put_scheduled_action(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place, name, now = Place.of_request(ctx, params), params["ScheduledActionName"], ctx.now()
+    place, name, now = Place.make(ctx, params), params["ScheduledActionName"], ctx.now()
     await get_target(tx, place)
     found = await SCHEDULED_ACTIONS.find(tx, *place, name)
     if found is None and len(await SCHEDULED_ACTIONS.list(tx, *place)) >= _MAX_ACTIONS:
-        raise errors.limit_exceeded(f"A scalable target can have {_MAX_ACTIONS} scheduled actions at most.")
+        raise errors.make_limit_exceeded(f"A scalable target can have {_MAX_ACTIONS} scheduled actions at most.")
     expression = params.get("Schedule") or (found.expression if found is not None else None)
     if expression is None:
-        raise errors.validation("Schedule is required to create a scheduled action.")
+        raise errors.make_validation("Schedule is required to create a scheduled action.")
     minimum, maximum = _get_capacities(params.get("ScalableTargetAction"), found)
     action = ScheduledAction(
         place,
@@ -51,22 +51,22 @@ def _get_capacities(given: dict[str, Any] | None, found: ScheduledAction | None)
     """Return the minimum and the maximum that an action sets. Raises ValidationException."""
     if given is None:
         if found is None:
-            raise errors.validation("ScalableTargetAction is required to create a scheduled action.")
+            raise errors.make_validation("ScalableTargetAction is required to create a scheduled action.")
         return found.minimum, found.maximum
     minimum, maximum = given.get("MinCapacity"), given.get("MaxCapacity")
     if minimum is None and maximum is None:
-        raise errors.validation("ScalableTargetAction must have MinCapacity or MaxCapacity.")
+        raise errors.make_validation("ScalableTargetAction must have MinCapacity or MaxCapacity.")
     if minimum is not None and maximum is not None and maximum < minimum:
-        raise errors.validation("Maximum capacity cannot be less than minimum capacity")
+        raise errors.make_validation("Maximum capacity cannot be less than minimum capacity")
     return minimum, maximum
 
 
 @service.operation("DeleteScheduledAction")
 async def delete_scheduled_action(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place, name = Place.of_request(ctx, params), params["ScheduledActionName"]
+    place, name = Place.make(ctx, params), params["ScheduledActionName"]
     found = await SCHEDULED_ACTIONS.find(tx, *place, name)
     if found is None:
-        raise errors.no_scheduled_action(place, name)
+        raise errors.make_no_scheduled_action(place, name)
     scheduling.leave(tx, found)
     SCHEDULED_ACTIONS.remove(tx, found)
     return {}
@@ -76,7 +76,7 @@ async def delete_scheduled_action(ctx: Context, tx: Transaction, params: Params)
 async def describe_scheduled_actions(ctx: Context, tx: Transaction, params: Params) -> Result:
     names = params.get("ScheduledActionNames")
     if params.get("ScalableDimension") and not params.get("ResourceId"):
-        raise errors.validation("If you specify a scalable dimension, you must also specify a resource ID.")
+        raise errors.make_validation("If you specify a scalable dimension, you must also specify a resource ID.")
 
     def show(action: ScheduledAction) -> dict[str, Any] | None:
         if names and action.name not in names:

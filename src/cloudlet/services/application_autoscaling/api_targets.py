@@ -40,7 +40,7 @@ _SUSPENSIONS: Final = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended"
 
 @service.direct("RegisterScalableTarget")
 async def register_scalable_target(ctx: Context, params: Params) -> Result | FinalTransaction:
-    place = Place.of_request(ctx, params)
+    place = Place.make(ctx, params)
     dimensions.get_dimension(place)
     role = params.get("RoleARN")
     if role is None:
@@ -56,7 +56,7 @@ async def register_scalable_target(ctx: Context, params: Params) -> Result | Fin
 
 
 async def _register(ctx: Context, tx: Transaction, params: Params, role: str) -> Result:
-    place = Place.of_request(ctx, params)
+    place = Place.make(ctx, params)
     found = await TARGETS.find(tx, *place)
     minimum, maximum = params.get("MinCapacity"), params.get("MaxCapacity")
     given = params.get("Tags")
@@ -65,10 +65,10 @@ async def _register(ctx: Context, tx: Transaction, params: Params, role: str) ->
         id = token(_ID_LENGTH, "0123456789abcdef")
         target = Target(place, id, params["MinCapacity"], params["MaxCapacity"], role, ctx.now())
         tx.put(_BY_ID.key(ctx.account, ctx.region, target.id), b"")
-        tags.save(tx, target.arn, tags.merge({}, given, errors.validation))
+        tags.save(tx, target.arn, tags.merge({}, given, errors.make_validation))
     else:
         if given:
-            raise errors.validation(
+            raise errors.make_validation(
                 "The scalable target that you tried to tag already exists. To update tags on an existing scalable "
                 "target, use the TagResource API."
             )
@@ -98,25 +98,25 @@ async def _ensure_role(ctx: Context, place: Place, role: str) -> None:
 
 def _check_bounds(place: Place, minimum: int | None, maximum: int | None) -> None:
     if minimum is None or maximum is None:
-        raise errors.validation("MinCapacity and MaxCapacity are required to register a new scalable target.")
+        raise errors.make_validation("MinCapacity and MaxCapacity are required to register a new scalable target.")
     least = dimensions.get_dimension(place).min_capacity
     if minimum < least:
-        raise errors.validation(f"Minimum capacity cannot be less than {least}")
+        raise errors.make_validation(f"Minimum capacity cannot be less than {least}")
     if maximum < minimum:
-        raise errors.validation("Maximum capacity cannot be less than minimum capacity")
+        raise errors.make_validation("Maximum capacity cannot be less than minimum capacity")
 
 
 async def get_target(tx: Transaction, place: Place) -> Target:
     """Return a scalable target. Raises ObjectNotFoundException."""
     found = await TARGETS.find(tx, *place)
     if found is None:
-        raise errors.no_target(place)
+        raise errors.make_no_target(place)
     return found
 
 
 @service.operation("DeregisterScalableTarget")
 async def deregister_scalable_target(ctx: Context, tx: Transaction, params: Params) -> Result:
-    place = Place.of_request(ctx, params)
+    place = Place.make(ctx, params)
     target = await get_target(tx, place)
     for policy in await POLICIES.list(tx, *place):
         alarming.abandon(tx, policy, target.role)
@@ -185,7 +185,7 @@ async def describe_scaling_activities(ctx: Context, tx: Transaction, params: Par
 def _check_dimension(params: Params, resources: Any) -> None:
     """Raise ValidationException for a dimension without a resource (API Reference)."""
     if params.get("ScalableDimension") and not resources:
-        raise errors.validation("If you specify a scalable dimension, you must also specify a resource ID.")
+        raise errors.make_validation("If you specify a scalable dimension, you must also specify a resource ID.")
 
 
 async def _check_arn(ctx: Context, tx: Transaction, arn: str) -> None:
@@ -193,7 +193,7 @@ async def _check_arn(ctx: Context, tx: Transaction, arn: str) -> None:
     _, _, _, region, account, resource = arn.split(":", 5)
     id = resource.rpartition("/")[2]
     if (account, region) != (ctx.account, ctx.region) or await tx.get(_BY_ID.key(account, region, id)) is None:
-        raise errors.no_resource(arn)
+        raise errors.make_no_resource(arn)
 
 
-tag_operations.declare(service, _check_arn, errors.validation, errors.too_many_tags, are_mapped=True)
+tag_operations.declare(service, _check_arn, errors.make_validation, errors.make_too_many_tags, are_mapped=True)

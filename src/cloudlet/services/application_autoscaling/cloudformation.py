@@ -16,7 +16,10 @@ def _get_name(item: Any) -> Any:
 
 
 def _find_part(position: int) -> Callable[[Properties], Any]:
-    """Return what finds a part of the scalable target that a policy names, at once or by its parts."""
+    """Return what finds a part of the identifier of a policy's scalable target.
+
+    A policy names the target at once, or by its parts.
+    """
 
     def find(properties: Properties) -> Any:
         target = properties.get("ScalingTargetId")

@@ -1,4 +1,4 @@
-"""Decisions: the capacity that a scalable target is to have, by its bounds and by the alarms that invoke its policies.
+"""Decisions: the capacity of a scalable target that follows from bounds and alarms.
 
 User guide, "Target tracking scaling policies" and "Step scaling policies": of several policies the one with the largest
 capacity decides, and scaling out precedes scaling in.
@@ -89,7 +89,7 @@ def decide(
 
 
 def _find_capacity(target: Target, policy: Policy, trigger: Trigger, capacity: int, now: float) -> int | None:
-    """Return the capacity that a policy asks for, before bounds; None where it asks for nothing.
+    """Return the capacity that a policy asks for, before bounds, or None.
 
     While a scale-out cools down, what it has added is part of the next one: that counts from where it began.
     """

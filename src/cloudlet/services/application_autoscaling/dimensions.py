@@ -1,4 +1,4 @@
-"""The scalable dimensions that can be scaled here: how a capacity is observed and set, by the APIs of its service.
+"""The scalable dimensions that can be scaled here, by the APIs of their services.
 
 Source: API Reference, "RegisterScalableTarget"; for the roles the User Guide, "Service-linked roles".
 """
@@ -17,15 +17,15 @@ from cloudlet.services.application_autoscaling import errors
 from cloudlet.services.application_autoscaling.place import Place
 
 
-class Observed(NamedTuple):
+class Observation(NamedTuple):
     """The capacity that a resource has."""
 
     capacity: int | None
-    """None where there is none to change: a table on demand, a resource that is not active."""
+    """None where there is none to change, as for a table on demand."""
     is_fulfilled: bool = True
     """Whether the service has done what was asked of it last."""
     problem: str = ""
-    """Why it cannot."""
+    """The reason why it cannot."""
 
 
 class Session(NamedTuple):
@@ -57,15 +57,15 @@ async def _find_service(session: Session, names: _Names) -> dict[str, Any]:
     params = {"cluster": names[0], "services": [names[1]]}
     found = (await session.call("ecs", "DescribeServices", params, _SESSION)).get("services") or []
     if not found or found[0]["status"] == "INACTIVE":
-        raise errors.validation(f"ECS service doesn't exist: {session.place.resource}")
+        raise errors.make_validation(f"ECS service doesn't exist: {session.place.resource}")
     service: dict[str, Any] = found[0]
     return service
 
 
-async def _observe_service(session: Session, names: _Names) -> Observed:
+async def _observe_service(session: Session, names: _Names) -> Observation:
     service = await _find_service(session, names)
     wanted = service["desiredCount"]
-    return Observed(wanted if service["status"] == "ACTIVE" else None, service["runningCount"] == wanted)
+    return Observation(wanted if service["status"] == "ACTIVE" else None, service["runningCount"] == wanted)
 
 
 async def _set_service(session: Session, names: _Names, capacity: int) -> None:
@@ -80,20 +80,20 @@ async def _find_table(session: Session, names: _Names) -> tuple[dict[str, Any], 
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
-        raise errors.validation(f"DynamoDB table does not exist: {session.place.resource}") from None
+        raise errors.make_validation(f"DynamoDB table does not exist: {session.place.resource}") from None
     table: dict[str, Any] = answer["Table"]
     if len(names) == 1:
         return table, table.get("ProvisionedThroughput") or {}, table["TableStatus"]
     for index in table.get("GlobalSecondaryIndexes") or ():
         if index["IndexName"] == names[1]:
             return table, index.get("ProvisionedThroughput") or {}, index["IndexStatus"]
-    raise errors.validation(f"DynamoDB index does not exist: {session.place.resource}")
+    raise errors.make_validation(f"DynamoDB index does not exist: {session.place.resource}")
 
 
-async def _observe_table(session: Session, names: _Names) -> Observed:
+async def _observe_table(session: Session, names: _Names) -> Observation:
     table, units, status = await _find_table(session, names)
     is_active = status == table["TableStatus"] == "ACTIVE"
-    return Observed(units.get(session.place.dimension.rpartition(":")[2]) or None, is_active)
+    return Observation(units.get(session.place.dimension.rpartition(":")[2]) or None, is_active)
 
 
 async def _set_table(session: Session, names: _Names, capacity: int) -> None:
@@ -106,18 +106,18 @@ async def _set_table(session: Session, names: _Names, capacity: int) -> None:
     await session.call("dynamodb", "UpdateTable", {"TableName": names[0], **change}, _SESSION)
 
 
-async def _observe_function(session: Session, names: _Names) -> Observed:
+async def _observe_function(session: Session, names: _Names) -> Observation:
     params = {"FunctionName": names[0], "Qualifier": names[1]}
     try:
         found = await session.call("lambda", "GetProvisionedConcurrencyConfig", params, _SESSION)
     except AwsError as error:
         if error.code == "ProvisionedConcurrencyConfigNotFoundException":
-            return Observed(0)
+            return Observation(0)
         if error.code != "ResourceNotFoundException":
             raise
-        raise errors.validation(f"Lambda function does not exist: {session.place.resource}") from None
+        raise errors.make_validation(f"Lambda function does not exist: {session.place.resource}") from None
     problem = (found.get("StatusReason") or found["Status"]) if found["Status"] == "FAILED" else ""
-    return Observed(found["RequestedProvisionedConcurrentExecutions"], found["Status"] == "READY", problem)
+    return Observation(found["RequestedProvisionedConcurrentExecutions"], found["Status"] == "READY", problem)
 
 
 async def _set_function(session: Session, names: _Names, capacity: int) -> None:
@@ -140,7 +140,7 @@ class Dimension(NamedTuple):
     min_capacity: int
     has_step_scaling: bool
     default_cooldown: int
-    observe_names: Callable[[Session, _Names], Awaitable[Observed]]
+    observe_names: Callable[[Session, _Names], Awaitable[Observation]]
     set_names: Callable[[Session, _Names, int], Awaitable[None]]
 
 
@@ -172,12 +172,12 @@ _BUILT: Final = frozenset(name.partition(":")[0] for name in DIMENSIONS)
 def get_dimension(place: Place) -> Dimension:
     """Return the dimension of a place. Raises ValidationException for one that cannot be scaled."""
     if place.namespace not in _BUILT:
-        raise errors.not_built(f"scaling in the service namespace {place.namespace}")
+        raise errors.make_not_built(f"scaling in the service namespace {place.namespace}")
     found = DIMENSIONS.get(place.dimension)
     if found is None or not place.dimension.startswith(f"{place.namespace}:"):
-        raise errors.validation("Unsupported service namespace, resource type or scalable dimension")
+        raise errors.make_validation("Unsupported service namespace, resource type or scalable dimension")
     if not found.pattern.fullmatch(place.resource):
-        raise errors.validation(f"Invalid resource ID for {place.dimension}: {place.resource}")
+        raise errors.make_validation(f"Invalid resource ID for {place.dimension}: {place.resource}")
     return found
 
 
@@ -194,7 +194,7 @@ def make_role_arn(place: Place) -> str:
     return f"arn:{partition_of(place.region)}:iam::{place.account}:role/aws-service-role/{principal}/{name}"
 
 
-async def observe(session: Session) -> Observed:
+async def observe(session: Session) -> Observation:
     """Return the capacity of a resource. Raises AwsError where it is not there."""
     return await get_dimension(session.place).observe_names(session, get_names(session.place))
 

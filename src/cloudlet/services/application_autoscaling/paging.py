@@ -1,4 +1,4 @@
-"""Pages of what a request asks for: by namespace, and by resource and dimension where these are given."""
+"""Pages of records, by namespace, resource and dimension."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ async def list_page(
     show: Callable[[R], dict[str, Any] | None],
     max_results: int = 50,
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return what `show` makes of records that a request asks for, and the next page's token. Raises AwsError."""
+    """Return a page of what a request asks for, and the next page's token. Raises AwsError.
+
+    `show` makes of a record what is shown, if anything.
+    """
     limit = params.get("MaxResults") or max_results
     if not 1 <= limit <= max_results:
-        raise errors.validation(
+        raise errors.make_validation(
             f"1 validation error detected: Value '{limit}' at 'maxResults' failed to satisfy constraint: "
             f"Member must have value between 1 and {max_results}, inclusive"
         )
@@ -38,4 +41,4 @@ async def list_page(
         return show(found)
 
     space = records.space.sub(ctx.account, ctx.region, params["ServiceNamespace"])
-    return await listing.list_page(tx, space, params.get("NextToken"), limit, select, errors.wrong_token())
+    return await listing.list_page(tx, space, params.get("NextToken"), limit, select, errors.make_wrong_token())

@@ -18,7 +18,7 @@ class Place(NamedTuple):
     dimension: str
 
     @classmethod
-    def of_request(cls, ctx: Context, params: Params) -> Place:
+    def make(cls, ctx: Context, params: Params) -> Place:
         """Return the place that a request is about."""
         return cls(
             ctx.account, ctx.region, params["ServiceNamespace"], params["ResourceId"], params["ScalableDimension"]
@@ -39,7 +39,7 @@ class Place(NamedTuple):
         }
 
     def make_arn(self, kind: str, id: str, named: str) -> str:
-        """Return the ARN of a policy or a scheduled action, in the form of EC2 Auto Scaling's."""
+        """Return the ARN of a policy or a scheduled action."""
         return (
             f"arn:{partition_of(self.region)}:autoscaling:{self.region}:{self.account}:{kind}:{id}"
             f":resource/{self.namespace}/{self.resource}:{named}"

@@ -14,7 +14,7 @@ from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.application_autoscaling.activity_states import ActivityState
 from cloudlet.services.application_autoscaling.place import Place
 
-_MAX_LISTED = 1000
+_MAX_LISTED_RECORDS = 1000
 """More than a scalable target has of anything that is listed whole."""
 _LAST_MILLISECOND = 1 << 53
 
@@ -30,11 +30,11 @@ class Target(msgspec.Struct, frozen=True):
     created: float
     suspended: dict[str, bool] = {}
     cause: str = ""
-    """Why the capacity is to be brought within the bounds; "" where that is done."""
+    """The reason to bring the capacity within the bounds; "" where that is done."""
     activity: str = ""
     """The key of the activity that is going on, in hexadecimal digits."""
     scaled_out: float = 0.0
-    """When it was scaled out last, and from which capacity."""
+    """The time of the last scale-out, with the capacity before it."""
     scaled_out_from: int = 0
     scaled_in: float = 0.0
     refused: str = ""
@@ -91,9 +91,9 @@ class ScheduledAction(msgspec.Struct, frozen=True):
     maximum: int | None
     created: float
     anchor: float
-    """When its schedule was set: a rate without a start counts from there."""
+    """The time of its schedule's setting: a rate without a start counts from there."""
     due: int = 0
-    """When it is due next; 0 where it never is."""
+    """The time when it is due next; 0 where it never is."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ class Activity(msgspec.Struct, frozen=True):
     message: str = ""
     ended: float | None = None
     reasons: list[dict[str, Any]] = []
-    """Why nothing was scaled."""
+    """The reasons why nothing was scaled."""
 
     @property
     def key(self) -> tuple[str | int, ...]:
@@ -182,7 +182,7 @@ class Records(Generic[R]):
     async def list(self, tx: Transaction, *within: Any) -> list[R]:
         """Return the records whose keys begin alike: those of one scalable target or resource."""
         space = self.space.sub(*within)
-        return [self.decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=_MAX_LISTED)]
+        return [self.decode(raw) for _, raw in await tx.range(space.begin, space.end, limit=_MAX_LISTED_RECORDS)]
 
     def save(self, tx: Transaction, record: R) -> None:
         """Write a record."""

@@ -1,4 +1,4 @@
-"""Scales: brings the capacity of each scalable target, step by step, to what its bounds and policies ask for.
+"""Scaling: the capacity of each target is brought to what bounds and policies ask for.
 
 A step may be killed at any point and done again: what was decided is written down before the service is asked, and the
 service is asked only while it has not got the capacity.
@@ -17,7 +17,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.services.application_autoscaling import activities, alarming, deciding, dimensions, tracking
 from cloudlet.services.application_autoscaling.activity_states import ActivityState, is_over
 from cloudlet.services.application_autoscaling.deciding import Outcome
-from cloudlet.services.application_autoscaling.dimensions import Observed, Session
+from cloudlet.services.application_autoscaling.dimensions import Observation, Session
 from cloudlet.services.application_autoscaling.place import Place
 from cloudlet.services.application_autoscaling.records import (
     ABANDONED_ALARMS,
@@ -40,7 +40,7 @@ _OWN_ALARMS_SECONDS: Final = 5.0
 
 
 class _Situation(NamedTuple):
-    """What is stored of a scalable target."""
+    """The records of a scalable target."""
 
     target: Target | None
     activity: Activity | None
@@ -54,7 +54,7 @@ def request(tx: Transaction, place: Place) -> None:
     SCALING.request(tx, *place)
 
 
-async def _step(block: Block, key: Key) -> float | None:
+async def _do_step(block: Block, key: Key) -> float | None:
     """Do what is next for a scalable target."""
     place = Place(*key)
     found = await block.store.transact(lambda tx: _load(tx, place))
@@ -67,8 +67,9 @@ async def _step(block: Block, key: Key) -> float | None:
         outcome = await _decide(session, found, observed)
         await block.store.transact(lambda tx: _conclude(tx, found, outcome, observed, block.clock.now()))
         return 0.0
-    pause = await _carry_on(session, found.activity, observed) if found.activity is not None else None
-    return pause if pause is not None else await _settle_alarms(session, found.policies, observed)
+    if found.activity is not None:
+        return await _carry_on(session, found.activity, observed)
+    return await _settle_alarms(session, found.policies, observed)
 
 
 async def _load(tx: Transaction, place: Place) -> _Situation:
@@ -83,20 +84,20 @@ async def _load(tx: Transaction, place: Place) -> _Situation:
     )
 
 
-async def _observe(session: Session) -> Observed:
+async def _observe(session: Session) -> Observation:
     """Return the capacity; none where the service refuses to tell it."""
     try:
         return await dimensions.observe(session)
     except AwsError as error:
         if is_transient(error.code, error.status):
             raise
-        return Observed(None, problem=error.message)
+        return Observation(None, problem=error.message)
 
 
 # -- decisions
 
 
-async def _decide(session: Session, found: _Situation, observed: Observed) -> Outcome:
+async def _decide(session: Session, found: _Situation, observed: Observation) -> Outcome:
     """Return what is to be done about bounds and alarms."""
     target, activity = found.target, found.activity
     if target is None or observed.capacity is None:
@@ -115,7 +116,7 @@ async def _decide(session: Session, found: _Situation, observed: Observed) -> Ou
     return deciding.decide(target, policies, found.triggers, capacity, now, may_track_in=may_track_in)
 
 
-async def _conclude(tx: Transaction, found: _Situation, outcome: Outcome, observed: Observed, now: float) -> None:
+async def _conclude(tx: Transaction, found: _Situation, outcome: Outcome, observed: Observation, now: float) -> None:
     """Write down what was decided, unless the target was changed meanwhile."""
     before = found.target
     if before is None or await TARGETS.find(tx, *before.place) != before:
@@ -145,8 +146,8 @@ async def _conclude(tx: Transaction, found: _Situation, outcome: Outcome, observ
 # -- activities
 
 
-async def _carry_on(session: Session, activity: Activity, observed: Observed) -> float | None:
-    """Do what is next for the activity that goes on; return when to look again, None where it is over."""
+async def _carry_on(session: Session, activity: Activity, observed: Observation) -> float:
+    """Do what is next for an activity; return after how many seconds to look again."""
     if activity.state == "Pending":
         return await _begin(session, activity, observed)
     if observed.problem or (observed.is_fulfilled and observed.capacity != activity.capacity):
@@ -158,7 +159,7 @@ async def _carry_on(session: Session, activity: Activity, observed: Observed) ->
     return min(max(age / 10, _MIN_LOOK_SECONDS), _MAX_LOOK_SECONDS)
 
 
-async def _begin(session: Session, activity: Activity, observed: Observed) -> float | None:
+async def _begin(session: Session, activity: Activity, observed: Observation) -> float:
     """Ask the service for the capacity, unless it has it already."""
     if observed.capacity is None:
         return await _move(session, activity, "Failed", observed.problem or "the resource has no such capacity.")
@@ -175,7 +176,7 @@ async def _begin(session: Session, activity: Activity, observed: Observed) -> fl
 
 
 async def _move(session: Session, activity: Activity, state: ActivityState, reason: str = "") -> float:
-    """Bring an activity into a state; return that it is to be looked at at once."""
+    """Bring an activity into a state, and have the target looked at at once."""
     now = session.block.clock.now()
 
     async def body(tx: Transaction) -> None:
@@ -193,7 +194,7 @@ async def _move(session: Session, activity: Activity, state: ActivityState, reas
     return 0.0
 
 
-async def _settle_alarms(session: Session, policies: list[Policy], observed: Observed) -> float | None:
+async def _settle_alarms(session: Session, policies: list[Policy], observed: Observation) -> float | None:
     """Put the alarms of policies that have others than they need."""
     pause = None
     for policy in policies:
@@ -206,4 +207,4 @@ async def _settle_alarms(session: Session, policies: list[Policy], observed: Obs
     return pause
 
 
-SCALING: Final = Reconciler("scaling", _step)
+SCALING: Final = Reconciler("scaling", _do_step)

@@ -1,4 +1,4 @@
-"""Step scaling: the capacity that follows from how far a metric is from its alarm's threshold.
+"""Step scaling: the capacity that follows from a metric's distance to a threshold.
 
 User guide, "How step scaling for Application Auto Scaling works".
 """
@@ -22,22 +22,24 @@ def check(config: Mapping[str, Any]) -> None:
     """Raise ValidationException for a configuration that makes no sense."""
     steps = config.get("StepAdjustments") or ()
     if not config.get("AdjustmentType"):
-        raise errors.validation("AdjustmentType is required for step scaling policies.")
+        raise errors.make_validation("AdjustmentType is required for step scaling policies.")
     if not 1 <= len(steps) <= MAX_STEPS:
-        raise errors.validation(f"A step scaling policy must have between 1 and {MAX_STEPS} step adjustments.")
+        raise errors.make_validation(f"A step scaling policy must have between 1 and {MAX_STEPS} step adjustments.")
     if "MinAdjustmentMagnitude" in config and config["AdjustmentType"] != _PERCENT:
-        raise errors.validation(f"MinAdjustmentMagnitude can only be specified with the adjustment type {_PERCENT}.")
+        raise errors.make_validation(
+            f"MinAdjustmentMagnitude can only be specified with the adjustment type {_PERCENT}."
+        )
     if config.get("Cooldown", 0) < 0:
-        raise errors.validation("Cooldown must not be negative.")
+        raise errors.make_validation("Cooldown must not be negative.")
     bounds = sorted(_get_bounds(step) for step in steps)
     if any(lower >= upper for lower, upper in bounds):
-        raise errors.validation("The upper bound of a step adjustment must be greater than its lower bound.")
+        raise errors.make_validation("The upper bound of a step adjustment must be greater than its lower bound.")
     if any(upper > lower for (_, upper), (lower, _) in pairwise(bounds)):
-        raise errors.validation("Step adjustment intervals can't overlap.")
+        raise errors.make_validation("Step adjustment intervals can't overlap.")
     if any(upper < lower for (_, upper), (lower, _) in pairwise(bounds)):
-        raise errors.validation("Step adjustment intervals can't have a gap between them.")
+        raise errors.make_validation("Step adjustment intervals can't have a gap between them.")
     if config["AdjustmentType"] == "ExactCapacity" and any(step["ScalingAdjustment"] < 0 for step in steps):
-        raise errors.validation("ScalingAdjustment must not be negative for the adjustment type ExactCapacity.")
+        raise errors.make_validation("ScalingAdjustment must not be negative for the adjustment type ExactCapacity.")
 
 
 def compute_value(config: Mapping[str, Any], values: Sequence[float]) -> float:
@@ -77,7 +79,7 @@ def _adjust(config: Mapping[str, Any], adjustment: int, capacity: int) -> int:
 
 
 def _round_change(change: float) -> int:
-    """Return a change in whole units: at least one, and towards zero where there are more."""
+    """Return a change in whole units: one at least, else rounded towards zero."""
     if 0 < change < 1:
         return ceil(change)
     return floor(change) if -1 < change < 0 else trunc(change)

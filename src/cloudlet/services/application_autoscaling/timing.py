@@ -1,4 +1,4 @@
-"""When a scheduled action is due. User guide, "Create scheduled actions for Application Auto Scaling"."""
+"""The times when a scheduled action is due. User guide, "Create scheduled actions for Application Auto Scaling"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cloudlet.services.application_autoscaling.records import ScheduledAction
 _AT: Final = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)\)")
 _EACH: Final = re.compile(r"rate\(1 (minute|hour|day)s\)")
 _JUST_SECONDS: Final = 0.001
-"""What is due at a moment comes after one that is just before it."""
+"""A moment comes after one that is so much before it."""
 
 
 def check(action: ScheduledAction, now: float) -> None:
@@ -23,19 +23,19 @@ def check(action: ScheduledAction, now: float) -> None:
     try:
         zone = _get_zone(action.zone)
     except (ValueError, LookupError, OSError):
-        raise errors.validation(f"Invalid Timezone {action.zone}.") from None
+        raise errors.make_validation(f"Invalid Timezone {action.zone}.") from None
     try:
         moment = _find_moment(action.expression, zone)
         if moment is None:
             _parse(action.expression, zone)
     except (ValueError, OverflowError):
-        raise errors.validation(f"Invalid Schedule expression: {action.expression}") from None
+        raise errors.make_validation(f"Invalid Schedule expression: {action.expression}") from None
     if moment is not None and moment <= now:
-        raise errors.validation("Scheduled action time must be in the future.")
+        raise errors.make_validation("Scheduled action time must be in the future.")
     if action.end is not None and action.end <= now:
-        raise errors.validation("EndTime must be in the future.")
+        raise errors.make_validation("EndTime must be in the future.")
     if action.start is not None and action.end is not None and action.end <= action.start:
-        raise errors.validation("EndTime must be later than StartTime.")
+        raise errors.make_validation("EndTime must be later than StartTime.")
 
 
 def find_following(action: ScheduledAction, after: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Target tracking: the alarms of a policy, and the capacity that brings its metric to the target.
+"""Target tracking: a policy's alarms, and the capacity that its metric asks for.
 
 User guide, "How target tracking scaling for Application Auto Scaling works"; DynamoDB Developer Guide, "Managing
 throughput capacity automatically with DynamoDB auto scaling".
@@ -19,7 +19,7 @@ from cloudlet.services.application_autoscaling.records import Policy
 HIGH: Final = "AlarmHigh"
 LOW: Final = "AlarmLow"
 _PROVISIONED: Final = ("ProvisionedCapacityHigh", "ProvisionedCapacityLow")
-"""DynamoDB's alarms on changes of the capacity, by which the thresholds of the others follow it."""
+"""DynamoDB's alarms on changes of the capacity, which others' thresholds follow."""
 
 _PERIOD_SECONDS: Final = 60
 _PROVISIONED_PERIOD_SECONDS: Final = 300
@@ -29,13 +29,13 @@ _LOW_SHARE: Final = 0.9
 _TABLE_PERIODS: Final = 2
 _TABLE_MARGIN_PERCENT: Final = 20
 """For DynamoDB: so far below the target utilization."""
-_MAX_TARGET: Final = 2.0**360
+_LARGEST_TARGET: Final = 2.0**360
 _MIN_TABLE_PERCENT, _MAX_TABLE_PERCENT = 20, 90
 _EPSILON: Final = 1e-9
 """The error of divisions that would else add a unit of capacity."""
 
 
-class _Predefined(NamedTuple):
+class _PredefinedMetric(NamedTuple):
     """A predefined metric."""
 
     dimension: str
@@ -44,11 +44,11 @@ class _Predefined(NamedTuple):
 
 
 _PREDEFINED: Final = {
-    "ECSServiceAverageCPUUtilization": _Predefined("ecs:service:DesiredCount", "CPUUtilization"),
-    "ECSServiceAverageMemoryUtilization": _Predefined("ecs:service:DesiredCount", "MemoryUtilization"),
-    "DynamoDBReadCapacityUtilization": _Predefined(":ReadCapacityUnits", "ReadCapacityUnits"),
-    "DynamoDBWriteCapacityUtilization": _Predefined(":WriteCapacityUnits", "WriteCapacityUnits"),
-    "LambdaProvisionedConcurrencyUtilization": _Predefined(
+    "ECSServiceAverageCPUUtilization": _PredefinedMetric("ecs:service:DesiredCount", "CPUUtilization"),
+    "ECSServiceAverageMemoryUtilization": _PredefinedMetric("ecs:service:DesiredCount", "MemoryUtilization"),
+    "DynamoDBReadCapacityUtilization": _PredefinedMetric(":ReadCapacityUnits", "ReadCapacityUnits"),
+    "DynamoDBWriteCapacityUtilization": _PredefinedMetric(":WriteCapacityUnits", "WriteCapacityUnits"),
+    "LambdaProvisionedConcurrencyUtilization": _PredefinedMetric(
         "lambda:function:ProvisionedConcurrency", "ProvisionedConcurrencyUtilization"
     ),
 }
@@ -58,25 +58,25 @@ def check(place: Place, config: Mapping[str, Any]) -> None:
     """Raise ValidationException for a configuration that makes no sense."""
     predefined, customized = config.get("PredefinedMetricSpecification"), config.get("CustomizedMetricSpecification")
     if (predefined is None) == (customized is None):
-        raise errors.validation("You must specify either a predefined metric or a customized metric.")
+        raise errors.make_validation("You must specify either a predefined metric or a customized metric.")
     if any(config.get(name, 0) < 0 for name in ("ScaleInCooldown", "ScaleOutCooldown")):
-        raise errors.validation("Cooldowns must not be negative.")
+        raise errors.make_validation("Cooldowns must not be negative.")
     target = config["TargetValue"]
-    if not 0 < target <= _MAX_TARGET:
-        raise errors.validation("TargetValue must be a positive number of at most 2^360.")
+    if not 0 < target <= _LARGEST_TARGET:
+        raise errors.make_validation("TargetValue must be a positive number of at most 2^360.")
     if customized is not None:
         _check_customized(customized)
         return
     kind = config["PredefinedMetricSpecification"]["PredefinedMetricType"]
     found = _PREDEFINED.get(kind)
     if found is None:
-        raise errors.not_built(f"the predefined metric {kind}")
+        raise errors.make_not_built(f"the predefined metric {kind}")
     if config["PredefinedMetricSpecification"].get("ResourceLabel"):
-        raise errors.validation(f"Resource label is not allowed for predefined metric type {kind}.")
+        raise errors.make_validation(f"Resource label is not allowed for predefined metric type {kind}.")
     if not place.dimension.endswith(found.dimension):
-        raise errors.validation(f"Invalid predefined metric type {kind} for scalable dimension {place.dimension}.")
+        raise errors.make_validation(f"Invalid predefined metric type {kind} for scalable dimension {place.dimension}.")
     if _is_of_table(config) and not _MIN_TABLE_PERCENT <= target <= _MAX_TABLE_PERCENT:
-        raise errors.validation(
+        raise errors.make_validation(
             f"TargetValue must be between {_MIN_TABLE_PERCENT} and {_MAX_TABLE_PERCENT} for {kind}."
         )
 
@@ -85,9 +85,9 @@ def _check_customized(given: Mapping[str, Any]) -> None:
     single = [name for name in ("MetricName", "Namespace", "Statistic") if given.get(name)]
     if given.get("Metrics"):
         if single or given.get("Dimensions") or given.get("Unit"):
-            raise errors.validation("Metrics cannot be specified together with a single metric.")
+            raise errors.make_validation("Metrics cannot be specified together with a single metric.")
     elif len(single) < 3:
-        raise errors.validation("MetricName, Namespace and Statistic are required for a customized metric.")
+        raise errors.make_validation("MetricName, Namespace and Statistic are required for a customized metric.")
 
 
 def make_alarm_names(place: Place, config: Mapping[str, Any]) -> dict[str, str]:
@@ -135,7 +135,7 @@ def make_alarm(policy: Policy, role: str, capacity: int) -> dict[str, Any]:
 
 
 def compute_capacity(policy: Policy, value: float, capacity: int) -> int:
-    """Return the capacity that brings a metric to its target, which has a value at another capacity."""
+    """Return the capacity that brings a metric from its value to its target."""
     target: float = policy.config["TargetValue"]
     if _is_of_table(policy.config):
         return ceil(value / _PERIOD_SECONDS / (target / 100) - _EPSILON)

@@ -1,4 +1,4 @@
-"""Performs the actions of alarms: publishes to topics, invokes functions and scaling policies, through their APIs.
+"""Performs the actions of alarms: on topics, functions and scaling policies.
 
 An action is tried again while the other block is unavailable, for a day; whatever else it answers stands in the
 alarm's history, as on AWS. A scaling policy is invoked again each minute while the alarm stays in its state.
@@ -29,8 +29,6 @@ from cloudlet.services.cloudwatch.outbox import Action
 _AT_ONCE = 50
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 60.0
 _GIVEN_UP_SECONDS = 86_400
-_SCALING = "autoscaling"
-"""The service in the ARNs of Application Auto Scaling's policies."""
 _REPEATED_SECONDS = 60.0
 
 
@@ -80,12 +78,17 @@ def _again(action: Action, error: AwsError, now: float) -> Action | None:
     return replace(action, attempts=attempts, due=int(due * 1000))
 
 
+def _is_scaling_policy(arn: Arn) -> bool:
+    """Whether an action is a policy of Application Auto Scaling, and not EC2's."""
+    return arn.service == "autoscaling" and ":resource/" in arn.resource
+
+
 async def _repeat(tx: Transaction, action: Action, now: float) -> Action | None:
-    """Return a scaling policy's next invocation; None where the alarm is not any more as it was.
+    """Return a scaling policy's next invocation, while the alarm stays as it is.
 
     User guide, "Alarm actions": it is invoked each minute that the alarm remains in its state.
     """
-    if Arn.parse(action.arn).service != _SCALING:
+    if not _is_scaling_policy(Arn.parse(action.arn)):
         return None
     before = action.alarm
     alarm = await alarms.find(tx, before.account, before.region, before.name)
@@ -117,7 +120,7 @@ async def _tell(block: Block, action: Action) -> Any:
         message = alarm_events.for_function(action)
         params = {"FunctionName": action.arn, "InvocationType": "Event", "Payload": json.dumps(message).encode()}
         await _ask(block, "lambda.alarms.cloudwatch.amazonaws.com", target, "Invoke", params, alarm)
-    elif target.service == _SCALING:
+    elif _is_scaling_policy(target):
         message = await _describe_metric(block, action)
         await _ask(block, "cloudwatch.amazonaws.com", target, "ExecuteScalingPolicy", message, alarm)
     else:
@@ -126,7 +129,7 @@ async def _tell(block: Block, action: Action) -> Any:
 
 
 async def _describe_metric(block: Block, action: Action) -> dict[str, Any]:
-    """Return what a scaling policy is told: the datapoints that the alarm is evaluated by now."""
+    """Return the datapoints that an alarm is evaluated by now, for a scaling policy."""
     alarm = action.alarm
     if alarm.kind == COMPOSITE:
         raise AwsError("ValidationException", "A composite alarm cannot invoke scaling policies.")
@@ -148,7 +151,7 @@ async def _ask(block: Block, principal: str, target: Arn, operation: str, params
     User guide, "Invoke a Lambda function from an alarm": the policies of functions name a principal of its own.
     """
     await block.cloud.call(
-        "application-autoscaling" if target.service == _SCALING else target.service,
+        "application-autoscaling" if _is_scaling_policy(target) else target.service,
         operation,
         params,
         principal=Principal("service", target.account, principal, block.service.name),
