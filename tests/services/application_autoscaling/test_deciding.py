@@ -78,6 +78,9 @@ def test_a_scale_out_counts_from_where_the_last_one_began_while_it_cools_down() 
     more = _step("more", 3)
     assert _capacity(6, (more, _ring(more, 80)), target=cooling) == 7
     assert _capacity(6, (up, _ring(up, 80)), target=replace(cooling, scaled_out=_NOW - 300)) == 8
+    found = _decide(6, (more, _ring(more, 80)), target=cooling).decision
+    assert found is not None
+    assert found.base == 4
     short = _step("short", 2, Cooldown=60)
     assert _capacity(6, (short, _ring(short, 80)), target=cooling) == 8
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.refused import code_of
+from tests.refused import code_of, refused
 from tests.services.application_autoscaling.cloud import CUSTOMIZED, METRIC, TABLE, TRACKING, ScalingCloud
 from tests.standing import Standing, eventually
 
@@ -99,7 +99,12 @@ def test_a_cooldown_counts_what_was_added_already(still: ScalingCloud, standing:
     standing.advance("1m")
     # 30 is three times the target, and the capacity was 5 when it began.
     still.wait_for("Setting read capacity units to 15.")
-    assert len(still.activities()) == 2
+    still.put_metric(30)
+    standing.advance("1m")
+    still.put_metric(40)
+    standing.advance("1m")
+    still.wait_for("Setting read capacity units to 20.")
+    assert len(still.activities()) == 3
 
 
 def test_suspended_scaling_waits(still: ScalingCloud, standing: Standing) -> None:
@@ -225,6 +230,15 @@ def test_an_alarm_on_no_policy_fails(cloud: ScalingCloud) -> None:
 def test_a_configuration_that_makes_no_sense_is_refused(cloud: ScalingCloud, config: dict[str, Any]) -> None:
     cloud.register()
     assert code_of(cloud.track, config) == "ValidationException"
+
+
+def test_a_metric_has_one_policy(cloud: ScalingCloud) -> None:
+    cloud.register()
+    cloud.track(CUSTOMIZED)
+    assert refused(cloud.track, {**CUSTOMIZED, "TargetValue": 3.0}, name="q") == (
+        "ValidationException",
+        "Only one TargetTrackingScaling policy for a given metric specification is allowed.",
+    )
 
 
 def test_other_types_of_policies_are_refused(cloud: ScalingCloud) -> None:

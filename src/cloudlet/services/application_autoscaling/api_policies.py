@@ -62,8 +62,15 @@ async def _put(ctx: Context, tx: Transaction, place: Place, params: Params) -> t
     if found is not None and found.kind != kind:
         raise errors.make_validation(f"Policy type cannot be changed from {found.kind} to {kind}.")
     config = _check_config(place, kind, params)
-    if found is None and len(await POLICIES.list(tx, *place)) >= _MAX_POLICIES:
+    others = [policy for policy in await POLICIES.list(tx, *place) if policy.name != params["PolicyName"]]
+    if len(others) >= _MAX_POLICIES:
         raise errors.make_limit_exceeded(f"A scalable target can have {_MAX_POLICIES} scaling policies at most.")
+    if kind == deciding.TRACKING and any(
+        policy.kind == kind and tracking.has_same_metric(policy.config, config) for policy in others
+    ):
+        raise errors.make_validation(
+            "Only one TargetTrackingScaling policy for a given metric specification is allowed."
+        )
     now = ctx.now()
     known = {} if found is None else found.alarms
     needed = tracking.make_alarm_names(place, config) if kind == deciding.TRACKING else {}

@@ -24,6 +24,8 @@ class Decision(NamedTuple):
     cause: str
     trigger: Trigger | None = None
     """None where the bounds require it."""
+    base: int = 0
+    """The capacity that a scale-out counts from."""
 
 
 class Refusal(NamedTuple):
@@ -68,15 +70,18 @@ def decide(
     refusals: list[Refusal] = []
     for trigger in triggers:
         policy = policies.get(trigger.policy)
-        found = None if policy is None else _find_capacity(target, policy, trigger, capacity, now)
-        if policy is None or found is None:
+        if policy is None:
+            continue
+        base = _find_base(target, policy, capacity, now)
+        found = _find_capacity(policy, trigger, capacity, base)
+        if found is None:
             continue
         bounded = min(max(found, target.minimum), target.maximum)
         if bounded == capacity:
             refusals.append(Refusal(trigger, _explain(target, found, capacity)))
         elif bounded > capacity:
             if not target.suspended.get("DynamicScalingOutSuspended"):
-                wanted.append(Decision(bounded, activities.describe_cause(trigger), trigger))
+                wanted.append(Decision(bounded, activities.describe_cause(trigger), trigger, base))
         elif (
             not target.suspended.get("DynamicScalingInSuspended")
             and now >= target.scaled_in + _get_cooldown(policy, is_out=False)
@@ -88,17 +93,22 @@ def decide(
     return Outcome(max(wanted, key=lambda decision: decision.capacity), tuple(refusals))
 
 
-def _find_capacity(target: Target, policy: Policy, trigger: Trigger, capacity: int, now: float) -> int | None:
-    """Return the capacity that a policy asks for, before bounds, or None.
+def _find_base(target: Target, policy: Policy, capacity: int, now: float) -> int:
+    """Return the capacity that a scale-out counts from.
 
-    While a scale-out cools down, what it has added is part of the next one: that counts from where it began.
+    While one cools down, what it has added is part of the next one: that counts from where the first one began.
     """
-    found = _compute(policy, trigger, capacity)
     is_cooling = now < target.scaled_out + _get_cooldown(policy, is_out=True)
-    if found is not None and found > capacity and is_cooling:
-        found = _compute(policy, trigger, target.scaled_out_from)
-        return found if found is not None and found > capacity else None
-    return found
+    return target.scaled_out_from if is_cooling else capacity
+
+
+def _find_capacity(policy: Policy, trigger: Trigger, capacity: int, base: int) -> int | None:
+    """Return the capacity that a policy asks for, before bounds, or None."""
+    found = _compute(policy, trigger, capacity)
+    if found is None or found <= capacity or base == capacity:
+        return found
+    found = _compute(policy, trigger, base)
+    return found if found is not None and found > capacity else None
 
 
 def _compute(policy: Policy, trigger: Trigger, capacity: int) -> int | None:

@@ -137,7 +137,7 @@ async def _conclude(tx: Transaction, found: _Situation, outcome: Outcome, observ
         target = replace(target, activity=activities.pack_key(activity), refused="")
         current = observed.capacity or 0
         if decision.trigger is not None and decision.capacity > current:
-            target = replace(target, scaled_out=now, scaled_out_from=current, scaled_in=0.0)
+            target = replace(target, scaled_out=now, scaled_out_from=decision.base, scaled_in=0.0)
         elif decision.trigger is not None:
             target = replace(target, scaled_in=now)
     TARGETS.save(tx, target)

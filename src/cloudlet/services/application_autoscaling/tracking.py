@@ -29,7 +29,8 @@ _LOW_SHARE: Final = 0.9
 _TABLE_PERIODS: Final = 2
 _TABLE_MARGIN_PERCENT: Final = 20
 """For DynamoDB: so far below the target utilization."""
-_LARGEST_TARGET: Final = 2.0**360
+_TARGET_VALUES: Final = 2.0**360
+"""The largest target value (API Reference)."""
 _MIN_TABLE_PERCENT, _MAX_TABLE_PERCENT = 20, 90
 _EPSILON: Final = 1e-9
 """The error of divisions that would else add a unit of capacity."""
@@ -62,7 +63,7 @@ def check(place: Place, config: Mapping[str, Any]) -> None:
     if any(config.get(name, 0) < 0 for name in ("ScaleInCooldown", "ScaleOutCooldown")):
         raise errors.make_validation("Cooldowns must not be negative.")
     target = config["TargetValue"]
-    if not 0 < target <= _LARGEST_TARGET:
+    if not 0 < target <= _TARGET_VALUES:
         raise errors.make_validation("TargetValue must be a positive number of at most 2^360.")
     if customized is not None:
         _check_customized(customized)
@@ -88,6 +89,12 @@ def _check_customized(given: Mapping[str, Any]) -> None:
             raise errors.make_validation("Metrics cannot be specified together with a single metric.")
     elif len(single) < 3:
         raise errors.make_validation("MetricName, Namespace and Statistic are required for a customized metric.")
+
+
+def has_same_metric(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configurations track the same metric."""
+    names = ("PredefinedMetricSpecification", "CustomizedMetricSpecification")
+    return all(config.get(name) == other.get(name) for name in names)
 
 
 def make_alarm_names(place: Place, config: Mapping[str, Any]) -> dict[str, str]:
