@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloudlet.testing.server import Aws
+from tests.standing import eventually
 
 DAY = datetime.timedelta(days=1)
 
@@ -77,6 +78,35 @@ def bring(aws: Aws, *names: str, region: str = "us-east-1") -> str:
     """Have ACM have a certificate for names; return its ARN."""
     arn: str = aws.client("acm", region_name=region).import_certificate(**make_pair(*names).params())["CertificateArn"]
     return arn
+
+
+def request_validated(aws: Aws, **given: Any) -> str:
+    """Request a certificate, enter the records of its domains into Route 53, and wait until it is issued."""
+    acm = aws.client("acm")
+    arn: str = acm.request_certificate(**{"ValidationMethod": "DNS", **given})["CertificateArn"]
+    enter_records(aws, arn)
+    eventually(
+        lambda: acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"],
+        lambda status: status == "ISSUED",
+    )
+    return arn
+
+
+def enter_records(aws: Aws, arn: str) -> None:
+    """Enter the records that validate a certificate's domains, in zones of their own."""
+    route53 = aws.client("route53")
+    for option in aws.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]["DomainValidationOptions"]:
+        reference = f"{arn}{option['DomainName']}"[-128:]
+        zone = route53.create_hosted_zone(Name=option["ValidationDomain"], CallerReference=reference)
+        record = option["ResourceRecord"]
+        wanted = {
+            "Name": record["Name"],
+            "Type": record["Type"],
+            "TTL": 60,
+            "ResourceRecords": [{"Value": record["Value"]}],
+        }
+        changes = [{"Action": "UPSERT", "ResourceRecordSet": wanted}]
+        route53.change_resource_record_sets(HostedZoneId=zone["HostedZone"]["Id"], ChangeBatch={"Changes": changes})
 
 
 def make_rsa(bits: int) -> Any:

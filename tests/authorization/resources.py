@@ -149,6 +149,17 @@ def _make_group(account: Account) -> Members:
     return {}
 
 
+def _make_hosted_zone(account: Account) -> Members:
+    made = account.client("route53").create_hosted_zone(Name="example.com", CallerReference=_NAME)
+    identifier = made["HostedZone"]["Id"].removeprefix("/hostedzone/")
+    return {"HostedZoneId": identifier, "ResourceType": "hostedzone", "ResourceId": identifier}
+
+
+def _make_namespace(account: Account) -> Members:
+    account.client("servicediscovery").create_http_namespace(Name=_NAME)
+    return {"NamespaceName": _NAME}
+
+
 MAKERS: Final[dict[str, Callable[[Account], Members]]] = {
     "acm": _make_certificate,
     "apigateway": _make_apis,
@@ -159,9 +170,11 @@ MAKERS: Final[dict[str, Callable[[Account], Members]]] = {
     "kms": _make_key,
     "lambda": _make_function,
     "logs": _make_log_group,
+    "route53": _make_hosted_zone,
     "s3": _make_bucket,
     "scheduler": _make_schedule,
     "secretsmanager": _make_secret,
+    "servicediscovery": _make_namespace,
     "sns": _make_topic,
     "sqs": _make_queue,
     "ssm": _make_parameter,

@@ -25,6 +25,7 @@ from cloudlet.cli.coverage import page
 from cloudlet.edge.tls import local_certificate
 from cloudlet.store.format import FORMAT
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.certificates import request_validated
 from tests.commands import cloudlet, free_port
 from tests.trusting import TrustingAws
 
@@ -143,7 +144,7 @@ def test_env_has_clients_trust_the_certificates_of_acm_once_there_are_some(tmp_p
         before = ssl.create_default_context(cafile=str(together)).get_ca_certs()
         aws = TrustingAws(server.endpoint, fresh_account(), data=tmp_path)
         acm: Any = aws.client("acm")
-        arn = acm.request_certificate(DomainName="example.com", ValidationMethod="DNS")["CertificateArn"]
+        arn = request_validated(aws, DomainName="example.com")
         chain = acm.get_certificate(CertificateArn=arn)["CertificateChain"]
         cloudlet("env", "--port", server.port)
         after = ssl.create_default_context(cafile=str(together)).get_ca_certs()

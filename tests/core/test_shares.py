@@ -106,3 +106,15 @@ def test_who_takes_long_makes_room_once() -> None:
         await asyncio.wait_for(waiting, 10)
 
     asyncio.run(check())
+
+
+def test_who_has_no_account_gets_its_turn_too() -> None:
+    async def check() -> None:
+        shares = FairSemaphore(1, 1)
+        await shares.acquire("")
+        waiting = asyncio.create_task(shares.acquire(""))
+        await _settle()
+        shares.release("")
+        await asyncio.wait_for(waiting, 10)
+
+    asyncio.run(check())

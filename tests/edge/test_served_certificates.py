@@ -18,7 +18,7 @@ from cryptography import x509
 
 from cloudlet.edge.server_name import read_server_name
 from cloudlet.testing.server import Server, fresh_account
-from tests.certificates import Pair, make_pair
+from tests.certificates import Pair, make_pair, request_validated
 from tests.standing import eventually
 from tests.trusting import TrustingAws
 
@@ -91,7 +91,7 @@ def test_a_domain_has_a_certificate_under_the_root_of_acm(secure: Secure, zone: 
     with pytest.raises(ssl.SSLCertVerificationError):
         secure.ask(name, secure.own)
     given = {"DomainName": name, "SubjectAlternativeNames": [f"*.{zone}"], "ValidationMethod": "DNS"}
-    arn = acm.request_certificate(**given)["CertificateArn"]
+    arn = request_validated(aws, **given)
     lead(aws, name, arn)
     status, certificate = secure.ask(name, secure.root)
     assert status == 404
@@ -135,7 +135,7 @@ def test_a_renewed_certificate_is_served(secure: Secure, zone: str) -> None:
     acm: Any = aws.client("acm")
     name = f"api.{zone}"
     given = {"DomainName": name, "ValidationMethod": "DNS", "Options": {"Export": "ENABLED"}}
-    arn = acm.request_certificate(**given)["CertificateArn"]
+    arn = request_validated(aws, **given)
     lead(aws, name, arn)
     root = secure.root
     _, before = secure.ask(name, root)

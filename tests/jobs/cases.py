@@ -392,6 +392,36 @@ def _has_acted(call: Call, account: str) -> bool:
     return bool(found["Policies"][0]["PolicyStatus"] == "Finished")
 
 
+_zone_changes: dict[str, str] = {}
+
+
+def _change_names(call: Call, account: str) -> None:
+    made = call("route53", "CreateHostedZone", Name="example.com", CallerReference="one")
+    _zone_changes[account] = made["ChangeInfo"]["Id"]
+
+
+def _is_change_known(call: Call, account: str) -> bool:
+    return bool(call("route53", "GetChange", Id=_zone_changes[account])["ChangeInfo"]["Status"] == "INSYNC")
+
+
+def _check_health(call: Call, account: str) -> None:
+    config = {"Type": "TCP", "IPAddress": "127.0.0.1", "Port": 1}
+    call("route53", "CreateHealthCheck", CallerReference="one", HealthCheckConfig=config)
+
+
+def _has_checked(call: Call, account: str) -> bool:
+    (check,) = call("route53", "ListHealthChecks")["HealthChecks"]
+    return bool(call("route53", "GetHealthCheckStatus", HealthCheckId=check["Id"])["HealthCheckObservations"])
+
+
+def _register(call: Call, account: str) -> None:
+    call("servicediscovery", "CreateHttpNamespace", Name="n")
+
+
+def _is_registered(call: Call, account: str) -> bool:
+    return bool(call("servicediscovery", "ListNamespaces")["Namespaces"])
+
+
 def _begin_stack(call: Call, account: str) -> None:
     template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "q"}}}}
     call("cloudformation", "CreateStack", StackName="s", TemplateBody=json.dumps(template))
@@ -484,5 +514,8 @@ CASES = (
     Case("dynamodb.backup.copies._to_backup", _back_up, _is_backed_up),
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
     Case("sqs.sending.move", _move, _has_message),
+    Case("route53.propagating.mark", _change_names, _is_change_known),
+    Case("route53.checking._check_due", _check_health, _has_checked, 30.0),
+    Case("servicediscovery.reconciling._begin_namespace", _register, _is_registered),
     Case("ssm.change_events.add_action", _put_with_policy, _has_acted, 3600.0),
 )

@@ -19,6 +19,7 @@ _COMMANDS = {
     "env": "print the environment that points AWS clients at Cloudlet",
     "block": "stop, start or restart one block of an isolated Cloudlet",
     "clock": "show or move the time of a running Cloudlet",
+    "dns": "bring zone files into hosted zones of Route 53, or out of them",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "reset": "remove all state of a running Cloudlet, at once",
     "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back; take over files",
@@ -26,7 +27,7 @@ _COMMANDS = {
     "why": "explain why a request was denied, or list the last denials",
     "coverage": "show which of AWS's operations are built",
 }
-_NEED_MORE = ("block", "clock", "least-policy", "serve", "snapshot", "store")
+_NEED_MORE = ("block", "clock", "dns", "least-policy", "serve", "snapshot", "store")
 """Commands that do nothing by themselves."""
 _MEANT = {
     "start": "`cloudlet up` starts Cloudlet, and `cloudlet block start NAME` one block of it",

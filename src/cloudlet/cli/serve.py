@@ -66,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"  listening on  {running.endpoint}")
             if running.xray_daemon is not None:
                 print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
+            if running.dns is not None:
+                print(f"  name server   {running.dns} (UDP and TCP)")
             print("Ready.", flush=True)
 
     return serving.run(settings, options, ready)

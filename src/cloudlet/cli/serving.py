@@ -84,6 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"sampling rules (default: {_XRAY_DAEMON_PORT})",
     )
     parser.add_argument(
+        "--dns",
+        type=port_number,
+        metavar="PORT",
+        help="answer DNS queries from Route 53's hosted zones, over UDP and TCP, on this port",
+    )
+    parser.add_argument(
         "--sandbox",
         choices=("bubblewrap", "none"),
         default="bubblewrap",
@@ -159,6 +165,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         tls_certificate=options.tls_cert,
         tls_key=options.tls_key,
         xray_daemon=options.xray_daemon,
+        dns=options.dns,
         traces_calls=options.trace_calls,
         sandbox=options.sandbox,
         until_eof=options.until_eof,

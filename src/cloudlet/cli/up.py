@@ -92,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"  clock         {clock.shown(now, time.frozen is not None, now - wall_time())}")
         if running.xray_daemon is not None:
             print(f"  X-Ray daemon  {running.xray_daemon} (UDP, and HTTP for sampling rules)")
+        if running.dns is not None:
+            print(f"  name server   {running.dns} (UDP and TCP)")
         if running.authority is not None:
             print(f"  trust         AWS_CA_BUNDLE={running.authority}")
         if running.failed:

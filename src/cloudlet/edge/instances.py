@@ -37,6 +37,8 @@ class Instance(msgspec.Struct, frozen=True):
     """The URLs of blocks that clients can reach directly, by name."""
     xray_daemon: str | None = None
     """The address at which it is X-Ray's daemon, if it is."""
+    dns: str | None = None
+    """The address at which its name server answers, if it does."""
     authority: str | None = None
     """The file of the certificate authority that clients are to trust, where it listens with TLS."""
     certificate: str | None = None

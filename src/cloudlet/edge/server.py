@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 
 _XRAY = "xray"
+_NAMES = "route53"
 _RETRY_SECONDS = 1.0
 
 log = logging.getLogger("cloudlet.edge")
@@ -69,7 +70,7 @@ class Supervised:
     """The descriptor of a TCP socket, and `front` that of a Unix socket, which both listen already."""
     front: int
     daemon: tuple[int, ...]
-    """The descriptors of X-Ray's daemon, where the process is to be that."""
+    """The descriptors of the block's daemon, where it is one."""
     admin_token: str
 
 
@@ -100,6 +101,8 @@ class Settings:
     xray_daemon: int | None = None
     """The port on which it is X-Ray's daemon for SDKs on this machine: segments come by UDP, and sampling rules are
     asked for by HTTP. None: it is not."""
+    dns: int | None = None
+    """The port on which Route 53's name server answers, over UDP and TCP. None: it does not."""
     shares_data: bool = False
     """Whether other processes may use the data folder, each for other blocks."""
     supervised: Supervised | None = None
@@ -189,17 +192,17 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], Non
     supervised = settings.supervised
     sockets = bind(settings.host, settings.port) if supervised is None else [open_inherited(supervised.clients)]
     port = port_of(sockets[0])
-    daemon = _daemon_sockets(settings)
+    daemons = _daemon_sockets(settings)
     # The one who answers is the block, in whichever process it runs.
-    daemon_here = None if settings.isolate is not None else daemon
+    daemons_here = {} if settings.isolate is not None else daemons
     listening = f"{'https' if tls else 'http'}://{_reachable(settings.host)}:{port}"
-    config = _config(settings, data, listening, authority, daemon_here)
+    config = _config(settings, data, listening, authority, daemons_here)
     # A block that is served alone has no say over the time of others.
     movable = supervised is not None or not settings.shares_data or shared is not None
     clock = SystemClock(load_clock(data / CLOCK) if movable else None)
     cloud = Cloud(config, tokens, clock, OBSERVERS)
     admin_token = random_bytes(24).hex() if supervised is None else supervised.admin_token
-    fleet = _fleet(settings, config, admin_token, daemon)
+    fleet = _fleet(settings, config, admin_token, daemons)
     blocks: OneProcess | Supervisor = OneProcess(cloud, port) if fleet is None else fleet
     keys = KeyRing(root_keys, tokens, cloud.permissions)
     cloud.find_key = keys.find
@@ -216,7 +219,8 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], Non
         data=str(data),
         admin_token=admin_token,
         authority=None if authority is None else str(authority),
-        xray_daemon=None if daemon is None else "{}:{}".format(*daemon.address),
+        xray_daemon=_format_address(daemons.get(_XRAY)),
+        dns=_format_address(daemons.get(_NAMES)),
         certificate=None if settings.tls_certificate is None else str(settings.tls_certificate.absolute()),
         strict=settings.auth == "strict",
         public=settings.endpoint,
@@ -247,8 +251,8 @@ async def _serve(settings: Settings, data: Path, ready: Callable[[Instance], Non
     served = None if tls is None else _serve_certificates(cloud, fleet, tls, front.public_host)
     for each in sockets:
         await server.listen(each, served)
-    if daemon_here is not None:
-        await server.listen(daemon_here.listening)
+    if _XRAY in daemons_here:
+        await server.listen(daemons_here[_XRAY].listening)
     with nullcontext() if supervised else registering(running):
         ready(running)
         if fleet is not None:
@@ -309,9 +313,12 @@ async def _follow(shared: SharedState | None, moving: ClockControl | None, maste
 
 
 def _config(
-    settings: Settings, data: Path, listening: str, authority: Path | None, daemon: DaemonSockets | None
+    settings: Settings, data: Path, listening: str, authority: Path | None, daemons: Mapping[str, DaemonSockets]
 ) -> Config:
-    """Return what the blocks of this process are told; `daemon`: what X-Ray gets its segments by, if it runs here."""
+    """Return what the blocks of this process are told.
+
+    `daemons` has the sockets of those that are daemons and run here.
+    """
     return Config(
         data=data,
         auth=settings.auth,
@@ -321,7 +328,8 @@ def _config(
         store=settings.store,
         files_kept_seconds=settings.files_kept_seconds,
         peers=settings.peers,
-        datagrams={} if daemon is None else {_XRAY: daemon.datagrams},
+        datagrams={name: daemon.datagrams for name, daemon in daemons.items()},
+        listening={name: daemon.listening for name, daemon in daemons.items()},
         traces_calls=settings.traces_calls,
         sandbox=settings.sandbox,
         authority=authority if settings.supervised is None else _authority_of_endpoint(settings, data),
@@ -329,26 +337,37 @@ def _config(
     )
 
 
-def _daemon_sockets(settings: Settings) -> DaemonSockets | None:
-    """Return the sockets of X-Ray's daemon, where Cloudlet is to be that. Raises StartError."""
-    if settings.supervised is not None and settings.supervised.daemon:
-        return DaemonSockets.inherited(*settings.supervised.daemon)
-    if settings.xray_daemon is None:
-        return None
-    if settings.auth == "strict":
+def _daemon_sockets(settings: Settings) -> dict[str, DaemonSockets]:
+    """Return the sockets of the blocks that are daemons, by their names. Raises StartError."""
+    if settings.supervised is not None:
+        descriptors = settings.supervised.daemon
+        return {name: DaemonSockets.inherited(*descriptors) for name in settings.services or () if descriptors}
+    if settings.xray_daemon is not None and settings.auth == "strict":
         raise StartError("X-Ray's daemon lets in whoever reaches it: there is none with --auth strict")
-    if settings.services is not None and _XRAY not in settings.services:
-        raise StartError("X-Ray's daemon needs the block xray")
-    return DaemonSockets.bound("127.0.0.1" if settings.host == "localhost" else settings.host, settings.xray_daemon)
+    host = "127.0.0.1" if settings.host == "localhost" else settings.host
+    asked = {_XRAY: ("X-Ray's daemon", settings.xray_daemon), _NAMES: ("the name server", settings.dns)}
+    sockets = {}
+    for name, (shown, port) in asked.items():
+        if port is None:
+            continue
+        if settings.services is not None and name not in settings.services:
+            raise StartError(f"{shown} needs the block {name}")
+        sockets[name] = DaemonSockets.bound(host, port)
+    return sockets
 
 
-def _fleet(settings: Settings, config: Config, admin_token: str, daemon: DaemonSockets | None) -> Supervisor | None:
+def _format_address(daemon: DaemonSockets | None) -> str | None:
+    return None if daemon is None else "{}:{}".format(*daemon.address)
+
+
+def _fleet(
+    settings: Settings, config: Config, admin_token: str, daemons: Mapping[str, DaemonSockets]
+) -> Supervisor | None:
     if settings.isolate is None:
         return None
     # Imported late: without isolation Cloudlet starts quicker.
     from cloudlet.edge.isolation import make_supervised_blocks
 
-    daemons = {} if daemon is None else {_XRAY: daemon}
     return make_supervised_blocks(settings.isolate, settings.services, config, admin_token, daemons)
 
 

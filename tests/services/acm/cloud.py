@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudlet.core.kernel.cloud import list_blocks
 from cloudlet.testing.server import Aws
-from tests.certificates import Pair
+from tests.certificates import Pair, enter_records
 from tests.queues import QueueCloud
 from tests.standing import eventually
 
@@ -27,27 +26,10 @@ class AcmCloud(QueueCloud):
         arn: str = self.acm.request_certificate(
             **{"DomainName": names[0], "ValidationMethod": "DNS", "KeyAlgorithm": "EC_prime256v1", **others, **more}
         )["CertificateArn"]
-        if self.describe(arn)["Status"] == "PENDING_VALIDATION" and "route53" in list_blocks():
-            self._validate(arn)
+        if self.describe(arn)["Status"] == "PENDING_VALIDATION":
+            enter_records(self.aws, arn)
+            eventually(lambda: self.describe(arn)["Status"], lambda status: status == "ISSUED")
         return arn
-
-    def _validate(self, arn: str) -> None:
-        """Enter the records of a certificate's domains into Route 53, and wait until it is issued."""
-        route53 = self.aws.client("route53")
-        for option in self.describe(arn)["DomainValidationOptions"]:
-            record, zone = option["ResourceRecord"], option["ValidationDomain"]
-            id = route53.create_hosted_zone(Name=zone, CallerReference=f"{arn}{option['DomainName']}")["HostedZone"][
-                "Id"
-            ]
-            values = {
-                "Name": record["Name"],
-                "Type": "CNAME",
-                "TTL": 60,
-                "ResourceRecords": [{"Value": record["Value"]}],
-            }
-            changes = [{"Action": "UPSERT", "ResourceRecordSet": values}]
-            route53.change_resource_record_sets(HostedZoneId=id, ChangeBatch={"Changes": changes})
-        eventually(lambda: self.describe(arn)["Status"], lambda status: status == "ISSUED")
 
     def describe(self, arn: str) -> dict[str, Any]:
         found: dict[str, Any] = self.acm.describe_certificate(CertificateArn=arn)["Certificate"]

@@ -65,7 +65,8 @@ class Control:
     def list(self, name: str, **model: Any) -> list[str]:
         """Return the identifiers of the resources of a type."""
         options = {"ResourceModel": json.dumps(model)} if model else {}
-        found, token = [], {}
+        found: list[str] = []
+        token: dict[str, str] = {}
         while True:
             page = self.client.list_resources(TypeName=name, **options, **token)
             found += [one["Identifier"] for one in page["ResourceDescriptions"]]

@@ -152,7 +152,7 @@ def test_a_type_has_to_be_there(control: Control) -> None:
 
 def test_a_patch_changes_what_can_be_changed(control: Control) -> None:
     url = control.create(QUEUE, {"QueueName": "q"})["Identifier"]
-    cases = [
+    cases: list[tuple[list[dict[str, Any]], str, str]] = [
         ([{"op": "replace", "path": "/QueueName", "value": "r"}], "NotUpdatableException", "createOnlyProperties"),
         ([{"op": "replace", "path": "/Arn", "value": "r"}], "ValidationException", "readOnlyProperties"),
         ([{"op": "remove", "path": "/RedrivePolicy"}], "ValidationException", "does not exist"),
@@ -174,3 +174,20 @@ def test_all_of_many_resources_are_listed_by_pages(control: Control) -> None:
     topics = control.aws.client("sns")
     made = sorted(topics.create_topic(Name=f"t{number}")["TopicArn"] for number in range(130))
     assert sorted(control.list("AWS::SNS::Topic")) == made
+
+
+def test_a_stack_is_a_resource(control: Control) -> None:
+    template = {"Resources": {"Q": {"Type": QUEUE}}, "Parameters": {"P": {"Type": "String"}}}
+    bucket = f"templates-{control.aws.account}"
+    s3 = control.aws.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="t.json", Body=json.dumps(template))
+    url = f"https://{bucket}.s3.amazonaws.com/t.json"
+    state = {"TemplateURL": url, "Parameters": {"P": "x"}, "Tags": [{"Key": "a", "Value": "b"}]}
+    done = control.create("AWS::CloudFormation::Stack", state)
+    assert done["OperationStatus"] == "SUCCESS", done["StatusMessage"]
+    found = control.get("AWS::CloudFormation::Stack", done["Identifier"])
+    assert (found["Parameters"], found["Tags"]) == (state["Parameters"], state["Tags"])
+    assert control.list("AWS::CloudFormation::Stack") == [done["Identifier"]]
+    assert control.delete("AWS::CloudFormation::Stack", done["Identifier"])["OperationStatus"] == "SUCCESS"
+    assert control.list(QUEUE) == []

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from cloudlet.core.authorization.nested_keys import NESTED_KEYS
 from cloudlet.core.aws import iso8601
 from cloudlet.core.aws.arn import Arn
 
@@ -168,6 +169,9 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
     members = {_NO_WORD.sub("", name.lower()): value for name, value in params.items()}
     for key in rule.condition_keys:
         if key.startswith("aws:") or "/" in key or "${" in key:
+            continue
+        if (read := NESTED_KEYS.get(key)) is not None:
+            keys |= {key: values} if (values := read(params)) else {}
             continue
         found = _make_text(members.get(_NO_WORD.sub("", key.partition(":")[2].lower())))
         if found is not None:

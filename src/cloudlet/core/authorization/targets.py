@@ -36,7 +36,7 @@ _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 
 
 def list_resources(rule: Rule, ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> list[list[str]]:
-    """Return the ARNs that a request is about, by pattern: each has one at least."""
+    """Return the ARNs that a request is about, by pattern; at least one."""
     if rule.actions[0].startswith("apigateway:"):
         return [[_make_path(ctx, operation, params)]]
     found = [_fill(pattern, rule, ctx, params) for pattern in rule.resources]
@@ -44,7 +44,8 @@ def list_resources(rule: Rule, ctx: Scope, operation: Operation, params: Mapping
         names = _VARIABLE.findall(pattern)
         if all(name in ("Partition", "Region", "Account") or read(params, rule.vars.get(name, "")) for name in names):
             found.append(_fill(pattern, rule, ctx, params))
-    return found
+    # A call that names no resource is about all of them.
+    return found or [["*"]]
 
 
 def _make_path(ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ class FairSemaphore:
     def release(self, account: str) -> None:
         self._free += 1
         decrement(self._held, account)
-        while next_one := next(filter(self._may_take, self._waiting), None):
+        while (next_one := next(filter(self._may_take, self._waiting), None)) is not None:
             waiting = self._waiting.pop(next_one)
             place = waiting.popleft()
             if waiting:

@@ -74,6 +74,8 @@ class Config:
     """The base URLs of blocks that run elsewhere, by name; `EVERY_OTHER` is where those are that are not named."""
     datagrams: Mapping[str, socket] = field(default_factory=dict)
     """The sockets that blocks take datagrams from, by name; these blocks run from the start."""
+    listening: Mapping[str, socket] = field(default_factory=dict)
+    """The sockets for connections at the same addresses."""
     traces_calls: bool = False
     """Whether the calls that applications make become segments in X-Ray."""
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"

@@ -124,7 +124,7 @@ async def delete_expired(tx: Transaction, vault: Vault, row: bytes) -> None:
             tx.delete(key)
 
 
-def to_api(request: Request, retry_after: float | None = None) -> dict[str, Any]:
+def to_api(request: Request) -> dict[str, Any]:
     """Return a request as a ProgressEvent."""
     shown: dict[str, Any] = {
         "TypeName": request.type,
@@ -138,7 +138,6 @@ def to_api(request: Request, retry_after: float | None = None) -> dict[str, Any]
         "StatusMessage": request.message,
         "ErrorCode": request.code,
         "ResourceModel": request.model,
-        "RetryAfter": retry_after,
     }
     return shown | {key: value for key, value in optional.items() if value}
 

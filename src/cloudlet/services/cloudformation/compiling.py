@@ -25,6 +25,8 @@ from cloudlet.services.cloudformation.templates.template import (
 
 CUSTOM: Final = "AWS::CloudFormation::CustomResource"
 NESTED: Final = "AWS::CloudFormation::Stack"
+OWN_TYPES: Final = ("AWS::CloudFormation::", "AWS::CDK::")
+"""The beginnings of types whose resources this block itself has."""
 _CUSTOM_PREFIX: Final = "Custom::"
 
 

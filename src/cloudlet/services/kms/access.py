@@ -18,7 +18,9 @@ from cloudlet.services.kms.grant import Grant
 from cloudlet.services.kms.key_record import AWS, Key, make_key_arn
 from cloudlet.services.kms.key_state import check_state
 
-_NAMED_BY_POLICIES: Final = frozenset(("cloudtrail.amazonaws.com", "logs.amazonaws.com"))
+_NAMED_BY_POLICIES: Final = frozenset(
+    ("cloudtrail.amazonaws.com", "dnssec-route53.amazonaws.com", "logs.amazonaws.com")
+)
 """Services that, by their user guides, use keys only where key policies name them."""
 Conditions = Mapping[str, "str | Sequence[str]"]
 """Condition keys of one operation, besides those that all of them have."""

@@ -1,5 +1,5 @@
-"""Resource types, as CloudFormation and the Cloud Control API have them: declarations, schemas, and provisioning.
+"""Resource types, as CloudFormation and the Cloud Control API have them: declarations, schemas, provisioning, reading.
 
 Nothing here knows of stacks. A provisioner makes, updates and deletes one resource by the operations that its type's
-declaration names.
+declaration names; a reader reads and lists them as they are.
 """

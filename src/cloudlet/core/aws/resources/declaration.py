@@ -98,6 +98,8 @@ class ResourceType:
     create: Call | None = None
     """None where there is nothing but parts. The identifier is a generated name then."""
     read: Call | None = None
+    details: Call | None = None
+    """The call that tells attributes of a resource that is ready, beside `read`."""
     updates: tuple[Call, ...] = ()
     parts: tuple[Part | Items, ...] = ()
     delete: Call | None = None

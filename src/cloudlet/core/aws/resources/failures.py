@@ -12,7 +12,9 @@ _NOT_FOUND: Final = re.compile(
     r"NotFound|NoSuch|NonExistent|DoesNotExist|ResourceNotFoundException|InvalidClientTokenId"
 )
 _EXISTS: Final = re.compile(r"AlreadyExists|EntityAlreadyExists|BucketAlreadyOwned|QueueNameExists|ResourceExists")
-_BUSY: Final = re.compile(r"ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict")
+_BUSY: Final = re.compile(
+    r"DuplicateRequest|ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict"
+)
 _CHANGING: Final = re.compile(r"while it is|in progress|being (created|changed|updated|deleted)|concurrent", re.I)
 """The words of conflicts with a change that is under way."""
 _THROTTLED: Final = re.compile(r"Throttl|TooManyRequests|SlowDown|RequestLimitExceeded|LimitExceededException")
@@ -48,12 +50,16 @@ class ReasonedError(ProvisioningError):
 
 def is_not_found(error: AwsError) -> bool:
     """Whether an operation failed as what it is about is not there."""
-    return error.status == 404 or bool(_NOT_FOUND.search(error.code)) or "does not exist" in error.message
+    if error.status == 404 or _NOT_FOUND.search(error.code):
+        return True
+    return "does not exist" in error.message or "but it was not found" in error.message
 
 
 def is_existing(error: AwsError) -> bool:
     """Whether an operation failed as what it makes is there."""
-    return bool(_EXISTS.search(error.code)) or (error.status == 409 and "exist" in error.message.lower())
+    if _EXISTS.search(error.code) or "already been associated" in error.message:
+        return True
+    return error.status == 409 and "exist" in error.message.lower()
 
 
 def is_transient(error: AwsError) -> bool:

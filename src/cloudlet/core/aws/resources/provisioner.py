@@ -192,13 +192,15 @@ class Provisioner:
         declared = self._declared
         attributes = dict(instance.attributes)
         missing = [name for name in self._list_wanted() if name not in attributes]
-        if declared.read is None or (not declared.ready and not missing):
+        if not declared.ready and not missing:
             return attributes, None
-        try:
-            answer = await self._invoke(declared.read, self.get_known(instance))
-        except AwsError as error:
-            raise self._translate(error, declared.read, "") from None
-        attributes = self.collect_attributes(instance.properties, attributes, answer)
+        answer: Any = {}
+        if declared.read is not None:
+            try:
+                answer = await self._invoke(declared.read, self.get_known(instance))
+            except AwsError as error:
+                raise self._translate(error, declared.read, "") from None
+            attributes = self.collect_attributes(instance.properties, attributes, answer)
         for ready in declared.ready:
             state = find_path(answer, ready.member)
             if state in ready.bad:
@@ -206,6 +208,9 @@ class Provisioner:
                 raise ProvisioningError(str(reason), "NotStabilized")
             if state not in ready.good:
                 return attributes, _POLL_SECONDS
+        if declared.details is not None:
+            answer = await self._invoke(declared.details, self.get_known(Instance(instance.properties, attributes)))
+            attributes = self.collect_attributes(instance.properties, attributes, answer)
         return attributes, None
 
     async def _wait(self, instance: Instance) -> None:

@@ -18,7 +18,7 @@ from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import Principal
 from cloudlet.services.cloudformation import stacks, states
-from cloudlet.services.cloudformation.compiling import get_schema, is_custom, list_hidden, mask
+from cloudlet.services.cloudformation.compiling import OWN_TYPES, get_schema, is_custom, list_hidden, mask
 from cloudlet.services.cloudformation.drift import drift_record
 from cloudlet.services.cloudformation.drift.differences import list_differences
 from cloudlet.services.cloudformation.drift.drift_record import Detection, ResourceDrift
@@ -30,7 +30,7 @@ MAX_CONCURRENT_READS: Final = 20
 
 def make_reader(block: Block, stack: Stack, kind: str, principal: Principal) -> Reader | None:
     """Return what reads resources of a type; None where they cannot be read."""
-    if is_custom(kind) or kind.startswith(("AWS::CloudFormation::", "AWS::CDK::")):
+    if is_custom(kind) or kind.startswith(OWN_TYPES):
         return None
     reader = Reader(kind, bind_invoke(block, principal, stack.account, stack.region), stack.account, stack.region)
     return reader if reader.can_read else None

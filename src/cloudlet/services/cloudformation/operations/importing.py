@@ -11,7 +11,7 @@ from cloudlet.core import AwsError, Context, Params, Transaction
 from cloudlet.core.aws.resources.reader import find_reading
 from cloudlet.core.aws.resources.registry import load_resource_types
 from cloudlet.services.cloudformation import errors, stacks, states
-from cloudlet.services.cloudformation.compiling import CompiledTarget, get_schema, is_custom
+from cloudlet.services.cloudformation.compiling import OWN_TYPES, CompiledTarget, get_schema, is_custom
 from cloudlet.services.cloudformation.operations.planning import ResourceChange
 from cloudlet.services.cloudformation.provisioning.handlers import Work, make_handler
 from cloudlet.services.cloudformation.stack_record import Stack, Target
@@ -44,7 +44,8 @@ async def find_imports(
 def can_import(kind: str) -> bool:
     """Whether resources of a type can be imported by their identifiers."""
     declared = load_resource_types().get(kind)
-    return declared is not None and not is_custom(kind) and find_reading(declared) is not None
+    is_own = is_custom(kind) or kind.startswith(OWN_TYPES)
+    return declared is not None and not is_own and find_reading(declared) is not None
 
 
 def read_imports(params: Params, compiled: CompiledTarget) -> dict[str, dict[str, str]]:

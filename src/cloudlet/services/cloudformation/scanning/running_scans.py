@@ -13,10 +13,11 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws.resources.caller import bind_invoke
 from cloudlet.core.aws.resources.failures import ProvisioningError
 from cloudlet.core.aws.resources.provisioner import Instance, Invoke, Provisioner
-from cloudlet.core.aws.resources.reader import Reader, find_listing, find_reading
+from cloudlet.core.aws.resources.reader import Reader, find_listing
 from cloudlet.core.aws.resources.registry import load_resource_types, load_schema
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
+from cloudlet.services.cloudformation.operations.importing import can_import
 from cloudlet.services.cloudformation.operations.provisioning_steps import BY
 from cloudlet.services.cloudformation.scanning import scan_record
 from cloudlet.services.cloudformation.scanning.scan_record import Scan, ScannedResource
@@ -62,7 +63,7 @@ def list_types(wanted: Iterable[str]) -> list[str]:
     names = [
         name
         for name, declared in load_resource_types().items()
-        if find_listing(declared) is not None and find_reading(declared) is not None
+        if can_import(name) and find_listing(declared) is not None
     ]
     patterns = list(wanted)
     return sorted(name for name in names if not patterns or any(_fits(name, pattern) for pattern in patterns))

@@ -1,0 +1,148 @@
+"""`cloudlet dns`: zone files into hosted zones of Route 53, and out of them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.zone
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
+
+_ACCOUNT: Final = "000000000000"
+_BATCH_RECORDS: Final = 100
+_KEPT: Final = ("NS", "SOA")
+"""The types that a zone has of its own, at its apex."""
+_DECIMAL: Final = re.compile(r"\\([0-9]{3})")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_port(parser)
+    parser.add_argument("action", choices=("import", "export"), help="a zone file into a hosted zone, or out of it")
+    parser.add_argument("zone", help="the domain name of a public hosted zone, or its id; import creates one")
+    parser.add_argument("file", nargs="?", type=Path, help="the zone file (default: standard input or output)")
+    parser.add_argument(
+        "--account",
+        help=(
+            f"the account, where its root is let in without a key (default: the keys of the environment, or {_ACCOUNT})"
+        ),
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    client = _make_client(options)
+    try:
+        if options.action == "import":
+            text = sys.stdin.read() if options.file is None else options.file.read_text()
+            print(f"{_import(client, options.zone, text)} records are in the zone {options.zone}")
+        else:
+            text = "".join(f"{line}\n" for line in _export(client, _find_zone(client, options.zone)))
+            if options.file is None:
+                sys.stdout.write(text)
+            else:
+                options.file.write_text(text)
+    except ClientError as error:
+        raise CommandError(error.response["Error"]["Message"]) from error
+    except BotoCoreError as error:
+        raise CommandError(str(error)) from error
+    return EXIT_OK
+
+
+def _make_client(options: argparse.Namespace) -> Any:
+    running = admin.running_on(options.port)
+    session = boto3.Session()
+    more: dict[str, Any] = {"endpoint_url": running.endpoint, "region_name": "us-east-1"}
+    if running.authority is not None:
+        more["verify"] = running.authority
+    if options.account is not None or session.get_credentials() is None:
+        account = options.account or _ACCOUNT
+        more |= {"aws_access_key_id": account, "aws_secret_access_key": "x"}
+    return session.client("route53", **more)
+
+
+def _find_zone(client: Any, given: str) -> str:
+    """Return the id of a zone. Raises CommandError where there is none."""
+    found = _look_for_zone(client, given)
+    if found is None:
+        raise CommandError(f"there is no public hosted zone {given}")
+    return found
+
+
+def _look_for_zone(client: Any, given: str) -> str | None:
+    if "." not in given.rstrip(".") and given.startswith("Z"):
+        return given
+    wanted = f"{given.rstrip('.').lower()}."
+    for zone in client.list_hosted_zones_by_name(DNSName=given, MaxItems="10")["HostedZones"]:
+        if zone["Name"] == wanted and not zone["Config"]["PrivateZone"]:
+            identifier: str = zone["Id"].rpartition("/")[2]
+            return identifier
+    return None
+
+
+def _import(client: Any, given: str, text: str) -> int:
+    """Bring a zone file into a zone; return the number of record sets. Raises CommandError."""
+    identifier = _look_for_zone(client, given)
+    name = given if identifier is None else client.get_hosted_zone(Id=identifier)["HostedZone"]["Name"]
+    try:
+        parsed = dns.zone.from_text(text, origin=dns.name.from_text(name), relativize=False, check_origin=False)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise CommandError(f"not a zone file: {error}", EXIT_USAGE) from error
+    if identifier is None:
+        reference = f"cloudlet-dns-{time.time_ns()}"
+        identifier = client.create_hosted_zone(Name=name, CallerReference=reference)["HostedZone"]["Id"]
+    records = list(_list_records(parsed))
+    for first in range(0, len(records), _BATCH_RECORDS):
+        changes = [
+            {"Action": "UPSERT", "ResourceRecordSet": record} for record in records[first : first + _BATCH_RECORDS]
+        ]
+        client.change_resource_record_sets(HostedZoneId=identifier, ChangeBatch={"Changes": changes})
+    return len(records)
+
+
+def _list_records(parsed: dns.zone.Zone) -> Iterator[dict[str, Any]]:
+    """Return the record sets of a zone file, without those that each zone has."""
+    for name, rdataset in parsed.iterate_rdatasets():
+        kind = dns.rdatatype.to_text(rdataset.rdtype)
+        if kind in _KEPT and name == parsed.origin:
+            continue
+        values = [_DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}", rdata.to_text()) for rdata in rdataset]
+        yield {
+            "Name": _DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}", name.to_text()),
+            "Type": kind,
+            "TTL": rdataset.ttl,
+            "ResourceRecords": [{"Value": value} for value in values],
+        }
+
+
+def _export(client: Any, identifier: str) -> Iterator[str]:
+    """Return the lines of a zone file. Record sets that have no place in one are comments."""
+    yield f"$ORIGIN {client.get_hosted_zone(Id=identifier)['HostedZone']['Name']}"
+    for page in client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=identifier):
+        for record in page["ResourceRecordSets"]:
+            name = _convert_to_decimal(record["Name"])
+            if "SetIdentifier" in record or "ResourceRecords" not in record:
+                target = record.get("AliasTarget", {}).get("DNSName", "")
+                told = " ".join(filter(None, (record.get("SetIdentifier"), target and f"an alias of {target}")))
+                yield f"; {name} {record['Type']} is routed by Route 53: {told}"
+                continue
+            for value in record["ResourceRecords"]:
+                yield f"{name} {record['TTL']} IN {record['Type']} {_convert_to_decimal(value['Value'])}"
+
+
+def _convert_to_decimal(text: str) -> str:
+    """Return a text of Route 53 as zone files have it. They escape in decimal."""
+    return re.sub(r"\\([0-3][0-7]{2})", lambda match: _escape(int(match[1], 8)), text)
+
+
+def _escape(byte: int) -> str:
+    return "*" if byte == ord("*") else f"\\{byte:03d}"

@@ -1,0 +1,250 @@
+"""The name server of the public port and of VPCs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, ip_network
+from pathlib import Path
+from socket import socket
+from typing import Any, Final
+
+import dns.rcode
+import dns.rdatatype
+
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.ids import random_below
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.core.kernel.sized_cache import SizedCache
+from cloudlet.engines.dns.dns_query import Address, Network, Query
+from cloudlet.engines.dns.dns_reply import NOTIMP, REFUSED, Reply, make_refusal
+from cloudlet.engines.dns.dns_server import DnsServer
+from cloudlet.engines.resolver import Resolver
+from cloudlet.services.route53 import dnssec
+from cloudlet.services.route53.answering import ANY, Answer, Missing, Part, answer
+from cloudlet.services.route53.compiling import compile_answer
+from cloudlet.services.route53.name_cache import CACHES, CachedNames
+from cloudlet.services.route53.names import Labels, format_name, from_wire, parse_name
+from cloudlet.services.route53.places import Place, find_region
+from cloudlet.services.route53.query_logging import QUERY_LOGS
+from cloudlet.services.route53.routing import Client
+
+log = logging.getLogger("cloudlet.dns")
+
+MAX_COMPILED_ANSWERS: Final = 20_000
+MAX_ORDERS: Final = 8
+"""Orders of one reply's records."""
+LOCATIONS_FILE: Final = "dns-locations.json"
+"""In the data folder: the places of clients, by blocks of addresses."""
+_FORWARDED_TTL_SECONDS: Final = 30
+_IN: Final = 1
+_TRANSFERS: Final = (251, 252)
+_LOOPBACK: Final = IPv4Address("127.0.0.1")
+_RESOLVERS: Final = PerBlock(lambda block: Resolver())
+
+
+class NameServer:
+    """Answers for one network: a VPC, or whoever asks on the public port."""
+
+    def __init__(self, block: Block, vpc: str = "", region: str = "") -> None:
+        """`region` is that of the VPC."""
+        self._vpc = vpc
+        self._cache = CACHES.get(block)
+        self._names = CachedNames(self._cache, vpc)
+        self._log = QUERY_LOGS.get(block)
+        self._place = find_region(region)
+        self._locations = LOCATIONS.get(block)
+        self._resolver = Resolver()
+        self._generation = -1
+        self._fixed: dict[tuple[bytes, int, bool], tuple[Sequence[Reply], Answer]] = {}
+        """Replies that everybody gets, in some orders of their records, with what they answer."""
+        self._turn = 0
+        self._compiled: SizedCache[Any, Reply] = SizedCache(MAX_COMPILED_ANSWERS)
+
+    def answer(self, query: Query, address: Address) -> Reply | Awaitable[Reply]:
+        """Return the reply to a query: at once where all is in memory."""
+        if self._generation != self._cache.generation:
+            self._generation = self._cache.generation
+            self._fixed = {}
+            self._compiled = SizedCache(MAX_COMPILED_ANSWERS)
+        found = self._fixed.get((query.name, query.type, query.wants_signatures))
+        if found is not None:
+            if found[1].zone is not None and found[1].zone.log_group:
+                self._record(query, address, found[1])
+            self._turn += 1
+            return found[0][self._turn % len(found[0])]
+        if query.klass != _IN:
+            return make_refusal(REFUSED)
+        if query.type in _TRANSFERS:
+            return make_refusal(NOTIMP)
+        try:
+            return self._answer(query, address)
+        except Missing as missing:
+            return self._answer_later(query, address, missing)
+
+    async def _answer_later(self, query: Query, address: Address, missing: Missing) -> Reply:
+        while True:
+            await self._cache.load(missing.key)
+            try:
+                reply = self._answer(query, address)
+            except Missing as another:
+                missing = another
+                continue
+            return reply if isinstance(reply, Reply) else await reply
+
+    def _answer(self, query: Query, address: Address) -> Reply | Awaitable[Reply]:
+        """Return the reply to a query. Raises Missing."""
+        labels, kind = from_wire(query.name), get_type_name(query.type)
+        found = answer(self._names, self._make_client(query, address), labels, kind)
+        if found.missing and self._vpc:
+            return self._forward(query, labels, found)
+        if found.zone is None:
+            return make_refusal(REFUSED)
+        reply = self._compile(query, labels, found)
+        if found.is_fixed:
+            if len(self._fixed) >= MAX_COMPILED_ANSWERS:
+                self._fixed.clear()
+            self._fixed[query.name, query.type, query.wants_signatures] = (
+                self._make_orders(query, labels, found, reply),
+                found,
+            )
+        if found.zone.log_group:
+            self._record(query, address, found)
+        return reply
+
+    def _compile(self, query: Query, labels: Labels, found: Answer) -> Reply:
+        is_signed = query.wants_signatures and found.zone is not None and found.zone.is_signed
+        key = (query.name, query.type, is_signed, found)
+        reply = self._compiled.get(key)
+        if reply is None:
+            if is_signed:
+                reply = dnssec.compile_signed(self._names, labels, query.type, found, self._cache.get_time())
+            else:
+                reply = compile_answer(labels, query.type, found)
+            self._compiled.add(key, reply, 1)
+        return reply
+
+    def _make_orders(self, query: Query, labels: Labels, found: Answer, reply: Reply) -> Sequence[Reply]:
+        """Return a reply in several orders of its records: many clients take the first."""
+        several = max((len(part.values) for part in found.answers), default=0)
+        if several < 2 or query.wants_signatures:
+            return (reply,)
+        # Each compilation shuffles the records.
+        return (reply, *(compile_answer(labels, query.type, found) for _ in range(MAX_ORDERS - 1)))
+
+    async def _forward(self, query: Query, labels: Labels, found: Answer) -> Reply:
+        """Return what the machine's resolver knows: addresses, of names that are none of ours."""
+        kind, target = get_type_name(query.type), found.missing
+        if kind not in ("A", "AAAA"):
+            return make_refusal(NOTIMP)
+        try:
+            addresses = await self._resolver.addresses(target.rstrip("."))
+        except OSError:
+            return compile_answer(labels, query.type, Answer(3, is_authoritative=False, answers=found.answers))
+        wanted = tuple(each for each in addresses if (":" in each) == (kind == "AAAA"))
+        parts = (Part(target, kind, _FORWARDED_TTL_SECONDS, wanted),) if wanted else ()
+        return compile_answer(labels, query.type, Answer(is_authoritative=False, answers=(*found.answers, *parts)))
+
+    def _make_client(self, query: Query, address: Address) -> Client:
+        told = address if query.subnet is None else query.subnet.network.network_address
+        return Client(told, self._locations.find(told) or self._place, random_below)
+
+    def _record(self, query: Query, address: Address, found: Answer) -> None:
+        if found.zone is None:
+            return
+        rcode = dns.rcode.to_text(dns.rcode.Rcode(found.rcode))
+        protocol = "UDP" if query.is_datagram else "TCP"
+        subnet = None if query.subnet is None else str(query.subnet.network)
+        name = format_name(from_wire(query.name))
+        self._log.record(found.zone, name, get_type_name(query.type), rcode, protocol, str(address), subnet)
+
+
+@lru_cache(1024)
+def get_type_name(kind: int) -> str:
+    """Return the name of a type of records."""
+    return ANY if kind == 255 else dns.rdatatype.to_text(dns.rdatatype.RdataType.make(kind))
+
+
+class Locations:
+    """The places of clients, as far as a file in the data folder tells them."""
+
+    def __init__(self, block: Block) -> None:
+        self._places = _read_locations(block.cloud.config.data / LOCATIONS_FILE)
+
+    def find(self, address: Address) -> Place | None:
+        """Return the place of the smallest block that an address is in."""
+        for network, place in self._places:
+            if network.version == address.version and address in network:
+                return place
+        return None
+
+
+def _read_locations(path: Path) -> list[tuple[Network, Place]]:
+    """Return the places in a file, the smallest blocks first. A missing file has none."""
+    try:
+        given = json.loads(path.read_bytes())
+        places = [(ip_network(block), _parse_place(place)) for block, place in given.items()]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        log.warning("%s is not used: %s", path, error)
+        return []
+    return sorted(places, key=lambda each: -each[0].prefixlen)
+
+
+def _parse_place(given: dict[str, Any]) -> Place:
+    """Return a place that a file tells. Raises ValueError and KeyError."""
+    region = find_region(given["region"]) if "region" in given else None
+    if region is None and "region" in given:
+        raise ValueError(f"there is no Region {given['region']}")
+    base = region or Place(float(given["latitude"]), float(given["longitude"]))
+    told = {name: given[name] for name in ("continent", "country", "subdivision") if name in given}
+    return base._replace(**told)
+
+
+LOCATIONS: Final = PerBlock(Locations)
+PUBLIC: Final = PerBlock(NameServer)
+"""The name server of whoever is in no VPC."""
+
+
+async def serve_public(block: Block, datagrams: socket) -> None:
+    """Answer on the public port, for ever."""
+    listening = block.cloud.config.listening["route53"]
+    await DnsServer(PUBLIC.get(block).answer, datagrams, listening).run()
+
+
+async def serve_vpc(block: Block, vpc: str, region: str, datagrams: socket, listening: socket) -> None:
+    """Answer the clients in a VPC, on sockets that were opened inside it, for ever."""
+    await DnsServer(NameServer(block, vpc, region).answer, datagrams, listening, is_recursive=True).run()
+
+
+async def resolve(block: Block, names: CachedNames, client: Client, labels: Labels, kind: str) -> Answer:
+    """Return the answer to a question, once all that it takes was read."""
+    cache = CACHES.get(block)
+    while True:
+        try:
+            return answer(names, client, labels, kind)
+        except Missing as missing:
+            await cache.load(missing.key)
+
+
+async def look_up(block: Block, name: str) -> list[str]:
+    """Return the addresses of a name, by our public zones or the machine's resolver. Raises OSError."""
+    names, client = CachedNames(CACHES.get(block), ""), Client(_LOOPBACK, None, random_below)
+    try:
+        labels = parse_name(name)
+    except ValueError as error:
+        raise OSError(str(error)) from None
+    target = ""
+    for kind in ("A", "AAAA"):
+        found = await resolve(block, names, client, labels, kind)
+        if found.missing:
+            target = found.missing
+            break
+        if found.answers and found.answers[-1].type == kind:
+            return list(found.answers[-1].values)
+    if not target:
+        raise OSError(f"{name} has no address")
+    return await _RESOLVERS.get(block).addresses(target.rstrip("."))
