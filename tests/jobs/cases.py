@@ -79,14 +79,14 @@ def _act(call: Call, account: str) -> None:
 
 # -- Application Auto Scaling
 
-_TARGET = {
+_SCALABLE_TARGET = {
     "ServiceNamespace": "dynamodb",
     "ResourceId": "table/tab",
     "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
 }
 
 
-def _register(call: Call, account: str) -> None:
+def _schedule_bounds(call: Call, account: str) -> None:
     call(
         "dynamodb",
         "CreateTable",
@@ -95,11 +95,11 @@ def _register(call: Call, account: str) -> None:
         AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
         ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
     )
-    call("application-autoscaling", "RegisterScalableTarget", **_TARGET, MinCapacity=1, MaxCapacity=9)
+    call("application-autoscaling", "RegisterScalableTarget", **_SCALABLE_TARGET, MinCapacity=1, MaxCapacity=9)
     call(
         "application-autoscaling",
         "PutScheduledAction",
-        **_TARGET,
+        **_SCALABLE_TARGET,
         ScheduledActionName="s",
         Schedule="rate(1 minute)",
         ScalableTargetAction={"MaxCapacity": 8},
@@ -485,7 +485,7 @@ def _has_instance(call: Call, account: str) -> bool:
 
 
 CASES = (
-    Case("application_autoscaling.scheduling._change_bounds", _register, _is_bounded, 60.0),
+    Case("application_autoscaling.scheduling._change_bounds", _schedule_bounds, _is_bounded, 60.0),
     Case("cloudcontrol.working._Work.run", _begin_request, _is_carried_out),
     Case("cloudformation.drift.detecting.load", _begin_detection, _is_in_sync),
     Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),
