@@ -31,6 +31,7 @@ QUICK: Final = {
     "cloudtrail": "test_history.py",
     "cloudwatch": "test_metric_data.py",
     "dynamodb": "test_items.py",
+    "ec2": "test_subnets.py",
     "ecr": "test_images.py",
     "events": "test_buses_and_rules.py",
     "iam": "test_users.py",
@@ -50,6 +51,8 @@ QUICK: Final = {
     "xray": "test_segments.py",
 }
 """A quick file of each block's tests: the sample, where a change reaches everything."""
+
+OBSERVERS: Final = "cloudlet.core.telemetry.observers"
 
 LONG: Final = {
     "tests/crash/test_damaged_data.py",
@@ -188,7 +191,8 @@ class Tree:
         """Return the blocks that one calls, by literal names; all, where it calls what is named at run time."""
         found: set[str] = set()
         own = [name for name in self.modules if f"{name}.".startswith(f"{SERVICES}{block}.")]
-        for name in closure(own, lambda name: self.imports[name]):
+        # What observes its calls tells others of them.
+        for name in closure([*own, OBSERVERS], lambda name: self.imports[name]):
             module = self.modules[name]
             for node in ast.walk(module.tree) if ".call(" in module.text else ():
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "call":

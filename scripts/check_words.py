@@ -32,14 +32,16 @@ def _words(text: str) -> frozenset[str]:
 # How functions may begin, and their docstrings: the verbs in use, and those of the field that may come to be.
 VERBS = _words(
     """abandon abort absorb accept acknowledge acquire act activate add adjust admit adopt advance aggregate allocate
-    allow annotate announce answer append apply archive arrive ask assert assign assume attach attempt authenticate
+    allow annotate announce answer append apply archive arrive ask assert assign associate assume attach
+    attempt authenticate
     authorize await back bear become begin believe bind block boot break bring broadcast buffer build bury calculate
     call cancel capture carry cascade catch change charge check choose claim clamp classify clean clear close coalesce
     collect combine commit compact compare compile complete compose compress compute concatenate conclude configure
     confirm connect consume contain contend convert copy correct correlate count cover create cut deactivate
     deauthorize decide declare decode decompress decrease decrement decrypt deduplicate defer define delay delegate
     delete deliver demote deny depart depend deploy dequeue derive describe deserialize detach detect diff differ
-    disable discard disconnect discover dismiss dispatch display dissolve distribute divide do download drain draw
+    disable discard disconnect discover dismiss disassociate dispatch display dissolve distribute divide
+    do download drain draw
     drive drop dump duplicate edit elect emit enable encode encrypt end enqueue enrich ensure enter enumerate equal
     escape establish estimate evaluate evict examine exclude execute exist expand expect expire explain export extend
     extract fail feed fetch fill filter finalize find finish fit flatten flip flush fold follow forbid force forget

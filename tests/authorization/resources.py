@@ -59,6 +59,14 @@ def _make_rule(account: Account) -> Members:
     return {"ResourceARN": account.arn_of("events", f"rule/{_NAME}")}
 
 
+def _make_network(account: Account) -> Members:
+    ec2 = account.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    table = ec2.describe_route_tables()["RouteTables"][0]["RouteTableId"]
+    return {"VpcId": subnet["VpcId"], "SubnetId": subnet["SubnetId"], "GroupId": group, "RouteTableId": table}
+
+
 def _make_identities(account: Account) -> Members:
     iam = account.iam
     iam.create_user(UserName=_NAME)
@@ -165,6 +173,7 @@ MAKERS: Final[dict[str, Callable[[Account], Members]]] = {
     "apigateway": _make_apis,
     "cloudwatch": _make_alarm,
     "dynamodb": _make_table,
+    "ec2": _make_network,
     "events": _make_rule,
     "iam": _make_identities,
     "kms": _make_key,

@@ -484,6 +484,17 @@ def _has_instance(call: Call, account: str) -> bool:
     return bool(instance["Status"] == "CURRENT")
 
 
+# -- EC2
+
+
+def _make_interface(call: Call, account: str) -> None:
+    call("ec2", "CreateNetworkInterface", SubnetId=call("ec2", "DescribeSubnets")["Subnets"][0]["SubnetId"])
+
+
+def _has_interface(call: Call, account: str) -> bool:
+    return [each["Status"] for each in call("ec2", "DescribeNetworkInterfaces")["NetworkInterfaces"]] == ["available"]
+
+
 CASES = (
     Case("application_autoscaling.scheduling._change_bounds", _schedule_bounds, _is_bounded, 60.0),
     Case("cloudcontrol.working._Work.run", _begin_request, _is_carried_out),
@@ -499,6 +510,7 @@ CASES = (
     Case("logs.exporting._some_streams", _export, _is_exported),
     Case("logs.insights.running._begin", _query, _is_answered),
     Case("logs.jobs._expire_group", _retain, _is_forgotten, 86_400.0),
+    Case("ec2.networks.reconcile", _make_interface, _has_interface),
     Case("events.delivering._deliver", _deliver, _has_message),
     Case("events.event.made", _rule, _has_message, 60.0),
     Case("events.replay._advance", _replay, _is_replayed),

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from cloudlet.cli import EXIT_OK, add_port, admin, clock
+from cloudlet.engines.network import nftables
 
 _KIB = 1024
 _HEADINGS = ("block", "state", "process", "port", "restarts", "memory", "data")
@@ -23,8 +24,9 @@ def run(options: argparse.Namespace) -> int:
     blocks = admin.call(running, "GET", "blocks")["blocks"]
     time = admin.call(running, "GET", "clock")
     if options.json:
+        networks = {"networks": {"is_filtered": nftables.is_available()}}
         place = {"endpoint": running.public or running.endpoint, "data": running.data, "pid": running.pid}
-        print(json.dumps({**place, **health, "clock": time, "blocks": blocks}))
+        print(json.dumps({**place, **health, "clock": time, "blocks": blocks, **networks}))
         return EXIT_OK
     print(f"Cloudlet {health['version']} runs as process {running.pid}")
     print(f"  listening on  {running.endpoint}")
@@ -34,6 +36,10 @@ def run(options: argparse.Namespace) -> int:
     if clock.is_moved(time["frozen"], time["ahead"]):
         print(f"  clock         {clock.shown(**time)}")
     print()
+    if not nftables.is_available():
+        print(
+            "  networks      security groups, network ACLs and routes are not enforced: libnftables is not installed\n"
+        )
     rows = [_HEADINGS, *(_row(block) for block in blocks)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

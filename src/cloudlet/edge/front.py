@@ -336,7 +336,7 @@ class _Call:
         block = front.running.get(found.block) or front.cloud.block(found.block)
         service = block.service
         if found.key not in service.handlers:
-            raise not_implemented(found.service, operation.name)
+            raise not_implemented(found.service, operation.name, service.instead.get(found.key, ""))
         if principal is ANONYMOUS and not service.admits_anonymous(operation.name):
             raise auth.missing_token(found.model)
         if front.is_possible_csrf(request, self.claim, service, service.handlers[found.key]):

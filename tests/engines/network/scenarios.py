@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -44,6 +44,15 @@ class Network:
 
     async def filter(self, commands: str) -> None:
         await self.router.run(partial(nftables.run, commands))
+
+    async def join(self, groups: Mapping[int, Group]) -> None:
+        """Have each interface be a member of a group, and all filters be written anew."""
+        named = {group.name: group for group in groups.values()}
+        members: dict[tuple[str, ...], list[IPv4Address]] = {
+            (name,): [IPv4Address(f"10.0.1.{each}") for each in groups if groups[each].name == name] for name in named
+        }
+        texts = [security_groups.write_base(self.router.network), *map(security_groups.write_group, named.values())]
+        await self.filter("".join([*texts, *security_groups.write_members(members)]))
 
     async def serve(self, number: int, port: int, answer: bytes = b"ok") -> None:
         bound = await self.within(number, partial(router._bind, IPv4Address("0.0.0.0"), port, datagrams=False))
@@ -91,37 +100,30 @@ async def metadata(namespaces: Namespaces) -> Any:
 
 async def groups(namespaces: Namespaces) -> Any:
     network = await Network(namespaces).open(5, 6, 7)
-    await network.filter(security_groups.write_base(network.router.network))
     await network.serve(5, 80)
     await network.serve(5, 443)
-    found = [await network.ask(6, "10.0.1.5", 80)]
-    for group in (
+    web, client, closed = (
         Group("web", (Rule("tcp", 80, 90, "client"),), (ALL,)),
         Group("client", (), (ALL,)),
-        Group("closed", (), ()),
-    ):
-        await network.filter(security_groups.write_group(group))
-    for number, name in ((5, "web"), (6, "client"), (7, "closed")):
-        address = IPv4Address(f"10.0.1.{number}")
-        await network.filter(security_groups.write_membership(address, f"eni{number}", [name]))
+        Group("closed"),
+    )
+
+    await network.filter(security_groups.write_base(network.router.network))
+    found = [await network.ask(6, "10.0.1.5", 80)]
+    await network.join({5: web, 6: client, 7: closed})
     found += [await network.ask(6, "10.0.1.5", 80), await network.ask(6, "10.0.1.5", 443)]
     found += [await network.ask(7, "10.0.1.5", 80)]
-    seven = IPv4Address("10.0.1.7")
-    await network.filter(security_groups.write_membership(seven, "eni7b", ["client"], ["closed"]))
+    await network.join({5: web, 6: client, 7: client})
     found += [await network.ask(7, "10.0.1.5", 80)]
-    await network.filter(security_groups.write_group(Group("web", (), ())))
+    await network.join({5: Group("web"), 6: client, 7: client})
     return [*found, await network.ask(6, "10.0.1.5", 80)]
 
 
 async def way_out(namespaces: Namespaces) -> Any:
     network = await Network(namespaces).open(5, 6)
-    await network.filter(security_groups.write_base(network.router.network))
-    await network.filter(security_groups.write_group(Group("open", (), (ALL,))))
-    await network.filter(security_groups.write_group(Group("closed", (), ())))
-    await network.filter(security_groups.write_membership(IPv4Address("10.0.1.5"), "eni5", ["open"]))
-    await network.filter(security_groups.write_membership(IPv4Address("10.0.1.6"), "eni6", ["closed"]))
+    await network.join({5: Group("open", (), (ALL,)), 6: Group("closed")})
     proxy = network.router.resolver
-    await network.filter(egress.write_rules(network.router.network, proxy))
+    await network.filter(egress.write_rules([network.router.network], proxy))
     out = egress.Egress(await network.router.listen(proxy, egress.PORT))
     reached: list[tuple[str, int]] = []
     connect = egress._connect

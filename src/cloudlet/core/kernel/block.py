@@ -77,7 +77,7 @@ class Block:
         """
         handler = self.service.handlers.get(operation)
         if handler is None:
-            done(None, not_implemented(self.service.name, operation))
+            done(None, not_implemented(self.service.name, operation, self.service.instead.get(operation, "")))
             return None
         if handler.is_internal and context.principal.kind != "service":
             done(None, make_internal_only(handler.name))

@@ -23,11 +23,12 @@ class AwsError(WireError):
         return {"Id": entry, "SenderFault": True, "Code": self.code, "Message": readable(self.message)}
 
 
-def not_implemented(service: str, operation: str) -> AwsError:
-    """Return the error of an operation that is not built."""
+def not_implemented(service: str, operation: str, instead: str = "") -> AwsError:
+    """Return the error of an operation that is not built; `instead` is what to do."""
+    hint = instead or f"`cloudlet coverage {service}` lists what it does."
     return AwsError(
         "NotImplemented",
-        f"Cloudlet does not implement {service}:{operation}. `cloudlet coverage {service}` lists what it does.",
+        f"Cloudlet does not implement {service}:{operation}. {hint}",
         status=501,
     )
 

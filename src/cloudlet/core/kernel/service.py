@@ -114,6 +114,7 @@ class Service:
         decides: Iterable[str] | Literal["all"] = (),
         access_denied: Callable[[str], WireError] | None = None,
         resource_tags: ResourceTags | None = None,
+        instead: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.has_files = has_files
@@ -146,6 +147,8 @@ class Service:
         """The maker of the error of a call that policies do not allow."""
         self.resource_tags = resource_tags
         """The reader of tags, for policies with conditions on them. It is asked only for callers who have such."""
+        self.instead = instead or {}
+        """The advice on what to do instead, for operations that are not built."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
@@ -80,19 +81,36 @@ class Networks:
             if known is not None:
                 await found.router.detach(known)
 
+    async def set_further_addresses(self, network: str, interface: str, addresses: Iterable[str]) -> None:
+        """Have an interface have these addresses beside its own, and no others. Raises OSError."""
+        async with self._changing:
+            found = self._get(network)
+            await found.router.set_further_addresses(
+                self._get_interface(network, interface), set(map(IPv4Address, addresses))
+            )
+
     async def filter(self, network: str, commands: str) -> None:
         """Carry out commands for the packet filters of a network. Raises NftablesError."""
         await self._get(network).router.run(partial(nftables.run, commands))
 
-    async def open_way_out(self, network: str) -> bool:
-        """Let connections leave a network. Return whether they could not before. Raises OSError and NftablesError."""
+    async def open_way_out(self, network: str, inside: Iterable[str] = ()) -> bool:
+        """Let connections leave a network. Return whether they could not before. Raises OSError and NftablesError.
+
+        `inside` are further ranges of addresses that belong to it; called again, the former ones give way to them.
+        """
         async with self._changing:
             found = self._get(network)
-            if found.way_out is not None:
-                return False
             proxy = found.router.resolver
-            listener = await found.router.listen(proxy, egress.PORT)
-            await found.router.run(partial(nftables.run, egress.write_rules(found.router.network, proxy)))
+            listener = None if found.way_out is not None else await found.router.listen(proxy, egress.PORT)
+            rules = egress.write_rules([found.router.network, *map(IPv4Network, inside)], proxy)
+            try:
+                await found.router.run(partial(nftables.run, rules))
+            except BaseException:
+                if listener is not None:
+                    listener.close()
+                raise
+            if listener is None:
+                return False
             found.way_out = Egress(listener)
             return True
 
@@ -115,10 +133,13 @@ class Networks:
 
     def get_namespace(self, network: str, interface: str) -> int:
         """Return the descriptor of the namespace of an interface. Raises UnknownNetwork."""
+        return self._get_interface(network, interface).namespace
+
+    def _get_interface(self, network: str, interface: str) -> Interface:
         found = self._get(network).interfaces.get(interface)
         if found is None:
             raise UnknownNetwork(f"the network {network} has no interface {interface}")
-        return found.namespace
+        return found
 
     def _get(self, network: str) -> _Network:
         found = self._networks.get(network)

@@ -36,15 +36,18 @@ class Keeper:
     """Answers requests, and tells all that are connected of events."""
 
     def __init__(self, namespaces: Namespaces) -> None:
+        self._id = os.urandom(8).hex()
         self._networks = networks = Networks(namespaces)
         self._connections: set[Connection] = set()
         containers = self._containers = KeptContainers(Containers(wall_time), networks, self.tell)
         self._functions: dict[str, Function] = {
             "describe": self._describe,
+            "describe_network": self._describe_network,
             "make_network": networks.make,
             "remove_network": networks.remove,
             "attach": networks.attach,
             "detach": networks.detach,
+            "set_further_addresses": networks.set_further_addresses,
             "filter": networks.filter,
             "open_way_out": networks.open_way_out,
             "close_way_out": networks.close_way_out,
@@ -60,8 +63,17 @@ class Keeper:
         }
 
     async def _describe(self) -> dict[str, Any]:
-        """Return what the keeper holds."""
-        return {"pid": os.getpid(), "networks": self._networks.describe(), "containers": self._containers.describe()}
+        """Return what the keeper holds, and which one it is."""
+        return {
+            "id": self._id,
+            "pid": os.getpid(),
+            "networks": self._networks.describe(),
+            "containers": self._containers.describe(),
+        }
+
+    async def _describe_network(self, network: str) -> dict[str, Any]:
+        """Return the interfaces of a network, if it is there, and which keeper this is."""
+        return {"id": self._id, "interfaces": self._networks.describe().get(network)}
 
     async def open(self) -> None:
         """Remove what keepers have left that were killed."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
@@ -25,13 +26,19 @@ _CHUNK_BYTES: Final = 64 * 1024
 _TABLE: Final = "ip egress"
 
 
-def write_rules(network: IPv4Network, proxy: IPv4Address) -> str:
-    """Return the commands that lead what leaves a network to its proxy."""
+def write_rules(ranges: Iterable[IPv4Network], proxy: IPv4Address) -> str:
+    """Return the commands that lead what leaves a network to its proxy.
+
+    The network has ranges of addresses. Commands that are there already are replaced.
+    """
+    inside = ", ".join(map(str, ranges))
     return f"""
+add table {_TABLE}
+delete table {_TABLE}
 table {_TABLE} {{
   chain before {{
     type nat hook prerouting priority dstnat;
-    ip daddr != {{ {network}, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 }} ip protocol tcp dnat to {proxy}:{PORT}
+    ip daddr != {{ {inside}, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 }} ip protocol tcp dnat to {proxy}:{PORT}
   }}
 }}
 """

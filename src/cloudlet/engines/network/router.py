@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -52,6 +52,7 @@ class Router:
         self._indexes = iter(range(_FIRST_INDEX, 1 << 30))
         self._interfaces: dict[IPv4Address, Interface] = {}
         self._gateways: set[IPv4Address] = set()
+        self._further: dict[IPv4Address, Set[IPv4Address]] = {}
 
     @property
     def resolver(self) -> IPv4Address:
@@ -85,9 +86,25 @@ class Router:
             messages.append(netlink.add_address(netlink.LOOPBACK, IPv4Interface(gateway)))
         netlink.send(messages)
 
+    async def set_further_addresses(self, interface: Interface, wanted: Set[IPv4Address]) -> None:
+        """Have an interface have these addresses beside its own, and no others. Raises OSError."""
+        had = self._further.get(interface.address, set())
+        added, gone = sorted(wanted - had), sorted(had - wanted)
+        if not added and not gone:
+            return
+        index = interface.index
+        routes = [netlink.add_route(IPv4Network(each), index) for each in added]
+        routes += [netlink.delete_route(IPv4Network(each), index) for each in gone]
+        await self.run(partial(netlink.send, routes))
+        addresses = [netlink.add_address(_ETH0, IPv4Interface(each), routes_prefix=False) for each in added]
+        addresses += [netlink.delete_address(_ETH0, IPv4Interface(each)) for each in gone]
+        await self.run(partial(netlink.send, addresses), interface.namespace)
+        self._further[interface.address] = wanted
+
     async def detach(self, interface: Interface) -> None:
         """Remove an interface. What is in its namespace reaches nothing any more. Raises OSError."""
         del self._interfaces[interface.address]
+        self._further.pop(interface.address, None)
         try:
             await self.run(partial(netlink.send, [netlink.delete_link(interface.index)]))
         finally:

@@ -1,22 +1,20 @@
 """Security groups of a virtual network, as packet filters in its router.
 
-A group is a chain of rules for what comes in, one for what goes out, and a set of its members' addresses. An interface
-has a chain that visits its groups; maps lead from addresses to these chains. What belongs to an allowed connection
-passes; all else is dropped (VPC user guide, "Control traffic to your AWS resources using security groups").
+A group is a chain of rules for what comes in, one for what goes out, and a set of its members' addresses. Each
+combination of groups has a chain that visits them; maps lead from addresses to these chains. What belongs to an allowed
+connection passes; all else is dropped (VPC user guide, "Control traffic to your AWS resources using security groups").
 
-Additions take effect within a millisecond. The kernel takes some 15 ms to delete, so that what is not needed any more
-is deleted afterwards.
+All filters are replaced as a whole, which takes the kernel some 20 ms: connections that stand go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from typing import Final, Literal
+from typing import Final
 
-Direction = Literal["in", "out"]
-
+_MAX_TEXT_ADDRESSES: Final = 500
 _PROTOCOLS: Final = {"tcp": "tcp", "udp": "udp", "icmp": "icmp"}
 _TABLE: Final = "inet groups"
 _BASE: Final = """
@@ -24,14 +22,14 @@ table %(table)s {
   map incoming { type ipv4_addr : verdict; }
   map outgoing { type ipv4_addr : verdict; }
   chain received {
-    ip daddr != %(network)s accept
     ip daddr vmap @incoming
+    ip daddr != { %(inside)s } accept
     drop
   }
   chain leaving {
     type filter hook prerouting priority -101; policy accept;
     ct state established,related accept
-    ip saddr %(network)s ip daddr != { %(network)s, 127.0.0.0/8, 169.254.0.0/16 } ip saddr vmap @outgoing
+    ip saddr { %(inside)s } ip daddr != { %(inside)s, 127.0.0.0/8, 169.254.0.0/16 } ip saddr vmap @outgoing
   }
   chain forwarded {
     type filter hook forward priority 0; policy drop;
@@ -65,12 +63,14 @@ class Group:
     outgoing: tuple[Rule, ...] = ()
 
 
-def write_base(network: IPv4Network) -> str:
+def write_base(*ranges: IPv4Network) -> str:
     """Return the commands that set filters up for a network: nothing passes yet.
 
-    Connections that leave the network are looked at before they are led to the proxy (`egress`).
+    Filters that are there already are replaced. Connections that leave the network, which has all of the ranges of
+    addresses, are looked at before they are led to the proxy (`egress`).
     """
-    return _BASE % {"table": _TABLE, "network": network}
+    table = {"table": _TABLE, "inside": ", ".join(map(str, ranges))}
+    return f"add table {_TABLE}\ndelete table {_TABLE}\n{_BASE % table}"
 
 
 def write_group(group: Group) -> str:
@@ -87,6 +87,12 @@ def write_group(group: Group) -> str:
 
 
 def _write_rule(rule: Rule, direction: str) -> str:
+    # What one group lets out is to be let in by the other side, too.
+    return f"{write_match(rule, direction)} {'accept' if direction == 'in' else 'goto received'}"
+
+
+def write_match(rule: Rule, direction: str) -> str:
+    """Return the part of a rule that tells what it is for."""
     side = "saddr" if direction == "in" else "daddr"
     peer = f"@members_{rule.peer}" if isinstance(rule.peer, str) else str(rule.peer)
     parts = [] if peer == "0.0.0.0/0" else [f"ip {side} {peer}"]
@@ -100,44 +106,29 @@ def _write_rule(rule: Rule, direction: str) -> str:
             parts.append(f"icmp code {rule.last_port}")
     elif protocol != "-1":
         parts.append(f"meta l4proto {protocol}")
-    # What one group lets out is to be let in by the other side, too.
-    parts.append("accept" if direction == "in" else "goto received")
     return " ".join(parts)
 
 
-def write_membership(address: IPv4Address, name: str, groups: Sequence[str], former: Iterable[str] = ()) -> str:
-    """Return the commands that make an interface a member of other groups.
+def write_members(members: Mapping[tuple[str, ...], Sequence[IPv4Address]]) -> list[str]:
+    """Return the commands that make addresses members of groups, by the groups of each.
 
-    `name` is that of the interface: an identifier that no other one has had with other groups.
+    Each text is of some addresses, and comes after those that make the groups.
     """
-    lines = []
-    for group in groups:
-        lines += [
-            f"add set {_TABLE} members_{group} {{ type ipv4_addr; }}",
-            f"add element {_TABLE} members_{group} {{ {address} }}",
-        ]
-    for direction, map_name in (("in", "incoming"), ("out", "outgoing")):
-        chain = f"{direction}_of_{name}"
-        lines.append(f"add chain {_TABLE} {chain}")
-        for group in groups:
-            lines.append(f"add chain {_TABLE} {direction}_{group}")
-            lines.append(f"add rule {_TABLE} {chain} jump {direction}_{group}")
-        lines.append(f"add rule {_TABLE} {chain} drop")
-        lines += [f"delete element {_TABLE} {map_name} {{ {address} }}"] if former else []
-        lines.append(f"add element {_TABLE} {map_name} {{ {address} : goto {chain} }}")
-    lines += [f"delete element {_TABLE} members_{each} {{ {address} }}" for each in former if each not in groups]
-    return "\n".join(lines) + "\n"
-
-
-def write_departure(address: IPv4Address, name: str, groups: Iterable[str]) -> str:
-    """Return the commands that take an interface out of its groups."""
-    lines = [f"delete element {_TABLE} members_{group} {{ {address} }}" for group in groups]
-    for direction, map_name in (("in", "incoming"), ("out", "outgoing")):
-        lines.append(f"delete element {_TABLE} {map_name} {{ {address} }}")
-        lines.append(f"delete chain {_TABLE} {direction}_of_{name}")
-    return "\n".join(lines) + "\n"
-
-
-def write_deletion(chains: Mapping[str, Iterable[str]]) -> str:
-    """Return the commands that delete chains of former memberships, by direction."""
-    return "".join(f"delete chain {_TABLE} {each}\n" for names in chains.values() for each in names)
+    texts = []
+    for index, (groups, addresses) in enumerate(members.items()):
+        for direction in ("in", "out"):
+            chain = f"{direction}_of_{index}"
+            rules = [
+                f"add rule {_TABLE} {chain} {each}"
+                for each in (*(f"jump {direction}_{name}" for name in groups), "drop")
+            ]
+            texts.append("\n".join([f"add chain {_TABLE} {chain}", *rules, ""]))
+        for start in range(0, len(addresses), _MAX_TEXT_ADDRESSES):
+            some = addresses[start : start + _MAX_TEXT_ADDRESSES]
+            elements = ", ".join(map(str, some))
+            lines = [f"add element {_TABLE} members_{group} {{ {elements} }}" for group in groups]
+            for direction, map_name in (("in", "incoming"), ("out", "outgoing")):
+                elements = ", ".join(f"{each} : goto {direction}_of_{index}" for each in some)
+                lines.append(f"add element {_TABLE} {map_name} {{ {elements} }}")
+            texts.append("\n".join([*lines, ""]))
+    return texts

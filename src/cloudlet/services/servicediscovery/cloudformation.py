@@ -28,7 +28,7 @@ def _make_namespace(name: str, kind: str, *, has_zone: bool) -> ResourceType:
         "servicediscovery",
         create=Call(f"Create{name}"),
         read=_READ_OPERATION,
-        details=Call("GetNamespace") if has_zone else None,
+        lookups=(Call("GetNamespace"),) if has_zone else (),
         updates=(Call(f"Update{name}", {"Namespace": _make_namespace_change}),),
         delete=Call("DeleteNamespace"),
         exists=Call("GetNamespace"),

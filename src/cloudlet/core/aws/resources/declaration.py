@@ -98,8 +98,8 @@ class ResourceType:
     create: Call | None = None
     """None where there is nothing but parts. The identifier is a generated name then."""
     read: Call | None = None
-    details: Call | None = None
-    """The call that tells attributes of a resource that is ready, beside `read`."""
+    lookups: tuple[Call, ...] = ()
+    """Further calls that read attributes of a resource that is ready."""
     updates: tuple[Call, ...] = ()
     parts: tuple[Part | Items, ...] = ()
     delete: Call | None = None

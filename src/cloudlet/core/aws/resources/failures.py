@@ -11,7 +11,9 @@ from cloudlet.core.kernel.ids import uuid4
 _NOT_FOUND: Final = re.compile(
     r"NotFound|NoSuch|NonExistent|DoesNotExist|ResourceNotFoundException|InvalidClientTokenId"
 )
-_EXISTS: Final = re.compile(r"AlreadyExists|EntityAlreadyExists|BucketAlreadyOwned|QueueNameExists|ResourceExists")
+_EXISTS: Final = re.compile(
+    r"AlreadyExists|EntityAlreadyExists|BucketAlreadyOwned|QueueNameExists|ResourceExists|\.Duplicate$"
+)
 _BUSY: Final = re.compile(
     r"DuplicateRequest|ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict"
 )

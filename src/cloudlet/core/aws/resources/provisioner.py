@@ -208,9 +208,9 @@ class Provisioner:
                 raise ProvisioningError(str(reason), "NotStabilized")
             if state not in ready.good:
                 return attributes, _POLL_SECONDS
-        if declared.details is not None:
-            answer = await self._invoke(declared.details, self.get_known(Instance(instance.properties, attributes)))
-            attributes = self.collect_attributes(instance.properties, attributes, answer)
+        for call in declared.lookups if missing else ():
+            found = await self._invoke(call, self.get_known(Instance(instance.properties, attributes)))
+            attributes = self.collect_attributes(instance.properties, attributes, found)
         return attributes, None
 
     async def _wait(self, instance: Instance) -> None:

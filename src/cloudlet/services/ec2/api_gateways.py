@@ -1,0 +1,192 @@
+"""The operations on internet gateways and NAT gateways."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.services.ec2 import limits
+from cloudlet.services.ec2.address import ADDRESSES
+from cloudlet.services.ec2.api_addresses import give_address, take_address_away
+from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
+from cloudlet.services.ec2.filters import parse_filters
+from cloudlet.services.ec2.interface import INTERFACES, delete_interface, make_interface
+from cloudlet.services.ec2.internet_gateway import GATEWAYS, InternetGateway
+from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS, NatGateway
+from cloudlet.services.ec2.operations import declare, describe, find_repeated
+from cloudlet.services.ec2.subnet import SUBNETS, Subnet
+from cloudlet.services.ec2.tagging import read_specifications
+from cloudlet.services.ec2.vpc import VPCS
+
+_UNSUPPORTED: Final = (
+    "VpcId", "AvailabilityZoneAddresses", "SecondaryAllocationIds", "SecondaryPrivateIpAddresses",
+    "SecondaryPrivateIpAddressCount",
+)  # fmt: skip
+_NAT: Final = "nat_gateway"
+"""The type of a NAT gateway's interface."""
+
+describe(GATEWAYS, "DescribeInternetGateways")
+describe(NAT_GATEWAYS, "DescribeNatGateways", filter_member="Filter")
+
+
+@declare("CreateInternetGateway")
+async def create_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if len(await GATEWAYS.list_all(ctx, tx, limits.MAX_INTERNET_GATEWAYS)) == limits.MAX_INTERNET_GATEWAYS:
+        raise QuotaError("InternetGatewayLimitExceeded", "internet gateways")
+    tags = read_specifications(params, GATEWAYS.resource_type)
+    gateway = InternetGateway(account=ctx.account, region=ctx.region, name=GATEWAYS.make_id(), tags=tags)
+    GATEWAYS.save(tx, gateway)
+    return {"InternetGateway": await GATEWAYS.show(ctx, tx, gateway)}
+
+
+@declare("DeleteInternetGateway")
+async def delete_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
+    gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
+    if gateway.vpc:
+        text = f"The internetGateway '{gateway.name}' has dependencies and cannot be deleted."
+        raise AwsError("DependencyViolation", text)
+    GATEWAYS.remove(tx, gateway)
+    return None
+
+
+@declare("AttachInternetGateway")
+async def attach_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
+    gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
+    vpc = await VPCS.get(ctx, tx, params["VpcId"])
+    if gateway.vpc:
+        text = f"resource {gateway.name} is already attached to network {gateway.vpc}"
+        raise AwsError("Resource.AlreadyAssociated", text)
+    if await GATEWAYS.list_dependent(ctx, tx, vpc.name):
+        raise AwsError("InvalidParameterValue", f"Network {vpc.name} already has an internet gateway attached")
+    gateway.vpc = vpc.name
+    GATEWAYS.save(tx, gateway)
+    return None
+
+
+@declare("DetachInternetGateway")
+async def detach_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
+    gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
+    vpc = await VPCS.get(ctx, tx, params["VpcId"])
+    if gateway.vpc != vpc.name:
+        raise AwsError("Gateway.NotAttached", f"resource {gateway.name} is not attached to network {vpc.name}")
+    if any(each.public_address for each in await INTERFACES.list_dependent(ctx, tx, vpc.name)):
+        text = (
+            f"Network {vpc.name} has some mapped public address(es)."
+            " Please unmap those public address(es) before detaching the gateway."
+        )
+        raise AwsError("DependencyViolation", text)
+    # Its network is to know that this gateway is gone.
+    GATEWAYS.remove(tx, gateway)
+    gateway.vpc, gateway.parents = "", []
+    GATEWAYS.save(tx, gateway)
+    return None
+
+
+# NAT gateways
+
+
+@declare("CreateNatGateway", _UNSUPPORTED)
+async def create_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
+    nat, token = await find_repeated(ctx, tx, NAT_GATEWAYS, "CreateNatGateway", params)
+    if nat is None:
+        nat = await _make_nat_gateway(ctx, tx, params, token)
+    return {"NatGateway": await NAT_GATEWAYS.show(ctx, tx, nat), "ClientToken": params.get("ClientToken")}
+
+
+async def _make_nat_gateway(ctx: Context, tx: Transaction, params: Params, token: str) -> NatGateway:
+    if params.get("AvailabilityMode", "zonal") != "zonal":
+        raise AwsError(
+            "UnsupportedOperation", "Cloudlet does not support regional NAT gateways. See docs/services/ec2.md."
+        )
+    if "SubnetId" not in params:
+        raise MissingParameter("SubnetId")
+    subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
+    is_public = params.get("ConnectivityType", "public") == "public"
+    allocation = params.get("AllocationId", "")
+    if is_public and not allocation:
+        raise MissingParameter("AllocationId")
+    if allocation and not is_public:
+        raise InvalidCombination("AllocationId cannot be specified for a private NAT gateway")
+    await _check_nat_limit(ctx, tx, subnet)
+    tags = read_specifications(params, NAT_GATEWAYS.resource_type)
+    name = NAT_GATEWAYS.make_id()
+    description = f"Interface for NAT Gateway {name}"
+    interface = await make_interface(
+        ctx, tx, subnet, (), address=params.get("PrivateIpAddress"), description=description, type_name=_NAT,
+        requester=_NAT,
+    )  # fmt: skip
+    association = address = ""
+    if is_public:
+        if not await GATEWAYS.list_dependent(ctx, tx, subnet.vpc):
+            raise AwsError("Gateway.NotAttached", f"Network {subnet.vpc} has no Internet gateway attached")
+        found = await ADDRESSES.get(ctx, tx, allocation)
+        if found.association:
+            text = f"Elastic IP address [{found.name}] is already associated"
+            raise AwsError("InvalidParameterValue", text)
+        await give_address(ctx, tx, found, interface)
+        found.owner = name
+        ADDRESSES.save(tx, found)
+        association, address = found.association, found.address
+    nat = NatGateway(
+        account=ctx.account,
+        region=ctx.region,
+        name=name,
+        vpc=subnet.vpc,
+        subnet=subnet.name,
+        is_public=is_public,
+        interface=interface.name,
+        address=interface.address,
+        allocation=allocation,
+        association=association,
+        public_address=address,
+        created=ctx.now(),
+        tags=tags,
+        token=token,
+    )
+    NAT_GATEWAYS.save(tx, nat)
+    return nat
+
+
+async def _check_nat_limit(ctx: Context, tx: Transaction, subnet: Subnet) -> None:
+    """Raise AwsError where a zone has too many.
+
+    Those that were deleted long ago are forgotten.
+    """
+    space = NAT_GATEWAYS.get_space(ctx)
+    count = 0
+    for _, raw in await tx.range(space.begin, space.end, limit=1000):
+        nat = NAT_GATEWAYS.decode(raw)
+        if not NAT_GATEWAYS.is_visible(ctx, nat):
+            NAT_GATEWAYS.remove(tx, nat)
+        elif not nat.deleted and (await SUBNETS.get(ctx, tx, nat.subnet)).zone == subnet.zone:
+            count += 1
+    if count >= limits.MAX_NAT_GATEWAYS:
+        text = f"The maximum limit of {limits.MAX_NAT_GATEWAYS} NAT gateways per availability zone has been reached."
+        raise AwsError("NatGatewayLimitExceeded", text)
+
+
+@declare("DeleteNatGateway")
+async def delete_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
+    nat = await NAT_GATEWAYS.get(ctx, tx, params["NatGatewayId"])
+    if not nat.deleted:
+        nat.deleted = ctx.now()
+        NAT_GATEWAYS.save(tx, nat)
+        interface = await INTERFACES.get(ctx, tx, nat.interface)
+        if nat.allocation:
+            await take_address_away(ctx, tx, await ADDRESSES.get(ctx, tx, nat.allocation))
+            interface = await INTERFACES.get(ctx, tx, nat.interface)
+        await delete_interface(ctx, tx, interface)
+    return {"NatGatewayId": nat.name}
+
+
+@declare("DescribeVpnGateways")
+async def describe_vpn_gateways(ctx: Context, tx: Transaction, params: Params) -> Result:
+    names = (
+        "amazon-side-asn", "attachment.state", "attachment.vpc-id", "availability-zone", "state", "type",
+        "vpn-gateway-id",
+    )  # fmt: skip
+    parse_filters(params.get("Filters"), dict.fromkeys(names, ""))
+    for each in params.get("VpnGatewayIds") or ():
+        raise AwsError("InvalidVpnGatewayID.NotFound", f"The vpnGateway ID '{each}' does not exist")
+    # None can be made. Tools that look a VPC up ask for them.
+    return {"VpnGateways": []}

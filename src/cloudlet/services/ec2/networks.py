@@ -1,0 +1,353 @@
+"""The real networks of VPCs: made by the keeper, as records say.
+
+A VPC has one as long as it has interfaces. Its packet filters are written anew as a whole where anything is different:
+the kernel changes all or nothing, but for the addresses of very large networks, and connections that stand go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from typing import TYPE_CHECKING, Final
+
+from cloudlet.core import Subspace, Transaction
+from cloudlet.engines.keeper.client import KeeperError
+from cloudlet.engines.network import boundaries, security_groups
+from cloudlet.engines.network.boundaries import AccessList, ListRule
+from cloudlet.engines.network.security_groups import Group, Rule
+from cloudlet.services.ec2 import reconciling
+from cloudlet.services.ec2.block import service
+from cloudlet.services.ec2.interface import INTERFACES, NetworkInterface
+from cloudlet.services.ec2.keepers import KEEPERS, Keeper
+from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
+from cloudlet.services.ec2.network_acl import ACLS, Entry
+from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
+from cloudlet.services.ec2.route_table import ROUTE_TABLES, is_alive
+from cloudlet.services.ec2.security_group import SecurityGroupRule, list_rules
+from cloudlet.services.ec2.subnet import SUBNETS, Subnet
+from cloudlet.services.ec2.vpc import VPCS, Vpc
+
+if TYPE_CHECKING:
+    from cloudlet.core.background.reconciler import Key
+    from cloudlet.core.kernel.block import Block
+
+log: Final = logging.getLogger("cloudlet.ec2")
+
+_NETWORKS: Final = Subspace("real-network")
+"""The VPCs that have a real network, or are about to."""
+_MAX_NETWORKS: Final = 100_000
+_LOOK_SECONDS: Final = 0.5
+_MAX_COMMAND_CHARACTERS: Final = 128 * 1024
+_MISSING_LIBRARY: Final = "libnftables is not installed"
+_ICMP_NAMES: Final = {"1": "icmp", "6": "tcp", "17": "udp"}
+_EVERYTHING: Final = ("-1", IPv4Network("0.0.0.0/0"))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account in a region."""
+
+    account: str
+    region: str
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The desired state of a network."""
+
+    ranges: list[str]
+    interfaces: dict[str, NetworkInterface]
+    subnets: dict[str, Subnet]
+    filters: tuple[str, ...]
+    """The commands of packet filters, in their order."""
+    has_way_out: bool
+
+
+async def reconcile(block: Block, key: Key) -> float | None:
+    """Make the network of a VPC what its records say."""
+    account, region, name = key
+    place = Place(account, region, block)
+    plan, is_known = await block.store.transact(partial(_read_plan, place=place, name=name))
+    if not plan.interfaces and not is_known:
+        return None
+    keeper = KEEPERS.get(block)
+    present = await _describe(block, keeper, name)
+    if not plan.interfaces:
+        await keeper.client.call("remove_network", network=name)
+        keeper.rules.pop(name, None)
+        await block.store.transact(partial(_forget, place=place, name=name))
+        return 0 if await block.store.transact(partial(_has_interfaces, place=place, name=name)) else None
+    if not is_known:
+        await block.store.transact(partial(_remember, place=place, name=name))
+    await _make(keeper, name, plan, present)
+    await block.store.transact(partial(_mark, place=place, plan=plan, keeper=keeper.id))
+    return None
+
+
+async def _describe(block: Block, keeper: Keeper, name: str) -> Mapping[str, str] | None:
+    """Return the interfaces of a network, None where there is none.
+
+    All networks are made again where it is another keeper than before.
+    """
+    described = await keeper.client.call("describe_network", network=name)
+    if described["id"] != keeper.id:
+        is_another = bool(keeper.id)
+        keeper.forget()
+        keeper.id = described["id"]
+        if is_another:
+            await block.store.transact(_request_all)
+    interfaces: Mapping[str, str] | None = described["interfaces"]
+    return interfaces
+
+
+async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str] | None) -> None:
+    """Make a network, its filters, and its interfaces, which nothing passes before."""
+    call = keeper.client.call
+    if present is None:
+        keeper.rules.pop(name, None)
+        await call("make_network", network=name, addresses=plan.ranges[0])
+    for interface in present or ():
+        if interface not in plan.interfaces:
+            await call("detach", network=name, interface=interface)
+    filters = hash((plan.filters, tuple(plan.ranges), plan.has_way_out))
+    if keeper.rules.get(name) != filters:
+        await _filter(keeper, name, plan)
+        keeper.rules[name] = filters
+    for interface, record in plan.interfaces.items():
+        if interface not in (present or ()):
+            subnet = plan.subnets[record.subnet].cidr
+            await call("attach", network=name, interface=interface, address=record.address, subnet=subnet)
+        if record.is_multihomed:
+            further = record.secondary_addresses
+            await call("set_further_addresses", network=name, interface=interface, addresses=further)
+
+
+async def _filter(keeper: Keeper, name: str, plan: Plan) -> None:
+    try:
+        for commands in _join(plan.filters):
+            await keeper.client.call("filter", network=name, commands=commands)
+        if plan.has_way_out:
+            await keeper.client.call("open_way_out", network=name, inside=plan.ranges[1:])
+        else:
+            await keeper.client.call("close_way_out", network=name)
+    except KeeperError as error:
+        if _MISSING_LIBRARY not in str(error):
+            raise
+        log.warning(
+            "security groups, network ACLs and routes of %s are not enforced, nothing leaves it: %s", name, error
+        )
+
+
+def _join(texts: Iterable[str]) -> Iterator[str]:
+    """Return texts in as few as the keeper takes, mostly one, which is one transaction."""
+    joined = ""
+    for text in texts:
+        if joined and len(joined) + len(text) > _MAX_COMMAND_CHARACTERS:
+            yield joined
+            joined = ""
+        joined += text
+    yield joined
+
+
+# The store
+
+
+async def _remember(tx: Transaction, place: Place, name: str) -> None:
+    tx.put(_NETWORKS.key(place.account, place.region, name), b"")
+
+
+async def _forget(tx: Transaction, place: Place, name: str) -> None:
+    tx.delete(_NETWORKS.key(place.account, place.region, name))
+
+
+async def _has_interfaces(tx: Transaction, place: Place, name: str) -> bool:
+    return any(each.is_real for each in await INTERFACES.list_dependent(place, tx, name))
+
+
+async def _mark(tx: Transaction, place: Place, plan: Plan, keeper: str) -> None:
+    """Have the interfaces of a network be shown as there."""
+    for name, interface in plan.interfaces.items():
+        if interface.keeper != keeper:
+            found = await INTERFACES.find(place, tx, name)
+            if found is not None:
+                found.keeper = keeper
+                INTERFACES.save(tx, found, is_reconciled=True)
+
+
+async def _request_all(tx: Transaction) -> None:
+    for key, _ in await tx.range(_NETWORKS.begin, _NETWORKS.end, limit=_MAX_NETWORKS):
+        reconciling.request(tx, *_NETWORKS.unpack(key))
+
+
+# The plan
+
+
+async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bool]:
+    """Return the plan of a VPC's network, and whether that may be there."""
+    is_known = await tx.get(_NETWORKS.key(place.account, place.region, name)) is not None
+    vpc = await VPCS.find(place, tx, name)
+    interfaces = [] if vpc is None else await INTERFACES.list_dependent(place, tx, name)
+    real = {each.name: each for each in interfaces if each.is_real}
+    if vpc is None or not real:
+        return Plan([], {}, {}, (), has_way_out=False), is_known
+    subnets = {each: await SUBNETS.get(place, tx, each) for each in {one.subnet for one in real.values()}}
+    ranges = [IPv4Network(each) for each in vpc.ranges]
+    outward = await _list_outward(tx, place, vpc, real.values(), subnets)
+    lists = {subnet.addresses: await _read_access_list(tx, place, subnet) for subnet in subnets.values()}
+    members: dict[tuple[str, ...], list[IPv4Address]] = {}
+    for each in real.values():
+        members.setdefault(tuple(map(_make_identifier, each.groups)), []).extend(map(IPv4Address, each.addresses))
+    filters = (
+        security_groups.write_base(*ranges),
+        *map(security_groups.write_group, await _read_groups(tx, place, real.values())),
+        *security_groups.write_members(members),
+        *boundaries.write_routes(ranges, outward),
+        boundaries.write_access_lists(
+            {subnet: found for subnet, found in lists.items() if found is not None}, ranges[0].network_address + 2
+        ),
+    )
+    return Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward)), is_known
+
+
+def _make_identifier(name: str) -> str:
+    return name.replace("-", "_")
+
+
+async def _read_groups(tx: Transaction, place: Place, interfaces: Iterable[NetworkInterface]) -> list[Group]:
+    found = []
+    for name in sorted({each for interface in interfaces for each in interface.groups}):
+        incoming: list[Rule] = []
+        outgoing: list[Rule] = []
+        for rule in await list_rules(place, tx, name):
+            (outgoing if rule.is_egress else incoming).extend(await _make_rules(tx, place, rule))
+        found.append(Group(_make_identifier(name), tuple(incoming), tuple(outgoing)))
+    return found
+
+
+async def _make_rules(tx: Transaction, place: Place, rule: SecurityGroupRule) -> list[Rule]:
+    peers: list[IPv4Network | str] = []
+    if rule.member == "CidrIpv4":
+        peers = [IPv4Network(rule.peer)]
+    elif rule.member == "ReferencedGroupId":
+        peers = [_make_identifier(rule.peer)]
+    elif rule.member == "PrefixListId":
+        peers = list(await _read_prefix_list(tx, place, rule.peer))
+    # Networks have no IPv6.
+    protocol = "58" if rule.protocol == "icmpv6" else rule.protocol
+    return [Rule(protocol, rule.first_port, rule.last_port, each) for each in peers]
+
+
+async def _read_prefix_list(tx: Transaction, place: Place, name: str) -> list[IPv4Network]:
+    found = await PREFIX_LISTS.find(place, tx, name)
+    return [IPv4Network(each.cidr) for each in found.entries if found.family == "IPv4"] if found else []
+
+
+async def _read_access_list(tx: Transaction, place: Place, subnet: Subnet) -> AccessList | None:
+    """Return the access list of a subnet, None where it lets all through."""
+    acl = await ACLS.get(place, tx, subnet.acl)
+    entries = sorted((each for each in acl.entries if each.cidr), key=lambda each: each.number)
+    sides = {
+        is_egress: [_make_list_rule(each) for each in entries if each.is_egress == is_egress]
+        for is_egress in (True, False)
+    }
+    if all(
+        side and side[0].is_allowed and (side[0].rule.protocol, side[0].rule.peer) == _EVERYTHING
+        for side in sides.values()
+    ):
+        return None
+    return AccessList(tuple(sides[False]), tuple(sides[True]))
+
+
+def _make_list_rule(entry: Entry) -> ListRule:
+    protocol = _ICMP_NAMES.get(entry.protocol, entry.protocol)
+    return ListRule(Rule(protocol, entry.first_port, entry.last_port, IPv4Network(entry.cidr)), entry.is_allowed)
+
+
+# Routes
+
+
+async def _list_outward(
+    tx: Transaction, place: Place, vpc: Vpc, interfaces: Iterable[NetworkInterface], subnets: Mapping[str, Subnet]
+) -> list[tuple[IPv4Address, IPv4Network]]:
+    """Return the networks that each address reaches outside of a VPC."""
+    reach: dict[tuple[str, bool], list[IPv4Network]] = {}
+    found = []
+    for interface in interfaces:
+        table = subnets[interface.subnet].table or vpc.main_table
+        for address in interface.addresses:
+            is_public = bool(interface.public_address) and address == interface.address
+            if (table, is_public) not in reach:
+                reach[table, is_public] = await _find_reach(tx, place, vpc, table, is_public=is_public)
+            found += [(IPv4Address(address), each) for each in reach[table, is_public]]
+    return found
+
+
+async def _find_reach(
+    tx: Transaction, place: Place, vpc: Vpc, table_name: str, *, is_public: bool, by_nat: bool = True
+) -> list[IPv4Network]:
+    """Return what the routes of a table lead to.
+
+    Of several the most specific one counts. By an internet gateway those leave that have a public address, by a NAT
+    gateway all, where its own subnet leads to.
+    """
+    table = await ROUTE_TABLES.get(place, tx, table_name)
+    routes: list[tuple[IPv4Network, list[IPv4Network]]] = []
+    for route in table.routes:
+        reached: list[IPv4Network] | None = []
+        if not await is_alive(place, tx, table, route):
+            reached = []
+        elif route.target.startswith("igw-"):
+            reached = None if is_public else []
+        elif route.member == "NatGatewayId" and by_nat:
+            nat = await NAT_GATEWAYS.get(place, tx, route.target)
+            if nat.is_public:
+                subnet = await SUBNETS.get(place, tx, nat.subnet)
+                own = subnet.table or vpc.main_table
+                reached = await _find_reach(tx, place, vpc, own, is_public=True, by_nat=False)
+        for each in await _list_destinations(tx, place, route.destination):
+            routes.append((each, [each] if reached is None else _intersect(each, reached)))
+    found: list[IPv4Network] = []
+    for destination, reached_networks in sorted(routes, key=lambda each: each[0].prefixlen):
+        found = [part for each in found for part in _subtract(each, destination)] + reached_networks
+    return list(collapse_addresses(found))
+
+
+async def _list_destinations(tx: Transaction, place: Place, destination: str) -> list[IPv4Network]:
+    if destination.startswith("pl-"):
+        return await _read_prefix_list(tx, place, destination)
+    return [IPv4Network(destination)]
+
+
+def _intersect(network: IPv4Network, others: Iterable[IPv4Network]) -> list[IPv4Network]:
+    return [min(network, each, key=lambda one: one.num_addresses) for each in others if network.overlaps(each)]
+
+
+def _subtract(network: IPv4Network, gone: IPv4Network) -> Iterable[IPv4Network]:
+    if not network.overlaps(gone):
+        return [network]
+    return network.address_exclude(gone) if gone.subnet_of(network) and gone != network else []
+
+
+# The jobs
+
+service.job(reconciling.NETWORKS.run)
+
+
+@service.job
+async def watch_keeper(block: Block) -> None:
+    """Have all networks made again at the start, and where the keeper has ended."""
+    keeper = KEEPERS.get(block)
+    try:
+        await block.store.transact(_request_all)
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if keeper.id and not keeper.client.is_connected:
+                keeper.forget()
+                await block.store.transact(_request_all)
+    finally:
+        keeper.client.close()
