@@ -8,7 +8,7 @@ import pytest
 
 from tests.refused import code_of, refused
 from tests.services.application_autoscaling.cloud import READ, TABLE, TRACKING, WRITE, ScalingCloud
-from tests.standing import eventually
+from tests.standing import Standing, eventually
 
 _BOUNDS = {"MinCapacity": 1, "MaxCapacity": 10}
 
@@ -56,6 +56,15 @@ def test_a_capacity_is_brought_within_the_bounds(cloud: ScalingCloud) -> None:
     cloud.register(7, 9, ScalableDimension=WRITE)
     cloud.wait_for("Setting write capacity units to 7.")
     assert cloud.units == (3, 7)
+
+
+def test_activities_are_kept_for_six_weeks(still: ScalingCloud, standing: Standing) -> None:
+    still.register(8, 10)
+    still.wait_for("Setting read capacity units to 8.")
+    standing.advance("41d")
+    assert len(still.activities()) == 1
+    standing.advance("2d")
+    eventually(still.activities, lambda activities: not activities)
 
 
 def test_a_change_that_the_service_refuses_fails(cloud: ScalingCloud) -> None:

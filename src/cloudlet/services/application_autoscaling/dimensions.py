@@ -55,7 +55,12 @@ _Names = tuple[str | Any, ...]
 
 async def _find_service(session: Session, names: _Names) -> dict[str, Any]:
     params = {"cluster": names[0], "services": [names[1]]}
-    found = (await session.call("ecs", "DescribeServices", params, _SESSION)).get("services") or []
+    try:
+        found = (await session.call("ecs", "DescribeServices", params, _SESSION)).get("services") or []
+    except AwsError as error:
+        if error.code != "ClusterNotFoundException":
+            raise
+        found = []
     if not found or found[0]["status"] == "INACTIVE":
         raise errors.make_validation(f"ECS service doesn't exist: {session.place.resource}")
     service: dict[str, Any] = found[0]
