@@ -33,6 +33,7 @@ QUICK: Final = {
     "dynamodb": "test_items.py",
     "ec2": "test_subnets.py",
     "ecr": "test_images.py",
+    "ecs": "test_definitions.py",
     "events": "test_buses_and_rules.py",
     "iam": "test_users.py",
     "kms": "test_keys.py",

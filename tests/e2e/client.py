@@ -21,7 +21,11 @@ INSTALLED = _CLIENTS / "bin"
 BOTO3 = _CLIENTS / "boto3" / "bin"
 """What is built on boto3 has an environment of its own."""
 CHALICE = _CLIENTS / "chalice" / "bin"
+SAM = _CLIENTS / "sam" / "bin"
 ZAPPA = _CLIENTS / "zappa" / "bin"
+DEPLOYING = E2E / "deploying"
+"""Deployment tools of Node.js, and the applications that they deploy."""
+MODULES = DEPLOYING / "node_modules"
 # Before the system's programs those that are made for these tests, and the AWS CLI of the environment they run in.
 PATH = os.pathsep.join((str(INSTALLED), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
@@ -61,6 +65,13 @@ class Client:
         """Run the program to its end, however it ends."""
         command = [self.program, *map(str, arguments)]
         return subprocess.run(command, env=self.environment, input=input or b"", capture_output=True, timeout=120)
+
+
+def installed_module(path: str) -> Path:
+    """Return the path of a program that is a file of a module. Fails the test where it is not installed."""
+    if not (MODULES / path).exists():
+        pytest.fail(f"{path} is not installed: scripts/environment clients does it", pytrace=False)
+    return MODULES / path
 
 
 def installed(name: str) -> str:

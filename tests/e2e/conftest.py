@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.testing.server import Aws, Server, fresh_account
-from tests.e2e.client import PATH, Client, installed
+from tests.e2e.client import MODULES, PATH, Client, installed
 
 MakeClient = Callable[..., Client]
 ONCE = {"AWS_MAX_ATTEMPTS": "1"}
@@ -26,8 +26,9 @@ def accounts() -> Iterator[Iterator[Aws]]:
     known = [fresh_account() for _ in range(ACCOUNTS)]
     # The key's id is the account's number, and the secret that of all accounts in tests.
     keys = [part for account in known for part in ("--root-key", f"{account}:{account}:test")]
-    # Functions run on the Node.js that is installed with the clients.
-    with Server.start("--ephemeral", "--xray-daemon", "0", *keys, env={"PATH": PATH}) as server:
+    # Functions run on the Node.js that is installed with the clients, and find AWS's SDK there as on AWS.
+    environment = {"PATH": PATH, "NODE_PATH": str(MODULES)}
+    with Server.start("--ephemeral", "--xray-daemon", "0", *keys, env=environment) as server:
         yield (Aws(server.endpoint, account) for account in known)
 
 

@@ -432,6 +432,18 @@ def _has_stack(call: Call, account: str) -> bool:
     return bool(stack["StackStatus"] == "CREATE_COMPLETE")
 
 
+def _serve(call: Call, account: str) -> None:
+    containers = [{"name": "web", "image": "nginx", "memory": 64}]
+    call("ecs", "CreateCluster", clusterName="default")
+    call("ecs", "RegisterTaskDefinition", family="web", containerDefinitions=containers)
+    call("ecs", "CreateService", serviceName="web", taskDefinition="web", desiredCount=0)
+
+
+def _is_served(call: Call, account: str) -> bool:
+    (service,) = call("ecs", "DescribeServices", services=["web"])["services"]
+    return bool(service["deployments"][0]["rolloutState"] == "COMPLETED")
+
+
 def _begin_detection(call: Call, account: str) -> None:
     _begin_stack(call, account)
     while not _has_stack(call, account):
@@ -525,6 +537,7 @@ CASES = (
     Case("dynamodb.tables.ttl.due", _live_no_more, _is_gone, 10.0),
     Case("dynamodb.backup.copies._to_backup", _back_up, _is_backed_up),
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
+    Case("ecs.service_scheduler._advance", _serve, _is_served),
     Case("sqs.sending.move", _move, _has_message),
     Case("route53.propagating.mark", _change_names, _is_change_known),
     Case("route53.checking._check_due", _check_health, _has_checked, 30.0),

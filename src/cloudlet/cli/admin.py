@@ -31,7 +31,7 @@ def fetch(running: Instance, method: str, path: str, body: bytes | None = None) 
         f"{running.endpoint}/_cloudlet/{path}", body, method=method, headers={ADMIN_HEADER: running.admin_token}
     )
     try:
-        with urllib.request.urlopen(request, timeout=60, context=_trust(running)) as response:
+        with urllib.request.urlopen(request, timeout=60, context=trust(running)) as response:
             answer: bytes = response.read()
             return answer
     except urllib.error.HTTPError as error:
@@ -40,7 +40,7 @@ def fetch(running: Instance, method: str, path: str, body: bytes | None = None) 
         raise CommandError(f"{running.endpoint} does not answer: {error}") from error
 
 
-def _trust(running: Instance) -> ssl.SSLContext | None:
+def trust(running: Instance) -> ssl.SSLContext | None:
     """Return whom to trust to be the Cloudlet that runs, where it listens with TLS."""
     if not running.endpoint.startswith("https"):
         return None

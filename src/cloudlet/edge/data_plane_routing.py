@@ -13,6 +13,7 @@ BLOCK_BY_HOST_LABEL: Final = {
     "cloudformation-response": "cloudformation",
     "execute-api": "apigateway",
     "lambda-url": "lambda",
+    "ssmmessages": "ecs",
 }
 """The part of a host that says what kind of resource it names → the block that has them."""
 _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})\.[a-z0-9.-]+")

@@ -98,7 +98,7 @@ def test_a_container_prints_and_ends_with_a_code(run: Callable[[Scenario], None]
         await host.run("c", "sh", "-c", "echo out; echo err >&2; exit 3")
         assert await host.code("c") == 3
         assert (host.printed("c"), host.printed("c", "stderr")) == (["out"], ["err"])
-        assert host.events == [Event("container_ended", {"name": "c", "code": 3})]
+        assert host.events == [Event("container_ended", {"name": "c", "code": 3, "is_out_of_memory": False})]
 
     run(scenario)
 

@@ -50,6 +50,9 @@ def test_a_serverless_application_is_deployed(stacks: Stacks) -> None:
 def test_a_transform_needs_its_capability(stacks: Stacks) -> None:
     with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_AUTO_EXPAND\]"):
         stacks.client.create_stack(StackName="s", TemplateBody=_TEMPLATE, Capabilities=["CAPABILITY_IAM"])
+    # A change set shows what it makes.
+    options = {"ChangeSetName": "c", "ChangeSetType": "CREATE", "Capabilities": ["CAPABILITY_IAM"]}
+    stacks.client.create_change_set(StackName="s", TemplateBody=_TEMPLATE, **options)
 
 
 def test_a_wrong_application_fails_the_stack(stacks: Stacks) -> None:

@@ -287,6 +287,15 @@ def test_a_stack_that_failed_is_mended_by_an_update(stacks: Stacks) -> None:
     assert sorted(stacks.queues()) == ["bad", "good"]
 
 
+@pytest.mark.parametrize(
+    ("given", "status"), [({}, "CREATE_FAILED"), ({"DisableRollback": False}, "ROLLBACK_COMPLETE")]
+)
+def test_express_mode_rolls_back_only_where_it_is_told_to(stacks: Stacks, given: dict[str, bool], status: str) -> None:
+    config = {"Mode": "EXPRESS", **given}
+    assert stacks.create("good", ONE, DeploymentConfig=config)["StackStatus"] == "CREATE_COMPLETE"
+    assert stacks.create("s", {"Resources": {"Bad": BROKEN}}, DeploymentConfig=config)["StackStatus"] == status
+
+
 def test_topics_are_notified_of_events(stacks: Stacks) -> None:
     aws = stacks.aws
     topic = aws.client("sns").create_topic(Name="t")["TopicArn"]

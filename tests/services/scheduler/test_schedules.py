@@ -89,7 +89,7 @@ def test_a_request_that_is_sent_again_with_its_token_is_the_same_one(cloud: Sche
         ("at(2039-02-30T00:00:00)", {}, "Invalid Schedule Expression"),
         ("at(2039-01-01)", {}, "Invalid Schedule Expression"),
         ("rate(0 minutes)", {}, "Invalid Schedule Expression"),
-        ("rate(5 minute)", {}, "Invalid Schedule Expression"),
+        ("rate(5 minutess)", {}, "Invalid Schedule Expression"),
         ("cron(* * * * *)", {}, "Invalid Schedule Expression"),
         (_FAR, {"ScheduleExpressionTimezone": "Mars/Olympus"}, "Invalid ScheduleExpressionTimezone"),
         (_FAR, {"ScheduleExpressionTimezone": "../../etc/passwd"}, "Invalid ScheduleExpressionTimezone"),

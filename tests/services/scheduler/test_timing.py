@@ -81,6 +81,13 @@ def test_a_rate_goes_on_from_its_start_to_its_end() -> None:
     assert _times(cron, "2023-06-01T00:00", 9) == _times(rate, "2023-06-01T00:00", 9)
 
 
+def test_the_unit_of_a_rate_may_be_in_either_number() -> None:
+    start = _moment("2024-01-01T00:00")
+    for one, other in (("rate(5 minute)", "rate(5 minutes)"), ("rate(1 hours)", "rate(1 hour)")):
+        first, second = (Timing(each, "UTC", start, None, 0.0) for each in (one, other))
+        assert _times(first, "2023-06-01T00:00", 3) == _times(second, "2023-06-01T00:00", 3)
+
+
 def test_after_the_last_year_nothing_is_due() -> None:
     end = _moment("9999-12-31T23:59:59")
     assert Timing("cron(0 0 * * ? *)", "UTC", end, None, 0.0).first(_NOW) is None

@@ -43,9 +43,17 @@ class Rule(msgspec.Struct, frozen=True):
     access: str = ""
 
 
+class ArnKey(msgspec.Struct, frozen=True):
+    """A condition key that is an ARN, though requests may name the resource otherwise."""
+
+    pattern: str
+    vars: dict[str, str]
+
+
 class _Service(msgspec.Struct, frozen=True):
     prefix: str
     operations: dict[str, Rule]
+    keys: dict[str, ArnKey] = {}
 
 
 @lru_cache(64)
@@ -63,6 +71,12 @@ def find(model: str, operation: str) -> Rule:
     if service is None:
         return Rule((f"{model}:{operation}",), ("*",))
     return service.operations.get(operation) or Rule((f"{service.prefix}:{operation}",), ("*",))
+
+
+def get_arn_keys(model: str) -> dict[str, ArnKey]:
+    """Return the condition keys of a service that are ARNs."""
+    service = _load(model)
+    return {} if service is None else service.keys
 
 
 def get_prefix(model: str) -> str:

@@ -11,7 +11,6 @@ Where the caller's policies ask for the tags of a resource (`aws:ResourceTag/…
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.core.authorization import catalog, targets
@@ -81,7 +80,12 @@ def check(ctx: Context, handler: Handler, params: Params, *, is_decided_by_block
 
 def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, tags: Tags) -> None:
     operation = load(handler.model).operations[handler.name]
-    keys = LazyKeys(partial(list_request_keys, rule, params))
+    keys = LazyKeys(
+        lambda: {
+            **list_request_keys(rule, params),
+            **targets.list_arn_keys(handler.model, rule, ctx, operation, params),
+        }
+    )
     patterns = targets.list_resources(rule, ctx, operation, params)
     # Only operations of S3 need an action instead of another one, and S3 decides them itself.
     for action in (*rule.actions, *_list_further_actions(rule, params)):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from cloudlet.core.authorization.catalog import Rule
+from cloudlet.core.authorization.catalog import Rule, get_arn_keys
 from cloudlet.wire import Operation
 
 
@@ -31,6 +31,8 @@ _DEFAULTS: Final = {
 """The names of resources that a request means where it names none."""
 _GOING_ON: Final = (("logs", "LogGroupName"),)
 """Variables that requests may fill with an ARN, and that others follow in the pattern."""
+_PARENTS: Final = (("ecs", "ClusterName"),)
+"""Variables that requests may fill with the ARN of what the resource belongs to."""
 _CHOICE: Final = re.compile(r"\{([^}]+)\}")
 _URI_PART: Final = re.compile(r"\{(\w+)\+?\}")
 
@@ -46,6 +48,19 @@ def list_resources(rule: Rule, ctx: Scope, operation: Operation, params: Mapping
             found.append(_fill(pattern, rule, ctx, params))
     # A call that names no resource is about all of them.
     return found or [["*"]]
+
+
+def list_arn_keys(
+    model: str, rule: Rule, ctx: Scope, operation: Operation, params: Mapping[str, Any]
+) -> dict[str, str | Sequence[str]]:
+    """Return the condition keys of an operation that are ARNs of what the request names."""
+    shape = operation.input_shape
+    members = () if shape is None else shape.members
+    return {
+        key: _fill(each.pattern, Rule((), (), vars=each.vars), ctx, params)[0]
+        for key, each in get_arn_keys(model).items()
+        if key in rule.condition_keys and all(member in members for member in each.vars.values())
+    }
 
 
 def _make_path(ctx: Scope, operation: Operation, params: Mapping[str, Any]) -> str:
@@ -80,8 +95,13 @@ def _fill(pattern: str, rule: Rule, ctx: Scope, params: Mapping[str, Any]) -> li
         values = known.get(name)
         if values is None:
             values = [*read(params, rule.vars.get(name, "")), *(given if name not in rule.vars else ())]
+            if name.endswith("FamilyAndRevision"):
+                # Without a revision it is the latest one, whichever that is.
+                values = [value if ":" in value.rpartition("/")[2] else f"{value}:*" for value in values]
             if (service, name) in _GOING_ON:
                 values = [value.removesuffix(":*") for value in values]
+            elif (service, name) in _PARENTS and not all(_fits(pattern, value) for value in values):
+                values = [value.rpartition("/")[2] for value in values]
             elif whole := [value for value in values if value.startswith("arn:")]:
                 return whole
             if name.endswith("WithoutLeadingSlash"):

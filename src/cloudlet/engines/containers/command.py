@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.sandbox import bubblewrap, privileges
 
 
-def write_options(container: Container, keep: Callable[[bytes], int], seccomp: int | None) -> list[str]:
-    """Return the options of bubblewrap.
+class Handover(Protocol):
+    """The descriptors and names that bubblewrap is given."""
 
-    `keep` puts a content into a file and returns its descriptor. The options are not for a command line, which
-    everybody on the machine can read: the environment is among them.
+    def keep(self, content: bytes) -> int:
+        """Put a content into a file in memory; return its descriptor."""
+
+    def put(self, path: str | Path) -> str:
+        """Return a name by which a container's user can reach a folder or a file. Raises OSError."""
+
+
+def write_options(container: Container, handed: Handover, seccomp: int | None) -> list[str]:
+    """Return the options of bubblewrap. Raises OSError.
+
+    They are not for a command line, which everybody on the machine can read: the environment is among them.
     """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent"]
     words += ["--new-session", "--clearenv", "--hostname", container.hostname]
@@ -23,9 +32,11 @@ def write_options(container: Container, keep: Callable[[bytes], int], seccomp: i
         words += ["--cap-add", "ALL"]
     else:
         words += ["--unshare-user", "--uid", str(container.user), "--gid", str(container.group)]
+    if container.has_no_network:
+        words.append("--unshare-net")
     if not container.has_init:
         words.append("--as-pid-1")
-    words += _list_file_systems(container, keep)
+    words += _list_file_systems(container, handed)
     for name, value in container.environment.items():
         if not privileges.is_followed(name):
             words += ["--setenv", name, value]
@@ -35,17 +46,19 @@ def write_options(container: Container, keep: Callable[[bytes], int], seccomp: i
     return words
 
 
-def _list_file_systems(container: Container, keep: Callable[[bytes], int]) -> list[str]:
+def _list_file_systems(container: Container, handed: Handover) -> list[str]:
     scratch = Path(container.scratch)
-    words = ["--overlay-src", container.root, "--overlay", str(scratch / "changes"), str(scratch / "work"), "/"]
+    # What is changed and what the kernel needs for that have to be in one mount.
+    changed = handed.put(scratch)
+    words = ["--overlay-src", handed.put(container.root), "--overlay", f"{changed}/changes", f"{changed}/work", "/"]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(container.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
     for place in container.tmpfs:
         words += ["--perms", "1777", "--size", str(place.size_bytes), "--tmpfs", place.target]
     for mount in container.mounts:
-        words += ["--ro-bind" if mount.is_read_only else "--bind", mount.source, mount.target]
+        words += ["--ro-bind" if mount.is_read_only else "--bind", handed.put(mount.source), mount.target]
     for path, content in container.files.items():
-        words += ["--perms", "0644", "--ro-bind-data", str(keep(content.encode())), path]
+        words += ["--perms", "0644", "--ro-bind-data", str(handed.keep(content.encode())), path]
     words += ["--perms", "0755", "--dir", privileges.PLACE]
     for target, file in _list_programs(container).items():
         words += ["--ro-bind", str(file), target]

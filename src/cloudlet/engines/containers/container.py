@@ -17,6 +17,7 @@ from cloudlet.engines.children import watch
 from cloudlet.engines.containers import command, users
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.containers.output import LogFile, NowFunction, Pump
+from cloudlet.engines.containers.shelf import Shelf
 from cloudlet.engines.sandbox import cgroups, privileges, seccomp
 from cloudlet.engines.sandbox.limits import Limits
 
@@ -25,6 +26,7 @@ SpawnIn = Callable[[Spawn], Awaitable["subprocess.Popen[bytes]"]]
 """A function that starts a process by another one, in some network namespace."""
 
 _ENTER: Final = 'for group in $GROUPS_ENTERED; do echo 0 > "$group"; done; unset GROUPS_ENTERED; exec "$@"'
+_MAX_SHARED_PROCESSES: Final = 32_768
 _STATUS_BYTES: Final = 4096
 _START_SECONDS: Final = 60.0
 _GONE_SECONDS: Final = 10.0
@@ -36,6 +38,16 @@ class ContainerError(OSError):
     """A container cannot be started; the text says why."""
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """The bytes of memory and seconds of processors that programs have taken.
+
+    They are None where they are not counted.
+    """
+
+    memory_bytes: int | None
+    processor_seconds: float | None
+
+
 class _Status(msgspec.Struct):
     child_pid: int = msgspec.field(name="child-pid", default=0)
 
@@ -43,10 +55,14 @@ class _Status(msgspec.Struct):
 class Containers:
     """The starter of containers, one for a process; used from its event loop."""
 
-    def __init__(self, now: NowFunction) -> None:
-        """`now` tells the time of what containers print."""
+    def __init__(self, now: NowFunction, shelf: Shelf | None = None) -> None:
+        """`now` tells the time of what containers print.
+
+        `shelf` is needed where they have users of their own.
+        """
         self._now = now
-        self._groups = cgroups.find(f"cloudlet-{os.getpid()}")
+        self._shelf = shelf
+        self._groups = cgroups.find(f"cloudlet-{os.getpid()}", counts_processors=True)
         self._filter = seccomp.program()
         self._started = 0
 
@@ -62,52 +78,97 @@ class Containers:
     async def start(self, spec: Container, spawn: SpawnIn) -> RunningContainer:
         """Start a container. Raises ContainerError."""
         self._started += 1
-        group = self._groups.create(f"container-{self._started}")
+        name = f"container-{self._started}"
+        shared = spec.shared_limits
+        around: cgroups.Group | None = None
+        if shared is not None:
+            around = self._groups.open_shared(f"shared-{shared.name}")
+            name = f"shared-{shared.name}/{name}"
+        group = self._groups.create(name)
         try:
-            group.limit(Limits(spec.memory_bytes, 0, spec.cpus, spec.processes))
-            return await self._start(spec, spawn, group)
+            if around is not None and shared is not None:
+                around.limit(Limits(shared.memory_bytes, 0, shared.cpus, _MAX_SHARED_PROCESSES))
+            # The kernel refuses a quota of processors that is larger than the one around it.
+            cpus = spec.cpus if shared is None else min(spec.cpus, shared.cpus)
+            group.limit(Limits(spec.memory_bytes, 0, cpus, spec.processes))
+            group.share_processors(spec.cpu_shares)
+            return await self._start(spec, spawn, group, around)
         except (OSError, ValueError) as error:
             group.remove()
+            if around is not None:
+                around.remove()
             raise ContainerError(f"the container cannot be started: {error}") from error
 
-    async def _start(self, spec: Container, spawn: SpawnIn, group: cgroups.Group) -> RunningContainer:
+    async def _start(
+        self, spec: Container, spawn: SpawnIn, group: cgroups.Group, around: cgroups.Group | None
+    ) -> RunningContainer:
         await asyncio.to_thread(command.prepare_scratch, spec)
-        opened: list[int] = []
+        handed = _Handover(self._shelf)
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         try:
-            arguments = await asyncio.to_thread(self._write_command, spec, opened, pipes[2][1])
-            process = await spawn(lambda: _spawn(arguments, opened, pipes, group))
-        except BaseException:
-            for reading, _ in pipes:
-                os.close(reading)
-            raise
+            try:
+                arguments = await asyncio.to_thread(self._write_command, spec, handed, pipes[2][1])
+                process = await spawn(lambda: _spawn(arguments, handed.opened, pipes, group))
+            except BaseException:
+                for reading, _ in pipes:
+                    os.close(reading)
+                raise
+            finally:
+                for _, writing in pipes:
+                    os.close(writing)
+            log = LogFile(Path(spec.log), spec.max_log_bytes)
+            running = RunningContainer(spec, process, group, log, around)
+            running.pumps = [
+                Pump(pipes[0][0], "stdout", log, self._now),
+                Pump(pipes[1][0], "stderr", log, self._now),
+            ]
+            await running.find_program(pipes[2][0])
+            return running
         finally:
-            for descriptor in (*opened, *(writing for _, writing in pipes)):
-                os.close(descriptor)
-        log = LogFile(Path(spec.log), spec.max_log_bytes)
-        running = RunningContainer(spec, process, group, log)
-        running.pumps = [
-            Pump(pipes[0][0], "stdout", log, self._now),
-            Pump(pipes[1][0], "stderr", log, self._now),
-        ]
-        await running.find_program(pipes[2][0])
-        return running
+            handed.close()
 
-    def _write_command(self, spec: Container, opened: list[int], status: int) -> list[str]:
-        def keep(content: bytes) -> int:
-            descriptor = os.memfd_create("cloudlet")
-            opened.append(descriptor)
-            os.write(descriptor, content)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            return descriptor
-
-        filtered = None if self._filter is None else keep(self._filter)
-        words = ["--json-status-fd", str(status), *command.write_options(spec, keep, filtered)]
-        return command.write_command(spec, keep(b"".join(_encode_option(word) for word in words)))
+    def _write_command(self, spec: Container, handed: _Handover, status: int) -> list[str]:
+        filtered = None if self._filter is None else handed.keep(self._filter)
+        words = ["--json-status-fd", str(status), *command.write_options(spec, handed, filtered)]
+        return command.write_command(spec, handed.keep(b"".join(_encode_option(word) for word in words)))
 
     async def close(self) -> None:
         """Remove the control groups; containers have been closed before."""
         await _retry(self._groups.close)
+        if self._shelf is not None:
+            self._shelf.close()
+
+
+class _Handover:
+    """Descriptors and names for a program that starts, listed as they are opened."""
+
+    def __init__(self, shelf: Shelf | None) -> None:
+        self.opened: list[int] = []
+        self._placed: list[str] = []
+        self._shelf = shelf
+
+    def keep(self, content: bytes) -> int:
+        """Put a content into a file in memory; return its descriptor."""
+        descriptor = os.memfd_create("cloudlet")
+        self.opened.append(descriptor)
+        os.write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+    def put(self, path: str | Path) -> str:
+        """Return a name of a folder or a file that the container's user can reach. Raises OSError."""
+        if self._shelf is None:
+            return str(path)
+        self._placed.append(self._shelf.put(path))
+        return self._placed[-1]
+
+    def close(self) -> None:
+        """Close what was opened here, and give names up."""
+        for descriptor in self.opened:
+            os.close(descriptor)
+        self.opened.clear()
+        if self._shelf is not None:
+            self._shelf.take_away(self._placed)
 
 
 def _encode_option(word: str) -> bytes:
@@ -135,10 +196,21 @@ def _spawn(
 class RunningContainer:
     """A container that was started. Used from one event loop."""
 
-    def __init__(self, spec: Container, process: subprocess.Popen[bytes], group: cgroups.Group, log: LogFile) -> None:
+    def __init__(
+        self,
+        spec: Container,
+        process: subprocess.Popen[bytes],
+        group: cgroups.Group,
+        log: LogFile,
+        around: cgroups.Group | None = None,
+    ) -> None:
+        """`around` is the group that it shares with others."""
         self.spec = spec
+        self._around = around
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The exit code, once there is one: of a signal 128 and its number."""
+        self.was_out_of_memory = False
+        """Whether something in it was killed for the memory that it took. Known at its end."""
         self.pumps: list[Pump] = []
         self._process = process
         self._group = group
@@ -159,7 +231,8 @@ class RunningContainer:
         else:
             code = await self.ended
             await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
-            raise ContainerError(f"the container's surroundings cannot be made (status {code}): see its log")
+            said = await asyncio.to_thread(_read_last_line, Path(self.spec.log))
+            raise ContainerError(f"the container's surroundings cannot be made (status {code}): {said}")
 
     async def _wait_for_surroundings(self) -> None:
         """Wait until the first process sees the container's files: only then can others enter it."""
@@ -170,6 +243,7 @@ class RunningContainer:
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
     def _end(self) -> None:
+        self.was_out_of_memory = self._group.count_memory_kills() > 0
         self._group.kill()
         code = self._process.wait()
         self.ended.set_result(code if code >= 0 else 128 - code)
@@ -193,6 +267,8 @@ class RunningContainer:
         It is to be started in the network of the container, which an ordinary user could not enter from there.
         """
         entered = ["nsenter", "--target", str(self._program), "--user", "--mount", "--uts", "--ipc", "--pid", "--root"]
+        if self.spec.has_no_network:
+            entered.append("--net")
         if users.have_ranges():
             entered += ["--setuid", str(self.spec.user), "--setgid", str(self.spec.group)]
         else:
@@ -200,12 +276,12 @@ class RunningContainer:
         entered += ["--", *privileges.program("env").command, "-i", f"--chdir={self.spec.folder}"]
         return [*entered, *(f"{name}={value}" for name, value in self.spec.environment.items()), *words]
 
-    def measure_memory(self) -> int | None:
-        """Return the bytes that its programs hold, None where that is not counted."""
+    def measure(self) -> Usage:
+        """Return what its programs have taken, as far as that is counted."""
         try:
-            return self._group.memory()
+            return Usage(self._group.memory(), self._group.measure_processor())
         except OSError:
-            return None
+            return Usage(None, None)
 
     async def close(self) -> None:
         """End it, wait for what it has printed, and remove its control group."""
@@ -215,6 +291,9 @@ class RunningContainer:
         self._log.close()
         os.close(self._status)
         await _retry(self._group.remove)
+        if self._around is not None:
+            # It stays as long as others are in it.
+            self._around.remove()
 
 
 def _exists(path: Path) -> bool:
@@ -222,6 +301,16 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
+
+
+def _read_last_line(log: Path) -> str:
+    """Return the last line that was printed, as it is stored."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _STATUS_BYTES))
+            return file.read().decode(errors="replace").rstrip("\n").rpartition("\n")[2]
+    except OSError:
+        return "it has no log"
 
 
 def _read_program(status: int) -> int:

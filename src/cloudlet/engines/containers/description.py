@@ -37,6 +37,15 @@ class Tmpfs(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
+class SharedLimits(msgspec.Struct, frozen=True):
+    """Limits for several containers together, which name them alike."""
+
+    name: str
+    """Letters, digits and hyphens."""
+    memory_bytes: int
+    cpus: float
+
+
 class Container(msgspec.Struct, frozen=True):
     """A container: an image, a program in it, and its surroundings."""
 
@@ -57,6 +66,8 @@ class Container(msgspec.Struct, frozen=True):
     network: str = ""
     """The network of the keeper that it is in; empty: the machine's own."""
     interface: str = ""
+    has_no_network: bool = False
+    """Whether it has a network of its own that leads nowhere."""
     files: dict[str, str] = {}
     """Small files that it is given, by their paths, such as /etc/hosts."""
     mounts: tuple[Mount, ...] = ()
@@ -71,6 +82,9 @@ class Container(msgspec.Struct, frozen=True):
     """Soft and hard limits as `prlimit` names them; -1 is none."""
     memory_bytes: int = 1 << 30
     cpus: float = 1.0
+    cpu_shares: int = 1024
+    """The part of processors that it gets where others want them, from 2 to 262144."""
+    shared_limits: SharedLimits | None = None
     processes: int = 4096
     shared_memory_bytes: int = 64 << 20
     max_log_bytes: int = 64 << 20

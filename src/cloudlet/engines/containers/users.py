@@ -11,6 +11,7 @@ import ctypes
 import os
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 FIRST_ID: Final = 1_700_000_000
@@ -18,6 +19,7 @@ FIRST_ID: Final = 1_700_000_000
 IDS: Final = 65_536
 _CLONE_NEWUSER: Final = 0x10000000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
+_making: Final = Lock()
 
 
 def have_ranges() -> bool:
@@ -26,13 +28,25 @@ def have_ranges() -> bool:
 
 
 def to_machine(number: int) -> int:
-    """Return the machine's id of one of a container."""
-    return FIRST_ID + number if have_ranges() else os.geteuid()
+    """Return the machine's id of one of a container. An image's that are beyond the range are its last one."""
+    return FIRST_ID + min(max(number, 0), IDS - 1) if have_ranges() else os.geteuid()
+
+
+def give(path: Path) -> None:
+    """Have a file or folder belong to the root of containers. Raises OSError."""
+    if have_ranges():
+        os.chown(path, to_machine(0), to_machine(0), follow_symlinks=False)
+
+
+def open_namespace() -> int:
+    """Return the descriptor of the user namespace of containers. For root only. Raises OSError."""
+    # Of two threads that make it at once, each would get its own, and one is forgotten.
+    with _making:
+        return _open_namespace()
 
 
 @lru_cache(1)
-def open_namespace() -> int:
-    """Return the descriptor of the user namespace of containers. For root only. Raises OSError."""
+def _open_namespace() -> int:
     made_reading, made_writing = os.pipe()
     done_reading, done_writing = os.pipe()
     pid = os.fork()

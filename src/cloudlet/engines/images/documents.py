@@ -53,6 +53,7 @@ class Config(msgspec.Struct, frozen=True, rename="pascal"):
     working_dir: str | None = None
     user: str | None = None
     labels: dict[str, str] | None = None
+    stop_signal: str | None = None
 
     @property
     def environment(self) -> dict[str, str]:

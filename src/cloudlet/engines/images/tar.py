@@ -41,6 +41,8 @@ class Entry(NamedTuple):
     modified: float
     target: str
     """Where a link leads."""
+    user: int = 0
+    group: int = 0
 
 
 class Archive:
@@ -135,12 +137,15 @@ def _entry(header: bytes, records: dict[str, str]) -> Entry:
         kind = Kind(flag)
         size = int(records["size"]) if "size" in records else _number(header[124:136])
         modified = float(records["mtime"]) if "mtime" in records else float(_number(header[136:148]))
+        user = int(records["uid"]) if "uid" in records else _number(header[108:116])
+        group = int(records["gid"]) if "gid" in records else _number(header[116:124])
     except ValueError:
         raise _broken() from None
     if size < 0:
         raise _broken()
     target = records.get("linkpath") or _text(_field(header[157:257]))
-    return Entry(name, kind, size if kind is Kind.FILE else 0, _number(header[100:108]), modified, target)
+    held = size if kind is Kind.FILE else 0
+    return Entry(name, kind, held, _number(header[100:108]), modified, target, user, group)
 
 
 def _name(header: bytes) -> str:

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cloudlet.engines.images.documents import ImageError
@@ -23,6 +23,7 @@ _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _AUFS = ".wh..wh."
 """So begins what AUFS keeps for itself, which Docker has put into layers."""
 _PERMISSIONS = 0o777
+_ALL_PERMISSIONS = 0o7777
 _LATEST = float(1 << 33)
 _BY_NAMES = (
     errno.EEXIST,
@@ -79,11 +80,21 @@ def _link(path: Path) -> str | None:
         raise
 
 
+Owners = Callable[[int], int]
+"""A function that returns the machine's id of a user or group of an image."""
+
+
 class Tree:
     """A root, and the layer that is being put over what is there."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, owners: Owners | None = None) -> None:
+        """`owners` says whose files are to be.
+
+        Without it they are this process's, and set-user-id bits are left out.
+        """
         self._root = root
+        self._owners = owners
+        self._permissions = _PERMISSIONS if owners is None else _ALL_PERMISSIONS
         self._made: set[Path] = set()
         """What is of this layer, or was: its whiteouts are about what is below."""
         self._emptied: set[Path] = set()
@@ -140,6 +151,7 @@ class Tree:
             if not path.is_dir():
                 path.mkdir()
                 path.chmod(0o755)
+                self._give(path, 0, 0)
             self._made.add(path)
 
     def _make(self, path: Path, entry: Entry, content: Iterator[memoryview]) -> None:
@@ -147,10 +159,11 @@ class Tree:
             self._make_folder(path, entry)
         elif entry.kind is Kind.FILE:
             self._remove(path)
-            _write(path, entry, content)
+            self._write(path, entry, content)
         elif entry.kind is Kind.SYMBOLIC_LINK:
             self._remove(path)
             path.symlink_to(entry.target)
+            self._give(path, entry.user, entry.group)
             self._folders.clear()
             os.utime(path, (_time(entry), _time(entry)), follow_symlinks=False)
         elif entry.kind is Kind.HARD_LINK:
@@ -166,8 +179,26 @@ class Tree:
         if path.is_symlink() or not path.is_dir():
             self._remove(path)
             path.mkdir()
-        path.chmod(entry.mode & _PERMISSIONS | 0o700)
+        self._give(path, entry.user, entry.group)
+        path.chmod(entry.mode & self._permissions | 0o700)
         self._times[path] = _time(entry)
+
+    def _write(self, path: Path, entry: Entry, content: Iterator[memoryview]) -> None:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            for piece in content:
+                while piece:
+                    piece = piece[os.write(file, piece) :]
+            if self._owners is not None:
+                os.fchown(file, self._owners(entry.user), self._owners(entry.group))
+            os.fchmod(file, entry.mode & self._permissions | 0o400)
+            os.utime(file, (_time(entry), _time(entry)))
+        finally:
+            os.close(file)
+
+    def _give(self, path: Path, user: int, group: int) -> None:
+        if self._owners is not None:
+            os.chown(path, self._owners(user), self._owners(group), follow_symlinks=False)
 
     def _link(self, path: Path, entry: Entry) -> None:
         parts = _parts(entry.target)
@@ -241,18 +272,6 @@ class Tree:
                 return False
             known.add(folder)
         return True
-
-
-def _write(path: Path, entry: Entry, content: Iterator[memoryview]) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        for piece in content:
-            while piece:
-                piece = piece[os.write(file, piece) :]
-        os.fchmod(file, entry.mode & _PERMISSIONS | 0o400)
-        os.utime(file, (_time(entry), _time(entry)))
-    finally:
-        os.close(file)
 
 
 def _time(entry: Entry) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from cloudlet.engines.images.documents import Image, ImageError, Layer
 from cloudlet.engines.images.layer_compression import decompress
 from cloudlet.engines.images.layout_blobs import Blobs, check, read_chunks
 from cloudlet.engines.images.tar import Archive
-from cloudlet.engines.images.tree import Tree
+from cloudlet.engines.images.tree import Owners, Tree
 
 LARGEST_BYTES = 10 << 30
 """Lambda's developer guide, "Lambda quotas": so large an image may be when it is unpacked, with all its layers."""
@@ -46,16 +47,20 @@ def unpack(
     *,
     limit: int = LARGEST_BYTES,
     finish: Callable[[Path], None] | None = None,
+    owners: Owners | None = None,
 ) -> None:
     """Unpack an image into a folder that is not there yet; `finish` is given it before it has its name.
 
+    `owners` says whose files are to be; without it all are this process's.
     Raises ImageError, OSError. Nothing is synced: what was unpacked before the machine fell may not be whole.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(mkdtemp(prefix=_FRESH, dir=folder.parent))
     try:
         fresh.chmod(0o755)
-        budget, tree = _Budget(limit), Tree(fresh)
+        if owners is not None:
+            os.chown(fresh, owners(0), owners(0))
+        budget, tree = _Budget(limit), Tree(fresh, owners)
         for layer in image.layers:
             _apply(blobs, layer, tree, budget)
         if finish is not None:

@@ -16,6 +16,8 @@ from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message,
 _START_SECONDS: Final = 20.0
 _FIRST_PAUSE_SECONDS: Final = 0.005
 _MAX_PAUSE_SECONDS: Final = 0.2
+LOST: Final = Event("lost", {})
+"""The news that a keeper is gone: the next call starts another one."""
 
 
 class KeeperError(Exception):
@@ -28,7 +30,7 @@ class KeeperClient:
     def __init__(self, path: Path, owner: int, heard: Callable[[Event], None] | None = None) -> None:
         """Use the keeper of the Cloudlet whose process is `owner`.
 
-        `heard` is told of its events.
+        `heard` is told of its events, and of `LOST` when the keeper is gone, with all that it held.
         """
         self._path = path
         self._owner = owner
@@ -123,6 +125,11 @@ class KeeperClient:
             os.close(each)
 
     def _lose(self) -> None:
+        self._forget_connection()
+        if self._heard is not None:
+            self._heard(LOST)
+
+    def _forget_connection(self) -> None:
         self._connection = None
         for waiting in self._asked.values():
             if not waiting.done():
@@ -132,7 +139,7 @@ class KeeperClient:
         """Close the connection. What the keeper runs goes on."""
         if self._connection is not None:
             self._connection.close()
-            self._lose()
+            self._forget_connection()
 
 
 def _try(path: Path) -> socket.socket | None:

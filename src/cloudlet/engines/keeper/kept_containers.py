@@ -51,6 +51,7 @@ class KeptContainers:
         self._running: dict[str, RunningContainer] = {}
         self._starting: set[str] = set()
         self._codes: dict[str, int] = {}
+        self._out_of_memory: set[str] = set()
         self._following: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -60,6 +61,10 @@ class KeptContainers:
     def describe(self) -> dict[str, int | None]:
         """Return the exit codes of containers by name, None for those that run."""
         return {**dict.fromkeys(self._starting | self._running.keys()), **self._codes}
+
+    def list_out_of_memory(self) -> list[str]:
+        """Return which of those that have ended took more memory than they may."""
+        return sorted(self._out_of_memory)
 
     async def run(self, name: str, spec: dict[str, Any]) -> bool:
         """Start a container. Return whether it is new. Raises OSError and UnknownNetwork."""
@@ -94,7 +99,9 @@ class KeptContainers:
         await running.close()
         self._codes[name] = code
         del self._running[name]
-        self._tell("container_ended", {"name": name, "code": code})
+        if running.was_out_of_memory:
+            self._out_of_memory.add(name)
+        self._tell("container_ended", {"name": name, "code": code, "is_out_of_memory": running.was_out_of_memory})
 
     async def send_signal(self, name: str, number: int) -> None:
         """Send a signal to the first process of a container. Raises UnknownContainer."""
@@ -107,10 +114,11 @@ class KeptContainers:
     async def forget(self, name: str) -> None:
         """Forget a container that has ended."""
         self._codes.pop(name, None)
+        self._out_of_memory.discard(name)
 
-    async def measure(self, name: str) -> int | None:
-        """Return the bytes of memory that a container holds, if they are counted. Raises UnknownContainer."""
-        return self._get(name).measure_memory()
+    async def measure(self, names: list[str]) -> dict[str, Any]:
+        """Return what containers have taken, by their names. Those that do not run are left out."""
+        return {name: msgspec.to_builtins(self._running[name].measure()) for name in names if name in self._running}
 
     async def execute(self, name: str, command: list[str], seconds: float) -> dict[str, Any]:
         """Run a program in a container, as for a health check. Return its exit code, and the end of what it prints.

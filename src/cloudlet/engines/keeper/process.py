@@ -18,7 +18,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from cloudlet.engines.containers import users
 from cloudlet.engines.containers.container import Containers
+from cloudlet.engines.containers.shelf import Shelf, enter_mount_namespace
 from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
 from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request, open_folder
@@ -39,7 +41,8 @@ class Keeper:
         self._id = os.urandom(8).hex()
         self._networks = networks = Networks(namespaces)
         self._connections: set[Connection] = set()
-        containers = self._containers = KeptContainers(Containers(wall_time), networks, self.tell)
+        shelf = Shelf() if users.have_ranges() else None
+        containers = self._containers = KeptContainers(Containers(wall_time, shelf), networks, self.tell)
         self._functions: dict[str, Function] = {
             "describe": self._describe,
             "describe_network": self._describe_network,
@@ -69,6 +72,7 @@ class Keeper:
             "pid": os.getpid(),
             "networks": self._networks.describe(),
             "containers": self._containers.describe(),
+            "out_of_memory": self._containers.list_out_of_memory(),
         }
 
     async def _describe_network(self, network: str) -> dict[str, Any]:
@@ -130,7 +134,9 @@ def main(path: Path, owner: int) -> None:
     owned = os.pidfd_open(owner)
     # What a terminal sends is for the owner.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.geteuid() != 0:
+    if os.geteuid() == 0:
+        enter_mount_namespace()
+    else:
         enter_user_namespace()
     asyncio.run(_keep(path, owned))
 

@@ -17,6 +17,9 @@ from cloudlet.engines.sandbox.limits import Limits
 
 _ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "cpu", "pids")
+_MIN_SHARES, _MAX_SHARES = 2, 262_144
+_COUNTING = "cpuacct"
+"""The controller of version 1 that counts what processors do."""
 _PERIOD_MICROSECONDS = 20_000
 _LEAST_QUOTA_MICROSECONDS = 1_000
 _STATISTICS_BYTES = 8192
@@ -41,6 +44,14 @@ class Cgroups:
             folder.mkdir(parents=True, exist_ok=True)
         return Group(folders, unified=self._unified)
 
+    def open_shared(self, name: str) -> Group:
+        """Make a group for others, whose names begin with its own. Raises OSError."""
+        group = self.create(name)
+        if self._unified:
+            for folder in group.folders:
+                _delegate_controllers(folder)
+        return group
+
     def remove_orphans(self) -> None:
         """End what processes have left that are no more, and remove their groups. Waits for the system."""
         left = [group for folder in set(self._folders.values()) for group in _list_orphans(folder)]
@@ -57,7 +68,7 @@ class Cgroups:
         """Remove what was made for this process; return whether that went, which it does once its groups are gone."""
         folders = set(self._folders.values())
         # Those of sandboxes, too: what was in one may have stayed longer than anybody waited.
-        left = [group for folder in folders for group in (*folder.glob("*/"), folder) if not _remove(group)]
+        left = [group for folder in folders for group in _list_within(folder) if not _remove(group)]
         return not left
 
 
@@ -88,6 +99,21 @@ class Group:
             self._write("cpu", "cpu.cfs_quota_us", quota)
         self._write("pids", "pids.max", limits.processes)
 
+    @property
+    def folders(self) -> set[Path]:
+        """The folders of its controllers."""
+        return set(self._folders.values())
+
+    def share_processors(self, shares: int) -> None:
+        """Set the part of processors that its programs get beside others. Raises OSError.
+
+        The range is that of version 1, from 2 to 262144, where 1024 is usual; runc, too, derives that of version 2.
+        """
+        if self._unified:
+            self._write("cpu", "cpu.weight", 1 + (shares - _MIN_SHARES) * 9999 // (_MAX_SHARES - _MIN_SHARES))
+        else:
+            self._write("cpu", "cpu.shares", shares)
+
     def memory(self) -> int | None:
         """Return the bytes that its programs hold, without what is in `/tmp`; None where that is not counted."""
         if self._statistics is None:
@@ -101,6 +127,29 @@ class Group:
             if line.startswith(name):
                 return int(line[len(name) :])
         return None
+
+    def measure_processor(self) -> float | None:
+        """Return the seconds of processors that its programs have taken.
+
+        None where they are not counted. Raises OSError.
+        """
+        folder = self._folders.get("cpu")
+        if folder is None:
+            return None
+        if self._unified:
+            return _find_number(folder / "cpu.stat", "usage_usec") / 1e6
+        counted = self._folders.get(_COUNTING)
+        return None if counted is None else int((counted / "cpuacct.usage").read_text()) / 1e9
+
+    def count_memory_kills(self) -> int:
+        """Return how many of its programs were killed for their memory. It is 0 where that is not counted."""
+        folder = self._folders.get("memory")
+        if folder is None:
+            return 0
+        try:
+            return _find_number(folder / ("memory.events" if self._unified else "memory.oom_control"), "oom_kill")
+        except OSError:
+            return 0
 
     @property
     def freezes(self) -> bool:
@@ -144,6 +193,12 @@ class Group:
             self._write("memory", name, 0)
 
 
+def _find_number(file: Path, name: str) -> int:
+    """Return a number by its name, 0 where a file does not have it. Raises OSError."""
+    found = (line.split() for line in file.read_text().splitlines())
+    return next((int(words[1]) for words in found if words[0] == name), 0)
+
+
 def _remove(folder: Path) -> bool:
     try:
         folder.rmdir()
@@ -154,15 +209,18 @@ def _remove(folder: Path) -> bool:
     return True
 
 
-def find(name: str, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> Cgroups:
+def find(
+    name: str, root: Path = _ROOT, own: Path = Path("/proc/self/cgroup"), *, counts_processors: bool = False
+) -> Cgroups:
     """Return where groups can be made, in one called `name`; it may have no controller at all.
 
+    `counts_processors` says whether what programs take of them is to be known.
     A name ends with the id of the process that it is of ("cloudlet-4711").
     """
     if (root / "cgroup.controllers").exists():
         return _find_unified(name, root, own)
     folders = {}
-    for controller in (*CONTROLLERS, "freezer"):
+    for controller in (*CONTROLLERS, "freezer", *([_COUNTING] if counts_processors else [])):
         folder = _made(root / controller / name, _is_controlled)
         if folder is not None:
             folders[controller] = folder
@@ -196,8 +254,12 @@ def _list_orphans(own: Path) -> Iterator[Path]:
     for folder in own.parent.glob(f"{own.name.rpartition('-')[0]}-*"):
         process = folder.name.rpartition("-")[2]
         if process.isdecimal() and not Path(f"/proc/{process}").exists():
-            yield from folder.glob("*/")
-            yield folder
+            yield from _list_within(folder)
+
+
+def _list_within(folder: Path) -> list[Path]:
+    """Return a group and those within, the innermost first."""
+    return [*folder.glob("*/*/"), *folder.glob("*/"), folder]
 
 
 def _kill(group: Path) -> None:

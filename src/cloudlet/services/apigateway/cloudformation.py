@@ -109,8 +109,30 @@ def _remove_access_log(properties: Properties) -> list[dict[str, str]]:
     return [{"op": "remove", "path": "/accessLogSettings"}]
 
 
+_DEFINED: Final = {
+    "ApiKeySourceType": "x-amazon-apigateway-api-key-source",
+    "BinaryMediaTypes": "x-amazon-apigateway-binary-media-types",
+    "MinimumCompressionSize": "x-amazon-apigateway-minimum-compression-size",
+    "Policy": "x-amazon-apigateway-policy",
+}
+
+
 def _make_body(properties: Properties) -> bytes:
-    return to_text(properties["Body"]).encode()
+    """Return the definition of a REST API, with what its properties say."""
+    body = properties["Body"]
+    if isinstance(body, Mapping):
+        info = {"title": properties.get("Name"), "description": properties.get("Description")}
+        own = {member: properties.get(name) for name, member in _DEFINED.items()}
+        body = {
+            **body,
+            "info": {**(body.get("info") or {}), **{name: value for name, value in info.items() if value is not None}},
+            **{name: value for name, value in own.items() if value is not None},
+        }
+        if "DisableExecuteApiEndpoint" in properties:
+            name = "x-amazon-apigateway-endpoint-configuration"
+            disabled = {"disableExecuteApiEndpoint": properties["DisableExecuteApiEndpoint"]}
+            body[name] = {**(body.get(name) or {}), **disabled}
+    return to_text(body).encode()
 
 
 def _make_import_parameters(properties: Properties) -> dict[str, str]:
@@ -212,7 +234,7 @@ _REST_TYPES: Final = (
         read=Call("GetRestApi"),
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
         untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
-        unlisted=("Name", "Mode", "EndpointConfiguration"),
+        unlisted=("Name", "Mode", "EndpointConfiguration", "FailOnWarnings"),
         list=Call("GetRestApis"),
     ),
     ResourceType(

@@ -212,6 +212,8 @@ class Reader:
         return {name: self._resolved(scheme, f"securitySchemes.{name}") for name, scheme in schemes.items()}
 
     def _path(self, plan: Plan, prefix: str, path: str, item: dict[str, Any]) -> None:
+        # Templates of AWS have the default route without its slash, too.
+        path = DEFAULT_PATH if path == DEFAULT_PATH[1:] else path
         if not path.startswith("/"):
             raise _wrong(f"the path {path} does not begin with a slash")
         for method in (*METHODS, ANY_METHOD):

@@ -41,8 +41,7 @@ def check_name(name: str) -> None:
 
 def check_supported(params: Params) -> None:
     """Raise AwsError for what cannot be honoured."""
-    mode = (params.get("DeploymentConfig") or {}).get("Mode") or params.get("DeploymentMode")
-    if mode not in (None, "STANDARD"):
+    if mode := params.get("DeploymentMode"):
         raise errors.make_not_built(f"the deployment mode {mode}")
     if params.get("ForceRollback"):
         raise errors.make_not_built("the parameter ForceRollback")

@@ -12,7 +12,7 @@ from cloudlet.core.aws import schedule_expression
 from cloudlet.services.scheduler import errors
 
 _AT = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
-_EACH = re.compile(r"rate\(1 (minute|hour|day)s\)")
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 """Unlike rules of EventBridge, schedules may have one of a unit in the plural: the guide has no other units."""
 _JUST = 0.001
 """Seconds: what is due at a moment comes after one that is just before it."""
@@ -84,7 +84,10 @@ def _zone(name: str) -> tzinfo:
 
 def _recurring(expression: str, zone: tzinfo) -> schedule_expression.Schedule:
     """Return the schedule of a rate or a cron expression. Raises ValueError."""
-    return schedule_expression.parse(_EACH.sub(r"rate(1 \1)", expression), zone)
+    # It takes a unit in either number, as EventBridge does not.
+    if rate := _RATE.fullmatch(expression):
+        expression = f"rate({rate[1]} {rate[2]}{'' if rate[1] == '1' else 's'})"
+    return schedule_expression.parse(expression, zone)
 
 
 def _at(expression: str, zone: tzinfo) -> float | None:

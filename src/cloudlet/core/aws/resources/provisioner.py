@@ -406,7 +406,9 @@ class Provisioner:
         properties = {**self._place, **properties}
         # An empty list asks for nothing.
         for name in [name for name, value in properties.items() if name not in self._place and value != []]:
-            if not self._is_covered(name, calls, properties, {k: v for k, v in properties.items() if k != name}):
+            # What another property says, too, makes no difference where it is missing, but where it is another.
+            others = ({k: v for k, v in properties.items() if k != name}, {**properties, name: _OTHER})
+            if not any(self._is_covered(name, calls, properties, other) for other in others):
                 raise ProvisioningError(f"Cloudlet does not support the property {name} of {self._declared.name}")
 
     def _check_updatable(self, before: Properties, after: Properties, changed: list[str]) -> None:
@@ -450,6 +452,8 @@ class Provisioner:
             return None
 
 
+_OTHER: Final = "\0"
+"""A value that no property has."""
 _PLAIN: Final = (str, int, float, bool, list, dict)
 
 

@@ -19,7 +19,8 @@ _USER: Final = "User Initiated"
 def get_failure_option(params: Params) -> str:
     """Return what is done where a request's operation fails: DO_NOTHING, ROLLBACK or DELETE."""
     config = params.get("DeploymentConfig") or {}
-    is_kept = params.get("DisableRollback") or config.get("DisableRollback")
+    # Express mode rolls nothing back unless it is told to.
+    is_kept = params.get("DisableRollback") or config.get("DisableRollback", config.get("Mode") == "EXPRESS")
     return params.get("OnFailure") or ("DO_NOTHING" if is_kept else "ROLLBACK")
 
 

@@ -130,9 +130,19 @@ async def _node(runtime: str, version: str) -> Interpreter | None:
         return Interpreter(
             runtime,
             (str(program), f"{_IN_SANDBOX}/bootstrap.mjs"),
-            (*_seen(program.parent.parent), _brought("bootstrap.mjs")),
+            (*_seen(program.parent.parent), _brought("bootstrap.mjs"), *_find_node_sdk(program)),
         )
     return None
+
+
+def _find_node_sdk(program: Path) -> Iterator[Mount]:
+    """Give AWS's SDK for JavaScript, where it is installed: on NODE_PATH, or globally."""
+    folders = os.environ.get("NODE_PATH", "").split(os.pathsep)
+    folders += [str(program.parent.parent / "lib/node_modules"), "/usr/local/lib/node_modules"]
+    for folder in filter(None, folders):
+        if (Path(folder) / "@aws-sdk").is_dir():
+            yield Mount(Path(folder), f"{_IN_SANDBOX}/node_modules")
+            return
 
 
 def _candidates(name: str, pattern: str) -> Iterator[str]:

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
-import { createRequire, syncBuiltinESMExports } from "node:module";
+import Module, { createRequire, syncBuiltinESMExports } from "node:module";
 import { Socket } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { Writable } from "node:stream";
@@ -134,6 +134,36 @@ async function imported(base, name) {
     throw error;
   }
   throw new RuntimeError("Runtime.ImportModuleError", `Error: Cannot find module '${name}'`);
+}
+
+// -- AWS's SDK
+
+// CommonJS modules look for what is not in the package where NODE_PATH says, which Node.js has read when it started; ES
+// modules do not, but find AWS's SDK on AWS, too.
+function findSdk() {
+  Module._initPaths();
+  if (!existsSync("/var/runtime/node_modules")) return;
+  const isMissing = (error, specifier) => error.code === "ERR_MODULE_NOT_FOUND" && /^[@\w]/.test(specifier);
+  const parentURL = import.meta.url;
+  if (Module.registerHooks) {
+    const resolve = (specifier, context, next) => {
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        if (isMissing(error, specifier)) return next(specifier, { ...context, parentURL });
+        throw error;
+      }
+    };
+    Module.registerHooks({ resolve });
+  } else {
+    // Before Node.js 22.15, in a thread of its own.
+    const source = `const isMissing = ${isMissing}; export const resolve = (specifier, context, next) =>
+      next(specifier, context).catch((error) => {
+        if (isMissing(error, specifier)) return next(specifier, { ...context, parentURL: "${parentURL}" });
+        throw error;
+      });`;
+    Module.register(`data:text/javascript,${encodeURIComponent(source)}`);
+  }
 }
 
 // -- answers of custom resources
@@ -359,6 +389,7 @@ async function initialise(told) {
   process.chdir(told.taskRoot);
   catchOutput();
   reachAnswers();
+  findSdk();
   try {
     const handler = await loaded(told.taskRoot, told.handler);
     write("R");

@@ -1,0 +1,51 @@
+"""The operations of Amazon ECS, and its jobs."""
+
+from __future__ import annotations
+
+from cloudlet.core.aws.service_events import tell
+from cloudlet.core.background.jobs import run_leased_jobs
+from cloudlet.core.kernel.block import Block
+from cloudlet.services.ecs import (
+    api_account_settings,
+    api_clusters,
+    api_definitions,
+    api_deployments,
+    api_execution,
+    api_instances,
+    api_protection,
+    api_services,
+    api_tags,
+    api_task_sets,
+    api_tasks,
+    services,
+)
+from cloudlet.services.ecs.block import service
+from cloudlet.services.ecs.definition_removal import REMOVALS
+from cloudlet.services.ecs.running import jobs
+from cloudlet.services.ecs.service_scheduler import SCHEDULER
+
+__all__ = [
+    "api_account_settings",
+    "api_clusters",
+    "api_definitions",
+    "api_deployments",
+    "api_execution",
+    "api_instances",
+    "api_protection",
+    "api_services",
+    "api_tags",
+    "api_task_sets",
+    "api_tasks",
+    "jobs",
+    "service",
+]
+
+service.job(SCHEDULER.run)
+service.job(REMOVALS.run)
+service.job(services.forget_deleted)
+
+
+@service.job
+async def send_events(block: Block) -> None:
+    """Tell EventBridge of tasks, services and deployments."""
+    await run_leased_jobs(block, tell=tell)

@@ -1,0 +1,127 @@
+"""The resource types of Amazon ECS."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cloudlet.core.aws.resources.declaration import NAME, Call, Name, Properties, Ready, ResourceType, Source
+
+
+def _get_family(properties: Properties) -> str:
+    """Return the family, which has as many revisions as there are replacements."""
+    return str(properties.get("Family") or properties.get(NAME) or "")
+
+
+def _list_task_set(properties: Properties) -> list[str]:
+    return [properties["Id"]]
+
+
+def _make_true(properties: Properties) -> bool:
+    return True
+
+
+def _make_empty(properties: Properties) -> list[Any]:
+    return []
+
+
+def _get_count(properties: Properties) -> int | None:
+    """Return the desired count; a daemon has none."""
+    is_daemon = properties.get("SchedulingStrategy") == "DAEMON"
+    return None if is_daemon else int(properties.get("DesiredCount", 1))
+
+
+def _find_forced(properties: Properties) -> bool | None:
+    """Return whether a new deployment is forced; another nonce makes the call another one."""
+    return (properties.get("ForceNewDeployment") or {}).get("EnableForceNewDeployment")
+
+
+_PROVIDERS: Final[dict[str, Source | None]] = {"cluster": "ClusterName"}
+_NO_PROVIDERS: Final[dict[str, Any]] = {"capacityProviders": [], "defaultCapacityProviderStrategy": []}
+_SETTINGS: Final[dict[str, Source | None]] = {"settings": "ClusterSettings"}
+_DEFAULT_SETTINGS: Final = {"settings": [{"name": "containerInsights", "value": "disabled"}]}
+_PLACEMENT: Final[dict[str, Source | None]] = {"placementStrategy": "PlacementStrategies"}
+
+RESOURCE_TYPES: Final = (
+    ResourceType(
+        "AWS::ECS::Cluster",
+        "ecs",
+        create=Call("CreateCluster", _SETTINGS),
+        exists=Call("ListContainerInstances", {"cluster": "ClusterName"}),
+        updates=(
+            Call("UpdateCluster", {"cluster": "ClusterName", **_SETTINGS}, _DEFAULT_SETTINGS),
+            Call("PutClusterCapacityProviders", _PROVIDERS, _NO_PROVIDERS),
+        ),
+        delete=Call("DeleteCluster", {"cluster": "ClusterName"}),
+        named=Name("ClusterName", 255),
+        attributes={"Arn": "arn:{partition}:ecs:{region}:{account}:cluster/{ClusterName}"},
+        tag=Call("TagResource", {"resourceArn": "Arn"}),
+        untag=Call("UntagResource", {"resourceArn": "Arn"}),
+    ),
+    ResourceType(
+        "AWS::ECS::ClusterCapacityProviderAssociations",
+        "ecs",
+        create=Call("PutClusterCapacityProviders", absent=_NO_PROVIDERS),
+        updates=(Call("PutClusterCapacityProviders", absent=_NO_PROVIDERS),),
+        delete=Call(
+            "PutClusterCapacityProviders",
+            {"capacityProviders": _make_empty, "defaultCapacityProviderStrategy": _make_empty},
+        ),
+    ),
+    ResourceType(
+        "AWS::ECS::TaskDefinition",
+        "ecs",
+        create=Call("RegisterTaskDefinition", {"family": _get_family}),
+        delete=Call("DeregisterTaskDefinition", {"taskDefinition": "TaskDefinitionArn"}),
+        attributes={"TaskDefinitionArn": "taskDefinition.taskDefinitionArn"},
+        tag=Call("TagResource", {"resourceArn": "TaskDefinitionArn"}),
+        untag=Call("UntagResource", {"resourceArn": "TaskDefinitionArn"}),
+    ),
+    ResourceType(
+        "AWS::ECS::Service",
+        "ecs",
+        create=Call("CreateService", {"desiredCount": _get_count, **_PLACEMENT}),
+        # It tells how the newest deployment has ended.
+        read=Call("ListServiceDeployments", {"service": "ServiceArn"}),
+        exists=Call("ListServiceDeployments", {"service": "ServiceName"}),
+        updates=(
+            Call(
+                "UpdateService",
+                {"service": "ServiceArn", "forceNewDeployment": _find_forced, **_PLACEMENT},
+                {"loadBalancers": [], "serviceRegistries": [], "placementConstraints": [], "placementStrategy": []},
+            ),
+        ),
+        delete=Call("DeleteService", {"service": "ServiceArn", "force": _make_true}),
+        named=Name("ServiceName", 255),
+        attributes={"ServiceArn": "service.serviceArn", "Name": "service.serviceName"},
+        ref="ServiceArn",
+        ready=(
+            Ready(
+                "serviceDeployments.0.status",
+                # Without one, there are task sets.
+                ("SUCCESSFUL", None),
+                ("STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"),
+                "serviceDeployments.0.statusReason",
+            ),
+        ),
+        tag=Call("TagResource", {"resourceArn": "ServiceArn"}),
+        untag=Call("UntagResource", {"resourceArn": "ServiceArn"}),
+        # One that is given may be the same as none.
+        unlisted=("DesiredCount",),
+    ),
+    ResourceType(
+        "AWS::ECS::TaskSet",
+        "ecs",
+        create=Call("CreateTaskSet"),
+        read=Call("DescribeTaskSets", {"taskSets": _list_task_set}),
+        updates=(Call("UpdateTaskSet", {"taskSet": "Id"}, {"scale": {"value": 100, "unit": "PERCENT"}}),),
+        delete=Call("DeleteTaskSet", {"taskSet": "Id", "force": _make_true}),
+        attributes={"Id": "taskSet.id"},
+        ref="Id",
+    ),
+    ResourceType(
+        "AWS::ECS::PrimaryTaskSet",
+        "ecs",
+        create=Call("UpdateServicePrimaryTaskSet", {"primaryTaskSet": "TaskSetId"}),
+        updates=(Call("UpdateServicePrimaryTaskSet", {"primaryTaskSet": "TaskSetId"}),),
+    ),
+)

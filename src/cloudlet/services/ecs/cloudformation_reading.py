@@ -1,0 +1,91 @@
+"""The way to read resources of Amazon ECS."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cloudlet.core.aws.resources.declaration import ITEM, Call, Properties, find_path
+from cloudlet.core.aws.resources.reading_declaration import ANSWER, Listing, Read, Reading, read_tags
+
+
+def _list_cluster(properties: Properties) -> list[Any]:
+    return [properties.get("ClusterName") or properties.get("Cluster")]
+
+
+def _list_included(properties: Properties) -> list[str]:
+    return ["SETTINGS", "CONFIGURATIONS", "TAGS"]
+
+
+def _list_service(properties: Properties) -> list[Any]:
+    return [properties["ServiceArn"]]
+
+
+def _list_task_set(properties: Properties) -> list[Any]:
+    return [properties["Id"]]
+
+
+def _find_active(properties: Properties, path: str) -> Any:
+    """Return what an answer has at a path, unless it was deleted."""
+    found = find_path(properties[ANSWER], path)
+    return found if found and found.get("status") not in ("INACTIVE", "DELETE_IN_PROGRESS", "DRAINING") else None
+
+
+def _find_cluster(properties: Properties) -> Any:
+    return _find_active(properties, "clusters.0")
+
+
+def _find_associations(properties: Properties) -> Any:
+    cluster = _find_cluster(properties)
+    return cluster if cluster and cluster.get("capacityProviders") else None
+
+
+def _find_definition(properties: Properties) -> Any:
+    return _find_active(properties, "taskDefinition")
+
+
+def _find_service(properties: Properties) -> Any:
+    return _find_active(properties, "services.0")
+
+
+def _find_primary(properties: Properties) -> Any:
+    sets = properties[ANSWER].get("taskSets") or ()
+    return next((each for each in sets if each["status"] == "PRIMARY"), None)
+
+
+def _get_item(properties: Properties) -> Any:
+    return properties[ITEM]
+
+
+def _get_cluster_name(properties: Properties) -> str:
+    return str(properties[ITEM]).rpartition("/")[2]
+
+
+_CLUSTERS: Final = Call("DescribeClusters", {"clusters": _list_cluster, "include": _list_included})
+
+READINGS: Final = {
+    "AWS::ECS::Cluster": Reading(
+        Read(_CLUSTERS, {"ClusterSettings": "settings", "Arn": "clusterArn"}, root=_find_cluster),
+        list=Listing(Call("ListClusters"), properties={"ClusterName": _get_cluster_name}),
+    ),
+    "AWS::ECS::ClusterCapacityProviderAssociations": Reading(Read(_CLUSTERS, root=_find_associations)),
+    "AWS::ECS::TaskDefinition": Reading(
+        Read(Call("DescribeTaskDefinition", {"taskDefinition": "TaskDefinitionArn"}), root=_find_definition),
+        (read_tags("ListTagsForResource", "resourceArn", "TaskDefinitionArn", "tags"),),
+        list=Listing(Call("ListTaskDefinitions"), properties={"TaskDefinitionArn": _get_item}),
+    ),
+    "AWS::ECS::Service": Reading(
+        Read(
+            Call("DescribeServices", {"services": _list_service}),
+            {"PlacementStrategies": "placementStrategy", "Name": "serviceName"},
+            root=_find_service,
+        ),
+        (read_tags("ListTagsForResource", "resourceArn", "ServiceArn", "tags"),),
+        list=Listing(
+            Call("ListServices"), properties={"ServiceArn": _get_item}, owner=("AWS::ECS::Cluster", "Cluster")
+        ),
+    ),
+    "AWS::ECS::TaskSet": Reading(Read(Call("DescribeTaskSets", {"taskSets": _list_task_set}), root="taskSets.0")),
+    "AWS::ECS::PrimaryTaskSet": Reading(
+        Read(Call("DescribeTaskSets"), {"TaskSetId": "id"}, root=_find_primary, is_exact=True)
+    ),
+}

@@ -1,0 +1,66 @@
+"""Task definitions as they are stored: what tasks are run by."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from cloudlet.services.ecs.arns import make_arn
+
+ACTIVE: Final = "ACTIVE"
+INACTIVE: Final = "INACTIVE"
+DELETE_IN_PROGRESS: Final = "DELETE_IN_PROGRESS"
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """A revision of a family. It never changes, but for its status."""
+
+    account: str
+    region: str
+    family: str
+    revision: int
+    shape: dict[str, Any]
+    """The members of the model's TaskDefinition, with AWS's defaults, but without its status."""
+    status: str = ACTIVE
+    deregistered_at: float | None = None
+    delete_requested_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The family and the revision, as in "web:3"."""
+        return f"{self.family}:{self.revision}"
+
+    @property
+    def arn(self) -> str:
+        return make_arn(self.region, self.account, "task-definition", self.name)
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        definitions: list[dict[str, Any]] = self.shape["containerDefinitions"]
+        return definitions
+
+    @property
+    def network_mode(self) -> str:
+        """The network mode: bridge where none was given."""
+        return str(self.shape.get("networkMode") or "bridge")
+
+    def to_api(self) -> dict[str, Any]:
+        """Return what operations answer."""
+        return {
+            **self.shape,
+            "taskDefinitionArn": self.arn,
+            "status": self.status,
+            "deregisteredAt": self.deregistered_at,
+            "deleteRequestedAt": self.delete_requested_at,
+        }
+
+
+class Family(msgspec.Struct, frozen=True):
+    """A family: how many revisions it has had, and how many of them are active."""
+
+    account: str
+    region: str
+    name: str
+    latest: int = 0
+    active: int = 0

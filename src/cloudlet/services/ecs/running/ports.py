@@ -1,0 +1,129 @@
+"""Ports of the machine that lead to containers in a bridge network, by relays.
+
+Developer guide, "Map Amazon ECS container ports to the EC2 instance network interface". They are opened again, the
+same ones, by a block that was started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import Any, Final
+
+from cloudlet.engines.keeper.client import KeeperError
+from cloudlet.services.ecs.running.failures import StartFailure
+from cloudlet.services.ecs.running.runner import Runner
+from cloudlet.services.ecs.task_record import Task
+from cloudlet.store.eager import spawn
+
+_ADDRESS: Final = "127.0.0.1"
+_CHUNK_BYTES: Final = 64 * 1024
+_WAITING: Final = 128
+
+
+async def open_ports(
+    runner: Runner, task: Task, container: str, mappings: list[dict[str, Any]], network: str, address: str
+) -> list[dict[str, Any]]:
+    """Listen for a container; return its bindings. Raises TaskFailure for a port that is taken."""
+    bindings = []
+    for mapping in mappings:
+        if mapping.get("containerPortRange"):
+            raise StartFailure(container, "Cloudlet does not have ranges of ports of bridge networks.")
+        if (mapping.get("protocol") or "tcp") != "tcp":
+            raise StartFailure(container, "Cloudlet maps ports of bridge networks for TCP only.")
+        port, wanted = mapping["containerPort"], mapping.get("hostPort") or 0
+        name = _make_name(task, container, port)
+        opened = runner.find_beside(name)
+        if opened is None:
+            try:
+                listener = _listen(wanted)
+            except OSError as error:
+                text = f"driver failed programming external connectivity: Bind for {_ADDRESS}:{wanted} failed: {error}"
+                raise StartFailure(container, text) from None
+            wanted = listener.getsockname()[1]
+            runner.go_beside(name, _accept(runner, listener, network, address, port))
+        bindings.append({"bindIP": _ADDRESS, "containerPort": port, "hostPort": wanted, "protocol": "tcp"})
+    return bindings
+
+
+def reopen(runner: Runner, task: Task, network: str) -> None:
+    """Listen again for the containers of a task that run."""
+    for container in task.containers:
+        for binding in container.bindings if container.address else ():
+            name = _make_name(task, container.name, binding["containerPort"])
+            if runner.find_beside(name) is None:
+                with suppress(OSError):
+                    listener = _listen(binding["hostPort"])
+                    work = _accept(runner, listener, network, container.address, binding["containerPort"])
+                    runner.go_beside(name, work)
+
+
+def close(runner: Runner, task: Task) -> None:
+    """Listen for a task no more."""
+    for container in task.containers:
+        for binding in container.bindings:
+            runner.end_beside(_make_name(task, container.name, binding["containerPort"]))
+
+
+def _make_name(task: Task, container: str, port: int) -> str:
+    return f"port of {task.id}/{container}/{port}"
+
+
+def _listen(port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((_ADDRESS, port))
+        made.listen(_WAITING)
+        made.setblocking(False)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+async def _accept(runner: Runner, listener: socket.socket, network: str, address: str, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    serving: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            connection, _ = await loop.sock_accept(listener)
+            work = spawn(_serve(runner, connection, network, address, port))
+            serving.add(work)
+            work.add_done_callback(serving.discard)
+    finally:
+        listener.close()
+        for each in serving:
+            each.cancel()
+
+
+async def _serve(runner: Runner, connection: socket.socket, network: str, address: str, port: int) -> None:
+    with connection:
+        try:
+            inside = await runner.keeper.call_for_socket("open_socket", network=network)
+        except KeeperError:
+            return
+        with inside, suppress(OSError):
+            await asyncio.get_running_loop().sock_connect(inside, (address, port))
+            await relay(connection, inside)
+
+
+async def relay(one: socket.socket, other: socket.socket) -> None:
+    """Pass on what either side sends, until both have ended."""
+    one.setblocking(False)
+    directions = [spawn(_copy(one, other)), spawn(_copy(other, one))]
+    try:
+        await asyncio.wait(directions, return_when=asyncio.ALL_COMPLETED)
+    finally:
+        for each in directions:
+            each.cancel()
+
+
+async def _copy(source: socket.socket, sink: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    with suppress(OSError):
+        while chunk := await loop.sock_recv(source, _CHUNK_BYTES):
+            await loop.sock_sendall(sink, chunk)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)

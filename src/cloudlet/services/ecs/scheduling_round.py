@@ -1,0 +1,231 @@
+"""One look of the service scheduler at a service and its tasks."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Final
+
+from msgspec.structs import replace
+
+from cloudlet.core import Transaction
+from cloudlet.core.aws import tags
+from cloudlet.services.ecs import capacity, definitions, instances, tasks
+from cloudlet.services.ecs.capacity import Capacity
+from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.rolling import TaskState
+from cloudlet.services.ecs.service_news import News
+from cloudlet.services.ecs.service_record import Revision, Service, StoppedTask
+from cloudlet.services.ecs.task_record import Task
+from cloudlet.services.ecs.tasks import TaskRequest
+
+SETTLING_SECONDS: Final = 3.0
+"""The time after which a task without health checks counts as healthy. AWS waits for 40 seconds."""
+_BY_US: Final = "ServiceSchedulerInitiated"
+_PLANNED: Final = (_BY_US, "UserInitiated", "TerminationNotice")
+_STARTING: Final = ("PROVISIONING", "PENDING", "ACTIVATING")
+_RETRY_SECONDS: Final = 60.0
+_MAX_DELAY_SECONDS: Final = 300.0
+_MAX_STARTED_TASKS: Final = 100
+"""Tasks that are started in one transaction."""
+
+
+class Round:
+    """A look at a service, in a transaction."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        cluster: Cluster,
+        service: Service,
+        live: list[Task],
+        stopped: list[StoppedTask],
+        now: float,
+    ) -> None:
+        self.tx = tx
+        self.service = service
+        self.live = live
+        self.now = now
+        self.news = News(service, now)
+        self.pause: float | None = None
+        """After how many seconds to look again, if nothing happens before."""
+        self._cluster = cluster
+        self._stopped = stopped
+        self._checked: dict[str, set[str]] = {}
+
+    def look_again(self, seconds: float) -> None:
+        """Look again after so many seconds at most."""
+        self.pause = seconds if self.pause is None else min(self.pause, seconds)
+
+    def list_active(self, starter: str) -> list[Task]:
+        """Return the tasks of a deployment or task set that are to run."""
+        return [task for task in self.live if task.started_by == starter and task.desired_status == "RUNNING"]
+
+    def is_present(self, starter: str) -> bool:
+        """Whether a deployment or task set has tasks that run or are about to."""
+        return any(task.started_by == starter and task.last_status in (*_STARTING, "RUNNING") for task in self.live)
+
+    def count_failures(self, starter: str) -> int:
+        """Return how many tasks of a deployment have ended though nobody has stopped them."""
+        return sum(task.started_by == starter and task.code not in _PLANNED for task in self._stopped)
+
+    async def find_states(self, starter: str) -> list[TaskState]:
+        """Return the tasks of a deployment or task set that are to run."""
+        return [await self._make_state(task) for task in self.list_active(starter)]
+
+    async def _make_state(self, task: Task) -> TaskState:
+        since = self.now - (task.started_at or self.now)
+        grace = self.service.options.get("healthCheckGracePeriodSeconds") or 0
+        has_failed = task.health_status == "UNHEALTHY"
+        if has_failed and since < grace:
+            self.look_again(grace - since)
+        is_protected = (task.protected_until or 0) > self.now
+        if is_protected:
+            self.look_again((task.protected_until or 0) - self.now)
+        return TaskState(
+            task.id,
+            task.last_status == "RUNNING" and await self._is_healthy(task, since),
+            has_failed and since >= grace,
+            is_protected,
+            task.created_at,
+        )
+
+    async def _is_healthy(self, task: Task, since: float) -> bool:
+        checked = await self._list_checked(task)
+        if checked:
+            return all(each.health == "HEALTHY" for each in task.containers if each.name in checked)
+        if since < SETTLING_SECONDS:
+            self.look_again(SETTLING_SECONDS - since)
+        return since >= SETTLING_SECONDS
+
+    async def _list_checked(self, task: Task) -> set[str]:
+        """Return the names of essential containers that have health checks."""
+        arn = task.definition_arn
+        if arn not in self._checked:
+            found = await definitions.find(self.tx, task.account, task.region, arn)
+            self._checked[arn] = {
+                each["name"]
+                for each in (found.containers if found else ())
+                if each["essential"] and (each.get("healthCheck") or {}).get("command", ["NONE"])[0] != "NONE"
+            }
+        return self._checked[arn]
+
+    def stop(self, ids: list[str], reason: str = "") -> None:
+        """Stop tasks."""
+        if not ids:
+            return
+        for task in self.live:
+            if task.id in ids:
+                tasks.stop_task(self.tx, task, reason or f"Scaling activity initiated by ({_get_source(task)})", _BY_US,
+                                self.now)  # fmt: skip
+        self.live = [replace(task, desired_status="STOPPED") if task.id in ids else task for task in self.live]
+        self.news.tell_stopped(ids)
+        self.news.note_action("TASKS_STOPPED", taskArns=[task.arn for task in self.live if task.id in ids])
+
+    def is_throttled(self, failures: int, failed_at: float) -> bool:
+        """Whether no task is started now, as all have failed twice. Each time more doubles the delay."""
+        times = failures // max(1, self.service.desired)
+        if times < 2:
+            return False
+        left = failed_at + min(math.ldexp(0.5, min(times - 1, 20)), _MAX_DELAY_SECONDS) - self.now
+        if left > 0:
+            self.look_again(left)
+        return left > 0
+
+    async def start(self, starter: str, revision: Revision, count: int) -> int:
+        """Start tasks by a revision; return how many could be started."""
+        if count <= 0:
+            return 0
+        if count > _MAX_STARTED_TASKS:
+            self.look_again(0)
+        arn = revision.members["taskDefinition"]
+        definition = await definitions.find(self.tx, self.service.account, self.service.region, arn)
+        if definition is None:
+            self._get_stuck("was unable to place a task. Reason: The task definition does not exist.")
+            return 0
+        running = Counter(task.capacity_provider for task in self.list_active(starter))
+        made: list[Task] = []
+        for _ in range(min(count, _MAX_STARTED_TASKS)):
+            picked = capacity.pick(revision.choice, running)
+            if picked.launch_type != "FARGATE" and (problem := self._find_problem(definition)):
+                self._get_stuck(problem)
+                break
+            running[picked.provider] += 1
+            request = await self._make_request(starter, revision, definition, picked)
+            made += await tasks.start_tasks(self.tx, self._cluster, request, 1, self.now)
+            self.live = [*self.live, made[-1]]
+        if made:
+            self.news.tell_started([task.id for task in made])
+            self.service = replace(self.service, stuck="")
+        return len(made)
+
+    async def _make_request(
+        self, starter: str, revision: Revision, definition: Definition, picked: Capacity
+    ) -> TaskRequest:
+        service, members = self.service, revision.members
+        source = {"TASK_DEFINITION": definition.arn, "SERVICE": service.arn}.get(
+            service.options.get("propagateTags") or ""
+        )
+        is_on_instance = picked.launch_type != "FARGATE"
+        return TaskRequest(
+            definition,
+            launch_type="" if picked.provider else picked.launch_type,
+            capacity_provider=picked.provider,
+            platform_version=members.get("platformVersion") or "",
+            network=(members.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {},
+            group=f"service:{service.name}",
+            service=service.name,
+            started_by=starter,
+            tags=await tags.load(self.tx, source) if source else {},
+            has_managed_tags=bool(service.options.get("enableECSManagedTags")),
+            is_command_enabled=bool(service.options.get("enableExecuteCommand")),
+            container_instance=instances.get_instance(self._cluster).arn if is_on_instance else "",
+        )
+
+    def _find_problem(self, definition: Definition) -> str:
+        """Return why no more task can be on the container instance; empty where one can."""
+        words = "was unable to place a task because no container instance met all of its requirements."
+        instance = f"The closest matching (container-instance {instances.get_instance(self._cluster).id})"
+        more = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+        cpu, memory = _measure(definition)
+        if memory > instances.measure_memory():
+            return f"{words} {instance} has insufficient memory available. {more}"
+        if cpu > instances.measure_cpu():
+            return f"{words} {instance} has insufficient CPU units available. {more}"
+        constraints = self.service.options.get("placementConstraints") or ()
+        is_taken = any(task.container_instance and task.desired_status == "RUNNING" for task in self.live)
+        if is_taken and any(each.get("type") == "distinctInstance" for each in constraints):
+            return f"{words} {more}"
+        return ""
+
+    def _get_stuck(self, message: str) -> None:
+        self.tell_stuck(message)
+        self.look_again(_RETRY_SECONDS)
+
+    def tell_stuck(self, message: str) -> None:
+        """Tell why nothing can be done, once."""
+        if self.service.stuck != message:
+            self.service = replace(self.service, stuck=message)
+            self.news.tell(message)
+            if "unable to place" in message:
+                reason = (
+                    "RESOURCE:MEMORY" if "memory" in message else "RESOURCE:CPU" if "CPU" in message else "ATTRIBUTE"
+                )
+                self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=reason)
+
+
+def _get_source(task: Task) -> str:
+    return f"deployment {task.started_by}"
+
+
+def _measure(definition: Definition) -> tuple[int, int]:
+    """Return the CPU units and MiB that a task reserves."""
+    shape = definition.shape
+    reserved = [
+        (each["cpu"], each.get("memoryReservation") or each.get("memory") or 0) for each in definition.containers
+    ]
+    return (
+        int(shape.get("cpu") or sum(cpu for cpu, _ in reserved)),
+        int(shape.get("memory") or sum(memory for _, memory in reserved)),
+    )

@@ -1,0 +1,98 @@
+"""The service scheduler, which keeps the tasks of each service running."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from cloudlet.core import Transaction
+from cloudlet.core.background.reconciler import Key, Reconciler
+from cloudlet.services.ecs import (
+    clusters,
+    deployment_alarms,
+    discovery,
+    lifecycle_hooks,
+    service_history,
+    services,
+    task_set_scheduling,
+    tasks,
+)
+from cloudlet.services.ecs.deploying import Deploying
+from cloudlet.services.ecs.scheduling_round import Round
+from cloudlet.services.ecs.service_record import DRAINING, INACTIVE
+from cloudlet.services.ecs.task_record import Task
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.block import Block
+
+_PATIENCE_SECONDS: Final = 1.0
+"""A step may call functions, which take their time."""
+
+
+async def _schedule(block: Block, key: Key) -> float | None:
+    account, region, cluster, name = key
+    place = account, region, cluster, name
+    is_watching, alarms = await deployment_alarms.find_triggered(block, place)
+    pauses = [
+        await block.store.transact(lambda tx: _advance(tx, place, block.clock.now(), alarms)),
+        await lifecycle_hooks.run(block, place),
+        await discovery.settle(block, place),
+        deployment_alarms.LOOK_SECONDS if is_watching else None,
+    ]
+    return min((pause for pause in pauses if pause is not None), default=None)
+
+
+SCHEDULER: Final = Reconciler("services", _schedule, patience_seconds=_PATIENCE_SECONDS)
+
+
+async def _advance(tx: Transaction, key: tuple[str, str, str, str], now: float, alarms: list[str]) -> float | None:
+    """Do what can be done now for a service.
+
+    Return after how many seconds to look again.
+    """
+    account, region, cluster_name, _ = key
+    service = await services.find(tx, *key)
+    cluster = await clusters.find(tx, account, region, cluster_name)
+    if service is None or cluster is None:
+        return None
+    stopped = await services.take_stopped(tx, service)
+    if service.status == INACTIVE:
+        return None
+    look = Round(tx, cluster, service, await tasks.list_service_tasks(tx, *key), stopped, now)
+    if service.status == DRAINING:
+        _drain(look)
+    elif service.deployments:
+        operation = await service_history.find_deployment(tx, key, service.deployments[0].operation)
+        await Deploying(look, operation, alarms).advance()
+    else:
+        await task_set_scheduling.settle(look)
+    if look.service != service:
+        services.save(tx, look.service)
+    await look.news.save(tx)
+    return look.pause
+
+
+def _drain(look: Round) -> None:
+    """Stop all tasks of a service that is being deleted, which is inactive then."""
+    look.stop([task.id for task in look.live if task.desired_status == "RUNNING"])
+    if not look.live:
+        look.service = replace(look.service, status=INACTIVE, deployments=[], task_sets=[], is_steady=False)
+        services.note_deleted(look.tx, look.service, look.now)
+
+
+def request(tx: Transaction, account: str, region: str, cluster: str, service: str) -> None:
+    """Have the scheduler look at a service once this is committed."""
+    SCHEDULER.request(tx, account, region, cluster, service)
+
+
+def note_change(tx: Transaction, task: Task) -> None:
+    """Have the scheduler look at the service of a task that has changed."""
+    if not task.service:
+        return
+    if task.has_stopped:
+        services.note_stopped(tx, task)
+    request(tx, task.account, task.region, task.cluster, task.service)
+
+
+tasks.LISTENERS.append(note_change)

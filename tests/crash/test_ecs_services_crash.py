@@ -1,0 +1,43 @@
+"""The block of ECS, and the whole Cloudlet, killed while services are deployed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.commands import blocks
+from tests.services.ecs.serving import Services, is_settled
+
+
+def test_a_deployment_goes_on_when_the_block_is_killed(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        web = Services(Aws(server.endpoint, fresh_account()))
+        web.create(desiredCount=2)
+        web.settle()
+        old = web.list_tasks()
+        for _ in range(3):
+            web.update(forceNewDeployment=True)
+            os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
+        web.settle()
+        new = web.list_tasks()
+        assert (len(new), {*new} & {*old}) == (2, set())
+        ended = web.ecs.describe_tasks(tasks=web.ecs.list_tasks(desiredStatus="STOPPED")["taskArns"])["tasks"]
+        # Nothing has ended but what was to be replaced, and nothing of that runs on.
+        assert {task["stopCode"] for task in ended} == {"ServiceSchedulerInitiated"}
+        assert len(web.ecs.list_tasks()["taskArns"]) == 2
+
+
+def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:
+    account = fresh_account()
+    with Server.start("--data", str(tmp_path)) as server:
+        web = Services(Aws(server.endpoint, account))
+        web.create(desiredCount=2)
+        web.settle()
+        old = web.list_tasks()
+        server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        web.ecs = Aws(server.endpoint, account).client("ecs")
+        found = web.until(lambda service: is_settled(service) and not {*web.list_tasks()} & {*old})
+        assert (found["runningCount"], found["deployments"][0]["failedTasks"]) == (2, 0)

@@ -1,0 +1,8 @@
+import sys
+
+GREETING = "hello"
+
+
+def handler(event, context):
+    sys.stdout.write(f"asked for {event.get('path')}\n")
+    return {"statusCode": 200, "body": GREETING}
