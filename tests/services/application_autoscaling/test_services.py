@@ -62,6 +62,13 @@ def test_steps_change_the_desired_count(standing: Standing) -> None:
     assert activity["Description"] == "Setting desired count to 2."
     assert activity["Cause"] == "monitor alarm alarm-out in state ALARM triggered policy out"
 
+    scaling.delete_scaling_policy(**_SERVICE, PolicyName="out")
+    alarm = eventually(
+        lambda: cloudwatch.describe_alarms(AlarmNames=["alarm-out"])["MetricAlarms"][0],
+        lambda alarm: alarm["AlarmActions"] == [],
+    )
+    assert (alarm["Threshold"], alarm["MetricName"], alarm["StateValue"]) == (5.0, "m", "ALARM")
+
     cloudwatch.put_metric_data(Namespace="N", MetricData=[{"MetricName": "m", "Value": 1.0}])
     standing.advance("1m")
     eventually(lambda: is_wanted(0))

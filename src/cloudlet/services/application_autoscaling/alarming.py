@@ -14,9 +14,37 @@ from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.application_autoscaling import tracking
 from cloudlet.services.application_autoscaling.dimensions import Session
-from cloudlet.services.application_autoscaling.records import ABANDONED_ALARMS, POLICIES, AbandonedAlarm, Policy
+from cloudlet.services.application_autoscaling.records import (
+    ABANDONED_ACTIONS,
+    ABANDONED_ALARMS,
+    POLICIES,
+    AbandonedAction,
+    AbandonedAlarm,
+    Policy,
+)
 
 _SESSION: Final = "AutoScaling-ManageAlarms"
+_ACTIONS: Final = ("OKActions", "AlarmActions", "InsufficientDataActions")
+_SETTINGS: Final = (
+    "AlarmName",
+    "AlarmDescription",
+    "ActionsEnabled",
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "ExtendedStatistic",
+    "Dimensions",
+    "Period",
+    "Unit",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "EvaluateLowSampleCountPercentile",
+    "Metrics",
+)
+"""The members of DescribeAlarms that PutMetricAlarm takes, beside actions."""
 _MAX_NAMES: Final = 100
 """Alarms that one call can be about (CloudWatch's API Reference)."""
 
@@ -59,6 +87,8 @@ async def is_each_low(session: Session, policies: Iterable[Policy]) -> bool:
 
 def abandon(tx: Transaction, policy: Policy, role: str, kept: Iterable[str] = ()) -> None:
     """Have the alarms of a policy deleted that it does not need any more."""
+    if not policy.alarms:
+        ABANDONED_ACTIONS.save(tx, AbandonedAction(policy.place, policy.arn, role))
     for name in set(policy.alarms.values()) - set(kept):
         ABANDONED_ALARMS.save(tx, AbandonedAlarm(policy.place, name, role))
 
@@ -73,5 +103,21 @@ async def delete_abandoned(block: Block, abandoned: list[AbandonedAlarm]) -> Non
 
         async def forget(tx: Transaction, alarm: AbandonedAlarm = alarm) -> None:
             ABANDONED_ALARMS.remove(tx, alarm)
+
+        await block.store.transact(forget)
+
+
+async def remove_abandoned_actions(block: Block, abandoned: list[AbandonedAction]) -> None:
+    """Take policies that are gone out of the actions of alarms. Raises AwsError."""
+    for action in abandoned:
+        session = Session(block, action.place, action.role)
+        found = await session.call("cloudwatch", "DescribeAlarms", {"ActionPrefix": action.arn}, _SESSION)
+        for alarm in found.get("MetricAlarms") or ():
+            kept = {kind: [each for each in alarm.get(kind) or () if each != action.arn] for kind in _ACTIONS}
+            settings = {name: alarm[name] for name in _SETTINGS if alarm.get(name) is not None}
+            await session.call("cloudwatch", "PutMetricAlarm", {**settings, **kept}, _SESSION)
+
+        async def forget(tx: Transaction, action: AbandonedAction = action) -> None:
+            ABANDONED_ACTIONS.remove(tx, action)
 
         await block.store.transact(forget)

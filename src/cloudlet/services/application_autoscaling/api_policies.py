@@ -77,7 +77,7 @@ async def _put(ctx: Context, tx: Transaction, place: Place, params: Params) -> t
     alarms = {role: known.get(role, name) for role, name in needed.items()}
     created = Policy(place, params["PolicyName"], uuid4(), kind, config, now, now, alarms)
     policy = created if found is None else replace(found, config=config, modified=now, alarms=alarms, alarmed_at=None)
-    if found is not None:
+    if found is not None and found.alarms:
         alarming.abandon(tx, found, target.role, kept=alarms.values())
     POLICIES.save(tx, policy)
     scaling.request(tx, place)

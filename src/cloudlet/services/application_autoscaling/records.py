@@ -158,6 +158,19 @@ class AbandonedAlarm(msgspec.Struct, frozen=True):
         return (*self.place, self.name)
 
 
+class AbandonedAction(msgspec.Struct, frozen=True):
+    """A step scaling policy that is gone, and may be the action of alarms."""
+
+    place: Place
+    arn: str
+    role: str
+    """The role of the scalable target."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (*self.place, self.arn)
+
+
 class _Record(Protocol):
     @property
     def key(self) -> tuple[Any, ...]: ...
@@ -199,3 +212,4 @@ SCHEDULED_ACTIONS = Records("scheduled-action", ScheduledAction)
 ACTIVITIES = Records("activity", Activity)
 TRIGGERS = Records("trigger", Trigger)
 ABANDONED_ALARMS = Records("abandoned-alarm", AbandonedAlarm)
+ABANDONED_ACTIONS = Records("abandoned-action", AbandonedAction)

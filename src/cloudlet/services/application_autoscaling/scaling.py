@@ -20,10 +20,12 @@ from cloudlet.services.application_autoscaling.deciding import Outcome
 from cloudlet.services.application_autoscaling.dimensions import Observation, Session
 from cloudlet.services.application_autoscaling.place import Place
 from cloudlet.services.application_autoscaling.records import (
+    ABANDONED_ACTIONS,
     ABANDONED_ALARMS,
     POLICIES,
     TARGETS,
     TRIGGERS,
+    AbandonedAction,
     AbandonedAlarm,
     Activity,
     Policy,
@@ -47,6 +49,7 @@ class _Situation(NamedTuple):
     policies: list[Policy]
     triggers: list[Trigger]
     abandoned: list[AbandonedAlarm]
+    actions: list[AbandonedAction]
 
 
 def request(tx: Transaction, place: Place) -> None:
@@ -59,6 +62,7 @@ async def _do_step(block: Block, key: Key) -> float | None:
     place = Place(*key)
     found = await block.store.transact(lambda tx: _load(tx, place))
     await alarming.delete_abandoned(block, found.abandoned)
+    await alarming.remove_abandoned_actions(block, found.actions)
     if found.target is None:
         return None
     session = Session(block, place, found.target.role)
@@ -81,6 +85,7 @@ async def _load(tx: Transaction, place: Place) -> _Situation:
         await POLICIES.list(tx, *place),
         await TRIGGERS.list(tx, *place),
         await ABANDONED_ALARMS.list(tx, *place),
+        await ABANDONED_ACTIONS.list(tx, *place),
     )
 
 
