@@ -25,7 +25,15 @@ _EVERY = Path(__file__).parent / "every_type.json"
 
 def _list_calls(declared: ResourceType) -> Iterator[Call]:
     generate = declared.generate and declared.generate[1]
-    single = (declared.create, declared.read, declared.delete, declared.exists, declared.tag, declared.untag, generate)
+    single = (
+        declared.create,
+        declared.read,
+        declared.delete,
+        declared.exists,
+        declared.tag,
+        declared.untagging,
+        generate,
+    )
     yield from (call for call in (*single, declared.list) if call)
     yield from (*declared.updates, *declared.alternatives.values())
     for part in declared.parts:
@@ -85,10 +93,24 @@ def test_a_stack_has_resources_of_every_kind(stacks: Stacks) -> None:
 
 
 def test_a_property_that_is_not_supported_is_no_secret(stacks: Stacks) -> None:
-    metrics = {"MetricsConfigurations": [{"Id": "all"}]}
-    stacks.create("s", {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": metrics}}})
+    metadata = {
+        "MetadataConfiguration": {"JournalTableConfiguration": {"RecordExpiration": {"Expiration": "DISABLED"}}}
+    }
+    stacks.create("s", {"Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": metadata}}})
     reasons = " ".join(reason for _, _, reason in stacks.events("s"))
-    assert "Cloudlet does not support the property MetricsConfigurations of AWS::S3::Bucket" in reasons
+    assert "Cloudlet does not support the property MetadataConfiguration of AWS::S3::Bucket" in reasons
+
+
+def test_a_global_table_has_one_replica(stacks: Stacks) -> None:
+    table = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "Replicas": [{"Region": "us-east-1"}, {"Region": "eu-west-1"}],
+    }
+    stacks.create("s", {"Resources": {"T": {"Type": "AWS::DynamoDB::GlobalTable", "Properties": table}}})
+    reasons = " ".join(reason for _, _, reason in stacks.events("s"))
+    assert "Cloudlet does not support the property Replicas, but for one in the stack's region" in reasons
 
 
 def test_values_are_coerced_to_what_the_schema_has(stacks: Stacks) -> None:

@@ -19,7 +19,25 @@ def _make_options(properties: Properties) -> dict[str, Any] | None:
     return made or None
 
 
+_CONFIGURE: Final = Call("PutAccountConfiguration", {"ExpiryEvents": "ExpiryEventsConfiguration"})
+
+
+def _make_default_events(properties: Properties) -> dict[str, int]:
+    return {"DaysBeforeExpiry": 45}
+
+
 RESOURCE_TYPES: Final = (
+    ResourceType(
+        "AWS::CertificateManager::Account",
+        "acm",
+        create=_CONFIGURE,
+        updates=(_CONFIGURE,),
+        delete=Call(
+            "PutAccountConfiguration",
+            {"ExpiryEvents": _make_default_events, "IdempotencyToken": lambda properties: "default"},
+        ),
+        attributes={"AccountId": "{account}"},
+    ),
     ResourceType(
         "AWS::CertificateManager::Certificate",
         "acm",

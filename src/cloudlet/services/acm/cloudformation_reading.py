@@ -15,6 +15,9 @@ def _find_alternatives(properties: Properties) -> list[Any]:
 
 
 READINGS: Final = {
+    "AWS::CertificateManager::Account": Reading(
+        Read(Call("GetAccountConfiguration"), {"ExpiryEventsConfiguration": "ExpiryEvents"}, is_exact=True)
+    ),
     "AWS::CertificateManager::Certificate": Reading(
         Read(
             Call("DescribeCertificate"),

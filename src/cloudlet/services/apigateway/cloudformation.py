@@ -233,9 +233,7 @@ _REST_TYPES: Final = (
         attributes={"RestApiId": "id", "RootResourceId": "rootResourceId"},
         read=Call("GetRestApi"),
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}")}),
         unlisted=("Name", "Mode", "EndpointConfiguration", "FailOnWarnings"),
-        list=Call("GetRestApis"),
     ),
     ResourceType(
         "AWS::ApiGateway::Resource",
@@ -328,7 +326,6 @@ _REST_TYPES: Final = (
         delete=Call("DeleteStage"),
         ref="StageName",
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}/stages/{StageName}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/restapis/{RestApiId}/stages/{StageName}")}),
     ),
     ResourceType(
         "AWS::ApiGateway::Account",
@@ -388,6 +385,23 @@ _REST_TYPES: Final = (
         ref="RequestValidatorId",
     ),
     ResourceType(
+        "AWS::ApiGateway::DocumentationPart",
+        "apigateway",
+        create=Call("CreateDocumentationPart"),
+        updates=(_make_patch_call("UpdateDocumentationPart", _patch(Properties="/properties")),),
+        delete=Call("DeleteDocumentationPart"),
+        attributes={"DocumentationPartId": "id"},
+        ref="DocumentationPartId",
+    ),
+    ResourceType(
+        "AWS::ApiGateway::DocumentationVersion",
+        "apigateway",
+        create=Call("CreateDocumentationVersion"),
+        updates=(_make_patch_call("UpdateDocumentationVersion", _patch(Description="/description")),),
+        delete=Call("DeleteDocumentationVersion"),
+        ref="DocumentationVersion",
+    ),
+    ResourceType(
         "AWS::ApiGateway::GatewayResponse",
         "apigateway",
         create=Call("PutGatewayResponse"),
@@ -409,7 +423,6 @@ _REST_TYPES: Final = (
         delete=Call("DeleteApiKey", {"apiKey": "APIKeyId"}),
         attributes={"APIKeyId": "id"},
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/apikeys/{APIKeyId}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/apikeys/{APIKeyId}")}),
         unlisted=("GenerateDistinctId",),
     ),
     ResourceType(
@@ -443,7 +456,6 @@ _REST_TYPES: Final = (
         delete=Call("DeleteUsagePlan", {"usagePlanId": "Id"}),
         attributes={"Id": "id"},
         tag=Call("TagResource", {"resourceArn": _make_arn_of("/usageplans/{Id}")}),
-        untag=Call("UntagResource", {"resourceArn": _make_arn_of("/usageplans/{Id}")}),
     ),
     ResourceType(
         "AWS::ApiGateway::UsagePlanKey",
@@ -458,6 +470,7 @@ _REST_TYPES: Final = (
         create=Call("CreateDomainName"),
         read=Call("GetDomainName"),
         delete=Call("DeleteDomainName"),
+        list=Call("GetDomainNames", {"resourceOwner": None}),
     ),
     ResourceType(
         "AWS::ApiGateway::BasePathMapping",
@@ -528,12 +541,13 @@ _HTTP_TYPES: Final = (
         ),
         delete=Call("DeleteApi"),
         tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}")}),
-        untag=Call("UntagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}")}),
-        list=Call("GetApis"),
         attributes={"ExecuteApiArn": "arn:{partition}:execute-api:{region}:{account}:{ApiId}"},
+        list=Call("GetApis"),
     ),
     _make_part_of_api("Route"),
     _make_part_of_api("Integration", ResponseParameters=_make_response_parameters),
+    _make_part_of_api("IntegrationResponse"),
+    _make_part_of_api("RouteResponse"),
     _make_part_of_api("Authorizer"),
     _make_part_of_api("Model"),
     ResourceType(
@@ -552,7 +566,6 @@ _HTTP_TYPES: Final = (
         delete=Call("DeleteStage"),
         ref="StageName",
         tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}/stages/{StageName}")}),
-        untag=Call("UntagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}/stages/{StageName}")}),
     ),
     ResourceType(
         "AWS::ApiGatewayV2::DomainName",
@@ -565,6 +578,7 @@ _HTTP_TYPES: Final = (
             "RegionalDomainName": "DomainNameConfigurations.0.ApiGatewayDomainName",
             "RegionalHostedZoneId": "DomainNameConfigurations.0.HostedZoneId",
         },
+        list=Call("GetDomainNames"),
     ),
     ResourceType(
         "AWS::ApiGatewayV2::ApiMapping",

@@ -80,23 +80,19 @@ def _find_account(properties: Properties) -> Mapping[str, Any] | None:
     return answer if answer.get("cloudwatchRoleArn") else None
 
 
-_LIST: Final = "items"
-
 _REST_READINGS: Final = {
     "AWS::ApiGateway::RestApi": Reading(
-        Read(Call("GetRestApi"), {"RestApiId": "id", "Policy": _find_policy, "Parameters": None}),
-        list=Listing(Call("GetRestApis"), _LIST, {"RestApiId": "id"}),
+        Read(Call("GetRestApi"), {"Policy": _find_policy, "Parameters": None}),
+        list=Listing(Call("GetRestApis")),
     ),
     "AWS::ApiGateway::Resource": Reading(
-        Read(Call("GetResource", {"embed": None}), {"ResourceId": "id"}),
-        list=Listing(Call("GetResources", {"embed": None}), _LIST, {"ResourceId": "id"}),
+        Read(Call("GetResource", {"embed": None})), list=Listing(Call("GetResources", {"embed": None}))
     ),
     "AWS::ApiGateway::Method": Reading(
         Read(Call("GetMethod"), {"Integration": _find_integration, "MethodResponses": _list_method_responses})
     ),
     "AWS::ApiGateway::Deployment": Reading(
-        Read(Call("GetDeployment", {"embed": None}), {"DeploymentId": "id"}),
-        list=Listing(Call("GetDeployments"), _LIST, {"DeploymentId": "id"}),
+        Read(Call("GetDeployment", {"embed": None})), list=Listing(Call("GetDeployments"))
     ),
     "AWS::ApiGateway::Stage": Reading(
         Read(
@@ -107,33 +103,36 @@ _REST_READINGS: Final = {
                 "MethodSettings": _list_settings,
             },
         ),
-        list=Listing(Call("GetStages", {"deploymentId": None}), "item"),
+        list=Listing(Call("GetStages", {"deploymentId": None})),
     ),
     "AWS::ApiGateway::Account": Reading(Read(Call("GetAccount"), root=_find_account)),
-    "AWS::ApiGateway::Authorizer": Reading(
-        Read(Call("GetAuthorizer"), {"AuthorizerId": "id"}),
-        list=Listing(Call("GetAuthorizers"), _LIST, {"AuthorizerId": "id"}),
-    ),
+    "AWS::ApiGateway::Authorizer": Reading(Read(Call("GetAuthorizer")), list=Listing(Call("GetAuthorizers"))),
     "AWS::ApiGateway::Model": Reading(
-        Read(Call("GetModel", {"modelName": "Name", "flatten": None})), list=Listing(Call("GetModels"), _LIST)
+        Read(Call("GetModel", {"modelName": "Name", "flatten": None})), list=Listing(Call("GetModels"))
     ),
     "AWS::ApiGateway::RequestValidator": Reading(
-        Read(Call("GetRequestValidator"), {"RequestValidatorId": "id"}),
-        list=Listing(Call("GetRequestValidators"), _LIST, {"RequestValidatorId": "id"}),
+        Read(Call("GetRequestValidator")), list=Listing(Call("GetRequestValidators"))
+    ),
+    "AWS::ApiGateway::DocumentationPart": Reading(
+        Read(Call("GetDocumentationPart")), list=Listing(Call("GetDocumentationParts", {"locationStatus": None}))
+    ),
+    "AWS::ApiGateway::DocumentationVersion": Reading(
+        Read(Call("GetDocumentationVersion"), {"DocumentationVersion": "version"}),
+        list=Listing(Call("GetDocumentationVersions"), properties={"DocumentationVersion": "version"}),
     ),
     "AWS::ApiGateway::ApiKey": Reading(
         Read(
             Call("GetApiKey", {"apiKey": "APIKeyId", "includeValue": lambda properties: True}),
-            {"APIKeyId": "id", "StageKeys": _list_stage_keys},
+            {"StageKeys": _list_stage_keys},
         ),
-        list=Listing(Call("GetApiKeys", {"nameQuery": None, "customerId": None}), _LIST, {"APIKeyId": "id"}),
+        list=Listing(Call("GetApiKeys", {"nameQuery": None, "customerId": None})),
     ),
     "AWS::ApiGateway::UsagePlan": Reading(
         Read(
             Call("GetUsagePlan", {"usagePlanId": "Id"}),
-            {"Id": "id", "UsagePlanName": "name", "ApiStages": _list_stages},
+            {"UsagePlanName": "name", "ApiStages": _list_stages},
         ),
-        list=Listing(Call("GetUsagePlans", {"keyId": None}), _LIST, {"Id": "id"}),
+        list=Listing(Call("GetUsagePlans", {"keyId": None})),
     ),
     "AWS::ApiGateway::UsagePlanKey": Reading(
         Read(
@@ -141,15 +140,12 @@ _REST_READINGS: Final = {
             {"KeyId": "id", "KeyType": "type", "UsagePlanId": _find_plan, "Id": None},
         )
     ),
-    "AWS::ApiGateway::DomainName": Reading(
-        Read(Call("GetDomainName")), list=Listing(Call("GetDomainNames", {"resourceOwner": None}), _LIST)
-    ),
     "AWS::ApiGateway::BasePathMapping": Reading(
         Read(Call("GetBasePathMapping", {"basePath": _get_base_path}), {"BasePath": _find_base_path}),
-        list=Listing(Call("GetBasePathMappings"), _LIST),
+        list=Listing(Call("GetBasePathMappings")),
     ),
     "AWS::ApiGateway::ClientCertificate": Reading(
-        Read(Call("GetClientCertificate")), list=Listing(Call("GetClientCertificates"), _LIST)
+        Read(Call("GetClientCertificate")), list=Listing(Call("GetClientCertificates"))
     ),
 }
 
@@ -166,18 +162,18 @@ def _find_response_parameters(properties: Properties) -> dict[str, Any]:
 
 def _read_part(name: str, **properties: Any) -> Reading:
     """Return the reading of a part of an API: all have their operations named alike."""
-    return Reading(Read(Call(f"Get{name}"), properties), list=Listing(Call(f"Get{name}s"), "Items"))
+    return Reading(Read(Call(f"Get{name}"), properties), list=Listing(Call(f"Get{name}s")))
 
 
 _HTTP_READINGS: Final = {
-    "AWS::ApiGatewayV2::Api": Reading(list=Listing(Call("GetApis"), "Items")),
     "AWS::ApiGatewayV2::Route": _read_part("Route"),
     "AWS::ApiGatewayV2::Integration": _read_part("Integration", ResponseParameters=_find_response_parameters),
+    "AWS::ApiGatewayV2::IntegrationResponse": _read_part("IntegrationResponse"),
+    "AWS::ApiGatewayV2::RouteResponse": _read_part("RouteResponse"),
     "AWS::ApiGatewayV2::Authorizer": _read_part("Authorizer"),
     "AWS::ApiGatewayV2::Model": _read_part("Model"),
     "AWS::ApiGatewayV2::Deployment": _read_part("Deployment"),
     "AWS::ApiGatewayV2::Stage": _read_part("Stage"),
-    "AWS::ApiGatewayV2::DomainName": Reading(list=Listing(Call("GetDomainNames"), "Items")),
     "AWS::ApiGatewayV2::ApiMapping": _read_part("ApiMapping"),
 }
 

@@ -11,9 +11,15 @@ def _list_logging(properties: Properties) -> list[str]:
     return ["logging"] if properties.get("IsLogging") else []
 
 
+def _list_ingestion(properties: Properties) -> list[str]:
+    return [] if properties.get("IngestionEnabled") is False else ["ingestion"]
+
+
 def _list_keys(properties: Properties) -> list[dict[str, Any]]:
     return [{"Key": key} for key in properties["TagKeys"]]
 
+
+_STORE: Final = {"EventDataStore": "EventDataStoreArn"}
 
 RESOURCE_TYPES: Final = (
     ResourceType(
@@ -35,5 +41,29 @@ RESOURCE_TYPES: Final = (
         tag=Call("AddTags", {"ResourceId": "Arn", "TagsList": "Tags"}),
         untag=Call("RemoveTags", {"ResourceId": "Arn", "TagsList": _list_keys}),
         unlisted=("IsLogging",),
+    ),
+    ResourceType(
+        "AWS::CloudTrail::EventDataStore",
+        "cloudtrail",
+        create=Call("CreateEventDataStore", {"TagsList": "Tags", "StartIngestion": "IngestionEnabled"}),
+        updates=(
+            Call(
+                "UpdateEventDataStore",
+                _STORE,
+                absent={"MultiRegionEnabled": True, "TerminationProtectionEnabled": True},
+            ),
+        ),
+        parts=(
+            Items(
+                _list_ingestion,
+                Call("StartEventDataStoreIngestion", _STORE),
+                Call("StopEventDataStoreIngestion", _STORE),
+                is_made=True,
+            ),
+        ),
+        delete=Call("DeleteEventDataStore", _STORE),
+        named=Name("Name", 128),
+        tag=Call("AddTags", {"ResourceId": "EventDataStoreArn", "TagsList": "Tags"}),
+        untag=Call("RemoveTags", {"ResourceId": "EventDataStoreArn", "TagsList": _list_keys}),
     ),
 )

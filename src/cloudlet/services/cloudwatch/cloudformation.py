@@ -32,7 +32,6 @@ RESOURCE_TYPES: Final = (
         named=Name("AlarmName", 255),
         attributes={"Arn": _ALARM_ARN},
         tag=Call("TagResource", {"ResourceARN": "Arn"}),
-        untag=Call("UntagResource", {"ResourceARN": "Arn"}),
     ),
     ResourceType(
         "AWS::CloudWatch::CompositeAlarm",
@@ -44,7 +43,20 @@ RESOURCE_TYPES: Final = (
         named=Name("AlarmName", 255),
         attributes={"Arn": _ALARM_ARN},
         tag=Call("TagResource", {"ResourceARN": "Arn"}),
-        untag=Call("UntagResource", {"ResourceARN": "Arn"}),
+    ),
+    ResourceType(
+        "AWS::CloudWatch::AlarmMuteRule",
+        "cloudwatch",
+        create=Call("PutAlarmMuteRule"),
+        read=Call("GetAlarmMuteRule", {"AlarmMuteRuleName": "Name"}),
+        updates=(Call("PutAlarmMuteRule", {"Tags": None}),),
+        delete=Call("DeleteAlarmMuteRule", {"AlarmMuteRuleName": "Name"}),
+        named=Name("Name", 255),
+        attributes={
+            "Arn": "AlarmMuteRuleArn",
+            **{name: name for name in ("LastUpdatedTimestamp", "MuteType", "Status")},
+        },
+        tag=Call("TagResource", {"ResourceARN": "Arn"}),
     ),
     ResourceType(
         "AWS::CloudWatch::Dashboard",
@@ -54,5 +66,6 @@ RESOURCE_TYPES: Final = (
         updates=(Call("PutDashboard"),),
         delete=Call("DeleteDashboards", {"DashboardNames": _list_dashboard}),
         named=Name("DashboardName", 255),
+        list=Call("ListDashboards"),
     ),
 )

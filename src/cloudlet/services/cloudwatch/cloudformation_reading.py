@@ -12,6 +12,10 @@ def _list_name(properties: Properties) -> list[object]:
     return [properties["AlarmName"]]
 
 
+def _find_rule_name(properties: Properties) -> str:
+    return str(properties["Arn"]).rpartition(":alarm-mute-rule:")[2]
+
+
 def _make_alarm_reading(kind: str) -> Reading:
     """Return the reading of alarms of a kind, MetricAlarm or CompositeAlarm."""
     return Reading(
@@ -28,5 +32,9 @@ def _make_alarm_reading(kind: str) -> Reading:
 READINGS: Final = {
     "AWS::CloudWatch::Alarm": _make_alarm_reading("MetricAlarm"),
     "AWS::CloudWatch::CompositeAlarm": _make_alarm_reading("CompositeAlarm"),
-    "AWS::CloudWatch::Dashboard": Reading(list=Listing(Call("ListDashboards"))),
+    "AWS::CloudWatch::AlarmMuteRule": Reading(
+        Read(Call("GetAlarmMuteRule", {"AlarmMuteRuleName": _find_rule_name})),
+        (read_tags("ListTagsForResource", "ResourceARN", "Arn"),),
+        Listing(Call("ListAlarmMuteRules")),
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import Call, Properties, find_path
@@ -66,22 +67,26 @@ def _find_policy(properties: Properties) -> dict[str, Any] | None:
     return {"PolicyDocument": policy} if policy else None
 
 
+_TABLE: Final = Read(
+    Call("DescribeTable"),
+    {
+        "BillingMode": _find_billing_mode,
+        "TableClass": "TableClassSummary.TableClass",
+        "ProvisionedThroughput": _find_throughput,
+        "GlobalSecondaryIndexes": _find_indexes,
+        "SSESpecification": _find_encryption,
+        "Arn": "TableArn",
+    },
+    root="Table",
+)
+_OF_ALL_REPLICAS: Final = ("Arn", "BillingMode", "GlobalSecondaryIndexes", "SSESpecification")
+_TIME_TO_LIVE: Final = Read(Call("DescribeTimeToLive"), {"TimeToLiveSpecification": _find_ttl}, is_exact=True)
+
 READINGS: Final = {
     "AWS::DynamoDB::Table": Reading(
-        Read(
-            Call("DescribeTable"),
-            {
-                "BillingMode": _find_billing_mode,
-                "TableClass": "TableClassSummary.TableClass",
-                "ProvisionedThroughput": _find_throughput,
-                "GlobalSecondaryIndexes": _find_indexes,
-                "SSESpecification": _find_encryption,
-                "Arn": "TableArn",
-            },
-            root="Table",
-        ),
+        _TABLE,
         (
-            Read(Call("DescribeTimeToLive"), {"TimeToLiveSpecification": _find_ttl}, is_exact=True),
+            _TIME_TO_LIVE,
             Read(
                 Call("DescribeContinuousBackups"), {"PointInTimeRecoverySpecification": _find_recovery}, is_exact=True
             ),
@@ -93,5 +98,10 @@ READINGS: Final = {
             Read(Call("GetResourcePolicy", {"ResourceArn": "Arn"}), {"ResourcePolicy": _find_policy}, is_exact=True),
             read_tags("ListTagsOfResource", "ResourceArn", "Arn"),
         ),
+    ),
+    "AWS::DynamoDB::GlobalTable": Reading(
+        replace(_TABLE, properties={name: _TABLE.properties[name] for name in _OF_ALL_REPLICAS}),
+        (_TIME_TO_LIVE,),
+        unread=("Replicas",),
     ),
 }

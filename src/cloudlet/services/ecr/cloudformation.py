@@ -65,7 +65,6 @@ RESOURCE_TYPES: Final = (
             "RepositoryUri": "repositoryUri",
         },
         tag=Call("TagResource", _RESOURCE),
-        untag=Call("UntagResource", _RESOURCE),
         unlisted=("EmptyOnDelete",),
         list=Call("DescribeRepositories"),
     ),
@@ -122,6 +121,5 @@ RESOURCE_TYPES: Final = (
             "CreatedAt": "repositoryCreationTemplate.createdAt",
             "UpdatedAt": "repositoryCreationTemplate.updatedAt",
         },
-        list=Call("DescribeRepositoryCreationTemplates"),
     ),
 )

@@ -45,7 +45,6 @@ RESOURCE_TYPES: Final = (
         attributes={"Arn": "RuleArn", "RuleName": "{Name}"},
         ref=_make_reference,
         tag=Call("TagResource", {"ResourceARN": "Arn"}),
-        untag=Call("UntagResource", {"ResourceARN": "Arn"}),
     ),
     ResourceType(
         "AWS::Events::EventBus",
@@ -66,7 +65,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteEventBus"),
         attributes={"Arn": "arn:{partition}:events:{region}:{account}:event-bus/{Name}"},
         tag=Call("TagResource", {"ResourceARN": "Arn"}),
-        untag=Call("UntagResource", {"ResourceARN": "Arn"}),
     ),
     ResourceType(
         "AWS::Events::EventBusPolicy",
@@ -97,6 +95,7 @@ RESOURCE_TYPES: Final = (
         attributes={"Arn": "ConnectionArn", "SecretArn": "SecretArn"},
         ready=(Ready("ConnectionState", ("AUTHORIZED",), ("DEAUTHORIZED", "FAILED_CONNECTIVITY"), "StateReason"),),
         is_deleted_later=True,
+        list=Call("ListConnections"),
     ),
     ResourceType(
         "AWS::Events::ApiDestination",
@@ -107,5 +106,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteApiDestination"),
         named=Name("Name", 64),
         attributes={"Arn": "ApiDestinationArn"},
+        list=Call("ListApiDestinations"),
     ),
 )

@@ -43,6 +43,4 @@ READINGS: Final = {
     "AWS::Events::Archive": Reading(
         Read(Call("DescribeArchive"), {"SourceArn": "EventSourceArn"}), list=Listing(Call("ListArchives"))
     ),
-    "AWS::Events::Connection": Reading(list=Listing(Call("ListConnections"))),
-    "AWS::Events::ApiDestination": Reading(list=Listing(Call("ListApiDestinations"))),
 }

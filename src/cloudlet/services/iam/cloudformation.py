@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType
+from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType, render
 
 _CAPABILITY: Final = "CAPABILITY_IAM"
 
@@ -88,6 +89,19 @@ def _make_single_inline(kind: str) -> ResourceType:
     )
 
 
+def _make_arn(kind: str, name: str) -> Callable[[Properties], str | None]:
+    """Return a source of the ARN of what has a path.
+
+    `name` is the property with its name.
+    """
+
+    def make(properties: Properties) -> str | None:
+        path = properties.get("Path") or "/"
+        return render(f"arn:{{partition}}:iam::{{account}}:{kind}{path}{{{name}}}", properties)
+
+    return make
+
+
 RESOURCE_TYPES: Final = (
     ResourceType(
         "AWS::IAM::Role",
@@ -102,7 +116,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteRole"),
         named=Name("RoleName", 64),
         tag=Call("TagRole"),
-        untag=Call("UntagRole"),
         capability=_CAPABILITY,
         list=Call("ListRoles"),
     ),
@@ -157,7 +170,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteUser"),
         named=Name("UserName", 64),
         tag=Call("TagUser"),
-        untag=Call("UntagUser"),
         capability=_CAPABILITY,
     ),
     ResourceType(
@@ -239,6 +251,47 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
         attributes={"Arn": "OpenIDConnectProviderArn"},
         tag=Call("TagOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
-        untag=Call("UntagOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"}),
+    ),
+    ResourceType(
+        "AWS::IAM::SAMLProvider",
+        "iam",
+        create=Call("CreateSAMLProvider"),
+        read=Call("GetSAMLProvider", {"SAMLProviderArn": "Arn"}),
+        exists=Call("GetSAMLProvider", {"SAMLProviderArn": "arn:{partition}:iam::{account}:saml-provider/{Name}"}),
+        updates=(Call("UpdateSAMLProvider", {"SAMLProviderArn": "Arn"}),),
+        delete=Call("DeleteSAMLProvider", {"SAMLProviderArn": "Arn"}),
+        named=Name("Name", 128),
+        attributes={
+            "Arn": "arn:{partition}:iam::{account}:saml-provider/{Name}",
+            "SamlProviderUUID": "SAMLProviderUUID",
+        },
+        tag=Call("TagSAMLProvider", {"SAMLProviderArn": "Arn"}),
+    ),
+    ResourceType(
+        "AWS::IAM::ServerCertificate",
+        "iam",
+        create=Call("UploadServerCertificate"),
+        read=Call("GetServerCertificate"),
+        updates=(
+            Call(
+                "UpdateServerCertificate",
+                {"NewPath": "Path", "NewServerCertificateName": None},
+                absent={"NewPath": "/"},
+            ),
+        ),
+        delete=Call("DeleteServerCertificate"),
+        named=Name("ServerCertificateName", 128),
+        attributes={"Arn": _make_arn("server-certificate", "ServerCertificateName")},
+        tag=Call("TagServerCertificate"),
+    ),
+    # A device is given to a user by two of its codes, which a template cannot have.
+    ResourceType(
+        "AWS::IAM::VirtualMFADevice",
+        "iam",
+        create=Call("CreateVirtualMFADevice"),
+        delete=Call("DeleteVirtualMFADevice"),
+        named=Name("VirtualMfaDeviceName", 226),
+        attributes={"SerialNumber": _make_arn("mfa", "VirtualMfaDeviceName")},
+        tag=Call("TagMFADevice"),
     ),
 )

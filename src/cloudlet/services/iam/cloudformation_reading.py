@@ -43,6 +43,15 @@ def _make_inline_reading(kind: str) -> Reading:
     )
 
 
+def _find_last(name: str) -> Callable[[Properties], str]:
+    """Return a source of the name at the end of a property, an ARN."""
+    return lambda properties: str(properties[name]).rpartition("/")[2]
+
+
+def _find_device_path(properties: Properties) -> str:
+    return f"/{str(properties['SerialNumber']).partition('/')[2].rpartition('/')[0]}/".replace("//", "/")
+
+
 _ROLE: Final = {"PermissionsBoundary": "Role.PermissionsBoundary.PermissionsBoundaryArn", "Policies": None}
 _USER: Final = {
     "PermissionsBoundary": "User.PermissionsBoundary.PermissionsBoundaryArn",
@@ -107,5 +116,21 @@ READINGS: Final = {
     "AWS::IAM::OIDCProvider": Reading(
         Read(Call("GetOpenIDConnectProvider", {"OpenIDConnectProviderArn": "Arn"})),
         list=Listing(Call("ListOpenIDConnectProviders"), properties={"Arn": "Arn"}),
+    ),
+    "AWS::IAM::SAMLProvider": Reading(
+        Read(Call("GetSAMLProvider", {"SAMLProviderArn": "Arn"}), {"Name": _find_last("Arn")}),
+        list=Listing(Call("ListSAMLProviders")),
+    ),
+    "AWS::IAM::ServerCertificate": Reading(
+        Read(Call("GetServerCertificate"), {"Path": "ServerCertificate.ServerCertificateMetadata.Path"}),
+        list=Listing(Call("ListServerCertificates")),
+    ),
+    "AWS::IAM::VirtualMFADevice": Reading(
+        Read(
+            Call("ListMFADeviceTags"),
+            {"VirtualMfaDeviceName": _find_last("SerialNumber"), "Path": _find_device_path},
+        ),
+        list=Listing(Call("ListVirtualMFADevices")),
+        unread=("Users",),
     ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Properties
+from cloudlet.core.aws.resources.declaration import Call, Properties, find_path
 from cloudlet.core.aws.resources.reading_declaration import ANSWER, Listing, Read, Reading, read_tags
 
 
@@ -22,18 +22,32 @@ def _find_live(properties: Properties) -> Any:
     return None if found.get("KeyState") in ("PendingDeletion", "PendingReplicaDeletion") else found
 
 
+def _find_live_replica(properties: Properties) -> Any:
+    found = _find_live(properties)
+    return found if find_path(found, "MultiRegionConfiguration.MultiRegionKeyType") == "REPLICA" else None
+
+
+_POLICY: Final = Read(
+    Call("GetKeyPolicy", {"PolicyName": lambda properties: "default"}), {"KeyPolicy": _find_policy}, is_exact=True
+)
+_TAGS: Final = read_tags("ListResourceTags", "KeyId", "KeyId")
+
 READINGS: Final = {
     "AWS::KMS::Key": Reading(
         Read(Call("DescribeKey"), root=_find_live),
         (
-            Read(
-                Call("GetKeyPolicy", {"PolicyName": lambda properties: "default"}),
-                {"KeyPolicy": _find_policy},
-                is_exact=True,
-            ),
+            _POLICY,
             Read(Call("GetKeyRotationStatus"), {"EnableKeyRotation": _find_rotation}, is_exact=True),
-            read_tags("ListResourceTags", "KeyId", "KeyId"),
+            _TAGS,
         ),
+    ),
+    "AWS::KMS::ReplicaKey": Reading(
+        Read(
+            Call("DescribeKey"),
+            {"PrimaryKeyArn": "MultiRegionConfiguration.PrimaryKey.Arn"},
+            root=_find_live_replica,
+        ),
+        (_POLICY, _TAGS),
     ),
     "AWS::KMS::Alias": Reading(
         Read(Call("DescribeKey", {"KeyId": "AliasName"}), {"TargetKeyId": "KeyMetadata.KeyId"}, is_exact=True),

@@ -121,7 +121,6 @@ RESOURCE_TYPES: Final = (
         named=Name("FunctionName", 64),
         attributes={"Arn": "arn:{partition}:lambda:{region}:{account}:function:{FunctionName}"},
         tag=Call("TagResource", {"Resource": "Arn"}),
-        untag=Call("UntagResource", {"Resource": "Arn"}),
         ready=(
             Ready("State", ("Active", "Inactive"), ("Failed",), "StateReason"),
             Ready("LastUpdateStatus", ("Successful", None, ""), ("Failed",), "LastUpdateStatusReason"),
@@ -163,7 +162,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteEventSourceMapping", _UUID),
         attributes={"Id": "UUID"},
         tag=Call("TagResource", {"Resource": "EventSourceMappingArn"}),
-        untag=Call("UntagResource", {"Resource": "EventSourceMappingArn"}),
         ready=(Ready("State", ("Enabled", "Disabled")),),
         is_deleted_later=True,
     ),
@@ -210,5 +208,13 @@ RESOURCE_TYPES: Final = (
         read=Call("GetCodeSigningConfig"),
         updates=(Call("UpdateCodeSigningConfig"),),
         delete=Call("DeleteCodeSigningConfig"),
+        list=Call("ListCodeSigningConfigs"),
+    ),
+    ResourceType(
+        "AWS::Lambda::ResourcePolicy",
+        "lambda",
+        create=Call("PutResourcePolicy", {"Policy": "PolicyDocument"}),
+        updates=(Call("PutResourcePolicy", {"Policy": "PolicyDocument"}),),
+        delete=Call("DeleteResourcePolicy"),
     ),
 )

@@ -139,6 +139,9 @@ READINGS: Final = {
             root=_find_statement,
         )
     ),
+    "AWS::Lambda::ResourcePolicy": Reading(
+        Read(Call("GetResourcePolicy"), {"PolicyDocument": "Policy"}, is_exact=True)
+    ),
     "AWS::Lambda::EventSourceMapping": Reading(
         Read(
             Call("GetEventSourceMapping", {"UUID": "Id"}),
@@ -172,5 +175,4 @@ READINGS: Final = {
             properties={"Qualifier": lambda properties: properties["Item"]["FunctionArn"].rpartition(":")[2]},
         )
     ),
-    "AWS::Lambda::CodeSigningConfig": Reading(list=Listing(Call("ListCodeSigningConfigs"))),
 }

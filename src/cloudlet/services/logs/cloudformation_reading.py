@@ -56,6 +56,17 @@ READINGS: Final = {
         Read(Call("DescribeResourcePolicies"), root=find_in("resourcePolicies", "policyName", "PolicyName")),
         list=Listing(Call("DescribeResourcePolicies")),
     ),
+    "AWS::Logs::AccountPolicy": Reading(
+        Read(Call("DescribeAccountPolicies"), root=find_in("accountPolicies", "policyName", "PolicyName"))
+    ),
+    "AWS::Logs::Destination": Reading(
+        Read(
+            Call("DescribeDestinations", {"DestinationNamePrefix": "DestinationName"}),
+            root=find_in("destinations", "destinationName", "DestinationName"),
+        ),
+        (read_tags("ListTagsForResource", "resourceArn", "Arn", "tags"),),
+        Listing(Call("DescribeDestinations")),
+    ),
     "AWS::Logs::QueryDefinition": Reading(
         Read(
             Call("DescribeQueryDefinitions"),

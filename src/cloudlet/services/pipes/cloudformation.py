@@ -31,7 +31,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeletePipe"),
         named=Name("Name", 64),
         tag=Call("TagResource", {"resourceArn": "Arn"}),
-        untag=Call("UntagResource", {"resourceArn": "Arn"}),
         ready=(
             Ready(
                 "CurrentState",
@@ -41,5 +40,6 @@ RESOURCE_TYPES: Final = (
             ),
         ),
         is_deleted_later=True,
+        list=Call("ListPipes"),
     ),
 )

@@ -11,6 +11,7 @@ from cloudlet.core.aws.resources.declaration import (
     Call,
     Items,
     Properties,
+    Ready,
     ResourceType,
     Source,
     find_path,
@@ -175,7 +176,6 @@ RESOURCE_TYPES: Final = (
         ),
         delete=Call("DeleteHostedZone"),
         attributes={"Path": "HostedZone.Id", "Id": _get_id, "NameServers": "DelegationSet.NameServers"},
-        list=Call("ListHostedZones"),
     ),
     ResourceType(
         "AWS::Route53::RecordSet",
@@ -205,7 +205,6 @@ RESOURCE_TYPES: Final = (
         parts=(_make_tags("healthcheck", "HealthCheckTags", "HealthCheckId"),),
         delete=Call("DeleteHealthCheck"),
         attributes={"HealthCheckId": "HealthCheck.Id"},
-        list=Call("ListHealthChecks"),
     ),
     ResourceType(
         "AWS::Route53::CidrCollection",
@@ -221,7 +220,6 @@ RESOURCE_TYPES: Final = (
         ),
         delete=Call("DeleteCidrCollection"),
         attributes={"Id": "Collection.Id", "Arn": "Collection.Arn"},
-        list=Call("ListCidrCollections"),
     ),
     ResourceType(
         "AWS::Route53::KeySigningKey",
@@ -244,5 +242,52 @@ RESOURCE_TYPES: Final = (
         create=Call("EnableHostedZoneDNSSEC"),
         read=Call("GetDNSSEC"),
         delete=Call("DisableHostedZoneDNSSEC"),
+    ),
+    ResourceType(
+        "AWS::Route53::DelegationSet",
+        "route53",
+        create=Call("CreateReusableDelegationSet", {"CallerReference": NAME}),
+        delete=Call("DeleteReusableDelegationSet"),
+        attributes={
+            "Path": "DelegationSet.Id",
+            "Id": _get_id,
+            "CallerReference": "DelegationSet.CallerReference",
+            "NameServers": "DelegationSet.NameServers",
+            "Arn": "arn:{partition}:route53:::delegationset/{Id}",
+        },
+    ),
+    ResourceType(
+        "AWS::Route53::QueryLoggingConfig",
+        "route53",
+        create=Call("CreateQueryLoggingConfig"),
+        delete=Call("DeleteQueryLoggingConfig"),
+        attributes={
+            "Id": "QueryLoggingConfig.Id",
+            "Arn": "arn:{partition}:route53:::queryloggingconfig/{Id}",
+        },
+    ),
+    ResourceType(
+        "AWS::Route53::TrafficPolicy",
+        "route53",
+        create=Call("CreateTrafficPolicy"),
+        updates=(Call("UpdateTrafficPolicyComment", absent={"Comment": ""}),),
+        delete=Call("DeleteTrafficPolicy"),
+        attributes={
+            **{name: f"TrafficPolicy.{name}" for name in ("Id", "Version", "Type")},
+            "Arn": "arn:{partition}:route53:::trafficpolicy/{Id}",
+        },
+    ),
+    ResourceType(
+        "AWS::Route53::TrafficPolicyInstance",
+        "route53",
+        create=Call("CreateTrafficPolicyInstance"),
+        read=Call("GetTrafficPolicyInstance"),
+        updates=(Call("UpdateTrafficPolicyInstance"),),
+        delete=Call("DeleteTrafficPolicyInstance"),
+        attributes={
+            **{name: f"TrafficPolicyInstance.{name}" for name in ("Id", "State", "TrafficPolicyType")},
+            "Arn": "arn:{partition}:route53:::trafficpolicyinstance/{Id}",
+        },
+        ready=(Ready("TrafficPolicyInstance.State", ("Applied",), ("Failed",), "TrafficPolicyInstance.Message"),),
     ),
 )

@@ -54,6 +54,13 @@ def _read_tags(kind: str, property: str, identifier: str) -> Read:
     return Read(call, {property: "ResourceTagSet.Tags"}, is_exact=True)
 
 
+_OWN_ID: Final = {"Id": lambda properties: str(properties["Arn"]).rpartition("/")[2]}
+
+
+def _find_listed_id(properties: Properties) -> str:
+    return str(properties[ITEM]["Id"]).rpartition("/")[2]
+
+
 READINGS: Final = {
     "AWS::Route53::HostedZone": Reading(
         Read(
@@ -70,7 +77,7 @@ READINGS: Final = {
         Listing(
             Call("ListHostedZones"),
             "HostedZones",
-            {"Id": lambda properties: properties[ITEM]["Id"].rpartition("/")[2]},
+            {"Id": _find_listed_id},
         ),
         unread=("DelegationSetId", "HostedZoneFeatures", "QueryLoggingConfig"),
     ),
@@ -111,6 +118,31 @@ READINGS: Final = {
             {"KeyManagementServiceArn": "KmsArn"},
             root=find_in("KeySigningKeys", "Name", "Name"),
         ),
+    ),
+    "AWS::Route53::DelegationSet": Reading(
+        Read(Call("GetReusableDelegationSet", _OWN_ID), _OWN_ID),
+        list=Listing(
+            Call("ListReusableDelegationSets"),
+            "DelegationSets",
+            {
+                "Id": _find_listed_id,
+                "Arn": lambda properties: (
+                    f"arn:{properties['partition']}:route53:::delegationset/{_find_listed_id(properties)}"
+                ),
+            },
+        ),
+    ),
+    "AWS::Route53::QueryLoggingConfig": Reading(
+        Read(Call("GetQueryLoggingConfig", _OWN_ID)),
+        list=Listing(Call("ListQueryLoggingConfigs", {"HostedZoneId": None})),
+    ),
+    "AWS::Route53::TrafficPolicy": Reading(
+        Read(Call("GetTrafficPolicy", {**_OWN_ID, "Version": lambda properties: 1})),
+        list=Listing(Call("ListTrafficPolicies")),
+    ),
+    "AWS::Route53::TrafficPolicyInstance": Reading(
+        Read(Call("GetTrafficPolicyInstance", _OWN_ID)),
+        list=Listing(Call("ListTrafficPolicyInstances")),
     ),
     "AWS::Route53::DNSSEC": Reading(
         Read(

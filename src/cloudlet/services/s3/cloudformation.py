@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Name, Part, Properties, ResourceType
+from cloudlet.core.aws.resources.declaration import ITEM, Call, Items, Name, Part, Properties, ResourceType, Source
 
 
 def _rename(value: Any, names: Mapping[str, str]) -> Any:
@@ -121,7 +121,9 @@ def _make_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _make_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: rule[name] for name in ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan") if name in rule
+        name: rule[name]
+        for name in ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan", "AccessPointArn")
+        if name in rule
     }
     tags = rule.get("TagFilters") or []
     if len(found) + len(tags) > 1:
@@ -129,13 +131,60 @@ def _make_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {"Tag": tags[0]} if tags else found or {"Prefix": ""}
 
 
+def _make_analytics(item: Mapping[str, Any]) -> dict[str, Any]:
+    export = item["StorageClassAnalysis"].get("DataExport")
+    if export is None:
+        return {"StorageClassAnalysis": {}}
+    target = _rename(export["Destination"], {"BucketArn": "Bucket"})
+    return {"StorageClassAnalysis": {"DataExport": {**export, "Destination": {"S3BucketDestination": target}}}}
+
+
+def _make_inventory(item: Mapping[str, Any]) -> dict[str, Any]:
+    target = _rename(item["Destination"], {"BucketArn": "Bucket", "BucketAccountId": "AccountId"})
+    return {
+        "IsEnabled": item["Enabled"],
+        "Destination": {"S3BucketDestination": target},
+        "Schedule": {"Frequency": item["ScheduleFrequency"]},
+        **{name: item[name] for name in ("IncludedObjectVersions", "OptionalFields") if name in item},
+    }
+
+
+def _make_tiering(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Status": item["Status"], "Tierings": item["Tierings"]}
+
+
+def _make_metrics(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
 _BUCKET: Final = {"Bucket": "BucketName", "ExpectedBucketOwner": None}
 
 
-def _make_part(name: str, member: str, source: Any, put: str, remove: str | None) -> Part:
-    """Return a property of a bucket that is set by an operation of its own."""
-    removal = None if remove is None else Call(remove, _BUCKET)
-    return Part(name, Call(put, {**_BUCKET, member: source}), removal)
+def _make_part(name: str, operation: str, removal: str = "", member: str = "", source: Source = "") -> Part:
+    """Return a property of a bucket that an operation sets, and that another may remove.
+
+    Their names begin with Put and Delete. The member of its input, and what that comes from, have the property's
+    name unless they are given.
+    """
+    put = Call(f"Put{operation}", {**_BUCKET, member or name: source or name})
+    return Part(name, put, Call(f"Delete{removal}", _BUCKET) if removal else None)
+
+
+def _make_configurations(kind: str, make: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Items:
+    """Return a property of a bucket that is a set of configurations."""
+
+    def make_configuration(properties: Properties) -> dict[str, Any]:
+        item = properties[ITEM]
+        is_filtered = not {"Prefix", "TagFilters", "AccessPointArn"}.isdisjoint(item)
+        return {"Id": item["Id"], **({"Filter": _make_filter(item)} if is_filtered else {}), **make(item)}
+
+    named = {**_BUCKET, "Id": "Item.Id"}
+    return Items(
+        f"{kind}Configurations",
+        Call(f"PutBucket{kind}Configuration", {**named, f"{kind}Configuration": make_configuration}),
+        Call(f"DeleteBucket{kind}Configuration", named),
+        key=lambda item: item["Id"],
+    )
 
 
 RESOURCE_TYPES: Final = (
@@ -153,87 +202,53 @@ RESOURCE_TYPES: Final = (
         ),
         read=Call("HeadBucket", _BUCKET),
         parts=(
+            _make_part("OwnershipControls", "BucketOwnershipControls", "BucketOwnershipControls"),
+            _make_part("PublicAccessBlockConfiguration", "PublicAccessBlock", "PublicAccessBlock"),
+            _make_part("AccessControl", "BucketAcl", member="ACL", source=_make_acl),
+            _make_part("VersioningConfiguration", "BucketVersioning"),
             _make_part(
-                "OwnershipControls",
-                "OwnershipControls",
-                "OwnershipControls",
-                "PutBucketOwnershipControls",
-                "DeleteBucketOwnershipControls",
-            ),
-            _make_part(
-                "PublicAccessBlockConfiguration",
-                "PublicAccessBlockConfiguration",
-                "PublicAccessBlockConfiguration",
-                "PutPublicAccessBlock",
-                "DeletePublicAccessBlock",
-            ),
-            _make_part("AccessControl", "ACL", _make_acl, "PutBucketAcl", None),
-            _make_part(
-                "VersioningConfiguration",
-                "VersioningConfiguration",
-                "VersioningConfiguration",
-                "PutBucketVersioning",
-                None,
-            ),
-            _make_part(
+                "BucketEncryption",
+                "BucketEncryption",
                 "BucketEncryption",
                 "ServerSideEncryptionConfiguration",
                 _make_encryption,
-                "PutBucketEncryption",
-                "DeleteBucketEncryption",
             ),
             _make_part(
                 "CorsConfiguration",
+                "BucketCors",
+                "BucketCors",
                 "CORSConfiguration",
                 _make_renaming("CorsConfiguration", ExposedHeaders="ExposeHeaders", MaxAge="MaxAgeSeconds"),
-                "PutBucketCors",
-                "DeleteBucketCors",
             ),
             _make_part(
-                "LifecycleConfiguration",
-                "LifecycleConfiguration",
-                _make_lifecycle,
-                "PutBucketLifecycleConfiguration",
-                "DeleteBucketLifecycle",
+                "LifecycleConfiguration", "BucketLifecycleConfiguration", "BucketLifecycle", source=_make_lifecycle
             ),
-            _make_part("LoggingConfiguration", "BucketLoggingStatus", _make_logging, "PutBucketLogging", None),
-            _make_part(
-                "NotificationConfiguration",
-                "NotificationConfiguration",
-                _make_notifications,
-                "PutBucketNotificationConfiguration",
-                None,
-            ),
-            _make_part(
-                "WebsiteConfiguration", "WebsiteConfiguration", _make_website, "PutBucketWebsite", "DeleteBucketWebsite"
-            ),
-            _make_part(
-                "ObjectLockConfiguration",
-                "ObjectLockConfiguration",
-                "ObjectLockConfiguration",
-                "PutObjectLockConfiguration",
-                None,
-            ),
+            _make_part("LoggingConfiguration", "BucketLogging", member="BucketLoggingStatus", source=_make_logging),
+            _make_part("NotificationConfiguration", "BucketNotificationConfiguration", source=_make_notifications),
+            _make_part("WebsiteConfiguration", "BucketWebsite", "BucketWebsite", source=_make_website),
+            _make_part("ObjectLockConfiguration", "ObjectLockConfiguration"),
             _make_part(
                 "AccelerateConfiguration",
-                "AccelerateConfiguration",
-                _make_renaming("AccelerateConfiguration", AccelerationStatus="Status"),
-                "PutBucketAccelerateConfiguration",
-                None,
+                "BucketAccelerateConfiguration",
+                source=_make_renaming("AccelerateConfiguration", AccelerationStatus="Status"),
             ),
             _make_part(
                 "ReplicationConfiguration",
-                "ReplicationConfiguration",
-                _make_renaming("ReplicationConfiguration", TagFilters="Tags", TagFilter="Tag"),
-                "PutBucketReplication",
-                "DeleteBucketReplication",
+                "BucketReplication",
+                "BucketReplication",
+                source=_make_renaming("ReplicationConfiguration", TagFilters="Tags", TagFilter="Tag"),
             ),
+            _make_configurations("Analytics", _make_analytics),
+            _make_configurations("IntelligentTiering", _make_tiering),
+            _make_configurations("Inventory", _make_inventory),
+            _make_configurations("Metrics", _make_metrics),
+            _make_part("AbacStatus", "BucketAbac", source=lambda properties: {"Status": properties["AbacStatus"]}),
             _make_part(
                 "Tags",
+                "BucketTagging",
+                "BucketTagging",
                 "Tagging",
                 lambda properties: {"TagSet": properties["Tags"]},
-                "PutBucketTagging",
-                "DeleteBucketTagging",
             ),
         ),
         delete=Call("DeleteBucket", _BUCKET),
@@ -245,7 +260,6 @@ RESOURCE_TYPES: Final = (
             "RegionalDomainName": "{BucketName}.s3.{region}.{url_suffix}",
             "WebsiteURL": "http://{BucketName}.s3-website-{region}.{url_suffix}",
         },
-        list=Call("ListBuckets"),
     ),
     ResourceType(
         "AWS::S3::BucketPolicy",

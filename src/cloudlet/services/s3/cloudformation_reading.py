@@ -97,14 +97,44 @@ def _find_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
         )
     if rule.get("NoncurrentVersionExpiration"):
         found["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
-    chosen = rule.get("Filter") or {}
-    chosen = {**chosen, **(chosen.get("And") or {})}
-    names = ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
-    found |= {name: chosen[name] for name in names if chosen.get(name) not in (None, "")}
+    found |= _find_filter(rule)
     if rule.get("Prefix"):
         found["Prefix"] = rule["Prefix"]
+    return found
+
+
+def _find_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties that the filter of a rule or a configuration is made of."""
+    chosen = rule.get("Filter") or {}
+    chosen = {**chosen, **(chosen.get("And") or {})}
+    names = ("Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan", "AccessPointArn")
+    found = {name: chosen[name] for name in names if chosen.get(name) not in (None, "")}
     tags = chosen.get("Tags") or ([chosen["Tag"]] if chosen.get("Tag") else [])
     return found | ({"TagFilters": tags} if tags else {})
+
+
+def _read_configurations(kind: str) -> Read:
+    """Return the reading of a bucket's configurations, each with an id."""
+
+    def find(properties: Properties) -> list[dict[str, Any]]:
+        found = properties[ANSWER].get(f"{kind}ConfigurationList") or ()
+        return [_find_configuration(one) for one in found]
+
+    return _read(f"ListBucket{kind}Configurations", f"{kind}Configurations", find)
+
+
+def _find_configuration(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the names of its members in the schema."""
+    found = {name: value for name, value in given.items() if name not in ("Filter", "IsEnabled", "Schedule")}
+    found |= _find_filter(given)
+    if "IsEnabled" in given:
+        found["Enabled"] = given["IsEnabled"]
+        found["ScheduleFrequency"] = given["Schedule"]["Frequency"]
+    names = {"Bucket": "BucketArn", "AccountId": "BucketAccountId"}
+    for place in (found, find_path(found, "StorageClassAnalysis.DataExport")):
+        if place and place.get("Destination"):
+            place["Destination"] = _rename(place["Destination"]["S3BucketDestination"], names)
+    return found
 
 
 def _read(operation: str, name: str, source: Any) -> Read:
@@ -118,6 +148,8 @@ READINGS: Final = {
         (
             _read("GetBucketOwnershipControls", "OwnershipControls", "OwnershipControls"),
             _read("GetPublicAccessBlock", "PublicAccessBlockConfiguration", "PublicAccessBlockConfiguration"),
+            *(_read_configurations(kind) for kind in ("Analytics", "IntelligentTiering", "Inventory", "Metrics")),
+            _read("GetBucketAbac", "AbacStatus", "AbacStatus.Status"),
             _read("GetBucketVersioning", "VersioningConfiguration", ""),
             _read("GetBucketEncryption", "BucketEncryption", _find_encryption),
             _read(

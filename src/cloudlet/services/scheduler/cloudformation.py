@@ -16,6 +16,7 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteSchedule"),
         named=Name("Name", 64),
         attributes={"Arn": "ScheduleArn"},
+        list=Call("ListSchedules"),
     ),
     ResourceType(
         "AWS::Scheduler::ScheduleGroup",
@@ -26,7 +27,6 @@ RESOURCE_TYPES: Final = (
         named=Name("Name", 64),
         attributes={"Arn": "ScheduleGroupArn"},
         tag=Call("TagResource", {"ResourceArn": "Arn"}),
-        untag=Call("UntagResource", {"ResourceArn": "Arn"}),
         is_deleted_later=True,
     ),
 )

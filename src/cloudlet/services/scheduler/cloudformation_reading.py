@@ -8,7 +8,6 @@ from cloudlet.core.aws.resources.declaration import Call
 from cloudlet.core.aws.resources.reading_declaration import Listing, Reading, read_tags
 
 READINGS: Final = {
-    "AWS::Scheduler::Schedule": Reading(list=Listing(Call("ListSchedules"))),
     "AWS::Scheduler::ScheduleGroup": Reading(
         others=(read_tags("ListTagsForResource", "ResourceArn", "Arn"),), list=Listing(Call("ListScheduleGroups"))
     ),

@@ -56,9 +56,7 @@ RESOURCE_TYPES: Final = (
         named=Name("Name", 512),
         attributes={"Id": "ARN"},
         tag=Call("TagResource", _SECRET),
-        untag=Call("UntagResource", _SECRET),
         generate=("GenerateSecretString", _PASSWORD),
-        list=Call("ListSecrets"),
     ),
     ResourceType(
         "AWS::SecretsManager::ResourcePolicy",

@@ -95,7 +95,6 @@ RESOURCE_TYPES: Final = (
         attributes={"Id": "Service.Id", "Arn": "Service.Arn"},
         tag=_TAG,
         untag=_UNTAG,
-        list=Call("ListServices"),
     ),
     ResourceType(
         "AWS::ServiceDiscovery::Instance",

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Items, Name, Part, Properties, ResourceType, make_bag, to_text
+from cloudlet.core.aws.resources.declaration import (
+    Call,
+    Items,
+    Name,
+    Part,
+    Properties,
+    ResourceType,
+    Source,
+    find_path,
+    make_bag,
+    to_text,
+)
 
 _TOPIC_ATTRIBUTES: Final = (
     "ArchivePolicy",
@@ -64,7 +75,7 @@ def _list_policies(properties: Properties) -> list[dict[str, Any]]:
 
 def _make_default_policy(properties: Properties) -> str:
     """Return the policy that a topic has at first: its owner may use it."""
-    topic = properties["Item"]["TopicArn"]
+    topic = find_path(properties, "Item.TopicArn") or properties["TopicArn"]
     account = topic.split(":")[4]
     actions = (
         "GetTopicAttributes",
@@ -89,6 +100,14 @@ def _make_default_policy(properties: Properties) -> str:
 
 def _get_name(item: Any) -> str:
     return str(item["Name"])
+
+
+def _set_policy(value: Source, topic: str = "TopicArn") -> Call:
+    """Return the call that sets a topic's policy."""
+    return Call(
+        "SetTopicAttributes",
+        {"TopicArn": topic, "AttributeName": lambda properties: "Policy", "AttributeValue": value},
+    )
 
 
 _SET_TOPIC: Final = {"AttributeName": "Item.Name", "AttributeValue": "Item.Value"}
@@ -117,7 +136,6 @@ RESOURCE_TYPES: Final = (
         delete=Call("DeleteTopic"),
         named=Name("TopicName", 256, suffix=_get_suffix),
         tag=Call("TagResource", {"ResourceArn": "TopicArn"}),
-        untag=Call("UntagResource", {"ResourceArn": "TopicArn"}),
         list=Call("ListTopics"),
     ),
     ResourceType(
@@ -126,26 +144,19 @@ RESOURCE_TYPES: Final = (
         parts=(
             Items(
                 _list_policies,
-                Call(
-                    "SetTopicAttributes",
-                    {
-                        "TopicArn": "Item.TopicArn",
-                        "AttributeName": lambda properties: "Policy",
-                        "AttributeValue": "Item.Policy",
-                    },
-                ),
-                Call(
-                    "SetTopicAttributes",
-                    {
-                        "TopicArn": "Item.TopicArn",
-                        "AttributeName": lambda properties: "Policy",
-                        "AttributeValue": _make_default_policy,
-                    },
-                ),
+                _set_policy("Item.Policy", "Item.TopicArn"),
+                _set_policy(_make_default_policy, "Item.TopicArn"),
                 key=lambda item: item["TopicArn"],
                 is_removed_first=True,
             ),
         ),
+    ),
+    ResourceType(
+        "AWS::SNS::TopicInlinePolicy",
+        "sns",
+        create=_set_policy("PolicyDocument"),
+        updates=(_set_policy("PolicyDocument"),),
+        delete=_set_policy(_make_default_policy),
     ),
     ResourceType(
         "AWS::SNS::Subscription",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Properties
+from cloudlet.core.aws.resources.declaration import Call, Properties, find_path
+from cloudlet.core.aws.resources.outputs import parse_document
 from cloudlet.core.aws.resources.reading_declaration import ANSWER, Listing, Read, Reading, read_tags
 
 _PROTOCOLS: Final = {
@@ -31,6 +32,13 @@ def _find_logging(properties: Properties) -> list[dict[str, Any]]:
     return found
 
 
+def _find_own_policy(properties: Properties) -> Any:
+    """Return the attributes of a topic with a policy of its own."""
+    attributes = properties[ANSWER]["Attributes"]
+    policy = parse_document(attributes.get("Policy") or "")
+    return None if not policy or find_path(policy, "Id") == "__default_policy_ID" else attributes
+
+
 READINGS: Final = {
     "AWS::SNS::Topic": Reading(
         Read(Call("GetTopicAttributes"), {"TopicName": _find_name, "DeliveryStatusLogging": _find_logging}),
@@ -39,6 +47,9 @@ READINGS: Final = {
             Read(Call("GetDataProtectionPolicy", {"ResourceArn": "TopicArn"})),
             read_tags("ListTagsForResource", "ResourceArn", "TopicArn"),
         ),
+    ),
+    "AWS::SNS::TopicInlinePolicy": Reading(
+        Read(Call("GetTopicAttributes"), {"PolicyDocument": "Policy"}, root=_find_own_policy, is_exact=True)
     ),
     "AWS::SNS::Subscription": Reading(
         Read(Call("GetSubscriptionAttributes", {"SubscriptionArn": "Arn"})),

@@ -53,7 +53,6 @@ RESOURCE_TYPES: Final = (
         named=Name("QueueName", 80, suffix=_get_suffix),
         attributes={"Arn": "arn:{partition}:sqs:{region}:{account}:{QueueName}"},
         tag=Call("TagQueue"),
-        untag=Call("UntagQueue"),
         list=Call("ListQueues"),
     ),
     ResourceType(

@@ -26,6 +26,14 @@ RESOURCE_TYPES: Final = (
         untag=Call("RemoveTagsFromResource", {"ResourceType": lambda properties: "Parameter", "ResourceId": "Name"}),
     ),
     ResourceType(
+        "AWS::SSM::ServiceSetting",
+        "ssm",
+        create=Call("UpdateServiceSetting"),
+        read=Call("GetServiceSetting"),
+        updates=(Call("UpdateServiceSetting"),),
+        delete=Call("ResetServiceSetting"),
+    ),
+    ResourceType(
         "AWS::SSM::ResourcePolicy",
         "ssm",
         create=Call("PutResourcePolicy", {"PolicyId": None, "PolicyHash": None}),

@@ -45,9 +45,11 @@ class Caller(msgspec.Struct, frozen=True):
 def bind_invoke(block: Block, principal: Principal, account: str, region: str) -> Invoke:
     """Return what calls operations as a principal in an account and a region."""
 
-    async def invoke(model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Any:
+    own_region = region
+
+    async def invoke(model: str, operation: str, params: dict[str, Any], *, once: str = "", region: str = "") -> Any:
         return await block.cloud.call(
-            model, operation, params, principal=principal, account=account, region=region, once=once
+            model, operation, params, principal=principal, account=account, region=region or own_region, once=once
         )
 
     return invoke

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 Properties = Mapping[str, Any]
@@ -37,6 +37,8 @@ class Call:
     """
     absent: Mapping[str, Any] = field(default_factory=dict)
     """The values of members whose property is not given: an update goes back to them."""
+    region: Callable[[Properties], str] | None = None
+    """The region that the operation is called in, where that is not the resource's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,12 @@ class ResourceType:
     is_recreated: bool = False
     """Whether it is deleted and made again, under the same identifier, for an update."""
     tag: Call | None = None
+    """Adds tags, which it finds under `Tags`."""
     untag: Call | None = None
-    """Adds and removes tags: they find them under `Tags` and `TagKeys`."""
+    """Removes tags, which it finds under `TagKeys`.
+
+    Where none is named, it is the call that adds some, with Untag for Tag.
+    """
     ready: tuple[Ready, ...] = ()
     is_deleted_later: bool = False
     """Whether it is gone only once reading does not find it any more."""
@@ -143,6 +149,13 @@ class ResourceType:
     def can_update(self) -> bool:
         """Whether operations change resources."""
         return bool(self.updates or self.parts or self.tag or self.is_recreated)
+
+    @property
+    def untagging(self) -> Call | None:
+        """The call that removes tags."""
+        if self.untag is not None or self.tag is None:
+            return self.untag
+        return replace(self.tag, operation=self.tag.operation.replace("Tag", "Untag", 1))
 
     @property
     def can_delete(self) -> bool:

@@ -37,8 +37,13 @@ from cloudlet.wire import load
 class Invoke(Protocol):
     """Calls an operation of one of AWS's models, as whoever the resource is provisioned for."""
 
-    def __call__(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Awaitable[Any]:
-        """Return the answer; a call with a token is done once."""
+    def __call__(
+        self, model: str, operation: str, params: dict[str, Any], *, once: str = "", region: str = ""
+    ) -> Awaitable[Any]:
+        """Return the answer; a call with a token is done once.
+
+        `region` is given where it is not the resource's.
+        """
 
 
 _POLL_SECONDS: Final = 0.1
@@ -315,8 +320,8 @@ class Provisioner:
         gone = [key for key in had if key not in wants]
         added = {key: value for key, value in wants.items() if had.get(key) != value}
         known = self.get_known(new)
-        if gone and declared.untag is not None:
-            await self._change(declared.untag, {**known, "TagKeys": gone}, "")
+        if gone and declared.untagging is not None:
+            await self._change(declared.untagging, {**known, "TagKeys": gone}, "")
         if added and declared.tag is not None:
             tags = [{"Key": key, "Value": value} for key, value in added.items()]
             await self._change(declared.tag, {**known, "Tags": tags}, "")
@@ -348,7 +353,9 @@ class Provisioner:
 
     async def _invoke(self, call: Call, known: Properties, token: str = "", *, once: str = "") -> Any:
         model, operation = get_operation(self._declared.model, call)
-        return await self._invoke_operation(model, operation, self._build(call, known, token=token), once=once)
+        params = self._build(call, known, token=token)
+        region = "" if call.region is None else call.region(known)
+        return await self._invoke_operation(model, operation, params, once=once, region=region)
 
     def _build(self, call: Call, known: Properties, token: str = "") -> dict[str, Any]:
         try:

@@ -31,6 +31,7 @@ _TOKENS: Final = (
     ("position", "position"),
     ("continuationtoken", "continuationtoken"),
     ("lastevaluatedtablename", "exclusivestarttablename"),
+    ("trafficpolicyidmarker", "trafficpolicyidmarker"),
 )
 """The members with tokens of pages, in lower case: of answers, and of inputs."""
 

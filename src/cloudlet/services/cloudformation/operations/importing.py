@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.core.aws.resources.caller import bind_invoke
 from cloudlet.core.aws.resources.reader import find_reading
 from cloudlet.core.aws.resources.registry import load_resource_types
 from cloudlet.services.cloudformation import errors, stacks, states
 from cloudlet.services.cloudformation.compiling import OWN_TYPES, CompiledTarget, get_schema, is_custom
 from cloudlet.services.cloudformation.operations.planning import ResourceChange
+from cloudlet.services.cloudformation.operations.provisioning_steps import BY
 from cloudlet.services.cloudformation.provisioning.handlers import Work, make_handler
 from cloudlet.services.cloudformation.stack_record import Stack, Target
 from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN
@@ -25,10 +26,7 @@ async def find_imports(
     ctx: Context, stack: Stack, compiled: CompiledTarget, changes: list[ResourceChange]
 ) -> list[ResourceChange]:
     """Return changes in which what would be added, and is there, is imported. Raises AwsError."""
-
-    async def invoke(model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Any:
-        return await ctx.call_as_caller(model, operation, params)
-
+    invoke = bind_invoke(ctx.block, ctx.principal.called_by(BY), ctx.account, ctx.region)
     scope = compiled.make_scope(lambda name: NOT_KNOWN, lambda name, attribute: NOT_KNOWN)
     found = []
     for change in changes:

@@ -105,7 +105,9 @@ class Steps:
         surroundings = (self.block, self.stack, resource.name, resource.type, self.invoke, resource.started)
         return make_handler(Work(*surroundings, resource.creation_policy))
 
-    async def invoke(self, model: str, operation: str, params: dict[str, Any], *, once: str = "") -> Any:
+    async def invoke(
+        self, model: str, operation: str, params: dict[str, Any], *, once: str = "", region: str = ""
+    ) -> Any:
         """Call an operation by the stack's role, or else as the caller."""
         stack = self.stack
         caller = stack.operation.caller
@@ -123,7 +125,7 @@ class Steps:
             params,
             principal=principal,
             account=stack.account,
-            region=stack.region,
+            region=region or stack.region,
             source_arn=parent,
             once=once,
         )
