@@ -25,6 +25,7 @@ SERVICES: Final = "cloudlet.services."
 QUICK: Final = {
     "acm": "test_requests.py",
     "apigateway": "test_routes.py",
+    "application_autoscaling": "test_targets.py",
     "cloudcontrol": "test_resources.py",
     "cloudformation": "test_stacks.py",
     "cloudtrail": "test_history.py",

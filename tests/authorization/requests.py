@@ -34,6 +34,7 @@ _ARNS: Final = {
 _RESOURCES: Final = {
     "acm": _ARNS["certificate"],
     "apigateway": "arn:aws:apigateway:us-east-1::/restapis/example",
+    "application-autoscaling": f"arn:aws:application-autoscaling:us-east-1:{ACCOUNT}:scalable-target/example",
     "apigatewayv2": "arn:aws:apigateway:us-east-1::/apis/example",
     "cloudtrail": f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/example",
     "cloudwatch": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:example",

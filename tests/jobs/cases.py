@@ -77,6 +77,42 @@ def _act(call: Call, account: str) -> None:
     call("cloudwatch", "SetAlarmState", AlarmName="a", StateValue="ALARM", StateReason="why not")
 
 
+# -- Application Auto Scaling
+
+_SCALABLE_TARGET = {
+    "ServiceNamespace": "dynamodb",
+    "ResourceId": "table/tab",
+    "ScalableDimension": "dynamodb:table:ReadCapacityUnits",
+}
+
+
+def _schedule_bounds(call: Call, account: str) -> None:
+    call(
+        "dynamodb",
+        "CreateTable",
+        TableName="tab",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    )
+    call("application-autoscaling", "RegisterScalableTarget", **_SCALABLE_TARGET, MinCapacity=1, MaxCapacity=9)
+    call(
+        "application-autoscaling",
+        "PutScheduledAction",
+        **_SCALABLE_TARGET,
+        ScheduledActionName="s",
+        Schedule="rate(1 minute)",
+        ScalableTargetAction={"MaxCapacity": 8},
+    )
+
+
+def _is_bounded(call: Call, account: str) -> bool:
+    (target,) = call("application-autoscaling", "DescribeScalableTargets", ServiceNamespace="dynamodb")[
+        "ScalableTargets"
+    ]
+    return bool(target["MaxCapacity"] == 8)
+
+
 # -- CloudWatch Logs
 
 
@@ -472,6 +508,7 @@ def _has_interface(call: Call, account: str) -> bool:
 
 
 CASES = (
+    Case("application_autoscaling.scheduling._change_bounds", _schedule_bounds, _is_bounded, 60.0),
     Case("cloudcontrol.working._Work.run", _begin_request, _is_carried_out),
     Case("cloudformation.drift.detecting.load", _begin_detection, _is_in_sync),
     Case("cloudformation.operations.running._Run.run", _begin_stack, _has_stack),

@@ -18,7 +18,7 @@ import msgspec
 
 from cloudlet.wire.supplements import supplement
 
-FORMAT = 15
+FORMAT = 16
 """Raise this when what is written to the cache changes."""
 
 

@@ -45,6 +45,19 @@ _OPERATIONS: Final[dict[str, dict[str, tuple[Members, Members]]]] = {
             {"Version": _STRING, "Certificate": _STRING, "CertificateChain": _STRING, "PrivateKey": _STRING},
         ),
     },
+    "application-autoscaling": {
+        # Invokes a scaling policy, which is the action of an alarm, with the datapoints of the alarm's metric.
+        "ExecuteScalingPolicy": (
+            {
+                "PolicyARN": _STRING,
+                "AlarmName": _STRING,
+                "State": _STRING,
+                "Threshold": {"type": "double"},
+                "Values": {"type": "list", "member": {"type": "double"}},
+            },
+            {},
+        ),
+    },
     "cloudtrail": {
         # Tells CloudTrail of calls.
         "RecordEvents": (

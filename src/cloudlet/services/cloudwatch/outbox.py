@@ -28,6 +28,8 @@ class Action(msgspec.Struct, array_like=True):
     """How often it could not be performed."""
     due: int | None = None
     """When it is to be tried again, in milliseconds since the epoch."""
+    is_repeated: bool = False
+    """Whether it is performed again because the alarm has stayed in its state."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,55 @@
+"""Application Auto Scaling's resource types in stacks of CloudFormation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.services.application_autoscaling.cloud import READ, TABLE, ScalingCloud
+from tests.services.cloudformation.deploying import Stacks
+
+_STEP = {"MinCapacity": 2, "MaxCapacity": 30}
+
+
+def _template(target: float = 50.0, *actions: str, **more: Any) -> dict[str, Any]:
+    scheduled = [
+        {"ScheduledActionName": name, "Schedule": "rate(1 day)", "ScalableTargetAction": _STEP} for name in actions
+    ]
+    properties = {**TABLE, "MinCapacity": 1, "MaxCapacity": 20, "ScheduledActions": scheduled, **more}
+    metric = {"PredefinedMetricType": "DynamoDBReadCapacityUtilization"}
+    policy = {
+        "PolicyName": "p",
+        "PolicyType": "TargetTrackingScaling",
+        "ScalingTargetId": {"Ref": "Target"},
+        "TargetTrackingScalingPolicyConfiguration": {"TargetValue": target, "PredefinedMetricSpecification": metric},
+    }
+    return {
+        "Resources": {
+            "Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": properties},
+            "Policy": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": policy},
+        },
+        "Outputs": {"Target": {"Value": {"Ref": "Target"}}, "Policy": {"Value": {"Ref": "Policy"}}},
+    }
+
+
+def test_a_target_and_its_policy_are_made_changed_and_deleted(cloud: ScalingCloud) -> None:
+    stacks = Stacks(cloud.aws)
+    tags = [{"Key": "team", "Value": "blue"}]
+    assert stacks.create("s", _template(50.0, "a", "b", Tags=tags))["StackStatus"] == "CREATE_COMPLETE"
+    outputs = stacks.outputs("s")
+    (policy,) = cloud.scaling.describe_scaling_policies(**TABLE)["ScalingPolicies"]
+    assert outputs == {"Target": f"table/tab|{READ}|dynamodb", "Policy": policy["PolicyARN"]}
+    assert (cloud.target["MinCapacity"], cloud.target["MaxCapacity"]) == (1, 20)
+    arn = cloud.target["ScalableTargetARN"]
+    assert cloud.scaling.list_tags_for_resource(ResourceARN=arn)["Tags"]["team"] == "blue"
+
+    changed = _template(70.0, "b", MaxCapacity=40, Tags=[{"Key": "team", "Value": "red"}])
+    assert stacks.update("s", changed)["StackStatus"] == "UPDATE_COMPLETE"
+    assert (cloud.target["MaxCapacity"], cloud.target["ScalableTargetARN"]) == (40, arn)
+    actions = cloud.scaling.describe_scheduled_actions(**TABLE)["ScheduledActions"]
+    assert [action["ScheduledActionName"] for action in actions] == ["b"]
+    (policy,) = cloud.scaling.describe_scaling_policies(**TABLE)["ScalingPolicies"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 70.0
+    assert cloud.scaling.list_tags_for_resource(ResourceARN=arn)["Tags"]["team"] == "red"
+
+    assert stacks.delete("s")["StackStatus"] == "DELETE_COMPLETE"
+    assert cloud.scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"] == []
