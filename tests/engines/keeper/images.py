@@ -8,7 +8,22 @@ from pathlib import Path
 
 from cloudlet.engines.containers import users
 
-COMMANDS = ("cat", "chown", "echo", "env", "id", "ls", "mkdir", "nc", "sh", "sleep", "touch", "wget", "httpd")
+COMMANDS = [
+    "cat",
+    "chown",
+    "echo",
+    "env",
+    "id",
+    "ls",
+    "mkdir",
+    "nc",
+    "nslookup",
+    "sh",
+    "sleep",
+    "touch",
+    "wget",
+    "httpd",
+]
 
 
 def make(folder: Path) -> Path:

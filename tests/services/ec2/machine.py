@@ -33,7 +33,10 @@ class Machine:
 
     @property
     def ec2(self) -> Any:
-        return Aws(self.server.endpoint, self.account).client("ec2")
+        return self.client("ec2")
+
+    def client(self, service: str) -> Any:
+        return Aws(self.server.endpoint, self.account).client(service)
 
     def call(self, function: str, **arguments: Any) -> Any:
         """Call a function of the keeper."""
@@ -77,7 +80,14 @@ class Machine:
 
     def can_reach(self, interface: dict[str, Any], address: str, port: int = 80) -> bool:
         """Whether a program at an interface gets a connection."""
-        name = self.run(interface, "nc", "-w", "1", address, str(port))
+        return self._succeeds(interface, "nc", "-w", "1", address, str(port))
+
+    def can_resolve(self, interface: dict[str, Any], name: str, resolver: str) -> bool:
+        """Whether a program at an interface gets the address of a name."""
+        return self._succeeds(interface, "nslookup", "-type=a", name, resolver)
+
+    def _succeeds(self, interface: dict[str, Any], *command: str) -> bool:
+        name = self.run(interface, *command)
         found = eventually(lambda: [self.call("describe")["containers"].get(name)], lambda code: code != [None])
         return found == [0]
 

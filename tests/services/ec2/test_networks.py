@@ -101,6 +101,25 @@ def test_security_groups_decide_who_connects(host: Machine) -> None:
     eventually(lambda: not host.can_reach(client, address))
 
 
+def test_names_are_answered_in_a_network(host: Machine) -> None:
+    vpc, other = Vpc(host), Vpc(host, "10.1.0.0/16")
+    client, stranger = vpc.interface(vpc.subnet()), other.interface(other.subnet("10.1.1.0/24"))
+    route53 = host.client("route53")
+    zone = route53.create_hosted_zone(
+        Name="shop.internal", CallerReference="one", VPC={"VPCRegion": "us-east-1", "VPCId": vpc.id}
+    )["HostedZone"]["Id"]
+    record = {"Name": "www.shop.internal", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "10.0.1.9"}]}
+    changes = [{"Action": "CREATE", "ResourceRecordSet": record}]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    for resolver in ("10.0.0.2", "169.254.169.253"):
+        eventually(lambda resolver=resolver: host.can_resolve(client, "www.shop.internal", resolver))
+    # The zone is that of one VPC alone.
+    assert not host.can_resolve(stranger, "www.shop.internal", "10.1.0.2")
+    assert host.can_resolve(stranger, "localhost", "10.1.0.2"), "other names are asked of the machine"
+    host.ec2.modify_vpc_attribute(VpcId=vpc.id, EnableDnsSupport={"Value": False})
+    eventually(lambda: not host.can_resolve(client, "www.shop.internal", "10.0.0.2"))
+
+
 def test_an_interface_changes_its_groups(host: Machine) -> None:
     vpc = Vpc(host)
     subnet = vpc.subnet()

@@ -45,6 +45,13 @@ class KeeperClient:
         """Whether there is a connection to a keeper."""
         return self._connection is not None
 
+    async def connect_if_running(self) -> bool:
+        """Return whether a keeper runs, and be told of its events from now on. None is started."""
+        async with self._connecting:
+            if self._connection is None and (end := _try(self._path)) is not None:
+                self._connection = Connection(end, self._receive, self._lose)
+            return self._connection is not None
+
     async def call(self, function: str, **arguments: Any) -> Any:
         """Return the result of a function of the keeper. Raises KeeperError."""
         result, descriptors = await self._call(function, arguments)

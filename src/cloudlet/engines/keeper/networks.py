@@ -7,18 +7,20 @@ import socket
 from collections.abc import Iterable
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 from cloudlet.engines.network import egress, nftables
 from cloudlet.engines.network.egress import Egress
 from cloudlet.engines.network.namespaces import Namespaces
-from cloudlet.engines.network.router import Interface, Router
+from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
 
 
 class _Network:
     """A virtual network, its interfaces by name, and its way out."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, label: str) -> None:
         self.router = router
+        self.label = label
         self.interfaces: dict[str, Interface] = {}
         self.way_out: Egress | None = None
 
@@ -45,14 +47,27 @@ class Networks:
             for name, network in self._networks.items()
         }
 
-    async def make(self, network: str, addresses: str) -> bool:
-        """Make a network of addresses, such as 10.0.0.0/16. Return whether it is new. Raises OSError."""
+    def describe_labels(self) -> dict[str, dict[str, Any]]:
+        """Return the labels of networks that have one, and the addresses of their resolvers."""
+        return {
+            name: {"label": network.label, "resolvers": [str(network.router.resolver), str(LINK_LOCAL_DNS)]}
+            for name, network in self._networks.items()
+            if network.label
+        }
+
+    async def make(self, network: str, addresses: str, label: str = "") -> bool:
+        """Make a network of addresses, such as 10.0.0.0/16. Return whether it is new. Raises OSError.
+
+        `label` is what its maker wants others to know of it.
+        """
         async with self._changing:
-            if network in self._networks:
+            known = self._networks.get(network)
+            if known is not None:
+                known.label = label
                 return False
             router = Router(self.namespaces, IPv4Network(addresses))
             await router.open()
-            self._networks[network] = _Network(router)
+            self._networks[network] = _Network(router, label)
             return True
 
     async def remove(self, network: str) -> None:

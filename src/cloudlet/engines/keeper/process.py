@@ -23,7 +23,7 @@ from cloudlet.engines.containers.container import Containers
 from cloudlet.engines.containers.shelf import Shelf, enter_mount_namespace
 from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
 from cloudlet.engines.keeper.networks import Networks
-from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message, Request, open_folder
+from cloudlet.engines.keeper.protocol import NETWORKS_CHANGED, Answer, Connection, Event, Message, Request, open_folder
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.store.eager import spawn
 
@@ -46,8 +46,9 @@ class Keeper:
         self._functions: dict[str, Function] = {
             "describe": self._describe,
             "describe_network": self._describe_network,
-            "make_network": networks.make,
-            "remove_network": networks.remove,
+            "describe_labels": self._describe_labels,
+            "make_network": self._make_network,
+            "remove_network": self._remove_network,
             "attach": networks.attach,
             "detach": networks.detach,
             "set_further_addresses": networks.set_further_addresses,
@@ -78,6 +79,21 @@ class Keeper:
     async def _describe_network(self, network: str) -> dict[str, Any]:
         """Return the interfaces of a network, if it is there, and which keeper this is."""
         return {"id": self._id, "interfaces": self._networks.describe().get(network)}
+
+    async def _describe_labels(self) -> dict[str, Any]:
+        """Return the networks that have labels."""
+        return self._networks.describe_labels()
+
+    async def _make_network(self, network: str, addresses: str, label: str = "") -> bool:
+        before = self._networks.describe_labels().get(network)
+        is_new = await self._networks.make(network, addresses, label)
+        if self._networks.describe_labels().get(network) != before:
+            self.tell(NETWORKS_CHANGED, {"network": network})
+        return is_new
+
+    async def _remove_network(self, network: str) -> None:
+        await self._networks.remove(network)
+        self.tell(NETWORKS_CHANGED, {"network": network})
 
     async def open(self) -> None:
         """Remove what keepers have left that were killed."""

@@ -20,6 +20,10 @@ MAX_PACKET_BYTES: Final = 192 * 1024
 MAX_DESCRIPTORS: Final = 8
 
 
+NETWORKS_CHANGED: Final = "networks_changed"
+"""The event of a network that is made or removed."""
+
+
 class Request(msgspec.Struct, tag="request"):
     """A call of one of the keeper's functions."""
 

@@ -14,7 +14,7 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import TYPE_CHECKING, Final
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.network import boundaries, security_groups
 from cloudlet.engines.network.boundaries import AccessList, ListRule
@@ -66,6 +66,7 @@ class Plan:
     filters: tuple[str, ...]
     """The commands of packet filters, in their order."""
     has_way_out: bool
+    has_resolver: bool = True
 
 
 async def reconcile(block: Block, key: Key) -> float | None:
@@ -84,7 +85,9 @@ async def reconcile(block: Block, key: Key) -> float | None:
         return 0 if await block.store.transact(partial(_has_interfaces, place=place, name=name)) else None
     if not is_known:
         await block.store.transact(partial(_remember, place=place, name=name))
-    await _make(keeper, name, plan, present)
+    if present is None:
+        await _wake_resolver(block, place)
+    await _make(keeper, name, region if plan.has_resolver else "", plan, present)
     await block.store.transact(partial(_mark, place=place, plan=plan, keeper=keeper.id))
     return None
 
@@ -105,12 +108,24 @@ async def _describe(block: Block, keeper: Keeper, name: str) -> Mapping[str, str
     return interfaces
 
 
-async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str] | None) -> None:
-    """Make a network, its filters, and its interfaces, which nothing passes before."""
+async def _wake_resolver(block: Block, place: Place) -> None:
+    """Have Route 53 run, which answers in networks as long as it does."""
+    if block.cloud.has("route53"):
+        try:
+            await block.call("route53", "GetHostedZoneCount", {}, account=place.account, region=place.region)
+        except AwsError as error:
+            log.warning("no names are answered in networks yet: %s", error)
+
+
+async def _make(keeper: Keeper, name: str, label: str, plan: Plan, present: Mapping[str, str] | None) -> None:
+    """Make a network, its filters, and its interfaces, which nothing passes before.
+
+    By the label, the region, Route 53 knows that it is to answer in the network.
+    """
     call = keeper.client.call
     if present is None:
         keeper.rules.pop(name, None)
-        await call("make_network", network=name, addresses=plan.ranges[0])
+    await call("make_network", network=name, addresses=plan.ranges[0], label=label)
     for interface in present or ():
         if interface not in plan.interfaces:
             await call("detach", network=name, interface=interface)
@@ -211,7 +226,8 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
             {subnet: found for subnet, found in lists.items() if found is not None}, ranges[0].network_address + 2
         ),
     )
-    return Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward)), is_known
+    plan = Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward), has_resolver=vpc.dns_support)
+    return plan, is_known
 
 
 def _make_identifier(name: str) -> str:

@@ -22,6 +22,7 @@ from cloudlet.services.route53 import (
     checking,
     dnssec_keys,
     name_serving,
+    network_serving,
     propagating,
     query_logging,
 )
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 service.listen(name_serving.serve_public)
+service.job(network_serving.serve_networks)
 service.job(propagating.propagate)
 service.job(propagating.expire)
 service.job(query_logging.send)
