@@ -30,6 +30,7 @@ from cloudlet.store.eager import spawn
 log = logging.getLogger("cloudlet.engines")
 
 _MAX_WAITING_CONNECTIONS: Final = 64
+_END_SECONDS: Final = 30.0
 Function = Callable[..., Awaitable[Any]]
 wall_time: Final = time.time  # noqa: TID251 - what containers print has the machine's time
 
@@ -170,8 +171,14 @@ async def _keep(path: Path, owned: int) -> None:
         await ended.wait()
         accepting.cancel()
     path.unlink(missing_ok=True)
-    await keeper.close()
+    try:
+        async with asyncio.timeout(_END_SECONDS):
+            await keeper.close()
+    except TimeoutError:
+        log.error("the keeper of programs and networks leaves what it cannot end")
     namespaces.close()
+    # A thread that hangs is no reason to stay: what runs here ends with this process.
+    os._exit(0)
 
 
 def _listen(path: Path) -> socket.socket:
