@@ -135,6 +135,12 @@ def test_further_resources_are_read_as_they_were_given(stacks: Stacks) -> None:
     _check_scan(stacks, template)
 
 
+def test_networks_are_read_as_they_were_given(stacks: Stacks) -> None:
+    template = _load("network_types.json")
+    _check_stack(stacks, "network", template)
+    _check_scan(stacks, template)
+
+
 def test_all_types_but_few_can_be_read() -> None:
     unreadable = {name for name in TYPES if find_reading(TYPES[name]) is None}
     assert {name for name in unreadable if not name.startswith(OWN_TYPES)} <= UNREADABLE
