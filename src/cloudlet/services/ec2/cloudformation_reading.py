@@ -18,7 +18,10 @@ def _list_one(name: str) -> Callable[[Properties], list[Any]]:
 
 
 def _filter_by(name: str, source: str, **others: str) -> Callable[[Properties], list[dict[str, Any]]]:
-    """Return a source that is filters: one by a property, which is needed, and others by values."""
+    """Return a source that is filters.
+
+    One is by a property, which is needed; others are by values.
+    """
 
     def make(properties: Properties) -> list[dict[str, Any]]:
         given = {name: properties[source], **{key.replace("_", "-"): value for key, value in others.items()}}
@@ -57,7 +60,7 @@ def _read_attribute(name: str) -> Read:
 
 
 def _is_block(properties: Properties, block: Mapping[str, Any]) -> bool:
-    """Whether a block is the one that is looked for, and not the one that a VPC is made with."""
+    """Whether a block is the wanted one, which no VPC is made with."""
     first = find_path(properties[ANSWER], "Vpcs.0.CidrBlock")
     return bool(block["AssociationId"] == properties["Id"] and block["CidrBlock"] != first)
 
@@ -75,7 +78,10 @@ def _get_destination(route: Mapping[str, Any]) -> Any:
 
 
 def _is_route(properties: Properties, route: Mapping[str, Any]) -> bool:
-    """Whether a route has a destination, and was neither made with its table nor for an endpoint."""
+    """Whether a route is the wanted one.
+
+    Those that are made with their tables, and for endpoints, are no resources.
+    """
     is_made = route.get("Origin") == "CreateRoute" and not str(route.get("GatewayId")).startswith("vpce-")
     return is_made and _get_destination(route) == properties["CidrBlock"]
 
@@ -89,7 +95,7 @@ def _find_gateway(properties: Properties) -> Any:
 
 
 def _is_kept(properties: Properties, gateway: Mapping[str, Any]) -> bool:
-    """Whether a NAT gateway is there: one that is gone is told of for an hour."""
+    """Whether a NAT gateway is there: deleted ones are shown for an hour."""
     return gateway["State"] not in ("deleting", "deleted")
 
 
@@ -97,7 +103,7 @@ def _is_kept(properties: Properties, gateway: Mapping[str, Any]) -> bool:
 
 
 def _list_rules(member: str, name: str) -> Callable[[Properties], list[dict[str, Any]]]:
-    """Return a source that is the rules of a group in one direction, one for each peer."""
+    """Return a source that is rules of one direction, each with one peer."""
     side = _GROUP_PEERS[name]
 
     def make(properties: Properties) -> list[dict[str, Any]]:
@@ -155,7 +161,7 @@ def _read_rule(name: str) -> Reading:
 
 
 def _is_entry(properties: Properties, entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of a network ACL has the direction and the number that are looked for."""
+    """Whether an entry of a network ACL has the wanted direction and number."""
     is_egress = str(properties.get("Egress", False)).lower() == "true"
     return bool(entry["Egress"] is is_egress and str(entry["RuleNumber"]) == str(properties["RuleNumber"]))
 
