@@ -22,13 +22,14 @@ _COMMANDS = {
     "dns": "bring zone files into hosted zones of Route 53, or out of them",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "image": "put a container image into ECR: an archive, a layout, or a small base image",
+    "exec": "run a command at a terminal in a container of a task",
     "reset": "remove all state of a running Cloudlet, at once",
     "store": "copy all data of a stopped Cloudlet from a data folder into a PostgreSQL, or back; take over files",
     "least-policy": "write the smallest policy for what a role or user has called",
     "why": "explain why a request was denied, or list the last denials",
     "coverage": "show which of AWS's operations are built",
 }
-_NEED_MORE = ("block", "clock", "dns", "image", "least-policy", "serve", "snapshot", "store")
+_NEED_MORE = ("block", "clock", "dns", "exec", "image", "least-policy", "serve", "snapshot", "store")
 """Commands that do nothing by themselves."""
 _MEANT = {
     "start": "`cloudlet up` starts Cloudlet, and `cloudlet block start NAME` one block of it",

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.zone
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
+from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port
+from cloudlet.cli.clients import add_account, make_client
 
-_ACCOUNT: Final = "000000000000"
 _BATCH_RECORDS: Final = 100
 _KEPT: Final = ("NS", "SOA")
 """The types that a zone has of its own, at its apex."""
@@ -31,16 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("import", "export"), help="a zone file into a hosted zone, or out of it")
     parser.add_argument("zone", help="the domain name of a public hosted zone, or its id; import creates one")
     parser.add_argument("file", nargs="?", type=Path, help="the zone file (default: standard input or output)")
-    parser.add_argument(
-        "--account",
-        help=(
-            f"the account, where its root is let in without a key (default: the keys of the environment, or {_ACCOUNT})"
-        ),
-    )
+    add_account(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    client = _make_client(options)
+    client = make_client(options, "route53")
     try:
         if options.action == "import":
             text = sys.stdin.read() if options.file is None else options.file.read_text()
@@ -56,18 +50,6 @@ def run(options: argparse.Namespace) -> int:
     except BotoCoreError as error:
         raise CommandError(str(error)) from error
     return EXIT_OK
-
-
-def _make_client(options: argparse.Namespace) -> Any:
-    running = admin.running_on(options.port)
-    session = boto3.Session()
-    more: dict[str, Any] = {"endpoint_url": running.endpoint, "region_name": "us-east-1"}
-    if running.authority is not None:
-        more["verify"] = running.authority
-    if options.account is not None or session.get_credentials() is None:
-        account = options.account or _ACCOUNT
-        more |= {"aws_access_key_id": account, "aws_secret_access_key": "x"}
-    return session.client("route53", **more)
 
 
 def _find_zone(client: Any, given: str) -> str:

@@ -190,6 +190,12 @@ def _list_physical_ids(stacks: Stacks, name: str) -> dict[str, str]:
     return {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
 
 
+def test_networks_are_read_as_they_were_given(stacks: Stacks) -> None:
+    template = _load("network_types.json")
+    _check_stack(stacks, "network", template)
+    _check_scan(stacks, template)
+
+
 def test_all_types_but_few_can_be_read() -> None:
     unreadable = {name for name in TYPES if find_reading(TYPES[name]) is None}
     assert {name for name in unreadable if not name.startswith(OWN_TYPES)} <= UNREADABLE

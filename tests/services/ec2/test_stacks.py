@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -220,3 +222,88 @@ def test_what_is_not_supported_fails(stacks: Stacks) -> None:
     template = {"Resources": {"Vpc": _resource("VPC", CidrBlock="10.0.0.0/16", Ipv4IpamPoolId="ipam-pool-1")}}
     stacks.create("ipam", template)
     assert any("Cloudlet does not support Ipv4IpamPoolId" in reason for _, _, reason in stacks.events("ipam"))
+
+
+def _read_drifts(stacks: Stacks, name: str) -> dict[str, str]:
+    """Return the drift of each resource that is not as its stack has it: its status, or the properties."""
+    found = {}
+    for resource in stacks.client.describe_stack_resources(StackName=name)["StackResources"]:
+        one = {"StackName": name, "LogicalResourceId": resource["LogicalResourceId"]}
+        drift = stacks.client.detect_stack_resource_drift(**one)["StackResourceDrift"]
+        if drift["StackResourceDriftStatus"] != "IN_SYNC":
+            names = {each["PropertyPath"].split("/")[1] for each in drift["PropertyDifferences"]}
+            found[resource["LogicalResourceId"]] = ",".join(sorted(names)) or drift["StackResourceDriftStatus"]
+    return found
+
+
+def test_drift_of_networks_is_found(stacks: Stacks, ec2: Any) -> None:
+    template = json.loads((Path(__file__).parents[1] / "cloudformation/network_types.json").read_text())
+    assert stacks.create("n", template)["StackStatus"] == "CREATE_COMPLETE", stacks.events("n")
+    assert _read_drifts(stacks, "n") == {}
+    ids = {name: stacks.physical_id("n", name) for name in template["Resources"]}
+    ec2.modify_vpc_attribute(VpcId=ids["Vpc"], EnableDnsHostnames={"Value": False})
+    ec2.modify_subnet_attribute(SubnetId=ids["Public"], MapPublicIpOnLaunch={"Value": False})
+    ec2.create_tags(Resources=[ids["Acl"]], Tags=[{"Key": "a", "Value": "c"}])
+    everyone = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=ids["Database"], IpPermissions=[everyone])
+    ec2.revoke_security_group_ingress(GroupId=ids["Web"], SecurityGroupRuleIds=[ids["FromDatabase"]])
+    ec2.delete_route(RouteTableId=ids["PrivateTable"], DestinationCidrBlock="0.0.0.0/0")
+    ec2.disassociate_route_table(AssociationId=ids["PrivateTableOfSubnet"])
+    ec2.delete_network_acl_entry(NetworkAclId=ids["Acl"], RuleNumber=100, Egress=True)
+    ec2.associate_dhcp_options(VpcId=ids["Vpc"], DhcpOptionsId="default")
+    ec2.disassociate_address(AssociationId=ids["AddressOfCard"])
+    entries = {"CurrentVersion": 1, "RemoveEntries": [{"Cidr": "192.0.2.0/24"}]}
+    ec2.modify_managed_prefix_list(PrefixListId=ids["Offices"], **entries)
+    deleted = ["FromDatabase", "PrivateRoute", "PrivateTableOfSubnet", "AclOut", "OptionsOfVpc", "AddressOfCard"]
+    assert _read_drifts(stacks, "n") == {
+        "Vpc": "EnableDnsHostnames",
+        "Public": "MapPublicIpOnLaunch",
+        "Acl": "Tags",
+        "Database": "SecurityGroupIngress",
+        "Offices": "Entries",
+        **dict.fromkeys(deleted, "DELETED"),
+    }
+
+
+def test_networks_are_imported(stacks: Stacks, ec2: Any) -> None:
+    vpc = make_vpc(ec2)
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="g", Description="mine", VpcId=vpc)["GroupId"]
+    acl = ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    filters = make_filters({"association.subnet-id": subnet})
+    (former,) = ec2.describe_network_acls(Filters=filters)["NetworkAcls"]
+    (old,) = (each for each in former["Associations"] if each["SubnetId"] == subnet)
+    association = ec2.replace_network_acl_association(AssociationId=old["NetworkAclAssociationId"], NetworkAclId=acl)[
+        "NewAssociationId"
+    ]
+    resources = {
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Subnet": _resource("Subnet", VpcId={"Ref": "Vpc"}, CidrBlock="10.0.1.0/24"),
+        "Group": _resource("SecurityGroup", VpcId={"Ref": "Vpc"}, GroupDescription="mine", GroupName="g"),
+        "Acl": _resource("NetworkAcl", VpcId={"Ref": "Vpc"}),
+        "AclOfSubnet": _resource(
+            "SubnetNetworkAclAssociation", SubnetId={"Ref": "Subnet"}, NetworkAclId={"Ref": "Acl"}
+        ),
+    }
+    ids = {"Vpc": {"VpcId": vpc}, "Subnet": {"SubnetId": subnet}, "Group": {"Id": group}, "Acl": {"Id": acl}}
+    ids["AclOfSubnet"] = {"AssociationId": association}
+    template = {"Resources": {name: {**each, "DeletionPolicy": "Delete"} for name, each in resources.items()}}
+    stacks.client.create_change_set(
+        StackName="i",
+        ChangeSetName="import",
+        ChangeSetType="IMPORT",
+        TemplateBody=json.dumps(template),
+        ResourcesToImport=[
+            {"LogicalResourceId": name, "ResourceType": resources[name]["Type"], "ResourceIdentifier": identifier}
+            for name, identifier in ids.items()
+        ],
+    )
+    stacks.client.execute_change_set(StackName="i", ChangeSetName="import")
+    assert stacks.wait("i")["StackStatus"] == "IMPORT_COMPLETE", stacks.events("i")
+    assert _read_drifts(stacks, "i") == {}
+    default = ec2.describe_security_groups(Filters=make_filters({"vpc-id": vpc, "group-name": "default"}))
+    template["Outputs"] = {"Group": {"Value": _get("Vpc", "DefaultSecurityGroup")}}
+    assert stacks.update("i", template)["StackStatus"] == "UPDATE_COMPLETE", stacks.events("i")
+    assert stacks.outputs("i") == {"Group": default["SecurityGroups"][0]["GroupId"]}
+    assert stacks.delete("i")["StackStatus"] == "DELETE_COMPLETE", stacks.events("i")
+    assert ec2.describe_vpcs(Filters=make_filters({"vpc-id": vpc}))["Vpcs"] == []

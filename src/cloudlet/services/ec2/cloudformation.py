@@ -100,6 +100,17 @@ def _find_replaced_association(properties: Properties) -> str:
 # Security groups
 
 
+def _list_default_name(properties: Properties) -> list[str] | None:
+    """Return the name of a group of the default VPC."""
+    return None if properties.get("VpcId") else [properties["GroupName"]]
+
+
+def _make_name_filters(properties: Properties) -> list[dict[str, Any]] | None:
+    """Return filters that find a group of another VPC by its name."""
+    make = _make_filters(vpc_id="VpcId", group_name="GroupName")
+    return make(properties) if properties.get("VpcId") else None
+
+
 def _make_permissions(rule: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a rule of a template as a permission."""
     permission: dict[str, Any] = {"IpProtocol": str(rule["IpProtocol"])}
@@ -303,7 +314,7 @@ RESOURCE_TYPES: Final = (
         _MODEL,
         create=Call("AttachInternetGateway"),
         delete=Call("DetachInternetGateway"),
-        attributes={"AttachmentType": lambda properties: "IGW"},
+        attributes={"AttachmentType": lambda properties: properties.get("AttachmentType", "IGW")},
     ),
     ResourceType(
         "AWS::EC2::NatGateway",
@@ -361,7 +372,10 @@ RESOURCE_TYPES: Final = (
         "AWS::EC2::SecurityGroup",
         _MODEL,
         create=_create("CreateSecurityGroup", "security-group", Description="GroupDescription"),
-        exists=Call("DescribeSecurityGroups", {"GroupIds": _make_one("GroupId")}),
+        exists=Call(
+            "DescribeSecurityGroups",
+            {"GroupIds": None, "GroupNames": _list_default_name, "Filters": _make_name_filters},
+        ),
         parts=(
             # Rules of a template stand in the place of the one that each group has.
             Items(

@@ -238,8 +238,12 @@ class Steps:
         made_up = next((name for name in reader.list_names() if name in live and name not in properties), "")
         named = {**properties, made_up: live[made_up]} if made_up else properties
         handler = self._make_handler(resource)
-        reference = handler.get_reference(provisioner.Instance(named, found.attributes))
-        instance = Instance(reference, named, dict(found.attributes), made_up)
+        # Attributes that only creating it tells otherwise.
+        attributes, _ = await self._try(
+            resource, lambda: handler.refresh(provisioner.Instance(named, found.attributes))
+        )
+        reference = handler.get_reference(provisioner.Instance(named, attributes))
+        instance = Instance(reference, named, attributes, made_up)
         events: list[tuple[str, str, Mapping[str, Any] | None]] = [
             ("IMPORT_COMPLETE", "Resource import completed.", properties)
         ]
