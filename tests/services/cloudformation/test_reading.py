@@ -25,6 +25,7 @@ _FOLDER: Final = Path(__file__).parent
 
 UNREADABLE: Final = {
     "AWS::ApiGateway::GatewayResponse",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::CDK::Metadata",
     "AWS::CloudFormation::CustomResource",
     "AWS::CloudFormation::Macro",
