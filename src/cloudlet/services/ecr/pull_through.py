@@ -12,6 +12,7 @@ from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.kernel.identity import root
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient
+from cloudlet.engines.images.registry_client import Credentials, RegistryClient, RegistryError
 from cloudlet.services.ecr import (
     access,
     cache_rules,
@@ -30,7 +31,6 @@ from cloudlet.services.ecr.cache_rule_record import CacheRule
 from cloudlet.services.ecr.image_record import Image, Part
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
-from cloudlet.services.ecr.upstream import Credentials, Upstream, UpstreamError
 
 _CLIENT: Final = PerBlock(lambda _: HttpClient())
 _CHECKS: Final = Subspace("cache-check")
@@ -103,7 +103,7 @@ async def _fetch(ctx: Context, rule: CacheRule, name: str, digest: str | None, t
         await transferring.copy_layers(ctx.block, source_repository, target, image)
         await ctx.transact(lambda tx: _copy(ctx, tx, puller, rule, name, source_name, digest, tag))
         return
-    source = Upstream(
+    source = RegistryClient(
         _CLIENT.get(ctx.block),
         f"https://{rule.url}",
         cache_rules.get_upstream_name(rule, name),
@@ -112,7 +112,7 @@ async def _fetch(ctx: Context, rule: CacheRule, name: str, digest: str | None, t
     try:
         text, media_type = await source.load_manifest(digest or tag or "")
         await _store(ctx, rule, name, source, Push(text, media_type, None if digest else tag, digest))
-    except UpstreamError as error:
+    except RegistryError as error:
         raise UpstreamImageError(str(error)) from error
 
 
@@ -202,7 +202,7 @@ def _authorize_upstream(puller: Context, source: Repository) -> None:
         raise UpstreamImageError(decision.message)
 
 
-async def _store(ctx: Context, rule: CacheRule, name: str, source: Upstream, wanted: Push) -> None:
+async def _store(ctx: Context, rule: CacheRule, name: str, source: RegistryClient, wanted: Push) -> None:
     """Keep an image of another registry, with its blobs. The images that an index names come when they are pulled."""
     parsed = manifests.parse(wanted.text, wanted.media_type)
     target = await ctx.transact(lambda tx: _open_target(ctx, tx, rule, name))
@@ -214,12 +214,12 @@ async def _store(ctx: Context, rule: CacheRule, name: str, source: Upstream, wan
 
 
 async def _add_layer(ctx: Context, target: Repository, digest: str, part: Part) -> None:
-    """Add a layer that was fetched, or drop it where its bytes are others. Raises UpstreamError."""
+    """Add a layer that was fetched, or drop it where its bytes are others. Raises RegistryError."""
     files = [part.piece.file]
     computed = f"sha256:{part.sha256}"
     if digests.get_algorithm(digest) != "sha256" or computed != digest:
         await ctx.block.blobs.remove(files)
-        raise UpstreamError(f"its blob {digest} has another digest")
+        raise RegistryError(f"its blob {digest} has another digest")
     await transferring.add(ctx.block, target, digest, part)
 
 
@@ -240,10 +240,10 @@ async def find_failure(ctx: Context, rule: CacheRule) -> str:
     if cache_rules.ECR_HOST.fullmatch(rule.url):
         return ""
     try:
-        source = Upstream(_CLIENT.get(ctx.block), f"https://{rule.url}", "", await load_credentials(ctx, rule))
+        source = RegistryClient(_CLIENT.get(ctx.block), f"https://{rule.url}", "", await load_credentials(ctx, rule))
         await source.check()
     except AwsError as error:
         return f"{error.code}: {error.message}"
-    except UpstreamError as error:
+    except RegistryError as error:
         return str(error)
     return ""

@@ -22,6 +22,7 @@ from cloudlet.core.kernel.system_clock import wall_time
 from cloudlet.engines import images
 from cloudlet.engines.containers import users
 from cloudlet.engines.images import Config, ImageError, Platform
+from cloudlet.engines.images.registry_client import RegistryError
 from cloudlet.services.ecs.running import ecr_images, registry_images
 from cloudlet.services.ecs.running.blobs import BlobStore, give_once
 from cloudlet.services.ecs.running.documents import read_document
@@ -76,7 +77,7 @@ async def fetch(block: Block, task: Task, described: dict[str, Any]) -> LocalIma
         return await _fetch(block, registry_images.RegistryImage(block, uri, credentials), platform)
     except AwsError as error:
         raise PullFailure(name, f"{_RETRIED} failed to resolve ref {uri}: {error.code}: {error.message}") from None
-    except (ImageError, registry_images.RegistryError) as error:
+    except (ImageError, RegistryError) as error:
         raise PullFailure(name, f"{_RETRIED} failed to resolve ref {uri}: {error}") from None
 
 

@@ -1,7 +1,8 @@
-"""Upstream registries, asked by the OCI distribution protocol: manifests, and blobs bit by bit."""
+"""A client of registries, by the OCI distribution protocol: manifests, and blobs bit by bit."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -11,21 +12,32 @@ from urllib.parse import urlencode, urljoin
 import msgspec
 
 from cloudlet.engines.http_client import HttpClient, HttpError, HttpResponse
-from cloudlet.services.ecr import digests, manifests
 
 _TIMEOUT_SECONDS: Final = 60.0
 _PIECE_BYTES: Final = 8 << 20
 _TOKEN_BYTES: Final = 1 << 20
 _MAX_REDIRECTS: Final = 5
+_MANIFEST_BYTES: Final = 4 << 20
 _ACCEPTED: Final = ", ".join(
-    (manifests.OCI_INDEX, manifests.OCI_MANIFEST, manifests.DOCKER_LIST, manifests.DOCKER_MANIFEST)
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
 )
+_ALGORITHMS: Final = ("sha256", "sha512")
 _PARAMETER: Final = re.compile(r'(\w+)="([^"]*)"')
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
-class UpstreamError(Exception):
-    """An upstream registry that does not answer, or not with what was asked for."""
+class RegistryError(Exception):
+    """A registry that does not answer, or not with what was asked for."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+        """The status of its answer, where that is the reason."""
 
 
 class _Token(msgspec.Struct):
@@ -34,7 +46,7 @@ class _Token(msgspec.Struct):
 
 
 class Credentials(NamedTuple):
-    """The user and the token that an upstream registry wants.
+    """The user and the token, or password, that a registry wants.
 
     Both are empty where it wants none.
     """
@@ -48,8 +60,8 @@ class Credentials(NamedTuple):
         return "Basic " + b64encode(f"{self.user}:{self.token}".encode()).decode()
 
 
-class Upstream:
-    """One registry, for one repository of it."""
+class RegistryClient:
+    """A client of one repository of a registry."""
 
     def __init__(self, client: HttpClient, address: str, name: str, credentials: Credentials) -> None:
         """`address` is that of the registry, as "https://quay.io"."""
@@ -60,31 +72,31 @@ class Upstream:
         self._authorization = credentials.header if credentials.user else ""
 
     async def check(self) -> None:
-        """Raise UpstreamError unless the registry answers, and takes the credentials."""
+        """Raise RegistryError unless the registry answers, and takes the credentials."""
         response = await self._get(f"{self._address}/v2/", [], _TOKEN_BYTES)
         if response.status != 200:
-            raise UpstreamError(f"it answers {response.status}")
+            raise RegistryError(f"it answers {response.status}")
 
     async def load_manifest(self, reference: str) -> tuple[bytes, str]:
-        """Return the manifest of a tag or a digest, and its media type. Raises UpstreamError."""
+        """Return the manifest of a tag or a digest, and its media type. Raises RegistryError."""
         url = f"{self._address}/v2/{self._name}/manifests/{reference}"
-        response = await self._get(url, [("accept", _ACCEPTED)], manifests.MAX_MANIFEST_BYTES)
+        response = await self._get(url, [("accept", _ACCEPTED)], _MANIFEST_BYTES)
         if response.status != 200:
-            raise UpstreamError(f"it answers {response.status} for the manifest {reference}")
-        algorithm = digests.get_algorithm(reference)
-        if digests.is_digest(reference) and digests.compute(response.body, algorithm) != reference:
-            raise UpstreamError(f"its manifest {reference} has another digest")
+            raise RegistryError(f"it answers {response.status} for the manifest {reference}", response.status)
+        algorithm, _, wanted = reference.partition(":")
+        if algorithm in _ALGORITHMS and hashlib.new(algorithm, response.body).hexdigest() != wanted:
+            raise RegistryError(f"its manifest {reference} has another digest")
         return response.body, response.header("content-type") or ""
 
     async def read_blob(self, digest: str, size: int) -> AsyncIterator[bytes]:
-        """Yield the bytes of a blob. Raises UpstreamError."""
+        """Yield the bytes of a blob. Raises RegistryError."""
         url = f"{self._address}/v2/{self._name}/blobs/{digest}"
         for begin in range(0, size, _PIECE_BYTES):
             end = min(begin + _PIECE_BYTES, size)
             wanted = [("range", f"bytes={begin}-{end - 1}")] if size > _PIECE_BYTES else []
             response = await self._get(url, wanted, _PIECE_BYTES)
             if response.status not in (200, 206) or len(response.body) != end - begin:
-                raise UpstreamError(f"it answers {response.status} for the blob {digest}")
+                raise RegistryError(f"it answers {response.status} for the blob {digest}")
             yield response.body
 
     async def _get(self, url: str, headers: list[tuple[str, str]], limit: int) -> HttpResponse:
@@ -106,7 +118,7 @@ class Upstream:
             if response.status not in _REDIRECTS or location is None:
                 return response
             at = urljoin(at, location)
-        raise UpstreamError("it redirects for ever")
+        raise RegistryError("it redirects for ever")
 
     async def _log_in(self, challenge: str) -> bool:
         """Get a token where a registry wants one; return whether that was got."""
@@ -130,4 +142,4 @@ class Upstream:
         try:
             return await self._client.request("GET", url, headers, timeout=_TIMEOUT_SECONDS, limit=limit)
         except (HttpError, ValueError) as error:
-            raise UpstreamError(str(error)) from error
+            raise RegistryError(str(error)) from error

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudlet.engines.http_client import HttpClient
-from cloudlet.services.ecr.upstream import Credentials, Upstream, UpstreamError
+from cloudlet.engines.images.registry_client import Credentials, RegistryClient, RegistryError
 from cloudlet.testing.server import Aws
 from tests.services.ecr.registry import MANIFEST, Registry, digest_of, get_password, make_image
 
@@ -25,7 +25,7 @@ def ask(aws: Aws, work: Any, password: str | None = None) -> Any:
         client = HttpClient()
         credentials = Credentials("AWS", get_password(aws) if password is None else password)
         try:
-            return await work(Upstream(client, aws.endpoint, NAME, credentials))
+            return await work(RegistryClient(client, aws.endpoint, NAME, credentials))
         finally:
             await client.close()
 
@@ -40,7 +40,7 @@ def test_manifests_and_blobs_are_fetched(aws: Aws, shop: Registry) -> None:
     image = make_image(LARGE, b"small")
     shop.push(image, "v1")
 
-    async def fetch(upstream: Upstream) -> None:
+    async def fetch(upstream: RegistryClient) -> None:
         await upstream.check()
         for reference in ("v1", image.digest):
             assert await upstream.load_manifest(reference) == (image.manifest, MANIFEST)
@@ -51,21 +51,21 @@ def test_manifests_and_blobs_are_fetched(aws: Aws, shop: Registry) -> None:
 
 
 def test_what_is_not_there_is_an_error(aws: Aws, shop: Registry) -> None:
-    with pytest.raises(UpstreamError, match="404 for the manifest"):
+    with pytest.raises(RegistryError, match="404 for the manifest"):
         ask(aws, lambda upstream: upstream.load_manifest("none"))
-    with pytest.raises(UpstreamError, match="404 for the blob"):
+    with pytest.raises(RegistryError, match="404 for the blob"):
         ask(aws, lambda upstream: collect(upstream.read_blob(digest_of(b"none"), 4)))
     digest = shop.upload(b"blob")
-    with pytest.raises(UpstreamError, match="200 for the blob"):
+    with pytest.raises(RegistryError, match="200 for the blob"):
         ask(aws, lambda upstream: collect(upstream.read_blob(digest, 3)))
 
 
 def test_wrong_credentials_are_an_error(aws: Aws, shop: Registry) -> None:
-    with pytest.raises(UpstreamError, match="401"):
+    with pytest.raises(RegistryError, match="401"):
         ask(aws, lambda upstream: upstream.check(), "wrong")
 
 
 def test_a_registry_that_does_not_answer_is_an_error(aws: Aws) -> None:
     closed = Aws("http://127.0.0.1:9", aws.account)
-    with pytest.raises(UpstreamError, match="no connection"):
+    with pytest.raises(RegistryError, match="no connection"):
         ask(closed, lambda upstream: upstream.check(), "any")
