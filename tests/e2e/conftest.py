@@ -16,7 +16,7 @@ from tests.e2e.client import MODULES, PATH, Client, installed
 MakeClient = Callable[..., Client]
 ONCE = {"AWS_MAX_ATTEMPTS": "1"}
 """What fails is not tried again, which would hide it."""
-ACCOUNTS = 100
+ACCOUNTS = 200
 """So many tests can run on one Cloudlet."""
 
 

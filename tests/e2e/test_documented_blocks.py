@@ -17,7 +17,7 @@ _ROOT = E2E.parents[1]
 _PAGES = sorted((_ROOT / "docs" / "services").glob("*.md"))
 _EXAMPLE = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_HERE = re.compile(
-    r"skopeo |.*--package-type Image|.*opentelemetry-instrument|aws logs tail|cloudlet (?:up|down)", re.DOTALL
+    r"dig |skopeo |.*--package-type Image|.*opentelemetry-instrument|aws logs tail|cloudlet (?:up|down)", re.DOTALL
 )
 """What is not installed with these tests (`aws logs tail` is in version 2 of the CLI only), and what they do."""
 _WITH_ENDPOINT = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'

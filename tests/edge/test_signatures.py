@@ -512,8 +512,8 @@ def test_what_is_not_built_says_so_in_the_callers_protocol(open_server: Server) 
     calls = [
         ("codepipeline", "list_pipelines", {}),
         ("ec2", "describe_instances", {}),
-        ("route53", "list_hosted_zones", {}),
-        ("cloudformation", "list_types", {}),
+        ("route53", "update_hosted_zone_features", {"HostedZoneId": "Z1"}),
+        ("cloudformation", "list_hook_results", {}),
         ("polly", "describe_voices", {}),
         ("sts", "get_delegated_access_token", {"TradeInToken": "token"}),
     ]

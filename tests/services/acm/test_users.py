@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import request_validated
 from tests.strict_accounts import Account, Caller, allow, deny, is_denied
 
 _ALL = "ForAllValues:StringLike"
@@ -78,11 +79,8 @@ def test_the_tags_of_a_certificate_decide(strict_account: Account) -> None:
 
 
 def test_the_names_of_a_certificate_decide_who_exports_it(strict_account: Account) -> None:
-    root = strict_account.client("acm")
     arns = [
-        root.request_certificate(DomainName=name, ValidationMethod="DNS", Options={"Export": "ENABLED"})[
-            "CertificateArn"
-        ]
+        request_validated(strict_account, DomainName=name, Options={"Export": "ENABLED"})
         for name in ("a.example.com", "a.example.org")
     ]
     own = {_ALL: {"acm:DomainNames": "*.example.com"}}
