@@ -227,6 +227,7 @@ def _is_same(known: RecordSet, given: RecordSet) -> bool:
 
 def _find_conflicts(zone: Zone, after: Mapping[Key, RecordSet], changes: Sequence[Change]) -> Iterable[str]:
     """Return the conflicts at the names that a batch has changed."""
+    limit = limits.MAX_SETS if zone.linked_service is None else limits.MAX_MANAGED_SETS
     by_name: dict[str, list[RecordSet]] = defaultdict(list)
     for found in after.values():
         by_name[found.name].append(found)
@@ -245,7 +246,8 @@ def _find_conflicts(zone: Zone, after: Mapping[Key, RecordSet], changes: Sequenc
                 f"RRSet of type {found.type} with DNS name {found.name} is not permitted because a conflicting RRSet "
                 f"of type CNAME with the same DNS name already exists in zone {zone.domain}"
             )
-        yield from _find_policy_conflicts(found, [each for each in beside if each.type == found.type and each != found])
+        others = [each for each in beside if each.type == found.type and each != found]
+        yield from _find_policy_conflicts(found, others, limit)
         if action != DELETE:
             yield from _find_alias_faults(zone, found, by_name)
     apex = by_name.get(zone.domain)
@@ -256,7 +258,7 @@ def _find_conflicts(zone: Zone, after: Mapping[Key, RecordSet], changes: Sequenc
             yield "A HostedZone must contain at least one NS record for the zone itself."
 
 
-def _find_policy_conflicts(found: RecordSet, others: Sequence[RecordSet]) -> Iterable[str]:
+def _find_policy_conflicts(found: RecordSet, others: Sequence[RecordSet], limit: int) -> Iterable[str]:
     """Return why a record set cannot be beside others of its name and type."""
     policy, kind = found.policy, _KINDS.get(found.policy, "")
     named = f"RRSet with DNS name {found.name}, type {found.type}"
@@ -269,8 +271,8 @@ def _find_policy_conflicts(found: RecordSet, others: Sequence[RecordSet]) -> Ite
     if any(each.policy != policy for each in others):
         yield f"{named} cannot be created as a non-{kind} set exists with the same name and type."
         return
-    if len(others) >= limits.MAX_SETS:
-        yield f"{named} cannot be created as there are {limits.MAX_SETS} RRSets with the same name and type."
+    if len(others) >= limit:
+        yield f"{named} cannot be created as there are {limit} RRSets with the same name and type."
     if policy == "Weight" and any(
         each.alias is None and found.alias is None and each.ttl != found.ttl for each in others
     ):
