@@ -19,7 +19,7 @@ MAX_VALUES: Final = 400
 MAX_SETS: Final = 100
 """Records with the same name and type."""
 MAX_MANAGED_SETS: Final = 1_000
-"""Records of one service of Cloud Map, which may have 1,000 instances (Cloud Map Developer Guide, "Quotas")."""
+"""Records of one service of Cloud Map (Developer Guide, "Quotas": 1,000 instances)."""
 MAX_HEALTH_CHECKS: Final = 200
 MAX_CHILD_HEALTH_CHECKS: Final = 256
 MAX_DELEGATION_SETS: Final = 100
