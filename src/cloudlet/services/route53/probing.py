@@ -74,7 +74,7 @@ async def probe(config: Mapping[str, Any], look_up: Lookup) -> Finding:
         return Finding(False, "Failure: The endpoint has sent no valid HTTP response.")
     finally:
         writer.close()
-        with suppress(Exception):
+        with suppress(OSError):
             await asyncio.wait_for(writer.wait_closed(), 1.0)
 
 

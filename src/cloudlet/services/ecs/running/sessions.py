@@ -18,6 +18,7 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
+from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import SERVER, Protocol
 
@@ -266,12 +267,12 @@ class Channel(asyncio.Protocol):
 
     def _write(self, message: bytes) -> None:
         if self._transport is not None:
-            with suppress(Exception):
+            with suppress(WebSocketException):
                 self._protocol.send_binary(message)
             self._flush()
 
     def _close(self) -> None:
-        with suppress(Exception):
+        with suppress(WebSocketException):
             self._protocol.send_close(1000)
         self._flush()
 
