@@ -22,6 +22,8 @@ log = logging.getLogger("cloudlet.dns")
 _PORT: Final = 53
 _LOOK_SECONDS: Final = 0.5
 """The time between two looks whether there is a keeper."""
+_RETRY_SECONDS: Final = 5.0
+"""The time after which sockets are asked for again that could not be opened."""
 
 
 async def serve_networks(block: Block) -> None:
@@ -69,7 +71,7 @@ class _Networks:
             found = await self._keeper.call("describe_labels")
         await self._stop([name for name in self._serving if name not in found])
         for name, network in found.items():
-            if name not in self._serving or self._serving[name].done():
+            if name not in self._serving:
                 serving = self._serve(name, network["label"], network["resolvers"])
                 self._serving[name] = asyncio.get_running_loop().create_task(serving)
 
@@ -81,12 +83,14 @@ class _Networks:
 
     async def _serve(self, vpc: str, region: str, resolvers: list[str]) -> None:
         """Answer in one network until it is gone."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for address in resolvers:
-                    group.create_task(_serve_address(self._block, self._keeper, vpc, region, address))
-        except* (KeeperError, OSError) as failures:
-            log.warning("no names are answered in %s: %s", vpc, failures.exceptions[0])
+        while True:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for address in resolvers:
+                        group.create_task(_serve_address(self._block, self._keeper, vpc, region, address))
+            except* (KeeperError, OSError) as failures:
+                log.warning("no names are answered in %s: %s", vpc, failures.exceptions[0])
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _serve_address(block: Block, keeper: KeeperClient, vpc: str, region: str, address: str) -> None:
