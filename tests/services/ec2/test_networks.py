@@ -262,6 +262,7 @@ def test_all_is_made_again_where_the_keeper_has_ended(host: Machine) -> None:
         assert host.await_interface(name)["Status"] == "available"
     host.serve(server)
     eventually(lambda: host.can_reach(client, server["PrivateIpAddress"]))
+    eventually(lambda: host.can_resolve(client, "localhost", "10.0.0.2"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs as somebody else")
