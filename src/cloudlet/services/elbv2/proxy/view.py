@@ -1,4 +1,4 @@
-"""All load balancers of one VPC, in AWS's own shapes: what Envoy's configuration is made of.
+"""All load balancers of one VPC in AWS's own shapes, for their proxy.
 
 The block's control plane makes a `View` of its records; nothing here reads the store. Descriptions are dictionaries as
 the API's answers have them (botocore's `elbv2`), attributes are dictionaries of their keys with **all** keys that the
@@ -20,7 +20,7 @@ class Target:
     """A registered target, or one that is being deregistered."""
 
     id: str
-    """An identifier as it was registered: an address, an instance id, the ARN of a function or of an Application Load Balancer."""
+    """An address, an instance id, or the ARN of a function or load balancer."""
     port: int
     """A port as it was registered, or the group's. 0 for functions."""
     address: str = ""
@@ -75,7 +75,7 @@ class Listener:
     """A listener."""
 
     description: Description
-    """The answer of DescribeListeners; an `authenticate-oidc` action has its ClientSecret here, which is never shown."""
+    """The answer of DescribeListeners, with the ClientSecret of `authenticate-oidc` actions."""
     attributes: Attributes
     """The answer of DescribeListenerAttributes, by key."""
     rules: tuple[Description, ...] = ()
@@ -102,7 +102,7 @@ class LoadBalancer:
     machine_address: str = ""
     """An address on this machine, of 127.64.0.0/10, or empty."""
     low_port_offset: int = 0
-    """Added to ports under 1024 on the machine: 8000 for an ordinary user, 0 for root."""
+    """Added to ports under 1024 on the machine: 8000 unless it is root's."""
 
     @property
     def arn(self) -> str:
@@ -122,7 +122,7 @@ class View:
     vpc: str
     load_balancers: tuple[LoadBalancer, ...] = ()
     target_groups: Mapping[str, TargetGroup] = field(default_factory=dict)
-    """Target groups by ARN, as far as a listener of these load balancers forwards to them."""
+    """Target groups by ARN to which these load balancers forward."""
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     """Certificates by ARN."""
     trust_stores: Mapping[str, TrustStore] = field(default_factory=dict)
