@@ -11,7 +11,6 @@ from cloudlet.services.elbv2.proxy.resources import (
     make_extension,
     make_header,
     make_route_filter,
-    make_typed,
 )
 from cloudlet.services.elbv2.proxy.view import Attributes
 
@@ -25,7 +24,7 @@ _OWN, _CROSS, _APPLICATION, _ONLY_IF_SET = "sticky", "sticky-cors", "sticky-appl
 _APPLICATION_COOKIE: Final = "AWSALBAPP-0"
 _DROP_COOKIE: Final = f"""
 function envoy_on_response(handle)
-  local wanted = handle:filterContext()["cookie"] .. "="
+  local wanted = handle:filterContext():get("cookie") .. "="
   local headers, kept, is_set = handle:headers(), {{}}, false
   for index = 0, headers:getNumValues("set-cookie") - 1 do
     local value = headers:getAtIndex("set-cookie", index)
@@ -44,7 +43,7 @@ end
 def make_filters() -> list[Resource]:
     """Return the filters by which requests stay with targets; routes that want them have them."""
     lua = make_extension(_ONLY_IF_SET, _LUA, source_codes={_ONLY_IF_SET: {"inline_string": _DROP_COOKIE}})
-    sessions = [make_extension(name, _FILTER) for name in (_OWN, _CROSS, _APPLICATION)]
+    sessions = [make_extension(name, _FILTER) for name in (_CROSS, _OWN, _APPLICATION)]
     return [{**each, "disabled": True} for each in (lua, *sessions)]
 
 
@@ -64,7 +63,7 @@ def make_route_filters(attributes: Attributes) -> Resource:
 
 def _make_session(name: str, seconds: str, **more: object) -> Resource:
     cookie = {"name": name, "path": "/", "ttl": f"{seconds}s", **more}
-    session = {"session_state": {"name": name, "typed_config": make_typed(_COOKIE, cookie=cookie)}}
+    session = {"session_state": make_extension("envoy.http.stateful_session.cookie", _COOKIE, cookie=cookie)}
     return make_route_filter(_PER_ROUTE, stateful_session=session)
 
 
