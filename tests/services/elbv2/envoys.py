@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
 from cloudlet.services.elbv2.proxy import access_logging
@@ -34,9 +34,10 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 _ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
 _NODE = "test"
+_Result = TypeVar("_Result")
 
 
-def wait_for[Result](condition: Callable[[], Result], seconds: float = 10.0) -> Result:
+def wait_for(condition: Callable[[], _Result], seconds: float = 10.0) -> _Result:
     """Return what a function returns, once that is true."""
     end = time.monotonic() + seconds
     while not (result := condition()):
@@ -156,7 +157,8 @@ class Envoy:
         bootstrap = folder / "bootstrap.json"
         bootstrap.write_text(json.dumps(_make_bootstrap(socket_path, folder)))
         spec = find_spec("envoy")
-        assert spec is not None and spec.submodule_search_locations
+        assert spec is not None
+        assert spec.submodule_search_locations
         binary = Path(spec.submodule_search_locations[0]) / "_bin" / "envoy"
         command = [binary, "-c", bootstrap, "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
         self._log = (folder / "log").open("w")
@@ -164,7 +166,7 @@ class Envoy:
             [*command, "--file-flush-interval-msec", "50"], stdout=self._log, stderr=self._log
         )
 
-    def run[Result](self, awaited: Any) -> Any:
+    def run(self, awaited: Any) -> Any:
         """Run something in the loop of the configuration server."""
         return asyncio.run_coroutine_threadsafe(awaited, self._loop).result(20)
 
@@ -244,7 +246,9 @@ def open_envoy(folder: Path) -> Iterator[Envoy]:
 # Views
 
 
-def make_group(name: str, *targets: Web | tuple[str, int], attributes: dict[str, str] | None = None, **more: Any) -> TargetGroup:
+def make_group(
+    name: str, *targets: Web | tuple[str, int], attributes: dict[str, str] | None = None, **more: Any
+) -> TargetGroup:
     """Return a target group with targets on loopback, without health checks unless they are asked for."""
     description = {
         "TargetGroupArn": f"{_ARN}:targetgroup/{name}/0123456789abcdef",
@@ -270,7 +274,9 @@ def make_group(name: str, *targets: Web | tuple[str, int], attributes: dict[str,
 def forward(*groups: TargetGroup, weights: tuple[int, ...] = (), sticky: int = 0) -> dict[str, Any]:
     """Return an action that forwards to groups."""
     pairs = zip(groups, weights or [1] * len(groups), strict=True)
-    config: dict[str, Any] = {"TargetGroups": [{"TargetGroupArn": group.arn, "Weight": weight} for group, weight in pairs]}
+    config: dict[str, Any] = {
+        "TargetGroups": [{"TargetGroupArn": group.arn, "Weight": weight} for group, weight in pairs]
+    }
     if sticky:
         config["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": sticky}
     return {"Type": "forward", "ForwardConfig": config}

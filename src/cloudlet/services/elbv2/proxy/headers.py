@@ -32,7 +32,7 @@ _HEADER_NAME: Final = ".header_name"
 _RESPONSE: Final = "routing.http.response."
 _HEADER_VALUE: Final = ".header_value"
 _CERTIFICATE: Final = {
-    "x_amzn_mtls_clientcert": "%DOWNSTREAM_PEER_CERT_CHAIN%",
+    "x_amzn_mtls_clientcert": "%DOWNSTREAM_PEER_CERT%",
     "x_amzn_mtls_clientcert_leaf": "%DOWNSTREAM_PEER_CERT%",
     "x_amzn_mtls_clientcert_serial_number": "%DOWNSTREAM_PEER_SERIAL%",
     "x_amzn_mtls_clientcert_issuer": "%DOWNSTREAM_PEER_ISSUER%",
