@@ -97,7 +97,7 @@ def test_targets_learn_of_clients_by_the_proxy_protocol(envoy: Envoy) -> None:
     assert head[16:28] == socket.inet_aton("127.0.0.1") * 2 + own.to_bytes(2, "big") + port.to_bytes(2, "big")
 
 
-def test_tls_ends_at_the_listener(envoy: Envoy, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_tls_ends_at_the_listener(envoy: Envoy) -> None:
     ports: list[int] = []
     received = _read_once(ports)
     group = make_group("web", ("127.0.0.1", ports[0]), Protocol="TCP", HealthCheckProtocol="TCP")
@@ -114,11 +114,11 @@ def test_tls_ends_at_the_listener(envoy: Envoy, tmp_path_factory: pytest.TempPat
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1", "h2"])
-    with socket.create_connection(("127.0.0.1", listener.description["Port"])) as plain:
-        with context.wrap_socket(plain, server_hostname="www.example.com") as end:
-            assert end.selected_alpn_protocol() == "h2"
-            end.sendall(b"hello")
-            assert wait_for(lambda: received) == [b"hello"]
+    plain = socket.create_connection(("127.0.0.1", listener.description["Port"]))
+    with context.wrap_socket(plain, server_hostname="www.example.com") as end:
+        assert end.selected_alpn_protocol() == "h2"
+        end.sendall(b"hello")
+        assert wait_for(lambda: received) == [b"hello"]
 
 
 @pytest.mark.parametrize("protocol", ["UDP", "TCP_UDP"])

@@ -1,5 +1,6 @@
-"""Conditions of rules as predicates of Envoy's matchers, which see headers only (developer guide, "Rule condition types").
+"""Conditions of rules as predicates of Envoy's matchers (user guide, "Condition types for listener rules").
 
+The matchers of routes see headers only.
 Patterns become regular expressions of RE2. Those that users write are searched for, as they may begin anywhere.
 """
 
