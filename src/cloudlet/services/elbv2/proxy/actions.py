@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from cloudlet.services.elbv2.proxy import forwarding, names, pages, redirects
+from cloudlet.services.elbv2.proxy import authenticating, forwarding, names, pages, redirects
 from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_header
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, View
 
 _ROUTE: Final = "envoy.config.route.v3.Route"
-_LOGGED: Final = {"forward": "forward", "redirect": "redirect", "fixed-response": "fixed-response"}
 
 
 def make_match(
@@ -20,12 +19,14 @@ def make_match(
     actions: Sequence[Description],
     transforms: Sequence[Description] = (),
     priority: str = "0",
+    holder: str = "",
 ) -> Resource:
-    """Return what a matcher does where the conditions of a rule hold."""
+    """Return what a matcher does where the conditions of a rule hold; `holder` is its ARN, or the listener's."""
     *before, last = sorted(actions, key=lambda action: action.get("Order", 1))
+    checks = authenticating.make_route_filters(holder, actions)
     metadata = {"rule": priority, "actions": ",".join([*(_name_check(each) for each in before), last["Type"]])}
     routes = [
-        (predicate, {"match": {"prefix": "/"}, "metadata": {"filter_metadata": {names.METADATA: metadata}}, **route})
+        (predicate, _complete(route, metadata, checks))
         for predicate, route in _make_routes(view, load_balancer, listener, last, transforms)
     ]
     *chosen, (_, fallback) = routes
@@ -33,6 +34,13 @@ def make_match(
         return _make_action(fallback)
     matchers = [{"predicate": predicate, "on_match": _make_action(route)} for predicate, route in chosen]
     return {"matcher": {"matcher_list": {"matchers": matchers}, "on_no_match": _make_action(fallback)}}
+
+
+def _complete(route: Resource, metadata: dict[str, str], filters: Resource) -> Resource:
+    found = {"match": {"prefix": "/"}, "metadata": {"filter_metadata": {names.METADATA: metadata}}, **route}
+    if filters:
+        found["typed_per_filter_config"] = {**found.get("typed_per_filter_config", {}), **filters}
+    return found
 
 
 def _make_action(route: Resource) -> Resource:

@@ -86,7 +86,7 @@ def _make_transport(group: TargetGroup) -> Resource:
         config = {"version": "V2"}
         socket = make_extension("proxy", _PROXY, config=config, transport_socket=socket)
     check = description.get("HealthCheckProtocol", protocol)
-    found = {"transport_socket": socket}
+    found: Resource = {"transport_socket": socket}
     if check in ("HTTP", "HTTPS") and (check == "HTTPS") != (protocol in _SECURE):
         own = _make_socket(description, is_secure=check == "HTTPS")
         found = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from cloudlet.services.elbv2.proxy import names
@@ -58,10 +59,10 @@ def make_trace_filter() -> Resource:
     )
 
 
-def make_early_mutations(load_balancer: LoadBalancer) -> list[Resource]:
+def make_early_mutations(load_balancer: LoadBalancer, removed: Sequence[str]) -> list[Resource]:
     """Return the changes before rules are looked at, which can look at headers only."""
     added = {names.SOURCE: _ADDRESS, names.PATH: "%PATH(NQ:PATH)%", names.PORT: "%DOWNSTREAM_LOCAL_PORT%"}
-    mutations: list[Resource] = []
+    mutations: list[Resource] = [{"remove": name} for name in removed]
     if load_balancer.attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         mutations.append({"remove_on_match": {"key_matcher": {"safe_regex": make_regex(_INVALID_NAMES)}}})
     mutations += [{"append": make_header(name, value)} for name, value in added.items()]
@@ -88,7 +89,7 @@ def make_request_changes(load_balancer: LoadBalancer, listener: Listener) -> Res
 
 
 def _list_tls_headers(load_balancer: LoadBalancer, listener: Listener) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     if load_balancer.attributes.get("routing.http.x_amzn_tls_version_and_cipher_suite.enabled") == "true":
         found |= _TLS
     mode = (listener.description.get("MutualAuthentication") or {}).get("Mode", "off")

@@ -44,9 +44,7 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
     protocols = _list_protocols(load_balancer)
-    manager = make_extension(
-        "http", _CONNECTIONS, **_make_connections(view, load_balancer, listener, is_secure=is_secure)
-    )
+    manager = make_extension("http", _CONNECTIONS, **_make_connections(load_balancer, listener, is_secure=is_secure))
     chain: Resource = {"filters": [manager]}
     if is_secure:
         chain["transport_socket"] = tls.make_transport_socket(view, listener, protocols)
@@ -66,7 +64,7 @@ def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
     return ("h2", "http/1.1") if is_modern else ("http/1.1",)
 
 
-def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listener, *, is_secure: bool) -> Resource:
+def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_secure: bool) -> Resource:
     attributes = load_balancer.attributes
     idle = f"{attributes.get('idle_timeout.timeout_seconds', '60')}s"
     return {
@@ -75,12 +73,14 @@ def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listene
         "rds": {"route_config_name": listener.arn, "config_source": ADS},
         "http_filters": [
             headers.make_trace_filter(),
-            *authenticating.make_filters(view, listener),
+            authenticating.make_filter(),
             *stickiness.make_filters(),
             *rewrites.make_filters(),
             make_extension("router", _ROUTER, suppress_envoy_headers=True),
         ],
-        "early_header_mutation_extensions": headers.make_early_mutations(load_balancer),
+        "early_header_mutation_extensions": headers.make_early_mutations(
+            load_balancer, authenticating.list_forgeable_headers(listener)
+        ),
         "local_reply_config": pages.make_local_replies(),
         "server_header_transformation": "PASS_THROUGH",
         "access_log": [access_logging.make_request_log(listener)],
@@ -110,12 +110,20 @@ def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> 
         {
             "predicate": conditions.make_predicate(rule["Conditions"]),
             "on_match": actions.make_match(
-                view, load_balancer, listener, rule["Actions"], rule.get("Transforms") or (), rule["Priority"]
+                view,
+                load_balancer,
+                listener,
+                rule["Actions"],
+                rule.get("Transforms") or (),
+                rule["Priority"],
+                rule["RuleArn"],
             ),
         }
         for rule in listener.rules
     ]
-    fallback = actions.make_match(view, load_balancer, listener, listener.description["DefaultActions"])
+    matchers = [*authenticating.make_callback(listener), *matchers]
+    own = listener.description["DefaultActions"]
+    fallback = actions.make_match(view, load_balancer, listener, own, holder=listener.arn)
     rules: Resource = {"on_no_match": fallback}
     if matchers:
         rules["matcher_list"] = {"matchers": matchers}

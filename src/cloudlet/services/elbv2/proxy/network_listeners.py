@@ -13,7 +13,6 @@ _TCP_PROXY: Final = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 _UDP_PROXY: Final = "envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig"
 _ROUTE: Final = "envoy.extensions.filters.udp.udp_proxy.v3.Route"
 _INSPECTOR: Final = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
-_ORIGINAL_SOURCE: Final = "envoy.extensions.filters.listener.original_src.v3.OriginalSrc"
 _UDP_IDLE_TIMEOUT: Final = "120s"
 DATAGRAMS: Final = " datagrams"
 """The end of the name of a listener's part for UDP."""
@@ -61,8 +60,6 @@ def _make_stream_listener(view: View, load_balancer: LoadBalancer, listener: Lis
         policy = (description.get("AlpnPolicy") or ["None"])[0]
         chain["transport_socket"] = tls.make_transport_socket(view, listener, tls.list_protocols(policy))
         filters.append(make_extension("tls", _INSPECTOR))
-    if _has_attribute(view, listener, "preserve_client_ip.enabled"):
-        filters.append(make_extension("source", _ORIGINAL_SOURCE))
     return {
         "name": listener.arn,
         **make_addresses(load_balancer, description["Port"]),
@@ -90,7 +87,6 @@ def _make_datagram_listener(view: View, load_balancer: LoadBalancer, listener: L
         idle_timeout=_UDP_IDLE_TIMEOUT,
         matcher={"on_no_match": {"action": action}},
         hash_policies=[{"source_ip": True}],
-        use_original_src_ip=_has_attribute(view, listener, "preserve_client_ip.enabled"),
     )
     return {
         "name": listener.arn + DATAGRAMS,

@@ -52,8 +52,6 @@ def make_local_replies() -> Resource:
             _map(_of_flags(_CONNECTION_FLAGS), 502),
             _map(_of_flags(_NO_TARGET_FLAGS), 503),
             _map(_of_flags(_TIMEOUT_FLAGS), 504),
-            _map(_of_details("jwt_authn_access_denied"), 401),
-            _map(_of_details("rbac_access_denied"), 403),
             _map(_of_details("request_headers_too_large"), 400),
             _map(_of_details("ext_authz_error"), 500),
             # What cannot be parsed has no head yet, and none of the flags.
