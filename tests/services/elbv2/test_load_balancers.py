@@ -119,9 +119,7 @@ REFUSED_ADDRESSES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("code", "more", "mapping"), REFUSED_ADDRESSES.values(), ids=REFUSED_ADDRESSES)
-def test_addresses_that_cannot_be_had(
-    cloud: LbCloud, code: str, more: dict[str, Any], mapping: dict[str, Any]
-) -> None:
+def test_addresses_that_cannot_be_had(cloud: LbCloud, code: str, more: dict[str, Any], mapping: dict[str, Any]) -> None:
     mappings = [{"SubnetId": cloud.subnets[0], **mapping}, {"SubnetId": cloud.subnets[1]}]
     fails(code, cloud.create, SubnetMappings=mappings, **more)
 

@@ -28,8 +28,8 @@ from cloudlet.services.elbv2 import (
 from cloudlet.services.elbv2.balancer_record import APPLICATION, NETWORK, LoadBalancer, Placement
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.errors import (
+    ForbiddenOperation,
     InvalidConfiguration,
-    OperationNotPermitted,
     QuotaExcess,
     ResourceInUse,
     UnsupportedFeature,
@@ -78,7 +78,7 @@ async def create_load_balancer(ctx: Context, params: Params) -> FinalTransaction
             raise UnsupportedFeature(f"{member} of load balancers")
     _check_address_type(params)
     scheme = params.get("Scheme", "internet-facing")
-    vpc, placements = await networks.place(ctx, networks.read_mappings(params), type_name, scheme)
+    vpc, placements = await networks.find_places(ctx, networks.read_mappings(params), type_name, scheme)
     given = params.get("SecurityGroups") or ()
     if given:
         groups = await networks.check_groups(ctx, vpc, given)
@@ -224,7 +224,7 @@ async def delete_load_balancer(ctx: Context, tx: Transaction, params: Params) ->
         return {}
     if found.attributes.get("deletion_protection.enabled") == "true":
         text = f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
-        raise OperationNotPermitted(text)
+        raise ForbiddenOperation(text)
     if await storing.list_users(tx, found.arn):
         raise ResourceInUse(f"Load balancer '{arn}' cannot be deleted because it is registered as a target")
     for listener in await storing.list_listeners(tx, found):
@@ -240,7 +240,7 @@ async def set_subnets(ctx: Context, params: Params) -> FinalTransaction:
     arn = params["LoadBalancerArn"]
     before = await ctx.transact(lambda tx: get_load_balancer(ctx, tx, arn))
     _check_address_type(params)
-    vpc, placements = await networks.place(ctx, networks.read_mappings(params), before.type, before.scheme)
+    vpc, placements = await networks.find_places(ctx, networks.read_mappings(params), before.type, before.scheme)
     if vpc != before.vpc:
         raise InvalidConfiguration(f"All subnets must belong to the same VPC: '{before.vpc}'")
     known = {each.subnet for each in before.placements}

@@ -1,4 +1,4 @@
-"""The target groups that actions forward to: whether they may, and the secrets that actions have."""
+"""Checks of the target groups that actions forward to, and the secrets of actions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def check(
                 f"The following target groups cannot be associated with more than one load balancer: {arn}",
             )
     used = {arn for each in await storing.list_holders(tx, found) for arn in storing.list_target_groups(each.actions)}
-    limit = limits.MAX_TARGET_GROUPS_OF_LOAD_BALANCER
+    limit = limits.MAX_LOAD_BALANCER_TARGET_GROUPS
     if len(used | set(groups)) > limit:
         text = f"A load balancer can only use '{limit}' unique target groups"
         raise QuotaExcess("TooManyUniqueTargetGroupsPerLoadBalancerException", text)
@@ -59,7 +59,7 @@ def encrypt_secret(ctx: Context, holder: str, parsed: Actions, before: bytes) ->
 
 
 def decrypt_secret(block: Block, holder: Listener | Rule) -> str:
-    """Return the client secret of the actions of a listener or rule; "" where they have none."""
+    """Return the client secret of a listener or rule; "" where it has none."""
     return block.cloud.vault.decrypt(holder.secret, f"elbv2:{holder.arn}").decode() if holder.secret else ""
 
 

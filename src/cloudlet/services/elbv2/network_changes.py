@@ -1,4 +1,7 @@
-"""Changes of load balancers, of which the proxy is told: it serves all those of a VPC together."""
+"""Changes of load balancers, of which the proxy is told.
+
+It serves all those of a VPC together.
+"""
 
 from __future__ import annotations
 

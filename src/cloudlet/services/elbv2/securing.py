@@ -1,4 +1,4 @@
-"""What listeners for TLS have: security policies, certificates, ALPN and the authentication of clients."""
+"""Security policies, certificates, ALPN and the authentication of clients, which listeners for TLS have."""
 
 from __future__ import annotations
 
