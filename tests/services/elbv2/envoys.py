@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
-from cloudlet.services.elbv2.proxy import access_logging
+from cloudlet.services.elbv2.proxy.block_server import BlockServer
 from cloudlet.services.elbv2.proxy.snapshots import Paths, make_snapshot
 from cloudlet.services.elbv2.proxy.view import (
     Certificate,
@@ -153,14 +153,19 @@ class Envoy:
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self.server = ConfigurationServer(logged=self._take)
         socket_path = str(folder / "xds")
-        self.run(self._loop.create_unix_server(self.server.make_protocol, socket_path))
+        self.run(self.server.listen_at(Path(socket_path)))
         bootstrap = folder / "bootstrap.json"
         bootstrap.write_text(json.dumps(_make_bootstrap(socket_path, folder)))
-        spec = find_spec("envoy")
-        assert spec is not None
-        assert spec.submodule_search_locations
-        binary = Path(spec.submodule_search_locations[0]) / "_bin" / "envoy"
-        command = [binary, "-c", bootstrap, "--disable-hot-restart", "--concurrency", "1", "-l", "warning"]
+        command = [
+            str(program.find()),
+            "-c",
+            str(bootstrap),
+            "--disable-hot-restart",
+            "--concurrency",
+            "1",
+            "-l",
+            "warning",
+        ]
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen(
             [*command, "--file-flush-interval-msec", "50"], stdout=self._log, stderr=self._log
@@ -172,6 +177,17 @@ class Envoy:
 
     async def _take(self, node: str, name: str, entries: list[Any]) -> None:
         self.logged += [(name, entry) for entry in entries]
+
+    def listen(self, block: BlockServer) -> Callable[[], None]:
+        """Answer in the block's place; return a function that ends that."""
+        server: asyncio.Server = self.run(self._loop.create_unix_server(block.make_protocol, self.paths.block))
+
+        async def close() -> None:
+            server.close()
+            block.close()
+            Path(self.paths.block).unlink(missing_ok=True)
+
+        return lambda: self.run(close())
 
     def apply(self, view: View) -> None:
         """Have it be as a view says."""
@@ -199,38 +215,8 @@ class Envoy:
 
 
 def _make_bootstrap(socket_path: str, folder: Path) -> dict[str, Any]:
-    service = {"envoy_grpc": {"cluster_name": access_logging.CONFIGURATION}}
-    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    http2 = {
-        options: {
-            "@type": f"type.googleapis.com/{options}",
-            "explicit_http_config": {"http2_protocol_options": {}},
-        }
-    }
-    endpoint = {"endpoint": {"address": {"pipe": {"path": socket_path}}}}
-    source = {"ads": {}, "resource_api_version": "V3"}
-    return {
-        "node": {"id": _NODE, "cluster": _NODE},
-        "admin": {"address": {"pipe": {"path": str(folder / "admin")}}},
-        "dynamic_resources": {
-            "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [service]},
-            "lds_config": source,
-            "cds_config": source,
-        },
-        "static_resources": {
-            "clusters": [
-                {
-                    "name": access_logging.CONFIGURATION,
-                    "type": "STATIC",
-                    "typed_extension_protocol_options": http2,
-                    "load_assignment": {
-                        "cluster_name": access_logging.CONFIGURATION,
-                        "endpoints": [{"lb_endpoints": [endpoint]}],
-                    },
-                }
-            ]
-        },
-    }
+    admin = {"pipe": {"path": str(folder / "admin")}}
+    return program.write_bootstrap(_NODE, {"pipe": {"path": socket_path}}, admin)
 
 
 @contextmanager

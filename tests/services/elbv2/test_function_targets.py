@@ -113,8 +113,7 @@ def test_envoy_asks_the_block_for_functions(envoy: Envoy) -> None:
         asked.append(request)
         return Response(201, [("x-own", "1")], b"hello")
 
-    server = BlockServer(handle)
-    envoy.run(server.listen(envoy.paths.block))
+    close = envoy.listen(BlockServer(handle))
     made = make_group("f", TargetType="lambda")
     group = TargetGroup(made.description, {}, (Target("arn:aws:lambda:us-east-1:123456789012:function:f", 0),))
     listener = make_listener(forward(group))
@@ -136,5 +135,5 @@ def test_envoy_asks_the_block_for_functions(envoy: Envoy) -> None:
     ]
     assert ask(port, "/", "HEAD").status == 201
     assert ask(port, "/", "POST", b"x" * (1 << 20) + b"x").status == 413
-    envoy.run(server.close())
+    close()
     assert ask(port).status == 502

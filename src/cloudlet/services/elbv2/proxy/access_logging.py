@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudlet.engines.envoy import program
 from cloudlet.services.elbv2.proxy import names
 from cloudlet.services.elbv2.proxy.resources import Resource, make_extension
 from cloudlet.services.elbv2.proxy.view import Listener
 
-CONFIGURATION: Final = "configuration"
-"""The cluster of the configuration server, which takes logs, too."""
 _HTTP: Final = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
 _TCP: Final = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
 CONNECTIONS: Final = " connections"
@@ -44,6 +43,6 @@ def _make_common(name: str) -> Resource:
     return {
         "log_name": name,
         "transport_api_version": "V3",
-        "grpc_service": {"envoy_grpc": {"cluster_name": CONFIGURATION}},
+        "grpc_service": {"envoy_grpc": {"cluster_name": program.CONFIGURATION_CLUSTER}},
         "buffer_flush_interval": "0.5s",
     }

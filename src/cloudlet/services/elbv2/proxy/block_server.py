@@ -58,14 +58,12 @@ class BlockServer:
         self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
-    async def listen(self, path: str) -> None:
-        """Answer at a socket of the file system."""
-        self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Connection(self), path)
+    def make_protocol(self) -> asyncio.Protocol:
+        """Return the protocol of a connection."""
+        return _Connection(self)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End all connections."""
-        if self._server is not None:
-            self._server.close()
         for each in list(self.connections):
             each.close()
 

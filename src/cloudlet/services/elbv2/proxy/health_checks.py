@@ -11,13 +11,17 @@ from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
 _AGENT: Final = "ELB-HealthChecker/2.0"
 _DEFAULT_CODES: Final = "200"
 _SINK: Final = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink"
-NO_CODES_SECONDS: Final = 0.0
+
+
+def is_checked(group: TargetGroup) -> bool:
+    """Whether a group has health checks."""
+    return group.description.get("HealthCheckEnabled") is not False
 
 
 def make_health_checks(group: TargetGroup, events_path: str) -> list[Resource]:
     """Return the health checks of a target group; their events are written to a file."""
     description = group.description
-    if description.get("HealthCheckEnabled") is False:
+    if not is_checked(group):
         return []
     interval = f"{description.get('HealthCheckIntervalSeconds', 30)}s"
     check: Resource = {

@@ -15,7 +15,6 @@ from cloudlet.services.elbv2.proxy import (
     stickiness,
     tls,
 )
-from cloudlet.services.elbv2.proxy.redirects import MAX_PRIVILEGED_PORT
 from cloudlet.services.elbv2.proxy.resources import ADS, Resource, make_extension, make_socket_address
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
@@ -33,8 +32,8 @@ def make_addresses(load_balancer: LoadBalancer, port: int, protocol: str = "TCP"
     """Return where a listener listens: at all addresses of its load balancer."""
     found = [make_socket_address(address, port, protocol) for address in load_balancer.addresses]
     if load_balancer.machine_address:
-        offset = load_balancer.low_port_offset if port <= MAX_PRIVILEGED_PORT else 0
-        found.append(make_socket_address(load_balancer.machine_address, port + offset, protocol))
+        # Where an ordinary user may not have the port, the keeper takes another one for it.
+        found.append(make_socket_address(load_balancer.machine_address, port, protocol))
     first, *others = found
     return {"address": first, "additional_addresses": [{"address": each} for each in others]}
 

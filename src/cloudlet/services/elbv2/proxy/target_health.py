@@ -80,6 +80,10 @@ class HealthStates:
         """Return the health of a target."""
         return self._known.get((group, address, port), INITIAL)
 
+    def has(self, group: str, address: str, port: int) -> bool:
+        """Whether something is known of a target."""
+        return (group, address, port) in self._known
+
     def keep_only(self, keys: set[tuple[str, str, int]]) -> None:
         """Forget all targets but some."""
         for kept in (self._known, self._reasons):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from cloudlet.services.elbv2 import ssl_policies
@@ -79,24 +79,30 @@ def find_validation_name(listener: Listener) -> str:
 
 
 def make_secrets(view: View) -> dict[str, Resource]:
-    """Return all secrets by name: certificates with their keys, and what verifies clients."""
-    return dict(_list_secrets(view))
-
-
-def _list_secrets(view: View) -> Iterator[tuple[str, Resource]]:
-    for certificate in view.certificates.values():
-        pair = {
-            "certificate_chain": {"inline_string": certificate.chain},
-            "private_key": {"inline_string": certificate.key},
-        }
-        yield certificate.arn, {"name": certificate.arn, "tls_certificate": pair}
-    yield NO_TRUST, {"name": NO_TRUST, "validation_context": {"trust_chain_verification": "ACCEPT_UNTRUSTED"}}
+    """Return the secrets that listeners use: certificates with their keys, and what verifies clients."""
+    found: dict[str, Resource] = {}
     for load_balancer in view.load_balancers:
         for listener in load_balancer.listeners:
-            mutual = listener.description.get("MutualAuthentication") or {}
-            if mutual.get("Mode") == "verify":
-                name = find_validation_name(listener)
-                yield name, {"name": name, "validation_context": _make_validation(view, mutual)}
+            found |= _make_secrets(view, listener)
+    return found
+
+
+def _make_secrets(view: View, listener: Listener) -> dict[str, Resource]:
+    found: dict[str, Resource] = {}
+    for arn in listener.certificates:
+        certificate = view.certificates.get(arn)
+        if certificate is not None:
+            chain, key = ({"inline_string": each} for each in (certificate.chain, certificate.key))
+            found[arn] = {"name": arn, "tls_certificate": {"certificate_chain": chain, "private_key": key}}
+    mutual = listener.description.get("MutualAuthentication") or {}
+    match mutual.get("Mode"):
+        case "verify":
+            name = find_validation_name(listener)
+            found[name] = {"name": name, "validation_context": _make_validation(view, mutual)}
+        case "passthrough":
+            validation = {"trust_chain_verification": "ACCEPT_UNTRUSTED"}
+            found[NO_TRUST] = {"name": NO_TRUST, "validation_context": validation}
+    return found
 
 
 def _make_validation(view: View, mutual: Resource) -> Resource:
