@@ -1,6 +1,6 @@
-"""The configuration of Envoys by their own protocol: one aggregated xDS stream each (Envoy's docs, "xDS REST and gRPC").
+"""The configuration of Envoys by their own protocol, one stream each.
 
-A stream is kept in step with the snapshot of its node by comparing: each kind has what is wanted, what was sent, and
+Envoy's documentation, "xDS REST and gRPC protocol", aggregated discovery. A stream is kept in step with the snapshot of its node by comparing: each kind has what is wanted, what was sent, and
 whether the Envoy has yet to answer. Traffic is never led to what is not there: clusters and their targets come before
 the routes that name them, and clusters that are wanted no more go after these.
 """
@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cloudlet.engines.envoy import messages
 from cloudlet.engines.envoy.grpc_server import NOT_FOUND, GrpcServer, Refused, Stream
 from cloudlet.engines.envoy.snapshot import Kind, Resource, Snapshot
+from cloudlet.engines.keeper.protocol import open_folder
 from cloudlet.store.eager import spawn
 
 log = logging.getLogger("cloudlet.engines")
@@ -86,7 +89,20 @@ class ConfigurationServer:
         self._nodes: dict[str, _Node] = {}
         self._versions = count(1)
         self._server = GrpcServer({_DISCOVER: self._discover, _LOG: self._take_log})
-        self.make_protocol = self._server.make_protocol
+
+    async def listen(self, listening: socket.socket) -> None:
+        """Take connections from a socket, which is closed with this. It may do so from several."""
+        await self._server.listen(listening)
+
+    async def listen_at(self, path: Path) -> None:
+        """Take connections at a path, which others of the machine than this user do not reach. Raises OSError."""
+        path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with open_folder(path) as short:
+            listening.bind(short)
+        # An Envoy may have a user of its own: the folder keeps others out.
+        path.chmod(0o666)
+        await self.listen(listening)
 
     @property
     def connected(self) -> list[str]:
@@ -96,13 +112,15 @@ class ConfigurationServer:
     def set_snapshot(self, name: str, snapshot: Snapshot) -> None:
         """Have a node be as a snapshot says. Raises ValueError for a resource that does not fit its description."""
         node = self._nodes.setdefault(name, _Node())
-        wanted = {kind: self._encode(node.wanted[kind], kind, snapshot.of(kind)) for kind in Kind}
+        wanted = {kind: self._encode(node.wanted[kind], kind, snapshot.get(kind)) for kind in Kind}
         if wanted != node.wanted:
             node.wanted = wanted
             for stream in node.streams:
                 stream.changed.set()
 
-    def _encode(self, before: dict[str, _Encoded], kind: Kind, resources: Mapping[str, Resource]) -> dict[str, _Encoded]:
+    def _encode(
+        self, before: dict[str, _Encoded], kind: Kind, resources: Mapping[str, Resource]
+    ) -> dict[str, _Encoded]:
         encoded = {}
         for name, resource in resources.items():
             known = before.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -95,13 +96,21 @@ class GrpcServer:
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self.handlers = handlers
         self._connections: set[_Connection] = set()
+        self._servers: list[asyncio.AbstractServer] = []
 
-    def make_protocol(self) -> asyncio.Protocol:
-        """Return the protocol of a connection, for `create_server` and `create_unix_server`."""
+    async def listen(self, listening: socket.socket) -> None:
+        """Take connections from a socket, which is closed with this."""
+        loop = asyncio.get_running_loop()
+        create = loop.create_unix_server if listening.family is socket.AF_UNIX else loop.create_server
+        self._servers.append(await create(self._make_connection, sock=listening))
+
+    def _make_connection(self) -> _Connection:
         return _Connection(self.handlers, self._connections)
 
     async def close(self) -> None:
-        """End all connections."""
+        """End all connections, and take no more."""
+        for server in self._servers:
+            server.close()
         for each in list(self._connections):
             await each.close()
 
@@ -196,7 +205,7 @@ class _Connection(asyncio.Protocol):
         if message:
             trailers.append(("grpc-message", _escape(message)))
         with suppress(h2.exceptions.ProtocolError):
-            state = self._h2.streams[number] if number in self._h2.streams else None
+            state = self._h2.streams.get(number)
             if state is not None and not state.state_machine.headers_sent:
                 self._h2.send_headers(number, [(":status", "200"), ("content-type", "application/grpc")])
             self._h2.send_headers(number, trailers, end_stream=True)
