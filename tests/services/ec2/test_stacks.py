@@ -170,7 +170,7 @@ def test_what_else_a_vpc_has(stacks: Stacks, ec2: Any) -> None:
         "CidrBlock": "0.0.0.0/0",
     }
     resources = {
-        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16", EnableDnsHostnames=True),
         "Block": _resource("VPCCidrBlock", VpcId=vpc, CidrBlock="10.1.0.0/16"),
         "Subnet": _resource("Subnet", ("Block",), VpcId=vpc, CidrBlock="10.1.1.0/24"),
         "Table": _resource("RouteTable", VpcId=vpc),

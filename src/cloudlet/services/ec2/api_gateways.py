@@ -8,9 +8,9 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.address import ADDRESSES
 from cloudlet.services.ec2.api_addresses import give_address, take_address_away
-from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
+from cloudlet.services.ec2.errors import DependencyViolation, InvalidCombination, MissingParameter, UnsupportedFeature
 from cloudlet.services.ec2.filters import parse_filters
-from cloudlet.services.ec2.interface import INTERFACES, delete_interface, make_interface
+from cloudlet.services.ec2.interface import INTERFACES, NAT_GATEWAY, delete_interface, make_interface
 from cloudlet.services.ec2.internet_gateway import GATEWAYS, InternetGateway
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS, NatGateway
 from cloudlet.services.ec2.operations import declare, describe, find_repeated
@@ -22,8 +22,6 @@ _UNSUPPORTED: Final = (
     "VpcId", "AvailabilityZoneAddresses", "SecondaryAllocationIds", "SecondaryPrivateIpAddresses",
     "SecondaryPrivateIpAddressCount",
 )  # fmt: skip
-_NAT: Final = "nat_gateway"
-"""The type of a NAT gateway's interface."""
 
 describe(GATEWAYS, "DescribeInternetGateways")
 describe(NAT_GATEWAYS, "DescribeNatGateways", filter_member="Filter")
@@ -31,8 +29,8 @@ describe(NAT_GATEWAYS, "DescribeNatGateways", filter_member="Filter")
 
 @declare("CreateInternetGateway")
 async def create_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
-    if len(await GATEWAYS.list_all(ctx, tx, limits.MAX_INTERNET_GATEWAYS)) == limits.MAX_INTERNET_GATEWAYS:
-        raise QuotaError("InternetGatewayLimitExceeded", "internet gateways")
+    limit = limits.MAX_INTERNET_GATEWAYS
+    await GATEWAYS.check_quota(ctx, tx, limit, "InternetGatewayLimitExceeded", "internet gateways")
     tags = read_specifications(params, GATEWAYS.resource_type)
     gateway = InternetGateway(account=ctx.account, region=ctx.region, name=GATEWAYS.make_id(), tags=tags)
     GATEWAYS.save(tx, gateway)
@@ -43,8 +41,7 @@ async def create_internet_gateway(ctx: Context, tx: Transaction, params: Params)
 async def delete_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
     if gateway.vpc:
-        text = f"The internetGateway '{gateway.name}' has dependencies and cannot be deleted."
-        raise AwsError("DependencyViolation", text)
+        raise DependencyViolation(GATEWAYS.noun, gateway.name)
     GATEWAYS.remove(tx, gateway)
     return None
 
@@ -95,9 +92,7 @@ async def create_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> R
 
 async def _make_nat_gateway(ctx: Context, tx: Transaction, params: Params, token: str) -> NatGateway:
     if params.get("AvailabilityMode", "zonal") != "zonal":
-        raise AwsError(
-            "UnsupportedOperation", "Cloudlet does not support regional NAT gateways. See docs/services/ec2.md."
-        )
+        raise UnsupportedFeature("regional NAT gateways")
     if "SubnetId" not in params:
         raise MissingParameter("SubnetId")
     subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
@@ -112,8 +107,8 @@ async def _make_nat_gateway(ctx: Context, tx: Transaction, params: Params, token
     name = NAT_GATEWAYS.make_id()
     description = f"Interface for NAT Gateway {name}"
     interface = await make_interface(
-        ctx, tx, subnet, (), address=params.get("PrivateIpAddress"), description=description, type_name=_NAT,
-        requester=_NAT,
+        ctx, tx, subnet, (), address=params.get("PrivateIpAddress"), description=description, type_name=NAT_GATEWAY,
+        requester=NAT_GATEWAY,
     )  # fmt: skip
     association = address = ""
     if is_public:

@@ -13,7 +13,6 @@ from cloudlet.services.ec2.errors import (
     ForbiddenOperation,
     InvalidCombination,
     MissingParameter,
-    QuotaError,
     UnsupportedFeature,
 )
 from cloudlet.services.ec2.making import make_association_id, make_vpc
@@ -53,8 +52,7 @@ async def create_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("InstanceTenancy", "default") != "default":
         raise UnsupportedFeature("dedicated tenancy")
     tags = read_specifications(params, VPCS.resource_type)
-    if len(await VPCS.list_all(ctx, tx, limits.MAX_VPCS)) == limits.MAX_VPCS:
-        raise QuotaError("VpcLimitExceeded", "VPCs")
+    await VPCS.check_quota(ctx, tx, limits.MAX_VPCS, "VpcLimitExceeded", "VPCs")
     vpc = make_vpc(ctx, tx, str(network), tags)
     vpc.dhcp_options = await defaults.get_dhcp_options(ctx, tx)
     VPCS.save(tx, vpc)
@@ -65,8 +63,7 @@ async def create_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def create_default_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     if await defaults.find_default_vpc(ctx, tx) is not None:
         raise AwsError("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
-    if len(await VPCS.list_all(ctx, tx, limits.MAX_VPCS)) == limits.MAX_VPCS:
-        raise QuotaError("VpcLimitExceeded", "VPCs")
+    await VPCS.check_quota(ctx, tx, limits.MAX_VPCS, "VpcLimitExceeded", "VPCs")
     vpc = await defaults.make_default_vpc(ctx, tx)
     return {"Vpc": {**await VPCS.show(ctx, tx, vpc), "State": "pending"}}
 

@@ -20,7 +20,15 @@ from cloudlet.services.ec2.zones import get_zone_id
 
 _COUNT: Final = Subspace("interfaces")
 PLAIN: Final = "interface"
-"""The type of interfaces that programs have. Others are there for their address alone."""
+"""The type of most interfaces."""
+NAT_GATEWAY: Final = "nat_gateway"
+ENDPOINT: Final = "vpc_endpoint"
+_OWNERS: Final = {"elbv2": "amazon-elb", "lambda": "amazon-aws", NAT_GATEWAY: "amazon-aws", ENDPOINT: "amazon-aws"}
+"""The account that a service's interfaces are attached to, where it has not the service's own name."""
+_NETWORK_LOAD_BALANCER: Final = "ELB net/"
+"""The beginning of descriptions of a network load balancer's interfaces."""
+MANAGED_ATTACHMENT: Final = "ela-attach"
+"""The beginning of ids of attachments that services manage."""
 
 
 class NetworkInterface(Resource, kw_only=True):
@@ -49,7 +57,7 @@ class NetworkInterface(Resource, kw_only=True):
     """The keeper that has made it."""
 
     def list_parents(self) -> Iterable[str]:
-        return (self.vpc, self.subnet, *self.groups)
+        return (self.vpc, self.subnet, self.attachment, *self.groups)
 
     @property
     def network(self) -> str:
@@ -57,8 +65,8 @@ class NetworkInterface(Resource, kw_only=True):
 
     @property
     def is_real(self) -> bool:
-        """Whether there is a real one."""
-        return self.type == PLAIN
+        """Whether there is a real one. Others are there for their address alone."""
+        return self.type not in (NAT_GATEWAY, ENDPOINT)
 
     @property
     def addresses(self) -> list[str]:
@@ -187,7 +195,7 @@ INTERFACES: Final = Kind(
         "operator.principal": "Operator.Principal",
         "owner-id": "",
         "private-dns-name": "",
-        "private-ip-address": "",
+        "private-ip-address": "PrivateIpAddresses.PrivateIpAddress",
         "requester-id": "",
         "requester-managed": "",
         "source-dest-check": "",
@@ -195,7 +203,7 @@ INTERFACES: Final = Kind(
         "subnet-id": "",
         "vpc-id": "",
     },
-    tag_member="TagSet",
+    malformed="InvalidNetworkInterfaceId.Malformed", tag_member="TagSet",
 )  # fmt: skip
 
 
@@ -216,6 +224,7 @@ async def make_interface(
 
     One with a requester, the name of a service, is attached to what that runs.
     """
+    owner = find_owner(requester)
     count = _COUNT.key(subnet.account, subnet.region)
     if await tx.counter(count) >= MAX_INTERFACES:
         raise QuotaError("NetworkInterfaceLimitExceeded", "network interfaces")
@@ -235,15 +244,29 @@ async def make_interface(
         description=description,
         type=type_name,
         requester=requester,
-        requester_account=f"amazon-{requester.partition('.')[0]}" if requester else "",
+        requester_account=owner,
         created=scope.block.clock.now(),
-        attachment=f"eni-attach-0{random_bytes(8).hex()}" if requester else "",
-        attached_to=f"amazon-{requester.partition('.')[0]}" if requester else "",
+        attachment=f"{MANAGED_ATTACHMENT}-0{random_bytes(8).hex()}" if requester else "",
+        attached_to=owner,
         tags=tags or {},
         token=token,
     )
     INTERFACES.save(tx, interface)
     return interface
+
+
+def find_type(requester: str, description: str) -> str:
+    """Return the type of an interface that a service asks for, or a user."""
+    service = requester.partition(".")[0]
+    if service == "elbv2" and description.startswith(_NETWORK_LOAD_BALANCER):
+        return "network_load_balancer"
+    return "lambda" if service == "lambda" else PLAIN
+
+
+def find_owner(requester: str) -> str:
+    """Return the account that interfaces of a service are attached to."""
+    service = requester.partition(".")[0]
+    return _OWNERS.get(service, f"amazon-{service}") if service else ""
 
 
 async def delete_interface(scope: Scope, tx: Transaction, interface: NetworkInterface) -> None:

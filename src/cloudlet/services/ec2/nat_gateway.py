@@ -71,11 +71,11 @@ def _is_visible(scope: Scope, nat: NatGateway) -> bool:
 
 
 def _make_absent(name: str) -> AwsError:
-    return AwsError("NatGatewayNotFound", f"NatGateway {name} was not found")
+    return AwsError("NatGatewayNotFound", f"The Nat Gateway {name} was not found")
 
 
 NAT_GATEWAYS: Final = Kind(
     NatGateway, "nat", "natgateway", "natGateway", "NatGateway", _show, "NatGateways", "NatGatewayIds",
     {"nat-gateway-id": "", "state": "", "subnet-id": "", "vpc-id": ""},
-    _make_absent, is_visible=_is_visible,
+    _make_absent, malformed="NatGatewayMalformed", is_visible=_is_visible,
 )  # fmt: skip
