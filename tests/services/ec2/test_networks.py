@@ -113,6 +113,10 @@ def test_names_are_answered_in_a_network(host: Machine) -> None:
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
     for resolver in ("10.0.0.2", "169.254.169.253"):
         eventually(lambda resolver=resolver: host.can_resolve(client, "www.shop.internal", resolver))
+    name = client["PrivateIpAddress"].replace(".", "-")
+    assert not host.can_resolve(client, f"ip-{name}.ec2.internal", "10.0.0.2")
+    host.ec2.modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": True})
+    eventually(lambda: host.can_resolve(client, f"ip-{name}.ec2.internal", "10.0.0.2"))
     # The zone is that of one VPC alone.
     assert not host.can_resolve(stranger, "www.shop.internal", "10.1.0.2")
     assert host.can_resolve(stranger, "localhost", "10.1.0.2"), "other names are asked of the machine"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core.aws.interface_names import make_private_name
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.ec2.errors import QuotaError
 from cloudlet.services.ec2.keepers import KEEPERS
@@ -24,7 +25,7 @@ PLAIN: Final = "interface"
 NAT_GATEWAY: Final = "nat_gateway"
 ENDPOINT: Final = "vpc_endpoint"
 _OWNERS: Final = {"elbv2": "amazon-elb", "lambda": "amazon-aws", NAT_GATEWAY: "amazon-aws", ENDPOINT: "amazon-aws"}
-"""The account that a service's interfaces are attached to, where it has not the service's own name."""
+"""The accounts that interfaces of services are attached to, where they have other names."""
 _NETWORK_LOAD_BALANCER: Final = "ELB net/"
 """The beginning of descriptions of a network load balancer's interfaces."""
 MANAGED_ATTACHMENT: Final = "ela-attach"
@@ -72,12 +73,6 @@ class NetworkInterface(Resource, kw_only=True):
     def addresses(self) -> list[str]:
         """Return the primary address, and the others."""
         return [self.address, *self.secondary_addresses]
-
-
-def make_private_name(region: str, address: str) -> str:
-    """Return the DNS name that AWS gives an address."""
-    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
-    return f"ip-{address.replace('.', '-')}.{domain}"
 
 
 def _make_public_name(region: str, address: str) -> str:

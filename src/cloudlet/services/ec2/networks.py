@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.host.network_label import NetworkLabel
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.network import boundaries, security_groups
 from cloudlet.engines.network.boundaries import AccessList, ListRule
@@ -66,7 +67,8 @@ class Plan:
     filters: tuple[str, ...]
     """The commands of packet filters, in their order."""
     has_way_out: bool
-    has_resolver: bool = True
+    label: str = ""
+    """By which Route 53 knows how to answer there; empty where it is not to."""
 
 
 async def reconcile(block: Block, key: Key) -> float | None:
@@ -87,7 +89,7 @@ async def reconcile(block: Block, key: Key) -> float | None:
         await block.store.transact(partial(_remember, place=place, name=name))
     if present is None:
         await _wake_resolver(block, place)
-    await _make(keeper, name, region if plan.has_resolver else "", plan, present)
+    await _make(keeper, name, plan, present)
     await block.store.transact(partial(_mark, place=place, plan=plan, keeper=keeper.id))
     return None
 
@@ -117,15 +119,12 @@ async def _wake_resolver(block: Block, place: Place) -> None:
             log.warning("no names are answered in networks yet: %s", error)
 
 
-async def _make(keeper: Keeper, name: str, label: str, plan: Plan, present: Mapping[str, str] | None) -> None:
-    """Make a network, its filters, and its interfaces, which nothing passes before.
-
-    By the label, the region, Route 53 knows that it is to answer in the network.
-    """
+async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str] | None) -> None:
+    """Make a network, its filters, and its interfaces, which nothing passes before."""
     call = keeper.client.call
     if present is None:
         keeper.rules.pop(name, None)
-    await call("make_network", network=name, addresses=plan.ranges[0], label=label)
+    await call("make_network", network=name, addresses=plan.ranges[0], label=plan.label)
     for interface in present or ():
         if interface not in plan.interfaces:
             await call("detach", network=name, interface=interface)
@@ -226,8 +225,9 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
             {subnet: found for subnet, found in lists.items() if found is not None}, ranges[0].network_address + 2
         ),
     )
-    plan = Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward), has_resolver=vpc.dns_support)
-    return plan, is_known
+    label = NetworkLabel(place.account, place.region, tuple(ranges) if vpc.dns_hostnames else ())
+    text = label.format() if vpc.dns_support else ""
+    return Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward), label=text), is_known
 
 
 def _make_identifier(name: str) -> str:

@@ -92,7 +92,7 @@ class Kind(Generic[R]):
     absent: Callable[[str], AwsError] | None = None
     """The error for an unknown id, where it is worded in another way."""
     malformed: str = ""
-    """The error code for what is no id, where it does not begin as others do."""
+    """The error code for what is no id, where it begins in another way."""
     tag_member: str = "Tags"
     is_visible: Callable[[Scope, R], bool] = lambda scope, record: True
     """Whether a record is still there."""
@@ -172,7 +172,7 @@ class Kind(Generic[R]):
     async def check_quota(
         self, scope: Scope, tx: Transaction, limit: int, code: str, what: str, parent: str | None = None
     ) -> None:
-        """Raise AwsError where an account in a region, or a parent, has as many resources as it may."""
+        """Raise AwsError where all or those of a parent are as many as may be."""
         if parent is None:
             space = self.get_space(scope)
             count = len(await tx.range(space.begin, space.end, limit=limit))
