@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from cloudlet.engines.network import egress, nftables
 from cloudlet.engines.network.egress import Egress
 from cloudlet.engines.network.namespaces import Namespaces
+from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
 
 
@@ -23,6 +24,9 @@ class _Network:
         self.label = label
         self.interfaces: dict[str, Interface] = {}
         self.way_out: Egress | None = None
+        self.peers: dict[str, Set[IPv4Network]] = {}
+        """The networks that it is to be linked with, and what of each is sent there."""
+        self.links: dict[str, LinkEnd] = {}
 
 
 class UnknownNetwork(LookupError):
@@ -38,6 +42,8 @@ class Networks:
     def __init__(self, namespaces: Namespaces) -> None:
         self.namespaces = namespaces
         self._networks: dict[str, _Network] = {}
+        self._numbers: dict[frozenset[str], int] = {}
+        """The numbers of links by their two networks."""
         self._changing = asyncio.Lock()
 
     def describe(self) -> dict[str, dict[str, str]]:
@@ -73,8 +79,11 @@ class Networks:
     async def remove(self, network: str) -> None:
         """Remove a network. Programs in it reach nothing any more."""
         async with self._changing:
-            found = self._networks.pop(network, None)
+            found = self._networks.get(network)
             if found is not None:
+                for peer in list(found.links):
+                    await self._unlink(network, peer)
+                del self._networks[network]
                 if found.way_out is not None:
                     await found.way_out.close()
                 found.router.close()
@@ -103,6 +112,37 @@ class Networks:
             await found.router.set_further_addresses(
                 self._get_interface(network, interface), set(map(IPv4Address, addresses))
             )
+
+    async def set_peers(self, network: str, peers: Mapping[str, Iterable[str]]) -> None:
+        """Have a network linked with others, as far as they are there, and send some networks there.
+
+        Raises OSError.
+        """
+        async with self._changing:
+            found = self._get(network)
+            found.peers = {name: frozenset(map(IPv4Network, ranges)) for name, ranges in peers.items()}
+            for name in [each for each in found.links if each not in found.peers]:
+                await self._unlink(network, name)
+            # What is no longer sent to one peer may be sent to another.
+            for name, end in found.links.items():
+                await end.set_routes(end.routes & found.peers[name])
+            for name in found.peers:
+                if name in self._networks and name != network:
+                    await self._link(network, name)
+
+    async def _link(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        if peer not in one.links:
+            number = next(each for each in range(MAX_LINKS) if each not in self._numbers.values())
+            self._numbers[frozenset((network, peer))] = number
+            one.links[peer], other.links[network] = await link(number, one.router, other.router)
+            await other.links[network].set_routes(other.peers.get(network, frozenset()))
+        await one.links[peer].set_routes(one.peers[peer])
+
+    async def _unlink(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        await one.links[peer].remove()
+        del one.links[peer], other.links[network], self._numbers[frozenset((network, peer))]
 
     async def filter(self, network: str, commands: str) -> None:
         """Carry out commands for the packet filters of a network. Raises NftablesError."""

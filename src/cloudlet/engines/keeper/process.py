@@ -53,6 +53,7 @@ class Keeper:
             "attach": networks.attach,
             "detach": networks.detach,
             "set_further_addresses": networks.set_further_addresses,
+            "set_peers": networks.set_peers,
             "filter": networks.filter,
             "open_way_out": networks.open_way_out,
             "close_way_out": networks.close_way_out,

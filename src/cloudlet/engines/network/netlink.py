@@ -51,6 +51,8 @@ _HEADER: Final = struct.Struct("=IHHII")
 _MAX_ANSWER_BYTES: Final = 1 << 16
 LOOPBACK: Final = 1
 """The index of `lo` in each namespace."""
+FIRST_INDEX: Final = 2
+"""The index that a new namespace gives away first."""
 
 
 class NetlinkError(OSError):
@@ -70,12 +72,12 @@ def _link(index: int, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("=BxHiII", 0, 0, index, flags, change)
 
 
-def add_veth(name: str, index: int, peer: str, peer_namespace: int) -> Message:
+def add_veth(name: str, index: int, peer: str, peer_namespace: int, peer_index: int = FIRST_INDEX) -> Message:
     """Make a pair of interfaces, `name` here and `peer` in another namespace.
 
-    Both have to be set up afterwards. The peer's index is always 2, the first that a new namespace gives away.
+    Both have to be set up afterwards.
     """
-    of_peer = _link(2) + _encode_attribute(_IFLA_IFNAME, peer.encode() + b"\0")
+    of_peer = _link(peer_index) + _encode_attribute(_IFLA_IFNAME, peer.encode() + b"\0")
     of_peer += _encode_attribute(_IFLA_NET_NS_FD, struct.pack("=i", peer_namespace))
     kind = _encode_attribute(_INFO_KIND, b"veth")
     info = _encode_attribute(

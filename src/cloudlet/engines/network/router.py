@@ -59,6 +59,15 @@ class Router:
         """The address of the resolver: the network's plus two (VPC user guide, "Amazon DNS server")."""
         return self.network.network_address + 2
 
+    @property
+    def namespace(self) -> int:
+        """The descriptor of the router's own namespace."""
+        return self._namespace
+
+    def take_index(self) -> int:
+        """Return an index for an interface of the router, which no other one has had."""
+        return next(self._indexes)
+
     async def open(self) -> None:
         """Make the namespace. Raises OSError."""
         own = [self.resolver, LINK_LOCAL_DNS, METADATA]
@@ -67,7 +76,7 @@ class Router:
     async def attach(self, address: IPv4Address, subnet: IPv4Network) -> Interface:
         """Make a namespace with an interface that has an address of a subnet. Raises OSError."""
         gateway = subnet.network_address + 1
-        index = next(self._indexes)
+        index = self.take_index()
         namespace = await asyncio.wrap_future(self._namespaces.make(_prepare_program))
         try:
             await self.run(partial(self._connect, index, namespace, address, gateway))
