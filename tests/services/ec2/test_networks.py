@@ -177,6 +177,40 @@ def test_vpcs_do_not_meet(host: Machine) -> None:
     assert not host.can_reach(client, "10.0.1.5")
 
 
+def test_peers_reach_what_their_routes_lead_to(host: Machine) -> None:
+    one, other = Vpc(host), Vpc(host, "10.1.0.0/16")
+    server = other.interface(other.subnet("10.1.1.0/24"))
+    client = one.interface(one.subnet())
+    hidden = one.interface(one.subnet("10.0.2.0/24"))
+    host.serve(server)
+    address = server["PrivateIpAddress"]
+    for each in (client, hidden):
+        cidr = f"{each['PrivateIpAddress']}/32"
+        host.ec2.authorize_security_group_ingress(
+            GroupId=other.group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp=cidr
+        )
+    made = host.ec2.create_vpc_peering_connection(VpcId=one.id, PeerVpcId=other.id)["VpcPeeringConnection"]
+    name = {"VpcPeeringConnectionId": made["VpcPeeringConnectionId"]}
+    host.ec2.accept_vpc_peering_connection(**name)
+    table = host.ec2.create_route_table(VpcId=one.id)["RouteTable"]["RouteTableId"]
+    host.ec2.associate_route_table(RouteTableId=table, SubnetId=client["SubnetId"])
+    host.ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.1.0.0/16", **name)
+    assert not host.can_reach(client, address), "replies have no way back"
+    back = {"RouteTableId": find_main_table(host.ec2, other.id), "DestinationCidrBlock": "10.0.0.0/16"}
+    host.ec2.create_route(**back, **name)
+    eventually(lambda: host.can_reach(client, address))
+    assert not host.can_reach(hidden, address), "its subnet has no route"
+    # A peer whose network was gone is linked again.
+    host.ec2.delete_network_interface(NetworkInterfaceId=server["NetworkInterfaceId"])
+    eventually(lambda: other.id not in host.networks())
+    assert not host.can_reach(client, address)
+    again = other.interface(server["SubnetId"], PrivateIpAddress=address)
+    host.serve(again)
+    eventually(lambda: host.can_reach(client, address))
+    host.ec2.delete_vpc_peering_connection(**name)
+    eventually(lambda: not host.can_reach(client, address))
+
+
 def test_groups_count_in_further_address_ranges_of_a_vpc(host: Machine) -> None:
     vpc = Vpc(host)
     host.ec2.associate_vpc_cidr_block(VpcId=vpc.id, CidrBlock="100.64.0.0/16")

@@ -25,7 +25,7 @@ class _Network:
         self.interfaces: dict[str, Interface] = {}
         self.way_out: Egress | None = None
         self.peers: dict[str, Set[IPv4Network]] = {}
-        """The networks that it is to be linked with, and what of each is sent there."""
+        """The networks that it is to be linked with, and what is sent there."""
         self.links: dict[str, LinkEnd] = {}
 
 
@@ -114,7 +114,7 @@ class Networks:
             )
 
     async def set_peers(self, network: str, peers: Mapping[str, Iterable[str]]) -> None:
-        """Have a network linked with others, as far as they are there, and send some networks there.
+        """Have a network linked with others that are there, and send some networks to each.
 
         Raises OSError.
         """

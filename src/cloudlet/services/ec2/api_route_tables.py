@@ -19,6 +19,7 @@ from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.making import make_association_id
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
 from cloudlet.services.ec2.operations import declare, describe, find_repeated
+from cloudlet.services.ec2.peering import PEERINGS
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
 from cloudlet.services.ec2.resource import get_associated
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, Route, RouteTable
@@ -29,7 +30,6 @@ from cloudlet.services.ec2.vpc import VPCS, Vpc
 _UNSUPPORTED: Final = (
     "VpcEndpointId", "TransitGatewayId", "LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn", "OdbNetworkArn",
     "DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "InstanceId", "NetworkInterfaceId",
-    "VpcPeeringConnectionId",
 )  # fmt: skip
 """Targets and destinations of routes that there are none of."""
 _ASSOCIATED: Final = {"State": "associated"}
@@ -138,8 +138,15 @@ async def _read_destination(ctx: Context, tx: Transaction, params: Params) -> st
 async def _read_target(ctx: Context, tx: Transaction, table: RouteTable, params: Params) -> tuple[str, str]:
     """Return the member and the id of a route's target. Raises AwsError."""
     gateway, nat = params.get("GatewayId", ""), params.get("NatGatewayId", "")
-    if bool(gateway) == bool(nat):
-        raise InvalidCombination("The request must contain exactly one of gatewayId, natGatewayId")
+    peering = params.get("VpcPeeringConnectionId", "")
+    if len([each for each in (gateway, nat, peering) if each]) != 1:
+        text = "The request must contain exactly one of gatewayId, natGatewayId, vpcPeeringConnectionId"
+        raise InvalidCombination(text)
+    if peering:
+        if (await PEERINGS.get(ctx, tx, peering)).find_peer(table.vpc) is None:
+            text = f"route table {table.name} and peering connection {peering} belong to different networks"
+            raise AwsError("InvalidParameterValue", text)
+        return "VpcPeeringConnectionId", peering
     if nat:
         if await NAT_GATEWAYS.find(ctx, tx, nat) is None:
             raise AwsError("InvalidNatGatewayID.NotFound", f"The natGateway ID '{nat}' does not exist")

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.ec2 import defaults, limits
+from cloudlet.services.ec2 import defaults, limits, peering
 from cloudlet.services.ec2.cidr import find_overlap, parse_network
 from cloudlet.services.ec2.errors import (
     DependencyViolation,
@@ -71,6 +71,7 @@ async def create_default_vpc(ctx: Context, tx: Transaction, params: Params) -> R
 @declare("DeleteVpc")
 async def delete_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
+    await peering.forget_ended(ctx, tx)
     if set(await list_dependents(ctx, tx, vpc.name)) - vpc.defaults:
         raise DependencyViolation(VPCS.noun, vpc.name)
     for name in vpc.defaults:
@@ -122,6 +123,10 @@ async def associate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Params
     if "CidrBlock" not in params:
         raise MissingParameter("CidrBlock")
     network = _parse_range(params["CidrBlock"])
+    for _, side in await peering.list_active(ctx, tx, vpc.name):
+        peer = await peering.find_vpc(ctx, tx, side)
+        if peer is not None and find_overlap(network, peer.ranges) is not None:
+            raise AwsError("InvalidVpc.Range", f"The CIDR '{network}' overlaps with that of the peer {peer.name}.")
     if (other := find_overlap(network, vpc.ranges)) is not None:
         text = f"The CIDR '{network}' conflicts with another subnet: it overlaps with {other} of the VPC."
         raise AwsError("InvalidVpc.Range", text)
@@ -131,6 +136,7 @@ async def associate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Params
     association = CidrAssociation(make_association_id("vpc-cidr-assoc"), str(network))
     vpc.cidrs.append(association)
     VPCS.save(tx, vpc)
+    await peering.request_peers(ctx, tx, vpc.name)
     return {"VpcId": vpc.name, "CidrBlockAssociation": to_association(association, "associating")}
 
 
@@ -149,6 +155,7 @@ async def disassociate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Par
         raise AwsError("InvalidCidrBlock.InUse", text)
     vpc.cidrs.remove(association)
     VPCS.save(tx, vpc)
+    await peering.request_peers(ctx, tx, vpc.name)
     return {"VpcId": vpc.name, "CidrBlockAssociation": to_association(association, "disassociating")}
 
 

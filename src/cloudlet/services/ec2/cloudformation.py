@@ -346,6 +346,26 @@ RESOURCE_TYPES: Final = (
         delete=Call("DisassociateAddress", {"AssociationId": "Id", "PublicIp": None}),
         attributes={"Id": "AssociationId"},
     ),
+    ResourceType(
+        "AWS::EC2::VPCPeeringConnection",
+        _MODEL,
+        create=_create("CreateVpcPeeringConnection", "vpc-peering-connection"),
+        # One within an account is accepted by itself.
+        parts=(
+            Part(
+                "PeerVpcId",
+                Call(
+                    "AcceptVpcPeeringConnection",
+                    {"VpcPeeringConnectionId": "Id"},
+                    region=lambda properties: str(properties.get("PeerRegion") or properties["region"]),
+                ),
+            ),
+        ),
+        delete=Call("DeleteVpcPeeringConnection", {"VpcPeeringConnectionId": "Id"}),
+        attributes={"Id": "VpcPeeringConnection.VpcPeeringConnectionId"},
+        list=Call("DescribeVpcPeeringConnections"),
+        **_tag("Id"),
+    ),
     # Interfaces and security groups
     ResourceType(
         "AWS::EC2::NetworkInterface",

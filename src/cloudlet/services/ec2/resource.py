@@ -42,6 +42,15 @@ class Scope(Protocol):
     def block(self) -> Block: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account in a region, which no call is made for."""
+
+    account: str
+    region: str
+    block: Block
+
+
 class Resource(msgspec.Struct, kw_only=True):
     """A stored resource."""
 
