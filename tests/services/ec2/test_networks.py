@@ -66,6 +66,7 @@ def test_a_network_is_there_as_long_as_it_has_interfaces(host: Machine) -> None:
     interface = vpc.interface(subnet, PrivateIpAddress="10.0.1.10")
     name = interface["NetworkInterfaceId"]
     assert host.networks()[vpc.id] == {name: "10.0.1.10"}
+    assert host.has_mac(interface)
     host.ec2.delete_network_interface(NetworkInterfaceId=name)
     eventually(lambda: vpc.id not in host.networks())
     vpc.interface(subnet, PrivateIpAddress="10.0.1.10")

@@ -156,7 +156,12 @@ def test_nat_gateways_have_an_address_and_an_interface(account: Aws, standing: S
     allocation = ec2.allocate_address()
     public = {"SubnetId": subnet, "AllocationId": allocation["AllocationId"]}
     assert code_of(ec2.create_nat_gateway, SubnetId=subnet) == "MissingParameter"
-    assert code_of(ec2.create_nat_gateway, **public) == "Gateway.NotAttached"
+    failed = ec2.create_nat_gateway(**public)["NatGateway"]
+    assert (failed["State"], failed["FailureCode"], failed["FailureMessage"]) == (
+        "failed",
+        "Gateway.NotAttached",
+        f"Network {vpc} has no Internet gateway attached",
+    )
     gateway = attach_internet_gateway(ec2, vpc)
     made = ec2.create_nat_gateway(**public)["NatGateway"]
     (address,) = made["NatGatewayAddresses"]
@@ -169,7 +174,7 @@ def test_nat_gateways_have_an_address_and_an_interface(account: Aws, standing: S
     managed = {"NetworkInterfaceId": interface["NetworkInterfaceId"]}
     assert code_of(ec2.delete_network_interface, **managed) == "InvalidParameterValue"
     assert code_of(ec2.disassociate_address, AssociationId=address["AssociationId"]) == "AuthFailure"
-    assert code_of(ec2.create_nat_gateway, **public) == "InvalidParameterValue"
+    assert ec2.create_nat_gateway(**public)["NatGateway"]["FailureCode"] == "Resource.AlreadyAssociated"
     attached = {"InternetGatewayId": gateway, "VpcId": vpc}
     assert code_of(ec2.detach_internet_gateway, **attached) == "DependencyViolation"
     assert code_of(ec2.delete_subnet, SubnetId=subnet) == "DependencyViolation"

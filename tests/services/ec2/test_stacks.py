@@ -224,6 +224,18 @@ def test_what_is_not_supported_fails(stacks: Stacks) -> None:
     assert any("Cloudlet does not support Ipv4IpamPoolId" in reason for _, _, reason in stacks.events("ipam"))
 
 
+def test_a_nat_gateway_fails_with_its_stack(stacks: Stacks) -> None:
+    resources = {
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Subnet": _resource("Subnet", VpcId={"Ref": "Vpc"}, CidrBlock="10.0.1.0/24"),
+        "Address": _resource("EIP", Domain="vpc"),
+        "Nat": _resource("NatGateway", SubnetId={"Ref": "Subnet"}, AllocationId=_get("Address", "AllocationId")),
+    }
+    assert stacks.create("n", {"Resources": resources})["StackStatus"] == "ROLLBACK_COMPLETE"
+    (failure,) = (event for event in stacks.events("n") if event[:2] == ("Nat", "CREATE_FAILED"))
+    assert "has no Internet gateway attached" in str(failure)
+
+
 def _read_drifts(stacks: Stacks, name: str) -> dict[str, str]:
     """Return the drift of each resource that is not as its stack has it: its status, or the properties."""
     found = {}

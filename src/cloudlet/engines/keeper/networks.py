@@ -88,13 +88,13 @@ class Networks:
                     await found.way_out.close()
                 found.router.close()
 
-    async def attach(self, network: str, interface: str, address: str, subnet: str) -> bool:
+    async def attach(self, network: str, interface: str, address: str, subnet: str, mac: str = "") -> bool:
         """Make an interface with an address of a subnet. Return whether it is new. Raises OSError."""
         async with self._changing:
             found = self._get(network)
             if interface in found.interfaces:
                 return False
-            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet))
+            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet), mac)
             return True
 
     async def detach(self, network: str, interface: str) -> None:

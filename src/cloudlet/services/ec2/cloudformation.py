@@ -14,6 +14,7 @@ from cloudlet.core.aws.resources.declaration import (
     Name,
     Part,
     Properties,
+    Ready,
     ResourceType,
 )
 
@@ -320,8 +321,9 @@ RESOURCE_TYPES: Final = (
         "AWS::EC2::NatGateway",
         _MODEL,
         create=_create("CreateNatGateway", "natgateway"),
-        exists=Call("DescribeNatGateways", {"NatGatewayIds": _make_one("NatGatewayId")}),
+        read=Call("DescribeNatGateways", {"NatGatewayIds": _make_one("NatGatewayId")}),
         delete=Call("DeleteNatGateway"),
+        ready=(Ready("NatGateways.0.State", ("available",), ("failed",), "NatGateways.0.FailureMessage"),),
         attributes={
             "NatGatewayId": "NatGateway.NatGatewayId",
             "EniId": "NatGateway.NatGatewayAddresses.0.NetworkInterfaceId",

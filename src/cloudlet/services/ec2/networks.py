@@ -137,7 +137,8 @@ async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str
     for interface, record in plan.interfaces.items():
         if interface not in (present or ()):
             subnet = plan.subnets[record.subnet].cidr
-            await call("attach", network=name, interface=interface, address=record.address, subnet=subnet)
+            own = {"interface": interface, "address": record.address, "mac": record.mac}
+            await call("attach", network=name, subnet=subnet, **own)
         if record.is_multihomed:
             further = record.secondary_addresses
             await call("set_further_addresses", network=name, interface=interface, addresses=further)
