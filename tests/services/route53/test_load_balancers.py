@@ -44,6 +44,7 @@ class BalancedCloud(Cloud):
         address = {"IpAddress": f"127.64.0.{last}", "PrivateIPv4Address": f"10.0.1.{last}"}
         zones = [{"ZoneName": f"{REGION}a", "LoadBalancerAddresses": [address]}, {"ZoneName": f"{REGION}b"}]
         found = {"DNSName": name, "VpcId": self.vpc, "AvailabilityZones": zones}
+        found["CanonicalHostedZoneId"] = FOREIGN_ZONE
         return {"LoadBalancers": [found], **({} if params else {"NextMarker": "second"})}
 
 

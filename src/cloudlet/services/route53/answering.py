@@ -259,7 +259,7 @@ def _expand(
     state.is_fixed = state.is_fixed and routing.is_fixed(sets)
     chosen = routing.choose(
         sets,
-        lambda found: _is_healthy(state.names, zone, found, 0),
+        lambda found: _is_healthy(state, zone, found, 0),
         state.client,
         lambda collection: state.names.get_blocks(zone.account, collection),
     )
@@ -285,15 +285,17 @@ def _expand(
     return _expand(state, within, targets, depth + 1) if targets else None
 
 
-def _is_healthy(names: Names, zone: ServedZone, found: RecordSet, depth: int) -> bool:
+def _is_healthy(state: _Resolution, zone: ServedZone, found: RecordSet, depth: int) -> bool:
     """Whether a record counts as healthy. Only what it says is looked at."""
+    names = state.names
     if found.health_check and not names.is_healthy(zone.account, found.health_check):
         return False
     target = found.alias
     if target is None or not target.evaluates_health or is_endpoint(target.name) or depth > MAX_ALIAS_STEPS:
         return True
     if is_load_balancer(target.name):
+        state.is_fixed = False
         return bool(names.find_balancer_addresses(zone.account, target.name))
     within = zone._replace(id=target.zone)
     targets = [each for each in names.get_node(target.zone, target.name).sets if each.type == found.type]
-    return any(_is_healthy(names, within, each, depth + 1) for each in targets)
+    return any(_is_healthy(state, within, each, depth + 1) for each in targets)
