@@ -99,6 +99,8 @@ def test_health_checks_find_load_balancers_where_networks_are(tmp_path: Path) ->
     async def body(block: Block, cloud: BalancedCloud) -> None:
         PLACES.get(block).update({(ACCOUNT, REGION), ("111111111111", REGION), (ACCOUNT, "us-east-1")})
         assert await look_up(block, NAME) == ["127.64.0.5"]
+        async with serving(block, "") as client:
+            assert await ask(client, NAME) == ["A 127.64.0.5"]
 
     scenario(tmp_path, body)
 
