@@ -117,10 +117,10 @@ def test_another_account_accepts(aws: Aws, ec2: Any) -> None:
 def test_another_region_accepts(aws: Aws, ec2: Any) -> None:
     away = aws.client("ec2", region_name="eu-west-1")
     one, peer = make_vpc(ec2, "10.0.0.0/16"), make_vpc(away, "10.1.0.0/16")
-    options = {"AllowDnsResolutionFromRemoteVpc": True}
+    options = {"AllowMultipathResilience": True}
     wanted = {"VpcId": one, "PeerVpcId": peer, "RequesterPeeringConnectionOptions": options}
     assert code_of(ec2.create_vpc_peering_connection, **wanted) == "UnsupportedOperation"
-    off = {"AllowDnsResolutionFromRemoteVpc": False}
+    off = {"AllowMultipathResilience": False}
     name = _ask(ec2, one, peer, PeerRegion="eu-west-1", RequesterPeeringConnectionOptions=off)
     code, message = refused(ec2.accept_vpc_peering_connection, VpcPeeringConnectionId=name)
     assert code == "OperationNotPermitted"
