@@ -1,4 +1,4 @@
-"""Endpoints of the keeper's networks, and the ports of this machine on which they are reached."""
+"""Endpoints of the keeper's networks, and their ports on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cloudlet.engines.network.endpoint_addresses import MACHINE
 from cloudlet.engines.network.relay import Goal, open_connection
 
 MOVED_BY: Final = 8000
-"""Ports below 1024 become this many more where an ordinary user may not listen on them."""
+"""Ports below 1024 become this many more for an ordinary user."""
 _MAX_WAITING_CONNECTIONS: Final = 1024
 
 

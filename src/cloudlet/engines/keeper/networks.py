@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 from cloudlet.engines.keeper.endpoint_ports import Endpoint, Endpoints
 from cloudlet.engines.network import egress, endpoint_addresses, nftables
 from cloudlet.engines.network.namespaces import Namespaces
+from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
 from cloudlet.engines.network.relay import Goal, Relay
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
 
@@ -32,6 +33,9 @@ class _Network:
         """The addresses of the interfaces that share it."""
         self.way_out: Relay | None = None
         self.way_to_endpoints: Relay | None = None
+        self.peers: dict[str, Set[IPv4Network]] = {}
+        """The networks that it is to be linked with, and what is sent there."""
+        self.links: dict[str, LinkEnd] = {}
 
 
 class UnknownNetwork(LookupError):
@@ -48,6 +52,8 @@ class Networks:
         self.namespaces = namespaces
         self.endpoints = Endpoints()
         self._networks: dict[str, _Network] = {}
+        self._numbers: dict[frozenset[str], int] = {}
+        """The numbers of links by their two networks."""
         self._changing = asyncio.Lock()
 
     def describe(self) -> dict[str, dict[str, str]]:
@@ -119,8 +125,11 @@ class Networks:
     async def remove(self, network: str) -> None:
         """Remove a network. Programs in it reach nothing any more."""
         async with self._changing:
-            found = self._networks.pop(network, None)
+            found = self._networks.get(network)
             if found is not None:
+                for peer in list(found.links):
+                    await self._unlink(network, peer)
+                del self._networks[network]
                 self.endpoints.forget_network(network)
                 for way in (found.way_out, found.way_to_endpoints):
                     if way is not None:
@@ -128,7 +137,7 @@ class Networks:
                 found.router.close()
 
     async def attach(
-        self, network: str, interface: str, address: str, subnet: str, *, is_sharing: bool = False
+        self, network: str, interface: str, address: str, subnet: str, mac: str = "", *, is_sharing: bool = False
     ) -> bool:
         """Make an interface with an address of a subnet. Return whether it is new. Raises OSError.
 
@@ -141,7 +150,7 @@ class Networks:
             if is_sharing:
                 await self._share(found, {**found.sharing, interface: IPv4Address(address)})
                 return True
-            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet))
+            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet), mac)
             return True
 
     async def detach(self, network: str, interface: str) -> None:
@@ -172,6 +181,37 @@ class Networks:
             await found.router.set_further_addresses(
                 self._get_interface(network, interface), set(map(IPv4Address, addresses))
             )
+
+    async def set_peers(self, network: str, peers: Mapping[str, Iterable[str]]) -> None:
+        """Have a network linked with others that are there, and send some networks to each.
+
+        Raises OSError.
+        """
+        async with self._changing:
+            found = self._get(network)
+            found.peers = {name: frozenset(map(IPv4Network, ranges)) for name, ranges in peers.items()}
+            for name in [each for each in found.links if each not in found.peers]:
+                await self._unlink(network, name)
+            # What is no longer sent to one peer may be sent to another.
+            for name, end in found.links.items():
+                await end.set_routes(end.routes & found.peers[name])
+            for name in found.peers:
+                if name in self._networks and name != network:
+                    await self._link(network, name)
+
+    async def _link(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        if peer not in one.links:
+            number = next(each for each in range(MAX_LINKS) if each not in self._numbers.values())
+            self._numbers[frozenset((network, peer))] = number
+            one.links[peer], other.links[network] = await link(number, one.router, other.router)
+            await other.links[network].set_routes(other.peers.get(network, frozenset()))
+        await one.links[peer].set_routes(one.peers[peer])
+
+    async def _unlink(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        await one.links[peer].remove()
+        del one.links[peer], other.links[network], self._numbers[frozenset((network, peer))]
 
     async def filter(self, network: str, commands: str) -> None:
         """Carry out commands for the packet filters of a network. Raises NftablesError."""

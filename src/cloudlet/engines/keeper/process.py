@@ -55,6 +55,7 @@ class Keeper:
             "attach": networks.attach,
             "detach": networks.detach,
             "set_further_addresses": networks.set_further_addresses,
+            "set_peers": networks.set_peers,
             "filter": networks.filter,
             "open_way_out": networks.open_way_out,
             "close_way_out": networks.close_way_out,
@@ -102,7 +103,7 @@ class Keeper:
         self.tell(NETWORKS_CHANGED, {"network": network})
 
     async def _hand_over_sockets(self, folder: str) -> None:
-        """Have an Envoy that is about to start get sockets of the machine, by a folder."""
+        """Have an Envoy get sockets of the machine by a folder, from its start on."""
         known = self._handovers.get(folder)
         if known is None:
             known = self._handovers[folder] = SocketHandover(Path(folder), self._networks.endpoints.listen)

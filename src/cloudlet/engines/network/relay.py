@@ -22,7 +22,7 @@ _CHUNK_BYTES: Final = 64 * 1024
 
 
 class Goal(NamedTuple):
-    """The target of a connection, as its program named it, and the address that it came from."""
+    """The target of a connection, as its program named it, and its source."""
 
     address: IPv4Address
     port: int
