@@ -15,7 +15,7 @@ _DESCRIPTIONS: Final = "messages.binpb.gz"
 
 
 @cache
-def _pool() -> Any:
+def _load_pool() -> Any:
     """Return all descriptions. They are read at the first need: it takes some 50 ms."""
     packed = files("cloudlet.engines.envoy").joinpath(_DESCRIPTIONS).read_bytes()
     described = descriptor_pb2.FileDescriptorSet.FromString(gzip.decompress(packed))
@@ -28,13 +28,13 @@ def _pool() -> Any:
 @cache
 def find(name: str) -> Any:
     """Return the class of a message by its full name."""
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(name))
+    return message_factory.GetMessageClass(_load_pool().FindMessageTypeByName(name))
 
 
 def encode(kind: Kind, resource: Resource) -> bytes:
     """Return a resource as Envoy takes it. Raises ValueError where it does not fit its description."""
     try:
-        message = json_format.ParseDict(resource, find(kind.value)(), descriptor_pool=_pool())
+        message = json_format.ParseDict(resource, find(kind.value)(), descriptor_pool=_load_pool())
     except json_format.ParseError as error:
         raise ValueError(f"{kind.name.lower()}: {error}") from error
     encoded: bytes = message.SerializeToString(deterministic=True)
@@ -42,8 +42,8 @@ def encode(kind: Kind, resource: Resource) -> bytes:
 
 
 def to_json(message: Any) -> dict[str, Any]:
-    """Return a message in its JSON form, with the names of fields as the message has them."""
+    """Return a message in its JSON form, with its own names of fields."""
     found: dict[str, Any] = json_format.MessageToDict(
-        message, preserving_proto_field_name=True, descriptor_pool=_pool()
+        message, preserving_proto_field_name=True, descriptor_pool=_load_pool()
     )
     return found
