@@ -142,7 +142,12 @@ async def _ensure_role(ctx: Context) -> None:
         if error.code not in ("NoSuchEntity", "NoSuchEntityException"):
             raise
         name = "elasticloadbalancing.amazonaws.com"
-        await ctx.call_as_caller("iam", "CreateServiceLinkedRole", {"AWSServiceName": name})
+        try:
+            await ctx.call_as_caller("iam", "CreateServiceLinkedRole", {"AWSServiceName": name})
+        except AwsError as second:
+            # Another call may have made it meanwhile.
+            if second.code not in ("InvalidInput", "InvalidInputException"):
+                raise
 
 
 async def _take_machine_address(tx: Transaction, arn: str) -> str:

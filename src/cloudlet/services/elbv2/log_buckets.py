@@ -1,4 +1,7 @@
-"""The buckets that load balancers write logs to, checked by a test file (user guides, "Enable access logs")."""
+"""Checks of the buckets that load balancers write logs to, by a test file.
+
+User guides, "Enable access logs" and "Enable connection logs".
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _PRINCIPAL: Final = "logdelivery.elasticloadbalancing.amazonaws.com"
 
 
 async def check(ctx: Context, found: LoadBalancer, before: Mapping[str, str]) -> None:
-    """Raise InvalidConfiguration where a load balancer cannot write its logs as it wants to from now on."""
+    """Raise InvalidConfiguration where a load balancer cannot write logs that were not enabled before."""
     for kind, file in _TEST_FILES.items():
         names = [f"{kind}.s3.{part}" for part in ("enabled", "bucket", "prefix")]
         wanted = [found.attributes.get(name, "") for name in names]
