@@ -258,6 +258,24 @@ def test_attributes_that_are_not_supported(cloud: LbCloud, key: str, value: str)
     tells("Cloudlet does not support", change, cloud, cloud.create_arn(), key, value)
 
 
+def test_logs_need_a_bucket(cloud: LbCloud) -> None:
+    arn, s3, bucket = cloud.create_arn(), cloud.aws.client("s3"), f"logs-{cloud.account}"
+    fails("InvalidConfigurationRequest", change, cloud, arn, "access_logs.s3.enabled", "true")
+    given = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": bucket, "access_logs.s3.prefix": "web"}
+
+    def enable() -> Any:
+        attributes = [{"Key": key, "Value": value} for key, value in given.items()]
+        return cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+
+    tells(f"Access Denied for bucket: {bucket}", enable)
+    s3.create_bucket(Bucket=bucket)
+    enable()
+    (found,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert found["Key"] == f"web/AWSLogs/{cloud.account}/ELBAccessLogTestFile"
+    fails("ValidationError", change, cloud, arn, "access_logs.s3.prefix", "/web")
+    tells("Cloudlet does not support", change, cloud, arn, "health_check_logs.s3.enabled", "true")
+
+
 def test_attributes_of_network_load_balancers(cloud: LbCloud) -> None:
     arn = cloud.create_arn(Type="network")
     change(cloud, arn, "load_balancing.cross_zone.enabled", "true")

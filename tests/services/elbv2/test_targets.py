@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.elbv2.lb_cloud import NOTHING, LbCloud, fails, tells
+from tests.services.elbv2.lb_cloud import NOTHING, LbCloud, fails, forward, tells
 from tests.services.elbv2.test_target_groups import change
 from tests.services.lambda_.cloud import RUNTIME, package
 from tests.standing import Standing, eventually
@@ -180,6 +180,13 @@ def test_a_group_has_a_thousand_targets(cloud: LbCloud) -> None:
         targets = [{"Id": "10.0.0.10", "Port": port} for port in range(begin, begin + 500)]
         cloud.elb.register_targets(TargetGroupArn=group, Targets=targets)
     fails("TooManyTargets", register, cloud, group, "10.0.0.11")
+    balancer, other = cloud.create_arn(), cloud.create_group()
+    arn = cloud.listen(balancer, group)["ListenerArn"]
+    cloud.add_rule(arn, Actions=[forward(other)])
+    fails("TooManyTargets", register, cloud, other, "10.0.0.11")
+    third = cloud.create_group()
+    register(cloud, third, "10.0.0.11")
+    fails("TooManyTargets", cloud.add_rule, arn, 2, Actions=[forward(third)])
 
 
 def test_what_is_not_there(cloud: LbCloud) -> None:

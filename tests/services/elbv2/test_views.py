@@ -140,6 +140,20 @@ def test_health_is_what_the_proxy_tells(tmp_path: Path, told: TargetHealth, show
     run(tmp_path, play)
 
 
+def test_another_user_of_a_group_checks_it_anew(tmp_path: Path) -> None:
+    async def play(world: World) -> None:
+        health = {("10.0.0.10", 80): TargetHealth("healthy")}
+        await views.record_health(world.block, world.group, health)
+        await world.call("elbv2", "DeleteListener", ListenerArn=world.listener)
+        assert (await world.get_health())["Reason"] == "Target.NotInUse"
+        action = {"Type": "forward", "TargetGroupArn": world.group}
+        params = {"LoadBalancerArn": world.balancer, "Protocol": "HTTP", "Port": 81, "DefaultActions": [action]}
+        await world.call("elbv2", "CreateListener", **params)
+        assert (await world.get_health())["Reason"] == "Elb.RegistrationInProgress"
+
+    run(tmp_path, play)
+
+
 async def _wait_for_view(world: World) -> Any:
     for _ in range(_TURNS):
         found = await views.load_view(world.block, world.key)

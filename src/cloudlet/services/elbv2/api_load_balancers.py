@@ -20,6 +20,7 @@ from cloudlet.services.elbv2 import (
     dns_names,
     interfaces,
     limits,
+    log_buckets,
     network_changes,
     networks,
     storing,
@@ -141,7 +142,12 @@ async def _ensure_role(ctx: Context) -> None:
         if error.code not in ("NoSuchEntity", "NoSuchEntityException"):
             raise
         name = "elasticloadbalancing.amazonaws.com"
-        await ctx.call_as_caller("iam", "CreateServiceLinkedRole", {"AWSServiceName": name})
+        try:
+            await ctx.call_as_caller("iam", "CreateServiceLinkedRole", {"AWSServiceName": name})
+        except AwsError as second:
+            # Another call may have made it meanwhile.
+            if second.code not in ("InvalidInput", "InvalidInputException"):
+                raise
 
 
 async def _take_machine_address(tx: Transaction, arn: str) -> str:
@@ -317,15 +323,26 @@ async def describe_load_balancer_attributes(ctx: Context, tx: Transaction, param
     return {"Attributes": attributes.to_api(get_attributes(found))}
 
 
-@service.operation("ModifyLoadBalancerAttributes")
-async def modify_load_balancer_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await get_load_balancer(ctx, tx, params["LoadBalancerArn"])
-    known = attributes.list_load_balancer_attributes(found.type, found.scheme)
-    values = attributes.change("Load balancer", known, found.attributes, params["Attributes"])
-    changed = replace(found, attributes=values)
-    LOAD_BALANCERS.save(tx, changed)
-    network_changes.request(tx, found.account, found.region, found.vpc)
-    return {"Attributes": attributes.to_api(get_attributes(changed))}
+@service.direct("ModifyLoadBalancerAttributes")
+async def modify_load_balancer_attributes(ctx: Context, params: Params) -> FinalTransaction:
+    arn = params["LoadBalancerArn"]
+
+    async def change(tx: Transaction) -> tuple[LoadBalancer, LoadBalancer]:
+        found = await get_load_balancer(ctx, tx, arn)
+        known = attributes.list_load_balancer_attributes(found.type, found.scheme)
+        values = attributes.change("Load balancer", known, found.attributes, params["Attributes"])
+        return found, replace(found, attributes=values)
+
+    before, after = await ctx.transact(change)
+    await log_buckets.check(ctx, after, before.attributes)
+
+    async def save(tx: Transaction) -> Result:
+        _, changed = await change(tx)
+        LOAD_BALANCERS.save(tx, changed)
+        network_changes.request(tx, changed.account, changed.region, changed.vpc)
+        return {"Attributes": attributes.to_api(get_attributes(changed))}
+
+    return FinalTransaction(save)
 
 
 def _show_capacity() -> dict[str, Any]:

@@ -54,6 +54,11 @@ def _check_cookie_name(value: str) -> str | None:
     return None if re.fullmatch(r"[^\s;,=]{0,512}", value) else "a valid cookie name"
 
 
+def _check_prefix(value: str) -> str | None:
+    is_right = len(value) <= 512 and "AWSLogs" not in value and not value.startswith("/") and not value.endswith("/")
+    return None if is_right else "a prefix that neither begins nor ends with '/', without 'AWSLogs'"
+
+
 def _is_other_than(default: str) -> Callable[[str], bool]:
     return lambda value: value != default
 
@@ -64,7 +69,7 @@ _ON: Final = Attribute("true", _BOOLEAN)
 _NEVER_ON: Final = Attribute("false", _BOOLEAN, _is_other_than("false"))
 _ANY: Final = Attribute("", _make_text(1024))
 
-_LOGS: Final = {"enabled": _NEVER_ON, "bucket": _ANY, "prefix": _ANY}
+_LOGS: Final = {"enabled": _OFF, "bucket": _ANY, "prefix": Attribute("", _check_prefix)}
 _COMMON: Final = {
     "deletion_protection.enabled": _OFF,
     **{f"access_logs.s3.{part}": attribute for part, attribute in _LOGS.items()},
@@ -79,6 +84,7 @@ _LOAD_BALANCER: Final[dict[str, dict[str, Attribute]]] = {
         "client_keep_alive.seconds": Attribute("3600", _make_range(60, 604800)),
         **{f"connection_logs.s3.{part}": attribute for part, attribute in _LOGS.items()},
         **{f"health_check_logs.s3.{part}": attribute for part, attribute in _LOGS.items()},
+        "health_check_logs.s3.enabled": _NEVER_ON,
         "routing.http.desync_mitigation_mode": Attribute(
             "defensive", _make_choice("monitor", "defensive", "strictest"), lambda value: value == "monitor"
         ),
@@ -148,7 +154,9 @@ _HEALTH: Final = "target_group_health"
 _TARGET_GROUP: Final = {
     "stickiness.enabled": _OFF,
     "load_balancing.cross_zone.enabled": Attribute(
-        "use_load_balancer_configuration", _make_choice("true", "false", "use_load_balancer_configuration")
+        "use_load_balancer_configuration",
+        _make_choice("true", "false", "use_load_balancer_configuration"),
+        lambda value: value == "false",
     ),
     f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute(
         "1", _make_range(1, 1000, "off"), _is_other_than("1")
@@ -177,7 +185,6 @@ _NETWORK_GROUP: Final = {
     **_DELAY,
     "stickiness.type": Attribute("source_ip", _make_choice("source_ip")),
     "proxy_protocol_v2.enabled": _OFF,
-    "deregistration_delay.connection_termination.enabled": _OFF,
     "target_health_state.unhealthy.draining_interval_seconds": Attribute(
         "0", _make_range(0, 360000), _is_other_than("0")
     ),
@@ -214,13 +221,15 @@ def list_group_attributes(type_name: str, protocol: str, version: str) -> dict[s
         return {**_APPLICATION_GROUP, **forwarding, **(inspection if version == "HTTP2" else {})}
     is_datagrams = protocol in _DATAGRAMS
     keeps = "true" if type_name != "ip" or is_datagrams else "false"
-    ends = Attribute("true" if is_datagrams else "false", _BOOLEAN)
+    ends, breaks = ("true", "false") if is_datagrams else ("false", "true")
     return {
         **_NETWORK_GROUP,
-        "deregistration_delay.connection_termination.enabled": ends,
-        "preserve_client_ip.enabled": Attribute(keeps, _make_choice("true") if is_datagrams else _BOOLEAN),
-        "target_health_state.unhealthy.connection_termination.enabled": (
-            Attribute("false", _make_choice("false")) if is_datagrams else _ON
+        "deregistration_delay.connection_termination.enabled": Attribute(ends, _BOOLEAN, _is_other_than(ends)),
+        "preserve_client_ip.enabled": Attribute(
+            keeps, _make_choice("true") if is_datagrams else _BOOLEAN, lambda value: (value, keeps) == ("true", "false")
+        ),
+        "target_health_state.unhealthy.connection_termination.enabled": Attribute(
+            breaks, _make_choice("false") if is_datagrams else _BOOLEAN, _is_other_than(breaks)
         ),
     }
 

@@ -19,9 +19,8 @@ async def check(
     ctx: Context, tx: Transaction, found: LoadBalancer, protocol: str, actions: Sequence[dict[str, Any]]
 ) -> None:
     """Raise AwsError unless a listener of a protocol may do actions."""
-    groups = storing.list_target_groups(actions)
-    for arn in groups:
-        group = await storing.get_target_group(ctx, tx, arn)
+    groups = {arn: await storing.get_target_group(ctx, tx, arn) for arn in storing.list_target_groups(actions)}
+    for arn, group in groups.items():
         _check_protocols(group, protocol)
         if group.vpc and group.vpc != found.vpc:
             raise InvalidConfiguration(
@@ -34,9 +33,13 @@ async def check(
             )
     used = {arn for each in await storing.list_holders(tx, found) for arn in storing.list_target_groups(each.actions)}
     limit = limits.MAX_LOAD_BALANCER_TARGET_GROUPS
-    if len(used | set(groups)) > limit:
+    if len(used | groups.keys()) > limit:
         text = f"A load balancer can only use '{limit}' unique target groups"
         raise QuotaExcess("TooManyUniqueTargetGroupsPerLoadBalancerException", text)
+    await storing.check_target_count(tx, found, groups.values())
+    for arn, group in groups.items():
+        if arn not in used:
+            await storing.forget_health(tx, group)
 
 
 def _check_protocols(group: TargetGroup, protocol: str) -> None:

@@ -14,8 +14,7 @@ MAX_CERTIFICATES: Final = 25
 MAX_TARGET_GROUPS: Final = 3000
 MAX_LOAD_BALANCER_TARGET_GROUPS: Final = 100
 MAX_ACTION_TARGET_GROUPS: Final = 5
-MAX_APPLICATION_LOAD_BALANCER_TARGETS: Final = 1000
-MAX_NETWORK_LOAD_BALANCER_TARGETS: Final = 3000
+MAX_LOAD_BALANCER_TARGETS: Final = {"application": 1000, "network": 3000}
 MAX_TARGETS: Final = 1000
 """Targets of a target group."""
 MAX_CONDITION_VALUES: Final = 5
@@ -44,9 +43,7 @@ ACCOUNT_LIMITS: Final[dict[str, int]] = {
     "target-groups-per-action-on-application-load-balancer": MAX_ACTION_TARGET_GROUPS,
     "target-groups-per-action-on-network-load-balancer": MAX_ACTION_TARGET_GROUPS,
     "target-groups-per-application-load-balancer": MAX_LOAD_BALANCER_TARGET_GROUPS,
-    "targets-per-application-load-balancer": MAX_APPLICATION_LOAD_BALANCER_TARGETS,
-    "targets-per-network-load-balancer": MAX_NETWORK_LOAD_BALANCER_TARGETS,
-    "targets-per-target-group": MAX_TARGETS,
-    "trust-stores": MAX_TRUST_STORES,
+    "targets-per-application-load-balancer": MAX_LOAD_BALANCER_TARGETS["application"],
+    "targets-per-network-load-balancer": MAX_LOAD_BALANCER_TARGETS["network"],
 }
 """The limits that DescribeAccountLimits tells, by their names."""

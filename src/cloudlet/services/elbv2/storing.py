@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.aws.listing import list_names
 from cloudlet.core.aws.records import Records
-from cloudlet.services.elbv2 import arns, errors
+from cloudlet.services.elbv2 import arns, errors, limits
 from cloudlet.services.elbv2.balancer_record import LoadBalancer
 from cloudlet.services.elbv2.group_record import Target, TargetGroup
 from cloudlet.services.elbv2.listener_record import Listener, Rule
@@ -189,6 +190,27 @@ def save_target(tx: Transaction, group: TargetGroup, target: Target) -> None:
 def remove_target(tx: Transaction, group: TargetGroup, target: Target) -> None:
     """Delete a target."""
     tx.delete(_get_target_key(group, target))
+
+
+async def forget_health(tx: Transaction, group: TargetGroup) -> None:
+    """Have targets checked anew: what was told of them is of another time."""
+    for target in await list_targets(tx, group):
+        if target.state:
+            save_target(tx, group, replace(target, state="", reason="", description=""))
+
+
+async def check_target_count(tx: Transaction, load_balancer: LoadBalancer, more: Iterable[TargetGroup] = ()) -> None:
+    """Raise QuotaExcess where a load balancer has too many targets, with those of further groups."""
+    limit = limits.MAX_LOAD_BALANCER_TARGETS[load_balancer.type]
+    groups = {each.arn: each for each in more}
+    for holder in await list_holders(tx, load_balancer):
+        for arn in list_target_groups(holder.actions):
+            name = arn.partition(f":{arns.TARGET_GROUP}/")[2]
+            found = await TARGET_GROUPS.find(tx, load_balancer.account, load_balancer.region, name)
+            groups |= {} if found is None else {arn: found}
+    if sum([len(await list_targets(tx, each)) for each in groups.values()]) > limit:
+        text = f"The maximum number of targets has been reached on load balancer '{load_balancer.arn}'"
+        raise errors.QuotaExcess("TooManyTargetsException", text)
 
 
 # Addresses on the machine

@@ -147,6 +147,8 @@ async def register(ctx: Context, tx: Transaction, group: TargetGroup, made: Sequ
             await _check_load_balancer(ctx, tx, group, each.id)
             tx.put(storing.USES.key(each.id, group.name, group.name), group.name.encode())
         storing.save_target(tx, group, each)
+    for name in await storing.list_using_load_balancers(tx, group.arn):
+        await storing.check_target_count(tx, await storing.LOAD_BALANCERS.get(tx, group.account, group.region, name))
     await network_changes.request_by_group(tx, group)
 
 
