@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Config
 from cloudlet.core.kernel.identity import root
+from cloudlet.core.kernel.timing import watching
 from cloudlet.services.elbv2 import views
 from cloudlet.services.elbv2.proxy.view import TargetHealth
-from tests.certificates import make_pair
-from tests.in_process import in_block
+from tests.certificates import DAY, Pair, make_pair
+from tests.in_process import InProcess, in_block
 
 _ACCOUNT = "123456789012"
 _REGION = "us-east-1"
@@ -212,3 +215,54 @@ def test_a_view_has_all_that_the_proxy_needs(tmp_path: Path) -> None:
         assert group.attributes["deregistration_delay.timeout_seconds"] == "300"
 
     run(tmp_path, play)
+
+
+def _make_pair_for(cloud: InProcess) -> Pair:
+    """Return a certificate that is valid by the clock of a cloud."""
+    return make_pair("shop.example", begin=datetime.fromtimestamp(cloud.now, UTC) - DAY)
+
+
+def test_a_renewed_certificate_is_served(tmp_path: Path) -> None:
+    cloud = InProcess(Config(data=tmp_path, durable=False))
+
+    async def open_world() -> World:
+        opened = World(cloud.cloud.block("elbv2"))
+        await opened.open()
+        return opened
+
+    world = cloud.run(open_world())
+    made = cloud.run(world.call("acm", "ImportCertificate", **_make_pair_for(cloud).params()))
+    arn = made["CertificateArn"]
+    params = {"LoadBalancerArn": world.balancer, "Protocol": "HTTPS", "Port": 443, "DefaultActions": [_OK]}
+    cloud.run(world.call("elbv2", "CreateListener", Certificates=[{"CertificateArn": arn}], **params))
+    changes = 0
+
+    async def count_changes() -> None:
+        nonlocal changes
+        async with watching(world.block, b"serve-network") as changed:
+            while True:
+                await changed.wait()
+                changed.clear()
+                changes += 1
+
+    def has_changed(before: int) -> bool:
+        cloud.advance(60)
+        return changes > before
+
+    async def begin() -> asyncio.Task[None]:
+        return asyncio.create_task(count_changes())
+
+    task = cloud.run(begin())
+    # The version that is served is found out first.
+    cloud.until(lambda: has_changed(0))
+    for _ in range(3):
+        cloud.advance(60)
+    before = changes
+    for _ in range(3):
+        cloud.advance(60)
+    assert changes == before
+    again = _make_pair_for(cloud).params(CertificateArn=arn)
+    cloud.run(world.call("acm", "ImportCertificate", **again))
+    cloud.until(lambda: has_changed(before))
+    task.cancel()
+    cloud.close()
