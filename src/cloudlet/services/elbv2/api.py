@@ -20,6 +20,7 @@ from cloudlet.services.elbv2 import (
     views,
 )
 from cloudlet.services.elbv2.block import service
+from cloudlet.services.elbv2.proxy import serving
 
 __all__ = [
     "api_certificates",
@@ -31,6 +32,7 @@ __all__ = [
     "api_targets",
     "api_trust_stores",
     "service",
+    "serving",
     "views",
 ]
 
