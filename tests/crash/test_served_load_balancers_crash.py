@@ -84,11 +84,19 @@ def _find_envoys(data: Path) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if (path / "comm").read_text().startswith("envoy") and _is_below(find_keeper(data), int(path.name)):
+            is_envoy = b"/etc/envoy.json" in (path / "cmdline").read_bytes().split(b"\0")
+            if is_envoy and _is_below(find_keeper(data), int(path.name)):
                 found.append(int(path.name))
         except OSError:
             continue
     return found
+
+
+def _is_running(process: int) -> bool:
+    try:
+        return "Z" not in (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
 
 
 def _is_below(ancestor: int, process: int) -> bool:
@@ -132,11 +140,13 @@ def test_it_is_back_after_its_envoy_or_the_keeper_was_killed(tmp_path: Path, fin
     with _serve(tmp_path) as (_, served, listener, _):
         served.cloud.add_rule(listener, 1, "/fixed")
         served.eventually(200, "/fixed")
+        envoys = _find_envoys(tmp_path)
+        assert envoys
         for process in find(tmp_path):
             os.kill(process, signal.SIGKILL)
         began = time.monotonic()
+        wait_for(lambda: not any(map(_is_running, envoys)))
         served.eventually(200, "/fixed")
-        print("back after", time.monotonic() - began)
         if find is _find_envoys:
             assert served.ask("/index.html")[0] == 200
             assert time.monotonic() - began < _BACK_SECONDS
