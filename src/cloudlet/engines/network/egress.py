@@ -12,17 +12,16 @@ import asyncio
 import socket
 import struct
 from collections.abc import Iterable
-from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from cloudlet.engines.network import relay
 from cloudlet.store.eager import spawn
 
 PORT: Final = 3129
 _SO_ORIGINAL_DST: Final = 80
 _ADDRESS: Final = struct.Struct("!HH4s8x")
 _CONNECT_SECONDS: Final = 20.0
-_CHUNK_BYTES: Final = 64 * 1024
 _TABLE: Final = "ip egress"
 
 
@@ -54,33 +53,17 @@ class Egress:
 
     def __init__(self, listener: socket.socket) -> None:
         """Take connections from a listener, which is closed with this."""
-        self._listener = listener
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._accepting = spawn(self._accept())
-
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            connection, _ = await loop.sock_accept(self._listener)
-            task = spawn(self._serve(connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, connection: socket.socket) -> None:
-        with connection:
-            target = _get_target(connection)
-            outside = None if target is None else await _connect(*target)
-            if outside is None:
-                return
-            with outside:
-                await _relay(connection, outside)
+        self._forwarding = spawn(relay.forward(listener, _open))
 
     async def close(self) -> None:
         """End all connections."""
-        for task in (self._accepting, *self._tasks):
-            task.cancel()
-        await asyncio.gather(self._accepting, *self._tasks, return_exceptions=True)
-        self._listener.close()
+        self._forwarding.cancel()
+        await asyncio.gather(self._forwarding, return_exceptions=True)
+
+
+async def _open(connection: socket.socket) -> socket.socket | None:
+    target = _get_target(connection)
+    return None if target is None else await _connect(*target)
 
 
 def _get_target(connection: socket.socket) -> tuple[IPv4Address, int] | None:
@@ -98,39 +81,13 @@ def _get_target(connection: socket.socket) -> tuple[IPv4Address, int] | None:
 
 async def _connect(address: IPv4Address, port: int) -> socket.socket | None:
     """Connect from the machine's own network. Return None where that fails."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.setblocking(False)
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            await asyncio.get_running_loop().sock_connect(made, (str(address), port))
-        if made.getsockname()[0] != str(address):
-            return made
-        # It leads to the machine itself: connections to an own address come from it, too.
+            made = await relay.connect(str(address), port)
     except (OSError, TimeoutError):
-        pass
+        return None
+    if made.getsockname()[0] != str(address):
+        return made
+    # It leads to the machine itself: connections to an own address come from it, too.
     made.close()
     return None
-
-
-async def _relay(one: socket.socket, other: socket.socket) -> None:
-    """Pass on what either side sends, until both have ended."""
-    one.setblocking(False)
-    directions = [spawn(_copy(one, other)), spawn(_copy(other, one))]
-    try:
-        done, _ = await asyncio.wait(directions, return_when=asyncio.FIRST_EXCEPTION)
-        for each in done:
-            with suppress(OSError):
-                each.result()
-    finally:
-        for each in directions:
-            each.cancel()
-
-
-async def _copy(source: socket.socket, sink: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    buffer = bytearray(_CHUNK_BYTES)
-    view = memoryview(buffer)
-    while size := await loop.sock_recv_into(source, buffer):
-        await loop.sock_sendall(sink, view[:size])
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
