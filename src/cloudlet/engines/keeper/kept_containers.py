@@ -15,6 +15,7 @@ from cloudlet.engines.children import watch
 from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.keeper.networks import Networks
+from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.store.eager import spawn
 
 MAX_OUTPUT_BYTES: Final = 4096
@@ -22,19 +23,6 @@ MAX_OUTPUT_BYTES: Final = 4096
 
 Tell = Callable[[str, dict[str, Any]], None]
 """A function that tells blocks of an event: its name and its subject."""
-
-
-class Terminal:
-    """The end of a terminal at which somebody sits. When it is closed, the program there ends."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
 
 class UnknownContainer(LookupError):
@@ -128,8 +116,11 @@ class KeptContainers:
         process = await self._start_within(name, command, subprocess.DEVNULL, subprocess.PIPE)
         return await asyncio.to_thread(_wait, process, seconds)
 
-    async def open_terminal(self, name: str, command: list[str]) -> Terminal:
-        """Run a program in a container at a terminal, which is returned. Raises OSError and UnknownContainer."""
+    async def open_terminal(self, name: str, command: list[str]) -> OpenFile:
+        """Run a program in a container at a terminal, which is returned. Raises OSError and UnknownContainer.
+
+        When the terminal is closed, the program there ends.
+        """
         ours, theirs = os.openpty()
         try:
             # The program has a session of its own, which is told when its terminal is closed.
@@ -144,7 +135,7 @@ class KeptContainers:
             process.wait()
 
         watch(process, reap)
-        return Terminal(ours)
+        return OpenFile(ours)
 
     async def _start_within(
         self, name: str, command: list[str], given: int, output: int, before: Sequence[str] = ()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterable
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.engines.network import egress, nftables
 from cloudlet.engines.network.egress import Egress
 from cloudlet.engines.network.namespaces import Namespaces
@@ -138,13 +140,27 @@ class Networks:
                 await found.way_out.close()
                 found.way_out = None
 
-    async def listen(self, network: str, address: str, port: int, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that takes what comes to an address of the router. Raises OSError."""
-        return await self._get(network).router.listen(IPv4Address(address), port, datagrams=datagrams)
+    async def listen(
+        self, network: str, address: str, port: int, *, interface: str = "", datagrams: bool = False
+    ) -> socket.socket:
+        """Return a socket that takes what comes to an address of the router, or within an interface's namespace.
 
-    async def open_socket(self, network: str, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that is in the network. Raises OSError."""
-        return await self._get(network).router.open_socket(datagrams=datagrams)
+        Raises OSError.
+        """
+        namespace = self._find_namespace(network, interface)
+        return await self._get(network).router.listen(IPv4Address(address), port, datagrams, namespace)
+
+    async def open_socket(self, network: str, *, interface: str = "", datagrams: bool = False) -> socket.socket:
+        """Return a socket that is in the network, or within an interface's namespace. Raises OSError."""
+        namespace = self._find_namespace(network, interface)
+        return await self._get(network).router.open_socket(datagrams, namespace)
+
+    async def open_namespace(self, network: str, interface: str) -> OpenFile:
+        """Return the namespace of an interface, for programs that are not the keeper's. Raises UnknownNetwork."""
+        return OpenFile(os.dup(self.get_namespace(network, interface)))
+
+    def _find_namespace(self, network: str, interface: str) -> int | None:
+        return self.get_namespace(network, interface) if interface else None
 
     def get_namespace(self, network: str, interface: str) -> int:
         """Return the descriptor of the namespace of an interface. Raises UnknownNetwork."""

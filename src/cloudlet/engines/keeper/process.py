@@ -21,9 +21,18 @@ from typing import Any, Final
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.container import Containers
 from cloudlet.engines.containers.shelf import Shelf, enter_mount_namespace
-from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
+from cloudlet.engines.keeper.kept_containers import KeptContainers
 from cloudlet.engines.keeper.networks import Networks
-from cloudlet.engines.keeper.protocol import NETWORKS_CHANGED, Answer, Connection, Event, Message, Request, open_folder
+from cloudlet.engines.keeper.protocol import (
+    NETWORKS_CHANGED,
+    Answer,
+    Connection,
+    Event,
+    Message,
+    OpenFile,
+    Request,
+    open_folder,
+)
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.store.eager import spawn
 
@@ -58,6 +67,7 @@ class Keeper:
             "close_way_out": networks.close_way_out,
             "listen": networks.listen,
             "open_socket": networks.open_socket,
+            "open_namespace": networks.open_namespace,
             "run": containers.run,
             "signal": containers.send_signal,
             "kill": containers.kill,
@@ -123,7 +133,7 @@ class Keeper:
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
-        if isinstance(result, socket.socket | Terminal):
+        if isinstance(result, socket.socket | OpenFile):
             connection.send(Answer(request.id), [result])
         else:
             connection.send(Answer(request.id, result))
