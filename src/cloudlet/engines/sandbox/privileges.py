@@ -67,7 +67,7 @@ def make_drop_command(
     """
 
     def called(name: str) -> list[str]:
-        return program(name).command if own_root else [str(_found(name))]
+        return program(name).command if own_root else [str(find_program(name))]
 
     words: list[str] = []
     if user is not None:
@@ -84,7 +84,8 @@ def files(*, limited: bool) -> dict[str, Path]:
     return {place: file for name in names for place, file in program(name).files.items()}
 
 
-def _found(name: str) -> Path:
+def find_program(name: str) -> Path:
+    """Return the path of a program of the machine. Raises FileNotFoundError."""
     found = shutil.which(name)
     if found is None:
         raise FileNotFoundError(f"there is no {name} (Debian: apt install util-linux coreutils)")
@@ -94,7 +95,7 @@ def _found(name: str) -> Path:
 @cache
 def program(name: str) -> Program:
     """Return a program with what it needs. Raises OSError."""
-    path = _found(name).resolve()
+    path = find_program(name).resolve()
     # Some are one program, which looks at the name that it is called by.
     own = f"{PLACE}/{name}"
     said = subprocess.run(["ldd", str(path)], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False).stdout
