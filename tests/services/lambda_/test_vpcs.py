@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws, fresh_account
+from tests.services.cloudformation.deploying import Stacks
 from tests.services.ec2.cloud import MISSING, make_group, make_interface, make_subnet, make_vpc
 from tests.services.ec2.machine import Machine, machine
-from tests.services.lambda_.cloud import FunctionCloud
+from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
 from tests.services.lambda_.programs import invoke, program, python
 from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
 from tests.services.lambda_.test_surroundings import is_readable
@@ -250,6 +251,109 @@ def test_when_the_keeper_is_killed(vpc: Vpc) -> None:
     filters = [{"Name": "private-ip-address", "Values": [address]}]
     vpc.host.serve(vpc.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"][0])
     eventually(lambda: vpc.fetch(f"http://{address}/index.html"), lambda said: said == HELLO)
+
+
+def test_snap_start(vpc: Vpc) -> None:
+    address = vpc.serve()
+    python(vpc, FETCH, VpcConfig=vpc.config(), Timeout=30, SnapStart={"ApplyOn": "PublishedVersions"}, Publish=True)
+    vpc.client.get_waiter("published_version_active").wait(
+        FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0.05, "MaxAttempts": 600}
+    )
+    assert invoke(vpc, {"url": f"http://{address}/index.html"}, Qualifier="1").value == HELLO
+
+
+def test_nothing_of_the_network_can_be_changed(vpc: Vpc) -> None:
+    body = """
+import fcntl, socket, struct
+found = []
+with socket.socket() as asking:
+    for name in ("eth0", "lo"):
+        try:
+            fcntl.ioctl(asking, 0x8914, struct.pack("16sh14x", name.encode(), 0))
+        except OSError as error:
+            found.append(error.strerror)
+for kind in (socket.SOCK_RAW, socket.SOCK_DGRAM):
+    try:
+        socket.socket(socket.AF_INET if kind == socket.SOCK_RAW else socket.AF_PACKET, kind)
+    except OSError as error:
+        found.append(error.strerror)
+links = [os.path.join("/proc/self/fd", each) for each in os.listdir("/proc/self/fd")]
+inherited = [os.readlink(each) for each in links if os.path.islink(each)]
+return [found, [each for each in inherited if each.startswith(("net:", "user:"))]]
+"""
+    python(vpc, body, VpcConfig=vpc.config())
+    found, inherited = invoke(vpc).value
+    assert (len(found), inherited) == (4, [])
+
+
+def test_what_runs_there_is_limited(vpc: Vpc) -> None:
+    body = """
+import signal
+pids = []
+try:
+    while len(pids) < 1200:
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        pids.append(pid)
+except OSError as error:
+    return [len(pids), error.strerror]
+finally:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+"""
+    python(vpc, body, VpcConfig=vpc.config(), Timeout=60, MemorySize=10_240)
+    count, said = invoke(vpc).value
+    assert 900 < count < 1024
+    assert said == "Resource temporarily unavailable"
+    python(vpc, "return len(bytearray(1 << 30))", "large", VpcConfig=vpc.config(), Timeout=60)
+    assert invoke(vpc, name="large").error == "Unhandled"
+
+
+def test_a_stack(vpc: Vpc) -> None:
+    stacks = Stacks(vpc.aws)
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": RUNTIME,
+            "Handler": "index.handler",
+            "Role": vpc.role,
+            "Code": {"ZipFile": "def handler(event, context):\n    return 1\n"},
+            "VpcConfig": {
+                "SubnetIds": [{"Ref": "Subnet"}],
+                "SecurityGroupIds": [{"Fn::GetAtt": ["Group", "GroupId"]}],
+            },
+        },
+    }
+    resources = {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.1.0.0/16"}},
+        "Subnet": {
+            "Type": "AWS::EC2::Subnet",
+            "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.1.1.0/24"},
+        },
+        "Group": {
+            "Type": "AWS::EC2::SecurityGroup",
+            "Properties": {"GroupDescription": "of functions", "VpcId": {"Ref": "Vpc"}},
+        },
+        "Function": function,
+    }
+    made = stacks.create("shop", {"Resources": resources})
+    assert made["StackStatus"] == "CREATE_COMPLETE", stacks.events("shop")
+    name = stacks.physical_id("shop", "Function")
+    assert invoke(vpc, name=name).value == 1
+    shown = vpc.client.get_function_configuration(FunctionName=name)["VpcConfig"]
+    assert shown["SubnetIds"] == [stacks.physical_id("shop", "Subnet")]
+    del function["Properties"]["VpcConfig"]  # type: ignore[attr-defined]
+    stacks.update("shop", {"Resources": resources})
+    eventually(vpc.list_interfaces, lambda found: not found)
+    function["Properties"]["VpcConfig"] = {  # type: ignore[index]
+        "SubnetIds": [{"Ref": "Subnet"}],
+        "SecurityGroupIds": [{"Fn::GetAtt": ["Group", "GroupId"]}],
+    }
+    stacks.update("shop", {"Resources": resources})
+    assert len(vpc.list_interfaces()) == 1
+    # Interfaces of functions are waited for before subnets and groups go.
+    assert stacks.delete("shop")["StackStatus"] == "DELETE_COMPLETE", stacks.events("shop")
 
 
 def test_what_is_refused(vpc: Vpc) -> None:

@@ -143,10 +143,7 @@ class Networks:
     async def listen(
         self, network: str, address: str, port: int, *, interface: str = "", datagrams: bool = False
     ) -> socket.socket:
-        """Return a socket that takes what comes to an address of the router, or within an interface's namespace.
-
-        Raises OSError.
-        """
+        """Return a socket at an address of the router, or within an interface's namespace. Raises OSError."""
         namespace = self._find_namespace(network, interface)
         return await self._get(network).router.listen(IPv4Address(address), port, datagrams, namespace)
 

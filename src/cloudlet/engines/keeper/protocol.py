@@ -62,7 +62,7 @@ class Descriptor(Protocol):
 
 
 class OpenFile:
-    """Something open that is known by its descriptor alone."""
+    """An open file that is known by its descriptor alone."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

@@ -42,9 +42,9 @@ def enter_user_namespace() -> None:
 
 
 def open_owner(namespace: int) -> int | None:
-    """Return a descriptor of the user namespace that another namespace belongs to, None where that is our own.
+    """Return a descriptor of the user namespace that owns another namespace. Raises OSError.
 
-    Raises OSError.
+    None is for the one of this process.
     """
     owner = fcntl.ioctl(namespace, _NS_GET_USERNS)
     if os.stat(owner).st_ino != os.stat("/proc/self/ns/user").st_ino:  # noqa: PTH116 - one is a descriptor

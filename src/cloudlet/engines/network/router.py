@@ -113,10 +113,7 @@ class Router:
     async def listen(
         self, address: IPv4Address, port: int, datagrams: bool = False, namespace: int | None = None
     ) -> socket.socket:
-        """Return a socket that takes what comes to an address of the router, or of another namespace.
-
-        Raises OSError.
-        """
+        """Return a socket at an address of the router, or of another namespace. Raises OSError."""
         return await self.run(partial(_bind, address, port, datagrams=datagrams), namespace)
 
     async def open_socket(self, datagrams: bool = False, namespace: int | None = None) -> socket.socket:

@@ -50,7 +50,7 @@ def executable() -> str:
 
 
 def hosts(address: str, network: Network | None) -> bytes:
-    """Return the machine's list of hosts, or that of a network, with a sandbox's own address. Raises OSError."""
+    """Return the list of hosts that a sandbox with an address has. Raises OSError."""
     if network is not None:
         known = " ".join(("127.0.0.1 localhost", *network.hosts)).encode() + b"\n"
     else:

@@ -56,7 +56,7 @@ class Network:
         self.is_lost = False
         """Whether nothing is reached from there any more."""
         self.daemon: str | None = None
-        """Where X-Ray is sent something from within, if there is one."""
+        """The place from within which X-Ray is sent something, if there is one."""
         self._keeper = keeper
         self._on_closed = on_closed
         self._place = {"network": interface.vpc, "interface": interface.id}
@@ -83,14 +83,14 @@ class Network:
 
     @property
     def sandboxed(self) -> sandbox.Network:
-        """It, as sandboxes take it. Raises SandboxError."""
+        """The network as sandboxes take it. Raises SandboxError."""
         if self.is_lost:
             raise SandboxError("the network of the function is gone")
         hosts = (self._outside[0],) if self._has_name else ()
         return sandbox.Network(self._namespace, self._owner, str(LINK_LOCAL_DNS), hosts)
 
     async def listen(self, port: int = 0, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that takes what comes to a port, any if it is 0, at loopback. Raises KeeperError."""
+        """Return a socket at a port of loopback, or at any for 0. Raises KeeperError."""
         place: dict[str, Any] = {**self._place, "datagrams": datagrams}
         return await self._keeper.call_for_socket("listen", address=_LOOPBACK, port=port, **place)
 
@@ -145,12 +145,12 @@ class Networks:
         self._block = block
         self._subsegments = subsegments
         self._on_lost = on_lost
-        self._keeper = open_keeper(block, self._hear)
+        self._keeper = open_keeper(block, self._note_event)
         self._open: dict[str, Network] = {}
         """By interface."""
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def _hear(self, event: Event) -> None:
+    def _note_event(self, event: Event) -> None:
         if event == LOST:
             for network in self._open.values():
                 network.is_lost = True
@@ -159,7 +159,10 @@ class Networks:
 
     @asynccontextmanager
     async def hold(self, version: Version) -> AsyncIterator[Network | None]:
-        """Have the network of one of a version's interfaces for a while, None for one in no VPC. Raises AwsError."""
+        """Have the network of one of a version's interfaces for a while. Raises AwsError.
+
+        None is for a version in no VPC.
+        """
         connections = interface_record.list_connections(version)
         if not connections:
             yield None
@@ -174,7 +177,7 @@ class Networks:
     async def _enter(self, connection: Connection) -> Network:
         interface = await self._block.store.transact(lambda tx: interface_record.find(tx, connection))
         if interface is None:
-            raise _unexpected("the function has no network interface")
+            raise _make_error("the function has no network interface")
         async with self._opening.setdefault(interface.id, asyncio.Lock()):
             network = self._open.get(interface.id) or await self._wait(connection, interface)
             network.enter()
@@ -198,9 +201,9 @@ class Networks:
                     )
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
-            raise _unexpected("the network interface is not available") from None
+            raise _make_error("the network interface is not available") from None
         except AwsError as error:
-            raise _unexpected(error.message, error.code) from None
+            raise _make_error(error.message, error.code) from None
 
     async def _make(self, interface: Interface) -> Network:
         """Open a network. Raises KeeperError."""
@@ -229,7 +232,7 @@ class Networks:
         self._keeper.close()
 
 
-def _unexpected(message: str, code: str = "") -> AwsError:
+def _make_error(message: str, code: str = "") -> AwsError:
     """Return the error of an invocation whose function has no network."""
     text = "Lambda received an unexpected Amazon EC2 client exception while setting up for the Lambda function"
     more = {"EC2ErrorCode": code} if code else {}

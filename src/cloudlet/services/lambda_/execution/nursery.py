@@ -66,7 +66,7 @@ class WarmPool:
         self._tidying: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
-    def expect(self, interpreter: Interpreter, network: Network | None) -> None:
+    def expect(self, interpreter: Interpreter, network: Network | None = None) -> None:
         """Have one ready: it will be wanted."""
         kind = self._find_kind(interpreter, network)
         kind.wanted_at = asyncio.get_running_loop().time()
@@ -81,7 +81,7 @@ class WarmPool:
             for starting in self._kinds.pop(key).waiting:
                 self._let_go(starting)
 
-    async def take(self, interpreter: Interpreter, network: Network | None) -> WarmProcess | None:
+    async def take(self, interpreter: Interpreter, network: Network | None = None) -> WarmProcess | None:
         """Return one that is ready, or is to be so first of all, if there is one; others are made ready behind it."""
         kind = self._find_kind(interpreter, network)
         now = asyncio.get_running_loop().time()

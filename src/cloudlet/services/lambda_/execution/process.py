@@ -31,7 +31,7 @@ class Process:
         self, interpreter: Interpreter, sandbox: Sandbox, api: RuntimeApi | None, network: Network | None
     ) -> None:
         self.network = network
-        """That of a function in a VPC."""
+        """The network of a function in a VPC."""
         self.interpreter = interpreter
         self.sandbox = sandbox
         self.api = api

@@ -119,7 +119,10 @@ class Telemetry:
     """What is told in one sandbox."""
 
     def __init__(self, on_event: Callable[[Event], None], network: Network | None = None) -> None:
-        """`on_event` takes what happens here, so that it is logged and told, too; `network` is the sandbox's."""
+        """`on_event` takes what happens here, so that it is logged and told, too.
+
+        `network` is that of a function in a VPC.
+        """
         self._network = network
         self._on_event = on_event
         self._subscriptions: dict[str, _Subscription] = {}

@@ -102,7 +102,10 @@ class Logging(msgspec.Struct, frozen=True):
 
 
 class Vpc(msgspec.Struct, frozen=True):
-    """The subnets and security groups of a function in a VPC; all of it is empty where it is in none any more."""
+    """The VPC of a function, with subnets and security groups.
+
+    All of it is empty for one that is in none any more.
+    """
 
     id: str = ""
     subnets: tuple[str, ...] = ()

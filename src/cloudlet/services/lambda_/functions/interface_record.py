@@ -45,7 +45,7 @@ _decode: Final = msgspec.msgpack.Decoder(Interface).decode
 
 
 def list_connections(version: Version | None) -> list[Connection]:
-    """Return the connections of a version, in the order of its subnets; none where it is in no VPC."""
+    """Return the connections of a version, of which one in no VPC has none."""
     if version is None or version.vpc is None:
         return []
     groups, place = ",".join(sorted(version.vpc.groups)), version.place

@@ -1,7 +1,7 @@
-"""The network interfaces of functions in VPCs, which EC2 makes when the first version needs one.
+"""The network interfaces of functions in VPCs, made and given up by EC2's API.
 
-Developer guide, "Understanding Hyperplane elastic network interfaces". The last version that gives one up has it
-deleted, once nothing runs there any more.
+Developer guide, "Understanding Hyperplane elastic network interfaces". The first version that needs one
+has it made. The last that gives it up has it deleted, once nothing runs there any more.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ERRORS: Final = {
 
 
 async def change(tx: Transaction, user: str, before: Version | None, after: Version | None) -> None:
-    """Note that `user`, an ARN, needs the connections of another version, or none, from now on."""
+    """Note which version's connections `user`, an ARN, needs from now on."""
     for connection in interface_record.set_user(tx, user, list_connections(before), list_connections(after)):
         found = await interface_record.find(tx, connection)
         if found is not None and found.error:
@@ -42,7 +42,7 @@ async def change(tx: Transaction, user: str, before: Version | None, after: Vers
 
 
 async def find_missing(tx: Transaction, version: Version) -> Interface | None:
-    """Return an interface that a version needs and that is not there yet, or cannot be had; None where all are."""
+    """Return an interface of a version that is not there, None where all are."""
     for connection in list_connections(version):
         found = await interface_record.find(tx, connection)
         if found is None or not found.is_ready:

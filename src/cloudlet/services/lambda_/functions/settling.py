@@ -82,7 +82,10 @@ async def run(block: Block) -> None:
 
 
 async def _settle(block: Block, key: Key) -> float | None:
-    """Unpack a version's code, once it has its interfaces; it can be invoked then, or is initialised first."""
+    """Unpack a version's code, once it has its interfaces.
+
+    It can be invoked then, or is initialised first.
+    """
     account, region, name, number = key
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))

@@ -53,7 +53,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "EphemeralStorage": {"Size": version.ephemeral},
         "SnapStart": _snap_start(version),
         "LoggingConfig": _logging(version),
-        "VpcConfig": _vpc(version),
+        "VpcConfig": _make_vpc(version),
         "ImageConfigResponse": _image_config(version),
         "RuntimeVersionConfig": {"RuntimeVersionArn": version.runtime_version_arn} if version.runtime else None,
         "State": version.state,
@@ -83,7 +83,7 @@ def _snap_start(version: Version) -> dict[str, str]:
     return {"ApplyOn": version.snap_start, "OptimizationStatus": "On" if version.starts_from_snapshot else "Off"}
 
 
-def _vpc(version: Version) -> dict[str, Any] | None:
+def _make_vpc(version: Version) -> dict[str, Any] | None:
     vpc = version.vpc
     if vpc is None:
         return None

@@ -65,22 +65,24 @@ def list_keys(vpc: Vpc | None) -> Mapping[str, str | Sequence[str]]:
 
 
 def put(version: Version, vpc: Vpc | None) -> Version:
-    """Return a version in a VPC that was found, or where it was."""
-    return version if vpc is None else replace(version, vpc=vpc)
+    """Return a version in a VPC that a request names, or as it was."""
+    has_none = version.vpc is None and vpc == Vpc()
+    return version if vpc is None or has_none else replace(version, vpc=vpc)
 
 
 async def check_role(ctx: Context, version: Version) -> None:
-    """Raise AwsError where the role of a function in a VPC does not let Lambda have network interfaces."""
+    """Raise AwsError unless a function's role lets Lambda have network interfaces."""
     if not (ctx.strict and version.vpc and version.vpc.subnets):
         return
     session = make_lambda_session(version.place, version.role)
     permissions = await ctx.block.cloud.permissions.load(session)
     as_role = ctx.act_as(session, session.account)
     for operation in _OF_ROLES:
-        if not permissions.allows(as_role, f"ec2:{operation}", _any_interface(version.place), session.account):
+        if not permissions.allows(as_role, f"ec2:{operation}", _make_pattern(version.place), session.account):
             text = f"The provided execution role does not have permissions to call {operation} on EC2"
             raise errors.invalid(text)
 
 
-def _any_interface(place: Place) -> str:
+def _make_pattern(place: Place) -> str:
+    """Return the ARN of any network interface."""
     return f"arn:{partition_of(place.region)}:ec2:{place.region}:{place.account}:network-interface/*"
