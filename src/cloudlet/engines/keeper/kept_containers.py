@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from cloudlet.engines.children import watch
+from cloudlet.engines.containers import entering
 from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.keeper.networks import Networks
@@ -141,13 +143,24 @@ class KeptContainers:
         self, name: str, command: list[str], given: int, output: int, before: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
         running = self._get(name)
-        words = [*before, *running.write_entering(command)]
 
         def start() -> subprocess.Popen[bytes]:
-            # What it starts ends with it: all are in one group.
-            return subprocess.Popen(
-                words, stdin=given, stdout=output, stderr=subprocess.STDOUT, cwd="/", start_new_session=not before
-            )
+            entry = os.memfd_create("cloudlet")
+            try:
+                os.write(entry, running.write_entry(command))
+                os.lseek(entry, 0, os.SEEK_SET)
+                # What it starts ends with it: all are in one group.
+                return subprocess.Popen(
+                    [*before, sys.executable, "-I", "-S", entering.__file__, str(entry)],
+                    stdin=given,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd="/",
+                    pass_fds=(entry,),
+                    start_new_session=not before,
+                )
+            finally:
+                os.close(entry)
 
         process: subprocess.Popen[bytes] = await self._find_spawn(running.spec)(start)
         return process

@@ -91,9 +91,9 @@ def options(
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             words += ["--cap-add", capability]
     words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
-    is_prepared = user is not None or bool(limited)
-    is_given_programs = is_prepared and spec.root is not None
-    words += _file_system(spec, files, privileges.files(limited=bool(limited)) if is_given_programs else {})
+    has_root = spec.root is not None
+    is_prepared = user is not None or bool(limited) or has_root
+    words += _file_system(spec, files, privileges.files(limited=bool(limited)) if has_root else {})
     for name, value in spec.environment.items():
         if not is_prepared or not privileges.is_followed(name):
             words += ["--setenv", name, value]

@@ -61,9 +61,9 @@ def make_drop_command(
 ) -> list[str]:
     """Return what comes before a command that is to have no privileges, and limits. Waits for the system.
 
-    `user` is whose it is to be, None where it is nobody else's; `limited` are options of `prlimit`. Where there is
-    either, of an environment those variables are set that `is_followed` tells; `own_root` says that the sandbox has a
-    root of its own. Raises OSError.
+    `user` is whose it is to be, None where it is nobody else's; `limited` are options of `prlimit`. `own_root` says
+    that the sandbox has a root of its own. Where there is any of these, of an environment those variables are set that
+    `is_followed` tells. Raises OSError.
     """
 
     def called(name: str) -> list[str]:
@@ -75,7 +75,8 @@ def make_drop_command(
     if limited:
         words += [*called("prlimit"), *limited, "--"]
     followed = [f"{name}={value}" for name, value in environment.items() if is_followed(name)]
-    return [*words, *called("env"), "--", *followed] if words and followed else words
+    # A program is seen by what it starts as /proc/self/exe: it must not be one that this user might change.
+    return [*words, *called("env"), "--", *followed] if own_root or (words and followed) else words
 
 
 def files(*, limited: bool) -> dict[str, Path]:

@@ -195,7 +195,7 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
         ):
             measuring.running(block, found.resolved, running.concurrency.of(place))
             if use is not None:
-                measuring.used(block, place, use)
+                measuring.note_use(block, place, use)
             outcome = await running.pools.invoke(version, invocation, stream)
     except AwsError as error:
         if error.code == "TooManyRequestsException":

@@ -17,7 +17,7 @@ def running(block: Block, found: Resolved, count: int) -> None:
     _add(block, found, "ConcurrentExecutions", count)
 
 
-def used(block: Block, place: Place, use: Use) -> None:
+def note_use(block: Block, place: Place, use: Use) -> None:
     """Note how an invocation uses what is kept ready for a version or an alias."""
     if not is_measured(block):
         return

@@ -75,7 +75,7 @@ class Concurrency:
 
     @contextmanager
     def use_ready(self, place: Place, qualifiers: Iterable[str]) -> Iterator[Use | None]:
-        """Count an invocation for the qualifier of which something is kept ready, if there is one."""
+        """Count an invocation for the first qualifier that something is kept ready for."""
         named = next(((place, each) for each in qualifiers if (place, each) in self._ready), None)
         if named is None:
             yield None
