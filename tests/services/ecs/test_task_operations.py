@@ -105,6 +105,10 @@ def test_only_tasks_of_services_can_be_protected(tasks: Tasks) -> None:
     answer = tasks.ecs.update_task_protection(cluster="default", tasks=[arn, NONE], protectionEnabled=True)
     assert [each["reason"] for each in answer["failures"]] == ["TASK_NOT_VALID", "MISSING"]
     tasks.ecs.stop_task(task=arn)
+    many = [f"{number:032x}" for number in range(11)]
+    assert len(tasks.ecs.get_task_protection(cluster="default", tasks=many)["failures"]) == 11
+    refusal = refused(tasks.ecs.update_task_protection, cluster="default", tasks=many, protectionEnabled=True)
+    assert refusal == ("InvalidParameterException", "Tasks can have at most 10 items.")
 
 
 def test_tasks_of_a_service_are_protected_for_a_while(tasks: Tasks) -> None:

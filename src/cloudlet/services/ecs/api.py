@@ -17,11 +17,13 @@ from cloudlet.services.ecs import (
     api_tags,
     api_task_sets,
     api_tasks,
+    clusters,
+    run_tokens,
     services,
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
-from cloudlet.services.ecs.running import jobs
+from cloudlet.services.ecs.running import jobs, sessions
 from cloudlet.services.ecs.service_scheduler import SCHEDULER
 
 __all__ = [
@@ -43,6 +45,9 @@ __all__ = [
 service.job(SCHEDULER.run)
 service.job(REMOVALS.run)
 service.job(services.forget_deleted)
+service.job(clusters.forget_deleted)
+service.job(run_tokens.forget_old)
+service.job(sessions.forget_old)
 
 
 @service.job

@@ -123,10 +123,7 @@ async def delete_cluster(ctx: Context, tx: Transaction, params: Params) -> Resul
         raise AwsError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
     if await tasks.has_tasks(tx, found.account, found.region, found.name):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
-    gone = replace(found, status="INACTIVE", capacity_providers=[], default_strategy=[])
-    clusters.save(tx, gone)
-    tags.save(tx, gone.arn, {})
-    return {"cluster": await _describe(tx, gone, {"SETTINGS"})}
+    return {"cluster": await _describe(tx, clusters.delete(tx, found, ctx.now()), {"SETTINGS"})}
 
 
 @service.operation("DescribeClusters")

@@ -11,7 +11,6 @@ from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.errors import InvalidParameter
 from cloudlet.services.ecs.instances import Instance
-from cloudlet.services.ecs.task_record import Task
 
 _MAX_ATTRIBUTES: Final = 10
 
@@ -47,7 +46,7 @@ async def _describe(tx: Transaction, cluster: Cluster, instance: Instance) -> di
     cpu, memory = instances.measure_cpu(), instances.measure_memory()
     counts = await tasks.count_tasks(tx, cluster.account, cluster.region, cluster.name)
     live = await tasks.list_tasks(tx, cluster.account, cluster.region, cluster.name)
-    reserved = [_measure(task) for task in live if task.container_instance]
+    reserved = [task.reserved for task in live if task.container_instance]
     left = cpu - sum(each for each, _ in reserved), memory - sum(each for _, each in reserved)
     return {
         "containerInstanceArn": instance.arn,
@@ -60,12 +59,6 @@ async def _describe(tx: Transaction, cluster: Cluster, instance: Instance) -> di
         "pendingTasksCount": counts.get(("EC2", "PENDING"), 0) + counts.get(("EXTERNAL", "PENDING"), 0),
         "attributes": await _list_attributes(tx, instance),
     }
-
-
-def _measure(task: Task) -> tuple[int, int]:
-    """Return the CPU units and MiB that a task has reserved."""
-    sizes = [(int(each.cpu or 0), int(each.memory_reservation or each.memory or 0)) for each in task.containers]
-    return int(task.cpu or sum(cpu for cpu, _ in sizes)), int(task.memory or sum(memory for _, memory in sizes))
 
 
 async def _list_attributes(tx: Transaction, instance: Instance) -> list[dict[str, Any]]:

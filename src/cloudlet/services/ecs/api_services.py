@@ -104,6 +104,8 @@ async def _make(ctx: Context, tx: Transaction, cluster: Cluster, params: Params,
 
 
 def _refuse_external(params: Params) -> None:
+    if params.get("forceNewDeployment"):
+        raise errors.InvalidParameter("Force new deployment is not supported for the EXTERNAL deployment controller.")
     for member in (*_BY_TASK_SETS, "launchType", "capacityProviderStrategy"):
         if params.get(member):
             raise errors.InvalidParameter(f"{member} must be specified in task sets, when the deployment controller is "

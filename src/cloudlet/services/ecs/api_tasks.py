@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
-from cloudlet.core import AwsError, Context, Params, Result, Subspace, Transaction
+from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, tags
 from cloudlet.services.ecs import (
     arns,
@@ -20,6 +18,7 @@ from cloudlet.services.ecs import (
     instances,
     network_rules,
     resource_tags,
+    run_tokens,
     task_shape,
     tasks,
 )
@@ -33,25 +32,9 @@ from cloudlet.services.ecs.task_states import RUNNING, STOPPED
 _MAX_STARTED_TASKS: Final = 10
 _MAX_DESCRIBED_TASKS: Final = 100
 _MAX_PAGE_TASKS: Final = 100
-_MAX_TOKEN_CHARACTERS: Final = 64
 _MAX_REASON_CHARACTERS: Final = 1024
 _STARTED_BY: Final = re.compile(r"[\w./-]{0,128}", re.ASCII)
-_PRINTABLE: Final = re.compile(r"[!-~]*", re.ASCII)
-_TOKENS: Final = Subspace("run-token")
-_TOKEN_SECONDS: Final = 24 * 3600.0
 _STRATEGIES: Final = ("random", "spread", "binpack")
-
-
-class _Run(msgspec.Struct, frozen=True):
-    """A request that had a client token: its time, its parameters and its tasks."""
-
-    at: float
-    params: bytes
-    tasks: list[str]
-
-
-_encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
-_decode: Final = msgspec.msgpack.Decoder(_Run).decode
 
 
 @service.direct("RunTask")
@@ -62,7 +45,7 @@ async def run_task(ctx: Context, params: Params) -> Result:
 
 async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
-    known = await _find_run(ctx, tx, cluster, params)
+    known = await run_tokens.find_tasks(ctx, tx, cluster, params)
     if known is not None:
         return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in known], "failures": []}
     definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])
@@ -78,33 +61,8 @@ async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:
         instance = "" if kind.launch_type == "FARGATE" else instances.get_instance(cluster).arn
         request = await _make_request(ctx, tx, params, definition, kind, instance)
         made += await tasks.start_tasks(tx, cluster, request, number, ctx.now())
-    _note_run(ctx, tx, cluster, params, made)
+    run_tokens.note(ctx, tx, cluster, params, made)
     return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in made], "failures": []}
-
-
-async def _find_run(ctx: Context, tx: Transaction, cluster: Cluster, params: Params) -> list[Task] | None:
-    """Return the tasks of an earlier request with the same token. Raises ConflictException where it was another one."""
-    token = params.get("clientToken")
-    if not token:
-        return None
-    if len(token) > _MAX_TOKEN_CHARACTERS or not _PRINTABLE.fullmatch(token):
-        raise errors.InvalidParameter("clientToken has up to 64 characters in the range of 33 to 126.")
-    raw = await tx.get(_TOKENS.key(ctx.account, ctx.region, cluster.name, token))
-    if raw is None or (run := _decode(raw)).at < ctx.now() - _TOKEN_SECONDS:
-        return None
-    if run.params != _encode(params):
-        text = "The specified client token was used with other parameters before."
-        named = [arns.make_arn(ctx.region, ctx.account, "task", cluster.name, each) for each in run.tasks]
-        raise AwsError("ConflictException", text, resourceIds=named)
-    found = [await tasks.find(tx, ctx.account, ctx.region, cluster.name, each) for each in run.tasks]
-    return [task for task in found if task is not None]
-
-
-def _note_run(ctx: Context, tx: Transaction, cluster: Cluster, params: Params, made: list[Task]) -> None:
-    token = params.get("clientToken")
-    if token:
-        run = _Run(ctx.now(), _encode(params), [task.id for task in made])
-        tx.put(_TOKENS.key(ctx.account, ctx.region, cluster.name, token), _encode(run))
 
 
 def _check_placement(params: Params, *, is_on_fargate: bool) -> None:
@@ -255,7 +213,7 @@ async def list_tasks(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.NotBuilt("daemons of Amazon ECS Managed Instances")
     instance = params.get("containerInstance")
     if instance:
-        instance = (await instances.get(tx, ctx.account, ctx.region, cluster.name, instance)).arn
+        instance = instances.get(cluster, instance).arn
     service_name = group.rpartition("/")[2] if group else None
     if service_name is not None:
         await _check_service(ctx, tx, cluster, service_name)
@@ -273,7 +231,7 @@ async def list_tasks(ctx: Context, tx: Transaction, params: Params) -> Result:
             and started_by in (None, task.started_by)
             and service_name in (None, task.service)
             and instance in (None, task.container_instance)
-            and launch_type in (None, task.launch_type)
+            and launch_type in (None, task.kind)
         )
         return task.arn if wanted else None
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.ecs import arns, clusters, errors
+from cloudlet.core.aws import tags
+from cloudlet.services.ecs import arns, errors
 from cloudlet.services.ecs.cluster_record import Cluster
 
 _CPU_OF_CORE = 1024
@@ -46,9 +47,9 @@ def find(cluster: Cluster, reference: str) -> Instance | None:
     return instance if reference in (instance.id, instance.arn) else None
 
 
-async def get(tx: Transaction, account: str, region: str, cluster: str | None, reference: str) -> Instance:
-    """Return a container instance by its id or ARN. Raises InvalidParameterException."""
-    found = find(await clusters.get(tx, account, region, cluster), reference)
+def get(cluster: Cluster, reference: str) -> Instance:
+    """Return the container instance of a cluster by its id or ARN. Raises InvalidParameterException."""
+    found = find(cluster, reference)
     if found is None:
         raise errors.InvalidParameter("The specified container instance was not found.")
     return found
@@ -86,3 +87,10 @@ async def load_attributes(tx: Transaction, instance: Instance) -> dict[str, str]
 def save_attributes(tx: Transaction, instance: Instance, attributes: dict[str, str]) -> None:
     """Write the attributes that users have given to an instance."""
     tx.put(_ATTRIBUTES.key(instance.arn), _encode(attributes))
+
+
+def forget(tx: Transaction, cluster: Cluster) -> None:
+    """Forget what users have given to the instance of a cluster that is deleted."""
+    instance = get_instance(cluster)
+    tx.delete(_ATTRIBUTES.key(instance.arn))
+    tags.save(tx, instance.arn, {})

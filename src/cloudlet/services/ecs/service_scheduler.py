@@ -58,7 +58,7 @@ async def _advance(tx: Transaction, key: tuple[str, str, str, str], now: float, 
         return None
     stopped = await services.take_stopped(tx, service)
     if service.status == INACTIVE:
-        return None
+        return 0.0 if stopped else None
     look = Round(tx, cluster, service, await tasks.list_service_tasks(tx, *key), stopped, now)
     if service.status == DRAINING:
         _drain(look)

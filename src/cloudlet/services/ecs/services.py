@@ -112,7 +112,10 @@ def note_stopped(tx: Transaction, task: Task) -> None:
 
 
 async def take_stopped(tx: Transaction, service: Service) -> list[StoppedTask]:
-    """Return the tasks of a service that have stopped, each once."""
+    """Return tasks of a service that have stopped, each once.
+
+    Where there are many, others are left for the next time.
+    """
     space = _STOPPED.sub(*service.key)
     rows = await tx.range(space.begin, space.end, limit=_PAGE)
     for key, _ in rows:

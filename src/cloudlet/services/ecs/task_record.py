@@ -118,6 +118,17 @@ class Task(msgspec.Struct, frozen=True):
         return not self.container_instance
 
     @property
+    def kind(self) -> str:
+        """The launch type, also where a capacity provider has chosen it."""
+        return self.launch_type or ("FARGATE" if self.is_on_fargate else "EC2")
+
+    @property
+    def reserved(self) -> tuple[int, int]:
+        """The CPU units and MiB that it reserves."""
+        sizes = [(int(each.cpu or 0), int(each.memory_reservation or each.memory or 0)) for each in self.containers]
+        return int(self.cpu or sum(cpu for cpu, _ in sizes)), int(self.memory or sum(memory for _, memory in sizes))
+
+    @property
     def has_stopped(self) -> bool:
         return self.last_status == STOPPED
 

@@ -115,8 +115,7 @@ async def count_tasks(tx: Transaction, account: str, region: str, cluster: str) 
     """Return how many tasks a cluster has, by launch type and last status."""
     counts: dict[tuple[str, str], int] = {}
     for task in await list_tasks(tx, account, region, cluster):
-        kind = task.launch_type or ("FARGATE" if task.is_on_fargate else "EC2"), task.last_status
-        counts[kind] = counts.get(kind, 0) + 1
+        counts[task.kind, task.last_status] = counts.get((task.kind, task.last_status), 0) + 1
     return counts
 
 

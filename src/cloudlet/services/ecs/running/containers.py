@@ -44,8 +44,14 @@ async def start(runner: Runner, task: Task) -> float | bool | None:
         ready = [each for each in task.containers if each.status == PENDING and _is_ready(task, each, described)]
         if not ready:
             break
-        started = await asyncio.gather(*(_start(runner, task, each, definition, prepared) for each in ready))
+        results = await asyncio.gather(
+            *(_start(runner, task, each, definition, prepared) for each in ready), return_exceptions=True
+        )
+        # Those that run are written down also where others do not: they are to be stopped then.
+        started = [each for each in results if isinstance(each, TaskContainer)]
         changed = await tasks.change(runner.block, task.key, lambda current: _mark_started(current, started))  # noqa: B023
+        for error in (each for each in results if isinstance(each, BaseException)):
+            raise error
         if changed is None:
             return None
         task = changed
