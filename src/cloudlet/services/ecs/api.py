@@ -24,7 +24,7 @@ from cloudlet.services.ecs import (
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
 from cloudlet.services.ecs.running import jobs, sessions
-from cloudlet.services.ecs.service_scheduler import SCHEDULER
+from cloudlet.services.ecs.service_scheduler import HOOKS, SCHEDULER
 
 __all__ = [
     "api_account_settings",
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 service.job(SCHEDULER.run)
+service.job(HOOKS.run)
 service.job(REMOVALS.run)
 service.job(services.forget_deleted)
 service.job(clusters.forget_deleted)

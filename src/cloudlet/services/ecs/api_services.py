@@ -15,6 +15,7 @@ from cloudlet.services.ecs import (
     deployment_start,
     deployment_states,
     errors,
+    load_balancer_rules,
     network_rules,
     resource_tags,
     service_history,
@@ -26,22 +27,30 @@ from cloudlet.services.ecs import (
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.load_balancer_rules import TargetTypes
 from cloudlet.services.ecs.service_record import ACTIVE, DRAINING, INACTIVE, Service
 
 _MAX_DESCRIBED_ITEMS: Final = 10
 _DEFAULT_PAGE: Final = 10
 _MAX_PAGE_ITEMS: Final = 100
-_BY_TASK_SETS: Final = ("taskDefinition", "networkConfiguration", "platformVersion", "serviceRegistries")
+_BY_TASK_SETS: Final = (
+    "taskDefinition",
+    "networkConfiguration",
+    "platformVersion",
+    "serviceRegistries",
+    "loadBalancers",
+)
 """Members that task sets have, in a service whose deployments are made by them."""
 
 
 @service.direct("CreateService")
 async def create_service(ctx: Context, params: Params) -> Result:
     await network_rules.check_subnets(ctx, params)
-    return await ctx.transact(lambda tx: _create(ctx, tx, params))
+    types = await load_balancer_rules.load_types(ctx, params)
+    return await ctx.transact(lambda tx: _create(ctx, tx, params, types))
 
 
-async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def _create(ctx: Context, tx: Transaction, params: Params, types: TargetTypes) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     name = params["serviceName"]
     if not service_rules.NAME.fullmatch(name):
@@ -65,6 +74,9 @@ async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
         members = service_rules.make_members(params, {}, cluster, definition, made.scheduling)
         choice = Choice(members.get("launchType") or "", members.get("capacityProviderStrategy") or [])
         service_rules.check_placement(made.options, choice, made.scheduling)
+        balancers = members.get("loadBalancers") or []
+        load_balancer_rules.check(balancers, definition, made.configuration["strategy"], types)
+        load_balancer_rules.check_role(params.get("role"), balancers, definition)
         made = await deployment_start.begin(tx, made, members, ctx.now())
     services.save(tx, made)
     service_scheduler.request(tx, *made.key)
@@ -115,10 +127,11 @@ def _refuse_external(params: Params) -> None:
 @service.direct("UpdateService")
 async def update_service(ctx: Context, params: Params) -> Result:
     await network_rules.check_subnets(ctx, params)
-    return await ctx.transact(lambda tx: _update(ctx, tx, params))
+    types = await load_balancer_rules.load_types(ctx, params)
+    return await ctx.transact(lambda tx: _update(ctx, tx, params, types))
 
 
-async def _update(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def _update(ctx: Context, tx: Transaction, params: Params, types: TargetTypes) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     found = await services.get_active(tx, cluster, params["service"])
     service_rules.refuse_unsupported(params)
@@ -134,13 +147,15 @@ async def _update(ctx: Context, tx: Transaction, params: Params) -> Result:
     if found.controller == "EXTERNAL":
         _refuse_external(params)
     else:
-        changed = await _deploy(ctx, tx, cluster, changed, params)
+        changed = await _deploy(ctx, tx, cluster, changed, params, types)
     services.save(tx, changed)
     service_scheduler.request(tx, *changed.key)
     return {"service": await service_shape.describe(tx, changed, False)}
 
 
-async def _deploy(ctx: Context, tx: Transaction, cluster: Cluster, changed: Service, params: Params) -> Service:
+async def _deploy(
+    ctx: Context, tx: Transaction, cluster: Cluster, changed: Service, params: Params, types: TargetTypes
+) -> Service:
     """Return a service with a new deployment, where its tasks are to be others."""
     known = changed.deployments[0].revision.members
     reference = params.get("taskDefinition")
@@ -151,6 +166,8 @@ async def _deploy(ctx: Context, tx: Transaction, cluster: Cluster, changed: Serv
     members = service_rules.make_members(params, known, cluster, definition, changed.scheduling)
     choice = Choice(members.get("launchType") or "", members.get("capacityProviderStrategy") or [])
     service_rules.check_placement(changed.options, choice, changed.scheduling)
+    balancers = members.get("loadBalancers") or []
+    load_balancer_rules.check(balancers, definition, changed.configuration["strategy"], types)
     is_new = members != known or params.get("forceNewDeployment")
     if not is_new and not (reference and await _has_failed(tx, changed)):
         return changed

@@ -16,7 +16,7 @@ from cloudlet.services.ecs.task_record import Task
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
-_MAX_CHARACTERS: Final = 64
+_MAX_TOKEN_CHARACTERS: Final = 64
 _PRINTABLE: Final = re.compile(r"[!-~]*", re.ASCII)
 _TOKENS: Final = Subspace("run-token")
 _TIMES: Final = Subspace("run-token-time")
@@ -40,7 +40,7 @@ async def find_tasks(ctx: Context, tx: Transaction, cluster: Cluster, params: Pa
     token = params.get("clientToken")
     if not token:
         return None
-    if len(token) > _MAX_CHARACTERS or not _PRINTABLE.fullmatch(token):
+    if len(token) > _MAX_TOKEN_CHARACTERS or not _PRINTABLE.fullmatch(token):
         raise errors.InvalidParameter("clientToken has up to 64 characters in the range of 33 to 126.")
     raw = await tx.get(_TOKENS.key(*cluster.key, token))
     if raw is None or (run := _decode(raw)).at < ctx.now() - _KEPT_SECONDS:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.services.ecs.arns import make_arn
+from cloudlet.services.ecs.target_states import WAITING
 from cloudlet.services.ecs.task_states import PENDING, PROVISIONING, RUNNING, STOPPED
 
 
@@ -36,6 +37,24 @@ class TaskContainer(msgspec.Struct, frozen=True):
     @property
     def has_ended(self) -> bool:
         return self.status == STOPPED
+
+
+class TaskTarget(msgspec.Struct, frozen=True):
+    """A port of a task that is a target of a load balancer."""
+
+    group: str
+    """The ARN of the target group."""
+    container: str
+    container_port: int
+    state: str = WAITING
+    id: str = ""
+    """The address, or the id of the EC2 instance, that is registered."""
+    port: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """The place among all targets."""
+        return self.group, self.id, self.port
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -91,6 +110,7 @@ class Task(msgspec.Struct, frozen=True):
     """The part of the path by which its containers get credentials, and nobody else."""
     endpoint_id: str = ""
     """The part of the path of their metadata, which nobody else knows."""
+    targets: list[TaskTarget] = []
 
     @property
     def arn(self) -> str:

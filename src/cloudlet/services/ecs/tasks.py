@@ -16,7 +16,7 @@ from cloudlet.core.kernel.ids import random_bytes, uuid4
 from cloudlet.services.ecs import task_events
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.task_record import Task, TaskContainer
+from cloudlet.services.ecs.task_record import Task, TaskContainer, TaskTarget
 from cloudlet.services.ecs.task_states import PENDING, PROVISIONING, STOPPED
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class TaskRequest(msgspec.Struct, frozen=True):
     is_command_enabled: bool = False
     container_instance: str = ""
     """The ARN of the container instance; empty for Fargate."""
+    targets: list[TaskTarget] = []
 
 
 async def _settle(block: Block, key: Key) -> float | None:
@@ -176,6 +177,7 @@ def _make(cluster: Cluster, request: TaskRequest, now: float) -> Task:
         interface={"attachment": uuid4()} if definition.network_mode == "awsvpc" else {},
         credentials_id=random_bytes(16).hex(),
         endpoint_id=random_bytes(16).hex(),
+        targets=request.targets,
     )
 
 

@@ -184,7 +184,7 @@ async def _serve_names(runner: Runner, network: str) -> None:
 
 
 async def _leave_bridge(runner: Runner, task: Task) -> None:
-    """Give up the interfaces of a task, and the network with the last of its tasks."""
+    """Give up the interfaces of a task; the network goes with the last one."""
     network = find_network_name(task)
     prefix = make_container_name(task, task.containers[0]).rpartition("/")[0].rpartition("/")[0] + "/"
     async with _BRIDGES.get(runner.block):
