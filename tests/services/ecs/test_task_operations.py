@@ -81,7 +81,8 @@ def test_what_a_request_may_not_say(tasks: Tasks) -> None:
     assert run(count=11)[0] == "InvalidParameterException"
     assert run(launchType="FARGATE")[0] == "InvalidParameterException"
     assert run(startedBy="no spaces")[0] == "InvalidParameterException"
-    assert run(placementConstraints=[{"type": "distinctInstance"}])[0] == "ClientException"
+    assert run(placementConstraints=[{"type": "memberOf", "expression": "rack =="}])[0] == "InvalidParameterException"
+    assert run(placementStrategy=[{"type": "binpack", "field": "rack"}])[0] == "InvalidParameterException"
     assert (
         run(networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})[0] == "InvalidParameterException"
     )

@@ -7,6 +7,7 @@ from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.ecs import (
     api_account_settings,
+    api_capacity_providers,
     api_clusters,
     api_definitions,
     api_deployments,
@@ -28,6 +29,7 @@ from cloudlet.services.ecs.service_scheduler import HOOKS, SCHEDULER
 
 __all__ = [
     "api_account_settings",
+    "api_capacity_providers",
     "api_clusters",
     "api_definitions",
     "api_deployments",

@@ -1,4 +1,4 @@
-"""The operations on clusters and capacity providers."""
+"""The operations on clusters."""
 
 from __future__ import annotations
 
@@ -194,20 +194,3 @@ async def _describe(tx: Transaction, cluster: Cluster, included: set[str]) -> di
             )
         ]
     return answer
-
-
-@service.operation("DescribeCapacityProviders")
-async def describe_capacity_providers(ctx: Context, tx: Transaction, params: Params) -> Result:
-    names = params.get("capacityProviders") or [*capacity.PROVIDERS]
-    if params.get("cluster"):
-        cluster = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
-        names = [name for name in names if name in cluster.capacity_providers]
-    found, failures = [], []
-    for reference in names:
-        name = "/".join(arns.parse_names("capacity-provider", reference, ctx.account, ctx.region))
-        arn = arns.make_arn(ctx.region, ctx.account, "capacity-provider", name or reference)
-        if name in capacity.PROVIDERS:
-            found.append({"capacityProviderArn": arn, "name": name, "status": "ACTIVE", "type": name, "tags": []})
-        else:
-            failures.append({"arn": arn, "reason": "MISSING"})
-    return {"capacityProviders": found, "failures": failures}

@@ -17,6 +17,7 @@ from cloudlet.services.ecs import (
     errors,
     instances,
     network_rules,
+    placement,
     resource_tags,
     run_tokens,
     task_shape,
@@ -34,7 +35,6 @@ _MAX_DESCRIBED_TASKS: Final = 100
 _MAX_PAGE_TASKS: Final = 100
 _MAX_REASON_CHARACTERS: Final = 1024
 _STARTED_BY: Final = re.compile(r"[\w./-]{0,128}", re.ASCII)
-_STRATEGIES: Final = ("random", "spread", "binpack")
 
 
 @service.direct("RunTask")
@@ -57,27 +57,48 @@ async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:
     network_rules.check_network(definition, params.get("networkConfiguration"), choice.launch_type)
     _check_placement(params, is_on_fargate=choice.is_fargate)
     made: list[Task] = []
+    failures: list[dict[str, str]] = []
     for kind, number in Counter(capacity.pick_all(choice, count)).items():
         instance = "" if kind.launch_type == "FARGATE" else instances.get_instance(cluster).arn
         request = await _make_request(ctx, tx, params, definition, kind, instance)
-        made += await tasks.start_tasks(tx, cluster, request, number, ctx.now())
+        if instance:
+            constraints = params.get("placementConstraints") or []
+            started, failures = await _start_on_instance(tx, cluster, request, number, constraints, ctx.now())
+        else:
+            started = await tasks.start_tasks(tx, cluster, request, number, ctx.now())
+        made += started
     run_tokens.note(ctx, tx, cluster, params, made)
-    return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in made], "failures": []}
+    return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in made], "failures": failures}
 
 
 def _check_placement(params: Params, *, is_on_fargate: bool) -> None:
-    """Raise AwsError for placement that means something else than the one container instance."""
-    constraints, strategies = params.get("placementConstraints") or (), params.get("placementStrategy") or ()
+    """Raise InvalidParameterException for placement that makes no sense."""
+    constraints, strategies = params.get("placementConstraints") or [], params.get("placementStrategy") or []
     if is_on_fargate and (constraints or strategies):
         raise errors.InvalidParameter(
             "Placement constraints and strategies are not supported with FARGATE launch type."
         )
-    if constraints:
-        raise errors.NotBuilt("placement constraints: each cluster has one container instance")
-    for strategy in strategies:
-        # Whatever it says, the instance is the same.
-        if strategy.get("type") not in _STRATEGIES:
-            raise errors.InvalidParameter("The placement strategy is not valid.")
+    placement.check(constraints, strategies)
+
+
+async def _start_on_instance(
+    tx: Transaction,
+    cluster: Cluster,
+    request: tasks.TaskRequest,
+    count: int,
+    constraints: list[dict[str, Any]],
+    now: float,
+) -> tuple[list[Task], list[dict[str, str]]]:
+    """Start tasks on the container instance; return them, and why others were not."""
+    made: list[Task] = []
+    group = request.group or f"family:{request.definition.family}"
+    for _ in range(count):
+        problem = await placement.find_problem(tx, cluster, request.definition, constraints, group)
+        if problem is not None:
+            failure = {"arn": instances.get_instance(cluster).arn, "reason": problem.failure}
+            return made, [failure] * (count - len(made))
+        made += await tasks.start_tasks(tx, cluster, request, 1, now)
+    return made, []
 
 
 @service.operation("StartTask")
@@ -94,6 +115,9 @@ async def start_task(ctx: Context, tx: Transaction, params: Params) -> Result:
         instance = instances.find(cluster, reference)
         if instance is None:
             failures.append({"arn": reference, "reason": "MISSING"})
+            continue
+        if (problem := placement.find_missing_resource(definition)) is not None:
+            failures.append({"arn": instance.arn, "reason": problem.failure})
             continue
         request = await _make_request(ctx, tx, params, definition, Capacity("EC2"), instance.arn)
         made += await tasks.start_tasks(tx, cluster, request, 1, ctx.now())

@@ -78,9 +78,14 @@ def make_resources(cpu: int, memory: int) -> list[dict[str, Any]]:
     ]
 
 
-def list_own_attributes() -> dict[str, str]:
-    """Return the attributes that the machine has by itself."""
-    return {"ecs.os-type": "linux", "ecs.cpu-architecture": platform.machine().lower(), "ecs.os-family": "LINUX"}
+def list_own_attributes(cluster: Cluster) -> dict[str, str]:
+    """Return the attributes that the machine has by itself, as the instance of a cluster."""
+    return {
+        "ecs.availability-zone": f"{cluster.region}a",
+        "ecs.os-type": "linux",
+        "ecs.cpu-architecture": platform.machine().lower(),
+        "ecs.os-family": "LINUX",
+    }
 
 
 async def load_attributes(tx: Transaction, instance: Instance) -> dict[str, str]:

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import capacity, definitions, instances, tasks
+from cloudlet.services.ecs import capacity, definitions, instances, placement, tasks
 from cloudlet.services.ecs.capacity import Capacity
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.load_balancing import Health
+from cloudlet.services.ecs.placement import Problem
 from cloudlet.services.ecs.rolling import TaskState
 from cloudlet.services.ecs.service_news import News
 from cloudlet.services.ecs.service_record import Revision, Service, StoppedTask
@@ -32,6 +33,7 @@ _CONTAINER_CHECKS: Final = "Task failed container health checks"
 _SERVING: Final = ("healthy", "unavailable")
 """The states of targets that get requests: the latter are those of groups without health checks."""
 _RETRY_SECONDS: Final = 60.0
+_MORE: Final = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 _MAX_DELAY_SECONDS: Final = 300.0
 _MAX_STARTED_TASKS: Final = 100
 """Tasks that are started in one transaction."""
@@ -183,8 +185,8 @@ class Round:
         made: list[Task] = []
         for _ in range(min(count, _MAX_STARTED_TASKS)):
             picked = capacity.pick(revision.choice, running)
-            if picked.launch_type != "FARGATE" and (problem := self._find_problem(definition)):
-                self._get_stuck(problem)
+            if picked.launch_type != "FARGATE" and (problem := await self._find_problem(definition)) is not None:
+                self._get_unplaced(problem)
                 break
             running[picked.provider] += 1
             request = await self._make_request(starter, revision, definition, picked)
@@ -222,21 +224,22 @@ class Round:
             ],
         )
 
-    def _find_problem(self, definition: Definition) -> str:
-        """Return why no more task can be on the container instance; empty where one can."""
-        words = "was unable to place a task because no container instance met all of its requirements."
-        instance = f"The closest matching (container-instance {instances.get_instance(self._cluster).id})"
-        more = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
-        cpu, memory = _measure(definition)
-        if memory > instances.measure_memory():
-            return f"{words} {instance} has insufficient memory available. {more}"
-        if cpu > instances.measure_cpu():
-            return f"{words} {instance} has insufficient CPU units available. {more}"
+    async def _find_problem(self, definition: Definition) -> Problem | None:
+        """Return why no more task can be on the container instance; None where one can."""
         constraints = self.service.options.get("placementConstraints") or ()
-        is_taken = any(task.container_instance and task.desired_status == "RUNNING" for task in self.live)
-        if is_taken and any(each.get("type") == "distinctInstance" for each in constraints):
-            return f"{words} {more}"
-        return ""
+        return await placement.find_problem(
+            self.tx, self._cluster, definition, constraints, f"service:{self.service.name}"
+        )
+
+    def _get_unplaced(self, problem: Problem) -> None:
+        """Tell why a task cannot be placed, once."""
+        words = "was unable to place a task because no container instance met all of its requirements."
+        if problem.words:
+            instance = instances.get_instance(self._cluster).id
+            words = f"{words} The closest matching (container-instance {instance}) has {problem.words}."
+        if self.service.stuck != (message := f"{words} {_MORE}"):
+            self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=problem.event)
+        self._get_stuck(message)
 
     def _get_stuck(self, message: str) -> None:
         self.tell_stuck(message)
@@ -247,24 +250,7 @@ class Round:
         if self.service.stuck != message:
             self.service = replace(self.service, stuck=message)
             self.news.tell(message)
-            if "unable to place" in message:
-                reason = (
-                    "RESOURCE:MEMORY" if "memory" in message else "RESOURCE:CPU" if "CPU" in message else "ATTRIBUTE"
-                )
-                self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=reason)
 
 
 def _get_source(task: Task) -> str:
     return f"deployment {task.started_by}"
-
-
-def _measure(definition: Definition) -> tuple[int, int]:
-    """Return the CPU units and MiB that a task reserves."""
-    shape = definition.shape
-    reserved = [
-        (each["cpu"], each.get("memoryReservation") or each.get("memory") or 0) for each in definition.containers
-    ]
-    return (
-        int(shape.get("cpu") or sum(cpu for cpu, _ in reserved)),
-        int(shape.get("memory") or sum(memory for _, memory in reserved)),
-    )

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cloudlet.core import Params
-from cloudlet.services.ecs import capacity, errors, network_rules, traffic
+from cloudlet.services.ecs import capacity, errors, network_rules, placement, traffic
 from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _MAX_TASKS: Final = 5000
-_MAX_CONSTRAINTS: Final = 10
-_MAX_STRATEGIES: Final = 5
 _MAX_BAKE_MINUTES: Final = 1440
 _MIN_STEP_PERCENT: Final = 3.0
 _MIN_CANARY_PERCENT: Final = 0.1
@@ -156,16 +154,7 @@ def check_placement(options: Mapping[str, Any], choice: Choice, scheduling: str)
         raise errors.InvalidParameter("Placement strategies are not supported with FARGATE launch type.")
     if strategies and scheduling == "DAEMON":
         raise errors.InvalidParameter("Placement strategies are not supported with the DAEMON scheduling strategy.")
-    if len(constraints) > _MAX_CONSTRAINTS or len(strategies) > _MAX_STRATEGIES:
-        raise errors.InvalidParameter("There are too many placement constraints or strategies.")
-    for constraint in constraints:
-        if constraint.get("type") == "memberOf":
-            raise errors.NotBuilt("the cluster query language (placement constraints of type memberOf)")
-        if constraint.get("expression"):
-            raise errors.InvalidParameter("An expression cannot be specified for the constraint distinctInstance.")
-    for each in strategies:
-        if each.get("type") == "random" and each.get("field"):
-            raise errors.InvalidParameter("A field cannot be specified for the placement strategy random.")
+    placement.check([*constraints], [*strategies])
     if choice.is_fargate and scheduling == "DAEMON":
         raise errors.InvalidParameter("The daemon scheduling strategy is not supported for Fargate tasks.")
 

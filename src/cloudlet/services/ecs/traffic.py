@@ -20,6 +20,7 @@ from cloudlet.services.ecs.deployment_states import (
     IN_PROGRESS,
     LINEAR,
     PRODUCTION_TRAFFIC_SHIFT,
+    ROLLBACK_IN_PROGRESS,
     TEST_TRAFFIC_SHIFT,
 )
 from cloudlet.services.ecs.service_record import Revision, Service
@@ -37,6 +38,7 @@ DEFAULTS: Final[Mapping[str, tuple[str, dict[str, float]]]] = {
 }
 """The configuration of strategies that shift traffic in steps."""
 _RETRY_SECONDS: Final = 5.0
+_GONE: Final = ("RuleNotFound", "ListenerNotFound")
 _Key = tuple[str, str, str, str]
 
 
@@ -133,8 +135,14 @@ async def _shift(
         (advanced.get("testListenerRule"), operation.test_percent, operation.shifted_test),
         (advanced["productionListenerRule"], operation.production_percent, operation.shifted_production),
     ):
-        if rule and percent != shifted:
+        if not rule or percent == shifted:
+            continue
+        try:
             await _set_weights(block, service, advanced["roleArn"], rule, make_weights(group, other, percent))
+        except AwsError as error:
+            # A rule that is gone leads nobody to what is rolled back.
+            if operation.status != ROLLBACK_IN_PROGRESS or error.code not in _GONE:
+                raise
 
 
 def make_weights(group: str, other: str, percent: float) -> dict[str, int]:
