@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.ids import token, uuid4
 from cloudlet.services.ecs import deployment_states, service_history
+from cloudlet.services.ecs.connect_record import Connect
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.deployment_states import ROLLING
 from cloudlet.services.ecs.service_record import ACTIVE, Deployment, Revision, Service
@@ -38,11 +39,14 @@ def make_revision(
     return Revision(token(1, _DIGITS[1:]) + token(18, _DIGITS), now, members, groups)
 
 
-async def begin(tx: Transaction, service: Service, members: dict[str, Any], now: float) -> Service:
+async def begin(
+    tx: Transaction, service: Service, members: dict[str, Any], now: float, connect: Connect | None = None
+) -> Service:
     """Begin the deployment of a new revision; what was being deployed is given up."""
     await _give_up(tx, service, now)
     is_staged = (service.configuration.get("strategy") or ROLLING) != ROLLING
     revision = make_revision(members, now, service.last_completed, is_opposite=is_staged)
+    revision = replace(revision, connect=connect)
     service_history.save_revision(tx, service.key, revision)
     starter = make_starter_id()
     operation = ServiceDeployment(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import capacity, definitions, instances, placement, tasks
+from cloudlet.services.ecs import capacity, connecting, definitions, instances, placement, tasks
 from cloudlet.services.ecs.capacity import Capacity
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
@@ -222,6 +222,7 @@ class Round:
                 TaskTarget(group, each["containerName"], each["containerPort"])
                 for each, group in zip(revision.balancers, revision.groups, strict=True)
             ],
+            connect=await connecting.find_endpoints(self.tx, service, revision.connect),
         )
 
     async def _find_problem(self, definition: Definition) -> Problem | None:

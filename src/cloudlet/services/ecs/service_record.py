@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cloudlet.services.ecs.arns import make_arn
 from cloudlet.services.ecs.capacity import Choice
+from cloudlet.services.ecs.connect_record import Connect
 
 ACTIVE: Final = "ACTIVE"
 DRAINING: Final = "DRAINING"
@@ -29,6 +30,7 @@ class Revision(msgspec.Struct, frozen=True):
     """`taskDefinition` (an ARN) and the members of the model's ServiceRevision that were given."""
     groups: list[str] = []
     """The ARN of the target group that its tasks are in, for each of its load balancers."""
+    connect: Connect | None = None
 
     @property
     def balancers(self) -> list[dict[str, Any]]:

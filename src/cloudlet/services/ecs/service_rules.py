@@ -37,7 +37,13 @@ _OPTIONS: Final = (
     "role",
 )
 _OF_STRATEGIES: Final = ("linearConfiguration", "canaryConfiguration", "lifecycleHooks", "bakeTimeInMinutes")
-REVISED: Final = ("platformVersion", "networkConfiguration", "serviceRegistries", "loadBalancers")
+REVISED: Final = (
+    "platformVersion",
+    "networkConfiguration",
+    "serviceRegistries",
+    "loadBalancers",
+    "serviceConnectConfiguration",
+)
 """The members of a request that a revision keeps as they are."""
 
 
@@ -46,8 +52,6 @@ def refuse_unsupported(params: Params) -> None:
     for member, what in _UNSUPPORTED.items():
         if params.get(member):
             raise errors.NotBuilt(what)
-    if (params.get("serviceConnectConfiguration") or {}).get("enabled"):
-        raise errors.NotBuilt("Service Connect (serviceConnectConfiguration)")
     if (params.get("deploymentController") or {}).get("type") == "CODE_DEPLOY":
         raise errors.NotBuilt("the deployment controller CODE_DEPLOY, which needs AWS CodeDeploy")
 

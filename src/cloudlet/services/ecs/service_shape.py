@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws import tags
 from cloudlet.services.ecs import (
+    connect_services,
     definitions,
     elb_calls,
     lifecycle_hooks,
@@ -38,6 +40,7 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
     """Return a service."""
     live = await tasks.list_service_tasks(tx, *service.key)
     revision = service.revision
+    arns = await connect_services.load(tx, service.key)
     options = dict(service.options)
     role = options.pop("role", "")
     answer: dict[str, Any] = {
@@ -59,7 +62,7 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         "enableExecuteCommand": bool(service.options.get("enableExecuteCommand")),
         "schedulingStrategy": service.scheduling,
         "deploymentController": {"type": service.controller},
-        "deployments": [_describe_deployment(service, each, live) for each in service.deployments],
+        "deployments": [_describe_deployment(service, each, live, arns) for each in service.deployments],
         "events": await service_history.load_events(tx, service.key),
         "createdAt": service.created,
         "createdBy": service.created_by,
@@ -83,7 +86,9 @@ def _resolve(members: dict[str, Any]) -> dict[str, Any]:
     return {**members, "platformVersion": PLATFORM_VERSION} if is_latest else dict(members)
 
 
-def _describe_deployment(service: Service, deployment: Deployment, live: list[Task]) -> dict[str, Any]:
+def _describe_deployment(
+    service: Service, deployment: Deployment, live: list[Task], arns: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
     is_primary = deployment.status == PRIMARY
     wanted = sum(task.started_by == deployment.id and task.desired_status == "RUNNING" for task in live)
     members = _resolve(deployment.revision.members)
@@ -100,7 +105,19 @@ def _describe_deployment(service: Service, deployment: Deployment, live: list[Ta
         "updatedAt": deployment.updated,
         "rolloutState": deployment.rollout,
         "rolloutStateReason": deployment.reason,
+        "serviceConnectResources": _describe_connect(deployment.revision, arns),
     }
+
+
+def _describe_connect(revision: Revision, arns: Mapping[tuple[str, str], str]) -> list[dict[str, Any]] | None:
+    """Return the services in Cloud Map that stand for the ports of a revision."""
+    connect = revision.connect
+    if connect is None:
+        return None
+    return [
+        {"discoveryName": port.discovery_name, "discoveryArn": arns.get((connect.namespace_id, port.discovery_name))}
+        for port in connect.ports
+    ]
 
 
 def describe_task_set(service: Service, task_set: TaskSet, live: list[Task]) -> dict[str, Any]:

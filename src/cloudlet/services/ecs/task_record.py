@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from cloudlet.services.ecs.arns import make_arn
+from cloudlet.services.ecs.connect_record import TaskConnect
 from cloudlet.services.ecs.target_states import WAITING
 from cloudlet.services.ecs.task_states import PENDING, PROVISIONING, RUNNING, STOPPED
 
@@ -111,6 +112,7 @@ class Task(msgspec.Struct, frozen=True):
     endpoint_id: str = ""
     """The part of the path of their metadata, which nobody else knows."""
     targets: list[TaskTarget] = []
+    connect: TaskConnect | None = None
 
     @property
     def arn(self) -> str:

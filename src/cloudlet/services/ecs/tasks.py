@@ -15,6 +15,7 @@ from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.ids import random_bytes, uuid4
 from cloudlet.services.ecs import task_events
 from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.connect_record import TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.task_record import Task, TaskContainer, TaskTarget
 from cloudlet.services.ecs.task_states import PENDING, PROVISIONING, STOPPED
@@ -60,6 +61,7 @@ class TaskRequest(msgspec.Struct, frozen=True):
     container_instance: str = ""
     """The ARN of the container instance; empty for Fargate."""
     targets: list[TaskTarget] = []
+    connect: TaskConnect | None = None
 
 
 async def _settle(block: Block, key: Key) -> float | None:
@@ -178,6 +180,7 @@ def _make(cluster: Cluster, request: TaskRequest, now: float) -> Task:
         credentials_id=random_bytes(16).hex(),
         endpoint_id=random_bytes(16).hex(),
         targets=request.targets,
+        connect=request.connect,
     )
 
 

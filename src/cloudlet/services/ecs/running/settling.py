@@ -18,7 +18,15 @@ from msgspec.structs import replace
 from cloudlet.core.background.reconciler import Key
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
-from cloudlet.services.ecs.running import containers, failures, interfaces, log_sending, metadata, stopping
+from cloudlet.services.ecs.running import (
+    connect_proxies,
+    containers,
+    failures,
+    interfaces,
+    log_sending,
+    metadata,
+    stopping,
+)
 from cloudlet.services.ecs.running.described import load_definition
 from cloudlet.services.ecs.running.failures import TaskFailure
 from cloudlet.services.ecs.running.runner import RUNNER, Runner
@@ -63,6 +71,9 @@ async def _wait_until_drained(runner: Runner, task: Task) -> Outcome:
 
 async def _finish_task(runner: Runner, task: Task) -> Outcome:
     """Have the output of a task sent, and give up its network."""
+    proxy = await connect_proxies.remove(runner, task)
+    if proxy is not True:
+        return proxy
     # This process may be another one than that which has sent its output by now.
     await _send_left(runner, task)
     return await interfaces.take_away(runner, task)
