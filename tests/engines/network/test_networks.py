@@ -44,5 +44,17 @@ def test_security_groups_let_through_what_their_rules_allow(user: str) -> None:
     ]
 
 
+def test_endpoints_are_reached_from_everywhere_but_internal_ones_from_their_network_only(user: str) -> None:
+    assert run("endpoints", user) == [
+        "inside 10.0.1.5",
+        "machine 127.0.0.1",  # from another network
+        "inside 10.0.1.5",
+        "",  # from another network, once it is internal
+        "own 127.0.0.1",  # the machine itself, from a load balancer
+        "",  # and not from anything else
+        "['task']",  # the balancer is removed
+    ]
+
+
 def test_connections_leave_by_the_proxy_but_not_to_the_machine_itself(user: str) -> None:
     assert run("way_out", user) == ["from outside", "", "TimeoutError", True, 2]

@@ -140,14 +140,27 @@ def _prepare_router(network: IPv4Network, own: Iterable[IPv4Address]) -> None:
     # A program that takes another one's address as its own gets nothing through.
     _set("ipv4/conf/all/rp_filter", "1")
     _set("ipv4/conf/default/rp_filter", "1")
+    # A program does not tell its hardware address to one that asks in the name of an endpoint.
+    _set("ipv4/conf/all/arp_announce", "2")
     messages = [netlink.set_up(netlink.LOOPBACK), netlink.add_blackhole(network)]
     netlink.send(messages + [netlink.add_address(netlink.LOOPBACK, IPv4Interface(each)) for each in own])
 
 
 def _prepare_program() -> None:
-    """Set up the namespace of a program, which may listen on any port."""
+    """Set up the namespace of a program, which may listen on any port.
+
+    Of the addresses of loopback it lacks those of endpoints: what it sends there reaches the router.
+    """
     _set("ipv4/ip_unprivileged_port_start", "0")
-    netlink.send([netlink.set_up(netlink.LOOPBACK)])
+    _set("ipv4/conf/all/route_localnet", "1")
+    netlink.send(
+        [
+            netlink.set_up(netlink.LOOPBACK),
+            netlink.delete_address(netlink.LOOPBACK, IPv4Interface("127.0.0.1/8")),
+            netlink.add_address(netlink.LOOPBACK, IPv4Interface("127.0.0.1/10")),
+            netlink.add_local_route(IPv4Network("127.128.0.0/9"), netlink.LOOPBACK),
+        ]
+    )
 
 
 def _configure(address: IPv4Interface, gateway: IPv4Address) -> None:
