@@ -110,6 +110,24 @@ def test_swagger(cloud: RestCloud) -> None:
     assert cloud.call(api, "/pets", method="PUT").json == {"message": "Missing Authentication Token"}
 
 
+def test_variables_of_aws_are_resolved(cloud: RestCloud) -> None:
+    uri = "arn:${AWS::Partition}:apigateway:${AWS::Region}:s3:path/${AWS::AccountId}"
+    integration = {
+        "type": "aws",
+        "httpMethod": "GET",
+        "uri": uri,
+        "credentials": "arn:aws:iam::${AWS::AccountId}:role/r",
+    }
+    get = {"responses": {}, "x-amazon-apigateway-integration": integration}
+    api = _imported(cloud, {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/a": {"get": get}}})
+    items = cloud.client.get_resources(restApiId=api)["items"]
+    resource = next(each["id"] for each in items if each["path"] == "/a")
+    found = cloud.client.get_integration(restApiId=api, resourceId=resource, httpMethod="GET")
+    account = cloud.aws.account
+    assert found["uri"] == f"arn:aws:apigateway:us-east-1:s3:path/{account}"
+    assert found["credentials"] == f"arn:aws:iam::{account}:role/r"
+
+
 def test_tags_and_warnings(cloud: RestCloud) -> None:
     document = {
         "swagger": "2.0",

@@ -134,6 +134,8 @@ class ResourceType:
     """Whether it is gone only once reading does not find it any more."""
     unchanged: str = ""
     """The words in the error of an update that changes nothing."""
+    undeletable: str = ""
+    """The words in the error of the deletion of what goes by itself later."""
     unlisted: tuple[str, ...] = ()
     """Properties that no call takes, and that say what follows from others."""
     list: Call | None = None

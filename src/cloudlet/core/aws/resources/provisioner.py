@@ -348,7 +348,8 @@ class Provisioner:
         try:
             await self._invoke(call, known)
         except AwsError as error:
-            if not is_not_found(error):
+            undeletable = self._declared.undeletable
+            if not is_not_found(error) and not (undeletable and undeletable in error.message):
                 raise self._translate(error, call, "") from None
 
     async def _invoke(self, call: Call, known: Properties, token: str = "", *, once: str = "") -> Any:
