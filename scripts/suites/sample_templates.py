@@ -53,6 +53,9 @@ _LOCAL = re.compile(
 )
 """A property that can be the path of a local file."""
 
+_TAKEN_BUCKET = re.compile(r"type 'AWS::S3::Bucket' with identifier '\S+' already exists")
+"""The sign of a name that several templates give to a bucket: there is one bucket of a name for all accounts."""
+
 DEPLOYED, FAILED = "deployed and deleted", "failed"
 TYPES, PARAMETERS, BUILD, RUNTIME, INVALID = "types", "parameters", "build", "runtime", "invalid"
 FEATURES, INTERNET = "features", "internet"
@@ -68,6 +71,7 @@ REASONS = {
 RULES = (
     (TYPES, r"Unrecognized resource types: \[(.*?)\]"),
     (TYPES, r"AWS service of type (\w+) not supported|does not implement targets of (\w+)"),
+    (TYPES, r"The Vpc Endpoint Service '([\w.-]+)' does not exist"),
     # A macro that another template, or its author, has made.
     (TYPES, r"No transform named (\w+)|Fn::Transform"),
     (RUNTIME, r"Cloudlet (?:cannot run functions|has no interpreter) for|\b(?:java|dotnet|ruby|go)[0-9.x]"),
@@ -181,6 +185,20 @@ class Samples:
         node = subprocess.run([shutil.which("node") or "node", "--version"], capture_output=True, text=True, check=True)
         self._node = f"nodejs{node.stdout.strip().removeprefix('v').partition('.')[0]}.x"
         self._python = "python{}.{}".format(*sys.version_info)
+
+    def run_all(self, templates: list[tuple[Path, str]], jobs: int) -> Iterator[Outcome]:
+        """Deploy and delete templates, several at a time, and one whose bucket another one has at the end."""
+        later = []
+        with ThreadPoolExecutor(jobs) as threads:
+            running = {threads.submit(self.run, *each): each for each in templates}
+            for done in as_completed(running):
+                found = done.result()
+                if found.outcome == FAILED and _TAKEN_BUCKET.search(found.reason):
+                    later.append(running[done])
+                else:
+                    yield found
+        for each in later:
+            yield self.run(*each)
 
     def run(self, path: Path, text: str) -> Outcome:
         """Deploy and delete a template."""
@@ -391,10 +409,9 @@ def main() -> None:
     samples = Samples(given.checkout, given.endpoint)
     chosen = (each for each in list_templates(given.checkout) if given.only in str(each[0]))
     templates = islice(chosen, given.skip, None if given.limit is None else given.skip + given.limit)
-    with ThreadPoolExecutor(given.jobs) as threads, (given.results / "outcomes.jsonl").open("a") as file:
-        found = []
-        for done in as_completed([threads.submit(samples.run, *each) for each in templates]):
-            each = done.result()
+    with (given.results / "outcomes.jsonl").open("a") as file:
+        found: list[Outcome] = []
+        for each in samples.run_all(list(templates), given.jobs):
             found.append(each)
             file.write(json.dumps(asdict(each)) + "\n")
             file.flush()

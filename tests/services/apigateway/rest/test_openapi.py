@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.refused import code_of
 from tests.services.apigateway.rest.cloud import RestCloud
 
 MOCK: dict[str, Any] = {
@@ -126,6 +127,12 @@ def test_variables_of_aws_are_resolved(cloud: RestCloud) -> None:
     account = cloud.aws.account
     assert found["uri"] == f"arn:aws:apigateway:us-east-1:s3:path/{account}"
     assert found["credentials"] == f"arn:aws:iam::{account}:role/r"
+
+
+def test_streamed_answers_are_not_taken_for_others(cloud: RestCloud) -> None:
+    get = {"responses": {}, "x-amazon-apigateway-integration": {**MOCK, "responseTransferMode": "STREAM"}}
+    document = {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/a": {"get": get}}}
+    assert code_of(cloud.client.import_rest_api, body=json.dumps(document).encode()) == "NotImplemented"
 
 
 def test_tags_and_warnings(cloud: RestCloud) -> None:
