@@ -20,7 +20,7 @@ from cloudlet.services.ecr.repository_record import Repository
 FROM_CLIENTS: Final = "oci"
 """The protocol of calls that the registry makes for its clients."""
 _PULLING: Final = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer", "ListImages")
-"""What everybody may do with the images of a public repository."""
+"""The actions by which everybody may pull from a public repository."""
 OF_REGISTRIES: Final = frozenset(("ecr:BatchImportUpstreamImage", "ecr:CreateRepository", "ecr:ReplicateImage"))
 """The actions that a registry's policy is about even where its scope is V1."""
 

@@ -1,4 +1,4 @@
-"""The operations of Amazon ECR Public: those of private registries, and on what the gallery shows."""
+"""The operations of Amazon ECR Public, most of which private registries have, too."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ for _name, _direct in _SHARED_DIRECT.items():
     _declare_direct(_name, _direct)
 
 
-def _operation(name: str) -> Callable[[Transactional], Transactional]:
+def _declare_own(name: str) -> Callable[[Transactional], Transactional]:
     def declare(function: Transactional) -> Transactional:
         _declare(name, function)
         return function
@@ -106,7 +106,7 @@ def _operation(name: str) -> Callable[[Transactional], Transactional]:
 # Repositories, and what the gallery shows of them
 
 
-@_operation("CreateRepository")
+@_declare_own("CreateRepository")
 async def create_repository(ctx: Context, tx: Transaction, params: Params) -> Result:
     catalog = _read_catalog(params.get("catalogData") or {})
     given = tags.merge({}, params.get("tags"), errors.InvalidTag, errors.TooManyTags)
@@ -125,13 +125,13 @@ def _show_catalog(about: Repository) -> dict[str, Any]:
     return {**about.catalog, "marketplaceCertified": False} if about.catalog else {}
 
 
-@_operation("GetRepositoryCatalogData")
+@_declare_own("GetRepositoryCatalogData")
 async def get_repository_catalog_data(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await access.open_repository(ctx, tx, params, "GetRepositoryCatalogData")
     return {"catalogData": _show_catalog(found)}
 
 
-@_operation("PutRepositoryCatalogData")
+@_declare_own("PutRepositoryCatalogData")
 async def put_repository_catalog_data(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await access.open_repository(ctx, tx, params, "PutRepositoryCatalogData")
     changed = replace(found, catalog=_read_catalog(params["catalogData"]))
@@ -139,7 +139,7 @@ async def put_repository_catalog_data(ctx: Context, tx: Transaction, params: Par
     return {"catalogData": _show_catalog(changed)}
 
 
-@_operation("DescribeImageTags")
+@_declare_own("DescribeImageTags")
 async def describe_image_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await access.open_repository(ctx, tx, params, "DescribeImageTags")
     space, limit = images.get_tag_space(found), params.get("maxResults") or _MAX_LISTED_TAGS
@@ -164,7 +164,7 @@ def _show_tag(tag: str, image: Image) -> dict[str, Any]:
 # Registries
 
 
-@_operation("DescribeRegistries")
+@_declare_own("DescribeRegistries")
 async def describe_registries(ctx: Context, tx: Transaction, params: Params) -> Result:
     alias = make_alias(ctx.account)
     primary = {"name": alias, "status": "ACTIVE", "primaryRegistryAlias": True, "defaultRegistryAlias": True}
@@ -178,13 +178,13 @@ async def describe_registries(ctx: Context, tx: Transaction, params: Params) -> 
     return {"registries": [described]}
 
 
-@_operation("GetRegistryCatalogData")
+@_declare_own("GetRegistryCatalogData")
 async def get_registry_catalog_data(ctx: Context, tx: Transaction, params: Params) -> Result:
     known = await registry.load(tx, ctx.account, REGION)
     return {"registryCatalogData": {"displayName": known.display_name or None}}
 
 
-@_operation("PutRegistryCatalogData")
+@_declare_own("PutRegistryCatalogData")
 async def put_registry_catalog_data(ctx: Context, tx: Transaction, params: Params) -> Result:
     known = await registry.load(tx, ctx.account, REGION)
     named = replace(known, display_name=params.get("displayName") or "")
@@ -192,7 +192,7 @@ async def put_registry_catalog_data(ctx: Context, tx: Transaction, params: Param
     return {"registryCatalogData": {"displayName": named.display_name or None}}
 
 
-@_operation("GetAuthorizationToken")
+@_declare_own("GetAuthorizationToken")
 async def get_authorization_token(ctx: Context, tx: Transaction, params: Params) -> Result:
     expires = ctx.now() + authorization_token.VALID_SECONDS
     password = authorization_token.issue(ctx, ctx.account, expires)

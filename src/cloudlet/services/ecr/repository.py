@@ -51,7 +51,10 @@ def get_arn(repository: Repository) -> str:
 
 
 def make_registry_name(account: str, region: str) -> str:
-    """Return the name of a registry's host on AWS, with the alias of a public one."""
+    """Return the name of a registry's host on AWS.
+
+    That of a public one has its alias, too.
+    """
     if region == public_registry.REGION:
         return f"{public_registry.HOST}/{public_registry.make_alias(account)}"
     suffix = "amazonaws.com.cn" if partition_of(region) == "aws-cn" else "amazonaws.com"

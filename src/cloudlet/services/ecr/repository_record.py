@@ -36,7 +36,7 @@ class Repository(msgspec.Struct, frozen=True, omit_defaults=True):
     pulls_through: str = ""
     """The prefix of the pull-through cache rule that has made it."""
     catalog: dict[str, Any] = {}
-    """What the gallery shows of a public repository, as the API has it."""
+    """The catalog data of a public repository, as the API has them."""
 
     @property
     def is_public(self) -> bool:

@@ -56,11 +56,11 @@ class Call:
         if operation == "BatchGetImage":
             return dict(cast("Result", await batch_get_image(self.ctx, named)) or {})
         if operation in _PULLING:
-            found: Result = await self.ctx.transact(partial(self._pull, operation, named))
+            found: Result = await self.ctx.transact(partial(self._run_pull, operation, named))
             return dict(found or {})
         return dict(await self.block.run(self._make_api_context(), f"{public_registry.MODEL}:{operation}", named) or {})
 
-    async def _pull(self, operation: str, params: Params, tx: Transaction) -> Result:
+    async def _run_pull(self, operation: str, params: Params, tx: Transaction) -> Result:
         return await _PULLING[operation](self.ctx, tx, params)
 
     def _make_api_context(self) -> Context:
