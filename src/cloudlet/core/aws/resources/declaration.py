@@ -20,6 +20,8 @@ ITEM: Final = "Item"
 """The property that a call of `Items` finds its item under."""
 GENERATED: Final = "Generated"
 """The property that has what an operation has answered before."""
+FORMER: Final = "Former"
+"""The property with those that a resource had before an update: some operations are to be told what is gone."""
 NAME: Final = "generated_name"
 """The property with a generated name, for operations that need one."""
 
