@@ -61,10 +61,11 @@ def find_listing(declared: ResourceType) -> Listing | None:
 def is_put_over(name: str) -> bool:
     """Whether the operation that makes resources of a type changes one that has the identifier already."""
     declared, schema = load_resource_types()[name], load_schema(name)
-    if declared.create is None or find_reading(declared) is None or name in _ALWAYS_THERE:
+    if declared.create is None or declared.exists is not None or name in _ALWAYS_THERE:
         return False
-    _, operation = get_operation(declared.model, declared.create)
-    return operation.startswith("Put") and declared.exists is None and not schema.read_only & {*schema.identifier}
+    if find_reading(declared) is None or schema.read_only.intersection(schema.identifier):
+        return False
+    return get_operation(declared.model, declared.create)[1].startswith(("Put", "Register"))
 
 
 def parse_identifier(names: tuple[str, ...], text: str) -> dict[str, str]:
