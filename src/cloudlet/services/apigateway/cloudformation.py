@@ -45,7 +45,7 @@ _REQUIRED: Final = ("/deploymentId", "/name", "/restapiId", "/schema")
 
 
 def _patch(**paths: str) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return a source of patch operations that set properties, each at its path, and take away those that are gone."""
+    """Return a source of patches that set properties, or take away those that are gone."""
 
     def make(properties: Properties) -> list[dict[str, str]]:
         former = properties.get(FORMER) or {}
@@ -69,7 +69,7 @@ def _remove(path: str) -> dict[str, str]:
 def _patch_map(
     name: str, path: str, rename: Callable[[str], str] = _escape
 ) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return a source of patch operations that set each entry of a map, and remove those that are gone.
+    """Return a source of patches that set entries of a map, and remove others.
 
     `rename` gives the last part of an entry's path.
     """
@@ -563,7 +563,10 @@ def _make_response_parameters(properties: Properties) -> dict[str, dict[str, str
 
 
 def _take(name: str, empty: Any) -> Callable[[Properties], Any]:
-    """Return a source of a property that is empty where it is gone: updates leave alone what they do not have."""
+    """Return a source of a property that is empty where it is gone.
+
+    Updates leave alone what they do not have.
+    """
 
     def take(properties: Properties) -> Any:
         is_gone = name in (properties.get(FORMER) or {}) and name not in properties
@@ -573,7 +576,10 @@ def _take(name: str, empty: Any) -> Callable[[Properties], Any]:
 
 
 def _take_map(name: str, empty: Any = "") -> Callable[[Properties], Any]:
-    """Return a source of a map, in which entries that are gone are empty: updates merge maps."""
+    """Return a source of a map, in which entries that are gone are empty.
+
+    Updates merge maps.
+    """
 
     def take(properties: Properties) -> Any:
         former, given = (properties.get(FORMER) or {}).get(name), properties.get(name)
@@ -585,13 +591,19 @@ def _take_map(name: str, empty: Any = "") -> Callable[[Properties], Any]:
 
 
 def _take_all(*texts: str, maps: tuple[str, ...] = (), **others: Any) -> dict[str, Any]:
-    """Return the sources of properties that can be taken away: texts, maps of texts, and what others then are."""
+    """Return the sources of properties that can be taken away.
+
+    They are texts, maps of texts, and others with the values that they then have.
+    """
     found = {name: _take(name, empty) for name, empty in {**dict.fromkeys(texts, ""), **others}.items()}
     return {**found, **{name: _take_map(name) for name in maps}}
 
 
 def _list_single(name: str) -> Callable[[Properties], list[Any]]:
-    """Return a source of a list with a property, if it is there, for what an operation of its own takes away."""
+    """Return a source of a list with a property, if it is there.
+
+    An operation of its own takes it away.
+    """
     return lambda properties: [properties[name]] if properties.get(name) else []
 
 

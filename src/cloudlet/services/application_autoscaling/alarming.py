@@ -135,9 +135,9 @@ async def _remove_action(session: Session, arn: str) -> None:
 
 
 async def _attempt(removal: Coroutine[Any, Any, None], what: str) -> None:
-    """Remove something, or leave it where the target's role may not: its scaling is not to wait for that.
+    """Remove something, or leave it where the target's role may not.
 
-    Raises AwsError for what may pass.
+    Scaling does not wait for it. Raises AwsError for what may pass.
     """
     try:
         await removal

@@ -157,7 +157,7 @@ class _Work:
     async def _begin_to_create(self) -> None:
         request = self._request
         has_name = self._provisioner.has_given_name(request.properties)
-        if (has_name and await self._provisioner.exists(request.properties)) or await self._reader.would_put_over(
+        if (has_name and await self._provisioner.exists(request.properties)) or await self._reader.is_taken(
             request.properties
         ):
             raise ProvisioningError(
@@ -200,7 +200,10 @@ class _Work:
         return None
 
     async def _begin_to_update(self) -> None:
-        """Apply the patch to the resource as it is now, which no other request changes any more."""
+        """Apply the patch to the resource as it is now.
+
+        No other request changes it any more.
+        """
         request, schema = self._request, load_schema(self._request.type)
         known = {**request.before, **request.attributes}
         names = (*schema.identifier, *schema.create_only)

@@ -21,7 +21,10 @@ ITEM: Final = "Item"
 GENERATED: Final = "Generated"
 """The property that has what an operation has answered before."""
 FORMER: Final = "Former"
-"""The property with those that a resource had before an update: some operations are to be told what is gone."""
+"""The property with those that a resource had before an update.
+
+Some operations have to be told what is gone.
+"""
 NAME: Final = "generated_name"
 """The property with a generated name, for operations that need one."""
 

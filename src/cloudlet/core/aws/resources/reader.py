@@ -59,7 +59,7 @@ def find_listing(declared: ResourceType) -> Listing | None:
 
 @cache
 def is_put_over(name: str) -> bool:
-    """Whether the operation that makes resources of a type changes one that has the identifier already."""
+    """Whether making a resource of a type changes one that has its identifier already."""
     declared, schema = load_resource_types()[name], load_schema(name)
     if declared.create is None or declared.exists is not None or name in _ALWAYS_THERE:
         return False
@@ -107,7 +107,7 @@ class Reader:
         parts = [name for name in self._schema.identifier if name not in self._schema.read_only]
         return [*([] if named is None else [named.property]), *parts]
 
-    async def would_put_over(self, properties: Mapping[str, Any]) -> bool:
+    async def is_taken(self, properties: Mapping[str, Any]) -> bool:
         """Whether making a resource would change one that has the identifier that properties give."""
         if not is_put_over(self._declared.name) or not all(name in properties for name in self._schema.identifier):
             return False

@@ -302,7 +302,7 @@ class Steps:
         if not isinstance(handler, provisioner.Provisioner) or not is_put_over(resource.type):
             return False
         reader = Reader(resource.type, self.invoke, self.stack.account, self.stack.region)
-        return await reader.would_put_over(await self.resolve(properties))
+        return await reader.is_taken(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
         names = [str(value) for key, value in properties.items() if key.endswith("Name")]
