@@ -72,6 +72,7 @@ RULES = (
     (TYPES, r"Unrecognized resource types: \[(.*?)\]"),
     (TYPES, r"AWS service of type (\w+) not supported|does not implement targets of (\w+)"),
     (TYPES, r"The Vpc Endpoint Service '([\w.-]+)' does not exist"),
+    (TYPES, r"parameter (Topics) of event source mappings"),
     # A macro that another template, or its author, has made.
     (TYPES, r"No transform named (\w+)|Fn::Transform"),
     (RUNTIME, r"Cloudlet (?:cannot run functions|has no interpreter) for|\b(?:java|dotnet|ruby|go)[0-9.x]"),
