@@ -59,11 +59,11 @@ async def call(block: Block, event: Event, integration: Integration) -> Answer:
         event.integration_millis = int((perf_counter() - started) * 1000)
     event.integration_status = answer.status
     if integration.is_text:
-        answer = answer._replace(body=_to_text(answer.body))
+        answer = answer._replace(body=_make_text(answer.body))
     return answer if integration.is_proxy else await _answered(event, integration, answer)
 
 
-def _to_text(body: bytes) -> bytes:
+def _make_text(body: bytes) -> bytes:
     """Return a body as it is where it is text, else as base64."""
     try:
         body.decode()
