@@ -132,6 +132,11 @@ class Envoys:
             server.server_close()
         self._folder.cleanup()
 
+    @property
+    def started(self) -> int:
+        """The number of Envoys that were started, which is that of the last one."""
+        return len(self._processes)
+
     def pick_address(self) -> str:
         """Return an address that nobody has."""
         self._count += 1

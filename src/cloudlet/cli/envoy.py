@@ -1,0 +1,35 @@
+"""`cloudlet envoy`: the bootstrap of an Envoy of App Mesh."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
+from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions, make_bootstrap
+from cloudlet.services.appmesh.proxy.node_id import parse_node_id
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_port(parser)
+    parser.add_argument("resource", help="the ARN of a virtual node or gateway, or mesh/MESH/virtualNode/NODE")
+    parser.add_argument("--address", default="", help="the address to listen on, where no traffic is redirected to it")
+    parser.add_argument("--application", default="", help="the address of the application (default: 127.0.0.1)")
+    parser.add_argument("--admin", default="", metavar="HOST:PORT", help="the admin interface; or a socket's path")
+    parser.add_argument("--tracing", default="", metavar="HOST:PORT", help="report to an X-Ray daemon")
+    parser.add_argument("--sds-socket", default="", metavar="PATH", help="the socket of a local SDS provider")
+    parser.add_argument("--sign", default="", metavar="REGION", help="sign calls with the keys of its environment")
+
+
+def run(options: argparse.Namespace) -> int:
+    node_id = options.resource
+    if options.address:
+        node_id += f"@{options.address}" + (f"/{options.application}" if options.application else "")
+    elif options.application:
+        raise CommandError("--application goes with --address", EXIT_USAGE)
+    if parse_node_id(node_id, "", "") is None:
+        raise CommandError(f"{options.resource} is no virtual node or gateway", EXIT_USAGE)
+    host, _, port = admin.call(admin.running_on(options.port), "GET", "appmesh/envoys")["address"].rpartition(":")
+    chosen = BootstrapOptions(options.admin, options.tracing, options.sds_socket, options.sign)
+    print(json.dumps(make_bootstrap(node_id, (host, int(port)), chosen), indent=2))
+    return EXIT_OK
