@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError("--application goes with --address", EXIT_USAGE)
     if parse_node_id(node_id, "", "") is None:
         raise CommandError(f"{options.resource} is no virtual node or gateway", EXIT_USAGE)
-    host, _, port = admin.call(admin.running_on(options.port), "GET", "appmesh/envoys")["address"].rpartition(":")
+    server = admin.call(admin.running_on(options.port), "GET", "appmesh/envoys")["address"]
     chosen = BootstrapOptions(options.admin, options.tracing, options.sds_socket, options.sign)
-    print(json.dumps(make_bootstrap(node_id, (host, int(port)), chosen), indent=2))
+    print(json.dumps(make_bootstrap(node_id, server, chosen), indent=2))
     return EXIT_OK

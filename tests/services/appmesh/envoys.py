@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
@@ -24,6 +25,7 @@ from cloudlet.services.appmesh.proxy.outbound import EGRESS_PORT
 from tests.services.appmesh.mesh_cloud import MeshCloud
 from tests.standing import eventually
 
+_PLAIN: Final = BootstrapOptions()
 _random: Final = SystemRandom()
 
 
@@ -154,24 +156,23 @@ class Envoys:
         self._servers.append(application.start())
         return application
 
-    def start(
-        self, path: str, address: str = "", application: str = "", env: Mapping[str, str] | None = None, **options: str
-    ) -> str:
+    def start(self, path: str, address: str = "", application: str = "", options: BootstrapOptions = _PLAIN) -> str:
         """Start an Envoy of a node or gateway by its path, and wait until it is ready; return its address."""
         address = address or self.pick_address()
         node = f"arn:aws:appmesh:us-east-1:{self.cloud.account}:mesh/{self.cloud.mesh}/{path}@{address}"
-        self.launch(f"{node}/{application}" if application else node, env, **options)
+        self.launch(f"{node}/{application}" if application else node, options=options)
         name = path.rpartition("/")[2]
         self.addresses[name] = address
         eventually(lambda: self._ask_admin(len(self._processes), "/ready"), lambda text: text.startswith("LIVE"))
         return address
 
-    def launch(self, node_id: str, env: Mapping[str, str] | None = None, **options: str) -> subprocess.Popen[bytes]:
+    def launch(
+        self, node_id: str, env: Mapping[str, str] | None = None, options: BootstrapOptions = _PLAIN
+    ) -> subprocess.Popen[bytes]:
         """Start an Envoy by its id."""
         number = len(self._processes) + 1
-        host, _, port = self.show()["address"].rpartition(":")
         admin = str(self.folder / f"admin{number}")
-        bootstrap = make_bootstrap(node_id, (host, int(port)), BootstrapOptions(admin=admin, **options))
+        bootstrap = make_bootstrap(node_id, self.show()["address"], replace(options, admin=admin))
         file = self.folder / f"envoy{number}.json"
         file.write_text(json.dumps(bootstrap))
         arguments = ["--disable-hot-restart", "--concurrency", "1", "-l", "error", "--file-flush-interval-msec", "50"]
@@ -183,8 +184,6 @@ class Envoys:
 
     def _ask_admin(self, number: int, path: str) -> str:
         """Return what an Envoy's admin interface answers; nothing while it does not."""
-        import socket
-
         connection = HTTPConnection("localhost")
         try:
             connection.sock = socket.socket(socket.AF_UNIX)

@@ -33,7 +33,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for event in self._h2.receive_data(data):
             if isinstance(event, h2.events.RequestReceived):
-                self._paths[event.stream_id] = dict(event.headers)[":path"]
+                headers = {str(name): str(value) for name, value in event.headers}
+                self._paths[event.stream_id] = headers[":path"]
             elif isinstance(event, h2.events.StreamEnded):
                 self._answer(event.stream_id)
         self._transport.write(self._h2.data_to_send())

@@ -15,7 +15,10 @@ def _list_tags(properties: Properties) -> list[dict[str, Any]]:
 
 
 def _make_type(kind: str, plural: str, owner: str = "") -> ResourceType:
-    """Return the type of a kind of resources, which belong to an owner in their mesh."""
+    """Return the type of a kind of resources.
+
+    Some belong to an owner in their mesh.
+    """
     member = kind[0].lower() + kind[1:]
     owners = ("MeshName", *([f"{owner}Name"] if owner else [])) if kind != "Mesh" else ()
     created: dict[str, Source | None] = {"tags": _list_tags}

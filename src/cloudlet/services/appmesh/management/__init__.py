@@ -1,1 +1,1 @@
-"""The Envoy management service: Envoys connect to it, and have their configuration kept up to date by xDS."""
+"""The Envoy management service, which keeps the configuration of Envoys up to date by xDS."""

@@ -1,4 +1,4 @@
-"""The right of Envoys to their configuration: who calls, by the signature, and what policies say.
+"""The right of Envoys to their configuration: their signatures, and policies.
 
 A stock Envoy signs the headers of its stream (SigV4, `envoy.filters.http.aws_request_signing` on the cluster of the
 management server). In open mode calls need no signature, and unknown keys are let in.

@@ -21,14 +21,17 @@ log = logging.getLogger("cloudlet.appmesh")
 _MAP_SECONDS: Final = 0.5
 """The time between looks at the revision of a service in Cloud Map."""
 _HEALTH_SECONDS: Final = 5.0
-"""The time after which instances are listed again though their revision is the same: their health may have changed."""
+"""The time after which instances of the same revision are listed again.
+
+Their health may have changed.
+"""
 _DNS_SECONDS: Final = 2.0
 _LOOKUP_SECONDS: Final = 5.0
 _MAX_INSTANCES: Final = 1000
 
 
 class Lookup(NamedTuple):
-    """What is looked up: the service discovery of a virtual node, in an account and region."""
+    """The service discovery of a virtual node, in an account and region."""
 
     account: str
     region: str
@@ -155,7 +158,10 @@ class AddressBook:
 
 
 def choose_addresses(found: Collection[str], preference: str) -> list[str]:
-    """Return the addresses of the IP version that is preferred; of the other one where there is none."""
+    """Return the addresses of the IP version that is preferred.
+
+    Where there are none, those of the other one may do.
+    """
     by_version: dict[int, list[str]] = {4: [], 6: []}
     for address in dict.fromkeys(found):
         by_version[ip_address(address).version].append(address)

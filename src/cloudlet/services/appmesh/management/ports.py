@@ -1,4 +1,7 @@
-"""The port at which Envoys find the service: the same one after each start."""
+"""The places where Envoys find the service.
+
+They are a port, which is the same one after each start, and a socket for networks of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,16 @@ log = logging.getLogger("cloudlet.appmesh")
 ADDRESS: Final = "127.0.0.1"
 PREFERRED_PORT: Final = 18000
 """The port of Envoy's own examples of management servers."""
+_SOCKET: Final = "envoys.sock"
+_MAX_PATH_BYTES: Final = 100
 _PORT: Final = Subspace("management port").key()
 
 
 async def listen(block: Block, make_protocol: Callable[[], asyncio.Protocol]) -> asyncio.Server:
-    """Return a listener at the port that the service has had, or else at the preferred or at any one."""
+    """Return a listener at the port that the service has had before.
+
+    It is the preferred one at first, and any one where it is not free.
+    """
 
     async def read(tx: Transaction) -> int | None:
         stored = await tx.get(_PORT)
@@ -41,6 +49,24 @@ async def listen(block: Block, make_protocol: Callable[[], asyncio.Protocol]) ->
             await block.store.transact(write)
         return listener
     raise OSError("there is no port for Envoys")
+
+
+async def listen_locally(block: Block, make_protocol: Callable[[], asyncio.Protocol]) -> asyncio.Server | None:
+    """Return a listener at a socket of the data folder, if there can be one.
+
+    It is for Envoys in networks of their own.
+    """
+    path = block.cloud.config.data / _SOCKET
+    if len(bytes(path)) > _MAX_PATH_BYTES:
+        log.info("the path of the data folder is too long for a socket: %s", path)
+        return None
+    path.unlink(missing_ok=True)
+    return await asyncio.get_running_loop().create_unix_server(make_protocol, str(path))
+
+
+def get_path(listener: asyncio.Server | None) -> str:
+    """Return the path of a socket; empty where there is none."""
+    return "" if listener is None else str(listener.sockets[0].getsockname())
 
 
 def get_port(listener: asyncio.Server) -> int:

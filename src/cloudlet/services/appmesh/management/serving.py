@@ -65,6 +65,7 @@ class ManagementServer:
         self._block = block
         self.server = ConfigurationServer(self._find)
         self.port = 0
+        self.path = ""
         self._meshes: dict[MeshKey, _Mesh] = {}
         self.envoys: dict[str, _Envoy] = {}
         self._arriving: list[MeshKey] = []
@@ -76,7 +77,8 @@ class ManagementServer:
     async def run(self) -> None:
         """Serve, for ever."""
         listener = await ports.listen(self._block, self.server.make_protocol)
-        self.port = ports.get_port(listener)
+        local = await ports.listen_locally(self._block, self.server.make_protocol)
+        self.port, self.path = ports.get_port(listener), ports.get_path(local)
         try:
             while True:
                 with suppress(TimeoutError):
@@ -86,6 +88,8 @@ class ManagementServer:
                 await self._follow()
         finally:
             listener.close()
+            if local is not None:
+                local.close()
             for mesh in self._meshes.values():
                 mesh.stop_watching()
             self._meshes.clear()
@@ -166,7 +170,10 @@ class ManagementServer:
         await self._look_around()
 
     async def _update(self, name: str, envoy: _Envoy) -> None:
-        """Serve an Envoy the mesh as it is now; none where it has no such node any more."""
+        """Serve an Envoy the mesh as it is now.
+
+        One whose node is gone is served no more.
+        """
         view = await self._read_mesh(_get_key(envoy.node))
         if view is None or not self._note_needs(envoy, view):
             log.info("the mesh has no %s any more", name)
@@ -228,7 +235,7 @@ async def serve(block: Block) -> None:
 async def show_envoys(block: Block) -> tuple[str, bytes]:
     """Return the address of the service, and in open mode the Envoys that are connected."""
     management = SERVERS.get(block)
-    shown: dict[str, object] = {"address": f"{ports.ADDRESS}:{management.port}"}
+    shown: dict[str, object] = {"address": f"{ports.ADDRESS}:{management.port}", "socket": management.path}
     if not block.is_strict:
         shown["envoys"] = [
             {

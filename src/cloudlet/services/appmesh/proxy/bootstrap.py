@@ -1,7 +1,8 @@
-"""The configuration that an Envoy starts with: what it is, and where the rest comes from."""
+"""The configuration that an Envoy starts with: its name, and its server."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -20,21 +21,26 @@ class BootstrapOptions:
     """The choices of an Envoy that its mesh knows nothing of."""
 
     admin: str = ""
-    """The address and port of its admin interface, or the path of a socket; none where it is empty."""
+    """The address and port of its admin interface, or the path of a socket."""
     tracing: str = ""
     """The address and port of the X-Ray daemon that it reports to."""
     sds_socket: str = ""
     """The socket of a local SDS provider."""
     region: str = ""
     """The region that its calls are signed for; not signed where it is empty."""
+    mark: int = 0
+    """The mark of its own connections, which are not to be redirected."""
 
 
-def make_bootstrap(node_id: str, server: tuple[str, int], options: BootstrapOptions) -> Resource:
-    """Return the bootstrap of an Envoy that is served by a management server."""
+def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Resource:
+    """Return the bootstrap of an Envoy.
+
+    Its management server is at an address and port, or at the path of a socket.
+    """
     source = {"api_type": "GRPC", "transport_api_version": "V3"}
     service = {"envoy_grpc": {"cluster_name": _ADS_CLUSTER}}
     path = node_id.rpartition(":")[2].partition("@")[0]
-    clusters = [_make_cluster(_ADS_CLUSTER, make_address(*server), _make_filters(options.region))]
+    clusters = [_make_cluster(_ADS_CLUSTER, _parse_address(server), _make_filters(options.region))]
     if options.sds_socket:
         clusters.append(_make_cluster(SDS_CLUSTER, {"pipe": {"path": options.sds_socket}}, {}))
     made: Resource = {
@@ -46,6 +52,9 @@ def make_bootstrap(node_id: str, server: tuple[str, int], options: BootstrapOpti
         },
         "static_resources": {"clusters": clusters},
     }
+    if options.mark:
+        mark = {"level": socket.SOL_SOCKET, "name": socket.SO_MARK, "int_value": options.mark, "state": "STATE_PREBIND"}
+        made["cluster_manager"] = {"upstream_bind_config": {"socket_options": [mark]}}
     if options.admin:
         made["admin"] = {"address": _parse_address(options.admin)}
     if options.tracing:

@@ -14,7 +14,7 @@ from cloudlet.services.appmesh.proxy.view import MeshView, Surroundings
 
 
 def build(view: MeshView, node: EnvoyNode, surroundings: Surroundings) -> Snapshot | None:
-    """Return the configuration of an Envoy; None where the mesh has no such virtual node or gateway."""
+    """Return the configuration of an Envoy; None where the mesh has no such node."""
     spec = (view.gateways if node.kind == VIRTUAL_GATEWAY else view.nodes).get(node.name)
     if spec is None:
         return None
@@ -28,13 +28,13 @@ def build(view: MeshView, node: EnvoyNode, surroundings: Surroundings) -> Snapsh
         found, clusters = outbound.set, inbound.clusters
         listeners, routes = [*inbound.listeners, outbound.listener], [*inbound.routes, *outbound.routes]
     return Snapshot(
-        _by_name(listeners),
-        _by_name(routes),
-        {**found.clusters, **_by_name(clusters)},
+        _map_by_name(listeners),
+        _map_by_name(routes),
+        {**found.clusters, **_map_by_name(clusters)},
         found.endpoints,
         make_secrets(surroundings),
     )
 
 
-def _by_name(resources: Iterable[Resource]) -> dict[str, Resource]:
+def _map_by_name(resources: Iterable[Resource]) -> dict[str, Resource]:
     return {each["name"]: each for each in resources}

@@ -1,4 +1,4 @@
-"""Clusters: those of applications behind their own Envoys, and those of virtual nodes that are called."""
+"""Clusters of applications behind their own Envoys, and of virtual nodes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_assignment(name: str, addresses: Sequence[str], port: int) -> Resource:
 
 
 def make_node_cluster(name: str, node: Spec, listener: Mapping[str, Any], policy: Mapping[str, Any] | None) -> Resource:
-    """Return the cluster of a virtual node's listener, as a client with a policy reaches it."""
+    """Return the cluster of a virtual node's listener, for a client with a policy."""
     made: Resource = {
         "name": name,
         "type": "EDS",

@@ -70,7 +70,7 @@ class Gateway:
                 }
 
     def _find_port(self, target: Mapping[str, Any]) -> ServicePort | None:
-        """Return the port of a virtual service that a gateway route leads to; None where there is none."""
+        """Return the port of a virtual service that a gateway route leads to, if any."""
         service = target["virtualService"]["virtualServiceName"]
         ports = [each for each in list_ports(self._view, service) if each.protocol != "tcp"]
         found = next((each for each in ports if target.get("port") in (None, each.port)), None)
@@ -100,7 +100,7 @@ def _rewrite_host(route: Mapping[str, Any], target: ServicePort) -> Resource:
 
 
 def _list_rewrites(kind: str, route: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Resource]]:
-    """Yield the matches of a gateway route, each with the rewrite of paths that it has.
+    """Yield the matches of a gateway route, each with its rewrite of paths.
 
     Of what matches a prefix, that is replaced by "/", unless this is disabled, or another value is given.
     """

@@ -1,4 +1,4 @@
-"""What an Envoy's configuration needs beside its mesh: addresses of virtual nodes, and certificates."""
+"""The needs of an Envoy beside its mesh: addresses of virtual nodes, and certificates."""
 
 from __future__ import annotations
 
@@ -44,5 +44,8 @@ def list_own_certificates(view: MeshView, node: EnvoyNode) -> set[str]:
 
 
 def list_authority_sources(view: MeshView, node: EnvoyNode) -> set[str]:
-    """Return the ARNs of the certificates that an Envoy is shown: their authority is the one that it may trust."""
+    """Return the ARNs of the certificates that an Envoy is shown.
+
+    Their authority is the one that it may trust.
+    """
     return {arn for name in list_called_nodes(view, node) for arn in _list_certificates(view.nodes[name])}

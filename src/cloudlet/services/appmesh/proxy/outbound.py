@@ -42,7 +42,10 @@ class ClusterSet:
         self.endpoints: dict[str, Resource] = {}
 
     def make_finder(self, service: str, policy: Mapping[str, Any] | None) -> FindCluster:
-        """Return what names clusters on the way to a virtual service, whose backend may have its own policy."""
+        """Return a function that names clusters on the way to a virtual service.
+
+        `policy` is that of the backend, if it has its own.
+        """
 
         def find(node: str, listener: Listener) -> str:
             port, protocol = listener["portMapping"]["port"], listener["portMapping"]["protocol"]
@@ -96,7 +99,10 @@ class Outbound:
                 self._own.setdefault(service, routes)
 
     def _add_tcp(self, at: ServicePort, find_cluster: FindCluster) -> None:
-        """Add a chain for a port of TCP, where no other one has it: nothing tells services of a port apart."""
+        """Add a chain for a port of TCP, where no other one has it.
+
+        Nothing tells the services of a port apart.
+        """
         targets, timeout = list_tcp_targets(self._view, at, find_cluster)
         if targets and not any(chain["filter_chain_match"]["destination_port"] == at.port for chain in self._chains):
             inner = make_tcp_filter("egress", targets, timeout, self._spec)
@@ -128,7 +134,7 @@ class Outbound:
         return listener
 
     def _list_outside_hosts(self) -> list[Resource]:
-        """Return where requests go on a port of the mesh that are to hosts outside of it."""
+        """Return the routes of requests to hosts outside of the mesh."""
         route = {"match": {"prefix": "/"}, "route": {"cluster": self._original, "timeout": "0s"}}
         domains = ["*"] if self._view.allows_all else [_AWS]
         return [_make_host(domains, [route])]

@@ -29,7 +29,7 @@ _DEFAULT_POLICY: Final[Resource] = {
 
 
 def make_retry_policy(policy: Mapping[str, Any] | None) -> Resource:
-    """Return the retries of a route; those of App Mesh's default policy where it says nothing."""
+    """Return the retries of a route; without a policy those of App Mesh's default."""
     if policy is None:
         return _DEFAULT_POLICY
     events = [

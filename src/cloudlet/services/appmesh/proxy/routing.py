@@ -14,7 +14,7 @@ from cloudlet.services.appmesh.proxy.view import MeshView
 
 Listener = Mapping[str, Any]
 FindCluster = Callable[[str, Listener], str]
-"""A function that returns the name of the cluster of a virtual node's listener, which it makes."""
+"""A function that makes the cluster of a virtual node's listener, and names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _find_listener(view: MeshView, node: str, port: int | None) -> Listener | No
 
 
 def _list_routes(view: MeshView, at: ServicePort) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the types and contents of the routes for a port of a virtual service with a router."""
+    """Yield the types and contents of the routes of a virtual service's port."""
     for spec in view.routes.get(at.provider["virtualRouter"]["virtualRouterName"], ()):
         kind, route = get_route(spec)
         if (route.get("match") or {}).get("port") in (None, at.port) and (kind == "tcpRoute") == (at.protocol == "tcp"):
@@ -68,7 +68,7 @@ def _list_targets(view: MeshView, route: Mapping[str, Any], find_cluster: FindCl
 def list_tcp_targets(
     view: MeshView, at: ServicePort, find_cluster: FindCluster
 ) -> tuple[list[tuple[str, int]], Mapping[str, Any] | None]:
-    """Return where connections to a port of TCP go, with weights, and the timeouts of them."""
+    """Return the targets of a port of TCP, with weights, and its timeouts."""
     if "virtualNode" in at.provider:
         node = at.provider["virtualNode"]["virtualNodeName"]
         listener = _find_listener(view, node, at.port)

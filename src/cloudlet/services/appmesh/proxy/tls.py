@@ -1,4 +1,7 @@
-"""TLS of listeners and clusters: certificates by file, by a local SDS provider, and of ACM by our own stream."""
+"""TLS of listeners and clusters.
+
+Certificates are in files, or come from a local SDS provider, or from ACM by our own stream.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from cloudlet.services.appmesh.proxy.envoy_json import ADS, make_extension
 from cloudlet.services.appmesh.proxy.view import Surroundings
 
 SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
-"""The cluster in the bootstrap of an Envoy that leads to its local SDS provider (APPMESH_SDS_SOCKET_PATH)."""
+"""The cluster of the local SDS provider in a bootstrap (APPMESH_SDS_SOCKET_PATH)."""
 AUTHORITIES: Final = "acm_certificate_authorities"
 """The secret with the authorities that ACM's certificates are from."""
 _LOCAL_SDS: Final[Resource] = {
@@ -106,7 +109,7 @@ def _match_names(names: Iterable[str]) -> Iterable[Resource]:
 
 
 def make_secrets(surroundings: Surroundings) -> dict[str, Resource]:
-    """Return the secrets that the stream brings: certificates of ACM, and the authorities that they are from."""
+    """Return the secrets that the stream brings: certificates of ACM, and their authorities."""
     secrets: dict[str, Resource] = {
         arn: {
             "name": arn,

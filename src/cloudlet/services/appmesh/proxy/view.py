@@ -24,9 +24,9 @@ class MeshView:
     routers: Mapping[str, Spec] = field(default_factory=dict)
     gateways: Mapping[str, Spec] = field(default_factory=dict)
     routes: Mapping[str, Sequence[Spec]] = field(default_factory=dict)
-    """Those of each virtual router."""
+    """The routes of each virtual router."""
     gateway_routes: Mapping[str, Sequence[Spec]] = field(default_factory=dict)
-    """Those of each virtual gateway."""
+    """The gateway routes of each virtual gateway."""
 
     @property
     def allows_all(self) -> bool:
@@ -50,7 +50,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is not in the mesh's resources: addresses and certificates."""
+    """Addresses and certificates, which are not in the mesh's resources."""
 
     addresses: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The addresses that service discovery finds of virtual nodes, by their names."""
