@@ -25,7 +25,6 @@ from cloudlet.services.appmesh.proxy.outbound import EGRESS_PORT
 from tests.services.appmesh.mesh_cloud import MeshCloud
 from tests.standing import eventually
 
-_PLAIN: Final = BootstrapOptions()
 _random: Final = SystemRandom()
 
 
@@ -113,6 +112,7 @@ class Envoys:
 
     def __init__(self, cloud: MeshCloud) -> None:
         self.cloud = cloud
+        self.options = BootstrapOptions()
         self._net = f"127.{_random.randrange(100, 250)}.{_random.randrange(1, 250)}"
         self._count = 0
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -156,23 +156,25 @@ class Envoys:
         self._servers.append(application.start())
         return application
 
-    def start(self, path: str, address: str = "", application: str = "", options: BootstrapOptions = _PLAIN) -> str:
+    def start(
+        self, path: str, address: str = "", application: str = "", options: BootstrapOptions | None = None
+    ) -> str:
         """Start an Envoy of a node or gateway by its path, and wait until it is ready; return its address."""
         address = address or self.pick_address()
         node = f"arn:aws:appmesh:us-east-1:{self.cloud.account}:mesh/{self.cloud.mesh}/{path}@{address}"
-        self.launch(f"{node}/{application}" if application else node, options=options)
+        self.launch(f"{node}/{application}" if application else node)
         name = path.rpartition("/")[2]
         self.addresses[name] = address
         eventually(lambda: self._ask_admin(len(self._processes), "/ready"), lambda text: text.startswith("LIVE"))
         return address
 
     def launch(
-        self, node_id: str, env: Mapping[str, str] | None = None, options: BootstrapOptions = _PLAIN
+        self, node_id: str, env: Mapping[str, str] | None = None, options: BootstrapOptions | None = None
     ) -> subprocess.Popen[bytes]:
         """Start an Envoy by its id."""
         number = len(self._processes) + 1
         admin = str(self.folder / f"admin{number}")
-        bootstrap = make_bootstrap(node_id, self.show()["address"], replace(options, admin=admin))
+        bootstrap = make_bootstrap(node_id, self.show()["address"], replace(options or self.options, admin=admin))
         file = self.folder / f"envoy{number}.json"
         file.write_text(json.dumps(bootstrap))
         arguments = ["--disable-hot-restart", "--concurrency", "1", "-l", "error", "--file-flush-interval-msec", "50"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions
 from cloudlet.testing.server import Aws, Server
-from tests.commands import cloudlet
+from tests.commands import cloudlet, free_port
 from tests.services.appmesh.envoys import Envoys, find_envoy
 from tests.services.appmesh.mesh_cloud import MeshCloud, listen, route_to
 from tests.standing import eventually
@@ -153,3 +154,35 @@ def test_the_command_prints_a_bootstrap(cloud: MeshCloud) -> None:
     )
     assert checked.returncode == 0, checked.stderr
     assert cloudlet("envoy", "mesh/m", "--port", port).returncode == 2
+
+
+def test_an_isolated_block_serves_envoys() -> None:
+    with Server.start("--ephemeral", "--isolate") as server:
+        cloud = MeshCloud(Aws(server.endpoint, "111111111111"))
+        with Envoys(cloud) as envoys:
+            blue = envoys.add_node("blue", listen(8080))
+            cloud.create_service("color.local", node="blue")
+            envoys.add_client("color.local")
+            assert envoys.call("color.local").body == blue.name
+
+
+def test_requests_are_traced(tmp_path: Path) -> None:
+    """ENABLE_ENVOY_XRAY_TRACING: each Envoy reports a segment to X-Ray's daemon, which Cloudlet may be."""
+    port = free_port()
+    with Server.start("--ephemeral", "--xray-daemon", str(port)) as server:
+        cloud = MeshCloud(Aws(server.endpoint, "000000000000"))
+        with Envoys(cloud) as envoys:
+            envoys.options = BootstrapOptions(tracing=f"127.0.0.1:{port}")
+            envoys.add_node("blue", listen(8080))
+            cloud.create_service("color.local", node="blue")
+            envoys.add_client("color.local")
+            assert envoys.call("color.local").body == "blue"
+            xray: Any = cloud.aws.client("xray")
+            now = datetime.datetime.now(datetime.UTC)
+            minute = datetime.timedelta(minutes=1)
+
+            def list_names() -> set[str]:
+                graph = xray.get_service_graph(StartTime=now - minute, EndTime=now + minute)
+                return {each["Name"] for each in graph["Services"]}
+
+            eventually(list_names, lambda names: {"m/front", "m/blue"} <= names)

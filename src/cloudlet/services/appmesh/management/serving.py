@@ -11,11 +11,13 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from cloudlet.core import Transaction
+from cloudlet.core.background.jobs import best_effort
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
@@ -35,6 +37,7 @@ from cloudlet.services.appmesh.resource_record import Place
 log = logging.getLogger("cloudlet.appmesh")
 
 _TICK_SECONDS: Final = 0.5
+_START_SECONDS: Final = 10.0
 MeshKey = tuple[str, str, str]
 """The account, region and name of a mesh."""
 
@@ -66,6 +69,7 @@ class ManagementServer:
         self.server = ConfigurationServer(self._find)
         self.port = 0
         self.path = ""
+        self.is_listening = asyncio.Event()
         self._meshes: dict[MeshKey, _Mesh] = {}
         self.envoys: dict[str, _Envoy] = {}
         self._arriving: list[MeshKey] = []
@@ -79,6 +83,7 @@ class ManagementServer:
         listener = await ports.listen(self._block, self.server.make_protocol)
         local = await ports.listen_locally(self._block, self.server.make_protocol)
         self.port, self.path = ports.get_port(listener), ports.get_path(local)
+        self.is_listening.set()
         try:
             while True:
                 with suppress(TimeoutError):
@@ -125,7 +130,11 @@ class ManagementServer:
             mesh.stop_watching = self._block.store.watch(storing.make_topic(*key), lambda: self._forget_mesh(key))
         while not mesh.is_read:
             mesh.is_read = True
-            mesh.view = await self._block.store.transact(lambda tx: _load(tx, key))
+            try:
+                mesh.view = await self._block.store.transact(lambda tx: _load(tx, key))
+            except BaseException:
+                mesh.is_read = False
+                raise
         return mesh.view
 
     def _forget_mesh(self, key: MeshKey) -> None:
@@ -166,7 +175,7 @@ class ManagementServer:
         stale = {key for key, mesh in self._meshes.items() if not mesh.is_read}
         for name, envoy in list(self.envoys.items()):
             if _get_key(envoy.node) in stale:
-                await self._update(name, envoy)
+                await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
         await self._look_around()
 
     async def _update(self, name: str, envoy: _Envoy) -> None:
@@ -180,16 +189,9 @@ class ManagementServer:
             self.server.forget(name)
             self.envoys.pop(name, None)
             return
-        self._serve(name, envoy, view)
-
-    def _serve(self, name: str, envoy: _Envoy, view: MeshView) -> None:
         found = self._build(envoy, view)
-        if found is None:
-            return
-        try:
+        if found is not None:
             self.server.set_snapshot(name, found)
-        except ValueError:
-            log.exception("the configuration of %s is not one of Envoy's", name)
 
     async def _look_around(self) -> None:
         """Look addresses and certificates up, and serve those Envoys again whose ones have changed."""
@@ -202,9 +204,7 @@ class ManagementServer:
         for name, envoy in list(self.envoys.items()):
             needed = {*envoy.certificates.values(), *envoy.authorities}
             if moved & set(envoy.lookups.values()) or renewed & needed:
-                view = await self._read_mesh(_get_key(envoy.node))
-                if view is not None:
-                    self._serve(name, envoy, view)
+                await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
         used = {*self._arriving, *(_get_key(envoy.node) for envoy in self.envoys.values())}
         for key in self._meshes.keys() - used:
             self._meshes.pop(key).stop_watching()
@@ -235,6 +235,8 @@ async def serve(block: Block) -> None:
 async def show_envoys(block: Block) -> tuple[str, bytes]:
     """Return the address of the service, and in open mode the Envoys that are connected."""
     management = SERVERS.get(block)
+    async with asyncio.timeout(_START_SECONDS):
+        await management.is_listening.wait()
     shown: dict[str, object] = {"address": f"{ports.ADDRESS}:{management.port}", "socket": management.path}
     if not block.is_strict:
         shown["envoys"] = [
