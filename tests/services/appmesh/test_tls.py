@@ -6,10 +6,12 @@ from typing import Any
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions
 from tests.certificates import Pair, make_pair
 from tests.services.acm.cloud import AcmCloud
 from tests.services.appmesh.envoys import Application, Envoys, request
 from tests.services.appmesh.mesh_cloud import MeshCloud, go_to, listen
+from tests.services.appmesh.sds_provider import serve_secrets
 from tests.standing import eventually
 
 
@@ -144,4 +146,29 @@ def test_certificates_of_acm(cloud: MeshCloud, envoys: Envoys) -> None:
     envoys.add_client("color.local", backendDefaults=policy(trusted))
     envoys.expect("color.local", "color")
     cloud.update_node("front", backendDefaults=policy({**trusted, **name_sans("other.mesh")}))
+    eventually(lambda: envoys.call("color.local").status, lambda status: status == 503)
+
+
+def test_certificates_of_a_local_provider(cloud: MeshCloud, envoys: Envoys) -> None:
+    """aws-app-mesh-examples, howto-k8s-mtls-sds-based: SPIFFE ids name both sides (APPMESH_SDS_SOCKET_PATH)."""
+    authority = make_pair(common="ca", is_authority=True)
+    both = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
+    secrets: dict[str, dict[str, Any]] = {
+        "ca": {"validation_context": {"trusted_ca": {"inline_string": authority.body.decode()}}}
+    }
+    for name in ("front", "color"):
+        pair = make_pair(f"{name}.mesh", signer=authority, usages=both)
+        material = {"certificate_chain": pair.body.decode(), "private_key": pair.private.decode()}
+        secrets[name] = {"tls_certificate": {key: {"inline_string": text} for key, text in material.items()}}
+    socket = envoys.folder / "sds.sock"
+    serve_secrets(socket, secrets)
+    envoys.options = BootstrapOptions(sds_socket=str(socket))
+    trusted = {"trust": {"sds": {"secretName": "ca"}}}
+    own = {"sds": {"secretName": "color"}}
+    add_node(envoys, "color", "STRICT", own, "color.mesh", validation={**trusted, **name_sans("front.mesh")})
+    cloud.create_service("color.local", node="color")
+    certificate = {"sds": {"secretName": "front"}}
+    envoys.add_client("color.local", backendDefaults=policy(trusted, certificate=certificate))
+    envoys.expect("color.local", "color")
+    cloud.update_node("front", backendDefaults=policy(trusted))
     eventually(lambda: envoys.call("color.local").status, lambda status: status == 503)
