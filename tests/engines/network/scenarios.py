@@ -248,7 +248,8 @@ SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
 }
 
 
-def main(name: str, user: str) -> None:
+def become(user: str) -> None:
+    """Go on as root, or as an ordinary user in a namespace of its own."""
     if user != "root" and os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
@@ -257,6 +258,10 @@ def main(name: str, user: str) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     if user != "root":
         enter_user_namespace()
+
+
+def main(name: str, user: str) -> None:
+    become(user)
 
     async def run() -> Any:
         namespaces = Namespaces()
