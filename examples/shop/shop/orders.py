@@ -21,6 +21,7 @@ from typing import Any
 from shop import catalogue, checkout, gallery, order_book, trace
 from shop.checkout import Answer, bucket, dynamodb, s3
 from shop.order import Wish
+from shop.patience import end_when_told
 
 
 def show_catalogue() -> Answer:
@@ -83,6 +84,7 @@ class OrdersApi(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("SHOP_PORT", "8080"))), OrdersApi)
+    server = ThreadingHTTPServer(("", int(os.environ.get("SHOP_PORT", "8080"))), OrdersApi)
+    end_when_told()
     print(f"http://127.0.0.1:{server.server_port}")
     server.serve_forever()
