@@ -1,4 +1,4 @@
-"""The shop on AWS, as an application of the AWS CDK: `cdk deploy`, after `cdk bootstrap` and `python deploy.py --publish`.
+"""The shop on AWS, as an application of the AWS CDK: `cdk deploy $(python deploy.py --publish)`.
 
 What `cdk synth` makes of it is kept in template.json, which deploy.py deploys where there is no CDK.
 """

@@ -46,7 +46,7 @@ class Fleet:
 
         wait(f"a task of {service}", ended)
         stream = f"{PREFIX}{service}/{arn.rpartition('/')[2]}"
-        events: list[Any] = self._logs.get_log_events(
-            logGroupName=names.LOG, logStreamName=stream, startFromHead=True
-        )["events"]
+        events: list[Any] = self._logs.get_log_events(logGroupName=names.LOG, logStreamName=stream, startFromHead=True)[
+            "events"
+        ]
         return "\n".join(event["message"] for event in events)

@@ -119,8 +119,7 @@ def _libraries() -> Iterator[tuple[Path, str]]:
     """Yield the files of boto3 and what it needs, and where they are to be."""
     for library in _LIBRARIES:
         found = importlib.util.find_spec(library)
-        assert found is not None and found.origin is not None
-        origin = Path(found.origin)
+        origin = Path(str(found and found.origin))
         root = origin.parent.parent if origin.name == "__init__.py" else origin.parent
         for path in sorted(origin.parent.rglob("*")) if origin.name == "__init__.py" else [origin]:
             parts = path.relative_to(root).parts

@@ -1,8 +1,8 @@
 """Writes the policies of the shop's roles anew, from what each role really calls: `python policies.py`.
 
-Needs a Cloudlet that does not enforce permissions. The demo runs twice, while an event data store of CloudTrail has data
-events recorded (blocks learn of that some seconds later, therefore twice). Then `cloudlet least-policy` writes each
-policy. What CloudTrail does not record is added by hand, below, or by managed policies in infrastructure/roles.py.
+Needs a Cloudlet that does not enforce permissions. The demo runs twice, while an event data store of CloudTrail has
+data events recorded (blocks learn of that some seconds later, therefore twice). Then `cloudlet least-policy` writes
+each policy. What CloudTrail does not record is added by hand, below, or by managed policies in infrastructure/roles.py.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def main() -> int:
     account, region = sts.get_caller_identity()["Account"], sts.meta.region_name
     record()
     for _ in range(2):
-        subprocess.run(
-            [sys.executable, "demo.py"], cwd=HERE, env={**os.environ, "SHOP_RECORDED": "yes"}, check=True
-        )
+        subprocess.run([sys.executable, "demo.py"], cwd=HERE, env={**os.environ, "SHOP_RECORDED": "yes"}, check=True)
     for path in sorted(POLICIES.glob("*.json")):
         policy = json.loads(cloudlet.run("least-policy", f"arn:aws:iam::{account}:role/shop-{path.stem}"))
         statements = [_widen(each) for each in policy["Statement"] if not _is_about_logs(each)]

@@ -33,9 +33,7 @@ def _graph(title: str, lines: list[cloudwatch.IMetric]) -> cloudwatch.GraphWidge
     return cloudwatch.GraphWidget(title=title, left=lines, width=12)
 
 
-def _lines(
-    service: str, metric: str, kind: str, names: list[str], statistic: str = "Sum"
-) -> list[cloudwatch.IMetric]:
+def _lines(service: str, metric: str, kind: str, names: list[str], statistic: str = "Sum") -> list[cloudwatch.IMetric]:
     """Return one line for each queue, table or function."""
     return [
         cloudwatch.Metric(

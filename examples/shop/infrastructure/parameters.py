@@ -18,6 +18,8 @@ class Parameters:
             "Currencies", "What payments can charge, and how many digits each has behind the point", "EUR:2 USD:2"
         )
         self.issuer = declare(
-            "Issuer", "The URL of the identity provider whose tokens the public API trusts; without one there is no API", ""
+            "Issuer",
+            "The URL of the identity provider whose tokens the public API trusts; without one there is no API",
+            "",
         )
         self.s3 = declare("S3", "The URL at which customers find S3, where that is not AWS's own", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Duration
+from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
@@ -21,7 +21,9 @@ NETWORK = "shop.internal"
 """The services find each other by names in this domain."""
 NAMES = ("orders", "outbox", "payments", "inventory", "email", "on-call")
 PORT = 8080
+_ASK = f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:{PORT}/health')"
 _ORDERS = {"SHOP_ORDERS": f"http://orders.{NETWORK}:{PORT}"}
+_IS_HEALTHY = ecs.HealthCheck(command=["CMD", "python3", "-c", _ASK], interval=Duration.seconds(10))
 
 
 class Services(Construct):
@@ -75,7 +77,9 @@ class Services(Construct):
             task_role=self._roles["orders"],
             execution_role=self._execution,
         )
-        container = self._add_container(definition, "orders", {"AWS_ENDPOINT_URL_S3": self._parameters.s3.value_as_string})
+        container = self._add_container(
+            definition, "orders", {"AWS_ENDPOINT_URL_S3": self._parameters.s3.value_as_string}
+        )
         container.add_port_mappings(ecs.PortMapping(container_port=PORT, host_port=0))
         # CDK's own wants to know of instances.
         service = ecs.CfnService(
@@ -90,7 +94,7 @@ class Services(Construct):
         service.node.add_dependency(*self._needed)
 
     def _create(
-        self, name: str, group: ec2.SecurityGroup, environment: dict[str, str] = {}, **more: Any
+        self, name: str, group: ec2.SecurityGroup, environment: dict[str, str] | None = None, **more: Any
     ) -> ecs.FargateService:
         """Create a service that runs the module of its name."""
         definition = ecs.FargateTaskDefinition(
@@ -120,7 +124,7 @@ class Services(Construct):
         return service
 
     def _add_container(
-        self, definition: ecs.TaskDefinition, name: str, environment: dict[str, str]
+        self, definition: ecs.TaskDefinition, name: str, environment: dict[str, str] | None
     ) -> ecs.ContainerDefinition:
         return definition.add_container(
             name,
@@ -128,5 +132,6 @@ class Services(Construct):
             memory_limit_mib=512,
             command=["python3", "-m", f"shop.{name.replace('-', '_')}"],
             environment=environment,
+            health_check=_IS_HEALTHY if name == "orders" else None,
             logging=ecs.LogDrivers.aws_logs(stream_prefix="services", log_group=self._log),
         )

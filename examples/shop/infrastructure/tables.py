@@ -14,9 +14,7 @@ class Tables(Construct):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         self._create(names.CATALOGUE, "item")
-        self.orders = self._create(
-            names.ORDERS, "id", stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES
-        )
+        self.orders = self._create(names.ORDERS, "id", stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES)
         self.orders.add_global_secondary_index(
             index_name=names.BY_CUSTOMER, partition_key=_string("customer"), sort_key=_string("placed")
         )

@@ -31,7 +31,9 @@ def redeem_ticket(dynamodb: Any, ticket: str) -> str | None:
     """Return whose ticket it is, or None where it is nobody's, or not any more: it holds once."""
     if not ticket:
         return None
-    row = dynamodb.delete_item(TableName=names.TICKETS, Key={"ticket": ticket}, ReturnValues="ALL_OLD").get("Attributes")
+    row = dynamodb.delete_item(TableName=names.TICKETS, Key={"ticket": ticket}, ReturnValues="ALL_OLD").get(
+        "Attributes"
+    )
     return str(row["customer"]) if row and time.time() <= row["issued"] + _TICKET_SECONDS else None
 
 

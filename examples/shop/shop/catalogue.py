@@ -13,7 +13,6 @@ from shop import names
 from shop.order import Order, Wish
 
 
-
 @dataclass(frozen=True)
 class Product:
     """`prices` are those of one piece, by currency; of what is downloaded there is always more."""

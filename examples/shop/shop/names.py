@@ -4,7 +4,13 @@ from __future__ import annotations
 
 CATALOGUE, ORDERS, POSITIONS = "shop-catalogue", "shop-orders", "shop-outbox-positions"
 TICKETS, BROWSERS = "shop-tickets", "shop-browsers"
-CHARGES, PACKED, LETTERS, COMPLETED, CALLS = "shop-charges", "shop-packed", "shop-letters", "shop-completed", "shop-calls"
+CHARGES, PACKED, LETTERS, COMPLETED, CALLS = (
+    "shop-charges",
+    "shop-packed",
+    "shop-letters",
+    "shop-completed",
+    "shop-calls",
+)
 """Tables: what is sold and ordered, who is looking, and the books of payments, inventory, email, outbox and on-call."""
 BY_CUSTOMER = "by-customer"
 """An index of the orders, and of the browsers."""

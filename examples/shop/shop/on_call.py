@@ -10,6 +10,7 @@ from boto3.dynamodb.conditions import Key
 from shop import names, tables
 from shop.worker import serve
 
+
 def ring(message: str) -> None:
     """Write down what CloudWatch has published: the new state of an alarm, and since when it is so."""
     told = json.loads(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+
 def url(sqs: Any, queue: str) -> str:
     return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
 
