@@ -1,6 +1,6 @@
 """The shop on AWS, as an application of the AWS CDK: `cdk deploy $(python deploy.py --publish)`.
 
-What `cdk synth` makes of it is kept in template.json, which deploy.py deploys where there is no CDK.
+What `cdk synth` makes of it is kept in infrastructure/template.json, which deploy.py deploys where there is no CDK.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Deploys the shop: `python deploy.py [NAME=VALUE ...]`, where names are those of the parameters in template.json.
+"""Deploys the shop: `python deploy.py [NAME=VALUE ...]`, where names are those of the stack's parameters.
 
 Publishes the functions' package and the services' image, has CloudFormation make or change the stack `shop`, and fills
-the catalogue and the gallery. `--publish` does the first alone, and says what `cdk deploy` is to be told; `--clean-up`
-deletes all.
+the catalogue and the gallery. `--publish` does the first alone, and says what `cdk deploy` is to be told; `--stock` does
+the last; `--clean-up` deletes all.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Shop:
 
     def _apply(self, parameters: dict[str, str]) -> dict[str, str]:
         """Create or update the stack; parameters that are not given have their defaults."""
-        url = f"{self.s3.meta.endpoint_url}/{names.artifacts(self.account)}/{self._upload('json', template())}"
+        template = self._upload("json", (HERE / "infrastructure" / "template.json").read_bytes())
+        url = f"{self.s3.meta.endpoint_url}/{names.artifacts(self.account)}/{template}"
         settings = {
             "StackName": names.STACK,
             "TemplateURL": url,
@@ -149,10 +150,6 @@ class Shop:
         return stack or {}
 
 
-def template() -> bytes:
-    return (HERE / "template.json").read_bytes()
-
-
 def pack_functions() -> bytes:
     """Return a ZIP file of the functions and of what they share with the services. boto3 is with Lambda already."""
     packed = io.BytesIO()
@@ -168,6 +165,8 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["--clean-up"]:
             shop.clean_up()
+        case ["--stock"]:
+            shop.restock()
         case ["--publish"]:
             print(*(f"--parameters {name}={value}" for name, value in shop.publish().items()))
         case _:
