@@ -1,14 +1,15 @@
 """Deploys the shop: `python deploy.py [NAME=VALUE ...]`, where names are those of the stack's parameters.
 
-Publishes the functions' package and the services' image, has CloudFormation make or change the stack `shop`, and fills
-the catalogue and the gallery. `--publish` does the first alone, and says what `cdk deploy` is to be told; `--stock` does
-the last; `--clean-up` deletes all.
+Publishes the package of the functions and the image of the services, has CloudFormation make or change the stack
+`shop`, and stocks the catalogue and the gallery. `--publish` does the first alone, and says what `cdk deploy` is to be
+told; `--stock` does the last; `--clean-up` deletes all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
 import time
 import zipfile
@@ -53,7 +54,7 @@ class Shop:
 
     def deploy(self, **parameters: str) -> dict[str, str]:
         """Make the stack, or change it, and stock the shop; return what the stack puts out."""
-        print(f"\nThe shop is deployed to {self.cloudformation.meta.endpoint_url}")
+        print(f"\nThe shop is deployed to {os.environ.get('AWS_ENDPOINT_URL', 'AWS')}")
         given = self.publish()
         print(f"  code       {given['Code']}")
         print(f"  image      {names.REPOSITORY}:{given['Image']}")
