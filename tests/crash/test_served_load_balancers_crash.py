@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,6 @@ from tests.services.ecs.containers import Tasks
 from tests.services.elbv2.lb_cloud import LbCloud
 from tests.services.elbv2.test_serving import Served, open_group, run_task
 from tests.standing import eventually
-
 
 _BACK_SECONDS = 3.0
 
@@ -65,7 +65,11 @@ def _serve(tmp_path: Path, *options: str) -> Iterator[tuple[Server, Served, str,
         cloud, tasks = LbCloud(aws), Tasks(aws)
         group = open_group(cloud, "all")
         served = Served(cloud, SecurityGroups=[group])
-        health = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2}
+        health: dict[str, Any] = {
+            "HealthCheckIntervalSeconds": 5,
+            "HealthCheckTimeoutSeconds": 2,
+            "HealthyThresholdCount": 2,
+        }
         targets = cloud.create_group(Port=8080, HealthCheckPath="/index.html", **health)
         listener = cloud.listen(served.arn, targets)["ListenerArn"]
         places = [{"Id": run_task(cloud, tasks, group)[1]} for _ in range(2)]

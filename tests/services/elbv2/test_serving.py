@@ -122,7 +122,11 @@ def test_tasks_are_targets(aws: Aws, cloud: LbCloud, tasks: Tasks) -> None:
     front = open_group(cloud, "front")
     back = open_group(cloud, "back", front)
     served = Served(cloud, SecurityGroups=[front])
-    health = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2}
+    health: dict[str, Any] = {
+        "HealthCheckIntervalSeconds": 5,
+        "HealthCheckTimeoutSeconds": 2,
+        "HealthyThresholdCount": 2,
+    }
     group = cloud.create_group(Port=8080, HealthCheckPath="/index.html", **health)
     cloud.listen(served.arn, group)
     found = [run_task(cloud, tasks, back, body) for body in ("one", "two")]
@@ -179,7 +183,7 @@ def test_functions_are_targets(aws: Aws, served: Served) -> None:
 
 def test_certificates_are_served(aws: Aws, served: Served) -> None:
     certificate = bring(aws, "www.example.com")
-    listening = {"Protocol": "HTTPS", "Certificates": [{"CertificateArn": certificate}]}
+    listening: dict[str, Any] = {"Protocol": "HTTPS", "Certificates": [{"CertificateArn": certificate}]}
     served.cloud.listen(served.arn, port=443, **listening)
     context = ssl.create_default_context()
     context.check_hostname = False

@@ -185,10 +185,14 @@ def to_api(found: LoadBalancer) -> dict[str, Any]:
 
 
 def _show_zone(found: LoadBalancer, placement: Placement) -> dict[str, Any]:
-    # Route 53 and clients of this machine learn from here where it is.
-    address = {"AllocationId": placement.allocation} if placement.allocation else {}
-    if placement.address:
-        address |= {"IpAddress": found.machine_address, "PrivateIPv4Address": placement.address}
+    address: dict[str, str] = {}
+    if placement.allocation:
+        address["AllocationId"] = placement.allocation
+        if placement.public_address:
+            address["IpAddress"] = placement.public_address
+    elif placement.address:
+        # Route 53, and clients of this machine, learn from here where it is.
+        address = {"IpAddress": found.machine_address, "PrivateIPv4Address": placement.address}
     return {
         "ZoneName": placement.zone,
         "SubnetId": placement.subnet,
