@@ -13,6 +13,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import pytest
 
 from tests.services.elbv2.envoys import (
@@ -365,7 +366,7 @@ def _serve_http_2(asked: list[dict[str, str]]) -> int:
     def answer(end: socket.socket) -> None:
         connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         connection.initiate_connection()
-        with end, suppress(OSError):
+        with end, suppress(OSError, h2.exceptions.ProtocolError):
             while True:
                 end.sendall(connection.data_to_send())
                 received = end.recv(65536)
@@ -390,7 +391,7 @@ def _serve_http_2(asked: list[dict[str, str]]) -> int:
 @pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
 def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
     asked: list[dict[str, str]] = []
-    check = {"HealthCheckEnabled": True, "HealthCheckPath": "/AWS.ALB/healthcheck"}
+    check: dict[str, Any] = {"HealthCheckEnabled": True, "HealthCheckPath": "/AWS.ALB/healthcheck"}
     matcher = {"GrpcCode": "12"} if version == "GRPC" else {"HttpCode": "200"}
     target = ("127.0.0.1", _serve_http_2(asked))
     before = len(envoy.read_events())
