@@ -21,6 +21,7 @@ from cloudlet.services.elbv2 import (
     views,
 )
 from cloudlet.services.elbv2.block import service
+from cloudlet.services.elbv2.proxy import serving
 
 __all__ = [
     "api_certificates",
@@ -33,6 +34,7 @@ __all__ = [
     "api_trust_stores",
     "host_requests",
     "service",
+    "serving",
     "views",
 ]
 
