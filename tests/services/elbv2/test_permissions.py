@@ -65,3 +65,20 @@ def test_conditions(strict_account: Account) -> None:
     owner.create_listener(Protocol="HTTP", **params)
     other = strict.create(strict.elb, "other")
     assert is_denied(owner.create_listener, Protocol="HTTP", **{**params, "LoadBalancerArn": other})
+
+
+def test_tags_at_creation_are_another_permission(strict_account: Account) -> None:
+    strict = Strict(strict_account)
+    strict.create(strict.elb, "role")
+    elb = strict_account.user(
+        allow("elasticloadbalancing:CreateLoadBalancer"),
+        allow(
+            "elasticloadbalancing:AddTags",
+            Condition={"StringEquals": {"elasticloadbalancing:CreateAction": "CreateLoadBalancer"}},
+        ),
+    ).client("elbv2")
+    tags = [{"Key": "a", "Value": "b"}]
+    arn = strict.create(elb, "web", Tags=tags)
+    assert is_denied(elb.add_tags, ResourceArns=[arn], Tags=tags)
+    plain = strict_account.user(allow("elasticloadbalancing:CreateLoadBalancer"), name="plain").client("elbv2")
+    assert is_denied(strict.create, elb=plain, name="other", Tags=tags)
