@@ -240,24 +240,23 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
     tasks.ecs.stop_task(task=arn)
 
 
-def test_datagrams_reach_tasks(cloud: LbCloud, tasks: Tasks) -> None:
-    served = Served(cloud, Type="network")
-    group = cloud.create_group(Protocol="UDP", Port=5353, HealthCheckPort="8080", **_QUICK)
-    cloud.listen(served.arn, group, port=5353, Protocol="UDP")
-    # Its kernel counts the datagrams for ports at which nobody listens.
+def test_datagrams_reach_tasks_within_the_vpc(cloud: LbCloud, tasks: Tasks) -> None:
+    all_ = open_group(cloud, "all")
+    served = Served(cloud, Type="network", SecurityGroups=[all_])
+    group = cloud.create_group(Protocol="UDP", Port=53, HealthCheckPort="8080", **_QUICK)
+    cloud.listen(served.arn, group, port=53, Protocol="UDP")
+    # The kernel counts datagrams for ports at which nobody listens.
     wait = "while ! grep -q '^Udp: [0-9]* [1-9]' /proc/net/snmp; do sleep 0.1; done"
     script = f"{' '.join(_HTTPD)} & {wait}; echo arrived"
-    arn, address = run_task(cloud, tasks, open_group(cloud, "back"), command=["sh", "-c", script])
+    arn, address = run_task(cloud, tasks, all_, command=["sh", "-c", script])
     cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
     served.wait_until_active()
-
-    def ask() -> bool:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.sendto(b"ping", (served.address, 5353))
-        return bool(tasks.describe(arn)["lastStatus"] == "STOPPED")
-
-    eventually(ask)
+    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
+    sending = f"while true; do nslookup example.com {inner}; sleep 0.2; done"
+    sender, _ = run_task(cloud, tasks, all_, command=["sh", "-c", sending])
+    tasks.wait(arn, "STOPPED")
     assert tasks.read(arn) == ["arrived"]
+    tasks.ecs.stop_task(task=sender)
 
 
 def test_load_balancers_are_reached_within_their_vpc_by_name(cloud: LbCloud, tasks: Tasks) -> None:
