@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -80,10 +82,11 @@ def test_requests_go_to_the_least_busy_target(envoy: Envoy, webs: list[Web]) -> 
     webs[0].delay = 1.0
     attributes = {"load_balancing.algorithm.type": "least_outstanding_requests"}
     port = _serve(envoy, *webs[:2], attributes=attributes)
-    threads = [threading.Thread(target=ask, args=(port,)) for _ in range(3)]
-    for each in threads:
-        each.start()
-    wait_for(lambda: webs[0].asked)
+    threads: list[threading.Thread] = []
+    while not webs[0].asked:
+        threads.append(threading.Thread(target=ask, args=(port,)))
+        threads[-1].start()
+        time.sleep(0.05)
     assert [ask(port).seen["target"] for _ in range(10)] == ["b"] * 10
     for each in threads:
         each.join()
@@ -185,7 +188,7 @@ def test_what_is_no_request_is_400(envoy: Envoy, webs: list[Web], request_: byte
 def test_addresses_of_clients_are_passed_on_as_it_is_set(envoy: Envoy, webs: list[Web]) -> None:
     mode = "routing.http.xff_header_processing.mode"
 
-    def see(sent: dict[str, str], **attributes: str) -> str | None:
+    def see(sent: dict[str, Any], **attributes: str) -> str | None:
         port = _serve(envoy, webs[0], balancer={key.replace("__", "."): value for key, value in attributes.items()})
         found: str | None = ask(port, **sent).seen["headers"].get("x-forwarded-for")
         return found
@@ -203,7 +206,7 @@ def test_addresses_of_clients_are_passed_on_as_it_is_set(envoy: Envoy, webs: lis
 def test_trace_ids(envoy: Envoy, webs: list[Web]) -> None:
     port = _serve(envoy, webs[0])
 
-    def see(**sent: str) -> str:
+    def see(**sent: Any) -> str:
         found: str = ask(port, **sent).seen["headers"]["x-amzn-trace-id"]
         return found
 
@@ -274,7 +277,7 @@ def test_websockets_pass(envoy: Envoy) -> None:
     assert received.startswith(b"HTTP/1.1 101")
 
 
-_CHECKED = {"HealthCheckEnabled": True, "HealthCheckPath": "/health?x=1"}
+_CHECKED: dict[str, Any] = {"HealthCheckEnabled": True, "HealthCheckPath": "/health?x=1"}
 
 
 def test_unhealthy_targets_get_no_requests(envoy: Envoy, webs: list[Web]) -> None:

@@ -18,7 +18,7 @@ _NAMED_STATUSES: Final = (500, 502, 503, 504)
 
 
 class Meters:
-    """What was measured of the load balancers of all VPCs, until it is sent."""
+    """Measurements of the load balancers of all VPCs, until they are sent."""
 
     def __init__(self, *, is_wanted: bool) -> None:
         self._application = Metrics("AWS/ApplicationELB", is_wanted=is_wanted)
@@ -37,7 +37,7 @@ class Meters:
                 self._application.add(view.account, view.region, name, dimensions, now, value, unit=unit)
         if group is not None and group.description.get("TargetType") != _LAMBDA:
             count = sum(target.draining_until is None for target in group.targets)
-            for dimensions in ((_of_group(group),), *places[1:]):
+            for dimensions in ((_name_group(group),), *places[1:]):
                 value = 1 / max(count, 1)
                 self._application.add(view.account, view.region, "RequestCountPerTarget", dimensions, now, value)
 
@@ -48,7 +48,7 @@ class Meters:
         if not self._is_wanted:
             return
         failure = entry.common_properties.downstream_transport_failure_reason
-        dimensions = (_of_load_balancer(load_balancer),)
+        dimensions = (_name_load_balancer(load_balancer),)
         if load_balancer.is_application:
             self._application.add(view.account, view.region, "NewConnectionCount", dimensions, now)
             if failure:
@@ -72,7 +72,7 @@ class Meters:
     ) -> None:
         """Note how many targets of a group are healthy, and how many are not."""
         metrics = self._application if load_balancer.is_application else self._network
-        dimensions = (_of_group(group), _of_load_balancer(load_balancer))
+        dimensions = (_name_group(group), _name_load_balancer(load_balancer))
         for name, value in (("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)):
             metrics.add(view.account, view.region, name, dimensions, now, value)
 
@@ -83,22 +83,22 @@ class Meters:
                 await send(block, metrics)
 
 
-def _of_load_balancer(load_balancer: LoadBalancer) -> tuple[str, str]:
+def _name_load_balancer(load_balancer: LoadBalancer) -> tuple[str, str]:
     return "LoadBalancer", access_log.get_resource_id(load_balancer.arn)
 
 
-def _of_group(group: TargetGroup) -> tuple[str, str]:
+def _name_group(group: TargetGroup) -> tuple[str, str]:
     return "TargetGroup", access_log.get_resource_id(group.arn)
 
 
 def _list_places(load_balancer: LoadBalancer, group: TargetGroup | None) -> Iterator[Dimensions]:
-    yield (_of_load_balancer(load_balancer),)
+    yield (_name_load_balancer(load_balancer),)
     if group is not None:
-        yield _of_group(group), _of_load_balancer(load_balancer)
+        yield _name_group(group), _name_load_balancer(load_balancer)
 
 
 def _measure_request(entry: Any, group: TargetGroup | None) -> Iterator[tuple[str, float, str, bool]]:
-    """Yield what a request measures: name, value, unit, and whether it is of the target group, too."""
+    """Yield measurements of a request: name, value, unit, and whether it is the group's, too."""
     common = entry.common_properties
     status, target_status = access_log.get_status(entry), access_log.find_target_status(entry)
     size = common.downstream_wire_bytes_received + common.downstream_wire_bytes_sent

@@ -1,6 +1,7 @@
-"""The Envoys of VPCs: each serves all load balancers of one, and is run by the keeper.
+"""Envoys that serve the load balancers of VPCs, each those of one.
 
-A block that is killed finds them running when it comes back. What an Envoy is to be is made anew of the records.
+The keeper runs them. A block that is killed finds them running when it comes back. What an Envoy is to be is made anew
+of the records.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ async def _request_all(tx: Transaction, keys: list[VpcKey]) -> None:
 
 @service.job
 async def watch_envoys(block: Block) -> None:
-    """Have all VPCs served at the start, and again where an Envoy or the keeper has ended."""
+    """Have all VPCs served at the start, and where an Envoy has ended."""
     proxies = PROXIES.get(block)
     try:
         while True:
