@@ -67,7 +67,7 @@ class Application:
     status: int = 200
     failures: int = 0
     """The number of requests that it answers by 503 first."""
-    delay: Callable[[], None] = lambda: None
+    delay: Callable[[], object] = lambda: None
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
