@@ -109,7 +109,7 @@ async def run(namespaces: Namespaces, folder: Path) -> Any:
     network = await Network(namespaces).open(5, 6, 7)
     server = ConfigurationServer()
     path = str(folder / "envoys.sock")
-    listener = await asyncio.get_running_loop().create_unix_server(server.make_protocol, path)
+    await server.listen_at(Path(path))
     surroundings = Surroundings({"blue": ["10.0.1.6"]})
     processes = []
 
@@ -150,7 +150,6 @@ async def run(namespaces: Namespaces, folder: Path) -> Any:
         for process in processes:
             process.kill()
             process.wait()
-        listener.close()
         await server.close()
 
 

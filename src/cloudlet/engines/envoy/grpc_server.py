@@ -1,9 +1,13 @@
-"""A server of gRPC streams on HTTP/2, for what Envoy asks for and reports (gRPC over HTTP2, PROTOCOL-HTTP2.md)."""
+"""A server of gRPC streams, for what Envoy asks for and reports.
+
+Source: gRPC over HTTP2, PROTOCOL-HTTP2.md.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -30,7 +34,7 @@ _INTERNAL: Final = 13
 _RESOURCE_EXHAUSTED: Final = 8
 
 
-class Refused(Exception):
+class CallRefusal(Exception):
     """A call that is refused, with a status of gRPC."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -51,14 +55,14 @@ class Stream:
         self.window = asyncio.Event()
 
     def feed(self, content: bytes, flow: int) -> None:
-        """Take a part of the client's messages. Raises Refused for one that is too large."""
+        """Take a part of the client's messages. Raises CallRefusal for one that is too large."""
         self._partial += content
         while len(self._partial) >= _PREFIX.size:
             compressed, size = _PREFIX.unpack_from(self._partial)
             if size > _MAX_MESSAGE_BYTES:
-                raise Refused(_RESOURCE_EXHAUSTED, f"a message of {size} bytes is too large")
+                raise CallRefusal(_RESOURCE_EXHAUSTED, f"a message of {size} bytes is too large")
             if compressed:
-                raise Refused(UNIMPLEMENTED, "messages are not to be compressed")
+                raise CallRefusal(UNIMPLEMENTED, "messages are not to be compressed")
             if len(self._partial) < _PREFIX.size + size:
                 break
             self._messages.put_nowait(bytes(self._partial[_PREFIX.size : _PREFIX.size + size]))
@@ -86,7 +90,7 @@ class Stream:
 
 
 Handler = Callable[[Stream], Awaitable[None]]
-"""A function that answers a call; the call ends when it returns. It raises Refused."""
+"""A function that answers a call; the call ends when it returns. It raises CallRefusal."""
 
 
 class GrpcServer:
@@ -95,13 +99,21 @@ class GrpcServer:
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self.handlers = handlers
         self._connections: set[_Connection] = set()
+        self._servers: list[asyncio.AbstractServer] = []
 
-    def make_protocol(self) -> asyncio.Protocol:
-        """Return the protocol of a connection, for `create_server` and `create_unix_server`."""
+    async def listen(self, listening: socket.socket) -> None:
+        """Take connections from a socket, which is closed with this."""
+        loop = asyncio.get_running_loop()
+        create = loop.create_unix_server if listening.family is socket.AF_UNIX else loop.create_server
+        self._servers.append(await create(self._make_connection, sock=listening))
+
+    def _make_connection(self) -> _Connection:
         return _Connection(self.handlers, self._connections)
 
     async def close(self) -> None:
-        """End all connections."""
+        """End all connections, and take no more."""
+        for server in self._servers:
+            server.close()
         for each in list(self._connections):
             await each.close()
 
@@ -151,7 +163,7 @@ class _Connection(asyncio.Protocol):
                 return
             try:
                 stream.feed(event.data, event.flow_controlled_length)
-            except Refused as refused:
+            except CallRefusal as refused:
                 self._finish(event.stream_id, refused.status, str(refused))
                 self._lose(event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
@@ -175,11 +187,11 @@ class _Connection(asyncio.Protocol):
         try:
             handler = self._handlers.get(stream.headers.get(":path", ""))
             if handler is None:
-                raise Refused(UNIMPLEMENTED, "there is no such method")
+                raise CallRefusal(UNIMPLEMENTED, "there is no such method")
             self._h2.send_headers(number, [(":status", "200"), ("content-type", "application/grpc")])
             self._flush()
             await handler(stream)
-        except Refused as refused:
+        except CallRefusal as refused:
             status, message = refused.status, str(refused)
         except ConnectionError:
             return
@@ -196,7 +208,7 @@ class _Connection(asyncio.Protocol):
         if message:
             trailers.append(("grpc-message", _escape(message)))
         with suppress(h2.exceptions.ProtocolError):
-            state = self._h2.streams[number] if number in self._h2.streams else None
+            state = self._h2.streams.get(number)
             if state is not None and not state.state_machine.headers_sent:
                 self._h2.send_headers(number, [(":status", "200"), ("content-type", "application/grpc")])
             self._h2.send_headers(number, trailers, end_stream=True)

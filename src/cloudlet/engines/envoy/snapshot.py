@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Any
 
 Resource = dict[str, Any]
-"""A resource in the JSON form of Envoy's protobuf message, with the names of fields as the message has them.
+"""A resource in the JSON form of Envoy's protobuf message.
 
+The names of fields are those of the message.
 It has no `@type` itself; each `typed_config` in it has one (Envoy's API reference, v3).
 """
 
@@ -31,7 +32,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All resources of an Envoy by name: the names are those that the resources have in themselves."""
+    """All resources of an Envoy, by the names that they have in themselves."""
 
     listeners: Mapping[str, Resource] = field(default_factory=dict)
     routes: Mapping[str, Resource] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class Snapshot:
     endpoints: Mapping[str, Resource] = field(default_factory=dict)
     secrets: Mapping[str, Resource] = field(default_factory=dict)
 
-    def of(self, kind: Kind) -> Mapping[str, Resource]:
+    def get(self, kind: Kind) -> Mapping[str, Resource]:
         """Return the resources of a kind."""
         return {
             Kind.CLUSTER: self.clusters,

@@ -18,7 +18,7 @@ from cloudlet.core.kernel.identity import Principal
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.system_clock import SystemClock
 from cloudlet.core.kernel.tokens import parse_account
-from cloudlet.engines.envoy.grpc_server import PERMISSION_DENIED, Refused
+from cloudlet.engines.envoy.grpc_server import PERMISSION_DENIED, CallRefusal
 from cloudlet.services.appmesh.proxy.node_id import EnvoyNode, parse_node_id
 from cloudlet.wire import sigv4
 from cloudlet.wire.claims import Claim
@@ -32,12 +32,12 @@ _UNAUTHENTICATED: Final = 16
 
 
 async def admit(block: Block, node_id: str, headers: Mapping[str, str]) -> EnvoyNode | None:
-    """Return what an Envoy is; None for one that is nothing. Raises Refused for one that may not connect."""
+    """Return what an Envoy is; None for one that is nothing. Raises CallRefusal for one that may not connect."""
     request = _make_request(headers)
     try:
         claim = sigv4.claim(request)
     except sigv4.Malformed as error:
-        raise Refused(_UNAUTHENTICATED, str(error)) from None
+        raise CallRefusal(_UNAUTHENTICATED, str(error)) from None
     principal = None if claim is None else await _authenticate(block, request, claim)
     account, region = _DEFAULT_ACCOUNT, _DEFAULT_REGION
     if claim is not None:
@@ -58,34 +58,36 @@ def _make_request(headers: Mapping[str, str]) -> HttpRequest:
 
 
 async def _authenticate(block: Block, request: HttpRequest, claim: Claim) -> Principal | None:
-    """Return who has signed a call; None for a key that nobody knows. Raises Refused for a wrong signature."""
+    """Return who has signed a call; None for a key that nobody knows. Raises CallRefusal for a wrong signature."""
     cloud = block.cloud
     known = cloud.find_key(claim.access_key, claim.token)
     if known is None and claim.token is None:
         try:
             known = await cloud.permissions.load_key(claim.access_key)
         except AwsError as error:
-            raise Refused(_UNAUTHENTICATED, error.message) from None
+            raise CallRefusal(_UNAUTHENTICATED, error.message) from None
     if known is None or not known.is_active:
         return None
     if known.expires is not None and known.expires < block.clock.now():
-        raise Refused(_UNAUTHENTICATED, "The security token included in the request is expired")
+        raise CallRefusal(_UNAUTHENTICATED, "The security token included in the request is expired")
     if abs(claim.signed_at - SystemClock().now()) > _MAX_SKEW_SECONDS:
-        raise Refused(_UNAUTHENTICATED, "Signature expired, or not yet current")
+        raise CallRefusal(_UNAUTHENTICATED, "Signature expired, or not yet current")
     payload = request.headers.get("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)
     canonical = sigv4.canonical_request(request, claim, payload)
     expected = sigv4.signature(known.secret_key, claim, sigv4.string_to_sign(claim, canonical))
     if not claim.signature.isascii() or not hmac.compare_digest(expected, claim.signature):
-        raise Refused(_UNAUTHENTICATED, "The request signature we calculated does not match the signature you provided")
+        raise CallRefusal(
+            _UNAUTHENTICATED, "The request signature we calculated does not match the signature you provided"
+        )
     return known.principal
 
 
 async def _authorize(block: Block, node: EnvoyNode, principal: Principal | None) -> None:
-    """Raise Refused unless a caller's policies let it have a node's configuration."""
+    """Raise CallRefusal unless a caller's policies let it have a node's configuration."""
     if principal is None:
-        raise Refused(_UNAUTHENTICATED, "The call must be signed with a key that is known")
+        raise CallRefusal(_UNAUTHENTICATED, "The call must be signed with a key that is known")
     if principal.account != node.account:
-        raise Refused(PERMISSION_DENIED, "The mesh belongs to another account")
+        raise CallRefusal(PERMISSION_DENIED, "The mesh belongs to another account")
     context = Context(block, principal, node.account, node.region, uuid4(), block.cloud.config.endpoint)
     arn = Arn(partition_of(node.region), "appmesh", node.region, node.account, node.path)
     try:
@@ -93,4 +95,4 @@ async def _authorize(block: Block, node: EnvoyNode, principal: Principal | None)
         if not context.permissions.is_unlimited:
             enforcement.check_resource(context, "appmesh", _ACTION, str(arn))
     except AwsError as error:
-        raise Refused(PERMISSION_DENIED, error.message) from None
+        raise CallRefusal(PERMISSION_DENIED, error.message) from None

@@ -85,9 +85,11 @@ class ManagementServer:
 
     async def run(self) -> None:
         """Serve, for ever."""
-        listener = await ports.listen(self._block, self.server.make_protocol)
-        local = await ports.listen_locally(self._block, self.server.make_protocol)
-        self.port, self.path = ports.get_port(listener), ports.get_path(local)
+        listener = await ports.bind(self._block)
+        self.port, path = listener.getsockname()[1], ports.find_path(self._block)
+        await self.server.listen(listener)
+        await self.server.listen_at(path)
+        self.path = str(path)
         self.is_listening.set()
         try:
             while True:
@@ -97,9 +99,6 @@ class ManagementServer:
                 self._changed.clear()
                 await self._follow()
         finally:
-            listener.close()
-            if local is not None:
-                local.close()
             for mesh in self._meshes.values():
                 mesh.stop_watching()
             self._meshes.clear()
@@ -107,7 +106,7 @@ class ManagementServer:
             await self.server.close()
 
     async def _find(self, node_id: str, headers: Mapping[str, str]) -> Snapshot | None:
-        """Return the configuration of an Envoy that connects. Raises Refused."""
+        """Return the configuration of an Envoy that connects. Raises CallRefusal."""
         node = await admit(self._block, node_id, headers)
         if node is None:
             return None
