@@ -173,9 +173,13 @@ class Networks:
                 self._get_interface(network, interface), set(map(IPv4Address, addresses))
             )
 
-    async def filter(self, network: str, commands: str) -> None:
-        """Carry out commands for the packet filters of a network. Raises NftablesError."""
-        await self._get(network).router.run(partial(nftables.run, commands))
+    async def filter(self, network: str, commands: str, interface: str = "") -> None:
+        """Carry out commands for the packet filters of a network, or of an interface's own namespace.
+
+        Raises UnknownNetwork and NftablesError.
+        """
+        namespace = self._get_interface(network, interface).namespace if interface else None
+        await self._get(network).router.run(partial(nftables.run, commands), namespace)
 
     async def open_way_out(self, network: str, inside: Iterable[str] = ()) -> bool:
         """Let connections leave a network. Return whether they could not before. Raises OSError and NftablesError.

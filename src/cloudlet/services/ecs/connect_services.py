@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core import AwsError, Subspace, Transaction
@@ -58,7 +59,7 @@ async def provide(block: Block, key: _Key) -> None:
     }
     for place in sorted(wanted - known.keys()):
         arn = await _create(block, service, *place)
-        await block.store.transact(lambda tx, row=_SERVICES.key(*key, *place), arn=arn: _put(tx, row, arn))
+        await block.store.transact(partial(_put, row=_SERVICES.key(*key, *place), arn=arn))
 
 
 async def remove(block: Block, key: _Key) -> None:

@@ -14,6 +14,10 @@ from cloudlet.services.ecs.connect_record import ConnectEndpoint, ConnectPort, T
 
 _TYPES: Final = "type.googleapis.com/envoy.extensions"
 _BY_STREAM: Final = {"ads": {}, "resource_api_version": "V3"}
+_TABLE: Final = "connect"
+_LOOPBACK: Final = "127.0.0.1"
+_FIRST_PORT: Final = 15_100
+"""The port of the first endpoint; the others follow."""
 _REQUEST_SECONDS: Final = 15
 _IDLE_SECONDS: Final = 300
 _TCP_IDLE_SECONDS: Final = 3600
@@ -31,10 +35,24 @@ def make_snapshot(connect: TaskConnect, targets: Targets) -> Snapshot:
     """Return the configuration by which a task reaches its endpoints."""
     ports = {each.port.discovery_name: each.port for each in connect.endpoints}
     return Snapshot(
-        listeners={_name(each): _make_listener(each) for each in connect.endpoints},
+        listeners={_name(each): _make_listener(each, number) for number, each in enumerate(connect.endpoints)},
         clusters={name: _make_cluster(port) for name, port in ports.items()},
         endpoints={name: _make_targets(name, targets.get(name, ())) for name in ports},
     )
+
+
+def write_rules(connect: TaskConnect) -> str:
+    """Return the packet filters that lead from the endpoints of a task to its proxy.
+
+    A program of the task may listen at the same port of all its addresses, which the proxy does not take.
+    """
+    table = f"table ip {_TABLE}"
+    rules = [
+        f"ip daddr {each.address} tcp dport {each.port.port} dnat to {_LOOPBACK}:{_FIRST_PORT + number}"
+        for number, each in enumerate(connect.endpoints)
+    ]
+    chain = "\n".join(["type nat hook output priority -100", *rules])
+    return f"{table}\ndelete {table}\n{table} {{\nchain out {{\n{chain}\n}}\n}}\n"
 
 
 def _name(endpoint: ConnectEndpoint) -> str:
@@ -45,12 +63,12 @@ def _address(address: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": address, "port_value": port}}
 
 
-def _make_listener(endpoint: ConnectEndpoint) -> Resource:
+def _make_listener(endpoint: ConnectEndpoint, number: int) -> Resource:
     port = endpoint.port
     make = _make_http_filter if port.protocol else _make_tcp_filter
     return {
         "name": _name(endpoint),
-        "address": _address(endpoint.address, port.port),
+        "address": _address(_LOOPBACK, _FIRST_PORT + number),
         "filter_chains": [{"filters": [make(port)]}],
     }
 
