@@ -17,30 +17,36 @@ from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.network import egress, nftables, router, security_groups
 from cloudlet.engines.network.endpoint_addresses import MACHINE
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
-from cloudlet.engines.network.relay import Goal, Relay
+from cloudlet.engines.network.peering import link
 from cloudlet.engines.network.router import METADATA, Interface, Router
 from cloudlet.engines.network.security_groups import Group, Rule
+from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
 
 _NOBODY = 65534
 _PR_SET_DUMPABLE = 4
-SUBNET = IPv4Network("10.0.1.0/24")
 EVERYWHERE = IPv4Network("0.0.0.0/0")
 ALL = Rule("-1", -1, -1, EVERYWHERE)
 
 
 class Network:
-    """A virtual network with some interfaces, 10.0.1.N."""
+    """A virtual network with some interfaces, 10.0.1.N or of another prefix."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, prefix: str = "10.0") -> None:
         self.namespaces = namespaces
-        self.router = Router(namespaces, IPv4Network("10.0.0.0/16"))
+        self.router = Router(namespaces, IPv4Network(f"{prefix}.0.0/16"))
+        self.prefix = prefix
         self.interfaces: dict[int, Interface] = {}
 
     async def open(self, *numbers: int) -> Network:
         await self.router.open()
         for number in numbers:
-            self.interfaces[number] = await self.router.attach(IPv4Address(f"10.0.1.{number}"), SUBNET)
+            self.interfaces[number] = await self.router.attach(
+                self.address(number), IPv4Network(f"{self.prefix}.1.0/24")
+            )
         return self
+
+    def address(self, number: int) -> IPv4Address:
+        return IPv4Address(f"{self.prefix}.1.{number}")
 
     async def within(self, number: int, function: Callable[[], Any]) -> Any:
         return await asyncio.wrap_future(self.namespaces.run(self.interfaces[number].namespace, function))
@@ -52,7 +58,7 @@ class Network:
         """Have each interface be a member of a group, and all filters be written anew."""
         named = {group.name: group for group in groups.values()}
         members: dict[tuple[str, ...], list[IPv4Address]] = {
-            (name,): [IPv4Address(f"10.0.1.{each}") for each in groups if groups[each].name == name] for name in named
+            (name,): [self.address(each) for each in groups if groups[each].name == name] for name in named
         }
         texts = [security_groups.write_base(self.router.network), *map(security_groups.write_group, named.values())]
         await self.filter("".join([*texts, *security_groups.write_members(members)]))
@@ -89,6 +95,28 @@ async def isolation(namespaces: Namespaces) -> Any:
     found = [await one.ask(6, "10.0.1.5", 80), await other.ask(7, "10.0.1.5", 80), await one.ask(6, "10.0.1.7", 80)]
     await one.router.detach(one.interfaces.pop(5))
     return [*found, await one.ask(6, "10.0.1.5", 80)]
+
+
+async def peers(namespaces: Namespaces) -> Any:
+    one = await Network(namespaces).open(5, 6)
+    other = await Network(namespaces, "10.1").open(7, 8)
+    third = await Network(namespaces, "10.2").open(9)
+    for each, number in ((one, 6), (other, 7), (third, 9)):
+        await each.join(dict.fromkeys(each.interfaces, Group("all", (ALL,), (ALL,))))
+        await each.serve(number, 80)
+    (near, far), (back, away) = await link(0, one.router, other.router), await link(1, other.router, third.router)
+    found = [await one.ask(5, "10.1.1.7", 80)]
+    await near.set_routes({other.router.network, third.router.network})
+    found += [await one.ask(5, "10.1.1.7", 80)]
+    await far.set_routes({one.router.network})
+    await back.set_routes({third.router.network})
+    await away.set_routes({one.router.network, other.router.network})
+    found += [await one.ask(5, "10.1.1.7", 80), await other.ask(8, "10.0.1.6", 80), await other.ask(8, "10.2.1.9", 80)]
+    found += [await one.ask(5, "10.2.1.9", 80)]
+    await other.join({7: Group("web", (Rule("tcp", 80, 80, IPv4Network("10.0.1.5/32")),), (ALL,)), 8: Group("closed")})
+    found += [await one.ask(5, "10.1.1.7", 80), await one.ask(6, "10.1.1.7", 80), await other.ask(8, "10.0.1.6", 80)]
+    await far.remove()
+    return [*found, await one.ask(5, "10.1.1.7", 80)]
 
 
 async def metadata(namespaces: Namespaces) -> Any:
@@ -139,7 +167,7 @@ async def way_out(namespaces: Namespaces) -> Any:
             return ours
         return await egress.connect(goal)
 
-    out = Relay(await network.router.listen(proxy, egress.PORT), noted)
+    out = TransparentProxy(await network.router.listen(proxy, egress.PORT), noted)
     host = _own_address()
     server = await asyncio.start_server(lambda _, writer: writer.close(), "0.0.0.0", 0)
     port = server.sockets[0].getsockname()[1]
@@ -154,8 +182,8 @@ async def endpoints(namespaces: Namespaces) -> Any:
     networks = Networks(namespaces)
     for name in ("one", "other"):
         await networks.make(name, "10.0.0.0/16")
-        await networks.attach(name, "task", "10.0.1.5", str(SUBNET))
-    await networks.attach("one", "balancer", "10.0.1.7", str(SUBNET), is_sharing=True)
+        await networks.attach(name, "task", "10.0.1.5", "10.0.1.0/24")
+    await networks.attach("one", "balancer", "10.0.1.7", "10.0.1.0/24", is_sharing=True)
     group = Group("open", (ALL,), (ALL,))
     texts = [security_groups.write_base(IPv4Network("10.0.0.0/16")), security_groups.write_group(group)]
     texts += security_groups.write_members({("open",): [IPv4Address("10.0.1.5"), IPv4Address("10.0.1.7")]})
@@ -216,11 +244,12 @@ def _own_address() -> str:
 
 
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
-    each.__name__: each for each in (isolation, metadata, groups, way_out, endpoints)
+    each.__name__: each for each in (isolation, peers, metadata, groups, way_out, endpoints)
 }
 
 
-def main(name: str, user: str) -> None:
+def become(user: str) -> None:
+    """Go on as root, or as an ordinary user in a namespace of its own."""
     if user != "root" and os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
@@ -229,6 +258,10 @@ def main(name: str, user: str) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     if user != "root":
         enter_user_namespace()
+
+
+def main(name: str, user: str) -> None:
+    become(user)
 
     async def run() -> Any:
         namespaces = Namespaces()

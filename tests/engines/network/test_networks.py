@@ -29,6 +29,21 @@ def test_networks_of_the_same_addresses_do_not_meet(user: str) -> None:
     assert run("isolation", user) == ["one 10.0.1.6", "other 10.0.1.7", "TimeoutError", "TimeoutError"]
 
 
+def test_linked_networks_reach_what_both_send_to_each_other(user: str) -> None:
+    assert run("peers", user) == [
+        "OSError",  # nothing is sent there yet
+        "TimeoutError",  # replies have no way back
+        "ok 10.0.1.5",
+        "ok 10.1.1.8",
+        "ok 10.1.1.8",
+        "TimeoutError",  # a third network is not reached by way of another
+        "ok 10.0.1.5",
+        "TimeoutError",  # the other side's group does not let it in
+        "TimeoutError",  # the own group does not let it out
+        "OSError",  # there is no link any more
+    ]
+
+
 def test_the_router_knows_who_asks_for_metadata(user: str) -> None:
     assert run("metadata", user) == ["10.0.1.5", "you are known"]
 

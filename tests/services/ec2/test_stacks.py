@@ -128,6 +128,23 @@ def test_a_vpc_with_subnets_gateways_and_routes(stacks: Stacks, ec2: Any) -> Non
     assert ec2.describe_addresses()["Addresses"] == []
 
 
+def test_a_gateway_is_detached_once_no_address_needs_it(stacks: Stacks, ec2: Any) -> None:
+    resources = {
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Igw": _resource("InternetGateway"),
+        "Attachment": _resource("VPCGatewayAttachment", InternetGatewayId={"Ref": "Igw"}, VpcId={"Ref": "Vpc"}),
+        "Subnet": _resource("Subnet", ("Attachment",), CidrBlock="10.0.0.0/24", VpcId={"Ref": "Vpc"}),
+        "Address": _resource("EIP", Domain="vpc"),
+        "Nat": _resource("NatGateway", AllocationId=_get("Address", "AllocationId"), SubnetId={"Ref": "Subnet"}),
+    }
+    made = stacks.create("network", {"Resources": resources})
+    assert made["StackStatus"] == "CREATE_COMPLETE", stacks.events("network")
+    # Nothing says that the NAT gateway has to go first.
+    del resources["Subnet"]["DependsOn"]
+    assert stacks.update("network", {"Resources": resources, "Outputs": {"One": {"Value": "1"}}})
+    assert stacks.delete("network")["StackStatus"] == "DELETE_COMPLETE", stacks.events("network")
+
+
 def _make_groups(*rules: dict[str, Any], **properties: Any) -> dict[str, Any]:
     group = _resource("SecurityGroup", GroupDescription="web", SecurityGroupIngress=list(rules), **properties)
     peer = _resource("SecurityGroup", GroupDescription="peer", VpcId=properties["VpcId"])
@@ -170,7 +187,7 @@ def test_what_else_a_vpc_has(stacks: Stacks, ec2: Any) -> None:
         "CidrBlock": "0.0.0.0/0",
     }
     resources = {
-        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16", EnableDnsHostnames=True),
         "Block": _resource("VPCCidrBlock", VpcId=vpc, CidrBlock="10.1.0.0/16"),
         "Subnet": _resource("Subnet", ("Block",), VpcId=vpc, CidrBlock="10.1.1.0/24"),
         "Table": _resource("RouteTable", VpcId=vpc),
@@ -222,6 +239,18 @@ def test_what_is_not_supported_fails(stacks: Stacks) -> None:
     template = {"Resources": {"Vpc": _resource("VPC", CidrBlock="10.0.0.0/16", Ipv4IpamPoolId="ipam-pool-1")}}
     stacks.create("ipam", template)
     assert any("Cloudlet does not support Ipv4IpamPoolId" in reason for _, _, reason in stacks.events("ipam"))
+
+
+def test_a_nat_gateway_fails_with_its_stack(stacks: Stacks) -> None:
+    resources = {
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Subnet": _resource("Subnet", VpcId={"Ref": "Vpc"}, CidrBlock="10.0.1.0/24"),
+        "Address": _resource("EIP", Domain="vpc"),
+        "Nat": _resource("NatGateway", SubnetId={"Ref": "Subnet"}, AllocationId=_get("Address", "AllocationId")),
+    }
+    assert stacks.create("n", {"Resources": resources})["StackStatus"] == "ROLLBACK_COMPLETE"
+    (failure,) = (event for event in stacks.events("n") if event[:2] == ("Nat", "CREATE_FAILED"))
+    assert "has no Internet gateway attached" in str(failure)
 
 
 def _read_drifts(stacks: Stacks, name: str) -> dict[str, str]:

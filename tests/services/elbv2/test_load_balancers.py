@@ -119,9 +119,7 @@ REFUSED_ADDRESSES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("code", "more", "mapping"), REFUSED_ADDRESSES.values(), ids=REFUSED_ADDRESSES)
-def test_addresses_that_cannot_be_had(
-    cloud: LbCloud, code: str, more: dict[str, Any], mapping: dict[str, Any]
-) -> None:
+def test_addresses_that_cannot_be_had(cloud: LbCloud, code: str, more: dict[str, Any], mapping: dict[str, Any]) -> None:
     mappings = [{"SubnetId": cloud.subnets[0], **mapping}, {"SubnetId": cloud.subnets[1]}]
     fails(code, cloud.create, SubnetMappings=mappings, **more)
 
@@ -147,7 +145,9 @@ def test_a_load_balancer_has_network_interfaces(cloud: LbCloud) -> None:
     assert {each["SubnetId"] for each in found} == set(cloud.subnets[:2])
     assert all([found["GroupId"] for found in each["Groups"]] == [group] for each in found)
     assert all(each["RequesterManaged"] and each["Association"]["PublicIp"] for each in found)
-    fails("AuthFailure", cloud.ec2.delete_network_interface, NetworkInterfaceId=found[0]["NetworkInterfaceId"])
+    fails(
+        "InvalidParameterValue", cloud.ec2.delete_network_interface, NetworkInterfaceId=found[0]["NetworkInterfaceId"]
+    )
     cloud.elb.delete_load_balancer(LoadBalancerArn=arn)
     cloud.wait_for_interfaces(arn, 0)
     cloud.elb.get_waiter("load_balancers_deleted").wait(LoadBalancerArns=[arn])
@@ -258,6 +258,24 @@ def test_attributes_that_are_not_admitted(cloud: LbCloud, key: str, value: str) 
 )
 def test_attributes_that_are_not_supported(cloud: LbCloud, key: str, value: str) -> None:
     tells("Cloudlet does not support", change, cloud, cloud.create_arn(), key, value)
+
+
+def test_logs_need_a_bucket(cloud: LbCloud) -> None:
+    arn, s3, bucket = cloud.create_arn(), cloud.aws.client("s3"), f"logs-{cloud.account}"
+    fails("InvalidConfigurationRequest", change, cloud, arn, "access_logs.s3.enabled", "true")
+    given = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": bucket, "access_logs.s3.prefix": "web"}
+
+    def enable() -> Any:
+        attributes = [{"Key": key, "Value": value} for key, value in given.items()]
+        return cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
+
+    tells(f"Access Denied for bucket: {bucket}", enable)
+    s3.create_bucket(Bucket=bucket)
+    enable()
+    (found,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert found["Key"] == f"web/AWSLogs/{cloud.account}/ELBAccessLogTestFile"
+    fails("ValidationError", change, cloud, arn, "access_logs.s3.prefix", "/web")
+    tells("Cloudlet does not support", change, cloud, arn, "health_check_logs.s3.enabled", "true")
 
 
 def test_attributes_of_network_load_balancers(cloud: LbCloud) -> None:

@@ -130,7 +130,10 @@ JWT: dict[str, Any] = {"JwksEndpoint": "https://id.example/keys", "Issuer": "htt
 WRONG_ACTIONS: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "none": ("ValidationError", []),
     "no configuration": ("InvalidLoadBalancerAction", [{"Type": "redirect"}]),
-    "another type's configuration": ("InvalidLoadBalancerAction", [{**OK, "RedirectConfig": {"StatusCode": "HTTP_301"}}]),
+    "another type's configuration": (
+        "InvalidLoadBalancerAction",
+        [{**OK, "RedirectConfig": {"StatusCode": "HTTP_301"}}],
+    ),
     "a loop": ("InvalidConfigurationRequest", [redirect()]),
     "an unknown keyword": ("InvalidLoadBalancerAction", [redirect(Host="#{path}")]),
     "a relative path": ("InvalidLoadBalancerAction", [redirect(Path="a")]),
@@ -155,16 +158,16 @@ WRONG_ACTIONS: dict[str, tuple[str, list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize(("code", "actions"), WRONG_ACTIONS.values(), ids=WRONG_ACTIONS)
-def test_actions_that_are_not_admitted(
-    cloud: LbCloud, listener: str, code: str, actions: list[dict[str, Any]]
-) -> None:
+def test_actions_that_are_not_admitted(cloud: LbCloud, listener: str, code: str, actions: list[dict[str, Any]]) -> None:
     fails(code, cloud.add_rule, listener, Actions=actions)
 
 
 def test_weights_and_stickiness(cloud: LbCloud, listener: str) -> None:
     groups = [cloud.create_group() for _ in range(2)]
     config = {
-        "TargetGroups": [{"TargetGroupArn": group, "Weight": weight} for group, weight in zip(groups, (3, 1), strict=True)],
+        "TargetGroups": [
+            {"TargetGroupArn": group, "Weight": weight} for group, weight in zip(groups, (3, 1), strict=True)
+        ],
         "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60},
     }
     (found,) = cloud.add_rule(listener, Actions=[{"Type": "forward", "ForwardConfig": config}])["Actions"]

@@ -1,6 +1,7 @@
 """The configuration of Envoys by their own protocol, one stream each.
 
-Envoy's documentation, "xDS REST and gRPC protocol", aggregated discovery. A stream is kept in step with the snapshot of its node by comparing: each kind has what is wanted, what was sent, and
+Envoy's documentation, "xDS REST and gRPC protocol", aggregated discovery.
+A stream is kept in step with the snapshot of its node by comparing: each kind has what is wanted, what was sent, and
 whether the Envoy has yet to answer. Traffic is never led to what is not there: clusters and their targets come before
 the routes that name them, and clusters that are wanted no more go after these.
 """
@@ -17,8 +18,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cloudlet.engines.envoy import messages
-from cloudlet.engines.envoy.grpc_server import NOT_FOUND, GrpcServer, Refused, Stream
+from cloudlet.engines.envoy import protobuf_messages
+from cloudlet.engines.envoy.grpc_server import NOT_FOUND, CallRefusal, GrpcServer, Stream
 from cloudlet.engines.envoy.snapshot import Kind, Resource, Snapshot
 from cloudlet.engines.keeper.protocol import open_folder
 from cloudlet.store.eager import spawn
@@ -41,7 +42,7 @@ class _Encoded(NamedTuple):
 Find = Callable[[str, Mapping[str, str]], Awaitable[Snapshot | None]]
 """A function that returns the snapshot of a node which has connected, by its id and the headers of its call.
 
-It returns None for a node that is unknown, and raises Refused for one that may not have it.
+It returns None for a node that is unknown, and raises CallRefusal for one that may not have it.
 """
 
 Logged = Callable[[str, str, list[Any]], Awaitable[None]]
@@ -125,7 +126,7 @@ class ConfigurationServer:
         for name, resource in resources.items():
             known = before.get(name)
             if known is None or known.resource != resource:
-                content = messages.encode(kind, resource)
+                content = protobuf_messages.encode(kind, resource)
                 known = _Encoded(resource, content, next(self._versions))
             encoded[name] = known
         return encoded
@@ -150,7 +151,7 @@ class ConfigurationServer:
         return node is not None and bool(node.streams) and all(each.is_in_step() for each in node.streams)
 
     async def wait_until_applied(self, name: str, seconds: float) -> bool:
-        """Return whether a node has answered to all that is wanted, or does so within some seconds."""
+        """Wait, for some seconds, until a node has answered to all. Return whether it has."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.has_applied(name):
@@ -162,7 +163,7 @@ class ConfigurationServer:
         await self._nodes.setdefault(name, _Node()).news.wait()
 
     async def _discover(self, stream: Stream) -> None:
-        request_type = messages.find("envoy.service.discovery.v3.DiscoveryRequest")
+        request_type = protobuf_messages.find("envoy.service.discovery.v3.DiscoveryRequest")
         discovery: _DiscoveryStream | None = None
         sending: asyncio.Task[None] | None = None
         node: _Node | None = None
@@ -192,11 +193,11 @@ class ConfigurationServer:
                 self.set_snapshot(name, found)
         node = self._nodes.get(name)
         if node is None:
-            raise Refused(NOT_FOUND, f"there is no node {name}")
+            raise CallRefusal(NOT_FOUND, f"there is no node {name}")
         return node
 
     async def _take_log(self, stream: Stream) -> None:
-        message_type = messages.find("envoy.service.accesslog.v3.StreamAccessLogsMessage")
+        message_type = protobuf_messages.find("envoy.service.accesslog.v3.StreamAccessLogsMessage")
         node = name = ""
         async for content in stream:
             message = message_type.FromString(content)
@@ -257,7 +258,7 @@ class _DiscoveryStream:
         while True:
             self.changed.clear()
             for kind in Kind:
-                if self._may_send(kind):
+                if self._can_send(kind):
                     await self._send(kind)
             await self.changed.wait()
 
@@ -288,7 +289,7 @@ class _DiscoveryStream:
         }
         return changed or None
 
-    def _may_send(self, kind: Kind) -> bool:
+    def _can_send(self, kind: Kind) -> bool:
         if self.sent[kind].is_pending or self._find_difference(kind) is None:
             return False
         if kind in (Kind.LISTENER, Kind.ROUTE):
@@ -319,7 +320,7 @@ class _DiscoveryStream:
             sent.versions = {name: each.version for name, each in difference.items()}
         else:
             sent.versions.update({name: each.version for name, each in difference.items()})
-        response = messages.find("envoy.service.discovery.v3.DiscoveryResponse")(
+        response = protobuf_messages.find("envoy.service.discovery.v3.DiscoveryResponse")(
             version_info=sent.nonce, type_url=kind.url, nonce=sent.nonce
         )
         for each in difference.values():

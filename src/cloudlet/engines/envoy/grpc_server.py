@@ -1,4 +1,7 @@
-"""A server of gRPC streams on HTTP/2, for what Envoy asks for and reports (gRPC over HTTP2, PROTOCOL-HTTP2.md)."""
+"""A server of gRPC streams, for what Envoy asks for and reports.
+
+Source: gRPC over HTTP2, PROTOCOL-HTTP2.md.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ _INTERNAL: Final = 13
 _RESOURCE_EXHAUSTED: Final = 8
 
 
-class Refused(Exception):
+class CallRefusal(Exception):
     """A call that is refused, with a status of gRPC."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -52,14 +55,14 @@ class Stream:
         self.window = asyncio.Event()
 
     def feed(self, content: bytes, flow: int) -> None:
-        """Take a part of the client's messages. Raises Refused for one that is too large."""
+        """Take a part of the client's messages. Raises CallRefusal for one that is too large."""
         self._partial += content
         while len(self._partial) >= _PREFIX.size:
             compressed, size = _PREFIX.unpack_from(self._partial)
             if size > _MAX_MESSAGE_BYTES:
-                raise Refused(_RESOURCE_EXHAUSTED, f"a message of {size} bytes is too large")
+                raise CallRefusal(_RESOURCE_EXHAUSTED, f"a message of {size} bytes is too large")
             if compressed:
-                raise Refused(UNIMPLEMENTED, "messages are not to be compressed")
+                raise CallRefusal(UNIMPLEMENTED, "messages are not to be compressed")
             if len(self._partial) < _PREFIX.size + size:
                 break
             self._messages.put_nowait(bytes(self._partial[_PREFIX.size : _PREFIX.size + size]))
@@ -87,7 +90,7 @@ class Stream:
 
 
 Handler = Callable[[Stream], Awaitable[None]]
-"""A function that answers a call; the call ends when it returns. It raises Refused."""
+"""A function that answers a call; the call ends when it returns. It raises CallRefusal."""
 
 
 class GrpcServer:
@@ -160,7 +163,7 @@ class _Connection(asyncio.Protocol):
                 return
             try:
                 stream.feed(event.data, event.flow_controlled_length)
-            except Refused as refused:
+            except CallRefusal as refused:
                 self._finish(event.stream_id, refused.status, str(refused))
                 self._lose(event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
@@ -184,11 +187,11 @@ class _Connection(asyncio.Protocol):
         try:
             handler = self._handlers.get(stream.headers.get(":path", ""))
             if handler is None:
-                raise Refused(UNIMPLEMENTED, "there is no such method")
+                raise CallRefusal(UNIMPLEMENTED, "there is no such method")
             self._h2.send_headers(number, [(":status", "200"), ("content-type", "application/grpc")])
             self._flush()
             await handler(stream)
-        except Refused as refused:
+        except CallRefusal as refused:
             status, message = refused.status, str(refused)
         except ConnectionError:
             return

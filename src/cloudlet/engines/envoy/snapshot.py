@@ -10,7 +10,8 @@ from typing import Any
 Resource = dict[str, Any]
 """A resource in the JSON form of Envoy's protobuf message.
 
-The names of fields are those of the message. It has no `@type` itself; each `typed_config` in it has one (Envoy's API reference, v3).
+The names of fields are those of the message.
+It has no `@type` itself; each `typed_config` in it has one (Envoy's API reference, v3).
 """
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
 from cloudlet.engines.keeper.endpoint_ports import Endpoint, Endpoints
+from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.engines.network import egress, endpoint_addresses, nftables
 from cloudlet.engines.network.namespaces import Namespaces
-from cloudlet.engines.network.relay import Goal, Relay
+from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
+from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
 
 _SHARED_HOST: Final = 3
 """The own address of a shared namespace: one that AWS reserves."""
@@ -30,8 +33,11 @@ class _Network:
         """The namespace that several interfaces share, each by an address."""
         self.sharing: dict[str, IPv4Address] = {}
         """The addresses of the interfaces that share it."""
-        self.way_out: Relay | None = None
-        self.way_to_endpoints: Relay | None = None
+        self.way_out: TransparentProxy | None = None
+        self.way_to_endpoints: TransparentProxy | None = None
+        self.peers: dict[str, Set[IPv4Network]] = {}
+        """The networks that it is to be linked with, and what is sent there."""
+        self.links: dict[str, LinkEnd] = {}
 
 
 class UnknownNetwork(LookupError):
@@ -48,6 +54,8 @@ class Networks:
         self.namespaces = namespaces
         self.endpoints = Endpoints()
         self._networks: dict[str, _Network] = {}
+        self._numbers: dict[frozenset[str], int] = {}
+        """The numbers of links by their two networks."""
         self._changing = asyncio.Lock()
 
     def describe(self) -> dict[str, dict[str, str]]:
@@ -91,7 +99,9 @@ class Networks:
             return await self.endpoints.connect(goal, may_reach_machine=is_balancer)
 
         proxy = network.router.resolver
-        network.way_to_endpoints = Relay(await network.router.listen(proxy, endpoint_addresses.PORT), connect)
+        network.way_to_endpoints = TransparentProxy(
+            await network.router.listen(proxy, endpoint_addresses.PORT), connect
+        )
         await network.router.run(partial(nftables.run, endpoint_addresses.write_rules({}, proxy)))
 
     async def set_endpoint(self, address: str, network: str, target: str, *, is_public: bool) -> None:
@@ -119,8 +129,11 @@ class Networks:
     async def remove(self, network: str) -> None:
         """Remove a network. Programs in it reach nothing any more."""
         async with self._changing:
-            found = self._networks.pop(network, None)
+            found = self._networks.get(network)
             if found is not None:
+                for peer in list(found.links):
+                    await self._unlink(network, peer)
+                del self._networks[network]
                 self.endpoints.forget_network(network)
                 for way in (found.way_out, found.way_to_endpoints):
                     if way is not None:
@@ -128,7 +141,7 @@ class Networks:
                 found.router.close()
 
     async def attach(
-        self, network: str, interface: str, address: str, subnet: str, *, is_sharing: bool = False
+        self, network: str, interface: str, address: str, subnet: str, mac: str = "", *, is_sharing: bool = False
     ) -> bool:
         """Make an interface with an address of a subnet. Return whether it is new. Raises OSError.
 
@@ -141,7 +154,7 @@ class Networks:
             if is_sharing:
                 await self._share(found, {**found.sharing, interface: IPv4Address(address)})
                 return True
-            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet))
+            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet), mac)
             return True
 
     async def detach(self, network: str, interface: str) -> None:
@@ -173,6 +186,37 @@ class Networks:
                 self._get_interface(network, interface), set(map(IPv4Address, addresses))
             )
 
+    async def set_peers(self, network: str, peers: Mapping[str, Iterable[str]]) -> None:
+        """Have a network linked with others that are there, and send some networks to each.
+
+        Raises OSError.
+        """
+        async with self._changing:
+            found = self._get(network)
+            found.peers = {name: frozenset(map(IPv4Network, ranges)) for name, ranges in peers.items()}
+            for name in [each for each in found.links if each not in found.peers]:
+                await self._unlink(network, name)
+            # What is no longer sent to one peer may be sent to another.
+            for name, end in found.links.items():
+                await end.set_routes(end.routes & found.peers[name])
+            for name in found.peers:
+                if name in self._networks and name != network:
+                    await self._link(network, name)
+
+    async def _link(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        if peer not in one.links:
+            number = next(each for each in range(MAX_LINKS) if each not in self._numbers.values())
+            self._numbers[frozenset((network, peer))] = number
+            one.links[peer], other.links[network] = await link(number, one.router, other.router)
+            await other.links[network].set_routes(other.peers.get(network, frozenset()))
+        await one.links[peer].set_routes(one.peers[peer])
+
+    async def _unlink(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        await one.links[peer].remove()
+        del one.links[peer], other.links[network], self._numbers[frozenset((network, peer))]
+
     async def filter(self, network: str, commands: str, interface: str = "") -> None:
         """Carry out commands for the packet filters of a network, or of an interface's own namespace.
 
@@ -199,7 +243,7 @@ class Networks:
                 raise
             if listener is None:
                 return False
-            found.way_out = Relay(listener, egress.connect)
+            found.way_out = TransparentProxy(listener, egress.connect)
             return True
 
     async def close_way_out(self, network: str) -> None:
@@ -211,13 +255,24 @@ class Networks:
                 await found.way_out.close()
                 found.way_out = None
 
-    async def listen(self, network: str, address: str, port: int, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that takes what comes to an address of the router. Raises OSError."""
-        return await self._get(network).router.listen(IPv4Address(address), port, datagrams=datagrams)
+    async def listen(
+        self, network: str, address: str, port: int, *, interface: str = "", datagrams: bool = False
+    ) -> socket.socket:
+        """Return a socket at an address of the router, or within an interface's namespace. Raises OSError."""
+        namespace = self._find_namespace(network, interface)
+        return await self._get(network).router.listen(IPv4Address(address), port, datagrams, namespace)
 
-    async def open_socket(self, network: str, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that is in the network. Raises OSError."""
-        return await self._get(network).router.open_socket(datagrams=datagrams)
+    async def open_socket(self, network: str, *, interface: str = "", datagrams: bool = False) -> socket.socket:
+        """Return a socket that is in the network, or within an interface's namespace. Raises OSError."""
+        namespace = self._find_namespace(network, interface)
+        return await self._get(network).router.open_socket(datagrams, namespace)
+
+    async def open_namespace(self, network: str, interface: str) -> OpenFile:
+        """Return the namespace of an interface, for programs that are not the keeper's. Raises UnknownNetwork."""
+        return OpenFile(os.dup(self.get_namespace(network, interface)))
+
+    def _find_namespace(self, network: str, interface: str) -> int | None:
+        return self.get_namespace(network, interface) if interface else None
 
     def get_namespace(self, network: str, interface: str) -> int:
         """Return the descriptor of the namespace of an interface. Raises UnknownNetwork.

@@ -59,18 +59,27 @@ class Router:
         """The address of the resolver: the network's plus two (VPC user guide, "Amazon DNS server")."""
         return self.network.network_address + 2
 
+    @property
+    def namespace(self) -> int:
+        """The descriptor of the router's own namespace."""
+        return self._namespace
+
+    def take_index(self) -> int:
+        """Return an index for an interface of the router, which no other one has had."""
+        return next(self._indexes)
+
     async def open(self) -> None:
         """Make the namespace. Raises OSError."""
         own = [self.resolver, LINK_LOCAL_DNS, METADATA]
         self._namespace = await asyncio.wrap_future(self._namespaces.make(partial(_prepare_router, self.network, own)))
 
-    async def attach(self, address: IPv4Address, subnet: IPv4Network) -> Interface:
+    async def attach(self, address: IPv4Address, subnet: IPv4Network, mac: str = "") -> Interface:
         """Make a namespace with an interface that has an address of a subnet. Raises OSError."""
         gateway = subnet.network_address + 1
-        index = next(self._indexes)
+        index = self.take_index()
         namespace = await asyncio.wrap_future(self._namespaces.make(_prepare_program))
         try:
-            await self.run(partial(self._connect, index, namespace, address, gateway))
+            await self.run(partial(self._connect, index, namespace, address, gateway, mac))
             await self.run(partial(_configure, IPv4Interface(f"{address}/{subnet.prefixlen}"), gateway), namespace)
         except BaseException:
             os.close(namespace)
@@ -79,8 +88,9 @@ class Router:
         interface = self._interfaces[address] = Interface(address, namespace, index)
         return interface
 
-    def _connect(self, index: int, namespace: int, address: IPv4Address, gateway: IPv4Address) -> None:
-        messages = [netlink.add_veth(f"v{index}", index, "eth0", namespace), netlink.set_up(index)]
+    def _connect(self, index: int, namespace: int, address: IPv4Address, gateway: IPv4Address, mac: str) -> None:
+        pair = netlink.add_veth(f"v{index}", index, "eth0", namespace, peer_mac=mac)
+        messages = [pair, netlink.set_up(index)]
         messages.append(netlink.add_route(IPv4Network(address), index))
         if gateway not in self._gateways:
             messages.append(netlink.add_address(netlink.LOOPBACK, IPv4Interface(gateway)))
@@ -110,14 +120,16 @@ class Router:
         finally:
             os.close(interface.namespace)
 
-    async def listen(self, address: IPv4Address, port: int, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that takes what comes to an address of the router. Raises OSError."""
-        return await self.run(partial(_bind, address, port, datagrams=datagrams))
+    async def listen(
+        self, address: IPv4Address, port: int, datagrams: bool = False, namespace: int | None = None
+    ) -> socket.socket:
+        """Return a socket at an address of the router, or of another namespace. Raises OSError."""
+        return await self.run(partial(_bind, address, port, datagrams=datagrams), namespace)
 
-    async def open_socket(self, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that is in the network. Raises OSError."""
+    async def open_socket(self, datagrams: bool = False, namespace: int | None = None) -> socket.socket:
+        """Return a socket that is in the network, or in another namespace. Raises OSError."""
         kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
-        return await self.run(partial(_make_socket, kind))
+        return await self.run(partial(_make_socket, kind), namespace)
 
     async def run(self, function: Callable[[], T], namespace: int | None = None) -> T:
         """Run a function in the router's namespace, or in another one. Raises OSError, and what it raises."""

@@ -1,4 +1,4 @@
-"""The actions of listeners and rules: what AWS admits, and how the API shows them (API Reference, Action)."""
+"""The actions of listeners and rules: what AWS admits (API Reference, Action)."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def _parse_forward(given: Mapping[str, Any], protocol: str) -> dict[str, Any]:
         groups = groups or [{"TargetGroupArn": arn}]
     if not groups:
         raise InvalidAction("You must specify at least one target group for actions of type 'forward'")
-    if len(groups) > limits.MAX_TARGET_GROUPS_OF_ACTION:
-        text = f"A forward action can only have '{limits.MAX_TARGET_GROUPS_OF_ACTION}' target groups"
+    if len(groups) > limits.MAX_ACTION_TARGET_GROUPS:
+        text = f"A forward action can only have '{limits.MAX_ACTION_TARGET_GROUPS}' target groups"
         raise QuotaExcess("TooManyUniqueTargetGroupsPerLoadBalancerException", text)
     found = [
         {"TargetGroupArn": each.get("TargetGroupArn", ""), "Weight": int(each.get("Weight", 1))} for each in groups

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.services.elbv2 import certificate_use, certificates, forwarding, limits, protocols, ssl_policies, storing
 from cloudlet.services.elbv2.block import service
-from cloudlet.services.elbv2.errors import OperationNotPermitted, QuotaExcess, ValidationError
+from cloudlet.services.elbv2.errors import ForbiddenOperation, QuotaExcess, ValidationError
 from cloudlet.services.elbv2.listener_record import Listener
 from cloudlet.services.elbv2.paging import show_page
 from cloudlet.services.elbv2.storing import LISTENERS, get_listener, get_load_balancer
@@ -63,7 +63,7 @@ async def remove_listener_certificates(ctx: Context, tx: Transaction, params: Pa
     given = _read_arns(params)
     if found.certificate in given and found.certificate not in found.certificates:
         text = f"Default certificate '{found.certificate}' cannot be removed"
-        raise OperationNotPermitted(text)
+        raise ForbiddenOperation(text)
     await _save(tx, replace(found, certificates=tuple(each for each in found.certificates if each not in given)))
     return {}
 

@@ -20,6 +20,7 @@ from cloudlet.services.elbv2 import (
     dns_names,
     interfaces,
     limits,
+    log_buckets,
     network_changes,
     networks,
     storing,
@@ -28,8 +29,8 @@ from cloudlet.services.elbv2 import (
 from cloudlet.services.elbv2.balancer_record import APPLICATION, NETWORK, LoadBalancer, Placement
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.errors import (
+    ForbiddenOperation,
     InvalidConfiguration,
-    OperationNotPermitted,
     QuotaExcess,
     ResourceInUse,
     UnsupportedFeature,
@@ -78,7 +79,7 @@ async def create_load_balancer(ctx: Context, params: Params) -> FinalTransaction
             raise UnsupportedFeature(f"{member} of load balancers")
     _check_address_type(params)
     scheme = params.get("Scheme", "internet-facing")
-    vpc, placements = await networks.place(ctx, networks.read_mappings(params), type_name, scheme)
+    vpc, placements = await networks.find_places(ctx, networks.read_mappings(params), type_name, scheme)
     given = params.get("SecurityGroups") or ()
     if given:
         groups = await networks.check_groups(ctx, vpc, given)
@@ -141,7 +142,12 @@ async def _ensure_role(ctx: Context) -> None:
         if error.code not in ("NoSuchEntity", "NoSuchEntityException"):
             raise
         name = "elasticloadbalancing.amazonaws.com"
-        await ctx.call_as_caller("iam", "CreateServiceLinkedRole", {"AWSServiceName": name})
+        try:
+            await ctx.call_as_caller("iam", "CreateServiceLinkedRole", {"AWSServiceName": name})
+        except AwsError as second:
+            # Another call may have made it meanwhile.
+            if second.code not in ("InvalidInput", "InvalidInputException"):
+                raise
 
 
 async def _take_machine_address(tx: Transaction, arn: str) -> str:
@@ -224,7 +230,7 @@ async def delete_load_balancer(ctx: Context, tx: Transaction, params: Params) ->
         return {}
     if found.attributes.get("deletion_protection.enabled") == "true":
         text = f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
-        raise OperationNotPermitted(text)
+        raise ForbiddenOperation(text)
     if await storing.list_users(tx, found.arn):
         raise ResourceInUse(f"Load balancer '{arn}' cannot be deleted because it is registered as a target")
     for listener in await storing.list_listeners(tx, found):
@@ -240,7 +246,7 @@ async def set_subnets(ctx: Context, params: Params) -> FinalTransaction:
     arn = params["LoadBalancerArn"]
     before = await ctx.transact(lambda tx: get_load_balancer(ctx, tx, arn))
     _check_address_type(params)
-    vpc, placements = await networks.place(ctx, networks.read_mappings(params), before.type, before.scheme)
+    vpc, placements = await networks.find_places(ctx, networks.read_mappings(params), before.type, before.scheme)
     if vpc != before.vpc:
         raise InvalidConfiguration(f"All subnets must belong to the same VPC: '{before.vpc}'")
     known = {each.subnet for each in before.placements}
@@ -317,15 +323,26 @@ async def describe_load_balancer_attributes(ctx: Context, tx: Transaction, param
     return {"Attributes": attributes.to_api(get_attributes(found))}
 
 
-@service.operation("ModifyLoadBalancerAttributes")
-async def modify_load_balancer_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await get_load_balancer(ctx, tx, params["LoadBalancerArn"])
-    known = attributes.list_load_balancer_attributes(found.type, found.scheme)
-    values = attributes.change("Load balancer", known, found.attributes, params["Attributes"])
-    changed = replace(found, attributes=values)
-    LOAD_BALANCERS.save(tx, changed)
-    network_changes.request(tx, found.account, found.region, found.vpc)
-    return {"Attributes": attributes.to_api(get_attributes(changed))}
+@service.direct("ModifyLoadBalancerAttributes")
+async def modify_load_balancer_attributes(ctx: Context, params: Params) -> FinalTransaction:
+    arn = params["LoadBalancerArn"]
+
+    async def change(tx: Transaction) -> tuple[LoadBalancer, LoadBalancer]:
+        found = await get_load_balancer(ctx, tx, arn)
+        known = attributes.list_load_balancer_attributes(found.type, found.scheme)
+        values = attributes.change("Load balancer", known, found.attributes, params["Attributes"])
+        return found, replace(found, attributes=values)
+
+    before, after = await ctx.transact(change)
+    await log_buckets.check(ctx, after, before.attributes)
+
+    async def save(tx: Transaction) -> Result:
+        _, changed = await change(tx)
+        LOAD_BALANCERS.save(tx, changed)
+        network_changes.request(tx, changed.account, changed.region, changed.vpc)
+        return {"Attributes": attributes.to_api(get_attributes(changed))}
+
+    return FinalTransaction(save)
 
 
 def _show_capacity() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from cloudlet.core.aws import tags
 from cloudlet.services.elbv2 import actions, arns, conditions, forwarding, limits, storing, tagging
 from cloudlet.services.elbv2.actions import Actions
 from cloudlet.services.elbv2.block import service
-from cloudlet.services.elbv2.errors import OperationNotPermitted, QuotaExcess, ValidationError
+from cloudlet.services.elbv2.errors import ForbiddenOperation, QuotaExcess, ValidationError
 from cloudlet.services.elbv2.listener_record import Listener, Rule
 from cloudlet.services.elbv2.paging import show_page
 from cloudlet.services.elbv2.storing import RULES, get_listener, get_load_balancer, get_rule
@@ -111,7 +111,7 @@ async def _show_named(ctx: Context, tx: Transaction, arn: str) -> dict[str, Any]
 async def _get_modifiable(ctx: Context, tx: Transaction, arn: str, verb: str) -> Rule:
     """Return a rule that is no default one. Raises AwsError."""
     if await storing.find_default_rule(ctx, tx, arn) is not None:
-        raise OperationNotPermitted(f"Default rule '{arn}' cannot be {verb}")
+        raise ForbiddenOperation(f"Default rule '{arn}' cannot be {verb}")
     return await get_rule(ctx, tx, arn)
 
 

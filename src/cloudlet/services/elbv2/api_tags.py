@@ -12,7 +12,7 @@ from cloudlet.services.elbv2.errors import ValidationError
 from cloudlet.services.elbv2.limits import ACCOUNT_LIMITS
 from cloudlet.services.elbv2.paging import show_page
 
-_MAX_DESCRIBED: Final = 20
+_MAX_DESCRIBED_RESOURCES: Final = 20
 _FINDERS: Final = {
     arns.LOAD_BALANCER: storing.get_load_balancer,
     arns.LISTENER: storing.get_listener,
@@ -52,8 +52,8 @@ async def remove_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
 @service.operation("DescribeTags")
 async def describe_tags(ctx: Context, tx: Transaction, params: Params) -> Result:
     given = params["ResourceArns"]
-    if len(given) > _MAX_DESCRIBED:
-        text = f"Up to '{_MAX_DESCRIBED}' resource ARNs can be specified, but '{len(given)}' were specified"
+    if len(given) > _MAX_DESCRIBED_RESOURCES:
+        text = f"Up to '{_MAX_DESCRIBED_RESOURCES}' resource ARNs can be specified, but '{len(given)}' were specified"
         raise ValidationError(text)
     shown = []
     for arn in given:

@@ -27,7 +27,7 @@ async def deregister_targets(ctx: Context, tx: Transaction, params: Params) -> R
     group = await get_target_group(ctx, tx, params["TargetGroupArn"])
     if not params["Targets"]:
         raise ValidationError("A target must be specified")
-    await targets.deregister(ctx, tx, group, params["Targets"])
+    await targets.remove_gracefully(ctx, tx, group, params["Targets"])
     return {}
 
 

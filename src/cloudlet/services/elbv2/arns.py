@@ -51,7 +51,7 @@ def find_kind(text: str) -> str | None:
 
 
 def parse_name(ctx: Context, kind: str, text: str) -> str:
-    """Return the name of the record that an ARN is of; "" where that is another account's.
+    """Return the record's name in an ARN; "" in one of another account.
 
     Raises ValidationError for what is no such ARN.
     """

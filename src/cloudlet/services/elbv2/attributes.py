@@ -1,4 +1,4 @@
-"""The attributes of load balancers, listeners and target groups: their values, defaults, and what has them.
+"""The attributes of load balancers, listeners and target groups, with their defaults.
 
 API Reference, LoadBalancerAttribute, ListenerAttribute and TargetGroupAttribute, without what gateway load balancers
 alone have.
@@ -23,12 +23,12 @@ class Attribute(NamedTuple):
     """Whether AWS has a value, and Cloudlet has not."""
 
 
-def _choice(*values: str) -> Check:
+def _make_choice(*values: str) -> Check:
     text = "one of " + ", ".join(f"'{value}'" for value in values)
     return lambda value: None if value in values else text
 
 
-def _number(low: int, high: int, *others: str) -> Check:
+def _make_range(low: int, high: int, *others: str) -> Check:
     text = f"between '{low}' and '{high}' inclusive"
     if others:
         text += ", or " + ", ".join(f"'{each}'" for each in others)
@@ -40,31 +40,36 @@ def _number(low: int, high: int, *others: str) -> Check:
     return check
 
 
-def _text(longest: int) -> Check:
+def _make_text(longest: int) -> Check:
     return lambda value: None if len(value) <= longest else f"at most {longest} characters long"
 
 
-def _header_name(value: str) -> str | None:
+def _check_header_name(value: str) -> str | None:
     return None if re.fullmatch(r"[A-Za-z0-9-]{0,40}", value) else "a valid HTTP header name"
 
 
-def _cookie_name(value: str) -> str | None:
+def _check_cookie_name(value: str) -> str | None:
     if value.startswith("AWSALB"):
         return "a cookie name that does not begin with 'AWSALB'"
     return None if re.fullmatch(r"[^\s;,=]{0,512}", value) else "a valid cookie name"
 
 
-def _only(default: str) -> Callable[[str], bool]:
+def _check_prefix(value: str) -> str | None:
+    is_right = len(value) <= 512 and "AWSLogs" not in value and not value.startswith("/") and not value.endswith("/")
+    return None if is_right else "a prefix that neither begins nor ends with '/', without 'AWSLogs'"
+
+
+def _is_other_than(default: str) -> Callable[[str], bool]:
     return lambda value: value != default
 
 
-_BOOLEAN: Final = _choice("true", "false")
+_BOOLEAN: Final = _make_choice("true", "false")
 _OFF: Final = Attribute("false", _BOOLEAN)
 _ON: Final = Attribute("true", _BOOLEAN)
-_NEVER_ON: Final = Attribute("false", _BOOLEAN, _only("false"))
-_ANY: Final = Attribute("", _text(1024))
+_NEVER_ON: Final = Attribute("false", _BOOLEAN, _is_other_than("false"))
+_ANY: Final = Attribute("", _make_text(1024))
 
-_LOGS: Final = {"enabled": _NEVER_ON, "bucket": _ANY, "prefix": _ANY}
+_LOGS: Final = {"enabled": _OFF, "bucket": _ANY, "prefix": Attribute("", _check_prefix)}
 _COMMON: Final = {
     "deletion_protection.enabled": _OFF,
     **{f"access_logs.s3.{part}": attribute for part, attribute in _LOGS.items()},
@@ -74,20 +79,21 @@ _COMMON: Final = {
 _LOAD_BALANCER: Final[dict[str, dict[str, Attribute]]] = {
     "application": {
         **_COMMON,
-        "load_balancing.cross_zone.enabled": Attribute("true", _choice("true")),
-        "idle_timeout.timeout_seconds": Attribute("60", _number(1, 4000)),
-        "client_keep_alive.seconds": Attribute("3600", _number(60, 604800)),
+        "load_balancing.cross_zone.enabled": Attribute("true", _make_choice("true")),
+        "idle_timeout.timeout_seconds": Attribute("60", _make_range(1, 4000)),
+        "client_keep_alive.seconds": Attribute("3600", _make_range(60, 604800)),
         **{f"connection_logs.s3.{part}": attribute for part, attribute in _LOGS.items()},
         **{f"health_check_logs.s3.{part}": attribute for part, attribute in _LOGS.items()},
+        "health_check_logs.s3.enabled": _NEVER_ON,
         "routing.http.desync_mitigation_mode": Attribute(
-            "defensive", _choice("monitor", "defensive", "strictest"), lambda value: value == "monitor"
+            "defensive", _make_choice("monitor", "defensive", "strictest"), lambda value: value == "monitor"
         ),
         "routing.http.drop_invalid_header_fields.enabled": _OFF,
         "routing.http.preserve_host_header.enabled": _OFF,
         "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": _OFF,
         "routing.http.x_amzn_tls_kx.enabled": _NEVER_ON,
         "routing.http.xff_client_port.enabled": _OFF,
-        "routing.http.xff_header_processing.mode": Attribute("append", _choice("append", "preserve", "remove")),
+        "routing.http.xff_header_processing.mode": Attribute("append", _make_choice("append", "preserve", "remove")),
         "routing.http2.enabled": _ON,
         "waf.fail_open.enabled": _NEVER_ON,
     },
@@ -96,10 +102,10 @@ _LOAD_BALANCER: Final[dict[str, dict[str, Attribute]]] = {
         "load_balancing.cross_zone.enabled": _OFF,
         "dns_record.client_routing_policy": Attribute(
             "any_availability_zone",
-            _choice("availability_zone_affinity", "partial_availability_zone_affinity", "any_availability_zone"),
-            _only("any_availability_zone"),
+            _make_choice("availability_zone_affinity", "partial_availability_zone_affinity", "any_availability_zone"),
+            _is_other_than("any_availability_zone"),
         ),
-        "secondary_ips.auto_assigned.per_subnet": Attribute("0", _number(0, 7), _only("0")),
+        "secondary_ips.auto_assigned.per_subnet": Attribute("0", _make_range(0, 7), _is_other_than("0")),
     },
 }
 
@@ -115,21 +121,21 @@ _REQUEST_HEADERS: Final = (
 )
 _SECURE_ONLY: Final = "routing.http.request."
 _RESPONSE_HEADERS: Final = {
-    "strict_transport_security": _text(1024),
-    "access_control_allow_origin": _text(1024),
-    "access_control_allow_methods": _text(1024),
-    "access_control_allow_headers": _text(1024),
-    "access_control_allow_credentials": _choice("", "true"),
-    "access_control_expose_headers": _text(1024),
-    "access_control_max_age": _number(0, 86400, ""),
-    "content_security_policy": _text(1024),
-    "x_content_type_options": _choice("", "nosniff"),
-    "x_frame_options": _text(1024),
+    "strict_transport_security": _make_text(1024),
+    "access_control_allow_origin": _make_text(1024),
+    "access_control_allow_methods": _make_text(1024),
+    "access_control_allow_headers": _make_text(1024),
+    "access_control_allow_credentials": _make_choice("", "true"),
+    "access_control_expose_headers": _make_text(1024),
+    "access_control_max_age": _make_range(0, 86400, ""),
+    "content_security_policy": _make_text(1024),
+    "x_content_type_options": _make_choice("", "nosniff"),
+    "x_frame_options": _make_text(1024),
 }
 _LISTENER: Final[dict[str, dict[str, Attribute]]] = {
     "application": {
         **{
-            f"{_SECURE_ONLY}{name.lower().replace('-', '_')}.header_name": Attribute(name, _header_name)
+            f"{_SECURE_ONLY}{name.lower().replace('-', '_')}.header_name": Attribute(name, _check_header_name)
             for name in _REQUEST_HEADERS
         },
         "routing.http.response.server.enabled": _ON,
@@ -138,45 +144,50 @@ _LISTENER: Final[dict[str, dict[str, Attribute]]] = {
             for name, check in _RESPONSE_HEADERS.items()
         },
     },
-    "network": {"tcp.idle_timeout.seconds": Attribute("350", _number(60, 6000))},
+    "network": {"tcp.idle_timeout.seconds": Attribute("350", _make_range(60, 6000))},
 }
 
 _WEEK: Final = 604800
-_COUNT: Final = _number(1, 1000)
-_PERCENTAGE: Final = _number(1, 100, "off")
+_COUNT: Final = _make_range(1, 1000)
+_PERCENTAGE: Final = _make_range(1, 100, "off")
 _HEALTH: Final = "target_group_health"
 _TARGET_GROUP: Final = {
     "stickiness.enabled": _OFF,
     "load_balancing.cross_zone.enabled": Attribute(
-        "use_load_balancer_configuration", _choice("true", "false", "use_load_balancer_configuration")
+        "use_load_balancer_configuration",
+        _make_choice("true", "false", "use_load_balancer_configuration"),
+        lambda value: value == "false",
     ),
-    f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute("1", _number(1, 1000, "off"), _only("1")),
-    f"{_HEALTH}.dns_failover.minimum_healthy_targets.percentage": Attribute("off", _PERCENTAGE, _only("off")),
+    f"{_HEALTH}.dns_failover.minimum_healthy_targets.count": Attribute(
+        "1", _make_range(1, 1000, "off"), _is_other_than("1")
+    ),
+    f"{_HEALTH}.dns_failover.minimum_healthy_targets.percentage": Attribute("off", _PERCENTAGE, _is_other_than("off")),
     f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.count": Attribute("1", _COUNT),
     f"{_HEALTH}.unhealthy_state_routing.minimum_healthy_targets.percentage": Attribute("off", _PERCENTAGE),
 }
-_DELAY: Final = {"deregistration_delay.timeout_seconds": Attribute("300", _number(0, 3600))}
+_DELAY: Final = {"deregistration_delay.timeout_seconds": Attribute("300", _make_range(0, 3600))}
 _APPLICATION_GROUP: Final = {
     **_TARGET_GROUP,
     **_DELAY,
-    "stickiness.type": Attribute("lb_cookie", _choice("lb_cookie", "app_cookie")),
+    "stickiness.type": Attribute("lb_cookie", _make_choice("lb_cookie", "app_cookie")),
     "load_balancing.algorithm.type": Attribute(
-        "round_robin", _choice("round_robin", "least_outstanding_requests", "weighted_random")
+        "round_robin", _make_choice("round_robin", "least_outstanding_requests", "weighted_random")
     ),
-    "load_balancing.algorithm.anomaly_mitigation": Attribute("off", _choice("on", "off"), _only("off")),
-    "slow_start.duration_seconds": Attribute("0", _number(30, 900, "0")),
-    "stickiness.app_cookie.cookie_name": Attribute("", _cookie_name),
-    "stickiness.app_cookie.duration_seconds": Attribute("86400", _number(1, _WEEK)),
-    "stickiness.lb_cookie.duration_seconds": Attribute("86400", _number(1, _WEEK)),
+    "load_balancing.algorithm.anomaly_mitigation": Attribute("off", _make_choice("on", "off"), _is_other_than("off")),
+    "slow_start.duration_seconds": Attribute("0", _make_range(30, 900, "0")),
+    "stickiness.app_cookie.cookie_name": Attribute("", _check_cookie_name),
+    "stickiness.app_cookie.duration_seconds": Attribute("86400", _make_range(1, _WEEK)),
+    "stickiness.lb_cookie.duration_seconds": Attribute("86400", _make_range(1, _WEEK)),
 }
 _LAMBDA_GROUP: Final = {**_TARGET_GROUP, "lambda.multi_value_headers.enabled": _OFF}
 _NETWORK_GROUP: Final = {
     **_TARGET_GROUP,
     **_DELAY,
-    "stickiness.type": Attribute("source_ip", _choice("source_ip")),
+    "stickiness.type": Attribute("source_ip", _make_choice("source_ip")),
     "proxy_protocol_v2.enabled": _OFF,
-    "deregistration_delay.connection_termination.enabled": _OFF,
-    "target_health_state.unhealthy.draining_interval_seconds": Attribute("0", _number(0, 360000), _only("0")),
+    "target_health_state.unhealthy.draining_interval_seconds": Attribute(
+        "0", _make_range(0, 360000), _is_other_than("0")
+    ),
 }
 _DATAGRAMS: Final = ("UDP", "TCP_UDP")
 
@@ -184,7 +195,7 @@ _DATAGRAMS: Final = ("UDP", "TCP_UDP")
 def list_load_balancer_attributes(type_name: str, scheme: str) -> dict[str, Attribute]:
     """Return the attributes that load balancers of a type and scheme have."""
     blocked = "true" if scheme == "internal" else "false"
-    deny = {"ipv6.deny_all_igw_traffic": Attribute(blocked, _BOOLEAN, _only(blocked))}
+    deny = {"ipv6.deny_all_igw_traffic": Attribute(blocked, _BOOLEAN, _is_other_than(blocked))}
     return {**_LOAD_BALANCER[type_name], **deny}
 
 
@@ -205,18 +216,20 @@ def list_group_attributes(type_name: str, protocol: str, version: str) -> dict[s
         is_modern = version in ("HTTP2", "GRPC")
         forwarding = {"routing.http2.rst_stream_error_forwarding.enabled": _NEVER_ON} if is_modern else {}
         inspecting = "waf.http2.traffic_inspection_behavior"
-        behaviors = _choice("inspect_immediately", "inspect_after_sufficient_data")
-        inspection = {inspecting: Attribute("inspect_immediately", behaviors, _only("inspect_immediately"))}
+        behaviors = _make_choice("inspect_immediately", "inspect_after_sufficient_data")
+        inspection = {inspecting: Attribute("inspect_immediately", behaviors, _is_other_than("inspect_immediately"))}
         return {**_APPLICATION_GROUP, **forwarding, **(inspection if version == "HTTP2" else {})}
     is_datagrams = protocol in _DATAGRAMS
     keeps = "true" if type_name != "ip" or is_datagrams else "false"
-    ends = Attribute("true" if is_datagrams else "false", _BOOLEAN)
+    ends, breaks = ("true", "false") if is_datagrams else ("false", "true")
     return {
         **_NETWORK_GROUP,
-        "deregistration_delay.connection_termination.enabled": ends,
-        "preserve_client_ip.enabled": Attribute(keeps, _choice("true") if is_datagrams else _BOOLEAN),
-        "target_health_state.unhealthy.connection_termination.enabled": (
-            Attribute("false", _choice("false")) if is_datagrams else _ON
+        "deregistration_delay.connection_termination.enabled": Attribute(ends, _BOOLEAN, _is_other_than(ends)),
+        "preserve_client_ip.enabled": Attribute(
+            keeps, _make_choice("true") if is_datagrams else _BOOLEAN, lambda value: (value, keeps) == ("true", "false")
+        ),
+        "target_health_state.unhealthy.connection_termination.enabled": Attribute(
+            breaks, _make_choice("false") if is_datagrams else _BOOLEAN, _is_other_than(breaks)
         ),
     }
 

@@ -39,12 +39,12 @@ class LoadBalancer(msgspec.Struct, frozen=True, kw_only=True):
     security_groups: tuple[str, ...]
     created: float
     machine_address: str = ""
-    """Its address on this machine."""
+    """The address on this machine."""
     state: str = PROVISIONING
     refusals: dict[str, str] = {}
     """The reasons that the proxy has told, by the ARNs of what it has refused."""
     attributes: dict[str, str] = {}
-    """Those that were set; others have their defaults."""
+    """The attributes that were set; others have their defaults."""
 
     @property
     def arn(self) -> str:

@@ -1,4 +1,7 @@
-"""The use of certificates by load balancers, of which ACM is told: a certificate in use is not deleted."""
+"""The use of certificates by load balancers, of which ACM is told.
+
+A certificate in use is not deleted.
+"""
 
 from __future__ import annotations
 

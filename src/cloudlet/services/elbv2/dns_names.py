@@ -1,4 +1,4 @@
-"""DNS names of load balancers, and the hosted zones that alias records name (General Reference, "ELB endpoints")."""
+"""DNS names of load balancers, and their hosted zones (General Reference, "ELB endpoints")."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class CertificateNotFound(AwsError):
         super().__init__("CertificateNotFoundException", f"Certificate '{arn}' not found")
 
 
-class OperationNotPermitted(AwsError):
+class ForbiddenOperation(AwsError):
     def __init__(self, message: str) -> None:
         super().__init__("OperationNotPermittedException", message)
 

@@ -1,4 +1,4 @@
-"""The target groups that actions forward to: whether they may, and the secrets that actions have."""
+"""Checks of the target groups that actions forward to, and the secrets of actions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ async def check(
     ctx: Context, tx: Transaction, found: LoadBalancer, protocol: str, actions: Sequence[dict[str, Any]]
 ) -> None:
     """Raise AwsError unless a listener of a protocol may do actions."""
-    groups = storing.list_target_groups(actions)
-    for arn in groups:
-        group = await storing.get_target_group(ctx, tx, arn)
+    groups = {arn: await storing.get_target_group(ctx, tx, arn) for arn in storing.list_target_groups(actions)}
+    for arn, group in groups.items():
         _check_protocols(group, protocol)
         if group.vpc and group.vpc != found.vpc:
             raise InvalidConfiguration(
@@ -33,10 +32,14 @@ async def check(
                 f"The following target groups cannot be associated with more than one load balancer: {arn}",
             )
     used = {arn for each in await storing.list_holders(tx, found) for arn in storing.list_target_groups(each.actions)}
-    limit = limits.MAX_TARGET_GROUPS_OF_LOAD_BALANCER
-    if len(used | set(groups)) > limit:
+    limit = limits.MAX_LOAD_BALANCER_TARGET_GROUPS
+    if len(used | groups.keys()) > limit:
         text = f"A load balancer can only use '{limit}' unique target groups"
         raise QuotaExcess("TooManyUniqueTargetGroupsPerLoadBalancerException", text)
+    await storing.check_target_count(tx, found, groups.values())
+    for arn, group in groups.items():
+        if arn not in used:
+            await storing.forget_health(tx, group)
 
 
 def _check_protocols(group: TargetGroup, protocol: str) -> None:
@@ -59,7 +62,7 @@ def encrypt_secret(ctx: Context, holder: str, parsed: Actions, before: bytes) ->
 
 
 def decrypt_secret(block: Block, holder: Listener | Rule) -> str:
-    """Return the client secret of the actions of a listener or rule; "" where they have none."""
+    """Return the client secret of a listener or rule; "" where it has none."""
     return block.cloud.vault.decrypt(holder.secret, f"elbv2:{holder.arn}").decode() if holder.secret else ""
 
 

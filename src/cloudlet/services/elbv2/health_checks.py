@@ -1,4 +1,4 @@
-"""The health checks of target groups: what AWS admits, and its defaults (user guides, "Health checks")."""
+"""The health checks of target groups, with their defaults (user guides, "Health checks")."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _read_codes(given: dict[str, Any], check: HealthCheck, protocol: str, versio
         raise ValidationError(f"A health check matcher of this target group must have '{wanted}'")
     low, high = (0, 99) if grpc else (200, 499 if protocol in (*protocols.WEB, "") else 599)
     codes = str(grpc or http)
-    if not _are_codes(codes, low, high):
+    if not _is_code_list(codes, low, high):
         noun = "gRPC" if grpc else "HTTP"
         raise ValidationError(
             f"Health check matcher {noun} code '{codes}' must be within '{low}' and '{high}' inclusive"
@@ -130,7 +130,7 @@ def _read_codes(given: dict[str, Any], check: HealthCheck, protocol: str, versio
     return codes
 
 
-def _are_codes(codes: str, low: int, high: int) -> bool:
+def _is_code_list(codes: str, low: int, high: int) -> bool:
     """Whether a text is of codes and ranges of them, with commas between them."""
     for part in codes.split(","):
         found = re.fullmatch(r"\s*(\d{1,3})(?:-(\d{1,3}))?\s*", part, re.ASCII)

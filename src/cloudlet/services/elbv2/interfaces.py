@@ -1,5 +1,6 @@
-"""The network interfaces of load balancers: one a subnet, which Amazon EC2 has, and a reconciler that asks for them.
+"""The network interfaces of load balancers, one a subnet, and their reconciler.
 
+Amazon EC2 has them.
 What is there is asked of EC2 each time, by the description, so that a step can be repeated wherever it was killed.
 """
 
@@ -54,7 +55,7 @@ async def _reconcile(block: Block, key: Key) -> float | None:
 async def _provide(
     block: Block, key: Key, found: LoadBalancer, placement: Placement, interface: dict[str, Any] | None
 ) -> None:
-    """Make the interface of a subnet, or give it the security groups that it is to have."""
+    """Make the interface of a subnet, or give it its security groups."""
     if interface is None:
         given: dict[str, Any] = {
             "SubnetId": placement.subnet,
@@ -117,7 +118,7 @@ async def _save(tx: Transaction, before: LoadBalancer, made: dict[str, dict[str,
 
 
 async def record_refusal(tx: Transaction, account: str, region: str, name: str, arn: str, text: str) -> None:
-    """Write down that a load balancer or a listener of it was refused, with the reason; or was taken, with none."""
+    """Write down why something of a load balancer was refused; "" where it was taken."""
     found = await LOAD_BALANCERS.find(tx, account, region, name)
     if found is None:
         return

@@ -12,10 +12,9 @@ MAX_RULES: Final = 100
 MAX_CERTIFICATES: Final = 25
 """Certificates of a load balancer, default certificates not counted."""
 MAX_TARGET_GROUPS: Final = 3000
-MAX_TARGET_GROUPS_OF_LOAD_BALANCER: Final = 100
-MAX_TARGET_GROUPS_OF_ACTION: Final = 5
-MAX_TARGETS_OF_APPLICATION_LOAD_BALANCER: Final = 1000
-MAX_TARGETS_OF_NETWORK_LOAD_BALANCER: Final = 3000
+MAX_LOAD_BALANCER_TARGET_GROUPS: Final = 100
+MAX_ACTION_TARGET_GROUPS: Final = 5
+MAX_LOAD_BALANCER_TARGETS: Final = {"application": 1000, "network": 3000}
 MAX_TARGETS: Final = 1000
 """Targets of a target group."""
 MAX_CONDITION_VALUES: Final = 5
@@ -41,12 +40,10 @@ ACCOUNT_LIMITS: Final[dict[str, int]] = {
     "network-load-balancers": MAX_NETWORK_LOAD_BALANCERS,
     "rules-per-application-load-balancer": MAX_RULES,
     "target-groups": MAX_TARGET_GROUPS,
-    "target-groups-per-action-on-application-load-balancer": MAX_TARGET_GROUPS_OF_ACTION,
-    "target-groups-per-action-on-network-load-balancer": MAX_TARGET_GROUPS_OF_ACTION,
-    "target-groups-per-application-load-balancer": MAX_TARGET_GROUPS_OF_LOAD_BALANCER,
-    "targets-per-application-load-balancer": MAX_TARGETS_OF_APPLICATION_LOAD_BALANCER,
-    "targets-per-network-load-balancer": MAX_TARGETS_OF_NETWORK_LOAD_BALANCER,
-    "targets-per-target-group": MAX_TARGETS,
-    "trust-stores": MAX_TRUST_STORES,
+    "target-groups-per-action-on-application-load-balancer": MAX_ACTION_TARGET_GROUPS,
+    "target-groups-per-action-on-network-load-balancer": MAX_ACTION_TARGET_GROUPS,
+    "target-groups-per-application-load-balancer": MAX_LOAD_BALANCER_TARGET_GROUPS,
+    "targets-per-application-load-balancer": MAX_LOAD_BALANCER_TARGETS["application"],
+    "targets-per-network-load-balancer": MAX_LOAD_BALANCER_TARGETS["network"],
 }
 """The limits that DescribeAccountLimits tells, by their names."""

@@ -1,4 +1,7 @@
-"""Changes of load balancers, of which the proxy is told: it serves all those of a VPC together."""
+"""Changes of load balancers, of which the proxy is told.
+
+It serves all those of a VPC together.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from cloudlet.services.elbv2.group_record import TargetGroup
 
 
 async def _serve(block: Block, key: Key) -> float | None:
-    """Do nothing until there is a proxy: load balancers stay in the state provisioning."""
-    return None
+    # It reads the records of all modules that ask for it.
+    from cloudlet.services.elbv2.proxy import serving
+
+    return await serving.reconcile(block, (key[0], key[1], key[2]))
 
 
 RECONCILER: Final = Reconciler("serve-network", _serve)

@@ -1,4 +1,4 @@
-"""The subnets, addresses and security groups that load balancers are to have, which Amazon EC2 is asked for."""
+"""The subnets, addresses and security groups of load balancers, which Amazon EC2 has."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_mappings(params: Params) -> list[dict[str, Any]]:
     return mappings or [{"SubnetId": each} for each in subnets]
 
 
-async def place(
+async def find_places(
     ctx: Context, mappings: Sequence[Mapping[str, Any]], type_name: str, scheme: str
 ) -> tuple[str, tuple[Placement, ...]]:
     """Return the VPC of subnets, and where a load balancer is in it. Raises AwsError."""

@@ -11,7 +11,7 @@ from cloudlet.services.elbv2.limits import PAGE_SIZE
 
 
 def show_page(member: str, items: Sequence[Any], marker: str | None, size: int | None) -> dict[str, Any]:
-    """Return the page of a list that a marker leads to, under the name of a member. Raises ValidationError."""
+    """Return the page that a marker leads to, under a member's name. Raises ValidationError."""
     wrong = ValidationError("The specified marker is not valid")
     text = parse_name_token(marker, wrong)
     if text and not text.isdecimal():

@@ -1,4 +1,4 @@
-"""What listeners for TLS have: security policies, certificates, ALPN and the authentication of clients."""
+"""Security policies, certificates, ALPN and the authentication of clients, which listeners for TLS have."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def read_certificate(params: Params, protocol: str, known: str = "") -> str:
             if params.get(member):
                 raise ValidationError(f"{noun} cannot be specified for {protocol} listeners")
         return ""
+    if any("IsDefault" in each for each in params.get("Certificates") or ()):
+        raise ValidationError("IsDefault cannot be specified for a certificate")
     given = [each.get("CertificateArn", "") for each in params.get("Certificates") or ()]
     if len(given) > 1:
         text = f"Up to '1' certificate ARNs can be specified, but '{len(given)}' were specified"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 PROVISIONING: Final = "provisioning"
-"""Its network interfaces are being made, or no proxy serves it yet."""
+"""The state while network interfaces are being made, and until a proxy serves it."""
 ACTIVE: Final = "active"
-"""A proxy serves it."""
+"""The state of one that a proxy serves."""
 ACTIVE_IMPAIRED: Final = "active_impaired"
-"""A proxy serves it, but has refused its last change, or one of its listeners."""
+"""The state of one that a proxy serves, but for a change or listener."""
 FAILED: Final = "failed"
-"""It could not be set up."""
+"""The state of one that could not be set up."""
 
 _NEXT: Final = {
     PROVISIONING: {ACTIVE, FAILED},

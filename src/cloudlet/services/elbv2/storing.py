@@ -1,4 +1,4 @@
-"""Finding and writing the records of load balancers, and the rows by which they find each other."""
+"""Reading and writing the records of load balancers, and the rows that lead to them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.aws.listing import list_names
 from cloudlet.core.aws.records import Records
-from cloudlet.services.elbv2 import arns, errors
+from cloudlet.services.elbv2 import arns, errors, limits
 from cloudlet.services.elbv2.balancer_record import LoadBalancer
 from cloudlet.services.elbv2.group_record import Target, TargetGroup
 from cloudlet.services.elbv2.listener_record import Listener, Rule
@@ -34,7 +35,7 @@ REVOCATION_FILES: Final = Subspace("revocation-file")
 """Revocation lists in PEM, by trust store and id."""
 _TARGETS: Final = Subspace("target")
 _MACHINE_ADDRESSES: Final = Subspace("machine-address")
-_MOST: Final = 100_000
+_MAX_READ_ROWS: Final = 100_000
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_target = msgspec.msgpack.Decoder(Target).decode
@@ -94,7 +95,7 @@ async def get_trust_store(ctx: Context, tx: Transaction, arn: str) -> TrustStore
 
 
 async def _list_below(tx: Transaction, records: Records[Any], account: str, region: str, name: str) -> list[Any]:
-    rows = await list_names(tx, records.get_space(account, region), f"{name}/", "", _MOST)
+    rows = await list_names(tx, records.get_space(account, region), f"{name}/", "", _MAX_READ_ROWS)
     return [records.decode(raw) for _, raw in rows]
 
 
@@ -139,7 +140,7 @@ def list_target_groups(actions: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def record_uses(tx: Transaction, holder: Listener | Rule, before: Iterable[str], after: Iterable[str]) -> None:
-    """Write down which target groups, or which trust store, a listener or rule uses now, by their ARNs."""
+    """Write down which target groups or trust store a listener or rule uses, by ARNs."""
     old, new = set(before), set(after)
     for arn in old - new:
         tx.delete(_get_use_key(arn, holder))
@@ -152,9 +153,9 @@ def _get_use_key(arn: str, holder: Listener | Rule) -> bytes:
 
 
 async def list_users(tx: Transaction, arn: str) -> list[str]:
-    """Return the record names of the listeners and rules that use a target group or trust store."""
+    """Return the record names of what uses a target group or trust store."""
     space = USES.sub(arn)
-    return [raw.decode() for _, raw in await tx.range(space.begin, space.end, limit=_MOST)]
+    return [raw.decode() for _, raw in await tx.range(space.begin, space.end, limit=_MAX_READ_ROWS)]
 
 
 async def list_using_load_balancers(tx: Transaction, arn: str) -> list[str]:
@@ -172,7 +173,7 @@ def _get_target_key(group: TargetGroup, target: Target) -> bytes:
 async def list_targets(tx: Transaction, group: TargetGroup) -> list[Target]:
     """Return the targets of a group, those that are draining among them."""
     space = _TARGETS.sub(group.account, group.region, group.name)
-    return [_decode_target(raw) for _, raw in await tx.range(space.begin, space.end, limit=_MOST)]
+    return [_decode_target(raw) for _, raw in await tx.range(space.begin, space.end, limit=_MAX_READ_ROWS)]
 
 
 async def find_target(tx: Transaction, group: TargetGroup, target: str, port: int) -> Target | None:
@@ -189,6 +190,27 @@ def save_target(tx: Transaction, group: TargetGroup, target: Target) -> None:
 def remove_target(tx: Transaction, group: TargetGroup, target: Target) -> None:
     """Delete a target."""
     tx.delete(_get_target_key(group, target))
+
+
+async def forget_health(tx: Transaction, group: TargetGroup) -> None:
+    """Have targets checked anew: what was told of them is of another time."""
+    for target in await list_targets(tx, group):
+        if target.state:
+            save_target(tx, group, replace(target, state="", reason="", description=""))
+
+
+async def check_target_count(tx: Transaction, load_balancer: LoadBalancer, more: Iterable[TargetGroup] = ()) -> None:
+    """Raise QuotaExcess where a load balancer has too many targets, with those of further groups."""
+    limit = limits.MAX_LOAD_BALANCER_TARGETS[load_balancer.type]
+    groups = {each.arn: each for each in more}
+    for holder in await list_holders(tx, load_balancer):
+        for arn in list_target_groups(holder.actions):
+            name = arn.partition(f":{arns.TARGET_GROUP}/")[2]
+            found = await TARGET_GROUPS.find(tx, load_balancer.account, load_balancer.region, name)
+            groups |= {} if found is None else {arn: found}
+    if sum([len(await list_targets(tx, each)) for each in groups.values()]) > limit:
+        text = f"The maximum number of targets has been reached on load balancer '{load_balancer.arn}'"
+        raise errors.QuotaExcess("TooManyTargetsException", text)
 
 
 # Addresses on the machine

@@ -1,4 +1,4 @@
-"""Targets: whether they may be registered, their deregistration, and their health as the API shows it."""
+"""Targets: checks of new ones, their deregistration, and their health."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOPIC: Final = b"draining"
 _PRIVATE: Final = tuple(
     IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
-_MAX_PORT: Final = 65535
+_LAST_PORT: Final = 65535
 
 _NOT_REGISTERED: Final = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
 _NOT_IN_USE: Final = (
@@ -60,13 +60,13 @@ async def _make(
         if "Port" in given:
             raise ValidationError("A port cannot be specified for targets of target groups with target type 'lambda'")
         port = 0
-    elif not 1 <= port <= _MAX_PORT:
+    elif not 1 <= port <= _LAST_PORT:
         raise ValidationError(f"The port '{port}' must be between '1' and '65535' inclusive")
     zone = given.get("AvailabilityZone", "")
     target = Target(id=given["Id"], port=port, registered=ctx.now(), zone=zone)
     match group.type:
         case "ip":
-            return _place_address(target, subnets)
+            return _locate_address(target, subnets)
         case "lambda":
             if zone not in ("", "all"):
                 raise ValidationError(f"The Availability Zone '{zone}' must be 'all' for Lambda functions")
@@ -85,7 +85,7 @@ async def _make(
     return target
 
 
-def _place_address(target: Target, subnets: Sequence[Mapping[str, Any]]) -> Target:
+def _locate_address(target: Target, subnets: Sequence[Mapping[str, Any]]) -> Target:
     """Return a target with its address and zone. Raises AwsError."""
     try:
         address = IPv4Address(target.id)
@@ -147,6 +147,8 @@ async def register(ctx: Context, tx: Transaction, group: TargetGroup, made: Sequ
             await _check_load_balancer(ctx, tx, group, each.id)
             tx.put(storing.USES.key(each.id, group.name, group.name), group.name.encode())
         storing.save_target(tx, group, each)
+    for name in await storing.list_using_load_balancers(tx, group.arn):
+        await storing.check_target_count(tx, await storing.LOAD_BALANCERS.get(tx, group.account, group.region, name))
     await network_changes.request_by_group(tx, group)
 
 
@@ -166,8 +168,10 @@ async def _check_load_balancer(ctx: Context, tx: Transaction, group: TargetGroup
         )
 
 
-async def deregister(ctx: Context, tx: Transaction, group: TargetGroup, given: Sequence[Mapping[str, Any]]) -> None:
-    """Deregister targets: they drain where a load balancer has used them."""
+async def remove_gracefully(
+    ctx: Context, tx: Transaction, group: TargetGroup, given: Sequence[Mapping[str, Any]]
+) -> None:
+    """Remove targets, which drain first where a load balancer uses them."""
     delay = int(get_attribute(group, "deregistration_delay.timeout_seconds") or 0)
     is_used = bool(await storing.list_users(tx, group.arn))
     for each in given:

@@ -1,4 +1,7 @@
-"""The files of trust stores: authorities and revocation lists, which are read from S3, and can be downloaded again."""
+"""The files of trust stores: authorities and revocation lists.
+
+They are read from S3, and can be downloaded again.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.services.elbv2 import limits, storing
 from cloudlet.services.elbv2.block import service
 from cloudlet.wire import HttpRequest, HttpResponse
+from cloudlet.wire.bodies import pieces_of
 
 _FOLDER: Final = "trust-stores"
 _SECONDS: Final = 600
@@ -31,14 +35,17 @@ class InvalidRevocation(AwsError):
 
 async def load(ctx: Context, bucket: str, key: str, version: str | None, absent: AwsError, large: AwsError) -> bytes:
     """Return an object of S3, read as the caller. Raises `absent` and `large`."""
-    params = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
+    # One byte more than is admitted tells that there are too many.
+    params = {"Bucket": bucket, "Key": key, "Range": f"bytes=0-{limits.MAX_TRUST_FILE_BYTES}"}
+    if version:
+        params["VersionId"] = version
     try:
         body = (await ctx.call_as_caller("s3", "GetObject", params) or {})["Body"]
     except AwsError as error:
         if is_transient(error.code, error.status):
             raise
         raise absent from None
-    content = body if isinstance(body, bytes) else b"".join([chunk async for chunk in body])
+    content = b"".join([piece async for piece in pieces_of(body)])
     if len(content) > limits.MAX_TRUST_FILE_BYTES:
         raise large
     return content

@@ -1,4 +1,4 @@
-"""The side of the control plane that the proxy sees: load balancers as a whole, and what it tells of them."""
+"""The side of the control plane that the proxy sees, and what the proxy tells."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from cloudlet.services.elbv2.trust_store_record import TrustStore
 VpcKey = tuple[str, str, str]
 """The account, the region and the id of a VPC."""
 _LOW_PORT_OFFSET: Final = 8000
-_MOST: Final = 100_000
+_MAX_READ_ROWS: Final = 100_000
 
 
 async def list_vpcs(block: Block) -> list[VpcKey]:
     """Return the VPCs that have load balancers."""
 
     async def read(tx: Transaction) -> list[VpcKey]:
-        rows = await tx.range(storing.NETWORKS.begin, storing.NETWORKS.end, limit=_MOST)
+        rows = await tx.range(storing.NETWORKS.begin, storing.NETWORKS.end, limit=_MAX_READ_ROWS)
         found = (storing.NETWORKS.unpack(key) for key, _ in rows)
         return list(dict.fromkeys((account, region, vpc) for account, region, vpc, _ in found))
 
@@ -47,7 +47,10 @@ async def list_vpcs(block: Block) -> list[VpcKey]:
 
 
 async def load_view(block: Block, key: VpcKey) -> view.View:
-    """Return the load balancers of a VPC that have their network interfaces, and what they refer to."""
+    """Return the load balancers of a VPC, and what they refer to.
+
+    Those without network interfaces yet are left out.
+    """
     found = await block.store.transact(lambda tx: _read(block, tx, key))
     account, region, vpc = key
     needed = {arn for each in found.load_balancers for listener in each.listeners for arn in listener.certificates}
@@ -67,7 +70,7 @@ async def load_view(block: Block, key: VpcKey) -> view.View:
 async def _read(block: Block, tx: Transaction, key: VpcKey) -> view.View:
     account, region, vpc = key
     space = storing.NETWORKS.sub(*key)
-    names = [space.unpack(row)[-1] for row, _ in await tx.range(space.begin, space.end, limit=_MOST)]
+    names = [space.unpack(row)[-1] for row, _ in await tx.range(space.begin, space.end, limit=_MAX_READ_ROWS)]
     balancers: list[view.LoadBalancer] = []
     groups: dict[str, view.TargetGroup] = {}
     stores: dict[str, view.TrustStore] = {}
@@ -171,7 +174,7 @@ async def record_health(block: Block, group_arn: str, health: Mapping[tuple[str,
 
 
 async def record_refusal(block: Block, arn: str, text: str) -> None:
-    """Write down that Envoy has refused a load balancer or a listener, with its reason; or has taken it, with ""."""
+    """Write down why Envoy has refused a resource; "" where it has taken it."""
     account, region = storing.get_owner(arn)
     name = arns.get_load_balancer_name(_get_name(arn))
     await block.store.transact(lambda tx: interfaces.record_refusal(tx, account, region, name, arn, text))

@@ -16,7 +16,7 @@ _EXISTS: Final = re.compile(
 )
 _BUSY: Final = re.compile(
     r"DuplicateRequest|ResourceInUse|ConcurrentModification|OperationAborted|ResourceConflict|DeleteConflict"
-    r"|ClusterContainsTasks"
+    r"|ClusterContainsTasks|DependencyViolation"
 )
 _CHANGING: Final = re.compile(r"while it is|in progress|being (created|changed|updated|deleted)|concurrent", re.I)
 """The words of conflicts with a change that is under way."""

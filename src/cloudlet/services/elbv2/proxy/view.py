@@ -110,7 +110,7 @@ class LoadBalancer:
 
     @property
     def is_application(self) -> bool:
-        return self.description["Type"] == "application"
+        return bool(self.description["Type"] == "application")
 
 
 @dataclass(frozen=True, slots=True)
