@@ -7,8 +7,9 @@ from typing import Any, Final
 from cloudlet.testing.server import Aws
 from tests.services.ecs.serving import Services
 from tests.services.elbv2.lb_cloud import OK, LbCloud, forward
+from tests.services.elbv2.test_serving import Served
 
-WEB: Final = {"command": ["httpd", "-f", "-h", "/srv"], "portMappings": [{"containerPort": 80}], "stopTimeout": 1}
+WEB: Final = {"portMappings": [{"containerPort": 80}], "stopTimeout": 1}
 """A container that answers HTTP requests."""
 
 
@@ -19,25 +20,36 @@ class Balanced(Services):
         super().__init__(aws)
         self.balancers = LbCloud(aws)
         self.elb = self.balancers.elb
-        self.balancer = self.balancers.create_arn()
+        self.front = Served(self.balancers)
+        self.balancer = self.front.arn
         self.blue, self.green = (self._create_group() for _ in range(2))
         listener = self.balancers.listen(self.balancer, DefaultActions=[OK])["ListenerArn"]
         both = {
             "TargetGroups": [{"TargetGroupArn": self.blue, "Weight": 1}, {"TargetGroupArn": self.green, "Weight": 0}]
         }
         actions = [{"Type": "forward", "ForwardConfig": both}]
-        self.rule = self.balancers.add_rule(listener, 1, "/*", Actions=actions)["RuleArn"]
-        self.test_rule = self.balancers.add_rule(listener, 2, "/test", Actions=[forward(self.blue)])["RuleArn"]
+        self.rule = self.balancers.add_rule(listener, 2, "/*", Actions=actions)["RuleArn"]
+        self.test_rule = self.balancers.add_rule(listener, 1, "/test", Actions=[forward(self.blue)])["RuleArn"]
         self.network = {
             "awsvpcConfiguration": {
                 "subnets": self.balancers.subnets[:2],
                 "securityGroups": [self._open_group()],
             }
         }
-        self.register(WEB, family="web", mode="awsvpc")
+        self.publish("one")
+
+    def publish(self, body: str, after: str = "") -> str:
+        """Register a task definition whose tasks answer with a text."""
+        script = f"echo {body} > /srv/index.html; echo {body} > /srv/test; {after} exec httpd -f -h /srv"
+        return self.register({**WEB, "command": ["sh", "-c", script]}, family="web", mode="awsvpc")
 
     def _create_group(self) -> str:
-        checks = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2}
+        checks: dict[str, Any] = {
+            "HealthCheckIntervalSeconds": 5,
+            "HealthCheckTimeoutSeconds": 2,
+            "HealthyThresholdCount": 2,
+            "UnhealthyThresholdCount": 2,
+        }
         made = self.balancers.create_group(**checks)
         attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": "1"}]
         self.elb.modify_target_group_attributes(TargetGroupArn=made, Attributes=attributes)

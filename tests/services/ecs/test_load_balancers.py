@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from cloudlet.testing.server import Aws
 from tests.refused import refused
-from tests.services.ecs.balancing import Balanced, configure, pause
+from tests.services.ecs.balancing import WEB, Balanced, configure, pause
+from tests.services.ecs.serving import is_settled
 from tests.standing import eventually
 
 
@@ -40,6 +42,31 @@ def test_tasks_are_registered_and_deregistered(web: Balanced) -> None:
     eventually(lambda: web.balancers.health(web.blue), lambda found: not found)
 
 
+def test_no_request_is_lost_while_tasks_are_replaced(web: Balanced) -> None:
+    web.create()
+    web.settle()
+    assert web.front.eventually(200) == "one\n"
+    web.update(taskDefinition=web.publish("two"))
+    answers: Counter[tuple[int, str]] = Counter()
+    while not is_settled(web.look()):
+        answers.update(web.front.ask() for _ in range(20))
+    answers.update(web.front.ask() for _ in range(20))
+    assert answers.keys() == {(200, "one\n"), (200, "two\n")}
+    assert web.front.ask() == (200, "two\n")
+
+
+def test_tasks_that_the_load_balancer_calls_unhealthy_are_replaced(web: Balanced) -> None:
+    web.publish("one", "(sleep 8; rm /srv/index.html) &")
+    web.create(desiredCount=1)
+    (bad,) = eventually(web.list_tasks)
+    stopped = web.wait(bad, lambda task: task["desiredStatus"] == "STOPPED")
+    assert stopped["stoppedReason"] == f"Task failed ELB health checks in (target-group {web.blue})"
+    name, task = web.blue.split("/")[1], bad.rpartition("/")[2]
+    where = f"(service web) (task {task}) (port 80) is unhealthy in (target-group {name})"
+    told = [each for each in web.list_messages() if each.startswith(where)]
+    assert told == [f"{where} due to (reason Health checks failed with these codes: [404])"]
+
+
 def test_what_makes_no_sense_is_refused(web: Balanced) -> None:
     other = web.balancers.create_group()
     instances = web.balancers.create_group(TargetType="instance")
@@ -52,6 +79,14 @@ def test_what_makes_no_sense_is_refused(web: Balanced) -> None:
         f"The provided target group {instances} has target type instance, which is incompatible with the awsvpc "
         "network mode specified in the task definition."
     )
+    web.register(WEB, family="host")
+    code, message = refused(
+        web.create,
+        taskDefinition="host",
+        networkConfiguration=None,
+        loadBalancers=[{**web.balance(), "targetGroupArn": instances}],
+    )
+    assert (code, "targets of type instance" in message) == ("ClientException", True)
     assert refuse(web, targetGroupArn=web.blue[:-1] + "x").endswith("does not exist.")
     code, _ = refused(web.create, loadBalancers=[{"loadBalancerName": "classic"}])
     assert code == "ClientException"
@@ -76,12 +111,14 @@ def test_blue_and_green_share_a_rule(web: Balanced) -> None:
     assert (web.get_weights(web.rule), web.get_weights(web.test_rule)) == ((100, 0), (100, 0))
     blue = web.list_addresses()
     hook = pause("POST_TEST_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT")
-    web.update(forceNewDeployment=True, deploymentConfiguration=configure("BLUE_GREEN", hook))
+    web.update(taskDefinition=web.publish("two"), deploymentConfiguration=configure("BLUE_GREEN", hook))
     waiting = web.wait_for_stage("POST_TEST_TRAFFIC_SHIFT")
     assert (web.get_weights(web.rule), web.get_weights(web.test_rule)) == ((100, 0), (0, 100))
     assert web.list_targets(web.blue) == blue
     green = web.list_targets(web.green)
     assert web.list_addresses() == blue | green
+    eventually(lambda: web.front.ask("/test")[1], lambda body: body == "two\n")
+    assert {web.front.ask("/")[1] for _ in range(10)} == {"one\n"}
     assert find_weights(waiting["targetServiceRevision"]) == (100.0, 0.0)
     assert find_weights(waiting["sourceServiceRevisions"][0]) == (0.0, 100.0)
     revision = waiting["targetServiceRevision"]["arn"]
@@ -93,6 +130,7 @@ def test_blue_and_green_share_a_rule(web: Balanced) -> None:
     waiting = web.wait_for_stage("POST_PRODUCTION_TRAFFIC_SHIFT")
     assert web.get_weights(web.rule) == (0, 100)
     assert find_weights(waiting["targetServiceRevision"]) == (100.0, 100.0)
+    eventually(lambda: web.front.ask("/")[1], lambda body: body == "two\n")
     web.go_on(waiting)
     web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
     web.settle()

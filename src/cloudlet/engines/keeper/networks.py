@@ -218,7 +218,7 @@ class Networks:
         del one.links[peer], other.links[network], self._numbers[frozenset((network, peer))]
 
     async def filter(self, network: str, commands: str, interface: str = "") -> None:
-        """Carry out commands for the packet filters of a network, or of an interface's own namespace.
+        """Carry out commands for packet filters of a network, or of an interface.
 
         Raises UnknownNetwork and NftablesError.
         """

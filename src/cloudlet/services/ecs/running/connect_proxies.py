@@ -1,4 +1,4 @@
-"""Proxies of Service Connect: an Envoy beside the containers of each task that is in a namespace.
+"""Proxies of Service Connect: an Envoy beside the containers of a task.
 
 It is in the task's network, so that the task's security groups are for it, too. It starts before the containers and
 ends after them; one that ends by itself is started again.
@@ -153,7 +153,10 @@ def _describe(runner: Runner, task: Task, folder: Path) -> dict[str, Any]:
 
 
 async def configure(block: Block, key: Key) -> float | None:
-    """Tell the proxies of an account in a region where tasks are; return after how many seconds to look again."""
+    """Tell the proxies of an account in a region where tasks are.
+
+    Return after how many seconds to look again.
+    """
     account, region = key
     proxies = _PROXIES.get(block)
     found = [task for task in proxies.tasks.values() if (task.account, task.region) == (account, region)]
