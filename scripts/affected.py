@@ -34,6 +34,7 @@ QUICK: Final = {
     "ec2": "test_subnets.py",
     "ecr": "test_images.py",
     "ecs": "test_definitions.py",
+    "elbv2": "test_rules.py",
     "events": "test_buses_and_rules.py",
     "iam": "test_users.py",
     "kms": "test_keys.py",

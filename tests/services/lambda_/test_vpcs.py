@@ -178,7 +178,7 @@ def test_functions_share_an_interface(vpc: Vpc) -> None:
     vpc.fetching("second")
     (interface,) = vpc.list_interfaces()
     assert interface["Description"].startswith("AWS Lambda VPC ENI-first-")
-    assert (interface["SubnetId"], interface["Status"], interface["RequesterManaged"]) == (vpc.subnet, "in-use", True)
+    assert (interface["SubnetId"], interface["Status"], interface["InterfaceType"]) == (vpc.subnet, "in-use", "lambda")
     vpc.fetching("third", vpc.group, vpc.stranger)
     assert len(vpc.list_interfaces()) == 2
     for name in ("first", "third"):
