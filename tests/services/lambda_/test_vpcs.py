@@ -17,7 +17,9 @@ from tests.services.ec2.machine import Machine, machine
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
 from tests.services.lambda_.programs import invoke, program, python
 from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
+from tests.services.lambda_.test_subsegments import SEND, names, told
 from tests.services.lambda_.test_surroundings import is_readable
+from tests.services.lambda_.test_telemetry import extended, received, subscription
 from tests.standing import eventually
 
 _ORDINARY = 54_321
@@ -171,6 +173,17 @@ def test_extensions(vpc: Vpc) -> None:
     python(vpc, "return 'answered'", Layers=[layer], Timeout=30, VpcConfig=vpc.config())
     assert invoke(vpc).value == "answered"
     eventually(lambda: logged(vpc), lambda found: "registered for f" in found)
+
+
+def test_telemetry_reaches_an_extension(vpc: Vpc) -> None:
+    extended(vpc, subscription(), VpcConfig=vpc.config())
+    assert received(vpc, "platform.report", "function")
+
+
+def test_what_it_tells_x_ray_arrives(vpc: Vpc) -> None:
+    python(vpc, SEND, TracingConfig={"Mode": "Active"}, VpcConfig=vpc.config(), Timeout=30)
+    sent = told(vpc, {"names": ["pricing"]})
+    eventually(lambda: names(vpc.aws, sent["trace_id"]), lambda seen: seen == {"f", "pricing"})
 
 
 def test_functions_share_an_interface(vpc: Vpc) -> None:
