@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +23,18 @@ from cloudlet.engines.containers import users
 from cloudlet.engines.containers.container import Containers
 from cloudlet.engines.containers.shelf import Shelf, enter_mount_namespace
 from cloudlet.engines.envoy.socket_handover import SocketHandover
-from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
+from cloudlet.engines.keeper.kept_containers import KeptContainers
 from cloudlet.engines.keeper.networks import Networks
-from cloudlet.engines.keeper.protocol import NETWORKS_CHANGED, Answer, Connection, Event, Message, Request, open_folder
+from cloudlet.engines.keeper.protocol import (
+    NETWORKS_CHANGED,
+    Answer,
+    Connection,
+    Event,
+    Message,
+    OpenFile,
+    Request,
+    open_folder,
+)
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.store.eager import spawn
 
@@ -63,7 +73,9 @@ class Keeper:
             "open_socket": networks.open_socket,
             "set_endpoint": networks.set_endpoint,
             "remove_endpoint": networks.remove_endpoint,
+            "find_endpoint_port": self._find_endpoint_port,
             "hand_over_sockets": self._hand_over_sockets,
+            "open_namespace": networks.open_namespace,
             "run": containers.run,
             "signal": containers.send_signal,
             "kill": containers.kill,
@@ -102,6 +114,10 @@ class Keeper:
         await self._networks.remove(network)
         self.tell(NETWORKS_CHANGED, {"network": network})
 
+    async def _find_endpoint_port(self, address: str, port: int) -> int | None:
+        """Return the port of the machine for one of an endpoint, None where nothing listens there."""
+        return self._networks.endpoints.find_port(IPv4Address(address), port)
+
     async def _hand_over_sockets(self, folder: str) -> None:
         """Have an Envoy get sockets of the machine by a folder, from its start on."""
         known = self._handovers.get(folder)
@@ -136,7 +152,7 @@ class Keeper:
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
-        if isinstance(result, socket.socket | Terminal):
+        if isinstance(result, socket.socket | OpenFile):
             connection.send(Answer(request.id), [result])
         else:
             connection.send(Answer(request.id, result))
