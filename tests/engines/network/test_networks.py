@@ -61,3 +61,7 @@ def test_security_groups_let_through_what_their_rules_allow(user: str) -> None:
 
 def test_connections_leave_by_the_proxy_but_not_to_the_machine_itself(user: str) -> None:
     assert run("way_out", user) == ["from outside", "", "TimeoutError", True, 2]
+
+
+def test_datagrams_leave_by_a_proxy_but_not_to_the_machine_itself(user: str) -> None:
+    assert run("datagrams", user) == [["ONE", "TWO"], ["TimeoutError"], ["TimeoutError"], ["one", "two"]]

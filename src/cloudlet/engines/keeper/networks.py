@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from cloudlet.engines.network import egress, nftables
+from cloudlet.engines.network import datagram_egress, egress, nftables
+from cloudlet.engines.network.datagram_egress import DatagramEgress
 from cloudlet.engines.network.egress import Egress
 from cloudlet.engines.network.namespaces import Namespaces
 from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
@@ -24,9 +25,29 @@ class _Network:
         self.label = label
         self.interfaces: dict[str, Interface] = {}
         self.way_out: Egress | None = None
+        self.datagrams: DatagramEgress | None = None
         self.peers: dict[str, Set[IPv4Network]] = {}
         """The networks that it is to be linked with, and what is sent there."""
         self.links: dict[str, LinkEnd] = {}
+
+
+async def _lead_to_proxies(router: Router, ranges: Sequence[IPv4Network]) -> None:
+    """Lead what leaves a network to its proxies. Raises NftablesError.
+
+    Kernels without TPROXY lead connections alone.
+    """
+    try:
+        rules = egress.write_rules(ranges, router.resolver, datagram_egress.PORT)
+        await router.run(partial(nftables.run, rules))
+    except nftables.NftablesError:
+        await router.run(partial(nftables.run, egress.write_rules(ranges, router.resolver)))
+
+
+async def _close_proxies(network: _Network) -> None:
+    for each in (network.way_out, network.datagrams):
+        if each is not None:
+            await each.close()
+    network.way_out = network.datagrams = None
 
 
 class UnknownNetwork(LookupError):
@@ -84,8 +105,7 @@ class Networks:
                 for peer in list(found.links):
                     await self._unlink(network, peer)
                 del self._networks[network]
-                if found.way_out is not None:
-                    await found.way_out.close()
+                await _close_proxies(found)
                 found.router.close()
 
     async def attach(self, network: str, interface: str, address: str, subnet: str, mac: str = "") -> bool:
@@ -157,9 +177,12 @@ class Networks:
             found = self._get(network)
             proxy = found.router.resolver
             listener = None if found.way_out is not None else await found.router.listen(proxy, egress.PORT)
-            rules = egress.write_rules([found.router.network, *map(IPv4Network, inside)], proxy)
+            ranges = [found.router.network, *map(IPv4Network, inside)]
             try:
-                await found.router.run(partial(nftables.run, rules))
+                await _lead_to_proxies(found.router, ranges)
+                if found.datagrams is None:
+                    datagrams = await found.router.run(datagram_egress.listen)
+                    found.datagrams = DatagramEgress(datagrams, found.router.run)
             except BaseException:
                 if listener is not None:
                     listener.close()
@@ -175,8 +198,7 @@ class Networks:
             found = self._get(network)
             if found.way_out is not None:
                 await found.router.run(partial(nftables.run, egress.write_removal()))
-                await found.way_out.close()
-                found.way_out = None
+                await _close_proxies(found)
 
     async def listen(self, network: str, address: str, port: int, *, datagrams: bool = False) -> socket.socket:
         """Return a socket that takes what comes to an address of the router. Raises OSError."""
