@@ -31,8 +31,8 @@ class _Network:
         self.links: dict[str, LinkEnd] = {}
 
 
-async def _lead_to_proxies(router: Router, ranges: Sequence[IPv4Network]) -> None:
-    """Lead what leaves a network to its proxies. Raises NftablesError.
+async def _set_proxy_rules(router: Router, ranges: Sequence[IPv4Network]) -> None:
+    """Set the rules that lead what leaves a network to its proxies. Raises NftablesError.
 
     Kernels without TPROXY lead connections alone.
     """
@@ -179,7 +179,7 @@ class Networks:
             listener = None if found.way_out is not None else await found.router.listen(proxy, egress.PORT)
             ranges = [found.router.network, *map(IPv4Network, inside)]
             try:
-                await _lead_to_proxies(found.router, ranges)
+                await _set_proxy_rules(found.router, ranges)
                 if found.datagrams is None:
                     datagrams = await found.router.run(datagram_egress.listen)
                     found.datagrams = DatagramEgress(datagrams, found.router.run)
