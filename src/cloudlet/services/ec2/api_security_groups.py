@@ -167,8 +167,10 @@ async def _authorize(ctx: Context, tx: Transaction, params: Params, *, is_egress
             raise AwsError("InvalidPermission.Duplicate", text)
         rule.tags = dict(tags)
         RULES.save(tx, rule)
-    if len(known) + len(rules) > limits.MAX_RULES:
-        raise QuotaError("RulesPerSecurityGroupLimitExceeded", "rules per security group")
+    # Ranges of IPv4 and of IPv6 count each by themselves, all else for both.
+    for other in ("CidrIpv4", "CidrIpv6"):
+        if len([each for each in (*known, *rules) if each.member != other]) > limits.MAX_RULES:
+            raise QuotaError("RulesPerSecurityGroupLimitExceeded", "rules per security group")
     return {"Return": True, "SecurityGroupRules": [await RULES.show(ctx, tx, each) for each in rules]}
 
 

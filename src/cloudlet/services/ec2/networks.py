@@ -257,7 +257,7 @@ def _make_identifier(name: str) -> str:
 async def _read_groups(
     tx: Transaction, place: Place, interfaces: Iterable[NetworkInterface]
 ) -> tuple[list[Group], dict[str, list[IPv4Address]]]:
-    """Return the groups of interfaces, and the addresses of groups of other VPCs that they refer to."""
+    """Return the groups of interfaces, and the addresses in groups of other VPCs."""
     found = []
     outsiders: dict[str, list[IPv4Address]] = {}
     for name in sorted({each for interface in interfaces for each in interface.groups}):
