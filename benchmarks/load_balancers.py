@@ -2,10 +2,10 @@
 
     .venv/bin/python -m benchmarks.load_balancers [--rounds 3] [--seconds 4] [--connections 32]
 
-The target is a server of few lines in an interface of a VPC. An application load balancer with one rule, a network load
-balancer, and a bare Envoy with a listener for HTTP and one for TCP, in the same VPC and reached from this machine in the
-same way, take turns; the median of the rounds is told. Each Envoy has as many threads as there are processors.
-Memory is proportional (`Pss`): Envoys share what they have in common.
+The target is a server of few lines in an interface of a VPC. An application load balancer with one rule, a network
+load balancer, and a bare Envoy with a listener for HTTP and one for TCP take turns. All are in the same VPC and reached
+from this machine in the same way. The median of the rounds is told. Each Envoy has a thread for each
+processor. Memory is proportional (`Pss`): Envoys share what they have in common.
 """
 
 from __future__ import annotations
