@@ -271,6 +271,18 @@ def test_rules_change(cloud: LbCloud, listener: str) -> None:
     fails("RuleNotFound", cloud.elb.modify_rule, RuleArn=arn)
 
 
+def test_a_rule_may_be_given_as_it_is_shown(cloud: LbCloud, listener: str) -> None:
+    for number, condition in enumerate(CONDITIONS.values(), 1):
+        made = cloud.add_rule(listener, number, Conditions=[condition], Actions=[redirect(Port="81")])
+        given = {member: made[member] for member in ("RuleArn", "Conditions", "Actions")}
+        assert cloud.elb.modify_rule(**given)["Rules"] == [made]
+    action = cloud.add_rule(listener, 50, Actions=[forward(cloud.create_group())])["Actions"]
+    assert (
+        cloud.elb.modify_listener(ListenerArn=listener, DefaultActions=action)["Listeners"][0]["DefaultActions"]
+        == action
+    )
+
+
 def test_default_rules_stay(cloud: LbCloud, listener: str) -> None:
     default = cloud.elb.describe_rules(ListenerArn=listener)["Rules"][0]["RuleArn"]
     fails("OperationNotPermitted", cloud.elb.delete_rule, RuleArn=default)

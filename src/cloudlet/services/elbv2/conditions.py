@@ -77,11 +77,11 @@ def _parse_condition(given: Mapping[str, Any]) -> dict[str, Any]:
     values = list(config.get("Values") or ())
     regexes = list(config.get("RegexValues") or ())
     if given.get("Values"):
-        if field not in _PLAIN or values:
+        if field not in _PLAIN or values not in ([], given["Values"]):
             raise ValidationError(f"You must specify the values of the condition field '{field}' in '{member}' only")
         values = list(given["Values"])
     if given.get("RegexValues"):
-        if field not in _WITH_REGEX or regexes:
+        if field not in _WITH_REGEX or regexes not in ([], given["RegexValues"]):
             raise ValidationError(f"You cannot specify regular expressions for the condition field '{field}' there")
         regexes = list(given["RegexValues"])
     if bool(values) == bool(regexes):
