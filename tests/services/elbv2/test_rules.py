@@ -96,6 +96,12 @@ def test_conditions_that_are_not_admitted(cloud: LbCloud, listener: str, conditi
     fails("ValidationError", cloud.add_rule, listener, Conditions=conditions)
 
 
+def test_regular_expressions_have_no_wildcards(cloud: LbCloud, listener: str) -> None:
+    cloud.add_rule(
+        listener, Conditions=[{"Field": "path-pattern", "RegexValues": ["^/(.*)/(.*)/(.*)/(a?)(b?)(c?)(d?)$"]}]
+    )
+
+
 def test_network_load_balancers_have_no_rules(cloud: LbCloud) -> None:
     balancer, group = cloud.create_arn(Type="network"), cloud.create_group(Protocol="TCP")
     arn = cloud.listen(balancer, group, Protocol="TCP")["ListenerArn"]
