@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.elbv2.lb_cloud import NOTHING, OK, LbCloud, fails, forward
+from tests.services.elbv2.lb_cloud import NOTHING, OK, LbCloud, fails, forward, tells
 from tests.services.elbv2.test_listeners import import_certificate, listen_securely
 
 
@@ -214,36 +214,37 @@ def test_users_are_authenticated(cloud: LbCloud, secure_listener: str) -> None:
     fails(wrong, cloud.add_rule, secure_listener, 2, Actions=[{**authenticate(OIDC)[0]}])
 
 
-def test_users_of_cognito_and_tokens(cloud: LbCloud, secure_listener: str) -> None:
-    pool = {
-        "UserPoolArn": f"arn:aws:cognito-idp:us-east-1:{cloud.account}:userpool/us-east-1_Abc123",
-        "UserPoolClientId": "shop",
-        "UserPoolDomain": "shop",
-    }
-
-    def add(priority: int, kind: str, member: str, config: dict[str, Any]) -> dict[str, Any]:
-        actions = [{"Type": kind, "Order": 1, member: config}, {**OK, "Order": 2}]
-        found: dict[str, Any] = cloud.add_rule(secure_listener, priority, Actions=actions)["Actions"][0][member]
+def test_tokens_are_validated(cloud: LbCloud, secure_listener: str) -> None:
+    def add(priority: int, config: dict[str, Any]) -> dict[str, Any]:
+        actions = [{"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": config}, {**OK, "Order": 2}]
+        found: dict[str, Any] = cloud.add_rule(secure_listener, priority, Actions=actions)["Actions"][0]
         return found
 
-    assert add(1, "authenticate-cognito", "AuthenticateCognitoConfig", pool)["Scope"] == "openid"
-    fails(
-        "InvalidLoadBalancerAction",
-        add,
-        2,
-        "authenticate-cognito",
-        "AuthenticateCognitoConfig",
-        {**pool, "UserPoolArn": "pool"},
-    )
-    assert add(3, "jwt-validation", "JwtValidationConfig", JWT) == JWT
+    assert add(1, JWT)["JwtValidationConfig"] == JWT
     claims: list[dict[str, Any]] = [
         {"Format": "single-string", "Name": "exp", "Values": ["1"]},
         {"Format": "single-string", "Name": "a", "Values": ["1", "2"]},
         {"Format": "space-separated-values", "Name": "a", "Values": ["1 2"]},
     ]
     for claim in claims:
-        config = {**JWT, "AdditionalClaims": [claim]}
-        fails("InvalidLoadBalancerAction", add, 4, "jwt-validation", "JwtValidationConfig", config)
+        fails("InvalidLoadBalancerAction", add, 2, {**JWT, "AdditionalClaims": [claim]})
+
+
+def test_no_rule_authenticates_in_two_ways(cloud: LbCloud, secure_listener: str) -> None:
+    first, last = authenticate(OIDC)
+    second = {"Type": "jwt-validation", "Order": 2, "JwtValidationConfig": JWT}
+    actions = [first, second, {**last, "Order": 3}]
+    fails("InvalidLoadBalancerAction", cloud.add_rule, secure_listener, Actions=actions)
+
+
+def test_there_is_no_cognito(cloud: LbCloud, secure_listener: str) -> None:
+    pool = {
+        "UserPoolArn": f"arn:aws:cognito-idp:us-east-1:{cloud.account}:userpool/us-east-1_Abc123",
+        "UserPoolClientId": "shop",
+        "UserPoolDomain": "shop",
+    }
+    actions = [{"Type": "authenticate-cognito", "Order": 1, "AuthenticateCognitoConfig": pool}, {**OK, "Order": 2}]
+    tells("there is no Amazon Cognito", cloud.add_rule, secure_listener, Actions=actions)
 
 
 def rewrite(regex: str, replacement: str) -> dict[str, Any]:
