@@ -120,6 +120,8 @@ def _parse_forward(given: Mapping[str, Any], protocol: str) -> dict[str, Any]:
         raise InvalidAction("A target group can occur only once in an action of type 'forward'")
     if any(not 0 <= each["Weight"] <= 999 for each in found):
         raise InvalidAction("The weight of a target group must be between '0' and '999' inclusive")
+    if protocol not in ("HTTP", "HTTPS") and not any(each["Weight"] for each in found):
+        raise InvalidAction("At least one target group must have a weight greater than '0'")
     stickiness = config.get("TargetGroupStickinessConfig") or {}
     shown: dict[str, Any] = {"Enabled": bool(stickiness.get("Enabled"))}
     seconds = stickiness.get("DurationSeconds")
