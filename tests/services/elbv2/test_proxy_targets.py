@@ -7,8 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
 import pytest
 
 from tests.services.elbv2.envoys import (
@@ -352,3 +357,46 @@ def test_changes_under_load_drop_no_request(envoy: Envoy, webs: list[Web]) -> No
     for each in threads:
         each.join()
     assert set(statuses) == {200}
+
+
+def _serve_http_2(asked: list[dict[str, str]]) -> int:
+    """Return the port of a target that speaks HTTP/2 without TLS, and answers 200 to all."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer(end: socket.socket) -> None:
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection.initiate_connection()
+        with end, suppress(OSError, h2.exceptions.ProtocolError):
+            while True:
+                end.sendall(connection.data_to_send())
+                received = end.recv(65536)
+                if not received:
+                    return
+                for event in connection.receive_data(received):
+                    if isinstance(event, h2.events.RequestReceived):
+                        asked.append({str(name): str(value) for name, value in event.headers or ()})
+                    elif isinstance(event, h2.events.StreamEnded):
+                        connection.send_headers(event.stream_id, [(":status", "200"), ("x-target", "two")])
+                        connection.send_data(event.stream_id, b"hello", end_stream=True)
+
+    def accept() -> None:
+        while True:
+            threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
+    asked: list[dict[str, str]] = []
+    check: dict[str, Any] = {"HealthCheckEnabled": True, "HealthCheckPath": "/AWS.ALB/healthcheck"}
+    matcher = {"GrpcCode": "12"} if version == "GRPC" else {"HttpCode": "200"}
+    target = ("127.0.0.1", _serve_http_2(asked))
+    before = len(envoy.read_events())
+    port = _serve(envoy, target, ProtocolVersion=version, Matcher=matcher, **check)
+    answered = ask(port, "/service/Method", "POST", b"body")
+    assert (answered.status, answered.body, answered.get("x-target")) == (200, b"hello", "two")
+    wait_for(lambda: any("add_healthy_event" in each for each in envoy.read_events()[before:]))
+    assert {each[":path"] for each in asked} == {"/service/Method", "/AWS.ALB/healthcheck"}

@@ -54,7 +54,7 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -
         "listener_filters": [make_extension("tls", _INSPECTOR)] if is_secure else [],
         # Two programs would share a port silently.
         "enable_reuse_port": False,
-        "access_log": [access_logging.make_connection_log(listener)] if is_secure else [],
+        "access_log": [access_logging.make_connection_log(listener)],
     }
 
 

@@ -187,16 +187,15 @@ class Proxies:
             return
         view = served.view
         balancer, listener = served.listeners[arn]
-        now = self._block.clock.now()
         is_full = False
         for entry in entries:
             if name == arn:
-                self.meters.add_request(view, balancer, entry, now)
+                self.meters.add_request(view, balancer, entry)
                 if log_files.is_wanted(log_files.ACCESS, balancer):
                     line = access_log.format_line(view, balancer, listener, entry)
                     is_full = self.logs.add(log_files.ACCESS, view, balancer, line) or is_full
                 continue
-            self.meters.add_connection(view, balancer, listener, entry, now)
+            self.meters.add_connection(view, balancer, listener, entry)
             kind = log_files.CONNECTIONS if balancer.is_application else log_files.ACCESS
             if log_files.is_wanted(kind, balancer) and listener.description["Protocol"] in ("HTTPS", "TLS"):
                 line = (

@@ -20,7 +20,7 @@ from cloudlet.engines.envoy.program import EnvoyMissingError
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.elbv2 import network_changes, views
 from cloudlet.services.elbv2.block import service
-from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals
+from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals, user_claims
 from cloudlet.services.elbv2.proxy.proxies import PROXIES, Proxies, ServedVpc, VpcKey
 from cloudlet.services.elbv2.proxy.view import View
 
@@ -140,3 +140,9 @@ async def report_traffic(block: Block) -> None:
         await proxies.meters.report(block)
         if block.clock.now() // log_files.PERIOD_SECONDS != minute * _MINUTE // log_files.PERIOD_SECONDS:
             await proxies.logs.write(block)
+
+
+@service.page("user-claims-key")
+async def show_key(block: Block) -> tuple[str, bytes]:
+    """Return the key by which targets verify claims of users, as a page to read."""
+    return "application/x-pem-file", user_claims.show_public_key(block).encode()
