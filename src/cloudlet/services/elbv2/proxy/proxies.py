@@ -168,12 +168,13 @@ class Proxies:
             return await functions.answer(block, group, request) if group.targets else make_page(503)
         if request.target.startswith(authenticating.PREFIX):
             key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
-            if key not in served.actions:
-                return make_page(500)
-            owner, action = served.actions[key]
+            owner, action = served.actions.get(key, (None, {"Type": ""}))
             original = Request(request.method, f"/{path}", request.headers, b"")
             if action["Type"] == "jwt-validation":
                 return await token_validation.validate(block, action, original)
+            if owner is None or action["Type"] != "authenticate-oidc":
+                # There are no user pools of Amazon Cognito.
+                return make_page(500)
             return await authentication.authenticate(block, owner.arn, key, action, original)
         if request.get(names.RULE) in served.listeners:
             actions = {key: action for key, (_, action) in served.actions.items()}
