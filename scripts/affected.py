@@ -26,6 +26,7 @@ QUICK: Final = {
     "acm": "test_requests.py",
     "apigateway": "test_routes.py",
     "application_autoscaling": "test_targets.py",
+    "appmesh": "test_resources.py",
     "cloudcontrol": "test_resources.py",
     "cloudformation": "test_stacks.py",
     "cloudtrail": "test_history.py",
@@ -59,6 +60,7 @@ OBSERVERS: Final = "cloudlet.core.telemetry.observers"
 LONG: Final = {
     "tests/crash/test_damaged_data.py",
     "tests/crash/test_server_crash.py",
+    "tests/e2e/test_shop.py",
     "tests/examples/test_shop.py",
     "tests/isolation/test_blocks.py",
     "tests/postgres/test_failures.py",
@@ -83,6 +85,7 @@ _ELSEWHERE: Final = {
     "docs/services/": "tests/e2e/test_documented_blocks.py",
     "docs/testing.md": "tests/examples/test_documented.py",
     "examples/": "tests/examples",
+    "examples/shop/": "tests/e2e/test_shop.py",
     "hatch_": "tests/test_build.py",
     "pyproject.toml": "tests/test_build.py",
     "scripts/affected.py": "tests/test_affected.py",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-NAMES_SHOWN = 3
-_OURS = re.compile(r"shop[\w-]*")
-"""The shop's own name of a thing, in what may be an ARN or a URL."""
+CALLS_SHOWN = 4
 
 
 def changes(cloudtrail: Any, since: datetime) -> list[dict[str, Any]]:
@@ -24,13 +22,17 @@ def changes(cloudtrail: Any, since: datetime) -> list[dict[str, Any]]:
 
 
 def told(events: list[dict[str, Any]]) -> Iterator[str]:
-    """Say what was called, how often, by whom, and of what."""
-    calls: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for event in events:
-        calls.setdefault((event["EventSource"].partition(".")[0], event["EventName"]), []).append(event)
-    for (service, call), made in sorted(calls.items()):
-        users = sorted({event.get("Username", "") for event in made})
-        things = [thing["ResourceName"] for event in made for thing in event.get("Resources", [])]
-        names = sorted({found[0] for thing in things if (found := _OURS.search(thing))})
-        shown = ", ".join(names[:NAMES_SHOWN]) + (" …" if len(names) > NAMES_SHOWN else "")
-        yield f"{service:<10} {call:<34} {len(made):>2} by {', '.join(users):<20} {shown}".rstrip()
+    """Say of each service of AWS which calls came how often, and on whose behalf."""
+    for service in sorted({event["EventSource"] for event in events}):
+        of_service = [event for event in events if event["EventSource"] == service]
+        calls = Counter(event["EventName"] for event in of_service).most_common()
+        shown = ", ".join(f"{count} {call}" for call, count in calls[:CALLS_SHOWN])
+        by = ", ".join(sorted({_caller(event) for event in of_service}))
+        more = ", …" if len(calls) > CALLS_SHOWN else ""
+        yield f"{service.partition('.')[0]:<16} {len(of_service):>3} by {by}: {shown}{more}"
+
+
+def _caller(event: dict[str, Any]) -> str:
+    """Return who called: a service of AWS for us, or we."""
+    identity = json.loads(event["CloudTrailEvent"])["userIdentity"]
+    return str(identity.get("invokedBy", "us")).partition(".")[0]

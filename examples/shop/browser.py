@@ -11,9 +11,9 @@ from typing import Any
 from urllib.error import HTTPError
 
 from customer import fetch, wish_of
-from processes import DEADLINE_SECONDS
 from shop import trace
 from shop.order import Order
+from waiting import DEADLINE_SECONDS
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError
 
-from processes import DEADLINE_SECONDS, wait
 from shop import trace
 from shop.order import Order, Wish
+from waiting import DEADLINE_SECONDS, wait
 
 
 class Customer:

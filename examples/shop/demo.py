@@ -8,11 +8,11 @@ by some minutes.
 from __future__ import annotations
 
 import json
+import os
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -24,13 +24,15 @@ import boto3
 import browser
 import cloudlet_here
 import outage
+import voices
 from browser import Browser
 from customer import Customer, fetch
 from deploy import Shop
 from eyes import Eyes
+from fleet import Fleet
 from issuer import Issuer
-from operating import Operator
 from outcome import (
+    BOOKS,
     FOR_THE_LAST_PIECE,
     FROM_A_BROWSER,
     ORDERS,
@@ -41,27 +43,38 @@ from outcome import (
     handled,
     mistakes,
 )
-from processes import DEADLINE_SECONDS, Service, wait
-from shop import front_door, gallery, queues, roles, topic
+from partner import Partner
+from shop import gallery, names, queues, tables, topic
 from shop.order import Order
+from waiting import DEADLINE_SECONDS, wait
 
+AUDIENCE = "shop"
+"""Whom the tokens of customers are for."""
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
+WORKERS = ("payments", "inventory", "email")
+CURIOUS = """
+import sys, boto3
+dynamodb = boto3.client("dynamodb")
+try:
+    dynamodb.get_item(TableName="shop-orders", Key={"id": {"S": sys.argv[1]}})
+except dynamodb.exceptions.ClientError as error:
+    print(error.response["ResponseMetadata"]["RequestId"])
+"""
+"""Looks into the table of the orders; prints the id of the request where that is denied."""
 
 
 class Demo:
-    """One run. `data` is the folder of the services' books; `running` ends what the demo has started."""
+    """One run. `running` ends what the demo has started."""
 
-    def __init__(self, data: str, running: ExitStack) -> None:
-        self.data = data
+    def __init__(self, running: ExitStack) -> None:
         self.running = running
-        self.sns = boto3.client("sns")
-        self.sqs = boto3.client("sqs")
+        self.shop, self.fleet = Shop(), Fleet()
+        self.sns, self.sqs, self.dynamodb = boto3.client("sns"), boto3.client("sqs"), tables.client()
         self.cloudlet = cloudlet_here.find()
         self.is_near = urlsplit(self.sns.meta.endpoint_url).hostname in ("localhost", "127.0.0.1")
         """Whether AWS can reach what listens on this machine."""
-        self.eyes = Eyes(self.cloudlet, data)
-        self.listeners = ["outbox", "payments", "inventory", "email"]
-        """Who is to hear of the orders."""
+        self.eyes = Eyes(self.cloudlet)
+        self.partner: Partner | None = None
         self.taken: list[Order] = []
         """The orders that customers had confirmed."""
 
@@ -69,16 +82,11 @@ class Demo:
         """Return what went wrong."""
         issuer = Issuer(self.running) if self.is_near else None
         with self.eyes.on_the_deployment():
-            door = Shop().deploy(issuer.url if issuer else None)
-        print("\nThe services start, each in its own process")
-        self.operator = Operator(self.running)
-        orders = self.start("orders", SHOP_PORT="0")
-        self.shop = orders.greeting()
-        self.customer = Customer(self.shop)
-        names = ("outbox", "payments", "inventory", "email", "on-call")
-        services = {name: self.start(name, SHOP_ORDERS=self.shop) for name in names}
-        for service in services.values():
-            service.greeting()
+            door = self.shop.deploy(**({"Issuer": issuer.url} if issuer else {})).get("Door")
+        print("\nThe services run, each in a container of its own, and find each other by their names")
+        print("  " + ", ".join(f"{count} {name}" for name, count in sorted(self.fleet.running().items())))
+        voices.listen(self.running, self.shop.account, is_aws=self.cloudlet is None)
+        self.customer = Customer(self.fleet.front())
         self.subscribe_partner()
         self.look_at_the_catalogue()
         self.take_orders()
@@ -88,29 +96,34 @@ class Demo:
         self.let_email_be_curious()
         self.take_orders_while_sqs_is_down()
         self.eyes.wait_for_the_alarm("ALARM")
-        self.repair(services["payments"])
+        self.repair()
         self.wait_for_empty_queues()
         self.eyes.wait_for_the_alarm("OK")
         self.eyes.show_the_dashboard()
         self.look_at_the_orders()
-        return mistakes(self.data, self.listeners, self.taken, self.customer.catalogue())
+        left = {product["item"]: product["stock"] for product in self.customer.catalogue()}
+        return mistakes(self.dynamodb, self.handled, self.listeners, self.taken, left)
 
-    def start(self, name: str, **settings: str) -> Service:
-        credentials = self.operator.take_role(name) if name in roles.SERVICES else {}
-        service = Service(name, self.data, **settings, **credentials)
-        self.running.callback(service.stop)
-        return service
+    @property
+    def listeners(self) -> list[str]:
+        """Who is to hear of the orders."""
+        return [*BOOKS, *(["partner"] if self.partner else [])]
+
+    def handled(self, service: str) -> set[str]:
+        """Return the ids of the orders that a service has handled."""
+        if service == "partner":
+            return set(self.partner.parcels) if self.partner else set()
+        return handled(self.dynamodb, service)
 
     def subscribe_partner(self) -> None:
         print("\nA partner, who carries the parcels, is told of them over HTTP")
         if not self.is_near:
             print("  left out: its server is on this machine, where this SNS cannot reach it")
             return
-        topic_arn = topic.create(self.sns)
-        partner = self.start("partner", PARTNER_PORT="0", SHOP_TOPIC=topic_arn).greeting()
-        subscription = topic.subscribe_partner(self.sns, topic_arn, partner)
+        topic_arn = topic.arn(self.sns, self.shop.account)
+        self.partner = Partner(self.running, topic_arn)
+        subscription = topic.subscribe_partner(self.sns, topic_arn, self.partner.url)
         self.running.callback(self.sns.unsubscribe, SubscriptionArn=subscription)
-        self.listeners.append("partner")
 
         def confirmed() -> bool:
             attributes = self.sns.get_subscription_attributes(SubscriptionArn=subscription)["Attributes"]
@@ -118,7 +131,7 @@ class Demo:
 
         wait("the partner to confirm", confirmed)
         print("  (somebody else pretends to be SNS)")
-        forge(partner, topic_arn)
+        forge(self.partner.url, topic_arn)
 
     def look_at_the_catalogue(self) -> None:
         print("\nA customer looks at the catalogue, once it has its thumbnails")
@@ -135,10 +148,10 @@ class Demo:
         print("  (ada is not sure that her first order has arrived, and sends it again)")
         self.customer.place(ORDERS[0])
         self.wait_for(order for order in ORDERS if order != POISONED)
-        letters = queues.url(self.sqs, queues.dead_letters_name("payments"))
+        letters = queues.url(self.sqs, names.DEAD_LETTERS)
         wait("the yen order in the dead letters", lambda: POISONED in dead_letters(self.sqs, letters))
         wait("its other parts", lambda: self.waits_for(POISONED) == ["payments"])
-        print(f"\n{POISONED.id} is now in {queues.dead_letters_name('payments')}; all other orders are complete")
+        print(f"\n{POISONED.id} is now in {names.DEAD_LETTERS}; all other orders are complete")
 
     def sell_the_last_piece(self) -> None:
         print("\nTwo customers order the last globe at the same time")
@@ -161,7 +174,7 @@ class Demo:
         if Browser(door, None).may_order(order) or Browser(door, issuer.token("mallory", "bank")).may_order(order):
             raise SystemExit("Who has not signed in could order.")
         print("  (without a token, and with one that is for somebody else, nobody gets in)")
-        signed_in = Browser(door, issuer.token(order.customer, front_door.AUDIENCE))
+        signed_in = Browser(door, issuer.token(order.customer, AUDIENCE))
         ticket = signed_in.ticket()
         with browser.listening(ticket) as socket:
             self.check(order, signed_in.order(order))
@@ -174,12 +187,12 @@ class Demo:
             raise SystemExit(f"{order.id} is not among the customer's orders.")
 
     def let_email_be_curious(self) -> None:
-        print("\nSomebody has got hold of the credentials of email, and looks into the table of the orders")
-        if roles.allow_everything():
-            print("  left out: all roles may do everything now")
+        print("\nSomebody has got into the containers of email, and looks into the table of the orders")
+        if "SHOP_RECORDED" in os.environ:
+            print("  left out: what the services need is being recorded")
             return
-        request_id = self.eyes.peek(self.operator.take_role("email"), self.taken[0])
-        if request_id is None:
+        request_id = self.fleet.run_instead("email", "python3", "-c", CURIOUS, self.taken[0].id).strip()
+        if not request_id:
             print("  and can: permissions are not enforced here, but with `cloudlet up --auth strict`")
             return
         print("  and is denied")
@@ -198,12 +211,12 @@ class Demo:
             self.kill(sqs)
             print("\nSQS is stopped; customers go on ordering")
             with sqs.stopped():
-                before = [handled(self.data, name) for name in topic.FILTERS]
+                before = [self.handled(name) for name in WORKERS]
                 for order in ORDERS_IN_THE_OUTAGE:
                     began = time.monotonic()
                     self.place(order)
                     print(f"  {order.id} is taken, in {milliseconds_since(began)}")
-                if [handled(self.data, name) for name in topic.FILTERS] != before:
+                if [self.handled(name) for name in WORKERS] != before:
                     raise SystemExit("An order has come through a queue that is not there.")
             print("\nSQS is back")
         self.wait_for(order for order in self.taken if order != POISONED)
@@ -218,11 +231,10 @@ class Demo:
         if sqs.process == killed:
             raise SystemExit("The process of SQS has survived.")
 
-    def repair(self, payments: Service) -> None:
-        print("\nPayments learns yen and is started anew; the dead letters go back to its queue")
-        payments.stop()
-        self.start("payments", SHOP_ORDERS=self.shop, SHOP_CURRENCIES=CURRENCIES_REPAIRED).greeting()
-        letters = queues.arn(self.sqs, queues.dead_letters_name("payments"))
+    def repair(self) -> None:
+        print("\nPayments learns yen, in a new task before the old one goes; the dead letters go back to its queue")
+        self.shop.change(Currencies=CURRENCIES_REPAIRED)
+        letters = queues.arn(self.sqs, names.DEAD_LETTERS)
         print(f"  messages moved: {redrive(self.sqs, letters)}")
         self.wait_for(self.taken)
 
@@ -233,6 +245,13 @@ class Demo:
                 if row["order"].startswith(f"{RUN}-"):
                     what, cost = f"{row['quantity']} {row['item']}", f"{row['price']:>8} {row['currency']}"
                     print(f"  {customer:<10} {row['order']:<8} {what:<11} {cost}  {state_of(row['waits_for'])}")
+
+    def counted(self) -> Iterator[str]:
+        """Say what became of this run's orders, once nothing went wrong."""
+        done = {"payments": "charged", "inventory": "packed", "email": "thanked for", "partner": "carried"}
+        counts = [f"{len(self.handled(name))} {done[name]}" for name in self.listeners if name in done]
+        yield f"{len(self.taken)} orders were taken: {', '.join(counts)}, each once, by those alone whom it concerns"
+        yield "the last globe was sold once, and the stock is what was not sold"
 
     def place(self, order: Order) -> None:
         confirmation = self.customer.place(order)
@@ -256,15 +275,15 @@ class Demo:
         placed = list(orders)
 
         def all_handled() -> bool:
-            return all(due(name, placed) <= set(handled(self.data, name)) for name in self.listeners)
+            return all(due(name, placed) <= self.handled(name) for name in self.listeners)
 
         wait("the orders to be complete", all_handled)
 
     def wait_for_empty_queues(self) -> None:
         """A message is deleted after it was handled: who leaves in between finds it again next time."""
-        kinds = (queues.name, queues.dead_letters_name)
-        names = [kind(service) for service in queues.SERVICES for kind in kinds]
-        wait("the queues to be empty", lambda: all(is_empty(self.sqs, name) for name in names))
+        kinds = (names.queue, names.dead_letters)
+        all_queues = [kind(service) for service in (*WORKERS, "on-call") for kind in kinds]
+        wait("the queues to be empty", lambda: all(is_empty(self.sqs, each) for each in all_queues))
 
 
 def state_of(waits_for: list[str]) -> str:
@@ -329,13 +348,11 @@ def redrive(sqs: Any, queue_arn: str) -> int:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="shop-") as data, ExitStack() as running:
-        wrong = Demo(data, running).run()
+    with ExitStack() as running:
+        demo = Demo(running)
+        wrong = demo.run()
         print("\nThe outcome")
-        for line in wrong or [
-            "each order was charged, packed, thanked for and carried once, by those alone whom it concerns",
-            "the last globe was sold once, and the stock is what was not sold",
-        ]:
+        for line in wrong or demo.counted():
             print(f"  {line}")
     return 1 if wrong else 0
 

@@ -1,148 +1,178 @@
-"""Makes what the shop needs of AWS, and fills the catalogue and the gallery: `python deploy.py`.
+"""Deploys the shop: `python deploy.py [NAME=VALUE ...]`, where names are those of the stack's parameters.
 
-What is there already is kept, but for the catalogue: the shop is restocked. `python deploy.py --clean-up` deletes all.
-`$SHOP_ISSUER` is the URL of the identity provider whose tokens the public API trusts; without one there is no such API.
+Publishes the package of the functions and the image of the services, has CloudFormation make or change the stack
+`shop`, and stocks the catalogue and the gallery. `--publish` does the first alone, and says what `cdk deploy` is to be
+told; `--stock` does the last; `--clean-up` deletes all.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import sys
+import time
+import zipfile
+from collections import Counter
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import boto3
-from shop import (
-    alarm,
-    api,
-    browsers,
-    catalogue,
-    dashboard,
-    front_door,
-    function,
-    gallery,
-    live,
-    order_book,
-    outbox,
-    queues,
-    roles,
-    stream,
-    tables,
-    topic,
-)
+import cloudlet_here
+import image
+from shop import catalogue, gallery, names
+
+HERE = Path(__file__).parent
+_CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+_PAUSE_SECONDS = 0.2
 
 
 class Shop:
     """What the shop is made of on AWS."""
 
     def __init__(self) -> None:
-        self.dynamodb = tables.client()
+        self.cloudformation = boto3.client("cloudformation")
         self.s3 = gallery.client()
-        self.sns, self.sqs = boto3.client("sns"), boto3.client("sqs")
-        self.functions, self.gateway = boto3.client("lambda"), boto3.client("apigatewayv2")
-        self.cloudwatch, self.iam = boto3.client("cloudwatch"), boto3.client("iam")
 
     @cached_property
     def account(self) -> str:
         return str(boto3.client("sts").get_caller_identity()["Account"])
 
-    def deploy(self, issuer: str | None) -> str | None:
-        """Make all; return the URL of the public API, if there is one."""
-        print(f"\nThe shop is deployed to {self.sns.meta.endpoint_url}")
-        roles.create(self.iam, self.account, self.sns.meta.region_name)
-        print(f"  roles      {', '.join(roles.name(each) for each in (*roles.SERVICES, *function.NAMES))}")
-        stream_arn = self.make_tables()
-        described = live.create(self.gateway)
-        variables = {
-            "tickets": {"SHOP_LIVE": live.url(described)},
-            "progress": {"SHOP_CONNECTIONS": live.connections_url(described)},
+    def publish(self) -> dict[str, str]:
+        """Put what the stack is made of where AWS finds it; return what the stack is to be told of it."""
+        cloudlet = cloudlet_here.find()
+        repository = image.Repository(names.REPOSITORY)
+        given = {"Code": self._upload("zip", pack_functions())}
+        if cloudlet is not None:
+            # Customers of a Cloudlet come by its own address, the services by another.
+            given |= {"Runtime": f"python3.{sys.version_info.minor}", "S3": self.s3.meta.endpoint_url}
+            if repository.read_manifest(image.BASE) is None:
+                cloudlet.run("image", "base", "python", f"{names.REPOSITORY}:{image.BASE}")
+        return given | {"Image": image.push(repository)}
+
+    def deploy(self, **parameters: str) -> dict[str, str]:
+        """Make the stack, or change it, and stock the shop; return what the stack puts out."""
+        print(f"\nThe shop is deployed to {os.environ.get('AWS_ENDPOINT_URL', 'AWS')}")
+        given = self.publish()
+        print(f"  code       {given['Code']}")
+        print(f"  image      {names.REPOSITORY}:{given['Image']}")
+        outputs = self._apply(given | parameters)
+        resources = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=names.STACK)
+        kinds = Counter(each["ResourceType"] for page in resources for each in page["StackResourceSummaries"])
+        print(f"  stack      {names.STACK}: {kinds.total()} resources")
+        for service in sorted({kind.split("::")[1] for kind in kinds}):
+            of_service = {kind.split("::")[2]: count for kind, count in kinds.items() if kind.split("::")[1] == service}
+            print(f"             {service:<16} {', '.join(f'{count} {kind}' for kind, count in of_service.items())}")
+        self.restock()
+        return outputs
+
+    def change(self, **parameters: str) -> dict[str, str]:
+        """Update the stack; parameters that are not given stay as they are. Return what it puts out."""
+        stack = self._describe()
+        assert stack is not None
+        return self._apply({each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]} | parameters)
+
+    def _apply(self, parameters: dict[str, str]) -> dict[str, str]:
+        """Create or update the stack; parameters that are not given have their defaults."""
+        template = self._upload("json", (HERE / "infrastructure" / "template.json").read_bytes())
+        url = f"{self.s3.meta.endpoint_url}/{names.artifacts(self.account)}/{template}"
+        settings = {
+            "StackName": names.STACK,
+            "TemplateURL": url,
+            "Capabilities": _CAPABILITIES,
+            "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         }
-        by_function = {each: roles.arn(self.account, each) for each in function.NAMES}
-        arns = function.create(self.functions, by_function, variables)
-        print(f"  functions  {', '.join(arns)}")
-        self.make_gallery(arns["thumbnails"])
-        self.make_topic()
-        self.make_alarm()
-        function.read_stream(self.functions, arns["progress"], stream_arn)
-        live.open_to_browsers(self.gateway, self.functions, self.account, described["ApiId"], arns["connections"])
-        print(f"  api        {live.url(described)}")
-        door = None
-        if issuer is not None:
-            door = front_door.create(self.gateway, self.functions, self.account, arns, issuer)
-            print(f"  api        {door}: {', '.join(front_door.ROUTES)}")
-        dashboard.create(self.cloudwatch)
-        print(f"  dashboard  {dashboard.NAME}")
-        return door
+        is_new = self._describe() is None
+        try:
+            self.cloudformation.create_stack(**settings) if is_new else self.cloudformation.update_stack(**settings)
+        except self.cloudformation.exceptions.ClientError as error:
+            if "No updates are to be performed" not in str(error):
+                raise
+        return {each["OutputKey"]: each["OutputValue"] for each in self._wait().get("Outputs", [])}
 
-    def make_tables(self) -> str:
-        """Make the tables; return the ARN of the stream of the orders."""
-        catalogue.create(self.dynamodb)
+    def restock(self) -> None:
         catalogue.fill(catalogue.PRODUCTS)
-        print(f"  table      {catalogue.TABLE}: {len(catalogue.PRODUCTS)} products")
-        stream_arn = order_book.create(self.dynamodb)
-        stream.create_positions(self.dynamodb, outbox.POSITIONS)
-        print(f"  table      {order_book.TABLE}: with an index, {order_book.BY_CUSTOMER}, and a stream")
-        browsers.create(self.dynamodb)
-        print(f"  tables     {browsers.TICKETS}, {browsers.BROWSERS}")
-        return stream_arn
-
-    def make_gallery(self, thumbnails: str) -> None:
         bucket = gallery.name()
-        gallery.create(self.s3, bucket)
-        function.admit(self.functions, thumbnails, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
-        gallery.tell(self.s3, bucket, thumbnails)
         for product in catalogue.PRODUCTS:
-            picture = gallery.draw(product.item)
-            gallery.put(self.s3, bucket, gallery.key(gallery.PICTURES, product.item), picture)
-        print(f"  bucket     {bucket}: {len(catalogue.PRODUCTS)} pictures, each given to thumbnails")
-
-    def make_topic(self) -> None:
-        topic_arn = topic.create(self.sns)
-        print(f"  topic      {topic.NAME}, and which orders go where")
-        for service, filters in topic.FILTERS.items():
-            queue_arn = queues.create(self.sqs, service, "sns.amazonaws.com", topic_arn)
-            topic.subscribe_queue(self.sns, topic_arn, queue_arn, filters)
-            print(f"             {queues.name(service):<15} {filters['FilterPolicy']}")
-
-    def make_alarm(self) -> None:
-        topic_arn = alarm.create_topic(self.sns)
-        topic.subscribe_queue(self.sns, topic_arn, queues.create(self.sqs, "on-call", "sns.amazonaws.com", topic_arn))
-        alarm.create(self.cloudwatch, topic_arn)
-        print(f"  alarm      {alarm.NAME}, heard in {queues.name('on-call')}")
+            gallery.put(self.s3, bucket, gallery.key(gallery.PICTURES, product.item), gallery.draw(product.item))
+        print(f"  stocked    {len(catalogue.PRODUCTS)} products, and pictures of them, each given to thumbnails")
 
     def clean_up(self) -> None:
-        for name in (front_door.NAME, live.NAME):
-            api.delete(self.gateway, name)
-        function.delete(self.functions, boto3.client("logs"))
-        self.cloudwatch.delete_alarms(AlarmNames=[alarm.NAME])
-        # CloudWatch has two errors by one code.
-        missing = self.cloudwatch.exceptions.DashboardNotFoundError, self.cloudwatch.exceptions.ResourceNotFound
-        with suppress(*missing):
-            self.cloudwatch.delete_dashboards(DashboardNames=[dashboard.NAME])
-        for topic_arn in (topic.create(self.sns), alarm.create_topic(self.sns)):
-            # Its subscriptions go with it.
-            self.sns.delete_topic(TopicArn=topic_arn)
-        self.empty_gallery()
-        for service in queues.SERVICES:
-            for queue in (queues.name(service), queues.dead_letters_name(service)):
-                with suppress(self.sqs.exceptions.QueueDoesNotExist):
-                    self.sqs.delete_queue(QueueUrl=queues.url(self.sqs, queue))
-        made = (catalogue.TABLE, order_book.TABLE, outbox.POSITIONS, browsers.TICKETS, browsers.BROWSERS)
-        for table in made:
-            with suppress(self.dynamodb.exceptions.ResourceNotFoundException):
-                self.dynamodb.delete_table(TableName=table)
-            self.dynamodb.get_waiter("table_not_exists").wait(TableName=table)
-        roles.delete(self.iam)
+        self._empty(names.pictures(self.account))
+        self.cloudformation.delete_stack(StackName=names.STACK)
+        self._wait()
+        bucket = names.artifacts(self.account)
+        self._empty(bucket)
+        with suppress(self.s3.exceptions.NoSuchBucket):
+            self.s3.delete_bucket(Bucket=bucket)
+        ecr = boto3.client("ecr")
+        with suppress(ecr.exceptions.RepositoryNotFoundException):
+            ecr.delete_repository(repositoryName=names.REPOSITORY, force=True)
 
-    def empty_gallery(self) -> None:
-        bucket = gallery.name()
+    def _upload(self, ending: str, content: bytes) -> str:
+        """Put a file into the bucket of artifacts, by a name that its content has; return that."""
+        bucket, key = names.artifacts(self.account), f"{hashlib.sha256(content).hexdigest()[:16]}.{ending}"
+        region = self.s3.meta.region_name
+        # The first region is where buckets are that name none.
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        with suppress(self.s3.exceptions.BucketAlreadyOwnedByYou):
+            self.s3.create_bucket(Bucket=bucket, **where)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=content)
+        return key
+
+    def _empty(self, bucket: str) -> None:
         with suppress(self.s3.exceptions.NoSuchBucket):
             for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
                 if found := [{"Key": one["Key"]} for one in page.get("Contents", [])]:
                     self.s3.delete_objects(Bucket=bucket, Delete={"Objects": found})
-            self.s3.delete_bucket(Bucket=bucket)
+
+    def _describe(self) -> dict[str, Any] | None:
+        """Return the stack as it is; None where there is none."""
+        try:
+            [stack] = self.cloudformation.describe_stacks(StackName=names.STACK)["Stacks"]
+        except self.cloudformation.exceptions.ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            return None
+        return dict(stack)
+
+    def _wait(self) -> dict[str, Any]:
+        """Return the stack once it is as it should be; give up where it cannot be."""
+        while (stack := self._describe()) and stack["StackStatus"].endswith("_IN_PROGRESS"):
+            time.sleep(_PAUSE_SECONDS)
+        if stack and stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=names.STACK)
+            reasons = [each for page in pages for each in page["StackEvents"] if "FAILED" in each["ResourceStatus"]]
+            for each in reversed(reasons):
+                print(f"  {each['LogicalResourceId']}: {each.get('ResourceStatusReason')}")
+            raise SystemExit(f"The stack is {stack['StackStatus']}.")
+        return stack or {}
+
+
+def pack_functions() -> bytes:
+    """Return a ZIP file of the functions and of what they share with the services. boto3 is with Lambda already."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for folder in ("functions", "shop"):
+            for path in sorted((HERE / folder).glob("*.py")):
+                file.writestr(zipfile.ZipInfo(str(path.relative_to(HERE))), path.read_bytes())
+    return packed.getvalue()
+
+
+def main(arguments: list[str]) -> None:
+    shop = Shop()
+    match arguments:
+        case ["--clean-up"]:
+            shop.clean_up()
+        case ["--stock"]:
+            shop.restock()
+        case ["--publish"]:
+            print(*(f"--parameters {name}={value}" for name, value in shop.publish().items()))
+        case _:
+            shop.deploy(**dict(each.split("=", 1) for each in arguments))
 
 
 if __name__ == "__main__":
-    shop = Shop()
-    shop.clean_up() if sys.argv[1:] == ["--clean-up"] else shop.deploy(os.environ.get("SHOP_ISSUER"))
+    main(sys.argv[1:])

@@ -15,13 +15,11 @@ import boto3
 import journey
 from botocore.exceptions import ClientError
 from cloudlet_here import Cloudlet
-from outcome import calls
-from processes import wait
-from shop import alarm, dashboard, order_book, queues
+from shop import dashboard, names, on_call, tables
 from shop.order import Order
+from waiting import wait
 
-LAST_OF_ALL = "PutDashboard"
-"""The last call of a deployment."""
+SETTLING_SECONDS = 0.5
 MOST_MINUTES = 5
 """So long an alarm may take."""
 PATIENCE_SECONDS = 2
@@ -29,11 +27,10 @@ PATIENCE_SECONDS = 2
 
 
 class Eyes:
-    """`cloudlet` is what the demo runs against, None for AWS; `data` is the folder of the services' books."""
+    """`cloudlet` is what the demo runs against, None for AWS."""
 
-    def __init__(self, cloudlet: Cloudlet | None, data: str) -> None:
+    def __init__(self, cloudlet: Cloudlet | None) -> None:
         self._cloudlet = cloudlet
-        self._data = data
 
     @contextmanager
     def on_the_deployment(self) -> Iterator[None]:
@@ -46,11 +43,17 @@ class Eyes:
             return
         cloudtrail = boto3.client("cloudtrail")
 
-        def recorded() -> list[dict[str, Any]]:
-            events = audit.changes(cloudtrail, began)
-            return events if any(event["EventName"] == LAST_OF_ALL for event in events) else []
+        seen: list[dict[str, Any]] = []
 
-        for line in audit.told(wait("the audit trail", recorded)):
+        def recorded() -> bool:
+            """Whether nothing new has come for a while."""
+            nonlocal seen
+            before, seen = seen, audit.changes(cloudtrail, began)
+            time.sleep(SETTLING_SECONDS)
+            return 0 < len(before) == len(seen)
+
+        wait("the audit trail", recorded)
+        for line in audit.told(seen):
             print(f"  {line}")
 
     def follow(self, order: Order) -> None:
@@ -66,29 +69,18 @@ class Eyes:
         for line in journey.drawn(wait("the trace", whole)):
             print(f"  {line}")
 
-    def peek(self, credentials: dict[str, str], order: Order) -> str | None:
-        """Read an order with a role's credentials; return the id of the request where that is denied."""
-        own = {name.lower(): value for name, value in credentials.items()}
-        dynamodb = boto3.Session(**own).client("dynamodb")
-        try:
-            dynamodb.get_item(TableName=order_book.TABLE, Key={"id": {"S": order.id}})
-        except dynamodb.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] != "AccessDeniedException":
-                raise
-            return str(error.response["ResponseMetadata"]["RequestId"])
-        return None
-
     def wait_for_the_alarm(self, state: str) -> None:
         """Move the clock on until who is on call has heard of a state: SQS measures, and alarms look, by the minute."""
-        print(f"\nThe alarm on {queues.dead_letters_name('payments')} goes to {state}")
+        print(f"\nThe alarm on {names.DEAD_LETTERS} goes to {state}")
         if self._cloudlet is None:
             print("  not waited for: the clock of AWS cannot be moved")
             return
+        dynamodb = tables.client()
         for _ in range(MOST_MINUTES):
             self._cloudlet.run("clock", "advance", "1m")
             until = time.monotonic() + PATIENCE_SECONDS
             while time.monotonic() < until:
-                if calls(self._data)[-1:] == [(alarm.NAME, state)]:
+                if on_call.latest(dynamodb, names.DEAD_LETTERS) == state:
                     return
                 time.sleep(0.05)
         raise SystemExit(f"Nobody was called: the alarm is not {state}.")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from shop import books, names
 from shop.catalogue import PRODUCTS
 from shop.order import Order
 
@@ -34,14 +33,13 @@ ORDERS_IN_THE_OUTAGE = [
 FROM_A_BROWSER = Order(f"{RUN}-12", "grace", "desk", 2, "EUR", price="998.00")
 POISONED = ORDERS[4]
 
-TABLES = {
-    "payments": "charges",
-    "inventory": "packed",
-    "email": "letters",
-    "partner": "parcels",
-    "outbox": "completed",
+BOOKS = {
+    "payments": names.CHARGES,
+    "inventory": names.PACKED,
+    "email": names.LETTERS,
+    "outbox": names.COMPLETED,
 }
-"""In each one's books, the table that has a row for each order."""
+"""The table in which each service has a row for each order."""
 
 
 def due(service: str, orders: Iterable[Order]) -> set[str]:
@@ -53,38 +51,30 @@ def due(service: str, orders: Iterable[Order]) -> set[str]:
     }
 
 
-def handled(data: str, service: str) -> list[str]:
-    """Return the ids of the orders that a service has handled, in the order it did."""
-    rows = _ask(data, service, f"SELECT order_id FROM {TABLES[service]} ORDER BY position")
-    return [order_id for (order_id,) in rows]
+def handled(dynamodb: Any, service: str) -> set[str]:
+    """Return the ids of this run's orders that a service has handled."""
+    return {row["id"] for row in books.read(dynamodb, BOOKS[service]) if row["id"].startswith(f"{RUN}-")}
 
 
-def calls(data: str) -> list[tuple[str, str]]:
-    """Return of which alarms the one on call has heard, and their states, in order."""
-    return [
-        (alarm, state) for alarm, state in _ask(data, "on-call", "SELECT alarm, state FROM calls ORDER BY position")
-    ]
+def mistakes(
+    dynamodb: Any, done: Callable[[str], set[str]], services: Iterable[str], taken: list[Order], left: dict[str, int]
+) -> list[str]:
+    """Say what went otherwise than it should have.
 
-
-def mistakes(data: str, services: Iterable[str], taken: list[Order], catalogue: list[dict[str, Any]]) -> list[str]:
-    """Say what went otherwise than it should have. `taken` are the orders that customers had confirmed."""
+    `done` returns what a service has handled; `taken` are the orders that customers had confirmed, and `left` says how
+    many are left of each item.
+    """
     found = []
     for service in services:
-        done, wanted = sorted(handled(data, service)), sorted(due(service, taken))
-        if done != wanted:
-            found.append(f"{service} should have handled {wanted}, but handled {done}")
-    left = {product["item"]: product["stock"] for product in catalogue}
+        if done(service) != due(service, taken):
+            found.append(f"{service} should have handled {due(service, taken)}, but handled {done(service)}")
     for product in PRODUCTS:
         sold = sum(order.quantity for order in taken if order.item == product.item)
         if product.stock is not None and left[product.item] != product.stock - sold:
             found.append(f"{left[product.item]} of {product.stock} {product.item} are left after {sold} were sold")
-    [[yen]] = _ask(data, "payments", "SELECT sum(amount) FROM charges WHERE currency = 'JPY'")
-    if yen != int(POISONED.price):
-        found.append(f"charged {yen} yen, not {POISONED.price}")
+    charges = {row["id"]: int(row["amount"]) for row in books.read(dynamodb, names.CHARGES)}
+    for order in taken:
+        cents = order.price.replace(".", "")
+        if "payments" in order.todo and charges.get(order.id) != int(cents):
+            found.append(f"{order.id} costs {order.price} {order.currency}, but {charges.get(order.id)} were charged")
     return found
-
-
-def _ask(data: str, service: str, query: str) -> list[Any]:
-    """Look into a service's books, as only its owner or an auditor may."""
-    with closing(sqlite3.connect(f"file:{data}/{service}.sqlite?mode=ro", uri=True)) as books:
-        return books.execute(query).fetchall()

@@ -1,8 +1,8 @@
 """Writes the policies of the shop's roles anew, from what each role really calls: `python policies.py`.
 
-Needs a Cloudlet. The demo runs twice with roles that may do everything, while an event data store of CloudTrail has
+Needs a Cloudlet that does not enforce permissions. The demo runs twice, while an event data store of CloudTrail has
 data events recorded (blocks learn of that some seconds later, therefore twice). Then `cloudlet least-policy` writes
-each policy. What CloudTrail does not record is added by hand, below, or by managed policies in `shop/roles.py`.
+each policy. What CloudTrail does not record is added by hand, below, or by managed policies in infrastructure/roles.py.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 import boto3
 import cloudlet_here
-from processes import HERE
-from shop import function, roles
+from deploy import HERE
 
+POLICIES = HERE / "policies"
 STORE = "shop-calls"
 KINDS = ("DynamoDB::Stream", "DynamoDB::Table", "S3::Object", "SNS::Topic", "SQS::Queue")
 BY_HAND: dict[str, list[dict[str, Any]]] = {
@@ -72,13 +72,13 @@ def main() -> int:
     account, region = sts.get_caller_identity()["Account"], sts.meta.region_name
     record()
     for _ in range(2):
-        subprocess.run(
-            [sys.executable, "demo.py"], cwd=HERE, env={**os.environ, "SHOP_POLICIES": "everything"}, check=True
-        )
-    for service in (*roles.SERVICES, *function.NAMES):
-        policy = json.loads(cloudlet.run("least-policy", roles.arn(account, service)))
+        subprocess.run([sys.executable, "demo.py"], cwd=HERE, env={**os.environ, "SHOP_RECORDED": "yes"}, check=True)
+    for path in sorted(POLICIES.glob("*.json")):
+        policy = json.loads(cloudlet.run("least-policy", f"arn:aws:iam::{account}:role/shop-{path.stem}"))
         statements = [_widen(each) for each in policy["Statement"] if not _is_about_logs(each)]
-        roles.write(service, account, region, {**policy, "Statement": statements + BY_HAND.get(service, [])})
+        least = {**policy, "Statement": statements + BY_HAND.get(path.stem, [])}
+        text = json.dumps(least, indent=2).replace(account, "$ACCOUNT").replace(f":{region}:", ":$REGION:")
+        path.write_text(f"{text}\n")
     print("\nThe policies are written to the folder policies")
     return 0
 

@@ -10,7 +10,7 @@ import boto3
 from shop import browsers, stream, tables, trace
 
 dynamodb = tables.client()
-live = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["SHOP_CONNECTIONS"])
+live = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["SHOP_LIVE"].replace("ws", "http", 1))
 
 
 def handler(event: dict[str, Any], context: Any) -> None:

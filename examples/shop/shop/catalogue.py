@@ -9,10 +9,8 @@ from typing import Any
 
 import boto3
 
-from shop import tables
+from shop import names
 from shop.order import Order, Wish
-
-TABLE = "shop-catalogue"
 
 
 @dataclass(frozen=True)
@@ -35,26 +33,22 @@ PRODUCTS = [
 ]
 
 
-def create(dynamodb: Any) -> None:
-    tables.create(dynamodb, TABLE, KeySchema=tables.key("item"), AttributeDefinitions=tables.strings("item"))
-
-
 def fill(products: Iterable[Product]) -> None:
     """Enter products, many at a time; one that is there already has the new prices and stock from then on."""
-    with boto3.resource("dynamodb").Table(TABLE).batch_writer() as rows:
+    with boto3.resource("dynamodb").Table(names.CATALOGUE).batch_writer() as rows:
         for product in products:
             rows.put_item({name: value for name, value in asdict(product).items() if value is not None})
 
 
 def show(dynamodb: Any) -> list[Product]:
     """Return all there is."""
-    pages = dynamodb.get_paginator("scan").paginate(TableName=TABLE)
+    pages = dynamodb.get_paginator("scan").paginate(TableName=names.CATALOGUE)
     return sorted((_product(row) for page in pages for row in page["Items"]), key=lambda product: product.item)
 
 
 def price(dynamodb: Any, wish: Wish) -> Order:
     """Return the order that fulfils a wish, if there are enough. Raises LookupError for what is not sold."""
-    row = dynamodb.get_item(TableName=TABLE, Key={"item": wish.item}).get("Item")
+    row = dynamodb.get_item(TableName=names.CATALOGUE, Key={"item": wish.item}).get("Item")
     product = _product(row) if row else None
     if product is None or wish.currency not in product.prices:
         raise LookupError(f"no {wish.item} is sold for {wish.currency}")
@@ -69,7 +63,7 @@ def take(order: Order) -> dict[str, Any]:
     """Return the write that takes an order's goods off the stock, where there are enough: a part of a transaction."""
     return {
         "Update": {
-            "TableName": TABLE,
+            "TableName": names.CATALOGUE,
             "Key": {"item": order.item},
             "UpdateExpression": "SET stock = stock - :quantity",
             "ConditionExpression": "stock >= :quantity",

@@ -5,13 +5,14 @@ Nobody may look into the bucket but the shop. It hands out URLs that are signed,
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
 
 import boto3
 from botocore.config import Config
+
+from shop import names
 
 PICTURES = "pictures/"
 THUMBNAILS = "thumbnails/"
@@ -27,26 +28,8 @@ def client() -> Any:
 
 
 def name() -> str:
-    """Return the name of the bucket. Those of all the world's buckets differ, so the account is in it."""
-    return f"shop-pictures-{boto3.client('sts').get_caller_identity()['Account']}"
-
-
-def create(s3: Any, bucket: str) -> None:
-    """Create the bucket, if it is not there already."""
-    region = s3.meta.region_name
-    # The first region is where buckets are that name none.
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=bucket, **where)
-
-
-def tell(s3: Any, bucket: str, function_arn: str) -> None:
-    """Have a function called for each picture that is put into the bucket."""
-    pictures = {"Key": {"FilterRules": [{"Name": "prefix", "Value": PICTURES}]}}
-    told = {"LambdaFunctionArn": function_arn, "Events": ["s3:ObjectCreated:*"], "Filter": pictures}
-    s3.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [told]}
-    )
+    """Return the name of the bucket."""
+    return names.pictures(boto3.client("sts").get_caller_identity()["Account"])
 
 
 def put(s3: Any, bucket: str, key: str, svg: bytes) -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from shop import alarm
-from shop.books import open_books
-from shop.worker import serve
+import json
+from typing import Any
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS calls (
-    position INTEGER PRIMARY KEY,
-    alarm TEXT,
-    state TEXT
-)
-"""
+from boto3.dynamodb.conditions import Key
+
+from shop import names, tables
+from shop.worker import serve
 
 
 def ring(message: str) -> None:
-    name, state, reason = alarm.read(message)
-    with books:
-        books.execute("INSERT INTO calls (alarm, state) VALUES (?, ?)", (name, state))
-    print(f"{name} is {state}: {reason}")
+    """Write down what CloudWatch has published: the new state of an alarm, and since when it is so."""
+    told = json.loads(message)
+    row = {"alarm": told["AlarmName"], "at": told["StateChangeTime"], "state": told["NewStateValue"]}
+    dynamodb.put_item(TableName=names.CALLS, Item=row)
+    print(f"{row['alarm']} is {row['state']}: {told['NewStateReason']}")
+
+
+def latest(dynamodb: Any, name: str) -> str | None:
+    """Return the state of an alarm that was heard of last, if any."""
+    newest = {"ScanIndexForward": False, "Limit": 1}
+    found = dynamodb.query(TableName=names.CALLS, KeyConditionExpression=Key("alarm").eq(name), **newest)["Items"]
+    return str(found[0]["state"]) if found else None
 
 
 if __name__ == "__main__":
-    books = open_books("on-call", SCHEMA)
+    dynamodb = tables.client()
     serve("on-call", ring)

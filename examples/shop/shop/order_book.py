@@ -13,11 +13,8 @@ from typing import Any
 
 from boto3.dynamodb.conditions import Attr, Key
 
-from shop import catalogue, tables, trace
+from shop import catalogue, names, trace
 from shop.order import Order
-
-TABLE = "shop-orders"
-BY_CUSTOMER = "by-customer"
 
 
 class Refused(Exception):
@@ -28,28 +25,9 @@ class Conflict(Exception):
     """Another order for the same item was being taken at the same time: try again."""
 
 
-def create(dynamodb: Any) -> str:
-    """Create the table, if it is not there already, and return the ARN of its stream."""
-    table = tables.create(
-        dynamodb,
-        TABLE,
-        KeySchema=tables.key("id"),
-        AttributeDefinitions=tables.strings("id", "customer", "placed"),
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": BY_CUSTOMER,
-                "KeySchema": tables.key("customer", "placed"),
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
-    return str(table["LatestStreamArn"])
-
-
 def stream(dynamodb: Any) -> str:
     """Return the ARN of the table's stream."""
-    return str(dynamodb.describe_table(TableName=TABLE)["Table"]["LatestStreamArn"])
+    return str(dynamodb.describe_table(TableName=names.ORDERS)["Table"]["LatestStreamArn"])
 
 
 def place(dynamodb: Any, order: Order) -> None:
@@ -59,7 +37,7 @@ def place(dynamodb: Any, order: Order) -> None:
         row["todo"] = order.todo
     if trace.header():
         row["trace"] = trace.header()
-    writes = [{"Put": {"TableName": TABLE, "Item": row, "ConditionExpression": "attribute_not_exists(id)"}}]
+    writes = [{"Put": {"TableName": names.ORDERS, "Item": row, "ConditionExpression": "attribute_not_exists(id)"}}]
     if order.delivery == "parcel":
         writes.append(catalogue.take(order))
     try:
@@ -77,7 +55,7 @@ def place(dynamodb: Any, order: Order) -> None:
 
 
 def find(dynamodb: Any, order_id: str) -> Order | None:
-    row = dynamodb.get_item(TableName=TABLE, Key={"id": order_id}, ConsistentRead=True).get("Item")
+    row = dynamodb.get_item(TableName=names.ORDERS, Key={"id": order_id}, ConsistentRead=True).get("Item")
     return from_row(row) if row else None
 
 
@@ -85,7 +63,7 @@ def done(dynamodb: Any, order_id: str, service: str) -> None:
     """Note that a service has done its part. Raises KeyError where there is no such order."""
     try:
         dynamodb.update_item(
-            TableName=TABLE,
+            TableName=names.ORDERS,
             Key={"id": order_id},
             UpdateExpression="DELETE todo :service",
             ConditionExpression=Attr("id").exists(),
@@ -98,7 +76,7 @@ def done(dynamodb: Any, order_id: str, service: str) -> None:
 def of_customer(dynamodb: Any, customer: str) -> list[dict[str, Any]]:
     """Return the rows of a customer's orders, the oldest first."""
     pages = dynamodb.get_paginator("query").paginate(
-        TableName=TABLE, IndexName=BY_CUSTOMER, KeyConditionExpression=Key("customer").eq(customer)
+        TableName=names.ORDERS, IndexName=names.BY_CUSTOMER, KeyConditionExpression=Key("customer").eq(customer)
     )
     return [row for page in pages for row in page["Items"]]
 

@@ -1,5 +1,6 @@
 """orders: shows customers what there is, takes their orders, and tells what has become of them, over HTTP.
 
+    GET /health                 that it is there
     GET /catalogue              what is sold, with a URL for each item's thumbnail
     PUT /orders/ID              {"customer": …, "item": …, "quantity": …, "currency": …, "mail": …}
     PUT /orders/ID/done/NAME    one of the shop's services has done its part
@@ -21,6 +22,7 @@ from typing import Any
 from shop import catalogue, checkout, gallery, order_book, trace
 from shop.checkout import Answer, bucket, dynamodb, s3
 from shop.order import Wish
+from shop.patience import end_when_told
 
 
 def show_catalogue() -> Answer:
@@ -44,9 +46,16 @@ def note_done(order_id: str, service: str) -> Answer:
     return HTTPStatus.OK, {"order": order_id}
 
 
+class OrdersServer(ThreadingHTTPServer):
+    # What is being answered is answered before the program ends.
+    daemon_threads = False
+
+
 class OrdersApi(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         match self.path.split("/"):
+            case ["", "health"]:
+                self.send(HTTPStatus.OK, {})
             case ["", "catalogue"]:
                 self.answer(show_catalogue)
             case ["", "customers", customer, "orders"]:
@@ -83,6 +92,7 @@ class OrdersApi(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("SHOP_PORT", "8080"))), OrdersApi)
+    server = OrdersServer(("", int(os.environ.get("SHOP_PORT", "8080"))), OrdersApi)
+    end_when_told()
     print(f"http://127.0.0.1:{server.server_port}")
     server.serve_forever()

@@ -11,20 +11,11 @@ import time
 
 import boto3
 
-from shop import order_book, tables, topic, trace
-from shop.books import open_books
-from shop.patience import FEW_TRIES, keep_at_it
+from shop import books, names, order_book, tables, topic, trace
+from shop.patience import FEW_TRIES, end_when_told, keep_at_it
 from shop.stream import Reader, Row
 
-POSITIONS = "shop-outbox-positions"
 POLL_SECONDS = 0.2
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS completed (
-    position INTEGER PRIMARY KEY,
-    order_id TEXT UNIQUE
-)
-"""
 
 
 def follow(before: Row | None, after: Row | None) -> None:
@@ -36,8 +27,7 @@ def follow(before: Row | None, after: Row | None) -> None:
             topic.publish(sns, topic_arn, order)
         print(f"{order.id}: published")
     if "todo" not in after and (before is None or "todo" in before):
-        with books:
-            books.execute("INSERT INTO completed (order_id) VALUES (?) ON CONFLICT DO NOTHING", (order.id,))
+        books.enter(dynamodb, names.COMPLETED, order.id)
         print(f"{order.id}: complete")
 
 
@@ -47,10 +37,10 @@ def look() -> None:
 
 
 if __name__ == "__main__":
+    end_when_told()
     sns = trace.carried_by(boto3.client("sns", config=FEW_TRIES))
     topic_arn = topic.arn(sns, boto3.client("sts").get_caller_identity()["Account"])
     streams, dynamodb = boto3.client("dynamodbstreams", config=FEW_TRIES), tables.client()
-    reader = Reader(streams, dynamodb, order_book.stream(dynamodb), POSITIONS)
-    books = open_books("outbox", SCHEMA)
+    reader = Reader(streams, dynamodb, order_book.stream(dynamodb), names.POSITIONS)
     print("ready")
     keep_at_it(look, "the stream or the topic")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -14,6 +16,11 @@ SERVER_ERROR = 500
 
 FEW_TRIES = Config(retries={"mode": "standard"})
 """Three attempts, a moment apart; the default makes five, and may sleep for long after all is well again."""
+
+
+def end_when_told() -> None:
+    """End the program by SIGTERM, which the first process of a container does not by itself."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 
 def keep_at_it(work: Callable[[], None], what: str) -> NoReturn:

@@ -5,19 +5,9 @@ from __future__ import annotations
 import os
 from decimal import Decimal
 
-from shop.books import open_books
+from shop import books, names, tables
 from shop.order import Order
 from shop.worker import serve_orders
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS charges (
-    position INTEGER PRIMARY KEY,
-    order_id TEXT UNIQUE,
-    customer TEXT,
-    amount INTEGER, -- in the currency's smallest unit
-    currency TEXT
-)
-"""
 
 digits = {
     currency: int(count)
@@ -29,15 +19,12 @@ digits = {
 def charge(order: Order) -> str:
     if order.currency not in digits:
         raise LookupError(f"cannot charge {order.customer} in {order.currency}")
+    # In the currency's smallest unit.
     amount = int(Decimal(order.price).scaleb(digits[order.currency]))
-    with books:
-        books.execute(
-            "INSERT INTO charges (order_id, customer, amount, currency) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (order.id, order.customer, amount, order.currency),
-        )
+    books.enter(dynamodb, names.CHARGES, order.id, customer=order.customer, amount=amount, currency=order.currency)
     return f"charged {order.customer} {order.price} {order.currency}"
 
 
 if __name__ == "__main__":
-    books = open_books("payments", SCHEMA)
+    dynamodb = tables.client()
     serve_orders("payments", charge)

@@ -13,23 +13,11 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 from boto3.dynamodb.types import TypeDeserializer
 
-from shop import tables
-
 Row = dict[str, Any]
 Handler = Callable[[Row | None, Row | None], None]
 """Is given the row before a change, and after it; None where there is none."""
 
 _python = TypeDeserializer().deserialize
-
-
-def create_positions(dynamodb: Any, table: str) -> None:
-    """Create the table of a reader's positions, if it is not there already."""
-    tables.create(
-        dynamodb,
-        table,
-        KeySchema=tables.key("stream", "shard"),
-        AttributeDefinitions=tables.strings("stream", "shard"),
-    )
 
 
 class Reader:

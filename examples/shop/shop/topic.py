@@ -1,35 +1,17 @@
-"""The topic to which orders are published, and who is told of which of them."""
+"""The topic to which orders are published."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
+from shop import names
 from shop.order import Order
-
-NAME = "shop-order-placed"
-
-EVERYTHING: Mapping[str, str] = {}
-PARCELS = {"FilterPolicy": json.dumps({"delivery": ["parcel"]})}
-FILTERS = {
-    "payments": {"FilterPolicy": json.dumps({"price": [{"numeric": [">", 0]}]})},
-    "inventory": PARCELS,
-    "email": {"FilterPolicy": json.dumps({"mail": [True]}), "FilterPolicyScope": "MessageBody"},
-}
-"""Which orders each service wants: by the attributes of a message or, for email, by the order itself."""
-
-
-def create(sns: Any) -> str:
-    """Create the topic, if it is not there already, and return its ARN."""
-    # Version 2 signs with SHA-256; the default is still SHA-1. Active tracing puts the topic itself into traces.
-    attributes = {"SignatureVersion": "2", "TracingConfig": "Active"}
-    return str(sns.create_topic(Name=NAME, Attributes=attributes)["TopicArn"])
 
 
 def arn(sns: Any, account: str) -> str:
     """Return the ARN of the topic."""
-    return f"arn:aws:sns:{sns.meta.region_name}:{account}:{NAME}"
+    return f"arn:aws:sns:{sns.meta.region_name}:{account}:{names.ORDER_PLACED}"
 
 
 def publish(sns: Any, topic_arn: str, order: Order) -> None:
@@ -44,19 +26,10 @@ def publish(sns: Any, topic_arn: str, order: Order) -> None:
     )
 
 
-def subscribe_queue(sns: Any, topic_arn: str, queue_arn: str, filters: Mapping[str, str] = EVERYTHING) -> None:
-    """Have what is published put into a queue, each message as it was published."""
-    sns.subscribe(
-        TopicArn=topic_arn,
-        Protocol="sqs",
-        Endpoint=queue_arn,
-        Attributes={"RawMessageDelivery": "true", **filters},
-    )
-
-
 def subscribe_partner(sns: Any, topic_arn: str, url: str) -> str:
     """Have parcels announced at an HTTP endpoint, once that confirms; return the ARN of the subscription."""
+    parcels = {"FilterPolicy": json.dumps({"delivery": ["parcel"]})}
     answer = sns.subscribe(
-        TopicArn=topic_arn, Protocol="http", Endpoint=url, Attributes=PARCELS, ReturnSubscriptionArn=True
+        TopicArn=topic_arn, Protocol="http", Endpoint=url, Attributes=parcels, ReturnSubscriptionArn=True
     )
     return str(answer["SubscriptionArn"])

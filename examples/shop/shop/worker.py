@@ -14,9 +14,9 @@ from typing import Any
 
 import boto3
 
-from shop import queues, trace
+from shop import names, queues, trace
 from shop.order import Order
-from shop.patience import FEW_TRIES, RETRY_AFTER_SECONDS, keep_at_it
+from shop.patience import FEW_TRIES, RETRY_AFTER_SECONDS, end_when_told, keep_at_it
 
 LONG_POLL_SECONDS = 20
 TIMEOUT_SECONDS = 10
@@ -40,8 +40,9 @@ def serve_orders(service: str, handle: Callable[[Order], str]) -> None:
 
 def serve(service: str, handle: Callable[[str], None]) -> None:
     """Give each message in the service's queue to `handle`, which raises where it is to be tried again."""
+    end_when_told()
     sqs = boto3.client("sqs", config=FEW_TRIES)
-    queue = queues.url(sqs, queues.name(service))
+    queue = queues.url(sqs, names.queue(service))
     print("ready")
     keep_at_it(partial(_work, service, sqs, queue, handle), "the queue")
 
@@ -61,7 +62,7 @@ def _work(service: str, sqs: Any, queue: str, handle: Callable[[str], None]) -> 
                 handle(message["Body"])
         except Exception as error:
             attempt = message["Attributes"]["ApproximateReceiveCount"]
-            print(f"failed, try {attempt} of {queues.TRIES}: {error}")
+            print(f"failed, try {attempt} of {names.TRIES}: {error}")
             sqs.change_message_visibility(**receipt, VisibilityTimeout=RETRY_AFTER_SECONDS)
         else:
             sqs.delete_message(**receipt)

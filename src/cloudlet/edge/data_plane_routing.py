@@ -11,12 +11,15 @@ from cloudlet.wire import HttpRequest
 
 BLOCK_BY_HOST_LABEL: Final = {
     "cloudformation-response": "cloudformation",
+    "elb": "elbv2",
     "execute-api": "apigateway",
     "lambda-url": "lambda",
     "ssmmessages": "ecs",
 }
 """The part of a host that says what kind of resource it names → the block that has them."""
 _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})\.[a-z0-9.-]+")
+_APPLICATION_BALANCER: Final = re.compile(r"(?P<id>[a-z0-9-]+)\.[a-z0-9-]+\.elb\.[a-z0-9.-]+")
+"""A load balancer's host, which has its region before the kind."""
 _BY_PATH: Final = re.compile(
     rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?"
 )
@@ -24,6 +27,7 @@ _REGISTRY: Final = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+", re.ASCII
 )
 """A container registry's host, under whichever domain it leads here."""
+_PUBLIC_REGISTRY: Final = "public.ecr.aws"
 _REGISTRY_PATH: Final = re.compile(r"/v2(?:/|/_catalog|/[^?#]+/(?:blobs|manifests|tags|referrers)/[^?#]*)?", re.ASCII)
 """Paths of the OCI distribution protocol, which has no place for a registry's name."""
 _REST_BY_PATH: Final = re.compile(
@@ -100,9 +104,14 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     match = _NAMED.fullmatch(host)
     if match is not None:
         return BLOCK_BY_HOST_LABEL[match["kind"]], match["id"]
+    match = _APPLICATION_BALANCER.fullmatch(host)
+    if match is not None:
+        return "elbv2", match["id"]
     match = _REGISTRY.fullmatch(host)
     if match is not None:
         return "ecr", f"{match['account']}/{match['region']}"
+    if host == _PUBLIC_REGISTRY:
+        return "ecr", "public"
     if host in ("", "localhost", public_host) or host.endswith(AWS_NAMES) or "." not in host or _is_address(host):
         return None
     return "apigateway", ""

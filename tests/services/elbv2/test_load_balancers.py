@@ -145,7 +145,9 @@ def test_a_load_balancer_has_network_interfaces(cloud: LbCloud) -> None:
     assert {each["SubnetId"] for each in found} == set(cloud.subnets[:2])
     assert all([found["GroupId"] for found in each["Groups"]] == [group] for each in found)
     assert all(each["RequesterManaged"] and each["Association"]["PublicIp"] for each in found)
-    fails("InvalidParameterValue", cloud.ec2.delete_network_interface, NetworkInterfaceId=found[0]["NetworkInterfaceId"])
+    fails(
+        "InvalidParameterValue", cloud.ec2.delete_network_interface, NetworkInterfaceId=found[0]["NetworkInterfaceId"]
+    )
     cloud.elb.delete_load_balancer(LoadBalancerArn=arn)
     cloud.wait_for_interfaces(arn, 0)
     cloud.elb.get_waiter("load_balancers_deleted").wait(LoadBalancerArns=[arn])

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import Final, NamedTuple
 
 from cloudlet.engines.network.endpoint_addresses import MACHINE
-from cloudlet.engines.network.relay import Goal, open_connection
+from cloudlet.engines.network.transparent_proxy import Goal, open_connection
 
 MOVED_BY: Final = 8000
 """Ports below 1024 become this many more for an ordinary user."""
@@ -62,6 +62,10 @@ class Endpoints:
             made = _bind(str(address), real, kind)
         self._ports[address, port] = real
         return made
+
+    def find_port(self, address: IPv4Address, port: int) -> int | None:
+        """Return the port of the machine for one of an endpoint, None where nothing listens there."""
+        return self._ports.get((address, port))
 
     async def connect(self, goal: Goal, *, may_reach_machine: bool) -> socket.socket | None:
         """Connect a program in a network to an endpoint of another one."""

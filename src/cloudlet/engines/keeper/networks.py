@@ -15,8 +15,8 @@ from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.engines.network import egress, endpoint_addresses, nftables
 from cloudlet.engines.network.namespaces import Namespaces
 from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
-from cloudlet.engines.network.relay import Goal, Relay
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
+from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
 
 _SHARED_HOST: Final = 3
 """The own address of a shared namespace: one that AWS reserves."""
@@ -33,8 +33,8 @@ class _Network:
         """The namespace that several interfaces share, each by an address."""
         self.sharing: dict[str, IPv4Address] = {}
         """The addresses of the interfaces that share it."""
-        self.way_out: Relay | None = None
-        self.way_to_endpoints: Relay | None = None
+        self.way_out: TransparentProxy | None = None
+        self.way_to_endpoints: TransparentProxy | None = None
         self.peers: dict[str, Set[IPv4Network]] = {}
         """The networks that it is to be linked with, and what is sent there."""
         self.links: dict[str, LinkEnd] = {}
@@ -99,7 +99,9 @@ class Networks:
             return await self.endpoints.connect(goal, may_reach_machine=is_balancer)
 
         proxy = network.router.resolver
-        network.way_to_endpoints = Relay(await network.router.listen(proxy, endpoint_addresses.PORT), connect)
+        network.way_to_endpoints = TransparentProxy(
+            await network.router.listen(proxy, endpoint_addresses.PORT), connect
+        )
         await network.router.run(partial(nftables.run, endpoint_addresses.write_rules({}, proxy)))
 
     async def set_endpoint(self, address: str, network: str, target: str, *, is_public: bool) -> None:
@@ -237,7 +239,7 @@ class Networks:
                 raise
             if listener is None:
                 return False
-            found.way_out = Relay(listener, egress.connect)
+            found.way_out = TransparentProxy(listener, egress.connect)
             return True
 
     async def close_way_out(self, network: str) -> None:

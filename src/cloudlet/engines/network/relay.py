@@ -1,85 +1,18 @@
-"""Relays: connections that come to a socket go on over another one, byte by byte.
-
-`Relay` is a proxy at a router's address, for connections that the router leads there. It asks the kernel where each
-connection was to go, and connects from the machine's own network.
-"""
+"""Relays: connections that come to a socket go on over another one, byte by byte."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from ipaddress import IPv4Address
-from typing import Final, NamedTuple
+from typing import Final
 
 from cloudlet.store.eager import spawn
 
-_SO_ORIGINAL_DST: Final = 80
-_ADDRESS: Final = struct.Struct("!HH4s8x")
-_CONNECT_SECONDS: Final = 20.0
 _CHUNK_BYTES: Final = 64 * 1024
-
-
-class Goal(NamedTuple):
-    """The target of a connection, as its program named it, and its source."""
-
-    address: IPv4Address
-    port: int
-    source: IPv4Address
-
-
-Connect = Callable[[Goal], Awaitable[socket.socket | None]]
-"""A function that connects to a goal. It returns None where nobody may go, or nothing answers."""
-
-
-Open = Callable[[socket.socket], Awaitable[socket.socket | None]]
-"""A function that opens what an accepted connection goes on over, or returns None. Raises OSError."""
-
-
-class Relay:
-    """A proxy for connections that leave a network."""
-
-    def __init__(self, listener: socket.socket, connect: Connect) -> None:
-        """Take connections from a listener, which is closed with this."""
-        self._connect = connect
-        self._forwarding = spawn(forward(listener, self._open))
-
-    async def _open(self, connection: socket.socket) -> socket.socket | None:
-        goal = _find_goal(connection)
-        return None if goal is None else await self._connect(goal)
-
-    async def close(self) -> None:
-        """End all connections."""
-        self._forwarding.cancel()
-        await asyncio.gather(self._forwarding, return_exceptions=True)
-
-
-def _find_goal(connection: socket.socket) -> Goal | None:
-    try:
-        raw = connection.getsockopt(socket.SOL_IP, _SO_ORIGINAL_DST, _ADDRESS.size)
-        source = connection.getpeername()[0]
-    except OSError:
-        return None
-    _, port, packed = _ADDRESS.unpack(raw)
-    return Goal(IPv4Address(packed), port, IPv4Address(source))
-
-
-async def open_connection(address: str, port: int) -> socket.socket | None:
-    """Connect from the machine's own network. Return None where that fails."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.setblocking(False)
-    try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await asyncio.get_running_loop().sock_connect(made, (address, port))
-    except (OSError, TimeoutError):
-        made.close()
-        return None
-    except BaseException:
-        made.close()
-        raise
-    return made
+Open = Callable[[socket.socket], Awaitable["socket.socket | None"]]
+"""Return the connection by which an accepted one goes on, None where there is none. Raises OSError."""
 
 
 async def forward(listener: socket.socket, open_other: Open) -> None:
@@ -107,8 +40,20 @@ async def _serve(connection: socket.socket, open_other: Open) -> None:
                 await _relay(connection, other)
 
 
+async def connect(host: str, port: int) -> socket.socket:
+    """Return a connection from the machine's own network. Raises OSError."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(made, (host, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
 async def _relay(one: socket.socket, other: socket.socket) -> None:
-    """Pass on what either side sends, until both have ended. Raises OSError."""
+    """Pass on what either side sends, until both have ended."""
     one.setblocking(False)
     directions = [spawn(_copy(one, other)), spawn(_copy(other, one))]
     try:

@@ -12,6 +12,7 @@ from cloudlet.services.elbv2 import (
     api_targets,
     api_trust_stores,
     certificate_use,
+    host_requests,
     interfaces,
     network_changes,
     targets,
@@ -28,6 +29,7 @@ __all__ = [
     "api_target_groups",
     "api_targets",
     "api_trust_stores",
+    "host_requests",
     "service",
     "views",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from cloudlet.core import AwsError, Context
 from cloudlet.services.cloudformation import errors
+from cloudlet.wire.bodies import pieces_of
 
 _BUCKET_HOST: Final = re.compile(r"(?P<bucket>[a-z0-9.-]+)\.s3[.-].*")
 MAX_TEMPLATE_BYTES: Final = 1_000_000
@@ -32,14 +33,7 @@ async def load_object(ctx: Context, bucket: str, key: str) -> str:
         answer = await ctx.call_as_caller("s3", "GetObject", {"Bucket": bucket, "Key": key}) or {}
     except AwsError as error:
         raise errors.make_validation_error(f"S3 error: {error.message}") from None
-    text = await _read_body(answer["Body"])
+    text = b"".join([piece async for piece in pieces_of(answer["Body"])])
     if len(text) > MAX_TEMPLATE_BYTES:
         raise errors.make_validation_error(f"Template may not exceed {MAX_TEMPLATE_BYTES} bytes in size.")
     return text.decode()
-
-
-async def _read_body(body: Any) -> bytes:
-    """Return the whole of what S3 answers."""
-    if isinstance(body, bytes):
-        return body
-    return b"".join([chunk async for chunk in body])

@@ -1,0 +1,25 @@
+"""What whoever deploys the shop has to say, or may say."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnParameter, Stack
+
+
+class Parameters:
+    def __init__(self, stack: Stack) -> None:
+        def declare(name: str, description: str, default: str | None = None, kind: str = "String") -> CfnParameter:
+            return CfnParameter(stack, name, description=description, default=default, type=kind)
+
+        self.code = declare("Code", "The key of the functions' package in the bucket shop-artifacts-ACCOUNT")
+        self.image = declare("Image", "The tag of the services' image in the repository shop")
+        self.runtime = declare("Runtime", "The runtime of the functions", "python3.13")
+        self.tasks = declare("Tasks", "How many tasks each service has", "1", "Number")
+        self.currencies = declare(
+            "Currencies", "What payments can charge, and how many digits each has behind the point", "EUR:2 USD:2"
+        )
+        self.issuer = declare(
+            "Issuer",
+            "The URL of the identity provider whose tokens the public API trusts; without one there is no API",
+            "",
+        )
+        self.s3 = declare("S3", "The URL at which customers find S3, where that is not AWS's own", "")

@@ -1,0 +1,63 @@
+"""The shop of examples/shop, deployed by the AWS CDK as its users do it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from cloudlet.testing.server import Aws
+from tests.e2e.client import CDK, INSTALLED, PATH, RUNNING, Client, installed, installed_module
+from tests.e2e.conftest import MakeClient
+
+SHOP = Path(__file__).parents[2] / "examples" / "shop"
+
+
+@pytest.fixture
+def cdk(client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """CDK, whose application is the shop."""
+    monkeypatch.chdir(SHOP)
+    python = Path(installed(str(CDK / "python3"))).parent
+    path = os.pathsep.join((str(python), PATH))
+    return client(
+        str(INSTALLED / "node"),
+        PATH=path,
+        CDK_DISABLE_CLI_TELEMETRY="true",
+        JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION="1",
+        PYTHONDONTWRITEBYTECODE="1",
+    )
+
+
+def test_the_template_is_what_the_application_says(cdk: Client, tmp_path: Path) -> None:
+    """`cdk synth --quiet --output made && cp made/shop.template.json infrastructure/template.json`."""
+    cdk.run(installed_module("aws-cdk/bin/cdk"), "synth", "--quiet", "--output", tmp_path / "made")
+    made = json.loads((tmp_path / "made" / "shop.template.json").read_text())
+    assert made == json.loads((SHOP / "infrastructure" / "template.json").read_text())
+
+
+def test_the_shop_is_deployed_and_destroyed(cdk: Client, client: MakeClient, aws: Aws, tmp_path: Path) -> None:
+    program = installed_module("aws-cdk/bin/cdk")
+    given = client(sys.executable, **RUNNING).run("deploy.py", "--publish").split()
+    cdk.run(program, "bootstrap", f"aws://{aws.account}/{aws.region}")
+    options = ("--require-approval", "never", "--output", tmp_path / "made")
+    cdk.run(program, "deploy", *options, *given)
+
+    ecs = aws.client("ecs")
+    arns = ecs.list_services(cluster="shop")["serviceArns"]
+    services = ecs.describe_services(cluster="shop", services=arns)["services"]
+    assert {each["serviceName"]: each["runningCount"] for each in services} == dict.fromkeys(
+        ("email", "front", "inventory", "on-call", "orders", "outbox", "payments"), 1
+    )
+    tasks = ecs.list_tasks(cluster="shop", serviceName="front")["taskArns"]
+    [front] = ecs.describe_tasks(cluster="shop", tasks=tasks)["tasks"]
+    port = front["containers"][0]["networkBindings"][0]["hostPort"]
+    with urlopen(f"http://127.0.0.1:{port}/catalogue", timeout=60) as answer:
+        assert json.load(answer) == []
+
+    cdk.run(program, "destroy", "--force", "--app", tmp_path / "made")
+    assert ecs.list_clusters()["clusterArns"] == []
+    assert [each["StackName"] for each in aws.client("cloudformation").describe_stacks()["Stacks"]] == ["CDKToolkit"]
