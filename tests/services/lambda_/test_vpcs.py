@@ -15,7 +15,7 @@ from tests.services.cloudformation.deploying import Stacks
 from tests.services.ec2.cloud import MISSING, make_group, make_interface, make_subnet, make_vpc
 from tests.services.ec2.machine import Machine, machine
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
-from tests.services.lambda_.programs import invoke, program, python
+from tests.services.lambda_.programs import invoke, module, program, python
 from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
 from tests.services.lambda_.test_subsegments import SEND, names, told
 from tests.services.lambda_.test_surroundings import is_readable
@@ -132,6 +132,25 @@ def test_security_groups_bind(vpc: Vpc) -> None:
     vpc.client.update_function_configuration(FunctionName="f", VpcConfig=vpc.config())
     vpc.wait()
     assert vpc.fetch(f"http://{address}/index.html") == HELLO
+
+
+def test_nobody_connects_to_a_function(vpc: Vpc) -> None:
+    pairs = [{"GroupId": vpc.group}]
+    permission = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "UserIdGroupPairs": pairs}
+    vpc.ec2.authorize_security_group_ingress(GroupId=vpc.group, IpPermissions=[permission])
+    source = """
+import socket
+server = socket.create_server(("0.0.0.0", 8080))
+
+def handler(event, context):
+    return socket.create_connection(("127.0.0.1", 8080), 2).getpeername()
+"""
+    module(vpc, source, VpcConfig=vpc.config())
+    assert invoke(vpc).value == ["127.0.0.1", 8080]
+    (interface,) = vpc.list_interfaces()
+    other = make_interface(vpc.ec2, vpc.subnet, Groups=[vpc.group])
+    client = vpc.host.await_interface(other["NetworkInterfaceId"])
+    assert not vpc.host.can_reach(client, interface["PrivateIpAddress"], 8080)
 
 
 def test_there_is_no_way_out_without_a_gateway(vpc: Vpc) -> None:

@@ -20,6 +20,14 @@ from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
 
 _SHARED_HOST: Final = 3
 """The own address of a shared namespace: one that AWS reserves."""
+_REFUSAL: Final = """
+table inet refusal {
+  chain arriving {
+    type filter hook input priority 0; policy accept;
+    iifname "eth0" ct state new drop
+  }
+}
+"""
 
 
 class _Network:
@@ -33,6 +41,8 @@ class _Network:
         """The namespace that several interfaces share, each by an address."""
         self.sharing: dict[str, IPv4Address] = {}
         """The addresses of the interfaces that share it."""
+        self.refusing: set[str] = set()
+        """The interfaces that nobody can connect to."""
         self.way_out: TransparentProxy | None = None
         self.way_to_endpoints: TransparentProxy | None = None
         self.peers: dict[str, Set[IPv4Network]] = {}
@@ -161,6 +171,7 @@ class Networks:
         """Remove an interface. Raises OSError."""
         async with self._changing:
             found = self._get(network)
+            found.refusing.discard(interface)
             known = found.interfaces.pop(interface, None)
             if known is not None:
                 await found.router.detach(known)
@@ -216,6 +227,17 @@ class Networks:
         one, other = self._get(network), self._get(peer)
         await one.links[peer].remove()
         del one.links[peer], other.links[network], self._numbers[frozenset((network, peer))]
+
+    async def refuse_incoming(self, network: str, interface: str) -> None:
+        """Let nobody connect to an interface, whatever the filters of its network say. Raises NftablesError.
+
+        Without the library for filters all that the network lets through gets there.
+        """
+        async with self._changing:
+            found, namespace = self._get(network), self.get_namespace(network, interface)
+            if nftables.is_available() and interface not in found.refusing:
+                await found.router.run(partial(nftables.run, _REFUSAL), namespace)
+                found.refusing.add(interface)
 
     async def filter(self, network: str, commands: str) -> None:
         """Carry out commands for the packet filters of a network. Raises NftablesError."""

@@ -73,7 +73,8 @@ class Network:
         self._datagrams: asyncio.DatagramTransport | None = None
 
     async def open(self, subsegments: Subsegments) -> None:
-        """Answer there for Cloudlet's endpoint and for X-Ray. Raises KeeperError."""
+        """Answer there for Cloudlet's endpoint and for X-Ray, and for nobody from elsewhere. Raises KeeperError."""
+        await self._keeper.call("refuse_incoming", **self._place)
         listener = await self.listen(self._outside[1])
         self._forwarding = spawn(relay.forward(listener, lambda _: relay.connect(*self._outside)))
         if subsegments.is_wanted:
