@@ -76,7 +76,6 @@ class Keeper:
             "find_endpoint_port": self._find_endpoint_port,
             "hand_over_sockets": self._hand_over_sockets,
             "open_namespace": networks.open_namespace,
-            "refuse_incoming": networks.refuse_incoming,
             "run": containers.run,
             "signal": containers.send_signal,
             "kill": containers.kill,
