@@ -15,6 +15,7 @@ from tests.services.cloudformation.deploying import Stacks
 from tests.services.ec2.cloud import MISSING, make_group, make_interface, make_subnet, make_vpc
 from tests.services.ec2.machine import Machine, machine
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
+from tests.services.lambda_.contained import ImageCloud, Images
 from tests.services.lambda_.programs import invoke, module, program, python
 from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
 from tests.services.lambda_.test_subsegments import SEND, names, told
@@ -184,6 +185,13 @@ def test_custom_runtimes(vpc: Vpc) -> None:
     code = {"ZipFile": program({"bootstrap": BOOTSTRAP})}
     vpc.function(Runtime="provided.al2023", Code=code, Timeout=30, VpcConfig=vpc.config())
     assert invoke(vpc, {"n": 1}).error is None
+
+
+def test_images(vpc: Vpc) -> None:
+    cloud = ImageCloud(vpc.aws, Images(vpc.host.folder / "data"))
+    cloud.images.make()
+    cloud.contained(VpcConfig=vpc.config())
+    assert invoke(cloud, {"n": "1"}).value["event"] == {"n": "1"}
 
 
 def test_extensions(vpc: Vpc) -> None:
