@@ -27,6 +27,21 @@ def _find_addresses(cloud: LbCloud, arn: str, member: str) -> list[str]:
     return [each[member] for zone in zones for each in zone["LoadBalancerAddresses"] if each.get(member)]
 
 
+def test_a_name_leads_to_a_load_balancer_with_elastic_addresses(host: Machine) -> None:
+    own = Machine(host.folder, host.server)
+    cloud = LbCloud(Aws(host.server.endpoint, own.account))
+    allocation = cloud.ec2.allocate_address()
+    mappings = [{"SubnetId": cloud.subnets[0], "AllocationId": allocation["AllocationId"]}]
+    arn = cloud.create_arn(Type="network", SubnetMappings=mappings)
+    assert eventually(lambda: _find_addresses(cloud, arn, "IpAddress")) == [allocation["PublicIp"]]
+    balancer = cloud.get(arn)
+    (interface,) = cloud.wait_for_interfaces(arn, 1)
+    client = own.await_interface(make_interface(cloud.ec2, cloud.subnets[0])["NetworkInterfaceId"])
+    look = f"busybox nslookup -type=a {balancer['DNSName']} 10.0.0.2"
+    found = f"{look} | busybox grep -q {interface['PrivateIpAddress']}"
+    eventually(lambda: own.succeeds(client, "sh", "-c", found))
+
+
 @pytest.mark.parametrize("kind", ["application", "network"])
 def test_a_name_leads_to_the_load_balancer(host: Machine, kind: str) -> None:
     own = Machine(host.folder, host.server)
