@@ -73,7 +73,6 @@ async def _put(block: Block, kind: str, file: _File) -> None:
         "Bucket": bucket,
         "Key": make_key(kind, view, load_balancer, end, random_bytes(4).hex()),
         "Body": gzip.compress(_join(file.lines)),
-        "ACL": "bucket-owner-full-control",
     }
     await block.cloud.call(
         "s3",
