@@ -158,6 +158,9 @@ def _parse_redirect(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidAction("The Redirect port must be between '1' and '65535' inclusive, or '#{port}'")
     if not config["Path"].startswith("/"):
         raise InvalidAction("The Redirect path must start with '/'")
+    for member, value in config.items():
+        if any(character < " " or character == "\x7f" for character in value):
+            raise InvalidAction(f"The Redirect {member.lower()} contains a character that is not valid")
     _check_keywords("Host", config["Host"], ("host",))
     _check_keywords("Path", config["Path"], ("host", "path", "port"))
     _check_keywords("Query", config["Query"], _KEYWORDS)
