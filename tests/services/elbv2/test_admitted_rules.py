@@ -66,7 +66,7 @@ _answers = st.builds(
     _texts,
     st.sampled_from(("200", "404", "503")),
 )
-_transforms = st.one_of(
+_transforms: st.SearchStrategy[list[dict[str, Any]]] = st.one_of(
     st.just([]),
     st.builds(
         lambda regex, text: [
