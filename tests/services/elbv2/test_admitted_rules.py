@@ -16,8 +16,8 @@ from tests.sizes import examples
 
 _PIECES = (
     "a", "b", ".", "*", "+", "?", "(", ")", "|", "^", "$", "[a-z]", "[^/]", "\\d", "\\w", "\\b", "\\.", "\\+", "{2}",
-    "{2,}", "{1,3}", "(?:", "(?i)", "(?P<n>", "(?=", "(?<!", "(?>", "\\1", "/", "-", "%", "&", "=", '"', "'", "é", "\\Z",
-    "\\A", "[", "]", "\\", "{", "}", "++", "*?", "\\p{L}", "\\x41", "\\u00e9", "[[:alpha:]]", "\\Q", "#", " ",
+    "{2,}", "{1,3}", "(?:", "(?i)", "(?P<n>", "(?=", "(?<!", "(?>", "\\1", "/", "-", "%", "&", "=", '"', "'", "é",
+    "\\Z", "\\A", "[", "]", "\\", "{", "}", "++", "*?", "\\p{L}", "\\x41", "\\u00e9", "[[:alpha:]]", "\\Q", "#", " ",
 )  # fmt: skip
 _regexes = st.lists(st.sampled_from(_PIECES), min_size=1, max_size=8).map("".join)
 _patterns = st.text(st.sampled_from("ab01/*?.-_$~\"'@:+& =[]()\\{}^|%é"), min_size=1, max_size=12)
@@ -66,10 +66,12 @@ _answers = st.builds(
     _texts,
     st.sampled_from(("200", "404", "503")),
 )
-_transforms = st.one_of(
+_transforms: st.SearchStrategy[list[dict[str, Any]]] = st.one_of(
     st.just([]),
     st.builds(
-        lambda regex, text: [{"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": regex, "Replace": text}]}}],
+        lambda regex, text: [
+            {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": regex, "Replace": text}]}}
+        ],
         _regexes,
         st.sampled_from(("/b", "/$1", "$0", "$", "\\1", "%")),
     ),
@@ -95,5 +97,4 @@ def test_envoy_takes_what_is_admitted(envoy: Envoy, found: list[tuple[Any, Any, 
         except AwsError:
             continue
         rules.append(make_rule(number, parsed, *done, Transforms=changed))
-    envoy.apply(make_view(make_listener(answer(418), rules=rules))
-
+    envoy.apply(make_view(make_listener(answer(418), rules=rules)))

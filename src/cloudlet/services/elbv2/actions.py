@@ -197,7 +197,7 @@ def _parse_session(given: Mapping[str, Any]) -> dict[str, Any]:
     if len(extra) > 10:
         raise InvalidAction("Up to '10' authentication request extra params can be specified")
     cookie = given.get("SessionCookieName", "AWSELBAuthSessionCookie")
-    if re.fullmatch(r"[^\s;,=]{1,256}", cookie) is None:
+    if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", cookie) is None:
         raise InvalidAction(f"The session cookie name '{cookie}' is not valid")
     session = {
         "SessionCookieName": cookie,
