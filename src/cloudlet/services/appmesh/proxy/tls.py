@@ -15,7 +15,10 @@ from cloudlet.services.appmesh.proxy.view import Surroundings
 SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
 """The cluster of the local SDS provider in a bootstrap (APPMESH_SDS_SOCKET_PATH)."""
 _FETCH_SECONDS: Final = "2s"
-"""The time that a cluster or listener waits for a secret before it goes on without: all others wait for it."""
+"""The time that a cluster or listener waits for a secret.
+
+All others wait for it.
+"""
 _OWN_SDS: Final[Resource] = {**ADS, "initial_fetch_timeout": _FETCH_SECONDS}
 _LOCAL_SDS: Final[Resource] = {
     "initial_fetch_timeout": _FETCH_SECONDS,
