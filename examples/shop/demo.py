@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 import boto3
 import browser
 import cloudlet_here
+import load
 import outage
 import voices
 from browser import Browser
@@ -51,6 +53,7 @@ from waiting import DEADLINE_SECONDS, wait
 AUDIENCE = "shop"
 """Whom the tokens of customers are for."""
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
+ENOUGH_VISITS = 20
 WORKERS = ("payments", "inventory", "email")
 CURIOUS = """
 import sys, boto3
@@ -82,16 +85,17 @@ class Demo:
         """Return what went wrong."""
         issuer = Issuer(self.running) if self.is_near else None
         with self.eyes.on_the_deployment():
-            door = self.shop.deploy(**({"Issuer": issuer.url} if issuer else {})).get("Door")
+            doors = self.shop.deploy(**({"Issuer": issuer.url} if issuer else {}))
         print("\nThe services run, each in a container of its own, and find each other by their names")
         print("  " + ", ".join(f"{count} {name}" for name, count in sorted(self.fleet.running().items())))
         voices.listen(self.running, self.shop.account, is_aws=self.cloudlet is None)
-        self.customer = Customer(self.fleet.front())
+        self.front = self.fleet.front()
+        self.customer = Customer(self.front)
         self.subscribe_partner()
         self.look_at_the_catalogue()
         self.take_orders()
         self.sell_the_last_piece()
-        self.take_an_order_from_a_browser(door, issuer)
+        self.take_an_order_from_a_browser(doors.get("Door"), issuer)
         self.eyes.follow(self.taken[-1])
         self.let_email_be_curious()
         self.take_orders_while_sqs_is_down()
@@ -100,6 +104,7 @@ class Demo:
         self.wait_for_empty_queues()
         self.eyes.wait_for_the_alarm("OK")
         self.eyes.show_the_dashboard()
+        self.renew_the_front()
         self.look_at_the_orders()
         left = {product["item"]: product["stock"] for product in self.customer.catalogue()}
         return mistakes(self.dynamodb, self.handled, self.listeners, self.taken, left)
@@ -238,6 +243,19 @@ class Demo:
         print(f"  messages moved: {redrive(self.sqs, letters)}")
         self.wait_for(self.taken)
 
+    def renew_the_front(self) -> None:
+        print("\nThe front is renewed: its new version gets a tenth of the requests for a minute, then all of them")
+        with load.visiting(f"{self.front}/catalogue") as visits:
+            self.shop.begin_change(Version="2")
+            wait("the new version to answer", lambda: visits.answers["2"] >= ENOUGH_VISITS)
+            print(f"  while it is tried: {told(visits.answers)}")
+            if self.cloudlet is not None:
+                self.cloudlet.run("clock", "advance", "1m")
+            self.shop.finish()
+        print(f"  at the end: {told(visits.answers)}; failed: {len(visits.errors)}")
+        if visits.errors:
+            raise SystemExit(f"Customers were not answered: {visits.errors[0]}")
+
     def look_at_the_orders(self) -> None:
         print("\nThe customers look at their orders")
         for customer in sorted({order.customer for order in self.taken}):
@@ -284,6 +302,10 @@ class Demo:
         kinds = (names.queue, names.dead_letters)
         all_queues = [kind(service) for service in (*WORKERS, "on-call") for kind in kinds]
         wait("the queues to be empty", lambda: all(is_empty(self.sqs, each) for each in all_queues))
+
+
+def told(answers: Counter[str]) -> str:
+    return ", ".join(f"{count} answers of version {version}" for version, count in sorted(answers.items()))
 
 
 def state_of(waits_for: list[str]) -> str:
