@@ -24,7 +24,6 @@ from shop.checkout import Answer, bucket, dynamodb, s3
 from shop.order import Wish
 from shop.patience import end_when_told
 
-
 VERSION = os.environ.get("SHOP_VERSION", "")
 
 
