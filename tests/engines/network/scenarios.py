@@ -13,31 +13,40 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.network import egress, nftables, router, security_groups
+from cloudlet.engines.network.endpoint_addresses import MACHINE
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
+from cloudlet.engines.network.peering import link
+from cloudlet.engines.network.relay import Goal, Relay
 from cloudlet.engines.network.router import METADATA, Interface, Router
 from cloudlet.engines.network.security_groups import Group, Rule
 
 _NOBODY = 65534
 _PR_SET_DUMPABLE = 4
-SUBNET = IPv4Network("10.0.1.0/24")
 EVERYWHERE = IPv4Network("0.0.0.0/0")
 ALL = Rule("-1", -1, -1, EVERYWHERE)
 
 
 class Network:
-    """A virtual network with some interfaces, 10.0.1.N."""
+    """A virtual network with some interfaces, 10.0.1.N or of another prefix."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, prefix: str = "10.0") -> None:
         self.namespaces = namespaces
-        self.router = Router(namespaces, IPv4Network("10.0.0.0/16"))
+        self.router = Router(namespaces, IPv4Network(f"{prefix}.0.0/16"))
+        self.prefix = prefix
         self.interfaces: dict[int, Interface] = {}
 
     async def open(self, *numbers: int) -> Network:
         await self.router.open()
         for number in numbers:
-            self.interfaces[number] = await self.router.attach(IPv4Address(f"10.0.1.{number}"), SUBNET)
+            self.interfaces[number] = await self.router.attach(
+                self.address(number), IPv4Network(f"{self.prefix}.1.0/24")
+            )
         return self
+
+    def address(self, number: int) -> IPv4Address:
+        return IPv4Address(f"{self.prefix}.1.{number}")
 
     async def within(self, number: int, function: Callable[[], Any]) -> Any:
         return await asyncio.wrap_future(self.namespaces.run(self.interfaces[number].namespace, function))
@@ -49,7 +58,7 @@ class Network:
         """Have each interface be a member of a group, and all filters be written anew."""
         named = {group.name: group for group in groups.values()}
         members: dict[tuple[str, ...], list[IPv4Address]] = {
-            (name,): [IPv4Address(f"10.0.1.{each}") for each in groups if groups[each].name == name] for name in named
+            (name,): [self.address(each) for each in groups if groups[each].name == name] for name in named
         }
         texts = [security_groups.write_base(self.router.network), *map(security_groups.write_group, named.values())]
         await self.filter("".join([*texts, *security_groups.write_members(members)]))
@@ -88,6 +97,28 @@ async def isolation(namespaces: Namespaces) -> Any:
     return [*found, await one.ask(6, "10.0.1.5", 80)]
 
 
+async def peers(namespaces: Namespaces) -> Any:
+    one = await Network(namespaces).open(5, 6)
+    other = await Network(namespaces, "10.1").open(7, 8)
+    third = await Network(namespaces, "10.2").open(9)
+    for each, number in ((one, 6), (other, 7), (third, 9)):
+        await each.join(dict.fromkeys(each.interfaces, Group("all", (ALL,), (ALL,))))
+        await each.serve(number, 80)
+    (near, far), (back, away) = await link(0, one.router, other.router), await link(1, other.router, third.router)
+    found = [await one.ask(5, "10.1.1.7", 80)]
+    await near.set_routes({other.router.network, third.router.network})
+    found += [await one.ask(5, "10.1.1.7", 80)]
+    await far.set_routes({one.router.network})
+    await back.set_routes({third.router.network})
+    await away.set_routes({one.router.network, other.router.network})
+    found += [await one.ask(5, "10.1.1.7", 80), await other.ask(8, "10.0.1.6", 80), await other.ask(8, "10.2.1.9", 80)]
+    found += [await one.ask(5, "10.2.1.9", 80)]
+    await other.join({7: Group("web", (Rule("tcp", 80, 80, IPv4Network("10.0.1.5/32")),), (ALL,)), 8: Group("closed")})
+    found += [await one.ask(5, "10.1.1.7", 80), await one.ask(6, "10.1.1.7", 80), await other.ask(8, "10.0.1.6", 80)]
+    await far.remove()
+    return [*found, await one.ask(5, "10.1.1.7", 80)]
+
+
 async def metadata(namespaces: Namespaces) -> Any:
     network = await Network(namespaces).open(5)
     listener = await network.router.listen(METADATA, 80)
@@ -124,21 +155,19 @@ async def way_out(namespaces: Namespaces) -> Any:
     await network.join({5: Group("open", (), (ALL,)), 6: Group("closed")})
     proxy = network.router.resolver
     await network.filter(egress.write_rules([network.router.network], proxy))
-    out = egress.Egress(await network.router.listen(proxy, egress.PORT))
     reached: list[tuple[str, int]] = []
-    connect = egress._connect
 
-    async def noted(address: IPv4Address, port: int) -> socket.socket | None:
-        reached.append((str(address), port))
-        if str(address) == "203.0.113.7":
+    async def noted(goal: Goal) -> socket.socket | None:
+        reached.append((str(goal.address), goal.port))
+        if str(goal.address) == "203.0.113.7":
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             theirs.send(b"from outside")
             theirs.close()
             return ours
-        return await connect(address, port)
+        return await egress.connect(goal)
 
-    egress._connect = noted
+    out = Relay(await network.router.listen(proxy, egress.PORT), noted)
     host = _own_address()
     server = await asyncio.start_server(lambda _, writer: writer.close(), "0.0.0.0", 0)
     port = server.sockets[0].getsockname()[1]
@@ -148,6 +177,66 @@ async def way_out(namespaces: Namespaces) -> Any:
     return [*found, (host, port) in reached, len(reached)]
 
 
+async def endpoints(namespaces: Namespaces) -> Any:
+    """Reach something by its endpoint from its own network, from another one, and not where it is internal."""
+    networks = Networks(namespaces)
+    for name in ("one", "other"):
+        await networks.make(name, "10.0.0.0/16")
+        await networks.attach(name, "task", "10.0.1.5", "10.0.1.0/24")
+    await networks.attach("one", "balancer", "10.0.1.7", "10.0.1.0/24", is_sharing=True)
+    group = Group("open", (ALL,), (ALL,))
+    texts = [security_groups.write_base(IPv4Network("10.0.0.0/16")), security_groups.write_group(group)]
+    texts += security_groups.write_members({("open",): [IPv4Address("10.0.1.5"), IPv4Address("10.0.1.7")]})
+    for name in ("one", "other"):
+        await networks.filter(name, "".join(texts))
+    endpoint = f"127.64.{os.getpid() % 200}.{os.getpid() % 199 + 1}"
+    shared = networks.get_namespace("one", "")
+
+    async def within(namespace: int, function: Callable[[], Any]) -> Any:
+        return await asyncio.wrap_future(namespaces.run(namespace, function))
+
+    async def serve(bound: socket.socket | None, answer: bytes) -> int:
+        assert bound is not None
+
+        async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer + b" " + writer.get_extra_info("peername")[0].encode())
+            writer.close()
+
+        server = await asyncio.start_server(handle, sock=bound)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def ask(network: str, interface: str, address: str, port: int) -> str:
+        made = await within(
+            networks.get_namespace(network, interface), partial(router._make_socket, socket.SOCK_STREAM)
+        )
+        if not interface:
+            # A load balancer connects by its own address.
+            made.bind(("10.0.1.7", 0))
+        try:
+            async with asyncio.timeout(3):
+                await asyncio.get_running_loop().sock_connect(made, (address, port))
+                reader, writer = await asyncio.open_connection(sock=made)
+                said = await reader.read()
+                writer.close()
+                return said.decode()
+        except (OSError, TimeoutError) as error:
+            made.close()
+            return type(error).__name__
+
+    await networks.set_endpoint(endpoint, "one", "10.0.1.7", is_public=True)
+    await serve(await within(shared, partial(router._bind, IPv4Address("10.0.1.7"), 80, datagrams=False)), b"inside")
+    await serve(networks.endpoints.listen(IPv4Address(endpoint), 80, socket.SOCK_STREAM), b"machine")
+    own = await serve(router._bind(IPv4Address("127.0.0.1"), 0, datagrams=False), b"own")
+    found = [await ask("one", "task", endpoint, 80), await ask("other", "task", endpoint, 80)]
+    await networks.set_endpoint(endpoint, "one", "10.0.1.7", is_public=False)
+    found += [await ask("one", "task", endpoint, 80), await ask("other", "task", endpoint, 80)]
+    found += [await ask("one", "", str(MACHINE), own), await ask("one", "task", str(MACHINE), own)]
+    await networks.detach("one", "balancer")
+    found += [str(sorted(networks.describe()["one"]))]
+    await networks.close()
+    return found
+
+
 def _own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.connect(("192.0.2.1", 9))
@@ -155,7 +244,7 @@ def _own_address() -> str:
 
 
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
-    each.__name__: each for each in (isolation, metadata, groups, way_out)
+    each.__name__: each for each in (isolation, peers, metadata, groups, way_out, endpoints)
 }
 
 

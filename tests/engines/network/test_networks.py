@@ -29,6 +29,21 @@ def test_networks_of_the_same_addresses_do_not_meet(user: str) -> None:
     assert run("isolation", user) == ["one 10.0.1.6", "other 10.0.1.7", "TimeoutError", "TimeoutError"]
 
 
+def test_linked_networks_reach_what_both_send_to_each_other(user: str) -> None:
+    assert run("peers", user) == [
+        "OSError",  # nothing is sent there yet
+        "TimeoutError",  # replies have no way back
+        "ok 10.0.1.5",
+        "ok 10.1.1.8",
+        "ok 10.1.1.8",
+        "TimeoutError",  # a third network is not reached by way of another
+        "ok 10.0.1.5",
+        "TimeoutError",  # the other side's group does not let it in
+        "TimeoutError",  # the own group does not let it out
+        "OSError",  # there is no link any more
+    ]
+
+
 def test_the_router_knows_who_asks_for_metadata(user: str) -> None:
     assert run("metadata", user) == ["10.0.1.5", "you are known"]
 
@@ -41,6 +56,18 @@ def test_security_groups_let_through_what_their_rules_allow(user: str) -> None:
         "TimeoutError",  # a member of another group
         "ok 10.0.1.7",  # the same one in another group
         "TimeoutError",  # the rule was revoked
+    ]
+
+
+def test_endpoints_are_reached_from_everywhere_but_internal_ones_from_their_network_only(user: str) -> None:
+    assert run("endpoints", user) == [
+        "inside 10.0.1.5",
+        "machine 127.0.0.1",  # from another network
+        "inside 10.0.1.5",
+        "",  # from another network, once it is internal
+        "own 127.0.0.1",  # the machine itself, from a load balancer
+        "",  # and not from anything else
+        "['task']",  # the balancer is removed
     ]
 
 

@@ -86,6 +86,11 @@ class Machine:
         """Whether a program at an interface gets the address of a name."""
         return self._succeeds(interface, "nslookup", "-type=a", name, resolver)
 
+    def has_mac(self, interface: dict[str, Any]) -> bool:
+        """Whether a program at an interface finds the hardware address that the API tells."""
+        look = f"busybox ifconfig eth0 | busybox grep -iq {interface['MacAddress']}"
+        return self._succeeds(interface, "sh", "-c", look)
+
     def _succeeds(self, interface: dict[str, Any], *command: str) -> bool:
         name = self.run(interface, *command)
         found = eventually(lambda: [self.call("describe")["containers"].get(name)], lambda code: code != [None])

@@ -87,6 +87,25 @@ def test_ids_that_are_not_there_are_told(ec2: Any) -> None:
         assert code_of(getattr(ec2, operation), **{member: [f"{prefix}-{MISSING}"]}) == code
 
 
+def test_what_is_no_id_is_told(ec2: Any) -> None:
+    calls = {
+        "describe_vpcs": ("VpcIds", "InvalidVpcID.Malformed"),
+        "describe_subnets": ("SubnetIds", "InvalidSubnetID.Malformed"),
+        "describe_route_tables": ("RouteTableIds", "InvalidRouteTableId.Malformed"),
+        "describe_internet_gateways": ("InternetGatewayIds", "InvalidInternetGatewayId.Malformed"),
+        "describe_nat_gateways": ("NatGatewayIds", "NatGatewayMalformed"),
+        "describe_security_groups": ("GroupIds", "InvalidGroupId.Malformed"),
+        "describe_security_group_rules": ("SecurityGroupRuleIds", "InvalidSecurityGroupRuleId.Malformed"),
+        "describe_network_interfaces": ("NetworkInterfaceIds", "InvalidNetworkInterfaceId.Malformed"),
+        "describe_network_acls": ("NetworkAclIds", "InvalidNetworkAclId.Malformed"),
+        "describe_dhcp_options": ("DhcpOptionsIds", "InvalidDhcpOptionsId.Malformed"),
+        "describe_vpc_endpoints": ("VpcEndpointIds", "InvalidVpcEndpointId.Malformed"),
+        "describe_managed_prefix_lists": ("PrefixListIds", "InvalidPrefixListId.Malformed"),
+    }
+    for operation, (member, code) in calls.items():
+        assert code_of(getattr(ec2, operation), **{member: ["mine"]}) == code
+
+
 def test_all_documented_filters_are_known(ec2: Any) -> None:
     filters = {
         "describe_vpcs": "ipv6-cidr-block-association.state cidr dhcp-options-id",

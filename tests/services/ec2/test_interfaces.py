@@ -87,6 +87,9 @@ def test_secondary_addresses(ec2: Any) -> None:
         *((each["PrivateIpAddress"], False) for each in assigned),
     ]
     assert code_of(make_interface, ec2, subnet, PrivateIpAddress="10.0.1.11") == "InvalidIPAddress.InUse"
+    filters = make_filters({"private-ip-address": "10.0.1.11"})
+    (owner,) = ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+    assert owner["NetworkInterfaceId"] == made["NetworkInterfaceId"]
     ec2.unassign_private_ip_addresses(**name, PrivateIpAddresses=["10.0.1.11"])
     make_interface(ec2, subnet, PrivateIpAddress="10.0.1.11")
     unassign = {**name, "PrivateIpAddresses": ["10.0.1.10"]}
@@ -121,11 +124,24 @@ def test_a_service_manages_what_it_asks_for(aws: Aws, ec2: Any) -> None:
         VpcEndpointType="Interface",
         ServiceName="com.amazonaws.us-east-1.sqs",
         SubnetIds=[make_subnet(ec2, vpc)],
+        PrivateDnsEnabled=False,
     )["VpcEndpoint"]
     (name,) = made["NetworkInterfaceIds"]
     found = eventually(lambda: _find(ec2, name), lambda each: each["Status"] == "in-use")
     assert (found["RequesterManaged"], found["InterfaceType"]) == (True, "vpc_endpoint")
+    assert found["Attachment"]["InstanceOwnerId"] == "amazon-aws"
     assert refused(ec2.delete_network_interface, NetworkInterfaceId=name) == (
+        "InvalidParameterValue",
+        f"Network interface '{name}' is currently in use.",
+    )
+    assert refused(ec2.detach_network_interface, AttachmentId=found["Attachment"]["AttachmentId"]) == (
+        "OperationNotPermitted",
+        "You are not allowed to manage 'ela-attach' attachments.",
+    )
+    missing = f"eni-attach-{MISSING}"
+    assert code_of(ec2.detach_network_interface, AttachmentId=missing) == "InvalidAttachmentID.NotFound"
+    allocation = ec2.allocate_address()["AllocationId"]
+    assert refused(ec2.associate_address, AllocationId=allocation, NetworkInterfaceId=name) == (
         "AuthFailure",
         "You do not have permission to access the specified resource.",
     )

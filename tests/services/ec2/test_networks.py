@@ -66,6 +66,7 @@ def test_a_network_is_there_as_long_as_it_has_interfaces(host: Machine) -> None:
     interface = vpc.interface(subnet, PrivateIpAddress="10.0.1.10")
     name = interface["NetworkInterfaceId"]
     assert host.networks()[vpc.id] == {name: "10.0.1.10"}
+    assert host.has_mac(interface)
     host.ec2.delete_network_interface(NetworkInterfaceId=name)
     eventually(lambda: vpc.id not in host.networks())
     vpc.interface(subnet, PrivateIpAddress="10.0.1.10")
@@ -113,6 +114,10 @@ def test_names_are_answered_in_a_network(host: Machine) -> None:
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
     for resolver in ("10.0.0.2", "169.254.169.253"):
         eventually(lambda resolver=resolver: host.can_resolve(client, "www.shop.internal", resolver))
+    name = client["PrivateIpAddress"].replace(".", "-")
+    assert not host.can_resolve(client, f"ip-{name}.ec2.internal", "10.0.0.2")
+    host.ec2.modify_vpc_attribute(VpcId=vpc.id, EnableDnsHostnames={"Value": True})
+    eventually(lambda: host.can_resolve(client, f"ip-{name}.ec2.internal", "10.0.0.2"))
     # The zone is that of one VPC alone.
     assert not host.can_resolve(stranger, "www.shop.internal", "10.1.0.2")
     assert host.can_resolve(stranger, "localhost", "10.1.0.2"), "other names are asked of the machine"
@@ -171,6 +176,40 @@ def test_vpcs_do_not_meet(host: Machine) -> None:
     host.serve(server)
     eventually(lambda: host.can_reach(neighbour, "10.0.1.5"))
     assert not host.can_reach(client, "10.0.1.5")
+
+
+def test_peers_reach_what_their_routes_lead_to(host: Machine) -> None:
+    one, other = Vpc(host), Vpc(host, "10.1.0.0/16")
+    server = other.interface(other.subnet("10.1.1.0/24"))
+    client = one.interface(one.subnet())
+    hidden = one.interface(one.subnet("10.0.2.0/24"))
+    host.serve(server)
+    address = server["PrivateIpAddress"]
+    for each in (client, hidden):
+        cidr = f"{each['PrivateIpAddress']}/32"
+        host.ec2.authorize_security_group_ingress(
+            GroupId=other.group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp=cidr
+        )
+    made = host.ec2.create_vpc_peering_connection(VpcId=one.id, PeerVpcId=other.id)["VpcPeeringConnection"]
+    name = {"VpcPeeringConnectionId": made["VpcPeeringConnectionId"]}
+    host.ec2.accept_vpc_peering_connection(**name)
+    table = host.ec2.create_route_table(VpcId=one.id)["RouteTable"]["RouteTableId"]
+    host.ec2.associate_route_table(RouteTableId=table, SubnetId=client["SubnetId"])
+    host.ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.1.0.0/16", **name)
+    assert not host.can_reach(client, address), "replies have no way back"
+    back = {"RouteTableId": find_main_table(host.ec2, other.id), "DestinationCidrBlock": "10.0.0.0/16"}
+    host.ec2.create_route(**back, **name)
+    eventually(lambda: host.can_reach(client, address))
+    assert not host.can_reach(hidden, address), "its subnet has no route"
+    # A peer whose network was gone is linked again.
+    host.ec2.delete_network_interface(NetworkInterfaceId=server["NetworkInterfaceId"])
+    eventually(lambda: other.id not in host.networks())
+    assert not host.can_reach(client, address)
+    again = other.interface(server["SubnetId"], PrivateIpAddress=address)
+    host.serve(again)
+    eventually(lambda: host.can_reach(client, address))
+    host.ec2.delete_vpc_peering_connection(**name)
+    eventually(lambda: not host.can_reach(client, address))
 
 
 def test_groups_count_in_further_address_ranges_of_a_vpc(host: Machine) -> None:

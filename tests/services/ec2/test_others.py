@@ -99,7 +99,9 @@ def test_gateway_endpoints_are_routes(ec2: Any) -> None:
     ec2.modify_vpc_endpoint(**endpoint, AddRouteTableIds=[table])
     narrow = json.dumps({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]})
     assert code_of(ec2.modify_vpc_endpoint, **endpoint, PolicyDocument=narrow) == "UnsupportedOperation"
-    assert code_of(ec2.modify_vpc_endpoint, **endpoint, PolicyDocument="{") == "InvalidPolicyDocument"
+    for text in ("{", "[]", '"all"', '{"Statement": "all"}', '{"Statement": ["all"]}'):
+        assert code_of(ec2.modify_vpc_endpoint, **endpoint, PolicyDocument=text) == "InvalidPolicyDocument"
+    assert code_of(ec2.modify_vpc_endpoint, **endpoint, PrivateDnsEnabled=True) == "InvalidParameter"
     assert ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])["Unsuccessful"] == []
     assert ec2.describe_route_tables(Filters=filters)["RouteTables"] == []
     (failed,) = ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])["Unsuccessful"]
@@ -111,6 +113,12 @@ def test_interface_endpoints_have_addresses(ec2: Any) -> None:
     one = make_subnet(ec2, vpc, "10.0.1.0/24", AvailabilityZone="us-east-1a")
     same = make_subnet(ec2, vpc, "10.0.2.0/24", AvailabilityZone="us-east-1a")
     asked = {"VpcId": vpc, "ServiceName": "com.amazonaws.us-east-1.ecr.api", "VpcEndpointType": "Interface"}
+    assert refused(ec2.create_vpc_endpoint, **asked, SubnetIds=[one]) == (
+        "InvalidParameter",
+        "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true"
+        f" for {vpc}",
+    )
+    ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
     assert code_of(ec2.create_vpc_endpoint, **asked, SubnetIds=[one, same]) == "DuplicateSubnetsInSameZone"
     made = ec2.create_vpc_endpoint(**asked, SubnetIds=[one])["VpcEndpoint"]
     assert (made["PrivateDnsEnabled"], len(made["NetworkInterfaceIds"])) == (True, 1)
@@ -148,6 +156,8 @@ def test_prefix_lists_have_versions(ec2: Any) -> None:
     assert code_of(add, **name, CurrentVersion=1, AddEntries=more) == "PrefixListVersionMismatch"
     assert code_of(add, **name, CurrentVersion=2, AddEntries=more) == "PrefixListMaxEntriesExceeded"
     assert code_of(add, **name, AddEntries=more) == "MissingParameter"
+    assert code_of(add, **name, CurrentVersion=2, AddEntries=more, MaxEntries=3) == "InvalidParameterCombination"
+    assert code_of(add, **name, MaxEntries=0) == "InvalidParameterValue"
     ec2.restore_managed_prefix_list_version(**name, PreviousVersion=1, CurrentVersion=2)
     assert read() == ["192.0.2.0/24"]
     group = make_group(ec2, make_vpc(ec2), "listed")
@@ -186,6 +196,11 @@ def test_tags_are_made_listed_and_deleted(ec2: Any) -> None:
     }
     ec2.delete_tags(Resources=[vpc], Tags=[{"Key": "env", "Value": "other"}, {"Key": "team"}])
     assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"] == [{"Key": "env", "Value": "test"}]
+    twice = [{"ResourceType": "vpc", "Tags": [{"Key": "env", "Value": "a"}, {"Key": "env", "Value": "b"}]}]
+    assert refused(ec2.create_vpc, CidrBlock="10.0.0.0/16", TagSpecifications=twice) == (
+        "InvalidParameterValue",
+        "Duplicate tag key 'env' specified.",
+    )
     ec2.delete_tags(Resources=[vpc])
     assert ec2.describe_tags(Filters=make_filters({"resource-id": vpc}))["Tags"] == []
 

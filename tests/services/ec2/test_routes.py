@@ -65,7 +65,10 @@ def test_another_table_becomes_the_main_one(ec2: Any) -> None:
     main, other = find_main_table(ec2, vpc), _make_table(ec2, vpc)
     (table,) = ec2.describe_route_tables(RouteTableIds=[main])["RouteTables"]
     association = table["Associations"][0]["RouteTableAssociationId"]
-    assert code_of(ec2.disassociate_route_table, AssociationId=association) == "InvalidParameterValue"
+    assert refused(ec2.disassociate_route_table, AssociationId=association) == (
+        "InvalidParameterValue",
+        f"cannot disassociate the main route table association {association}",
+    )
     assert code_of(ec2.delete_route_table, RouteTableId=main) == "DependencyViolation"
     ec2.replace_route_table_association(AssociationId=association, RouteTableId=other)
     assert find_main_table(ec2, vpc) == other
@@ -153,7 +156,12 @@ def test_nat_gateways_have_an_address_and_an_interface(account: Aws, standing: S
     allocation = ec2.allocate_address()
     public = {"SubnetId": subnet, "AllocationId": allocation["AllocationId"]}
     assert code_of(ec2.create_nat_gateway, SubnetId=subnet) == "MissingParameter"
-    assert code_of(ec2.create_nat_gateway, **public) == "Gateway.NotAttached"
+    failed = ec2.create_nat_gateway(**public)["NatGateway"]
+    assert (failed["State"], failed["FailureCode"], failed["FailureMessage"]) == (
+        "failed",
+        "Gateway.NotAttached",
+        f"Network {vpc} has no Internet gateway attached",
+    )
     gateway = attach_internet_gateway(ec2, vpc)
     made = ec2.create_nat_gateway(**public)["NatGateway"]
     (address,) = made["NatGatewayAddresses"]
@@ -164,9 +172,9 @@ def test_nat_gateways_have_an_address_and_an_interface(account: Aws, standing: S
     assert (interface["InterfaceType"], interface["RequesterManaged"]) == ("nat_gateway", True)
     assert interface["Association"]["AllocationId"] == allocation["AllocationId"]
     managed = {"NetworkInterfaceId": interface["NetworkInterfaceId"]}
-    assert code_of(ec2.delete_network_interface, **managed) == "AuthFailure"
+    assert code_of(ec2.delete_network_interface, **managed) == "InvalidParameterValue"
     assert code_of(ec2.disassociate_address, AssociationId=address["AssociationId"]) == "AuthFailure"
-    assert code_of(ec2.create_nat_gateway, **public) == "InvalidParameterValue"
+    assert ec2.create_nat_gateway(**public)["NatGateway"]["FailureCode"] == "Resource.AlreadyAssociated"
     attached = {"InternetGatewayId": gateway, "VpcId": vpc}
     assert code_of(ec2.detach_internet_gateway, **attached) == "DependencyViolation"
     assert code_of(ec2.delete_subnet, SubnetId=subnet) == "DependencyViolation"
@@ -194,7 +202,11 @@ def test_elastic_addresses_move_between_interfaces(ec2: Any) -> None:
     assert (found["PublicIp"], found["AssociationId"]) == (address["PublicIp"], made["AssociationId"])
     assert code_of(ec2.release_address, **allocation) == "InvalidIPAddress.InUse"
     refusing = {**allocation, "NetworkInterfaceId": other, "AllowReassociation": False}
-    assert code_of(ec2.associate_address, **refusing) == "Resource.AlreadyAssociated"
+    (known,) = ec2.describe_addresses(AllocationIds=[address["AllocationId"]])["Addresses"]
+    assert refused(ec2.associate_address, **refusing) == (
+        "Resource.AlreadyAssociated",
+        f"resource {address['AllocationId']} is already associated with associate-id {known['AssociationId']}",
+    )
     moved = ec2.associate_address(**allocation, NetworkInterfaceId=other)["AssociationId"]
     interfaces = ec2.describe_network_interfaces(NetworkInterfaceIds=[one, other])["NetworkInterfaces"]
     assert ["Association" in each for each in interfaces] == [False, True]
@@ -213,6 +225,17 @@ def test_an_account_has_five_addresses_at_most(ec2: Any) -> None:
         "AddressLimitExceeded",
         "The maximum number of addresses has been reached.",
     )
+
+
+def test_addresses_that_nobody_gets(ec2: Any) -> None:
+    address = ec2.allocate_address()
+    ec2.release_address(AllocationId=address["AllocationId"])
+    assert ec2.allocate_address(Address=address["PublicIp"])["PublicIp"] == address["PublicIp"]
+    for each in (address["PublicIp"], "192.0.2.1", "mine"):
+        assert refused(ec2.allocate_address, Address=each) == (
+            "InvalidAddress.NotFound",
+            f"Address '{each}' not found.",
+        )
 
 
 def test_what_tools_ask_for_besides(ec2: Any) -> None:

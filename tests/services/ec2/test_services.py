@@ -11,6 +11,7 @@ import pytest
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import root
+from cloudlet.services.ec2.interface import find_owner, find_type
 from tests.in_process import in_block
 
 _PLACE = {"account": "123456789012", "region": "us-east-1"}
@@ -52,13 +53,29 @@ def test_a_service_manages_its_interfaces(tmp_path: Path) -> None:
         assert (found["Status"], found["RequesterManaged"], found["RequesterId"]) == ("in-use", True, "amazon-sqs")
         assert found["Attachment"]["Status"] == "attached"
         assert found["Association"]["PublicIp"].startswith("198.1")
-        for operation, more in (
-            ("DeleteNetworkInterface", {}),
-            ("ModifyNetworkInterfaceAttribute", {"Description": {"Value": "mine"}}),
+        for operation, more, code in (
+            ("DeleteNetworkInterface", {}, "InvalidParameterValue"),
+            ("ModifyNetworkInterfaceAttribute", {"Description": {"Value": "mine"}}, "AuthFailure"),
         ):
             with pytest.raises(AwsError) as caught:
                 await _call_as_root(block, operation, NetworkInterfaceId=name, **more)
-            assert caught.value.code == "AuthFailure"
+            assert caught.value.code == code
         await _call(block, "DeleteNetworkInterface", NetworkInterfaceId=name)
 
     in_block("sqs", tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("service", "description", "kind", "owner"),
+    [
+        ("lambda", "AWS Lambda VPC ENI-shop", "lambda", "amazon-aws"),
+        ("ecs", "arn:aws:ecs:us-east-1:123456789012:attachment/1", "interface", "amazon-ecs"),
+        ("elbv2", "ELB app/shop/0123456789abcdef", "interface", "amazon-elb"),
+        ("elbv2", "ELB net/shop/0123456789abcdef", "network_load_balancer", "amazon-elb"),
+    ],
+)
+def test_interfaces_of_services_have_types(service: str, description: str, kind: str, owner: str) -> None:
+    requester = f"{service}.amazonaws.com"
+    assert find_type(requester, description) == kind
+    assert find_owner(requester) == owner
+    assert (find_type("", description), find_owner("")) == ("interface", "")

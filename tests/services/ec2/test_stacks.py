@@ -170,7 +170,7 @@ def test_what_else_a_vpc_has(stacks: Stacks, ec2: Any) -> None:
         "CidrBlock": "0.0.0.0/0",
     }
     resources = {
-        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16", EnableDnsHostnames=True),
         "Block": _resource("VPCCidrBlock", VpcId=vpc, CidrBlock="10.1.0.0/16"),
         "Subnet": _resource("Subnet", ("Block",), VpcId=vpc, CidrBlock="10.1.1.0/24"),
         "Table": _resource("RouteTable", VpcId=vpc),
@@ -222,6 +222,18 @@ def test_what_is_not_supported_fails(stacks: Stacks) -> None:
     template = {"Resources": {"Vpc": _resource("VPC", CidrBlock="10.0.0.0/16", Ipv4IpamPoolId="ipam-pool-1")}}
     stacks.create("ipam", template)
     assert any("Cloudlet does not support Ipv4IpamPoolId" in reason for _, _, reason in stacks.events("ipam"))
+
+
+def test_a_nat_gateway_fails_with_its_stack(stacks: Stacks) -> None:
+    resources = {
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Subnet": _resource("Subnet", VpcId={"Ref": "Vpc"}, CidrBlock="10.0.1.0/24"),
+        "Address": _resource("EIP", Domain="vpc"),
+        "Nat": _resource("NatGateway", SubnetId={"Ref": "Subnet"}, AllocationId=_get("Address", "AllocationId")),
+    }
+    assert stacks.create("n", {"Resources": resources})["StackStatus"] == "ROLLBACK_COMPLETE"
+    (failure,) = (event for event in stacks.events("n") if event[:2] == ("Nat", "CREATE_FAILED"))
+    assert "has no Internet gateway attached" in str(failure)
 
 
 def _read_drifts(stacks: Stacks, name: str) -> dict[str, str]:

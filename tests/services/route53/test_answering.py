@@ -49,6 +49,9 @@ class PlainNames:
     def get_endpoint(self, kind: str) -> Sequence[str]:
         return ["127.0.0.1"]
 
+    def find_balancer_addresses(self, account: str, name: str) -> Sequence[str] | None:
+        return None
+
 
 def draw_first(limit: int) -> int:
     return 0

@@ -7,11 +7,15 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import dns.flags
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cloudlet.core.host.network_label import NetworkLabel, parse_network_label
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.route53.name_serving import serve_vpc
 from tests.in_process import in_block
@@ -45,7 +49,7 @@ async def create_zone(block: Block, name: str, address: str, vpc: str = "") -> N
 
 
 @asynccontextmanager
-async def serving(block: Block, vpc: str) -> AsyncIterator[DnsClient]:
+async def serving(block: Block, vpc: str, *ranges: str) -> AsyncIterator[DnsClient]:
     """A name server of a VPC, on sockets as its network would have."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
@@ -53,7 +57,8 @@ async def serving(block: Block, vpc: str) -> AsyncIterator[DnsClient]:
     datagrams.bind(("127.0.0.1", port))
     for each in (listening, datagrams):
         each.setblocking(False)
-    task = asyncio.create_task(serve_vpc(block, vpc, REGION, datagrams, listening))
+    label = NetworkLabel(ACCOUNT, REGION, tuple(map(IPv4Network, ranges)))
+    task = asyncio.create_task(serve_vpc(block, vpc, label, datagrams, listening))
     try:
         yield DnsClient("127.0.0.1", port)
     finally:
@@ -132,3 +137,37 @@ def test_clients_are_where_their_vpc_is(tmp_path: Path) -> None:
             assert await ask(client, "www.near.internal") == ["A 10.0.0.2"]
 
     scenario(tmp_path, body)
+
+
+def test_addresses_of_a_vpc_have_names(tmp_path: Path) -> None:
+    name = f"ip-10-0-1-5.{REGION}.compute.internal"
+
+    async def body(block: Block) -> None:
+        vpc = await make_vpc(block)
+        async with serving(block, vpc, "10.0.0.0/16") as client:
+            assert await ask(client, name) == ["A 10.0.1.5"]
+            assert await ask(client, name, "AAAA") == []
+            assert await ask(client, "5.1.0.10.in-addr.arpa", "PTR") == [f"PTR {name}."]
+            for other in (f"ip-10-1-1-5.{REGION}.compute.internal", "ip-10-0-1-5.ec2.internal"):
+                assert await ask(client, other) == []
+        async with serving(block, vpc) as client:
+            assert await ask(client, name) == []
+
+    scenario(tmp_path, body)
+
+
+def test_private_zones_come_before_names_of_addresses(tmp_path: Path) -> None:
+    async def body(block: Block) -> None:
+        vpc = await make_vpc(block)
+        await create_zone(block, f"{REGION}.compute.internal", "10.0.0.9", vpc)
+        async with serving(block, vpc, "10.0.0.0/16") as client:
+            assert await ask(client, f"ip-10-0-1-5.{REGION}.compute.internal") == []
+            assert await ask(client, f"www.{REGION}.compute.internal") == ["A 10.0.0.9"]
+
+    scenario(tmp_path, body)
+
+
+@given(ranges=st.lists(st.ip_addresses(v=4).map(IPv4Network), max_size=3), account=st.sampled_from(["", ACCOUNT]))
+def test_labels_are_read_as_they_were_written(ranges: list[IPv4Network], account: str) -> None:
+    label = NetworkLabel(account, REGION, tuple(ranges))
+    assert parse_network_label(label.format()) == label

@@ -35,6 +35,29 @@ def test_an_instance_with_a_port(cloud: MapCloud) -> None:
     assert not cloud.list_published(namespace)
 
 
+def test_special_characters_in_ids_are_escaped_in_names(cloud: MapCloud) -> None:
+    namespace = cloud.create_namespace()
+    service = cloud.create_service(namespace, "web", "SRV")
+    for port in ("80", "81"):
+        cloud.register(service, "Task:1", AWS_INSTANCE_IPV4="192.0.2.1", AWS_INSTANCE_PORT=port)
+    name = f"web.{cloud.get_title(namespace)}"
+    assert cloud.ask(cloud.get_zone(namespace), name, "SRV") == [rf"1 1 81 task\0721.{name}."]
+    assert cloud.ask(cloud.get_zone(namespace), rf"task\0721.{name}") == ["192.0.2.1"]
+    cloud.succeed(cloud.map.deregister_instance(ServiceId=service, InstanceId="Task:1")["OperationId"])
+    assert not cloud.list_published(namespace)
+
+
+def test_an_alias_that_leads_nowhere_fails(cloud: MapCloud) -> None:
+    namespace = cloud.create_namespace()
+    check = {"Type": "HTTP", "ResourcePath": "/"}
+    more = {"DnsConfig": {"RoutingPolicy": "WEIGHTED"}, "HealthCheckConfig": check}
+    service = cloud.create_service(namespace, "web", "A", **more)
+    attributes = {"AWS_ALIAS_DNS_NAME": "shop-1.us-east-1.elb.amazonaws.com"}
+    made = cloud.map.register_instance(ServiceId=service, InstanceId="one", Attributes=attributes)
+    ended = cloud.finish(made["OperationId"])
+    assert (ended["Status"], ended["ErrorCode"]) == ("FAIL", "INVALID_CHANGE_BATCH")
+
+
 def test_weighted_names(cloud: MapCloud) -> None:
     namespace = cloud.create_namespace()
     service = cloud.create_service(namespace, "web", "CNAME", DnsConfig={"RoutingPolicy": "WEIGHTED"})

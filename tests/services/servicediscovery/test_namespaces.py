@@ -42,11 +42,13 @@ def test_the_zone_of_a_namespace_is_changed_through_cloud_map_alone(cloud: MapCl
 def test_a_namespace_that_cannot_be_made_fails_with_the_reason(cloud: MapCloud) -> None:
     vpc = cloud.make_vpc()
     cloud.create_namespace("private_dns", "one.internal", Vpc=vpc["VPCId"])
-    cloud.create_zone("two.internal", VPC=vpc)
-    operation = cloud.map.create_private_dns_namespace(Name="two.internal", Vpc=vpc["VPCId"])["OperationId"]
-    ended = cloud.finish(operation)
-    assert (ended["Status"], ended["ErrorCode"]) == ("FAIL", "ConflictingDomainExists")
+    zone = cloud.create_zone("two.internal", VPC=vpc)
+    asked = {"Name": "two.internal", "Vpc": vpc["VPCId"], "CreatorRequestId": "two"}
+    ended = cloud.finish(cloud.map.create_private_dns_namespace(**asked)["OperationId"])
+    assert (ended["Status"], ended["ErrorCode"]) == ("FAIL", "CANNOT_CREATE_HOSTED_ZONE")
     assert [each["Name"] for each in cloud.map.list_namespaces()["Namespaces"]] == ["one.internal"]
+    cloud.route53.delete_hosted_zone(Id=zone)
+    cloud.succeed(cloud.map.create_private_dns_namespace(**asked)["OperationId"])
 
 
 def test_the_same_name_twice(cloud: MapCloud) -> None:

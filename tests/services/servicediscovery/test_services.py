@@ -73,6 +73,17 @@ def test_an_update_reaches_the_records_of_instances(cloud: MapCloud) -> None:
     fails("InvalidInput", cloud.map.update_service, Id=service, Service=other)
 
 
+def test_types_of_records_that_are_dropped_are_removed(cloud: MapCloud) -> None:
+    namespace = cloud.create_namespace()
+    service = cloud.create_service(namespace, "web", "A", "AAAA")
+    cloud.register(service, AWS_INSTANCE_IPV4="192.0.2.1", AWS_INSTANCE_IPV6="2001:db8::1")
+    change = {"DnsConfig": {"DnsRecords": [{"Type": "A", "TTL": 60}]}}
+    cloud.succeed(cloud.map.update_service(Id=service, Service=change)["OperationId"])
+    assert [each["Type"] for each in cloud.list_published(namespace)] == ["A"]
+    cloud.succeed(cloud.map.deregister_instance(ServiceId=service, InstanceId="one")["OperationId"])
+    assert cloud.list_published(namespace) == []
+
+
 def test_a_service_with_instances_is_not_deleted(cloud: MapCloud) -> None:
     service = cloud.create_service(cloud.create_namespace("http", "alpha"))
     cloud.register(service)

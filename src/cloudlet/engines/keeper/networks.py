@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
+from typing import Any, Final
 
-from cloudlet.engines.network import egress, nftables
-from cloudlet.engines.network.egress import Egress
+from cloudlet.engines.keeper.endpoint_ports import Endpoint, Endpoints
+from cloudlet.engines.network import egress, endpoint_addresses, nftables
 from cloudlet.engines.network.namespaces import Namespaces
+from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
+from cloudlet.engines.network.relay import Goal, Relay
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
+
+_SHARED_HOST: Final = 3
+"""The own address of a shared namespace: one that AWS reserves."""
 
 
 class _Network:
-    """A virtual network, its interfaces by name, and its way out."""
+    """A virtual network, its interfaces by name, and its ways out."""
 
     def __init__(self, router: Router, label: str) -> None:
         self.router = router
         self.label = label
         self.interfaces: dict[str, Interface] = {}
-        self.way_out: Egress | None = None
+        self.shared: Interface | None = None
+        """The namespace that several interfaces share, each by an address."""
+        self.sharing: dict[str, IPv4Address] = {}
+        """The addresses of the interfaces that share it."""
+        self.way_out: Relay | None = None
+        self.way_to_endpoints: Relay | None = None
+        self.peers: dict[str, Set[IPv4Network]] = {}
+        """The networks that it is to be linked with, and what is sent there."""
+        self.links: dict[str, LinkEnd] = {}
 
 
 class UnknownNetwork(LookupError):
@@ -37,13 +50,19 @@ class Networks:
 
     def __init__(self, namespaces: Namespaces) -> None:
         self.namespaces = namespaces
+        self.endpoints = Endpoints()
         self._networks: dict[str, _Network] = {}
+        self._numbers: dict[frozenset[str], int] = {}
+        """The numbers of links by their two networks."""
         self._changing = asyncio.Lock()
 
     def describe(self) -> dict[str, dict[str, str]]:
         """Return the addresses of interfaces by name, by network."""
         return {
-            name: {interface: str(each.address) for interface, each in network.interfaces.items()}
+            name: {
+                **{interface: str(each.address) for interface, each in network.interfaces.items()},
+                **{interface: str(address) for interface, address in network.sharing.items()},
+            }
             for name, network in self._networks.items()
         }
 
@@ -67,25 +86,71 @@ class Networks:
                 return False
             router = Router(self.namespaces, IPv4Network(addresses))
             await router.open()
-            self._networks[network] = _Network(router, label)
+            made = self._networks[network] = _Network(router, label)
+            if nftables.is_available():
+                await self._open_way_to_endpoints(made)
             return True
+
+    async def _open_way_to_endpoints(self, network: _Network) -> None:
+        async def connect(goal: Goal) -> socket.socket | None:
+            is_balancer = goal.source in network.sharing.values()
+            return await self.endpoints.connect(goal, may_reach_machine=is_balancer)
+
+        proxy = network.router.resolver
+        network.way_to_endpoints = Relay(await network.router.listen(proxy, endpoint_addresses.PORT), connect)
+        await network.router.run(partial(nftables.run, endpoint_addresses.write_rules({}, proxy)))
+
+    async def set_endpoint(self, address: str, network: str, target: str, *, is_public: bool) -> None:
+        """Have an address of this machine lead to one in a network. Raises UnknownNetwork and NftablesError.
+
+        `is_public` says whether programs in other networks may go there.
+        """
+        async with self._changing:
+            found = self._get(network)
+            if self.endpoints.set(IPv4Address(address), Endpoint(network, IPv4Address(target), is_public)):
+                await self._write_endpoints(network, found)
+
+    async def remove_endpoint(self, address: str) -> None:
+        """Have an address of this machine lead nowhere any more. Raises NftablesError."""
+        async with self._changing:
+            removed = self.endpoints.remove(IPv4Address(address))
+            found = None if removed is None else self._networks.get(removed.network)
+            if removed is not None and found is not None:
+                await self._write_endpoints(removed.network, found)
+
+    async def _write_endpoints(self, name: str, network: _Network) -> None:
+        rules = endpoint_addresses.write_rules(self.endpoints.list_inside(name), network.router.resolver)
+        await network.router.run(partial(nftables.run, rules))
 
     async def remove(self, network: str) -> None:
         """Remove a network. Programs in it reach nothing any more."""
         async with self._changing:
-            found = self._networks.pop(network, None)
+            found = self._networks.get(network)
             if found is not None:
-                if found.way_out is not None:
-                    await found.way_out.close()
+                for peer in list(found.links):
+                    await self._unlink(network, peer)
+                del self._networks[network]
+                self.endpoints.forget_network(network)
+                for way in (found.way_out, found.way_to_endpoints):
+                    if way is not None:
+                        await way.close()
                 found.router.close()
 
-    async def attach(self, network: str, interface: str, address: str, subnet: str) -> bool:
-        """Make an interface with an address of a subnet. Return whether it is new. Raises OSError."""
+    async def attach(
+        self, network: str, interface: str, address: str, subnet: str, mac: str = "", *, is_sharing: bool = False
+    ) -> bool:
+        """Make an interface with an address of a subnet. Return whether it is new. Raises OSError.
+
+        All that are sharing are in one namespace, as load balancers are, which one proxy serves.
+        """
         async with self._changing:
             found = self._get(network)
-            if interface in found.interfaces:
+            if interface in found.interfaces or interface in found.sharing:
                 return False
-            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet))
+            if is_sharing:
+                await self._share(found, {**found.sharing, interface: IPv4Address(address)})
+                return True
+            found.interfaces[interface] = await found.router.attach(IPv4Address(address), IPv4Network(subnet), mac)
             return True
 
     async def detach(self, network: str, interface: str) -> None:
@@ -95,6 +160,19 @@ class Networks:
             known = found.interfaces.pop(interface, None)
             if known is not None:
                 await found.router.detach(known)
+            elif interface in found.sharing:
+                await self._share(found, {name: each for name, each in found.sharing.items() if name != interface})
+
+    async def _share(self, network: _Network, wanted: dict[str, IPv4Address]) -> None:
+        """Have the shared namespace of a network have the addresses of some interfaces. Without any, it is removed."""
+        if network.shared is None:
+            addresses = network.router.network
+            network.shared = await network.router.attach(addresses[_SHARED_HOST], addresses)
+        await network.router.set_further_addresses(network.shared, set(wanted.values()))
+        network.sharing = wanted
+        if not wanted:
+            removed, network.shared = network.shared, None
+            await network.router.detach(removed)
 
     async def set_further_addresses(self, network: str, interface: str, addresses: Iterable[str]) -> None:
         """Have an interface have these addresses beside its own, and no others. Raises OSError."""
@@ -103,6 +181,37 @@ class Networks:
             await found.router.set_further_addresses(
                 self._get_interface(network, interface), set(map(IPv4Address, addresses))
             )
+
+    async def set_peers(self, network: str, peers: Mapping[str, Iterable[str]]) -> None:
+        """Have a network linked with others that are there, and send some networks to each.
+
+        Raises OSError.
+        """
+        async with self._changing:
+            found = self._get(network)
+            found.peers = {name: frozenset(map(IPv4Network, ranges)) for name, ranges in peers.items()}
+            for name in [each for each in found.links if each not in found.peers]:
+                await self._unlink(network, name)
+            # What is no longer sent to one peer may be sent to another.
+            for name, end in found.links.items():
+                await end.set_routes(end.routes & found.peers[name])
+            for name in found.peers:
+                if name in self._networks and name != network:
+                    await self._link(network, name)
+
+    async def _link(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        if peer not in one.links:
+            number = next(each for each in range(MAX_LINKS) if each not in self._numbers.values())
+            self._numbers[frozenset((network, peer))] = number
+            one.links[peer], other.links[network] = await link(number, one.router, other.router)
+            await other.links[network].set_routes(other.peers.get(network, frozenset()))
+        await one.links[peer].set_routes(one.peers[peer])
+
+    async def _unlink(self, network: str, peer: str) -> None:
+        one, other = self._get(network), self._get(peer)
+        await one.links[peer].remove()
+        del one.links[peer], other.links[network], self._numbers[frozenset((network, peer))]
 
     async def filter(self, network: str, commands: str) -> None:
         """Carry out commands for the packet filters of a network. Raises NftablesError."""
@@ -126,7 +235,7 @@ class Networks:
                 raise
             if listener is None:
                 return False
-            found.way_out = Egress(listener)
+            found.way_out = Relay(listener, egress.connect)
             return True
 
     async def close_way_out(self, network: str) -> None:
@@ -147,8 +256,12 @@ class Networks:
         return await self._get(network).router.open_socket(datagrams=datagrams)
 
     def get_namespace(self, network: str, interface: str) -> int:
-        """Return the descriptor of the namespace of an interface. Raises UnknownNetwork."""
-        return self._get_interface(network, interface).namespace
+        """Return the descriptor of the namespace of an interface. Raises UnknownNetwork.
+
+        Without a name it is the one that several share.
+        """
+        shared = None if interface else self._get(network).shared
+        return (shared or self._get_interface(network, interface)).namespace
 
     def _get_interface(self, network: str, interface: str) -> Interface:
         found = self._get(network).interfaces.get(interface)

@@ -21,6 +21,7 @@ from typing import Any, Final
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.container import Containers
 from cloudlet.engines.containers.shelf import Shelf, enter_mount_namespace
+from cloudlet.engines.envoy.socket_handover import SocketHandover
 from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
 from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.keeper.protocol import NETWORKS_CHANGED, Answer, Connection, Event, Message, Request, open_folder
@@ -42,6 +43,7 @@ class Keeper:
         self._id = os.urandom(8).hex()
         self._networks = networks = Networks(namespaces)
         self._connections: set[Connection] = set()
+        self._handovers: dict[str, SocketHandover] = {}
         shelf = Shelf() if users.have_ranges() else None
         containers = self._containers = KeptContainers(Containers(wall_time, shelf), networks, self.tell)
         self._functions: dict[str, Function] = {
@@ -53,11 +55,15 @@ class Keeper:
             "attach": networks.attach,
             "detach": networks.detach,
             "set_further_addresses": networks.set_further_addresses,
+            "set_peers": networks.set_peers,
             "filter": networks.filter,
             "open_way_out": networks.open_way_out,
             "close_way_out": networks.close_way_out,
             "listen": networks.listen,
             "open_socket": networks.open_socket,
+            "set_endpoint": networks.set_endpoint,
+            "remove_endpoint": networks.remove_endpoint,
+            "hand_over_sockets": self._hand_over_sockets,
             "run": containers.run,
             "signal": containers.send_signal,
             "kill": containers.kill,
@@ -95,6 +101,13 @@ class Keeper:
     async def _remove_network(self, network: str) -> None:
         await self._networks.remove(network)
         self.tell(NETWORKS_CHANGED, {"network": network})
+
+    async def _hand_over_sockets(self, folder: str) -> None:
+        """Have an Envoy get sockets of the machine by a folder, from its start on."""
+        known = self._handovers.get(folder)
+        if known is None:
+            known = self._handovers[folder] = SocketHandover(Path(folder), self._networks.endpoints.listen)
+        known.prepare()
 
     async def open(self) -> None:
         """Remove what keepers have left that were killed."""
@@ -137,6 +150,8 @@ class Keeper:
         """Give up all that is held."""
         for connection in list(self._connections):
             connection.close()
+        for handover in self._handovers.values():
+            handover.close()
         await self._containers.close()
         await self._networks.close()
 

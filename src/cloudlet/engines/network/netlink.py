@@ -24,6 +24,7 @@ _CREATE_EXCL: Final = 0x400 | 0x200
 _IFF_UP: Final = 0x1
 _IFA_F_NOPREFIXROUTE: Final = 0x200
 
+_IFLA_ADDRESS: Final = 1
 _IFLA_IFNAME: Final = 3
 _IFLA_MTU: Final = 4
 _IFLA_LINKINFO: Final = 18
@@ -51,6 +52,8 @@ _HEADER: Final = struct.Struct("=IHHII")
 _MAX_ANSWER_BYTES: Final = 1 << 16
 LOOPBACK: Final = 1
 """The index of `lo` in each namespace."""
+FIRST_INDEX: Final = 2
+"""The index that a new namespace gives away first."""
 
 
 class NetlinkError(OSError):
@@ -70,13 +73,17 @@ def _link(index: int, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("=BxHiII", 0, 0, index, flags, change)
 
 
-def add_veth(name: str, index: int, peer: str, peer_namespace: int) -> Message:
+def add_veth(
+    name: str, index: int, peer: str, peer_namespace: int, peer_index: int = FIRST_INDEX, peer_mac: str = ""
+) -> Message:
     """Make a pair of interfaces, `name` here and `peer` in another namespace.
 
-    Both have to be set up afterwards. The peer's index is always 2, the first that a new namespace gives away.
+    Both have to be set up afterwards. The peer gets a hardware address of its own where none is given.
     """
-    of_peer = _link(2) + _encode_attribute(_IFLA_IFNAME, peer.encode() + b"\0")
+    of_peer = _link(peer_index) + _encode_attribute(_IFLA_IFNAME, peer.encode() + b"\0")
     of_peer += _encode_attribute(_IFLA_NET_NS_FD, struct.pack("=i", peer_namespace))
+    if peer_mac:
+        of_peer += _encode_attribute(_IFLA_ADDRESS, bytes.fromhex(peer_mac.replace(":", "")))
     kind = _encode_attribute(_INFO_KIND, b"veth")
     info = _encode_attribute(
         _IFLA_LINKINFO, kind + _encode_attribute(_INFO_DATA, _encode_attribute(_VETH_PEER, of_peer))

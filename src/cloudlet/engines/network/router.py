@@ -59,18 +59,27 @@ class Router:
         """The address of the resolver: the network's plus two (VPC user guide, "Amazon DNS server")."""
         return self.network.network_address + 2
 
+    @property
+    def namespace(self) -> int:
+        """The descriptor of the router's own namespace."""
+        return self._namespace
+
+    def take_index(self) -> int:
+        """Return an index for an interface of the router, which no other one has had."""
+        return next(self._indexes)
+
     async def open(self) -> None:
         """Make the namespace. Raises OSError."""
         own = [self.resolver, LINK_LOCAL_DNS, METADATA]
         self._namespace = await asyncio.wrap_future(self._namespaces.make(partial(_prepare_router, self.network, own)))
 
-    async def attach(self, address: IPv4Address, subnet: IPv4Network) -> Interface:
+    async def attach(self, address: IPv4Address, subnet: IPv4Network, mac: str = "") -> Interface:
         """Make a namespace with an interface that has an address of a subnet. Raises OSError."""
         gateway = subnet.network_address + 1
-        index = next(self._indexes)
+        index = self.take_index()
         namespace = await asyncio.wrap_future(self._namespaces.make(_prepare_program))
         try:
-            await self.run(partial(self._connect, index, namespace, address, gateway))
+            await self.run(partial(self._connect, index, namespace, address, gateway, mac))
             await self.run(partial(_configure, IPv4Interface(f"{address}/{subnet.prefixlen}"), gateway), namespace)
         except BaseException:
             os.close(namespace)
@@ -79,8 +88,9 @@ class Router:
         interface = self._interfaces[address] = Interface(address, namespace, index)
         return interface
 
-    def _connect(self, index: int, namespace: int, address: IPv4Address, gateway: IPv4Address) -> None:
-        messages = [netlink.add_veth(f"v{index}", index, "eth0", namespace), netlink.set_up(index)]
+    def _connect(self, index: int, namespace: int, address: IPv4Address, gateway: IPv4Address, mac: str) -> None:
+        pair = netlink.add_veth(f"v{index}", index, "eth0", namespace, peer_mac=mac)
+        messages = [pair, netlink.set_up(index)]
         messages.append(netlink.add_route(IPv4Network(address), index))
         if gateway not in self._gateways:
             messages.append(netlink.add_address(netlink.LOOPBACK, IPv4Interface(gateway)))
@@ -140,14 +150,27 @@ def _prepare_router(network: IPv4Network, own: Iterable[IPv4Address]) -> None:
     # A program that takes another one's address as its own gets nothing through.
     _set("ipv4/conf/all/rp_filter", "1")
     _set("ipv4/conf/default/rp_filter", "1")
+    # A program does not tell its hardware address to one that asks in the name of an endpoint.
+    _set("ipv4/conf/all/arp_announce", "2")
     messages = [netlink.set_up(netlink.LOOPBACK), netlink.add_blackhole(network)]
     netlink.send(messages + [netlink.add_address(netlink.LOOPBACK, IPv4Interface(each)) for each in own])
 
 
 def _prepare_program() -> None:
-    """Set up the namespace of a program, which may listen on any port."""
+    """Set up the namespace of a program, which may listen on any port.
+
+    Of the addresses of loopback it lacks those of endpoints: what it sends there reaches the router.
+    """
     _set("ipv4/ip_unprivileged_port_start", "0")
-    netlink.send([netlink.set_up(netlink.LOOPBACK)])
+    _set("ipv4/conf/all/route_localnet", "1")
+    netlink.send(
+        [
+            netlink.set_up(netlink.LOOPBACK),
+            netlink.delete_address(netlink.LOOPBACK, IPv4Interface("127.0.0.1/8")),
+            netlink.add_address(netlink.LOOPBACK, IPv4Interface("127.0.0.1/10")),
+            netlink.add_local_route(IPv4Network("127.128.0.0/9"), netlink.LOOPBACK),
+        ]
+    )
 
 
 def _configure(address: IPv4Interface, gateway: IPv4Address) -> None:

@@ -35,6 +35,7 @@ table %(table)s {
     type filter hook forward priority 0; policy drop;
     ct state vmap { established : accept, related : accept, invalid : drop }
     ip saddr vmap @outgoing
+    ip saddr != { %(inside)s } ip daddr vmap @incoming
   }
 }
 """

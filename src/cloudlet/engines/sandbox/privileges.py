@@ -93,10 +93,10 @@ def _found(name: str) -> Path:
 
 @cache
 def program(name: str) -> Program:
-    """Return a program with what it needs. Raises OSError."""
+    """Return a program, by its name or its path, with what it needs. Raises OSError."""
     path = _found(name).resolve()
     # Some are one program, which looks at the name that it is called by.
-    own = f"{PLACE}/{name}"
+    own = f"{PLACE}/{Path(name).name}"
     said = subprocess.run(["ldd", str(path)], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False).stdout
     linked = [(match["name"], Path(match["path"])) for match in _LINKED.finditer(said)]
     loader = next((path for name, path in linked if name is None), None)

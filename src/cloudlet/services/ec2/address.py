@@ -68,7 +68,7 @@ ADDRESSES: Final = Kind(
 async def take_public_address(tx: Transaction, wanted: str | None = None) -> str:
     """Return a public address that nobody else has. Raises AwsError."""
     if wanted is not None:
-        if await tx.get(_PUBLIC.key(wanted)) is not None or IPv4Address(wanted) not in _RANGE:
+        if await tx.get(_PUBLIC.key(wanted)) is not None or not _is_public(wanted):
             raise AwsError("InvalidAddress.NotFound", f"Address '{wanted}' not found.")
         tx.put(_PUBLIC.key(wanted), b"")
         return wanted
@@ -78,6 +78,13 @@ async def take_public_address(tx: Transaction, wanted: str | None = None) -> str
             tx.put(_PUBLIC.key(address), b"")
             return address
     raise AwsError("InsufficientAddressCapacity", "There are not enough addresses to satisfy the request.")
+
+
+def _is_public(text: str) -> bool:
+    try:
+        return IPv4Address(text) in _RANGE
+    except ValueError:
+        return False
 
 
 def release_public_address(tx: Transaction, address: str) -> None:

@@ -7,13 +7,14 @@ from typing import Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.address import ADDRESSES, Address, release_public_address, take_public_address
-from cloudlet.services.ec2.errors import ForeignResource, InvalidValue, MissingParameter, QuotaError, UnsupportedFeature
+from cloudlet.services.ec2.errors import ForeignResource, InvalidValue, MissingParameter, UnsupportedFeature
 from cloudlet.services.ec2.filters import parse_filters
 from cloudlet.services.ec2.interface import INTERFACES, NetworkInterface
 from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.making import make_association_id
+from cloudlet.services.ec2.managers import check_manager
 from cloudlet.services.ec2.operations import declare, read_page
-from cloudlet.services.ec2.resource import list_dependents
+from cloudlet.services.ec2.resource import get_associated, list_dependents
 from cloudlet.services.ec2.tagging import read_specifications
 
 _DOMAIN_NAME: Final = "domain-name"
@@ -28,8 +29,7 @@ async def allocate_address(ctx: Context, tx: Transaction, params: Params) -> Res
         raise UnsupportedFeature("PublicIpv4Pool of AllocateAddress")
     if params.get("NetworkBorderGroup", ctx.region) != ctx.region:
         raise InvalidValue("networkBorderGroup", params["NetworkBorderGroup"], "It is the region here.")
-    if len(await ADDRESSES.list_all(ctx, tx, limits.MAX_ADDRESSES)) == limits.MAX_ADDRESSES:
-        raise QuotaError("AddressLimitExceeded", "addresses")
+    await ADDRESSES.check_quota(ctx, tx, limits.MAX_ADDRESSES, "AddressLimitExceeded", "addresses")
     tags = read_specifications(params, ADDRESSES.resource_type)
     address = Address(
         account=ctx.account,
@@ -102,6 +102,7 @@ async def associate_address(ctx: Context, tx: Transaction, params: Params) -> Re
     if "NetworkInterfaceId" not in params:
         raise MissingParameter("NetworkInterfaceId")
     interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
+    check_manager(ctx, interface)
     wanted = params.get("PrivateIpAddress", interface.address)
     if wanted not in interface.addresses:
         text = f"The private IP address {wanted} is not assigned to network interface {interface.name}"
@@ -114,7 +115,7 @@ async def associate_address(ctx: Context, tx: Transaction, params: Params) -> Re
         if address.interface == interface.name:
             return {"AssociationId": address.association}
         if params.get("AllowReassociation") is False:
-            text = f"resource {address.name} is already associated with give_address-id {address.association}"
+            text = f"resource {address.name} is already associated with associate-id {address.association}"
             raise AwsError("Resource.AlreadyAssociated", text)
         await take_address_away(ctx, tx, address)
     if interface.allocation:
@@ -155,11 +156,7 @@ async def take_address_away(ctx: Context, tx: Transaction, address: Address) -> 
 @declare("DisassociateAddress")
 async def disassociate_address(ctx: Context, tx: Transaction, params: Params) -> Result:
     if "AssociationId" in params:
-        name = params["AssociationId"]
-        owners = await list_dependents(ctx, tx, name, limit=1) if name.startswith("eipassoc-") else []
-        if not owners:
-            raise AwsError("InvalidAssociationID.NotFound", f"The association ID '{name}' does not exist")
-        address = await ADDRESSES.get(ctx, tx, owners[0])
+        address = await ADDRESSES.get(ctx, tx, await get_associated(ctx, tx, params["AssociationId"], "eipassoc"))
     elif "PublicIp" in params:
         address = await _find_public(ctx, tx, params["PublicIp"])
     else:

@@ -7,7 +7,7 @@ endpoints are addresses.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
@@ -15,18 +15,17 @@ from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.endpoint import ALLOWING_ALL, ENDPOINTS, GATEWAY, INTERFACE, Endpoint
 from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError, UnsupportedFeature
 from cloudlet.services.ec2.filters import parse_filters
-from cloudlet.services.ec2.interface import INTERFACES, delete_interface, make_interface
+from cloudlet.services.ec2.interface import ENDPOINT, INTERFACES, delete_interface, make_interface
+from cloudlet.services.ec2.managers import find_service
 from cloudlet.services.ec2.operations import declare, describe, find_repeated, read_page
 from cloudlet.services.ec2.prefix_list import GATEWAY_SERVICES, make_service_list
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, Route
 from cloudlet.services.ec2.security_group import GROUPS
 from cloudlet.services.ec2.subnet import SUBNETS
 from cloudlet.services.ec2.tagging import read_specifications
-from cloudlet.services.ec2.vpc import VPCS
+from cloudlet.services.ec2.vpc import VPCS, Vpc
 from cloudlet.services.ec2.zones import list_zones
 
-_TYPE: Final = "vpc_endpoint"
-"""The type of an endpoint's interfaces."""
 _SERVICES: Final = (
     "acm", "cloudformation", "cloudtrail", "dynamodb", "ecr.api", "ecr.dkr", "ecs", "events", "execute-api", "kms",
     "lambda", "logs", "monitoring", "pipes-data", "s3", "scheduler", "secretsmanager", "sns", "sqs", "ssm", "sts",
@@ -50,21 +49,25 @@ def _check_policy(text: str | None) -> None:
     if text is None:
         return
     try:
-        json.loads(text)
+        policy = json.loads(text)
     except ValueError:
-        raise AwsError("InvalidPolicyDocument", "Policy document is malformed") from None
-    if json.loads(text) != json.loads(ALLOWING_ALL):
-        statements = json.loads(text).get("Statement", [])
-        given = statements if isinstance(statements, list) else [statements]
-        if not any(
-            each.get("Effect") == "Allow"
-            and each.get("Principal") in ("*", {"AWS": "*"})
-            and each.get("Action") in ("*", ["*"])
-            and each.get("Resource") in ("*", ["*"])
-            and not each.get("Condition")
-            for each in given
-        ) or any(each.get("Effect") == "Deny" for each in given):
-            raise UnsupportedFeature("policies of endpoints that do not allow everything: nothing enforces them")
+        policy = None
+    statements = policy.get("Statement") if isinstance(policy, dict) else None
+    given = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise AwsError("InvalidPolicyDocument", "Policy document is malformed")
+    if not any(map(_allows_all, given)) or any(each.get("Effect") == "Deny" for each in given):
+        raise UnsupportedFeature("policies of endpoints that do not allow everything: nothing enforces them")
+
+
+def _allows_all(statement: Mapping[str, Any]) -> bool:
+    return (
+        statement.get("Effect") == "Allow"
+        and statement.get("Principal") in ("*", {"AWS": "*"})
+        and statement.get("Action") in ("*", ["*"])
+        and statement.get("Resource") in ("*", ["*"])
+        and not statement.get("Condition")
+    )
 
 
 @declare("CreateVpcEndpoint", _UNSUPPORTED)
@@ -103,7 +106,7 @@ async def _make_endpoint(ctx: Context, tx: Transaction, params: Params, token: s
         service=params["ServiceName"],
         created=ctx.now(),
         policy=params.get("PolicyDocument", ALLOWING_ALL),
-        requester=ctx.principal.arn if ctx.principal.kind == "service" else "",
+        requester=find_service(ctx),
         tags=read_specifications(params, ENDPOINTS.resource_type),
         token=token,
     )
@@ -112,8 +115,20 @@ async def _make_endpoint(ctx: Context, tx: Transaction, params: Params, token: s
         endpoint.groups = [vpc.default_group]
     await _set_groups(ctx, tx, endpoint)
     endpoint.has_private_names = params.get("PrivateDnsEnabled", kind == INTERFACE)
+    _check_private_names(vpc, endpoint)
     ENDPOINTS.save(tx, endpoint)
     return endpoint
+
+
+def _check_private_names(vpc: Vpc, endpoint: Endpoint) -> None:
+    """Raise AwsError where a VPC does not let an endpoint have private names."""
+    if not endpoint.has_private_names:
+        return
+    if endpoint.type == GATEWAY:
+        raise AwsError("InvalidParameter", "Private DNS can't be enabled because the service is of the type Gateway.")
+    if not (vpc.dns_support and vpc.dns_hostnames):
+        text = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true"
+        raise AwsError("InvalidParameter", f"{text} for {vpc.name}")
 
 
 def _check_addresses(params: Params) -> None:
@@ -185,8 +200,8 @@ async def _add_subnet(ctx: Context, tx: Transaction, endpoint: Endpoint, name: s
         text = f"Found another VPC endpoint subnet in the availability zone of {name}."
         raise AwsError("DuplicateSubnetsInSameZone", text)
     interface = await make_interface(
-        ctx, tx, subnet, endpoint.groups, description=f"VPC Endpoint Interface {endpoint.name}", type_name=_TYPE,
-        requester=_TYPE,
+        ctx, tx, subnet, endpoint.groups, description=f"VPC Endpoint Interface {endpoint.name}", type_name=ENDPOINT,
+        requester=ENDPOINT,
     )  # fmt: skip
     endpoint.subnets.append(name)
     endpoint.interfaces.append(interface.name)
@@ -229,6 +244,8 @@ async def modify_vpc_endpoint(ctx: Context, tx: Transaction, params: Params) -> 
     await _change(ctx, tx, endpoint, added, "")
     await _set_groups(ctx, tx, endpoint)
     endpoint.has_private_names = params.get("PrivateDnsEnabled", endpoint.has_private_names)
+    if params.get("PrivateDnsEnabled"):
+        _check_private_names(await VPCS.get(ctx, tx, endpoint.vpc), endpoint)
     ENDPOINTS.save(tx, endpoint)
     return {"Return": True}
 

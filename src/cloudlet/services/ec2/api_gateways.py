@@ -6,11 +6,11 @@ from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
-from cloudlet.services.ec2.address import ADDRESSES
+from cloudlet.services.ec2.address import ADDRESSES, Address
 from cloudlet.services.ec2.api_addresses import give_address, take_address_away
-from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
+from cloudlet.services.ec2.errors import DependencyViolation, InvalidCombination, MissingParameter, UnsupportedFeature
 from cloudlet.services.ec2.filters import parse_filters
-from cloudlet.services.ec2.interface import INTERFACES, delete_interface, make_interface
+from cloudlet.services.ec2.interface import INTERFACES, NAT_GATEWAY, delete_interface, make_interface
 from cloudlet.services.ec2.internet_gateway import GATEWAYS, InternetGateway
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS, NatGateway
 from cloudlet.services.ec2.operations import declare, describe, find_repeated
@@ -22,8 +22,6 @@ _UNSUPPORTED: Final = (
     "VpcId", "AvailabilityZoneAddresses", "SecondaryAllocationIds", "SecondaryPrivateIpAddresses",
     "SecondaryPrivateIpAddressCount",
 )  # fmt: skip
-_NAT: Final = "nat_gateway"
-"""The type of a NAT gateway's interface."""
 
 describe(GATEWAYS, "DescribeInternetGateways")
 describe(NAT_GATEWAYS, "DescribeNatGateways", filter_member="Filter")
@@ -31,8 +29,8 @@ describe(NAT_GATEWAYS, "DescribeNatGateways", filter_member="Filter")
 
 @declare("CreateInternetGateway")
 async def create_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
-    if len(await GATEWAYS.list_all(ctx, tx, limits.MAX_INTERNET_GATEWAYS)) == limits.MAX_INTERNET_GATEWAYS:
-        raise QuotaError("InternetGatewayLimitExceeded", "internet gateways")
+    limit = limits.MAX_INTERNET_GATEWAYS
+    await GATEWAYS.check_quota(ctx, tx, limit, "InternetGatewayLimitExceeded", "internet gateways")
     tags = read_specifications(params, GATEWAYS.resource_type)
     gateway = InternetGateway(account=ctx.account, region=ctx.region, name=GATEWAYS.make_id(), tags=tags)
     GATEWAYS.save(tx, gateway)
@@ -43,8 +41,7 @@ async def create_internet_gateway(ctx: Context, tx: Transaction, params: Params)
 async def delete_internet_gateway(ctx: Context, tx: Transaction, params: Params) -> Result:
     gateway = await GATEWAYS.get(ctx, tx, params["InternetGatewayId"])
     if gateway.vpc:
-        text = f"The internetGateway '{gateway.name}' has dependencies and cannot be deleted."
-        raise AwsError("DependencyViolation", text)
+        raise DependencyViolation(GATEWAYS.noun, gateway.name)
     GATEWAYS.remove(tx, gateway)
     return None
 
@@ -95,9 +92,7 @@ async def create_nat_gateway(ctx: Context, tx: Transaction, params: Params) -> R
 
 async def _make_nat_gateway(ctx: Context, tx: Transaction, params: Params, token: str) -> NatGateway:
     if params.get("AvailabilityMode", "zonal") != "zonal":
-        raise AwsError(
-            "UnsupportedOperation", "Cloudlet does not support regional NAT gateways. See docs/services/ec2.md."
-        )
+        raise UnsupportedFeature("regional NAT gateways")
     if "SubnetId" not in params:
         raise MissingParameter("SubnetId")
     subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
@@ -108,43 +103,55 @@ async def _make_nat_gateway(ctx: Context, tx: Transaction, params: Params, token
     if allocation and not is_public:
         raise InvalidCombination("AllocationId cannot be specified for a private NAT gateway")
     await _check_nat_limit(ctx, tx, subnet)
-    tags = read_specifications(params, NAT_GATEWAYS.resource_type)
-    name = NAT_GATEWAYS.make_id()
-    description = f"Interface for NAT Gateway {name}"
-    interface = await make_interface(
-        ctx, tx, subnet, (), address=params.get("PrivateIpAddress"), description=description, type_name=_NAT,
-        requester=_NAT,
-    )  # fmt: skip
-    association = address = ""
-    if is_public:
-        if not await GATEWAYS.list_dependent(ctx, tx, subnet.vpc):
-            raise AwsError("Gateway.NotAttached", f"Network {subnet.vpc} has no Internet gateway attached")
-        found = await ADDRESSES.get(ctx, tx, allocation)
-        if found.association:
-            text = f"Elastic IP address [{found.name}] is already associated"
-            raise AwsError("InvalidParameterValue", text)
-        await give_address(ctx, tx, found, interface)
-        found.owner = name
-        ADDRESSES.save(tx, found)
-        association, address = found.association, found.address
+    elastic = await ADDRESSES.get(ctx, tx, allocation) if is_public else None
     nat = NatGateway(
         account=ctx.account,
         region=ctx.region,
-        name=name,
+        name=NAT_GATEWAYS.make_id(),
         vpc=subnet.vpc,
         subnet=subnet.name,
         is_public=is_public,
-        interface=interface.name,
-        address=interface.address,
+        interface="",
+        address="",
         allocation=allocation,
-        association=association,
-        public_address=address,
+        association="",
+        public_address="",
         created=ctx.now(),
-        tags=tags,
+        tags=read_specifications(params, NAT_GATEWAYS.resource_type),
         token=token,
     )
+    nat.failure = None if elastic is None else await _find_failure(ctx, tx, nat, elastic)
+    if nat.failure is not None:
+        nat.deleted = ctx.now()
+    else:
+        await _give_addresses(ctx, tx, nat, subnet, params.get("PrivateIpAddress"), elastic)
     NAT_GATEWAYS.save(tx, nat)
     return nat
+
+
+async def _find_failure(ctx: Context, tx: Transaction, nat: NatGateway, elastic: Address) -> tuple[str, str] | None:
+    """Return what a public one fails of, if anything. AWS notices it later."""
+    if not await GATEWAYS.list_dependent(ctx, tx, nat.vpc):
+        return "Gateway.NotAttached", f"Network {nat.vpc} has no Internet gateway attached"
+    if elastic.association:
+        return "Resource.AlreadyAssociated", f"Elastic IP address [{elastic.name}] is already associated"
+    return None
+
+
+async def _give_addresses(
+    ctx: Context, tx: Transaction, nat: NatGateway, subnet: Subnet, wanted: str | None, elastic: Address | None
+) -> None:
+    """Give one its interface, and its elastic address. Raises AwsError."""
+    interface = await make_interface(
+        ctx, tx, subnet, (), address=wanted, description=f"Interface for NAT Gateway {nat.name}",
+        type_name=NAT_GATEWAY, requester=NAT_GATEWAY,
+    )  # fmt: skip
+    nat.interface, nat.address = interface.name, interface.address
+    if elastic is not None:
+        await give_address(ctx, tx, elastic, interface)
+        elastic.owner = nat.name
+        ADDRESSES.save(tx, elastic)
+        nat.association, nat.public_address = elastic.association, elastic.address
 
 
 async def _check_nat_limit(ctx: Context, tx: Transaction, subnet: Subnet) -> None:

@@ -12,15 +12,19 @@ from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits
 from cloudlet.services.ec2.address import ADDRESSES, release_public_address, take_public_address
 from cloudlet.services.ec2.api_addresses import take_address_away
-from cloudlet.services.ec2.errors import ForeignResource, InvalidCombination, MissingParameter, UnsupportedFeature
+from cloudlet.services.ec2.errors import ForbiddenOperation, InvalidCombination, MissingParameter, UnsupportedFeature
 from cloudlet.services.ec2.interface import (
     INTERFACES,
+    MANAGED_ATTACHMENT,
     PLAIN,
     NetworkInterface,
     delete_interface,
+    find_type,
     make_interface,
 )
+from cloudlet.services.ec2.managers import check_manager, find_service
 from cloudlet.services.ec2.operations import declare, describe, find_repeated
+from cloudlet.services.ec2.resource import list_dependents
 from cloudlet.services.ec2.security_group import GROUPS
 from cloudlet.services.ec2.subnet import SUBNETS, Subnet, release_address, take_address
 from cloudlet.services.ec2.tagging import read_specifications
@@ -85,14 +89,16 @@ async def create_network_interface(ctx: Context, tx: Transaction, params: Params
             raise UnsupportedFeature(f"interfaces of the type {params['InterfaceType']}")
         subnet = await SUBNETS.get(ctx, tx, params["SubnetId"])
         address, others = _read_addresses(params)
+        requester, description = find_service(ctx), params.get("Description", "")
         interface = await make_interface(
             ctx,
             tx,
             subnet,
             await _read_groups(ctx, tx, subnet.vpc, params.get("Groups")),
             address=address,
-            description=params.get("Description", ""),
-            requester=ctx.principal.arn if ctx.principal.kind == "service" else "",
+            description=description,
+            type_name=find_type(requester, description),
+            requester=requester,
             tags=read_specifications(params, INTERFACES.resource_type),
             token=token,
         )
@@ -101,16 +107,21 @@ async def create_network_interface(ctx: Context, tx: Transaction, params: Params
     return {"NetworkInterface": shown, "ClientToken": params.get("ClientToken")}
 
 
-def _check_manager(ctx: Context, interface: NetworkInterface) -> None:
-    """Raise AwsError unless the caller may change an interface."""
-    if interface.requester and (ctx.principal.kind != "service" or ctx.principal.arn != interface.requester):
-        raise ForeignResource
+@declare("DetachNetworkInterface")
+async def detach_network_interface(ctx: Context, tx: Transaction, params: Params) -> Result:
+    # There are no other attachments than those of services, which detach by deleting.
+    params.get("Force")
+    if await list_dependents(ctx, tx, name := params["AttachmentId"], limit=1):
+        raise ForbiddenOperation(f"You are not allowed to manage '{MANAGED_ATTACHMENT}' attachments.")
+    raise AwsError("InvalidAttachmentID.NotFound", f"The attachment ID '{name}' does not exist")
 
 
 @declare("DeleteNetworkInterface")
 async def delete_network_interface(ctx: Context, tx: Transaction, params: Params) -> Result:
     interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
-    _check_manager(ctx, interface)
+    if interface.attachment and find_service(ctx) != interface.requester:
+        text = f"Network interface '{interface.name}' is currently in use."
+        raise AwsError("InvalidParameterValue", text)
     if interface.allocation:
         await take_address_away(ctx, tx, await ADDRESSES.get(ctx, tx, interface.allocation))
         interface = await INTERFACES.get(ctx, tx, interface.name)
@@ -148,7 +159,7 @@ async def describe_network_interface_attribute(ctx: Context, tx: Transaction, pa
 )
 async def modify_network_interface_attribute(ctx: Context, tx: Transaction, params: Params) -> Result:
     interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
-    _check_manager(ctx, interface)
+    check_manager(ctx, interface)
     given = [
         name for name in ("AssociatePublicIpAddress", "Description", "SourceDestCheck", "Groups") if name in params
     ]
@@ -182,7 +193,7 @@ async def _set_public_address(tx: Transaction, interface: NetworkInterface, *, i
 @declare("AssignPrivateIpAddresses", ("Ipv4Prefixes", "Ipv4PrefixCount", "AllowReassignment"))
 async def assign_private_ip_addresses(ctx: Context, tx: Transaction, params: Params) -> Result:
     interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
-    _check_manager(ctx, interface)
+    check_manager(ctx, interface)
     wanted, count = params.get("PrivateIpAddresses") or [], params.get("SecondaryPrivateIpAddressCount", 0)
     if bool(wanted) == bool(count):
         text = "The request must contain exactly one of privateIpAddresses, secondaryPrivateIpAddressCount"
@@ -195,7 +206,7 @@ async def assign_private_ip_addresses(ctx: Context, tx: Transaction, params: Par
 @declare("UnassignPrivateIpAddresses", ("Ipv4Prefixes",))
 async def remove_private_ip_addresses(ctx: Context, tx: Transaction, params: Params) -> Result:
     interface = await INTERFACES.get(ctx, tx, params["NetworkInterfaceId"])
-    _check_manager(ctx, interface)
+    check_manager(ctx, interface)
     subnet = await SUBNETS.get(ctx, tx, interface.subnet)
     for each in dict.fromkeys(params.get("PrivateIpAddresses") or ()):
         if each not in interface.secondary_addresses:

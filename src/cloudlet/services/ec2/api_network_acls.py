@@ -12,7 +12,7 @@ from cloudlet.services.ec2.making import make_association_id
 from cloudlet.services.ec2.network_acl import ACLS, ALL, LAST_RULE, Entry, NetworkAcl
 from cloudlet.services.ec2.operations import declare, describe, find_repeated
 from cloudlet.services.ec2.permissions import LAST_PORT
-from cloudlet.services.ec2.resource import list_dependents
+from cloudlet.services.ec2.resource import get_associated
 from cloudlet.services.ec2.subnet import SUBNETS
 from cloudlet.services.ec2.tagging import read_specifications
 from cloudlet.services.ec2.vpc import VPCS
@@ -28,8 +28,7 @@ async def create_network_acl(ctx: Context, tx: Transaction, params: Params) -> R
     acl, token = await find_repeated(ctx, tx, ACLS, "CreateNetworkAcl", params)
     if acl is None:
         vpc = await VPCS.get(ctx, tx, params["VpcId"])
-        if len(await ACLS.list_dependent(ctx, tx, vpc.name)) >= limits.MAX_NETWORK_ACLS:
-            raise QuotaError("NetworkAclLimitExceeded", "network ACLs")
+        await ACLS.check_quota(ctx, tx, limits.MAX_NETWORK_ACLS, "NetworkAclLimitExceeded", "network ACLs", vpc.name)
         tags = read_specifications(params, ACLS.resource_type)
         acl = NetworkAcl(
             account=ctx.account, region=ctx.region, name=ACLS.make_id(), vpc=vpc.name, tags=tags, token=token
@@ -135,12 +134,8 @@ async def delete_network_acl_entry(ctx: Context, tx: Transaction, params: Params
 
 @declare("ReplaceNetworkAclAssociation")
 async def replace_network_acl_association(ctx: Context, tx: Transaction, params: Params) -> Result:
-    name = params["AssociationId"]
     acl = await ACLS.get(ctx, tx, params["NetworkAclId"])
-    owners = await list_dependents(ctx, tx, name, limit=1) if name.startswith("aclassoc-") else []
-    if not owners:
-        raise AwsError("InvalidAssociationID.NotFound", f"The association ID '{name}' does not exist")
-    subnet = await SUBNETS.get(ctx, tx, owners[0])
+    subnet = await SUBNETS.get(ctx, tx, await get_associated(ctx, tx, params["AssociationId"], "aclassoc"))
     if subnet.vpc != acl.vpc:
         text = f"network acl {acl.name} and subnet {subnet.name} belong to different networks"
         raise AwsError("InvalidParameterValue", text)

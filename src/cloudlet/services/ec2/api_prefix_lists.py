@@ -8,7 +8,7 @@ from typing import Any
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits, reconciling
 from cloudlet.services.ec2.cidr import parse_any_network
-from cloudlet.services.ec2.errors import InvalidValue, QuotaError
+from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, QuotaError
 from cloudlet.services.ec2.filters import parse_filters
 from cloudlet.services.ec2.operations import declare, describe, find_repeated, read_page
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS, Entry, PrefixList
@@ -34,6 +34,11 @@ def _make_entries(given: Sequence[Mapping[str, Any]], family: str) -> list[Entry
     return found
 
 
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= limits.MAX_PREFIX_LIST_ENTRIES:
+        raise InvalidValue("maxEntries", limit, f"It must be from 1 to {limits.MAX_PREFIX_LIST_ENTRIES}.")
+
+
 def _check_size(entries: Sequence[Entry], limit: int) -> None:
     if len(entries) > limit:
         text = "You've reached the maximum number of entries for the prefix list."
@@ -49,8 +54,7 @@ async def create_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
             raise InvalidValue("prefixListName", name, "It cannot start with com.amazonaws.")
         if family not in ("IPv4", "IPv6"):
             raise InvalidValue("addressFamily", family, "It must be IPv4 or IPv6.")
-        if not 1 <= limit <= limits.MAX_PREFIX_LIST_ENTRIES:
-            raise InvalidValue("maxEntries", limit, f"It must be from 1 to {limits.MAX_PREFIX_LIST_ENTRIES}.")
+        _check_limit(limit)
         own = [each for each in await PREFIX_LISTS.list_all(ctx, tx) if not each.is_of_aws]
         if len(own) >= limits.MAX_PREFIX_LISTS:
             raise QuotaError("PrefixListLimitExceeded", "prefix lists")
@@ -100,6 +104,8 @@ async def modify_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
     found = await _get_own(ctx, tx, params["PrefixListId"])
     _check_version(found, params.get("CurrentVersion"))
     added, removed = params.get("AddEntries") or [], params.get("RemoveEntries") or []
+    if (added or removed) and "MaxEntries" in params:
+        raise InvalidCombination("Entries and the maximum number of entries cannot be modified at the same time.")
     if added or removed:
         if "CurrentVersion" not in params:
             raise AwsError("MissingParameter", "The request must contain the parameter currentVersion")
@@ -110,6 +116,7 @@ async def modify_managed_prefix_list(ctx: Context, tx: Transaction, params: Para
         changed = {each.cidr for each in made} | gone
         found.add_version([*(each for each in found.entries if each.cidr not in changed), *made])
     found.max_entries = params.get("MaxEntries", found.max_entries)
+    _check_limit(found.max_entries)
     found.list_name = params.get("PrefixListName", found.list_name)
     _check_size(found.entries, found.max_entries)
     return await _save(ctx, tx, found)

@@ -19,8 +19,9 @@ from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.making import make_association_id
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
 from cloudlet.services.ec2.operations import declare, describe, find_repeated
+from cloudlet.services.ec2.peering import PEERINGS
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
-from cloudlet.services.ec2.resource import list_dependents
+from cloudlet.services.ec2.resource import get_associated
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, Route, RouteTable
 from cloudlet.services.ec2.subnet import SUBNETS, Subnet
 from cloudlet.services.ec2.tagging import read_specifications
@@ -29,7 +30,6 @@ from cloudlet.services.ec2.vpc import VPCS, Vpc
 _UNSUPPORTED: Final = (
     "VpcEndpointId", "TransitGatewayId", "LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn", "OdbNetworkArn",
     "DestinationIpv6CidrBlock", "EgressOnlyInternetGatewayId", "InstanceId", "NetworkInterfaceId",
-    "VpcPeeringConnectionId",
 )  # fmt: skip
 """Targets and destinations of routes that there are none of."""
 _ASSOCIATED: Final = {"State": "associated"}
@@ -42,8 +42,9 @@ async def create_route_table(ctx: Context, tx: Transaction, params: Params) -> R
     table, token = await find_repeated(ctx, tx, ROUTE_TABLES, "CreateRouteTable", params)
     if table is None:
         vpc = await VPCS.get(ctx, tx, params["VpcId"])
-        if len(await ROUTE_TABLES.list_dependent(ctx, tx, vpc.name)) >= limits.MAX_ROUTE_TABLES:
-            raise QuotaError("RouteTableLimitExceeded", "route tables")
+        await ROUTE_TABLES.check_quota(
+            ctx, tx, limits.MAX_ROUTE_TABLES, "RouteTableLimitExceeded", "route tables", vpc.name
+        )
         tags = read_specifications(params, ROUTE_TABLES.resource_type)
         name = ROUTE_TABLES.make_id()
         table = RouteTable(account=ctx.account, region=ctx.region, name=name, vpc=vpc.name, tags=tags, token=token)
@@ -87,11 +88,8 @@ async def _find_association(ctx: Context, tx: Transaction, name: str) -> Vpc | S
 
     A VPC has one with its main table.
     """
-    for owner in await list_dependents(ctx, tx, name, limit=1) if name.startswith("rtbassoc-") else ():
-        found = await VPCS.find(ctx, tx, owner) or await SUBNETS.find(ctx, tx, owner)
-        if found is not None:
-            return found
-    raise AwsError("InvalidAssociationID.NotFound", f"The association ID '{name}' does not exist")
+    owner = await get_associated(ctx, tx, name, "rtbassoc")
+    return await VPCS.find(ctx, tx, owner) or await SUBNETS.get(ctx, tx, owner)
 
 
 @declare("DisassociateRouteTable")
@@ -99,7 +97,7 @@ async def disassociate_route_table(ctx: Context, tx: Transaction, params: Params
     name = params["AssociationId"]
     owner = await _find_association(ctx, tx, name)
     if isinstance(owner, Vpc):
-        raise AwsError("InvalidParameterValue", f"cannot take_address_away the main route table association {name}")
+        raise AwsError("InvalidParameterValue", f"cannot disassociate the main route table association {name}")
     owner.table = owner.table_association = ""
     SUBNETS.save(tx, owner)
     return None
@@ -140,8 +138,15 @@ async def _read_destination(ctx: Context, tx: Transaction, params: Params) -> st
 async def _read_target(ctx: Context, tx: Transaction, table: RouteTable, params: Params) -> tuple[str, str]:
     """Return the member and the id of a route's target. Raises AwsError."""
     gateway, nat = params.get("GatewayId", ""), params.get("NatGatewayId", "")
-    if bool(gateway) == bool(nat):
-        raise InvalidCombination("The request must contain exactly one of gatewayId, natGatewayId")
+    peering = params.get("VpcPeeringConnectionId", "")
+    if len([each for each in (gateway, nat, peering) if each]) != 1:
+        text = "The request must contain exactly one of gatewayId, natGatewayId, vpcPeeringConnectionId"
+        raise InvalidCombination(text)
+    if peering:
+        if (await PEERINGS.get(ctx, tx, peering)).find_peer(table.vpc) is None:
+            text = f"route table {table.name} and peering connection {peering} belong to different networks"
+            raise AwsError("InvalidParameterValue", text)
+        return "VpcPeeringConnectionId", peering
     if nat:
         if await NAT_GATEWAYS.find(ctx, tx, nat) is None:
             raise AwsError("InvalidNatGatewayID.NotFound", f"The natGateway ID '{nat}' does not exist")

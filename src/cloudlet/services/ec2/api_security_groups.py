@@ -91,8 +91,8 @@ async def create_security_group(ctx: Context, tx: Transaction, params: Params) -
     if await find_group_by_name(ctx, tx, vpc.name, name) is not None:
         raise AwsError("InvalidGroup.Duplicate", f"The security group '{name}' already exists for VPC '{vpc.name}'")
     tags = read_specifications(params, GROUPS.resource_type)
-    if len(await GROUPS.list_all(ctx, tx, limits.MAX_SECURITY_GROUPS)) == limits.MAX_SECURITY_GROUPS:
-        raise QuotaError("SecurityGroupLimitExceeded", "security groups")
+    limit = limits.MAX_SECURITY_GROUPS
+    await GROUPS.check_quota(ctx, tx, limit, "SecurityGroupLimitExceeded", "security groups")
     group = SecurityGroup(
         account=ctx.account,
         region=ctx.region,

@@ -7,7 +7,7 @@ from typing import Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import defaults, limits
 from cloudlet.services.ec2.cidr import find_overlap, parse_network
-from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
+from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter
 from cloudlet.services.ec2.making import make_subnet
 from cloudlet.services.ec2.operations import IPAM, declare, describe
 from cloudlet.services.ec2.subnet import SUBNETS
@@ -38,8 +38,7 @@ async def create_subnet(ctx: Context, tx: Transaction, params: Params) -> Result
         raise AwsError("InvalidSubnet.Range", f"The CIDR '{text}' is invalid.")
     if find_overlap(network, [each.cidr for each in subnets]) is not None:
         raise AwsError("InvalidSubnet.Conflict", f"The CIDR '{text}' conflicts with another subnet")
-    if len(subnets) >= limits.MAX_SUBNETS:
-        raise QuotaError("SubnetLimitExceeded", "subnets")
+    await SUBNETS.check_quota(ctx, tx, limits.MAX_SUBNETS, "SubnetLimitExceeded", "subnets", vpc.name)
     tags = read_specifications(params, SUBNETS.resource_type)
     subnet = make_subnet(tx, vpc, str(network), zone.name, tags)
     return {"Subnet": await SUBNETS.show(ctx, tx, subnet)}

@@ -6,14 +6,13 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.ec2 import defaults, limits
+from cloudlet.services.ec2 import defaults, limits, peering
 from cloudlet.services.ec2.cidr import find_overlap, parse_network
 from cloudlet.services.ec2.errors import (
     DependencyViolation,
     ForbiddenOperation,
     InvalidCombination,
     MissingParameter,
-    QuotaError,
     UnsupportedFeature,
 )
 from cloudlet.services.ec2.making import make_association_id, make_vpc
@@ -53,8 +52,7 @@ async def create_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     if params.get("InstanceTenancy", "default") != "default":
         raise UnsupportedFeature("dedicated tenancy")
     tags = read_specifications(params, VPCS.resource_type)
-    if len(await VPCS.list_all(ctx, tx, limits.MAX_VPCS)) == limits.MAX_VPCS:
-        raise QuotaError("VpcLimitExceeded", "VPCs")
+    await VPCS.check_quota(ctx, tx, limits.MAX_VPCS, "VpcLimitExceeded", "VPCs")
     vpc = make_vpc(ctx, tx, str(network), tags)
     vpc.dhcp_options = await defaults.get_dhcp_options(ctx, tx)
     VPCS.save(tx, vpc)
@@ -65,8 +63,7 @@ async def create_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
 async def create_default_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     if await defaults.find_default_vpc(ctx, tx) is not None:
         raise AwsError("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
-    if len(await VPCS.list_all(ctx, tx, limits.MAX_VPCS)) == limits.MAX_VPCS:
-        raise QuotaError("VpcLimitExceeded", "VPCs")
+    await VPCS.check_quota(ctx, tx, limits.MAX_VPCS, "VpcLimitExceeded", "VPCs")
     vpc = await defaults.make_default_vpc(ctx, tx)
     return {"Vpc": {**await VPCS.show(ctx, tx, vpc), "State": "pending"}}
 
@@ -74,6 +71,7 @@ async def create_default_vpc(ctx: Context, tx: Transaction, params: Params) -> R
 @declare("DeleteVpc")
 async def delete_vpc(ctx: Context, tx: Transaction, params: Params) -> Result:
     vpc = await VPCS.get(ctx, tx, params["VpcId"])
+    await peering.forget_ended(ctx, tx)
     if set(await list_dependents(ctx, tx, vpc.name)) - vpc.defaults:
         raise DependencyViolation(VPCS.noun, vpc.name)
     for name in vpc.defaults:
@@ -125,6 +123,10 @@ async def associate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Params
     if "CidrBlock" not in params:
         raise MissingParameter("CidrBlock")
     network = _parse_range(params["CidrBlock"])
+    for _, side in await peering.list_active(ctx, tx, vpc.name):
+        peer = await peering.find_vpc(ctx, tx, side)
+        if peer is not None and find_overlap(network, peer.ranges) is not None:
+            raise AwsError("InvalidVpc.Range", f"The CIDR '{network}' overlaps with that of the peer {peer.name}.")
     if (other := find_overlap(network, vpc.ranges)) is not None:
         text = f"The CIDR '{network}' conflicts with another subnet: it overlaps with {other} of the VPC."
         raise AwsError("InvalidVpc.Range", text)
@@ -134,6 +136,7 @@ async def associate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Params
     association = CidrAssociation(make_association_id("vpc-cidr-assoc"), str(network))
     vpc.cidrs.append(association)
     VPCS.save(tx, vpc)
+    await peering.request_peers(ctx, tx, vpc.name)
     return {"VpcId": vpc.name, "CidrBlockAssociation": to_association(association, "associating")}
 
 
@@ -152,6 +155,7 @@ async def disassociate_vpc_cidr_block(ctx: Context, tx: Transaction, params: Par
         raise AwsError("InvalidCidrBlock.InUse", text)
     vpc.cidrs.remove(association)
     VPCS.save(tx, vpc)
+    await peering.request_peers(ctx, tx, vpc.name)
     return {"VpcId": vpc.name, "CidrBlockAssociation": to_association(association, "disassociating")}
 
 

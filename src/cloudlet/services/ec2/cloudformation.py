@@ -14,6 +14,7 @@ from cloudlet.core.aws.resources.declaration import (
     Name,
     Part,
     Properties,
+    Ready,
     ResourceType,
 )
 
@@ -320,8 +321,9 @@ RESOURCE_TYPES: Final = (
         "AWS::EC2::NatGateway",
         _MODEL,
         create=_create("CreateNatGateway", "natgateway"),
-        exists=Call("DescribeNatGateways", {"NatGatewayIds": _make_one("NatGatewayId")}),
+        read=Call("DescribeNatGateways", {"NatGatewayIds": _make_one("NatGatewayId")}),
         delete=Call("DeleteNatGateway"),
+        ready=(Ready("NatGateways.0.State", ("available",), ("failed",), "NatGateways.0.FailureMessage"),),
         attributes={
             "NatGatewayId": "NatGateway.NatGatewayId",
             "EniId": "NatGateway.NatGatewayAddresses.0.NetworkInterfaceId",
@@ -345,6 +347,26 @@ RESOURCE_TYPES: Final = (
         create=Call("AssociateAddress", {"PublicIp": "EIP"}),
         delete=Call("DisassociateAddress", {"AssociationId": "Id", "PublicIp": None}),
         attributes={"Id": "AssociationId"},
+    ),
+    ResourceType(
+        "AWS::EC2::VPCPeeringConnection",
+        _MODEL,
+        create=_create("CreateVpcPeeringConnection", "vpc-peering-connection"),
+        # One within an account is accepted by itself.
+        parts=(
+            Part(
+                "PeerVpcId",
+                Call(
+                    "AcceptVpcPeeringConnection",
+                    {"VpcPeeringConnectionId": "Id"},
+                    region=lambda properties: str(properties.get("PeerRegion") or properties["region"]),
+                ),
+            ),
+        ),
+        delete=Call("DeleteVpcPeeringConnection", {"VpcPeeringConnectionId": "Id"}),
+        attributes={"Id": "VpcPeeringConnection.VpcPeeringConnectionId"},
+        list=Call("DescribeVpcPeeringConnections"),
+        **_tag("Id"),
     ),
     # Interfaces and security groups
     ResourceType(

@@ -99,6 +99,11 @@ def _is_kept(properties: Properties, gateway: Mapping[str, Any]) -> bool:
     return gateway["State"] not in ("deleting", "deleted")
 
 
+def _is_linked(properties: Properties, peering: Mapping[str, Any]) -> bool:
+    """Whether a peering connection is there: ended ones are shown for hours."""
+    return peering["Status"]["Code"] in ("active", "pending-acceptance")
+
+
 # Security groups
 
 
@@ -289,6 +294,19 @@ READINGS: Final = {
             root="Addresses.0",
         ),
         list=Listing(Call("DescribeAddresses", {"PublicIps": None}), "Addresses", {"Id": "AssociationId"}),
+    ),
+    "AWS::EC2::VPCPeeringConnection": Reading(
+        Read(
+            Call("DescribeVpcPeeringConnections", {"VpcPeeringConnectionIds": _list_one("Id")}),
+            {
+                "VpcId": "RequesterVpcInfo.VpcId",
+                "PeerVpcId": "AccepterVpcInfo.VpcId",
+                "PeerOwnerId": "AccepterVpcInfo.OwnerId",
+                "PeerRegion": "AccepterVpcInfo.Region",
+            },
+            root=_find_item("VpcPeeringConnections", _is_linked),
+        ),
+        list=Listing(Call("DescribeVpcPeeringConnections"), "VpcPeeringConnections", {"Id": "VpcPeeringConnectionId"}),
     ),
     "AWS::EC2::NetworkInterface": Reading(
         _read_one(

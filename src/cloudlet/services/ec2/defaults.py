@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.aws.interface_names import get_private_domain
 from cloudlet.services.ec2.dhcp_options import DHCP_OPTIONS, DhcpOptions
 from cloudlet.services.ec2.internet_gateway import GATEWAYS, InternetGateway
 from cloudlet.services.ec2.making import EVERYWHERE, make_subnet, make_vpc
@@ -30,7 +31,7 @@ async def ensure(scope: Scope, tx: Transaction) -> None:
     """Make what an account has in a region from the beginning, at the first call."""
     if await tx.get(_DEFAULTS.key(scope.account, scope.region, _OPTIONS)) is not None:
         return
-    domain = "ec2.internal" if scope.region == "us-east-1" else f"{scope.region}.compute.internal"
+    domain = get_private_domain(scope.region)
     options = DhcpOptions(
         account=scope.account,
         region=scope.region,

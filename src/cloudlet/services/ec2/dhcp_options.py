@@ -29,7 +29,7 @@ def _make_absent(name: str) -> AwsError:
 
 
 DHCP_OPTIONS: Final = Kind(
-    DhcpOptions, "dopt", "dhcp-options", "dhcpOptions", "InvalidDhcpOptionsID", _show, "DhcpOptions", "DhcpOptionsIds",
+    DhcpOptions, "dopt", "dhcp-options", "dhcpOptions", "InvalidDhcpOptionsId", _show, "DhcpOptions", "DhcpOptionsIds",
     {
         "dhcp-options-id": "",
         "key": "DhcpConfigurations.Key",

@@ -14,6 +14,7 @@ from cloudlet.core import AwsError
 from cloudlet.core.aws.policy.match import Matcher, compile_glob
 from cloudlet.core.aws.policy.variables import Wildcard
 from cloudlet.services.ec2.limits import MAX_FILTER_VALUES
+from cloudlet.wire.timestamps import iso8601
 
 Shown = Mapping[str, Any]
 Matches = Callable[[Shown], bool]
@@ -92,5 +93,7 @@ def _walk(value: Any, parts: Sequence[str]) -> Iterator[str]:
             yield from _walk(value[parts[0]], parts[1:])
     elif isinstance(value, bool):
         yield "true" if value else "false"
+    elif isinstance(value, float):
+        yield iso8601(value)
     elif value is not None:
         yield str(value)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core.aws.interface_names import make_private_name
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.ec2.errors import QuotaError
 from cloudlet.services.ec2.keepers import KEEPERS
@@ -20,7 +21,16 @@ from cloudlet.services.ec2.zones import get_zone_id
 
 _COUNT: Final = Subspace("interfaces")
 PLAIN: Final = "interface"
-"""The type of interfaces that programs have. Others are there for their address alone."""
+"""The type of most interfaces."""
+NAT_GATEWAY: Final = "nat_gateway"
+ENDPOINT: Final = "vpc_endpoint"
+_OWNERS: Final = {"elbv2": "amazon-elb", "lambda": "amazon-aws", NAT_GATEWAY: "amazon-aws", ENDPOINT: "amazon-aws"}
+"""The accounts that interfaces of services are attached to, where they have other names."""
+_LOAD_BALANCING: Final = "elbv2"
+_NETWORK_LOAD_BALANCER: Final = "ELB net/"
+"""The beginning of descriptions of a network load balancer's interfaces."""
+MANAGED_ATTACHMENT: Final = "ela-attach"
+"""The beginning of ids of attachments that services manage."""
 
 
 class NetworkInterface(Resource, kw_only=True):
@@ -49,7 +59,7 @@ class NetworkInterface(Resource, kw_only=True):
     """The keeper that has made it."""
 
     def list_parents(self) -> Iterable[str]:
-        return (self.vpc, self.subnet, *self.groups)
+        return (self.vpc, self.subnet, self.attachment, *self.groups)
 
     @property
     def network(self) -> str:
@@ -57,19 +67,18 @@ class NetworkInterface(Resource, kw_only=True):
 
     @property
     def is_real(self) -> bool:
-        """Whether there is a real one."""
-        return self.type == PLAIN
+        """Whether there is a real one. Others are there for their address alone."""
+        return self.type not in (NAT_GATEWAY, ENDPOINT)
+
+    @property
+    def is_sharing(self) -> bool:
+        """Whether it shares a namespace: one proxy serves all load balancers of a VPC."""
+        return self.requester.partition(".")[0] == _LOAD_BALANCING
 
     @property
     def addresses(self) -> list[str]:
         """Return the primary address, and the others."""
         return [self.address, *self.secondary_addresses]
-
-
-def make_private_name(region: str, address: str) -> str:
-    """Return the DNS name that AWS gives an address."""
-    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
-    return f"ip-{address.replace('.', '-')}.{domain}"
 
 
 def _make_public_name(region: str, address: str) -> str:
@@ -187,7 +196,7 @@ INTERFACES: Final = Kind(
         "operator.principal": "Operator.Principal",
         "owner-id": "",
         "private-dns-name": "",
-        "private-ip-address": "",
+        "private-ip-address": "PrivateIpAddresses.PrivateIpAddress",
         "requester-id": "",
         "requester-managed": "",
         "source-dest-check": "",
@@ -195,7 +204,7 @@ INTERFACES: Final = Kind(
         "subnet-id": "",
         "vpc-id": "",
     },
-    tag_member="TagSet",
+    malformed="InvalidNetworkInterfaceId.Malformed", tag_member="TagSet",
 )  # fmt: skip
 
 
@@ -216,6 +225,7 @@ async def make_interface(
 
     One with a requester, the name of a service, is attached to what that runs.
     """
+    owner = find_owner(requester)
     count = _COUNT.key(subnet.account, subnet.region)
     if await tx.counter(count) >= MAX_INTERFACES:
         raise QuotaError("NetworkInterfaceLimitExceeded", "network interfaces")
@@ -235,15 +245,29 @@ async def make_interface(
         description=description,
         type=type_name,
         requester=requester,
-        requester_account=f"amazon-{requester.partition('.')[0]}" if requester else "",
+        requester_account=owner,
         created=scope.block.clock.now(),
-        attachment=f"eni-attach-0{random_bytes(8).hex()}" if requester else "",
-        attached_to=f"amazon-{requester.partition('.')[0]}" if requester else "",
+        attachment=f"{MANAGED_ATTACHMENT}-0{random_bytes(8).hex()}" if requester else "",
+        attached_to=owner,
         tags=tags or {},
         token=token,
     )
     INTERFACES.save(tx, interface)
     return interface
+
+
+def find_type(requester: str, description: str) -> str:
+    """Return the type of an interface that a service asks for, or a user."""
+    service = requester.partition(".")[0]
+    if service == _LOAD_BALANCING and description.startswith(_NETWORK_LOAD_BALANCER):
+        return "network_load_balancer"
+    return "lambda" if service == "lambda" else PLAIN
+
+
+def find_owner(requester: str) -> str:
+    """Return the account that interfaces of a service are attached to."""
+    service = requester.partition(".")[0]
+    return _OWNERS.get(service, f"amazon-{service}") if service else ""
 
 
 async def delete_interface(scope: Scope, tx: Transaction, interface: NetworkInterface) -> None:

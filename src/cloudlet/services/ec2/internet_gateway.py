@@ -39,4 +39,5 @@ GATEWAYS: Final = Kind(
         "internet-gateway-id": "",
         "owner-id": "",
     },
+    malformed="InvalidInternetGatewayId.Malformed",
 )  # fmt: skip

@@ -26,6 +26,9 @@ class NatGateway(Resource, kw_only=True):
     public_address: str
     created: float
     deleted: float = 0.0
+    """The time from which it is no longer there, or has failed."""
+    failure: tuple[str, str] | None = None
+    """The code and the message of what one has failed of."""
 
     def list_parents(self) -> Iterable[str]:
         return () if self.deleted else (self.vpc, self.subnet)
@@ -36,17 +39,18 @@ class NatGateway(Resource, kw_only=True):
 
     @property
     def state(self) -> str:
+        if self.failure is not None:
+            return "failed"
         return "deleted" if self.deleted else "available"
 
 
 async def _show(scope: Scope, tx: Transaction, nat: NatGateway) -> dict[str, Any]:
-    address: dict[str, Any] = {
-        "NetworkInterfaceId": nat.interface,
-        "PrivateIp": nat.address,
-        "IsPrimary": True,
-        "Status": "succeeded",
-    }
-    if nat.allocation:
+    address: dict[str, Any] = {"IsPrimary": True, "Status": "failed" if nat.failure else "succeeded"}
+    if nat.interface:
+        address |= {"NetworkInterfaceId": nat.interface, "PrivateIp": nat.address}
+    if nat.failure and nat.allocation:
+        address |= {"AllocationId": nat.allocation, "FailureMessage": nat.failure[1]}
+    elif nat.allocation:
         address |= {
             "AllocationId": nat.allocation,
             "AssociationId": nat.association,
@@ -63,6 +67,8 @@ async def _show(scope: Scope, tx: Transaction, nat: NatGateway) -> dict[str, Any
         "NatGatewayAddresses": [address],
         "Tags": to_tag_list(nat),
     }
+    if nat.failure is not None:
+        shown |= {"FailureCode": nat.failure[0], "FailureMessage": nat.failure[1]}
     return {**shown, "DeleteTime": nat.deleted} if nat.deleted else shown
 
 
@@ -71,11 +77,11 @@ def _is_visible(scope: Scope, nat: NatGateway) -> bool:
 
 
 def _make_absent(name: str) -> AwsError:
-    return AwsError("NatGatewayNotFound", f"NatGateway {name} was not found")
+    return AwsError("NatGatewayNotFound", f"The Nat Gateway {name} was not found")
 
 
 NAT_GATEWAYS: Final = Kind(
     NatGateway, "nat", "natgateway", "natGateway", "NatGateway", _show, "NatGateways", "NatGatewayIds",
     {"nat-gateway-id": "", "state": "", "subnet-id": "", "vpc-id": ""},
-    _make_absent, is_visible=_is_visible,
+    _make_absent, malformed="NatGatewayMalformed", is_visible=_is_visible,
 )  # fmt: skip

@@ -100,4 +100,5 @@ ACLS: Final = Kind(
         "owner-id": "",
         "vpc-id": "",
     },
+    malformed="InvalidNetworkAclId.Malformed",
 )  # fmt: skip

@@ -12,20 +12,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.host.network_label import NetworkLabel
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.network import boundaries, security_groups
 from cloudlet.engines.network.boundaries import AccessList, ListRule
 from cloudlet.engines.network.security_groups import Group, Rule
-from cloudlet.services.ec2 import reconciling
+from cloudlet.services.ec2 import peering, reconciling
 from cloudlet.services.ec2.block import service
 from cloudlet.services.ec2.interface import INTERFACES, NetworkInterface
 from cloudlet.services.ec2.keepers import KEEPERS, Keeper
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
 from cloudlet.services.ec2.network_acl import ACLS, Entry
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
+from cloudlet.services.ec2.resource import Place
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, is_alive
 from cloudlet.services.ec2.security_group import SecurityGroupRule, list_rules
 from cloudlet.services.ec2.subnet import SUBNETS, Subnet
@@ -44,16 +47,9 @@ _LOOK_SECONDS: Final = 0.5
 _MAX_COMMAND_CHARACTERS: Final = 128 * 1024
 _MISSING_LIBRARY: Final = "libnftables is not installed"
 _ICMP_NAMES: Final = {"1": "icmp", "6": "tcp", "17": "udp"}
+Peers = Mapping[str, tuple[str, list[IPv4Network]]]
+"""The VPCs opposite, with their ranges, by the ids of peering connections."""
 _EVERYTHING: Final = ("-1", IPv4Network("0.0.0.0/0"))
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An account in a region."""
-
-    account: str
-    region: str
-    block: Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +62,14 @@ class Plan:
     filters: tuple[str, ...]
     """The commands of packet filters, in their order."""
     has_way_out: bool
-    has_resolver: bool = True
+    peers: Mapping[str, list[str]]
+    """The networks that it is linked with, and what it sends to each."""
+    label: str = ""
+    """By which Route 53 knows how to answer there; empty where it is not to."""
+
+    def list_inside(self) -> list[str]:
+        """Return its own ranges, the first one first, and what it sends to others."""
+        return [*self.ranges, *chain.from_iterable(self.peers.values())]
 
 
 async def reconcile(block: Block, key: Key) -> float | None:
@@ -87,7 +90,7 @@ async def reconcile(block: Block, key: Key) -> float | None:
         await block.store.transact(partial(_remember, place=place, name=name))
     if present is None:
         await _wake_resolver(block, place)
-    await _make(keeper, name, region if plan.has_resolver else "", plan, present)
+    await _make(keeper, name, plan, present)
     await block.store.transact(partial(_mark, place=place, plan=plan, keeper=keeper.id))
     return None
 
@@ -117,26 +120,25 @@ async def _wake_resolver(block: Block, place: Place) -> None:
             log.warning("no names are answered in networks yet: %s", error)
 
 
-async def _make(keeper: Keeper, name: str, label: str, plan: Plan, present: Mapping[str, str] | None) -> None:
-    """Make a network, its filters, and its interfaces, which nothing passes before.
-
-    By the label, the region, Route 53 knows that it is to answer in the network.
-    """
+async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str] | None) -> None:
+    """Make a network, its filters, and its interfaces, which nothing passes before."""
     call = keeper.client.call
     if present is None:
         keeper.rules.pop(name, None)
-    await call("make_network", network=name, addresses=plan.ranges[0], label=label)
+    await call("make_network", network=name, addresses=plan.ranges[0], label=plan.label)
     for interface in present or ():
         if interface not in plan.interfaces:
             await call("detach", network=name, interface=interface)
-    filters = hash((plan.filters, tuple(plan.ranges), plan.has_way_out))
+    filters = hash((plan.filters, *plan.list_inside(), plan.has_way_out))
     if keeper.rules.get(name) != filters:
         await _filter(keeper, name, plan)
         keeper.rules[name] = filters
+    await call("set_peers", network=name, peers=plan.peers)
     for interface, record in plan.interfaces.items():
         if interface not in (present or ()):
             subnet = plan.subnets[record.subnet].cidr
-            await call("attach", network=name, interface=interface, address=record.address, subnet=subnet)
+            own = {"interface": interface, "address": record.address, "mac": record.mac}
+            await call("attach", network=name, subnet=subnet, is_sharing=record.is_sharing, **own)
         if record.is_multihomed:
             further = record.secondary_addresses
             await call("set_further_addresses", network=name, interface=interface, addresses=further)
@@ -147,7 +149,7 @@ async def _filter(keeper: Keeper, name: str, plan: Plan) -> None:
         for commands in _join(plan.filters):
             await keeper.client.call("filter", network=name, commands=commands)
         if plan.has_way_out:
-            await keeper.client.call("open_way_out", network=name, inside=plan.ranges[1:])
+            await keeper.client.call("open_way_out", network=name, inside=plan.list_inside()[1:])
         else:
             await keeper.client.call("close_way_out", network=name)
     except KeeperError as error:
@@ -209,10 +211,13 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
     interfaces = [] if vpc is None else await INTERFACES.list_dependent(place, tx, name)
     real = {each.name: each for each in interfaces if each.is_real}
     if vpc is None or not real:
-        return Plan([], {}, {}, (), has_way_out=False), is_known
+        return Plan([], {}, {}, (), has_way_out=False, peers={}), is_known
     subnets = {each: await SUBNETS.get(place, tx, each) for each in {one.subnet for one in real.values()}}
     ranges = [IPv4Network(each) for each in vpc.ranges]
-    outward = await _list_outward(tx, place, vpc, real.values(), subnets)
+    peers = await _read_peers(tx, place, vpc)
+    outward = await _list_outward(tx, place, vpc, peers, real.values(), subnets)
+    tables = {each.table or vpc.main_table for each in subnets.values()}
+    sent = await _list_sent(tx, place, tables, peers)
     lists = {subnet.addresses: await _read_access_list(tx, place, subnet) for subnet in subnets.values()}
     members: dict[tuple[str, ...], list[IPv4Address]] = {}
     for each in real.values():
@@ -226,8 +231,12 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
             {subnet: found for subnet, found in lists.items() if found is not None}, ranges[0].network_address + 2
         ),
     )
-    plan = Plan(vpc.ranges, real, subnets, filters, has_way_out=bool(outward), has_resolver=vpc.dns_support)
-    return plan, is_known
+    label = NetworkLabel(place.account, place.region, tuple(ranges) if vpc.dns_hostnames else ())
+    text = label.format() if vpc.dns_support else ""
+    others = [network for networks in sent.values() for network in networks]
+    has_way_out = not all(any(each.subnet_of(other) for other in others) for _, each in outward)
+    named = {peer: [str(each) for each in networks] for peer, networks in sent.items()}
+    return Plan(vpc.ranges, real, subnets, filters, has_way_out, named, text), is_known
 
 
 def _make_identifier(name: str) -> str:
@@ -287,8 +296,38 @@ def _make_list_rule(entry: Entry) -> ListRule:
 # Routes
 
 
+async def _read_peers(tx: Transaction, place: Place, vpc: Vpc) -> Peers:
+    found: dict[str, tuple[str, list[IPv4Network]]] = {}
+    for each, side in await peering.list_active(place, tx, vpc.name):
+        other = await peering.find_vpc(place, tx, side)
+        if other is not None:
+            found[each.name] = (other.name, [IPv4Network(network) for network in other.ranges])
+    return found
+
+
+async def _list_sent(
+    tx: Transaction, place: Place, tables: Iterable[str], peers: Peers
+) -> dict[str, list[IPv4Network]]:
+    """Return what is sent to each peer. Of several routes to one network the first counts."""
+    sent: dict[str, list[IPv4Network]] = {name: [] for name, _ in peers.values()}
+    taken: set[IPv4Network] = set()
+    for name in sorted(tables):
+        for route in (await ROUTE_TABLES.get(place, tx, name)).routes:
+            peer, ranges = peers.get(route.target) or ("", [])
+            for each in await _list_destinations(tx, place, route.destination) if peer else ():
+                networks = [part for part in _intersect(each, ranges) if part not in taken]
+                sent[peer] += networks
+                taken.update(networks)
+    return sent
+
+
 async def _list_outward(
-    tx: Transaction, place: Place, vpc: Vpc, interfaces: Iterable[NetworkInterface], subnets: Mapping[str, Subnet]
+    tx: Transaction,
+    place: Place,
+    vpc: Vpc,
+    peers: Peers,
+    interfaces: Iterable[NetworkInterface],
+    subnets: Mapping[str, Subnet],
 ) -> list[tuple[IPv4Address, IPv4Network]]:
     """Return the networks that each address reaches outside of a VPC."""
     reach: dict[tuple[str, bool], list[IPv4Network]] = {}
@@ -298,13 +337,13 @@ async def _list_outward(
         for address in interface.addresses:
             is_public = bool(interface.public_address) and address == interface.address
             if (table, is_public) not in reach:
-                reach[table, is_public] = await _find_reach(tx, place, vpc, table, is_public=is_public)
+                reach[table, is_public] = await _find_reach(tx, place, vpc, peers, table, is_public=is_public)
             found += [(IPv4Address(address), each) for each in reach[table, is_public]]
     return found
 
 
 async def _find_reach(
-    tx: Transaction, place: Place, vpc: Vpc, table_name: str, *, is_public: bool, by_nat: bool = True
+    tx: Transaction, place: Place, vpc: Vpc, peers: Peers, table_name: str, *, is_public: bool, by_nat: bool = True
 ) -> list[IPv4Network]:
     """Return what the routes of a table lead to.
 
@@ -317,6 +356,8 @@ async def _find_reach(
         reached: list[IPv4Network] | None = []
         if not await is_alive(place, tx, table, route):
             reached = []
+        elif route.target in peers:
+            reached = peers[route.target][1]
         elif route.target.startswith("igw-"):
             reached = None if is_public else []
         elif route.member == "NatGatewayId" and by_nat:
@@ -324,7 +365,7 @@ async def _find_reach(
             if nat.is_public:
                 subnet = await SUBNETS.get(place, tx, nat.subnet)
                 own = subnet.table or vpc.main_table
-                reached = await _find_reach(tx, place, vpc, own, is_public=True, by_nat=False)
+                reached = await _find_reach(tx, place, vpc, {}, own, is_public=True, by_nat=False)
         for each in await _list_destinations(tx, place, route.destination):
             routes.append((each, [each] if reached is None else _intersect(each, reached)))
     found: list[IPv4Network] = []

@@ -23,8 +23,6 @@ from cloudlet.services.ec2.resource import Kind, R, list_dependents
 _MAX_PAGE_ITEMS: Final = 1000
 _READ_ROWS: Final = 200
 _DIGEST_CHARACTERS: Final = 16
-_NOTHING: Final[tuple[Any, ...]] = (None, False, "", [], 0, {}, {"Value": False})
-"""The values of members that ask for nothing."""
 IPAM: Final = ("Ipv4IpamPoolId", "Ipv4NetmaskLength", "Ipv6IpamPoolId", "Ipv6NetmaskLength")
 """Members about IP Address Manager."""
 
@@ -45,7 +43,7 @@ def declare(name: str, refuses: Iterable[str] = ()) -> Callable[[Transactional],
             if params.get("DryRun"):
                 raise DryRun
             for member in refuses:
-                if params.get(member) not in _NOTHING:
+                if not _is_nothing(params.get(member)):
                     raise UnsupportedFeature(f"{member} of {name}")
             await defaults.ensure(ctx, tx)
             return await function(ctx, tx, params)
@@ -53,6 +51,11 @@ def declare(name: str, refuses: Iterable[str] = ()) -> Callable[[Transactional],
         return function
 
     return wrap
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether a member with a value asks for nothing."""
+    return all(map(_is_nothing, value.values())) if isinstance(value, dict) else not value
 
 
 async def find_repeated(

@@ -36,7 +36,7 @@ def parse_protocol(text: str | None) -> str:
         return ALL
     if name.isdecimal() and int(name) <= _LAST_ICMP_TYPE:
         return name
-    raise InvalidValue("IpProtocol", text, "UnsupportedFeature IP protocol.")
+    raise InvalidValue("IpProtocol", text, "Unsupported IP protocol.")
 
 
 def parse_ports(protocol: str, given: Mapping[str, Any]) -> tuple[int, int]:

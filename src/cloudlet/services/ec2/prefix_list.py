@@ -82,7 +82,7 @@ PREFIX_LISTS: Final = Kind(
     PrefixList, "pl", "prefix-list", "prefix list", "InvalidPrefixListID", show_prefix_list,
     "PrefixLists", "PrefixListIds",
     {"owner-id": "", "prefix-list-id": "", "prefix-list-name": ""},
-    _make_absent,
+    _make_absent, malformed="InvalidPrefixListId.Malformed",
 )  # fmt: skip
 
 

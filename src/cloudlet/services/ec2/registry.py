@@ -13,6 +13,7 @@ from cloudlet.services.ec2.interface import INTERFACES
 from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
 from cloudlet.services.ec2.network_acl import ACLS
+from cloudlet.services.ec2.peering import PEERINGS
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
 from cloudlet.services.ec2.resource import Kind
 from cloudlet.services.ec2.route_table import ROUTE_TABLES
@@ -23,7 +24,7 @@ from cloudlet.services.ec2.vpc import VPCS
 KINDS: Final[Mapping[str, Kind[Any]]] = {
     each.prefix: each
     for each in (
-        ACLS, ADDRESSES, DHCP_OPTIONS, ENDPOINTS, GATEWAYS, GROUPS, INTERFACES, NAT_GATEWAYS, PREFIX_LISTS,
+        ACLS, ADDRESSES, DHCP_OPTIONS, ENDPOINTS, GATEWAYS, GROUPS, INTERFACES, NAT_GATEWAYS, PEERINGS, PREFIX_LISTS,
         ROUTE_TABLES, RULES, SUBNETS, VPCS,
     )
 }  # fmt: skip

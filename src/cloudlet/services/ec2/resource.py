@@ -18,7 +18,7 @@ from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.listing import list_names
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.ec2 import reconciling
-from cloudlet.services.ec2.errors import DependencyViolation
+from cloudlet.services.ec2.errors import DependencyViolation, QuotaError
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
@@ -40,6 +40,15 @@ class Scope(Protocol):
 
     @property
     def block(self) -> Block: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account in a region, which no call is made for."""
+
+    account: str
+    region: str
+    block: Block
 
 
 class Resource(msgspec.Struct, kw_only=True):
@@ -91,6 +100,8 @@ class Kind(Generic[R]):
     """Filters by name, with paths where the name does not say what is compared."""
     absent: Callable[[str], AwsError] | None = None
     """The error for an unknown id, where it is worded in another way."""
+    malformed: str = ""
+    """The error code for what is no id, where it begins in another way."""
     tag_member: str = "Tags"
     is_visible: Callable[[Scope, R], bool] = lambda scope, record: True
     """Whether a record is still there."""
@@ -119,7 +130,8 @@ class Kind(Generic[R]):
         """Return a resource. Raises AwsError for what is no id, and where there is none."""
         prefix, dash, rest = name.rpartition("-")
         if not dash or prefix != self.prefix or not _ID.fullmatch(rest):
-            raise AwsError(f"{self.code}.Malformed", f'Invalid id: "{name}" (expecting "{self.prefix}-...")')
+            code = self.malformed or f"{self.code}.Malformed"
+            raise AwsError(code, f'Invalid id: "{name}" (expecting "{self.prefix}-...")')
         found = await self.find(scope, tx, name)
         if found is None:
             raise self.make_absent(name)
@@ -166,6 +178,18 @@ class Kind(Generic[R]):
         if record.network:
             reconciling.request(tx, record.account, record.region, record.network)
 
+    async def check_quota(
+        self, scope: Scope, tx: Transaction, limit: int, code: str, what: str, parent: str | None = None
+    ) -> None:
+        """Raise AwsError where all or those of a parent are as many as may be."""
+        if parent is None:
+            space = self.get_space(scope)
+            count = len(await tx.range(space.begin, space.end, limit=limit))
+        else:
+            count = len(await list_dependents(scope, tx, parent, f"{self.prefix}-", limit))
+        if count >= limit:
+            raise QuotaError(code, what)
+
     async def check_free(self, scope: Scope, tx: Transaction, name: str) -> None:
         """Raise AwsError where others depend on a resource."""
         if await list_dependents(scope, tx, name, limit=1):
@@ -190,6 +214,14 @@ async def list_dependents(
     """Return the ids of what depends on a resource, those with a prefix."""
     space = _DEPENDENTS.sub(scope.account, scope.region, parent)
     return [str(space.unpack(key)[0]) for key, _ in await list_names(tx, space, prefix, "", limit)]
+
+
+async def get_associated(scope: Scope, tx: Transaction, association: str, kind: str) -> str:
+    """Return the id of what has an association of a kind, by that one's id. Raises AwsError."""
+    found = await list_dependents(scope, tx, association, limit=1) if association.startswith(f"{kind}-") else []
+    if not found:
+        raise AwsError("InvalidAssociationID.NotFound", f"The association ID '{association}' does not exist")
+    return found[0]
 
 
 def to_tag_list(record: Resource) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import msgspec
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.ec2.internet_gateway import GATEWAYS
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
+from cloudlet.services.ec2.peering import ACTIVE, PEERINGS
 from cloudlet.services.ec2.resource import Kind, Resource, Scope, to_tag_list
 from cloudlet.services.ec2.subnet import SUBNETS
 from cloudlet.services.ec2.vpc import VPCS, Vpc
@@ -53,6 +54,9 @@ async def is_alive(scope: Scope, tx: Transaction, table: RouteTable, route: Rout
     if route.member == "NatGatewayId":
         nat = await NAT_GATEWAYS.find(scope, tx, route.target)
         return nat is not None and nat.state == "available" and nat.vpc == table.vpc
+    if route.member == "VpcPeeringConnectionId":
+        peering = await PEERINGS.find(scope, tx, route.target)
+        return peering is not None and peering.status == ACTIVE and peering.find_peer(table.vpc) is not None
     if route.target.startswith("igw-"):
         gateway = await GATEWAYS.find(scope, tx, route.target)
         return gateway is not None and gateway.vpc == table.vpc

@@ -38,5 +38,9 @@ def read_specifications(params: Mapping[str, Any], type_name: str) -> dict[str, 
         if given != type_name:
             text = f"'{given}' is not a valid taggable resource type for this operation."
             raise AwsError("InvalidParameterValue", text)
+        keys = [tag.get("Key", "") for tag in each.get("Tags") or ()]
+        repeated = next((key for key in keys if key in tags or keys.count(key) > 1), None)
+        if repeated is not None:
+            raise AwsError("InvalidParameterValue", f"Duplicate tag key '{repeated}' specified.")
         tags = merge(tags, each.get("Tags") or ())
     return tags

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from cloudlet.services.route53 import routing
 from cloudlet.services.route53.endpoints import TTL_SECONDS, is_endpoint
+from cloudlet.services.route53.load_balancers import is_load_balancer
 from cloudlet.services.route53.names import Labels, MalformedName, format_name, is_within, parse_name
 from cloudlet.services.route53.record_set_record import RecordSet
 from cloudlet.services.route53.routing import Client
@@ -70,6 +71,9 @@ class Names(Protocol):
 
     def get_endpoint(self, kind: str) -> Sequence[str]:
         """Return the addresses of Cloudlet's endpoint, of type A or AAAA."""
+
+    def find_balancer_addresses(self, account: str, name: str) -> Sequence[str] | None:
+        """Return the addresses of a load balancer, or None. Those of the account come first."""
 
 
 class Part(NamedTuple):
@@ -255,7 +259,7 @@ def _expand(
     state.is_fixed = state.is_fixed and routing.is_fixed(sets)
     chosen = routing.choose(
         sets,
-        lambda found: _is_healthy(state.names, zone, found, 0),
+        lambda found: _is_healthy(state, zone, found, 0),
         state.client,
         lambda collection: state.names.get_blocks(zone.account, collection),
     )
@@ -268,6 +272,10 @@ def _expand(
     if is_endpoint(target.name) and target.zone != zone.id:
         addresses = tuple(state.names.get_endpoint(chosen[0].type))
         return (TTL_SECONDS, addresses) if addresses else None
+    if is_load_balancer(target.name) and target.zone != zone.id:
+        state.is_fixed = False
+        known = state.names.find_balancer_addresses(zone.account, target.name) if chosen[0].type == "A" else ()
+        return (TTL_SECONDS, tuple(known)) if known else None
     within = zone._replace(id=target.zone)
     targets = [
         found
@@ -277,13 +285,17 @@ def _expand(
     return _expand(state, within, targets, depth + 1) if targets else None
 
 
-def _is_healthy(names: Names, zone: ServedZone, found: RecordSet, depth: int) -> bool:
+def _is_healthy(state: _Resolution, zone: ServedZone, found: RecordSet, depth: int) -> bool:
     """Whether a record counts as healthy. Only what it says is looked at."""
+    names = state.names
     if found.health_check and not names.is_healthy(zone.account, found.health_check):
         return False
     target = found.alias
     if target is None or not target.evaluates_health or is_endpoint(target.name) or depth > MAX_ALIAS_STEPS:
         return True
+    if is_load_balancer(target.name):
+        state.is_fixed = False
+        return bool(names.find_balancer_addresses(zone.account, target.name))
     within = zone._replace(id=target.zone)
     targets = [each for each in names.get_node(target.zone, target.name).sets if each.type == found.type]
-    return any(_is_healthy(names, within, each, depth + 1) for each in targets)
+    return any(_is_healthy(state, within, each, depth + 1) for each in targets)

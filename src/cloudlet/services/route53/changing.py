@@ -12,6 +12,7 @@ from typing import Any, Final
 from cloudlet.services.route53 import limits, places
 from cloudlet.services.route53.endpoints import is_endpoint
 from cloudlet.services.route53.errors import InvalidChangeBatch, InvalidInput
+from cloudlet.services.route53.load_balancers import is_load_balancer
 from cloudlet.services.route53.names import MalformedName, format_name, is_within, parse_name
 from cloudlet.services.route53.record_set_record import Proximity, RecordSet
 from cloudlet.services.route53.record_sets import Key, get_key, parse_record_set
@@ -308,7 +309,7 @@ def _find_alias_faults(zone: Zone, found: RecordSet, by_name: Mapping[str, Seque
     target = found.alias
     tried = f"Tried to create an alias that targets {target.name}, type {found.type} in zone {target.zone}"
     if target.zone != zone.name:
-        if not is_endpoint(target.name):
+        if not is_endpoint(target.name) and not is_load_balancer(target.name):
             yield f"{tried}, but the alias target name does not lie within the target zone"
         elif found.type not in ("A", "AAAA"):
             yield f"{tried}, but that target was not found"

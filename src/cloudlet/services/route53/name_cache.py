@@ -5,6 +5,7 @@ Readers that began before a change do not put what they found beside what is new
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,11 +25,13 @@ from cloudlet.services.route53 import (
 from cloudlet.services.route53.answering import Missing, Node, ServedZone
 from cloudlet.services.route53.block import NAMES_TOPIC, REGION
 from cloudlet.services.route53.dnssec_record import ServedKeys
+from cloudlet.services.route53.load_balancers import KNOWN_SECONDS, LoadBalancer, find_load_balancer
 from cloudlet.services.route53.names import Labels, format_name, is_within, parse_name
 
 MAX_CACHE_ITEMS: Final = 50_000
 _VALUES_PER_ITEM: Final = 8
 """The number of record sets that count as one more item."""
+_BALANCER: Final = "balancer"
 _NO_ZONE: Final = ServedZone("", "", ())
 
 
@@ -40,6 +43,8 @@ class NameCache:
         self.generation = 0
         """Raised whenever something has changed."""
         self._items: SizedCache[tuple[str, ...], Any] = SizedCache(MAX_CACHE_ITEMS)
+        self._balancers: SizedCache[tuple[str, str], tuple[float, LoadBalancer | None]] = SizedCache(MAX_CACHE_ITEMS)
+        """Load balancers by account and name, with the time until which that holds."""
         self._endpoint = [str(address) for address in endpoints.get_addresses(block.cloud.config.endpoint)]
         self._end = block.store.watch(NAMES_TOPIC, self.forget)
 
@@ -63,10 +68,23 @@ class NameCache:
         """Return the addresses of Cloudlet's endpoint, of type A or AAAA."""
         return [address for address in self._endpoint if (":" in address) == (kind == "AAAA")]
 
+    def get_balancer(self, account: str, name: str) -> LoadBalancer | None:
+        """Return the load balancer that has a name, if any. Raises Missing."""
+        until, found = self._balancers.get((account, name)) or (0.0, None)
+        if until < asyncio.get_running_loop().time():
+            raise Missing((_BALANCER, account, name))
+        return found
+
     async def load(self, key: tuple[str, ...]) -> None:
         """Read what is missing."""
         generation = self.generation
         what, *rest = key
+        if what == _BALANCER:
+            account, name = rest
+            balancer = await find_load_balancer(self._block, account, name)
+            until = asyncio.get_running_loop().time() + KNOWN_SECONDS
+            self._balancers.add((account, name), (until, balancer), 1)
+            return
         found, size = await self._block.store.transact(lambda tx: _READERS[what](tx, *rest))
         if what == "keys":
             found = dnssec_keys.open_served(self._block, found)
@@ -148,3 +166,10 @@ class CachedNames:
 
     def get_endpoint(self, kind: str) -> Sequence[str]:
         return self._cache.get_endpoint(kind)
+
+    def find_balancer_addresses(self, account: str, name: str) -> Sequence[str] | None:
+        for each in dict.fromkeys((account, "")):
+            found = self._cache.get_balancer(each, name)
+            if found is not None:
+                return found.list_addresses(self._vpc)
+        return None

@@ -8,25 +8,29 @@ from collections.abc import Awaitable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
-from socket import socket
+from socket import EAI_AGAIN, socket
 from typing import Any, Final
 
 import dns.rcode
 import dns.rdatatype
 
+from cloudlet.core.host.network_label import NetworkLabel
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_below
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.sized_cache import SizedCache
 from cloudlet.engines.dns.dns_query import Address, Network, Query
-from cloudlet.engines.dns.dns_reply import NOTIMP, REFUSED, Reply, make_refusal
+from cloudlet.engines.dns.dns_reply import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, Reply, make_refusal
 from cloudlet.engines.dns.dns_server import DnsServer
 from cloudlet.engines.resolver import Resolver
 from cloudlet.services.route53 import dnssec
 from cloudlet.services.route53.answering import ANY, Answer, Missing, Part, answer
 from cloudlet.services.route53.compiling import compile_answer
+from cloudlet.services.route53.endpoints import TTL_SECONDS
+from cloudlet.services.route53.load_balancers import is_load_balancer
 from cloudlet.services.route53.name_cache import CACHES, CachedNames
 from cloudlet.services.route53.names import Labels, format_name, from_wire, parse_name
+from cloudlet.services.route53.own_names import find_values
 from cloudlet.services.route53.places import Place, find_region
 from cloudlet.services.route53.query_logging import QUERY_LOGS
 from cloudlet.services.route53.routing import Client
@@ -42,19 +46,21 @@ _FORWARDED_TTL_SECONDS: Final = 30
 _IN: Final = 1
 _TRANSFERS: Final = (251, 252)
 _LOOPBACK: Final = IPv4Address("127.0.0.1")
+_NO_LABEL: Final = NetworkLabel()
 _RESOLVERS: Final = PerBlock(lambda block: Resolver())
 
 
 class NameServer:
     """Answers for one network: a VPC, or whoever asks on the public port."""
 
-    def __init__(self, block: Block, vpc: str = "", region: str = "") -> None:
-        """`region` is that of the VPC."""
+    def __init__(self, block: Block, vpc: str = "", label: NetworkLabel = _NO_LABEL) -> None:
+        """`label` tells of the VPC."""
         self._vpc = vpc
+        self._label = label
         self._cache = CACHES.get(block)
         self._names = CachedNames(self._cache, vpc)
         self._log = QUERY_LOGS.get(block)
-        self._place = find_region(region)
+        self._place = find_region(label.region)
         self._locations = LOCATIONS.get(block)
         self._resolver = Resolver()
         self._generation = -1
@@ -98,8 +104,12 @@ class NameServer:
         """Return the reply to a query. Raises Missing."""
         labels, kind = from_wire(query.name), get_type_name(query.type)
         found = answer(self._names, self._make_client(query, address), labels, kind)
-        if found.missing and self._vpc:
-            return self._forward(query, labels, found)
+        if found.missing:
+            values = find_values(self._names, self._label, found.missing, kind)
+            if values is not None:
+                return self._tell(query, labels, found, values)
+            if self._vpc:
+                return self._forward(query, labels, found)
         if found.zone is None:
             return make_refusal(REFUSED)
         reply = self._compile(query, labels, found)
@@ -134,6 +144,12 @@ class NameServer:
         # Each compilation shuffles the records.
         return (reply, *(compile_answer(labels, query.type, found) for _ in range(MAX_ORDERS - 1)))
 
+    def _tell(self, query: Query, labels: Labels, found: Answer, values: Sequence[str]) -> Reply:
+        """Return the values of a name that is in no zone."""
+        parts = (Part(found.missing, get_type_name(query.type), TTL_SECONDS, tuple(values)),) if values else ()
+        is_authoritative = not self._vpc
+        return compile_answer(labels, query.type, Answer(0, is_authoritative, (*found.answers, *parts)))
+
     async def _forward(self, query: Query, labels: Labels, found: Answer) -> Reply:
         """Return what the machine's resolver knows: addresses, of names that are none of ours."""
         kind, target = get_type_name(query.type), found.missing
@@ -141,8 +157,9 @@ class NameServer:
             return make_refusal(NOTIMP)
         try:
             addresses = await self._resolver.addresses(target.rstrip("."))
-        except OSError:
-            return compile_answer(labels, query.type, Answer(3, is_authoritative=False, answers=found.answers))
+        except OSError as error:
+            code = SERVFAIL if error.errno == EAI_AGAIN else NXDOMAIN
+            return compile_answer(labels, query.type, Answer(code, is_authoritative=False, answers=found.answers))
         wanted = tuple(each for each in addresses if (":" in each) == (kind == "AAAA"))
         parts = (Part(target, kind, _FORWARDED_TTL_SECONDS, wanted),) if wanted else ()
         return compile_answer(labels, query.type, Answer(is_authoritative=False, answers=(*found.answers, *parts)))
@@ -215,9 +232,9 @@ async def serve_public(block: Block, datagrams: socket) -> None:
     await DnsServer(PUBLIC.get(block).answer, datagrams, listening).run()
 
 
-async def serve_vpc(block: Block, vpc: str, region: str, datagrams: socket, listening: socket) -> None:
+async def serve_vpc(block: Block, vpc: str, label: NetworkLabel, datagrams: socket, listening: socket) -> None:
     """Answer the clients in a VPC, on sockets that were opened inside it, for ever."""
-    await DnsServer(NameServer(block, vpc, region).answer, datagrams, listening, is_recursive=True).run()
+    await DnsServer(NameServer(block, vpc, label).answer, datagrams, listening, is_recursive=True).run()
 
 
 async def resolve(block: Block, names: CachedNames, client: Client, labels: Labels, kind: str) -> Answer:
@@ -228,6 +245,20 @@ async def resolve(block: Block, names: CachedNames, client: Client, labels: Labe
             return answer(names, client, labels, kind)
         except Missing as missing:
             await cache.load(missing.key)
+
+
+async def _find_balancer(block: Block, names: CachedNames, name: str) -> Sequence[str]:
+    """Return the addresses of a load balancer. Raises OSError."""
+    cache = CACHES.get(block)
+    while True:
+        try:
+            found = names.find_balancer_addresses("", name)
+        except Missing as missing:
+            await cache.load(missing.key)
+            continue
+        if not found:
+            raise OSError(f"{name} has no address")
+        return found
 
 
 async def look_up(block: Block, name: str) -> list[str]:
@@ -247,4 +278,6 @@ async def look_up(block: Block, name: str) -> list[str]:
             return list(found.answers[-1].values)
     if not target:
         raise OSError(f"{name} has no address")
+    if is_load_balancer(target):
+        return list(await _find_balancer(block, names, target))
     return await _RESOLVERS.get(block).addresses(target.rstrip("."))

@@ -16,6 +16,7 @@ from cloudlet.core import AwsError, Subspace
 from cloudlet.core.aws.records import Records
 from cloudlet.services.route53 import errors, places
 from cloudlet.services.route53.endpoints import is_endpoint
+from cloudlet.services.route53.load_balancers import is_load_balancer
 from cloudlet.services.route53.names import MalformedName, format_name, parse_name
 from cloudlet.services.route53.record_set_record import Alias, GeoLocation, Proximity, RecordSet
 from cloudlet.services.route53.traffic_policy_record import TrafficPolicy, TrafficPolicyInstance
@@ -109,7 +110,7 @@ class _Maker:
                 target = format_name(parse_name(value))
             except MalformedName as error:
                 raise InvalidTrafficPolicyDocument(f"The endpoint {reference} is not valid: {error}") from None
-            if not is_endpoint(target):
+            if not is_endpoint(target) and not is_load_balancer(target):
                 raise InvalidTrafficPolicyDocument(f"Cloudlet has no endpoint {value}.")
             alias = Alias("", target, item.get("EvaluateTargetHealth") is True)
             return RecordSet(name, self._type, identifier, alias=alias, health_check=health_check)

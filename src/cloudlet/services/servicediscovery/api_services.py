@@ -176,13 +176,16 @@ async def update_service(ctx: Context, tx: Transaction, params: Params) -> Resul
     health_check = found.health_check
     if namespace.type != HTTP:
         health_check = _parse_health_check(namespace, wanted.get("HealthCheckConfig"))
+    kept = records or found.records
+    known_types = {each.type for each in found.records} | set(found.former_types)
     operation = storing.begin_operation(
         ctx, tx, "UPDATE_SERVICE", found.namespace, found.name, SERVICE=found.name, NAMESPACE=found.namespace
     )
     changed = replace(
         found,
         description=found.description if wanted.get("Description") is None else wanted["Description"],
-        records=records or found.records,
+        records=kept,
+        former_types=tuple(sorted(known_types - {each.type for each in kept})),
         health_check=health_check,
         health_version=found.health_version + (health_check != found.health_check),
         operation=operation,

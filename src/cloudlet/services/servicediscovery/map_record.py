@@ -67,6 +67,8 @@ class DiscoveryService(msgspec.Struct, frozen=True):
     """The id of the update that is under way."""
     health_version: int = 1
     """Raised by each change of its health checks."""
+    former_types: tuple[str, ...] = ()
+    """The types of records that it once had, which instances may still have."""
 
     @property
     def arn(self) -> str:

@@ -5,6 +5,7 @@ What is there is read, compared with what is wanted, and changed in one batch: a
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
 from typing import Any, Final
@@ -21,6 +22,9 @@ _SRV_WEIGHT: Final = 1
 _DEFAULT_PORTS: Final = {"HTTP": 80, "HTTPS": 443, "TCP": 80}
 _REGION: Final = "us-east-1"
 _ATTEMPTS: Final = 3
+_BALANCERS: Final = "elbv2"
+_SPECIAL: Final = re.compile(r"[^a-z0-9_.-]")
+"""The characters that Route 53 shows by their numbers."""
 
 
 async def call_names(block: Block, namespace: Namespace, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +40,9 @@ def make_name(namespace: Namespace, found: DiscoveryService) -> str:
     return f"{found.title}.{namespace.title}." if found.title != "." else f"{namespace.title}."
 
 
-def list_wanted(namespace: Namespace, found: DiscoveryService, instance: Instance) -> list[dict[str, Any]]:
+def list_wanted(
+    namespace: Namespace, found: DiscoveryService, instance: Instance, alias_zone: str = ""
+) -> list[dict[str, Any]]:
     """Return the records that an instance is to have. An unhealthy one has none."""
     if instance.state == DELETING or instance.custom_health == UNHEALTHY:
         return []
@@ -49,7 +55,8 @@ def list_wanted(namespace: Namespace, found: DiscoveryService, instance: Instanc
     for each in found.records:
         base = {"Name": name, "Type": each.type, **routing}
         if ALIAS in given:
-            target = {"HostedZoneId": namespace.zone, "DNSName": given[ALIAS], "EvaluateTargetHealth": True}
+            zone = alias_zone or namespace.zone
+            target = {"HostedZoneId": zone, "DNSName": given[ALIAS], "EvaluateTargetHealth": True}
             wanted.append({**base, "AliasTarget": target})
         elif each.type == "SRV":
             own = _make_own_name(name, instance)
@@ -69,8 +76,9 @@ def _make_values(ttl: int, value: str) -> dict[str, Any]:
 
 
 def _make_own_name(name: str, instance: Instance) -> str:
-    """Return the name that an SRV record leads to."""
-    return f"{instance.id}.{name}"
+    """Return the name that an SRV record leads to, as Route 53 shows it."""
+    label = _SPECIAL.sub(lambda found: f"\\{ord(found[0]):03o}", instance.id.lower())
+    return f"{label}.{name}"
 
 
 async def publish(block: Block, namespace: Namespace, found: DiscoveryService, instance: Instance) -> None:
@@ -89,13 +97,29 @@ async def publish(block: Block, namespace: Namespace, found: DiscoveryService, i
 
 async def _publish_once(block: Block, namespace: Namespace, found: DiscoveryService, instance: Instance) -> None:
     there = [record async for record in _list_there(block, namespace, found, instance)]
-    wanted = list_wanted(namespace, found, instance)
+    wanted = list_wanted(namespace, found, instance, await _find_alias_zone(block, namespace, instance))
     keys = [_get_key(record) for record in wanted]
     changes = [{"Action": "DELETE", "ResourceRecordSet": record} for record in there if _get_key(record) not in keys]
     changes += [{"Action": "UPSERT", "ResourceRecordSet": record} for record in wanted if record not in there]
     if changes:
         batch = {"HostedZoneId": namespace.zone, "ChangeBatch": {"Changes": changes}}
         await call_names(block, namespace, "ChangeResourceRecordSets", batch)
+
+
+async def _find_alias_zone(block: Block, namespace: Namespace, instance: Instance) -> str:
+    """Return the hosted zone of the load balancer that is an alias's target. Raises AwsError."""
+    name = instance.attributes.get(ALIAS, "").lower().removesuffix(".").removeprefix("dualstack.")
+    marker: dict[str, str] | None = {} if name and block.cloud.has(_BALANCERS) else None
+    while marker is not None:
+        answer = await block.call(
+            _BALANCERS, "DescribeLoadBalancers", marker, account=namespace.account, region=namespace.region
+        )
+        for each in (answer or {}).get("LoadBalancers") or ():
+            if each["DNSName"].lower() == name:
+                return str(each["CanonicalHostedZoneId"])
+        following = (answer or {}).get("NextMarker")
+        marker = {"Marker": following} if following else None
+    return ""
 
 
 def _get_key(record: dict[str, Any]) -> tuple[str, str, str]:
@@ -122,9 +146,9 @@ async def _list_there(
 
 
 def _list_keys(name: str, found: DiscoveryService, instance: Instance) -> Iterator[tuple[str, str, str]]:
-    for each in found.records:
-        yield name, each.type, instance.id
-        if each.type == "SRV":
+    for record_type in (*(each.type for each in found.records), *found.former_types):
+        yield name, record_type, instance.id
+        if record_type == "SRV":
             for kind in _ADDRESSES:
                 yield _make_own_name(name, instance).lower(), kind, ""
 
@@ -132,7 +156,8 @@ def _list_keys(name: str, found: DiscoveryService, instance: Instance) -> Iterat
 async def make_health_check(block: Block, namespace: Namespace, found: DiscoveryService, instance: Instance) -> str:
     """Return the id of an instance's health check, which may be made now. Raises AwsError."""
     settings, given = found.health_check, instance.attributes
-    if settings is None:
+    # What an alias leads to has a health of its own.
+    if settings is None or ALIAS in given:
         return ""
     config: dict[str, Any] = {
         "Type": settings.type,

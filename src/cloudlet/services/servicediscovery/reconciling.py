@@ -66,6 +66,9 @@ async def _end_namespace(block: Block, before: Namespace, zone: str, failure: Aw
         return
     if found.state == (DELETING if failure is None else CREATING):
         _forget_namespace(tx, found)
+        if found.state == CREATING:
+            # The same request may succeed later.
+            tx.delete(storing.REQUESTS.key(found.account, found.region, "namespace", found.creator))
     else:
         NAMESPACES.save(tx, replace(found, zone=zone, operation="", state=check_state(found.state, ACTIVE)))
     status = SUCCESS if failure is None else FAIL

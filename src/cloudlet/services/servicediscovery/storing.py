@@ -30,6 +30,18 @@ REQUESTS: Final = Subspace("request")
 """The operations of requests, by account, region, kind and CreatorRequestId."""
 KEPT_SECONDS: Final = 90 * 86_400
 """The time for which an operation is known after its end (GetOperation)."""
+_ERROR_CODES: Final = {
+    "AccessDenied": "ACCESS_DENIED",
+    "ConflictingDomainExists": "CANNOT_CREATE_HOSTED_ZONE",
+    "CannotCreateHostedZone": "CANNOT_CREATE_HOSTED_ZONE",
+    "InvalidChangeBatch": "INVALID_CHANGE_BATCH",
+    "InvalidDomainName": "CANNOT_CREATE_HOSTED_ZONE",
+    "InvalidVPCId": "CANNOT_CREATE_HOSTED_ZONE",
+    "NoSuchHostedZone": "HOSTED_ZONE_NOT_FOUND",
+    "Throttling": "THROTTLED_REQUEST",
+    "TooManyHostedZones": "CANNOT_CREATE_HOSTED_ZONE",
+}
+"""The codes that operations show, by those of Route 53's errors (Operation)."""
 _EXPIRING: Final = Subspace("expiring-operation")
 _EXPIRY_TOPIC: Final = b"expiring-operations"
 _COUNTS: Final = Subspace("instance-count")
@@ -118,7 +130,7 @@ async def finish_operation(
     found = await OPERATIONS.find(tx, account, region, name)
     if found is None or found.status == status:
         return
-    told = ("", "") if error is None else (error.code, error.message)
+    told = ("", "") if error is None else (_ERROR_CODES.get(error.code, "INTERNAL_FAILURE"), error.message)
     changed = replace(found, updated=now, error_code=told[0], error_message=told[1])
     OPERATIONS.save(tx, replace(changed, status=check_status(found.status, status)))
     if status in (SUCCESS, FAIL):
