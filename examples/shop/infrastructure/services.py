@@ -122,7 +122,9 @@ class Services(Construct):
             protocol=balancing.ApplicationProtocol.HTTP,
             target_type=balancing.TargetType.IP,
             deregistration_delay=Duration.seconds(5),
-            health_check=balancing.HealthCheck(path="/health", interval=Duration.seconds(5), healthy_threshold_count=2),
+            health_check=balancing.HealthCheck(
+                path="/health", interval=Duration.seconds(5), timeout=Duration.seconds(2), healthy_threshold_count=2
+            ),
         )
 
     def _create(
