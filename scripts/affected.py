@@ -34,6 +34,7 @@ QUICK: Final = {
     "ec2": "test_subnets.py",
     "ecr": "test_images.py",
     "ecs": "test_definitions.py",
+    "elbv2": "test_rules.py",
     "events": "test_buses_and_rules.py",
     "iam": "test_users.py",
     "kms": "test_keys.py",
@@ -58,6 +59,7 @@ OBSERVERS: Final = "cloudlet.core.telemetry.observers"
 LONG: Final = {
     "tests/crash/test_damaged_data.py",
     "tests/crash/test_server_crash.py",
+    "tests/e2e/test_shop.py",
     "tests/examples/test_shop.py",
     "tests/isolation/test_blocks.py",
     "tests/postgres/test_failures.py",
@@ -82,6 +84,7 @@ _ELSEWHERE: Final = {
     "docs/services/": "tests/e2e/test_documented_blocks.py",
     "docs/testing.md": "tests/examples/test_documented.py",
     "examples/": "tests/examples",
+    "examples/shop/": "tests/e2e/test_shop.py",
     "hatch_": "tests/test_build.py",
     "pyproject.toml": "tests/test_build.py",
     "scripts/affected.py": "tests/test_affected.py",

@@ -168,12 +168,34 @@ def _make_namespace(account: Account) -> Members:
     return {"NamespaceName": _NAME}
 
 
+def _make_load_balancer(account: Account) -> Members:
+    elb, vpc = account.client("elbv2"), _make_network(account)["VpcId"]
+    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    subnets = [each["SubnetId"] for each in account.client("ec2").describe_subnets(Filters=filters)["Subnets"]]
+    made = elb.create_load_balancer(Name=_NAME, Subnets=subnets[:2], Scheme="internal")
+    balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
+    group = elb.create_target_group(Name=_NAME, Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip")
+    actions = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}]
+    made = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=actions)
+    listener = made["Listeners"][0]["ListenerArn"]
+    conditions = [{"Field": "path-pattern", "Values": ["/a"]}]
+    made = elb.create_rule(ListenerArn=listener, Priority=1, Conditions=conditions, Actions=actions)
+    return {
+        "LoadBalancerArn": balancer,
+        "TargetGroupArn": group["TargetGroups"][0]["TargetGroupArn"],
+        "ListenerArn": listener,
+        "RuleArn": made["Rules"][0]["RuleArn"],
+        "ResourceArns": [balancer],
+    }
+
+
 MAKERS: Final[dict[str, Callable[[Account], Members]]] = {
     "acm": _make_certificate,
     "apigateway": _make_apis,
     "cloudwatch": _make_alarm,
     "dynamodb": _make_table,
     "ec2": _make_network,
+    "elbv2": _make_load_balancer,
     "events": _make_rule,
     "iam": _make_identities,
     "kms": _make_key,

@@ -507,6 +507,50 @@ def _has_interface(call: Call, account: str) -> bool:
     return [each["Status"] for each in call("ec2", "DescribeNetworkInterfaces")["NetworkInterfaces"]] == ["available"]
 
 
+def _balance(call: Call, account: str) -> None:
+    subnets = [each["SubnetId"] for each in call("ec2", "DescribeSubnets")["Subnets"]]
+    call("elbv2", "CreateLoadBalancer", Name="b", Scheme="internal", Subnets=subnets[:2])
+
+
+def _has_balanced(call: Call, account: str) -> bool:
+    return [each["Status"] for each in call("ec2", "DescribeNetworkInterfaces")["NetworkInterfaces"]] == ["in-use"] * 2
+
+
+_groups: dict[str, str] = {}
+"""The target group of each account."""
+
+
+def _drain(call: Call, account: str) -> None:
+    _balance(call, account)
+    balancer = call("elbv2", "DescribeLoadBalancers")["LoadBalancers"][0]
+    (group,) = call(
+        "elbv2",
+        "CreateTargetGroup",
+        Name="g",
+        Protocol="HTTP",
+        Port=80,
+        VpcId=balancer["VpcId"],
+        TargetType="ip",
+    )["TargetGroups"]
+    arn = _groups[account] = group["TargetGroupArn"]
+    actions = [{"Type": "forward", "TargetGroupArn": arn}]
+    call(
+        "elbv2",
+        "CreateListener",
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=actions,
+    )
+    targets = [{"Id": "10.0.0.1", "AvailabilityZone": "all"}]
+    call("elbv2", "RegisterTargets", TargetGroupArn=arn, Targets=targets)
+    call("elbv2", "DeregisterTargets", TargetGroupArn=arn, Targets=targets)
+
+
+def _is_drained(call: Call, account: str) -> bool:
+    return not call("elbv2", "DescribeTargetHealth", TargetGroupArn=_groups[account])["TargetHealthDescriptions"]
+
+
 CASES = (
     Case("application_autoscaling.scheduling._change_bounds", _schedule_bounds, _is_bounded, 60.0),
     Case("cloudcontrol.working._Work.run", _begin_request, _is_carried_out),
@@ -538,6 +582,8 @@ CASES = (
     Case("dynamodb.backup.copies._to_backup", _back_up, _is_backed_up),
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
     Case("ecs.service_scheduler._advance", _serve, _is_served),
+    Case("elbv2.interfaces._provide", _balance, _has_balanced),
+    Case("elbv2.targets._end_delay", _drain, _is_drained, 60.0),
     Case("sqs.sending.move", _move, _has_message),
     Case("route53.propagating.mark", _change_names, _is_change_known),
     Case("route53.checking._check_due", _check_health, _has_checked, 30.0),

@@ -11,12 +11,15 @@ from cloudlet.wire import HttpRequest
 
 BLOCK_BY_HOST_LABEL: Final = {
     "cloudformation-response": "cloudformation",
+    "elb": "elbv2",
     "execute-api": "apigateway",
     "lambda-url": "lambda",
     "ssmmessages": "ecs",
 }
 """The part of a host that says what kind of resource it names → the block that has them."""
 _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})\.[a-z0-9.-]+")
+_APPLICATION_BALANCER: Final = re.compile(r"(?P<id>[a-z0-9-]+)\.[a-z0-9-]+\.elb\.[a-z0-9.-]+")
+"""A load balancer's host, which has its region before the kind."""
 _BY_PATH: Final = re.compile(
     rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?"
 )
@@ -100,6 +103,9 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     match = _NAMED.fullmatch(host)
     if match is not None:
         return BLOCK_BY_HOST_LABEL[match["kind"]], match["id"]
+    match = _APPLICATION_BALANCER.fullmatch(host)
+    if match is not None:
+        return "elbv2", match["id"]
     match = _REGISTRY.fullmatch(host)
     if match is not None:
         return "ecr", f"{match['account']}/{match['region']}"

@@ -100,6 +100,11 @@ _OPERATIONS: Final[dict[str, dict[str, tuple[Members, Members]]]] = {
         ),
         # Finds the documents of managed policies, as session policies name them.
         "ResolvePolicies": ({"Arns": _STRINGS}, {"Policies": _STRING_MAP}),
+        # Finds a server certificate with its private key.
+        "ResolveServerCertificate": (
+            {"ServerCertificateName": _STRING},
+            {"Arn": _STRING, "Certificate": _STRING, "CertificateChain": _STRING, "PrivateKey": _STRING},
+        ),
         # Takes a code of a user's MFA device; each is good once.
         "VerifyMfaCode": (
             {"SerialNumber": _STRING, "TokenCode": _STRING, "UserArn": _STRING},

@@ -53,9 +53,9 @@ async def _report(block: Block, usage: Usage) -> None:
             await works.attempt(gauge, f"the gauge {gauge}", partial(gauge, block))
         metrics = get_metrics(block)
         metrics.read_meters(clamp_to_ended_minute(block.clock.now()))
-        await _send(block, metrics)
+        await send(block, metrics)
         usage.close(clamp_to_ended_minute(block.clock.now()))
-        await _send(block, usage.metrics)
+        await send(block, usage.metrics)
 
 
 async def make_room(block: Block) -> None:
@@ -65,10 +65,11 @@ async def make_room(block: Block) -> None:
     """
     metrics = get_metrics(block)
     if metrics.is_much:
-        await _send(block, metrics)
+        await send(block, metrics)
 
 
-async def _send(block: Block, metrics: Metrics) -> None:
+async def send(block: Block, metrics: Metrics) -> None:
+    """Send what was measured in minutes that have ended."""
     by_place: defaultdict[tuple[str, str], dict[Series, Values]] = defaultdict(dict)
     for series, values in metrics.take_complete(block.clock.now()).items():
         by_place[series.account, series.region][series] = values

@@ -151,7 +151,7 @@ class ConfigurationServer:
         return node is not None and bool(node.streams) and all(each.is_in_step() for each in node.streams)
 
     async def wait_until_applied(self, name: str, seconds: float) -> bool:
-        """Return whether a node has answered to all that is wanted, or does so within some seconds."""
+        """Wait, for some seconds, until a node has answered to all. Return whether it has."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.has_applied(name):
@@ -258,7 +258,7 @@ class _DiscoveryStream:
         while True:
             self.changed.clear()
             for kind in Kind:
-                if self._may_send(kind):
+                if self._can_send(kind):
                     await self._send(kind)
             await self.changed.wait()
 
@@ -289,7 +289,7 @@ class _DiscoveryStream:
         }
         return changed or None
 
-    def _may_send(self, kind: Kind) -> bool:
+    def _can_send(self, kind: Kind) -> bool:
         if self.sent[kind].is_pending or self._find_difference(kind) is None:
             return False
         if kind in (Kind.LISTENER, Kind.ROUTE):

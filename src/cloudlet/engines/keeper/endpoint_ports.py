@@ -63,6 +63,10 @@ class Endpoints:
         self._ports[address, port] = real
         return made
 
+    def find_port(self, address: IPv4Address, port: int) -> int | None:
+        """Return the port of the machine for one of an endpoint, None where nothing listens there."""
+        return self._ports.get((address, port))
+
     async def connect(self, goal: Goal, *, may_reach_machine: bool) -> socket.socket | None:
         """Connect a program in a network to an endpoint of another one."""
         if goal.address == MACHINE:

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,6 +64,7 @@ class Keeper:
             "open_socket": networks.open_socket,
             "set_endpoint": networks.set_endpoint,
             "remove_endpoint": networks.remove_endpoint,
+            "find_endpoint_port": self._find_endpoint_port,
             "hand_over_sockets": self._hand_over_sockets,
             "run": containers.run,
             "signal": containers.send_signal,
@@ -101,6 +103,10 @@ class Keeper:
     async def _remove_network(self, network: str) -> None:
         await self._networks.remove(network)
         self.tell(NETWORKS_CHANGED, {"network": network})
+
+    async def _find_endpoint_port(self, address: str, port: int) -> int | None:
+        """Return the port of the machine for one of an endpoint, None where nothing listens there."""
+        return self._networks.endpoints.find_port(IPv4Address(address), port)
 
     async def _hand_over_sockets(self, folder: str) -> None:
         """Have an Envoy get sockets of the machine by a folder, from its start on."""

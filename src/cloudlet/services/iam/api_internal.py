@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.iam import access_keys, errors, managed, password_policies, principals, uses
+from cloudlet.services.iam.api_server_certificates import SERVER_CERTIFICATES
 from cloudlet.services.iam.block import service
 from cloudlet.services.iam.entities import USERS
 from cloudlet.services.iam.entity_record import Group, Role, User
@@ -55,6 +56,19 @@ async def resolve_policies(ctx: Context, tx: Transaction, params: Params) -> Res
     """Leave out policies that do not exist; policies of another account are found, too."""
     found = {arn: await managed.find_anywhere(tx, arn) for arn in params["Arns"]}
     return {"Policies": {arn: policy.document for arn, policy in found.items() if policy is not None}}
+
+
+@service.operation("ResolveServerCertificate")
+async def resolve_server_certificate(ctx: Context, tx: Transaction, params: Params) -> Result:
+    """Return a server certificate with its private key."""
+    found = await SERVER_CERTIFICATES.get_named(ctx, tx, params)
+    key = ctx.block.cloud.vault.decrypt(found.private_key, found.secret_place)
+    return {
+        "Arn": found.arn,
+        "Certificate": found.body,
+        "CertificateChain": found.chain,
+        "PrivateKey": key.decode(),
+    }
 
 
 @service.operation("RecordUse")

@@ -1,0 +1,48 @@
+"""Access logs that Envoy sends to the block: of requests, of connections and of TLS handshakes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cloudlet.engines.envoy import program
+from cloudlet.services.elbv2.proxy import names
+from cloudlet.services.elbv2.proxy.resources import Resource, make_extension
+from cloudlet.services.elbv2.proxy.view import Listener
+
+_HTTP: Final = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
+_TCP: Final = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
+CONNECTIONS: Final = " connections"
+"""The end of the name of a log of connections."""
+_TAGS: Final = ("rule", "actions")
+
+
+def make_request_log(listener: Listener) -> Resource:
+    """Return the log of the requests to a listener."""
+    tags = [
+        {
+            "tag": name,
+            "metadata": {"kind": {"route": {}}, "metadata_key": {"key": names.METADATA, "path": [{"key": name}]}},
+        }
+        for name in _TAGS
+    ]
+    return make_extension(
+        "requests",
+        _HTTP,
+        common_config={**_make_common(listener.arn), "custom_tags": tags},
+        additional_request_headers_to_log=["x-amzn-trace-id"],
+        additional_response_headers_to_log=["location"],
+    )
+
+
+def make_connection_log(listener: Listener) -> Resource:
+    """Return the log of the connections to a listener."""
+    return make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))
+
+
+def _make_common(name: str) -> Resource:
+    return {
+        "log_name": name,
+        "transport_api_version": "V3",
+        "grpc_service": {"envoy_grpc": {"cluster_name": program.CONFIGURATION_CLUSTER}},
+        "buffer_flush_interval": "0.5s",
+    }

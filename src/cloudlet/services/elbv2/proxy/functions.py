@@ -1,0 +1,160 @@
+"""Lambda functions as targets (developer guide, "Lambda functions as targets")."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from base64 import b64decode, b64encode
+from typing import Any, Final
+
+import msgspec
+
+from cloudlet.core import AwsError
+from cloudlet.core.aws.arn import Arn
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import make_principal
+from cloudlet.services.elbv2.proxy import names
+from cloudlet.services.elbv2.proxy.block_server import Headers, Request, Response, make_page
+from cloudlet.services.elbv2.proxy.view import TargetGroup
+
+PRINCIPAL: Final = "elasticloadbalancing.amazonaws.com"
+_MAX_RESPONSE_BYTES: Final = 1 << 20
+_TEXT: Final = ("application/json", "application/javascript", "application/xml")
+_HOP_BY_HOP: Final = frozenset(
+    ("connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
+)
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[^\0\r\n]*")
+_OWN: Final = frozenset((*names.INTERNAL_HEADERS, "transfer-encoding", "content-length"))
+
+
+class InvalidResponse(Exception):
+    """A response of a function that load balancers do not understand."""
+
+
+async def answer(block: Block, group: TargetGroup, request: Request) -> Response:
+    """Return what a function answers to a request: its own response, or a page where it has failed."""
+    function = group.targets[0].id
+    has_lists = group.attributes.get("lambda.multi_value_headers.enabled") == "true"
+    event = make_event(group.arn, request, has_lists=has_lists)
+    owner = Arn.parse(group.arn)
+    region = Arn.parse(function).region
+    principal = make_principal("service", owner.account, PRINCIPAL, "elbv2", "")
+    params = {"FunctionName": function, "InvocationType": "RequestResponse", "Payload": msgspec.json.encode(event)}
+    try:
+        found = await block.cloud.call(
+            "lambda",
+            "Invoke",
+            params,
+            principal=principal,
+            account=owner.account,
+            region=region,
+            source_arn=group.arn,
+            trace=request.get("x-amzn-trace-id") or None,
+        )
+    except AwsError as error:
+        return make_page(503 if error.status == _TOO_MANY else 502)
+    result = found or {}
+    if result.get("FunctionError"):
+        return make_page(502)
+    try:
+        return parse_response(result.get("Payload") or b"", has_lists=has_lists)
+    except InvalidResponse:
+        return make_page(502)
+
+
+_TOO_MANY: Final = 429
+
+
+def make_event(group_arn: str, request: Request, *, has_lists: bool) -> dict[str, Any]:
+    """Return the event of a request; with lists, all values of headers and parameters that are repeated."""
+    path, _, query = request.target.partition("?")
+    parameters = [(key, value) for key, _, value in (each.partition("=") for each in query.split("&")) if key]
+    headers = [(name, value) for name, value in request.headers if name not in _OWN]
+    is_encoded = _is_encoded(request)
+    body = b64encode(request.body).decode() if is_encoded else request.body.decode("utf-8", "replace")
+    event: dict[str, Any] = {
+        "requestContext": {"elb": {"targetGroupArn": group_arn}},
+        "httpMethod": request.method,
+        "path": path,
+    }
+    if has_lists:
+        event |= {"multiValueQueryStringParameters": _collect(parameters), "multiValueHeaders": _collect(headers)}
+    else:
+        event |= {"queryStringParameters": dict(parameters), "headers": dict(headers)}
+    return {**event, "body": body, "isBase64Encoded": is_encoded}
+
+
+def _is_encoded(request: Request) -> bool:
+    """Whether a body is base64 in the event."""
+    if not request.body:
+        return False
+    if request.get("content-encoding"):
+        return True
+    kind = request.get("content-type").partition(";")[0].strip().lower()
+    return not (kind.startswith("text/") or kind in _TEXT)
+
+
+def _collect(pairs: Headers) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def parse_response(payload: bytes, *, has_lists: bool) -> Response:
+    """Return the response that a function's answer says. Raises InvalidResponse."""
+    if len(payload) > _MAX_RESPONSE_BYTES:
+        raise InvalidResponse("it is too large")
+    try:
+        said = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise InvalidResponse("it is not JSON") from None
+    status = said.get("statusCode") if isinstance(said, dict) else None
+    if isinstance(status, str) and re.fullmatch("[1-9][0-9]{2}", status):
+        status = int(status)
+    if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
+        raise InvalidResponse("it has no status code")
+    member = said.get("multiValueHeaders" if has_lists else "headers")
+    member = {} if member is None else member
+    if not isinstance(member, dict):
+        raise InvalidResponse("its headers are no object")
+    headers = [(name.lower(), _to_text(value)) for name, values in member.items() for value in _list(values, has_lists)]
+    headers = [(name, value) for name, value in headers if name not in _HOP_BY_HOP]
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers):
+        raise InvalidResponse("it has a header that HTTP does not know")
+    if not any(name == "content-type" for name, _ in headers):
+        headers.append(("content-type", "application/octet-stream"))
+    return Response(status, [("server", _SERVER), *headers], _decode_body(said))
+
+
+_SERVER: Final = "awselb/2.0"
+
+
+def _list(values: Any, has_lists: bool) -> list[Any]:
+    if has_lists != isinstance(values, list):
+        raise InvalidResponse("a header has the form of the other setting")
+    return values if has_lists else [values]
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    raise InvalidResponse("a header is no text")
+
+
+def _decode_body(said: dict[str, Any]) -> bytes:
+    body = said.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise InvalidResponse("its body is no text")
+    if not said.get("isBase64Encoded"):
+        return body.encode("utf-8", "surrogatepass")
+    try:
+        return b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidResponse("its body is not base64") from None

@@ -1,0 +1,95 @@
+"""Health checks of target groups, as Envoy makes them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cloudlet.services.elbv2.proxy import names
+from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_header
+from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
+
+_AGENT: Final = "ELB-HealthChecker/2.0"
+_DEFAULT_CODES: Final = "200"
+_SINK: Final = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink"
+
+
+def is_checked(group: TargetGroup) -> bool:
+    """Whether a group has health checks."""
+    return group.description.get("HealthCheckEnabled") is not False
+
+
+def make_health_checks(group: TargetGroup, events_path: str) -> list[Resource]:
+    """Return the health checks of a target group; their events are written to a file."""
+    description = group.description
+    if not is_checked(group):
+        return []
+    interval = f"{description.get('HealthCheckIntervalSeconds', 30)}s"
+    check: Resource = {
+        "timeout": f"{description.get('HealthCheckTimeoutSeconds', 5)}s",
+        "interval": interval,
+        # Envoy would look seldom at targets without traffic.
+        "no_traffic_interval": interval,
+        "no_traffic_healthy_interval": interval,
+        "healthy_threshold": description.get("HealthyThresholdCount", 5),
+        "unhealthy_threshold": description.get("UnhealthyThresholdCount", 2),
+        "event_logger": [make_extension("file", _SINK, event_log_path=events_path)],
+        "always_log_health_check_failures": True,
+        **_make_probe(group),
+    }
+    return [check]
+
+
+def _make_probe(group: TargetGroup) -> Resource:
+    description = group.description
+    protocol = description.get("HealthCheckProtocol", "HTTP")
+    if protocol not in ("HTTP", "HTTPS"):
+        return {"tcp_health_check": {}}
+    version = description.get("ProtocolVersion", "HTTP1")
+    codes = (description.get("Matcher") or {}).get("HttpCode") or _DEFAULT_CODES
+    added = [make_header("user-agent", _AGENT)]
+    if description.get("TargetType") == "lambda":
+        added.append(make_header(names.TARGET_GROUP, group.arn))
+    if version == "GRPC":
+        return {"http_health_check": _make_grpc_probe(group)}
+    probe = {
+        "path": description.get("HealthCheckPath") or "/",
+        "method": "GET",
+        "codec_client_type": "HTTP2" if version == "HTTP2" else "HTTP1",
+        "expected_statuses": parse_codes(codes),
+        "request_headers_to_add": added,
+        "request_headers_to_remove": ["x-envoy-expected-rq-timeout-ms"],
+    }
+    # The transport socket of the group's own traffic is used, unless another one matches.
+    return {"http_health_check": probe, "transport_socket_match_criteria": {"check": protocol}}
+
+
+def _make_grpc_probe(group: TargetGroup) -> Resource:
+    # Targets answer 200 to calls of any method; the status is in the trailers, where Envoy does not look.
+    return {
+        "path": group.description.get("HealthCheckPath") or "/AWS.ALB/healthcheck",
+        "method": "POST",
+        "codec_client_type": "HTTP2",
+        "expected_statuses": parse_codes("200"),
+        "request_headers_to_add": [
+            make_header("user-agent", _AGENT),
+            make_header("content-type", "application/grpc"),
+            make_header("te", "trailers"),
+        ],
+    }
+
+
+def parse_codes(text: str) -> list[Resource]:
+    """Return ranges of codes, such as `200,301-304`."""
+    ranges = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        ranges.append({"start": int(first), "end": int(last or first) + 1})
+    return ranges
+
+
+def make_endpoint_check(group: TargetGroup, target: Target) -> Resource:
+    """Return where a target is checked."""
+    port = group.description.get("HealthCheckPort") or "traffic-port"
+    checked = target.port if port == "traffic-port" else int(port)
+    found: Resource = {"hostname": f"{target.address}:{checked}"}
+    return found if checked == target.port else {**found, "port_value": checked}

@@ -1,0 +1,67 @@
+"""What Envoys write of health checks, brought into the records of targets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from cloudlet.services.elbv2 import views
+from cloudlet.services.elbv2.proxy import health_checks
+from cloudlet.services.elbv2.proxy.proxies import ServedVpc
+from cloudlet.services.elbv2.proxy.target_health import DISABLED, HealthEvent, parse_event
+from cloudlet.services.elbv2.proxy.view import TargetHealth, View
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.block import Block
+
+_MAX_FILE_BYTES: Final = 1 << 20
+_Health = dict[tuple[str, int], TargetHealth]
+
+
+async def follow(block: Block, served: ServedVpc) -> None:
+    """Write down what is new in the file of an Envoy's events."""
+    events = await asyncio.to_thread(_read, served)
+    if not events:
+        return
+    for event in events:
+        served.states.take(event)
+    for arn in {event.group for event in events}:
+        group = served.view.target_groups.get(arn)
+        targets = () if group is None else group.targets
+        found = {
+            (target.id, target.port): served.states.get(arn, target.address, target.port)
+            for target in targets
+            if target.draining_until is None and served.states.has(arn, target.address, target.port)
+        }
+        if found:
+            await views.record_health(block, arn, found)
+
+
+def _read(served: ServedVpc) -> list[HealthEvent]:
+    try:
+        with served.health_events.open("rb") as file:
+            file.seek(served.read_bytes)
+            content = file.read()
+    except FileNotFoundError:
+        return []
+    # The last line may not be whole yet.
+    whole = content[: content.rfind(b"\n") + 1]
+    served.read_bytes += len(whole)
+    if served.read_bytes > _MAX_FILE_BYTES and whole == content:
+        os.truncate(served.health_events, 0)
+        served.read_bytes = 0
+    return [event for line in whole.splitlines() if (event := parse_event(line)) is not None]
+
+
+async def record_unchecked(block: Block, view: View) -> None:
+    """Write down that targets of groups without health checks are not checked."""
+    found: dict[str, _Health] = defaultdict(dict)
+    for group in view.target_groups.values():
+        if not health_checks.is_checked(group):
+            for target in group.targets:
+                if target.draining_until is None:
+                    found[group.arn][target.id, target.port] = DISABLED
+    for arn, health in found.items():
+        await views.record_health(block, arn, health)

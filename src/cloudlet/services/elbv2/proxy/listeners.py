@@ -1,0 +1,134 @@
+"""Listeners of load balancers as Envoy's: their addresses, filter chains and routes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cloudlet.services.elbv2.proxy import (
+    access_logging,
+    actions,
+    authenticating,
+    conditions,
+    headers,
+    pages,
+    rewrites,
+    stickiness,
+    tls,
+)
+from cloudlet.services.elbv2.proxy.resources import ADS, Resource, make_extension, make_socket_address
+from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
+
+_CONNECTIONS: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER: Final = "envoy.extensions.filters.http.router.v3.Router"
+_INSPECTOR: Final = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+_MAX_STREAMS: Final = 128
+_MAX_REQUEST_HEADER_KIB: Final = 64
+_MAX_HEADERS: Final = 1000
+_DRAIN_TIMEOUT: Final = "0.001s"
+"""Envoy waits for so long before it closes an idle connection; its default adds five seconds to each timeout."""
+
+
+def make_addresses(load_balancer: LoadBalancer, port: int, protocol: str = "TCP") -> Resource:
+    """Return where a listener listens: at all addresses of its load balancer."""
+    found = [make_socket_address(address, port, protocol) for address in load_balancer.addresses]
+    if load_balancer.machine_address:
+        # Where an ordinary user may not have the port, the keeper takes another one for it.
+        found.append(make_socket_address(load_balancer.machine_address, port, protocol))
+    first, *others = found
+    return {"address": first, "additional_addresses": [{"address": each} for each in others]}
+
+
+def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+    """Return a listener of an Application Load Balancer."""
+    description = listener.description
+    is_secure = description["Protocol"] == "HTTPS"
+    protocols = _list_protocols(load_balancer)
+    manager = make_extension("http", _CONNECTIONS, **_make_connections(load_balancer, listener, is_secure=is_secure))
+    chain: Resource = {"filters": [manager]}
+    if is_secure:
+        chain["transport_socket"] = tls.make_transport_socket(view, listener, protocols)
+    return {
+        "name": listener.arn,
+        **make_addresses(load_balancer, description["Port"]),
+        "filter_chains": [chain],
+        "listener_filters": [make_extension("tls", _INSPECTOR)] if is_secure else [],
+        # Two programs would share a port silently.
+        "enable_reuse_port": False,
+        "access_log": [access_logging.make_connection_log(listener)] if is_secure else [],
+    }
+
+
+def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
+    is_modern = load_balancer.attributes.get("routing.http2.enabled", "true") == "true"
+    return ("h2", "http/1.1") if is_modern else ("http/1.1",)
+
+
+def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_secure: bool) -> Resource:
+    attributes = load_balancer.attributes
+    idle = f"{attributes.get('idle_timeout.timeout_seconds', '60')}s"
+    return {
+        "stat_prefix": listener.arn.rpartition("/")[2],
+        "codec_type": "AUTO" if is_secure else "HTTP1",
+        "rds": {"route_config_name": listener.arn, "config_source": ADS},
+        "http_filters": [
+            headers.make_trace_filter(),
+            authenticating.make_filter(),
+            *stickiness.make_filters(),
+            *rewrites.make_filters(),
+            make_extension("router", _ROUTER, suppress_envoy_headers=True),
+        ],
+        "early_header_mutation_extensions": headers.make_early_mutations(
+            load_balancer, authenticating.list_forgeable_headers(listener)
+        ),
+        "local_reply_config": pages.make_local_replies(),
+        "server_header_transformation": "PASS_THROUGH",
+        "access_log": [access_logging.make_request_log(listener)],
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "use_remote_address": True,
+        "skip_xff_append": True,
+        "generate_request_id": False,
+        "preserve_external_request_id": True,
+        "strip_any_host_port": headers.is_port_stripped(load_balancer),
+        "max_request_headers_kb": _MAX_REQUEST_HEADER_KIB,
+        "stream_idle_timeout": idle,
+        "request_headers_timeout": idle,
+        "drain_timeout": _DRAIN_TIMEOUT,
+        "common_http_protocol_options": {
+            "idle_timeout": idle,
+            "max_connection_duration": f"{attributes.get('client_keep_alive.seconds', '3600')}s",
+            "max_headers_count": _MAX_HEADERS,
+        },
+        "http_protocol_options": {"accept_http_10": True, "allow_custom_methods": True},
+        "http2_protocol_options": {"max_concurrent_streams": _MAX_STREAMS},
+    }
+
+
+def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+    """Return the routes of a listener of an Application Load Balancer: its rules in their order."""
+    matchers = [
+        {
+            "predicate": conditions.make_predicate(rule["Conditions"]),
+            "on_match": actions.make_match(
+                view,
+                load_balancer,
+                listener,
+                rule["Actions"],
+                rule.get("Transforms") or (),
+                rule["Priority"],
+                rule["RuleArn"],
+            ),
+        }
+        for rule in listener.rules
+    ]
+    matchers = [*authenticating.make_callback(listener), *matchers]
+    own = listener.description["DefaultActions"]
+    fallback = actions.make_match(view, load_balancer, listener, own, holder=listener.arn)
+    rules: Resource = {"on_no_match": fallback}
+    if matchers:
+        rules["matcher_list"] = {"matchers": matchers}
+    return {
+        "name": listener.arn,
+        "virtual_hosts": [{"name": "rules", "domains": ["*"], "matcher": rules}],
+        **headers.make_request_changes(load_balancer, listener),
+        **headers.make_response_changes(listener),
+    }

@@ -1,0 +1,27 @@
+"""Names that are ours within Envoy: clusters, headers and metadata."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+BLOCK: Final = "cloudlet"
+"""The cluster of this block, which answers for functions and identity providers."""
+METADATA: Final = "cloudlet"
+"""The namespace of what routes say of themselves, and filters of a request."""
+SOURCE: Final = "x-cloudlet-source"
+"""A header with the client's address: conditions can be of headers only."""
+PATH: Final = "x-cloudlet-path"
+"""A header with the path without its query."""
+PORT: Final = "x-cloudlet-port"
+"""A header with the port at which the client has connected."""
+TARGET_GROUP: Final = "x-cloudlet-target-group"
+"""A header with the ARN of the target group of a function."""
+RULE: Final = "x-cloudlet-rule"
+"""A header with the ARN of the rule or listener whose users are to be authenticated."""
+INTERNAL_HEADERS: Final = (SOURCE, PATH, PORT, TARGET_GROUP, RULE)
+
+
+def make_cookie_value(arn: str) -> str:
+    """Return what a cookie has for a target group."""
+    return sha256(arn.encode()).hexdigest()[:40]

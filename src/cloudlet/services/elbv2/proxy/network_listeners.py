@@ -1,0 +1,97 @@
+"""Listeners of Network Load Balancers: connections and datagrams, passed on as they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cloudlet.services.elbv2.proxy import access_logging, forwarding, tls
+from cloudlet.services.elbv2.proxy.listeners import make_addresses
+from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_typed
+from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
+
+_TCP_PROXY: Final = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+_UDP_PROXY: Final = "envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig"
+_ROUTE: Final = "envoy.extensions.filters.udp.udp_proxy.v3.Route"
+_INSPECTOR: Final = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+_UDP_IDLE_TIMEOUT: Final = "120s"
+DATAGRAMS: Final = " datagrams"
+"""The end of the name of a listener's part for UDP."""
+
+
+def make_listeners(view: View, load_balancer: LoadBalancer, listener: Listener) -> list[Resource]:
+    """Return the listeners of a listener: one for connections, one for datagrams, or both."""
+    protocol = listener.description["Protocol"]
+    found = []
+    if protocol in ("TCP", "TLS", "TCP_UDP"):
+        found.append(_make_stream_listener(view, load_balancer, listener))
+    if protocol in ("UDP", "TCP_UDP"):
+        found.append(_make_datagram_listener(view, load_balancer, listener))
+    return found
+
+
+def _list_groups(listener: Listener) -> list[tuple[str, int]]:
+    return forwarding.list_groups(listener.description["DefaultActions"][0])
+
+
+def _has_attribute(view: View, listener: Listener, key: str) -> bool:
+    groups = [view.target_groups.get(arn) for arn, _ in _list_groups(listener)]
+    return any(group is not None and group.attributes.get(key) == "true" for group in groups)
+
+
+def _make_stream_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+    description = listener.description
+    is_secure = description["Protocol"] == "TLS"
+    weighted = [{"name": arn, "weight": weight} for arn, weight in _list_groups(listener) if weight]
+    target: Resource = (
+        {"weighted_clusters": {"clusters": weighted}} if len(weighted) > 1 else {"cluster": weighted[0]["name"]}
+    )
+    proxy = make_extension(
+        "tcp",
+        _TCP_PROXY,
+        stat_prefix=listener.arn.rpartition("/")[2],
+        idle_timeout=f"{listener.attributes.get('tcp.idle_timeout.seconds', '350')}s",
+        access_log=[access_logging.make_connection_log(listener)],
+        **target,
+        **_make_hash(view, listener),
+    )
+    chain: Resource = {"filters": [proxy]}
+    filters = []
+    if is_secure:
+        policy = (description.get("AlpnPolicy") or ["None"])[0]
+        chain["transport_socket"] = tls.make_transport_socket(view, listener, tls.list_protocols(policy))
+        filters.append(make_extension("tls", _INSPECTOR))
+    return {
+        "name": listener.arn,
+        **make_addresses(load_balancer, description["Port"]),
+        "filter_chains": [chain],
+        "listener_filters": filters,
+        "enable_reuse_port": False,
+        "access_log": [access_logging.make_connection_log(listener)] if is_secure else [],
+    }
+
+
+def _make_hash(view: View, listener: Listener) -> Resource:
+    # Without stickiness a connection is a flow of its own: nothing to hash spreads connections at random.
+    if _has_attribute(view, listener, "stickiness.enabled"):
+        return {"hash_policy": [{"source_ip": {}}]}
+    return {}
+
+
+def _make_datagram_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+    arn, _ = max(_list_groups(listener), key=lambda group: group[1])
+    action = {"name": "route", "typed_config": make_typed(_ROUTE, cluster=arn)}
+    proxy = make_extension(
+        "udp",
+        _UDP_PROXY,
+        stat_prefix=listener.arn.rpartition("/")[2],
+        idle_timeout=_UDP_IDLE_TIMEOUT,
+        matcher={"on_no_match": {"action": action}},
+        hash_policies=[{"source_ip": True}],
+    )
+    return {
+        "name": listener.arn + DATAGRAMS,
+        **make_addresses(load_balancer, listener.description["Port"], "UDP"),
+        "udp_listener_config": {"downstream_socket_config": {"max_rx_datagram_size": 9000}},
+        "listener_filters": [proxy],
+        "enable_reuse_port": True,
+    }

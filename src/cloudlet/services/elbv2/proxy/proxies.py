@@ -1,0 +1,234 @@
+"""What the block has in memory of its Envoys: their configuration, their sockets, and what they have told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cloudlet.core.host.keeper_access import open_keeper
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.engines.envoy import program
+from cloudlet.engines.envoy.configuration_server import ConfigurationServer
+from cloudlet.engines.keeper.client import LOST
+from cloudlet.engines.keeper.protocol import Event, open_folder
+from cloudlet.services.elbv2.proxy import (
+    access_log,
+    access_logging,
+    authenticating,
+    authentication,
+    connection_log,
+    functions,
+    log_files,
+    names,
+    token_validation,
+)
+from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response, make_page
+from cloudlet.services.elbv2.proxy.measuring import Meters
+from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_snapshot
+from cloudlet.services.elbv2.proxy.target_health import HealthStates
+from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
+from cloudlet.store.eager import spawn
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.block import Block
+
+VpcKey = tuple[str, str, str]
+"""The account, the region and the id of a VPC."""
+_BLOCK_SOCKET: Final = "block"
+_HEALTH_EVENTS: Final = "health"
+PATHS: Final = Paths(f"{program.PLACE}/{_BLOCK_SOCKET}", f"{program.PLACE}/{_HEALTH_EVENTS}")
+"""The files as Envoy sees them."""
+
+
+class ServedVpc:
+    """A VPC whose load balancers are served."""
+
+    def __init__(self, key: VpcKey, folder: Path) -> None:
+        self.key = key
+        self.folder = folder
+        self.view = View(*key)
+        self.endpoints: set[str] = set()
+        """The addresses on this machine that lead to its load balancers."""
+        self.states = HealthStates()
+        self.read_bytes = 0
+        """How much of the file of events was read."""
+        self.listeners: dict[str, tuple[LoadBalancer, Listener]] = {}
+        self.actions: dict[str, tuple[LoadBalancer, Description]] = {}
+        """The actions that authenticate users, by their keys."""
+        self.server: asyncio.Server | None = None
+        """Where the block answers."""
+
+    @property
+    def node(self) -> str:
+        return "/".join(self.key)
+
+    @property
+    def container(self) -> str:
+        """The name by which the keeper knows the Envoy."""
+        return f"load balancers of {self.node}"
+
+    @property
+    def shared(self) -> Path:
+        """The folder that the Envoy sees."""
+        return self.folder / "shared"
+
+    @property
+    def health_events(self) -> Path:
+        return self.shared / _HEALTH_EVENTS
+
+    def set_view(self, view: View) -> None:
+        """Have another view of the load balancers."""
+        self.view = view
+        self.states.keep_only(
+            {(arn, each.address, each.port) for arn, group in view.target_groups.items() for each in group.targets}
+        )
+        self.listeners = {each.arn: (owner, each) for owner in view.load_balancers for each in owner.listeners}
+        self.actions = {
+            key: (owner, action)
+            for owner, listener in self.listeners.values()
+            for key, action in authenticating.list_actions(listener).items()
+        }
+
+    def list_states(self, group: TargetGroup) -> list[str]:
+        """Return the states of the registered targets of a group."""
+        places = [(each.address, each.port) for each in group.targets if each.draining_until is None]
+        return [self.states.get(group.arn, *place).state for place in places]
+
+
+class Proxies:
+    """All Envoys of a block."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self.keeper = open_keeper(block, self._hear)
+        self.server = ConfigurationServer(logged=self._take_log)
+        self.served: dict[VpcKey, ServedVpc] = {}
+        self.meters = Meters(is_wanted=block.cloud.has("cloudwatch"))
+        self.logs = log_files.LogFiles()
+        self.ended = asyncio.Event()
+        """Set when an Envoy or the keeper has ended."""
+        self._by_node: dict[str, ServedVpc] = {}
+        self._opening = asyncio.Lock()
+
+    def _hear(self, event: Event) -> None:
+        containers = {each.container for each in self.served.values()}
+        if event == LOST or (event.name == "container_ended" and event.about["name"] in containers):
+            self.ended.set()
+
+    async def serve(self, key: VpcKey) -> ServedVpc:
+        """Return what there is of a VPC, at whose sockets Envoy is answered from now on. Raises OSError."""
+        async with self._opening:
+            found = self.served.get(key)
+            if found is None:
+                name = sha256("/".join(key).encode()).hexdigest()[:16]
+                found = ServedVpc(key, self._block.cloud.config.data / "work" / "elbv2" / name)
+                await asyncio.to_thread(program.prepare_folder, found.folder)
+                await self._listen(found)
+                self.served[key] = self._by_node[found.node] = found
+            return found
+
+    async def _listen(self, served: ServedVpc) -> None:
+        async def answer(request: Request) -> Response:
+            return await self._answer(served, request)
+
+        await self.server.listen_at(served.shared / program.CONFIGURATION_SOCKET)
+        end = _bind(served.shared / _BLOCK_SOCKET)
+        served.server = await asyncio.get_running_loop().create_unix_server(BlockServer(answer).make_protocol, sock=end)
+
+    def set_view(self, served: ServedVpc, view: View) -> None:
+        """Have the Envoy of a VPC be as a view says."""
+        served.set_view(view)
+        self.server.set_snapshot(served.node, make_snapshot(view, PATHS))
+
+    async def stop(self, key: VpcKey) -> None:
+        """Answer no more for a VPC."""
+        served = self.served.pop(key, None)
+        if served is not None:
+            self._by_node.pop(served.node, None)
+            self.server.forget(served.node)
+            if served.server is not None:
+                served.server.close()
+
+    async def close(self) -> None:
+        """Answer no more. Envoys go on."""
+        for key in list(self.served):
+            await self.stop(key)
+        await self.server.close()
+        self.keeper.close()
+
+    # What Envoys ask and tell
+
+    async def _answer(self, served: ServedVpc, request: Request) -> Response:
+        block = self._block
+        group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
+        if group is not None:
+            return await functions.answer(block, group, request) if group.targets else make_page(503)
+        if request.target.startswith(authenticating.PREFIX):
+            key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
+            if key not in served.actions:
+                return make_page(500)
+            owner, action = served.actions[key]
+            original = Request(request.method, f"/{path}", request.headers, b"")
+            if action["Type"] == "jwt-validation":
+                return await token_validation.validate(block, action, original)
+            return await authentication.authenticate(block, owner.arn, key, action, original)
+        if request.get(names.RULE) in served.listeners:
+            actions = {key: action for key, (_, action) in served.actions.items()}
+            return await authentication.take_callback(block, actions, request)
+        return make_page(404)
+
+    async def _take_log(self, node: str, name: str, entries: list[Any]) -> None:
+        served = self._by_node.get(node)
+        arn = name.removesuffix(access_logging.CONNECTIONS)
+        if served is None or arn not in served.listeners:
+            return
+        view = served.view
+        balancer, listener = served.listeners[arn]
+        now = self._block.clock.now()
+        is_full = False
+        for entry in entries:
+            if name == arn:
+                self.meters.add_request(view, balancer, entry, now)
+                if log_files.is_wanted(log_files.ACCESS, balancer):
+                    line = access_log.format_line(view, balancer, listener, entry)
+                    is_full = self.logs.add(log_files.ACCESS, view, balancer, line) or is_full
+                continue
+            self.meters.add_connection(view, balancer, listener, entry, now)
+            kind = log_files.CONNECTIONS if balancer.is_application else log_files.ACCESS
+            if log_files.is_wanted(kind, balancer) and listener.description["Protocol"] in ("HTTPS", "TLS"):
+                line = (
+                    connection_log.format_line(listener, entry)
+                    if balancer.is_application
+                    else connection_log.format_network_line(view, balancer, listener, entry)
+                )
+                is_full = self.logs.add(kind, view, balancer, line) or is_full
+        if is_full:
+            spawn(self.logs.write(self._block))
+
+    def measure_hosts(self, now: float) -> None:
+        """Note how many targets of each group are healthy."""
+        for served in self.served.values():
+            for owner in served.view.load_balancers:
+                for arn in {each for listener in owner.listeners for each in list_groups(listener)}:
+                    group = served.view.target_groups.get(arn)
+                    if group is not None:
+                        found = served.list_states(group)
+                        counts = found.count("healthy"), found.count("unhealthy")
+                        self.meters.add_hosts(served.view, owner, group, *counts, now)
+
+
+def _bind(path: Path) -> socket.socket:
+    """Return a socket at a path, in the place of one that another process has left."""
+    path.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with open_folder(path) as short:
+        made.bind(short)
+    path.chmod(0o666)
+    made.setblocking(False)
+    return made
+
+
+PROXIES: Final = PerBlock(Proxies)

@@ -1,0 +1,141 @@
+"""The Envoys of VPCs: each serves all load balancers of one, and is run by the keeper.
+
+A block that is killed finds them running when it comes back. What an Envoy is to be is made anew of the records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from cloudlet.core.kernel.timing import sleep_until
+from cloudlet.engines.envoy import program
+from cloudlet.engines.envoy.program import EnvoyMissingError
+from cloudlet.engines.keeper.client import KeeperError
+from cloudlet.services.elbv2 import network_changes, views
+from cloudlet.services.elbv2.block import service
+from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals
+from cloudlet.services.elbv2.proxy.proxies import PROXIES, Proxies, ServedVpc, VpcKey
+from cloudlet.services.elbv2.proxy.view import View
+
+if TYPE_CHECKING:
+    from cloudlet.core import Transaction
+    from cloudlet.core.kernel.block import Block
+
+log = logging.getLogger("cloudlet.elbv2")
+
+_APPLY_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.2
+_MINUTE: Final = 60
+
+
+async def reconcile(block: Block, key: VpcKey) -> float | None:
+    """Have an Envoy serve the load balancers of a VPC as their records say."""
+    proxies = PROXIES.get(block)
+    view = await views.load_view(block, key)
+    if not view.load_balancers:
+        await _end(proxies, key)
+        return None
+    served = await proxies.serve(key)
+    try:
+        await _set_endpoints(proxies, served, view)
+        proxies.set_view(served, view)
+        await _run(proxies, served)
+    except EnvoyMissingError as error:
+        await refusals.record_all(block, view, str(error))
+        return None
+    is_applied = await proxies.server.wait_until_applied(served.node, _APPLY_SECONDS)
+    refused = proxies.server.list_refusals(served.node)
+    if refused or is_applied:
+        await refusals.record(block, view, refused)
+    await health_reports.record_unchecked(block, view)
+    return None if is_applied else _LOOK_SECONDS
+
+
+async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> None:
+    """Have the addresses of load balancers on this machine lead to them."""
+    wanted = {}
+    for each in view.load_balancers:
+        if each.machine_address and each.addresses:
+            is_public = each.description.get("Scheme") == "internet-facing"
+            wanted[each.machine_address] = each.addresses[0], is_public
+    for address in served.endpoints - wanted.keys():
+        await proxies.keeper.call("remove_endpoint", address=address)
+        served.endpoints.discard(address)
+    for address, (target, is_public) in wanted.items():
+        network = served.key[2]
+        await proxies.keeper.call("set_endpoint", address=address, network=network, target=target, is_public=is_public)
+        served.endpoints.add(address)
+
+
+async def _run(proxies: Proxies, served: ServedVpc) -> None:
+    """Have the Envoy run. Raises EnvoyMissingError, KeeperError and OSError."""
+    described = await proxies.keeper.call("describe")
+    containers = described["containers"]
+    if served.container in containers and containers[served.container] is None:
+        return
+    if served.container in containers:
+        await proxies.keeper.call("forget", name=served.container)
+    await asyncio.to_thread(program.prepare_folder, served.folder)
+    spec = program.describe(served.folder, served.node, network=served.key[2], namespace="")
+    await proxies.keeper.call("hand_over_sockets", folder=str(served.shared))
+    await proxies.keeper.call("run", name=served.container, spec=msgspec.to_builtins(spec))
+
+
+async def _end(proxies: Proxies, key: VpcKey) -> None:
+    """Have no Envoy for a VPC any more."""
+    served = await proxies.serve(key)
+    described = await proxies.keeper.call("describe")
+    if served.container in described["containers"]:
+        with suppress(KeeperError):
+            await proxies.keeper.call("kill", name=served.container)
+    for address in served.endpoints:
+        await proxies.keeper.call("remove_endpoint", address=address)
+    await proxies.stop(key)
+
+
+async def _request_all(tx: Transaction, keys: list[VpcKey]) -> None:
+    for key in keys:
+        network_changes.request(tx, *key)
+
+
+@service.job
+async def watch_envoys(block: Block) -> None:
+    """Have all VPCs served at the start, and again where an Envoy or the keeper has ended."""
+    proxies = PROXIES.get(block)
+    try:
+        while True:
+            proxies.ended.clear()
+            keys = await views.list_vpcs(block)
+            await block.store.transact(partial(_request_all, keys=keys))
+            await proxies.ended.wait()
+    finally:
+        await proxies.close()
+
+
+@service.job
+async def follow_health(block: Block) -> None:
+    """Write down what health checks find, as Envoys tell."""
+    proxies = PROXIES.get(block)
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        for served in list(proxies.served.values()):
+            await health_reports.follow(block, served)
+
+
+@service.job
+async def report_traffic(block: Block) -> None:
+    """Send metrics each minute, and write logs each five minutes."""
+    proxies = PROXIES.get(block)
+    while True:
+        minute = block.clock.now() // _MINUTE
+        await sleep_until(block, (minute + 1) * _MINUTE)
+        proxies.measure_hosts(minute * _MINUTE)
+        await proxies.meters.report(block)
+        if block.clock.now() // log_files.PERIOD_SECONDS != minute * _MINUTE // log_files.PERIOD_SECONDS:
+            await proxies.logs.write(block)

@@ -1,0 +1,91 @@
+"""What Envoy's events of health checks say of targets, in AWS's reasons (user guides, "Health check reason codes")."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NamedTuple
+
+from cloudlet.services.elbv2.proxy.view import TargetHealth
+
+HEALTHY: Final = TargetHealth("healthy")
+INITIAL: Final = TargetHealth("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
+DISABLED: Final = TargetHealth("unavailable", "Target.HealthCheckDisabled", "Health checks are not enabled")
+TIMED_OUT: Final = TargetHealth("unhealthy", "Target.Timeout", "Request timed out")
+FAILED: Final = TargetHealth("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
+
+
+class HealthEvent(NamedTuple):
+    """News of a target."""
+
+    group: str
+    address: str
+    port: int
+    health: TargetHealth | None
+    """None where it is not known why it has failed: its reason came with the event before."""
+    is_failure: bool
+    """Whether it is one check that has failed, not yet the target."""
+
+
+def parse_event(line: str | bytes) -> HealthEvent | None:
+    """Return what a line of the file of events says; None where that is nothing of a target."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    place = (event.get("host") or {}).get("socket_address") or {}
+    pipe = "pipe" in (event.get("host") or {})
+    if not place and not pipe:
+        return None
+    group, address, port = event.get("cluster_name", ""), place.get("address", ""), int(place.get("port_value", 0))
+    if "add_healthy_event" in event:
+        return HealthEvent(group, address, port, HEALTHY, is_failure=False)
+    if "eject_unhealthy_event" in event:
+        return HealthEvent(group, address, port, None, is_failure=False)
+    if "health_check_failure_event" in event:
+        failure = event["health_check_failure_event"]
+        return HealthEvent(group, address, port, _describe(failure), is_failure=True)
+    return None
+
+
+def _describe(failure: dict[str, Any]) -> TargetHealth:
+    status = failure.get("http_status_code")
+    if status:
+        text = f"Health checks failed with these codes: [{status}]"
+        return TargetHealth("unhealthy", "Target.ResponseCodeMismatch", text)
+    return TIMED_OUT if failure.get("failure_type") == "NETWORK_TIMEOUT" else FAILED
+
+
+class HealthStates:
+    """The health of the targets of a VPC, as far as events have told. It is kept as long as they are registered."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, int], TargetHealth] = {}
+        self._reasons: dict[tuple[str, str, int], TargetHealth] = {}
+
+    def take(self, event: HealthEvent) -> None:
+        """Take note of an event."""
+        key = event.group, event.address, event.port
+        known = self._known.get(key, INITIAL)
+        if event.is_failure and event.health is not None:
+            self._reasons[key] = event.health
+            if known.state != "healthy":
+                # The first check that fails makes it unhealthy; a healthy target needs several.
+                self._known[key] = event.health
+        elif event.health is None:
+            self._known[key] = self._reasons.get(key, FAILED)
+        else:
+            self._known[key] = event.health
+
+    def get(self, group: str, address: str, port: int) -> TargetHealth:
+        """Return the health of a target."""
+        return self._known.get((group, address, port), INITIAL)
+
+    def has(self, group: str, address: str, port: int) -> bool:
+        """Whether something is known of a target."""
+        return (group, address, port) in self._known
+
+    def keep_only(self, keys: set[tuple[str, str, int]]) -> None:
+        """Forget all targets but some."""
+        for kept in (self._known, self._reasons):
+            for key in kept.keys() - keys:
+                del kept[key]

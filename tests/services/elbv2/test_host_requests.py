@@ -1,0 +1,32 @@
+"""Requests for load balancers by the front door, as clients send them that cannot resolve names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from tests.services.elbv2.lb_cloud import LbCloud
+from tests.standing import eventually
+
+
+def _ask(cloud: LbCloud, host: str, path: str = "/") -> tuple[int, str]:
+    try:
+        with urlopen(Request(cloud.aws.endpoint + path, headers={"Host": host})) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_host_names_a_load_balancer(cloud: LbCloud) -> None:
+    balancer = cloud.create()
+    answer: dict[str, Any] = {"StatusCode": "200", "ContentType": "application/json", "MessageBody": '"here"'}
+    cloud.listen(
+        balancer["LoadBalancerArn"],
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": answer}],
+    )
+    found = eventually(lambda: cloud.get(balancer["LoadBalancerArn"]), lambda one: one["State"]["Code"] == "active")
+    for host, path in ((found["DNSName"], "/"), ("localhost", f"/_aws/elb/{found['DNSName'].partition('.')[0]}/a")):
+        status, body = eventually(lambda host=host, path=path: _ask(cloud, host, path), lambda one: one[0] == 200)
+        assert (status, json.loads(body)) == (200, "here")
