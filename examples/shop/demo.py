@@ -89,7 +89,7 @@ class Demo:
         print("\nThe services run, each in a container of its own, and find each other by their names")
         print("  " + ", ".join(f"{count} {name}" for name, count in sorted(self.fleet.running().items())))
         voices.listen(self.running, self.shop.account, is_aws=self.cloudlet is None)
-        self.front = self.fleet.front()
+        self.front = cloudlet_here.find_balancer(doors["Front"])
         self.customer = Customer(self.front)
         self.subscribe_partner()
         self.look_at_the_catalogue()
