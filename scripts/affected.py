@@ -26,6 +26,7 @@ QUICK: Final = {
     "acm": "test_requests.py",
     "apigateway": "test_routes.py",
     "application_autoscaling": "test_targets.py",
+    "appmesh": "test_resources.py",
     "cloudcontrol": "test_resources.py",
     "cloudformation": "test_stacks.py",
     "cloudtrail": "test_history.py",

@@ -1,7 +1,11 @@
 """Deploys and deletes the templates below a folder, several at a time, and says what came of them.
 
 Runtimes of Python and Node.js become those that this machine has: samples are of all years. Parameters without a
-default get a value of their kind. What a template says of local files is packaged as `aws cloudformation package` does.
+default get a value of their kind. What a template says of local files is packaged as `sam package` does. API Gateway
+may write logs in each account, as it may where somebody has set its role once.
+
+Templates are left out of the count by rules: by their resource types (`_check_types`), by their failure (`RULES`), and
+single ones by their path and failure (`sample_exceptions.toml`).
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -25,7 +30,11 @@ from typing import Any
 import boto3
 import yaml
 from awscli.customizations.cloudformation import exceptions as packaging_errors
-from awscli.customizations.cloudformation.artifact_exporter import Template
+from awscli.customizations.cloudformation.artifact_exporter import (
+    RESOURCES_EXPORT_LIST,
+    ServerlessFunctionResource,
+    Template,
+)
 from awscli.customizations.cloudformation.yamlhelper import yaml_dump
 from awscli.customizations.s3uploader import S3Uploader
 from botocore.config import Config
@@ -38,31 +47,55 @@ MAX_BODY_BYTES = 51_200
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _SUFFIXES = (".yaml", ".yml", ".json", ".template")
 _RUNTIME = re.compile(r"\b(python[23]\.\d+|nodejs\d+\.x)\b")
-_MISSING_TYPES = re.compile(r"Unrecognized resource types: \[(.*?)\]")
-_FOREIGN_RUNTIME = re.compile(
-    r"Cloudlet (?:cannot run functions|has no interpreter) for|\b(?:java|dotnet|ruby|go)[0-9.x]"
-)
 _LOCAL = re.compile(
     r"""['"]?\b(?:CodeUri|ContentUri|Code|Content|BodyS3Location|DefinitionUri|DefinitionS3Location|TemplateURL|Location)"""
     r"""['"]?\s*:\s*['"]?(?!s3:|https?:|!)[\w./]"""
 )
 """A property that can be the path of a local file."""
 
-_MISSING_SERVICE = re.compile(r"AWS service of type (\w+) not supported|does not implement targets of (\w+)")
-_MADE_UP = re.compile(r"\bsample-\d{12}-|Layer version arn:aws:lambda:\S+ does not exist|Parameter '?\w+'? must match")
-"""The sign of a value that was made up for a parameter, or of a layer that somebody else has published."""
+_TAKEN_BUCKET = re.compile(r"type 'AWS::S3::Bucket' with identifier '\S+' already exists")
+"""The sign of a name that several templates give to a bucket: there is one bucket of a name for all accounts."""
 
 DEPLOYED, FAILED = "deployed and deleted", "failed"
 TYPES, PARAMETERS, BUILD, RUNTIME, INVALID = "types", "parameters", "build", "runtime", "invalid"
-FEATURES = "features"
+FEATURES, INTERNET = "features", "internet"
 REASONS = {
     TYPES: "have resource types, transforms, or calls of services, that are not here",
     PARAMETERS: "want parameters, or exports, that only their readers can give, such as a resource that exists",
     BUILD: "want something built first",
     FEATURES: "ask for a feature of a service that Cloudlet says it has not",
-    INVALID: "are refused by AWS's own schemas or translator until they are edited",
+    INVALID: "are refused by AWS's own rules, schemas or translator until they are edited",
+    INTERNET: "need the internet while they are deployed",
     RUNTIME: "have functions in a language that is not here",
 }
+RULES = (
+    (TYPES, r"Unrecognized resource types: \[(.*?)\]"),
+    (TYPES, r"AWS service of type (\w+) not supported|does not implement targets of (\w+)"),
+    (TYPES, r"The Vpc Endpoint Service '([\w.-]+)' does not exist"),
+    (TYPES, r"parameter (Topics) of event source mappings"),
+    # A macro that another template, or its author, has made.
+    (TYPES, r"No transform named (\w+)|Fn::Transform"),
+    (RUNTIME, r"Cloudlet (?:cannot run functions|has no interpreter) for|\b(?:java|dotnet|ruby|go)[0-9.x]"),
+    # Another template's exports, layers of other accounts, parameters whose pattern nothing made up can match, and
+    # what was made up for a parameter that has to be there.
+    (PARAMETERS, r"No export named|Layer version arn:aws:lambda:\S+ does not exist|Unable to fetch parameters"),
+    (PARAMETERS, r"Parameter .*(?:must match pattern|failed to satisfy constraint)"),
+    (PARAMETERS, r"\bsample-\d{12}-|\bexample\.com\b"),
+    (BUILD, r"Could not unzip uploaded file|Source image \S+:latest is not valid"),
+    (INVALID, r"Properties validation failed|Invalid Serverless Application"),
+    # What a template's readers are to write in the place of capitals.
+    (INVALID, r"Resource [A-Z_]+ must be in ARN format|<<.*>>"),
+    (
+        INVALID,
+        r"Template format error|Invalid template (?:property|resource property)|Circular dependency between",
+    ),
+    (INVALID, r"does not support attribute type \w+ in Fn::GetAtt"),
+    (FEATURES, r"Error Code: NotImplemented|Cloudlet does not implement"),
+)
+"""The outcomes of templates that are not counted as failed, and what their reasons match, in their order."""
+
+EXCEPTIONS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("sample_exceptions.toml").read_text())
+"""The same for single templates, by their paths."""
 
 
 @dataclass
@@ -86,6 +119,7 @@ _VALUES = {
     "existing": "",
     "phone": "+15555550100",
     "cidr": "10.0.0.0/16",
+    "parameterpath": "/sample",
 }
 """Values of parameters, by a word in their names."""
 
@@ -98,26 +132,14 @@ class NotApplicableError(Exception):
         self.outcome = outcome
 
 
-def _classify(reason: str) -> tuple[str, str]:
+def _classify(path: str, reason: str) -> tuple[str, str]:
     """Return the outcome of a template that has failed, and why."""
-    if types := _MISSING_TYPES.search(reason):
-        return TYPES, types[1]
-    if "No transform named" in reason or "Fn::Transform" in reason:
-        return TYPES, "a macro"
-    if _FOREIGN_RUNTIME.search(reason):
-        return RUNTIME, reason
-    if "No export named" in reason or ("failed to satisfy constraint" in reason and "Parameter " in reason):
-        return PARAMETERS, reason
-    if "Could not unzip uploaded file" in reason:
-        return BUILD, reason
-    if "Properties validation failed" in reason or "Invalid Serverless Application" in reason:
-        return INVALID, reason
-    if service := _MISSING_SERVICE.search(reason):
-        return TYPES, f"calls of {service[1] or service[2]}"
-    if "Error Code: NotImplemented" in reason or "Cloudlet does not implement" in reason:
-        return FEATURES, reason
-    if _MADE_UP.search(reason):
-        return PARAMETERS, reason
+    exception = EXCEPTIONS.get(path)
+    if exception is not None and exception["error"] in reason:
+        return exception["outcome"], exception["why"]
+    for outcome, pattern in RULES:
+        if found := re.search(pattern, reason):
+            return outcome, next(filter(None, found.groups()), reason) if outcome == TYPES else reason
     return FAILED, reason
 
 
@@ -165,6 +187,20 @@ class Samples:
         self._node = f"nodejs{node.stdout.strip().removeprefix('v').partition('.')[0]}.x"
         self._python = "python{}.{}".format(*sys.version_info)
 
+    def run_all(self, templates: list[tuple[Path, str]], jobs: int) -> Iterator[Outcome]:
+        """Deploy and delete templates, several at a time, and one whose bucket another one has at the end."""
+        later = []
+        with ThreadPoolExecutor(jobs) as threads:
+            running = {threads.submit(self.run, *each): each for each in templates}
+            for done in as_completed(running):
+                found = done.result()
+                if found.outcome == FAILED and _TAKEN_BUCKET.search(found.reason):
+                    later.append(running[done])
+                else:
+                    yield found
+        for each in later:
+            yield self.run(*each)
+
     def run(self, path: Path, text: str) -> Outcome:
         """Deploy and delete a template."""
         begun = time.monotonic()
@@ -174,7 +210,7 @@ class Samples:
         except NotApplicableError as error:
             found.outcome, found.reason = error.outcome, str(error)
         except Exception as error:  # One template stops no other.
-            found.outcome, found.reason = _classify(str(error) or repr(error))
+            found.outcome, found.reason = _classify(found.path, str(error) or repr(error))
         found.seconds = round(time.monotonic() - begun, 1)
         return found
 
@@ -184,7 +220,11 @@ class Samples:
         keys = {"aws_access_key_id": account, "aws_secret_access_key": "test"}
         session = boto3.Session(**keys)
         once = Config(retries={"max_attempts": 1})
-        s3, cloudformation = (session.client(name, **options, config=once) for name in ("s3", "cloudformation"))
+        clients = (
+            session.client(name, **options, config=once) for name in ("s3", "cloudformation", "apigateway", "iam")
+        )
+        s3, cloudformation, apigateway, iam = clients
+        _let_gateways_log(apigateway, iam)
         bucket = f"samples-{account}"
         s3.create_bucket(Bucket=bucket)
         body = _RUNTIME.sub(lambda match: self._python if match[0].startswith("python") else self._node, text)
@@ -202,8 +242,6 @@ class Samples:
         failure = _wait(cloudformation, stack, "CREATE_COMPLETE")
         cloudformation.delete_stack(StackName=stack)
         failure = failure or _wait(cloudformation, stack, "DELETE_COMPLETE")
-        if failure and "NotFound" in failure and any("sample-" in each["ParameterValue"] for each in parameters):
-            raise NotApplicableError(PARAMETERS, failure)
         if failure:
             raise RuntimeError(failure)
 
@@ -216,13 +254,43 @@ def _check_types(template: dict[str, Any]) -> None:
         raise NotApplicableError(TYPES, ", ".join(missing))
 
 
+def _let_gateways_log(apigateway: Any, iam: Any) -> None:
+    """Set the role by which API Gateway writes logs in an account, as its console does."""
+    service = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [service]})
+    role = iam.create_role(RoleName="apigateway-logs", AssumeRolePolicyDocument=trust)["Role"]
+    operations = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role["Arn"]}]
+    apigateway.update_account(patchOperations=operations)
+
+
+class _FunctionSource(ServerlessFunctionResource):  # type: ignore[misc]
+    """The code of a function, which `aws cloudformation package` takes from a folder even if it is in the template."""
+
+    def export(self, resource_id: str, resource_dict: dict[str, Any], parent_dir: str) -> None:
+        if resource_dict.get("PackageType") != "Image" and "InlineCode" not in resource_dict:
+            super().export(resource_id, resource_dict, parent_dir)
+
+
+_EXPORTED = [_FunctionSource if each is ServerlessFunctionResource else each for each in RESOURCES_EXPORT_LIST]
+
+
+def _give_sources(template: dict[str, Any]) -> None:
+    """Write the folder that all functions share to each function, as only SAM reads `Globals`."""
+    source = ((template.get("Globals") or {}).get("Function") or {}).get("CodeUri")
+    for resource in template["Resources"].values() if source else ():
+        properties = resource.get("Properties") or {}
+        if resource.get("Type") == "AWS::Serverless::Function" and "InlineCode" not in properties:
+            properties.setdefault("CodeUri", source)
+
+
 def _package(path: Path, text: str, uploader: S3Uploader) -> str:
     """Return a template whose local files are in a bucket. Raises NotApplicableError."""
     with tempfile.NamedTemporaryFile("w", suffix=path.suffix) as file:
         file.write(text)
         file.flush()
         try:
-            template = Template(file.name, str(path.parent), uploader)
+            template = Template(file.name, str(path.parent), uploader, _EXPORTED)
+            _give_sources(template.template_dict)
             # Paths are relative to where the template was, not to where its copy is.
             template.template_dir = str(path.parent)
             exported = template.export()
@@ -248,7 +316,11 @@ def _make_value(name: str, kind: str, declared: dict[str, Any], account: str) ->
     if "Number" in kind:
         return str(declared.get("MinValue", 1))
     lower = name.lower()
-    for text in (lower, str(declared.get("Description", "")).lower()):
+    if re.search(r"arns?$", lower) and not _is_match(declared.get("AllowedPattern") or ".", ""):
+        raise NotApplicableError(PARAMETERS, f"{name}: {declared.get('Description', kind)}")
+    described = str(declared.get("Description", "")).lower()
+    # An "endpoint" whose description asks for an e-mail address is one.
+    for text in (described, lower) if "email" in described else (lower, described):
         for word, value in _VALUES.items():
             if word in text and _is_match(declared.get("AllowedPattern") or ".*", value):
                 return value.format(account=account)
@@ -258,7 +330,16 @@ def _make_value(name: str, kind: str, declared: dict[str, Any], account: str) ->
     value = value.ljust(int(declared.get("MinLength", 0)), "x")
     pattern = declared.get("AllowedPattern")
     if pattern and not _is_match(pattern, value):
-        candidates = ("sample", "Sample1x", "10.0.0.0/16", "example.com", "1.2.3.4", "arn:aws:s3:::sample", "us-east-1")
+        candidates = (
+            "",
+            "sample",
+            "Sample1x",
+            "10.0.0.0/16",
+            "example.com",
+            "1.2.3.4",
+            "arn:aws:s3:::sample",
+            "us-east-1",
+        )
         value = next((each for each in candidates if _is_match(pattern, each)), value)
     return value
 
@@ -307,6 +388,8 @@ def report(found: list[Outcome]) -> None:
         print(f"that is {100 * counts[DEPLOYED] / tried:.1f} %")
     for outcome, text in REASONS.items():
         print(f"  {counts[outcome]} {text}")
+    if stale := [each.path for each in found if each.outcome == DEPLOYED and each.path in EXCEPTIONS]:
+        print("  no exceptions any more:", ", ".join(sorted(stale)))
     missing = Counter(one for each in found if each.outcome == TYPES for one in each.reason.split(", "))
     print("missing most often:", ", ".join(f"{name} ({count})" for name, count in missing.most_common(12)))
     shown = (each for each in found if each.outcome in (FAILED, FEATURES))
@@ -327,10 +410,9 @@ def main() -> None:
     samples = Samples(given.checkout, given.endpoint)
     chosen = (each for each in list_templates(given.checkout) if given.only in str(each[0]))
     templates = islice(chosen, given.skip, None if given.limit is None else given.skip + given.limit)
-    with ThreadPoolExecutor(given.jobs) as threads, (given.results / "outcomes.jsonl").open("a") as file:
-        found = []
-        for done in as_completed([threads.submit(samples.run, *each) for each in templates]):
-            each = done.result()
+    with (given.results / "outcomes.jsonl").open("a") as file:
+        found: list[Outcome] = []
+        for each in samples.run_all(list(templates), given.jobs):
             found.append(each)
             file.write(json.dumps(asdict(each)) + "\n")
             file.flush()

@@ -36,6 +36,7 @@ _RESOURCES: Final = {
     "apigateway": "arn:aws:apigateway:us-east-1::/restapis/example",
     "application-autoscaling": f"arn:aws:application-autoscaling:us-east-1:{ACCOUNT}:scalable-target/example",
     "apigatewayv2": "arn:aws:apigateway:us-east-1::/apis/example",
+    "appmesh": f"arn:aws:appmesh:us-east-1:{ACCOUNT}:mesh/example",
     "cloudtrail": f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/example",
     "cloudwatch": f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:example",
     "dynamodb": _ARNS["table"],

@@ -189,9 +189,15 @@ def _make_load_balancer(account: Account) -> Members:
     }
 
 
+def _make_mesh(account: Account) -> Members:
+    made = account.client("appmesh").create_mesh(meshName=_NAME)["mesh"]
+    return {"resourceArn": made["metadata"]["arn"]}
+
+
 MAKERS: Final[dict[str, Callable[[Account], Members]]] = {
     "acm": _make_certificate,
     "apigateway": _make_apis,
+    "appmesh": _make_mesh,
     "cloudwatch": _make_alarm,
     "dynamodb": _make_table,
     "ec2": _make_network,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -28,6 +30,12 @@ class Cdk:
     def run(self, *arguments: str, app: str = "") -> str:
         """Run it; what it prints for people is part of what is returned."""
         return self._client.run(self._program, *arguments, "--ci", *(("--app", app) if app else ()))
+
+    @contextmanager
+    def running(self, *arguments: str, app: str) -> Iterator[IO[bytes]]:
+        """Run it until the end of the `with` block; what it prints can be read there."""
+        with self._client.running(self._program, *arguments, "--ci", "--app", app) as printed:
+            yield printed
 
 
 @pytest.fixture
@@ -91,3 +99,38 @@ def test_an_application_from_its_bootstrap_to_its_end(cdk: Cdk, client: MakeClie
     ]
     assert aws.client("lambda").list_functions()["Functions"] == []
     assert aws.client("events").list_rules()["Rules"] == []
+
+
+def test_what_is_watched_is_deployed_again_when_it_changes(cdk: Cdk, aws: Aws) -> None:
+    """By `cdk watch --hotswap`, which also shows what functions log."""
+    app = f"{INSTALLED / 'node'} watched.cjs"
+    cdk.run("bootstrap", f"aws://{aws.account}/{aws.region}")
+    cloudformation = aws.client("cloudformation")
+
+    def greet() -> Any:
+        outputs = cloudformation.describe_stacks(StackName="Watched")["Stacks"][0]["Outputs"]
+        function = next(each["OutputValue"] for each in outputs if each["OutputKey"] == "Function")
+        invoked = aws.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"whom": "Ada"}))
+        return json.loads(invoked["Payload"].read())
+
+    def wait_for(text: bytes) -> None:
+        seen = []
+        for line in printed:
+            seen.append(line)
+            if text in line:
+                return
+        pytest.fail(f"cdk watch ended before it printed {text!r}:\n{b''.join(seen).decode()}")
+
+    cdk.run("deploy", "--require-approval", "never", app=app)
+    with cdk.running("watch", "--hotswap", app=app) as printed:
+        # It deploys once when it begins.
+        wait_for(b"hotswap-deployment time")
+        assert greet() == "hello"
+        made = cloudformation.describe_stacks(StackName="Watched")["Stacks"][0]
+        source = Path("greeter/greeter.py")
+        source.write_text(source.read_text().replace('"hello"', '"good day"'))
+        wait_for(b"hotswapped!")
+        assert greet() == "good day"
+        wait_for(b"greeting Ada")
+    now = cloudformation.describe_stacks(StackName="Watched")["Stacks"][0]
+    assert (now["StackStatus"], now.get("LastUpdatedTime")) == ("CREATE_COMPLETE", made.get("LastUpdatedTime"))

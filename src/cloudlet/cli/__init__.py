@@ -20,6 +20,7 @@ _COMMANDS = {
     "block": "stop, start or restart one block of an isolated Cloudlet",
     "clock": "show or move the time of a running Cloudlet",
     "dns": "bring zone files into hosted zones of Route 53, or out of them",
+    "envoy": "print the configuration that an Envoy of App Mesh starts with, or run it",
     "snapshot": "save, restore, list or delete copies of the whole cloud",
     "image": "put a container image into ECR: an archive, a layout, or a small base image",
     "exec": "run a command at a terminal in a container of a task",
@@ -29,7 +30,7 @@ _COMMANDS = {
     "why": "explain why a request was denied, or list the last denials",
     "coverage": "show which of AWS's operations are built",
 }
-_NEED_MORE = ("block", "clock", "dns", "exec", "image", "least-policy", "serve", "snapshot", "store")
+_NEED_MORE = ("block", "clock", "dns", "envoy", "exec", "image", "least-policy", "serve", "snapshot", "store")
 """Commands that do nothing by themselves."""
 _MEANT = {
     "start": "`cloudlet up` starts Cloudlet, and `cloudlet block start NAME` one block of it",

@@ -27,6 +27,7 @@ _REGISTRY: Final = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+", re.ASCII
 )
 """A container registry's host, under whichever domain it leads here."""
+_PUBLIC_REGISTRY: Final = "public.ecr.aws"
 _REGISTRY_PATH: Final = re.compile(r"/v2(?:/|/_catalog|/[^?#]+/(?:blobs|manifests|tags|referrers)/[^?#]*)?", re.ASCII)
 """Paths of the OCI distribution protocol, which has no place for a registry's name."""
 _REST_BY_PATH: Final = re.compile(
@@ -109,6 +110,8 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     match = _REGISTRY.fullmatch(host)
     if match is not None:
         return "ecr", f"{match['account']}/{match['region']}"
+    if host == _PUBLIC_REGISTRY:
+        return "ecr", "public"
     if host in ("", "localhost", public_host) or host.endswith(AWS_NAMES) or "." not in host or _is_address(host):
         return None
     return "apigateway", ""

@@ -14,7 +14,7 @@ import msgspec
 SERVICES = (
     "acm", "apigateway", "apigatewaymanagementapi", "apigatewayv2", "application-autoscaling",
     "appmesh", "cloudcontrol", "cloudformation", "cloudtrail", "cloudwatch", "codeartifact", "codebuild",
-    "codecommit", "codedeploy", "codepipeline", "dynamodb", "dynamodbstreams", "ec2", "ecr", "ecs",
+    "codecommit", "codedeploy", "codepipeline", "dynamodb", "dynamodbstreams", "ec2", "ecr", "ecr-public", "ecs",
     "elasticache", "elbv2", "emr", "emr-serverless", "events", "iam", "kinesis", "kms", "lambda",
     "logs", "pipes", "rds", "rds-data", "resourcegroupstaggingapi", "route53", "route53resolver",
     "s3", "s3control", "scheduler", "secretsmanager", "servicediscovery", "sns", "sqs", "ssm",

@@ -96,6 +96,8 @@ async def killed(scene: Scene) -> Any:
     found = [await ask(scene.endpoint, _find_port())]
     await scene.keeper.call("kill", name="envoy-1")
     await scene.ended.wait()
+    while scene.server.connected:
+        await scene.server.wait_for_news(_NODE)
     found.append(str(await scene.start()))
     return [*found, await ask(scene.endpoint, _find_port())]
 

@@ -209,6 +209,23 @@ def test_programs_are_executed_in_it(run: Callable[[Scenario], None]) -> None:
     run(scenario)
 
 
+def test_it_gets_hold_of_no_program_of_the_machine(run: Callable[[Scenario], None]) -> None:
+    """The interpreter of a script may be what has started it, which is seen through a mount for reading alone."""
+
+    async def scenario(host: Host) -> None:
+        script = host.root / "s"
+        script.write_text("#!/proc/self/exe\n")
+        script.chmod(0o755)
+        await host.run("c", "/s")
+        assert await host.code("c") != 0
+        assert "/s: error while loading shared libraries" in "".join(host.printed("c", "stderr"))
+        await host.run("d", "sleep", "1000")
+        said = await host.client.call("execute", name="d", command=["/s"], seconds=20)
+        assert "/s: error while loading shared libraries" in said["output"]
+
+    run(scenario)
+
+
 def test_a_terminal_leads_into_it(run: Callable[[Scenario], None]) -> None:
     async def scenario(host: Host) -> None:
         await host.run("c", "sleep", "1000")

@@ -18,9 +18,9 @@ from cloudlet.engines.network import egress, nftables, router, security_groups
 from cloudlet.engines.network.endpoint_addresses import MACHINE
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.engines.network.peering import link
-from cloudlet.engines.network.relay import Goal, Relay
 from cloudlet.engines.network.router import METADATA, Interface, Router
 from cloudlet.engines.network.security_groups import Group, Rule
+from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
 
 _NOBODY = 65534
 _PR_SET_DUMPABLE = 4
@@ -167,7 +167,7 @@ async def way_out(namespaces: Namespaces) -> Any:
             return ours
         return await egress.connect(goal)
 
-    out = Relay(await network.router.listen(proxy, egress.PORT), noted)
+    out = TransparentProxy(await network.router.listen(proxy, egress.PORT), noted)
     host = _own_address()
     server = await asyncio.start_server(lambda _, writer: writer.close(), "0.0.0.0", 0)
     port = server.sockets[0].getsockname()[1]
@@ -248,7 +248,8 @@ SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
 }
 
 
-def main(name: str, user: str) -> None:
+def become(user: str) -> None:
+    """Go on as root, or as an ordinary user in a namespace of its own."""
     if user != "root" and os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
@@ -257,6 +258,10 @@ def main(name: str, user: str) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     if user != "root":
         enter_user_namespace()
+
+
+def main(name: str, user: str) -> None:
+    become(user)
 
     async def run() -> Any:
         namespaces = Namespaces()

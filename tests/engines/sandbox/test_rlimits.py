@@ -167,7 +167,7 @@ def test_where_processes_are_counted_with_others_they_are_not_limited(
 
 
 def test_a_program_that_is_missing_for_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cloudlet.engines.sandbox.privileges._found", _nothing)
+    monkeypatch.setattr("cloudlet.engines.sandbox.privileges.find_program", _nothing)
 
     async def scenario() -> None:
         sandboxes = Sandboxes()

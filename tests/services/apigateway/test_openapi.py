@@ -88,6 +88,13 @@ def test_an_api_is_imported_over_another(cloud: GatewayCloud, endpoint: Endpoint
     assert len(cloud.client.get_integrations(ApiId=api)["Items"]) == 4
 
 
+def test_variables_of_aws_are_resolved(cloud: GatewayCloud) -> None:
+    definition = _definition("https://${AWS::AccountId}.${AWS::Region}.${AWS::Partition}.${stageVariables.x}")
+    api = cloud.client.import_api(Body=json.dumps(definition))["ApiId"]
+    found = {each["IntegrationUri"] for each in cloud.client.get_integrations(ApiId=api)["Items"]}
+    assert f"https://{cloud.aws.account}.us-east-1.aws.${{stageVariables.x}}/pets" in found
+
+
 @pytest.mark.parametrize(
     ("basepath", "path"), [("ignore", "/pets"), ("prepend", "/shop/v1/pets"), ("split", "/v1/pets")]
 )

@@ -169,6 +169,29 @@ def test_events_of_functions_are_text(cloud: GatewayCloud, api: str) -> None:
     assert cloud.refused("update_integration", **given)[0] == "NotImplemented"
 
 
+def test_answers_that_are_no_text_become_base64(cloud: GatewayCloud, api: str) -> None:
+    s3, bucket = cloud.aws.client("s3"), f"labels-{cloud.account}"
+    s3.create_bucket(Bucket=bucket)
+    objects = {"text": b"plain", "bytes": b"\xff\x00"}
+    for key, content in objects.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+        integration = cloud.integration(
+            api,
+            IntegrationType="AWS",
+            IntegrationMethod="GET",
+            IntegrationUri=f"arn:aws:apigateway:us-east-1:s3:path/{bucket}/{key}",
+            CredentialsArn=f"arn:aws:iam::{cloud.account}:role/gateway",
+            ContentHandlingStrategy="CONVERT_TO_TEXT",
+        )
+        _two_way(cloud, api, key, integration)
+    with cloud.connect(api) as socket:
+        answers = []
+        for key in objects:
+            socket.send(json.dumps({"action": key}))
+            answers.append(socket.recv(30))
+    assert answers == ["plain", "/wA="]
+
+
 def test_what_integration_responses_may_not_be(cloud: GatewayCloud, api: str) -> None:
     given = {"ApiId": api, "IntegrationId": cloud.integration(api, IntegrationType="MOCK")}
     for key in ("200", "/[/", "$other"):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from cloudlet.testing.server import Aws
+from tests.own_metrics import total
 from tests.refused import refused
 from tests.services.lambda_.cloud import FunctionCloud
-from tests.standing import eventually
+from tests.services.lambda_.programs import invoke, python
+from tests.standing import Standing, eventually
 
 _FUNCTION = {
     "ServiceNamespace": "lambda",
@@ -57,3 +59,36 @@ def test_provisioned_concurrency_is_kept_within_bounds(aws: Aws) -> None:
         "ValidationException",
         "Lambda function does not exist: function:f:9",
     )
+
+
+def test_it_follows_the_use_of_what_is_provisioned(standing: Standing) -> None:
+    functions = FunctionCloud(standing.account())
+    scaling = functions.aws.client("application-autoscaling")
+    python(functions, "return 1", Publish=True)
+    scaling.register_scalable_target(**_FUNCTION, MinCapacity=1, MaxCapacity=3)
+    predefined = {"PredefinedMetricType": "LambdaProvisionedConcurrencyUtilization"}
+    scaling.put_scaling_policy(
+        **_FUNCTION,
+        PolicyName="p",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={"TargetValue": 0.7, "PredefinedMetricSpecification": predefined},
+    )
+
+    def look() -> tuple[int, str]:
+        found = functions.client.get_provisioned_concurrency_config(FunctionName="f", Qualifier="1")
+        return found["RequestedProvisionedConcurrentExecutions"], found["Status"]
+
+    eventually(look, lambda found: found == (1, "READY"))
+    for _ in range(4):
+        invoke(functions, Qualifier="1")
+        standing.advance("1m")
+    eventually(look, lambda found: found == (2, "READY"))
+    used = {"FunctionName": "f", "Resource": "f:1"}
+    assert total(functions.aws, "AWS/Lambda", "ProvisionedConcurrencyInvocations", **used) == 4
+    scaling.register_scalable_target(**_FUNCTION, MinCapacity=4, MaxCapacity=4)
+    eventually(look, lambda found: found == (4, "READY"))
+    scaling.register_scalable_target(**_FUNCTION, MinCapacity=1, MaxCapacity=4)
+    for _ in range(16):
+        invoke(functions, Qualifier="1")
+        standing.advance("1m")
+    eventually(look, lambda found: found == (2, "READY"))

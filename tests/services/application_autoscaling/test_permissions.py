@@ -74,3 +74,16 @@ def test_a_role_of_ones_own_needs_permissions(table: Account) -> None:
 
     eventually(register, lambda units: units == (8, 5))
     assert cloud.target["RoleARN"] == role
+
+
+def test_an_alarm_that_the_role_may_not_delete_stops_no_scaling(table: Account) -> None:
+    units, alarms = ["dynamodb:DescribeTable", "dynamodb:UpdateTable"], ["cloudwatch:Describe*", "cloudwatch:Put*"]
+    role = table.service_role("dynamodb.application-autoscaling", allow([*units, *alarms]))
+    cloud = _Cloud(table, table)
+    cloud.scaling.register_scalable_target(**TABLE, **_BOUNDS, RoleARN=role)
+    cloud.wait_for("Setting read capacity units to 8.")
+    cloud.track(TRACKING)
+    cloud.scaling.delete_scaling_policy(**TABLE, PolicyName="p")
+    cloud.scaling.register_scalable_target(**TABLE, MinCapacity=9, MaxCapacity=10)
+    cloud.wait_for("Setting read capacity units to 9.")
+    assert len(cloud.alarms()) == 4

@@ -123,6 +123,8 @@ def test_a_minimum_above_the_maximum_fails(still: ScalingCloud, standing: Standi
         {"EndTime": datetime(2001, 1, 1, tzinfo=UTC)},
         {"StartTime": datetime(2041, 1, 1, tzinfo=UTC), "EndTime": datetime(2040, 1, 1, tzinfo=UTC)},
         {"ScalableTargetAction": {}},
+        {"ScalableTargetAction": {"MinCapacity": 0}},
+        {"ScalableTargetAction": {"MaxCapacity": -1}},
         {"ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 1}},
         {"ScalableTargetAction": None},
         {"Schedule": None},

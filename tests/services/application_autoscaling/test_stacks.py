@@ -53,3 +53,17 @@ def test_a_target_and_its_policy_are_made_changed_and_deleted(cloud: ScalingClou
 
     assert stacks.delete("s")["StackStatus"] == "DELETE_COMPLETE"
     assert cloud.scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"] == []
+
+
+def test_a_target_is_not_taken_over_and_resumes_what_a_template_suspends_no_longer(cloud: ScalingCloud) -> None:
+    stacks = Stacks(cloud.aws)
+    cloud.register(1, 7)
+    assert stacks.create("s", _template())["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("already exists" in reason for _, _, reason in stacks.events("s"))
+    assert cloud.target["MaxCapacity"] == 7
+    cloud.scaling.deregister_scalable_target(**TABLE)
+    suspended = {"DynamicScalingInSuspended": True}
+    assert stacks.create("t", _template(SuspendedState=suspended))["StackStatus"] == "CREATE_COMPLETE"
+    assert cloud.target["SuspendedState"]["DynamicScalingInSuspended"] is True
+    assert stacks.update("t", _template())["StackStatus"] == "UPDATE_COMPLETE"
+    assert cloud.target["SuspendedState"]["DynamicScalingInSuspended"] is False

@@ -134,6 +134,7 @@ def test_lists_come_in_pages_and_by_resource(cloud: ScalingCloud) -> None:
         ({"ResourceId": "table/other"}, "DynamoDB table does not exist: table/other"),
         ({"ResourceId": "tables"}, "Invalid resource ID"),
         ({"ScalableDimension": "ecs:service:DesiredCount"}, "Unsupported service namespace, resource type or scalable"),
+        ({"RoleARN": "my-role"}, "Invalid RoleARN: my-role"),
         ({"ServiceNamespace": "rds"}, "Cloudlet does not implement scaling in the service namespace rds"),
     ],
 )

@@ -74,6 +74,15 @@ def test_a_metric_above_the_target_scales_out_and_below_it_in(still: ScalingClou
     still.wait_for("Setting read capacity units to 12.")
 
 
+def test_a_policys_name_may_look_like_an_arns_end(still: ScalingCloud, standing: Standing) -> None:
+    still.register()
+    still.track(CUSTOMIZED, "a:policyName/b")
+    for _ in range(4):
+        still.put_metric(30)
+        standing.advance("1m")
+    still.wait_for("Setting read capacity units to 15.")
+
+
 def test_what_cannot_be_scaled_is_noted_once(still: ScalingCloud, standing: Standing) -> None:
     still.register(1, 5)
     still.track(CUSTOMIZED)

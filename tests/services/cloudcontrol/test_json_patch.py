@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudlet.services.cloudcontrol.json_patch import InvalidPatch, apply_patch
+from cloudlet.services.cloudcontrol.json_patch import InvalidPatch, apply_patch, parse_patch
 
 CASES: list[tuple[Any, dict[str, Any], Any]] = [
     ({"a": 1}, {"op": "add", "path": "/b", "value": 2}, {"a": 1, "b": 2}),
@@ -69,3 +69,15 @@ def test_what_is_added_is_there_and_can_be_removed(value: dict[str, Any], key: s
     assert added == {**value, key: new}
     removed = apply_patch(added, [{"op": "test", "path": path, "value": new}, {"op": "remove", "path": path}])
     assert removed == {name: item for name, item in value.items() if name != key}
+
+
+def test_copies_of_copies_end() -> None:
+    doubling = [{"op": "copy", "from": "", "path": f"/{number}"} for number in range(60)]
+    with pytest.raises(InvalidPatch, match="larger than 262144 characters"):
+        apply_patch({"a": "x" * 1000}, doubling)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '[{"op": "remove", "path": "/list/\u00b2"}]'])
+def test_what_is_no_patch(text: str) -> None:
+    with pytest.raises(InvalidPatch):
+        apply_patch({"list": [1, 2, 3]}, parse_patch(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -108,6 +109,48 @@ def test_what_is_there_is_not_taken_over(control: Control) -> None:
     done = control.create(QUEUE, {"QueueName": "there", "DelaySeconds": 3})
     assert (done["OperationStatus"], done["ErrorCode"]) == ("FAILED", "AlreadyExists")
     assert done["StatusMessage"] == f"Resource of type '{QUEUE}' with identifier 'there' already exists."
+
+
+def test_a_policy_that_is_there_is_not_taken_over(control: Control) -> None:
+    """The operation that makes one would change it."""
+    s3, bucket = control.aws.client("s3"), f"taken-{control.aws.account}"
+    s3.create_bucket(Bucket=bucket)
+
+    def make_policy(sid: str) -> dict[str, Any]:
+        statement = {"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
+        return {"Version": "2012-10-17", "Statement": [{**statement, "Resource": f"arn:aws:s3:::{bucket}"}]}
+
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(make_policy("theirs")))
+    done = control.create("AWS::S3::BucketPolicy", {"Bucket": bucket, "PolicyDocument": make_policy("ours")})
+    assert (done["OperationStatus"], done["ErrorCode"]) == ("FAILED", "AlreadyExists")
+    assert json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) == make_policy("theirs")
+    s3.delete_bucket_policy(Bucket=bucket)
+    done = control.create("AWS::S3::BucketPolicy", {"Bucket": bucket, "PolicyDocument": make_policy("ours")})
+    assert done["OperationStatus"] == "SUCCESS", done
+
+
+def test_no_update_undoes_another_one(control: Control) -> None:
+    """A patch is applied to what is there when its turn comes."""
+    url = control.create(QUEUE, {"QueueName": "shared"})["Identifier"]
+
+    def change(name: str, value: int) -> None:
+        patch = json.dumps([{"op": "add", "path": f"/{name}", "value": value}])
+        while True:
+            try:
+                answer = control.client.update_resource(TypeName=QUEUE, Identifier=url, PatchDocument=patch)
+            except control.client.exceptions.ConcurrentOperationException:
+                continue
+            done = control.wait(answer)
+            assert done["OperationStatus"] == "SUCCESS", done
+            return
+
+    with ThreadPoolExecutor(2) as threads:
+        for number in range(1, 11):
+            both = [threads.submit(change, name, number) for name in ("DelaySeconds", "VisibilityTimeout")]
+            for each in both:
+                each.result()
+            found = control.get(QUEUE, url)
+            assert (found["DelaySeconds"], found["VisibilityTimeout"]) == (number, number)
 
 
 def test_what_a_service_refuses_fails_the_request(control: Control) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -70,5 +71,12 @@ def test_a_role_makes_the_resource(owner: Keyed) -> None:
     unpassing = _make_user(owner, "unpassing", "cloudformation:*")
     with failing("AccessDeniedException", "iam:PassRole"):
         unpassing.create(QUEUE, {}, RoleArn=role)
+    for call in (
+        partial(unpassing.client.delete_resource, Identifier="q"),
+        partial(unpassing.client.get_resource, Identifier="q"),
+        unpassing.client.list_resources,
+    ):
+        with failing("AccessDeniedException", "iam:PassRole"):
+            call(TypeName=QUEUE, RoleArn=role)
     passing = _make_user(owner, "passing", "cloudformation:*", "iam:PassRole")
     assert passing.create(QUEUE, {}, RoleArn=role)["OperationStatus"] == "SUCCESS"

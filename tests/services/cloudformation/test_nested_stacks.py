@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, queue
+from tests.services.cloudformation.drifting import list_drifts
 
 
 def _put(stacks: Stacks, template: Any) -> str:
@@ -54,3 +55,15 @@ def test_a_nested_stack_that_fails_fails_its_parent(stacks: Stacks) -> None:
     url = _put(stacks, {**_INNER, "Resources": {**_INNER["Resources"], "Bad": BROKEN}})
     assert stacks.create("outer", _outer(url, 1))["StackStatus"] == "ROLLBACK_COMPLETE"
     assert stacks.queues() == []
+
+
+def test_the_drift_of_a_nested_stack_is_its_own(stacks: Stacks) -> None:
+    """API reference, "DetectStackDrift": it is detected where that is asked of the nested stack itself."""
+    stacks.create("outer", _outer(_put(stacks, _INNER), 1))
+    inner = stacks.physical_id("outer", "Inner")
+    url = stacks.outputs("outer")["Url"]
+    stacks.aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "9"})
+    assert list_drifts(stacks, "outer") == {}
+    assert stacks.describe("outer")["DriftInformation"]["StackDriftStatus"] == "IN_SYNC"
+    assert list_drifts(stacks, inner)["Queue"][0] == "MODIFIED"
+    assert stacks.describe(inner)["DriftInformation"]["StackDriftStatus"] == "DRIFTED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -211,6 +212,32 @@ def test_a_given_name_that_is_taken_is_not_taken_over(stacks: Stacks) -> None:
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert stacks.queues() == ["mine"]
     assert any("already exists" in reason for _, _, reason in stacks.events("s"))
+
+
+def _make_filter(pattern: str) -> dict[str, Any]:
+    transformation = {"MetricName": "m", "MetricNamespace": "n", "MetricValue": "1"}
+    properties = {"FilterName": "errors", "FilterPattern": pattern, "LogGroupName": "/shop"}
+    properties |= {"MetricTransformations": [transformation]}
+    return {"Resources": {"Filter": {"Type": "AWS::Logs::MetricFilter", "Properties": properties}}}
+
+
+def test_what_would_be_put_over_what_is_there_is_not(stacks: Stacks) -> None:
+    """The operations that make filters and policies change those that have their names already."""
+    logs = stacks.aws.client("logs")
+    logs.create_log_group(logGroupName="/shop")
+    transformation = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
+    logs.put_metric_filter(
+        logGroupName="/shop", filterName="errors", filterPattern="theirs", metricTransformations=[transformation]
+    )
+    assert stacks.create("s", _make_filter("ours"))["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("'errors' already exists" in reason for _, _, reason in stacks.events("s"))
+    (found,) = logs.describe_metric_filters(logGroupName="/shop")["metricFilters"]
+    assert found["filterPattern"] == "theirs"
+    logs.delete_metric_filter(logGroupName="/shop", filterName="errors")
+    assert stacks.create("t", _make_filter("ours"))["StackStatus"] == "CREATE_COMPLETE"
+    assert stacks.update("t", _make_filter("others"))["StackStatus"] == "UPDATE_COMPLETE"
+    (found,) = logs.describe_metric_filters(logGroupName="/shop")["metricFilters"]
+    assert found["filterPattern"] == "others"
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,23 @@ def test_a_vpc_with_subnets_gateways_and_routes(stacks: Stacks, ec2: Any) -> Non
     assert ec2.describe_addresses()["Addresses"] == []
 
 
+def test_a_gateway_is_detached_once_no_address_needs_it(stacks: Stacks, ec2: Any) -> None:
+    resources = {
+        "Vpc": _resource("VPC", CidrBlock="10.0.0.0/16"),
+        "Igw": _resource("InternetGateway"),
+        "Attachment": _resource("VPCGatewayAttachment", InternetGatewayId={"Ref": "Igw"}, VpcId={"Ref": "Vpc"}),
+        "Subnet": _resource("Subnet", ("Attachment",), CidrBlock="10.0.0.0/24", VpcId={"Ref": "Vpc"}),
+        "Address": _resource("EIP", Domain="vpc"),
+        "Nat": _resource("NatGateway", AllocationId=_get("Address", "AllocationId"), SubnetId={"Ref": "Subnet"}),
+    }
+    made = stacks.create("network", {"Resources": resources})
+    assert made["StackStatus"] == "CREATE_COMPLETE", stacks.events("network")
+    # Nothing says that the NAT gateway has to go first.
+    del resources["Subnet"]["DependsOn"]
+    assert stacks.update("network", {"Resources": resources, "Outputs": {"One": {"Value": "1"}}})
+    assert stacks.delete("network")["StackStatus"] == "DELETE_COMPLETE", stacks.events("network")
+
+
 def _make_groups(*rules: dict[str, Any], **properties: Any) -> dict[str, Any]:
     group = _resource("SecurityGroup", GroupDescription="web", SecurityGroupIngress=list(rules), **properties)
     peer = _resource("SecurityGroup", GroupDescription="peer", VpcId=properties["VpcId"])

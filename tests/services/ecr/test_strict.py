@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, Server
 from tests.refused import code_of, refused
+from tests.services.ecr.public import open_public, pull
 from tests.services.ecr.registry import (
     Registry,
     digest_of,
@@ -269,3 +271,28 @@ def test_a_function_pulls_its_image_only_with_permission(owner: Aws) -> None:
     assert code == "Pending"
     owner.client("lambda").delete_function(FunctionName="f")
     iam.delete_role(RoleName="runner")
+
+
+def test_a_public_repository_is_pulled_by_everybody_and_pushed_to_by_permission(owner: Aws) -> None:
+    image = make_image(b"layer")
+    web = open_public(owner, NAME)
+    web.push(image, "v1")
+    nobody = Registry(web.endpoint, web.name, "")
+    assert pull(nobody, "manifests/v1").data == image.manifest
+    token = ["ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"]
+    pushing = [f"ecr-public:{action.removeprefix('ecr:')}" for action in PUSHING]
+
+    def reach(person: Person) -> Registry:
+        data = person.client("ecr-public").get_authorization_token()["authorizationData"]
+        password = b64decode(data["authorizationToken"]).decode().partition(":")[2]
+        return Registry(owner.endpoint, web.name, password)
+
+    half = hire(owner, statement(token[:1]))
+    assert code_of(half.client("ecr-public").get_authorization_token) == "AccessDeniedException"
+    private = reach(hire(owner, statement([*token, *PUSHING])))
+    assert private.pull("v1") == image.manifest
+    denied = private.ask("POST", "blobs/uploads/")
+    assert b"is not authorized to perform: ecr-public:InitiateLayerUpload" in denied.data
+    arn = f"arn:aws:ecr-public::{OWNER}:repository/{NAME}"
+    reach(hire(owner, statement(token), statement(pushing, arn))).push(make_image(b"more"), "v2")
+    owner.client("ecr-public").delete_repository(repositoryName=NAME, force=True)

@@ -311,9 +311,10 @@ NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
          "Cloudlet does not have Elastic Load Balancing (loadBalancers). See docs/services/ecs.md."),
         ({"serviceConnectConfiguration": {"enabled": True}}, "ClientException",
          "Cloudlet does not have Service Connect (serviceConnectConfiguration). See docs/services/ecs.md."),
-        ({"deploymentConfiguration": {"strategy": "CANARY"}}, "ClientException",
-         "Cloudlet does not have the deployment strategy CANARY, which needs Elastic Load Balancing. See "
-         "docs/services/ecs.md."),
+        ({"deploymentConfiguration": {"strategy": "CANARY"}}, "InvalidParameterException",
+         "The deployment strategy CANARY requires load balancers."),
+        ({"deploymentConfiguration": {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 2.0}}},
+         "InvalidParameterException", "stepPercent must be a multiple of 0.1 from 3.0 to 100.0."),
         ({"deploymentConfiguration": {"minimumHealthyPercent": 200, "maximumPercent": 100}},
          "InvalidParameterException",
          "The specified minimumHealthyPercent and maximumPercent are not valid."),

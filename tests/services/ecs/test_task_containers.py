@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +179,19 @@ def test_the_limits_of_a_task_are_for_its_containers_together(tasks: Tasks) -> N
     )
     reasons = {each.get("reason") for each in ended["containers"]}
     assert "OutOfMemoryError: Container killed due to memory usage" in reasons
+
+
+def test_one_that_cannot_start_leaves_no_other_running(tasks: Tasks) -> None:
+    mark = f"true {tasks.aws.account}"
+    ended = tasks.finish(
+        {"name": "main", "user": "nobody-knows"},
+        {"name": "beside", "command": ["sh", "-c", f"sleep 1000; {mark}"], "stopTimeout": 2},
+    )
+    assert ended["stopCode"] == "TaskFailedToStart"
+    assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if mark in read_command(each)]
+
+
+def read_command(file: Path) -> str:
+    with suppress(OSError):
+        return file.read_text(errors="replace")
+    return ""

@@ -81,7 +81,8 @@ def test_what_a_request_may_not_say(tasks: Tasks) -> None:
     assert run(count=11)[0] == "InvalidParameterException"
     assert run(launchType="FARGATE")[0] == "InvalidParameterException"
     assert run(startedBy="no spaces")[0] == "InvalidParameterException"
-    assert run(placementConstraints=[{"type": "distinctInstance"}])[0] == "ClientException"
+    assert run(placementConstraints=[{"type": "memberOf", "expression": "rack =="}])[0] == "InvalidParameterException"
+    assert run(placementStrategy=[{"type": "binpack", "field": "rack"}])[0] == "InvalidParameterException"
     assert (
         run(networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})[0] == "InvalidParameterException"
     )
@@ -105,6 +106,10 @@ def test_only_tasks_of_services_can_be_protected(tasks: Tasks) -> None:
     answer = tasks.ecs.update_task_protection(cluster="default", tasks=[arn, NONE], protectionEnabled=True)
     assert [each["reason"] for each in answer["failures"]] == ["TASK_NOT_VALID", "MISSING"]
     tasks.ecs.stop_task(task=arn)
+    many = [f"{number:032x}" for number in range(11)]
+    assert len(tasks.ecs.get_task_protection(cluster="default", tasks=many)["failures"]) == 11
+    refusal = refused(tasks.ecs.update_task_protection, cluster="default", tasks=many, protectionEnabled=True)
+    assert refusal == ("InvalidParameterException", "Tasks can have at most 10 items.")
 
 
 def test_tasks_of_a_service_are_protected_for_a_while(tasks: Tasks) -> None:

@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cloudlet.testing.server import Aws, Server
+from tests.services.ec2.cloud import make_group, make_subnet, make_vpc
 from tests.services.lambda_.cloud import FunctionCloud, package, role_of
 from tests.services.lambda_.programs import invoke as invoke_once
 from tests.services.lambda_.programs import module, python, sandboxed
@@ -149,3 +150,24 @@ def _is_frozen(process: int) -> bool:
         if kind in ("freezer", "") and state.exists() and state.read_text().strip() in ("FROZEN", "1"):
             return True
     return False
+
+
+def test_functions_in_vpcs_have_their_interfaces_again(tmp_path: Path) -> None:
+    config: dict[str, list[str]] = {}
+    for turn in range(_ROUNDS):
+        with Server.start("--data", str(tmp_path)) as server:
+            cloud = FunctionCloud(Aws(server.endpoint, _ACCOUNT))
+            ec2 = cloud.aws.client("ec2")
+            if not config:
+                vpc = make_vpc(ec2)
+                config = {"SubnetIds": [make_subnet(ec2, vpc)], "SecurityGroupIds": [make_group(ec2, vpc, "web")]}
+            python(cloud, "return 1", f"f{turn}", VpcConfig=config, wait=False)
+            server.kill()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, _ACCOUNT))
+        for turn in range(_ROUNDS):
+            cloud.wait(f"f{turn}")
+            assert invoke_once(cloud, name=f"f{turn}").value == 1
+        assert len(cloud.aws.client("ec2").describe_network_interfaces()["NetworkInterfaces"]) == 1
+    with Server.start("--data", str(tmp_path)) as server:
+        assert invoke_once(FunctionCloud(Aws(server.endpoint, _ACCOUNT)), name="f0").value == 1

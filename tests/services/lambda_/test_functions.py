@@ -182,7 +182,7 @@ def test_a_name_is_taken_once(cloud: FunctionCloud) -> None:
         ({"Code": {"ZipFile": b"x", "S3Bucket": "bucket", "S3Key": "k"}}, CODE, "when providing a ZipFile"),
         ({"Code": {"S3Bucket": "no-such-bucket-is-here", "S3Key": "k"}}, CODE, "S3 Error Code: NoSuchBucket."),
         ({"Tags": {"aws:x": "y"}}, CODE, "aws:"),
-        ({"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}, "NotImplemented", "VPC"),
+        ({"VpcConfig": {"Ipv6AllowedForDualStack": True}}, "NotImplemented", "IPv6 of functions in a VPC"),
         ({"PackageType": "Image"}, "InvalidParameterValueException", "Please provide ImageUri"),
     ],
 )

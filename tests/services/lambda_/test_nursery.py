@@ -100,7 +100,7 @@ def test_one_that_has_died_is_not_given(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with waiting(tmp_path) as found:
             found.nursery.expect(found.python)
-            (task,) = found.nursery._kinds["python3.13"].waiting
+            (task,) = found.nursery._kinds["python3.13", ""].waiting
             child = await task
             assert child is not None
             child.process.sandbox.kill()

@@ -42,7 +42,7 @@ class Surroundings(NamedTuple):
     """Whether there are no control groups, so that each process is limited for itself."""
 
 
-def _readable(path: str) -> bool:
+def is_readable(path: str) -> bool:
     """Whether everybody may read something."""
     return all(folder.stat().st_mode & 0o005 == 0o005 for folder in Path(path).resolve().parents)
 
@@ -57,7 +57,7 @@ def surroundings(request: pytest.FixtureRequest) -> Iterator[Surroundings]:
     if kind.startswith("ordinary"):
         if os.geteuid() != 0:
             pytest.skip("the other tests are run by an ordinary user already")
-        if not _readable(sys.executable) or not _readable(__file__):
+        if not is_readable(sys.executable) or not is_readable(__file__):
             pytest.skip("other users cannot read where the tests are")
         user = ORDINARY
     wrapper: Sequence[str] = ()

@@ -39,16 +39,18 @@ def declare(
     given: str = "Tags",
     keys: str = "TagKeys",
     are_mapped: bool = False,
+    model: str = "",
 ) -> None:
     """Declare TagResource, UntagResource and ListTagsForResource.
 
     `wrong` and `too_many` make the errors of `tags.merged`. `check_listed` is the check of ListTagsForResource, where
     that is another one; `authorize` is for services that decide these operations by themselves. `arn`, `given` and
     `keys` are the members that have the ARN, the tags and the keys; tags that `are_mapped` are shown as a map, others
-    as a list.
+    as a list. `model` is that of the operations, where it has not the service's name.
     """
+    prefix = f"{model}:" if model else ""
 
-    @service.operation("TagResource")
+    @service.operation(f"{prefix}TagResource")
     async def tag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         resource = params[arn]
         await check(ctx, tx, resource)
@@ -56,7 +58,7 @@ def declare(
         tags.save(tx, resource, tags.merge(await tags.load(tx, resource), params[given], wrong, too_many))
         return {}
 
-    @service.operation("UntagResource")
+    @service.operation(f"{prefix}UntagResource")
     async def untag_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         resource = params[arn]
         await check(ctx, tx, resource)
@@ -64,7 +66,7 @@ def declare(
         tags.save(tx, resource, tags.remove(await tags.load(tx, resource), params[keys]))
         return {}
 
-    @service.operation("ListTagsForResource")
+    @service.operation(f"{prefix}ListTagsForResource")
     async def list_tags_for_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
         await (check_listed or check)(ctx, tx, params[arn])
         await authorize(ctx, tx, "ListTagsForResource", params[arn], params)

@@ -8,6 +8,7 @@ _ANSWERED_BY: Final = {
     "dynamodbstreams": "dynamodb",
     "apigatewayv2": "apigateway",
     "apigatewaymanagementapi": "apigateway",
+    "ecr-public": "ecr",
 }
 """Models of AWS whose operations belong to the block of another one: they are about the same data."""
 

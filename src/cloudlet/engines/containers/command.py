@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.sandbox import bubblewrap, privileges
+
+_PLACE_BYTES: Final = 64 * 1024
 
 
 class Handover(Protocol):
@@ -37,9 +39,8 @@ def write_options(container: Container, handed: Handover, seccomp: int | None) -
     if not container.has_init:
         words.append("--as-pid-1")
     words += _list_file_systems(container, handed)
-    for name, value in container.environment.items():
-        if not privileges.is_followed(name):
-            words += ["--setenv", name, value]
+    for name, value in list_variables(container).items():
+        words += ["--setenv", name, value]
     words += ["--chdir", container.folder]
     if seccomp is not None:
         words += ["--seccomp", str(seccomp)]
@@ -55,13 +56,15 @@ def _list_file_systems(container: Container, handed: Handover) -> list[str]:
     words += ["--perms", "1777", "--size", str(container.shared_memory_bytes), "--tmpfs", "/dev/shm"]  # noqa: S108
     for place in container.tmpfs:
         words += ["--perms", "1777", "--size", str(place.size_bytes), "--tmpfs", place.target]
+    # A mount of its own cannot be moved away, and nothing in it be replaced.
+    words += ["--perms", "0755", "--size", str(_PLACE_BYTES), "--tmpfs", privileges.PLACE]
     for mount in container.mounts:
         words += ["--ro-bind" if mount.is_read_only else "--bind", handed.put(mount.source), mount.target]
     for path, content in container.files.items():
         words += ["--perms", "0644", "--ro-bind-data", str(handed.keep(content.encode())), path]
-    words += ["--perms", "0755", "--dir", privileges.PLACE]
     for target, file in _list_programs(container).items():
         words += ["--ro-bind", str(file), target]
+    words += ["--remount-ro", privileges.PLACE]
     return [*words, "--remount-ro", "/"] if container.is_read_only else words
 
 
@@ -77,14 +80,28 @@ def write_command(container: Container, options: int) -> list[str]:
     """Return the command; `options` is the descriptor of a file that has them. Raises OSError."""
     words = [bubblewrap.executable(), "--args", str(options), "--"]
     if users.have_ranges():
-        entered = f"--user=/proc/self/fd/{users.open_namespace()}"
+        # By its path in this process: the program inherits no way to it.
+        entered = f"--user=/proc/{os.getpid()}/fd/{users.open_namespace()}"
         words = ["nsenter", entered, "--setuid", "0", "--setgid", "0", "--", *words]
         words += [*privileges.program("setpriv").command, *_list_rights(container), "--"]
     if container.resource_limits:
         limits = [f"--{name}={_limit(soft)}:{_limit(hard)}" for name, (soft, hard) in container.resource_limits.items()]
         words += [*privileges.program("prlimit").command, *limits, "--"]
+    return [*words, *write_setting(container), *container.command]
+
+
+def list_variables(container: Container) -> dict[str, str]:
+    """Return the variables that do nothing to the machine's programs, which prepare the container's own."""
+    return {name: value for name, value in container.environment.items() if not privileges.is_followed(name)}
+
+
+def write_setting(container: Container) -> list[str]:
+    """Return what a program is started by that is to have all variables. Raises OSError.
+
+    The program that starts another one is seen by that as /proc/self/exe, so it has to be one of the container's.
+    """
     followed = [f"{name}={value}" for name, value in container.environment.items() if privileges.is_followed(name)]
-    return [*words, *privileges.program("env").command, "--", *followed, *container.command]
+    return [*privileges.program("env").command, "--", *followed]
 
 
 def _list_rights(container: Container) -> list[str]:

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from cloudlet.engines.children import watch
-from cloudlet.engines.containers import command, users
-from cloudlet.engines.containers.description import Container
+from cloudlet.engines.containers import command, entering, users
+from cloudlet.engines.containers.description import CAPABILITIES, Container
 from cloudlet.engines.containers.output import LogFile, NowFunction, Pump
 from cloudlet.engines.containers.shelf import Shelf
 from cloudlet.engines.sandbox import cgroups, privileges, seccomp
@@ -117,7 +117,7 @@ class Containers:
                 for _, writing in pipes:
                     os.close(writing)
             log = LogFile(Path(spec.log), spec.max_log_bytes)
-            running = RunningContainer(spec, process, group, log, around)
+            running = RunningContainer(spec, process, group, log, self._filter, around)
             running.pumps = [
                 Pump(pipes[0][0], "stdout", log, self._now),
                 Pump(pipes[1][0], "stderr", log, self._now),
@@ -180,7 +180,6 @@ def _encode_option(word: str) -> bytes:
 def _spawn(
     arguments: Sequence[str], opened: Sequence[int], pipes: Sequence[tuple[int, int]], group: cgroups.Group
 ) -> subprocess.Popen[bytes]:
-    namespaces = [users.open_namespace()] if users.have_ranges() else []
     return subprocess.Popen(
         ["/bin/sh", "-c", _ENTER, "sh", *arguments],
         stdin=subprocess.DEVNULL,
@@ -189,7 +188,7 @@ def _spawn(
         # Only a shell enters the groups: what is started from there is in them from its first instant.
         env={"GROUPS_ENTERED": " ".join(group.entrances), "PATH": os.environ.get("PATH", os.defpath)},
         cwd="/",
-        pass_fds=(*opened, pipes[2][1], *namespaces),
+        pass_fds=(*opened, pipes[2][1]),
     )
 
 
@@ -202,10 +201,15 @@ class RunningContainer:
         process: subprocess.Popen[bytes],
         group: cgroups.Group,
         log: LogFile,
+        filtered: bytes | None,
         around: cgroups.Group | None = None,
     ) -> None:
-        """`around` is the group that it shares with others."""
+        """`filtered` is the filter of its system calls.
+
+        `around` is the group that it shares with others.
+        """
         self.spec = spec
+        self._filter = filtered
         self._around = around
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The exit code, once there is one: of a signal 128 and its number."""
@@ -261,20 +265,24 @@ class RunningContainer:
             self._process.kill()
             self._group.kill()
 
-    def write_entering(self, words: Sequence[str]) -> list[str]:
-        """Return the command that runs a program within the container.
+    def write_entry(self, words: Sequence[str]) -> bytes:
+        """Return what `entering` is told to run a program within the container.
 
-        It is to be started in the network of the container, which an ordinary user could not enter from there.
+        The program is to be started in the network of the container, which an ordinary user could not enter from there.
         """
-        entered = ["nsenter", "--target", str(self._program), "--user", "--mount", "--uts", "--ipc", "--pid", "--root"]
-        if self.spec.has_no_network:
-            entered.append("--net")
-        if users.have_ranges():
-            entered += ["--setuid", str(self.spec.user), "--setgid", str(self.spec.group)]
-        else:
-            entered.append("--preserve-credentials")
-        entered += ["--", *privileges.program("env").command, "-i", f"--chdir={self.spec.folder}"]
-        return [*entered, *(f"{name}={value}" for name, value in self.spec.environment.items()), *words]
+        spec, has_users = self.spec, users.have_ranges()
+        return entering.write(
+            self._program,
+            list(self._group.entrances),
+            has_no_network=spec.has_no_network,
+            command=[*command.write_setting(spec), *words],
+            environment=command.list_variables(spec),
+            folder=spec.folder,
+            limits=dict(spec.resource_limits),
+            capabilities=[CAPABILITIES.index(name) for name in spec.capabilities] if has_users else [],
+            users=(spec.user, spec.group, list(spec.groups)) if has_users else None,
+            filtered=self._filter or b"",
+        )
 
     def measure(self) -> Usage:
         """Return what its programs have taken, as far as that is counted."""

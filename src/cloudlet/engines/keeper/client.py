@@ -59,23 +59,24 @@ class KeeperClient:
             os.close(each)
         return result
 
-    async def call_for_socket(self, function: str, **arguments: Any) -> socket.socket:
-        """Return the socket that a function of the keeper hands over. Raises KeeperError."""
+    async def call_for_descriptor(self, function: str, **arguments: Any) -> int:
+        """Return the descriptor that a function of the keeper hands over. Raises KeeperError."""
         _, descriptors = await self._call(function, arguments)
         if not descriptors:
-            raise KeeperError(f"{function} has handed over no socket")
+            raise KeeperError(f"{function} has handed over nothing")
         for each in descriptors[1:]:
             os.close(each)
-        made = socket.socket(fileno=descriptors[0])
+        return descriptors[0]
+
+    async def call_for_socket(self, function: str, **arguments: Any) -> socket.socket:
+        """Return the socket that a function of the keeper hands over. Raises KeeperError."""
+        made = socket.socket(fileno=await self.call_for_descriptor(function, **arguments))
         made.setblocking(False)
         return made
 
     async def open_terminal(self, name: str, command: list[str]) -> int:
         """Run a program in a container at a terminal; return its descriptor. Raises KeeperError."""
-        _, descriptors = await self._call("open_terminal", {"name": name, "command": command})
-        if len(descriptors) != 1:
-            raise KeeperError("no terminal was handed over")
-        return descriptors[0]
+        return await self.call_for_descriptor("open_terminal", name=name, command=command)
 
     async def _call(self, function: str, arguments: dict[str, Any]) -> tuple[Any, list[int]]:
         connection = await self._connect()

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import Final, NamedTuple
 
 from cloudlet.engines.network.endpoint_addresses import MACHINE
-from cloudlet.engines.network.relay import Goal, open_connection
+from cloudlet.engines.network.transparent_proxy import Goal, open_connection
 
 MOVED_BY: Final = 8000
 """Ports below 1024 become this many more for an ordinary user."""

@@ -6,15 +6,18 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from cloudlet.engines.children import watch
+from cloudlet.engines.containers import entering
 from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.keeper.networks import Networks
+from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.store.eager import spawn
 
 MAX_OUTPUT_BYTES: Final = 4096
@@ -22,19 +25,6 @@ MAX_OUTPUT_BYTES: Final = 4096
 
 Tell = Callable[[str, dict[str, Any]], None]
 """A function that tells blocks of an event: its name and its subject."""
-
-
-class Terminal:
-    """The end of a terminal at which somebody sits. When it is closed, the program there ends."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
 
 class UnknownContainer(LookupError):
@@ -128,8 +118,11 @@ class KeptContainers:
         process = await self._start_within(name, command, subprocess.DEVNULL, subprocess.PIPE)
         return await asyncio.to_thread(_wait, process, seconds)
 
-    async def open_terminal(self, name: str, command: list[str]) -> Terminal:
-        """Run a program in a container at a terminal, which is returned. Raises OSError and UnknownContainer."""
+    async def open_terminal(self, name: str, command: list[str]) -> OpenFile:
+        """Run a program in a container at a terminal, which is returned. Raises OSError and UnknownContainer.
+
+        When the terminal is closed, the program there ends.
+        """
         ours, theirs = os.openpty()
         try:
             # The program has a session of its own, which is told when its terminal is closed.
@@ -144,19 +137,30 @@ class KeptContainers:
             process.wait()
 
         watch(process, reap)
-        return Terminal(ours)
+        return OpenFile(ours)
 
     async def _start_within(
         self, name: str, command: list[str], given: int, output: int, before: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
         running = self._get(name)
-        words = [*before, *running.write_entering(command)]
 
         def start() -> subprocess.Popen[bytes]:
-            # What it starts ends with it: all are in one group.
-            return subprocess.Popen(
-                words, stdin=given, stdout=output, stderr=subprocess.STDOUT, cwd="/", start_new_session=not before
-            )
+            entry = os.memfd_create("cloudlet")
+            try:
+                os.write(entry, running.write_entry(command))
+                os.lseek(entry, 0, os.SEEK_SET)
+                # What it starts ends with it: all are in one group.
+                return subprocess.Popen(
+                    [*before, sys.executable, "-I", "-S", entering.__file__, str(entry)],
+                    stdin=given,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd="/",
+                    pass_fds=(entry,),
+                    start_new_session=not before,
+                )
+            finally:
+                os.close(entry)
 
         process: subprocess.Popen[bytes] = await self._find_spawn(running.spec)(start)
         return process

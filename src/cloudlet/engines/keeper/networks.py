@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterable, Mapping, Set
 from functools import partial
@@ -10,11 +11,12 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
 from cloudlet.engines.keeper.endpoint_ports import Endpoint, Endpoints
+from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.engines.network import egress, endpoint_addresses, nftables
 from cloudlet.engines.network.namespaces import Namespaces
 from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
-from cloudlet.engines.network.relay import Goal, Relay
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
+from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
 
 _SHARED_HOST: Final = 3
 """The own address of a shared namespace: one that AWS reserves."""
@@ -31,8 +33,8 @@ class _Network:
         """The namespace that several interfaces share, each by an address."""
         self.sharing: dict[str, IPv4Address] = {}
         """The addresses of the interfaces that share it."""
-        self.way_out: Relay | None = None
-        self.way_to_endpoints: Relay | None = None
+        self.way_out: TransparentProxy | None = None
+        self.way_to_endpoints: TransparentProxy | None = None
         self.peers: dict[str, Set[IPv4Network]] = {}
         """The networks that it is to be linked with, and what is sent there."""
         self.links: dict[str, LinkEnd] = {}
@@ -97,7 +99,9 @@ class Networks:
             return await self.endpoints.connect(goal, may_reach_machine=is_balancer)
 
         proxy = network.router.resolver
-        network.way_to_endpoints = Relay(await network.router.listen(proxy, endpoint_addresses.PORT), connect)
+        network.way_to_endpoints = TransparentProxy(
+            await network.router.listen(proxy, endpoint_addresses.PORT), connect
+        )
         await network.router.run(partial(nftables.run, endpoint_addresses.write_rules({}, proxy)))
 
     async def set_endpoint(self, address: str, network: str, target: str, *, is_public: bool) -> None:
@@ -235,7 +239,7 @@ class Networks:
                 raise
             if listener is None:
                 return False
-            found.way_out = Relay(listener, egress.connect)
+            found.way_out = TransparentProxy(listener, egress.connect)
             return True
 
     async def close_way_out(self, network: str) -> None:
@@ -247,13 +251,24 @@ class Networks:
                 await found.way_out.close()
                 found.way_out = None
 
-    async def listen(self, network: str, address: str, port: int, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that takes what comes to an address of the router. Raises OSError."""
-        return await self._get(network).router.listen(IPv4Address(address), port, datagrams=datagrams)
+    async def listen(
+        self, network: str, address: str, port: int, *, interface: str = "", datagrams: bool = False
+    ) -> socket.socket:
+        """Return a socket at an address of the router, or within an interface's namespace. Raises OSError."""
+        namespace = self._find_namespace(network, interface)
+        return await self._get(network).router.listen(IPv4Address(address), port, datagrams, namespace)
 
-    async def open_socket(self, network: str, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that is in the network. Raises OSError."""
-        return await self._get(network).router.open_socket(datagrams=datagrams)
+    async def open_socket(self, network: str, *, interface: str = "", datagrams: bool = False) -> socket.socket:
+        """Return a socket that is in the network, or within an interface's namespace. Raises OSError."""
+        namespace = self._find_namespace(network, interface)
+        return await self._get(network).router.open_socket(datagrams, namespace)
+
+    async def open_namespace(self, network: str, interface: str) -> OpenFile:
+        """Return the namespace of an interface, for programs that are not the keeper's. Raises UnknownNetwork."""
+        return OpenFile(os.dup(self.get_namespace(network, interface)))
+
+    def _find_namespace(self, network: str, interface: str) -> int | None:
+        return self.get_namespace(network, interface) if interface else None
 
     def get_namespace(self, network: str, interface: str) -> int:
         """Return the descriptor of the namespace of an interface. Raises UnknownNetwork.

@@ -23,9 +23,18 @@ from cloudlet.engines.containers import users
 from cloudlet.engines.containers.container import Containers
 from cloudlet.engines.containers.shelf import Shelf, enter_mount_namespace
 from cloudlet.engines.envoy.socket_handover import SocketHandover
-from cloudlet.engines.keeper.kept_containers import KeptContainers, Terminal
+from cloudlet.engines.keeper.kept_containers import KeptContainers
 from cloudlet.engines.keeper.networks import Networks
-from cloudlet.engines.keeper.protocol import NETWORKS_CHANGED, Answer, Connection, Event, Message, Request, open_folder
+from cloudlet.engines.keeper.protocol import (
+    NETWORKS_CHANGED,
+    Answer,
+    Connection,
+    Event,
+    Message,
+    OpenFile,
+    Request,
+    open_folder,
+)
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.store.eager import spawn
 
@@ -66,6 +75,7 @@ class Keeper:
             "remove_endpoint": networks.remove_endpoint,
             "find_endpoint_port": self._find_endpoint_port,
             "hand_over_sockets": self._hand_over_sockets,
+            "open_namespace": networks.open_namespace,
             "run": containers.run,
             "signal": containers.send_signal,
             "kill": containers.kill,
@@ -142,7 +152,7 @@ class Keeper:
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
-        if isinstance(result, socket.socket | Terminal):
+        if isinstance(result, socket.socket | OpenFile):
             connection.send(Answer(request.id), [result])
         else:
             connection.send(Answer(request.id, result))

@@ -61,6 +61,19 @@ class Descriptor(Protocol):
     def close(self) -> None: ...
 
 
+class OpenFile:
+    """An open file that is known by its descriptor alone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
 @contextmanager
 def open_folder(path: Path) -> Iterator[str]:
     """Yield a name of a socket that fits into the kernel's 107 bytes."""

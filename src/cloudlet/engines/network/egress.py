@@ -1,8 +1,8 @@
 """The way out of a virtual network, by a transparent proxy.
 
 It needs no rights over the machine's own network. The router leads connections to all other addresses to a socket of
-its own, where a proxy (`relay`) takes them. Programs in the network know nothing of it. It is for TCP only. The machine
-itself is out of reach: loopback, link-local and all of its own addresses are refused.
+its own, where a proxy (`transparent_proxy`) takes them. Programs in the network know nothing of it. It is for TCP only.
+The machine itself is out of reach: loopback, link-local and all of its own addresses are refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from cloudlet.engines.network.relay import Goal, open_connection
+from cloudlet.engines.network.transparent_proxy import Goal, open_connection
 
 PORT: Final = 3129
 _TABLE: Final = "ip egress"

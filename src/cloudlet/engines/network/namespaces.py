@@ -7,6 +7,7 @@ user namespace it could not; all else of the process stays there. So one process
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Final, TypeVar
 
 _CLONE_NEWNET: Final = 0x40000000
 _CLONE_NEWUSER: Final = 0x10000000
+_NS_GET_USERNS: Final = 0xB701
 _OWN: Final = "/proc/thread-self/ns/net"
 T = TypeVar("T")
 
@@ -37,6 +39,18 @@ def enter_user_namespace() -> None:
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - written at once, or not at all
             file.write(text)
+
+
+def open_owner(namespace: int) -> int | None:
+    """Return a descriptor of the user namespace that owns another namespace. Raises OSError.
+
+    None is for the one of this process.
+    """
+    owner = fcntl.ioctl(namespace, _NS_GET_USERNS)
+    if os.stat(owner).st_ino != os.stat("/proc/self/ns/user").st_ino:  # noqa: PTH116 - one is a descriptor
+        return owner
+    os.close(owner)
+    return None
 
 
 class Namespaces:

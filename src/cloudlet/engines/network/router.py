@@ -120,14 +120,16 @@ class Router:
         finally:
             os.close(interface.namespace)
 
-    async def listen(self, address: IPv4Address, port: int, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that takes what comes to an address of the router. Raises OSError."""
-        return await self.run(partial(_bind, address, port, datagrams=datagrams))
+    async def listen(
+        self, address: IPv4Address, port: int, datagrams: bool = False, namespace: int | None = None
+    ) -> socket.socket:
+        """Return a socket at an address of the router, or of another namespace. Raises OSError."""
+        return await self.run(partial(_bind, address, port, datagrams=datagrams), namespace)
 
-    async def open_socket(self, *, datagrams: bool = False) -> socket.socket:
-        """Return a socket that is in the network. Raises OSError."""
+    async def open_socket(self, datagrams: bool = False, namespace: int | None = None) -> socket.socket:
+        """Return a socket that is in the network, or in another namespace. Raises OSError."""
         kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
-        return await self.run(partial(_make_socket, kind))
+        return await self.run(partial(_make_socket, kind), namespace)
 
     async def run(self, function: Callable[[], T], namespace: int | None = None) -> T:
         """Run a function in the router's namespace, or in another one. Raises OSError, and what it raises."""

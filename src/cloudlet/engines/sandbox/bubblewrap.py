@@ -5,17 +5,19 @@ https://github.com/containers/bubblewrap, `bwrap(1)`.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from cloudlet.engines.sandbox import privileges, roots
-from cloudlet.engines.sandbox.spec import Spec
+from cloudlet.engines.sandbox.spec import Network, Spec
 
 _HOSTNAME = "sandbox"
 _USER, _GROUP = 993, 990
 """By which an ordinary user's sandbox calls itself."""
 _HOSTS = Path("/etc/hosts")
+_RESOLVER = "/etc/resolv.conf"
 _TMP = "/tmp"  # noqa: S108 - that of the sandbox
 _PROGRAMS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 _SETTINGS = (
@@ -28,7 +30,7 @@ _SETTINGS = (
     "/etc/nsswitch.conf",
     "/etc/pki/ca-trust",
     "/etc/pki/tls/certs",
-    "/etc/resolv.conf",
+    _RESOLVER,
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
 )
@@ -47,9 +49,12 @@ def executable() -> str:
     return str(bwrap_path())
 
 
-def hosts(address: str) -> bytes:
-    """Return the machine's list of hosts, with a sandbox's own address. Raises OSError."""
-    known = _HOSTS.read_bytes() if _HOSTS.exists() else b"127.0.0.1 localhost\n"
+def hosts(address: str, network: Network | None) -> bytes:
+    """Return the list of hosts that a sandbox with an address has. Raises OSError."""
+    if network is not None:
+        known = " ".join(("127.0.0.1 localhost", *network.hosts)).encode() + b"\n"
+    else:
+        known = _HOSTS.read_bytes() if _HOSTS.exists() else b"127.0.0.1 localhost\n"
     return known + f"\n{address} {_HOSTNAME}.localdomain {_HOSTNAME}\n".encode()
 
 
@@ -59,14 +64,25 @@ def users(user: int | None) -> bytes:
     return f"{_HOSTNAME}:x:{number}:{group}::/home/{_HOSTNAME}:/sbin/nologin\n".encode()
 
 
+def list_files(spec: Spec, user: int | None, address: str) -> dict[str, bytes]:
+    """Return what files of a sandbox have, by their paths, that has this address. Raises OSError."""
+    found = {str(_HOSTS): hosts(address, spec.network)}
+    if spec.root is None:
+        found["/etc/passwd"] = users(user)
+    if spec.network is not None:
+        found[_RESOLVER] = f"nameserver {spec.network.resolver}\n".encode()
+    return found
+
+
 def options(
-    spec: Spec, *, user: int | None, limited: Sequence[str], hosts: int, users: int, seccomp: int | None
+    spec: Spec, *, user: int | None, limited: Sequence[str], files: Mapping[str, int], seccomp: int | None
 ) -> list[str]:
     """Return the options by which it runs a program as it is described.
 
     They are not for a command line: everybody on the machine can read those, and the environment is among them.
     `user` is the id of a user of the machine that nobody else is, where this process is root; `limited` are options of
-    `prlimit`, if any; `hosts`, `users` and `seccomp` are the descriptors of lists of them, and of a filter.
+    `prlimit`, if any; `files` are the descriptors of what files of the sandbox have, by their paths, and `seccomp` is
+    that of a filter.
     """
     words = ["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]
     if user is None:
@@ -75,9 +91,9 @@ def options(
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             words += ["--cap-add", capability]
     words += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--clearenv"]
-    is_prepared = user is not None or bool(limited)
-    is_given_programs = is_prepared and spec.root is not None
-    words += _file_system(spec, hosts, users, privileges.files(limited=bool(limited)) if is_given_programs else {})
+    has_root = spec.root is not None
+    is_prepared = user is not None or bool(limited) or has_root
+    words += _file_system(spec, files, privileges.files(limited=bool(limited)) if has_root else {})
     for name, value in spec.environment.items():
         if not is_prepared or not privileges.is_followed(name):
             words += ["--setenv", name, value]
@@ -90,10 +106,24 @@ def options(
 def command(spec: Spec, *, user: int | None, limited: Sequence[str], options: int) -> list[str]:
     """Return the command that runs a program; `options` is the descriptor of a file that has them. Raises OSError."""
     given_up = privileges.make_drop_command(user, limited, spec.environment, own_root=spec.root is not None)
-    return [executable(), "--args", str(options), "--", *given_up, *spec.command]
+    return [*_enter(spec.network), executable(), "--args", str(options), "--", *given_up, *spec.command]
 
 
-def _file_system(spec: Spec, hosts: int, users: int, preparing: Mapping[str, Path]) -> list[str]:
+def _enter(network: Network | None) -> list[str]:
+    """Return what a command is started by to be in a network. Raises OSError."""
+    if network is None:
+        return []
+    # By their paths in this process: the program inherits no way to them.
+    own = f"/proc/{os.getpid()}/fd"
+    words = [str(privileges.find_program("nsenter")), f"--net={own}/{network.namespace}"]
+    return [
+        *words,
+        *([] if network.owner is None else [f"--user={own}/{network.owner}", "--preserve-credentials"]),
+        "--",
+    ]
+
+
+def _file_system(spec: Spec, files: Mapping[str, int], preparing: Mapping[str, Path]) -> list[str]:
     """`preparing` is what an image is given of the machine's programs."""
     words: list[str] = []
     settings: Sequence[str] = _SETTINGS
@@ -103,11 +133,12 @@ def _file_system(spec: Spec, hosts: int, users: int, preparing: Mapping[str, Pat
     else:
         for path in _PROGRAMS:
             words += _shown(path)
-        words += ["--perms", "0755", "--dir", "/etc", "--perms", "0444", "--ro-bind-data", str(users), "/etc/passwd"]
+        words += ["--perms", "0755", "--dir", "/etc"]
     for path in settings:
-        if Path(path).exists():
+        if path not in files and Path(path).exists():
             words += [*_parents([path]), "--ro-bind", str(Path(path).resolve()), path]
-    words += ["--perms", "0444", "--ro-bind-data", str(hosts), str(_HOSTS)]
+    for path, content in files.items():
+        words += ["--perms", "0444", "--ro-bind-data", str(content), path]
     words += ["--proc", "/proc", "--dev", "/dev"]
     words += ["--perms", "1777", "--size", str(spec.limits.tmp), "--tmpfs", _TMP]
     words += _parents([mount.target for mount in spec.mounts])

@@ -61,13 +61,13 @@ def make_drop_command(
 ) -> list[str]:
     """Return what comes before a command that is to have no privileges, and limits. Waits for the system.
 
-    `user` is whose it is to be, None where it is nobody else's; `limited` are options of `prlimit`. Where there is
-    either, of an environment those variables are set that `is_followed` tells; `own_root` says that the sandbox has a
-    root of its own. Raises OSError.
+    `user` is whose it is to be, None where it is nobody else's; `limited` are options of `prlimit`. `own_root` says
+    that the sandbox has a root of its own. Where there is any of these, of an environment those variables are set that
+    `is_followed` tells. Raises OSError.
     """
 
     def called(name: str) -> list[str]:
-        return program(name).command if own_root else [str(_found(name))]
+        return program(name).command if own_root else [str(find_program(name))]
 
     words: list[str] = []
     if user is not None:
@@ -75,7 +75,8 @@ def make_drop_command(
     if limited:
         words += [*called("prlimit"), *limited, "--"]
     followed = [f"{name}={value}" for name, value in environment.items() if is_followed(name)]
-    return [*words, *called("env"), "--", *followed] if words and followed else words
+    # A program is seen by what it starts as /proc/self/exe: it must not be one that this user might change.
+    return [*words, *called("env"), "--", *followed] if own_root or (words and followed) else words
 
 
 def files(*, limited: bool) -> dict[str, Path]:
@@ -84,7 +85,8 @@ def files(*, limited: bool) -> dict[str, Path]:
     return {place: file for name in names for place, file in program(name).files.items()}
 
 
-def _found(name: str) -> Path:
+def find_program(name: str) -> Path:
+    """Return the path of a program of the machine. Raises FileNotFoundError."""
     found = shutil.which(name)
     if found is None:
         raise FileNotFoundError(f"there is no {name} (Debian: apt install util-linux coreutils)")
@@ -94,7 +96,7 @@ def _found(name: str) -> Path:
 @cache
 def program(name: str) -> Program:
     """Return a program, by its name or its path, with what it needs. Raises OSError."""
-    path = _found(name).resolve()
+    path = find_program(name).resolve()
     # Some are one program, which looks at the name that it is called by.
     own = f"{PLACE}/{Path(name).name}"
     said = subprocess.run(["ldd", str(path)], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False).stdout

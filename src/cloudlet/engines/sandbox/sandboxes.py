@@ -161,6 +161,8 @@ class Sandboxes:
     async def _start(self, spec: Spec, output: int | None, errors: int | None) -> Sandbox:
         if spec.root is not None and self.kind == "none":
             raise SandboxError("what has a root of its own, as images have, runs in sandboxes only (--sandbox none)")
+        if spec.network is not None and self.kind == "none":
+            raise SandboxError("what is in a VPC runs in sandboxes only (--sandbox none)")
         self._started += 1
         group = self._cgroups.create(f"sandbox-{self._started}")
         user = None
@@ -176,7 +178,7 @@ class Sandboxes:
             # The latter is said of text that no program can be given.
             group.remove()
             raise SandboxError(f"the sandbox cannot be started: {error}") from error
-        return Sandbox(process, group, self._rlimits, user, address, spec.limits, view)
+        return Sandbox(process, group, self._rlimits, user, address, spec.limits, view, spec.network is not None)
 
     def _spawn(
         self,
@@ -199,9 +201,9 @@ class Sandboxes:
                 folder = spec.folder
             else:
                 filtered = None if self._seccomp is None else _memory(self._seccomp, opened)
-                hosts = _memory(bubblewrap.hosts(address), opened)
-                users = _memory(bubblewrap.users(user), opened)
-                words = bubblewrap.options(spec, user=user, limited=limited, hosts=hosts, users=users, seccomp=filtered)
+                contents = bubblewrap.list_files(spec, user, address)
+                files = {path: _memory(content, opened) for path, content in contents.items()}
+                words = bubblewrap.options(spec, user=user, limited=limited, files=files, seccomp=filtered)
                 options = _memory(b"".join(_option(word) for word in words), opened)
                 run = bubblewrap.command(spec, user=user, limited=limited, options=options)
                 environment, folder = {}, "/"
@@ -287,7 +289,9 @@ class Sandbox:
         address: str,
         limits: Limits,
         view: View | None,
+        is_apart: bool,
     ) -> None:
+        """`is_apart`: it is in a network of its own."""
         self.user = user
         """By which user of the machine it is run; None where that is Cloudlet's own."""
         self.address = address
@@ -299,6 +303,7 @@ class Sandbox:
         self._group = group
         self._limited = limited
         self._view = view
+        self._sockets = f"/proc/{process.pid}/net" if is_apart else None
         self._frozen = False
         self._ticks = 0
         """Of processor time that it had had when that was last looked at."""
@@ -344,12 +349,12 @@ class Sandbox:
 
         Where the system only has a list of all of them, it may lack one while others come and go: look again.
         """
-        inode = socket_owners.connected(End("127.0.0.1", port), End("127.0.0.1", far))
+        inode = socket_owners.connected(End("127.0.0.1", port), End("127.0.0.1", far), self._sockets)
         return inode is not None and processes.has_socket(self._process.pid, inode)
 
     def listens(self, host: str, port: int) -> bool:
         """Whether it is one of its programs that gets connections to a host and port. Waits for the system."""
-        inode = socket_owners.listening(End(host, port))
+        inode = socket_owners.listening(End(host, port), self._sockets)
         return inode is not None and processes.has_socket(self._process.pid, inode)
 
     def freeze(self) -> None:

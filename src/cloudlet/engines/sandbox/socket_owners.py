@@ -16,7 +16,7 @@ _ANY = 0xFFFFFFFF
 _HEAD = struct.Struct("=IHHII")
 _INODE = _HEAD.size + 4 + 48 + 16
 """Where an answer has the inode: behind its head, four bytes, the ends of the connection, and four numbers."""
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+_TABLES = ("tcp", "tcp6")
 
 
 class End(NamedTuple):
@@ -26,22 +26,29 @@ class End(NamedTuple):
     port: int
 
 
-def connected(near: End, far: End) -> int | None:
-    """Return the inode of the socket at one end of a connection; None where there is none, or nobody has it yet."""
-    return _inode(near, far, _ESTABLISHED)
+def connected(near: End, far: End, folder: str | None = None) -> int | None:
+    """Return the inode of the socket at one end of a connection; None where there is none, or nobody has it yet.
+
+    `folder` has the lists of another network than this process's, as `/proc/PID/net` has.
+    """
+    return _inode(near, far, _ESTABLISHED, folder)
 
 
-def listening(at: End) -> int | None:
+def listening(at: End, folder: str | None = None) -> int | None:
     """Return the inode of the socket that gets connections to a host and port; None where none does."""
-    return _inode(at, End(at.host, 0), _LISTENING)
+    return _inode(at, End(at.host, 0), _LISTENING, folder)
 
 
-def _inode(near: End, far: End, state: int) -> int | None:
-    try:
-        found = _asked(near, far)
-    except OSError:
-        # Not every kernel has what is asked. The list may lack one while others come and go.
-        found = next(_listed(near, far, state), None)
+def _inode(near: End, far: End, state: int, folder: str | None) -> int | None:
+    # The list may lack one while others come and go.
+    if folder is not None:
+        found = next(_listed(near, far, state, folder), None)
+    else:
+        try:
+            found = _asked(near, far)
+        except OSError:
+            # Not every kernel has what is asked.
+            found = next(_listed(near, far, state, "/proc/net"), None)
     if found is None or found[0] != state:
         return None
     return found[1] or None
@@ -65,9 +72,9 @@ def _asked(near: End, far: End) -> tuple[int, int] | None:
     return answer[_HEAD.size + 1], inode
 
 
-def _listed(near: End, far: End, state: int) -> Iterator[tuple[int, int]]:
+def _listed(near: End, far: End, state: int, folder: str) -> Iterator[tuple[int, int]]:
     listens = state == _LISTENING
-    for table in map(Path, _TABLES):
+    for table in (Path(folder) / name for name in _TABLES):
         for line in table.read_text().splitlines()[1:] if table.exists() else ():
             fields = line.split()
             if (

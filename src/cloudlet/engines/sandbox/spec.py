@@ -17,6 +17,19 @@ class Mount(NamedTuple):
     target: str
 
 
+class Network(NamedTuple):
+    """A network namespace that a program is in, in place of the machine's own."""
+
+    namespace: int
+    """A descriptor of this process."""
+    owner: int | None
+    """Of the user namespace that it belongs to, where that is not this process's own."""
+    resolver: str
+    """The address of a name server."""
+    hosts: tuple[str, ...] = ()
+    """Names of 127.0.0.1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """A program and its surroundings."""
@@ -35,3 +48,5 @@ class Spec:
     root: Path | None = None
     """The file system that it sees as `/`, read-only, instead of the machine's programs: an unpacked image that is
     `prepare`d."""
+    network: Network | None = None
+    """The network that it has, where that is not the machine's own. Root, or whoever made that, alone can start it."""

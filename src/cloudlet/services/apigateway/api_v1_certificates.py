@@ -20,7 +20,7 @@ def _tags_key(ctx: Context, id: str) -> str:
 
 
 async def _shown(ctx: Context, tx: Transaction, certificate: Document) -> dict[str, Any]:
-    shown = {key: value for key, value in certificate.items() if key != "privateKey"}
+    shown = {key: value for key, value in certificate.items() if key not in ("privateKey", "sealedKey")}
     return {**shown, **await tagging.shown(tx, _tags_key(ctx, certificate["clientCertificateId"]))}
 
 
@@ -35,7 +35,7 @@ async def generate_client_certificate(ctx: Context, params: Params) -> Result:
         certificate: Document = {
             "clientCertificateId": id,
             "pemEncodedCertificate": public,
-            "privateKey": private,
+            "sealedKey": certificates.seal(ctx.block.cloud.vault, id, private),
             "createdDate": now,
             "expirationDate": now + certificates.VALID_SECONDS,
         }

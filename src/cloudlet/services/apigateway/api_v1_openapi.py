@@ -20,12 +20,12 @@ _EXTENSIONS = {"integrations", "authorizers", "apigateway", "documentation", "va
 
 async def _plan(ctx: Context, params: Params) -> Plan:
     """Return what a definition asks for; it is read beside the event loop. Raises BadRequestException."""
-    return await run_in_worker(ctx.account, _read, params)
+    return await run_in_worker(ctx.account, _read, params, ctx.account, ctx.region)
 
 
-def _read(params: Params) -> Plan:
-    text = params["body"].decode("utf-8", "replace")
-    plan = Reader(openapi.parse(text), params.get("parameters") or {}).plan()
+def _read(params: Params, account: str, region: str) -> Plan:
+    document = openapi.import_document(params["body"].decode("utf-8", "replace"), account, region)
+    plan = Reader(document, params.get("parameters") or {}).plan()
     importing.look_at(plan)
     return plan
 

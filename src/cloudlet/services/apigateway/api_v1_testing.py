@@ -32,6 +32,7 @@ _HOST = "testprefix.testdomainname"
 def _call(ctx: Context, snapshot: Snapshot, params: Params, verb: str) -> Call:
     """Return the call that a test makes."""
     document: Document = {"stageName": _STAGE, "deploymentId": "", "variables": params.get("stageVariables") or {}}
+    document["clientCertificateId"] = params.get("clientCertificateId")
     stage = Stage(ctx.account, ctx.region, document, snapshot, is_canary=False)
     headers = {name.lower(): value for name, value in (params.get("headers") or {}).items()}
     headers |= {name.lower(): ", ".join(every) for name, every in (params.get("multiValueHeaders") or {}).items()}
@@ -56,12 +57,12 @@ def _call(ctx: Context, snapshot: Snapshot, params: Params, verb: str) -> Call:
 
 @service.direct("TestInvokeMethod")
 async def test_invoke_method(ctx: Context, params: Params) -> Result:
-    if params.get("clientCertificateId"):
-        raise errors.not_built("client certificates for endpoints")
     wanted = (params["resourceId"], params["httpMethod"])
 
     async def body(tx: Transaction) -> tuple[Snapshot, Document]:
         api = await store.get_api(ctx, tx, params["restApiId"], "Resource")
+        if params.get("clientCertificateId"):
+            await store.get_owned(ctx, tx, "ClientCertificate", params["clientCertificateId"])
         resource = await store.get_part(tx, api["id"], "Resource", wanted[0])
         method = await documents.find_part(tx, api["id"], "Method", wanted[0], "ANY")
         method = await documents.find_part(tx, api["id"], "Method", *wanted) or method

@@ -31,10 +31,14 @@ async def _plan(ctx: Context, params: Params) -> Plan:
     basepath = params.get("Basepath") or "ignore"
     if basepath not in _BASE_PATHS:
         raise errors.bad_request(f"Invalid value for basepath: it is one of {', '.join(_BASE_PATHS)}")
-    plan = await run_in_worker(ctx.account, lambda: openapi.Reader(openapi.parse(params["Body"]), basepath).plan())
+    plan = await run_in_worker(ctx.account, _read, params["Body"], basepath, ctx.account, ctx.region)
     if plan.warnings and params.get("FailOnWarnings"):
         raise errors.bad_request(f"Warnings found during import: {'; '.join(plan.warnings)}")
     return plan
+
+
+def _read(text: str, basepath: str, account: str, region: str) -> Plan:
+    return openapi.Reader(openapi.import_document(text, account, region), basepath).plan()
 
 
 async def _fill(ctx: Context, tx: Transaction, api: Document, plan: Plan) -> None:

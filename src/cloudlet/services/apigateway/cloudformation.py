@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import (
+    FORMER,
     Call,
     Items,
     Name,
@@ -29,31 +30,61 @@ def _get_member_name(name: str) -> str:
     return name[0].lower() + name[1:]
 
 
+_REMOVABLE: Final = (
+    "/authorizerCredentials",
+    "/clientCertificateId",
+    "/cloudwatchRoleArn",
+    "/documentationVersion",
+    "/identitySource",
+    "/identityValidationExpression",
+    "/quota",
+    "/throttle",
+)
+"""The paths of what is removed; all else goes by an empty value. What has to be there stays as it is."""
+_REQUIRED: Final = ("/deploymentId", "/name", "/restapiId", "/schema")
+
+
 def _patch(**paths: str) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return a source of patch operations that set properties, each at its path."""
+    """Return a source of patches that set properties, or take away those that are gone."""
 
     def make(properties: Properties) -> list[dict[str, str]]:
+        former = properties.get(FORMER) or {}
+        gone = [path for name, path in paths.items() if name in former and name not in properties]
         return [
-            {"op": "replace", "path": path, "value": to_text(properties[name])}
-            for name, path in paths.items()
-            if name in properties
+            *(_remove(path) for path in gone if path not in _REQUIRED),
+            *(
+                {"op": "replace", "path": path, "value": to_text(properties[name])}
+                for name, path in paths.items()
+                if name in properties
+            ),
         ]
 
     return make
 
 
+def _remove(path: str) -> dict[str, str]:
+    return {"op": "remove", "path": path} if path in _REMOVABLE else {"op": "replace", "path": path, "value": ""}
+
+
 def _patch_map(
     name: str, path: str, rename: Callable[[str], str] = _escape
 ) -> Callable[[Properties], list[dict[str, str]]]:
-    """Return a source of patch operations that set each entry of a map.
+    """Return a source of patches that set entries of a map, and remove others.
 
     `rename` gives the last part of an entry's path.
     """
 
     def make(properties: Properties) -> list[dict[str, str]]:
+        entries = properties.get(name) or {}
+        gone = [key for key in (properties.get(FORMER) or {}).get(name) or {} if key not in entries]
+        if gone and not entries and path in _REMOVABLE:
+            return [_remove(path)]
         return [
-            {"op": "replace", "path": f"{path}/{rename(key)}", "value": to_text(value)}
-            for key, value in (properties.get(name) or {}).items()
+            *({"op": "remove", "path": f"{path}/{rename(key)}"} for key in gone),
+            *(
+                {"op": "replace", "path": f"{path}/{rename(key)}", "value": to_text(value)}
+                for key, value in entries.items()
+            ),
         ]
 
     return make
@@ -84,16 +115,33 @@ _METHOD_SETTINGS: Final = {
 }
 
 
-def _patch_method_settings(properties: Properties) -> list[dict[str, str]]:
-    patches = []
+def _list_method_settings(properties: Properties) -> dict[str, dict[str, str]]:
+    """Return the settings of methods by the methods' paths, and the paths of each."""
+    found: dict[str, dict[str, str]] = {}
     for setting in properties.get("MethodSettings") or ():
         resource = setting.get("ResourcePath", "/*")
-        path = "*" if resource == "/*" else _escape(resource)
-        for name, place in _METHOD_SETTINGS.items():
-            if name in setting:
-                target = f"/{path}/{setting.get('HttpMethod', '*')}/{place}"
-                patches.append({"op": "replace", "path": target, "value": to_text(setting[name])})
+        method = f"/{'*' if resource == '/*' else _escape(resource)}/{setting.get('HttpMethod', '*')}"
+        values = {place: to_text(setting[name]) for name, place in _METHOD_SETTINGS.items() if name in setting}
+        found[method] = {**found.get(method, {}), **values}
+    return found
+
+
+def _patch_method_settings(properties: Properties) -> list[dict[str, str]]:
+    wanted, former = (_list_method_settings(each) for each in (properties, properties.get(FORMER) or {}))
+    patches = []
+    for method, settings in former.items():
+        if method not in wanted:
+            patches.append({"op": "remove", "path": method})
+        else:
+            gone = [place for place in settings if place not in wanted[method]]
+            patches += [{"op": "remove", "path": f"{method}/{place}"} for place in gone]
+    for method, settings in wanted.items():
+        patches += [{"op": "replace", "path": f"{method}/{each}", "value": value} for each, value in settings.items()]
     return patches
+
+
+def _remove_method_settings(properties: Properties) -> list[dict[str, str]]:
+    return [{"op": "remove", "path": method} for method in _list_method_settings(properties)]
 
 
 def _patch_access_log(properties: Properties) -> list[dict[str, str]]:
@@ -312,7 +360,11 @@ _REST_TYPES: Final = (
             ),
         ),
         parts=(
-            Part("MethodSettings", _make_patch_call("UpdateStage", _patch_method_settings)),
+            Part(
+                "MethodSettings",
+                _make_patch_call("UpdateStage", _patch_method_settings),
+                _make_patch_call("UpdateStage", _remove_method_settings),
+            ),
             Part(
                 "AccessLogSetting",
                 _make_patch_call("UpdateStage", _patch_access_log),
@@ -498,17 +550,66 @@ _REST_TYPES: Final = (
 
 
 def _make_response_parameters(properties: Properties) -> dict[str, dict[str, str]] | None:
-    given = properties.get("ResponseParameters")
-    if given is None:
+    given, former = (each.get("ResponseParameters") or {} for each in (properties, properties.get(FORMER) or {}))
+    if not given and not former:
         return None
     return {
-        status: {one["Destination"]: one["Source"] for one in value.get("ResponseParameters", ())}
-        for status, value in given.items()
+        **{status: {} for status in former if status not in given},
+        **{
+            status: {one["Destination"]: one["Source"] for one in value.get("ResponseParameters", ())}
+            for status, value in given.items()
+        },
     }
 
 
-def _make_part_of_api(name: str, *, ref: str = "", **members: Any) -> ResourceType:
+def _take(name: str, empty: Any) -> Callable[[Properties], Any]:
+    """Return a source of a property that is empty where it is gone.
+
+    Updates leave alone what they do not have.
+    """
+
+    def take(properties: Properties) -> Any:
+        is_gone = name in (properties.get(FORMER) or {}) and name not in properties
+        return empty if is_gone else properties.get(name)
+
+    return take
+
+
+def _take_map(name: str, empty: Any = "") -> Callable[[Properties], Any]:
+    """Return a source of a map, in which entries that are gone are empty.
+
+    Updates merge maps.
+    """
+
+    def take(properties: Properties) -> Any:
+        former, given = (properties.get(FORMER) or {}).get(name), properties.get(name)
+        if not isinstance(former, Mapping):
+            return given
+        return {**dict.fromkeys((key for key in former if key not in (given or {})), empty), **(given or {})}
+
+    return take
+
+
+def _take_all(*texts: str, maps: tuple[str, ...] = (), **others: Any) -> dict[str, Any]:
+    """Return the sources of properties that can be taken away.
+
+    They are texts, maps of texts, and others with the values that they then have.
+    """
+    found = {name: _take(name, empty) for name, empty in {**dict.fromkeys(texts, ""), **others}.items()}
+    return {**found, **{name: _take_map(name) for name in maps}}
+
+
+def _list_single(name: str) -> Callable[[Properties], list[Any]]:
+    """Return a source of a list with a property, if it is there.
+
+    An operation of its own takes it away.
+    """
+    return lambda properties: [properties[name]] if properties.get(name) else []
+
+
+def _make_part_of_api(name: str, members: Mapping[str, Any] | None = None, *, ref: str = "") -> ResourceType:
     """Return the type of a part of an API: all have their operations named alike."""
+    members = members or {}
     return ResourceType(
         f"AWS::ApiGatewayV2::{name}",
         "apigatewayv2",
@@ -527,7 +628,7 @@ _HTTP_TYPES: Final = (
         alternatives={"Body": Call("ImportApi", {"Basepath": "BasePath"})},
         read=Call("GetApi"),
         updates=(
-            Call("UpdateApi"),
+            Call("UpdateApi", _take_all("Description", "Version", DisableExecuteApiEndpoint=False)),
             Call(
                 "ReimportApi",
                 {
@@ -539,22 +640,60 @@ _HTTP_TYPES: Final = (
                 },
             ),
         ),
+        parts=(
+            Items(
+                _list_single("CorsConfiguration"),
+                Call("UpdateApi"),
+                Call("DeleteCorsConfiguration"),
+                key=lambda item: "",
+                is_made=True,
+            ),
+        ),
         delete=Call("DeleteApi"),
         tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}")}),
         attributes={"ExecuteApiArn": "arn:{partition}:execute-api:{region}:{account}:{ApiId}"},
         list=Call("GetApis"),
     ),
-    _make_part_of_api("Route"),
-    _make_part_of_api("Integration", ResponseParameters=_make_response_parameters),
-    _make_part_of_api("IntegrationResponse"),
+    _make_part_of_api(
+        "Route",
+        _take_all(
+            "AuthorizerId",
+            "ModelSelectionExpression",
+            "OperationName",
+            "RouteResponseSelectionExpression",
+            "Target",
+            ApiKeyRequired=False,
+            AuthorizationScopes=[],
+            AuthorizationType="NONE",
+        ),
+    ),
+    _make_part_of_api(
+        "Integration",
+        {
+            **_take_all(
+                "ConnectionId",
+                "ContentHandlingStrategy",
+                "CredentialsArn",
+                "Description",
+                "PassthroughBehavior",
+                "TemplateSelectionExpression",
+                maps=("RequestParameters", "RequestTemplates"),
+            ),
+            "ResponseParameters": _make_response_parameters,
+        },
+    ),
+    _make_part_of_api("IntegrationResponse", _take_all("TemplateSelectionExpression")),
     _make_part_of_api("RouteResponse"),
-    _make_part_of_api("Authorizer"),
-    _make_part_of_api("Model"),
+    _make_part_of_api(
+        "Authorizer",
+        _take_all("AuthorizerCredentialsArn", "IdentityValidationExpression", EnableSimpleResponses=False),
+    ),
+    _make_part_of_api("Model", _take_all("Description")),
     ResourceType(
         "AWS::ApiGatewayV2::Deployment",
         "apigatewayv2",
         create=Call("CreateDeployment"),
-        updates=(Call("UpdateDeployment"),),
+        updates=(Call("UpdateDeployment", _take_all("Description")),),
         delete=Call("DeleteDeployment"),
         ref="DeploymentId",
     ),
@@ -562,7 +701,24 @@ _HTTP_TYPES: Final = (
         "AWS::ApiGatewayV2::Stage",
         "apigatewayv2",
         create=Call("CreateStage"),
-        updates=(Call("UpdateStage"),),
+        updates=(
+            Call(
+                "UpdateStage",
+                {
+                    **_take_all("Description", maps=("StageVariables",), AutoDeploy=False, DefaultRouteSettings={}),
+                    "RouteSettings": _take_map("RouteSettings", {}),
+                },
+            ),
+        ),
+        parts=(
+            Items(
+                _list_single("AccessLogSettings"),
+                Call("UpdateStage"),
+                Call("DeleteAccessLogSettings"),
+                key=lambda item: "",
+                is_made=True,
+            ),
+        ),
         delete=Call("DeleteStage"),
         ref="StageName",
         tag=Call("TagResource", {"ResourceArn": _make_arn_of("/apis/{ApiId}/stages/{StageName}")}),
@@ -584,7 +740,7 @@ _HTTP_TYPES: Final = (
         "AWS::ApiGatewayV2::ApiMapping",
         "apigatewayv2",
         create=Call("CreateApiMapping"),
-        updates=(Call("UpdateApiMapping"),),
+        updates=(Call("UpdateApiMapping", _take_all("ApiMappingKey")),),
         delete=Call("DeleteApiMapping"),
         ref="ApiMappingId",
     ),

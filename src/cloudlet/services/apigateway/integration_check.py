@@ -40,6 +40,7 @@ _OF_WEBSOCKETS_ONLY = (
     "RequestTemplates",
     "TemplateSelectionExpression",
 )
+TO_TEXT = "CONVERT_TO_TEXT"
 _METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _LONGEST_MILLIS = {"HTTP": 30_000, "WEBSOCKET": 29_000}
 _FUNCTION = re.compile(
@@ -122,10 +123,8 @@ def _check_websocket(part: Document) -> None:
         raise errors.bad_request("IntegrationSubtype and ResponseParameters are not supported for WEBSOCKET protocol")
     if part.setdefault("PayloadFormatVersion", "1.0") != "1.0":
         raise errors.bad_request("PayloadFormatVersion must be 1.0 for WEBSOCKET protocol")
-    # Events of functions are text as it is, with bytes as base64.
-    is_text = part["IntegrationType"] == "AWS_PROXY" and part.get("ContentHandlingStrategy") == "CONVERT_TO_TEXT"
-    if part.get("ContentHandlingStrategy") and not is_text:
-        raise errors.not_built("the content handling strategy of integrations of WebSocket APIs")
+    if part.get("ContentHandlingStrategy", TO_TEXT) != TO_TEXT:
+        raise errors.not_built(f"the content handling strategy {part['ContentHandlingStrategy']} of WebSocket APIs")
     if part.get("RequestTemplates") and part["IntegrationType"].endswith("_PROXY"):
         raise errors.bad_request("RequestTemplates are not supported for proxy integrations")
     mapping.check_templates(part.get("RequestTemplates"))

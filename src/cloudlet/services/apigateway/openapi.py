@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cloudlet.core import AwsError, Params
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.json_depth import is_deeper
 from cloudlet.services.apigateway import errors, yaml_text
 from cloudlet.services.apigateway.definition_values import as_list, as_map, resolved
@@ -85,6 +86,17 @@ def _wrong(reason: str) -> AwsError:
 
 _map = partial(as_map, wrong=_wrong)
 _list = partial(as_list, wrong=_wrong)
+
+
+def import_document(text: str, account: str, region: str) -> dict[str, Any]:
+    """Return a document that an account imports in a region. Raises BadRequestException.
+
+    Developer guide, "AWS variables for OpenAPI import".
+    """
+    variables = {"AccountId": account, "Partition": partition_of(region), "Region": region}
+    for name, value in variables.items():
+        text = text.replace(f"${{AWS::{name}}}", value)
+    return parse(text)
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -76,12 +76,19 @@ def _written(value: str) -> str:
 
 
 async def send(
-    block: Block, method: str, url: str, headers: list[tuple[str, str]], body: bytes, seconds: float
+    block: Block,
+    method: str,
+    url: str,
+    headers: list[tuple[str, str]],
+    body: bytes,
+    seconds: float,
+    client: HttpClient | None = None,
 ) -> HttpResponse:
     """Send a request and return the answer, whatever its status. Raises Failed where there is none."""
     headers = [(name, _written(value)) for name, value in headers]
+    client = client or _CLIENTS.get(block)
     try:
-        return await _CLIENTS.get(block).request(method, url, headers, body, timeout=seconds, limit=LARGEST_BYTES)
+        return await client.request(method, url, headers, body, timeout=seconds, limit=LARGEST_BYTES)
     except HttpError as error:
         status = {"timeout": 504, "connect": 503, "tls": 503, "closed": 503}.get(error.kind, 500)
         raise Failed(status, str(error)) from error

@@ -5,12 +5,14 @@ They are put and deleted by the scalable target's role.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final
 
 from msgspec.structs import replace
 
-from cloudlet.core import Transaction
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.background.retrying import is_transient
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.application_autoscaling import tracking
 from cloudlet.services.application_autoscaling.dimensions import Session
@@ -24,6 +26,7 @@ from cloudlet.services.application_autoscaling.records import (
 )
 
 _SESSION: Final = "AutoScaling-ManageAlarms"
+_logger: Final = logging.getLogger("cloudlet.application-autoscaling")
 _ACTIONS: Final = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _SETTINGS: Final = (
     "AlarmName",
@@ -96,10 +99,7 @@ def abandon(tx: Transaction, policy: Policy, role: str, kept: Iterable[str] = ()
 async def delete_abandoned(block: Block, abandoned: list[AbandonedAlarm]) -> None:
     """Delete alarms that no policy has any more. Raises AwsError."""
     for alarm in abandoned:
-        session = Session(block, alarm.place, alarm.role)
-        found = await session.call("cloudwatch", "DescribeAlarms", {"AlarmNames": [alarm.name]}, _SESSION)
-        if found.get("MetricAlarms"):
-            await session.call("cloudwatch", "DeleteAlarms", {"AlarmNames": [alarm.name]}, _SESSION)
+        await _attempt(_delete_alarm(Session(block, alarm.place, alarm.role), alarm.name), f"the alarm {alarm.name}")
 
         async def forget(tx: Transaction, alarm: AbandonedAlarm = alarm) -> None:
             ABANDONED_ALARMS.remove(tx, alarm)
@@ -110,14 +110,38 @@ async def delete_abandoned(block: Block, abandoned: list[AbandonedAlarm]) -> Non
 async def remove_abandoned_actions(block: Block, abandoned: list[AbandonedAction]) -> None:
     """Take policies that are gone out of the actions of alarms. Raises AwsError."""
     for action in abandoned:
-        session = Session(block, action.place, action.role)
-        found = await session.call("cloudwatch", "DescribeAlarms", {"ActionPrefix": action.arn}, _SESSION)
-        for alarm in found.get("MetricAlarms") or ():
-            kept = {kind: [each for each in alarm.get(kind) or () if each != action.arn] for kind in _ACTIONS}
-            settings = {name: alarm[name] for name in _SETTINGS if alarm.get(name) is not None}
-            await session.call("cloudwatch", "PutMetricAlarm", {**settings, **kept}, _SESSION)
+        removal = _remove_action(Session(block, action.place, action.role), action.arn)
+        await _attempt(removal, f"the action {action.arn} of alarms")
 
         async def forget(tx: Transaction, action: AbandonedAction = action) -> None:
             ABANDONED_ACTIONS.remove(tx, action)
 
         await block.store.transact(forget)
+
+
+async def _delete_alarm(session: Session, name: str) -> None:
+    found = await session.call("cloudwatch", "DescribeAlarms", {"AlarmNames": [name]}, _SESSION)
+    if found.get("MetricAlarms"):
+        await session.call("cloudwatch", "DeleteAlarms", {"AlarmNames": [name]}, _SESSION)
+
+
+async def _remove_action(session: Session, arn: str) -> None:
+    """Take a policy out of the actions of all alarms."""
+    found = await session.call("cloudwatch", "DescribeAlarms", {"ActionPrefix": arn}, _SESSION)
+    for alarm in found.get("MetricAlarms") or ():
+        kept = {kind: [each for each in alarm.get(kind) or () if each != arn] for kind in _ACTIONS}
+        settings = {name: alarm[name] for name in _SETTINGS if alarm.get(name) is not None}
+        await session.call("cloudwatch", "PutMetricAlarm", {**settings, **kept}, _SESSION)
+
+
+async def _attempt(removal: Coroutine[Any, Any, None], what: str) -> None:
+    """Remove something, or leave it where the target's role may not.
+
+    Scaling does not wait for it. Raises AwsError for what may pass.
+    """
+    try:
+        await removal
+    except AwsError as error:
+        if is_transient(error.code, error.status):
+            raise
+        _logger.warning("%s is left: %s", what, error.message)

@@ -29,7 +29,7 @@ from cloudlet.services.application_autoscaling.records import POLICIES, TRIGGERS
 _MAX_POLICIES: Final = 50
 """Policies of a scalable target ("Quotas for Application Auto Scaling")."""
 _MAX_PAGE_POLICIES: Final = 10
-_ARN: Final = re.compile(r"arn:[^:]+:autoscaling:[^:]+:\d+:scalingPolicy:[^:]+:resource/([^/]+)/(.+):policyName/(.+)")
+_ARN: Final = re.compile(r"arn:[^:]+:autoscaling:[^:]+:\d+:scalingPolicy:[^:]+:resource/([^/]+)/(.+?):policyName/(.+)")
 _CONFIGURATIONS: Final = {
     deciding.STEP: "StepScalingPolicyConfiguration",
     deciding.TRACKING: "TargetTrackingScalingPolicyConfiguration",

@@ -9,6 +9,7 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.application_autoscaling import errors, paging, scheduling, timing
 from cloudlet.services.application_autoscaling.api_targets import get_target
 from cloudlet.services.application_autoscaling.block import service
+from cloudlet.services.application_autoscaling.dimensions import get_dimension
 from cloudlet.services.application_autoscaling.place import Place
 from cloudlet.services.application_autoscaling.records import SCHEDULED_ACTIONS, ScheduledAction
 
@@ -27,6 +28,9 @@ async def put_scheduled_action(ctx: Context, tx: Transaction, params: Params) ->
     if expression is None:
         raise errors.make_validation("Schedule is required to create a scheduled action.")
     minimum, maximum = _get_capacities(params.get("ScalableTargetAction"), found)
+    least = get_dimension(place).min_capacity
+    if any(capacity is not None and capacity < least for capacity in (minimum, maximum)):
+        raise errors.make_validation(f"Minimum capacity cannot be less than {least}")
     action = ScheduledAction(
         place,
         name,

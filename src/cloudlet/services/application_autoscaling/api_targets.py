@@ -47,7 +47,7 @@ async def register_scalable_target(ctx: Context, params: Params) -> Result | Fin
         role = dimensions.make_role_arn(place)
         await _ensure_role(ctx, place, role)
     else:
-        check_role(ctx.account, role)
+        _check_role(ctx, role)
     found = await ctx.transact(lambda tx: TARGETS.find(tx, *place))
     if found is None:
         _check_bounds(place, params.get("MinCapacity"), params.get("MaxCapacity"))
@@ -83,6 +83,13 @@ async def _register(ctx: Context, tx: Transaction, params: Params, role: str) ->
     TARGETS.save(tx, replace(target, suspended=suspended, cause="the scalable target was registered"))
     scaling.request(tx, place)
     return {"ScalableTargetARN": target.arn}
+
+
+def _check_role(ctx: Context, role: str) -> None:
+    try:
+        check_role(ctx.account, role)
+    except ValueError:
+        raise errors.make_validation(f"Invalid RoleARN: {role}") from None
 
 
 async def _ensure_role(ctx: Context, place: Place, role: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import Call, Items, Properties, ResourceType
+from cloudlet.core.aws.resources.declaration import FORMER, Call, Items, Properties, ResourceType
 
 _TARGET: Final = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 """The parts of a scalable target's identifier, in their order."""
@@ -29,6 +29,13 @@ def _find_part(position: int) -> Callable[[Properties], Any]:
     return find
 
 
+def _find_suspensions(properties: Properties) -> Any:
+    """Return what is suspended: nothing any more where the property is gone."""
+    former = (properties.get(FORMER) or {}).get("SuspendedState") or {}
+    given = properties.get("SuspendedState")
+    return {**dict.fromkeys(former, False), **(given or {})} if former else given
+
+
 _ACTION: Final = {
     name: f"Item.{name}"
     for name in ("ScheduledActionName", "Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction")
@@ -40,7 +47,7 @@ RESOURCE_TYPES: Final = (
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "application-autoscaling",
         create=Call("RegisterScalableTarget"),
-        updates=(Call("RegisterScalableTarget", {"Tags": None}),),
+        updates=(Call("RegisterScalableTarget", {"Tags": None, "SuspendedState": _find_suspensions}),),
         parts=(
             Items(
                 "ScheduledActions",

@@ -90,7 +90,7 @@ def _parse_object(text: str, name: str) -> dict[str, Any]:
     """Return the object that a member has as JSON. Raises ValidationException."""
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise errors.make_validation_error(f"{name} is not a valid JSON object")
@@ -184,6 +184,7 @@ async def update_resource(ctx: Context, params: Params) -> Result:
             properties=properties,
             before=dict(found.properties),
             attributes=dict(found.attributes),
+            patch=params["PatchDocument"],
         ),
     )
 

@@ -7,6 +7,8 @@ from copy import deepcopy
 from typing import Any, Final
 
 _OPERATIONS: Final = frozenset({"add", "remove", "replace", "move", "copy", "test"})
+MAX_DOCUMENT_CHARACTERS: Final = 262_144
+"""API reference, "CreateResource": so long a desired state can be."""
 _WITH_VALUE: Final = frozenset({"add", "replace", "test"})
 
 
@@ -18,7 +20,7 @@ def parse_patch(text: str) -> list[dict[str, Any]]:
     """Return the operations of a patch document. Raises InvalidPatch."""
     try:
         patch = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidPatch(f"Patch document is no JSON: {error}") from None
     if not isinstance(patch, list) or not all(isinstance(one, dict) for one in patch):
         raise InvalidPatch("Patch document must be an array of operations")
@@ -40,6 +42,11 @@ def apply_patch(value: Any, patch: list[dict[str, Any]]) -> Any:
     """Return a value after the operations of a patch, all or none. Raises InvalidPatch."""
     changed = deepcopy(value)
     for one in patch:
+        if one["op"] == "copy":
+            # Copies of copies grow without end.
+            copied = json.dumps([changed, _find(changed, parse_pointer(one["from"]))])
+            if len(copied) > MAX_DOCUMENT_CHARACTERS:
+                raise InvalidPatch(f"The document becomes larger than {MAX_DOCUMENT_CHARACTERS} characters")
         changed = _apply(changed, one)
     return changed
 
@@ -93,7 +100,7 @@ def _find(value: Any, path: list[str]) -> Any:
 
 
 def _parse_index(step: str, last: int) -> int:
-    if not step.isdigit() or (len(step) > 1 and step[0] == "0") or int(step) > last:
+    if not (step.isascii() and step.isdigit()) or (len(step) > 1 and step[0] == "0") or int(step) > last:
         raise InvalidPatch(f"Array index {step} is out of bounds")
     return int(step)
 

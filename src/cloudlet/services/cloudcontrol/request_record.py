@@ -44,3 +44,5 @@ class Request(msgspec.Struct, frozen=True):
     """The error code of a request that has failed."""
     model: str = ""
     """The properties of the resource that was made or changed, as JSON."""
+    patch: str = ""
+    """The patch document of an update."""

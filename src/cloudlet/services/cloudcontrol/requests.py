@@ -98,7 +98,11 @@ async def conclude(tx: Transaction, vault: Vault, request: Request, status: Stat
     if not states.can_follow(now.status, status):
         status = "CANCEL_COMPLETE"
     # What was asked for is not needed any more.
-    save(tx, vault, replace(request, status=status, properties={}, before={}, attributes={}))
+    save(tx, vault, replace(request, status=status, properties={}, before={}, attributes={}, patch=""))
+    await _unlock(tx, request)
+
+
+async def _unlock(tx: Transaction, request: Request) -> None:
     if request.identifier:
         key = _LOCKS.key(request.account, request.region, request.type, request.identifier)
         if await tx.get(key) == request.token.encode():
@@ -118,6 +122,7 @@ async def delete_expired(tx: Transaction, vault: Vault, row: bytes) -> None:
     if found is None:
         return
     tx.delete(_REQUESTS.key(account, region, _get_order(found), token))
+    await _unlock(tx, found)
     if found.client_token:
         key = _TOKENS.key(account, region, "client", found.client_token)
         if await tx.get(key) == token.encode():

@@ -25,7 +25,7 @@ def read_identifier(schema: Schema, text: str) -> dict[str, str]:
     if text.lstrip().startswith("{"):
         try:
             given = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise errors.make_validation_error(f"Identifier {text} is no valid JSON") from None
         if set(given) != set(schema.identifier):
             names = ", ".join(f"/properties/{name}" for name in schema.identifier)

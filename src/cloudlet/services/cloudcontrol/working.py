@@ -21,12 +21,15 @@ from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.services.cloudcontrol import errors, requests, states
+from cloudlet.services.cloudcontrol.json_patch import InvalidPatch, apply_patch, parse_patch
 from cloudlet.services.cloudcontrol.request_record import Request
 
 BY: Final = "cloudformation.amazonaws.com"
 """The service that calls: operations of Cloud Control API are a part of CloudFormation."""
 _SUFFIX_CHARACTERS: Final = 12
 _RETRY_SECONDS: Final = 120.0
+_MAX_STABILIZING_SECONDS: Final = 36 * 3600.0
+"""The time that a resource may take until it is ready."""
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _MAX_PAUSE_SECONDS: Final = 5.0
 
@@ -57,7 +60,11 @@ async def _carry_out(block: Block, key: Key) -> float | None:
             return _extend_pause(_FIRST_PAUSE_SECONDS, elapsed)
         await work.fail(translate_error(error, request.type.split("::")[1], token))
         return None
-    return None if pause is None else _extend_pause(pause, block.clock.now() - request.started)
+    elapsed = block.clock.now() - request.started
+    if pause is not None and elapsed > _MAX_STABILIZING_SECONDS:
+        await work.fail(ProvisioningError("Exceeded attempts to wait", "NotStabilized", token))
+        return None
+    return None if pause is None else _extend_pause(pause, elapsed)
 
 
 REQUESTS: Final = Reconciler("requests", _carry_out, patience_seconds=1.0)
@@ -149,7 +156,10 @@ class _Work:
 
     async def _begin_to_create(self) -> None:
         request = self._request
-        if self._provisioner.has_given_name(request.properties) and await self._provisioner.exists(request.properties):
+        has_name = self._provisioner.has_given_name(request.properties)
+        if (has_name and await self._provisioner.exists(request.properties)) or await self._reader.is_taken(
+            request.properties
+        ):
             raise ProvisioningError(
                 f"Resource of type '{request.type}' with identifier '{self._find_given_name()}' already exists.",
                 "AlreadyExists",
@@ -174,9 +184,10 @@ class _Work:
     async def _update(self) -> float | None:
         request = self._request
         if not request.is_begun:
-            await self._save(replace(request, is_begun=True))
-        if not self._request.is_made:
-            if self._request.status != "IN_PROGRESS":
+            await self._begin_to_update()
+            request = self._request
+        if not request.is_made:
+            if request.status != "IN_PROGRESS":
                 return 0
             old = Instance(request.before, request.attributes)
             attributes = await self._provisioner.update(old, request.properties, request.token)
@@ -187,6 +198,24 @@ class _Work:
             return pause
         await self._succeed(Instance(request.properties, attributes))
         return None
+
+    async def _begin_to_update(self) -> None:
+        """Apply the patch to the resource as it is now.
+
+        No other request changes it any more.
+        """
+        request, schema = self._request, load_schema(self._request.type)
+        known = {**request.before, **request.attributes}
+        names = (*schema.identifier, *schema.create_only)
+        found = await self._reader.find({name: known[name] for name in names if known.get(name) is not None})
+        if found is None:
+            raise errors.make_not_found(request.type, request.identifier)
+        try:
+            properties = apply_patch(dict(found.properties), parse_patch(request.patch))
+        except InvalidPatch as error:
+            raise ProvisioningError(f"Invalid patch update: {error}", token=request.token) from None
+        before, attributes = dict(found.properties), dict(found.attributes)
+        await self._save(replace(request, properties=properties, before=before, attributes=attributes, is_begun=True))
 
     async def _delete(self) -> float | None:
         request = self._request

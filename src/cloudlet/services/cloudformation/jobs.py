@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.background.lease import Lease
+from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation.drift.detecting import DETECTIONS
 from cloudlet.services.cloudformation.notifying import NOTICES
 from cloudlet.services.cloudformation.operations.running import STACKS
 from cloudlet.services.cloudformation.scanning.generating import TEMPLATES
 from cloudlet.services.cloudformation.scanning.running_scans import SCANS
+from cloudlet.services.cloudformation.stack_sets import stack_set_store
 from cloudlet.services.cloudformation.stack_sets.running import STACK_SETS
 
 
@@ -23,7 +25,14 @@ async def run(block: Block) -> None:
         scan=_scan,
         generate=_generate,
         deploy=_deploy,
+        expire=_expire,
     )
+
+
+async def _expire(block: Block, lease: Lease) -> None:
+    async with lease.during():
+        times, seconds = stack_set_store.get_times(), stack_set_store.KEPT_SECONDS
+        await delete_expired(block, times, seconds, stack_set_store.delete_operation)
 
 
 async def _reconcile(block: Block, lease: Lease) -> None:

@@ -27,9 +27,9 @@ from cloudlet.services.ec2.vpc import VPCS, Vpc
 from cloudlet.services.ec2.zones import list_zones
 
 _SERVICES: Final = (
-    "acm", "cloudformation", "cloudtrail", "dynamodb", "ecr.api", "ecr.dkr", "ecs", "events", "execute-api", "kms",
-    "lambda", "logs", "monitoring", "pipes-data", "s3", "scheduler", "secretsmanager", "sns", "sqs", "ssm", "sts",
-    "xray",
+    "acm", "cloudformation", "cloudtrail", "dynamodb", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry",
+    "events", "execute-api", "kms", "lambda", "logs", "monitoring", "pipes-data", "s3", "scheduler", "secretsmanager",
+    "sns", "sqs", "ssm", "sts", "xray",
 )  # fmt: skip
 """The services that endpoints are for: those that Cloudlet has."""
 _UNSUPPORTED: Final = ("SubnetConfigurations", "ServiceNetworkArn", "ResourceConfigurationArn")

@@ -13,10 +13,14 @@ from cloudlet.core.authorization import enforcement
 from cloudlet.core.authorization.resource_policy import decide_by, parse_policy
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.policy import NamedPolicy, Policy, PolicyError, Usage
-from cloudlet.services.ecr import errors, registry, repository
+from cloudlet.services.ecr import errors, public_registry, registry, repository
 from cloudlet.services.ecr.registry_record import Registry
 from cloudlet.services.ecr.repository_record import Repository
 
+FROM_CLIENTS: Final = "oci"
+"""The protocol of calls that the registry makes for its clients."""
+_PULLING: Final = ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer", "ListImages")
+"""The actions by which everybody may pull from a public repository."""
 OF_REGISTRIES: Final = frozenset(("ecr:BatchImportUpstreamImage", "ecr:CreateRepository", "ecr:ReplicateImage"))
 """The actions that a registry's policy is about even where its scope is V1."""
 
@@ -56,16 +60,23 @@ async def authorize(
     """
     if not ctx.strict:
         return
+    is_public = ctx.region == public_registry.REGION
+    if is_public and ctx.protocol == FROM_CLIENTS and action in _PULLING:
+        ctx.was_decided = True
+        return
+    model = public_registry.MODEL if is_public else "ecr"
     arn = repository.make_arn(account, ctx.region, name)
     settings = await registry.load(tx, account, ctx.region)
     keys = {}
     if found is not None:
         for key, value in (await tags.load(tx, arn)).items():
-            keys[f"aws:ResourceTag/{key}"] = keys[f"ecr:ResourceTag/{key}"] = value
+            keys[f"aws:ResourceTag/{key}"] = keys[f"{model}:ResourceTag/{key}"] = value
     policy = _combine(found.policy if found is not None else "", _get_policy(settings, f"ecr:{action}"))
-    decision = decide_by(ctx, f"ecr:{action}", arn, account, None if policy is None else NamedPolicy(arn, policy), keys)
+    decision = decide_by(
+        ctx, f"{model}:{action}", arn, account, None if policy is None else NamedPolicy(arn, policy), keys
+    )
     if not decision.allowed:
-        raise enforcement.deny(ctx, "ecr", decision)
+        raise enforcement.deny(ctx, model, decision)
 
 
 def _get_policy(settings: Registry, action: str) -> str:

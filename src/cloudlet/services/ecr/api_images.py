@@ -230,18 +230,26 @@ async def describe_images(ctx: Context, tx: Transaction, params: Params) -> Resu
 
 
 def _describe(repository: Repository, image: Image) -> dict[str, Any]:
+    described = {**show_name(repository), **describe_manifest(image), "imageTags": list(image.tags) or None}
+    if repository.is_public:
+        return described
     return {
-        **show_name(repository),
-        "imageDigest": image.digest,
-        "imageTags": list(image.tags) or None,
-        "imageSizeInBytes": image.size,
-        "imagePushedAt": image.pushed,
-        "imageManifestMediaType": image.media_type,
-        "artifactMediaType": image.artifact_type or None,
+        **described,
         "lastRecordedPullTime": image.pulled or None,
         "subjectManifestDigest": image.subject or None,
         "imageScanStatus": scanning.show_status() if image.is_scan_failed else None,
         "imageStatus": "ACTIVE",
+    }
+
+
+def describe_manifest(image: Image) -> dict[str, Any]:
+    """Return what the API shows of an image in both kinds of registries."""
+    return {
+        "imageDigest": image.digest,
+        "imageSizeInBytes": image.size,
+        "imagePushedAt": image.pushed,
+        "imageManifestMediaType": image.media_type,
+        "artifactMediaType": image.artifact_type or None,
     }
 
 

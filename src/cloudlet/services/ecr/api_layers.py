@@ -7,14 +7,12 @@ from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.ecr import creating, digests, downloads, errors, layers, uploads
-from cloudlet.services.ecr.access import authorize, open_repository
+from cloudlet.services.ecr.access import FROM_CLIENTS, authorize, open_repository
 from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.image_record import Upload
 from cloudlet.services.ecr.repository_record import Repository
 
-FROM_CLIENTS: Final = "oci"
-"""The protocol of calls that the registry makes for its clients."""
 PART_BYTES: Final = 20 << 20
 MIN_PART_BYTES: Final = 5 << 20
 """API reference, "UploadLayerPart": so large is each part at least, but for the last one."""

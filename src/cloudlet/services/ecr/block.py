@@ -39,5 +39,25 @@ service = Service(
         "StartImageScan",
         "StartLifecyclePolicyPreview",
         "UploadLayerPart",
+        *(
+            f"ecr-public:{operation}"
+            for operation in (
+                "BatchCheckLayerAvailability",
+                "BatchDeleteImage",
+                "CompleteLayerUpload",
+                "DeleteRepository",
+                "DeleteRepositoryPolicy",
+                "DescribeImageTags",
+                "DescribeImages",
+                "DescribeRepositories",
+                "GetRepositoryCatalogData",
+                "GetRepositoryPolicy",
+                "InitiateLayerUpload",
+                "PutImage",
+                "PutRepositoryCatalogData",
+                "SetRepositoryPolicy",
+                "UploadLayerPart",
+            )
+        ),
     ),
 )

@@ -26,6 +26,13 @@ def _list_template_prefixes(properties: Properties) -> list[str]:
     return [properties["Prefix"]]
 
 
+def _make_catalog(properties: Properties) -> dict[str, Any]:
+    """Return what the gallery shows of a public repository, as the API has it."""
+    given = properties.get("RepositoryCatalogData") or {}
+    names = {"RepositoryDescription": "description"}
+    return {names.get(name, f"{name[0].lower()}{name[1:]}"): value for name, value in given.items()}
+
+
 def _make_empty_rules(properties: Properties) -> dict[str, Any]:
     return {"Rules": []}
 
@@ -66,6 +73,25 @@ RESOURCE_TYPES: Final = (
         },
         tag=Call("TagResource", _RESOURCE),
         unlisted=("EmptyOnDelete",),
+        list=Call("DescribeRepositories"),
+    ),
+    ResourceType(
+        "AWS::ECR::PublicRepository",
+        "ecr-public",
+        create=Call("CreateRepository", {"catalogData": _make_catalog}),
+        read=Call("DescribeRepositories", {"repositoryNames": _list_names}),
+        updates=(Call("PutRepositoryCatalogData", {"catalogData": _make_catalog}),),
+        parts=(
+            Part(
+                "RepositoryPolicyText",
+                Call("SetRepositoryPolicy", {"policyText": "RepositoryPolicyText"}),
+                Call("DeleteRepositoryPolicy"),
+            ),
+        ),
+        delete=Call("DeleteRepository"),
+        named=Name("RepositoryName", 205, is_lower=True),
+        attributes={"Arn": "arn:{partition}:ecr-public::{account}:repository/{RepositoryName}"},
+        tag=Call("TagResource", _RESOURCE),
         list=Call("DescribeRepositories"),
     ),
     ResourceType(

@@ -34,6 +34,20 @@ def _find_lifecycle(properties: Properties) -> dict[str, Any]:
     return {"LifecyclePolicyText": properties[ANSWER]["lifecyclePolicyText"]}
 
 
+_CATALOG: Final = {
+    "aboutText": "AboutText",
+    "architectures": "Architectures",
+    "description": "RepositoryDescription",
+    "operatingSystems": "OperatingSystems",
+    "usageText": "UsageText",
+}
+
+
+def _find_catalog(properties: Properties) -> dict[str, Any] | None:
+    shown = properties[ANSWER].get("catalogData") or {}
+    return {name: shown[member] for member, name in _CATALOG.items() if member in shown} or None
+
+
 def _find_exclusion(properties: Properties) -> Any:
     found = properties[ANSWER].get("pullTimeUpdateExclusions") or ()
     return {"PrincipalArn": properties["PrincipalArn"]} if properties["PrincipalArn"] in found else None
@@ -55,6 +69,18 @@ READINGS: Final = {
         ),
         (
             Read(Call("GetLifecyclePolicy"), {"LifecyclePolicy": _find_lifecycle}, is_exact=True),
+            Read(Call("GetRepositoryPolicy"), {"RepositoryPolicyText": "policyText"}, is_exact=True),
+            read_tags("ListTagsForResource", "resourceArn", "Arn", "tags"),
+        ),
+    ),
+    "AWS::ECR::PublicRepository": Reading(
+        Read(
+            Call("DescribeRepositories", {"repositoryNames": _list_names}),
+            {"Arn": "repositoryArn"},
+            root="repositories.0",
+        ),
+        (
+            Read(Call("GetRepositoryCatalogData"), {"RepositoryCatalogData": _find_catalog}, is_exact=True),
             Read(Call("GetRepositoryPolicy"), {"RepositoryPolicyText": "policyText"}, is_exact=True),
             read_tags("ListTagsForResource", "resourceArn", "Arn", "tags"),
         ),

@@ -12,7 +12,12 @@ from cloudlet.services.ecr.repository_record import Repository
 
 
 def add(tx: Transaction, repository: Repository, action: str, digest: str, tag: str | None, now: float) -> None:
-    """Tell of a push or a deletion."""
+    """Tell of a push or a deletion in a private registry.
+
+    Those in public ones EventBridge does not hear of.
+    """
+    if repository.is_public:
+        return
     detail = _describe(repository, action, digest, tag)
     _add(tx, repository, "ECR Image Action", detail, [], now)
 

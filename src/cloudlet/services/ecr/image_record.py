@@ -35,6 +35,8 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether a scan was to be made when it was pushed."""
     replications: dict[str, str] = {}
     """Destinations (region/account) → the status of the replication."""
+    tagged: dict[str, float] = {}
+    """In public repositories: tags → the times at which the image got them."""
 
 
 class Layer(msgspec.Struct, frozen=True, omit_defaults=True):

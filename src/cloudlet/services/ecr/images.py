@@ -144,6 +144,8 @@ async def put(tx: Transaction, repository: Repository, push: Push, now: float, *
             raise errors.LimitExceededError(f"An image can have {MAX_TAGS} tags at most")
         await _take_tag(tx, repository, push.tag)
         image = replace(image, tags=(*image.tags, push.tag))
+        if repository.is_public:
+            image = replace(image, tagged={**image.tagged, push.tag: now})
         tx.put(_TAGS.key(repository.id, push.tag), computed.encode())
     if found is None and parsed.blobs and await scanning.is_due(tx, repository):
         image = replace(image, is_scan_failed=True)

@@ -23,3 +23,5 @@ class Registry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The account settings that were changed."""
     exclusions: dict[str, float] = {}
     """The principals whose pulls are not recorded → since when."""
+    display_name: str = ""
+    """The name by which the gallery shows a public registry."""

@@ -9,7 +9,7 @@ from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.origins import is_loopback_name
-from cloudlet.services.ecr import errors
+from cloudlet.services.ecr import errors, public_registry
 from cloudlet.services.ecr.repository_record import Repository
 
 MAX_NAME_CHARACTERS: Final = 256
@@ -40,6 +40,8 @@ async def get(tx: Transaction, account: str, region: str, name: str) -> Reposito
 
 def make_arn(account: str, region: str, name: str) -> str:
     """Return the ARN of a repository."""
+    if region == public_registry.REGION:
+        return f"arn:aws:ecr-public::{account}:repository/{name}"
     return f"arn:{partition_of(region)}:ecr:{region}:{account}:repository/{name}"
 
 
@@ -49,7 +51,12 @@ def get_arn(repository: Repository) -> str:
 
 
 def make_registry_name(account: str, region: str) -> str:
-    """Return the name of a registry's host on AWS."""
+    """Return the name of a registry's host on AWS.
+
+    That of a public one has its alias, too.
+    """
+    if region == public_registry.REGION:
+        return f"{public_registry.HOST}/{public_registry.make_alias(account)}"
     suffix = "amazonaws.com.cn" if partition_of(region) == "aws-cn" else "amazonaws.com"
     return f"{account}.dkr.ecr.{region}.{suffix}"
 
@@ -70,12 +77,17 @@ def make_registry_address(ctx: Context, account: str) -> str:
 
 def to_api(ctx: Context, repository: Repository) -> dict[str, Any]:
     """Return a repository as the API shows it."""
-    return {
+    shown = {
         "repositoryArn": get_arn(repository),
         "registryId": repository.account,
         "repositoryName": repository.name,
         "repositoryUri": f"{make_registry_address(ctx, repository.account)}/{repository.name}",
         "createdAt": repository.created,
+    }
+    if repository.is_public:
+        return shown
+    return {
+        **shown,
         **show_mutability(repository),
         "imageScanningConfiguration": {"scanOnPush": repository.scans_on_push},
         "encryptionConfiguration": show_encryption(repository),

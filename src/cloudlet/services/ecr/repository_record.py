@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+
+from cloudlet.services.ecr.public_registry import REGION
 
 
 class Repository(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,6 +35,13 @@ class Repository(msgspec.Struct, frozen=True, omit_defaults=True):
     """The text of the lifecycle policy of which a preview was asked for last."""
     pulls_through: str = ""
     """The prefix of the pull-through cache rule that has made it."""
+    catalog: dict[str, Any] = {}
+    """The catalog data of a public repository, as the API has them."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may pull from it."""
+        return self.region == REGION
 
     @property
     def path(self) -> str:

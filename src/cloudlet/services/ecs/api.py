@@ -7,6 +7,7 @@ from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.ecs import (
     api_account_settings,
+    api_capacity_providers,
     api_clusters,
     api_definitions,
     api_deployments,
@@ -17,15 +18,18 @@ from cloudlet.services.ecs import (
     api_tags,
     api_task_sets,
     api_tasks,
+    clusters,
+    run_tokens,
     services,
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
-from cloudlet.services.ecs.running import jobs
-from cloudlet.services.ecs.service_scheduler import SCHEDULER
+from cloudlet.services.ecs.running import jobs, sessions
+from cloudlet.services.ecs.service_scheduler import HOOKS, SCHEDULER
 
 __all__ = [
     "api_account_settings",
+    "api_capacity_providers",
     "api_clusters",
     "api_definitions",
     "api_deployments",
@@ -41,8 +45,12 @@ __all__ = [
 ]
 
 service.job(SCHEDULER.run)
+service.job(HOOKS.run)
 service.job(REMOVALS.run)
 service.job(services.forget_deleted)
+service.job(clusters.forget_deleted)
+service.job(run_tokens.forget_old)
+service.job(sessions.forget_old)
 
 
 @service.job

@@ -1,4 +1,4 @@
-"""The operations on clusters and capacity providers."""
+"""The operations on clusters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, tags
-from cloudlet.services.ecs import account_settings, arns, capacity, clusters, errors, resource_tags, services, tasks
+from cloudlet.services.ecs import (
+    account_settings,
+    arns,
+    capacity,
+    clusters,
+    errors,
+    namespaces,
+    resource_tags,
+    services,
+    tasks,
+)
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
 
@@ -19,8 +29,21 @@ _MAX_DESCRIBED_ITEMS: Final = 100
 _MAX_PAGE_ITEMS: Final = 100
 
 
-@service.operation("CreateCluster")
-async def create_cluster(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def _provide_namespace(ctx: Context, params: Params) -> str | None:
+    """Return the ARN of the default namespace that a request gives a cluster. None is where it says nothing."""
+    given = params.get("serviceConnectDefaults")
+    if given is None:
+        return None
+    return (await namespaces.provide(ctx, given["namespace"])).arn if given["namespace"] else ""
+
+
+@service.direct("CreateCluster")
+async def create_cluster(ctx: Context, params: Params) -> Result:
+    namespace = await _provide_namespace(ctx, params)
+    return await ctx.transact(lambda tx: _create(ctx, tx, params, namespace or ""))
+
+
+async def _create(ctx: Context, tx: Transaction, params: Params, namespace: str) -> Result:
     name = params.get("clusterName") or clusters.DEFAULT
     if not _NAME.fullmatch(name):
         raise errors.InvalidParameter("Invalid identifier: Identifier is for a cluster name, which has up to 255 "
@@ -40,6 +63,7 @@ async def create_cluster(ctx: Context, tx: Transaction, params: Params) -> Resul
         configuration=params.get("configuration") or {},
         capacity_providers=providers,
         default_strategy=_check_default(params, providers),
+        namespace=namespace,
     )
     clusters.save(tx, made)
     tags.save(tx, made.arn, resource_tags.add({}, params.get("tags")))
@@ -48,8 +72,6 @@ async def create_cluster(ctx: Context, tx: Transaction, params: Params) -> Resul
 
 def _refuse(params: Params) -> None:
     """Raise ClientException for what Cloudlet does not have."""
-    if params.get("serviceConnectDefaults"):
-        raise errors.NotBuilt("Service Connect (serviceConnectDefaults)")
     if (params.get("configuration") or {}).get("managedStorageConfiguration"):
         raise errors.NotBuilt("encryption of tasks' storage with a key (managedStorageConfiguration)")
     execution = (params.get("configuration") or {}).get("executeCommandConfiguration") or {}
@@ -84,13 +106,20 @@ def _check_default(params: Params, providers: list[str]) -> list[dict[str, Any]]
     return capacity.check_strategy(strategy, providers) if strategy else []
 
 
-@service.operation("UpdateCluster")
-async def update_cluster(ctx: Context, tx: Transaction, params: Params) -> Result:
+@service.direct("UpdateCluster")
+async def update_cluster(ctx: Context, params: Params) -> Result:
+    namespace = await _provide_namespace(ctx, params)
+    return await ctx.transact(lambda tx: _update(ctx, tx, params, namespace))
+
+
+async def _update(ctx: Context, tx: Transaction, params: Params, namespace: str | None) -> Result:
     found = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
     _refuse(params)
     changed = replace(found, settings={**found.settings, **_read_settings(params)})
     if params.get("configuration") is not None:
         changed = replace(changed, configuration=params["configuration"])
+    if namespace is not None:
+        changed = replace(changed, namespace=namespace)
     clusters.save(tx, changed)
     return {"cluster": await _describe(tx, changed, {"SETTINGS", "CONFIGURATIONS", "TAGS"})}
 
@@ -123,10 +152,7 @@ async def delete_cluster(ctx: Context, tx: Transaction, params: Params) -> Resul
         raise AwsError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
     if await tasks.has_tasks(tx, found.account, found.region, found.name):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
-    gone = replace(found, status="INACTIVE", capacity_providers=[], default_strategy=[])
-    clusters.save(tx, gone)
-    tags.save(tx, gone.arn, {})
-    return {"cluster": await _describe(tx, gone, {"SETTINGS"})}
+    return {"cluster": await _describe(tx, clusters.delete(tx, found, ctx.now()), {"SETTINGS"})}
 
 
 @service.operation("DescribeClusters")
@@ -179,6 +205,8 @@ async def _describe(tx: Transaction, cluster: Cluster, included: set[str]) -> di
         "tags": [],
         "settings": [],
     }
+    if cluster.namespace:
+        answer["serviceConnectDefaults"] = {"namespace": cluster.namespace}
     if "SETTINGS" in included:
         answer["settings"] = [{"name": name, "value": value} for name, value in cluster.settings.items()]
     if "CONFIGURATIONS" in included and cluster.configuration:
@@ -197,20 +225,3 @@ async def _describe(tx: Transaction, cluster: Cluster, included: set[str]) -> di
             )
         ]
     return answer
-
-
-@service.operation("DescribeCapacityProviders")
-async def describe_capacity_providers(ctx: Context, tx: Transaction, params: Params) -> Result:
-    names = params.get("capacityProviders") or [*capacity.PROVIDERS]
-    if params.get("cluster"):
-        cluster = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
-        names = [name for name in names if name in cluster.capacity_providers]
-    found, failures = [], []
-    for reference in names:
-        name = "/".join(arns.parse_names("capacity-provider", reference, ctx.account, ctx.region))
-        arn = arns.make_arn(ctx.region, ctx.account, "capacity-provider", name or reference)
-        if name in capacity.PROVIDERS:
-            found.append({"capacityProviderArn": arn, "name": name, "status": "ACTIVE", "type": name, "tags": []})
-        else:
-            failures.append({"arn": arn, "reason": "MISSING"})
-    return {"capacityProviders": found, "failures": failures}

@@ -14,7 +14,6 @@ from cloudlet.services.ecs.running.runner import make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_states import RUNNING
 
-_OPENED_SECONDS: Final = 60.0
 _TOKEN_CHARACTERS: Final = 64
 _NOT_ENABLED: Final = (
     "The execute command failed because execute command was not enabled when the task was run or the execute command "
@@ -40,8 +39,9 @@ async def execute_command(ctx: Context, tx: Transaction, params: Params) -> Resu
     if not command:
         raise errors.InvalidParameter("The command must not be empty.")
     name, secret = f"ecs-execute-command-{random_bytes(9).hex()}", token(_TOKEN_CHARACTERS)
-    session = sessions.Session(secret, make_container_name(task, container), command, ctx.now() + _OPENED_SECONDS)
-    tx.put(sessions.SPACE.key(name), sessions.encode(session))
+    expires = ctx.now() + sessions.OPENED_SECONDS
+    session = sessions.Session(secret, make_container_name(task, container), command, expires)
+    sessions.save(tx, name, session, ctx.now())
     base = ctx.endpoint.replace("http", "ws", 1)
     return {
         "clusterArn": cluster.arn,

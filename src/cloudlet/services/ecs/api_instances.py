@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import clusters, instances, resource_tags, tasks
+from cloudlet.services.ecs import clusters, instances, placement, query_language, resource_tags, tasks
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.errors import InvalidParameter
 from cloudlet.services.ecs.instances import Instance
-from cloudlet.services.ecs.task_record import Task
 
 _MAX_ATTRIBUTES: Final = 10
 
@@ -19,9 +18,11 @@ _MAX_ATTRIBUTES: Final = 10
 @service.operation("ListContainerInstances")
 async def list_container_instances(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
-    if params.get("filter"):
-        raise InvalidParameter("Cloudlet does not have the cluster query language. See docs/services/ecs.md.")
+    is_wanted = query_language.parse(params["filter"]) if params.get("filter") else None
     if (params.get("status") or "ACTIVE") != "ACTIVE":
+        return {"containerInstanceArns": []}
+    live = [task for task in await tasks.list_tasks(tx, *cluster.key) if task.container_instance]
+    if is_wanted is not None and not is_wanted(await placement.load_facts(tx, cluster, live)):
         return {"containerInstanceArns": []}
     return {"containerInstanceArns": [instances.get_instance(cluster).arn]}
 
@@ -47,10 +48,11 @@ async def _describe(tx: Transaction, cluster: Cluster, instance: Instance) -> di
     cpu, memory = instances.measure_cpu(), instances.measure_memory()
     counts = await tasks.count_tasks(tx, cluster.account, cluster.region, cluster.name)
     live = await tasks.list_tasks(tx, cluster.account, cluster.region, cluster.name)
-    reserved = [_measure(task) for task in live if task.container_instance]
+    reserved = [task.reserved for task in live if task.container_instance]
     left = cpu - sum(each for each, _ in reserved), memory - sum(each for _, each in reserved)
     return {
         "containerInstanceArn": instance.arn,
+        "ec2InstanceId": instances.make_ec2_id(instance.arn),
         "status": "ACTIVE",
         "agentConnected": True,
         "registeredAt": cluster.created,
@@ -62,14 +64,8 @@ async def _describe(tx: Transaction, cluster: Cluster, instance: Instance) -> di
     }
 
 
-def _measure(task: Task) -> tuple[int, int]:
-    """Return the CPU units and MiB that a task has reserved."""
-    sizes = [(int(each.cpu or 0), int(each.memory_reservation or each.memory or 0)) for each in task.containers]
-    return int(task.cpu or sum(cpu for cpu, _ in sizes)), int(task.memory or sum(memory for _, memory in sizes))
-
-
 async def _list_attributes(tx: Transaction, instance: Instance) -> list[dict[str, Any]]:
-    known = {**instances.list_own_attributes(), **await instances.load_attributes(tx, instance)}
+    known = {**instances.list_own_attributes(instance.cluster), **await instances.load_attributes(tx, instance)}
     return [{"name": name, "value": value} if value else {"name": name} for name, value in known.items()]
 
 

@@ -13,6 +13,7 @@ from cloudlet.services.ecs.task_record import Task
 from cloudlet.services.ecs.task_states import STOPPED
 
 _MAX_TASKS: Final = 10
+_MAX_DESCRIBED_TASKS: Final = 100
 _MAX_PROTECTION_MINUTES: Final = 2880
 _DEFAULT_PROTECTION_MINUTES: Final = 120
 
@@ -23,7 +24,7 @@ async def update_task_protection(ctx: Context, tx: Transaction, params: Params) 
     if minutes is not None and not 1 <= minutes <= _MAX_PROTECTION_MINUTES:
         raise errors.InvalidParameter(f"expiresInMinutes must be between 1 and {_MAX_PROTECTION_MINUTES}.")
     is_protected = params["protectionEnabled"]
-    found, failures = await _find_all(ctx, tx, params["cluster"], params["tasks"])
+    found, failures = await _find_all(ctx, tx, params["cluster"], params["tasks"], _MAX_TASKS)
     until = ctx.now() + 60 * (minutes or _DEFAULT_PROTECTION_MINUTES) if is_protected else None
     changed = [tasks.save(tx, task, replace(task, protected_until=until), ctx.now()) for task in found]
     return {"protectedTasks": [_describe(task, ctx.now()) for task in changed], "failures": failures}
@@ -35,19 +36,18 @@ async def get_task_protection(ctx: Context, tx: Transaction, params: Params) -> 
     if listed is None:
         cluster = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
         listed = [task.id for task in await tasks.list_tasks(tx, ctx.account, ctx.region, cluster.name) if task.service]
-    found, failures = await _find_all(
-        ctx, tx, params["cluster"], listed[:_MAX_TASKS] if "tasks" not in params else listed
-    )
+        listed = listed[:_MAX_DESCRIBED_TASKS]
+    found, failures = await _find_all(ctx, tx, params["cluster"], listed, _MAX_DESCRIBED_TASKS)
     return {"protectedTasks": [_describe(task, ctx.now()) for task in found], "failures": failures}
 
 
 async def _find_all(
-    ctx: Context, tx: Transaction, cluster_name: str, references: list[str]
+    ctx: Context, tx: Transaction, cluster_name: str, references: list[str], limit: int
 ) -> tuple[list[Task], list[dict[str, str]]]:
     """Return the tasks that can be protected, and why others cannot."""
     cluster = await clusters.get(tx, ctx.account, ctx.region, cluster_name)
-    if len(references) > _MAX_TASKS:
-        raise errors.InvalidParameter(f"Tasks can have at most {_MAX_TASKS} items.")
+    if len(references) > limit:
+        raise errors.InvalidParameter(f"Tasks can have at most {limit} items.")
     found: list[Task] = []
     failures: list[dict[str, str]] = []
     for reference in references:

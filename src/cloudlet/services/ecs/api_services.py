@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -11,10 +11,13 @@ from cloudlet.core.aws import listing, tags
 from cloudlet.services.ecs import (
     arns,
     clusters,
+    connecting,
     definitions,
     deployment_start,
     deployment_states,
     errors,
+    load_balancer_rules,
+    namespaces,
     network_rules,
     resource_tags,
     service_history,
@@ -26,22 +29,47 @@ from cloudlet.services.ecs import (
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.connect_record import Connect
+from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.load_balancer_rules import TargetTypes
+from cloudlet.services.ecs.namespaces import Namespace
 from cloudlet.services.ecs.service_record import ACTIVE, DRAINING, INACTIVE, Service
 
 _MAX_DESCRIBED_ITEMS: Final = 10
 _DEFAULT_PAGE: Final = 10
 _MAX_PAGE_ITEMS: Final = 100
-_BY_TASK_SETS: Final = ("taskDefinition", "networkConfiguration", "platformVersion", "serviceRegistries")
+_BY_TASK_SETS: Final = (
+    "taskDefinition",
+    "networkConfiguration",
+    "platformVersion",
+    "serviceRegistries",
+    "loadBalancers",
+)
 """Members that task sets have, in a service whose deployments are made by them."""
 
 
 @service.direct("CreateService")
 async def create_service(ctx: Context, params: Params) -> Result:
     await network_rules.check_subnets(ctx, params)
-    return await ctx.transact(lambda tx: _create(ctx, tx, params))
+    others = await _find_others(ctx, params)
+    return await ctx.transact(lambda tx: _create(ctx, tx, params, others))
 
 
-async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
+class _Others(NamedTuple):
+    """Resources of other blocks that a request names."""
+
+    types: TargetTypes
+    namespace: Namespace | None
+
+
+async def _find_others(ctx: Context, params: Params) -> _Others:
+    """Return what other blocks know of a request's resources. Raises AwsError."""
+    types = await load_balancer_rules.load_types(ctx, params)
+    cluster = await ctx.transact(lambda tx: clusters.get(tx, ctx.account, ctx.region, params.get("cluster")))
+    return _Others(types, await connecting.find_namespace(ctx, params, cluster))
+
+
+async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     name = params["serviceName"]
     if not service_rules.NAME.fullmatch(name):
@@ -65,7 +93,13 @@ async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
         members = service_rules.make_members(params, {}, cluster, definition, made.scheduling)
         choice = Choice(members.get("launchType") or "", members.get("capacityProviderStrategy") or [])
         service_rules.check_placement(made.options, choice, made.scheduling)
-        made = await deployment_start.begin(tx, made, members, ctx.now())
+        connecting.complete(members, others.namespace)
+        balancers = members.get("loadBalancers") or []
+        load_balancer_rules.check(balancers, definition, made.configuration["strategy"], others.types)
+        load_balancer_rules.check_role(params.get("role"), balancers, definition)
+        connect = connecting.make(members, others.namespace, definition, made.configuration["strategy"])
+        await connecting.check_names(tx, made, connect)
+        made = await deployment_start.begin(tx, made, members, ctx.now(), connect)
     services.save(tx, made)
     service_scheduler.request(tx, *made.key)
     return {"service": await service_shape.describe(tx, made, True)}
@@ -104,6 +138,8 @@ async def _make(ctx: Context, tx: Transaction, cluster: Cluster, params: Params,
 
 
 def _refuse_external(params: Params) -> None:
+    if params.get("forceNewDeployment"):
+        raise errors.InvalidParameter("Force new deployment is not supported for the EXTERNAL deployment controller.")
     for member in (*_BY_TASK_SETS, "launchType", "capacityProviderStrategy"):
         if params.get(member):
             raise errors.InvalidParameter(f"{member} must be specified in task sets, when the deployment controller is "
@@ -113,10 +149,11 @@ def _refuse_external(params: Params) -> None:
 @service.direct("UpdateService")
 async def update_service(ctx: Context, params: Params) -> Result:
     await network_rules.check_subnets(ctx, params)
-    return await ctx.transact(lambda tx: _update(ctx, tx, params))
+    others = await _find_others(ctx, params)
+    return await ctx.transact(lambda tx: _update(ctx, tx, params, others))
 
 
-async def _update(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def _update(ctx: Context, tx: Transaction, params: Params, others: _Others) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     found = await services.get_active(tx, cluster, params["service"])
     service_rules.refuse_unsupported(params)
@@ -132,13 +169,15 @@ async def _update(ctx: Context, tx: Transaction, params: Params) -> Result:
     if found.controller == "EXTERNAL":
         _refuse_external(params)
     else:
-        changed = await _deploy(ctx, tx, cluster, changed, params)
+        changed = await _deploy(ctx, tx, cluster, changed, params, others)
     services.save(tx, changed)
     service_scheduler.request(tx, *changed.key)
     return {"service": await service_shape.describe(tx, changed, False)}
 
 
-async def _deploy(ctx: Context, tx: Transaction, cluster: Cluster, changed: Service, params: Params) -> Service:
+async def _deploy(
+    ctx: Context, tx: Transaction, cluster: Cluster, changed: Service, params: Params, others: _Others
+) -> Service:
     """Return a service with a new deployment, where its tasks are to be others."""
     known = changed.deployments[0].revision.members
     reference = params.get("taskDefinition")
@@ -149,10 +188,26 @@ async def _deploy(ctx: Context, tx: Transaction, cluster: Cluster, changed: Serv
     members = service_rules.make_members(params, known, cluster, definition, changed.scheduling)
     choice = Choice(members.get("launchType") or "", members.get("capacityProviderStrategy") or [])
     service_rules.check_placement(changed.options, choice, changed.scheduling)
+    connecting.complete(members, others.namespace)
+    balancers = members.get("loadBalancers") or []
+    load_balancer_rules.check(balancers, definition, changed.configuration["strategy"], others.types)
+    connect = _change_connect(changed, params, members, others.namespace, definition)
+    await connecting.check_names(tx, changed, connect)
     is_new = members != known or params.get("forceNewDeployment")
     if not is_new and not (reference and await _has_failed(tx, changed)):
         return changed
-    return await deployment_start.begin(tx, changed, members, ctx.now())
+    return await deployment_start.begin(tx, changed, members, ctx.now(), connect)
+
+
+def _change_connect(
+    changed: Service, params: Params, members: Params, namespace: Namespace | None, definition: Definition
+) -> Connect | None:
+    """Return the part of a service in its namespace, as an update leaves or changes it. Raises AwsError."""
+    strategy = changed.configuration["strategy"]
+    if params.get("serviceConnectConfiguration") is not None:
+        return connecting.make(params, namespace, definition, strategy)
+    known = changed.deployments[0].revision.connect
+    return None if known is None else connecting.remake(members, known, definition, strategy)
 
 
 async def _has_failed(tx: Transaction, changed: Service) -> bool:
@@ -231,3 +286,24 @@ def _matches(each: Service, params: dict[str, Any]) -> bool:
         and params.get("schedulingStrategy") in (None, each.scheduling)
         and each.status != INACTIVE
     )
+
+
+@service.direct("ListServicesByNamespace")
+async def list_services_by_namespace(ctx: Context, params: Params) -> Result:
+    limit = params.get("maxResults") or _DEFAULT_PAGE
+    if not 1 <= limit <= _MAX_PAGE_ITEMS:
+        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
+    namespace = await namespaces.get(ctx, params["namespace"])
+
+    def select(raw: bytes) -> str | None:
+        each = services.decode(raw)
+        connect = each.revision.connect if each.revision else None
+        return each.arn if each.status == ACTIVE and connect and connect.namespace_id == namespace.id else None
+
+    async def read(tx: Transaction) -> Result:
+        space = services.get_region_space(ctx.account, ctx.region)
+        wrong = errors.InvalidParameter("Invalid token: the nextToken is not valid.")
+        found, following = await listing.list_page(tx, space, params.get("nextToken"), limit, select, wrong)
+        return {"serviceArns": found, "nextToken": following}
+
+    return await ctx.transact(read)

@@ -14,6 +14,7 @@ from cloudlet.services.ecs import (
     definitions,
     deployment_start,
     errors,
+    load_balancer_rules,
     network_rules,
     resource_tags,
     service_rules,
@@ -25,6 +26,8 @@ from cloudlet.services.ecs import (
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.capacity import Choice
+from cloudlet.services.ecs.deployment_states import ROLLING
+from cloudlet.services.ecs.load_balancer_rules import TargetTypes
 from cloudlet.services.ecs.service_record import ACTIVE, DRAINING, PRIMARY, Service, TaskSet
 
 _MAX_SETS = 5
@@ -63,10 +66,11 @@ async def _describe(tx: Transaction, found: Service, task_set: TaskSet, has_tags
 @service.direct("CreateTaskSet")
 async def create_task_set(ctx: Context, params: Params) -> Result:
     await network_rules.check_subnets(ctx, params)
-    return await ctx.transact(lambda tx: _create(ctx, tx, params))
+    types = await load_balancer_rules.load_types(ctx, params)
+    return await ctx.transact(lambda tx: _create(ctx, tx, params, types))
 
 
-async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
+async def _create(ctx: Context, tx: Transaction, params: Params, types: TargetTypes) -> Result:
     found = await _get_service(ctx, tx, params)
     service_rules.refuse_unsupported(params)
     token = params.get("clientToken") or ""
@@ -80,6 +84,7 @@ async def _create(ctx: Context, tx: Transaction, params: Params) -> Result:
     members = service_rules.make_members(params, {}, cluster, definition, found.scheduling)
     choice = Choice(members.get("launchType") or "", members.get("capacityProviderStrategy") or [])
     service_rules.check_placement(found.options, choice, found.scheduling)
+    load_balancer_rules.check(members.get("loadBalancers") or [], definition, ROLLING, types)
     made = TaskSet(
         deployment_start.make_starter_id(),
         deployment_start.make_revision(members, ctx.now()),

@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
-from cloudlet.core import AwsError, Context, Params, Result, Subspace, Transaction
+from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, tags
 from cloudlet.services.ecs import (
     arns,
@@ -19,7 +17,9 @@ from cloudlet.services.ecs import (
     errors,
     instances,
     network_rules,
+    placement,
     resource_tags,
+    run_tokens,
     task_shape,
     tasks,
 )
@@ -33,25 +33,8 @@ from cloudlet.services.ecs.task_states import RUNNING, STOPPED
 _MAX_STARTED_TASKS: Final = 10
 _MAX_DESCRIBED_TASKS: Final = 100
 _MAX_PAGE_TASKS: Final = 100
-_MAX_TOKEN_CHARACTERS: Final = 64
 _MAX_REASON_CHARACTERS: Final = 1024
 _STARTED_BY: Final = re.compile(r"[\w./-]{0,128}", re.ASCII)
-_PRINTABLE: Final = re.compile(r"[!-~]*", re.ASCII)
-_TOKENS: Final = Subspace("run-token")
-_TOKEN_SECONDS: Final = 24 * 3600.0
-_STRATEGIES: Final = ("random", "spread", "binpack")
-
-
-class _Run(msgspec.Struct, frozen=True):
-    """A request that had a client token: its time, its parameters and its tasks."""
-
-    at: float
-    params: bytes
-    tasks: list[str]
-
-
-_encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
-_decode: Final = msgspec.msgpack.Decoder(_Run).decode
 
 
 @service.direct("RunTask")
@@ -62,7 +45,7 @@ async def run_task(ctx: Context, params: Params) -> Result:
 
 async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
-    known = await _find_run(ctx, tx, cluster, params)
+    known = await run_tokens.find_tasks(ctx, tx, cluster, params)
     if known is not None:
         return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in known], "failures": []}
     definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])
@@ -74,52 +57,48 @@ async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:
     network_rules.check_network(definition, params.get("networkConfiguration"), choice.launch_type)
     _check_placement(params, is_on_fargate=choice.is_fargate)
     made: list[Task] = []
+    failures: list[dict[str, str]] = []
     for kind, number in Counter(capacity.pick_all(choice, count)).items():
         instance = "" if kind.launch_type == "FARGATE" else instances.get_instance(cluster).arn
         request = await _make_request(ctx, tx, params, definition, kind, instance)
-        made += await tasks.start_tasks(tx, cluster, request, number, ctx.now())
-    _note_run(ctx, tx, cluster, params, made)
-    return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in made], "failures": []}
-
-
-async def _find_run(ctx: Context, tx: Transaction, cluster: Cluster, params: Params) -> list[Task] | None:
-    """Return the tasks of an earlier request with the same token. Raises ConflictException where it was another one."""
-    token = params.get("clientToken")
-    if not token:
-        return None
-    if len(token) > _MAX_TOKEN_CHARACTERS or not _PRINTABLE.fullmatch(token):
-        raise errors.InvalidParameter("clientToken has up to 64 characters in the range of 33 to 126.")
-    raw = await tx.get(_TOKENS.key(ctx.account, ctx.region, cluster.name, token))
-    if raw is None or (run := _decode(raw)).at < ctx.now() - _TOKEN_SECONDS:
-        return None
-    if run.params != _encode(params):
-        text = "The specified client token was used with other parameters before."
-        named = [arns.make_arn(ctx.region, ctx.account, "task", cluster.name, each) for each in run.tasks]
-        raise AwsError("ConflictException", text, resourceIds=named)
-    found = [await tasks.find(tx, ctx.account, ctx.region, cluster.name, each) for each in run.tasks]
-    return [task for task in found if task is not None]
-
-
-def _note_run(ctx: Context, tx: Transaction, cluster: Cluster, params: Params, made: list[Task]) -> None:
-    token = params.get("clientToken")
-    if token:
-        run = _Run(ctx.now(), _encode(params), [task.id for task in made])
-        tx.put(_TOKENS.key(ctx.account, ctx.region, cluster.name, token), _encode(run))
+        if instance:
+            constraints = params.get("placementConstraints") or []
+            started, failures = await _start_on_instance(tx, cluster, request, number, constraints, ctx.now())
+        else:
+            started = await tasks.start_tasks(tx, cluster, request, number, ctx.now())
+        made += started
+    run_tokens.note(ctx, tx, cluster, params, made)
+    return {"tasks": [await _describe(tx, task, {"TAGS"}) for task in made], "failures": failures}
 
 
 def _check_placement(params: Params, *, is_on_fargate: bool) -> None:
-    """Raise AwsError for placement that means something else than the one container instance."""
-    constraints, strategies = params.get("placementConstraints") or (), params.get("placementStrategy") or ()
+    """Raise InvalidParameterException for placement that makes no sense."""
+    constraints, strategies = params.get("placementConstraints") or [], params.get("placementStrategy") or []
     if is_on_fargate and (constraints or strategies):
         raise errors.InvalidParameter(
             "Placement constraints and strategies are not supported with FARGATE launch type."
         )
-    if constraints:
-        raise errors.NotBuilt("placement constraints: each cluster has one container instance")
-    for strategy in strategies:
-        # Whatever it says, the instance is the same.
-        if strategy.get("type") not in _STRATEGIES:
-            raise errors.InvalidParameter("The placement strategy is not valid.")
+    placement.check(constraints, strategies)
+
+
+async def _start_on_instance(
+    tx: Transaction,
+    cluster: Cluster,
+    request: tasks.TaskRequest,
+    count: int,
+    constraints: list[dict[str, Any]],
+    now: float,
+) -> tuple[list[Task], list[dict[str, str]]]:
+    """Start tasks on the container instance; return them, and why others were not."""
+    made: list[Task] = []
+    group = request.group or f"family:{request.definition.family}"
+    for _ in range(count):
+        problem = await placement.find_problem(tx, cluster, request.definition, constraints, group)
+        if problem is not None:
+            failure = {"arn": instances.get_instance(cluster).arn, "reason": problem.failure}
+            return made, [failure] * (count - len(made))
+        made += await tasks.start_tasks(tx, cluster, request, 1, now)
+    return made, []
 
 
 @service.operation("StartTask")
@@ -136,6 +115,9 @@ async def start_task(ctx: Context, tx: Transaction, params: Params) -> Result:
         instance = instances.find(cluster, reference)
         if instance is None:
             failures.append({"arn": reference, "reason": "MISSING"})
+            continue
+        if (problem := placement.find_missing_resource(definition)) is not None:
+            failures.append({"arn": instance.arn, "reason": problem.failure})
             continue
         request = await _make_request(ctx, tx, params, definition, Capacity("EC2"), instance.arn)
         made += await tasks.start_tasks(tx, cluster, request, 1, ctx.now())
@@ -255,7 +237,7 @@ async def list_tasks(ctx: Context, tx: Transaction, params: Params) -> Result:
         raise errors.NotBuilt("daemons of Amazon ECS Managed Instances")
     instance = params.get("containerInstance")
     if instance:
-        instance = (await instances.get(tx, ctx.account, ctx.region, cluster.name, instance)).arn
+        instance = instances.get(cluster, instance).arn
     service_name = group.rpartition("/")[2] if group else None
     if service_name is not None:
         await _check_service(ctx, tx, cluster, service_name)
@@ -273,7 +255,7 @@ async def list_tasks(ctx: Context, tx: Transaction, params: Params) -> Result:
             and started_by in (None, task.started_by)
             and service_name in (None, task.service)
             and instance in (None, task.container_instance)
-            and launch_type in (None, task.launch_type)
+            and launch_type in (None, task.kind)
         )
         return task.arn if wanted else None
 

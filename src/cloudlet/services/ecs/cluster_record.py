@@ -32,6 +32,10 @@ class Cluster(msgspec.Struct, frozen=True):
         return make_arn(self.region, self.account, "cluster", self.name)
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        return self.account, self.region, self.name
+
+    @property
     def is_active(self) -> bool:
         return self.status == "ACTIVE"
 

@@ -41,6 +41,13 @@ class Definition(msgspec.Struct, frozen=True):
         return definitions
 
     @property
+    def reserved(self) -> tuple[int, int]:
+        """The CPU units and MiB that a task reserves."""
+        sizes = [(each["cpu"], each.get("memoryReservation") or each.get("memory") or 0) for each in self.containers]
+        cpu, memory = self.shape.get("cpu"), self.shape.get("memory")
+        return int(cpu or sum(each for each, _ in sizes)), int(memory or sum(each for _, each in sizes))
+
+    @property
     def network_mode(self) -> str:
         """The network mode: bridge where none was given."""
         return str(self.shape.get("networkMode") or "bridge")

@@ -11,10 +11,17 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cloudlet.services.ecs import deployment_states, lifecycle_hooks, rolling, service_history
+from cloudlet.services.ecs import deployment_states, lifecycle_hooks, rolling, service_history, traffic
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.deployment_start import make_starter_id
-from cloudlet.services.ecs.deployment_states import BAKE_TIME, CLEAN_UP, SCALE_UP
+from cloudlet.services.ecs.deployment_states import (
+    BAKE_TIME,
+    CLEAN_UP,
+    PRODUCTION_TRAFFIC_SHIFT,
+    RECONCILE_SERVICE,
+    SCALE_UP,
+    TEST_TRAFFIC_SHIFT,
+)
 from cloudlet.services.ecs.rolling import Bounds, TaskState
 from cloudlet.services.ecs.scheduling_round import Round
 from cloudlet.services.ecs.service_record import (
@@ -44,9 +51,10 @@ class Deploying:
         self._alarms = alarms
         self._new: list[TaskState] = []
 
-    async def advance(self) -> None:
-        """Do what can be done now."""
+    async def advance(self) -> bool:
+        """Do what can be done now; return whether lifecycle hooks are to be run."""
         look = self._round
+        known = self._operation.hooks if self._operation else []
         await self._count_failures()
         self._begin()
         self._find_failure()
@@ -58,6 +66,7 @@ class Deploying:
         self._settle()
         if self._operation is not None:
             service_history.save_deployment(look.tx, look.service.key, self._operation)
+        return self._operation is not None and self._operation.hooks != known
 
     @property
     def _primary(self) -> Deployment:
@@ -79,7 +88,7 @@ class Deploying:
         return self._operation is not None and self._operation.status == deployment_states.IN_PROGRESS
 
     def _is_staged(self) -> bool:
-        return self._is_going() and self._operation is not None and self._operation.strategy == "BLUE_GREEN"
+        return self._is_going() and self._operation is not None and self._operation.is_staged
 
     async def _count_failures(self) -> None:
         look, primary = self._round, self._primary
@@ -109,7 +118,7 @@ class Deploying:
         if operation is None or operation.status != deployment_states.PENDING:
             return
         stage = ""
-        if operation.strategy == "BLUE_GREEN":
+        if operation.is_staged:
             stage = deployment_states.find_first_stage(len(operation.sources) > 1)
         self._change_operation(
             status=deployment_states.IN_PROGRESS, started=look.now, is_watched=operation.is_watched and not self._alarms
@@ -136,6 +145,8 @@ class Deploying:
             self._change_operation(triggered_alarms=self._alarms)
             self._fail("alarm detected", "ECS deployment alarms: alarm detected.",
                        operation.configuration["alarms"]["rollback"])  # fmt: skip
+        elif operation.traffic_error:
+            self._fail("unable to shift traffic", f"ECS was unable to shift traffic: {operation.traffic_error}", True)
         elif failed := lifecycle_hooks.find_failed(operation):
             self._fail("lifecycle hook failed", f"Lifecycle hook failed at {failed.stage}.", True)
 
@@ -178,6 +189,7 @@ class Deploying:
             reason=reason,
             rollback={"reason": reason, "startedAt": look.now, "serviceRevisionArn": arn},
             hooks=[],
+            traffic_error="",
         )
         look.news.tell(f"rolling back to deployment {back.id}.")
         look.news.note_deployment("SERVICE_DEPLOYMENT_IN_PROGRESS", first, words)
@@ -194,6 +206,10 @@ class Deploying:
         if primary.rollout == FAILED:
             # What runs yet is all that there is: it stays.
             bounds = Bounds(min(bounds.desired, len(self._new) + len(old)), bounds.lowest, bounds.highest)
+        if self._is_serving_old():
+            # Traffic goes to the others yet.
+            self._shift_back()
+            old = []
         planned = rolling.plan(bounds, self._new, old, may_start)
         if not planned.stop and not planned.start and may_start and self._is_stuck(bounds, old):
             look.tell_stuck(
@@ -202,6 +218,21 @@ class Deploying:
             )
         self._replace_unhealthy(planned.stop)
         await look.start(primary.id, primary.revision, planned.start)
+
+    def _is_serving_old(self) -> bool:
+        """Whether traffic goes, or may go, to tasks of other deployments than the primary one."""
+        operation = self._operation
+        if operation is None or not operation.is_staged or not self._primary.revision.shifts_traffic:
+            return False
+        if operation.status == deployment_states.ROLLBACK_IN_PROGRESS:
+            return bool(operation.production_percent or operation.test_percent or not operation.is_shifted)
+        return self._primary.rollout == FAILED
+
+    def _shift_back(self) -> None:
+        """Have traffic shifted back to the revision that is rolled back to, once its tasks can take it."""
+        operation = self._operation
+        if operation is not None and operation.status == deployment_states.ROLLBACK_IN_PROGRESS and self._has_all():
+            self._change_operation(test_percent=0.0, production_percent=0.0)
 
     def _is_stuck(self, bounds: Bounds, old: list[TaskState]) -> bool:
         """Whether nothing will ever happen.
@@ -214,9 +245,11 @@ class Deploying:
 
     def _replace_unhealthy(self, ids: list[str]) -> None:
         """Stop tasks; those that have failed their health checks are counted as failures."""
-        look, bad = self._round, {task.id for task in self._new if task.is_unhealthy}
+        look, bad = self._round, {task.id: task.problem for task in self._new if task.is_unhealthy}
         failed = [each for each in ids if each in bad]
-        look.stop(failed, "Task failed container health checks")
+        look.tell_unhealthy(failed)
+        for reason in sorted({bad[each] for each in failed}):
+            look.stop([each for each in failed if bad[each] == reason], reason)
         if failed:
             count = self._primary.failed_tasks + len(failed)
             self._change_primary(failed_tasks=count, failed_at=look.now)
@@ -224,7 +257,7 @@ class Deploying:
         look.stop([each for each in ids if each not in bad])
 
     async def _run_stages(self, operation: ServiceDeployment) -> None:
-        """Go on in the lifecycle of a blue/green deployment.
+        """Go on in the lifecycle of a deployment that is not a rolling one.
 
         Both revisions run, each with all of its tasks.
         """
@@ -241,7 +274,8 @@ class Deploying:
             await look.start(each.id, each.revision, planned.start)
         self._new = await look.find_states(self._primary.id)
         if self._is_stage_done(operation):
-            following = deployment_states.find_next_stage(operation.stage)
+            has_all_traffic = not self._shifts_traffic() or operation.production_percent >= traffic.ALL
+            following = deployment_states.find_next_stage(operation.stage, has_all_traffic=has_all_traffic)
             if following is not None:
                 self._enter(following)
                 look.look_again(0)
@@ -250,19 +284,33 @@ class Deploying:
         look = self._round
         if not lifecycle_hooks.has_finished(operation):
             return False
+        if operation.stage == RECONCILE_SERVICE:
+            is_alone = not any(look.is_present(each.id) for each in self._others if not self._is_source(each))
+            return is_alone and (operation.is_shifted or not self._shifts_traffic())
         if operation.stage == SCALE_UP:
             return self._has_all()
+        if operation.stage in (TEST_TRAFFIC_SHIFT, PRODUCTION_TRAFFIC_SHIFT) and self._shifts_traffic():
+            return operation.is_shifted and self._has_waited(traffic.find_step_end(operation))
         if operation.stage == BAKE_TIME and operation.sources:
             minutes = operation.configuration.get("bakeTimeInMinutes")
-            left = operation.stage_since + (_BAKE_MINUTES if minutes is None else minutes) * 60 - look.now
-            if left > 0:
-                look.look_again(left)
-            return left <= 0
+            return self._has_waited(operation.stage_since + (_BAKE_MINUTES if minutes is None else minutes) * 60)
         return True
+
+    def _has_waited(self, end: float) -> bool:
+        """Whether a time has come. Otherwise it is looked again then."""
+        left = end - self._round.now
+        if left > 0:
+            self._round.look_again(left)
+        return left <= 0
+
+    def _shifts_traffic(self) -> bool:
+        return self._primary.revision.shifts_traffic
 
     def _enter(self, stage: str) -> None:
         now = self._round.now
         self._change_operation(stage=stage, stage_since=now)
+        if self._operation is not None and self._shifts_traffic():
+            self._operation = traffic.enter(self._operation, stage)
         if self._operation is not None:
             self._operation = lifecycle_hooks.enter(self._operation, stage, now)
 
@@ -278,7 +326,7 @@ class Deploying:
         look.service = replace(look.service, deployments=[self._primary, *left])
 
     def _is_source(self, deployment: Deployment) -> bool:
-        """Whether a blue/green deployment may yet be rolled back to another one, which runs on."""
+        """Whether a staged deployment may yet be rolled back to another one, which runs on."""
         source = self._round.service.last_completed
         is_over = not self._is_staged() or self._operation is None or self._operation.stage == CLEAN_UP
         return not is_over and source is not None and deployment.revision.id == source.id
@@ -300,7 +348,7 @@ class Deploying:
         operation, look = self._operation, self._round
         if operation is None or not self._is_going():
             return True
-        if operation.strategy == "BLUE_GREEN":
+        if operation.is_staged:
             return operation.stage == CLEAN_UP
         minutes = operation.configuration.get("bakeTimeInMinutes") or 0
         if not minutes or not operation.sources:
@@ -309,10 +357,7 @@ class Deploying:
             self._change_operation(stage=BAKE_TIME, stage_since=look.now)
             look.look_again(minutes * 60)
             return False
-        left = operation.stage_since + minutes * 60 - look.now
-        if left > 0:
-            look.look_again(left)
-        return left <= 0
+        return self._has_waited(operation.stage_since + minutes * 60)
 
     def _complete(self) -> None:
         look, operation = self._round, self._operation

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cloudlet.services.ecs.deployment_states import PENDING
+from cloudlet.services.ecs.deployment_states import PENDING, ROLLING
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -49,7 +49,27 @@ class ServiceDeployment(msgspec.Struct, frozen=True):
     triggered_alarms: list[str] = []
     is_watched: bool = True
     """Whether alarms make it fail: not where one was in ALARM when it began."""
+    test_percent: float = 0.0
+    """The part of the test traffic that the target revision is to have."""
+    production_percent: float = 0.0
+    shifted_test: float = 0.0
+    """The part that it has, as far as is known; less than 0 is unknown."""
+    shifted_production: float = 0.0
+    shifted_at: float = 0.0
+    traffic_error: str = ""
+    """The reason why traffic could not be shifted."""
 
     @property
     def strategy(self) -> str:
         return str(self.configuration.get("strategy") or "ROLLING")
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether it goes through the stages of a lifecycle, with both revisions running."""
+        return self.strategy != ROLLING
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether traffic goes where it is wanted."""
+        wanted = self.test_percent, self.production_percent
+        return (self.shifted_test, self.shifted_production) == wanted

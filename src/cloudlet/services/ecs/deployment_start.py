@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.ids import token, uuid4
 from cloudlet.services.ecs import deployment_states, service_history
+from cloudlet.services.ecs.connect_record import Connect
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
+from cloudlet.services.ecs.deployment_states import ROLLING
 from cloudlet.services.ecs.service_record import ACTIVE, Deployment, Revision, Service
 
-_DIGITS = "0123456789"
+_DIGITS: Final = "0123456789"
+_UNKNOWN: Final = -1.0
 
 
 def make_starter_id() -> str:
@@ -20,15 +23,30 @@ def make_starter_id() -> str:
     return "ecs-svc/" + token(1, _DIGITS[1:]) + token(18, _DIGITS)
 
 
-def make_revision(members: dict[str, Any], now: float) -> Revision:
-    """Return a new revision of a service."""
-    return Revision(token(1, _DIGITS[1:]) + token(18, _DIGITS), now, members)
+def make_revision(
+    members: dict[str, Any], now: float, serving: Revision | None = None, *, is_opposite: bool = False
+) -> Revision:
+    """Return a new revision of a service.
+
+    Its tasks are in the same target groups as those of the revision that serves now, or in the other ones.
+    """
+    used = serving.groups if serving else []
+    groups = []
+    for each in members.get("loadBalancers") or ():
+        group = each["targetGroupArn"]
+        other = (each.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+        groups.append(other if other and (group in used if is_opposite else other in used) else group)
+    return Revision(token(1, _DIGITS[1:]) + token(18, _DIGITS), now, members, groups)
 
 
-async def begin(tx: Transaction, service: Service, members: dict[str, Any], now: float) -> Service:
+async def begin(
+    tx: Transaction, service: Service, members: dict[str, Any], now: float, connect: Connect | None = None
+) -> Service:
     """Begin the deployment of a new revision; what was being deployed is given up."""
     await _give_up(tx, service, now)
-    revision = make_revision(members, now)
+    is_staged = (service.configuration.get("strategy") or ROLLING) != ROLLING
+    revision = make_revision(members, now, service.last_completed, is_opposite=is_staged)
+    revision = replace(revision, connect=connect)
     service_history.save_revision(tx, service.key, revision)
     starter = make_starter_id()
     operation = ServiceDeployment(
@@ -42,6 +60,9 @@ async def begin(tx: Transaction, service: Service, members: dict[str, Any], now:
         service.configuration,
         reason="",
     )
+    if len(operation.sources) > 1:
+        # Where the traffic goes was left to chance by what was given up.
+        operation = replace(operation, shifted_test=_UNKNOWN, shifted_production=_UNKNOWN)
     service_history.save_deployment(tx, service.key, operation)
     await service_history.forget_old(tx, service.key)
     made = Deployment(

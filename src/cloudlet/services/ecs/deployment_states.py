@@ -29,9 +29,17 @@ FOLLOWERS: Final = {
 
 FAILURES: Final = (STOPPED, ROLLBACK_SUCCESSFUL, ROLLBACK_FAILED)
 
+ROLLING: Final = "ROLLING"
+BLUE_GREEN: Final = "BLUE_GREEN"
+LINEAR: Final = "LINEAR"
+CANARY: Final = "CANARY"
+
 RECONCILE_SERVICE: Final = "RECONCILE_SERVICE"
 PRE_SCALE_UP: Final = "PRE_SCALE_UP"
 SCALE_UP: Final = "SCALE_UP"
+TEST_TRAFFIC_SHIFT: Final = "TEST_TRAFFIC_SHIFT"
+PRE_PRODUCTION_TRAFFIC_SHIFT: Final = "PRE_PRODUCTION_TRAFFIC_SHIFT"
+PRODUCTION_TRAFFIC_SHIFT: Final = "PRODUCTION_TRAFFIC_SHIFT"
 BAKE_TIME: Final = "BAKE_TIME"
 CLEAN_UP: Final = "CLEAN_UP"
 
@@ -39,15 +47,15 @@ STAGES: Final = (
     PRE_SCALE_UP,
     SCALE_UP,
     "POST_SCALE_UP",
-    "TEST_TRAFFIC_SHIFT",
+    TEST_TRAFFIC_SHIFT,
     "POST_TEST_TRAFFIC_SHIFT",
-    "PRE_PRODUCTION_TRAFFIC_SHIFT",
-    "PRODUCTION_TRAFFIC_SHIFT",
+    PRE_PRODUCTION_TRAFFIC_SHIFT,
+    PRODUCTION_TRAFFIC_SHIFT,
     "POST_PRODUCTION_TRAFFIC_SHIFT",
     BAKE_TIME,
     CLEAN_UP,
 )
-"""The stages of a blue/green deployment. RECONCILE_SERVICE comes before them where others have not ended."""
+"""The stages of a deployment but a rolling one. RECONCILE_SERVICE comes before them where others have not ended."""
 
 
 def is_final(status: str) -> bool:
@@ -65,8 +73,13 @@ def find_first_stage(is_reconciling: bool) -> str:
     return RECONCILE_SERVICE if is_reconciling else STAGES[0]
 
 
-def find_next_stage(stage: str) -> str | None:
-    """Return the stage that follows; None after the last one."""
+def find_next_stage(stage: str, *, has_all_traffic: bool = True) -> str | None:
+    """Return the stage that follows; None after the last one.
+
+    Traffic that is shifted in steps goes through two stages with each of them.
+    """
+    if stage == PRODUCTION_TRAFFIC_SHIFT and not has_all_traffic:
+        return PRE_PRODUCTION_TRAFFIC_SHIFT
     following = 0 if stage == RECONCILE_SERVICE else STAGES.index(stage) + 1
     return STAGES[following] if following < len(STAGES) else None
 

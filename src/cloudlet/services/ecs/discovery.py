@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core import AwsError, Subspace, Transaction
-from cloudlet.services.ecs import definitions, services, tasks
+from cloudlet.services.ecs import connect_services, definitions, services, tasks
 from cloudlet.services.ecs.service_record import Service
 from cloudlet.services.ecs.task_record import Task
 
@@ -26,6 +26,17 @@ _Key = tuple[str, str, str, str]
 
 async def settle(block: Block, key: _Key) -> float | None:
     """Register tasks that run, and deregister others; return after how many seconds to try again."""
+    try:
+        await connect_services.provide(block, key)
+        pause = await _settle(block, key)
+        await connect_services.remove(block, key)
+    except AwsError as error:
+        log.warning("the services of Service Connect of %s are not as they should be: %s", key, error)
+        return _RETRY_SECONDS
+    return pause
+
+
+async def _settle(block: Block, key: _Key) -> float | None:
     wanted, known = await block.store.transact(lambda tx: _compare(tx, key))
     if wanted.keys() == known or not block.cloud.has("servicediscovery"):
         return None
@@ -56,6 +67,7 @@ async def _note(block: Block, place: tuple[str, ...], is_registered: bool) -> No
             tx.put(_REGISTERED.key(*place), b"")
         else:
             tx.delete(_REGISTERED.key(*place))
+        connect_services.PROXIES.request(tx, *place[:2])
 
     await block.store.transact(body)
 
@@ -67,7 +79,7 @@ async def _compare(tx: Transaction, key: _Key) -> tuple[dict[tuple[str, str], di
     service = await services.find(tx, *key)
     wanted: dict[tuple[str, str], dict[str, str]] = {}
     if service is not None:
-        registries = _list_registries(service)
+        registries = await _list_registries(tx, service)
         for task in await tasks.list_service_tasks(tx, *key) if registries else ():
             if task.last_status != "RUNNING" or task.desired_status != "RUNNING":
                 continue
@@ -77,13 +89,17 @@ async def _compare(tx: Transaction, key: _Key) -> tuple[dict[tuple[str, str], di
     return wanted, known
 
 
-def _list_registries(service: Service) -> dict[str, list[dict[str, Any]]]:
-    """Return the registries of each deployment and task set that has some."""
-    return {
-        each.id: each.revision.members["serviceRegistries"]
-        for each in service.starters
-        if each.revision.members.get("serviceRegistries")
-    }
+async def _list_registries(tx: Transaction, service: Service) -> dict[str, list[dict[str, Any]]]:
+    """Return the registries of each deployment and task set that has some, also those of Service Connect."""
+    registries = {each.id: [*(each.revision.members.get("serviceRegistries") or ())] for each in service.starters}
+    arns = await connect_services.load(tx, service.key)
+    for starter, connect in connect_services.list_connects(service).items():
+        registries[starter] += [
+            {"registryArn": arns[connect.namespace_id, port.discovery_name], "port": port.container_port}
+            for port in connect.ports
+            if (connect.namespace_id, port.discovery_name) in arns
+        ]
+    return {starter: listed for starter, listed in registries.items() if listed}
 
 
 async def _make_attributes(

@@ -62,6 +62,13 @@ class TaskSetNotFound(AwsError):
         super().__init__("TaskSetNotFoundException", "The specified task set does not exist.")
 
 
+class NamespaceNotFound(AwsError):
+    """A namespace of AWS Cloud Map that is not there."""
+
+    def __init__(self) -> None:
+        super().__init__("NamespaceNotFoundException", "The specified namespace was not found.")
+
+
 class ResourceNotFound(AwsError):
     """A resource of another kind that is not there."""
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.ecs import arns, clusters, errors
+from cloudlet.core.aws import tags
+from cloudlet.services.ecs import arns, errors
 from cloudlet.services.ecs.cluster_record import Cluster
 
 _CPU_OF_CORE = 1024
@@ -35,6 +36,11 @@ class Instance(NamedTuple):
         )
 
 
+def make_ec2_id(instance_arn: str) -> str:
+    """Return the id by which a container instance is known to load balancers."""
+    return f"i-{instance_arn[-32:][:17]}"
+
+
 def get_instance(cluster: Cluster) -> Instance:
     """Return the container instance of a cluster."""
     return Instance(cluster, sha256(f"{cluster.arn} {cluster.created}".encode()).hexdigest()[:32])
@@ -46,9 +52,9 @@ def find(cluster: Cluster, reference: str) -> Instance | None:
     return instance if reference in (instance.id, instance.arn) else None
 
 
-async def get(tx: Transaction, account: str, region: str, cluster: str | None, reference: str) -> Instance:
-    """Return a container instance by its id or ARN. Raises InvalidParameterException."""
-    found = find(await clusters.get(tx, account, region, cluster), reference)
+def get(cluster: Cluster, reference: str) -> Instance:
+    """Return the container instance of a cluster by its id or ARN. Raises InvalidParameterException."""
+    found = find(cluster, reference)
     if found is None:
         raise errors.InvalidParameter("The specified container instance was not found.")
     return found
@@ -72,9 +78,14 @@ def make_resources(cpu: int, memory: int) -> list[dict[str, Any]]:
     ]
 
 
-def list_own_attributes() -> dict[str, str]:
-    """Return the attributes that the machine has by itself."""
-    return {"ecs.os-type": "linux", "ecs.cpu-architecture": platform.machine().lower(), "ecs.os-family": "LINUX"}
+def list_own_attributes(cluster: Cluster) -> dict[str, str]:
+    """Return the attributes that the machine has by itself, as the instance of a cluster."""
+    return {
+        "ecs.availability-zone": f"{cluster.region}a",
+        "ecs.os-type": "linux",
+        "ecs.cpu-architecture": platform.machine().lower(),
+        "ecs.os-family": "LINUX",
+    }
 
 
 async def load_attributes(tx: Transaction, instance: Instance) -> dict[str, str]:
@@ -86,3 +97,10 @@ async def load_attributes(tx: Transaction, instance: Instance) -> dict[str, str]
 def save_attributes(tx: Transaction, instance: Instance, attributes: dict[str, str]) -> None:
     """Write the attributes that users have given to an instance."""
     tx.put(_ATTRIBUTES.key(instance.arn), _encode(attributes))
+
+
+def forget(tx: Transaction, cluster: Cluster) -> None:
+    """Forget what users have given to the instance of a cluster that is deleted."""
+    instance = get_instance(cluster)
+    tx.delete(_ATTRIBUTES.key(instance.arn))
+    tags.save(tx, instance.arn, {})

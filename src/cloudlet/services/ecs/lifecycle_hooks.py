@@ -99,10 +99,10 @@ def to_api(operation: ServiceDeployment) -> list[dict[str, Any]]:
     ]
 
 
-async def run(block: Block, key: tuple[str, str, str, str]) -> float | None:
+async def run(block: Block, key: tuple[str, str, str, str]) -> tuple[float | None, bool]:
     """Invoke the functions that are due of a service's deployment.
 
-    Return after how many seconds to look again.
+    Return after how many seconds to look again, and whether a hook has another status now.
     """
 
     async def find(tx: Transaction) -> tuple[Service, ServiceDeployment] | None:
@@ -115,24 +115,27 @@ async def run(block: Block, key: tuple[str, str, str, str]) -> float | None:
 
     found = await block.store.transact(find)
     if found is None:
-        return None
+        return None, False
     service, operation = found
     pauses: list[float] = []
+    has_changed = False
     for hook in operation.hooks:
         now = block.clock.now()
         if hook.status not in (AWAITING_ACTION, IN_PROGRESS):
             continue
         if now >= hook.expires:
             await _change(block, key, operation.id, replace(hook, status=TIMED_OUT))
-            pauses.append(0.0)
+            has_changed = True
         elif hook.status == IN_PROGRESS and now >= hook.next_at:
             changed = await _invoke(block, service, operation, hook)
             await _change(block, key, operation.id, changed)
-            pauses.append(max(0.0, changed.next_at - now) if changed.status == IN_PROGRESS else 0.0)
+            if changed.status == IN_PROGRESS:
+                pauses.append(max(0.0, changed.next_at - now))
+            has_changed = has_changed or changed.status != IN_PROGRESS
         else:
             next_at = hook.next_at if hook.status == IN_PROGRESS else hook.expires
             pauses.append(min(next_at, hook.expires) - now)
-    return min(pauses, default=None)
+    return min(pauses, default=None), has_changed
 
 
 async def _change(block: Block, key: tuple[str, str, str, str], deployment: str, changed: Hook) -> None:

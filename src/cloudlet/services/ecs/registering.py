@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from cloudlet.core import Params
-from cloudlet.services.ecs import container_rules, errors, task_sizes, unsupported
+from cloudlet.services.ecs import container_rules, errors, query_language, task_sizes, unsupported
 from cloudlet.services.ecs.required_attributes import list_attributes
 
 _FAMILY: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
@@ -81,8 +81,8 @@ def _list_constraints(params: Params) -> list[dict[str, Any]]:
         raise errors.ClientError(f"A task definition has at most {_MAX_CONSTRAINTS} placement constraints.")
     if constraints and _is_for_fargate(params):
         raise errors.ClientError("Placement constraints are not supported with Fargate.")
-    if constraints:
-        raise errors.NotBuilt("placement constraints of task definitions: there is one container instance")
+    for each in constraints:
+        query_language.parse(each.get("expression") or "")
     return constraints
 
 

@@ -18,6 +18,8 @@ class TaskState(NamedTuple):
     """Whether it has failed its health checks: it is to be replaced."""
     is_protected: bool = False
     created: float = 0.0
+    problem: str = ""
+    """The reason why it is unhealthy."""
 
 
 class Bounds(NamedTuple):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from typing import Final
 
 from msgspec.structs import replace
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import capacity, definitions, instances, tasks
+from cloudlet.services.ecs import capacity, connecting, definitions, instances, placement, tasks
 from cloudlet.services.ecs.capacity import Capacity
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.load_balancing import Health
+from cloudlet.services.ecs.placement import Problem
 from cloudlet.services.ecs.rolling import TaskState
 from cloudlet.services.ecs.service_news import News
 from cloudlet.services.ecs.service_record import Revision, Service, StoppedTask
-from cloudlet.services.ecs.task_record import Task
+from cloudlet.services.ecs.target_states import REGISTERED
+from cloudlet.services.ecs.task_record import Task, TaskTarget
 from cloudlet.services.ecs.tasks import TaskRequest
 
 SETTLING_SECONDS: Final = 3.0
@@ -25,7 +29,11 @@ SETTLING_SECONDS: Final = 3.0
 _BY_US: Final = "ServiceSchedulerInitiated"
 _PLANNED: Final = (_BY_US, "UserInitiated", "TerminationNotice")
 _STARTING: Final = ("PROVISIONING", "PENDING", "ACTIVATING")
+_CONTAINER_CHECKS: Final = "Task failed container health checks"
+_SERVING: Final = ("healthy", "unavailable")
+"""The states of targets that get requests: the latter are those of groups without health checks."""
 _RETRY_SECONDS: Final = 60.0
+_MORE: Final = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 _MAX_DELAY_SECONDS: Final = 300.0
 _MAX_STARTED_TASKS: Final = 100
 """Tasks that are started in one transaction."""
@@ -42,6 +50,7 @@ class Round:
         live: list[Task],
         stopped: list[StoppedTask],
         now: float,
+        health: Health,
     ) -> None:
         self.tx = tx
         self.service = service
@@ -53,6 +62,7 @@ class Round:
         self._cluster = cluster
         self._stopped = stopped
         self._checked: dict[str, set[str]] = {}
+        self._health = health
 
     def look_again(self, seconds: float) -> None:
         """Look again after so many seconds at most."""
@@ -77,7 +87,8 @@ class Round:
     async def _make_state(self, task: Task) -> TaskState:
         since = self.now - (task.started_at or self.now)
         grace = self.service.options.get("healthCheckGracePeriodSeconds") or 0
-        has_failed = task.health_status == "UNHEALTHY"
+        problem = _CONTAINER_CHECKS if task.health_status == "UNHEALTHY" else self._find_bad_target(task)
+        has_failed = bool(problem)
         if has_failed and since < grace:
             self.look_again(grace - since)
         is_protected = (task.protected_until or 0) > self.now
@@ -89,12 +100,38 @@ class Round:
             has_failed and since >= grace,
             is_protected,
             task.created_at,
+            problem,
         )
+
+    def _find_bad_target(self, task: Task) -> str:
+        """Return why a task is to be replaced that its load balancer calls unhealthy."""
+        for target in task.targets:
+            if target.state == REGISTERED and target.key in self._health:
+                state = self._health[target.key].state
+                if state == "unhealthy":
+                    return f"Task failed ELB health checks in (target-group {target.group})"
+        return ""
+
+    def tell_unhealthy(self, ids: Collection[str]) -> None:
+        """Tell of tasks that their load balancers call unhealthy."""
+        for task in self.live:
+            for target in task.targets if task.id in ids else ():
+                found = self._health.get(target.key)
+                if found is not None and found.state == "unhealthy":
+                    instance = "" if task.is_on_fargate else f" (instance {target.id})"
+                    where = f"(task {task.id}){instance} (port {target.port}) is unhealthy in"
+                    name = target.group.split("/")[1]
+                    self.news.tell(f"{where} (target-group {name}) due to (reason {found.reason})")
 
     async def _is_healthy(self, task: Task, since: float) -> bool:
         checked = await self._list_checked(task)
+        if not all(each.health == "HEALTHY" for each in task.containers if each.name in checked):
+            return False
+        if task.targets:
+            states = [self._health[each.key].state for each in task.targets if each.key in self._health]
+            return len(states) == len(task.targets) and all(state in _SERVING for state in states)
         if checked:
-            return all(each.health == "HEALTHY" for each in task.containers if each.name in checked)
+            return True
         if since < SETTLING_SECONDS:
             self.look_again(SETTLING_SECONDS - since)
         return since >= SETTLING_SECONDS
@@ -148,8 +185,8 @@ class Round:
         made: list[Task] = []
         for _ in range(min(count, _MAX_STARTED_TASKS)):
             picked = capacity.pick(revision.choice, running)
-            if picked.launch_type != "FARGATE" and (problem := self._find_problem(definition)):
-                self._get_stuck(problem)
+            if picked.launch_type != "FARGATE" and (problem := await self._find_problem(definition)) is not None:
+                self._get_unplaced(problem)
                 break
             running[picked.provider] += 1
             request = await self._make_request(starter, revision, definition, picked)
@@ -181,23 +218,29 @@ class Round:
             has_managed_tags=bool(service.options.get("enableECSManagedTags")),
             is_command_enabled=bool(service.options.get("enableExecuteCommand")),
             container_instance=instances.get_instance(self._cluster).arn if is_on_instance else "",
+            targets=[
+                TaskTarget(group, each["containerName"], each["containerPort"])
+                for each, group in zip(revision.balancers, revision.groups, strict=True)
+            ],
+            connect=await connecting.find_endpoints(self.tx, service, revision.connect),
         )
 
-    def _find_problem(self, definition: Definition) -> str:
-        """Return why no more task can be on the container instance; empty where one can."""
-        words = "was unable to place a task because no container instance met all of its requirements."
-        instance = f"The closest matching (container-instance {instances.get_instance(self._cluster).id})"
-        more = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
-        cpu, memory = _measure(definition)
-        if memory > instances.measure_memory():
-            return f"{words} {instance} has insufficient memory available. {more}"
-        if cpu > instances.measure_cpu():
-            return f"{words} {instance} has insufficient CPU units available. {more}"
+    async def _find_problem(self, definition: Definition) -> Problem | None:
+        """Return why no more task can be on the container instance; None where one can."""
         constraints = self.service.options.get("placementConstraints") or ()
-        is_taken = any(task.container_instance and task.desired_status == "RUNNING" for task in self.live)
-        if is_taken and any(each.get("type") == "distinctInstance" for each in constraints):
-            return f"{words} {more}"
-        return ""
+        return await placement.find_problem(
+            self.tx, self._cluster, definition, constraints, f"service:{self.service.name}"
+        )
+
+    def _get_unplaced(self, problem: Problem) -> None:
+        """Tell why a task cannot be placed, once."""
+        words = "was unable to place a task because no container instance met all of its requirements."
+        if problem.words:
+            instance = instances.get_instance(self._cluster).id
+            words = f"{words} The closest matching (container-instance {instance}) has {problem.words}."
+        if self.service.stuck != (message := f"{words} {_MORE}"):
+            self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=problem.event)
+        self._get_stuck(message)
 
     def _get_stuck(self, message: str) -> None:
         self.tell_stuck(message)
@@ -208,24 +251,7 @@ class Round:
         if self.service.stuck != message:
             self.service = replace(self.service, stuck=message)
             self.news.tell(message)
-            if "unable to place" in message:
-                reason = (
-                    "RESOURCE:MEMORY" if "memory" in message else "RESOURCE:CPU" if "CPU" in message else "ATTRIBUTE"
-                )
-                self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=reason)
 
 
 def _get_source(task: Task) -> str:
     return f"deployment {task.started_by}"
-
-
-def _measure(definition: Definition) -> tuple[int, int]:
-    """Return the CPU units and MiB that a task reserves."""
-    shape = definition.shape
-    reserved = [
-        (each["cpu"], each.get("memoryReservation") or each.get("memory") or 0) for each in definition.containers
-    ]
-    return (
-        int(shape.get("cpu") or sum(cpu for cpu, _ in reserved)),
-        int(shape.get("memory") or sum(memory for _, memory in reserved)),
-    )

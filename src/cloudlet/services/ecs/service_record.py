@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cloudlet.services.ecs.arns import make_arn
 from cloudlet.services.ecs.capacity import Choice
+from cloudlet.services.ecs.connect_record import Connect
 
 ACTIVE: Final = "ACTIVE"
 DRAINING: Final = "DRAINING"
@@ -27,6 +28,19 @@ class Revision(msgspec.Struct, frozen=True):
     created: float
     members: dict[str, Any]
     """`taskDefinition` (an ARN) and the members of the model's ServiceRevision that were given."""
+    groups: list[str] = []
+    """The ARN of the target group that its tasks are in, for each of its load balancers."""
+    connect: Connect | None = None
+
+    @property
+    def balancers(self) -> list[dict[str, Any]]:
+        """The load balancers."""
+        return self.members.get("loadBalancers") or []
+
+    @property
+    def shifts_traffic(self) -> bool:
+        """Whether traffic can be shifted to and from its tasks."""
+        return any(each.get("advancedConfiguration") for each in self.balancers)
 
     @property
     def choice(self) -> Choice:

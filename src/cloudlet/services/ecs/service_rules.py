@@ -10,23 +10,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cloudlet.core import Params
-from cloudlet.services.ecs import capacity, errors, network_rules
+from cloudlet.services.ecs import capacity, errors, network_rules, placement, traffic
 from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _MAX_TASKS: Final = 5000
-_MAX_CONSTRAINTS: Final = 10
-_MAX_STRATEGIES: Final = 5
 _MAX_BAKE_MINUTES: Final = 1440
+_MIN_STEP_PERCENT: Final = 3.0
+_MIN_CANARY_PERCENT: Final = 0.1
 _UNSUPPORTED: Final = {
-    "loadBalancers": "Elastic Load Balancing (loadBalancers)",
     "volumeConfigurations": "volumes of Amazon EBS (volumeConfigurations)",
     "vpcLatticeConfigurations": "VPC Lattice (vpcLatticeConfigurations)",
     "gatewayConnectors": "gateway connectors",
     "monitoring": "another resolution of a service's metrics (monitoring)",
-    "role": "roles for load balancers (role)",
 }
 _OPTIONS: Final = (
     "placementConstraints",
@@ -36,8 +34,16 @@ _OPTIONS: Final = (
     "propagateTags",
     "enableExecuteCommand",
     "availabilityZoneRebalancing",
+    "role",
 )
-REVISED: Final = ("platformVersion", "networkConfiguration", "serviceRegistries")
+_OF_STRATEGIES: Final = ("linearConfiguration", "canaryConfiguration", "lifecycleHooks", "bakeTimeInMinutes")
+REVISED: Final = (
+    "platformVersion",
+    "networkConfiguration",
+    "serviceRegistries",
+    "loadBalancers",
+    "serviceConnectConfiguration",
+)
 """The members of a request that a revision keeps as they are."""
 
 
@@ -46,20 +52,19 @@ def refuse_unsupported(params: Params) -> None:
     for member, what in _UNSUPPORTED.items():
         if params.get(member):
             raise errors.NotBuilt(what)
-    if (params.get("serviceConnectConfiguration") or {}).get("enabled"):
-        raise errors.NotBuilt("Service Connect (serviceConnectConfiguration)")
     if (params.get("deploymentController") or {}).get("type") == "CODE_DEPLOY":
-        raise errors.NotBuilt("the deployment controller CODE_DEPLOY, which needs Elastic Load Balancing")
+        raise errors.NotBuilt("the deployment controller CODE_DEPLOY, which needs AWS CodeDeploy")
 
 
 def read_options(params: Params, known: Mapping[str, Any], scheduling: str, controller: str) -> dict[str, Any]:
     """Return the options of a service, as a request changes them. Raises InvalidParameterException."""
     options = {**known, **{name: params[name] for name in _OPTIONS if params.get(name) is not None}}
-    configuration = {
-        **_get_default_configuration(scheduling, controller),
-        **(known.get("deploymentConfiguration") or {}),
-        **(params.get("deploymentConfiguration") or {}),
-    }
+    before, given = known.get("deploymentConfiguration") or {}, params.get("deploymentConfiguration") or {}
+    if given.get("strategy", before.get("strategy")) != before.get("strategy"):
+        # What is for another strategy goes with that.
+        before = {name: value for name, value in before.items() if name not in _OF_STRATEGIES}
+    configuration = {**_get_default_configuration(scheduling, controller), **before, **given}
+    _complete_steps(configuration)
     _check_configuration(configuration, scheduling, controller)
     grace = options.get("healthCheckGracePeriodSeconds")
     if grace is not None and grace < 0:
@@ -78,20 +83,29 @@ def _get_default_configuration(scheduling: str, controller: str) -> dict[str, An
     return {**percents, "deploymentCircuitBreaker": breaker, "strategy": "ROLLING"}
 
 
+def _complete_steps(configuration: dict[str, Any]) -> None:
+    """Fill in the steps in which a strategy shifts traffic; those of another strategy go."""
+    strategy = configuration.get("strategy")
+    for name, (member, defaults) in traffic.DEFAULTS.items():
+        given = configuration.get(member)
+        if name == strategy:
+            configuration[member] = {**defaults, **(given or {})}
+
+
 def _check_configuration(configuration: Mapping[str, Any], scheduling: str, controller: str) -> None:
     lowest, highest = configuration["minimumHealthyPercent"], configuration["maximumPercent"]
     if lowest < 0 or highest < 100 or lowest > highest:
         raise errors.InvalidParameter("The specified minimumHealthyPercent and maximumPercent are not valid.")
     strategy = configuration.get("strategy") or "ROLLING"
-    if strategy in ("LINEAR", "CANARY"):
-        raise errors.NotBuilt(f"the deployment strategy {strategy}, which needs Elastic Load Balancing")
     if controller != "ECS" and (strategy != "ROLLING" or configuration.get("deploymentCircuitBreaker")):
         raise errors.InvalidParameter("The deployment configuration is only valid for the ECS deployment controller.")
-    if strategy == "BLUE_GREEN" and scheduling == "DAEMON":
-        raise errors.InvalidParameter("The DAEMON scheduling strategy does not support BLUE_GREEN deployments.")
-    for member in ("linearConfiguration", "canaryConfiguration"):
-        if configuration.get(member):
+    if strategy != "ROLLING" and scheduling == "DAEMON":
+        raise errors.InvalidParameter(f"The DAEMON scheduling strategy does not support {strategy} deployments.")
+    for name, (member, _) in traffic.DEFAULTS.items():
+        if configuration.get(member) and name != strategy:
             raise errors.InvalidParameter(f"{member} is not valid for the deployment strategy {strategy}.")
+    _check_step(configuration.get("linearConfiguration") or {}, "stepPercent", _MIN_STEP_PERCENT)
+    _check_step(configuration.get("canaryConfiguration") or {}, "canaryPercent", _MIN_CANARY_PERCENT)
     if (configuration.get("earlySuccessCriteria") or {}).get("enable"):
         raise errors.NotBuilt("early success criteria of deployments")
     if not 0 <= (configuration.get("bakeTimeInMinutes") or 0) <= _MAX_BAKE_MINUTES:
@@ -103,6 +117,16 @@ def _check_configuration(configuration: Mapping[str, Any], scheduling: str, cont
     if threshold is not None and threshold["value"] < 1:
         raise errors.InvalidParameter("The circuit breaker's threshold must be at least 1.")
     _check_hooks(configuration.get("lifecycleHooks") or [], strategy)
+
+
+def _check_step(configuration: Mapping[str, Any], member: str, lowest: float) -> None:
+    """Raise InvalidParameterException for steps of traffic that make no sense."""
+    percent = configuration.get(member, lowest)
+    if not lowest <= percent <= traffic.ALL or round(percent, 1) != percent:
+        raise errors.InvalidParameter(f"{member} must be a multiple of 0.1 from {lowest} to {traffic.ALL}.")
+    for name, minutes in configuration.items():
+        if name != member and not 0 <= minutes <= _MAX_BAKE_MINUTES:
+            raise errors.InvalidParameter(f"{name} must be between 0 and {_MAX_BAKE_MINUTES}.")
 
 
 def _check_hooks(hooks: list[dict[str, Any]], strategy: str) -> None:
@@ -134,16 +158,7 @@ def check_placement(options: Mapping[str, Any], choice: Choice, scheduling: str)
         raise errors.InvalidParameter("Placement strategies are not supported with FARGATE launch type.")
     if strategies and scheduling == "DAEMON":
         raise errors.InvalidParameter("Placement strategies are not supported with the DAEMON scheduling strategy.")
-    if len(constraints) > _MAX_CONSTRAINTS or len(strategies) > _MAX_STRATEGIES:
-        raise errors.InvalidParameter("There are too many placement constraints or strategies.")
-    for constraint in constraints:
-        if constraint.get("type") == "memberOf":
-            raise errors.NotBuilt("the cluster query language (placement constraints of type memberOf)")
-        if constraint.get("expression"):
-            raise errors.InvalidParameter("An expression cannot be specified for the constraint distinctInstance.")
-    for each in strategies:
-        if each.get("type") == "random" and each.get("field"):
-            raise errors.InvalidParameter("A field cannot be specified for the placement strategy random.")
+    placement.check([*constraints], [*strategies])
     if choice.is_fargate and scheduling == "DAEMON":
         raise errors.InvalidParameter("The daemon scheduling strategy is not supported for Fargate tasks.")
 

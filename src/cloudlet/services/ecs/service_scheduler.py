@@ -13,12 +13,15 @@ from cloudlet.services.ecs import (
     deployment_alarms,
     discovery,
     lifecycle_hooks,
+    load_balancing,
     service_history,
     services,
     task_set_scheduling,
     tasks,
+    traffic,
 )
 from cloudlet.services.ecs.deploying import Deploying
+from cloudlet.services.ecs.load_balancing import Health
 from cloudlet.services.ecs.scheduling_round import Round
 from cloudlet.services.ecs.service_record import DRAINING, INACTIVE
 from cloudlet.services.ecs.task_record import Task
@@ -27,16 +30,18 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 _PATIENCE_SECONDS: Final = 1.0
-"""A step may call functions, which take their time."""
+"""A step calls other services, which take their time."""
 
 
 async def _schedule(block: Block, key: Key) -> float | None:
     account, region, cluster, name = key
     place = account, region, cluster, name
     is_watching, alarms = await deployment_alarms.find_triggered(block, place)
+    health, health_pause = await load_balancing.settle(block, place)
     pauses = [
-        await block.store.transact(lambda tx: _advance(tx, place, block.clock.now(), alarms)),
-        await lifecycle_hooks.run(block, place),
+        health_pause,
+        await block.store.transact(lambda tx: _advance(tx, place, block.clock.now(), alarms, health)),
+        await traffic.settle(block, place),
         await discovery.settle(block, place),
         deployment_alarms.LOOK_SECONDS if is_watching else None,
     ]
@@ -46,7 +51,26 @@ async def _schedule(block: Block, key: Key) -> float | None:
 SCHEDULER: Final = Reconciler("services", _schedule, patience_seconds=_PATIENCE_SECONDS)
 
 
-async def _advance(tx: Transaction, key: tuple[str, str, str, str], now: float, alarms: list[str]) -> float | None:
+async def _run_hooks(block: Block, key: Key) -> float | None:
+    account, region, cluster, name = key
+    place = account, region, cluster, name
+    pause, has_changed = await lifecycle_hooks.run(block, place)
+    if has_changed:
+
+        async def ask(tx: Transaction) -> None:
+            request(tx, *place)
+
+        await block.store.transact(ask)
+    return pause
+
+
+HOOKS: Final = Reconciler("service-hooks", _run_hooks, patience_seconds=_PATIENCE_SECONDS)
+"""Runs the functions of lifecycle hooks. They take their time, in which tasks are scheduled."""
+
+
+async def _advance(
+    tx: Transaction, key: tuple[str, str, str, str], now: float, alarms: list[str], health: Health
+) -> float | None:
     """Do what can be done now for a service.
 
     Return after how many seconds to look again.
@@ -58,13 +82,14 @@ async def _advance(tx: Transaction, key: tuple[str, str, str, str], now: float, 
         return None
     stopped = await services.take_stopped(tx, service)
     if service.status == INACTIVE:
-        return None
-    look = Round(tx, cluster, service, await tasks.list_service_tasks(tx, *key), stopped, now)
+        return 0.0 if stopped else None
+    look = Round(tx, cluster, service, await tasks.list_service_tasks(tx, *key), stopped, now, health)
     if service.status == DRAINING:
         _drain(look)
     elif service.deployments:
         operation = await service_history.find_deployment(tx, key, service.deployments[0].operation)
-        await Deploying(look, operation, alarms).advance()
+        if await Deploying(look, operation, alarms).advance():
+            HOOKS.request(tx, *key)
     else:
         await task_set_scheduling.settle(look)
     if look.service != service:

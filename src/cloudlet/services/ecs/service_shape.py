@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws import tags
 from cloudlet.services.ecs import (
+    connect_services,
     definitions,
+    elb_calls,
     lifecycle_hooks,
     resource_tags,
     service_history,
     task_set_scheduling,
     tasks,
+    traffic,
 )
 from cloudlet.services.ecs.capacity import PLATFORM_VERSION
 from cloudlet.services.ecs.deploying import find_bounds, find_threshold
@@ -36,6 +40,9 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
     """Return a service."""
     live = await tasks.list_service_tasks(tx, *service.key)
     revision = service.revision
+    arns = await connect_services.load(tx, service.key)
+    options = dict(service.options)
+    role = options.pop("role", "")
     answer: dict[str, Any] = {
         "serviceArn": service.arn,
         "serviceName": service.name,
@@ -44,9 +51,10 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         "desiredCount": find_bounds(service).desired if service.scheduling == "DAEMON" else service.desired,
         **_count(live),
         **(revision.members if revision else {}),
-        "loadBalancers": [],
+        "loadBalancers": revision.balancers if revision else [],
         "serviceRegistries": revision.members.get("serviceRegistries") or [] if revision else [],
-        **service.options,
+        **options,
+        "roleArn": elb_calls.make_role_arn(service, role) if role else None,
         "placementConstraints": service.options.get("placementConstraints") or [],
         "placementStrategy": service.options.get("placementStrategy") or [],
         "propagateTags": service.options.get("propagateTags") or "NONE",
@@ -54,7 +62,7 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         "enableExecuteCommand": bool(service.options.get("enableExecuteCommand")),
         "schedulingStrategy": service.scheduling,
         "deploymentController": {"type": service.controller},
-        "deployments": [_describe_deployment(service, each, live) for each in service.deployments],
+        "deployments": [_describe_deployment(service, each, live, arns) for each in service.deployments],
         "events": await service_history.load_events(tx, service.key),
         "createdAt": service.created,
         "createdBy": service.created_by,
@@ -63,8 +71,9 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         answer["taskSets"] = [describe_task_set(service, each, live) for each in service.task_sets]
     if service.primary is not None:
         answer["currentServiceDeployment"] = service.make_arn("service-deployment", service.primary.operation)
+        operation = await service_history.find_deployment(tx, service.key, service.primary.operation)
         answer["currentServiceRevisions"] = [
-            _describe_reference(service, each.revision.id, live) for each in service.deployments
+            _describe_reference(service, each.revision.id, live, operation) for each in service.deployments
         ]
     if has_tags:
         answer["tags"] = resource_tags.to_api(await tags.load(tx, service.arn))
@@ -77,11 +86,14 @@ def _resolve(members: dict[str, Any]) -> dict[str, Any]:
     return {**members, "platformVersion": PLATFORM_VERSION} if is_latest else dict(members)
 
 
-def _describe_deployment(service: Service, deployment: Deployment, live: list[Task]) -> dict[str, Any]:
+def _describe_deployment(
+    service: Service, deployment: Deployment, live: list[Task], arns: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
     is_primary = deployment.status == PRIMARY
     wanted = sum(task.started_by == deployment.id and task.desired_status == "RUNNING" for task in live)
     members = _resolve(deployment.revision.members)
-    members.pop("serviceRegistries", None)
+    for member in ("serviceRegistries", "loadBalancers"):
+        members.pop(member, None)
     return {
         **members,
         "id": deployment.id,
@@ -93,7 +105,19 @@ def _describe_deployment(service: Service, deployment: Deployment, live: list[Ta
         "updatedAt": deployment.updated,
         "rolloutState": deployment.rollout,
         "rolloutStateReason": deployment.reason,
+        "serviceConnectResources": _describe_connect(deployment.revision, arns),
     }
+
+
+def _describe_connect(revision: Revision, arns: Mapping[tuple[str, str], str]) -> list[dict[str, Any]] | None:
+    """Return the services in Cloud Map that stand for the ports of a revision."""
+    connect = revision.connect
+    if connect is None:
+        return None
+    return [
+        {"discoveryName": port.discovery_name, "discoveryArn": arns.get((connect.namespace_id, port.discovery_name))}
+        for port in connect.ports
+    ]
 
 
 def describe_task_set(service: Service, task_set: TaskSet, live: list[Task]) -> dict[str, Any]:
@@ -110,7 +134,7 @@ def describe_task_set(service: Service, task_set: TaskSet, live: list[Task]) -> 
         **_count(live, task_set.id),
         "createdAt": task_set.created,
         "updatedAt": task_set.updated,
-        "loadBalancers": [],
+        "loadBalancers": task_set.revision.balancers,
         "serviceRegistries": task_set.revision.members.get("serviceRegistries") or [],
         "scale": {"value": task_set.scale, "unit": "PERCENT"},
         "stabilityStatus": "STEADY_STATE" if task_set.is_steady else "STABILIZING",
@@ -119,7 +143,21 @@ def describe_task_set(service: Service, task_set: TaskSet, live: list[Task]) -> 
     }
 
 
-def _describe_reference(service: Service, revision: str, live: list[Task]) -> dict[str, Any]:
+def _describe_weights(service: Service, revision: str, operation: ServiceDeployment | None) -> dict[str, float]:
+    """Return how much of the traffic a revision has, where that can be shifted."""
+    shifts_traffic = service.primary is not None and service.primary.revision.shifts_traffic
+    if operation is None or not operation.is_staged or not shifts_traffic:
+        return {}
+    test, production = max(0.0, operation.shifted_test), max(0.0, operation.shifted_production)
+    if revision != operation.target:
+        is_source = revision in operation.sources
+        test, production = (traffic.ALL - test, traffic.ALL - production) if is_source else (0.0, 0.0)
+    return {"requestedTestTrafficWeight": test, "requestedProductionTrafficWeight": production}
+
+
+def _describe_reference(
+    service: Service, revision: str, live: list[Task], operation: ServiceDeployment | None
+) -> dict[str, Any]:
     """Return a revision with how many tasks run by it."""
     starters = [each for each in service.deployments if each.revision.id == revision]
     ids = {each.id for each in starters}
@@ -132,6 +170,7 @@ def _describe_reference(service: Service, revision: str, live: list[Task]) -> di
         "requestedTaskCount": find_bounds(service).desired if is_primary else wanted,
         "runningTaskCount": counts["runningCount"],
         "pendingTaskCount": counts["pendingCount"],
+        **_describe_weights(service, revision, operation),
     }
 
 
@@ -146,8 +185,8 @@ async def describe_operation(tx: Transaction, service: Service, operation: Servi
         **_describe_course(service, operation),
         "updatedAt": operation.updated,
         "stoppedAt": operation.stopped,
-        "sourceServiceRevisions": [_describe_reference(service, each, live) for each in operation.sources],
-        "targetServiceRevision": _describe_reference(service, operation.target, live),
+        "sourceServiceRevisions": [_describe_reference(service, each, live, operation) for each in operation.sources],
+        "targetServiceRevision": _describe_reference(service, operation.target, live, operation),
         "lifecycleStage": operation.stage or None,
         "lifecycleHookDetails": lifecycle_hooks.to_api(operation),
         "deploymentConfiguration": operation.configuration,
@@ -190,6 +229,17 @@ def _describe_course(service: Service, operation: ServiceDeployment) -> dict[str
     }
 
 
+def _describe_groups(revision: Revision) -> list[dict[str, Any]]:
+    """Return the target groups that the tasks of a revision are in."""
+    return [
+        {
+            "targetGroupArn": group,
+            "productionListenerRule": (each.get("advancedConfiguration") or {}).get("productionListenerRule"),
+        }
+        for each, group in zip(revision.balancers, revision.groups, strict=True)
+    ]
+
+
 async def describe_revision(tx: Transaction, service: Service, revision: Revision) -> dict[str, Any]:
     """Return a service revision."""
     found = await definitions.find(tx, service.account, service.region, revision.members["taskDefinition"])
@@ -200,5 +250,6 @@ async def describe_revision(tx: Transaction, service: Service, revision: Revisio
         "serviceArn": service.arn,
         "clusterArn": service.cluster_arn,
         "containerImages": images,
+        "resolvedConfiguration": {"loadBalancers": _describe_groups(revision)} if revision.groups else None,
         "createdAt": revision.created,
     }

@@ -31,6 +31,11 @@ def get_space(account: str, region: str, cluster: str) -> Subspace:
     return _SERVICES.sub(account, region, cluster)
 
 
+def get_region_space(account: str, region: str) -> Subspace:
+    """Return the subspace of all services of an account in a region."""
+    return _SERVICES.sub(account, region)
+
+
 async def find(tx: Transaction, account: str, region: str, cluster: str, name: str) -> Service | None:
     """Return a service, active or not, or None."""
     raw = await tx.get(_SERVICES.key(account, region, cluster, name))
@@ -100,7 +105,7 @@ async def has_provider(tx: Transaction, cluster: Cluster, provider: str) -> bool
 
 async def has_definition(tx: Transaction, account: str, region: str, arn: str) -> bool:
     """Whether services of an account run a task definition."""
-    found = await list_services(tx, _SERVICES.sub(account, region))
+    found = await list_services(tx, get_region_space(account, region))
     return any(each.revision.members["taskDefinition"] == arn for service in found for each in service.starters)
 
 
@@ -112,7 +117,10 @@ def note_stopped(tx: Transaction, task: Task) -> None:
 
 
 async def take_stopped(tx: Transaction, service: Service) -> list[StoppedTask]:
-    """Return the tasks of a service that have stopped, each once."""
+    """Return tasks of a service that have stopped, each once.
+
+    Where there are many, others are left for the next time.
+    """
     space = _STOPPED.sub(*service.key)
     rows = await tx.range(space.begin, space.end, limit=_PAGE)
     for key, _ in rows:

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from cloudlet.services.ecs.arns import make_arn
+from cloudlet.services.ecs.connect_record import TaskConnect
+from cloudlet.services.ecs.target_states import WAITING
 from cloudlet.services.ecs.task_states import PENDING, PROVISIONING, RUNNING, STOPPED
 
 
@@ -36,6 +38,24 @@ class TaskContainer(msgspec.Struct, frozen=True):
     @property
     def has_ended(self) -> bool:
         return self.status == STOPPED
+
+
+class TaskTarget(msgspec.Struct, frozen=True):
+    """A port of a task that is a target of a load balancer."""
+
+    group: str
+    """The ARN of the target group."""
+    container: str
+    container_port: int
+    state: str = WAITING
+    id: str = ""
+    """The address, or the id of the EC2 instance, that is registered."""
+    port: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """The place among all targets."""
+        return self.group, self.id, self.port
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -91,6 +111,8 @@ class Task(msgspec.Struct, frozen=True):
     """The part of the path by which its containers get credentials, and nobody else."""
     endpoint_id: str = ""
     """The part of the path of their metadata, which nobody else knows."""
+    targets: list[TaskTarget] = []
+    connect: TaskConnect | None = None
 
     @property
     def arn(self) -> str:
@@ -116,6 +138,17 @@ class Task(msgspec.Struct, frozen=True):
     @property
     def is_on_fargate(self) -> bool:
         return not self.container_instance
+
+    @property
+    def kind(self) -> str:
+        """The launch type, also where a capacity provider has chosen it."""
+        return self.launch_type or ("FARGATE" if self.is_on_fargate else "EC2")
+
+    @property
+    def reserved(self) -> tuple[int, int]:
+        """The CPU units and MiB that it reserves."""
+        sizes = [(int(each.cpu or 0), int(each.memory_reservation or each.memory or 0)) for each in self.containers]
+        return int(self.cpu or sum(cpu for cpu, _ in sizes)), int(self.memory or sum(memory for _, memory in sizes))
 
     @property
     def has_stopped(self) -> bool:

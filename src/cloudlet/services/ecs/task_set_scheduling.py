@@ -45,7 +45,10 @@ async def _settle(look: Round, task_set: TaskSet) -> TaskSet:
         task_set = replace(task_set, failed_tasks=0)
     may_start = not look.is_throttled(task_set.failed_tasks, task_set.failed_at)
     planned = rolling.plan(Bounds(desired, 0, 2 * desired + 1), states, [], may_start)
-    look.stop(planned.stop)
+    bad = {task.id: task.problem for task in states if task.is_unhealthy}
+    look.tell_unhealthy([each for each in planned.stop if each in bad])
+    for reason in sorted({bad.get(each, "") for each in planned.stop}):
+        look.stop([each for each in planned.stop if bad.get(each, "") == reason], reason)
     await look.start(task_set.id, task_set.revision, planned.start)
     is_steady = len(states) == desired and all(task.is_healthy for task in states)
     if is_steady == task_set.is_steady:

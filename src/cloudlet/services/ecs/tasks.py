@@ -15,8 +15,9 @@ from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.ids import random_bytes, uuid4
 from cloudlet.services.ecs import task_events
 from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.connect_record import TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.task_record import Task, TaskContainer
+from cloudlet.services.ecs.task_record import Task, TaskContainer, TaskTarget
 from cloudlet.services.ecs.task_states import PENDING, PROVISIONING, STOPPED
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class TaskRequest(msgspec.Struct, frozen=True):
     is_command_enabled: bool = False
     container_instance: str = ""
     """The ARN of the container instance; empty for Fargate."""
+    targets: list[TaskTarget] = []
+    connect: TaskConnect | None = None
 
 
 async def _settle(block: Block, key: Key) -> float | None:
@@ -115,8 +118,7 @@ async def count_tasks(tx: Transaction, account: str, region: str, cluster: str) 
     """Return how many tasks a cluster has, by launch type and last status."""
     counts: dict[tuple[str, str], int] = {}
     for task in await list_tasks(tx, account, region, cluster):
-        kind = task.launch_type or ("FARGATE" if task.is_on_fargate else "EC2"), task.last_status
-        counts[kind] = counts.get(kind, 0) + 1
+        counts[task.kind, task.last_status] = counts.get((task.kind, task.last_status), 0) + 1
     return counts
 
 
@@ -177,6 +179,8 @@ def _make(cluster: Cluster, request: TaskRequest, now: float) -> Task:
         interface={"attachment": uuid4()} if definition.network_mode == "awsvpc" else {},
         credentials_id=random_bytes(16).hex(),
         endpoint_id=random_bytes(16).hex(),
+        targets=request.targets,
+        connect=request.connect,
     )
 
 

@@ -7,6 +7,7 @@ User guide, "API destinations as targets" ("Headers included in requests to API 
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from cloudlet.services.events.destination import Destination
 FIXED_HEADERS = frozenset(("accept-encoding", "connection", "content-length", "host", "range", "transfer-encoding"))
 """Headers that are EventBridge's own, in lower case."""
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""The name of a header (RFC 9110, 5.6.2). A connection may have others, as AWS's may."""
 _BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
 _SHARED = {"User-Agent": "Amazon/EventBridge/ApiDestinations"}
 _OWN = {"Range": "bytes=0-1048575", "Accept-Encoding": "gzip,deflate", "Connection": "close"}
@@ -105,10 +108,12 @@ def _pairs(parameters: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def _merged(*several: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return headers, of which later ones replace those of the same name before them."""
+    """Return headers, of which later ones replace those of the same name before them. Raises DeliveryError."""
     found: dict[str, tuple[str, str]] = {}
     for headers in several:
         for name, value in headers.items():
+            if not _TOKEN.fullmatch(name):
+                raise DeliveryError("INVALID_PARAMETER", f"{name} cannot be the name of a header.", permanent=True)
             found[name.lower()] = (name, value)
     return list(found.values())
 

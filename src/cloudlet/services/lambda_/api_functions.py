@@ -23,6 +23,7 @@ from cloudlet.services.lambda_.functions import (
     showing,
     tagging,
     versions,
+    vpcs,
 )
 from cloudlet.services.lambda_.functions.function import LATEST, Function, Package, Version
 
@@ -35,18 +36,20 @@ async def create_function(ctx: Context, params: Params) -> Result:
     if what.qualifier is not None or place.account != ctx.account:
         raise errors.invalid(f"The function name {params['FunctionName']} is not valid for a function to be created.")
     configuration.refuse_unbuilt(params)
+    vpc = await vpcs.find(ctx, params)
     source, package_type = params["Code"], params.get("PackageType") or sources.ZIP
     sources.check(source, package_type, "creating")
     configuration.check_required(params)
     (architecture,) = params.get("Architectures") or ("x86_64",)
     empty = Version(place=place, package=Package("", "", 0, 0), package_type=package_type, architecture=architecture)
-    draft = configuration.configured(empty, params)
+    draft = vpcs.put(configuration.configured(empty, params), vpc)
     tagged = tagging.checked(params.get("Tags"))
     signing = params.get("CodeSigningConfigArn") or ""
     if signing and package_type == sources.IMAGE:
         raise errors.invalid("Code signing is not supported for functions created with container images.")
 
-    keys = {**access.list_keys("CreateFunction", params), "lambda:Layer": params.get("Layers") or []}
+    keys = {**access.list_keys("CreateFunction", params), **vpcs.list_keys(vpc)}
+    keys["lambda:Layer"] = params.get("Layers") or []
 
     async def admit(tx: Transaction) -> None:
         for action in ("CreateFunction", *(("TagResource",) if tagged else ())):
@@ -58,6 +61,7 @@ async def create_function(ctx: Context, params: Params) -> Result:
     await ctx.transact(admit)
     await roles.check(ctx.block, place, draft.role)
     await roles.check_dead_letter(ctx, draft)
+    await vpcs.check_role(ctx, draft)
     stored = await environments.encrypt(ctx, None, draft)
     async with sources.taken(ctx, "CreateFunction", source, architecture, place.arn) as code:
 
@@ -134,12 +138,13 @@ class _DryRun(Exception):
 async def update_function_configuration(ctx: Context, params: Params) -> Result:
     what = directory.function_only(directory.named(ctx, params["FunctionName"]))
     configuration.refuse_unbuilt(params)
-    keys = {"lambda:Layer": params["Layers"]} if params.get("Layers") else None
+    vpc = await vpcs.find(ctx, params)
+    keys = {**({"lambda:Layer": params["Layers"]} if params.get("Layers") else {}), **vpcs.list_keys(vpc)}
 
     async def configure(tx: Transaction) -> tuple[Version, Version]:
         await access.authorize(ctx, tx, what, "UpdateFunctionConfiguration", keys)
         latest = await directory.latest(tx, what.place)
-        changed = configuration.configured(latest, params)
+        changed = vpcs.put(configuration.configured(latest, params), vpc)
         versions.check_changeable(latest, params.get("RevisionId"))
         if params.get("Layers") is not None:
             used = await layers.used(ctx, tx, params["Layers"])
@@ -148,9 +153,10 @@ async def update_function_configuration(ctx: Context, params: Params) -> Result:
         return latest, changed
 
     before, wanted = await ctx.transact(configure)
-    if params.get("Role") or params.get("DeadLetterConfig"):
+    if params.get("Role") or params.get("DeadLetterConfig") or vpc:
         await roles.check(ctx.block, what.place, wanted.role)
         await roles.check_dead_letter(ctx, wanted)
+        await vpcs.check_role(ctx, wanted)
     stored = await environments.encrypt(ctx, before, wanted)
 
     async def update(tx: Transaction) -> Result:

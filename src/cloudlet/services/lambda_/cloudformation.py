@@ -76,6 +76,7 @@ _DEFAULTS: Final = {
     "DeadLetterConfig": {"TargetArn": ""},
     "TracingConfig": {"Mode": "PassThrough"},
     "EphemeralStorage": {"Size": 512},
+    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
 }
 _UUID: Final = {"UUID": "Id"}
 

@@ -188,8 +188,14 @@ async def run(block: Block, found: Target, invocation: Invocation, stream: Strea
     if trace.sampled:
         running.subsegments.expect(version.place, trace.function, trace.root)
     try:
-        with running.concurrency.one_more(function.place, found.resolved.qualifier, found.room):
-            measuring.running(block, found.resolved, running.concurrency.of(function.place))
+        place, names = function.place, (found.resolved.qualifier, version.version)
+        with (
+            running.concurrency.one_more(place, found.resolved.qualifier, found.room),
+            running.concurrency.use_ready(place, names) as use,
+        ):
+            measuring.running(block, found.resolved, running.concurrency.of(place))
+            if use is not None:
+                measuring.note_use(block, place, use)
             outcome = await running.pools.invoke(version, invocation, stream)
     except AwsError as error:
         if error.code == "TooManyRequestsException":

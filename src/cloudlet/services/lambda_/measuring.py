@@ -6,13 +6,31 @@ from collections.abc import Iterator
 
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.telemetry.metrics import Dimensions, get_metrics, is_measured
+from cloudlet.services.lambda_.execution.concurrency import Use
 from cloudlet.services.lambda_.execution.invocation import Outcome
 from cloudlet.services.lambda_.functions.directory import Resolved
+from cloudlet.services.lambda_.functions.function import Place
 
 
 def running(block: Block, found: Resolved, count: int) -> None:
     """Note how many invocations of a function run at once."""
     _add(block, found, "ConcurrentExecutions", count)
+
+
+def note_use(block: Block, place: Place, use: Use) -> None:
+    """Note how an invocation uses what is kept ready for a version or an alias."""
+    if not is_measured(block):
+        return
+    dimensions = (("FunctionName", place.name), ("Resource", f"{place.name}:{use.qualifier}"))
+    running = min(use.running, use.ready)
+    values = {
+        "ProvisionedConcurrentExecutions": running,
+        "ProvisionedConcurrencyUtilization": running / use.ready,
+        "ProvisionedConcurrencySpilloverInvocations" if use.is_over else "ProvisionedConcurrencyInvocations": 1,
+    }
+    now = block.clock.now()
+    for metric, value in values.items():
+        get_metrics(block).add(place.account, place.region, metric, dimensions, now, value, unit="Count")
 
 
 def throttled(block: Block, found: Resolved) -> None:

@@ -178,6 +178,7 @@ RESOURCE_TYPES: Final = (
             ),
         ),
         delete=Call("Unsubscribe", {"SubscriptionArn": "Arn"}),
+        undeletable="pending confirmation",
         attributes={"Arn": "SubscriptionArn"},
     ),
 )

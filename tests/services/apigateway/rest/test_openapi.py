@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.refused import code_of
 from tests.services.apigateway.rest.cloud import RestCloud
 
 MOCK: dict[str, Any] = {
@@ -108,6 +109,30 @@ def test_swagger(cloud: RestCloud) -> None:
     assert (refused.status, refused.header("x-mine")) == (400, "yes")
     assert cloud.call(api, "/pets", method="DELETE").status == 403
     assert cloud.call(api, "/pets", method="PUT").json == {"message": "Missing Authentication Token"}
+
+
+def test_variables_of_aws_are_resolved(cloud: RestCloud) -> None:
+    uri = "arn:${AWS::Partition}:apigateway:${AWS::Region}:s3:path/${AWS::AccountId}"
+    integration = {
+        "type": "aws",
+        "httpMethod": "GET",
+        "uri": uri,
+        "credentials": "arn:aws:iam::${AWS::AccountId}:role/r",
+    }
+    get = {"responses": {}, "x-amazon-apigateway-integration": integration}
+    api = _imported(cloud, {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/a": {"get": get}}})
+    items = cloud.client.get_resources(restApiId=api)["items"]
+    resource = next(each["id"] for each in items if each["path"] == "/a")
+    found = cloud.client.get_integration(restApiId=api, resourceId=resource, httpMethod="GET")
+    account = cloud.aws.account
+    assert found["uri"] == f"arn:aws:apigateway:us-east-1:s3:path/{account}"
+    assert found["credentials"] == f"arn:aws:iam::{account}:role/r"
+
+
+def test_streamed_answers_are_not_taken_for_others(cloud: RestCloud) -> None:
+    get = {"responses": {}, "x-amazon-apigateway-integration": {**MOCK, "responseTransferMode": "STREAM"}}
+    document = {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/a": {"get": get}}}
+    assert code_of(cloud.client.import_rest_api, body=json.dumps(document).encode()) == "NotImplemented"
 
 
 def test_tags_and_warnings(cloud: RestCloud) -> None:

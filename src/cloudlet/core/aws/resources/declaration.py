@@ -20,6 +20,11 @@ ITEM: Final = "Item"
 """The property that a call of `Items` finds its item under."""
 GENERATED: Final = "Generated"
 """The property that has what an operation has answered before."""
+FORMER: Final = "Former"
+"""The property with those that a resource had before an update.
+
+Some operations have to be told what is gone.
+"""
 NAME: Final = "generated_name"
 """The property with a generated name, for operations that need one."""
 
@@ -134,6 +139,8 @@ class ResourceType:
     """Whether it is gone only once reading does not find it any more."""
     unchanged: str = ""
     """The words in the error of an update that changes nothing."""
+    undeletable: str = ""
+    """The words in the error of the deletion of what goes by itself later."""
     unlisted: tuple[str, ...] = ()
     """Properties that no call takes, and that say what follows from others."""
     list: Call | None = None

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.aws.resources.declaration import (
+    FORMER,
     GENERATED,
     ITEM,
     NAME,
@@ -230,7 +231,7 @@ class Provisioner:
         """Bring a resource from its properties to others; return its attributes."""
         before, after = self.get_known(old), self.get_known(Instance(new, old.attributes))
         self._check_updatable(before, after, self._schema.find_changes(old.properties, new))
-        after |= await self._generate(new, old.properties)
+        after |= {FORMER: dict(old.properties), **await self._generate(new, old.properties)}
         if self._declared.is_recreated and self._is_base_changed(before, after):
             return await self._recreate(old, new, token)
         answer: Any = {}
@@ -286,7 +287,7 @@ class Provisioner:
 
     async def _put_part(self, part: Part | Items, old: Instance | None, new: Instance, token: str) -> None:
         before = {} if old is None else self.get_known(old)
-        after = self.get_known(new)
+        after = self.get_known(new) | ({} if old is None else {FORMER: dict(old.properties)})
         if isinstance(part, Part):
             if part.name in new.properties:
                 wanted = self._build(part.put, after)
@@ -348,7 +349,8 @@ class Provisioner:
         try:
             await self._invoke(call, known)
         except AwsError as error:
-            if not is_not_found(error):
+            undeletable = self._declared.undeletable
+            if not is_not_found(error) and not (undeletable and undeletable in error.message):
                 raise self._translate(error, call, "") from None
 
     async def _invoke(self, call: Call, known: Properties, token: str = "", *, once: str = "") -> Any:

@@ -6,6 +6,7 @@ Properties come in the forms that AWS's schemas have.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import ITEM, Call, Properties, ResourceType, Source, find_path, render
@@ -36,6 +37,10 @@ _TOKENS: Final = (
 """The members with tokens of pages, in lower case: of answers, and of inputs."""
 
 
+_ALWAYS_THERE: Final = ("AWS::ECS::ClusterCapacityProviderAssociations",)
+"""Types of what each resource of another type has from the first."""
+
+
 def find_reading(declared: ResourceType) -> Reading | None:
     """Return how resources of a type are read; None where they cannot be."""
     found = load_readings().get(declared.name)
@@ -50,6 +55,17 @@ def find_listing(declared: ResourceType) -> Listing | None:
     if found is not None and found.list is not None:
         return found.list
     return None if declared.list is None else Listing(declared.list)
+
+
+@cache
+def is_put_over(name: str) -> bool:
+    """Whether making a resource of a type changes one that has its identifier already."""
+    declared, schema = load_resource_types()[name], load_schema(name)
+    if declared.create is None or declared.exists is not None or name in _ALWAYS_THERE:
+        return False
+    if find_reading(declared) is None or schema.read_only.intersection(schema.identifier):
+        return False
+    return get_operation(declared.model, declared.create)[1].startswith(("Put", "Register"))
 
 
 def parse_identifier(names: tuple[str, ...], text: str) -> dict[str, str]:
@@ -90,6 +106,12 @@ class Reader:
         named = self._declared.named
         parts = [name for name in self._schema.identifier if name not in self._schema.read_only]
         return [*([] if named is None else [named.property]), *parts]
+
+    async def is_taken(self, properties: Mapping[str, Any]) -> bool:
+        """Whether making a resource would change one that has the identifier that properties give."""
+        if not is_put_over(self._declared.name) or not all(name in properties for name in self._schema.identifier):
+            return False
+        return await self.find({name: properties[name] for name in self._schema.identifier}) is not None
 
     async def find(self, known: Mapping[str, Any]) -> Instance | None:
         """Return a resource as it is; None where it is not there.

@@ -107,6 +107,8 @@ class Stage:
         self.responses = GatewayResponses(snapshot["responses"])
         self.policy = ApiPolicy(account, region, self.api_id, snapshot["api"].get("policy"))
         self.is_traced = bool(stage.get("tracingEnabled"))
+        self.client_certificate: str = stage.get("clientCertificateId") or ""
+        """The id of the certificate that endpoints are shown; empty where there is none."""
         self.cache = Cache(account) if stage.get("cacheClusterEnabled") else None
         logs = stage.get("accessLogSettings")
         settings = {"DestinationArn": logs["destinationArn"], "Format": logs["format"]} if logs else None

@@ -32,6 +32,7 @@ INTEGRATION_MEMBERS = (
     "passthroughBehavior",
     "requestParameters",
     "requestTemplates",
+    "responseTransferMode",
     "timeoutInMillis",
     "tlsConfig",
     "uri",

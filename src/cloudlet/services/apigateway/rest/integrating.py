@@ -21,7 +21,7 @@ from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.services.apigateway import expressions, functions, outward, role_calls, service_requests
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
-from cloudlet.services.apigateway.rest import binary, events, mapping, matching
+from cloudlet.services.apigateway.rest import binary, certificates, events, mapping, matching
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.services.apigateway.rest.compiled import Integration, Response
 from cloudlet.services.apigateway.rest.mapping import Outgoing, Received
@@ -289,8 +289,11 @@ async def _endpoint(call: Call, integration: Integration, outgoing: Outgoing) ->
     verb = call.verb if integration.verb == "ANY" else integration.verb
     call.trace.note(f"Sending request to {url}")
     call.trace.data("Endpoint request headers", headers)
+    client = None
+    if call.stage.client_certificate and parts.scheme == "https":
+        client = await certificates.open_client(call.block, call.place, call.stage.client_certificate)
     answered = await outward.send(
-        call.block, verb, url, list(headers.items()), outgoing.body, integration.seconds + _GRACE_SECONDS
+        call.block, verb, url, list(headers.items()), outgoing.body, integration.seconds + _GRACE_SECONDS, client
     )
     call.integration_request_id = answered.header("x-amzn-requestid") or answered.header("x-amz-request-id") or ""
     return Received(answered.status, list(answered.headers), answered.body, str(answered.status))

@@ -115,9 +115,11 @@ async def checked(ctx: Context, tx: Transaction, api_id: str, stage: Document) -
     """Return a stage as it is kept. Raises AwsError."""
     if await documents.find_part(tx, api_id, "Deployment", stage.get("deploymentId") or "") is None:
         raise errors.bad_request("Deployment id does not exist")
-    if stage.get("clientCertificateId"):
-        raise errors.not_built("client certificates of stages")
-    stage.pop("clientCertificateId", None)
+    certificate = stage.get("clientCertificateId") or ""
+    if not certificate:
+        stage.pop("clientCertificateId", None)
+    elif await store.find_owned(ctx, tx, "ClientCertificate", certificate) is None:
+        raise errors.bad_request("Invalid Client Certificate identifier specified")
     _check_variables(stage.get("variables"))
     version: str = stage.get("documentationVersion") or ""
     if version and await documents.find_part(tx, api_id, "DocumentationVersion", version) is None:

@@ -76,7 +76,12 @@ def owned(ctx: Context, kind: str) -> Subspace:
 
 
 async def find_owned(ctx: Context, tx: Transaction, kind: str, id: str) -> Document | None:
-    raw = await tx.get(owned(ctx, kind).key(id))
+    return await find_owned_by(tx, ctx.account, ctx.region, kind, id)
+
+
+async def find_owned_by(tx: Transaction, account: str, region: str, kind: str, id: str) -> Document | None:
+    """Return what an account has of a kind in a region."""
+    raw = await tx.get(_OWNED.sub(account, region, kind).key(id))
     return None if raw is None else decode(raw)
 
 

@@ -10,7 +10,7 @@ from cloudlet.services.apigateway.authorizing import FunctionAuthorizer
 from cloudlet.services.apigateway.deploying import Snapshot
 from cloudlet.services.apigateway.documents import Document, Place
 from cloudlet.services.apigateway.expressions import Expression
-from cloudlet.services.apigateway.integration_check import function_of
+from cloudlet.services.apigateway.integration_check import TO_TEXT, function_of
 from cloudlet.services.apigateway.service_requests import Address
 from cloudlet.services.apigateway.throttle import Bucket, bucket
 from cloudlet.services.apigateway.websocket import mapping
@@ -39,6 +39,8 @@ class Integration:
     parameters: tuple[Parameter, ...]
     responses: tuple[Response, ...]
     is_private: bool
+    is_text: bool
+    """Whether answers that are no text become base64."""
 
 
 @dataclass(slots=True)
@@ -122,4 +124,5 @@ def _integration(part: Document, variables: dict[str, str], responses: tuple[Res
         mapping.parameters(part.get("RequestParameters")),
         responses,
         part["ConnectionType"] == "VPC_LINK",
+        part.get("ContentHandlingStrategy") == TO_TEXT,
     )

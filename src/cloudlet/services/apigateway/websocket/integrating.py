@@ -5,6 +5,7 @@ Developer guide, "WebSocket APIs: Integrations", and "Set up two-way communicati
 
 from __future__ import annotations
 
+from base64 import b64encode
 from time import perf_counter
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -57,7 +58,18 @@ async def call(block: Block, event: Event, integration: Integration) -> Answer:
     finally:
         event.integration_millis = int((perf_counter() - started) * 1000)
     event.integration_status = answer.status
+    if integration.is_text:
+        answer = answer._replace(body=_make_text(answer.body))
     return answer if integration.is_proxy else await _answered(event, integration, answer)
+
+
+def _make_text(body: bytes) -> bytes:
+    """Return a body as it is where it is text, else as base64."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return b64encode(body)
+    return body
 
 
 async def _mapped(event: Event, integration: Integration) -> bytes:

@@ -14,7 +14,7 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.resources import provisioner
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError, is_transient, translate_error
-from cloudlet.core.aws.resources.reader import Reader
+from cloudlet.core.aws.resources.reader import Reader, is_put_over
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
@@ -171,7 +171,7 @@ class Steps:
                 resource, partial(self._import, resource, handler, properties)
             ):
                 return
-            if await self._try(resource, partial(self._is_taken, handler, properties)):
+            if await self._try(resource, partial(self._is_taken, resource, handler, properties)):
                 await self._write(resource, (f"{status}_IN_PROGRESS", reason, properties))
                 raise ReasonedError(self._describe_taken(resource, properties))
             resource = await self._write(resource, (f"{status}_IN_PROGRESS", reason, properties))
@@ -295,8 +295,14 @@ class Steps:
             (f"{status}_COMPLETE", "", making.properties),
         )
 
-    async def _is_taken(self, handler: Handler, properties: Mapping[str, Any]) -> bool:
-        return handler.has_given_name(properties) and await handler.exists(await self.resolve(properties))
+    async def _is_taken(self, resource: Resource, handler: Handler, properties: Mapping[str, Any]) -> bool:
+        """Whether there is a resource with the name, or the identifier, that properties give."""
+        if handler.has_given_name(properties) and await handler.exists(await self.resolve(properties)):
+            return True
+        if not isinstance(handler, provisioner.Provisioner) or not is_put_over(resource.type):
+            return False
+        reader = Reader(resource.type, self.invoke, self.stack.account, self.stack.region)
+        return await reader.is_taken(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
         names = [str(value) for key, value in properties.items() if key.endswith("Name")]

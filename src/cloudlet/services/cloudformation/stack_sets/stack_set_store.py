@@ -25,6 +25,10 @@ _OPERATIONS: Final = Subspace("stack-set-operation")
 _ORDERS: Final = Subspace("stack-set-order")
 _ACTIVE: Final = Subspace("stack-set-active")
 _RESULTS: Final = Subspace("stack-set-result")
+_TIMES: Final = Subspace("stack-set-operation-time")
+"""The time of an operation, in seconds, with its set and its id → nothing."""
+KEPT_SECONDS: Final = 90 * 86_400.0
+"""The time for which an operation can be looked at."""
 _LAST_ORDER: Final = 1 << 62
 MAX_INSTANCES: Final = 2000
 
@@ -136,6 +140,7 @@ def get_order_space(stack_set: StackSet) -> Subspace:
 def add_operation(tx: Transaction, stack_set: StackSet, operation: Operation) -> None:
     place = (stack_set.account, stack_set.region, stack_set.id)
     tx.put(_ORDERS.key(*place, _LAST_ORDER - operation.order, operation.id), operation.id.encode())
+    tx.put(_TIMES.key(int(operation.created), *place, operation.id), b"")
     save_operation(tx, stack_set, operation)
 
 
@@ -147,6 +152,25 @@ def save_operation(tx: Transaction, stack_set: StackSet, operation: Operation) -
         tx.delete(_ACTIVE.key(*place))
     else:
         tx.put(_ACTIVE.key(*place), b"")
+
+
+def get_times() -> Subspace:
+    """Return the subspace of operations by the time at which they began."""
+    return _TIMES
+
+
+async def delete_operation(tx: Transaction, row: bytes) -> None:
+    """Delete the operation of a row of the times, with its results, if it ended."""
+    _, *place = _TIMES.unpack(row)
+    raw = await tx.get(_OPERATIONS.key(*place))
+    operation = None if raw is None else _decode_operation(raw)
+    if operation is None or not stack_set_states.is_ended(operation.status):
+        return
+    *stack_set, id = place
+    tx.delete(_OPERATIONS.key(*place))
+    tx.delete(_ORDERS.key(*stack_set, _LAST_ORDER - operation.order, id))
+    results = _RESULTS.sub(*place)
+    tx.delete_range(results.begin, results.end)
 
 
 def move_operation(

@@ -1,13 +1,15 @@
 """Addresses of the registry: a registry, a repository, and something there.
 
 A registry is named by the request's host, by the first part of the repository's name, or by the token. Names are AWS's:
-`ACCOUNT.dkr.ecr.REGION.amazonaws.com`.
+`ACCOUNT.dkr.ecr.REGION.amazonaws.com`, and `public.ecr.aws/ALIAS` for a public one.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
+
+from cloudlet.services.ecr import public_registry
 
 _PATH: Final = re.compile(
     r"/v2/(?P<name>.+)/(?P<kind>blobs|manifests|tags|referrers)/(?P<reference>(?:uploads/)?[^/]*)", re.ASCII | re.DOTALL
@@ -25,6 +27,10 @@ class RegistryName(NamedTuple):
     region: str
 
 
+_PUBLIC: Final = RegistryName("", public_registry.REGION)
+"""The host of public registries: an alias says which."""
+
+
 class Address(NamedTuple):
     """The parts of a path."""
 
@@ -39,6 +45,8 @@ class Address(NamedTuple):
 
 def parse_resource(resource: str) -> RegistryName | None:
     """Return the registry that a host names; None for another host."""
+    if resource == public_registry.REGION:
+        return _PUBLIC
     account, found, region = resource.partition("/")
     return RegistryName(account, region) if found else None
 
@@ -49,6 +57,10 @@ def split_name(given: str, host: RegistryName | None) -> tuple[RegistryName | No
     match = _REGISTRY.fullmatch(first)
     if found and match is not None:
         return RegistryName(match["account"], match["region"]), rest
+    if found and first == public_registry.HOST:
+        return split_name(rest, _PUBLIC)
+    if host == _PUBLIC:
+        return RegistryName(public_registry.find_account(first) or "", public_registry.REGION), rest
     return host, given
 
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.core.kernel.web import DataPlaneRequest
 from cloudlet.services.ecr import authorization_token, downloads, repository
 from cloudlet.services.ecr.authorization_token import Bearer
@@ -14,6 +15,7 @@ from cloudlet.services.ecr.distribution import blob_requests, manifest_requests
 from cloudlet.services.ecr.distribution.addressing import Address, RegistryName, parse, parse_resource
 from cloudlet.services.ecr.distribution.call import Call, make_context
 from cloudlet.services.ecr.distribution.responses import API_VERSION, ProtocolError, translate
+from cloudlet.services.ecr.public_registry import HOST, REGION
 from cloudlet.wire import HttpResponse
 
 _CATALOG: Final = "/v2/_catalog"
@@ -42,7 +44,11 @@ async def _answer(block: Block, visit: DataPlaneRequest) -> HttpResponse:
             return await blob_requests.send_blob(
                 block, *address.registry, address.name, address.reference, method, range_header
             )
-    bearer = _identify(block, visit, host)
+    is_public = address is not None and address.registry is not None and address.registry.region == REGION
+    if is_public and method in ("GET", "HEAD") and "authorization" not in visit.request.headers:
+        bearer = Bearer(ANONYMOUS, REGION, "")
+    else:
+        bearer = _identify(block, visit, host)
     if path in _BASE:
         return HttpResponse(200, [("content-type", "application/json"), API_VERSION], b"{}")
     if path == _CATALOG:
@@ -85,7 +91,9 @@ def _identify(block: Block, visit: DataPlaneRequest, host: RegistryName | None) 
         raise ProtocolError("DENIED", message, 403) from None
     except ValueError:
         message = "Not Authorized"
-    name = visit.request.headers.get("host", "localhost") if host is None else repository.make_registry_name(*host)
+    name = visit.request.headers.get("host", "localhost")
+    if host is not None:
+        name = HOST if host.region == REGION else repository.make_registry_name(*host)
     scheme = "https" if visit.secure else "http"
     challenge = f'Basic realm="{scheme}://{name}/",service="ecr.amazonaws.com"'
     raise ProtocolError("UNAUTHORIZED", message, 401, [("www-authenticate", challenge)])

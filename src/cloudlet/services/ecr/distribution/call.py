@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final, cast
 from urllib.parse import parse_qs
 
-from cloudlet.core import Context, Params
+from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.web import DataPlaneRequest
-from cloudlet.services.ecr.api_layers import FROM_CLIENTS
+from cloudlet.services.ecr import public_registry
+from cloudlet.services.ecr.access import FROM_CLIENTS
+from cloudlet.services.ecr.api_images import batch_get_image
+from cloudlet.services.ecr.api_layers import batch_check_layer_availability, get_download_url_for_layer
 from cloudlet.services.ecr.authorization_token import Bearer
 from cloudlet.services.ecr.distribution.addressing import Address, RegistryName
 from cloudlet.services.ecr.distribution.responses import ProtocolError
+
+_PULLING: Final = {
+    "BatchCheckLayerAvailability": batch_check_layer_availability,
+    "GetDownloadUrlForLayer": get_download_url_for_layer,
+}
+"""Operations of pulls, which are none of ECR Public's API: they need no caller."""
 
 
 class Call:
@@ -41,8 +50,24 @@ class Call:
 
     async def run(self, operation: str, params: Params) -> dict[str, Any]:
         """Run an operation of the API on the repository, as the bearer. Raises AwsError."""
-        named = {"registryId": self.account, "repositoryName": self.address.name}
-        return dict(await self.block.run(self.ctx, operation, {**named, **params}) or {})
+        named = {"registryId": self.account, "repositoryName": self.address.name, **params}
+        if self.ctx.region != public_registry.REGION:
+            return dict(await self.block.run(self.ctx, operation, named) or {})
+        if operation == "BatchGetImage":
+            return dict(cast("Result", await batch_get_image(self.ctx, named)) or {})
+        if operation in _PULLING:
+            found: Result = await self.ctx.transact(partial(self._run_pull, operation, named))
+            return dict(found or {})
+        return dict(await self.block.run(self._make_api_context(), f"{public_registry.MODEL}:{operation}", named) or {})
+
+    async def _run_pull(self, operation: str, params: Params, tx: Transaction) -> Result:
+        return await _PULLING[operation](self.ctx, tx, params)
+
+    def _make_api_context(self) -> Context:
+        """Return the context of an operation of ECR Public's API."""
+        ctx = self.ctx.act_as(self.bearer.principal, self.bearer.principal.account)
+        ctx.region = public_registry.HOME_REGION
+        return ctx
 
 
 async def make_context(block: Block, visit: DataPlaneRequest, bearer: Bearer, registry: RegistryName | None) -> Context:

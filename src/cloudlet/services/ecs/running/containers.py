@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.running import failures, health, log_sending, pulling, secrets, specs
+from cloudlet.services.ecs.running import connect_proxies, failures, health, log_sending, pulling, secrets, specs
 from cloudlet.services.ecs.running.described import list_dependencies, load_definition
 from cloudlet.services.ecs.running.failures import StartFailure, TaskFailure
 from cloudlet.services.ecs.running.runner import End, Runner
@@ -34,6 +34,9 @@ class Supplies(NamedTuple):
 
 async def start(runner: Runner, task: Task) -> float | bool | None:
     """Start what can be started. True once nothing waits any more. Raises TaskFailure."""
+    proxy = await connect_proxies.provide(runner, task)
+    if proxy is not True:
+        return proxy
     definition = await load_definition(runner, task)
     described = {each["name"]: each for each in definition.containers}
     _watch(runner, task, described)
@@ -44,8 +47,14 @@ async def start(runner: Runner, task: Task) -> float | bool | None:
         ready = [each for each in task.containers if each.status == PENDING and _is_ready(task, each, described)]
         if not ready:
             break
-        started = await asyncio.gather(*(_start(runner, task, each, definition, prepared) for each in ready))
+        results = await asyncio.gather(
+            *(_start(runner, task, each, definition, prepared) for each in ready), return_exceptions=True
+        )
+        # Those that run are written down also where others do not: they are to be stopped then.
+        started = [each for each in results if isinstance(each, TaskContainer)]
         changed = await tasks.change(runner.block, task.key, lambda current: _mark_started(current, started))  # noqa: B023
+        for error in (each for each in results if isinstance(each, BaseException)):
+            raise error
         if changed is None:
             return None
         task = changed

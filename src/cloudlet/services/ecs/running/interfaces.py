@@ -79,7 +79,7 @@ async def _create_interface(runner: Runner, task: Task) -> dict[str, Any]:
     subnets = task.network.get("subnets") or [""]
     given: dict[str, Any] = {
         "SubnetId": subnets[int(task.id[:8], 16) % len(subnets)],
-        "Description": task.interface.get("arn") or task.arn,
+        "Description": task.arn,
         "ClientToken": task.id,
     }
     if task.network.get("securityGroups"):
@@ -101,17 +101,29 @@ async def take_away(runner: Runner, task: Task) -> float | bool:
     ports.close(runner, task)
     if task.network_mode == "bridge":
         await _leave_bridge(runner, task)
-    if "id" in task.interface and task.interface.get("status") != "DELETED":
+    if task.network_mode == "awsvpc" and task.interface.get("status") != "DELETED":
+        await _delete_interface(runner, task)
+    return True
+
+
+async def _delete_interface(runner: Runner, task: Task) -> None:
+    interface = task.interface.get("id")
+    if interface is None:
+        # A process that was killed may have made one, and not have written that down.
+        filters = [{"Name": "description", "Values": [task.arn]}]
+        listed = (await _call(runner, task, "DescribeNetworkInterfaces", {"Filters": filters}))["NetworkInterfaces"]
+        interface = listed[0]["NetworkInterfaceId"] if listed else None
+    else:
         metadata.leave_network(runner, task)
+    if interface is not None:
         try:
-            await _call(runner, task, "DeleteNetworkInterface", {"NetworkInterfaceId": task.interface["id"]})
+            await _call(runner, task, "DeleteNetworkInterface", {"NetworkInterfaceId": interface})
         except AwsError as error:
             if error.status is None or error.status >= 500 or error.code == "InvalidNetworkInterface.InUse":
                 raise
-        await tasks.change(
-            runner.block, task.key, lambda each: replace(each, interface={**each.interface, "status": "DELETED"})
-        )
-    return True
+    await tasks.change(
+        runner.block, task.key, lambda each: replace(each, interface={**each.interface, "status": "DELETED"})
+    )
 
 
 async def _call(runner: Runner, task: Task, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -172,12 +184,20 @@ async def _serve_names(runner: Runner, network: str) -> None:
 
 
 async def _leave_bridge(runner: Runner, task: Task) -> None:
-    described = await runner.keeper.call("describe")
+    """Give up the interfaces of a task; the network goes with the last one."""
     network = find_network_name(task)
     prefix = make_container_name(task, task.containers[0]).rpartition("/")[0].rpartition("/")[0] + "/"
-    for interface in described["networks"].get(network, {}):
-        if interface.startswith(prefix):
+    async with _BRIDGES.get(runner.block):
+        attached = (await runner.keeper.call("describe"))["networks"].get(network)
+        if attached is None:
+            return
+        own = [each for each in attached if each.startswith(prefix)]
+        for interface in own:
             await runner.keeper.call("detach", network=network, interface=interface)
+        if not attached.keys() - {*own}:
+            runner.end_listening(network)
+            await runner.keeper.call("remove_network", network=network)
+    metadata.leave_network(runner, task)
 
 
 async def bind_ports(runner: Runner, task: Task, described: dict[str, Any], place: Place) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.block import service
-from cloudlet.services.ecs.running import measuring, pulling
+from cloudlet.services.ecs.connect_services import PROXIES
+from cloudlet.services.ecs.running import connect_proxies, measuring, pulling
 from cloudlet.services.ecs.running.runner import RUNNER
 
 _CLEANED_SECONDS: Final = 1800.0
@@ -27,9 +28,11 @@ async def run_tasks(block: Block) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(tasks.TASKS.run(block))
+                group.create_task(PROXIES.run(block))
                 group.create_task(_adopt(block))
                 group.create_task(_clean(block))
         finally:
+            await connect_proxies.close(block)
             await RUNNER.pop(block).close()
 
 

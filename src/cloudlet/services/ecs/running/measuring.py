@@ -52,7 +52,7 @@ async def measure(block: Block) -> None:
         runner.measured[task.id] = now, seconds
         before = known.get(task.id)
         if before is not None and now > before[0]:
-            cpu, memory = _find_reserved(task)
+            cpu, memory = task.reserved
             used = _CPU_UNITS * (seconds - before[1]) / (now - before[0])
             samples.append(Sample(task, used, size / _MIB, cpu, memory))
             share = 100 * used / cpu if cpu else 0.0, 100 * size / (memory * _MIB) if memory else 0.0
@@ -67,13 +67,6 @@ async def measure(block: Block) -> None:
                 get_metrics(block).add(*about, value, unit="Percent")
     if block.cloud.has("cloudwatch"):
         await best_effort(block, "metrics of Container Insights", lambda: insights.report(block, samples))
-
-
-def _find_reserved(task: Task) -> tuple[int, int]:
-    """Return the CPU units and the MiB that a task reserves."""
-    cpu = int(task.cpu or 0) or sum(int(each.cpu or 0) for each in task.containers)
-    memory = int(task.memory or 0) or sum(int(each.memory_reservation or each.memory or 0) for each in task.containers)
-    return cpu, memory
 
 
 async def _measure(block: Block, task: Task) -> tuple[float, float] | None:

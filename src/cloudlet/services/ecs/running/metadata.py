@@ -10,20 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from cloudlet.core.background.reconciler import Key
 from cloudlet.core.host import authorities
 from cloudlet.engines.containers.description import Mount
 from cloudlet.engines.keeper.client import KeeperError
+from cloudlet.engines.network import relay
 from cloudlet.engines.network.router import METADATA
 from cloudlet.services.ecs.running import endpoint_answers, ports
 from cloudlet.services.ecs.running.runner import Runner, find_network_name
 from cloudlet.services.ecs.task_record import Task
-from cloudlet.store.eager import spawn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,25 +189,7 @@ async def _open_loopback(runner: Runner) -> int:
         return runner.loopback_port
 
 
-async def _relay(listener: socket.socket, endpoint: str) -> None:
+def _relay(listener: socket.socket, endpoint: str) -> Coroutine[Any, Any, None]:
     """Pass connections on to Cloudlet's own endpoint."""
-    loop = asyncio.get_running_loop()
     host = urlsplit(endpoint).hostname or _LOOPBACK
-    serving: set[asyncio.Task[None]] = set()
-
-    async def serve(connection: socket.socket) -> None:
-        with connection, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as outside, suppress(OSError):
-            outside.setblocking(False)
-            await loop.sock_connect(outside, (host, _get_port(endpoint)))
-            await ports.relay(connection, outside)
-
-    try:
-        while True:
-            connection, _ = await loop.sock_accept(listener)
-            work = spawn(serve(connection))
-            serving.add(work)
-            work.add_done_callback(serving.discard)
-    finally:
-        listener.close()
-        for each in serving:
-            each.cancel()
+    return relay.forward(listener, lambda _: relay.connect(host, _get_port(endpoint)))

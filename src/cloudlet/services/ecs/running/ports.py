@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
 from cloudlet.engines.keeper.client import KeeperError
+from cloudlet.engines.network import relay
 from cloudlet.services.ecs.running.failures import StartFailure
 from cloudlet.services.ecs.running.runner import Runner
 from cloudlet.services.ecs.task_record import Task
-from cloudlet.store.eager import spawn
 
 _ADDRESS: Final = "127.0.0.1"
-_CHUNK_BYTES: Final = 64 * 1024
 _WAITING: Final = 128
 
 
@@ -42,7 +42,7 @@ async def open_ports(
                 text = f"driver failed programming external connectivity: Bind for {_ADDRESS}:{wanted} failed: {error}"
                 raise StartFailure(container, text) from None
             wanted = listener.getsockname()[1]
-            runner.go_beside(name, _accept(runner, listener, network, address, port))
+            runner.go_beside(name, _forward(runner, listener, network, address, port))
         bindings.append({"bindIP": _ADDRESS, "containerPort": port, "hostPort": wanted, "protocol": "tcp"})
     return bindings
 
@@ -55,7 +55,7 @@ def reopen(runner: Runner, task: Task, network: str) -> None:
             if runner.find_beside(name) is None:
                 with suppress(OSError):
                     listener = _listen(binding["hostPort"])
-                    work = _accept(runner, listener, network, container.address, binding["containerPort"])
+                    work = _forward(runner, listener, network, container.address, binding["containerPort"])
                     runner.go_beside(name, work)
 
 
@@ -83,47 +83,21 @@ def _listen(port: int) -> socket.socket:
     return made
 
 
-async def _accept(runner: Runner, listener: socket.socket, network: str, address: str, port: int) -> None:
-    loop = asyncio.get_running_loop()
-    serving: set[asyncio.Task[None]] = set()
-    try:
-        while True:
-            connection, _ = await loop.sock_accept(listener)
-            work = spawn(_serve(runner, connection, network, address, port))
-            serving.add(work)
-            work.add_done_callback(serving.discard)
-    finally:
-        listener.close()
-        for each in serving:
-            each.cancel()
+def _forward(
+    runner: Runner, listener: socket.socket, network: str, address: str, port: int
+) -> Coroutine[Any, Any, None]:
+    """Pass connections on to a container."""
 
-
-async def _serve(runner: Runner, connection: socket.socket, network: str, address: str, port: int) -> None:
-    with connection:
+    async def open_inside(_: socket.socket) -> socket.socket | None:
         try:
             inside = await runner.keeper.call_for_socket("open_socket", network=network)
         except KeeperError:
-            return
-        with inside, suppress(OSError):
+            return None
+        try:
             await asyncio.get_running_loop().sock_connect(inside, (address, port))
-            await relay(connection, inside)
+        except BaseException:
+            inside.close()
+            raise
+        return inside
 
-
-async def relay(one: socket.socket, other: socket.socket) -> None:
-    """Pass on what either side sends, until both have ended."""
-    one.setblocking(False)
-    directions = [spawn(_copy(one, other)), spawn(_copy(other, one))]
-    try:
-        await asyncio.wait(directions, return_when=asyncio.ALL_COMPLETED)
-    finally:
-        for each in directions:
-            each.cancel()
-
-
-async def _copy(source: socket.socket, sink: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    with suppress(OSError):
-        while chunk := await loop.sock_recv(source, _CHUNK_BYTES):
-            await loop.sock_sendall(sink, chunk)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+    return relay.forward(listener, open_inside)

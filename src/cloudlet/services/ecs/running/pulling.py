@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -18,14 +19,15 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from cloudlet.core import AwsError
+from cloudlet.core.aws import ecr_images
 from cloudlet.core.kernel.system_clock import wall_time
 from cloudlet.engines import images
 from cloudlet.engines.containers import users
 from cloudlet.engines.images import Config, ImageError, Platform
+from cloudlet.engines.images.blob_store import BlobStore, give_once
+from cloudlet.engines.images.manifests import read_document
 from cloudlet.engines.images.registry_client import RegistryError
-from cloudlet.services.ecs.running import ecr_images, registry_images
-from cloudlet.services.ecs.running.blobs import BlobStore, give_once
-from cloudlet.services.ecs.running.documents import read_document
+from cloudlet.services.ecs.running import registry_images, roles
 from cloudlet.services.ecs.running.failures import PullFailure
 from cloudlet.services.ecs.task_record import Task
 
@@ -72,7 +74,8 @@ async def fetch(block: Block, task: Task, described: dict[str, Any]) -> LocalIma
         if (layout := _LAYOUT.fullmatch(uri)) is not None:
             return await _use_layout(block, layout, platform)
         if (source := ecr_images.parse(uri)) is not None:
-            return await _fetch(block, ecr_images.EcrImage(block, task, source), platform)
+            calling = partial(roles.call, block, task, "ecr")
+            return await _fetch(block, ecr_images.EcrImage(block, source, calling), platform)
         credentials = await registry_images.load_credentials(block, task, described)
         return await _fetch(block, registry_images.RegistryImage(block, uri, credentials), platform)
     except AwsError as error:

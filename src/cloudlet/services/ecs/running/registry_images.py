@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from cloudlet.core import AwsError
+from cloudlet.core.aws import ecr_images
 from cloudlet.engines.images import Descriptor, Platform
+from cloudlet.engines.images.manifests import choose, read_document
 from cloudlet.engines.images.registry_client import Credentials, RegistryClient, RegistryError
-from cloudlet.services.ecs.running import ecr_images, roles
-from cloudlet.services.ecs.running.documents import choose, read_document
+from cloudlet.services.ecs.running import roles
 from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.task_record import Task
 

@@ -138,6 +138,10 @@ class Runner:
         code = self._codes[name]
         return None if code is None else End(code, name in self._out_of_memory)
 
+    def is_running(self, task: Task, container: TaskContainer) -> bool:
+        """Whether the keeper runs a container, as far as is known."""
+        return self._codes.get(make_container_name(task, container), 0) is None
+
     async def run(self, task: Task, container: TaskContainer, spec: dict[str, Any]) -> None:
         """Run a container, unless it runs. Raises KeeperError."""
         name = make_container_name(task, container)

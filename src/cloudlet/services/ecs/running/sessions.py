@@ -22,7 +22,8 @@ from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import SERVER, Protocol
 
-from cloudlet.core import Subspace
+from cloudlet.core import Subspace, Transaction
+from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.web import Answer, DataPlaneRequest, Upgrade
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs.block import service
@@ -36,11 +37,15 @@ if TYPE_CHECKING:
 
 KIND: Final = "ssmmessages"
 """The part of paths and hosts that leads to sessions."""
-SPACE: Final = Subspace("exec-session")
+_SESSIONS: Final = Subspace("exec-session")
+_TIMES: Final = Subspace("exec-session-time")
+OPENED_SECONDS: Final = 60.0
+"""The time in which a session is to be opened."""
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_MESSAGE_BYTES: Final = 1 << 20
 _MAX_PAYLOAD_BYTES: Final = 1024
 _MAX_WAITING_MESSAGES: Final = 256
+_MAX_TYPED_BYTES: Final = 1 << 16
 _RESENT_SECONDS: Final = 0.2
 _AGENT_VERSION: Final = "3.3.0.0"
 
@@ -55,15 +60,30 @@ class Session(msgspec.Struct, frozen=True):
     expires: float
 
 
-encode: Final = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Session).decode
 _to_json: Final = msgspec.json.Encoder().encode
+
+
+def save(tx: Transaction, name: str, session: Session, now: float) -> None:
+    """Write a session that may be opened for a while."""
+    tx.put(_SESSIONS.key(name), _encode(session))
+    tx.put(_TIMES.key(int(now), name), b"")
+
+
+async def forget_old(block: Block) -> None:
+    """Forget sessions that can be opened no more, until the block ends."""
+
+    async def delete(tx: Transaction, row: bytes) -> None:
+        tx.delete(_SESSIONS.key(*_TIMES.unpack(row)[1:]))
+
+    await delete_expired(block, _TIMES, OPENED_SECONDS, delete, every=OPENED_SECONDS)
 
 
 @service.data_plane
 async def answer_visit(block: Block, visit: DataPlaneRequest) -> Answer | None:
     """Open the data channel of a session."""
-    raw = await block.store.transact(lambda tx: tx.get(SPACE.key(visit.resource)))
+    raw = await block.store.transact(lambda tx: tx.get(_SESSIONS.key(visit.resource)))
     session = None if raw is None else _decode(raw)
     if session is None or session.expires < block.clock.now():
         return HttpResponse(404, [("content-type", "text/plain")], b"there is no such session")
@@ -98,6 +118,7 @@ class Channel(asyncio.Protocol):
         self._size = (24, 80)
         self._typed = b""
         """Waits for the terminal to take it."""
+        self._is_paused = False
 
     # -- asyncio's callbacks
 
@@ -167,6 +188,10 @@ class Channel(asyncio.Protocol):
         elif message.payload_type == session_messages.TEXT:
             self._typed += message.payload
             self._write_terminal()
+            if len(self._typed) > _MAX_TYPED_BYTES and self._transport is not None and not self._is_paused:
+                # Until the program has read it.
+                self._is_paused = True
+                self._transport.pause_reading()
 
     async def _open_terminal(self) -> None:
         session = self._session
@@ -227,6 +252,9 @@ class Channel(asyncio.Protocol):
             loop.add_writer(self._terminal, self._write_terminal)
         else:
             loop.remove_writer(self._terminal)
+            if self._transport is not None and self._is_paused:
+                self._is_paused = False
+                self._transport.resume_reading()
 
     def _close_terminal(self) -> None:
         terminal, self._terminal = self._terminal, -1

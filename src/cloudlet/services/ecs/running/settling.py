@@ -18,10 +18,19 @@ from msgspec.structs import replace
 from cloudlet.core.background.reconciler import Key
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
-from cloudlet.services.ecs.running import containers, failures, interfaces, log_sending, metadata, stopping
+from cloudlet.services.ecs.running import (
+    connect_proxies,
+    containers,
+    failures,
+    interfaces,
+    log_sending,
+    metadata,
+    stopping,
+)
 from cloudlet.services.ecs.running.described import load_definition
 from cloudlet.services.ecs.running.failures import TaskFailure
 from cloudlet.services.ecs.running.runner import RUNNER, Runner
+from cloudlet.services.ecs.target_states import DEREGISTERED, DRAINING, WAITING
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_states import (
     ACTIVATING,
@@ -48,8 +57,23 @@ async def _do_nothing(runner: Runner, task: Task) -> Outcome:
     return True
 
 
+async def _wait_until_registered(runner: Runner, task: Task) -> Outcome:
+    """Whether the service scheduler has registered a task with its target groups, or it has ended by now."""
+    has_ended = any(runner.find_end(task, each) is not None for each in task.containers if each.status == RUNNING)
+    return True if has_ended or all(each.state != WAITING for each in task.targets) else None
+
+
+async def _wait_until_drained(runner: Runner, task: Task) -> Outcome:
+    """Whether no requests come to a task any more. One whose containers have ended waits for none."""
+    done = (DRAINING, DEREGISTERED) if all(each.has_ended for each in task.containers) else (DEREGISTERED,)
+    return True if all(each.state in done for each in task.targets) else None
+
+
 async def _finish_task(runner: Runner, task: Task) -> Outcome:
     """Have the output of a task sent, and give up its network."""
+    proxy = await connect_proxies.remove(runner, task)
+    if proxy is not True:
+        return proxy
     # This process may be another one than that which has sent its output by now.
     await _send_left(runner, task)
     return await interfaces.take_away(runner, task)
@@ -58,7 +82,7 @@ async def _finish_task(runner: Runner, task: Task) -> Outcome:
 STARTING: Final[Mapping[str, Work]] = {
     PROVISIONING: interfaces.provide,
     PENDING: containers.start,
-    ACTIVATING: _do_nothing,
+    ACTIVATING: _wait_until_registered,
     RUNNING: containers.start,
 }
 STOPPING_WORKS: Final[Mapping[str, Work]] = {
@@ -66,7 +90,7 @@ STOPPING_WORKS: Final[Mapping[str, Work]] = {
     PENDING: _do_nothing,
     ACTIVATING: _do_nothing,
     RUNNING: _do_nothing,
-    DEACTIVATING: _do_nothing,
+    DEACTIVATING: _wait_until_drained,
     STOPPING: stopping.stop,
     DEPROVISIONING: _finish_task,
 }

@@ -20,7 +20,7 @@ from cloudlet.engines.containers.description import DEFAULT_CAPABILITIES, Contai
 from cloudlet.engines.images import Config, ImageError, resolve_path
 from cloudlet.engines.network.router import METADATA
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.running import interfaces, metadata, volumes
+from cloudlet.services.ecs.running import connect_proxies, interfaces, metadata, volumes
 from cloudlet.services.ecs.running.described import find_override
 from cloudlet.services.ecs.running.failures import CreateFailure, StartFailure
 from cloudlet.services.ecs.running.interfaces import Place
@@ -112,7 +112,7 @@ def _describe(
         network=place.network,
         interface=place.interface,
         has_no_network=place.has_no_network,
-        files={**_list_files(described, place, hostname)},
+        files={**_list_files(task, described, place, hostname)},
         mounts=(*_list_mounts(runner, task, definition, described, image), *metadata.list_mounts(runner)),
         tmpfs=tuple(Tmpfs(each["containerPath"], each["size"] * _MIB) for each in linux.get("tmpfs") or ()),
         is_read_only=bool(described.get("readonlyRootFilesystem")),
@@ -154,12 +154,13 @@ def _make_folder(root: Path, scratch: Path, folder: str) -> None:
                 users.give(made)
 
 
-def _list_files(described: Mapping[str, Any], place: Place, hostname: str) -> dict[str, str]:
+def _list_files(task: Task, described: Mapping[str, Any], place: Place, hostname: str) -> dict[str, str]:
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     if place.address:
         lines.append(f"{place.address} {hostname} {hostname.partition('.')[0]}")
     if place.network:
         lines.append(f"{METADATA} {metadata.NAME}")
+    lines += connect_proxies.list_names(task)
     lines += [f"{each['ipAddress']} {each['hostname']}" for each in described.get("extraHosts") or ()]
     servers = [*(described.get("dnsServers") or ()), *place.resolvers]
     names = [f"nameserver {each}" for each in servers]

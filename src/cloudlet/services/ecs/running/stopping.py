@@ -22,7 +22,8 @@ _MIN_LOOK_SECONDS: Final = 0.05
 
 async def stop(runner: Runner, task: Task) -> float | bool:
     """Have the containers of a task end. True once all have."""
-    left = [each for each in task.containers if each.status == RUNNING]
+    # A process that was killed may have started one, and not have written that down.
+    left = [each for each in task.containers if each.status == RUNNING or runner.is_running(task, each)]
     if not left:
         return True
     try:

@@ -15,13 +15,14 @@ from typing import NamedTuple
 import msgspec
 
 from cloudlet.core import AwsError, Context
+from cloudlet.core.aws import ecr_images
+from cloudlet.core.aws.ecr_images import Reference
 from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
 from cloudlet.engines import images, sandbox
 from cloudlet.engines.images import ImageError, Platform
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.code import registry_images, unpacking
-from cloudlet.services.lambda_.code.registry_images import RegistryImage
 from cloudlet.services.lambda_.functions.function import Image, Package, Version
 
 _NAMED = re.compile(
@@ -71,7 +72,7 @@ def _source(uri: str) -> _Source:
 async def find(ctx: Context, uri: str, architecture: str, function: str) -> tuple[Package, Image]:
     """Return what a function, named by its ARN, has of an image that is named. Raises AwsError."""
     platform = Platform("linux", _ARCHITECTURES[architecture])
-    in_registry = registry_images.parse(uri)
+    in_registry = ecr_images.parse(uri)
     if in_registry is not None:
         return await _find_in_registry(ctx, uri, in_registry, platform, function)
     source = _source(uri)
@@ -86,7 +87,7 @@ async def find(ctx: Context, uri: str, architecture: str, function: str) -> tupl
 
 
 async def _find_in_registry(
-    ctx: Context, uri: str, source: RegistryImage, platform: Platform, function: str
+    ctx: Context, uri: str, source: Reference, platform: Platform, function: str
 ) -> tuple[Package, Image]:
     if source.region != ctx.region:
         raise errors.invalid(f"Source image {uri} is not valid. Provide a valid source image: it is in another region.")
@@ -109,7 +110,7 @@ async def _find_in_registry(
     return _describe(uri, source.resolve(found.digest), found)
 
 
-async def _load_from_registry(ctx: Context, source: RegistryImage, platform: Platform, function: str) -> images.Image:
+async def _load_from_registry(ctx: Context, source: Reference, platform: Platform, function: str) -> images.Image:
     pulling = registry_images.pull(ctx.block, source, platform, function, with_layers=False)
     async with pulling as (layout, digest):
         return await run_in_worker(ctx.account, images.load, images.Folder(layout), digest, platform)
@@ -136,7 +137,7 @@ def _describe(uri: str, resolved: str, found: images.Image) -> tuple[Package, Im
 async def unpacked(block: Block, version: Version, image: Image) -> Path:
     """Return the folder that has the files of a version's image. Raises Unavailable."""
     platform = Platform("linux", _ARCHITECTURES[version.architecture])
-    in_registry = registry_images.parse(image.resolved)
+    in_registry = ecr_images.parse(image.resolved)
     if in_registry is not None:
         return await _unpack_from_registry(block, version, in_registry, platform)
     source = _source(image.resolved)
@@ -154,7 +155,7 @@ async def unpacked(block: Block, version: Version, image: Image) -> Path:
         raise Unavailable("InvalidImage" if is_there else "ImageDeleted", str(error)) from None
 
 
-async def _unpack_from_registry(block: Block, version: Version, source: RegistryImage, platform: Platform) -> Path:
+async def _unpack_from_registry(block: Block, version: Version, source: Reference, platform: Platform) -> Path:
     account, code = version.place.account, version.package.code
     made = unpacking.find(block, code)
     if made is not None:

@@ -7,7 +7,7 @@ reserve a part for themselves, which is then their own limit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -29,6 +29,20 @@ class Room(NamedTuple):
     """The number that is kept ready for the version that is invoked."""
 
 
+class Use(NamedTuple):
+    """The use of what is kept ready for a version or an alias."""
+
+    qualifier: str
+    running: int
+    """Invocations, that of which this tells among them."""
+    ready: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the invocation has to do without."""
+        return self.running > self.ready
+
+
 class Concurrency:
     """The invocations that are running."""
 
@@ -41,12 +55,36 @@ class Concurrency:
         self._by_ready: Counter[tuple[Place, str]] = Counter()
         """Function and qualifier → invocations by what is kept ready for it."""
         self._by_others: Counter[Place] = Counter()
+        self._ready: dict[tuple[Place, str], int] = {}
+        """Function and qualifier → the number that is kept ready."""
+        self._by_qualifier: Counter[tuple[Place, str]] = Counter()
+        """Function and qualifier → invocations, where something is kept ready."""
         self._unreserved: Counter[tuple[str, str]] = Counter()
         """Account and region → invocations of functions that have reserved nothing."""
 
     def of(self, place: Place) -> int:
         """Return how many invocations of a function are running."""
         return self._of_functions[place]
+
+    def set_ready(self, place: Place, qualifier: str, count: int) -> None:
+        """Note how many are kept ready for a version or an alias."""
+        if count:
+            self._ready[place, qualifier] = count
+        else:
+            self._ready.pop((place, qualifier), None)
+
+    @contextmanager
+    def use_ready(self, place: Place, qualifiers: Iterable[str]) -> Iterator[Use | None]:
+        """Count an invocation for the first qualifier that something is kept ready for."""
+        named = next(((place, each) for each in qualifiers if (place, each) in self._ready), None)
+        if named is None:
+            yield None
+            return
+        self._by_qualifier[named] += 1
+        try:
+            yield Use(named[1], self._by_qualifier[named], self._ready[named])
+        finally:
+            decrement(self._by_qualifier, named)
 
     @contextmanager
     def one_more(self, place: Place, qualifier: str, room: Room) -> Iterator[None]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cloudlet.engines.sandbox import Sandbox
+from cloudlet.services.lambda_.execution.networks import Network
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.1
@@ -44,10 +45,16 @@ class Delivery:
     """The way to one extension."""
 
     def __init__(
-        self, sandbox: Sandbox, destination: Destination, limits: Buffering, on_dropped: Callable[[int, int], None]
+        self,
+        sandbox: Sandbox,
+        destination: Destination,
+        limits: Buffering,
+        on_dropped: Callable[[int, int], None],
+        network: Network | None = None,
     ) -> None:
         """`on_dropped` is told how many events, and bytes, nobody has taken, once somebody takes some again."""
         self._sandbox = sandbox
+        self._network = network
         self._destination = destination
         self._limits = limits
         self._on_dropped = on_dropped
@@ -171,5 +178,8 @@ class Delivery:
         for host in dict.fromkeys((self._sandbox.address, "127.0.0.1")):
             if await asyncio.to_thread(self._sandbox.listens, host, port):
                 async with asyncio.timeout(_CONNECT_SECONDS):
-                    return await asyncio.open_connection(host, port, limit=_HEAD_BYTES)
+                    if self._network is None:
+                        return await asyncio.open_connection(host, port, limit=_HEAD_BYTES)
+                    connection = await self._network.connect(host, port)
+                    return await asyncio.open_connection(sock=connection, limit=_HEAD_BYTES)
         raise _NobodyThere(f"no program of the sandbox listens at port {port}")

@@ -6,6 +6,7 @@ Who else connects to its port is hung up on: stock clients of the Runtime API ha
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -68,8 +69,11 @@ class Endpoint:
         """Host and port."""
         self.port = 0
 
-    async def listen(self) -> None:
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), "127.0.0.1", 0)
+    async def listen(self, listener: socket.socket | None = None) -> None:
+        """Serve who comes to a listener, or to a port of the machine's loopback."""
+        if listener is None:
+            listener = socket.create_server(("127.0.0.1", 0))
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), sock=listener)
         host, port = self._server.sockets[0].getsockname()[:2]
         self.address, self.port = f"{host}:{port}", port
 

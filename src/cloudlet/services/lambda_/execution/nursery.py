@@ -18,6 +18,7 @@ from pathlib import Path
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_.execution.authorities import Trust
 from cloudlet.services.lambda_.execution.interpreters import Interpreter
+from cloudlet.services.lambda_.execution.networks import Network
 from cloudlet.services.lambda_.execution.process import Process
 
 log = logging.getLogger("cloudlet.lambda")
@@ -60,25 +61,34 @@ class WarmPool:
         self._root = root
         self._trust = trust
         self._made = 0
-        self._kinds: dict[str, _Kind] = {}
-        """By runtime."""
+        self._kinds: dict[tuple[str, str], _Kind] = {}
+        """By runtime, and by the interface of functions in a VPC."""
         self._tidying: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
 
-    def expect(self, interpreter: Interpreter) -> None:
+    def expect(self, interpreter: Interpreter, network: Network | None = None) -> None:
         """Have one ready: it will be wanted."""
-        kind = self._kinds.setdefault(interpreter.runtime, _Kind())
+        kind = self._find_kind(interpreter, network)
         kind.wanted_at = asyncio.get_running_loop().time()
-        self._fill(kind, interpreter)
+        self._fill(kind, interpreter, network)
 
-    async def take(self, interpreter: Interpreter) -> WarmProcess | None:
+    def _find_kind(self, interpreter: Interpreter, network: Network | None) -> _Kind:
+        return self._kinds.setdefault((interpreter.runtime, "" if network is None else network.interface), _Kind())
+
+    def forget(self, interface: str | None = None) -> None:
+        """Keep nothing ready any more at an interface, or at any."""
+        for key in [key for key in self._kinds if key[1] and key[1] == (interface or key[1])]:
+            for starting in self._kinds.pop(key).waiting:
+                self._let_go(starting)
+
+    async def take(self, interpreter: Interpreter, network: Network | None = None) -> WarmProcess | None:
         """Return one that is ready, or is to be so first of all, if there is one; others are made ready behind it."""
-        kind = self._kinds.setdefault(interpreter.runtime, _Kind())
+        kind = self._find_kind(interpreter, network)
         now = asyncio.get_running_loop().time()
         kind.keeps = min(kind.keeps + 1, _MOST_WAITING) if now - kind.taken_at < _IN_A_ROW_SECONDS else 1
         kind.taken_at = kind.wanted_at = now
         taken = kind.waiting.popleft() if kind.waiting else None
-        self._fill(kind, interpreter)
+        self._fill(kind, interpreter, network)
         if taken is None:
             return None
         try:
@@ -87,15 +97,18 @@ class WarmPool:
             # Who wanted it has gone; it is still good for the next one.
             kind.waiting.appendleft(taken)
             raise
-        if child is not None and child.process.lost:
+        if child is not None and (child.process.lost or child.process.is_cut_off):
             self._let_go(taken)
             return None
         return child
 
-    def _fill(self, kind: _Kind, interpreter: Interpreter) -> None:
+    def _fill(self, kind: _Kind, interpreter: Interpreter, network: Network | None) -> None:
         loop = asyncio.get_running_loop()
         while len(kind.waiting) < kind.keeps:
-            kind.waiting.append(loop.create_task(self._start(interpreter)))
+            if network is not None:
+                # It is there until the process is.
+                network.enter()
+            kind.waiting.append(loop.create_task(self._start(interpreter, network)))
         if self._tidying is None:
             self._tidying = loop.call_later(_TIDY_SECONDS, self._tidy)
 
@@ -103,12 +116,12 @@ class WarmPool:
         """End those that were not wanted for a while."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for runtime, kind in list(self._kinds.items()):
+        for key, kind in list(self._kinds.items()):
             if now - kind.taken_at > _IN_A_ROW_SECONDS:
                 kind.keeps = 1
             if now - kind.wanted_at > _UNUSED_SECONDS:
                 kind.keeps = 0
-                del self._kinds[runtime]
+                del self._kinds[key]
             while len(kind.waiting) > kind.keeps:
                 self._let_go(kind.waiting.popleft())
         self._tidying = loop.call_later(_TIDY_SECONDS, self._tidy) if self._kinds else None
@@ -127,7 +140,7 @@ class WarmPool:
         # What is being started is waited for: to break off would leave a process behind.
         await asyncio.gather(*(_end(task) for task in waiting), *self._ending)
 
-    async def _start(self, interpreter: Interpreter) -> WarmProcess | None:
+    async def _start(self, interpreter: Interpreter, network: Network | None) -> WarmProcess | None:
         self._made += 1
         folder = self._root / f"{self._made}"
         try:
@@ -140,10 +153,14 @@ class WarmPool:
                 layers=folder / "layers",
                 trusted=await self._trust.made(),
                 waits=True,
+                network=network,
             )
         except (SandboxError, OSError) as error:
             log.warning("no %s could be started in advance: %s", interpreter.runtime, error)
             return None
+        finally:
+            if network is not None:
+                network.leave()
         return WarmProcess(process, folder)
 
 

@@ -18,6 +18,7 @@ import msgspec
 from cloudlet.core import AwsError
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.errors import unavailable
+from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.sandbox import Limits, SandboxError, Sandboxes
 from cloudlet.services.lambda_.code import unpacking
 from cloudlet.services.lambda_.execution import containers, environment, nursery
@@ -27,6 +28,7 @@ from cloudlet.services.lambda_.execution.interpreters import Interpreter, Interp
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome
 from cloudlet.services.lambda_.execution.log_stream import LogStream
 from cloudlet.services.lambda_.execution.merged_layers import Layers, MergedLayers
+from cloudlet.services.lambda_.execution.networks import Network, Networks
 from cloudlet.services.lambda_.execution.nursery import WarmPool, WarmProcess
 from cloudlet.services.lambda_.execution.process import Process
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
@@ -64,6 +66,7 @@ class Pools:
         self._root = root
         self._interpreters = Interpreters(root / "compiled")
         self._trust = Trust(block.cloud.config.authority, root / "authorities")
+        self._networks = Networks(block, subsegments, self._replace_lost)
         self._nursery = WarmPool(sandboxes, root / "children", self._trust)
         self.snapshots = Snapshots(lambda version: self._started(version, SNAP_START), self._end)
         self._resting: defaultdict[str, list[Worker]] = defaultdict(list)
@@ -160,7 +163,25 @@ class Pools:
     async def expect(self, version: Version) -> None:
         """Have ready what the first invocation of a version needs. Raises AwsError where that cannot be had."""
         if version.image is None:
-            self._nursery.expect(await self._interpreters.find(version.runtime))
+            interpreter = await self._interpreters.find(version.runtime)
+            try:
+                async with self._networks.hold(version) as network:
+                    self._nursery.expect(interpreter, network)
+            except AwsError as error:
+                log.warning("nothing is kept ready for %s: %s", version.arn, error)
+
+    def leave_network(self, interface: str) -> bool:
+        """Keep nothing ready at an interface any more; return whether nothing runs there."""
+        self._nursery.forget(interface)
+        return not self._networks.is_used(interface)
+
+    def _replace_lost(self) -> None:
+        """Let go of workers in networks that are gone."""
+        self._nursery.forget()
+        for revision, workers in list(self._resting.items()):
+            for worker in [each for each in workers if not each.is_usable]:
+                self._resting[revision].remove(worker)
+                self._end(worker)
 
     def _notice(self, version: Version) -> None:
         """Let go of workers of what the version was before."""
@@ -289,18 +310,19 @@ class Pools:
             interpreter = await self._interpreter(version)
             log_stream = LogStream(self._block, version)
             credentials = await self._credentials(version)
-            endpoint, daemon = self._block.cloud.config.endpoint, await self._subsegments.address()
             stream = None if initialization == SNAP_START else log_stream.name
             try:
                 trusted = (await self._trust.made()).variables
-                variables = environment.variables(
-                    version, stream, endpoint, credentials, initialization, daemon, trusted
-                )
-                process, folder = await self._process(version, interpreter, variables)
+                async with self._networks.hold(version) as network:
+                    endpoint, daemon = await self._find_ways(network)
+                    variables = environment.variables(
+                        version, stream, endpoint, credentials, initialization, daemon, trusted
+                    )
+                    process, folder = await self._process(version, interpreter, variables, network)
             except unpacking.BadPackage as error:
                 # It was unpacked once, and is damaged by now.
                 raise AwsError("InvalidZipFileException", f"The package cannot be unpacked: {error}") from error
-            except (SandboxError, OSError) as error:
+            except (SandboxError, KeeperError, OSError) as error:
                 raise AwsError("ServiceException", str(error), status=500) from error
             worker = Worker(self._block, version, process, log_stream, folder, credentials.expires, initialization)
             self._workers.add(worker)
@@ -318,6 +340,12 @@ class Pools:
                 watching.cancel()
             self._turns.give_back(turn)
 
+    async def _find_ways(self, network: Network | None) -> tuple[str, str | None]:
+        """Return where a function reaches Cloudlet, and where it sends X-Ray something."""
+        if network is not None:
+            return network.endpoint, network.daemon
+        return self._block.cloud.config.endpoint, await self._subsegments.address()
+
     async def _watch(self, worker: Worker, turn: Turn) -> None:
         """Let others begin while a worker that starts takes no processor time."""
         while True:
@@ -331,43 +359,51 @@ class Pools:
         return await self._interpreters.find(version.runtime)
 
     async def _contained(
-        self, version: Version, root: Path, interpreter: Interpreter, given: dict[str, str]
+        self, version: Version, root: Path, interpreter: Interpreter, given: dict[str, str], network: Network | None
     ) -> Process:
         """Return the process of an image."""
         extensions = await asyncio.to_thread(containers.extensions, root)
-        api = await self._api(version, len(extensions), given)
+        api = await self._api(version, len(extensions), given, network)
         started = replace(interpreter, command=_command(interpreter, extensions, ""))
         limits = _starting(limits_of(version))
         return await Process.start(
-            self._sandboxes, started, limits, variables=given, api=api, trusted=await self._trust.made()
+            self._sandboxes,
+            started,
+            limits,
+            variables=given,
+            api=api,
+            trusted=await self._trust.made(),
+            network=network,
         )
 
-    async def _api(self, version: Version, extensions: int, variables: dict[str, str]) -> RuntimeApi:
+    async def _api(
+        self, version: Version, extensions: int, variables: dict[str, str], network: Network | None
+    ) -> RuntimeApi:
         """Return an API for a process that is given these variables."""
         is_held = variables["AWS_LAMBDA_INITIALIZATION_TYPE"] == SNAP_START
-        api = RuntimeApi(version, extensions, is_held=is_held)
+        api = RuntimeApi(version, extensions, is_held=is_held, network=network)
         await api.listen()
         variables["AWS_LAMBDA_RUNTIME_API"] = api.address
         return api
 
     async def _process(
-        self, version: Version, interpreter: Interpreter, variables: dict[str, str]
+        self, version: Version, interpreter: Interpreter, variables: dict[str, str], network: Network | None
     ) -> tuple[Process, Path | None]:
         """Return a process that sees a version's files, and the folder that has them where it is the process's own."""
         if interpreter.root is not None:
-            return await self._contained(version, interpreter.root, interpreter, variables), None
+            return await self._contained(version, interpreter.root, interpreter, variables, network), None
         code = await unpacking.unpacked(self._block, version.place.account, version.package.code)
         layers = await self._layers(version)
         limits = _starting(limits_of(version))
         extensions = [] if layers is None else await asyncio.to_thread(_extensions, layers)
         wrapper = version.variables.get(WRAPPER, "")
         if not (interpreter.is_custom or layers or wrapper) and version.ephemeral == nursery.TMP_MB:
-            child = await self._child(version.package.code, code, interpreter, limits)
+            child = await self._child(version.package.code, code, interpreter, limits, network)
             if child is not None:
                 return child.process, child.folder
         # What a wrapper starts may speak the Runtime API in place of the runtime.
         has_api = bool(extensions or interpreter.is_custom or wrapper)
-        api = await self._api(version, len(extensions), variables) if has_api else None
+        api = await self._api(version, len(extensions), variables, network) if has_api else None
         process = await Process.start(
             self._sandboxes,
             replace(interpreter, command=_command(interpreter, extensions, wrapper)),
@@ -377,17 +413,20 @@ class Pools:
             variables=variables,
             api=api,
             trusted=await self._trust.made(),
+            network=network,
         )
         return process, None
 
-    async def _child(self, package: str, code: Path, interpreter: Interpreter, limits: Limits) -> WarmProcess | None:
+    async def _child(
+        self, package: str, code: Path, interpreter: Interpreter, limits: Limits, network: Network | None
+    ) -> WarmProcess | None:
         """Return a process that has waited, and sees a package now; None where none waits, or there are many files.
 
         Raises OSError.
         """
         if not await self._is_small(package, code):
             return None
-        child = await self._nursery.take(interpreter)
+        child = await self._nursery.take(interpreter, network)
         if child is not None:
             try:
                 await child.dress(code)
@@ -432,6 +471,7 @@ class Pools:
             await asyncio.wait(self._starting)
         if self._followed:
             await asyncio.wait(self._followed, timeout=_LAST_SECONDS)
+        self._networks.close()
 
 
 def _extensions(layers: Path) -> list[str]:

@@ -14,6 +14,7 @@ from cloudlet.services.lambda_.execution import environment, frames
 from cloudlet.services.lambda_.execution.authorities import Authorities
 from cloudlet.services.lambda_.execution.frames import Channel
 from cloudlet.services.lambda_.execution.interpreters import Interpreter
+from cloudlet.services.lambda_.execution.networks import Network
 from cloudlet.services.lambda_.execution.runtime_api import RuntimeApi
 
 _CHANNEL_VARIABLE = "_CLOUDLET_CHANNEL"
@@ -26,7 +27,11 @@ _NONE = Authorities()
 class Process:
     """A running interpreter. Who has it sets what it tells."""
 
-    def __init__(self, interpreter: Interpreter, sandbox: Sandbox, api: RuntimeApi | None) -> None:
+    def __init__(
+        self, interpreter: Interpreter, sandbox: Sandbox, api: RuntimeApi | None, network: Network | None
+    ) -> None:
+        self.network = network
+        """The network of a function in a VPC."""
         self.interpreter = interpreter
         self.sandbox = sandbox
         self.api = api
@@ -63,10 +68,11 @@ class Process:
         api: RuntimeApi | None = None,
         trusted: Authorities = _NONE,
         waits: bool = False,
+        network: Network | None = None,
     ) -> Process:
         """Start an interpreter that sees two folders, if given, as its code and its layers. Raises SandboxError.
 
-        `waits`: it gets its limits later.
+        `waits`: it gets its limits later. `network` is that of a function in a VPC.
         """
         loop = asyncio.get_running_loop()
         near, far = socket.socketpair()
@@ -83,18 +89,26 @@ class Process:
             **(variables or {}),
             _CHANNEL_VARIABLE: str(far.fileno()),
         }
-        spec = Spec(
-            interpreter.command,
-            limits,
-            mounts,
-            given,
-            folder=interpreter.folder,
-            descriptors=(far.fileno(),),
-            waits=waits,
-            root=interpreter.root,
-        )
         try:
-            process = cls(interpreter, await sandboxes.start(spec, pipes[0][1], pipes[-1][1]), api)
+            spec = Spec(
+                interpreter.command,
+                limits,
+                mounts,
+                given,
+                folder=interpreter.folder,
+                descriptors=(far.fileno(),),
+                waits=waits,
+                root=interpreter.root,
+                network=None if network is None else network.sandboxed,
+            )
+            if network is not None:
+                network.enter()
+            try:
+                process = cls(interpreter, await sandboxes.start(spec, pipes[0][1], pipes[-1][1]), api, network)
+            except BaseException:
+                if network is not None:
+                    network.leave()
+                raise
         except BaseException:
             near.close()
             for reading, _ in pipes:
@@ -136,6 +150,14 @@ class Process:
         await self.sandbox.close()
         for output in self.outputs:
             output.close()
+        network, self.network = self.network, None
+        if network is not None:
+            network.leave()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it is in a network that is gone."""
+        return self.network is not None and self.network.is_lost
 
     def _frame(self, kind: bytes, told: dict[str, Any], payload: bytes) -> None:
         if self.on_frame is not None:

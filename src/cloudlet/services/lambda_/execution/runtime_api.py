@@ -21,6 +21,7 @@ from cloudlet.engines.sandbox import Sandbox
 from cloudlet.services.lambda_.execution import frames, platform_events
 from cloudlet.services.lambda_.execution.http_endpoint import Endpoint, Reply, Request
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, too_large
+from cloudlet.services.lambda_.execution.networks import Network
 from cloudlet.services.lambda_.execution.platform_events import Event
 from cloudlet.services.lambda_.execution.telemetry import LOGS_PATH, TELEMETRY_PATH, Invalid, Telemetry
 from cloudlet.services.lambda_.functions.function import Version
@@ -53,12 +54,18 @@ class _Extension:
 class RuntimeApi:
     """Both APIs for one sandbox. It is the way to the runtime where that is not Cloudlet's own."""
 
-    def __init__(self, version: Version, expected: int, *, is_held: bool = False) -> None:
-        """`expected` is how many extensions are going to register; `is_held`: it is restored after its start."""
+    def __init__(
+        self, version: Version, expected: int, *, is_held: bool = False, network: Network | None = None
+    ) -> None:
+        """`expected` is how many extensions are going to register; `is_held`: it is restored after its start.
+
+        `network` is that of a function in a VPC.
+        """
         self.on_frame: frames.OnFrame | None = None
         self.on_event: Callable[[Event], None] | None = None
         """Is told of what happens to extensions."""
-        self.telemetry = Telemetry(self._note)
+        self.telemetry = Telemetry(self._note, network)
+        self._network = network
         self._version = version
         self._expected = expected
         self._extensions: dict[str, _Extension] = {}
@@ -87,7 +94,8 @@ class RuntimeApi:
         return self._expected > 0
 
     async def listen(self) -> None:
-        await self._endpoint.listen()
+        """Begin to serve. Raises KeeperError."""
+        await self._endpoint.listen(None if self._network is None else await self._network.listen())
         if not self._expected:
             self._registered.set()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import OrderedDict
 
 import msgspec
@@ -43,6 +44,16 @@ class Subsegments(asyncio.DatagramProtocol):
                 self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
         host, port = self._transport.get_extra_info("sockname")
         return f"{host}:{port}"
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is an X-Ray."""
+        return self._segments is not None
+
+    async def receive(self, receiver: socket.socket) -> asyncio.DatagramTransport:
+        """Take what comes to a socket, too, until what is returned is closed."""
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=receiver)
+        return transport
 
     def expect(self, place: Place, segment: str, trace: str) -> None:
         """Take from now on what belongs to an invocation: by the id of its segment, and by its trace's."""

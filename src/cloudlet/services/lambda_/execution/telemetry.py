@@ -17,6 +17,7 @@ import msgspec
 from cloudlet.engines.sandbox import Sandbox
 from cloudlet.services.lambda_.execution import platform_events
 from cloudlet.services.lambda_.execution.delivery import Buffering, Delivery, Destination
+from cloudlet.services.lambda_.execution.networks import Network
 from cloudlet.services.lambda_.execution.platform_events import Event
 
 TELEMETRY_PATH = "/2022-07-01/telemetry"
@@ -117,8 +118,12 @@ def _parsed(record: str) -> object:
 class Telemetry:
     """What is told in one sandbox."""
 
-    def __init__(self, on_event: Callable[[Event], None]) -> None:
-        """`on_event` takes what happens here, so that it is logged and told, too."""
+    def __init__(self, on_event: Callable[[Event], None], network: Network | None = None) -> None:
+        """`on_event` takes what happens here, so that it is logged and told, too.
+
+        `network` is that of a function in a VPC.
+        """
+        self._network = network
         self._on_event = on_event
         self._subscriptions: dict[str, _Subscription] = {}
         self._early: deque[dict[str, Any]] | None = deque()
@@ -141,7 +146,7 @@ class Telemetry:
         if before is not None:
             before.delivery.close()
         limits = Buffering(asked.buffering.max_items, asked.buffering.max_bytes, asked.buffering.timeout_ms / 1000)
-        delivery = Delivery(sandbox, destination, limits, self._dropped)
+        delivery = Delivery(sandbox, destination, limits, self._dropped, self._network)
         subscription = self._subscriptions[name] = _Subscription(asked, delivery)
         for told in (self._early or ()) if before is None else ():
             subscription.tell(told)

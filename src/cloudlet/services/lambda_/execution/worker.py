@@ -151,7 +151,7 @@ class Worker:
 
     @property
     def _is_fresh(self) -> bool:
-        is_there = not (self._process.lost or self._has_failed)
+        is_there = not (self._process.lost or self._process.is_cut_off or self._has_failed)
         return is_there and self._expires - self._block.clock.now() > RENEWED_SECONDS
 
     @property

@@ -71,8 +71,8 @@ def refuse_unbuilt(params: Params) -> None:
     for name in _UNBUILT:
         if params.get(name):
             raise errors.not_built(f"the parameter {name} of functions")
-    if any((params.get("VpcConfig") or {}).values()):
-        raise errors.not_built("functions in a VPC")
+    if (params.get("VpcConfig") or {}).get("Ipv6AllowedForDualStack"):
+        raise errors.not_built("IPv6 of functions in a VPC")
 
 
 def check_required(params: Params) -> None:

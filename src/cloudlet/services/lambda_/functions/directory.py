@@ -11,6 +11,7 @@ from cloudlet.core import Context, Subspace, Transaction
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.code import claims
+from cloudlet.services.lambda_.functions import interfaces
 from cloudlet.services.lambda_.functions.function import LATEST, UPDATING, Alias, Function, Place, Version
 
 _NAMED = re.compile(
@@ -181,6 +182,7 @@ async def keep_former(tx: Transaction, version: Version, now: float) -> None:
     # An older Cloudlet may have finished an update, which knows nothing of this.
     await take_former(tx, version.place, now)
     await claims.change(tx, _former_user(version), (), version.codes, now)
+    await interfaces.change(tx, _former_user(version), None, version)
     tx.put(_FORMER.key(*_key(version.place)), _encode(version))
 
 
@@ -193,6 +195,7 @@ async def take_former(tx: Transaction, place: Place, now: float) -> Version | No
     version = _version(raw)
     tx.delete(key)
     await claims.change(tx, _former_user(version), version.codes, (), now)
+    await interfaces.change(tx, _former_user(version), version, None)
     return version
 
 
@@ -241,6 +244,7 @@ async def _account_for(tx: Transaction, before: Version | None, after: Version |
     old = frozenset() if before is None else before.codes
     new = frozenset() if after is None else after.codes
     await claims.change(tx, user, old, new, now)
+    await interfaces.change(tx, user, before, after)
     grown = (0 if after is None else after.package.size) - (0 if before is None else before.package.size)
     place = (before or after).place  # type: ignore[union-attr]
     if grown:

@@ -101,6 +101,17 @@ class Logging(msgspec.Struct, frozen=True):
     group: str = ""
 
 
+class Vpc(msgspec.Struct, frozen=True):
+    """The VPC of a function, with subnets and security groups.
+
+    All of it is empty for one that is in none any more.
+    """
+
+    id: str = ""
+    subnets: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a function, `$LATEST` or a published one. Times are in seconds since the epoch."""
 
@@ -149,6 +160,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """The ARN of the KMS key that encrypts its variables; empty where none does."""
     grant: str = ""
     """The id of the grant by which its role decrypts them."""
+    vpc: Vpc | None = None
+    """The VPC that it reaches, None where nobody has ever said which."""
 
     @property
     def variables(self) -> dict[str, str]:

@@ -95,8 +95,10 @@ async def _keep(
     block: Block, key: bytes, what: FunctionReference, found: Provisioned | None, version: Version | None
 ) -> None:
     pools = ENGINE.get(block).pools
+    concurrency = ENGINE.get(block).concurrency
     if found is None or version is None:
         pools.release(what.arn)
+        concurrency.set_ready(what.place, what.qualifier or "", 0)
         await block.store.transact(lambda tx: _forget(tx, key, what))
         return
     ready, reason = 0, ""
@@ -108,6 +110,7 @@ async def _keep(
     except AwsError as error:
         log.warning("%s cannot be kept ready: %s", what.arn, error)
         reason = error.message
+    concurrency.set_ready(what.place, what.qualifier or "", ready)
     if (ready, reason) != (found.available, found.reason):
         await block.store.transact(lambda tx: _note(tx, what, found, replace(found, available=ready, reason=reason)))
 

@@ -19,12 +19,13 @@ from cloudlet.services.lambda_.code import images, unpacking
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import error_message
 from cloudlet.services.lambda_.execution.worker import InitError
-from cloudlet.services.lambda_.functions import directory
+from cloudlet.services.lambda_.functions import directory, interfaces
 from cloudlet.services.lambda_.functions.function import UPDATED, UPDATING, Place, Version
 
 log = logging.getLogger("cloudlet.lambda")
 
 _PATIENCE_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
 _CREATING = ("The function is being created.", "Creating")
 """What is said of updates, too."""
 _INIT_ERRORS = {
@@ -69,21 +70,33 @@ def _request(tx: Transaction, reconciler: Reconciler, version: Version) -> None:
 
 
 async def run(block: Block) -> None:
-    """Unpack the code of versions that are new or changed, initialise those with SnapStart, until the block ends."""
+    """Unpack the code of versions that are new or changed, initialise those with SnapStart, until the block ends.
+
+    Those in VPCs get their network interfaces.
+    """
     async with asyncio.TaskGroup() as group:
         # Apart from each other: code of users is initialised for as long as a quarter of an hour.
         group.create_task(_UNPACKING.run(block))
         group.create_task(_INITIALISING.run(block))
+        group.create_task(interfaces.INTERFACES.run(block))
 
 
-async def _settle(block: Block, key: Key) -> None:
-    """Unpack a version's code; it can be invoked then, or is initialised first."""
+async def _settle(block: Block, key: Key) -> float | None:
+    """Unpack a version's code, once it has its interfaces.
+
+    It can be invoked then, or is initialised first.
+    """
     account, region, name, number = key
     place = Place(account, region, name)
     version = await block.store.transact(lambda tx: directory.find_version(tx, place, number))
     if version is None:
         ENGINE.get(block).pools.snapshots.forget(place.qualified(str(number)))
-    failed = None if version is None else await _unpack(block, version) or await _find_runtime(block, version)
+    missing = None if version is None else await block.store.transact(lambda tx: interfaces.find_missing(tx, version))
+    if missing is not None and not missing.error:
+        return _LOOK_SECONDS
+    failed = None if missing is None else _Failure(missing.error, missing.reason)
+    if version is not None and failed is None:
+        failed = await _unpack(block, version) or await _find_runtime(block, version)
 
     async def finish(tx: Transaction) -> None:
         now = await directory.find_version(tx, place, number)
@@ -100,6 +113,7 @@ async def _settle(block: Block, key: Key) -> None:
             tx.notify(directory.REPLACED)
 
     await block.store.transact(finish)
+    return None
 
 
 async def _initialise(block: Block, key: Key) -> None:

@@ -53,6 +53,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "EphemeralStorage": {"Size": version.ephemeral},
         "SnapStart": _snap_start(version),
         "LoggingConfig": _logging(version),
+        "VpcConfig": _make_vpc(version),
         "ImageConfigResponse": _image_config(version),
         "RuntimeVersionConfig": {"RuntimeVersionArn": version.runtime_version_arn} if version.runtime else None,
         "State": version.state,
@@ -80,6 +81,18 @@ def listed(version: Version, *, arn: str | None = None) -> dict[str, Any]:
 
 def _snap_start(version: Version) -> dict[str, str]:
     return {"ApplyOn": version.snap_start, "OptimizationStatus": "On" if version.starts_from_snapshot else "Off"}
+
+
+def _make_vpc(version: Version) -> dict[str, Any] | None:
+    vpc = version.vpc
+    if vpc is None:
+        return None
+    return {
+        "VpcId": vpc.id,
+        "SubnetIds": list(vpc.subnets),
+        "SecurityGroupIds": list(vpc.groups),
+        "Ipv6AllowedForDualStack": False,
+    }
 
 
 def _image_config(version: Version) -> dict[str, Any] | None:

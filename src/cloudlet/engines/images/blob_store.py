@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from cloudlet.core.kernel.ids import uuid4
-from cloudlet.engines.images import ImageError
+from cloudlet.engines.images.documents import ImageError
 
 _DIGEST: Final = re.compile("sha256:([0-9a-f]{64})", re.ASCII)
 
@@ -37,7 +36,7 @@ class BlobStore:
         path = self._find(digest)
         if await asyncio.to_thread(_touch, path, size):
             return
-        fresh = path.with_name(f".fresh-{uuid4()}")
+        fresh = path.with_name(f".fresh-{os.urandom(8).hex()}")
         try:
             with await asyncio.to_thread(_open, fresh) as file:
                 async for piece in content:

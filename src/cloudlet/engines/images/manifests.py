@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cloudlet.engines.images import Descriptor, ImageError, Platform
+from cloudlet.engines.images.documents import Descriptor, ImageError, Platform
 
 
 class Document(msgspec.Struct, frozen=True):

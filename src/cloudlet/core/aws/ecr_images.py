@@ -1,18 +1,16 @@
-"""Images in this Cloudlet's ECR, got by its API as the agent does."""
+"""Images in this Cloudlet's ECR, got by its API as agents do."""
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.engines.images import Descriptor, ImageError, Platform
-from cloudlet.services.ecs.running import roles
-from cloudlet.services.ecs.running.documents import choose, read_document
-from cloudlet.services.ecs.task_record import Task
+from cloudlet.engines.images.manifests import choose, read_document
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
@@ -20,10 +18,11 @@ if TYPE_CHECKING:
 _NAME: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
 _URI: Final = re.compile(
     r"(?:[a-z0-9.-]+(?::\d+)?/)?"
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<registry>(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?)/"
     rf"(?P<name>{_NAME})(?::(?P<tag>\w[\w.-]{{0,127}}))?(?:@(?P<digest>sha256:[0-9a-f]{{64}}))?",
     re.ASCII,
 )
+"""An image by AWS's name of its registry, or by `repositoryUri`, which has that too."""
 _PIECE_BYTES: Final = 8 << 20
 _TIMEOUT_SECONDS: Final = 60.0
 
@@ -43,11 +42,16 @@ CLIENT: Final = PerBlock(_open_client)
 class Reference(NamedTuple):
     """The image that a URI names."""
 
+    registry: str
     account: str
     region: str
     name: str
     tag: str | None
     digest: str | None
+
+    def resolve(self, digest: str) -> str:
+        """Return the URI of the same image by its digest."""
+        return f"{self.registry}/{self.name}@{digest}"
 
 
 def parse(uri: str) -> Reference | None:
@@ -56,13 +60,23 @@ def parse(uri: str) -> Reference | None:
     return None if match is None else Reference(**match.groupdict())
 
 
+class NoSuchImage(ImageError):
+    """An image that is not in its repository."""
+
+
+class CallEcr(Protocol):
+    """A function that calls ECR for somebody. Raises AwsError."""
+
+    async def __call__(self, operation: str, params: dict[str, Any], /, *, region: str) -> Mapping[str, Any] | None: ...
+
+
 class EcrImage:
     """An image in ECR."""
 
-    def __init__(self, block: Block, task: Task, named: Reference) -> None:
+    def __init__(self, block: Block, named: Reference, call: CallEcr) -> None:
         self._block = block
-        self._task = task
         self._named = named
+        self._call_ecr = call
 
     async def find(self, platform: Platform) -> tuple[str, bytes]:
         """Return the digest of the manifest for a platform, and the manifest. Raises AwsError and ImageError."""
@@ -75,7 +89,7 @@ class EcrImage:
     async def _load(self, image: dict[str, str]) -> tuple[str, bytes]:
         answer = await self._call("BatchGetImage", {"imageIds": [image]})
         if not answer["images"]:
-            raise ImageError("not found")
+            raise NoSuchImage("not found")
         found = answer["images"][0]
         return found["imageId"]["imageDigest"], found["imageManifest"].encode()
 
@@ -97,5 +111,4 @@ class EcrImage:
 
     async def _call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         named = {"registryId": self._named.account, "repositoryName": self._named.name}
-        region = self._named.region
-        return await roles.call(self._block, self._task, "ecr", operation, {**named, **params}, region=region)
+        return dict(await self._call_ecr(operation, {**named, **params}, region=self._named.region) or {})

@@ -1,0 +1,249 @@
+"""The server of configurations, which follows all that they are made of.
+
+A change in a mesh is notified by the store, and is with the mesh's Envoys milliseconds later. Addresses and
+certificates are looked up again and again, while an Envoy needs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from cloudlet.core import Transaction
+from cloudlet.core.background.jobs import best_effort
+from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.per_block import PerBlock
+from cloudlet.engines.envoy.configuration_server import ConfigurationServer
+from cloudlet.engines.envoy.snapshot import Snapshot
+from cloudlet.services.appmesh import storing
+from cloudlet.services.appmesh.kinds import MESH
+from cloudlet.services.appmesh.management import ports
+from cloudlet.services.appmesh.management.admission import admit
+from cloudlet.services.appmesh.management.certificates import CertificateBook, Key
+from cloudlet.services.appmesh.management.discovery import AddressBook, Lookup, make_lookup
+from cloudlet.services.appmesh.proxy.building import build
+from cloudlet.services.appmesh.proxy.needs import list_authority_sources, list_called_nodes, list_own_certificates
+from cloudlet.services.appmesh.proxy.node_id import EnvoyNode
+from cloudlet.services.appmesh.proxy.view import MeshView, Surroundings, make_view
+from cloudlet.services.appmesh.resource_record import Place
+
+log = logging.getLogger("cloudlet.appmesh")
+
+_TICK_SECONDS: Final = 0.5
+_START_SECONDS: Final = 10.0
+MeshKey = tuple[str, str, str]
+"""The account, region and name of a mesh."""
+
+
+@dataclass(slots=True)
+class _Mesh:
+    """A mesh whose Envoys are connected."""
+
+    stop_watching: Callable[[], None]
+    view: MeshView | None = None
+    is_read: bool = False
+
+
+@dataclass(slots=True)
+class _Envoy:
+    node: EnvoyNode
+    lookups: dict[str, Lookup] = field(default_factory=dict)
+    """The service discovery of virtual nodes that it calls, by their names."""
+    certificates: dict[str, Key] = field(default_factory=dict)
+    authorities: set[Key] = field(default_factory=set)
+    """Certificates of others, whose authority it is to trust."""
+
+
+class ManagementServer:
+    """The Envoys of all meshes, and what they are served. Used from one event loop."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self.server = ConfigurationServer(self._find)
+        self.port = 0
+        self.path = ""
+        self.is_listening = asyncio.Event()
+        self._meshes: dict[MeshKey, _Mesh] = {}
+        self.envoys: dict[str, _Envoy] = {}
+        self._arriving: list[MeshKey] = []
+        """The meshes of Envoys that are about to connect."""
+        self._changed = asyncio.Event()
+        self._addresses = AddressBook(block)
+        self._certificates = CertificateBook(block)
+
+    async def run(self) -> None:
+        """Serve, for ever."""
+        listener = await ports.bind(self._block)
+        self.port, path = listener.getsockname()[1], ports.find_path(self._block)
+        await self.server.listen(listener)
+        await self.server.listen_at(path)
+        self.path = str(path)
+        self.is_listening.set()
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK_SECONDS):
+                        await self._changed.wait()
+                self._changed.clear()
+                await self._follow()
+        finally:
+            for mesh in self._meshes.values():
+                mesh.stop_watching()
+            self._meshes.clear()
+            self.envoys.clear()
+            await self.server.close()
+
+    async def _find(self, node_id: str, headers: Mapping[str, str]) -> Snapshot | None:
+        """Return the configuration of an Envoy that connects. Raises CallRefusal."""
+        node = await admit(self._block, node_id, headers)
+        if node is None:
+            return None
+        key = _get_key(node)
+        self._arriving.append(key)
+        try:
+            envoy = _Envoy(node)
+            view = await self._read_mesh(key)
+            if view is None or not self._note_needs(envoy, view):
+                return None
+            await self._addresses.refresh(envoy.lookups.values())
+            await self._certificates.refresh({*envoy.certificates.values(), *envoy.authorities})
+            self.envoys[node_id] = envoy
+            return self._build(envoy, view)
+        finally:
+            self._arriving.remove(key)
+            # What has changed meanwhile is looked at next.
+            self._changed.set()
+
+    async def _read_mesh(self, key: MeshKey) -> MeshView | None:
+        """Return a mesh as it is now; None where there is none."""
+        mesh = self._meshes.get(key)
+        if mesh is None:
+            mesh = self._meshes[key] = _Mesh(lambda: None)
+            mesh.stop_watching = self._block.store.watch(storing.make_topic(*key), lambda: self._forget_mesh(key))
+        while not mesh.is_read:
+            mesh.is_read = True
+            try:
+                mesh.view = await self._block.store.transact(lambda tx: _load(tx, key))
+            except BaseException:
+                mesh.is_read = False
+                raise
+        return mesh.view
+
+    def _forget_mesh(self, key: MeshKey) -> None:
+        """Have a mesh read again, as it has changed."""
+        self._meshes[key].is_read = False
+        self._changed.set()
+
+    def _note_needs(self, envoy: _Envoy, view: MeshView) -> bool:
+        """Note what an Envoy's configuration needs; return whether the mesh has its node."""
+        node, (account, region, _) = envoy.node, _get_key(envoy.node)
+        if node.name not in (view.gateways if node.kind == "virtualGateway" else view.nodes):
+            return False
+        envoy.lookups = {}
+        for name in list_called_nodes(view, node):
+            spec = view.nodes[name]
+            if spec.get("serviceDiscovery"):
+                preference = view.get_ip_preference(spec)
+                envoy.lookups[name] = make_lookup(account, region, spec["serviceDiscovery"], preference)
+        envoy.certificates = {arn: (account, region, arn) for arn in list_own_certificates(view, node)}
+        envoy.authorities = {(account, region, arn) for arn in list_authority_sources(view, node)}
+        return True
+
+    def _build(self, envoy: _Envoy, view: MeshView) -> Snapshot | None:
+        found = {arn: self._certificates.find(key) for arn, key in envoy.certificates.items()}
+        authorities = {self._certificates.find_authority(key) for key in envoy.authorities}
+        surroundings = Surroundings(
+            {name: self._addresses.find(lookup) for name, lookup in envoy.lookups.items()},
+            {arn: each for arn, each in found.items() if each is not None},
+            "".join(sorted(authorities)),
+        )
+        return build(view, envoy.node, surroundings)
+
+    async def _follow(self) -> None:
+        """Bring all Envoys up to date."""
+        for name in self.envoys.keys() - set(self.server.connected):
+            del self.envoys[name]
+            self.server.forget(name)
+        stale = {key for key, mesh in self._meshes.items() if not mesh.is_read}
+        for name, envoy in list(self.envoys.items()):
+            if _get_key(envoy.node) in stale:
+                await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
+        await self._look_around()
+
+    async def _update(self, name: str, envoy: _Envoy) -> None:
+        """Serve an Envoy the mesh as it is now.
+
+        One whose node is gone is served no more.
+        """
+        view = await self._read_mesh(_get_key(envoy.node))
+        if view is None or not self._note_needs(envoy, view):
+            log.info("the mesh has no %s any more", name)
+            self.server.forget(name)
+            self.envoys.pop(name, None)
+            return
+        found = self._build(envoy, view)
+        if found is not None:
+            self.server.set_snapshot(name, found)
+
+    async def _look_around(self) -> None:
+        """Look addresses and certificates up, and serve those Envoys again whose ones have changed."""
+        lookups = {lookup for envoy in self.envoys.values() for lookup in envoy.lookups.values()}
+        keys = {key for envoy in self.envoys.values() for key in (*envoy.certificates.values(), *envoy.authorities)}
+        self._addresses.keep(lookups)
+        self._certificates.keep(keys)
+        moved = await self._addresses.refresh(lookups)
+        renewed = await self._certificates.refresh(keys)
+        for name, envoy in list(self.envoys.items()):
+            needed = {*envoy.certificates.values(), *envoy.authorities}
+            if moved & set(envoy.lookups.values()) or renewed & needed:
+                await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
+        used = {*self._arriving, *(_get_key(envoy.node) for envoy in self.envoys.values())}
+        for key in self._meshes.keys() - used:
+            self._meshes.pop(key).stop_watching()
+
+
+def _get_key(node: EnvoyNode) -> MeshKey:
+    return node.account, node.region, node.mesh
+
+
+async def _load(tx: Transaction, key: MeshKey) -> MeshView | None:
+    account, region, name = key
+    mesh = await storing.find(tx, Place(account, region, "", MESH.title, "", name))
+    if mesh is None:
+        return None
+    space = storing.RESOURCES.sub(*key)
+    rows = await tx.range(space.begin, space.end, limit=20_000)
+    return make_view(mesh, [storing.decode(raw) for _, raw in rows])
+
+
+SERVERS: Final = PerBlock(ManagementServer)
+
+
+async def serve(block: Block) -> None:
+    """Serve Envoys, for ever."""
+    await SERVERS.get(block).run()
+
+
+async def show_envoys(block: Block) -> tuple[str, bytes]:
+    """Return the address of the service, and in open mode the Envoys that are connected."""
+    management = SERVERS.get(block)
+    async with asyncio.timeout(_START_SECONDS):
+        await management.is_listening.wait()
+    shown: dict[str, object] = {"address": f"{ports.ADDRESS}:{management.port}", "socket": management.path}
+    if not block.is_strict:
+        shown["envoys"] = [
+            {
+                "id": name,
+                "isApplied": management.server.has_applied(name),
+                "refusals": {kind.name: text for kind, text in management.server.list_refusals(name).items()},
+            }
+            for name in sorted(management.envoys)
+        ]
+    return "application/json", msgspec.json.encode(shown)

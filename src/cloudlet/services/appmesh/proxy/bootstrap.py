@@ -1,0 +1,102 @@
+"""The configuration that an Envoy starts with: its name, and its server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cloudlet.engines.envoy.snapshot import Resource
+from cloudlet.services.appmesh.proxy.clusters import HTTP_OPTIONS
+from cloudlet.services.appmesh.proxy.envoy_json import ADS, make_address, make_extension, make_typed
+from cloudlet.services.appmesh.proxy.tls import SDS_CLUSTER
+
+_ADS_CLUSTER: Final = "cloudlet_envoy_management"
+_HTTP2: Final[Resource] = {"explicit_http_config": {"http2_protocol_options": {}}}
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapOptions:
+    """The choices of an Envoy that its mesh knows nothing of."""
+
+    admin: str = ""
+    """The address and port of its admin interface, or the path of a socket."""
+    tracing: str = ""
+    """The address and port of the X-Ray daemon that it reports to."""
+    sds_socket: str = ""
+    """The socket of a local SDS provider."""
+    region: str = ""
+    """The region that its calls are signed for; not signed where it is empty."""
+    mark: int = 0
+    """The mark of its own connections, which are not to be redirected."""
+
+
+def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Resource:
+    """Return the bootstrap of an Envoy.
+
+    Its management server is at an address and port, or at the path of a socket.
+    """
+    source = {"api_type": "GRPC", "transport_api_version": "V3"}
+    service = {"envoy_grpc": {"cluster_name": _ADS_CLUSTER}}
+    path = node_id.rpartition(":")[2].partition("@")[0]
+    clusters = [_make_cluster(_ADS_CLUSTER, _parse_address(server), _make_filters(options.region))]
+    if options.sds_socket:
+        clusters.append(_make_cluster(SDS_CLUSTER, {"pipe": {"path": options.sds_socket}}, {}))
+    made: Resource = {
+        "node": {"id": node_id, "cluster": path},
+        "dynamic_resources": {
+            "ads_config": {**source, "grpc_services": [service]},
+            "lds_config": ADS,
+            "cds_config": ADS,
+        },
+        "static_resources": {"clusters": clusters},
+    }
+    if options.mark:
+        mark = {"level": socket.SOL_SOCKET, "name": socket.SO_MARK, "int_value": options.mark, "state": "STATE_PREBIND"}
+        made["cluster_manager"] = {"upstream_bind_config": {"socket_options": [mark]}}
+    if options.admin:
+        made["admin"] = {"address": _parse_address(options.admin)}
+    if options.tracing:
+        tracer = make_extension(
+            "envoy.tracers.xray",
+            "envoy.config.trace.v3.XRayConfig",
+            daemon_endpoint=_parse_address(options.tracing, protocol="UDP")["socket_address"],
+            segment_name=path.removeprefix("mesh/").replace("/virtualNode", "").replace("/virtualGateway", ""),
+        )
+        made["tracing"] = {"http": tracer}
+    return made
+
+
+def _parse_address(text: str, **more: str) -> Resource:
+    if text.startswith("/"):
+        return {"pipe": {"path": text}}
+    host, _, port = text.rpartition(":")
+    return make_address(host, int(port), **more)
+
+
+def _make_filters(region: str) -> Resource:
+    """Return the filters that sign calls with the credentials of the Envoy's environment (SigV4)."""
+    if not region:
+        return {}
+    signing = make_extension(
+        "envoy.filters.http.aws_request_signing",
+        "envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning",
+        service_name="appmesh",
+        region=region,
+        use_unsigned_payload=True,
+    )
+    codec = make_extension(
+        "envoy.filters.http.upstream_codec", "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"
+    )
+    return {"http_filters": [signing, codec]}
+
+
+def _make_cluster(name: str, address: Resource, filters: Mapping[str, object]) -> Resource:
+    endpoint = {"endpoint": {"address": address}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "typed_extension_protocol_options": {HTTP_OPTIONS: make_typed(HTTP_OPTIONS, **_HTTP2, **filters)},
+    }

@@ -1,0 +1,126 @@
+"""TLS of listeners and clusters.
+
+Certificates are in files, or come from a local SDS provider, or from ACM by our own stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from cloudlet.engines.envoy.snapshot import Resource
+from cloudlet.services.appmesh.proxy.envoy_json import ADS, make_extension
+from cloudlet.services.appmesh.proxy.view import Surroundings
+
+SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
+"""The cluster of the local SDS provider in a bootstrap (APPMESH_SDS_SOCKET_PATH)."""
+AUTHORITIES: Final = "acm_certificate_authorities"
+"""The secret with the authorities that ACM's certificates are from."""
+_LOCAL_SDS: Final[Resource] = {
+    "api_config_source": {
+        "api_type": "GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [{"envoy_grpc": {"cluster_name": SDS_CLUSTER}}],
+    },
+    "resource_api_version": "V3",
+}
+_TRANSPORT: Final = "envoy.transport_sockets.tls"
+_MESSAGES: Final = "envoy.extensions.transport_sockets.tls.v3"
+HAS_HTTP2: Final = ("http2", "grpc")
+"""The protocols that go by HTTP/2."""
+
+
+def make_server_socket(listener: Mapping[str, Any]) -> Resource:
+    """Return the transport socket of a listener with TLS."""
+    tls = listener["tls"]
+    context: Resource = _make_certificate(tls["certificate"])
+    protocol = listener["portMapping"]["protocol"]
+    if protocol != "tcp":
+        context["alpn_protocols"] = ["h2"] if protocol in HAS_HTTP2 else ["h2", "http/1.1"]
+    if tls.get("validation"):
+        context.update(_make_validation(tls["validation"], ()))
+    return make_extension(
+        _TRANSPORT,
+        f"{_MESSAGES}.DownstreamTlsContext",
+        common_tls_context=context,
+        require_client_certificate=bool(tls.get("validation")),
+    )
+
+
+def make_client_socket(
+    policy: Mapping[str, Any] | None, listener: Mapping[str, Any], names: Sequence[str]
+) -> Resource | None:
+    """Return the transport socket by which a client reaches a node's listener; None without TLS.
+
+    A client takes whatever certificate a listener has, unless its policy says how to validate it. `names` are those
+    that the certificate must have, where the policy says none.
+    """
+    tls, port = (policy or {}).get("tls") or {}, listener["portMapping"]["port"]
+    applies = bool(tls) and (not tls.get("ports") or port in tls["ports"])
+    has_tls = (listener.get("tls") or {}).get("mode") in ("STRICT", "PERMISSIVE")
+    if not has_tls and not (applies and tls.get("enforce", True)):
+        return None
+    context: Resource = {}
+    protocol = listener["portMapping"]["protocol"]
+    if protocol != "tcp":
+        context["alpn_protocols"] = ["h2"] if protocol in HAS_HTTP2 else ["http/1.1"]
+    if applies:
+        context.update(_make_validation(tls["validation"], names))
+        if tls.get("certificate"):
+            context.update(_make_certificate(tls["certificate"]))
+    sni = {"sni": names[0]} if names else {}
+    return make_extension(_TRANSPORT, f"{_MESSAGES}.UpstreamTlsContext", common_tls_context=context, **sni)
+
+
+def _make_certificate(certificate: Mapping[str, Any]) -> Resource:
+    match certificate:
+        case {"acm": {"certificateArn": arn}}:
+            return {"tls_certificate_sds_secret_configs": [{"name": arn, "sds_config": ADS}]}
+        case {"sds": {"secretName": name}}:
+            return {"tls_certificate_sds_secret_configs": [{"name": name, "sds_config": _LOCAL_SDS}]}
+        case {"file": {"certificateChain": chain, "privateKey": key}}:
+            files = {"certificate_chain": {"filename": chain}, "private_key": {"filename": key}}
+            return {"tls_certificates": [files]}
+    return {}
+
+
+def _make_validation(validation: Mapping[str, Any], names: Sequence[str]) -> Resource:
+    """Return how the other side's certificate is validated."""
+    given = ((validation.get("subjectAlternativeNames") or {}).get("match") or {}).get("exact")
+    context: Resource = {"match_typed_subject_alt_names": list(_match_names(given or names))}
+    match validation["trust"]:
+        case {"file": {"certificateChain": chain}}:
+            return {"validation_context": {**context, "trusted_ca": {"filename": chain}}}
+        case {"sds": {"secretName": name}}:
+            secret = {"name": name, "sds_config": _LOCAL_SDS}
+        case _:
+            secret = {"name": AUTHORITIES, "sds_config": ADS}
+    return {
+        "combined_validation_context": {
+            "default_validation_context": context,
+            "validation_context_sds_secret_config": secret,
+        }
+    }
+
+
+def _match_names(names: Iterable[str]) -> Iterable[Resource]:
+    for name in names:
+        yield {"san_type": "URI" if "://" in name else "DNS", "matcher": {"exact": name}}
+
+
+def make_secrets(surroundings: Surroundings) -> dict[str, Resource]:
+    """Return the secrets that the stream brings: certificates of ACM, and their authorities."""
+    secrets: dict[str, Resource] = {
+        arn: {
+            "name": arn,
+            "tls_certificate": {
+                "certificate_chain": {"inline_string": each.chain},
+                "private_key": {"inline_string": each.key},
+            },
+        }
+        for arn, each in surroundings.certificates.items()
+    }
+    if surroundings.authorities:
+        trusted = {"trusted_ca": {"inline_string": surroundings.authorities}}
+        secrets[AUTHORITIES] = {"name": AUTHORITIES, "validation_context": trusted}
+    return secrets

@@ -1,0 +1,45 @@
+"""Service Connect as it is stored: what services offer to others of a namespace, and what tasks find there."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ConnectPort(msgspec.Struct, frozen=True):
+    """A port of a service that others of its namespace reach by a name."""
+
+    discovery_name: str
+    """The name of the service in AWS Cloud Map."""
+    container_port: int
+    protocol: str = ""
+    """`http`, `http2` or `grpc`; empty for TCP."""
+    dns_name: str = ""
+    """The name by which clients reach it; empty where they do not."""
+    port: int = 0
+    idle_seconds: int | None = None
+    request_seconds: int | None = None
+
+
+class Connect(msgspec.Struct, frozen=True):
+    """The part of a service in a namespace."""
+
+    namespace_id: str
+    namespace_arn: str
+    namespace_title: str
+    namespace_name: str
+    """Its name for the discovery of instances."""
+    ports: list[ConnectPort] = []
+
+
+class ConnectEndpoint(msgspec.Struct, frozen=True):
+    """A port of a service as a task reaches it: at an address of its own loopback."""
+
+    address: str
+    port: ConnectPort
+
+
+class TaskConnect(msgspec.Struct, frozen=True):
+    """The endpoints that a task reaches: those that were there when it was started."""
+
+    namespace_name: str
+    endpoints: list[ConnectEndpoint] = []

@@ -1,0 +1,99 @@
+"""Placement of tasks on the container instance: whether it has what they need.
+
+Developer guide, "Define which container instances Amazon ECS uses for tasks". Each cluster has one, this machine:
+strategies choose it in any case, and constraints may rule it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from cloudlet.core import Transaction
+from cloudlet.core.aws import iso8601
+from cloudlet.services.ecs import errors, instances, query_language, tasks
+from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.query_language import Facts
+from cloudlet.services.ecs.task_record import Task
+from cloudlet.services.ecs.task_states import RUNNING
+
+_MAX_CONSTRAINTS: Final = 10
+_MAX_STRATEGIES: Final = 5
+_PACKED: Final = ("cpu", "memory")
+Constraints = Iterable[Mapping[str, Any]]
+
+
+class Problem(NamedTuple):
+    """The reason why a task cannot be placed: as failures have it, as events have it, and in their words."""
+
+    failure: str
+    event: str
+    words: str = ""
+
+
+_MEMORY: Final = Problem("RESOURCE:MEMORY", "RESOURCE:MEMORY", "insufficient memory available")
+_CPU: Final = Problem("RESOURCE:CPU", "RESOURCE:CPU", "insufficient CPU units available")
+_MEMBER: Final = Problem("MemberOf placement constraint unsatisfied.", "ATTRIBUTE")
+_DISTINCT: Final = Problem("DistinctInstance placement constraint unsatisfied.", "ATTRIBUTE")
+
+
+def check(constraints: list[dict[str, Any]], strategies: list[dict[str, Any]]) -> None:
+    """Raise InvalidParameterException for constraints and strategies that make no sense."""
+    if len(constraints) > _MAX_CONSTRAINTS or len(strategies) > _MAX_STRATEGIES:
+        raise errors.InvalidParameter("There are too many placement constraints or strategies.")
+    for each in constraints:
+        is_query, expression = each.get("type") == "memberOf", each.get("expression")
+        if not is_query and expression:
+            raise errors.InvalidParameter("An expression cannot be specified for the constraint distinctInstance.")
+        if is_query:
+            query_language.parse(expression or "")
+    for each in strategies:
+        kind, field = each.get("type"), each.get("field")
+        if kind == "random" and field:
+            raise errors.InvalidParameter("A field cannot be specified for the placement strategy random.")
+        if kind == "binpack" and (field or "").lower() not in _PACKED:
+            raise errors.InvalidParameter("The field of the placement strategy binpack must be cpu or memory.")
+
+
+async def find_problem(
+    tx: Transaction, cluster: Cluster, definition: Definition, constraints: Constraints, group: str
+) -> Problem | None:
+    """Return why one more task of a group cannot be on the container instance; None where one can."""
+    problem = find_missing_resource(definition)
+    all_constraints = [*constraints, *definition.shape.get("placementConstraints", ())]
+    if problem is not None or not all_constraints:
+        return problem
+    live = [
+        task
+        for task in await tasks.list_tasks(tx, *cluster.key)
+        if task.container_instance and task.desired_status == RUNNING
+    ]
+    facts = await load_facts(tx, cluster, live)
+    for each in all_constraints:
+        if each.get("type") == "distinctInstance" and group in facts.groups:
+            return _DISTINCT
+        if each.get("type") == "memberOf" and not query_language.parse(each.get("expression") or "")(facts):
+            return _MEMBER
+    return None
+
+
+def find_missing_resource(definition: Definition) -> Problem | None:
+    """Return why the machine is too small for a task; None where it is not."""
+    cpu, memory = definition.reserved
+    if memory > instances.measure_memory():
+        return _MEMORY
+    return _CPU if cpu > instances.measure_cpu() else None
+
+
+async def load_facts(tx: Transaction, cluster: Cluster, live: list[Task]) -> Facts:
+    """Return what is known of the container instance of a cluster, where some tasks run."""
+    instance = instances.get_instance(cluster)
+    attributes = {**instances.list_own_attributes(cluster), **await instances.load_attributes(tx, instance)}
+    values = {
+        "agentConnected": "true",
+        "ec2InstanceId": instances.make_ec2_id(instance.arn),
+        "registeredAt": iso8601.millisecond(int(cluster.created * 1000)),
+        "runningTasksCount": str(sum(task.last_status == RUNNING for task in live)),
+    }
+    return Facts(attributes, values, frozenset(task.group for task in live))

@@ -1,0 +1,141 @@
+"""The configuration of a task's proxy of Service Connect.
+
+Developer guide, "Amazon ECS Service Connect components": round robin, outlier detection by connections that fail, two
+retries, and timeouts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cloudlet.engines.envoy.snapshot import Resource, Snapshot
+from cloudlet.services.ecs.connect_record import ConnectEndpoint, ConnectPort, TaskConnect
+
+_TYPES: Final = "type.googleapis.com/envoy.extensions"
+_BY_STREAM: Final = {"ads": {}, "resource_api_version": "V3"}
+_REQUEST_SECONDS: Final = 15
+_IDLE_SECONDS: Final = 300
+_TCP_IDLE_SECONDS: Final = 3600
+_HTTP2: Final = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {}},
+    }
+}
+Targets = Mapping[str, Sequence[tuple[str, int]]]
+"""The addresses and ports of tasks, by the discovery names of their services."""
+
+
+def make_snapshot(connect: TaskConnect, targets: Targets) -> Snapshot:
+    """Return the configuration by which a task reaches its endpoints."""
+    ports = {each.port.discovery_name: each.port for each in connect.endpoints}
+    return Snapshot(
+        listeners={_name(each): _make_listener(each) for each in connect.endpoints},
+        clusters={name: _make_cluster(port) for name, port in ports.items()},
+        endpoints={name: _make_targets(name, targets.get(name, ())) for name in ports},
+    )
+
+
+def _name(endpoint: ConnectEndpoint) -> str:
+    return f"{endpoint.address}:{endpoint.port.port}"
+
+
+def _address(address: str, port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": address, "port_value": port}}
+
+
+def _make_listener(endpoint: ConnectEndpoint) -> Resource:
+    port = endpoint.port
+    make = _make_http_filter if port.protocol else _make_tcp_filter
+    return {
+        "name": _name(endpoint),
+        "address": _address(endpoint.address, port.port),
+        "filter_chains": [{"filters": [make(port)]}],
+    }
+
+
+def _seconds(given: int | None, default: int) -> str:
+    """Return a duration; 0 is none at all."""
+    return f"{default if given is None else given}s"
+
+
+def _make_http_filter(port: ConnectPort) -> Resource:
+    retries = {
+        "retry_on": "connect-failure,refused-stream,reset-before-request",
+        "num_retries": 2,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {"@type": f"{_TYPES}.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
+            }
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+    route = {
+        "cluster": port.discovery_name,
+        "timeout": _seconds(port.request_seconds, _REQUEST_SECONDS),
+        "retry_policy": retries,
+    }
+    everything = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
+    return {
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": {
+            "@type": f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": port.discovery_name,
+            "codec_type": "AUTO",
+            "stream_idle_timeout": _seconds(port.idle_seconds, _IDLE_SECONDS),
+            "upgrade_configs": [{"upgrade_type": "websocket"}],
+            "route_config": {"name": port.discovery_name, "virtual_hosts": [everything]},
+            "http_filters": [
+                {
+                    "name": "envoy.filters.http.router",
+                    "typed_config": {"@type": f"{_TYPES}.filters.http.router.v3.Router"},
+                }
+            ],
+        },
+    }
+
+
+def _make_tcp_filter(port: ConnectPort) -> Resource:
+    return {
+        "name": "envoy.filters.network.tcp_proxy",
+        "typed_config": {
+            "@type": f"{_TYPES}.filters.network.tcp_proxy.v3.TcpProxy",
+            "stat_prefix": port.discovery_name,
+            "cluster": port.discovery_name,
+            "idle_timeout": _seconds(port.idle_seconds, _TCP_IDLE_SECONDS),
+            "max_connect_attempts": 3,
+        },
+    }
+
+
+def _make_cluster(port: ConnectPort) -> Resource:
+    is_http2 = port.protocol in ("http2", "grpc")
+    return {
+        "name": port.discovery_name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": _BY_STREAM},
+        "connect_timeout": "1s",
+        "lb_policy": "ROUND_ROBIN",
+        # Five connections that fail keep a task out for 30 to 300 seconds; what it answers does not count.
+        "outlier_detection": {
+            "split_external_local_origin_errors": True,
+            "consecutive_local_origin_failure": 5,
+            "enforcing_consecutive_local_origin_failure": 100,
+            "enforcing_consecutive_5xx": 0,
+            "enforcing_consecutive_gateway_failure": 0,
+            "enforcing_success_rate": 0,
+            "enforcing_local_origin_success_rate": 0,
+            "interval": "30s",
+            "base_ejection_time": "30s",
+            "max_ejection_time": "300s",
+            "max_ejection_percent": 50,
+        },
+        **({"typed_extension_protocol_options": _HTTP2} if is_http2 else {}),
+    }
+
+
+def _make_targets(name: str, targets: Sequence[tuple[str, int]]) -> Resource:
+    endpoints = [{"endpoint": {"address": _address(*each)}} for each in sorted(targets)]
+    return {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}] if endpoints else []}
