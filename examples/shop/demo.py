@@ -244,13 +244,14 @@ class Demo:
         self.wait_for(self.taken)
 
     def renew_the_front(self) -> None:
-        print("\nThe front is renewed: its new version gets a tenth of the requests for a minute, then all of them")
+        print("\nThe front is renewed: for a minute its new version gets a tenth of the requests, then all")
         with load.visiting(f"{self.front}/catalogue") as visits:
             self.shop.begin_change(Version="2")
             wait("the new version to answer", lambda: visits.answers["2"] >= ENOUGH_VISITS)
             print(f"  while it is tried: {told(visits.answers)}")
-            if self.cloudlet is not None:
+            while self.cloudlet is not None and self.shop.is_changing():
                 self.cloudlet.run("clock", "advance", "1m")
+                time.sleep(1)
             self.shop.finish()
         print(f"  at the end: {told(visits.answers)}; failed: {len(visits.errors)}")
         if visits.errors:

@@ -72,7 +72,7 @@ class Services(Construct):
     def _create_front(self) -> None:
         """Create the customers' door: the module `orders` once more, behind a load balancer.
 
-        A new version gets a tenth of the requests for a minute, then all of them.
+        A new version gets a tenth of the requests for a minute, then all of them; a minute later the old one goes.
         """
         group = ec2.SecurityGroup(self, "Behind", vpc=self._vpc, description="Who is behind the load balancer")
         balancer = balancing.ApplicationLoadBalancer(
@@ -99,6 +99,7 @@ class Services(Construct):
             group,
             {**self._pictures, "SHOP_VERSION": self._parameters.version.value_as_string},
             deployment_strategy=ecs.DeploymentStrategy.CANARY,
+            bake_time=Duration.minutes(1),
             canary_configuration=ecs.TrafficShiftConfig(step_percent=10, step_bake_time=Duration.minutes(1)),
         )
         alternate = ecs.AlternateTarget(
