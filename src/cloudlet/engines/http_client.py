@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+import socket
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ssl import SSLContext, SSLError, create_default_context
@@ -22,6 +23,8 @@ __all__ = ["HttpClient", "HttpError", "HttpResponse", "request_target"]
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 _REST_SECONDS = 30.0
 _CONTROL = re.compile(r"[\r\n\0]")
+Dial = Callable[[str, int], Awaitable[socket.socket]]
+"""A function that returns a connected socket to a host and a port. Raises OSError."""
 _URL_CHARACTERS = "/?#[]@!$&'()*+,;=:%~"
 
 
@@ -45,20 +48,23 @@ class _Pool:
 class HttpClient:
     """Sends requests. Used from one event loop.
 
-    `unix` is the path of a Unix socket that all requests go to. At most `connections` are open to one origin, and at
-    most `resting` are kept for later, for half a minute. TLS certificates are verified with `ssl_context`, else with
-    what the system trusts.
+    `unix` is the path of a Unix socket that all requests go to; or `dial` makes all connections.
+
+    At most `connections` are open to one origin, and at most `resting` are kept for later, for half a minute. TLS
+    certificates are verified with `ssl_context`, else with what the system trusts.
     """
 
     def __init__(
         self,
         *,
         unix: str | None = None,
+        dial: Dial | None = None,
         ssl_context: SSLContext | None = None,
         connections: int = 64,
         resting: int = 512,
     ) -> None:
         self._unix = unix
+        self._dial = dial
         self._ssl_context = ssl_context
         self._connections = connections
         self._most_resting = resting
@@ -161,6 +167,16 @@ class HttpClient:
                 _, connection = await loop.create_unix_connection(
                     Connection, self._unix, ssl=context, server_hostname=name
                 )
+                return connection
+            if self._dial is not None:
+                dialled = await self._dial(host, port)
+                try:
+                    _, connection = await loop.create_connection(
+                        Connection, sock=dialled, ssl=context, server_hostname=name
+                    )
+                except BaseException:
+                    dialled.close()
+                    raise
                 return connection
             *others, last = await self._names.addresses(host)
             for address in others:

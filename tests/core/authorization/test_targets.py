@@ -88,6 +88,8 @@ def test_an_operation_may_be_about_resources_of_several_types() -> None:
         ("Tables{}", ["t1", "t2"]),
         ("Value when Name is *RoleArn", ["v"]),
         ("Value when Name is *Policy", []),
+        ("Value when Name is *Policy or missing", []),
+        ("Value when Missing is *Policy or missing", ["v"]),
         ("Missing.Part", []),
         ("Name is SuccessFeedbackRoleArn", ["SuccessFeedbackRoleArn"]),
         ("Name is Other", []),

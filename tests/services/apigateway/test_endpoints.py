@@ -8,6 +8,7 @@ import pytest
 
 from tests.services.apigateway.cloud import GatewayCloud
 from tests.services.apigateway.endpoint import Endpoint
+from tests.standing import eventually
 
 
 def test_a_request_is_passed_on(cloud: GatewayCloud, endpoint: Endpoint) -> None:
@@ -131,10 +132,14 @@ def test_an_endpoint_that_is_too_slow(cloud: GatewayCloud, endpoint: Endpoint) -
     endpoint.released.set()
 
 
-def test_nothing_is_behind_vpc_links(cloud: GatewayCloud) -> None:
+def test_nothing_is_behind_a_vpc_link_in_a_subnet_that_is_not_there(cloud: GatewayCloud) -> None:
     api = cloud.api()
     link = cloud.client.create_vpc_link(Name="link", SubnetIds=["subnet-1"])
-    assert (link["VpcLinkStatus"], "no load balancers yet" in link["VpcLinkStatusMessage"]) == ("FAILED", True)
+    assert link["VpcLinkStatus"] == "PENDING"
+    found = eventually(
+        lambda: cloud.client.get_vpc_link(VpcLinkId=link["VpcLinkId"]), lambda one: one["VpcLinkStatus"] != "PENDING"
+    )
+    assert (found["VpcLinkStatus"], "subnet-1" in found["VpcLinkStatusMessage"]) == ("FAILED", True)
     uri = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/x/1/2"
     integration = cloud.to_url(api, uri, ConnectionType="VPC_LINK", ConnectionId=link["VpcLinkId"])
     cloud.route(api, "GET /", integration)

@@ -14,26 +14,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 from random import SystemRandom
 from types import TracebackType
 from typing import Any, Final
 
+from cloudlet.engines.envoy import program
 from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions, make_bootstrap
 from cloudlet.services.appmesh.proxy.outbound import EGRESS_PORT
 from tests.services.appmesh.mesh_cloud import MeshCloud
 from tests.standing import eventually
 
 _random: Final = SystemRandom()
-
-
-def find_envoy() -> str:
-    """Return the path of the program."""
-    found = find_spec("envoy")
-    assert found is not None
-    assert found.submodule_search_locations
-    return str(Path(found.submodule_search_locations[0]) / "_bin/envoy")
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ class Application:
     status: int = 200
     failures: int = 0
     """The number of requests that it answers by 503 first."""
-    delay: Callable[[], None] = lambda: None
+    delay: Callable[[], object] = lambda: None
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
@@ -179,7 +171,7 @@ class Envoys:
         file.write_text(json.dumps(bootstrap))
         arguments = ["--disable-hot-restart", "--concurrency", "1", "-l", "error", "--file-flush-interval-msec", "50"]
         process = subprocess.Popen(
-            [find_envoy(), "-c", str(file), *arguments], env={**os.environ, **(env or {})}, cwd=self.folder
+            [str(program.find()), "-c", str(file), *arguments], env={**os.environ, **(env or {})}, cwd=self.folder
         )
         self._processes.append(process)
         return process

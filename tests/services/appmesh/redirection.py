@@ -18,6 +18,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
+from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
 from cloudlet.engines.network import nftables, router
 from cloudlet.engines.network.namespaces import Namespaces
@@ -26,7 +27,6 @@ from cloudlet.services.appmesh.proxy.building import build
 from cloudlet.services.appmesh.proxy.node_id import parse_node_id
 from cloudlet.services.appmesh.proxy.view import MeshView, Surroundings
 from tests.engines.network.scenarios import Network, become
-from tests.services.appmesh.envoys import find_envoy
 from tests.services.appmesh.mesh_cloud import listen
 
 _MARK: Final = 1337
@@ -74,7 +74,7 @@ def start(node: str, path: str) -> subprocess.Popen[bytes]:
     keep_capability()
     given = json.dumps(make_bootstrap(node, path, BootstrapOptions(mark=_MARK)))
     options = ["--disable-hot-restart", "--concurrency", "1", "-l", "error"]
-    return subprocess.Popen([find_envoy(), "--config-yaml", given, *options])
+    return subprocess.Popen([str(program.find()), "--config-yaml", given, *options])
 
 
 async def serve_http(network: Network, number: int, port: int) -> None:

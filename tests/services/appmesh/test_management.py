@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from cloudlet.engines.envoy import program
 from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions
 from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet, free_port
-from tests.services.appmesh.envoys import Envoys, find_envoy
+from tests.services.appmesh.envoys import Envoys
 from tests.services.appmesh.mesh_cloud import MeshCloud, listen, route_to
 from tests.standing import eventually
 from tests.strict_accounts import Account, Caller, allow
@@ -150,7 +151,7 @@ def test_the_command_prints_a_bootstrap(cloud: MeshCloud) -> None:
     assert bootstrap["node"] == {"id": "mesh/m/virtualNode/n", "cluster": "mesh/m/virtualNode/n"}
     given = json.dumps(bootstrap)
     checked = subprocess.run(
-        [find_envoy(), "--mode", "validate", "--config-yaml", given], capture_output=True, check=False
+        [str(program.find()), "--mode", "validate", "--config-yaml", given], capture_output=True, check=False
     )
     assert checked.returncode == 0, checked.stderr
     assert cloudlet("envoy", "mesh/m", "--port", port).returncode == 2

@@ -196,9 +196,10 @@ CHECK = {
     "unhealthyThreshold": 2,
 }
 SECOND = {"unit": "s", "value": 1}
-TRUST = {"acm": {"certificateAuthorityArns": ["a"]}}
+TRUST = {"acm": {"certificateAuthorityArns": ["arn:aws:acm-pca:us-east-1:1:certificate-authority/a"]}}
 
 NODES: dict[str, dict[str, Any]] = {
+    "trust in a private CA": {"backendDefaults": {"clientPolicy": {"tls": {"validation": {"trust": TRUST}}}}},
     "listeners without service discovery": {"serviceDiscovery": None},
     "two listeners on one port": {"listeners": [listen(1), listen(1, "tcp")]},
     "the pool of another protocol": {"listeners": [listen(1, connectionPool={"tcp": {"maxConnections": 1}})]},

@@ -68,8 +68,11 @@ def test_hosts_that_fail_their_health_check_get_no_requests(cloud: MeshCloud, en
 
 def ask_at_once(application: Application, address: str, port: int, refused: int) -> list[int]:
     """Make five requests at once, of which some are refused while the application is busy; return all statuses."""
+    application.delay = lambda: None
+    # A connection is there: one that is being made would be waited for by all.
+    assert request(address, port, "x").status == 200
     released = threading.Event()
-    application.delay = lambda: released.wait(10) and None
+    application.delay = lambda: released.wait(10)
     with ThreadPoolExecutor(5) as threads:
         asked = [threads.submit(request, address, port, "x") for _ in range(5)]
         eventually(lambda: sum(each.done() for each in asked), lambda done: done == refused)
@@ -79,7 +82,7 @@ def ask_at_once(application: Application, address: str, port: int, refused: int)
 
 def test_a_pool_limits_requests(cloud: MeshCloud, envoys: Envoys) -> None:
     """aws-app-mesh-examples, howto-circuit-breakers: one connection, and one request that waits for it."""
-    pool = {"connectionPool": {"http": {"maxConnections": 1, "maxPendingRequests": 1}}}
+    pool: dict[str, Any] = {"connectionPool": {"http": {"maxConnections": 1, "maxPendingRequests": 1}}}
     blue = envoys.add_node("blue", listen(8080, **pool))
     assert ask_at_once(blue, envoys.addresses["blue"], 8080, 3) == [200, 200, 503, 503, 503]
     cloud.update_node("blue", listeners=[listen(8080)])

@@ -141,11 +141,16 @@ def test_certificates_of_acm(cloud: MeshCloud, envoys: Envoys) -> None:
     arn = AcmCloud(cloud.aws).request("color.mesh")
     add_node(envoys, "color", "STRICT", {"acm": {"certificateArn": arn}}, "color.mesh")
     cloud.create_service("color.local", node="color")
-    authority = f"arn:aws:acm-pca:us-east-1:{cloud.account}:certificate-authority/own"
-    trusted = {"trust": {"acm": {"certificateAuthorityArns": [authority]}}}
+    trusted = {"trust": {"acm": {"certificateAuthorityArns": [arn]}}}
     envoys.add_client("color.local", backendDefaults=policy(trusted))
     envoys.expect("color.local", "color")
     cloud.update_node("front", backendDefaults=policy({**trusted, **name_sans("other.mesh")}))
+    eventually(lambda: envoys.call("color.local").status, lambda status: status == 503)
+    other = AcmCloud(cloud.aws).bring(make_pair("color.mesh"))
+    both = {"trust": {"acm": {"certificateAuthorityArns": [other, arn]}}}
+    cloud.update_node("front", backendDefaults=policy(both))
+    envoys.expect("color.local", "color")
+    cloud.update_node("front", backendDefaults=policy({"trust": {"acm": {"certificateAuthorityArns": [other]}}}))
     eventually(lambda: envoys.call("color.local").status, lambda status: status == 503)
 
 

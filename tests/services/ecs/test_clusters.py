@@ -86,9 +86,19 @@ def test_fargate_has_two_capacity_providers(ecs: Any) -> None:
     assert code_of(ecs.create_capacity_provider, name="mine", autoScalingGroupProvider=group) == "NotImplemented"
 
 
-def test_service_connect_is_refused(ecs: Any) -> None:
-    code, message = refused(ecs.create_cluster, serviceConnectDefaults={"namespace": "shop"})
-    assert (code, "Service Connect" in message) == ("ClientException", True)
+def test_one_has_a_default_namespace(aws: Aws, ecs: Any) -> None:
+    made = ecs.create_cluster(serviceConnectDefaults={"namespace": "shop"})["cluster"]
+    (found,) = aws.client("servicediscovery").list_namespaces()["Namespaces"]
+    assert (found["Name"], found["Type"]) == ("shop", "HTTP")
+    assert made["serviceConnectDefaults"] == {"namespace": found["Arn"]}
+    again = ecs.update_cluster(cluster="default", serviceConnectDefaults={"namespace": found["Arn"]})["cluster"]
+    assert again["serviceConnectDefaults"] == {"namespace": found["Arn"]}
+    without = ecs.update_cluster(cluster="default", serviceConnectDefaults={"namespace": ""})["cluster"]
+    assert "serviceConnectDefaults" not in without
+    assert refused(ecs.list_services_by_namespace, namespace="none") == (
+        "NamespaceNotFoundException",
+        "The specified namespace was not found.",
+    )
 
 
 def test_this_machine_is_the_container_instance(ecs: Any) -> None:

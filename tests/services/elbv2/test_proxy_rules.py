@@ -153,7 +153,7 @@ def test_methods(envoy: Envoy) -> None:
 @pytest.mark.parametrize(("range_", "is_match"), [("127.0.0.0/8", True), ("10.0.0.0/8", False)])
 def test_addresses_of_clients(envoy: Envoy, range_: str, is_match: bool) -> None:
     port = _match(envoy, _values("source-ip", "SourceIpConfig", range_))
-    forged = {"X_Cloudlet_Source": "10.0.0.1", "X_Forwarded_For": "10.0.0.1"}
+    forged: dict[str, Any] = {"X_Cloudlet_Source": "10.0.0.1", "X_Forwarded_For": "10.0.0.1"}
     assert ask(port, **forged).status == (200 if is_match else 418)
 
 

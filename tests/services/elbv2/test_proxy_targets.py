@@ -5,8 +5,15 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
+import h2.config
+import h2.connection
+import h2.events
+import h2.exceptions
 import pytest
 
 from tests.services.elbv2.envoys import (
@@ -80,10 +87,11 @@ def test_requests_go_to_the_least_busy_target(envoy: Envoy, webs: list[Web]) -> 
     webs[0].delay = 1.0
     attributes = {"load_balancing.algorithm.type": "least_outstanding_requests"}
     port = _serve(envoy, *webs[:2], attributes=attributes)
-    threads = [threading.Thread(target=ask, args=(port,)) for _ in range(3)]
-    for each in threads:
-        each.start()
-    wait_for(lambda: webs[0].asked)
+    threads: list[threading.Thread] = []
+    while not webs[0].asked:
+        threads.append(threading.Thread(target=ask, args=(port,)))
+        threads[-1].start()
+        time.sleep(0.05)
     assert [ask(port).seen["target"] for _ in range(10)] == ["b"] * 10
     for each in threads:
         each.join()
@@ -185,7 +193,7 @@ def test_what_is_no_request_is_400(envoy: Envoy, webs: list[Web], request_: byte
 def test_addresses_of_clients_are_passed_on_as_it_is_set(envoy: Envoy, webs: list[Web]) -> None:
     mode = "routing.http.xff_header_processing.mode"
 
-    def see(sent: dict[str, str], **attributes: str) -> str | None:
+    def see(sent: dict[str, Any], **attributes: str) -> str | None:
         port = _serve(envoy, webs[0], balancer={key.replace("__", "."): value for key, value in attributes.items()})
         found: str | None = ask(port, **sent).seen["headers"].get("x-forwarded-for")
         return found
@@ -203,7 +211,7 @@ def test_addresses_of_clients_are_passed_on_as_it_is_set(envoy: Envoy, webs: lis
 def test_trace_ids(envoy: Envoy, webs: list[Web]) -> None:
     port = _serve(envoy, webs[0])
 
-    def see(**sent: str) -> str:
+    def see(**sent: Any) -> str:
         found: str = ask(port, **sent).seen["headers"]["x-amzn-trace-id"]
         return found
 
@@ -274,7 +282,7 @@ def test_websockets_pass(envoy: Envoy) -> None:
     assert received.startswith(b"HTTP/1.1 101")
 
 
-_CHECKED = {"HealthCheckEnabled": True, "HealthCheckPath": "/health?x=1"}
+_CHECKED: dict[str, Any] = {"HealthCheckEnabled": True, "HealthCheckPath": "/health?x=1"}
 
 
 def test_unhealthy_targets_get_no_requests(envoy: Envoy, webs: list[Web]) -> None:
@@ -349,3 +357,46 @@ def test_changes_under_load_drop_no_request(envoy: Envoy, webs: list[Web]) -> No
     for each in threads:
         each.join()
     assert set(statuses) == {200}
+
+
+def _serve_http_2(asked: list[dict[str, str]]) -> int:
+    """Return the port of a target that speaks HTTP/2 without TLS, and answers 200 to all."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer(end: socket.socket) -> None:
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection.initiate_connection()
+        with end, suppress(OSError, h2.exceptions.ProtocolError):
+            while True:
+                end.sendall(connection.data_to_send())
+                received = end.recv(65536)
+                if not received:
+                    return
+                for event in connection.receive_data(received):
+                    if isinstance(event, h2.events.RequestReceived):
+                        asked.append({str(name): str(value) for name, value in event.headers or ()})
+                    elif isinstance(event, h2.events.StreamEnded):
+                        connection.send_headers(event.stream_id, [(":status", "200"), ("x-target", "two")])
+                        connection.send_data(event.stream_id, b"hello", end_stream=True)
+
+    def accept() -> None:
+        while True:
+            threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
+def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
+    asked: list[dict[str, str]] = []
+    check: dict[str, Any] = {"HealthCheckEnabled": True, "HealthCheckPath": "/AWS.ALB/healthcheck"}
+    matcher = {"GrpcCode": "12"} if version == "GRPC" else {"HttpCode": "200"}
+    target = ("127.0.0.1", _serve_http_2(asked))
+    before = len(envoy.read_events())
+    port = _serve(envoy, target, ProtocolVersion=version, Matcher=matcher, **check)
+    answered = ask(port, "/service/Method", "POST", b"body")
+    assert (answered.status, answered.body, answered.get("x-target")) == (200, b"hello", "two")
+    wait_for(lambda: any("add_healthy_event" in each for each in envoy.read_events()[before:]))
+    assert {each[":path"] for each in asked} == {"/service/Method", "/AWS.ALB/healthcheck"}

@@ -17,7 +17,9 @@ from tests.services.ec2.machine import Machine, machine
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
 from tests.services.lambda_.programs import invoke, program, python
 from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
+from tests.services.lambda_.test_subsegments import SEND, names, told
 from tests.services.lambda_.test_surroundings import is_readable
+from tests.services.lambda_.test_telemetry import extended, received, subscription
 from tests.standing import eventually
 
 _ORDINARY = 54_321
@@ -173,12 +175,23 @@ def test_extensions(vpc: Vpc) -> None:
     eventually(lambda: logged(vpc), lambda found: "registered for f" in found)
 
 
+def test_telemetry_reaches_an_extension(vpc: Vpc) -> None:
+    extended(vpc, subscription(), VpcConfig=vpc.config())
+    assert received(vpc, "platform.report", "function")
+
+
+def test_what_it_tells_x_ray_arrives(vpc: Vpc) -> None:
+    python(vpc, SEND, TracingConfig={"Mode": "Active"}, VpcConfig=vpc.config(), Timeout=30)
+    sent = told(vpc, {"names": ["pricing"]})
+    eventually(lambda: names(vpc.aws, sent["trace_id"]), lambda seen: seen == {"f", "pricing"})
+
+
 def test_functions_share_an_interface(vpc: Vpc) -> None:
     vpc.fetching("first")
     vpc.fetching("second")
     (interface,) = vpc.list_interfaces()
     assert interface["Description"].startswith("AWS Lambda VPC ENI-first-")
-    assert (interface["SubnetId"], interface["Status"], interface["RequesterManaged"]) == (vpc.subnet, "in-use", True)
+    assert (interface["SubnetId"], interface["Status"], interface["InterfaceType"]) == (vpc.subnet, "in-use", "lambda")
     vpc.fetching("third", vpc.group, vpc.stranger)
     assert len(vpc.list_interfaces()) == 2
     for name in ("first", "third"):

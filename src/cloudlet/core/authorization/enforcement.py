@@ -86,10 +86,13 @@ def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, t
             **targets.list_arn_keys(handler.model, rule, ctx, operation, params),
         }
     )
+    # What is tagged as it is created is tagged by another action, which is told by which one.
+    tag_keys = LazyKeys(lambda: {**keys, f"{catalog.get_prefix(handler.model)}:CreateAction": handler.name})
     patterns = targets.list_resources(rule, ctx, operation, params)
     # Only operations of S3 need an action instead of another one, and S3 decides them itself.
     for action in (*rule.actions, *_list_further_actions(rule, params)):
-        denied = [_find_denied(ctx, action, arns, keys, tags) for arns in patterns]
+        own_keys = keys if action in rule.actions else tag_keys
+        denied = [_find_denied(ctx, action, arns, own_keys, tags) for arns in patterns]
         if rule.any_of and None in denied:
             denied = [each for each in denied if each is not None and each.reason is Reason.EXPLICIT_DENY]
         for decision in denied:

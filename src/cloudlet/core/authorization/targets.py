@@ -126,14 +126,16 @@ def read(params: Mapping[str, Any], path: str) -> list[str]:
     """Return the texts at a path of members, such as `Targets[].RoleArn`.
 
     `A.{B,C}` is one of several members, `A{}` the keys of a map, `**` whatever lies between; `A is X` counts only what
-    is X, and `A when B is *X` only where B ends so. A path that leads outside the request has none.
+    is X, and `A when B is *X` only where B ends so, `A when B is *X or missing` also where B is not there. A path that
+    leads outside the request has none.
     """
     if not path or path.startswith(("=", "lookup:", "store:")):
         return []
     path, _, condition = path.partition(" when ")
     if condition:
         name, _, ending = condition.partition(" is *")
-        if not str(params.get(name, "")).endswith(ending):
+        ending, _, or_missing = ending.partition(" or ")
+        if not str(params.get(name, ending if or_missing else "")).endswith(ending):
             return []
     path, _, wanted = path.partition(" is ")
     found = [str(value) for value in _walk(params, path.split(" ")[0].split(".")) if isinstance(value, str | int)]

@@ -217,9 +217,13 @@ class Networks:
         await one.links[peer].remove()
         del one.links[peer], other.links[network], self._numbers[frozenset((network, peer))]
 
-    async def filter(self, network: str, commands: str) -> None:
-        """Carry out commands for the packet filters of a network. Raises NftablesError."""
-        await self._get(network).router.run(partial(nftables.run, commands))
+    async def filter(self, network: str, commands: str, interface: str = "") -> None:
+        """Carry out commands for packet filters of a network, or of an interface.
+
+        Raises UnknownNetwork and NftablesError.
+        """
+        namespace = self._get_interface(network, interface).namespace if interface else None
+        await self._get(network).router.run(partial(nftables.run, commands), namespace)
 
     async def open_way_out(self, network: str, inside: Iterable[str] = ()) -> bool:
         """Let connections leave a network. Return whether they could not before. Raises OSError and NftablesError.

@@ -29,8 +29,8 @@ Kind = Literal["bubblewrap", "none"]
 _FIRST_USER = 1_600_000_000
 """The ids from here on are of no users of the machine: below are those of people and of containers."""
 _USERS = 1_000_000_000
-_FIRST_ADDRESS, _ADDRESSES = 1 << 16, (1 << 24) - (2 << 16)
-"""Of those that begin with 127, which are all this machine's: all but the first and the last 65,536."""
+_FIRST_ADDRESS, _ADDRESSES = 1 << 23, (1 << 23) - (1 << 16)
+"""Of those that begin with 127, which are all this machine's: the upper half, since others are of endpoints."""
 _NUMBERS_OF_A_PROCESS = 4099
 """As far as that are its sandboxes' users and addresses from those of another Cloudlet."""
 _ENTER = """

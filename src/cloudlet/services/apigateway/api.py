@@ -24,12 +24,13 @@ from cloudlet.services.apigateway import (
     api_v2_parts,
     api_v2_stages,
     domain_certificates,
+    links,
     traffic,
 )
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.http import gateway as http_gateway
 from cloudlet.services.apigateway.rest import gateway as rest_gateway
-from cloudlet.services.apigateway.rest import plans
+from cloudlet.services.apigateway.rest import link_states, plans
 from cloudlet.services.apigateway.websocket import api_management, registry
 from cloudlet.services.apigateway.websocket import gateway as websocket_gateway
 
@@ -66,3 +67,5 @@ service.job(access_log.send)
 service.job(plans.write_down)
 service.job(registry.deliver_remote_commands)
 service.job(registry.heartbeat)
+service.job(links.RECONCILER.run)
+service.job(link_states.RECONCILER.run)

@@ -6,10 +6,10 @@ from typing import Any
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.apigateway import documents, errors, links, tagging
+from cloudlet.services.apigateway import documents, errors, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
-from cloudlet.services.apigateway.rest import apis, deploying, listing, patches, store
+from cloudlet.services.apigateway.rest import apis, deploying, link_states, listing, patches, store
 
 _PATHS = (patches.value("/name"), patches.value("/description"))
 _MOST = 20
@@ -20,8 +20,7 @@ def _tags_key(ctx: Context, id: str) -> str:
 
 
 async def _shown(ctx: Context, tx: Transaction, link: Document) -> dict[str, Any]:
-    state = {"status": "FAILED", "statusMessage": links.NO_LOAD_BALANCERS}
-    return {**link, **state, **await tagging.shown(tx, _tags_key(ctx, link["id"]))}
+    return {**link, **await tagging.shown(tx, _tags_key(ctx, link["id"]))}
 
 
 @service.operation("CreateVpcLink")
@@ -34,10 +33,12 @@ async def create_vpc_link(ctx: Context, tx: Transaction, params: Params) -> Resu
         "id": id,
         "name": params["name"],
         "targetArns": params["targetArns"],
+        "status": link_states.PENDING,
     }
     if params.get("description"):
         link["description"] = params["description"]
     store.save_owned(ctx, tx, "VpcLink", id, link)
+    link_states.RECONCILER.request(tx, ctx.account, ctx.region, id)
     tags.save(tx, _tags_key(ctx, id), tagging.checked(params.get("tags")))
     return await _shown(ctx, tx, link)
 

@@ -12,8 +12,7 @@ from cloudlet.services.apigateway.documents import Document, fresh_id
 
 
 async def _shown(ctx: Context, tx: Transaction, link: Document) -> dict[str, Any]:
-    state = {"VpcLinkStatus": "FAILED", "VpcLinkStatusMessage": links.NO_LOAD_BALANCERS}
-    return {**link, **state, "Tags": await tags.load(tx, tagging.key(ctx, f"vpclinks/{link['VpcLinkId']}"))}
+    return {**links.to_api(link), "Tags": await tags.load(tx, tagging.key(ctx, f"vpclinks/{link['VpcLinkId']}"))}
 
 
 @service.operation("apigatewayv2:CreateVpcLink")
@@ -30,6 +29,7 @@ async def create_vpc_link(ctx: Context, tx: Transaction, params: Params) -> Resu
         "SecurityGroupIds": params.get("SecurityGroupIds") or [],
         "CreatedDate": ctx.now(),
         "VpcLinkVersion": "V2",
+        "VpcLinkStatus": links.PENDING,
     }
     links.save(ctx, tx, link)
     tags.save(tx, tagging.key(ctx, f"vpclinks/{link['VpcLinkId']}"), tagging.checked(params.get("Tags")))

@@ -12,7 +12,7 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.appmesh import errors, limits, port_rules, spec_rules, storing
 from cloudlet.services.appmesh.block import service
 from cloudlet.services.appmesh.errors import BadRequest
-from cloudlet.services.appmesh.kinds import KINDS, MESH, Kind
+from cloudlet.services.appmesh.kinds import KINDS, MESH, Kind, get_name_member
 from cloudlet.services.appmesh.resource_record import Place, Resource
 
 _ACTIVE: Final = "ACTIVE"
@@ -26,7 +26,7 @@ def _find_place(ctx: Context, kind: Kind, params: Params, name: str) -> Place:
         raise errors.Forbidden("Meshes are not shared between accounts: meshOwner must be your own account.")
     belongs_to = KINDS.get(kind.owner)
     has_owner = belongs_to is not None and belongs_to is not MESH
-    router = params[belongs_to.name_member] if belongs_to is not None and has_owner else ""
+    router = params[get_name_member(belongs_to)] if belongs_to is not None and has_owner else ""
     return storing.make_place(ctx, kind, params["meshName"], router, name)
 
 
@@ -62,8 +62,8 @@ def to_api(resource: Resource, status: str = _ACTIVE) -> dict[str, Any]:
 
 def _list_names(place: Place) -> dict[str, str]:
     kind = KINDS[place.kind]
-    names = {"meshName": place.mesh or place.name, kind.name_member: place.name}
-    return {**names, KINDS[kind.owner].name_member: place.owner} if place.owner else names
+    names = {"meshName": place.mesh or place.name, get_name_member(kind): place.name}
+    return {**names, get_name_member(KINDS[kind.owner]): place.owner} if place.owner else names
 
 
 def _describe(resource: Resource) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _declare(kind: Kind) -> None:
 
     @service.operation(f"Create{kind.title}")
     async def create(ctx: Context, tx: Transaction, params: Params) -> Result:
-        place = _find_place(ctx, kind, params, params[kind.name_member])
+        place = _find_place(ctx, kind, params, params[get_name_member(kind)])
         token, spec = _get_request(params)
         spec_rules.check_name(kind.title, place.name)
         spec_rules.check_spec(kind.title, spec)
@@ -121,7 +121,7 @@ def _declare(kind: Kind) -> None:
 
     @service.operation(f"Update{kind.title}")
     async def update(ctx: Context, tx: Transaction, params: Params) -> Result:
-        place = _find_place(ctx, kind, params, params[kind.name_member])
+        place = _find_place(ctx, kind, params, params[get_name_member(kind)])
         token, spec = _get_request(params)
         spec_rules.check_spec(kind.title, spec)
         await _check_owners(tx, place)
@@ -135,13 +135,13 @@ def _declare(kind: Kind) -> None:
 
     @service.operation(f"Describe{kind.title}")
     async def describe(ctx: Context, tx: Transaction, params: Params) -> Result:
-        place = _find_place(ctx, kind, params, params[kind.name_member])
+        place = _find_place(ctx, kind, params, params[get_name_member(kind)])
         await _check_owners(tx, place)
         return {kind.member: to_api(await storing.get(tx, place))}
 
     @service.operation(f"Delete{kind.title}")
     async def delete(ctx: Context, tx: Transaction, params: Params) -> Result:
-        place = _find_place(ctx, kind, params, params[kind.name_member])
+        place = _find_place(ctx, kind, params, params[get_name_member(kind)])
         await _check_owners(tx, place)
         found = await storing.get(tx, place)
         await _check_unused(tx, place)

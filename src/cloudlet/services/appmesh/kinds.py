@@ -63,14 +63,25 @@ class Kind:
         return self.title[0].lower() + self.title[1:]
 
     @property
-    def name_member(self) -> str:
-        """The member with a resource's name: "virtualNodeName"."""
-        return f"{self.member}Name"
-
-    @property
     def list_member(self) -> str:
         """The member with a list: "virtualNodes"."""
         return self.plural[0].lower() + self.plural[1:]
+
+
+_NAME_MEMBERS: Final = {
+    "Mesh": "meshName",
+    "VirtualService": "virtualServiceName",
+    "VirtualNode": "virtualNodeName",
+    "VirtualRouter": "virtualRouterName",
+    "Route": "routeName",
+    "VirtualGateway": "virtualGatewayName",
+    "GatewayRoute": "gatewayRouteName",
+}
+
+
+def get_name_member(kind: Kind) -> str:
+    """Return the member with the name of a resource."""
+    return _NAME_MEMBERS[kind.title]
 
 
 MESH: Final = Kind("Mesh", "Meshes", limits.MAX_MESHES, "")

@@ -13,6 +13,7 @@ from cloudlet.services.appmesh.kinds import Spec
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._*-]+")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CERTIFICATE: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+")
 _UNIONS: Final = tuple(
     frozenset(members.split())
     for members in (
@@ -133,7 +134,14 @@ def _check_listener(listener: Mapping[str, Any]) -> None:
 def _check_client_policy(policy: Mapping[str, Any] | None) -> None:
     tls = (policy or {}).get("tls")
     if tls is not None:
-        _check_one(tls["validation"]["trust"], "clientPolicy.tls.validation.trust")
+        trust = tls["validation"]["trust"]
+        _check_one(trust, "clientPolicy.tls.validation.trust")
+        for arn in (trust.get("acm") or {}).get("certificateAuthorityArns") or ():
+            if not _CERTIFICATE.fullmatch(arn):
+                raise BadRequest(
+                    f"{arn} is not the ARN of a certificate of ACM. Cloudlet has no AWS Private CA: "
+                    "name a certificate, whose authority is then trusted."
+                )
         _check_one(tls.get("certificate"), "clientPolicy.tls.certificate")
 
 

@@ -52,7 +52,6 @@ async def _describe(tx: Transaction, cluster: Cluster, instance: Instance) -> di
     left = cpu - sum(each for each, _ in reserved), memory - sum(each for _, each in reserved)
     return {
         "containerInstanceArn": instance.arn,
-        "ec2InstanceId": instances.make_ec2_id(instance.arn),
         "status": "ACTIVE",
         "agentConnected": True,
         "registeredAt": cluster.created,

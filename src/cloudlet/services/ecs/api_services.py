@@ -202,12 +202,12 @@ async def _deploy(
 def _change_connect(
     changed: Service, params: Params, members: Params, namespace: Namespace | None, definition: Definition
 ) -> Connect | None:
-    """Return the part of a service in its namespace, as an update leaves or changes it. Raises AwsError."""
+    """Return the part of a service in its namespace after an update. Raises AwsError."""
     strategy = changed.configuration["strategy"]
     if params.get("serviceConnectConfiguration") is not None:
         return connecting.make(params, namespace, definition, strategy)
     known = changed.deployments[0].revision.connect
-    return None if known is None else connecting.remake(members, known, definition, strategy)
+    return None if known is None else connecting.make_again(members, known, definition, strategy)
 
 
 async def _has_failed(tx: Transaction, changed: Service) -> bool:

@@ -1,4 +1,4 @@
-"""Service Connect as it is stored: what services offer to others of a namespace, and what tasks find there."""
+"""Service Connect as it is stored: ports of services, and endpoints of tasks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Connect(msgspec.Struct, frozen=True):
     namespace_arn: str
     namespace_title: str
     namespace_name: str
-    """Its name for the discovery of instances."""
+    """The name for the discovery of instances."""
     ports: list[ConnectPort] = []
 
 
 class ConnectEndpoint(msgspec.Struct, frozen=True):
-    """A port of a service as a task reaches it: at an address of its own loopback."""
+    """A port of a service, at an address of a task's own loopback."""
 
     address: str
     port: ConnectPort

@@ -1,4 +1,4 @@
-"""Services of Service Connect in AWS Cloud Map: Amazon ECS creates them, and deletes them with its own service."""
+"""Services of Service Connect in AWS Cloud Map: Amazon ECS creates and deletes them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def _configure(block: Block, key: Key) -> float | None:
 
 
 PROXIES: Final = Reconciler("connect-proxies", _configure)
-"""Tells the proxies of an account in a region where they find tasks."""
+"""The reconciler that tells the proxies of an account in a region where tasks are."""
 
 
 async def load(tx: Transaction, key: _Key) -> dict[tuple[str, str], str]:
@@ -79,7 +79,7 @@ async def _put(tx: Transaction, row: bytes, arn: str) -> None:
 
 
 async def _create(block: Block, service: Service, namespace: str, name: str) -> str:
-    """Create a service in Cloud Map, or find the one that was created before; return its ARN."""
+    """Create a service in Cloud Map, or find the known one; return its ARN."""
     creator = hashlib.sha256(f"{service.arn} {service.created} {name}".encode()).hexdigest()
     params: dict[str, Any] = {
         "Name": name,

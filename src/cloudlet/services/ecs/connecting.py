@@ -82,8 +82,8 @@ def make(params: Params, namespace: Namespace | None, definition: Definition, st
     return Connect(namespace.id, namespace.arn, namespace.title, namespace.name, ports)
 
 
-def remake(members: Params, known: Connect, definition: Definition, strategy: str) -> Connect | None:
-    """Return the part of a service in its namespace with the ports of another task definition. Raises AwsError."""
+def make_again(members: Params, known: Connect, definition: Definition, strategy: str) -> Connect | None:
+    """Return the part of a service in its namespace by another definition. Raises AwsError."""
     namespace = Namespace(known.namespace_id, known.namespace_arn, known.namespace_title, known.namespace_name)
     return make(members, namespace, definition, strategy)
 

@@ -208,7 +208,7 @@ class Deploying:
             bounds = Bounds(min(bounds.desired, len(self._new) + len(old)), bounds.lowest, bounds.highest)
         if self._is_serving_old():
             # Traffic goes to the others yet.
-            self._shift_back()
+            self._request_traffic()
             old = []
         planned = rolling.plan(bounds, self._new, old, may_start)
         if not planned.stop and not planned.start and may_start and self._is_stuck(bounds, old):
@@ -228,8 +228,8 @@ class Deploying:
             return bool(operation.production_percent or operation.test_percent or not operation.is_shifted)
         return self._primary.rollout == FAILED
 
-    def _shift_back(self) -> None:
-        """Have traffic shifted back to the revision that is rolled back to, once its tasks can take it."""
+    def _request_traffic(self) -> None:
+        """Have traffic shifted back to the old revision, once its tasks can take it."""
         operation = self._operation
         if operation is not None and operation.status == deployment_states.ROLLBACK_IN_PROGRESS and self._has_all():
             self._change_operation(test_percent=0.0, production_percent=0.0)
@@ -274,7 +274,7 @@ class Deploying:
             await look.start(each.id, each.revision, planned.start)
         self._new = await look.find_states(self._primary.id)
         if self._is_stage_done(operation):
-            has_all_traffic = not self._shifts_traffic() or operation.production_percent >= traffic.ALL
+            has_all_traffic = not self._has_traffic() or operation.production_percent >= traffic.ALL
             following = deployment_states.find_next_stage(operation.stage, has_all_traffic=has_all_traffic)
             if following is not None:
                 self._enter(following)
@@ -286,10 +286,10 @@ class Deploying:
             return False
         if operation.stage == RECONCILE_SERVICE:
             is_alone = not any(look.is_present(each.id) for each in self._others if not self._is_source(each))
-            return is_alone and (operation.is_shifted or not self._shifts_traffic())
+            return is_alone and (operation.is_shifted or not self._has_traffic())
         if operation.stage == SCALE_UP:
             return self._has_all()
-        if operation.stage in (TEST_TRAFFIC_SHIFT, PRODUCTION_TRAFFIC_SHIFT) and self._shifts_traffic():
+        if operation.stage in (TEST_TRAFFIC_SHIFT, PRODUCTION_TRAFFIC_SHIFT) and self._has_traffic():
             return operation.is_shifted and self._has_waited(traffic.find_step_end(operation))
         if operation.stage == BAKE_TIME and operation.sources:
             minutes = operation.configuration.get("bakeTimeInMinutes")
@@ -303,13 +303,13 @@ class Deploying:
             self._round.look_again(left)
         return left <= 0
 
-    def _shifts_traffic(self) -> bool:
+    def _has_traffic(self) -> bool:
         return self._primary.revision.shifts_traffic
 
     def _enter(self, stage: str) -> None:
         now = self._round.now
         self._change_operation(stage=stage, stage_since=now)
-        if self._operation is not None and self._shifts_traffic():
+        if self._operation is not None and self._has_traffic():
             self._operation = traffic.enter(self._operation, stage)
         if self._operation is not None:
             self._operation = lifecycle_hooks.enter(self._operation, stage, now)

@@ -90,7 +90,7 @@ async def _compare(tx: Transaction, key: _Key) -> tuple[dict[tuple[str, str], di
 
 
 async def _list_registries(tx: Transaction, service: Service) -> dict[str, list[dict[str, Any]]]:
-    """Return the registries of each deployment and task set that has some, also those of Service Connect."""
+    """Return the registries of each deployment and task set, also those of Service Connect."""
     registries = {each.id: [*(each.revision.members.get("serviceRegistries") or ())] for each in service.starters}
     arns = await connect_services.load(tx, service.key)
     for starter, connect in connect_services.list_connects(service).items():

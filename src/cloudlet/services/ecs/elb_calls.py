@@ -20,7 +20,7 @@ _BY: Final = "ecs.amazonaws.com"
 async def call(
     block: Block, service: Service, operation: str, params: dict[str, Any], *, role: str = ""
 ) -> dict[str, Any]:
-    """Call by a role, by that of the service, or as ECS itself (its service-linked role). Raises AwsError."""
+    """Call by a role, by that of the service, or as ECS itself. Raises AwsError."""
     role = role or service.options.get("role") or ""
     place: dict[str, Any] = {"account": service.account, "region": service.region}
     if not role:
@@ -30,7 +30,7 @@ async def call(
 
 
 def make_role_arn(service: Service, role: str) -> str:
-    """Return the ARN of a role by that, or by its name, which may have a path."""
+    """Return the ARN of a role by that, or by its path and name."""
     if role.startswith("arn:"):
         return role
     return str(Arn(partition_of(service.region), "iam", "", service.account, f"role/{role.removeprefix('/')}"))

@@ -36,11 +36,6 @@ class Instance(NamedTuple):
         )
 
 
-def make_ec2_id(instance_arn: str) -> str:
-    """Return the id by which a container instance is known to load balancers."""
-    return f"i-{instance_arn[-32:][:17]}"
-
-
 def get_instance(cluster: Cluster) -> Instance:
     """Return the container instance of a cluster."""
     return Instance(cluster, sha256(f"{cluster.arn} {cluster.created}".encode()).hexdigest()[:32])

@@ -14,8 +14,6 @@ from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.deployment_states import CANARY, LINEAR, ROLLING
 
 _MAX_GROUPS: Final = 5
-_MODES: Final = {"ip": ("awsvpc",), "instance": ("bridge", "host")}
-"""The network modes of the types of targets."""
 TargetTypes = Mapping[str, str]
 """The types of targets of the target groups that a request names."""
 
@@ -87,7 +85,9 @@ def check(balancers: list[dict[str, Any]], definition: Definition, strategy: str
             )
         for group in (each["targetGroupArn"], (advanced or {}).get("alternateTargetGroupArn")):
             kind = types.get(group or "")
-            if kind is not None and definition.network_mode not in _MODES.get(kind, ()):
+            if kind == "instance" and definition.network_mode != "awsvpc":
+                raise errors.NotBuilt(f"targets of type instance, which networkMode={definition.network_mode} needs")
+            if kind is not None and (kind, definition.network_mode) != ("ip", "awsvpc"):
                 raise errors.InvalidParameter(
                     f"The provided target group {group} has target type {kind}, which is incompatible with the "
                     f"{definition.network_mode} network mode specified in the task definition."

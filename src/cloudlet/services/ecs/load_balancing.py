@@ -1,4 +1,4 @@
-"""Tasks of services in target groups: they are registered while they start, and drained before they stop.
+"""Tasks of services as targets: registered while they start, and drained before they stop.
 
 Developer guide, "Use load balancing to distribute Amazon ECS service traffic". It is done by the API of Elastic Load
 Balancing, all tasks of a service together; tasks wait for it (`running.settling`).
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.services.ecs import elb_calls, instances, service_history, services, tasks
+from cloudlet.services.ecs import elb_calls, service_history, services, tasks
 from cloudlet.services.ecs.service_record import Service
 from cloudlet.services.ecs.target_states import DEREGISTERED, DRAINING, REGISTERED, WAITING, can_follow
 from cloudlet.services.ecs.task_record import Task, TaskTarget
@@ -64,7 +64,7 @@ async def settle(block: Block, key: _Key) -> tuple[Health, float | None]:
         return {}, None
     try:
         await _register(block, service, _list_joining(live))
-        await _deregister(block, service, _list_leaving(live))
+        await _begin_draining(block, service, _list_leaving(live))
         live = (await block.store.transact(read))[1]
         health = await _load_health(block, service, live)
         await _mark(block, service, _list_drained(live, health), [])
@@ -93,7 +93,10 @@ def _list_joining(live: list[Task]) -> list[_Change]:
 
 
 def _list_leaving(live: list[Task]) -> list[_Change]:
-    """Return the targets of tasks that are stopping, also those that a killed process may have registered."""
+    """Return the targets of tasks that are stopping.
+
+    Also those that a killed process may have registered.
+    """
     return [
         _Change(task, target if target.id else _locate(task, target), DRAINING)
         for task in live
@@ -113,29 +116,24 @@ def _list_drained(live: list[Task], health: Health) -> list[_Change]:
 
 
 def _locate(task: Task, target: TaskTarget) -> TaskTarget:
-    """Return a target with the address and the port by which its load balancer reaches it."""
-    if task.network_mode == "awsvpc":
-        return replace(target, id=task.private_ip, port=target.container_port)
-    container = task.find_container(target.container)
-    ports = {each.get("containerPort"): each.get("hostPort") for each in (container.bindings if container else ())}
-    port = ports.get(target.container_port) or target.container_port
-    return replace(target, id=instances.make_ec2_id(task.container_instance), port=port)
+    """Return a target with the address and the port that are registered."""
+    return replace(target, id=task.private_ip, port=target.container_port)
 
 
-def _group(changes: list[_Change]) -> dict[str, list[_Change]]:
+def _sort_by_group(changes: list[_Change]) -> dict[str, list[_Change]]:
     groups: dict[str, list[_Change]] = defaultdict(list)
     for change in changes:
         groups[change.target.group].append(change)
     return groups
 
 
-def _to_api(changes: list[_Change]) -> list[dict[str, Any]]:
+def _make_targets(changes: list[_Change]) -> list[dict[str, Any]]:
     return [{"Id": change.target.id, "Port": change.target.port} for change in changes]
 
 
 async def _register(block: Block, service: Service, joining: list[_Change]) -> None:
-    for group, changes in _group(joining).items():
-        params = {"TargetGroupArn": group, "Targets": _to_api(changes)}
+    for group, changes in _sort_by_group(joining).items():
+        params = {"TargetGroupArn": group, "Targets": _make_targets(changes)}
         try:
             await elb_calls.call(block, service, "RegisterTargets", params)
         except AwsError as error:
@@ -145,11 +143,11 @@ async def _register(block: Block, service: Service, joining: list[_Change]) -> N
         await _mark(block, service, changes, [f"registered {len(changes)} targets in (target-group {group})"])
 
 
-async def _deregister(block: Block, service: Service, leaving: list[_Change]) -> None:
+async def _begin_draining(block: Block, service: Service, leaving: list[_Change]) -> None:
     told = {change.task.id for change in leaving}
     messages = [f"has begun draining connections on {len(told)} tasks."] if told else []
-    for group, changes in _group(leaving).items():
-        params = {"TargetGroupArn": group, "Targets": _to_api(changes)}
+    for group, changes in _sort_by_group(leaving).items():
+        params = {"TargetGroupArn": group, "Targets": _make_targets(changes)}
         try:
             await elb_calls.call(block, service, "DeregisterTargets", params)
         except AwsError as error:

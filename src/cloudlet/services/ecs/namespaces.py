@@ -31,7 +31,7 @@ async def get(ctx: Context, reference: str) -> Namespace:
 
 
 async def provide(ctx: Context, reference: str) -> Namespace:
-    """Return a namespace by its name or ARN; one for HTTP is created for a name that none has."""
+    """Return a namespace by its name or ARN. One is created for a name that none has."""
     found = await _find(ctx, reference)
     if found is not None:
         return found

@@ -25,7 +25,7 @@ Constraints = Iterable[Mapping[str, Any]]
 
 
 class Problem(NamedTuple):
-    """The reason why a task cannot be placed: as failures have it, as events have it, and in their words."""
+    """The reason why a task cannot be placed, as failures and events have it."""
 
     failure: str
     event: str
@@ -59,7 +59,7 @@ def check(constraints: list[dict[str, Any]], strategies: list[dict[str, Any]]) -
 async def find_problem(
     tx: Transaction, cluster: Cluster, definition: Definition, constraints: Constraints, group: str
 ) -> Problem | None:
-    """Return why one more task of a group cannot be on the container instance; None where one can."""
+    """Return why a task cannot be on the container instance; None where it can."""
     problem = find_missing_resource(definition)
     all_constraints = [*constraints, *definition.shape.get("placementConstraints", ())]
     if problem is not None or not all_constraints:
@@ -92,7 +92,6 @@ async def load_facts(tx: Transaction, cluster: Cluster, live: list[Task]) -> Fac
     attributes = {**instances.list_own_attributes(cluster), **await instances.load_attributes(tx, instance)}
     values = {
         "agentConnected": "true",
-        "ec2InstanceId": instances.make_ec2_id(instance.arn),
         "registeredAt": iso8601.millisecond(int(cluster.created * 1000)),
         "runningTasksCount": str(sum(task.last_status == RUNNING for task in live)),
     }

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from cloudlet.services.ecs import errors
 
-_MAX_CHARACTERS: Final = 2000
+_MAX_EXPRESSION_CHARACTERS: Final = 2000
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<sign>\(|\)|\[|\]|,|&&|\|\||==|!=|>=|<=|>|<|=~|!~|!)|\"(?P<quoted>[^\"]*)\"|(?P<word>[^\s()\[\],!=<>&|~\"]+))"
 )
@@ -52,8 +52,8 @@ Predicate = Callable[[Facts], bool]
 
 def parse(expression: str) -> Predicate:
     """Return whether an expression holds, as a function. Raises InvalidParameterException."""
-    if len(expression) > _MAX_CHARACTERS:
-        raise _InvalidExpression(expression[:_MAX_CHARACTERS])
+    if len(expression) > _MAX_EXPRESSION_CHARACTERS:
+        raise _InvalidExpression(expression[:_MAX_EXPRESSION_CHARACTERS])
     parser = _Parser(expression)
     found = parser.parse_any()
     parser.check_end()
@@ -181,14 +181,14 @@ def _list_values(facts: Facts, subject: str) -> list[str]:
 def _holds(value: str, operator: str, argument: str) -> bool:
     if operator == "==":
         return value == argument
-    one, other = _to_comparable(value), _to_comparable(argument)
+    one, other = _parse_value(value), _parse_value(argument)
     if type(one) is not type(other):
         return False
     # Both are of one type.
     return {">": one > other, ">=": one >= other, "<": one < other, "<=": one <= other}[operator]  # type: ignore[operator]
 
 
-def _to_comparable(text: str) -> float | tuple[int, ...] | str:
+def _parse_value(text: str) -> float | tuple[int, ...] | str:
     """Return a number, a version or a time as what can be compared."""
     if re.fullmatch(r"\d+(\.\d+){2,}", text):
         return tuple(int(part) for part in text.split("."))

@@ -31,7 +31,7 @@ _PLANNED: Final = (_BY_US, "UserInitiated", "TerminationNotice")
 _STARTING: Final = ("PROVISIONING", "PENDING", "ACTIVATING")
 _CONTAINER_CHECKS: Final = "Task failed container health checks"
 _SERVING: Final = ("healthy", "unavailable")
-"""The states of targets that get requests: the latter are those of groups without health checks."""
+"""The states of targets that get requests; the latter is for groups without health checks."""
 _RETRY_SECONDS: Final = 60.0
 _MORE: Final = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 _MAX_DELAY_SECONDS: Final = 300.0
@@ -118,8 +118,7 @@ class Round:
             for target in task.targets if task.id in ids else ():
                 found = self._health.get(target.key)
                 if found is not None and found.state == "unhealthy":
-                    instance = "" if task.is_on_fargate else f" (instance {target.id})"
-                    where = f"(task {task.id}){instance} (port {target.port}) is unhealthy in"
+                    where = f"(task {task.id}) (port {target.port}) is unhealthy in"
                     name = target.group.split("/")[1]
                     self.news.tell(f"{where} (target-group {name}) due to (reason {found.reason})")
 

@@ -29,7 +29,7 @@ class Revision(msgspec.Struct, frozen=True):
     members: dict[str, Any]
     """`taskDefinition` (an ARN) and the members of the model's ServiceRevision that were given."""
     groups: list[str] = []
-    """The ARN of the target group that its tasks are in, for each of its load balancers."""
+    """The ARN of the target group of its tasks, for each load balancer."""
     connect: Connect | None = None
 
     @property

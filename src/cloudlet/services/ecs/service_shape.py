@@ -50,7 +50,7 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         "status": service.status,
         "desiredCount": find_bounds(service).desired if service.scheduling == "DAEMON" else service.desired,
         **_count(live),
-        **(revision.members if revision else {}),
+        **_omit(revision.members if revision else {}, "serviceConnectConfiguration"),
         "loadBalancers": revision.balancers if revision else [],
         "serviceRegistries": revision.members.get("serviceRegistries") or [] if revision else [],
         **options,
@@ -80,6 +80,11 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
     return answer
 
 
+def _omit(members: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return members without some that an answer does not have."""
+    return {name: value for name, value in members.items() if name not in names}
+
+
 def _resolve(members: dict[str, Any]) -> dict[str, Any]:
     """Return the members of a revision with the platform version that its tasks have."""
     is_latest = members.get("platformVersion") == "LATEST"
@@ -91,9 +96,7 @@ def _describe_deployment(
 ) -> dict[str, Any]:
     is_primary = deployment.status == PRIMARY
     wanted = sum(task.started_by == deployment.id and task.desired_status == "RUNNING" for task in live)
-    members = _resolve(deployment.revision.members)
-    for member in ("serviceRegistries", "loadBalancers"):
-        members.pop(member, None)
+    members = _omit(_resolve(deployment.revision.members), "serviceRegistries", "loadBalancers")
     return {
         **members,
         "id": deployment.id,

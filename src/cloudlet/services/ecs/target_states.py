@@ -19,7 +19,7 @@ FOLLOWERS: Final = {
     DRAINING: (DEREGISTERED,),
     DEREGISTERED: (),
 }
-"""A task that never was registered, or may have been by a process that was killed, is deregistered at once."""
+"""One that waits may have been registered by a killed process: it drains, too."""
 
 
 def can_follow(state: str, following: str) -> bool:

@@ -49,7 +49,7 @@ class TaskTarget(msgspec.Struct, frozen=True):
     container_port: int
     state: str = WAITING
     id: str = ""
-    """The address, or the id of the EC2 instance, that is registered."""
+    """The address that is registered."""
     port: int = 0
 
     @property

@@ -43,7 +43,7 @@ _Key = tuple[str, str, str, str]
 
 
 def enter(operation: ServiceDeployment, stage: str) -> ServiceDeployment:
-    """Return a deployment that has reached a stage, with the traffic that its target is to have from now on."""
+    """Return a deployment in a stage, with the traffic that its target is to have."""
     if stage == TEST_TRAFFIC_SHIFT:
         return replace(operation, test_percent=ALL)
     if stage == PRODUCTION_TRAFFIC_SHIFT:
@@ -76,7 +76,10 @@ def find_step_end(operation: ServiceDeployment) -> float:
 
 
 async def settle(block: Block, key: _Key) -> float | None:
-    """Shift the traffic of a service as its deployment wants it; return after how many seconds to try again."""
+    """Have the traffic of a service where its deployment wants it.
+
+    Return after how many seconds to try again.
+    """
     found = await block.store.transact(lambda tx: _read(tx, key))
     if found is None:
         return None
@@ -84,7 +87,7 @@ async def settle(block: Block, key: _Key) -> float | None:
     try:
         for balancer, group in zip(target.balancers, target.groups, strict=True):
             if balancer.get("advancedConfiguration"):
-                await _shift(block, service, operation, balancer, group)
+                await _change_rules(block, service, operation, balancer, group)
     except AwsError as error:
         log.warning("the traffic of %s cannot be shifted: %s", service.arn, error)
         is_lasting = error.status is not None and error.status < 500
@@ -102,7 +105,7 @@ async def settle(block: Block, key: _Key) -> float | None:
 
 
 async def _read(tx: Transaction, key: _Key) -> tuple[Service, ServiceDeployment, Revision] | None:
-    """Return the service and its deployment, and the target revision, where traffic is to be shifted."""
+    """Return a service, its deployment and the target revision, where traffic is to be shifted."""
     service = await services.find(tx, *key)
     primary = service.primary if service else None
     if service is None or primary is None or not primary.revision.shifts_traffic:
@@ -123,10 +126,10 @@ async def _note(block: Block, key: _Key, operation: ServiceDeployment, changes: 
     await block.store.transact(body)
 
 
-async def _shift(
+async def _change_rules(
     block: Block, service: Service, operation: ServiceDeployment, balancer: Mapping[str, Any], group: str
 ) -> None:
-    """Shift traffic of one load balancer to a group, from the other one. Raises AwsError."""
+    """Change the rules of one load balancer for two groups. Raises AwsError."""
     advanced = balancer["advancedConfiguration"]
     other = advanced["alternateTargetGroupArn"]
     if group == other:
@@ -146,7 +149,7 @@ async def _shift(
 
 
 def make_weights(group: str, other: str, percent: float) -> dict[str, int]:
-    """Return the weights of two target groups, the first of which gets so much of the traffic.
+    """Return the weights of two target groups; the first gets so much traffic.
 
     Tenths of a percent need weights of 1000 together, of which none may be that much alone.
     """
@@ -171,7 +174,7 @@ async def _set_weights(block: Block, service: Service, role: str, rule: str, wei
 
 
 def change_action(action: Mapping[str, Any], weights: Mapping[str, int]) -> dict[str, Any]:
-    """Return an action as it is, or one that forwards to target groups with other weights for some."""
+    """Return an action, with other weights for some target groups."""
     if action.get("Type") != "forward":
         return dict(action)
     config = action.get("ForwardConfig") or {}

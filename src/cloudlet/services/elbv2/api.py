@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cloudlet.core.background.jobs import run_leased_jobs
+from cloudlet.core.kernel.block import Block
 from cloudlet.services.elbv2 import (
     api_certificates,
     api_listeners,
@@ -19,6 +21,7 @@ from cloudlet.services.elbv2 import (
     views,
 )
 from cloudlet.services.elbv2.block import service
+from cloudlet.services.elbv2.proxy import serving
 
 __all__ = [
     "api_certificates",
@@ -31,6 +34,7 @@ __all__ = [
     "api_trust_stores",
     "host_requests",
     "service",
+    "serving",
     "views",
 ]
 
@@ -38,3 +42,9 @@ service.job(interfaces.RECONCILER.run)
 service.job(network_changes.RECONCILER.run)
 service.job(certificate_use.RECONCILER.run)
 service.job(targets.drain)
+
+
+@service.job
+async def refresh_certificates(block: Block) -> None:
+    """Have renewed certificates served."""
+    await run_leased_jobs(block, refresh=certificate_use.refresh)

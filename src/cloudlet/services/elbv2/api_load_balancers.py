@@ -172,7 +172,7 @@ def to_api(found: LoadBalancer) -> dict[str, Any]:
         "VpcId": found.vpc,
         "State": {"Code": found.state, **({"Reason": reason} if reason else {})},
         "Type": found.type,
-        "AvailabilityZones": [_show_zone(each) for each in found.placements],
+        "AvailabilityZones": [_show_zone(found, each) for each in found.placements],
         "IpAddressType": "ipv4",
     }
     if found.security_groups:
@@ -184,14 +184,15 @@ def to_api(found: LoadBalancer) -> dict[str, Any]:
     return shown
 
 
-def _show_zone(placement: Placement) -> dict[str, Any]:
+def _show_zone(found: LoadBalancer, placement: Placement) -> dict[str, Any]:
     address: dict[str, str] = {}
     if placement.allocation:
         address["AllocationId"] = placement.allocation
         if placement.public_address:
             address["IpAddress"] = placement.public_address
-    if placement.wanted_address:
-        address["PrivateIPv4Address"] = placement.wanted_address
+    elif placement.address:
+        # Route 53, and clients of this machine, learn from here where it is.
+        address = {"IpAddress": found.machine_address, "PrivateIPv4Address": placement.address}
     return {
         "ZoneName": placement.zone,
         "SubnetId": placement.subnet,

@@ -8,8 +8,8 @@ from typing import Any, Final
 from cloudlet.core.aws.resources.declaration import ITEM, Call, Items, Name, Part, Properties, Ready, ResourceType
 
 _MODEL: Final = "elbv2"
-_SERVED: Final = ("active", "active_impaired", "provisioning")
-"""The states of load balancers that are ready. Once there is a proxy, it is to be waited for: without provisioning."""
+_SERVED: Final = ("active", "active_impaired")
+"""The states of load balancers that are ready."""
 
 
 def _list_one(name: str) -> Callable[[Properties], list[Any]]:

@@ -86,7 +86,7 @@ async def _delete(block: Block, key: Key, name: str) -> None:
     try:
         await _call(block, key, "DeleteNetworkInterface", {"NetworkInterfaceId": name})
     except AwsError as error:
-        if is_transient(error.code, error.status) or error.code == "InvalidNetworkInterface.InUse":
+        if error.code != "InvalidNetworkInterfaceID.NotFound":
             raise
 
 

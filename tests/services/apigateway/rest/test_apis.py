@@ -420,7 +420,8 @@ def test_client_certificates(cloud: RestCloud) -> None:
 def test_vpc_links(cloud: RestCloud) -> None:
     target = f"arn:aws:elasticloadbalancing:us-east-1:{cloud.account}:loadbalancer/net/x/1"
     link = cloud.client.create_vpc_link(name="inside", targetArns=[target])
-    assert (link["status"], "no load balancers yet" in link["statusMessage"]) == ("FAILED", True)
+    found = eventually(lambda: cloud.client.get_vpc_link(vpcLinkId=link["id"]), lambda one: one["status"] != "PENDING")
+    assert (found["status"], target in found["statusMessage"]) == ("FAILED", True)
     api = cloud.rest_api()
     names = cloud.method(api, "/")
     cloud.client.put_integration(

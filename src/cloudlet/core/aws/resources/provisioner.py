@@ -294,7 +294,7 @@ class Provisioner:
                 if old is None or part.name not in old.properties or self._build(part.put, before) != wanted:
                     await self._change(part.put, after, token)
             elif part.name in before and part.remove is not None:
-                await self._change(part.remove, before, token)
+                await self._ignore_missing(part.remove, before, token)
             return
         if old is None and part.is_made:
             return
@@ -302,7 +302,7 @@ class Provisioner:
         wants = self._list_items(part, after)
         for key, item in had.items():
             if key not in wants and part.remove is not None:
-                await self._change(part.remove, {**before, ITEM: item}, token)
+                await self._ignore_missing(part.remove, {**before, ITEM: item}, token)
         for key, item in wants.items():
             if key not in had or had[key] != item:
                 call = part.change if part.change is not None and key in had else part.add
@@ -345,13 +345,14 @@ class Provisioner:
                 return
             raise self._translate(error, call, token) from None
 
-    async def _ignore_missing(self, call: Call, known: Properties) -> None:
+    async def _ignore_missing(self, call: Call, known: Properties, token: str = "") -> None:
+        """Remove something, which an earlier attempt may have done."""
         try:
-            await self._invoke(call, known)
+            await self._invoke(call, known, token)
         except AwsError as error:
             undeletable = self._declared.undeletable
             if not is_not_found(error) and not (undeletable and undeletable in error.message):
-                raise self._translate(error, call, "") from None
+                raise self._translate(error, call, token) from None
 
     async def _invoke(self, call: Call, known: Properties, token: str = "", *, once: str = "") -> Any:
         model, operation = get_operation(self._declared.model, call)

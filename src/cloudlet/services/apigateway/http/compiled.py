@@ -34,7 +34,8 @@ class Integration:
     """After how long it is given up."""
     changes: tuple[Change, ...]
     response_changes: dict[int, tuple[Change, ...]]
-    is_private: bool
+    link: str
+    """The id of the VPC link by which it is reached; empty where it is not private."""
     role: str
     """Whose session calls the function; empty where the API itself does."""
 
@@ -122,6 +123,6 @@ def _integration(part: Document, variables: dict[str, str]) -> Integration:
         part["TimeoutInMillis"] / 1000,
         () if subtype else parameter_mapping.request(part.get("RequestParameters") or {}),
         parameter_mapping.responses(part.get("ResponseParameters") or {}),
-        part["ConnectionType"] == "VPC_LINK",
+        part["ConnectionId"] if part["ConnectionType"] == "VPC_LINK" else "",
         part.get("CredentialsArn", ""),
     )

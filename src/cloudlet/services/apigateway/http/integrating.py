@@ -19,6 +19,7 @@ from cloudlet.services.apigateway.http import events
 from cloudlet.services.apigateway.http.call import Call
 from cloudlet.services.apigateway.http.compiled import Integration
 from cloudlet.services.apigateway.parameter_mapping import changed_pairs
+from cloudlet.services.apigateway.private_endpoints import PRIVATE_ENDPOINTS
 from cloudlet.wire import HttpResponse
 
 _encode = msgspec.json.Encoder().encode
@@ -28,8 +29,6 @@ async def answer(call: Call, integration: Integration) -> HttpResponse:
     """Let the integration of a route answer. Raises Refused where it does not."""
     started = perf_counter()
     try:
-        if integration.is_private:
-            raise Failed(503, "There is nothing behind VPC links: Cloudlet has no load balancers yet")
         if integration.function:
             response = await _function(call, integration)
         elif integration.call is not None:
@@ -105,8 +104,13 @@ def _changed(
 
 
 async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
+    private = None
+    url = integration.url
+    if integration.link:
+        private = await PRIVATE_ENDPOINTS.get(call.block).find(call.place, integration.link, integration.url)
+        url = private.origin + quote(call.path, f"{outward.PATH_CHARACTERS}%")
     try:
-        parts = urlsplit(outward.filled(integration.url, lambda name: call.variables.get(name, "")))
+        parts = urlsplit(url if private else outward.filled(url, lambda name: call.variables.get(name, "")))
     except ValueError as error:
         raise Failed(500, f"The URL of the endpoint is not valid: {error}") from error
     headers = list(outward.end_to_end(call.headers, *outward.OF_THE_WAY).items())
@@ -121,9 +125,12 @@ async def _endpoint(call: Call, integration: Integration) -> HttpResponse:
         ("forwarded", f"by=127.0.0.1;for={call.visit.peer};host={call.visit.host};proto={protocol}"),
         ("via", "HTTP/1.1 AmazonAPIGateway"),
     ]
+    if private is not None:
+        headers.append(("host", private.host))
     method = call.method if integration.method == "ANY" else integration.method
+    client = None if private is None else private.client
     target = f"{parts.scheme}://{parts.netloc}{path or '/'}{'?' if query else ''}{query}"
-    answered = await outward.send(call.block, method, target, headers, call.body, integration.seconds)
+    answered = await outward.send(call.block, method, target, headers, call.body, integration.seconds, client)
     call.integration_status = answered.status
     call.integration_request_id = answered.header("x-amzn-requestid") or answered.header("x-amz-request-id") or ""
     kept = [pair for pair in answered.headers if pair[0] not in outward.HOP_BY_HOP and pair[0] != "date"]

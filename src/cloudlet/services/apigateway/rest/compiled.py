@@ -56,7 +56,8 @@ class Integration:
     responses: list[Response]
     cache_parameters: list[str]
     cache_namespace: str
-    is_private: bool
+    link: str
+    """The id of the VPC link by which it is reached; empty where it is not private."""
 
 
 @dataclass(slots=True)
@@ -186,5 +187,7 @@ def _integration(part: Document, variables: dict[str, str], resource_id: str, de
         responses,
         part.get("cacheKeyParameters") or [],
         part.get("cacheNamespace") or resource_id,
-        part.get("connectionType") == "VPC_LINK",
+        expressions.with_stage_variables(part["connectionId"], variables)
+        if part.get("connectionType") == "VPC_LINK"
+        else "",
     )

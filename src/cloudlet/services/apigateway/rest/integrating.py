@@ -21,6 +21,7 @@ from cloudlet.core.background.workers import LARGE, offload_if
 from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.services.apigateway import expressions, functions, outward, role_calls, service_requests
 from cloudlet.services.apigateway.functions import TOO_LARGE, Failed
+from cloudlet.services.apigateway.private_endpoints import PRIVATE_ENDPOINTS
 from cloudlet.services.apigateway.rest import binary, certificates, events, mapping, matching
 from cloudlet.services.apigateway.rest.call import Call
 from cloudlet.services.apigateway.rest.compiled import Integration, Response
@@ -78,8 +79,6 @@ def _refusal(integration: Integration, failed: Failed, reason: str) -> Refusal:
 
 
 async def _answer(call: Call, integration: Integration) -> HttpResponse:
-    if integration.is_private:
-        raise Failed(503, "There is nothing behind VPC links: Cloudlet has no load balancers yet")
     if integration.kind == "AWS_PROXY":
         return await _function(call, integration)
     media_types = call.stage.media_types
@@ -290,7 +289,13 @@ async def _endpoint(call: Call, integration: Integration, outgoing: Outgoing) ->
     call.trace.note(f"Sending request to {url}")
     call.trace.data("Endpoint request headers", headers)
     client = None
-    if call.stage.client_certificate and parts.scheme == "https":
+    if integration.link:
+        private = await PRIVATE_ENDPOINTS.get(call.block).find_balancer(
+            call.place, integration.link, parts.netloc, parts.scheme
+        )
+        client, url = private.client, private.origin + url[len(f"{parts.scheme}://{parts.netloc}") :]
+        headers.setdefault("host", private.host)
+    elif call.stage.client_certificate and parts.scheme == "https":
         client = await certificates.open_client(call.block, call.place, call.stage.client_certificate)
     answered = await outward.send(
         call.block, verb, url, list(headers.items()), outgoing.body, integration.seconds + _GRACE_SECONDS, client

@@ -103,6 +103,10 @@ def save_owned(ctx: Context, tx: Transaction, kind: str, id: str, document: Docu
     tx.put(owned(ctx, kind).key(id), encode(document))
 
 
+def save_owned_by(tx: Transaction, account: str, region: str, kind: str, id: str, document: Document) -> None:
+    tx.put(_OWNED.sub(account, region, kind).key(id), encode(document))
+
+
 def remove_owned(ctx: Context, tx: Transaction, kind: str, id: str) -> None:
     tx.delete(owned(ctx, kind).key(id))
 

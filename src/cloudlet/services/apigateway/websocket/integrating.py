@@ -41,7 +41,7 @@ async def call(block: Block, event: Event, integration: Integration) -> Answer:
     started = perf_counter()
     try:
         if integration.is_private:
-            raise Failed(503, "There is nothing behind VPC links: Cloudlet has no load balancers yet")
+            raise Failed(503, "Cloudlet does not build VPC links of WebSocket APIs")
         if integration.function:
             answer = await _function(block, event, integration)
         else:

@@ -1,4 +1,4 @@
-"""Certificates of ACM for Envoys, and the authority that they are from."""
+"""Certificates of ACM for Envoys, and the authorities that they are from."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CertificateBook:
         return None if entry is None else entry.certificate
 
     def find_authority(self, key: Key) -> str:
-        """Return the certificate of the authority that issued one; none of one that was imported."""
+        """Return the certificate at the end of the chain of one."""
         entry = self._entries.get(key)
         return "" if entry is None else entry.authority
 
@@ -59,19 +59,17 @@ class CertificateBook:
         return changed
 
     async def _refresh_one(self, key: Key, entry: _Entry) -> bool:
-        arn = {"CertificateArn": key[2]}
         try:
-            answer = await self._call("ResolveCertificate", {**arn, "KnownVersion": entry.version}, key)
+            params = {"CertificateArn": key[2], "KnownVersion": entry.version}
+            answer = await self._call("ResolveCertificate", params, key)
             if answer.get("PrivateKey") is None:
                 return False
-            described = (await self._call("DescribeCertificate", arn, key))["Certificate"]
         except AwsError:
             return False
-        chain = answer.get("CertificateChain") or ""
+        chain = f"{answer['Certificate']}\n{answer.get('CertificateChain') or ''}"
         entry.version = answer["Version"]
-        entry.certificate = Certificate(f"{answer['Certificate']}\n{chain}", answer["PrivateKey"])
-        is_issued = described.get("Type") == "AMAZON_ISSUED"
-        entry.authority = f"{_BEGIN}{chain.rpartition(_BEGIN)[2]}" if is_issued and _BEGIN in chain else ""
+        entry.certificate = Certificate(chain, answer["PrivateKey"])
+        entry.authority = f"{_BEGIN}{chain.rpartition(_BEGIN)[2]}"
         return True
 
     async def _call(self, operation: str, params: dict[str, Any], key: Key) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from cloudlet.services.appmesh.management.admission import admit
 from cloudlet.services.appmesh.management.certificates import CertificateBook, Key
 from cloudlet.services.appmesh.management.discovery import AddressBook, Lookup, make_lookup
 from cloudlet.services.appmesh.proxy.building import build
-from cloudlet.services.appmesh.proxy.needs import list_authority_sources, list_called_nodes, list_own_certificates
-from cloudlet.services.appmesh.proxy.node_id import EnvoyNode
+from cloudlet.services.appmesh.proxy.needs import list_called_nodes, list_own_certificates, list_trusts
+from cloudlet.services.appmesh.proxy.node_id import VIRTUAL_GATEWAY, EnvoyNode
 from cloudlet.services.appmesh.proxy.view import MeshView, Surroundings, make_view
 from cloudlet.services.appmesh.resource_record import Place
 
@@ -57,8 +57,13 @@ class _Envoy:
     lookups: dict[str, Lookup] = field(default_factory=dict)
     """The service discovery of virtual nodes that it calls, by their names."""
     certificates: dict[str, Key] = field(default_factory=dict)
-    authorities: set[Key] = field(default_factory=set)
-    """Certificates of others, whose authority it is to trust."""
+    authorities: dict[str, Key] = field(default_factory=dict)
+    """Certificates whose authorities it trusts."""
+
+    @property
+    def keys(self) -> set[Key]:
+        """All certificates that it needs."""
+        return {*self.certificates.values(), *self.authorities.values()}
 
 
 class ManagementServer:
@@ -113,7 +118,7 @@ class ManagementServer:
             if view is None or not self._note_needs(envoy, view):
                 return None
             await self._addresses.refresh(envoy.lookups.values())
-            await self._certificates.refresh({*envoy.certificates.values(), *envoy.authorities})
+            await self._certificates.refresh(envoy.keys)
             self.envoys[node_id] = envoy
             return self._build(envoy, view)
         finally:
@@ -144,7 +149,8 @@ class ManagementServer:
     def _note_needs(self, envoy: _Envoy, view: MeshView) -> bool:
         """Note what an Envoy's configuration needs; return whether the mesh has its node."""
         node, (account, region, _) = envoy.node, _get_key(envoy.node)
-        if node.name not in (view.gateways if node.kind == "virtualGateway" else view.nodes):
+        own = (view.gateways if node.kind == VIRTUAL_GATEWAY else view.nodes).get(node.name)
+        if own is None:
             return False
         envoy.lookups = {}
         for name in list_called_nodes(view, node):
@@ -153,16 +159,15 @@ class ManagementServer:
                 preference = view.get_ip_preference(spec)
                 envoy.lookups[name] = make_lookup(account, region, spec["serviceDiscovery"], preference)
         envoy.certificates = {arn: (account, region, arn) for arn in list_own_certificates(view, node)}
-        envoy.authorities = {(account, region, arn) for arn in list_authority_sources(view, node)}
+        envoy.authorities = {arn: (account, region, arn) for arns in list_trusts(own) for arn in arns}
         return True
 
     def _build(self, envoy: _Envoy, view: MeshView) -> Snapshot | None:
         found = {arn: self._certificates.find(key) for arn, key in envoy.certificates.items()}
-        authorities = {self._certificates.find_authority(key) for key in envoy.authorities}
         surroundings = Surroundings(
             {name: self._addresses.find(lookup) for name, lookup in envoy.lookups.items()},
             {arn: each for arn, each in found.items() if each is not None},
-            "".join(sorted(authorities)),
+            {arn: self._certificates.find_authority(key) for arn, key in envoy.authorities.items()},
         )
         return build(view, envoy.node, surroundings)
 
@@ -195,14 +200,13 @@ class ManagementServer:
     async def _look_around(self) -> None:
         """Look addresses and certificates up, and serve those Envoys again whose ones have changed."""
         lookups = {lookup for envoy in self.envoys.values() for lookup in envoy.lookups.values()}
-        keys = {key for envoy in self.envoys.values() for key in (*envoy.certificates.values(), *envoy.authorities)}
+        keys = {key for envoy in self.envoys.values() for key in envoy.keys}
         self._addresses.keep(lookups)
         self._certificates.keep(keys)
         moved = await self._addresses.refresh(lookups)
         renewed = await self._certificates.refresh(keys)
         for name, envoy in list(self.envoys.items()):
-            needed = {*envoy.certificates.values(), *envoy.authorities}
-            if moved & set(envoy.lookups.values()) or renewed & needed:
+            if moved & set(envoy.lookups.values()) or renewed & envoy.keys:
                 await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
         used = {*self._arriving, *(_get_key(envoy.node) for envoy in self.envoys.values())}
         for key in self._meshes.keys() - used:

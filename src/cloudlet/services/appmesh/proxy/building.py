@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from cloudlet.engines.envoy.snapshot import Resource, Snapshot
 from cloudlet.services.appmesh.proxy.gateway import Gateway
 from cloudlet.services.appmesh.proxy.inbound import build_inbound
+from cloudlet.services.appmesh.proxy.needs import list_trusts
 from cloudlet.services.appmesh.proxy.node_id import VIRTUAL_GATEWAY, EnvoyNode
 from cloudlet.services.appmesh.proxy.outbound import Outbound
 from cloudlet.services.appmesh.proxy.tls import make_secrets
@@ -32,7 +33,7 @@ def build(view: MeshView, node: EnvoyNode, surroundings: Surroundings) -> Snapsh
         _map_by_name(routes),
         {**found.clusters, **_map_by_name(clusters)},
         found.endpoints,
-        make_secrets(surroundings),
+        make_secrets(surroundings, list_trusts(spec)),
     )
 
 

@@ -43,9 +43,13 @@ def list_own_certificates(view: MeshView, node: EnvoyNode) -> set[str]:
     return set(_list_certificates((view.gateways if node.kind == VIRTUAL_GATEWAY else view.nodes)[node.name]))
 
 
-def list_authority_sources(view: MeshView, node: EnvoyNode) -> set[str]:
-    """Return the ARNs of the certificates that an Envoy is shown.
-
-    Their authority is the one that it may trust.
-    """
-    return {arn for name in list_called_nodes(view, node) for arn in _list_certificates(view.nodes[name])}
+def list_trusts(spec: Spec) -> set[tuple[str, ...]]:
+    """Return the ARNs of certificates, together as policies have them, whose authorities an Envoy trusts."""
+    policies = [(spec.get("backendDefaults") or {}).get("clientPolicy")]
+    policies += [backend["virtualService"].get("clientPolicy") for backend in spec.get("backends") or ()]
+    found = set()
+    for policy in policies:
+        match policy:
+            case {"tls": {"validation": {"trust": {"acm": {"certificateAuthorityArns": arns}}}}}:
+                found.add(tuple(arns))
+    return found

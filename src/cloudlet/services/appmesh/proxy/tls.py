@@ -14,8 +14,6 @@ from cloudlet.services.appmesh.proxy.view import Surroundings
 
 SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
 """The cluster of the local SDS provider in a bootstrap (APPMESH_SDS_SOCKET_PATH)."""
-AUTHORITIES: Final = "acm_certificate_authorities"
-"""The secret with the authorities that ACM's certificates are from."""
 _LOCAL_SDS: Final[Resource] = {
     "api_config_source": {
         "api_type": "GRPC",
@@ -93,8 +91,10 @@ def _make_validation(validation: Mapping[str, Any], names: Sequence[str]) -> Res
             return {"validation_context": {**context, "trusted_ca": {"filename": chain}}}
         case {"sds": {"secretName": name}}:
             secret = {"name": name, "sds_config": _LOCAL_SDS}
+        case {"acm": {"certificateAuthorityArns": arns}}:
+            secret = {"name": _make_trust_name(arns), "sds_config": ADS}
         case _:
-            secret = {"name": AUTHORITIES, "sds_config": ADS}
+            return {}
     return {
         "combined_validation_context": {
             "default_validation_context": context,
@@ -108,8 +108,13 @@ def _match_names(names: Iterable[str]) -> Iterable[Resource]:
         yield {"san_type": "URI" if "://" in name else "DNS", "matcher": {"exact": name}}
 
 
-def make_secrets(surroundings: Surroundings) -> dict[str, Resource]:
-    """Return the secrets that the stream brings: certificates of ACM, and their authorities."""
+def _make_trust_name(arns: Iterable[str]) -> str:
+    """Return the name of the secret with the authorities of certificates."""
+    return f"trust_{'_'.join(arns)}"
+
+
+def make_secrets(surroundings: Surroundings, trusts: Iterable[Sequence[str]]) -> dict[str, Resource]:
+    """Return the secrets that the stream brings: certificates of ACM, and authorities."""
     secrets: dict[str, Resource] = {
         arn: {
             "name": arn,
@@ -120,7 +125,9 @@ def make_secrets(surroundings: Surroundings) -> dict[str, Resource]:
         }
         for arn, each in surroundings.certificates.items()
     }
-    if surroundings.authorities:
-        trusted = {"trusted_ca": {"inline_string": surroundings.authorities}}
-        secrets[AUTHORITIES] = {"name": AUTHORITIES, "validation_context": trusted}
+    for arns in trusts:
+        name, known = _make_trust_name(arns), [surroundings.authorities.get(arn, "") for arn in arns]
+        if any(known):
+            trusted = {"trusted_ca": {"inline_string": "\n".join(known)}}
+            secrets[name] = {"name": name, "validation_context": trusted}
     return secrets

@@ -56,8 +56,8 @@ class Surroundings:
     """The addresses that service discovery finds of virtual nodes, by their names."""
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     """Certificates by their ARNs."""
-    authorities: str = ""
-    """The certificates of the authorities that ACM's certificates are from."""
+    authorities: Mapping[str, str] = field(default_factory=dict)
+    """The certificates of the authorities of certificates, in PEM, by the ARNs of these."""
 
 
 def make_view(mesh: Resource, resources: Iterable[Resource]) -> MeshView:

@@ -1,4 +1,4 @@
-"""Proxies of Service Connect: an Envoy beside the containers of each task that is in a namespace.
+"""Proxies of Service Connect: an Envoy beside the containers of a task.
 
 It is in the task's network, so that the task's security groups are for it, too. It starts before the containers and
 ends after them; one that ends by itself is started again.
@@ -21,7 +21,7 @@ from cloudlet.engines.envoy.configuration_server import ConfigurationServer
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.sandbox import privileges
 from cloudlet.services.ecs.connect_services import PROXIES
-from cloudlet.services.ecs.running.connect_snapshot import make_snapshot
+from cloudlet.services.ecs.running.connect_snapshot import make_snapshot, write_rules
 from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.running.runner import Runner, make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
@@ -69,20 +69,23 @@ async def close(block: Block) -> None:
 
 
 async def provide(runner: Runner, task: Task) -> float | bool:
-    """Have the proxy of a task run. True once it knows where to lead to. Raises TaskFailure and KeeperError."""
+    """Have the proxy of a task run. True once it knows where to lead to. Raises TaskFailure."""
     if task.connect is None:
         return True
     proxies = _PROXIES.get(runner.block)
     try:
         await proxies.open()
         if task.id not in proxies.tasks:
+            network, interface = task.interface["network"], task.interface["id"]
+            rules = write_rules(task.connect)
+            await runner.keeper.call("filter", network=network, interface=interface, commands=rules)
             proxies.tasks[task.id] = task
             await configure(runner.block, (task.account, task.region))
             await _request(runner.block, task)
         if not runner.is_running(task, _CONTAINER):
             await runner.forget_container(task, _CONTAINER)
             await runner.run(task, _CONTAINER, await asyncio.to_thread(_describe, runner, task, proxies.folder))
-    except (program.EnvoyMissingError, OSError) as error:
+    except (program.EnvoyMissingError, KeeperError, OSError) as error:
         raise InitializationFailure(f"the proxy of Service Connect cannot be run: {error}") from None
     return proxies.server.has_applied(task.id) or _LOOK_SECONDS
 
@@ -150,7 +153,10 @@ def _describe(runner: Runner, task: Task, folder: Path) -> dict[str, Any]:
 
 
 async def configure(block: Block, key: Key) -> float | None:
-    """Tell the proxies of an account in a region where tasks are; return after how many seconds to look again."""
+    """Tell the proxies of an account in a region where tasks are.
+
+    Return after how many seconds to look again.
+    """
     account, region = key
     proxies = _PROXIES.get(block)
     found = [task for task in proxies.tasks.values() if (task.account, task.region) == (account, region)]

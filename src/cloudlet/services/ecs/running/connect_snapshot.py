@@ -14,6 +14,10 @@ from cloudlet.services.ecs.connect_record import ConnectEndpoint, ConnectPort, T
 
 _TYPES: Final = "type.googleapis.com/envoy.extensions"
 _BY_STREAM: Final = {"ads": {}, "resource_api_version": "V3"}
+_TABLE: Final = "connect"
+_LOOPBACK: Final = "127.0.0.1"
+_FIRST_PORT: Final = 15_100
+"""The port of the first endpoint; the others follow."""
 _REQUEST_SECONDS: Final = 15
 _IDLE_SECONDS: Final = 300
 _TCP_IDLE_SECONDS: Final = 3600
@@ -31,31 +35,45 @@ def make_snapshot(connect: TaskConnect, targets: Targets) -> Snapshot:
     """Return the configuration by which a task reaches its endpoints."""
     ports = {each.port.discovery_name: each.port for each in connect.endpoints}
     return Snapshot(
-        listeners={_name(each): _make_listener(each) for each in connect.endpoints},
+        listeners={_make_name(each): _make_listener(each, number) for number, each in enumerate(connect.endpoints)},
         clusters={name: _make_cluster(port) for name, port in ports.items()},
         endpoints={name: _make_targets(name, targets.get(name, ())) for name in ports},
     )
 
 
-def _name(endpoint: ConnectEndpoint) -> str:
+def write_rules(connect: TaskConnect) -> str:
+    """Return the packet filters that lead from the endpoints of a task to its proxy.
+
+    A program of the task may listen at the same port of all its addresses, which the proxy does not take.
+    """
+    table = f"table ip {_TABLE}"
+    rules = [
+        f"ip daddr {each.address} tcp dport {each.port.port} dnat to {_LOOPBACK}:{_FIRST_PORT + number}"
+        for number, each in enumerate(connect.endpoints)
+    ]
+    chain = "\n".join(["type nat hook output priority -100", *rules])
+    return f"{table}\ndelete {table}\n{table} {{\nchain out {{\n{chain}\n}}\n}}\n"
+
+
+def _make_name(endpoint: ConnectEndpoint) -> str:
     return f"{endpoint.address}:{endpoint.port.port}"
 
 
-def _address(address: str, port: int) -> dict[str, Any]:
+def _make_address(address: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": address, "port_value": port}}
 
 
-def _make_listener(endpoint: ConnectEndpoint) -> Resource:
+def _make_listener(endpoint: ConnectEndpoint, number: int) -> Resource:
     port = endpoint.port
     make = _make_http_filter if port.protocol else _make_tcp_filter
     return {
-        "name": _name(endpoint),
-        "address": _address(endpoint.address, port.port),
+        "name": _make_name(endpoint),
+        "address": _make_address(_LOOPBACK, _FIRST_PORT + number),
         "filter_chains": [{"filters": [make(port)]}],
     }
 
 
-def _seconds(given: int | None, default: int) -> str:
+def _format_seconds(given: int | None, default: int) -> str:
     """Return a duration; 0 is none at all."""
     return f"{default if given is None else given}s"
 
@@ -74,7 +92,7 @@ def _make_http_filter(port: ConnectPort) -> Resource:
     }
     route = {
         "cluster": port.discovery_name,
-        "timeout": _seconds(port.request_seconds, _REQUEST_SECONDS),
+        "timeout": _format_seconds(port.request_seconds, _REQUEST_SECONDS),
         "retry_policy": retries,
     }
     everything = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
@@ -84,7 +102,7 @@ def _make_http_filter(port: ConnectPort) -> Resource:
             "@type": f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": port.discovery_name,
             "codec_type": "AUTO",
-            "stream_idle_timeout": _seconds(port.idle_seconds, _IDLE_SECONDS),
+            "stream_idle_timeout": _format_seconds(port.idle_seconds, _IDLE_SECONDS),
             "upgrade_configs": [{"upgrade_type": "websocket"}],
             "route_config": {"name": port.discovery_name, "virtual_hosts": [everything]},
             "http_filters": [
@@ -104,7 +122,7 @@ def _make_tcp_filter(port: ConnectPort) -> Resource:
             "@type": f"{_TYPES}.filters.network.tcp_proxy.v3.TcpProxy",
             "stat_prefix": port.discovery_name,
             "cluster": port.discovery_name,
-            "idle_timeout": _seconds(port.idle_seconds, _TCP_IDLE_SECONDS),
+            "idle_timeout": _format_seconds(port.idle_seconds, _TCP_IDLE_SECONDS),
             "max_connect_attempts": 3,
         },
     }
@@ -137,5 +155,5 @@ def _make_cluster(port: ConnectPort) -> Resource:
 
 
 def _make_targets(name: str, targets: Sequence[tuple[str, int]]) -> Resource:
-    endpoints = [{"endpoint": {"address": _address(*each)}} for each in sorted(targets)]
+    endpoints = [{"endpoint": {"address": _make_address(*each)}} for each in sorted(targets)]
     return {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}] if endpoints else []}

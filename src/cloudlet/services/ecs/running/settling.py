@@ -58,13 +58,13 @@ async def _do_nothing(runner: Runner, task: Task) -> Outcome:
 
 
 async def _wait_until_registered(runner: Runner, task: Task) -> Outcome:
-    """Whether the service scheduler has registered a task with its target groups, or it has ended by now."""
+    """Wait until the service scheduler has registered a task, or it has ended."""
     has_ended = any(runner.find_end(task, each) is not None for each in task.containers if each.status == RUNNING)
     return True if has_ended or all(each.state != WAITING for each in task.targets) else None
 
 
 async def _wait_until_drained(runner: Runner, task: Task) -> Outcome:
-    """Whether no requests come to a task any more. One whose containers have ended waits for none."""
+    """Wait until no requests come to a task any more, unless its containers have ended."""
     done = (DRAINING, DEREGISTERED) if all(each.has_ended for each in task.containers) else (DEREGISTERED,)
     return True if all(each.state in done for each in task.targets) else None
 

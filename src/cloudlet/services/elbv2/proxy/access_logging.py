@@ -1,4 +1,4 @@
-"""Access logs that Envoy sends to the block: of requests, of connections and of TLS handshakes."""
+"""Access logs of requests and connections that Envoy sends to the block."""
 
 from __future__ import annotations
 

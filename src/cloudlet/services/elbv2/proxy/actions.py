@@ -21,10 +21,13 @@ def make_match(
     priority: str = "0",
     holder: str = "",
 ) -> Resource:
-    """Return what a matcher does where the conditions of a rule hold; `holder` is its ARN, or the listener's."""
+    """Return what a matcher does for a rule.
+
+    `holder` is the ARN of the rule, or of the listener whose default actions these are.
+    """
     *before, last = sorted(actions, key=lambda action: action.get("Order", 1))
     checks = authenticating.make_route_filters(holder, actions)
-    metadata = {"rule": priority, "actions": ",".join([*(_name_check(each) for each in before), last["Type"]])}
+    metadata = {"rule": priority, "actions": ",".join([*(_find_name(each) for each in before), last["Type"]])}
     routes = [
         (predicate, _complete(route, metadata, checks))
         for predicate, route in _make_routes(view, load_balancer, listener, last, transforms)
@@ -47,7 +50,7 @@ def _make_action(route: Resource) -> Resource:
     return {"action": make_extension("route", _ROUTE, **route)}
 
 
-def _name_check(action: Description) -> str:
+def _find_name(action: Description) -> str:
     return "authenticate" if action["Type"].startswith("authenticate") else "validate"
 
 

@@ -19,9 +19,9 @@ from cloudlet.services.elbv2.proxy.view import Description, Listener
 _FILTER: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 _NAME: Final = "authenticate"
 PREFIX: Final = "/_authenticate/"
-"""The beginning of paths at which Envoy asks; the key of the action follows, and the path of the request."""
+"""The beginning of paths at which Envoy asks. The action's key and the request's path follow."""
 CALLBACK: Final = "/oauth2/idpresponse"
-"""Where identity providers send users back to."""
+"""The path to which identity providers send users back."""
 _TYPES: Final = ("authenticate-oidc", "jwt-validation")
 _ASKED: Final = ("authorization", "cookie", "x-forwarded-proto")
 _TOLD_TARGETS: Final = ("x-amzn-oidc-accesstoken", "x-amzn-oidc-identity", "x-amzn-oidc-data")
@@ -60,7 +60,7 @@ def find_action(actions: Sequence[Description]) -> Description | None:
 
 
 def make_key(holder: str) -> str:
-    """Return the key of the action of a rule, or of a listener, by its ARN."""
+    """Return the key of the action of a rule or listener by its ARN."""
     return sha256(holder.encode()).hexdigest()[:32]
 
 
@@ -81,7 +81,7 @@ def list_actions(listener: Listener) -> dict[str, Description]:
 
 
 def make_callback(listener: Listener) -> list[Resource]:
-    """Return the matcher that leads users who come back to the block, if the listener needs one."""
+    """Return the matcher for users who come back, if the listener needs one."""
     if all(action["Type"] != "authenticate-oidc" for action in list_actions(listener).values()):
         return []
     route = {

@@ -46,9 +46,9 @@ class LoginError(Exception):
 
 
 async def authenticate(block: Block, signer: str, key: str, action: Description, request: Request) -> Response:
-    """Return the response by which Envoy lets a request pass, with headers for the target, or answers it.
+    """Return the response by which Envoy lets a request pass, or answers it.
 
-    `signer` is the ARN of the load balancer. `request` has the original path.
+    It has headers for the target. `signer` is the ARN of the load balancer. `request` has the original path.
     """
     config = action["AuthenticateOidcConfig"]
     now = block.clock.now()
@@ -89,7 +89,7 @@ def _send_to_provider(block: Block, key: str, config: Description, request: Requ
 
 
 async def take_callback(block: Block, actions: dict[str, Description], request: Request) -> Response:
-    """Return the response to a user who comes back from the provider: to the first URL, with a session."""
+    """Return the response to a user who comes back from the provider, with a session."""
     try:
         return await _take_callback(block, actions, request)
     except LoginError as error:

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on a Unix socket, at which Envoy asks the block for functions and for users."""
+"""A small HTTP/1.1 server, at which Envoy asks for functions and users."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _PROTOCOL_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 _TLS: Final = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _RAW: Final = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 _PROXY: Final = "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"
-MAX_RESPONSE_HEADER_KIB: Final = 32
+_RESPONSE_HEADER_KIB: Final = 32
 _SECURE: Final = ("HTTPS", "TLS")
 
 
@@ -115,7 +115,7 @@ def _make_protocol_options(load_balancer: LoadBalancer, group: TargetGroup) -> R
         explicit_http_config={kind: {}},
         common_http_protocol_options={
             "idle_timeout": f"{idle}s",
-            "max_response_headers_kb": MAX_RESPONSE_HEADER_KIB,
+            "max_response_headers_kb": _RESPONSE_HEADER_KIB,
             "max_headers_count": 1000,
         },
     )

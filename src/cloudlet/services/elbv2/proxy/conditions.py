@@ -117,7 +117,10 @@ def _search(expression: str) -> str:
 
 
 def _translate(pattern: str, any_character: str = ".") -> str:
-    r"""Return a pattern with `*` and `?` as a regular expression. `\*` and `\?` stand for themselves."""
+    r"""Return a pattern as a regular expression.
+
+    `*` and `?` are wildcards, `\*` and `\?` stand for themselves.
+    """
     wildcards = {"*": f"{any_character}*", "?": any_character}
 
     def translate(found: re.Match[str]) -> str:

@@ -24,7 +24,10 @@ def list_groups(action: Description) -> list[tuple[str, int]]:
 def make_routes(
     view: View, load_balancer: LoadBalancer, listener: Listener, action: Description, transforms: Sequence[Description]
 ) -> Routes:
-    """Return routes with the predicates for which each is; the first one that holds counts, and {} always does."""
+    """Return routes, each with its predicate.
+
+    The first one that holds counts, and {} always does.
+    """
     groups = list_groups(action)
     sticky = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
     seconds = int(sticky.get("DurationSeconds", 0)) if sticky.get("Enabled") and len(groups) > 1 else 0

@@ -34,7 +34,7 @@ class InvalidResponse(Exception):
 
 
 async def answer(block: Block, group: TargetGroup, request: Request) -> Response:
-    """Return what a function answers to a request: its own response, or a page where it has failed."""
+    """Return a function's response to a request, or a page where it has failed."""
     function = group.targets[0].id
     has_lists = group.attributes.get("lambda.multi_value_headers.enabled") == "true"
     event = make_event(group.arn, request, has_lists=has_lists)
@@ -68,7 +68,10 @@ _TOO_MANY: Final = 429
 
 
 def make_event(group_arn: str, request: Request, *, has_lists: bool) -> dict[str, Any]:
-    """Return the event of a request; with lists, all values of headers and parameters that are repeated."""
+    """Return the event of a request.
+
+    With lists it has all values of headers and parameters that are repeated.
+    """
     path, _, query = request.target.partition("?")
     parameters = [(key, value) for key, _, value in (each.partition("=") for each in query.split("&")) if key]
     headers = [(name, value) for name, value in request.headers if name not in _OWN]
@@ -120,7 +123,7 @@ def parse_response(payload: bytes, *, has_lists: bool) -> Response:
     member = {} if member is None else member
     if not isinstance(member, dict):
         raise InvalidResponse("its headers are no object")
-    headers = [(name.lower(), _to_text(value)) for name, values in member.items() for value in _list(values, has_lists)]
+    headers = [(name.lower(), _format(value)) for name, values in member.items() for value in _list(values, has_lists)]
     headers = [(name, value) for name, value in headers if name not in _HOP_BY_HOP]
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers):
         raise InvalidResponse("it has a header that HTTP does not know")
@@ -138,7 +141,7 @@ def _list(values: Any, has_lists: bool) -> list[Any]:
     return values if has_lists else [values]
 
 
-def _to_text(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, (bool, int, float)):

@@ -1,4 +1,4 @@
-"""Headers that a load balancer adds, changes and removes on the way to targets and back."""
+"""Headers that a load balancer adds, changes and removes."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def is_port_stripped(load_balancer: LoadBalancer) -> bool:
 
 
 def find_host_rewrite(load_balancer: LoadBalancer, listener: Listener, *, is_changed: bool) -> str:
-    """Return the format of the Host header for targets, empty where it stays as it is."""
+    """Return the format of the Host header, empty where it stays as it is."""
     port = int(listener.description["Port"])
     has_port = is_port_stripped(load_balancer) and port not in _DEFAULT_PORTS
     host = f"%DYNAMIC_METADATA({names.METADATA}:host)%" if is_changed else "%REQ(:authority)%"

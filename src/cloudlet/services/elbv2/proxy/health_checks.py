@@ -10,6 +10,7 @@ from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
 
 _AGENT: Final = "ELB-HealthChecker/2.0"
 _DEFAULT_CODES: Final = "200"
+_GRPC_HEALTH: Final = "/grpc.health.v1.Health/Check"
 _SINK: Final = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink"
 
 
@@ -50,7 +51,7 @@ def _make_probe(group: TargetGroup) -> Resource:
     if description.get("TargetType") == "lambda":
         added.append(make_header(names.TARGET_GROUP, group.arn))
     if version == "GRPC":
-        return {"http_health_check": _make_grpc_probe(group)}
+        return _make_grpc_probe(group)
     probe = {
         "path": description.get("HealthCheckPath") or "/",
         "method": "GET",
@@ -64,9 +65,12 @@ def _make_probe(group: TargetGroup) -> Resource:
 
 
 def _make_grpc_probe(group: TargetGroup) -> Resource:
+    path = group.description.get("HealthCheckPath") or "/AWS.ALB/healthcheck"
+    if path == _GRPC_HEALTH:
+        return {"grpc_health_check": {}}
     # Targets answer 200 to calls of any method; the status is in the trailers, where Envoy does not look.
-    return {
-        "path": group.description.get("HealthCheckPath") or "/AWS.ALB/healthcheck",
+    probe = {
+        "path": path,
         "method": "POST",
         "codec_client_type": "HTTP2",
         "expected_statuses": parse_codes("200"),
@@ -76,6 +80,7 @@ def _make_grpc_probe(group: TargetGroup) -> Resource:
             make_header("te", "trailers"),
         ],
     }
+    return {"http_health_check": probe}
 
 
 def parse_codes(text: str) -> list[Resource]:

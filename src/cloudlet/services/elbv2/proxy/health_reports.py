@@ -1,4 +1,4 @@
-"""What Envoys write of health checks, brought into the records of targets."""
+"""Reports of Envoys on health checks, brought into the records of targets."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ _CONNECTIONS: Final = "envoy.extensions.filters.network.http_connection_manager.
 _ROUTER: Final = "envoy.extensions.filters.http.router.v3.Router"
 _INSPECTOR: Final = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
 _MAX_STREAMS: Final = 128
-_MAX_REQUEST_HEADER_KIB: Final = 64
+_REQUEST_HEADER_KIB: Final = 64
 _MAX_HEADERS: Final = 1000
 _DRAIN_TIMEOUT: Final = "0.001s"
-"""Envoy waits for so long before it closes an idle connection; its default adds five seconds to each timeout."""
+"""A time before an idle connection is closed. The default adds five seconds to each timeout."""
 
 
 def make_addresses(load_balancer: LoadBalancer, port: int, protocol: str = "TCP") -> Resource:
@@ -54,7 +54,7 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -
         "listener_filters": [make_extension("tls", _INSPECTOR)] if is_secure else [],
         # Two programs would share a port silently.
         "enable_reuse_port": False,
-        "access_log": [access_logging.make_connection_log(listener)] if is_secure else [],
+        "access_log": [access_logging.make_connection_log(listener)],
     }
 
 
@@ -89,7 +89,7 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
         "generate_request_id": False,
         "preserve_external_request_id": True,
         "strip_any_host_port": headers.is_port_stripped(load_balancer),
-        "max_request_headers_kb": _MAX_REQUEST_HEADER_KIB,
+        "max_request_headers_kb": _REQUEST_HEADER_KIB,
         "stream_idle_timeout": idle,
         "request_headers_timeout": idle,
         "drain_timeout": _DRAIN_TIMEOUT,
@@ -104,7 +104,7 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
 
 
 def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
-    """Return the routes of a listener of an Application Load Balancer: its rules in their order."""
+    """Return the routes of a listener: its rules in their order."""
     matchers = [
         {
             "predicate": conditions.make_predicate(rule["Conditions"]),

@@ -39,7 +39,7 @@ def find_version(common: Any) -> str:
 
 
 def find_certificate(view: View, listener: Listener, common: Any) -> str:
-    """Return the ARN of the certificate that was presented to a client, which is known by its subject."""
+    """Return the ARN of the certificate that a client got, by its subject."""
     subject = common.tls_properties.local_certificate_properties.subject
     for arn in listener.certificates:
         certificate = view.certificates.get(arn)

@@ -1,4 +1,4 @@
-"""Files of access logs and connection logs in S3 (user guides, "Access log files" and "Connection log files")."""
+"""Files of logs in S3 (user guides, "Access log files" and "Connection log files")."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LogFiles:
         self._files: dict[tuple[str, str], _File] = {}
 
     def add(self, kind: str, view: View, load_balancer: LoadBalancer, line: str) -> bool:
-        """Add a line to a log, if the load balancer has that; return whether there are many of them."""
+        """Add a line to a log, if there is that; return whether there are many."""
         if not is_wanted(kind, load_balancer):
             return False
         file = self._files.setdefault((kind, load_balancer.arn), _File(view, load_balancer))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from cloudlet.core.telemetry.metrics import Dimensions, Metrics
+from cloudlet.core.telemetry.metrics import Meter, Metrics, clamp_to_ended_minute
 from cloudlet.core.telemetry.reporting import send
 from cloudlet.services.elbv2.proxy import access_log
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, TargetGroup, View
@@ -18,61 +18,60 @@ _NAMED_STATUSES: Final = (500, 502, 503, 504)
 
 
 class Meters:
-    """What was measured of the load balancers of all VPCs, until it is sent."""
+    """Measurements of the load balancers of all VPCs, until they are sent."""
 
     def __init__(self, *, is_wanted: bool) -> None:
         self._application = Metrics("AWS/ApplicationELB", is_wanted=is_wanted)
         self._network = Metrics("AWS/NetworkELB", is_wanted=is_wanted)
         self._is_wanted = is_wanted
 
-    def add_request(self, view: View, load_balancer: LoadBalancer, entry: Any, now: float) -> None:
+    def add_request(self, view: View, load_balancer: LoadBalancer, entry: Any) -> None:
         """Count a request to an Application Load Balancer."""
         if not self._is_wanted:
             return
-        common = entry.common_properties
-        group = view.target_groups.get(common.upstream_cluster)
-        places = list(_list_places(load_balancer, group))
+        group = view.target_groups.get(entry.common_properties.upstream_cluster)
+        own = self._application.meter(view.account, view.region, (_name_load_balancer(load_balancer),))
+        shared = None
+        if group is not None:
+            places = _name_group(group), _name_load_balancer(load_balancer)
+            shared = self._application.meter(view.account, view.region, places)
+            self._add_per_target(view, group, shared)
         for name, value, unit, is_of_group in _measure_request(entry, group):
-            for dimensions in places if is_of_group else places[:1]:
-                self._application.add(view.account, view.region, name, dimensions, now, value, unit=unit)
-        if group is not None and group.description.get("TargetType") != _LAMBDA:
-            count = sum(target.draining_until is None for target in group.targets)
-            for dimensions in ((_of_group(group),), *places[1:]):
-                value = 1 / max(count, 1)
-                self._application.add(view.account, view.region, "RequestCountPerTarget", dimensions, now, value)
+            for meter in (own, shared if is_of_group else None):
+                if meter is not None:
+                    _add(meter, name, value, unit)
 
-    def add_connection(
-        self, view: View, load_balancer: LoadBalancer, listener: Listener, entry: Any, now: float
-    ) -> None:
+    def _add_per_target(self, view: View, group: TargetGroup, shared: Meter | None) -> None:
+        if group.description.get("TargetType") == _LAMBDA:
+            return
+        count = sum(target.draining_until is None for target in group.targets)
+        for meter in (shared, self._application.meter(view.account, view.region, (_name_group(group),))):
+            if meter is not None:
+                meter.add("RequestCountPerTarget", "Count", 1 / max(count, 1))
+
+    def add_connection(self, view: View, load_balancer: LoadBalancer, listener: Listener, entry: Any) -> None:
         """Count a connection to a load balancer that has ended."""
-        if not self._is_wanted:
+        metrics = self._application if load_balancer.is_application else self._network
+        meter = metrics.meter(view.account, view.region, (_name_load_balancer(load_balancer),))
+        if not self._is_wanted or meter is None:
             return
-        failure = entry.common_properties.downstream_transport_failure_reason
-        dimensions = (_of_load_balancer(load_balancer),)
+        if entry.common_properties.downstream_transport_failure_reason:
+            meter.counts["ClientTLSNegotiationErrorCount"] += 1
         if load_balancer.is_application:
-            self._application.add(view.account, view.region, "NewConnectionCount", dimensions, now)
-            if failure:
-                self._application.add(view.account, view.region, "ClientTLSNegotiationErrorCount", dimensions, now)
+            meter.counts["NewConnectionCount"] += 1
             return
-        protocol = listener.description["Protocol"]
-        kind = "TLS" if protocol == "TLS" else "TCP"
+        kind = "TLS" if listener.description["Protocol"] == "TLS" else "TCP"
         size = entry.connection_properties.received_bytes + entry.connection_properties.sent_bytes
-        for name, value, unit in (
-            ("NewFlowCount", 1, "Count"),
-            (f"NewFlowCount_{kind}", 1, "Count"),
-            ("ProcessedBytes", size, "Bytes"),
-            (f"ProcessedBytes_{kind}", size, "Bytes"),
-        ):
-            self._network.add(view.account, view.region, name, dimensions, now, value, unit=unit)
-        if failure:
-            self._network.add(view.account, view.region, "ClientTLSNegotiationErrorCount", dimensions, now)
+        for end in ("", f"_{kind}"):
+            meter.counts[f"NewFlowCount{end}"] += 1
+            meter.add(f"ProcessedBytes{end}", "Bytes", size)
 
     def add_hosts(
         self, view: View, load_balancer: LoadBalancer, group: TargetGroup, healthy: int, unhealthy: int, now: float
     ) -> None:
         """Note how many targets of a group are healthy, and how many are not."""
         metrics = self._application if load_balancer.is_application else self._network
-        dimensions = (_of_group(group), _of_load_balancer(load_balancer))
+        dimensions = (_name_group(group), _name_load_balancer(load_balancer))
         for name, value in (("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)):
             metrics.add(view.account, view.region, name, dimensions, now, value)
 
@@ -80,25 +79,27 @@ class Meters:
         """Send what was measured in minutes that have ended."""
         if self._is_wanted:
             for metrics in (self._application, self._network):
+                metrics.read_meters(clamp_to_ended_minute(block.clock.now()))
                 await send(block, metrics)
 
 
-def _of_load_balancer(load_balancer: LoadBalancer) -> tuple[str, str]:
+def _name_load_balancer(load_balancer: LoadBalancer) -> tuple[str, str]:
     return "LoadBalancer", access_log.get_resource_id(load_balancer.arn)
 
 
-def _of_group(group: TargetGroup) -> tuple[str, str]:
+def _name_group(group: TargetGroup) -> tuple[str, str]:
     return "TargetGroup", access_log.get_resource_id(group.arn)
 
 
-def _list_places(load_balancer: LoadBalancer, group: TargetGroup | None) -> Iterator[Dimensions]:
-    yield (_of_load_balancer(load_balancer),)
-    if group is not None:
-        yield _of_group(group), _of_load_balancer(load_balancer)
+def _add(meter: Meter, name: str, value: float, unit: str) -> None:
+    if unit == "Count":
+        meter.counts[name] += 1
+    else:
+        meter.add(name, unit, value)
 
 
 def _measure_request(entry: Any, group: TargetGroup | None) -> Iterator[tuple[str, float, str, bool]]:
-    """Yield what a request measures: name, value, unit, and whether it is of the target group, too."""
+    """Yield measurements of a request: name, value, unit, and whether it is the group's, too."""
     common = entry.common_properties
     status, target_status = access_log.get_status(entry), access_log.find_target_status(entry)
     size = common.downstream_wire_bytes_received + common.downstream_wire_bytes_sent
@@ -121,9 +122,3 @@ def _measure_request(entry: Any, group: TargetGroup | None) -> Iterator[tuple[st
         yield "HTTP_Redirect_Count", 1, "Count", False
     if common.response_flags.upstream_connection_failure:
         yield "TargetConnectionErrorCount", 1, "Count", True
-
-
-def count_hosts(states: Iterator[str]) -> tuple[int, int]:
-    """Return how many of some states are healthy, and how many unhealthy."""
-    found = list(states)
-    return found.count("healthy"), found.count("unhealthy")

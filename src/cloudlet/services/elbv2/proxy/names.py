@@ -18,7 +18,7 @@ PORT: Final = "x-cloudlet-port"
 TARGET_GROUP: Final = "x-cloudlet-target-group"
 """A header with the ARN of the target group of a function."""
 RULE: Final = "x-cloudlet-rule"
-"""A header with the ARN of the rule or listener whose users are to be authenticated."""
+"""A header with the ARN of the listener to which users come back."""
 INTERNAL_HEADERS: Final = (SOURCE, PATH, PORT, TARGET_GROUP, RULE)
 
 

@@ -66,7 +66,6 @@ def _make_stream_listener(view: View, load_balancer: LoadBalancer, listener: Lis
         "filter_chains": [chain],
         "listener_filters": filters,
         "enable_reuse_port": False,
-        "access_log": [access_logging.make_connection_log(listener)] if is_secure else [],
     }
 
 

@@ -44,16 +44,16 @@ def make_response(status: int) -> Resource:
 
 
 def make_local_replies() -> Resource:
-    """Return the pages for errors of Envoy's own, by why it could not pass a request on."""
+    """Return the pages for errors of Envoy's own, by their reasons."""
     is_malformed = {"header_filter": {"header": {"name": ":method", "present_match": True, "invert_match": True}}}
     return {
         "mappers": [
-            _map({"and_filter": {"filters": [_of_status(408), _of_flags(("SI",))]}}, 408),
-            _map(_of_flags(_CONNECTION_FLAGS), 502),
-            _map(_of_flags(_NO_TARGET_FLAGS), 503),
-            _map(_of_flags(_TIMEOUT_FLAGS), 504),
-            _map(_of_details("request_headers_too_large"), 400),
-            _map(_of_details("ext_authz_error"), 500),
+            _map({"and_filter": {"filters": [_match_status(408), _match_flags(("SI",))]}}, 408),
+            _map(_match_flags(_CONNECTION_FLAGS), 502),
+            _map(_match_flags(_NO_TARGET_FLAGS), 503),
+            _map(_match_flags(_TIMEOUT_FLAGS), 504),
+            _map(_match_details("request_headers_too_large"), 400),
+            _map(_match_details("ext_authz_error"), 500),
             # What cannot be parsed has no head yet, and none of the flags.
             _map(is_malformed, 400),
         ]
@@ -73,16 +73,16 @@ def _map(found: Resource, status: int) -> Resource:
     }
 
 
-def _of_status(status: int) -> Resource:
+def _match_status(status: int) -> Resource:
     value = {"default_value": status, "runtime_key": f"{names.METADATA}.status"}
     return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
 
 
-def _of_flags(flags: tuple[str, ...]) -> Resource:
+def _match_flags(flags: tuple[str, ...]) -> Resource:
     return {"response_flag_filter": {"flags": list(flags)}}
 
 
-def _of_details(beginning: str) -> Resource:
+def _match_details(beginning: str) -> Resource:
     # "@type" stands last in no particular order: it is one message of an extension.
     return {
         "extension_filter": {

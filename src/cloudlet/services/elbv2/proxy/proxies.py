@@ -1,4 +1,4 @@
-"""What the block has in memory of its Envoys: their configuration, their sockets, and what they have told."""
+"""The Envoys that a block knows: their configuration, their sockets, their reports."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class ServedVpc:
         """The addresses on this machine that lead to its load balancers."""
         self.states = HealthStates()
         self.read_bytes = 0
-        """How much of the file of events was read."""
+        """The size of what was read of the file of events."""
         self.listeners: dict[str, tuple[LoadBalancer, Listener]] = {}
         self.actions: dict[str, tuple[LoadBalancer, Description]] = {}
         """The actions that authenticate users, by their keys."""
         self.server: asyncio.Server | None = None
-        """Where the block answers."""
+        """The server at which the block answers."""
 
     @property
     def node(self) -> str:
@@ -103,7 +103,7 @@ class Proxies:
 
     def __init__(self, block: Block) -> None:
         self._block = block
-        self.keeper = open_keeper(block, self._hear)
+        self.keeper = open_keeper(block, self._take_event)
         self.server = ConfigurationServer(logged=self._take_log)
         self.served: dict[VpcKey, ServedVpc] = {}
         self.meters = Meters(is_wanted=block.cloud.has("cloudwatch"))
@@ -113,13 +113,13 @@ class Proxies:
         self._by_node: dict[str, ServedVpc] = {}
         self._opening = asyncio.Lock()
 
-    def _hear(self, event: Event) -> None:
+    def _take_event(self, event: Event) -> None:
         containers = {each.container for each in self.served.values()}
         if event == LOST or (event.name == "container_ended" and event.about["name"] in containers):
             self.ended.set()
 
     async def serve(self, key: VpcKey) -> ServedVpc:
-        """Return what there is of a VPC, at whose sockets Envoy is answered from now on. Raises OSError."""
+        """Return a VPC whose Envoy is answered from now on. Raises OSError."""
         async with self._opening:
             found = self.served.get(key)
             if found is None:
@@ -187,16 +187,15 @@ class Proxies:
             return
         view = served.view
         balancer, listener = served.listeners[arn]
-        now = self._block.clock.now()
         is_full = False
         for entry in entries:
             if name == arn:
-                self.meters.add_request(view, balancer, entry, now)
+                self.meters.add_request(view, balancer, entry)
                 if log_files.is_wanted(log_files.ACCESS, balancer):
                     line = access_log.format_line(view, balancer, listener, entry)
                     is_full = self.logs.add(log_files.ACCESS, view, balancer, line) or is_full
                 continue
-            self.meters.add_connection(view, balancer, listener, entry, now)
+            self.meters.add_connection(view, balancer, listener, entry)
             kind = log_files.CONNECTIONS if balancer.is_application else log_files.ACCESS
             if log_files.is_wanted(kind, balancer) and listener.description["Protocol"] in ("HTTPS", "TLS"):
                 line = (
@@ -221,7 +220,7 @@ class Proxies:
 
 
 def _bind(path: Path) -> socket.socket:
-    """Return a socket at a path, in the place of one that another process has left."""
+    """Return a socket at a path, in the place of a former one."""
     path.unlink(missing_ok=True)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with open_folder(path) as short:

@@ -11,19 +11,20 @@ from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalanc
 
 _QUERY: Final = "?%QUERY_PARAMS(ORIG)%"
 _PATH: Final = "%PATH(NQ:PATH)%"
-MAX_PRIVILEGED_PORT: Final = 1023
+_LAST_PRIVILEGED_PORT: Final = 1023
 
 
 def make_routes(
     load_balancer: LoadBalancer, listener: Listener, config: Description
 ) -> list[tuple[Resource, Resource]]:
-    """Return routes with the predicates for which each is; the first one that holds counts, and {} always does.
+    """Return routes, each with its predicate.
 
-    A client of this machine that came by another port than the listener's is sent to one that it can reach, too.
+    The first one that holds counts, and {} always does. A client of this machine that came by another port than the
+    listener's is sent to one that it can reach, too.
     """
     own, offset = int(listener.description["Port"]), load_balancer.low_port_offset
     found = _make_routes(listener, config, 0)
-    if not offset or own > MAX_PRIVILEGED_PORT:
+    if not offset or own > _LAST_PRIVILEGED_PORT:
         return found
     on_machine = match_exact(names.PORT, str(own + offset))
     moved = [(_join(on_machine, each), route) for each, route in _make_routes(listener, config, offset)]
@@ -38,7 +39,7 @@ def _make_routes(listener: Listener, config: Description, offset: int) -> list[t
     own = {name: str(listener.description[name.title()]).lower() for name in ("protocol", "port")}
     protocol = config.get("Protocol", "#{protocol}").lower().replace("#{protocol}", own["protocol"])
     port = int(config.get("Port", "#{port}").replace("#{port}", own["port"]))
-    port += offset if port <= MAX_PRIVILEGED_PORT else 0
+    port += offset if port <= _LAST_PRIVILEGED_PORT else 0
     host, path, query = (config.get(name, default) for name, default in _DEFAULTS.items())
     begin = f"{protocol}://{_fill(host, own)}:{port}"
     if query != "#{query}":

@@ -1,4 +1,4 @@
-"""What Envoy refuses, in the states of load balancers."""
+"""Refusals of Envoys, brought into the states of load balancers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def record(block: Block, view: View, refused: Mapping[Kind, str]) -> None:
-    """Write down which listeners Envoy has refused; those that are not named in its words have been taken."""
+    """Write down which listeners Envoy has refused, by their names in its words."""
     text = "\n".join(refused.values())
     is_told = False
     for load_balancer in view.load_balancers:
@@ -27,6 +27,6 @@ async def record(block: Block, view: View, refused: Mapping[Kind, str]) -> None:
 
 
 async def record_all(block: Block, view: View, text: str) -> None:
-    """Write down for all load balancers that they were refused, or with an empty text that they were taken."""
+    """Write down why all load balancers were refused, or with "" that they were not."""
     for load_balancer in view.load_balancers:
         await views.record_refusal(block, load_balancer.arn, text)

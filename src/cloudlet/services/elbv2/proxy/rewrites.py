@@ -1,4 +1,4 @@
-"""Transforms of rules: hosts and URLs as targets see them (developer guide, "Transforms for listener rules").
+"""Transforms of rules (user guide, "Transforms for listener rules").
 
 A filter writes what a regular expression makes of a header into the request's metadata, from where it is taken.
 """

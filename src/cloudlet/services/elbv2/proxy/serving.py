@@ -1,6 +1,7 @@
-"""The Envoys of VPCs: each serves all load balancers of one, and is run by the keeper.
+"""Envoys that serve the load balancers of VPCs, each those of one.
 
-A block that is killed finds them running when it comes back. What an Envoy is to be is made anew of the records.
+The keeper runs them. A block that is killed finds them running when it comes back. What an Envoy is to be is made anew
+of the records.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cloudlet.engines.envoy.program import EnvoyMissingError
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.elbv2 import network_changes, views
 from cloudlet.services.elbv2.block import service
-from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals
+from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals, user_claims
 from cloudlet.services.elbv2.proxy.proxies import PROXIES, Proxies, ServedVpc, VpcKey
 from cloudlet.services.elbv2.proxy.view import View
 
@@ -106,7 +107,7 @@ async def _request_all(tx: Transaction, keys: list[VpcKey]) -> None:
 
 @service.job
 async def watch_envoys(block: Block) -> None:
-    """Have all VPCs served at the start, and again where an Envoy or the keeper has ended."""
+    """Have all VPCs served at the start, and where an Envoy has ended."""
     proxies = PROXIES.get(block)
     try:
         while True:
@@ -139,3 +140,9 @@ async def report_traffic(block: Block) -> None:
         await proxies.meters.report(block)
         if block.clock.now() // log_files.PERIOD_SECONDS != minute * _MINUTE // log_files.PERIOD_SECONDS:
             await proxies.logs.write(block)
+
+
+@service.page("user-claims-key")
+async def show_key(block: Block) -> tuple[str, bytes]:
+    """Return the key by which targets verify claims of users, as a page to read."""
+    return "application/x-pem-file", user_claims.show_public_key(block).encode()

@@ -1,4 +1,4 @@
-"""The whole configuration of the Envoy of a VPC, made of the view of its load balancers."""
+"""The whole configuration of an Envoy, made of the view of a VPC."""
 
 from __future__ import annotations
 

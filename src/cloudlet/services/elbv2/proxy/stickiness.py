@@ -1,4 +1,4 @@
-"""Sessions that stay with a target, or a target group, by cookies (developer guide, "Sticky sessions")."""
+"""Sessions that stay with targets or target groups by cookies (user guide, "Sticky sessions")."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ function envoy_on_response(handle)
   end
 end
 """
-"""Drops the load balancer's cookie from responses in which the application has not set its own one."""
+"""A filter that drops the load balancer's cookie where the application has set none."""
 
 
 def make_filters() -> list[Resource]:

@@ -1,4 +1,4 @@
-"""What Envoy's events of health checks say of targets, in AWS's reasons (user guides, "Health check reason codes")."""
+"""Envoy's events of health checks in AWS's words (user guides, "Health check reason codes")."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class HealthEvent(NamedTuple):
     address: str
     port: int
     health: TargetHealth | None
-    """None where it is not known why it has failed: its reason came with the event before."""
+    """None where the reason came with another event."""
     is_failure: bool
     """Whether it is one check that has failed, not yet the target."""
 
 
 def parse_event(line: str | bytes) -> HealthEvent | None:
-    """Return what a line of the file of events says; None where that is nothing of a target."""
+    """Return what a line of the file of events says of a target, if anything."""
     try:
         event = json.loads(line)
     except ValueError:

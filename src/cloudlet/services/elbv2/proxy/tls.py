@@ -37,20 +37,20 @@ def make_transport_socket(view: View, listener: Listener, protocols: Sequence[st
     common: Resource = {
         "tls_params": make_parameters(listener.description.get("SslPolicy", ssl_policies.DEFAULT)),
         "tls_certificate_sds_secret_configs": [
-            _refer(arn) for arn in listener.certificates if arn in view.certificates
+            _make_reference(arn) for arn in listener.certificates if arn in view.certificates
         ],
         "alpn_protocols": list(protocols),
     }
     mutual = listener.description.get("MutualAuthentication") or {}
     mode = mutual.get("Mode", "off")
     if mode != "off":
-        common["validation_context_sds_secret_config"] = _refer(
+        common["validation_context_sds_secret_config"] = _make_reference(
             find_validation_name(listener) if mode == "verify" else NO_TRUST
         )
     return make_extension("tls", _CONTEXT, common_tls_context=common, require_client_certificate=mode == "verify")
 
 
-def _refer(name: str) -> Resource:
+def _make_reference(name: str) -> Resource:
     return {"name": name, "sds_config": ADS}
 
 

@@ -73,7 +73,7 @@ KEYS: Final = PerBlock(lambda _: Keys())
 
 
 async def validate(block: Block, action: Description, request: Request) -> Response:
-    """Return the response by which Envoy lets a request with a valid token pass, or answers it."""
+    """Return the response by which Envoy lets a request pass, or answers it."""
     import jwt
 
     config = action["JwtValidationConfig"]
@@ -117,7 +117,7 @@ def _is_current(claims: dict[str, Any], now: float) -> bool:
 
 
 def has_claim(claims: dict[str, Any], wanted: Description) -> bool:
-    """Return whether a claim has one of the values that are wanted, or all of them if it is a list."""
+    """Return whether a claim has one of some values; a list has to have all."""
     value, values = claims.get(wanted["Name"]), list(wanted["Values"])
     match wanted["Format"]:
         case "single-string":

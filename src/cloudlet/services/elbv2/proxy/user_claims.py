@@ -1,4 +1,4 @@
-"""Claims of users as targets get them: a token that the load balancer signs, whose public key everybody may read."""
+"""Claims of users for targets, in a token that the load balancer signs."""
 
 from __future__ import annotations
 

@@ -1,0 +1,281 @@
+"""Load balancers at work: real Envoys before tasks of Amazon ECS and functions, as clients of this machine see them."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import os
+import socket
+import ssl
+import time
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from cloudlet.testing.server import Aws
+from tests.certificates import bring
+from tests.services.ecs.containers import LOGS, Tasks
+from tests.services.elbv2.lb_cloud import LbCloud
+from tests.services.lambda_.cloud import package
+from tests.standing import eventually, standing_server
+
+_OFFSET = 0 if os.geteuid() == 0 else 8000
+_HTTPD = ("httpd", "-f", "-p", "8080", "-h", "/srv")
+
+
+class Served:
+    """A load balancer, and requests to it."""
+
+    def __init__(self, cloud: LbCloud, **more: Any) -> None:
+        self.cloud = cloud
+        self.balancer = cloud.create(**more)
+        self.arn: str = self.balancer["LoadBalancerArn"]
+
+    @property
+    def address(self) -> str:
+        """The address on this machine."""
+        found = eventually(lambda: _find_address(self.cloud, self.arn), bool)
+        return str(found)
+
+    def wait_until_active(self) -> None:
+        eventually(lambda: self.cloud.get(self.arn)["State"]["Code"], lambda state: state == "active")
+
+    def ask(self, path: str = "/", port: int = 80, **headers: str) -> tuple[int, str]:
+        """Return the status and the body of a response."""
+        connection = http.client.HTTPConnection(self.address, port + _OFFSET if port < 1024 else port, timeout=10)
+        try:
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def eventually(self, status: int, path: str = "/", port: int = 80) -> str:
+        """Return the body once a request has a status."""
+
+        def ask() -> tuple[int, str]:
+            try:
+                return self.ask(path, port)
+            except OSError as error:
+                return 0, str(error)
+
+        return eventually(ask, lambda answer: answer[0] == status)[1]
+
+
+def _find_address(cloud: LbCloud, arn: str) -> str:
+    addresses = cloud.get(arn)["AvailabilityZones"][0].get("LoadBalancerAddresses") or [{}]
+    return str(addresses[0].get("IpAddress", ""))
+
+
+def run_task(cloud: LbCloud, tasks: Tasks, group: str, body: str = "") -> tuple[str, str]:
+    """Run a web server in the VPC; return the task's ARN and its address."""
+    script = f"echo {body} > /srv/index.html; " if body else ""
+    command = ["sh", "-c", f"{script}exec {' '.join(_HTTPD)}"]
+    network = {"awsvpcConfiguration": {"subnets": cloud.subnets[:1], "securityGroups": [group]}}
+    definition = {"command": command, "portMappings": [{"containerPort": 8080}], "stopTimeout": 2}
+    arn = tasks.run(definition, mode="awsvpc", run={"networkConfiguration": network})
+    found = tasks.wait(arn, "RUNNING")
+    details = {each["name"]: each["value"] for each in found["attachments"][0]["details"]}
+    return arn, details["privateIPv4Address"]
+
+
+@pytest.fixture
+def served(cloud: LbCloud) -> Served:
+    return Served(cloud)
+
+
+@pytest.fixture
+def tasks(aws: Aws) -> Tasks:
+    return Tasks(aws)
+
+
+def open_group(cloud: LbCloud, name: str, *sources: str) -> str:
+    """Return a security group that lets other groups in, or all."""
+    group = cloud.make_group(name)
+    pairs = [{"GroupId": each} for each in sources]
+    permission: dict[str, Any] = {"IpProtocol": "-1"}
+    permission |= {"UserIdGroupPairs": pairs} if pairs else {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    cloud.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    return group
+
+
+def _hello(body: str) -> dict[str, Any]:
+    return {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": body}}
+
+
+def test_a_load_balancer_answers(served: Served) -> None:
+    listener = served.cloud.listen(served.arn, DefaultActions=[_hello("hello")])
+    served.wait_until_active()
+    assert served.eventually(200) == "hello"
+    changed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "201", "MessageBody": "changed"}}
+    served.cloud.elb.modify_listener(ListenerArn=listener["ListenerArn"], DefaultActions=[changed])
+    assert served.eventually(201) == "changed"
+    rule = served.cloud.add_rule(listener["ListenerArn"], path="/a*")
+    assert served.eventually(200, "/abc") == ""
+    served.cloud.elb.delete_rule(RuleArn=rule["RuleArn"])
+    assert served.eventually(201, "/abc") == "changed"
+    served.cloud.elb.delete_load_balancer(LoadBalancerArn=served.arn)
+
+
+def test_tasks_are_targets(aws: Aws, cloud: LbCloud, tasks: Tasks) -> None:
+    front = open_group(cloud, "front")
+    back = open_group(cloud, "back", front)
+    served = Served(cloud, SecurityGroups=[front])
+    health: dict[str, Any] = {
+        "HealthCheckIntervalSeconds": 5,
+        "HealthCheckTimeoutSeconds": 2,
+        "HealthyThresholdCount": 2,
+    }
+    group = cloud.create_group(Port=8080, HealthCheckPath="/index.html", **health)
+    cloud.listen(served.arn, group)
+    found = [run_task(cloud, tasks, back, body) for body in ("one", "two")]
+    targets = [{"Id": address} for _, address in found]
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=targets)
+    states = lambda: [each["TargetHealth"]["State"] for each in cloud.health(group)]  # noqa: E731
+    eventually(states, lambda now: now == ["healthy", "healthy"])
+    assert {served.ask("/index.html")[1] for _ in range(10)} == {"one\n", "two\n"}
+    tasks.ecs.stop_task(task=found[0][0])
+    eventually(states, lambda now: sorted(now) == ["healthy", "unhealthy"])
+    assert {served.ask("/index.html") for _ in range(10)} == {(200, "two\n")}
+    reasons = {each["TargetHealth"].get("Reason") for each in cloud.health(group)}
+    assert reasons <= {None, "Target.FailedHealthChecks", "Target.Timeout"}
+    cloud.elb.deregister_targets(TargetGroupArn=group, Targets=targets)
+    assert "503 Service Temporarily Unavailable" in served.eventually(503, "/index.html")
+    assert {each["TargetHealth"]["State"] for each in cloud.health(group)} == {"draining"}
+    tasks.ecs.stop_task(task=found[1][0])
+
+
+_FUNCTION = """
+def handler(event, context):
+    if event["path"] == "/fail":
+        raise ValueError
+    body = event["httpMethod"] + " " + event["path"] + " " + event["requestContext"]["elb"]["targetGroupArn"]
+    return {"statusCode": 202, "headers": {"Content-Type": "text/plain"}, "body": body}
+"""
+
+
+def test_functions_are_targets(aws: Aws, served: Served) -> None:
+    functions = aws.client("lambda")
+    made = functions.create_function(
+        FunctionName="f",
+        Runtime="python3.13",
+        Handler="main.handler",
+        Role=f"arn:aws:iam::{aws.account}:role/r",
+        Code={"ZipFile": package({"main.py": _FUNCTION})},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="f")
+    group = served.cloud.create_group(TargetType="lambda")
+    functions.add_permission(
+        FunctionName="f",
+        StatementId="elb",
+        Action="lambda:InvokeFunction",
+        Principal="elasticloadbalancing.amazonaws.com",
+        SourceArn=group,
+    )
+    served.cloud.listen(served.arn, group)
+    served.cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": made["FunctionArn"]}])
+    assert served.eventually(202, "/a") == f"GET /a {group}"
+    assert served.ask("/fail")[0] == 502
+    state = eventually(lambda: served.cloud.health(group)[0]["TargetHealth"]["State"], lambda now: now != "initial")
+    assert state == "unavailable"
+
+
+def test_certificates_are_served(aws: Aws, served: Served) -> None:
+    certificate = bring(aws, "www.example.com")
+    listening: dict[str, Any] = {"Protocol": "HTTPS", "Certificates": [{"CertificateArn": certificate}]}
+    served.cloud.listen(served.arn, port=443, **listening)
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+    def connect() -> str:
+        try:
+            plain = socket.create_connection((served.address, 443 + _OFFSET), timeout=5)
+            with context.wrap_socket(plain, server_hostname="www.example.com") as end:
+                found = end.getpeercert(binary_form=True) or b""
+        except OSError as error:
+            return str(error)
+        return x509.load_der_x509_certificate(found).subject.rfc4514_string()
+
+    eventually(connect, lambda name: name == "CN=www.example.com")
+
+
+def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks) -> None:
+    served = Served(cloud, Type="network")
+    group = cloud.create_group(Protocol="TCP", Port=8080, HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2)
+    cloud.listen(served.arn, group, port=8080, Protocol="TCP")
+    arn, address = run_task(cloud, tasks, open_group(cloud, "back"), "one")
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    assert served.eventually(200, "/index.html", 8080) == "one\n"
+    eventually(lambda: cloud.health(group)[0]["TargetHealth"]["State"], lambda state: state == "healthy")
+    tasks.ecs.stop_task(task=arn)
+
+
+def test_load_balancers_are_reached_within_their_vpc_by_name(cloud: LbCloud, tasks: Tasks) -> None:
+    front = open_group(cloud, "front")
+    served = Served(cloud, SecurityGroups=[front])
+    cloud.listen(served.arn, DefaultActions=[_hello("hello")])
+    served.wait_until_active()
+    name = served.balancer["DNSName"]
+    network = {"awsvpcConfiguration": {"subnets": cloud.subnets[:1], "securityGroups": [front]}}
+    script = f"for n in 1 2 3 4 5 6 7 8; do wget -q -O - http://{name}/ && break; sleep 1; done"
+    definition = {"command": ["sh", "-c", script], "logConfiguration": LOGS}
+    arn = tasks.run(definition, mode="awsvpc", run={"networkConfiguration": network})
+    tasks.wait(arn, "STOPPED")
+    assert tasks.read(arn)[-1] == "hello"
+
+
+def test_a_listener_whose_port_is_taken_impairs_it(served: Served) -> None:
+    port = 8123
+    with socket.create_server((served.address, port)):
+        served.cloud.listen(served.arn, port=port)
+        state = eventually(
+            lambda: served.cloud.get(served.arn)["State"], lambda found: found["Code"] == "active_impaired"
+        )
+    assert f"{served.address}:{port}" in state["Reason"]
+
+
+def _list_files(storage: Any, bucket: str) -> list[str]:
+    found = storage.list_objects_v2(Bucket=bucket).get("Contents") or ()
+    return [each["Key"] for each in found if each["Key"].endswith(".log.gz")]
+
+
+def test_requests_are_logged_and_measured() -> None:
+    with standing_server() as standing:
+        aws = standing.account()
+        cloud = LbCloud(aws)
+        served = Served(cloud)
+        storage = aws.client("s3")
+        storage.create_bucket(Bucket="logs-of-a-load-balancer")
+        attributes = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs-of-a-load-balancer"}
+        pairs = [{"Key": key, "Value": value} for key, value in {**attributes, "access_logs.s3.prefix": "own"}.items()]
+        cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=served.arn, Attributes=pairs)
+        cloud.listen(served.arn, DefaultActions=[_hello("hello")])
+        served.eventually(200)
+        for _ in range(3):
+            served.ask("/logged", User_Agent="test")
+        time.sleep(1.5)
+        standing.advance("6m")
+        (key,) = eventually(lambda: _list_files(storage, "logs-of-a-load-balancer"))
+        resource = served.arn.partition("loadbalancer/")[2]
+        begin = f"own/AWSLogs/{aws.account}/elasticloadbalancing/us-east-1/2030/03/13/"
+        assert key.startswith(f"{begin}{aws.account}_elasticloadbalancing_us-east-1_{resource.replace('/', '.')}_2030")
+        assert key.endswith(".log.gz")
+        body = storage.get_object(Bucket="logs-of-a-load-balancer", Key=key)["Body"].read()
+        lines = [line for line in gzip.decompress(body).decode().splitlines() if "/logged" in line]
+        assert len(lines) == 3
+        assert all(line.startswith("http ") and '"fixed-response"' in line for line in lines)
+        standing.advance("2m")
+        query = {
+            "Namespace": "AWS/ApplicationELB",
+            "MetricName": "HTTP_Fixed_Response_Count",
+            "Dimensions": [{"Name": "LoadBalancer", "Value": resource}],
+            "StartTime": "2030-03-13T11:00:00Z",
+            "EndTime": "2030-03-13T13:00:00Z",
+            "Period": 3600,
+            "Statistics": ["Sum"],
+        }
+        cloudwatch = aws.client("cloudwatch")
+        found = eventually(lambda: cloudwatch.get_metric_statistics(**query)["Datapoints"])
+        assert sum(each["Sum"] for each in found) >= 4
