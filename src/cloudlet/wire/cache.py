@@ -18,7 +18,7 @@ import msgspec
 
 from cloudlet.wire.supplements import supplement
 
-FORMAT = 16
+FORMAT = 17
 """Raise this when what is written to the cache changes."""
 
 

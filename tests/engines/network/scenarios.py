@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from cloudlet.engines.keeper.networks import Networks
-from cloudlet.engines.network import egress, nftables, router, security_groups
+from cloudlet.engines.network import datagram_egress, egress, nftables, router, security_groups
 from cloudlet.engines.network.endpoint_addresses import MACHINE
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.engines.network.peering import link
@@ -237,6 +237,59 @@ async def endpoints(namespaces: Namespaces) -> Any:
     return found
 
 
+async def datagrams(namespaces: Namespaces) -> Any:
+    network = await Network(namespaces).open(5, 6)
+    await network.join({5: Group("open", (), (ALL,)), 6: Group("closed")})
+    ranges = [network.router.network]
+    await network.filter(egress.write_rules(ranges, network.router.resolver, datagram_egress.PORT))
+    out = datagram_egress.DatagramEgress(await network.router.run(datagram_egress.listen), network.router.run)
+    host = _own_address()
+    loop = asyncio.get_running_loop()
+    reached: list[bytes] = []
+
+    class Server(asyncio.DatagramProtocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            reached.append(data)
+            self.transport.sendto(data.upper(), addr)
+
+    server, _ = await loop.create_datagram_endpoint(Server, ("127.0.0.1", 0))
+    connect = datagram_egress._open_outside
+
+    def lead(target: tuple[str, int]) -> socket.socket | None:
+        # What is for one address outside goes to the server of this test.
+        return connect(target) if target[0] != "203.0.113.7" else made(server.get_extra_info("sockname"))
+
+    def made(target: tuple[str, int]) -> socket.socket:
+        outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        outside.setblocking(False)
+        outside.connect(target)
+        return outside
+
+    datagram_egress._open_outside = lead
+
+    async def ask(number: int, target: tuple[str, int], *texts: bytes) -> list[str]:
+        client = await network.within(number, partial(router._make_socket, socket.SOCK_DGRAM))
+        found = []
+        with client:
+            client.connect(target)
+            for text in texts:
+                await loop.sock_sendall(client, text)
+                try:
+                    async with asyncio.timeout(1):
+                        found.append((await loop.sock_recv(client, 100)).decode())
+                except (OSError, TimeoutError) as error:
+                    found.append(type(error).__name__)
+        return found
+
+    found = [await ask(5, ("203.0.113.7", 53), b"one", b"two"), await ask(6, ("203.0.113.7", 53), b"three")]
+    found += [await ask(5, (host, server.get_extra_info("sockname")[1]), b"four")]
+    await out.close()
+    return [*found, [each.decode() for each in reached]]
+
+
 def _own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.connect(("192.0.2.1", 9))
@@ -244,7 +297,7 @@ def _own_address() -> str:
 
 
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
-    each.__name__: each for each in (isolation, peers, metadata, groups, way_out, endpoints)
+    each.__name__: each for each in (isolation, peers, metadata, groups, way_out, datagrams, endpoints)
 }
 
 

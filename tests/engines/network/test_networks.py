@@ -73,3 +73,7 @@ def test_endpoints_are_reached_from_everywhere_but_internal_ones_from_their_netw
 
 def test_connections_leave_by_the_proxy_but_not_to_the_machine_itself(user: str) -> None:
     assert run("way_out", user) == ["from outside", "", "TimeoutError", True, 2]
+
+
+def test_datagrams_leave_by_a_proxy_but_not_to_the_machine_itself(user: str) -> None:
+    assert run("datagrams", user) == [["ONE", "TWO"], ["TimeoutError"], ["TimeoutError"], ["one", "two"]]

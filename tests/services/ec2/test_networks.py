@@ -185,14 +185,10 @@ def test_peers_reach_what_their_routes_lead_to(host: Machine) -> None:
     hidden = one.interface(one.subnet("10.0.2.0/24"))
     host.serve(server)
     address = server["PrivateIpAddress"]
-    for each in (client, hidden):
-        cidr = f"{each['PrivateIpAddress']}/32"
-        host.ec2.authorize_security_group_ingress(
-            GroupId=other.group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp=cidr
-        )
     made = host.ec2.create_vpc_peering_connection(VpcId=one.id, PeerVpcId=other.id)["VpcPeeringConnection"]
     name = {"VpcPeeringConnectionId": made["VpcPeeringConnectionId"]}
     host.ec2.accept_vpc_peering_connection(**name)
+    other.allow(other.group, one.group)
     table = host.ec2.create_route_table(VpcId=one.id)["RouteTable"]["RouteTableId"]
     host.ec2.associate_route_table(RouteTableId=table, SubnetId=client["SubnetId"])
     host.ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.1.0.0/16", **name)
@@ -201,6 +197,11 @@ def test_peers_reach_what_their_routes_lead_to(host: Machine) -> None:
     host.ec2.create_route(**back, **name)
     eventually(lambda: host.can_reach(client, address))
     assert not host.can_reach(hidden, address), "its subnet has no route"
+    newcomer = one.interface(client["SubnetId"])
+    eventually(lambda: host.can_reach(newcomer, address))
+    stranger = make_group(host.ec2, one.id, "stranger")
+    host.ec2.modify_network_interface_attribute(NetworkInterfaceId=newcomer["NetworkInterfaceId"], Groups=[stranger])
+    eventually(lambda: not host.can_reach(newcomer, address))
     # A peer whose network was gone is linked again.
     host.ec2.delete_network_interface(NetworkInterfaceId=server["NetworkInterfaceId"])
     eventually(lambda: other.id not in host.networks())

@@ -77,6 +77,10 @@ def test_dhcp_options(ec2: Any) -> None:
     assert code_of(ec2.create_dhcp_options, DhcpConfigurations=wrong) == "InvalidParameterValue"
     (default,) = ec2.describe_dhcp_options()["DhcpOptions"]
     assert {each["Key"] for each in default["DhcpConfigurations"]} == {"domain-name", "domain-name-servers"}
+    for each in ec2.describe_vpcs()["Vpcs"]:
+        ec2.associate_dhcp_options(VpcId=each["VpcId"], DhcpOptionsId="default")
+    ec2.delete_dhcp_options(DhcpOptionsId=default["DhcpOptionsId"])
+    assert ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["DhcpOptionsId"] == "default"
 
 
 def test_gateway_endpoints_are_routes(ec2: Any) -> None:

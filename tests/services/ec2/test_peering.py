@@ -8,7 +8,7 @@ import pytest
 
 from cloudlet.testing.server import Aws, fresh_account
 from tests.refused import code_of, refused
-from tests.services.ec2.cloud import MISSING, find_main_table, make_filters, make_vpc, tag
+from tests.services.ec2.cloud import MISSING, find_main_table, make_filters, make_group, make_vpc, tag
 from tests.standing import Standing
 
 
@@ -151,6 +151,30 @@ def test_routes_lead_to_peers(ec2: Any) -> None:
     assert code_of(ec2.create_route, **foreign, **name) == "InvalidParameterValue"
     missing = {"VpcPeeringConnectionId": f"pcx-{MISSING}"}
     assert code_of(ec2.replace_route, **route, **missing) == "InvalidVpcPeeringConnectionID.NotFound"
+
+
+def test_rules_refer_to_groups_of_peers(aws: Aws, ec2: Any) -> None:
+    stranger = Aws(aws.endpoint, fresh_account())
+    other = stranger.client("ec2")
+    one, peer = make_vpc(ec2, "10.0.0.0/16"), make_vpc(other, "10.1.0.0/16")
+    group, foreign = make_group(ec2, one, "web"), make_group(other, peer, "clients")
+    pair = {"GroupId": foreign, "UserId": stranger.account}
+    allow = {"GroupId": group, "IpPermissions": [{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}]}
+    assert code_of(ec2.authorize_security_group_ingress, **allow) == "InvalidGroup.NotFound"
+    name = {"VpcPeeringConnectionId": _ask(ec2, one, peer, PeerOwnerId=stranger.account)}
+    assert code_of(ec2.authorize_security_group_ingress, **allow) == "InvalidGroup.NotFound"
+    other.accept_vpc_peering_connection(**name)
+    (rule,) = ec2.authorize_security_group_ingress(**allow)["SecurityGroupRules"]
+    assert rule["ReferencedGroupInfo"] == {**pair, "VpcId": peer, **name}
+    shown = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+    assert shown[0]["UserIdGroupPairs"] == [{**pair, "VpcId": peer, **name}]
+    references = other.describe_security_group_references(GroupId=[foreign])["SecurityGroupReferenceSet"]
+    assert references == [{"GroupId": foreign, "ReferencingVpcId": one, **name}]
+    assert code_of(ec2.authorize_security_group_ingress, **allow) == "InvalidPermission.Duplicate"
+    ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=shown)
+    ec2.authorize_security_group_ingress(**allow)
+    # Its owner may delete a group that others refer to.
+    other.delete_security_group(GroupId=foreign)
 
 
 def test_requests_expire(standing: Standing) -> None:

@@ -172,6 +172,9 @@ def test_a_group_has_sixty_rules_at_most(ec2: Any) -> None:
     assert code_of(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=make_rules(1, 100)) == (
         "RulesPerSecurityGroupLimitExceeded"
     )
+    # Those of IPv6 count by themselves.
+    everywhere = {**SSH, "IpRanges": [], "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[everywhere])
     assert code_of(ec2.authorize_security_group_egress, GroupId=group, IpPermissions=[SSH, SSH]) == (
         "InvalidParameterValue"
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
 from cloudlet.engines.keeper.endpoint_ports import Endpoint, Endpoints
 from cloudlet.engines.keeper.protocol import OpenFile
-from cloudlet.engines.network import egress, endpoint_addresses, nftables
+from cloudlet.engines.network import datagram_egress, egress, endpoint_addresses, nftables
+from cloudlet.engines.network.datagram_egress import DatagramEgress
 from cloudlet.engines.network.namespaces import Namespaces
 from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
@@ -35,9 +36,29 @@ class _Network:
         """The addresses of the interfaces that share it."""
         self.way_out: TransparentProxy | None = None
         self.way_to_endpoints: TransparentProxy | None = None
+        self.datagrams: DatagramEgress | None = None
         self.peers: dict[str, Set[IPv4Network]] = {}
         """The networks that it is to be linked with, and what is sent there."""
         self.links: dict[str, LinkEnd] = {}
+
+
+async def _set_proxy_rules(router: Router, ranges: Sequence[IPv4Network]) -> None:
+    """Set the rules that lead what leaves a network to its proxies. Raises NftablesError.
+
+    Kernels without TPROXY lead connections alone.
+    """
+    try:
+        rules = egress.write_rules(ranges, router.resolver, datagram_egress.PORT)
+        await router.run(partial(nftables.run, rules))
+    except nftables.NftablesError:
+        await router.run(partial(nftables.run, egress.write_rules(ranges, router.resolver)))
+
+
+async def _close_proxies(network: _Network) -> None:
+    for each in (network.way_out, network.datagrams):
+        if each is not None:
+            await each.close()
+    network.way_out = network.datagrams = None
 
 
 class UnknownNetwork(LookupError):
@@ -135,9 +156,9 @@ class Networks:
                     await self._unlink(network, peer)
                 del self._networks[network]
                 self.endpoints.forget_network(network)
-                for way in (found.way_out, found.way_to_endpoints):
-                    if way is not None:
-                        await way.close()
+                if found.way_to_endpoints is not None:
+                    await found.way_to_endpoints.close()
+                await _close_proxies(found)
                 found.router.close()
 
     async def attach(
@@ -234,9 +255,12 @@ class Networks:
             found = self._get(network)
             proxy = found.router.resolver
             listener = None if found.way_out is not None else await found.router.listen(proxy, egress.PORT)
-            rules = egress.write_rules([found.router.network, *map(IPv4Network, inside)], proxy)
+            ranges = [found.router.network, *map(IPv4Network, inside)]
             try:
-                await found.router.run(partial(nftables.run, rules))
+                await _set_proxy_rules(found.router, ranges)
+                if found.datagrams is None:
+                    datagrams = await found.router.run(datagram_egress.listen)
+                    found.datagrams = DatagramEgress(datagrams, found.router.run)
             except BaseException:
                 if listener is not None:
                     listener.close()
@@ -252,8 +276,7 @@ class Networks:
             found = self._get(network)
             if found.way_out is not None:
                 await found.router.run(partial(nftables.run, egress.write_removal()))
-                await found.way_out.close()
-                found.way_out = None
+                await _close_proxies(found)
 
     async def listen(
         self, network: str, address: str, port: int, *, interface: str = "", datagrams: bool = False

@@ -18,6 +18,7 @@ _DELLINK: Final = 17
 _NEWADDR: Final = 20
 _NEWROUTE: Final = 24
 _DELROUTE: Final = 25
+_NEWRULE: Final = 32
 _ERROR: Final = 2
 _REQUEST_ACK: Final = 0x1 | 0x4
 _CREATE_EXCL: Final = 0x400 | 0x200
@@ -38,6 +39,9 @@ _IFA_FLAGS: Final = 8
 _RTA_DST: Final = 1
 _RTA_OIF: Final = 4
 _RTA_GATEWAY: Final = 5
+
+_FRA_FWMARK: Final = 10
+_FR_ACT_TO_TBL: Final = 1
 
 _RT_TABLE_MAIN: Final = 254
 _RT_TABLE_LOCAL: Final = 255
@@ -126,10 +130,16 @@ def delete_route(target: IPv4Network, index: int, gateway: IPv4Address | None = 
     return _DELROUTE, 0, _route(target, index, gateway)
 
 
-def add_local_route(target: IPv4Network, index: int) -> Message:
+def add_local_route(target: IPv4Network, index: int, table: int = _RT_TABLE_LOCAL) -> Message:
     """Have all addresses of a network count for this machine's own."""
-    content = _encode_route(target, _RT_TABLE_LOCAL, _RT_SCOPE_HOST, _RTN_LOCAL)
+    content = _encode_route(target, table, _RT_SCOPE_HOST, _RTN_LOCAL)
     return _NEWROUTE, _CREATE_EXCL, content + _encode_attribute(_RTA_OIF, struct.pack("=i", index))
+
+
+def add_mark_rule(mark: int, table: int) -> Message:
+    """Have the routes of a table count for packets with a mark."""
+    content = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, table, 0, 0, _FR_ACT_TO_TBL, 0)
+    return _NEWRULE, _CREATE_EXCL, content + _encode_attribute(_FRA_FWMARK, struct.pack("=I", mark))
 
 
 def add_blackhole(target: IPv4Network) -> Message:

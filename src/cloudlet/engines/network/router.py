@@ -24,6 +24,9 @@ _EVERYWHERE: Final = IPv4Network("0.0.0.0/0")
 _ETH0: Final = 2
 """The index of a program's interface, the first that its namespace gives away after `lo`."""
 _FIRST_INDEX: Final = 10
+_PROXY_TABLE: Final = 100
+PROXY_MARK: Final = 1
+"""The mark of packets that are handed to a proxy in the router."""
 _MAX_WAITING_CONNECTIONS: Final = 1024
 LINK_LOCAL_DNS: Final = IPv4Address("169.254.169.253")
 METADATA: Final = IPv4Address("169.254.170.2")
@@ -155,6 +158,9 @@ def _prepare_router(network: IPv4Network, own: Iterable[IPv4Address]) -> None:
     # A program does not tell its hardware address to one that asks in the name of an endpoint.
     _set("ipv4/conf/all/arp_announce", "2")
     messages = [netlink.set_up(netlink.LOOPBACK), netlink.add_blackhole(network)]
+    # What is handed to a proxy is for the router, whatever its address is.
+    messages.append(netlink.add_local_route(_EVERYWHERE, netlink.LOOPBACK, _PROXY_TABLE))
+    messages.append(netlink.add_mark_rule(PROXY_MARK, _PROXY_TABLE))
     netlink.send(messages + [netlink.add_address(netlink.LOOPBACK, IPv4Interface(each)) for each in own])
 
 

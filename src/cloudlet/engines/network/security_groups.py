@@ -110,6 +110,13 @@ def write_match(rule: Rule, direction: str) -> str:
     return " ".join(parts)
 
 
+def write_outsiders(group: str, addresses: Sequence[IPv4Address]) -> str:
+    """Return the commands that make addresses of other networks members of a group."""
+    elements = ", ".join(map(str, dict.fromkeys(addresses)))
+    made = f"add set {_TABLE} members_{group} {{ type ipv4_addr; }}\n"
+    return f"{made}add element {_TABLE} members_{group} {{ {elements} }}\n" if elements else made
+
+
 def write_members(members: Mapping[tuple[str, ...], Sequence[IPv4Address]]) -> list[str]:
     """Return the commands that make addresses members of groups, by the groups of each.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.ec2 import limits
+from cloudlet.services.ec2 import limits, peering
 from cloudlet.services.ec2.defaults import find_default_vpc
 from cloudlet.services.ec2.errors import InvalidCombination, MissingParameter, QuotaError
 from cloudlet.services.ec2.filters import parse_filters
@@ -18,7 +18,7 @@ from cloudlet.services.ec2.permissions import (
     parse_protocol,
     read_rules,
 )
-from cloudlet.services.ec2.resource import list_dependents
+from cloudlet.services.ec2.resource import Place, list_dependents
 from cloudlet.services.ec2.security_group import (
     GROUPS,
     RULES,
@@ -26,6 +26,7 @@ from cloudlet.services.ec2.security_group import (
     SecurityGroupRule,
     find_group_by_name,
     list_rules,
+    make_reference_mark,
     to_permissions,
 )
 from cloudlet.services.ec2.tagging import read_specifications
@@ -139,10 +140,16 @@ async def get_security_groups_for_vpc(ctx: Context, tx: Transaction, params: Par
 
 @declare("DescribeSecurityGroupReferences")
 async def describe_security_group_references(ctx: Context, tx: Transaction, params: Params) -> Result:
-    for each in params["GroupId"]:
-        await GROUPS.get(ctx, tx, each)
-    # Only VPCs that are peers refer to groups of others.
-    return {"SecurityGroupReferenceSet": []}
+    found = []
+    for name in params["GroupId"]:
+        group = await GROUPS.get(ctx, tx, name)
+        for linked, side in await peering.list_active(ctx, tx, group.vpc):
+            place = Place(side.account, side.region, ctx.block)
+            for rule in await RULES.list_dependent(place, tx, make_reference_mark(name)):
+                if rule.vpc == side.vpc:
+                    found.append((name, rule.vpc, linked.name))
+    members = ("GroupId", "ReferencingVpcId", "VpcPeeringConnectionId")
+    return {"SecurityGroupReferenceSet": [dict(zip(members, each, strict=True)) for each in dict.fromkeys(found)]}
 
 
 # Rules
@@ -160,8 +167,10 @@ async def _authorize(ctx: Context, tx: Transaction, params: Params, *, is_egress
             raise AwsError("InvalidPermission.Duplicate", text)
         rule.tags = dict(tags)
         RULES.save(tx, rule)
-    if len(known) + len(rules) > limits.MAX_RULES:
-        raise QuotaError("RulesPerSecurityGroupLimitExceeded", "rules per security group")
+    # Ranges of IPv4 and of IPv6 count each by themselves, all else for both.
+    for other in ("CidrIpv4", "CidrIpv6"):
+        if len([each for each in (*known, *rules) if each.member != other]) > limits.MAX_RULES:
+            raise QuotaError("RulesPerSecurityGroupLimitExceeded", "rules per security group")
     return {"Return": True, "SecurityGroupRules": [await RULES.show(ctx, tx, each) for each in rules]}
 
 
@@ -267,7 +276,8 @@ async def _make_changed(
     if wanted.get("PrefixListId"):
         permission["PrefixListIds"] = [{"PrefixListId": wanted["PrefixListId"]}]
     if wanted.get("ReferencedGroupId"):
-        permission["UserIdGroupPairs"] = [{"GroupId": wanted["ReferencedGroupId"]}]
+        known = {} if rule.reference is None else rule.reference.to_api()
+        permission["UserIdGroupPairs"] = [{**known, "GroupId": wanted["ReferencedGroupId"]}]
     (made,) = await read_rules(ctx, tx, group, {"IpPermissions": [permission]}, is_egress=rule.is_egress)
     check_description(wanted.get("Description"))
     made.name, made.tags, made.parents = rule.name, rule.tags, rule.parents

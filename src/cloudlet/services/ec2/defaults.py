@@ -17,7 +17,7 @@ from cloudlet.services.ec2.prefix_list import ensure_service_lists
 from cloudlet.services.ec2.resource import Scope
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, Route
 from cloudlet.services.ec2.subnet import SUBNETS, Subnet
-from cloudlet.services.ec2.vpc import VPCS, Vpc
+from cloudlet.services.ec2.vpc import DEFAULT_OPTIONS, VPCS, Vpc
 from cloudlet.services.ec2.zones import Zone, list_zones
 
 CIDR: Final = IPv4Network("172.31.0.0/16")
@@ -46,7 +46,8 @@ async def ensure(scope: Scope, tx: Transaction) -> None:
 
 async def get_dhcp_options(scope: Scope, tx: Transaction) -> str:
     """Return the id of the DHCP options that new VPCs have."""
-    return (await tx.get(_DEFAULTS.key(scope.account, scope.region, _OPTIONS)) or b"").decode()
+    name = (await tx.get(_DEFAULTS.key(scope.account, scope.region, _OPTIONS)) or b"").decode()
+    return DEFAULT_OPTIONS if await DHCP_OPTIONS.find(scope, tx, name) is None else name
 
 
 async def find_default_vpc(scope: Scope, tx: Transaction) -> Vpc | None:

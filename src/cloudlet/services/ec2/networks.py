@@ -27,10 +27,11 @@ from cloudlet.services.ec2.interface import INTERFACES, NetworkInterface
 from cloudlet.services.ec2.keepers import KEEPERS, Keeper
 from cloudlet.services.ec2.nat_gateway import NAT_GATEWAYS
 from cloudlet.services.ec2.network_acl import ACLS, Entry
+from cloudlet.services.ec2.peering import ACTIVE, PEERINGS
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
 from cloudlet.services.ec2.resource import Place
 from cloudlet.services.ec2.route_table import ROUTE_TABLES, is_alive
-from cloudlet.services.ec2.security_group import SecurityGroupRule, list_rules
+from cloudlet.services.ec2.security_group import Reference, SecurityGroupRule, list_rules
 from cloudlet.services.ec2.subnet import SUBNETS, Subnet
 from cloudlet.services.ec2.vpc import VPCS, Vpc
 
@@ -85,12 +86,15 @@ async def reconcile(block: Block, key: Key) -> float | None:
         await keeper.client.call("remove_network", network=name)
         keeper.rules.pop(name, None)
         await block.store.transact(partial(_forget, place=place, name=name))
+        await block.store.transact(lambda tx: peering.request_peers(place, tx, name))
         return 0 if await block.store.transact(partial(_has_interfaces, place=place, name=name)) else None
     if not is_known:
         await block.store.transact(partial(_remember, place=place, name=name))
     if present is None:
         await _wake_resolver(block, place)
-    await _make(keeper, name, plan, present)
+    if await _make(keeper, name, plan, present):
+        # Groups of others may refer to those of this one.
+        await block.store.transact(lambda tx: peering.request_peers(place, tx, name))
     await block.store.transact(partial(_mark, place=place, plan=plan, keeper=keeper.id))
     return None
 
@@ -120,8 +124,11 @@ async def _wake_resolver(block: Block, place: Place) -> None:
             log.warning("no names are answered in networks yet: %s", error)
 
 
-async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str] | None) -> None:
-    """Make a network, its filters, and its interfaces, which nothing passes before."""
+async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str] | None) -> bool:
+    """Make a network, its filters, and its interfaces, which nothing passes before.
+
+    Return whether its filters are others than before.
+    """
     call = keeper.client.call
     if present is None:
         keeper.rules.pop(name, None)
@@ -130,7 +137,8 @@ async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str
         if interface not in plan.interfaces:
             await call("detach", network=name, interface=interface)
     filters = hash((plan.filters, *plan.list_inside(), plan.has_way_out))
-    if keeper.rules.get(name) != filters:
+    is_other = keeper.rules.get(name) != filters
+    if is_other:
         await _filter(keeper, name, plan)
         keeper.rules[name] = filters
     await call("set_peers", network=name, peers=plan.peers)
@@ -142,6 +150,7 @@ async def _make(keeper: Keeper, name: str, plan: Plan, present: Mapping[str, str
         if record.is_multihomed:
             further = record.secondary_addresses
             await call("set_further_addresses", network=name, interface=interface, addresses=further)
+    return is_other
 
 
 async def _filter(keeper: Keeper, name: str, plan: Plan) -> None:
@@ -219,12 +228,14 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
     tables = {each.table or vpc.main_table for each in subnets.values()}
     sent = await _list_sent(tx, place, tables, peers)
     lists = {subnet.addresses: await _read_access_list(tx, place, subnet) for subnet in subnets.values()}
+    groups, outsiders = await _read_groups(tx, place, real.values())
     members: dict[tuple[str, ...], list[IPv4Address]] = {}
     for each in real.values():
         members.setdefault(tuple(map(_make_identifier, each.groups)), []).extend(map(IPv4Address, each.addresses))
     filters = (
         security_groups.write_base(*ranges),
-        *map(security_groups.write_group, await _read_groups(tx, place, real.values())),
+        *map(security_groups.write_group, groups),
+        *(security_groups.write_outsiders(group, addresses) for group, addresses in outsiders.items()),
         *security_groups.write_members(members),
         *boundaries.write_routes(ranges, outward),
         boundaries.write_access_lists(
@@ -243,15 +254,30 @@ def _make_identifier(name: str) -> str:
     return name.replace("-", "_")
 
 
-async def _read_groups(tx: Transaction, place: Place, interfaces: Iterable[NetworkInterface]) -> list[Group]:
+async def _read_groups(
+    tx: Transaction, place: Place, interfaces: Iterable[NetworkInterface]
+) -> tuple[list[Group], dict[str, list[IPv4Address]]]:
+    """Return the groups of interfaces, and the addresses in groups of other VPCs."""
     found = []
+    outsiders: dict[str, list[IPv4Address]] = {}
     for name in sorted({each for interface in interfaces for each in interface.groups}):
         incoming: list[Rule] = []
         outgoing: list[Rule] = []
         for rule in await list_rules(place, tx, name):
             (outgoing if rule.is_egress else incoming).extend(await _make_rules(tx, place, rule))
+            if rule.reference is not None:
+                outsiders[_make_identifier(rule.peer)] = await _list_outsiders(tx, place, rule.peer, rule.reference)
         found.append(Group(_make_identifier(name), tuple(incoming), tuple(outgoing)))
-    return found
+    return found, outsiders
+
+
+async def _list_outsiders(tx: Transaction, place: Place, group: str, reference: Reference) -> list[IPv4Address]:
+    """Return the addresses of a group of another VPC, while a peering connection leads there."""
+    linked = await PEERINGS.find(place, tx, reference.peering)
+    if linked is None or linked.status != ACTIVE:
+        return []
+    members = await INTERFACES.list_dependent(Place(reference.account, place.region, place.block), tx, group)
+    return [IPv4Address(address) for each in members if each.is_real for address in each.addresses]
 
 
 async def _make_rules(tx: Transaction, place: Place, rule: SecurityGroupRule) -> list[Rule]:

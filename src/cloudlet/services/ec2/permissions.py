@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Transaction
+from cloudlet.services.ec2 import peering
 from cloudlet.services.ec2.cidr import parse_any_network
 from cloudlet.services.ec2.errors import InvalidCombination, InvalidValue, MissingParameter, UnsupportedFeature
 from cloudlet.services.ec2.prefix_list import PREFIX_LISTS
+from cloudlet.services.ec2.resource import Place
 from cloudlet.services.ec2.security_group import (
     ALL,
     GROUPS,
     NUMBERS,
     RULES,
+    Reference,
     SecurityGroup,
     SecurityGroupRule,
     find_group_by_name,
 )
 
+Peer = tuple[str, str, str | None, Reference | None]
+"""The member and value of a peer, its description, and its place in another VPC."""
 LAST_PORT: Final = 65535
 _LAST_ICMP_TYPE: Final = 255
 _DESCRIPTION: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-:/()#,@[]+=&;{}!$*")
@@ -96,12 +101,12 @@ async def read_rules(
     for permission in permissions:
         protocol = parse_protocol(permission.get("IpProtocol"))
         first, last = parse_ports(protocol, permission)
-        peers = [each async for each in _read_peers(ctx, tx, group, permission)]
+        peers: list[Peer] = [each async for each in _read_peers(ctx, tx, group, permission)]
         if not peers:
             raise AwsError(
                 "InvalidParameterValue", "Invalid value 'null' for peer. A rule needs a source or a destination."
             )
-        for member, peer, description in peers:
+        for member, peer, description, reference in peers:
             check_description(description)
             rule = SecurityGroupRule(
                 account=ctx.account,
@@ -116,6 +121,7 @@ async def read_rules(
                 member=member,
                 peer=peer,
                 description=description,
+                reference=reference,
             )
             if rule.key in found:
                 raise AwsError("InvalidParameterValue", "The same permission must not appear multiple times")
@@ -123,11 +129,11 @@ async def read_rules(
     return list(found.values())
 
 
-def _list_cidrs(permission: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+def _list_cidrs(permission: Mapping[str, Any]) -> Iterator[Peer]:
     for each in permission.get("IpRanges") or ():
-        yield "CidrIpv4", _parse_cidr(each.get("CidrIp", ""), 4), each.get("Description")
+        yield "CidrIpv4", _parse_cidr(each.get("CidrIp", ""), 4), each.get("Description"), None
     for each in permission.get("Ipv6Ranges") or ():
-        yield "CidrIpv6", _parse_cidr(each.get("CidrIpv6", ""), 6), each.get("Description")
+        yield "CidrIpv6", _parse_cidr(each.get("CidrIpv6", ""), 6), each.get("Description"), None
 
 
 def _parse_cidr(text: str, version: int) -> str:
@@ -140,21 +146,39 @@ def _parse_cidr(text: str, version: int) -> str:
     return str(network)
 
 
-async def _read_peers(ctx: Context, tx: Transaction, group: SecurityGroup, permission: Mapping[str, Any]) -> Any:
+async def _read_peers(
+    ctx: Context, tx: Transaction, group: SecurityGroup, permission: Mapping[str, Any]
+) -> AsyncIterator[Peer]:
     for each in _list_cidrs(permission):
         yield each
     for each in permission.get("PrefixListIds") or ():
         prefix_list = await PREFIX_LISTS.get(ctx, tx, each.get("PrefixListId", ""))
-        yield "PrefixListId", prefix_list.name, each.get("Description")
+        yield "PrefixListId", prefix_list.name, each.get("Description"), None
     for each in permission.get("UserIdGroupPairs") or ():
-        if each.get("VpcPeeringConnectionId") or each.get("PeeringStatus"):
-            raise UnsupportedFeature("peering of VPCs")
-        if each.get("UserId", ctx.account) != ctx.account:
-            raise UnsupportedFeature("security groups of other accounts")
-        yield "ReferencedGroupId", await _read_peer_group(ctx, tx, group, each), each.get("Description")
+        # The status is AWS's to say: it is there where a rule is given as it was shown.
+        each.get("PeeringStatus")
+        found = await _find_reference(ctx, tx, group, each)
+        name = await _read_peer_group(ctx, tx, group, each) if found is None else each["GroupId"]
+        yield "ReferencedGroupId", name, each.get("Description"), found
+
+
+async def _find_reference(
+    ctx: Context, tx: Transaction, group: SecurityGroup, pair: Mapping[str, Any]
+) -> Reference | None:
+    """Return the place of a group of a linked VPC, None for all others."""
+    account, wanted = pair.get("UserId", ctx.account), pair.get("VpcPeeringConnectionId")
+    for linked, side in await peering.list_active(ctx, tx, group.vpc) if "GroupId" in pair else ():
+        is_asked = wanted in (None, linked.name) and pair.get("VpcId", side.vpc) == side.vpc
+        if is_asked and (side.account, side.region) == (account, ctx.region):
+            found = await GROUPS.find(Place(account, ctx.region, ctx.block), tx, pair["GroupId"])
+            if found is not None and found.vpc == side.vpc:
+                return Reference(account, side.vpc, linked.name)
+    return None
 
 
 async def _read_peer_group(ctx: Context, tx: Transaction, group: SecurityGroup, pair: Mapping[str, Any]) -> str:
+    if pair.get("UserId", ctx.account) != ctx.account:
+        raise AwsError("InvalidGroup.NotFound", f"The security group '{pair.get('GroupId', '')}' does not exist")
     if "GroupId" in pair:
         found = await GROUPS.get(ctx, tx, pair["GroupId"])
     elif "GroupName" in pair:

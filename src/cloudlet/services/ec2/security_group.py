@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from cloudlet.core import AwsError, Transaction
 from cloudlet.services.ec2.resource import Kind, Resource, Scope, list_dependents, to_tag_list
 
@@ -22,6 +24,17 @@ class SecurityGroup(Resource, kw_only=True):
         return (self.vpc, make_name_mark(self.vpc, self.group_name))
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """The place of a group of another VPC, which a peering connection leads to."""
+
+    account: str
+    vpc: str
+    peering: str
+
+    def to_api(self) -> dict[str, str]:
+        return {"UserId": self.account, "VpcId": self.vpc, "VpcPeeringConnectionId": self.peering}
+
+
 class SecurityGroupRule(Resource, kw_only=True):
     vpc: str
     group: str
@@ -36,10 +49,14 @@ class SecurityGroupRule(Resource, kw_only=True):
     """The kind of peer: CidrIpv4, CidrIpv6, PrefixListId or ReferencedGroupId."""
     peer: str
     description: str | None = None
+    reference: Reference | None = None
+    """The place of a peer that is a group of another VPC."""
 
     def list_parents(self) -> Iterable[str]:
         is_other = self.member in ("PrefixListId", "ReferencedGroupId") and self.peer != self.group
-        return (f"rules/{self.group}", self.peer if is_other else "")
+        # A group that another VPC refers to can be deleted all the same.
+        peer = self.peer if self.reference is None else make_reference_mark(self.peer)
+        return (f"rules/{self.group}", peer if is_other else "")
 
     @property
     def network(self) -> str:
@@ -49,6 +66,11 @@ class SecurityGroupRule(Resource, kw_only=True):
     def key(self) -> tuple[object, ...]:
         """Return what no other rule of the group has."""
         return (self.is_egress, self.protocol, self.first_port, self.last_port, self.member, self.peer)
+
+
+def make_reference_mark(group: str) -> str:
+    """Return what rules are found by that refer to a group of another VPC."""
+    return f"reference/{group}"
 
 
 def make_name_mark(vpc: str, name: str) -> str:
@@ -100,7 +122,8 @@ def to_permissions(rules: Sequence[SecurityGroupRule]) -> list[dict[str, Any]]:
         elif rule.member == "PrefixListId":
             found[key]["PrefixListIds"].append({"PrefixListId": rule.peer, **text})
         else:
-            found[key]["UserIdGroupPairs"].append({"GroupId": rule.peer, "UserId": rule.account, **text})
+            place = {"UserId": rule.account} if rule.reference is None else rule.reference.to_api()
+            found[key]["UserIdGroupPairs"].append({"GroupId": rule.peer, **place, **text})
     return list(found.values())
 
 
@@ -118,7 +141,9 @@ async def _show_rule(scope: Scope, tx: Transaction, rule: SecurityGroupRule) -> 
         "Tags": to_tag_list(rule),
     }
     if rule.member == "ReferencedGroupId":
-        return {**shown, "ReferencedGroupInfo": {"GroupId": rule.peer, "UserId": rule.account, "VpcId": rule.vpc}}
+        own = {"UserId": rule.account, "VpcId": rule.vpc}
+        place = own if rule.reference is None else rule.reference.to_api()
+        return {**shown, "ReferencedGroupInfo": {"GroupId": rule.peer, **place}}
     return {**shown, rule.member: rule.peer}
 
 

@@ -192,4 +192,4 @@ async def _open_loopback(runner: Runner) -> int:
 def _relay(listener: socket.socket, endpoint: str) -> Coroutine[Any, Any, None]:
     """Pass connections on to Cloudlet's own endpoint."""
     host = urlsplit(endpoint).hostname or _LOOPBACK
-    return relay.forward(listener, lambda _: relay.open_connection(host, _get_port(endpoint)))
+    return relay.forward(listener, lambda _: relay.connect(host, _get_port(endpoint)))

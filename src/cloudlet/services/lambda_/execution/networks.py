@@ -75,7 +75,7 @@ class Network:
     async def open(self, subsegments: Subsegments) -> None:
         """Answer there for Cloudlet's endpoint and for X-Ray. Raises KeeperError."""
         listener = await self.listen(self._outside[1])
-        self._forwarding = spawn(relay.forward(listener, lambda _: relay.open_connection(*self._outside)))
+        self._forwarding = spawn(relay.forward(listener, lambda _: relay.connect(*self._outside)))
         if subsegments.is_wanted:
             receiver = await self.listen(0, datagrams=True)
             self.daemon = f"{_LOOPBACK}:{receiver.getsockname()[1]}"
