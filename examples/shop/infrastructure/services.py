@@ -22,9 +22,7 @@ NETWORK = "shop.internal"
 """The services find each other by names in this domain."""
 NAMES = ("orders", "outbox", "payments", "inventory", "email", "on-call")
 PORT = 8080
-_ASK = f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:{PORT}/health')"
 _ORDERS = {"SHOP_ORDERS": f"http://orders.{NETWORK}:{PORT}"}
-_IS_HEALTHY = ecs.HealthCheck(command=["CMD", "python3", "-c", _ASK], interval=Duration.seconds(10))
 
 
 class Services(Construct):
@@ -147,7 +145,6 @@ class Services(Construct):
             command=["python3", "-m", f"shop.{'orders' if name == 'front' else name.replace('-', '_')}"],
             environment=environment,
             port_mappings=[ecs.PortMapping(container_port=PORT)] if name in ("front", "orders") else None,
-            health_check=_IS_HEALTHY if name == "orders" else None,
             logging=ecs.LogDrivers.aws_logs(stream_prefix="services", log_group=self._log),
         )
         service = ecs.FargateService(
