@@ -8,7 +8,9 @@ from pathlib import Path
 
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import blocks
+from tests.services.ecs.balancing import Balanced, configure
 from tests.services.ecs.serving import Services, is_settled
+from tests.standing import eventually
 
 
 def test_a_deployment_goes_on_when_the_block_is_killed(tmp_path: Path) -> None:
@@ -27,6 +29,24 @@ def test_a_deployment_goes_on_when_the_block_is_killed(tmp_path: Path) -> None:
         # Nothing has ended but what was to be replaced, and nothing of that runs on.
         assert {task["stopCode"] for task in ended} == {"ServiceSchedulerInitiated"}
         assert len(web.ecs.list_tasks()["taskArns"]) == 2
+
+
+def test_targets_are_those_that_run_when_the_block_is_killed(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        web = Balanced(Aws(server.endpoint, fresh_account()))
+        web.create(desiredCount=1, loadBalancers=[web.shift()], deploymentConfiguration=configure("BLUE_GREEN"))
+        web.settle()
+        for _ in range(2):
+            web.update(forceNewDeployment=True)
+            for _ in range(4):
+                # In other stages each time.
+                web.look()
+                os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
+            web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
+            web.settle()
+        assert (web.get_weights(web.rule), web.get_weights(web.test_rule)) == ((100, 0), (100, 0))
+        eventually(lambda: web.list_targets(web.green), lambda found: not found)
+        assert web.list_targets(web.blue) == web.list_addresses()
 
 
 def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:

@@ -80,18 +80,18 @@ class Machine:
 
     def can_reach(self, interface: dict[str, Any], address: str, port: int = 80) -> bool:
         """Whether a program at an interface gets a connection."""
-        return self._succeeds(interface, "nc", "-w", "1", address, str(port))
+        return self.succeeds(interface, "nc", "-w", "1", address, str(port))
 
     def can_resolve(self, interface: dict[str, Any], name: str, resolver: str) -> bool:
         """Whether a program at an interface gets the address of a name."""
-        return self._succeeds(interface, "nslookup", "-type=a", name, resolver)
+        return self.succeeds(interface, "nslookup", "-type=a", name, resolver)
 
     def has_mac(self, interface: dict[str, Any]) -> bool:
         """Whether a program at an interface finds the hardware address that the API tells."""
         look = f"busybox ifconfig eth0 | busybox grep -iq {interface['MacAddress']}"
-        return self._succeeds(interface, "sh", "-c", look)
+        return self.succeeds(interface, "sh", "-c", look)
 
-    def _succeeds(self, interface: dict[str, Any], *command: str) -> bool:
+    def succeeds(self, interface: dict[str, Any], *command: str) -> bool:
         name = self.run(interface, *command)
         found = eventually(lambda: [self.call("describe")["containers"].get(name)], lambda code: code != [None])
         return found == [0]

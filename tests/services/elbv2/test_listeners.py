@@ -112,6 +112,13 @@ def test_groups_that_a_listener_cannot_use(cloud: LbCloud) -> None:
     fails("TargetGroupAssociationLimit", cloud.listen, cloud.create_arn(), group)
 
 
+def test_a_network_load_balancer_forwards_somewhere(cloud: LbCloud) -> None:
+    groups = [{"TargetGroupArn": cloud.create_group(Protocol="TCP"), "Weight": 0}]
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+    balancer = cloud.create_arn(Type="network")
+    fails("InvalidLoadBalancerAction", cloud.listen, balancer, Protocol="TCP", DefaultActions=[action])
+
+
 def test_certificates_and_policies(cloud: LbCloud) -> None:
     balancer, certificate = cloud.create_arn(), import_certificate(cloud)
     made = listen_securely(cloud, balancer, certificate)

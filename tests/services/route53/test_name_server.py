@@ -15,6 +15,7 @@ import pytest
 
 from cloudlet.edge.instances import find
 from cloudlet.testing.server import Aws, Server, fresh_account
+from tests.services.elbv2.lb_cloud import LbCloud
 from tests.services.route53.dns_client import DnsClient, get_data
 from tests.services.route53.zone_cloud import ZoneCloud, alias, record
 from tests.standing import eventually
@@ -287,3 +288,17 @@ def test_other_operations_are_not_implemented(client: DnsClient) -> None:
     query = dns.message.make_query("example.com", "A")
     query.set_opcode(dns.opcode.NOTIFY)
     assert client.send(query).rcode() == dns.rcode.NOTIMP
+
+
+def test_names_of_load_balancers_lead_to_this_machine(server: Server, client: DnsClient) -> None:
+    cloud = LbCloud(Aws(server.endpoint, fresh_account()))
+    arn = cloud.create_arn()
+
+    def find_addresses() -> set[str]:
+        zones = cloud.get(arn)["AvailabilityZones"]
+        return {each["IpAddress"] for zone in zones for each in zone["LoadBalancerAddresses"] if each.get("IpAddress")}
+
+    (address,) = eventually(find_addresses)
+    name = cloud.get(arn)["DNSName"]
+    eventually(lambda: client.ask(name), lambda found: found == [f"A {address}"])
+    assert client.get_rcode(name.replace("-", "-x-", 1)) == "REFUSED"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from ipaddress import IPv4Network
 from typing import Any, Final
 
@@ -159,7 +160,7 @@ async def _take_machine_address(tx: Transaction, arn: str) -> str:
     raise QuotaExcess("TooManyLoadBalancersException", "The machine has no free address for a load balancer.")
 
 
-def to_api(found: LoadBalancer) -> dict[str, Any]:
+def to_api(found: LoadBalancer, *, is_for_service: bool = False) -> dict[str, Any]:
     """Return a load balancer as the API has it."""
     reason = interfaces.get_reason(found)
     shown: dict[str, Any] = {
@@ -172,7 +173,7 @@ def to_api(found: LoadBalancer) -> dict[str, Any]:
         "VpcId": found.vpc,
         "State": {"Code": found.state, **({"Reason": reason} if reason else {})},
         "Type": found.type,
-        "AvailabilityZones": [_show_zone(found, each) for each in found.placements],
+        "AvailabilityZones": [_show_zone(found, each, is_for_service=is_for_service) for each in found.placements],
         "IpAddressType": "ipv4",
     }
     if found.security_groups:
@@ -184,9 +185,10 @@ def to_api(found: LoadBalancer) -> dict[str, Any]:
     return shown
 
 
-def _show_zone(found: LoadBalancer, placement: Placement) -> dict[str, Any]:
+def _show_zone(found: LoadBalancer, placement: Placement, *, is_for_service: bool) -> dict[str, Any]:
     address: dict[str, str] = {}
-    if placement.allocation:
+    # Nobody gets anywhere by an elastic address: Route 53 needs the others.
+    if placement.allocation and not is_for_service:
         address["AllocationId"] = placement.allocation
         if placement.public_address:
             address["IpAddress"] = placement.public_address
@@ -203,10 +205,11 @@ def _show_zone(found: LoadBalancer, placement: Placement) -> dict[str, Any]:
 @service.operation("DescribeLoadBalancers")
 async def describe_load_balancers(ctx: Context, tx: Transaction, params: Params) -> Result:
     names, titles = params.get("LoadBalancerArns"), params.get("Names")
+    show = partial(to_api, is_for_service=ctx.principal.kind == "service")
     if names and titles:
         raise ValidationError("Load balancer names and load balancer ARNs cannot be specified at the same time")
     if names:
-        return {"LoadBalancers": [to_api(await get_load_balancer(ctx, tx, each)) for each in dict.fromkeys(names)]}
+        return {"LoadBalancers": [show(await get_load_balancer(ctx, tx, each)) for each in dict.fromkeys(names)]}
     if titles:
         found = [
             await storing.find_title(tx, arns.LOAD_BALANCER, ctx.account, ctx.region, each)
@@ -216,11 +219,11 @@ async def describe_load_balancers(ctx: Context, tx: Transaction, params: Params)
             missing = ", ".join(title for title, name in zip(dict.fromkeys(titles), found, strict=True) if name is None)
             raise AwsError("LoadBalancerNotFoundException", f"Load balancers '[{missing}]' not found")
         records = [await LOAD_BALANCERS.get(tx, ctx.account, ctx.region, each) for each in found if each is not None]
-        return {"LoadBalancers": [to_api(each) for each in records]}
+        return {"LoadBalancers": [show(each) for each in records]}
     space, size = LOAD_BALANCERS.get_space(ctx.account, ctx.region), params.get("PageSize", limits.PAGE_SIZE)
     wrong = ValidationError("The specified marker is not valid")
     page, marker = await list_page(tx, space, params.get("Marker"), size, LOAD_BALANCERS.decode, wrong)
-    return {"LoadBalancers": [to_api(each) for each in page], "NextMarker": marker}
+    return {"LoadBalancers": [show(each) for each in page], "NextMarker": marker}
 
 
 @service.operation("DeleteLoadBalancer")

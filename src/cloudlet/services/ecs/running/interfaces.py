@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError
+from cloudlet.core.aws.interface_names import make_private_name
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
@@ -142,7 +143,7 @@ async def open_place(runner: Runner, task: Task, container: str) -> Place:
     if task.network_mode == "bridge":
         return await _join_bridge(runner, task, found, runtime)
     interface = task.interface
-    hostname = interface["dns"] or f"ip-{interface['address'].replace('.', '-')}.ec2.internal"
+    hostname = interface["dns"] or make_private_name(task.region, interface["address"])
     # The resolver of each VPC is at this address, too (VPC user guide, "Amazon DNS server").
     resolvers = ("169.254.169.253",)
     return Place(hostname, interface["network"], interface["id"], interface["address"], False, resolvers)
