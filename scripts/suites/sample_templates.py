@@ -318,7 +318,7 @@ def _make_value(name: str, kind: str, declared: dict[str, Any], account: str) ->
     if "Number" in kind:
         return str(declared.get("MinValue", 1))
     lower = name.lower()
-    if re.search(r"arns?$", lower) and not _is_match(declared.get("AllowedPattern") or ".", ""):
+    if re.search(r"(arns?|image(ur[il])?)$", lower) and not _is_match(declared.get("AllowedPattern") or ".", ""):
         raise NotApplicableError(PARAMETERS, f"{name}: {declared.get('Description', kind)}")
     described = str(declared.get("Description", "")).lower()
     # An "endpoint" whose description asks for an e-mail address is one.

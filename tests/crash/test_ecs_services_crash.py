@@ -6,9 +6,13 @@ import os
 import signal
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import blocks
+from tests.services.ecs.balancing import Balanced, configure
 from tests.services.ecs.serving import Services, is_settled
+from tests.standing import eventually
 
 
 def test_a_deployment_goes_on_when_the_block_is_killed(tmp_path: Path) -> None:
@@ -27,6 +31,46 @@ def test_a_deployment_goes_on_when_the_block_is_killed(tmp_path: Path) -> None:
         # Nothing has ended but what was to be replaced, and nothing of that runs on.
         assert {task["stopCode"] for task in ended} == {"ServiceSchedulerInitiated"}
         assert len(web.ecs.list_tasks()["taskArns"]) == 2
+
+
+def test_targets_are_those_that_run_when_the_block_is_killed(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        web = Balanced(Aws(server.endpoint, fresh_account()))
+        web.create(desiredCount=1, loadBalancers=[web.shift()], deploymentConfiguration=configure("BLUE_GREEN"))
+        web.settle()
+        for _ in range(2):
+            web.update(forceNewDeployment=True)
+            for _ in range(4):
+                # In other stages each time.
+                web.look()
+                os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
+            web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
+            web.settle()
+        assert (web.get_weights(web.rule), web.get_weights(web.test_rule)) == ((100, 0), (100, 0))
+        eventually(lambda: web.list_targets(web.green), lambda found: not found)
+        assert web.list_targets(web.blue) == web.list_addresses()
+
+
+def test_nothing_changes_while_load_balancers_cannot_be_asked(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        web = Balanced(Aws(server.endpoint, fresh_account()))
+        web.create(desiredCount=1)
+        web.settle()
+        told = eventually(web.list_messages, lambda told: told[-1].endswith("steady state."))
+        before = web.list_tasks()
+        for _ in range(3):
+            os.kill(blocks(server.endpoint)["elbv2"]["process"], signal.SIGKILL)
+            eventually(lambda: _find_state(web), lambda state: state == "healthy")
+        assert (web.list_tasks(), web.list_messages()) == (before, told)
+
+
+def _find_state(web: Balanced) -> str:
+    """Return what the load balancer says of the one target, if it says anything."""
+    try:
+        (found,) = web.balancers.health(web.blue)
+    except ClientError:
+        return ""
+    return str(found["TargetHealth"]["State"])
 
 
 def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:

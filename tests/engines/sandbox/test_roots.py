@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudlet.engines.images import Folder, Platform, resolve, unpack
-from cloudlet.engines.sandbox import SandboxError, Sandboxes, Spec, prepare
+from cloudlet.engines.sandbox import Network, SandboxError, Sandboxes, Spec, prepare
 from tests.engines.images.layouts import Layout, entry, link
 from tests.engines.images.machine import BASH, layer
 from tests.engines.sandbox.conftest import LIMITS, Machine
@@ -76,6 +77,26 @@ def test_without_sandboxes_there_are_no_roots(in_sandboxes: Any, root: Path) -> 
             await Sandboxes("none").start(Spec([BASH], LIMITS, root=root))
 
     in_sandboxes(scenario)
+
+
+def test_a_program_gets_hold_of_none_of_the_machines(in_sandboxes: Any, root: Path) -> None:
+    """The interpreter of a script may be what has started it, which is seen through a mount for reading alone."""
+    (root / "s").write_text("#!/proc/self/exe\n")
+    (root / "s").chmod(0o755)
+
+    async def scenario(machine: Machine) -> None:
+        run = await machine.run("/s", root=root)
+        assert "/s: error while loading shared libraries" in run.printed
+
+    in_sandboxes(scenario)
+
+
+def test_without_sandboxes_there_are_no_networks() -> None:
+    async def scenario() -> None:
+        with pytest.raises(SandboxError, match="runs in sandboxes only"):
+            await Sandboxes("none").start(Spec(["true"], LIMITS, network=Network(0, None, "169.254.169.253")))
+
+    asyncio.run(scenario())
 
 
 def test_a_root_whose_folders_are_none_is_refused(tmp_path: Path) -> None:

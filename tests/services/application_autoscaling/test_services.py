@@ -77,3 +77,34 @@ def test_steps_change_the_desired_count(standing: Standing) -> None:
         lambda found: found[0]["StatusCode"] == "Successful",
     )[0]
     assert newest["StatusMessage"] == ("Successfully set desired count to 0. Change successfully fulfilled by ecs.")
+
+
+def test_the_desired_count_follows_requests_to_a_target_group(standing: Standing) -> None:
+    aws = standing.account()
+    scaling, ecs, cloudwatch = (aws.client(name) for name in ("application-autoscaling", "ecs", "cloudwatch"))
+    ecs.create_cluster(clusterName="c")
+    container = {"name": "a", "image": "localhost:1/none", "memory": 16, "essential": True}
+    ecs.register_task_definition(family="t", containerDefinitions=[container])
+    ecs.create_service(cluster="c", serviceName="web", taskDefinition="t", desiredCount=1)
+    scaling.register_scalable_target(**_SERVICE, MinCapacity=1, MaxCapacity=4)
+
+    def track(label: str) -> Any:
+        metric = {"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label}
+        config = {"TargetValue": 100.0, "PredefinedMetricSpecification": metric}
+        kind = "TargetTrackingScaling"
+        return scaling.put_scaling_policy(
+            **_SERVICE, PolicyName="p", PolicyType=kind, TargetTrackingScalingPolicyConfiguration=config
+        )
+
+    for wrong in ("app/lb/1", "targetgroup/g/2", "net/lb/1/targetgroup/g/2"):
+        assert refused(track, wrong)[0] == "ValidationException"
+    names = [alarm["AlarmName"] for alarm in track("app/lb/1/targetgroup/g/2")["Alarms"]]
+    alarms = eventually(
+        lambda: cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"], lambda found: len(found) == 2
+    )
+    dimensions = [{"Name": "LoadBalancer", "Value": "app/lb/1"}, {"Name": "TargetGroup", "Value": "targetgroup/g/2"}]
+    for alarm in alarms:
+        assert sorted(alarm["Dimensions"], key=lambda one: one["Name"]) == dimensions
+        watched = alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], alarm["Period"]
+        assert watched == ("AWS/ApplicationELB", "RequestCountPerTarget", "Sum", 60)
+    assert sorted(alarm["Threshold"] for alarm in alarms) == [90.0, 100.0]

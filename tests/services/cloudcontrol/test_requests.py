@@ -95,3 +95,11 @@ def test_requests_are_kept_for_a_week(standing: Standing) -> None:
         control.client.get_resource_request_status(RequestToken=first)
     listed = control.client.list_resource_requests()["ResourceRequestStatusSummaries"]
     assert [one["RequestToken"] for one in listed] == [second]
+
+
+def test_what_is_not_ready_after_36_hours_has_failed(standing: Standing) -> None:
+    control = Control(standing.account())
+    begun = _begin_slowly(control)
+    standing.advance("37h")
+    done = control.wait({"ProgressEvent": begun})
+    assert (done["OperationStatus"], done["ErrorCode"]) == ("FAILED", "NotStabilized")

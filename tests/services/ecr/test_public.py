@@ -12,6 +12,7 @@ from tests.refused import code_of, refused
 from tests.services.cloudformation.deploying import Stacks
 from tests.services.ecr.public import open_public, pull
 from tests.services.ecr.registry import MANIFEST, Registry, digest_of, error_code, make_image, make_index
+from tests.standing import eventually
 
 IMAGE = make_image(b"layer")
 
@@ -181,3 +182,16 @@ def test_a_stack_has_a_public_repository(aws: Aws, public: Any) -> None:
     assert public.list_tags_for_resource(resourceArn=arn)["tags"] == [{"Key": "team", "Value": "blue"}]
     assert stacks.delete("shop")["StackStatus"] == "DELETE_COMPLETE"
     assert public.describe_repositories()["repositories"] == []
+
+
+def test_pushes_are_in_the_trail_of_the_api(aws: Aws) -> None:
+    open_public(aws, "web").push(IMAGE, "v1")
+    cloudtrail = aws.client("cloudtrail")
+
+    def find() -> list[dict[str, Any]]:
+        chosen = [{"AttributeKey": "EventName", "AttributeValue": "PutImage"}]
+        found = cloudtrail.lookup_events(LookupAttributes=chosen)["Events"]
+        return [json.loads(each["CloudTrailEvent"]) for each in found]
+
+    (event,) = eventually(find)
+    assert (event["eventSource"], event["awsRegion"]) == ("ecr-public.amazonaws.com", "us-east-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cloudlet.testing.server import Aws
+from tests.modes import MODE
 from tests.services.ecs.serving import Services
 from tests.services.elbv2.lb_cloud import OK, LbCloud, forward
 from tests.services.elbv2.test_serving import Served
@@ -18,6 +19,8 @@ class Balanced(Services):
 
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
+        if MODE == "strict":
+            self.create_role("balancing", "ecs.amazonaws.com")
         self.balancers = LbCloud(aws)
         self.elb = self.balancers.elb
         self.front = Served(self.balancers)
@@ -72,7 +75,7 @@ class Balanced(Services):
             alternateTargetGroupArn=self.green,
             productionListenerRule=self.rule,
             testListenerRule=self.test_rule,
-            roleArn=f"arn:aws:iam::{self.aws.account}:role/worker",
+            roleArn=f"arn:aws:iam::{self.aws.account}:role/balancing",
         )
 
     def create(self, **members: Any) -> dict[str, Any]:

@@ -82,9 +82,9 @@ class Tasks:
         self.ecs.create_cluster(clusterName="default")
         if MODE == "strict":
             for name, service in (("ecsInstanceRole", "ec2"), ("execution", "ecs-tasks"), ("worker", "ecs-tasks")):
-                self._create_role(name, f"{service}.amazonaws.com")
+                self.create_role(name, f"{service}.amazonaws.com")
 
-    def _create_role(self, name: str, service: str) -> None:
+    def create_role(self, name: str, service: str) -> None:
         """Create a role that a service may assume, and that may do everything."""
         iam = self.aws.client("iam")
         trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}

@@ -126,7 +126,6 @@ def test_ports_of_a_task_with_its_own_network_are_its_own(ecs: Any) -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"proxyConfiguration": {"containerName": "envoy"}},
         {"pidMode": "task"},
         {"volumes": [{"name": "data", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}]},
         {"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}},

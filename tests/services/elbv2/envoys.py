@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
+from cloudlet.engines.envoy.snapshot import Snapshot
 from cloudlet.services.elbv2.proxy.block_server import BlockServer
 from cloudlet.services.elbv2.proxy.snapshots import Paths, make_snapshot
 from cloudlet.services.elbv2.proxy.view import (
@@ -189,11 +190,11 @@ class Envoy:
 
         return lambda: self.run(close())
 
-    def apply(self, view: View) -> None:
+    def apply(self, view: View, make: Callable[[View, Paths], Snapshot] = make_snapshot) -> None:
         """Have it be as a view says."""
 
         async def apply() -> bool:
-            self.server.set_snapshot(_NODE, make_snapshot(view, self.paths))
+            self.server.set_snapshot(_NODE, make(view, self.paths))
             return await self.server.wait_until_applied(_NODE, 10)
 
         is_applied = self.run(apply())

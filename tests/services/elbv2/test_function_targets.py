@@ -68,13 +68,14 @@ def test_a_response() -> None:
     }
     response = parse_response(json.dumps(said).encode(), has_lists=False)
     assert (response.status, response.body) == (201, b"\0\1")
-    assert response.headers == [("server", "awselb/2.0"), ("content-type", "text/plain"), ("x-number", "1")]
+    assert response.headers == [("Server", "awselb/2.0"), ("Content-Type", "text/plain"), ("X-Number", "1")]
+    assert response.reason == "Created"
 
 
 def test_a_response_with_lists() -> None:
     said = {"statusCode": 200, "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]}}
     headers = parse_response(json.dumps(said).encode(), has_lists=True).headers
-    assert [value for name, value in headers if name == "set-cookie"] == ["a=1", "b=2"]
+    assert [value for name, value in headers if name == "Set-Cookie"] == ["a=1", "b=2"]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,7 @@ def test_a_response_with_lists() -> None:
         {"statusCode": 200, "headers": {"a b": "c"}},
         {"statusCode": 200, "headers": {"a": "b\r\nc: d"}},
         {"statusCode": 200, "body": {}},
+        {"statusCode": 200, "statusDescription": "a\nb"},
         {"statusCode": 200, "body": "?", "isBase64Encoded": True},
         {"statusCode": 200, "body": "x" * (1 << 20)},
     ],

@@ -112,6 +112,13 @@ def test_groups_that_a_listener_cannot_use(cloud: LbCloud) -> None:
     fails("TargetGroupAssociationLimit", cloud.listen, cloud.create_arn(), group)
 
 
+def test_a_network_load_balancer_forwards_somewhere(cloud: LbCloud) -> None:
+    groups = [{"TargetGroupArn": cloud.create_group(Protocol="TCP"), "Weight": 0}]
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+    balancer = cloud.create_arn(Type="network")
+    fails("InvalidLoadBalancerAction", cloud.listen, balancer, Protocol="TCP", DefaultActions=[action])
+
+
 def test_certificates_and_policies(cloud: LbCloud) -> None:
     balancer, certificate = cloud.create_arn(), import_certificate(cloud)
     made = listen_securely(cloud, balancer, certificate)
@@ -235,6 +242,7 @@ def test_attributes(cloud: LbCloud) -> None:
     assert found == {each["Key"]: each["Value"] for each in described}
     fails("ValidationError", modify, "routing.http.response.server.enabled", "no")
     fails("ValidationError", modify, "routing.http.response.x_content_type_options.header_value", "sniff")
+    fails("ValidationError", modify, "routing.http.response.x_frame_options.header_value", "a\r\nset-cookie: a=b")
     # Headers about TLS are those of HTTPS listeners.
     fails("ValidationError", modify, "routing.http.request.x_amzn_tls_version.header_name", "X-Tls")
     fails("ValidationError", modify, "tcp.idle_timeout.seconds", "60")

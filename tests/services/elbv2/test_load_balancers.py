@@ -153,6 +153,13 @@ def test_a_load_balancer_has_network_interfaces(cloud: LbCloud) -> None:
     cloud.elb.get_waiter("load_balancers_deleted").wait(LoadBalancerArns=[arn])
 
 
+def test_a_load_balancer_becomes_active(cloud: LbCloud) -> None:
+    arn = cloud.create_arn()
+    waiter = cloud.elb.get_waiter("load_balancer_available")
+    waiter.wait(LoadBalancerArns=[arn], WaiterConfig={"Delay": 1})
+    assert cloud.get(arn)["State"] == {"Code": "active"}
+
+
 def test_subnets_and_security_groups_change(cloud: LbCloud) -> None:
     arn = cloud.create_arn()
     cloud.wait_for_interfaces(arn, 2)

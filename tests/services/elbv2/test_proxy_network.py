@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cloudlet.services.elbv2.proxy.snapshots import make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.view import Certificate
 from tests.certificates import make_pair
 from tests.services.elbv2.envoys import (
@@ -44,7 +45,8 @@ def _serve(envoy: Envoy, *targets: object, protocol: str = "TCP", **more: object
     group = make_group("web", *targets, Protocol=protocol, HealthCheckProtocol="TCP", **more)  # type: ignore[arg-type]
     listener = make_listener(forward(group), protocol=protocol, kind="net", **listening)  # type: ignore[arg-type]
     certificates = (_CERTIFICATE,) if protocol == "TLS" else ()
-    envoy.apply(make_view(listener, groups=(group,), kind="network", certificates=certificates))
+    view = make_view(listener, groups=(group,), kind="network", certificates=certificates)
+    envoy.apply(view, make_datagram_snapshot if "UDP" in protocol else make_snapshot)
     port: int = listener.description["Port"]
     return port
 

@@ -59,14 +59,16 @@ def _serve(envoy: Envoy, *targets: object, balancer: dict[str, str] | None = Non
     return port
 
 
-def _answer_by(reply: bytes) -> int:
+def _answer_by(reply: bytes, received: list[bytes] | None = None) -> int:
     """Return the port of a target that reads a request, and sends what it is told to."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
         while True:
             with server.accept()[0] as end:
-                end.recv(65536)
+                request = end.recv(65536)
+                if received is not None:
+                    received.append(request)
                 end.sendall(reply)
 
     threading.Thread(target=serve, daemon=True).start()
@@ -258,6 +260,21 @@ def test_listeners_change_headers_of_responses(envoy: Envoy, webs: list[Web]) ->
     answered = ask(listener.description["Port"])
     assert answered.get("strict-transport-security") == "max-age=1"
     assert (answered.get("server"), answered.get("x-frame-options")) == (None, None)
+
+
+def test_heads_of_http_1_keep_their_form(envoy: Envoy) -> None:
+    received: list[bytes] = []
+    reply = b"HTTP/1.1 200 Fine\r\nX-oWn: 1\r\nContent-Length: 0\r\n\r\n"
+    port = _serve(envoy, ("127.0.0.1", _answer_by(reply, received)))
+    with socket.create_connection(("127.0.0.1", port)) as end:
+        end.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-hEr: 2\r\nConnection: close\r\n\r\n")
+        answered = b""
+        while piece := end.recv(65536):
+            answered += piece
+    assert b"\r\nX-hEr: 2\r\n" in received[0]
+    assert b"\r\nX-Forwarded-For: 127.0.0.1\r\n" in received[0]
+    assert answered.startswith(b"HTTP/1.1 200 Fine\r\n")
+    assert b"\r\nX-oWn: 1\r\n" in answered
 
 
 def test_idle_connections_are_closed(envoy: Envoy, webs: list[Web]) -> None:

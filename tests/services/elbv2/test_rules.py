@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.elbv2.lb_cloud import NOTHING, OK, LbCloud, fails, forward
+from tests.services.elbv2.lb_cloud import NOTHING, OK, LbCloud, fails, forward, tells
 from tests.services.elbv2.test_listeners import import_certificate, listen_securely
 
 
@@ -81,6 +81,9 @@ WRONG_CONDITIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "a query without a value": [{"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "a"}]}}],
     "a regular expression that looks ahead": [{"Field": "path-pattern", "RegexValues": ["(?=a)"]}],
+    "a regular expression that refers to a group": [{"Field": "path-pattern", "RegexValues": ["(a)\\1"]}],
+    "a regular expression that gives nothing back": [{"Field": "path-pattern", "RegexValues": ["a*+b"]}],
+    "a regular expression of many": [{"Field": "path-pattern", "RegexValues": ["a{1001}"]}],
     "a broken regular expression": [{"Field": "path-pattern", "RegexValues": ["("]}],
     "two hosts": [{"Field": "host-header", "Values": ["a.b"]}, {"Field": "host-header", "Values": ["c.d"]}],
     "six values": [{"Field": "path-pattern", "PathPatternConfig": {"Values": [f"/{each}" for each in range(6)]}}],
@@ -94,6 +97,12 @@ WRONG_CONDITIONS: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("conditions", WRONG_CONDITIONS.values(), ids=WRONG_CONDITIONS)
 def test_conditions_that_are_not_admitted(cloud: LbCloud, listener: str, conditions: list[dict[str, Any]]) -> None:
     fails("ValidationError", cloud.add_rule, listener, Conditions=conditions)
+
+
+def test_regular_expressions_have_no_wildcards(cloud: LbCloud, listener: str) -> None:
+    cloud.add_rule(
+        listener, Conditions=[{"Field": "path-pattern", "RegexValues": ["^/(.*)/(.*)/(.*)/(a?)(b?)(c?)(d?)$"]}]
+    )
 
 
 def test_network_load_balancers_have_no_rules(cloud: LbCloud) -> None:
@@ -208,36 +217,37 @@ def test_users_are_authenticated(cloud: LbCloud, secure_listener: str) -> None:
     fails(wrong, cloud.add_rule, secure_listener, 2, Actions=[{**authenticate(OIDC)[0]}])
 
 
-def test_users_of_cognito_and_tokens(cloud: LbCloud, secure_listener: str) -> None:
-    pool = {
-        "UserPoolArn": f"arn:aws:cognito-idp:us-east-1:{cloud.account}:userpool/us-east-1_Abc123",
-        "UserPoolClientId": "shop",
-        "UserPoolDomain": "shop",
-    }
-
-    def add(priority: int, kind: str, member: str, config: dict[str, Any]) -> dict[str, Any]:
-        actions = [{"Type": kind, "Order": 1, member: config}, {**OK, "Order": 2}]
-        found: dict[str, Any] = cloud.add_rule(secure_listener, priority, Actions=actions)["Actions"][0][member]
+def test_tokens_are_validated(cloud: LbCloud, secure_listener: str) -> None:
+    def add(priority: int, config: dict[str, Any]) -> dict[str, Any]:
+        actions = [{"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": config}, {**OK, "Order": 2}]
+        found: dict[str, Any] = cloud.add_rule(secure_listener, priority, Actions=actions)["Actions"][0]
         return found
 
-    assert add(1, "authenticate-cognito", "AuthenticateCognitoConfig", pool)["Scope"] == "openid"
-    fails(
-        "InvalidLoadBalancerAction",
-        add,
-        2,
-        "authenticate-cognito",
-        "AuthenticateCognitoConfig",
-        {**pool, "UserPoolArn": "pool"},
-    )
-    assert add(3, "jwt-validation", "JwtValidationConfig", JWT) == JWT
+    assert add(1, JWT)["JwtValidationConfig"] == JWT
     claims: list[dict[str, Any]] = [
         {"Format": "single-string", "Name": "exp", "Values": ["1"]},
         {"Format": "single-string", "Name": "a", "Values": ["1", "2"]},
         {"Format": "space-separated-values", "Name": "a", "Values": ["1 2"]},
     ]
     for claim in claims:
-        config = {**JWT, "AdditionalClaims": [claim]}
-        fails("InvalidLoadBalancerAction", add, 4, "jwt-validation", "JwtValidationConfig", config)
+        fails("InvalidLoadBalancerAction", add, 2, {**JWT, "AdditionalClaims": [claim]})
+
+
+def test_no_rule_authenticates_in_two_ways(cloud: LbCloud, secure_listener: str) -> None:
+    first, last = authenticate(OIDC)
+    second = {"Type": "jwt-validation", "Order": 2, "JwtValidationConfig": JWT}
+    actions = [first, second, {**last, "Order": 3}]
+    fails("InvalidLoadBalancerAction", cloud.add_rule, secure_listener, Actions=actions)
+
+
+def test_there_is_no_cognito(cloud: LbCloud, secure_listener: str) -> None:
+    pool = {
+        "UserPoolArn": f"arn:aws:cognito-idp:us-east-1:{cloud.account}:userpool/us-east-1_Abc123",
+        "UserPoolClientId": "shop",
+        "UserPoolDomain": "shop",
+    }
+    actions = [{"Type": "authenticate-cognito", "Order": 1, "AuthenticateCognitoConfig": pool}, {**OK, "Order": 2}]
+    tells("there is no Amazon Cognito", cloud.add_rule, secure_listener, Actions=actions)
 
 
 def rewrite(regex: str, replacement: str) -> dict[str, Any]:
@@ -269,6 +279,18 @@ def test_rules_change(cloud: LbCloud, listener: str) -> None:
     cloud.elb.delete_target_group(TargetGroupArn=group)
     fails("RuleNotFound", cloud.elb.delete_rule, RuleArn=arn)
     fails("RuleNotFound", cloud.elb.modify_rule, RuleArn=arn)
+
+
+def test_a_rule_may_be_given_as_it_is_shown(cloud: LbCloud, listener: str) -> None:
+    for number, condition in enumerate(CONDITIONS.values(), 1):
+        made = cloud.add_rule(listener, number, Conditions=[condition], Actions=[redirect(Port="81")])
+        given = {member: made[member] for member in ("RuleArn", "Conditions", "Actions")}
+        assert cloud.elb.modify_rule(**given)["Rules"] == [made]
+    action = cloud.add_rule(listener, 50, Actions=[forward(cloud.create_group())])["Actions"]
+    assert (
+        cloud.elb.modify_listener(ListenerArn=listener, DefaultActions=action)["Listeners"][0]["DefaultActions"]
+        == action
+    )
 
 
 def test_default_rules_stay(cloud: LbCloud, listener: str) -> None:

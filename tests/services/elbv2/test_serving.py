@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import json
 import os
 import socket
 import ssl
@@ -21,7 +22,17 @@ from tests.services.lambda_.cloud import package
 from tests.standing import eventually, standing_server
 
 _OFFSET = 0 if os.geteuid() == 0 else 8000
+_QUICK: dict[str, Any] = {
+    "HealthCheckIntervalSeconds": 5,
+    "HealthCheckTimeoutSeconds": 2,
+    "HealthyThresholdCount": 2,
+}
 _HTTPD = ("httpd", "-f", "-p", "8080", "-h", "/srv")
+
+
+def find_port(port: int) -> int:
+    """Return the port of this machine for one of a listener."""
+    return port + _OFFSET if port < 1024 else port
 
 
 class Served:
@@ -43,13 +54,27 @@ class Served:
 
     def ask(self, path: str = "/", port: int = 80, **headers: str) -> tuple[int, str]:
         """Return the status and the body of a response."""
-        connection = http.client.HTTPConnection(self.address, port + _OFFSET if port < 1024 else port, timeout=10)
+        connection = http.client.HTTPConnection(self.address, find_port(port), timeout=10)
         try:
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             return response.status, response.read().decode()
         finally:
             connection.close()
+
+    def wait_until_refused(self) -> None:
+        """Wait until nobody listens."""
+
+        def is_refused() -> bool:
+            try:
+                self.ask()
+            except ConnectionRefusedError:
+                return True
+            except OSError:
+                pass
+            return False
+
+        eventually(is_refused)
 
     def eventually(self, status: int, path: str = "/", port: int = 80) -> str:
         """Return the body once a request has a status."""
@@ -68,12 +93,19 @@ def _find_address(cloud: LbCloud, arn: str) -> str:
     return str(addresses[0].get("IpAddress", ""))
 
 
-def run_task(cloud: LbCloud, tasks: Tasks, group: str, body: str = "") -> tuple[str, str]:
-    """Run a web server in the VPC; return the task's ARN and its address."""
+def run_task(
+    cloud: LbCloud, tasks: Tasks, group: str, body: str = "", command: list[str] | None = None
+) -> tuple[str, str]:
+    """Run a web server, or another command, in the VPC; return the task's ARN and its address."""
     script = f"echo {body} > /srv/index.html; " if body else ""
-    command = ["sh", "-c", f"{script}exec {' '.join(_HTTPD)}"]
+    command = command or ["sh", "-c", f"{script}exec {' '.join(_HTTPD)}"]
     network = {"awsvpcConfiguration": {"subnets": cloud.subnets[:1], "securityGroups": [group]}}
-    definition = {"command": command, "portMappings": [{"containerPort": 8080}], "stopTimeout": 2}
+    definition = {
+        "command": command,
+        "portMappings": [{"containerPort": 8080}],
+        "stopTimeout": 2,
+        "logConfiguration": LOGS,
+    }
     arn = tasks.run(definition, mode="awsvpc", run={"networkConfiguration": network})
     found = tasks.wait(arn, "RUNNING")
     details = {each["name"]: each["value"] for each in found["attachments"][0]["details"]}
@@ -122,12 +154,7 @@ def test_tasks_are_targets(aws: Aws, cloud: LbCloud, tasks: Tasks) -> None:
     front = open_group(cloud, "front")
     back = open_group(cloud, "back", front)
     served = Served(cloud, SecurityGroups=[front])
-    health: dict[str, Any] = {
-        "HealthCheckIntervalSeconds": 5,
-        "HealthCheckTimeoutSeconds": 2,
-        "HealthyThresholdCount": 2,
-    }
-    group = cloud.create_group(Port=8080, HealthCheckPath="/index.html", **health)
+    group = cloud.create_group(Port=8080, HealthCheckPath="/index.html", **_QUICK)
     cloud.listen(served.arn, group)
     found = [run_task(cloud, tasks, back, body) for body in ("one", "two")]
     targets = [{"Id": address} for _, address in found]
@@ -144,6 +171,21 @@ def test_tasks_are_targets(aws: Aws, cloud: LbCloud, tasks: Tasks) -> None:
     assert "503 Service Temporarily Unavailable" in served.eventually(503, "/index.html")
     assert {each["TargetHealth"]["State"] for each in cloud.health(group)} == {"draining"}
     tasks.ecs.stop_task(task=found[1][0])
+
+
+def test_listeners_come_and_go(aws: Aws, served: Served) -> None:
+    first = served.cloud.listen(served.arn, DefaultActions=[_hello("first")])["ListenerArn"]
+    assert served.eventually(200) == "first"
+    served.cloud.elb.delete_listener(ListenerArn=first)
+    served.wait_until_refused()
+    second = served.cloud.listen(served.arn, DefaultActions=[_hello("second")])["ListenerArn"]
+    assert served.eventually(200) == "second"
+    certificates = [{"CertificateArn": bring(aws, "www.example.com")}]
+    served.cloud.elb.modify_listener(ListenerArn=second, Protocol="HTTPS", Certificates=certificates)
+    eventually(lambda: _find_certificate(served, 80), lambda name: name == "CN=www.example.com")
+    served.cloud.elb.modify_listener(ListenerArn=second, Port=8081)
+    eventually(lambda: _find_certificate(served, 8081), lambda name: name == "CN=www.example.com")
+    served.wait_until_refused()
 
 
 _FUNCTION = """
@@ -185,20 +227,21 @@ def test_certificates_are_served(aws: Aws, served: Served) -> None:
     certificate = bring(aws, "www.example.com")
     listening: dict[str, Any] = {"Protocol": "HTTPS", "Certificates": [{"CertificateArn": certificate}]}
     served.cloud.listen(served.arn, port=443, **listening)
+    eventually(lambda: _find_certificate(served, 443), lambda name: name == "CN=www.example.com")
+
+
+def _find_certificate(served: Served, port: int) -> str:
+    """Return the subject of the certificate that clients get, or why they get none."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-
-    def connect() -> str:
-        try:
-            plain = socket.create_connection((served.address, 443 + _OFFSET), timeout=5)
-            with context.wrap_socket(plain, server_hostname="www.example.com") as end:
-                found = end.getpeercert(binary_form=True) or b""
-        except OSError as error:
-            return str(error)
-        return x509.load_der_x509_certificate(found).subject.rfc4514_string()
-
-    eventually(connect, lambda name: name == "CN=www.example.com")
+    try:
+        plain = socket.create_connection((served.address, find_port(port)), timeout=5)
+        with context.wrap_socket(plain, server_hostname="www.example.com") as end:
+            found = end.getpeercert(binary_form=True) or b""
+    except OSError as error:
+        return str(error)
+    return x509.load_der_x509_certificate(found).subject.rfc4514_string()
 
 
 def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks) -> None:
@@ -210,6 +253,25 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
     assert served.eventually(200, "/index.html", 8080) == "one\n"
     eventually(lambda: cloud.health(group)[0]["TargetHealth"]["State"], lambda state: state == "healthy")
     tasks.ecs.stop_task(task=arn)
+
+
+def test_datagrams_reach_tasks_within_the_vpc(cloud: LbCloud, tasks: Tasks) -> None:
+    all_ = open_group(cloud, "all")
+    served = Served(cloud, Type="network", SecurityGroups=[all_])
+    group = cloud.create_group(Protocol="UDP", Port=53, HealthCheckPort="8080", **_QUICK)
+    cloud.listen(served.arn, group, port=53, Protocol="UDP")
+    # The kernel counts datagrams for ports at which nobody listens.
+    wait = "while ! grep -q '^Udp: [0-9]* [1-9]' /proc/net/snmp; do sleep 0.1; done"
+    script = f"{' '.join(_HTTPD)} & {wait}; echo arrived"
+    arn, address = run_task(cloud, tasks, all_, command=["sh", "-c", script])
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    served.wait_until_active()
+    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
+    sending = f"while true; do nslookup example.com {inner}; sleep 0.2; done"
+    sender, _ = run_task(cloud, tasks, all_, command=["sh", "-c", sending])
+    tasks.wait(arn, "STOPPED")
+    assert tasks.read(arn) == ["arrived"]
+    tasks.ecs.stop_task(task=sender)
 
 
 def test_load_balancers_are_reached_within_their_vpc_by_name(cloud: LbCloud, tasks: Tasks) -> None:
@@ -236,6 +298,19 @@ def test_a_listener_whose_port_is_taken_impairs_it(served: Served) -> None:
     assert f"{served.address}:{port}" in state["Reason"]
 
 
+_LOG_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::logs-of-a-load-balancer/own/AWSLogs/*",
+        },
+    }
+)
+
+
 def _list_files(storage: Any, bucket: str) -> list[str]:
     found = storage.list_objects_v2(Bucket=bucket).get("Contents") or ()
     return [each["Key"] for each in found if each["Key"].endswith(".log.gz")]
@@ -248,6 +323,7 @@ def test_requests_are_logged_and_measured() -> None:
         served = Served(cloud)
         storage = aws.client("s3")
         storage.create_bucket(Bucket="logs-of-a-load-balancer")
+        storage.put_bucket_policy(Bucket="logs-of-a-load-balancer", Policy=_LOG_POLICY)
         attributes = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs-of-a-load-balancer"}
         pairs = [{"Key": key, "Value": value} for key, value in {**attributes, "access_logs.s3.prefix": "own"}.items()]
         cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=served.arn, Attributes=pairs)

@@ -91,11 +91,16 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "no check": ("ValidationError", {"HealthCheckEnabled": False}),
     "a check by a port that is none": ("ValidationError", {"HealthCheckPort": "http"}),
     "a relative path": ("ValidationError", {"HealthCheckPath": "healthy"}),
+    "a path with a blank": ("ValidationError", {"HealthCheckPath": "/a b"}),
     "a path of TCP": ("InvalidConfigurationRequest", {"Protocol": "TCP", "HealthCheckPath": "/"}),
     "codes of TCP": ("InvalidConfigurationRequest", {"Protocol": "TCP", "Matcher": {"HttpCode": "200"}}),
     "codes that are too high": ("ValidationError", {"Matcher": {"HttpCode": "200-500"}}),
     "codes that are none": ("ValidationError", {"Matcher": {"HttpCode": "2xx"}}),
     "codes of gRPC for HTTP": ("ValidationError", {"Matcher": {"GrpcCode": "0"}}),
+    "other codes of gRPC": (
+        "InvalidConfigurationRequest",
+        {"ProtocolVersion": "GRPC", "Matcher": {"GrpcCode": "0"}},
+    ),
     "both kinds of codes": ("ValidationError", {"Matcher": {"GrpcCode": "0", "HttpCode": "200"}}),
     "a timeout as long as the interval": (
         "ValidationError",

@@ -143,6 +143,9 @@ def test_a_load_balancer_is_active_once_the_proxy_serves_it(tmp_path: Path) -> N
         assert await world.get_state() == {"Code": "active_impaired", "Reason": "Address already in use"}
         await views.record_refusal(world.block, world.listener, "")
         assert await world.get_state() == {"Code": "active"}
+        await views.record_refusal(world.block, world.listener, "Address already in use")
+        await world.call("elbv2", "DeleteListener", ListenerArn=world.listener)
+        assert await world.get_state() == {"Code": "active"}
 
     run(tmp_path, play)
 

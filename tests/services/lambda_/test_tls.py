@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloudlet.testing.server import Server, fresh_account
+from tests.services.ec2.cloud import make_group, make_subnet, make_vpc
 from tests.services.lambda_.cloud import FunctionCloud
 from tests.services.lambda_.programs import invoke, program, python
 from tests.trusting import TrustingAws
@@ -90,4 +91,13 @@ def test_functions_that_start_on_their_own_trust_it(cloud: FunctionCloud) -> Non
     layer = cloud.client.publish_layer_version(LayerName="more", Content={"ZipFile": content})["LayerVersionArn"]
     body = "import boto3, in_layer\nreturn boto3.client('sts').get_caller_identity()['Account']"
     python(cloud, body, Layers=[layer], Timeout=30)
+    assert invoke(cloud).value == cloud.account
+
+
+def test_it_is_trusted_in_a_vpc_too(cloud: FunctionCloud) -> None:
+    ec2 = cloud.aws.client("ec2")
+    vpc = make_vpc(ec2)
+    config = {"SubnetIds": [make_subnet(ec2, vpc)], "SecurityGroupIds": [make_group(ec2, vpc, "web")]}
+    body = "import boto3\nreturn boto3.client('sts').get_caller_identity()['Account']"
+    python(cloud, body, Timeout=30, VpcConfig=config)
     assert invoke(cloud).value == cloud.account

@@ -15,7 +15,8 @@ from tests.services.cloudformation.deploying import Stacks
 from tests.services.ec2.cloud import MISSING, make_group, make_interface, make_subnet, make_vpc
 from tests.services.ec2.machine import Machine, machine
 from tests.services.lambda_.cloud import RUNTIME, FunctionCloud
-from tests.services.lambda_.programs import invoke, program, python
+from tests.services.lambda_.contained import ImageCloud, Images
+from tests.services.lambda_.programs import invoke, module, program, python
 from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
 from tests.services.lambda_.test_subsegments import SEND, names, told
 from tests.services.lambda_.test_surroundings import is_readable
@@ -134,6 +135,25 @@ def test_security_groups_bind(vpc: Vpc) -> None:
     assert vpc.fetch(f"http://{address}/index.html") == HELLO
 
 
+def test_nobody_connects_to_a_function(vpc: Vpc) -> None:
+    pairs = [{"GroupId": vpc.group}]
+    permission = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "UserIdGroupPairs": pairs}
+    vpc.ec2.authorize_security_group_ingress(GroupId=vpc.group, IpPermissions=[permission])
+    source = """
+import socket
+server = socket.create_server(("0.0.0.0", 8080))
+
+def handler(event, context):
+    return socket.create_connection(("127.0.0.1", 8080), 2).getpeername()
+"""
+    module(vpc, source, VpcConfig=vpc.config())
+    assert invoke(vpc).value == ["127.0.0.1", 8080]
+    (interface,) = vpc.list_interfaces()
+    other = make_interface(vpc.ec2, vpc.subnet, Groups=[vpc.group])
+    client = vpc.host.await_interface(other["NetworkInterfaceId"])
+    assert not vpc.host.can_reach(client, interface["PrivateIpAddress"], 8080)
+
+
 def test_there_is_no_way_out_without_a_gateway(vpc: Vpc) -> None:
     vpc.fetching()
     assert vpc.fetch("http://198.51.100.1/", seconds=1) in ("URLError", "TimeoutError")
@@ -165,6 +185,13 @@ def test_custom_runtimes(vpc: Vpc) -> None:
     code = {"ZipFile": program({"bootstrap": BOOTSTRAP})}
     vpc.function(Runtime="provided.al2023", Code=code, Timeout=30, VpcConfig=vpc.config())
     assert invoke(vpc, {"n": 1}).error is None
+
+
+def test_images(vpc: Vpc) -> None:
+    cloud = ImageCloud(vpc.aws, Images(vpc.host.folder / "data"))
+    cloud.images.make()
+    cloud.contained(VpcConfig=vpc.config())
+    assert invoke(cloud, {"n": "1"}).value["event"] == {"n": "1"}
 
 
 def test_extensions(vpc: Vpc) -> None:

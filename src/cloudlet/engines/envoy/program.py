@@ -80,11 +80,20 @@ def prepare_folder(folder: Path) -> None:
         users.give(each)
 
 
-def describe(folder: Path, node: str, network: str, namespace: str, workers: int | None = None) -> Container:
+def describe(
+    folder: Path,
+    node: str,
+    network: str,
+    namespace: str,
+    workers: int | None = None,
+    *,
+    has_machine_sockets: bool = True,
+) -> Container:
     """Return the container of an Envoy in a namespace of a network. Raises EnvoyMissingError and OSError.
 
     Of its folder, which was prepared, it sees `shared`, where its sockets are. `workers` are its threads, by default
-    one for each processor. Without a `namespace` it is in the one that load balancers share.
+    one for each processor. Without a `namespace` it is in the one that load balancers share. One that has sockets of
+    the machine takes no datagrams: Envoy would wait for its predecessor to be done with them.
     """
     shared = folder / "shared"
     program = privileges.program(str(find()))
@@ -93,9 +102,12 @@ def describe(folder: Path, node: str, network: str, namespace: str, workers: int
     bootstrap = write_bootstrap(node, _make_pipe(CONFIGURATION_SOCKET), _make_pipe(ADMIN_SOCKET))
     options = ["-c", "/etc/envoy.json", "--log-level", "warning", "--concurrency", str(workers or os.cpu_count() or 1)]
     options += ["--file-flush-interval-msec", "200"]
-    # It is the second one of its name, and asks us for sockets (`socket_handover`); we never ask it to end.
-    options += ["--restart-epoch", "1", "--base-id", "0", "--socket-path", f"{PLACE}/{SOCKET_NAME}"]
-    options += ["--parent-shutdown-time-s", "2000000", "--drain-time-s", "1999999"]
+    if has_machine_sockets:
+        # It is the second one of its name, and asks us for sockets (`socket_handover`); we never ask it to end.
+        options += ["--restart-epoch", "1", "--base-id", "0", "--socket-path", f"{PLACE}/{SOCKET_NAME}"]
+        options += ["--parent-shutdown-time-s", "2000000", "--drain-time-s", "1999999"]
+    else:
+        options += ["--disable-hot-restart"]
     return Container(
         root=str(folder / "root"),
         scratch=str(folder / "scratch"),

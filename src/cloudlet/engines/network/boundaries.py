@@ -16,6 +16,7 @@ from cloudlet.engines.network.security_groups import Rule, write_match
 
 _ROUTES: Final = "inet routes"
 _LISTS: Final = "inet access_lists"
+_REFUSAL: Final = "inet refusal"
 _MAX_TEXT_ROUTES: Final = 500
 _OWN: Final = "127.0.0.0/8, 169.254.0.0/16"
 """The addresses of services of the network itself, which are reached always."""
@@ -65,6 +66,20 @@ class AccessList:
 
     incoming: tuple[ListRule, ...] = ()
     outgoing: tuple[ListRule, ...] = ()
+
+
+def write_refusal() -> str:
+    """Return the commands by which nobody connects to an interface. They are for its own namespace."""
+    return f"""
+add table {_REFUSAL}
+delete table {_REFUSAL}
+table {_REFUSAL} {{
+  chain arriving {{
+    type filter hook input priority 0; policy accept;
+    iifname "eth0" ct state new drop
+  }}
+}}
+"""
 
 
 def write_access_lists(lists: Mapping[IPv4Network, AccessList], resolver: IPv4Address) -> str:

@@ -6,6 +6,7 @@ throughput capacity automatically with DynamoDB auto scaling".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import ceil
 from typing import Any, Final, NamedTuple
@@ -32,6 +33,8 @@ _TABLE_MARGIN_PERCENT: Final = 20
 _TARGET_VALUES: Final = 2.0**360
 """The largest target value (API Reference)."""
 _MIN_TABLE_PERCENT, _MAX_TABLE_PERCENT = 20, 90
+_LABEL: Final = re.compile(r"(app/[^/]+/[^/]+)/(targetgroup/[^/]+/[^/]+)")
+"""The name of a target group, behind its load balancer (API Reference, PredefinedMetricSpecification)."""
 _EPSILON: Final = 1e-9
 """The error of divisions that would else add a unit of capacity."""
 
@@ -44,7 +47,9 @@ class _PredefinedMetric(NamedTuple):
     metric: str
 
 
+_REQUESTS: Final = "ALBRequestCountPerTarget"
 _PREDEFINED: Final = {
+    _REQUESTS: _PredefinedMetric("ecs:service:DesiredCount", "RequestCountPerTarget"),
     "ECSServiceAverageCPUUtilization": _PredefinedMetric("ecs:service:DesiredCount", "CPUUtilization"),
     "ECSServiceAverageMemoryUtilization": _PredefinedMetric("ecs:service:DesiredCount", "MemoryUtilization"),
     "DynamoDBReadCapacityUtilization": _PredefinedMetric(":ReadCapacityUnits", "ReadCapacityUnits"),
@@ -72,14 +77,23 @@ def check(place: Place, config: Mapping[str, Any]) -> None:
     found = _PREDEFINED.get(kind)
     if found is None:
         raise errors.make_not_built(f"the predefined metric {kind}")
-    if config["PredefinedMetricSpecification"].get("ResourceLabel"):
-        raise errors.make_validation(f"Resource label is not allowed for predefined metric type {kind}.")
+    _check_label(kind, config["PredefinedMetricSpecification"].get("ResourceLabel", ""))
     if not place.dimension.endswith(found.dimension):
         raise errors.make_validation(f"Invalid predefined metric type {kind} for scalable dimension {place.dimension}.")
     if _is_of_table(config) and not _MIN_TABLE_PERCENT <= target <= _MAX_TABLE_PERCENT:
         raise errors.make_validation(
             f"TargetValue must be between {_MIN_TABLE_PERCENT} and {_MAX_TABLE_PERCENT} for {kind}."
         )
+
+
+def _check_label(kind: str, label: str) -> None:
+    if kind == _REQUESTS:
+        if not _LABEL.fullmatch(label):
+            raise errors.make_validation(
+                f"Resource label must be app/<load balancer>/<id>/targetgroup/<target group>/<id> for {kind}."
+            )
+    elif label:
+        raise errors.make_validation(f"Resource label is not allowed for predefined metric type {kind}.")
 
 
 def _check_customized(given: Mapping[str, Any]) -> None:
@@ -175,8 +189,11 @@ def _make_metric(policy: Policy) -> dict[str, Any]:
     """Return what the alarms of a policy watch, but for DynamoDB's."""
     customized = policy.config.get("CustomizedMetricSpecification")
     if customized is None:
-        names = get_names(policy.place)
-        metric = _PREDEFINED[policy.config["PredefinedMetricSpecification"]["PredefinedMetricType"]].metric
+        names, predefined = get_names(policy.place), policy.config["PredefinedMetricSpecification"]
+        metric = _PREDEFINED[predefined["PredefinedMetricType"]].metric
+        if label := _LABEL.fullmatch(predefined.get("ResourceLabel", "")):
+            dimensions = [("TargetGroup", label[2]), ("LoadBalancer", label[1])]
+            return _make_plain("AWS/ApplicationELB", metric, dimensions, "Sum")
         if policy.place.namespace == "ecs":
             dimensions = [("ClusterName", names[0]), ("ServiceName", names[1])]
             return _make_plain("AWS/ECS", metric, dimensions, "Average")

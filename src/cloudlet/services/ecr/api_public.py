@@ -32,6 +32,7 @@ from cloudlet.services.ecr.public_registry import HOME_REGION, MODEL, REGION, fi
 from cloudlet.services.ecr.repository_record import Repository
 
 _MAX_LISTED_TAGS: Final = 100
+_CATALOG: Final = ("aboutText", "architectures", "description", "operatingSystems", "usageText")
 _ARN: Final = re.compile(r"arn:aws:ecr-public::(\d{12}):repository/(.+)", re.ASCII)
 _SHARED: Final[dict[str, Transactional]] = {
     "BatchCheckLayerAvailability": api_layers.batch_check_layer_availability,
@@ -118,7 +119,7 @@ async def create_repository(ctx: Context, tx: Transaction, params: Params) -> Re
 def _read_catalog(given: dict[str, Any]) -> dict[str, Any]:
     if given.get("logoImageBlob"):
         raise errors.InvalidParameter("Cloudlet does not have logos of repositories. See docs/services/ecr.md.")
-    return {name: value for name, value in given.items() if value}
+    return {name: given[name] for name in _CATALOG if given.get(name)}
 
 
 def _show_catalog(about: Repository) -> dict[str, Any]:
@@ -166,6 +167,9 @@ def _show_tag(tag: str, image: Image) -> dict[str, Any]:
 
 @_declare_own("DescribeRegistries")
 async def describe_registries(ctx: Context, tx: Transaction, params: Params) -> Result:
+    if params.get("nextToken"):
+        # There is one registry: no list has a second page.
+        raise errors.InvalidNextToken
     alias = make_alias(ctx.account)
     primary = {"name": alias, "status": "ACTIVE", "primaryRegistryAlias": True, "defaultRegistryAlias": True}
     described = {

@@ -10,8 +10,8 @@ import re
 from string import ascii_lowercase, digits
 from typing import Final
 
-REGION: Final = "public"
-"""The region that public repositories are stored in."""
+REGION: Final = "(public)"
+"""The region that public repositories are stored in: no client's request can be to it."""
 HOME_REGION: Final = "us-east-1"
 """The region whose endpoint has the operations."""
 MODEL: Final = "ecr-public"

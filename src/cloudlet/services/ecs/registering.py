@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from cloudlet.core import Params
-from cloudlet.services.ecs import container_rules, errors, query_language, task_sizes, unsupported
+from cloudlet.services.ecs import container_rules, errors, proxy_rules, query_language, task_sizes, unsupported
 from cloudlet.services.ecs.required_attributes import list_attributes
 
 _FAMILY: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
@@ -23,6 +23,7 @@ _MEMBERS: Final = (
     "ipcMode",
     "ephemeralStorage",
     "runtimePlatform",
+    "proxyConfiguration",
 )
 
 
@@ -36,6 +37,7 @@ def check_and_complete(params: Params) -> dict[str, Any]:
     volumes = [dict(volume) for volume in params.get("volumes") or ()]
     container_rules.check(containers, volumes, mode, memory is not None)
     unsupported.check(params)
+    proxy_rules.check(params.get("proxyConfiguration"), containers, mode)
     _check_sums(containers, cpu, memory)
     if _is_for_fargate(params):
         _check_on_fargate(params, containers, volumes, cpu, memory, mode)

@@ -23,6 +23,8 @@ def _find(shape: Mapping[str, Any], mode: str) -> Iterator[str]:
     yield _REMOTE_API + "1.18"
     if shape.get("taskRoleArn"):
         yield "com.amazonaws.ecs.capability.task-iam-role"
+    if shape.get("proxyConfiguration"):
+        yield "ecs.capability.aws-appmesh"
     if mode == "awsvpc":
         yield "ecs.capability.task-eni"
 

@@ -13,7 +13,6 @@ _LOG_DRIVERS: Final = ("awslogs", "json-file")
 _TMPFS_OPTIONS: Final = ("defaults", "rw", "nosuid", "nodev", "exec")
 """The options that a tmpfs of a container has in any case."""
 _OF_TASKS: Final[dict[str, str]] = {
-    "proxyConfiguration": "App Mesh's proxies in tasks",
     "inferenceAccelerators": "accelerators for tasks",
     "trustedExecutionConfiguration": "trusted execution of tasks",
     "pidMode": "process namespaces that tasks share (pidMode)",

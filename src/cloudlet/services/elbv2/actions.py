@@ -8,7 +8,13 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from cloudlet.services.elbv2 import limits
-from cloudlet.services.elbv2.errors import InvalidAction, InvalidConfiguration, QuotaExcess, ValidationError
+from cloudlet.services.elbv2.errors import (
+    InvalidAction,
+    InvalidConfiguration,
+    QuotaExcess,
+    UnsupportedFeature,
+    ValidationError,
+)
 
 _CONFIGS: Final = {
     "forward": "ForwardConfig",
@@ -54,11 +60,13 @@ def parse(given: Sequence[Mapping[str, Any]], protocol: str) -> Actions:
     if [each in _FINAL for each in types].count(True) != 1 or types[-1] not in _FINAL:
         listed = "', '".join(_FINAL)
         raise InvalidAction(f"The last action must be of one of the following types, which can occur once: '{listed}'")
+    if "authenticate-cognito" in types:
+        raise UnsupportedFeature("the action 'authenticate-cognito': there is no Amazon Cognito")
+    if sum(each in _SECURE_ONLY for each in types) > 1:
+        raise InvalidAction(f"A rule can only have one action of the types '{', '.join(_SECURE_ONLY)}'")
     for each in types:
         if each in _SECURE_ONLY and protocol != "HTTPS":
             raise InvalidAction(f"Actions of type '{each}' are supported only on HTTPS listeners")
-        if types.count(each) > 1:
-            raise InvalidAction(f"A rule can only have one action of type '{each}'")
     secret, keeps_secret, parsed = "", False, []
     for each in ordered:
         action = _parse_action(each, protocol)
@@ -112,6 +120,8 @@ def _parse_forward(given: Mapping[str, Any], protocol: str) -> dict[str, Any]:
         raise InvalidAction("A target group can occur only once in an action of type 'forward'")
     if any(not 0 <= each["Weight"] <= 999 for each in found):
         raise InvalidAction("The weight of a target group must be between '0' and '999' inclusive")
+    if protocol not in ("HTTP", "HTTPS") and not any(each["Weight"] for each in found):
+        raise InvalidAction("At least one target group must have a weight greater than '0'")
     stickiness = config.get("TargetGroupStickinessConfig") or {}
     shown: dict[str, Any] = {"Enabled": bool(stickiness.get("Enabled"))}
     seconds = stickiness.get("DurationSeconds")
@@ -148,6 +158,9 @@ def _parse_redirect(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidAction("The Redirect port must be between '1' and '65535' inclusive, or '#{port}'")
     if not config["Path"].startswith("/"):
         raise InvalidAction("The Redirect path must start with '/'")
+    for member, value in config.items():
+        if any(character < " " or character == "\x7f" for character in value):
+            raise InvalidAction(f"The Redirect {member.lower()} contains a character that is not valid")
     _check_keywords("Host", config["Host"], ("host",))
     _check_keywords("Path", config["Path"], ("host", "path", "port"))
     _check_keywords("Query", config["Query"], _KEYWORDS)
@@ -176,7 +189,7 @@ def _check_url(member: str, value: str, longest: int = 256) -> str:
 
 
 def _parse_session(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members that both ways to authenticate users have."""
+    """Return the members about the session of a user."""
     seconds = int(given.get("SessionTimeout", _WEEK_SECONDS))
     if not 1 <= seconds <= _WEEK_SECONDS:
         raise InvalidAction(f"The session timeout must be between '1' and '{_WEEK_SECONDS}' seconds inclusive")
@@ -184,7 +197,7 @@ def _parse_session(given: Mapping[str, Any]) -> dict[str, Any]:
     if len(extra) > 10:
         raise InvalidAction("Up to '10' authentication request extra params can be specified")
     cookie = given.get("SessionCookieName", "AWSELBAuthSessionCookie")
-    if re.fullmatch(r"[^\s;,=]{1,256}", cookie) is None:
+    if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", cookie) is None:
         raise InvalidAction(f"The session cookie name '{cookie}' is not valid")
     session = {
         "SessionCookieName": cookie,
@@ -210,14 +223,6 @@ def _parse_oidc(given: Mapping[str, Any]) -> dict[str, Any]:
         if given.get(member):
             config[member] = given[member]
     return config
-
-
-def _parse_cognito(given: Mapping[str, Any]) -> dict[str, Any]:
-    pool = given["UserPoolArn"]
-    if re.fullmatch(r"arn:[a-z-]+:cognito-idp:[a-z0-9-]+:\d{12}:userpool/[\w-]+_[0-9A-Za-z]+", pool) is None:
-        raise InvalidAction(f"The user pool ARN '{pool}' is not valid")
-    members = ("UserPoolArn", "UserPoolClientId", "UserPoolDomain")
-    return {**{member: given[member] for member in members}, **_parse_session(given)}
 
 
 def _parse_jwt(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,6 +253,5 @@ _PARSERS: Final[dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "redirect": _parse_redirect,
     "fixed-response": _parse_fixed_response,
     "authenticate-oidc": _parse_oidc,
-    "authenticate-cognito": _parse_cognito,
     "jwt-validation": _parse_jwt,
 }

@@ -16,6 +16,7 @@ from cloudlet.services.elbv2 import (
     certificate_use,
     certificates,
     forwarding,
+    interfaces,
     limits,
     protocols,
     securing,
@@ -223,6 +224,9 @@ async def describe_listeners(ctx: Context, tx: Transaction, params: Params) -> R
 async def delete_listener(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await get_listener(ctx, tx, params["ListenerArn"])
     await storing.remove_listener(tx, found)
+    # What was wrong with it is no fault of the load balancer any more.
+    name = arns.get_load_balancer_name(found.name)
+    await interfaces.record_refusal(tx, found.account, found.region, name, found.arn, "")
     certificate_use.request(tx, found)
     await forwarding.request_served(tx, found)
     return {}

@@ -6,6 +6,7 @@ API Reference, RuleCondition and RuleTransform.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any, Final
@@ -26,11 +27,13 @@ _WITH_REGEX: Final = ("host-header", "path-pattern", "http-header")
 _PLAIN: Final = ("host-header", "path-pattern")
 """The fields whose values may stand beside the field itself."""
 _MAX_VALUE_CHARACTERS: Final = 128
-_HOST: Final = re.compile(r"[A-Za-z0-9.*?_-]{1,128}")
-_PATH: Final = re.compile(r"""[A-Za-z0-9_.$/~"'@:+&*?;,=!()%|<>{}^`#\[\]\\-]{1,128}""")
+_HOST: Final = re.compile(r"[A-Za-z0-9.*?-]{1,128}")
+_PATH: Final = re.compile(r"""[A-Za-z0-9_.$/~"'@:+&*?-]{1,128}""")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}")
 _METHOD: Final = re.compile(r"[A-Z_-]{1,40}")
 _MAX_REWRITE_CHARACTERS: Final = 1024
+_FOREIGN: Final = re.compile(r"\(\?(?:=|!|<=|<!|>|\(|P=)|(?<!\\)(?:\\\\)*\\[1-9NUZu]|(?<!\\)[*+?}]\+|\{(?:\d*,)?\d{4}")
+"""The parts of Python's regular expressions that RE2, which Envoy has, has not."""
 
 
 def parse(given: Sequence[Mapping[str, Any]], type_name: str) -> tuple[dict[str, Any], ...]:
@@ -49,18 +52,21 @@ def parse(given: Sequence[Mapping[str, Any]], type_name: str) -> tuple[dict[str,
     values = [value for each in parsed for value in _list_values(each)]
     if len(values) > limits.MAX_CONDITION_VALUES:
         raise ValidationError(f"A rule can only have '{limits.MAX_CONDITION_VALUES}' condition values")
-    wildcards = sum(_count_wildcards(value) for value in values)
+    wildcards = sum(_count_wildcards(value) for each in parsed for value in _list_patterns(each))
     if wildcards > limits.MAX_CONDITION_WILDCARDS:
         raise ValidationError(f"A rule can only have '{limits.MAX_CONDITION_WILDCARDS}' condition wildcards")
     return parsed
 
 
 def _list_values(condition: Mapping[str, Any]) -> list[str]:
-    """Return the values of a condition that patterns may be in."""
-    config = condition[_CONFIGS[condition["Field"]]]
-    if condition["Field"] == "query-string":
-        return [f"{each.get('Key', '')}={each['Value']}" for each in config["Values"]]
-    return [*config.get("Values", ()), *config.get("RegexValues", ())]
+    """Return the values of a condition, regular expressions among them."""
+    return [*_list_patterns(condition), *condition[_CONFIGS[condition["Field"]]].get("RegexValues", ())]
+
+
+def _list_patterns(condition: Mapping[str, Any]) -> list[str]:
+    """Return the values of a condition that may have wildcards."""
+    values = condition[_CONFIGS[condition["Field"]]].get("Values", ())
+    return [each if isinstance(each, str) else f"{each.get('Key', '')}={each['Value']}" for each in values]
 
 
 def _count_wildcards(value: str) -> int:
@@ -77,11 +83,11 @@ def _parse_condition(given: Mapping[str, Any]) -> dict[str, Any]:
     values = list(config.get("Values") or ())
     regexes = list(config.get("RegexValues") or ())
     if given.get("Values"):
-        if field not in _PLAIN or values:
+        if field not in _PLAIN or values not in ([], given["Values"]):
             raise ValidationError(f"You must specify the values of the condition field '{field}' in '{member}' only")
         values = list(given["Values"])
     if given.get("RegexValues"):
-        if field not in _WITH_REGEX or regexes:
+        if field not in _WITH_REGEX or regexes not in ([], given["RegexValues"]):
             raise ValidationError(f"You cannot specify regular expressions for the condition field '{field}' there")
         regexes = list(given["RegexValues"])
     if bool(values) == bool(regexes):
@@ -145,12 +151,12 @@ def _parse_pair(given: Mapping[str, Any]) -> dict[str, str]:
 def _check_regexes(regexes: Sequence[str], longest: int = _MAX_VALUE_CHARACTERS) -> None:
     for each in regexes:
         try:
-            re.compile(each)
+            with warnings.catch_warnings(action="ignore"):
+                re.compile(each)
         except re.error:
             is_right = False
         else:
-            # Neither looking around nor references to groups are admitted.
-            is_right = len(each) <= longest and re.search(r"\(\?(=|!|<=|<!)|\\[1-9]|\(\?P=", each) is None
+            is_right = len(each) <= longest and _FOREIGN.search(each) is None
         if not each or not is_right:
             raise ValidationError(f"The regular expression '{each}' is not valid")
 

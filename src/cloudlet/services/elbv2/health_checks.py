@@ -9,12 +9,14 @@ from msgspec.structs import replace
 
 from cloudlet.core import Params
 from cloudlet.services.elbv2 import protocols
-from cloudlet.services.elbv2.errors import InvalidConfiguration, ValidationError
+from cloudlet.services.elbv2.errors import InvalidConfiguration, UnsupportedFeature, ValidationError
 from cloudlet.services.elbv2.group_record import HealthCheck, TargetGroup
 
 TRAFFIC_PORT: Final = "traffic-port"
 _FUNCTION: Final = "lambda"
 _GRPC_PATH: Final = "/AWS.ALB/healthcheck"
+_GRPC_CODES: Final = ("12", "0-99")
+"""The default, and all codes: health checks do not see which one it is."""
 
 
 def make(params: Params, type_name: str, protocol: str, version: str) -> HealthCheck:
@@ -92,8 +94,9 @@ def _apply(params: Params, check: HealthCheck, type_name: str, protocol: str, ve
     if path is not None:
         if check.protocol == "TCP":
             raise InvalidConfiguration("Health check paths are not supported for TCP health checks")
-        if not path.startswith("/"):
-            raise ValidationError(f"Health check path '{path}' must begin with a '/' character")
+        if re.fullmatch(r"/[!-~]*", path) is None:
+            text = f"Health check path '{path}' must begin with a '/' character, and have no blanks"
+            raise ValidationError(text)
         check = replace(check, path=path)
     if check.interval <= check.timeout:
         raise ValidationError("Health check interval must be greater than the timeout.")
@@ -127,6 +130,8 @@ def _read_codes(given: dict[str, Any], check: HealthCheck, protocol: str, versio
         raise ValidationError(
             f"Health check matcher {noun} code '{codes}' must be within '{low}' and '{high}' inclusive"
         )
+    if grpc and codes not in _GRPC_CODES:
+        raise UnsupportedFeature(f"the gRPC codes '{codes}' of health checks: any answer makes a target healthy")
     return codes
 
 

@@ -27,6 +27,8 @@ class RegistryName(NamedTuple):
     region: str
 
 
+_PUBLIC_RESOURCE: Final = "public"
+"""The name that the front door has for the host of public registries."""
 _PUBLIC: Final = RegistryName("", public_registry.REGION)
 """The host of public registries: an alias says which."""
 
@@ -45,7 +47,7 @@ class Address(NamedTuple):
 
 def parse_resource(resource: str) -> RegistryName | None:
     """Return the registry that a host names; None for another host."""
-    if resource == public_registry.REGION:
+    if resource == _PUBLIC_RESOURCE:
         return _PUBLIC
     account, found, region = resource.partition("/")
     return RegistryName(account, region) if found else None

@@ -15,6 +15,7 @@ from cloudlet.services.ecr.distribution.addressing import TAG
 from cloudlet.services.ecr.distribution.call import Call, MethodError
 from cloudlet.services.ecr.distribution.responses import API_VERSION, Headers, ProtocolError
 from cloudlet.services.ecr.image_record import Image
+from cloudlet.services.ecr.public_registry import REGION
 from cloudlet.wire import HttpResponse
 
 _JSON: Final = ("content-type", "application/json; charset=utf-8")
@@ -45,7 +46,7 @@ async def _answer_pull(call: Call, named: dict[str, str]) -> HttpResponse:
         raise _UnknownManifest(call.address.reference)
     found = result["images"][0]
     text = found["imageManifest"].encode()
-    if call.method == "GET" and is_measured(call.block):
+    if call.method == "GET" and call.ctx.region != REGION and is_measured(call.block):
         dimensions = (("RepositoryName", call.address.name),)
         now = call.ctx.now()
         get_metrics(call.block).add(call.account, call.ctx.region, "RepositoryPullCount", dimensions, now)

@@ -14,7 +14,16 @@ from msgspec.structs import replace
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.running import connect_proxies, failures, health, log_sending, pulling, secrets, specs
+from cloudlet.services.ecs.running import (
+    connect_proxies,
+    failures,
+    health,
+    log_sending,
+    pulling,
+    redirection,
+    secrets,
+    specs,
+)
 from cloudlet.services.ecs.running.described import list_dependencies, load_definition
 from cloudlet.services.ecs.running.failures import StartFailure, TaskFailure
 from cloudlet.services.ecs.running.runner import End, Runner
@@ -42,6 +51,7 @@ async def start(runner: Runner, task: Task) -> float | bool | None:
     _watch(runner, task, described)
     if all(each.status != PENDING for each in task.containers):
         return True
+    await redirection.provide(runner, task, definition)
     prepared = await _prepare(runner, task, definition)
     while True:
         ready = [each for each in task.containers if each.status == PENDING and _is_ready(task, each, described)]

@@ -22,7 +22,7 @@ PREFIX: Final = "/_authenticate/"
 """The beginning of paths at which Envoy asks. The action's key and the request's path follow."""
 CALLBACK: Final = "/oauth2/idpresponse"
 """The path to which identity providers send users back."""
-_TYPES: Final = ("authenticate-oidc", "jwt-validation")
+_TYPES: Final = ("authenticate-oidc", "authenticate-cognito", "jwt-validation")
 _ASKED: Final = ("authorization", "cookie", "x-forwarded-proto")
 _TOLD_TARGETS: Final = ("x-amzn-oidc-accesstoken", "x-amzn-oidc-identity", "x-amzn-oidc-data")
 _TOLD_CLIENTS: Final = ("location", "set-cookie", "content-type", "www-authenticate", "cache-control", "server")

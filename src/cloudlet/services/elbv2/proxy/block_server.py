@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final, cast
 
 import httptools
@@ -40,11 +41,20 @@ class Response:
     status: int
     headers: Headers = field(default_factory=list)
     body: bytes = b""
+    reason: str = ""
+    """The words beside the status, if they are not HTTP's own."""
 
 
 def make_page(status: int) -> Response:
     """Return the page of a status."""
     return Response(status, [("server", pages.SERVER), ("content-type", "text/html")], pages.render(status).encode())
+
+
+def _find_phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -141,7 +151,7 @@ class _Connection(asyncio.Protocol):
     def _write(self, request: Request | None, response: Response) -> None:
         if self._transport is None:
             return
-        lines = [f"HTTP/1.1 {response.status} -"]
+        lines = [f"HTTP/1.1 {response.status} {response.reason or _find_phrase(response.status)}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         lines.append(f"content-length: {len(response.body)}")
         head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"

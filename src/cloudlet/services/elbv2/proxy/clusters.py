@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.services.elbv2.proxy import health_checks, names
-from cloudlet.services.elbv2.proxy.resources import ADS, Resource, make_extension, make_socket_address, make_typed
+from cloudlet.services.elbv2.proxy.resources import (
+    ADS,
+    Resource,
+    make_case_keeping,
+    make_extension,
+    make_socket_address,
+    make_typed,
+)
 from cloudlet.services.elbv2.proxy.view import Description, LoadBalancer, TargetGroup
 
 _CONNECT_TIMEOUT: Final = "10s"
@@ -105,14 +112,14 @@ def _make_socket(description: Description, *, is_secure: bool) -> Resource:
 
 def _make_protocol_options(load_balancer: LoadBalancer, group: TargetGroup) -> Resource:
     idle = load_balancer.attributes.get("idle_timeout.timeout_seconds", "60")
-    kind = (
-        "http_protocol_options"
-        if group.description.get("ProtocolVersion", "HTTP1") == "HTTP1"
-        else "http2_protocol_options"
-    )
+    is_modern = group.description.get("ProtocolVersion", "HTTP1") != "HTTP1"
     return make_typed(
         _PROTOCOL_OPTIONS,
-        explicit_http_config={kind: {}},
+        explicit_http_config=(
+            {"http2_protocol_options": {}}
+            if is_modern
+            else {"http_protocol_options": {"header_key_format": make_case_keeping()}}
+        ),
         common_http_protocol_options={
             "idle_timeout": f"{idle}s",
             "max_response_headers_kb": _RESPONSE_HEADER_KIB,

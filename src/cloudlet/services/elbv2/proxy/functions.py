@@ -25,6 +25,7 @@ _HOP_BY_HOP: Final = frozenset(
     ("connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 )
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_REASON: Final = re.compile("[\t -~]*")
 _VALUE: Final = re.compile(r"[^\0\r\n]*")
 _OWN: Final = frozenset((*names.INTERNAL_HEADERS, "transfer-encoding", "content-length"))
 
@@ -123,13 +124,16 @@ def parse_response(payload: bytes, *, has_lists: bool) -> Response:
     member = {} if member is None else member
     if not isinstance(member, dict):
         raise InvalidResponse("its headers are no object")
-    headers = [(name.lower(), _format(value)) for name, values in member.items() for value in _list(values, has_lists)]
-    headers = [(name, value) for name, value in headers if name not in _HOP_BY_HOP]
+    headers = [(name, _format(value)) for name, values in member.items() for value in _list(values, has_lists)]
+    headers = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers):
         raise InvalidResponse("it has a header that HTTP does not know")
-    if not any(name == "content-type" for name, _ in headers):
-        headers.append(("content-type", "application/octet-stream"))
-    return Response(status, [("server", _SERVER), *headers], _decode_body(said))
+    if not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("Content-Type", "application/octet-stream"))
+    reason = str(said.get("statusDescription") or "").removeprefix(str(status)).strip()
+    if not _REASON.fullmatch(reason):
+        raise InvalidResponse("its status description is no text for HTTP")
+    return Response(status, [("Server", _SERVER), *headers], _decode_body(said), reason)
 
 
 _SERVER: Final = "awselb/2.0"

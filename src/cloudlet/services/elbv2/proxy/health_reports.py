@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudlet.services.elbv2 import views
 from cloudlet.services.elbv2.proxy import health_checks
-from cloudlet.services.elbv2.proxy.proxies import ServedVpc
+from cloudlet.services.elbv2.proxy.proxies import EnvoyProcess, ServedVpc
 from cloudlet.services.elbv2.proxy.target_health import DISABLED, HealthEvent, parse_event
 from cloudlet.services.elbv2.proxy.view import TargetHealth, View
 
@@ -20,9 +20,9 @@ _MAX_FILE_BYTES: Final = 1 << 20
 _Health = dict[tuple[str, int], TargetHealth]
 
 
-async def follow(block: Block, served: ServedVpc) -> None:
+async def follow(block: Block, served: ServedVpc, envoy: EnvoyProcess) -> None:
     """Write down what is new in the file of an Envoy's events."""
-    events = await asyncio.to_thread(_read, served)
+    events = await asyncio.to_thread(_read, envoy)
     if not events:
         return
     for event in events:
@@ -39,19 +39,19 @@ async def follow(block: Block, served: ServedVpc) -> None:
             await views.record_health(block, arn, found)
 
 
-def _read(served: ServedVpc) -> list[HealthEvent]:
+def _read(envoy: EnvoyProcess) -> list[HealthEvent]:
     try:
-        with served.health_events.open("rb") as file:
-            file.seek(served.read_bytes)
+        with envoy.health_events.open("rb") as file:
+            file.seek(envoy.read_bytes)
             content = file.read()
     except FileNotFoundError:
         return []
     # The last line may not be whole yet.
     whole = content[: content.rfind(b"\n") + 1]
-    served.read_bytes += len(whole)
-    if served.read_bytes > _MAX_FILE_BYTES and whole == content:
-        os.truncate(served.health_events, 0)
-        served.read_bytes = 0
+    envoy.read_bytes += len(whole)
+    if envoy.read_bytes > _MAX_FILE_BYTES and whole == content:
+        os.truncate(envoy.health_events, 0)
+        envoy.read_bytes = 0
     return [event for line in whole.splitlines() if (event := parse_event(line)) is not None]
 
 

@@ -15,7 +15,13 @@ from cloudlet.services.elbv2.proxy import (
     stickiness,
     tls,
 )
-from cloudlet.services.elbv2.proxy.resources import ADS, Resource, make_extension, make_socket_address
+from cloudlet.services.elbv2.proxy.resources import (
+    ADS,
+    Resource,
+    make_case_keeping,
+    make_extension,
+    make_socket_address,
+)
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
 _CONNECTIONS: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -98,7 +104,11 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
             "max_connection_duration": f"{attributes.get('client_keep_alive.seconds', '3600')}s",
             "max_headers_count": _MAX_HEADERS,
         },
-        "http_protocol_options": {"accept_http_10": True, "allow_custom_methods": True},
+        "http_protocol_options": {
+            "accept_http_10": True,
+            "allow_custom_methods": True,
+            "header_key_format": make_case_keeping(),
+        },
         "http2_protocol_options": {"max_concurrent_streams": _MAX_STREAMS},
     }
 

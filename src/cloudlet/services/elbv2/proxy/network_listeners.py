@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from cloudlet.services.elbv2.proxy import access_logging, forwarding, tls
@@ -18,15 +19,14 @@ DATAGRAMS: Final = " datagrams"
 """The end of the name of a listener's part for UDP."""
 
 
-def make_listeners(view: View, load_balancer: LoadBalancer, listener: Listener) -> list[Resource]:
-    """Return the listeners of a listener: one for connections, one for datagrams, or both."""
-    protocol = listener.description["Protocol"]
-    found = []
-    if protocol in ("TCP", "TLS", "TCP_UDP"):
-        found.append(_make_stream_listener(view, load_balancer, listener))
-    if protocol in ("UDP", "TCP_UDP"):
-        found.append(_make_datagram_listener(view, load_balancer, listener))
-    return found
+def has_connections(listener: Listener) -> bool:
+    """Whether a listener takes connections."""
+    return listener.description["Protocol"] in ("TCP", "TLS", "TCP_UDP")
+
+
+def has_datagrams(listener: Listener) -> bool:
+    """Whether a listener takes datagrams."""
+    return listener.description["Protocol"] in ("UDP", "TCP_UDP")
 
 
 def _list_groups(listener: Listener) -> list[tuple[str, int]]:
@@ -38,7 +38,8 @@ def _has_attribute(view: View, listener: Listener, key: str) -> bool:
     return any(group is not None and group.attributes.get(key) == "true" for group in groups)
 
 
-def _make_stream_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+def make_stream_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+    """Return the part of a listener that takes connections."""
     description = listener.description
     is_secure = description["Protocol"] == "TLS"
     weighted = [{"name": arn, "weight": weight} for arn, weight in _list_groups(listener) if weight]
@@ -76,7 +77,8 @@ def _make_hash(view: View, listener: Listener) -> Resource:
     return {}
 
 
-def _make_datagram_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+def make_datagram_listener(load_balancer: LoadBalancer, listener: Listener) -> Resource:
+    """Return the part of a listener that takes datagrams, which is in the VPC only."""
     arn, _ = max(_list_groups(listener), key=lambda group: group[1])
     action = {"name": "route", "typed_config": make_typed(_ROUTE, cluster=arn)}
     proxy = make_extension(
@@ -89,7 +91,7 @@ def _make_datagram_listener(view: View, load_balancer: LoadBalancer, listener: L
     )
     return {
         "name": listener.arn + DATAGRAMS,
-        **make_addresses(load_balancer, listener.description["Port"], "UDP"),
+        **make_addresses(replace(load_balancer, machine_address=""), listener.description["Port"], "UDP"),
         "udp_listener_config": {"downstream_socket_config": {"max_rx_datagram_size": 9000}},
         "listener_filters": [proxy],
         "enable_reuse_port": True,

@@ -27,7 +27,7 @@ from cloudlet.services.elbv2.proxy import (
 )
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response, make_page
 from cloudlet.services.elbv2.proxy.measuring import Meters
-from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_snapshot
+from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.target_health import HealthStates
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
 from cloudlet.store.eager import spawn
@@ -43,18 +43,44 @@ PATHS: Final = Paths(f"{program.PLACE}/{_BLOCK_SOCKET}", f"{program.PLACE}/{_HEA
 """The files as Envoy sees them."""
 
 
+class EnvoyProcess:
+    """An Envoy of a VPC: one is for connections, another one for datagrams."""
+
+    def __init__(self, node: str, folder: Path, *, has_datagrams: bool) -> None:
+        self.node = node
+        self.folder = folder
+        self.has_datagrams = has_datagrams
+        self.is_wanted = not has_datagrams
+        self.read_bytes = 0
+        """The size of what was read of the file of events."""
+
+    @property
+    def container(self) -> str:
+        """The name by which the keeper knows it."""
+        return f"load balancers of {self.node}"
+
+    @property
+    def shared(self) -> Path:
+        """The folder that it sees."""
+        return self.folder / "shared"
+
+    @property
+    def health_events(self) -> Path:
+        return self.shared / _HEALTH_EVENTS
+
+
 class ServedVpc:
     """A VPC whose load balancers are served."""
 
     def __init__(self, key: VpcKey, folder: Path) -> None:
         self.key = key
-        self.folder = folder
+        node = "/".join(key)
+        self.envoy = EnvoyProcess(node, folder, has_datagrams=False)
+        self.datagrams = EnvoyProcess(f"{node}/datagrams", folder / "datagrams", has_datagrams=True)
         self.view = View(*key)
         self.endpoints: set[str] = set()
         """The addresses on this machine that lead to its load balancers."""
         self.states = HealthStates()
-        self.read_bytes = 0
-        """The size of what was read of the file of events."""
         self.listeners: dict[str, tuple[LoadBalancer, Listener]] = {}
         self.actions: dict[str, tuple[LoadBalancer, Description]] = {}
         """The actions that authenticate users, by their keys."""
@@ -62,22 +88,8 @@ class ServedVpc:
         """The server at which the block answers."""
 
     @property
-    def node(self) -> str:
-        return "/".join(self.key)
-
-    @property
-    def container(self) -> str:
-        """The name by which the keeper knows the Envoy."""
-        return f"load balancers of {self.node}"
-
-    @property
-    def shared(self) -> Path:
-        """The folder that the Envoy sees."""
-        return self.folder / "shared"
-
-    @property
-    def health_events(self) -> Path:
-        return self.shared / _HEALTH_EVENTS
+    def envoys(self) -> tuple[EnvoyProcess, EnvoyProcess]:
+        return self.envoy, self.datagrams
 
     def set_view(self, view: View) -> None:
         """Have another view of the load balancers."""
@@ -114,7 +126,7 @@ class Proxies:
         self._opening = asyncio.Lock()
 
     def _take_event(self, event: Event) -> None:
-        containers = {each.container for each in self.served.values()}
+        containers = {each.container for served in self.served.values() for each in served.envoys}
         if event == LOST or (event.name == "container_ended" and event.about["name"] in containers):
             self.ended.set()
 
@@ -125,30 +137,36 @@ class Proxies:
             if found is None:
                 name = sha256("/".join(key).encode()).hexdigest()[:16]
                 found = ServedVpc(key, self._block.cloud.config.data / "work" / "elbv2" / name)
-                await asyncio.to_thread(program.prepare_folder, found.folder)
                 await self._listen(found)
-                self.served[key] = self._by_node[found.node] = found
+                self.served[key] = found
+                self._by_node |= {each.node: found for each in found.envoys}
             return found
 
     async def _listen(self, served: ServedVpc) -> None:
         async def answer(request: Request) -> Response:
             return await self._answer(served, request)
 
-        await self.server.listen_at(served.shared / program.CONFIGURATION_SOCKET)
-        end = _bind(served.shared / _BLOCK_SOCKET)
+        for each in served.envoys:
+            await asyncio.to_thread(program.prepare_folder, each.folder)
+            await self.server.listen_at(each.shared / program.CONFIGURATION_SOCKET)
+        end = _bind(served.envoy.shared / _BLOCK_SOCKET)
         served.server = await asyncio.get_running_loop().create_unix_server(BlockServer(answer).make_protocol, sock=end)
 
     def set_view(self, served: ServedVpc, view: View) -> None:
-        """Have the Envoy of a VPC be as a view says."""
+        """Have the Envoys of a VPC be as a view says."""
         served.set_view(view)
-        self.server.set_snapshot(served.node, make_snapshot(view, PATHS))
+        datagrams = make_datagram_snapshot(view, PATHS)
+        self.server.set_snapshot(served.envoy.node, make_snapshot(view, PATHS))
+        self.server.set_snapshot(served.datagrams.node, datagrams)
+        served.datagrams.is_wanted = bool(datagrams.listeners)
 
     async def stop(self, key: VpcKey) -> None:
         """Answer no more for a VPC."""
         served = self.served.pop(key, None)
         if served is not None:
-            self._by_node.pop(served.node, None)
-            self.server.forget(served.node)
+            for each in served.envoys:
+                self._by_node.pop(each.node, None)
+                self.server.forget(each.node)
             if served.server is not None:
                 served.server.close()
 
@@ -168,12 +186,13 @@ class Proxies:
             return await functions.answer(block, group, request) if group.targets else make_page(503)
         if request.target.startswith(authenticating.PREFIX):
             key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
-            if key not in served.actions:
-                return make_page(500)
-            owner, action = served.actions[key]
+            owner, action = served.actions.get(key, (None, {"Type": ""}))
             original = Request(request.method, f"/{path}", request.headers, b"")
             if action["Type"] == "jwt-validation":
                 return await token_validation.validate(block, action, original)
+            if owner is None or action["Type"] != "authenticate-oidc":
+                # There are no user pools of Amazon Cognito.
+                return make_page(500)
             return await authentication.authenticate(block, owner.arn, key, action, original)
         if request.get(names.RULE) in served.listeners:
             actions = {key: action for key, (_, action) in served.actions.items()}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cloudlet.engines.envoy.snapshot import Kind
 from cloudlet.services.elbv2 import views
 from cloudlet.services.elbv2.proxy.view import View
 
@@ -13,9 +12,9 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 
-async def record(block: Block, view: View, refused: Mapping[Kind, str]) -> None:
+async def record(block: Block, view: View, refused: Sequence[str]) -> None:
     """Write down which listeners Envoy has refused, by their names in its words."""
-    text = "\n".join(refused.values())
+    text = "\n".join(refused)
     is_told = False
     for load_balancer in view.load_balancers:
         for listener in load_balancer.listeners:

@@ -29,6 +29,18 @@ def make_header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD
     return {"header": {"key": name, "value": value}, "append_action": action}
 
 
+def make_case_keeping() -> Resource:
+    """Return the format of HTTP/1.1's heads: names and reasons as they came, added names capitalized."""
+    return {
+        "stateful_formatter": make_extension(
+            "preserve_case",
+            "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig",
+            formatter_type_on_envoy_headers="PROPER_CASE",
+            forward_reason_phrase=True,
+        )
+    }
+
+
 def make_regex(pattern: str) -> Resource:
     """Return a regular expression of RE2."""
     return {"google_re2": {}, "regex": pattern}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from cloudlet.core.background.jobs import best_effort
 from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.program import EnvoyMissingError
@@ -21,7 +22,7 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.elbv2 import network_changes, views
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals, user_claims
-from cloudlet.services.elbv2.proxy.proxies import PROXIES, Proxies, ServedVpc, VpcKey
+from cloudlet.services.elbv2.proxy.proxies import PROXIES, EnvoyProcess, Proxies, ServedVpc, VpcKey
 from cloudlet.services.elbv2.proxy.view import View
 
 if TYPE_CHECKING:
@@ -46,12 +47,14 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     try:
         await _set_endpoints(proxies, served, view)
         proxies.set_view(served, view)
-        await _run(proxies, served)
+        for each in served.envoys:
+            await _run(proxies, served, each)
     except EnvoyMissingError as error:
         await refusals.record_all(block, view, str(error))
         return None
-    is_applied = await proxies.server.wait_until_applied(served.node, _APPLY_SECONDS)
-    refused = proxies.server.list_refusals(served.node)
+    nodes = [each.node for each in served.envoys if each.is_wanted]
+    is_applied = all([await proxies.server.wait_until_applied(each, _APPLY_SECONDS) for each in nodes])
+    refused = [text for each in nodes for text in proxies.server.list_refusals(each).values()]
     if refused or is_applied:
         await refusals.record(block, view, refused)
     await health_reports.record_unchecked(block, view)
@@ -74,27 +77,34 @@ async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> Non
         served.endpoints.add(address)
 
 
-async def _run(proxies: Proxies, served: ServedVpc) -> None:
-    """Have the Envoy run. Raises EnvoyMissingError, KeeperError and OSError."""
-    described = await proxies.keeper.call("describe")
-    containers = described["containers"]
-    if served.container in containers and containers[served.container] is None:
+async def _run(proxies: Proxies, served: ServedVpc, envoy: EnvoyProcess) -> None:
+    """Have an Envoy run if it is wanted. Raises EnvoyMissingError, KeeperError and OSError."""
+    call = proxies.keeper.call
+    containers = (await call("describe"))["containers"]
+    is_known = envoy.container in containers
+    is_running = is_known and containers[envoy.container] is None
+    if is_running and not envoy.is_wanted:
+        with suppress(KeeperError):
+            await call("kill", name=envoy.container)
+    elif is_known and not is_running:
+        await call("forget", name=envoy.container)
+    if is_running or not envoy.is_wanted:
         return
-    if served.container in containers:
-        await proxies.keeper.call("forget", name=served.container)
-    await asyncio.to_thread(program.prepare_folder, served.folder)
-    spec = program.describe(served.folder, served.node, network=served.key[2], namespace="")
-    await proxies.keeper.call("hand_over_sockets", folder=str(served.shared))
-    await proxies.keeper.call("run", name=served.container, spec=msgspec.to_builtins(spec))
+    await asyncio.to_thread(program.prepare_folder, envoy.folder)
+    takes = not envoy.has_datagrams
+    describe = partial(program.describe, has_machine_sockets=takes)
+    spec = await asyncio.to_thread(describe, envoy.folder, envoy.node, served.key[2], "")
+    if takes:
+        await call("hand_over_sockets", folder=str(envoy.shared))
+    await call("run", name=envoy.container, spec=msgspec.to_builtins(spec))
 
 
 async def _end(proxies: Proxies, key: VpcKey) -> None:
     """Have no Envoy for a VPC any more."""
     served = await proxies.serve(key)
-    described = await proxies.keeper.call("describe")
-    if served.container in described["containers"]:
-        with suppress(KeeperError):
-            await proxies.keeper.call("kill", name=served.container)
+    for each in served.envoys:
+        each.is_wanted = False
+        await _run(proxies, served, each)
     for address in served.endpoints:
         await proxies.keeper.call("remove_endpoint", address=address)
     await proxies.stop(key)
@@ -126,7 +136,9 @@ async def follow_health(block: Block) -> None:
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         for served in list(proxies.served.values()):
-            await health_reports.follow(block, served)
+            for envoy in served.envoys:
+                follow = partial(health_reports.follow, block, served, envoy)
+                await best_effort(block, f"health checks of {envoy.node}", follow)
 
 
 @service.job

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloudlet.engines.envoy.snapshot import Snapshot
 from cloudlet.services.elbv2.proxy import clusters, forwarding, listeners, names, network_listeners, tls
+from cloudlet.services.elbv2.proxy.resources import Resource
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
 
@@ -20,30 +22,52 @@ class Paths:
 
 
 def make_snapshot(view: View, paths: Paths) -> Snapshot:
-    """Return the configuration of the Envoy of a VPC."""
-    found_listeners, routes = {}, {}
-    used: dict[str, LoadBalancer] = {}
+    """Return the configuration of the Envoy of a VPC for all listeners but those for datagrams."""
+    found, routes = _Resources(view, paths), {}
+    for load_balancer, listener in _list_listeners(view):
+        if load_balancer.is_application:
+            found.add(load_balancer, listener, listeners.make_listener(view, load_balancer, listener))
+            routes[listener.arn] = listeners.make_routes(view, load_balancer, listener)
+        elif network_listeners.has_connections(listener):
+            found.add(load_balancer, listener, network_listeners.make_stream_listener(view, load_balancer, listener))
+    found.clusters[names.BLOCK] = clusters.make_block_cluster(paths.block)
+    return Snapshot(found.listeners, routes, found.clusters, found.endpoints, tls.make_secrets(view))
+
+
+def make_datagram_snapshot(view: View, paths: Paths) -> Snapshot:
+    """Return the configuration of the Envoy of a VPC for datagrams, empty if there are no listeners for them."""
+    found = _Resources(view, paths)
+    for load_balancer, listener in _list_listeners(view):
+        if network_listeners.has_datagrams(listener):
+            found.add(load_balancer, listener, network_listeners.make_datagram_listener(load_balancer, listener))
+    return Snapshot(found.listeners, {}, found.clusters, found.endpoints)
+
+
+def _list_listeners(view: View) -> Iterator[tuple[LoadBalancer, Listener]]:
     for load_balancer in view.load_balancers:
-        for listener in load_balancer.listeners if load_balancer.addresses or load_balancer.machine_address else ():
-            if load_balancer.is_application:
-                found_listeners[listener.arn] = listeners.make_listener(view, load_balancer, listener)
-                routes[listener.arn] = listeners.make_routes(view, load_balancer, listener)
-            else:
-                for each in network_listeners.make_listeners(view, load_balancer, listener):
-                    found_listeners[each["name"]] = each
-            used |= dict.fromkeys(list_groups(listener), load_balancer)
-    found = {arn: load_balancer for arn, load_balancer in used.items() if arn in view.target_groups}
-    made = {
-        arn: clusters.make_cluster(load_balancer, view.target_groups[arn], paths.health_events)
-        for arn, load_balancer in found.items()
-    }
-    return Snapshot(
-        listeners=found_listeners,
-        routes=routes,
-        clusters={**made, names.BLOCK: clusters.make_block_cluster(paths.block)},
-        endpoints={arn: clusters.make_endpoints(view.target_groups[arn], paths.block) for arn in found},
-        secrets=tls.make_secrets(view),
-    )
+        if load_balancer.addresses:
+            for listener in load_balancer.listeners:
+                yield load_balancer, listener
+
+
+class _Resources:
+    """Listeners with the target groups to which they forward."""
+
+    def __init__(self, view: View, paths: Paths) -> None:
+        self._view = view
+        self._paths = paths
+        self.listeners: dict[str, Resource] = {}
+        self.clusters: dict[str, Resource] = {}
+        self.endpoints: dict[str, Resource] = {}
+
+    def add(self, load_balancer: LoadBalancer, listener: Listener, made: Resource) -> None:
+        """Add a listener."""
+        self.listeners[made["name"]] = made
+        for arn in list_groups(listener):
+            group = self._view.target_groups.get(arn)
+            if group is not None:
+                self.clusters[arn] = clusters.make_cluster(load_balancer, group, self._paths.health_events)
+                self.endpoints[arn] = clusters.make_endpoints(group, self._paths.block)
 
 
 def list_groups(listener: Listener) -> list[str]:

@@ -21,7 +21,7 @@ from cloudlet.core.host.keeper_access import open_keeper
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.engines import sandbox
 from cloudlet.engines.keeper.client import LOST, KeeperClient, KeeperError
-from cloudlet.engines.network import relay
+from cloudlet.engines.network import boundaries, relay
 from cloudlet.engines.network.namespaces import open_owner
 from cloudlet.engines.network.router import LINK_LOCAL_DNS
 from cloudlet.engines.sandbox import SandboxError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cloudlet.engines.keeper.protocol import Event
 
 _LOOPBACK: Final = "127.0.0.1"
+_MISSING_LIBRARY: Final = "libnftables is not installed"
 _WAIT_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.03
 
@@ -73,7 +74,13 @@ class Network:
         self._datagrams: asyncio.DatagramTransport | None = None
 
     async def open(self, subsegments: Subsegments) -> None:
-        """Answer there for Cloudlet's endpoint and for X-Ray. Raises KeeperError."""
+        """Answer there for Cloudlet's endpoint and for X-Ray, and for nobody from elsewhere. Raises KeeperError."""
+        try:
+            await self._keeper.call("filter", commands=boundaries.write_refusal(), **self._place)
+        except KeeperError as error:
+            # Without the library for filters EC2 has none either, and says so.
+            if _MISSING_LIBRARY not in str(error):
+                raise
         listener = await self.listen(self._outside[1])
         self._forwarding = spawn(relay.forward(listener, lambda _: relay.connect(*self._outside)))
         if subsegments.is_wanted:
