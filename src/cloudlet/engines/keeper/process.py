@@ -154,8 +154,12 @@ class Keeper:
             return
         if isinstance(result, socket.socket | OpenFile):
             connection.send(Answer(request.id), [result])
-        else:
+            return
+        try:
             connection.send(Answer(request.id, result))
+        except ValueError as error:
+            # A client would wait for an answer for ever.
+            connection.send(Answer(request.id, error=f"{request.function}: {error}"))
 
     def tell(self, name: str, about: dict[str, Any]) -> None:
         """Tell all that are connected of an event."""
