@@ -42,6 +42,7 @@ log = logging.getLogger("cloudlet.engines")
 
 _MAX_WAITING_CONNECTIONS: Final = 64
 _END_SECONDS: Final = 30.0
+_ACCEPT_PAUSE_SECONDS: Final = 0.1
 Function = Callable[..., Awaitable[Any]]
 wall_time: Final = time.time  # noqa: TID251 - what containers print has the machine's time
 
@@ -236,5 +237,10 @@ def _listen(path: Path) -> socket.socket:
 async def _accept(listener: socket.socket, keeper: Keeper) -> None:
     with suppress(asyncio.CancelledError):
         while True:
-            end, _ = await asyncio.get_running_loop().sock_accept(listener)
+            try:
+                end, _ = await asyncio.get_running_loop().sock_accept(listener)
+            except OSError as error:
+                log.warning("the keeper cannot take a connection yet: %s", error)
+                await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
+                continue
             keeper.accept(end)
