@@ -78,7 +78,7 @@ def _find(block: Block, label: str) -> LoadBalancer | None:
 
 
 async def _find_origin(block: Block, balancer: LoadBalancer, *, is_secure: bool) -> str | None:
-    """Return a listener's origin on this machine, rather one with the client's scheme."""
+    """Return where a listener is on this machine, preferably one like the client's."""
     listeners = [each.description for each in balancer.listeners if each.description["Protocol"] in ("HTTP", "HTTPS")]
     for each in sorted(listeners, key=lambda one: (one["Protocol"] == "HTTPS") != is_secure):
         try:
