@@ -154,3 +154,17 @@ def test_it_is_back_after_its_envoy_or_the_keeper_was_killed(tmp_path: Path, fin
         if find is _find_envoys:
             assert served.ask("/index.html")[0] == 200
             assert time.monotonic() - began < _BACK_SECONDS
+
+
+def test_what_health_checks_find_while_the_block_is_down_is_known(tmp_path: Path) -> None:
+    with _serve(tmp_path, "--isolate") as (server, served, _, _):
+        cloud = served.cloud
+        group = cloud.elb.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
+        tasks = cloud.aws.client("ecs")
+        arn = tasks.list_tasks()["taskArns"][0]
+        tasks.stop_task(task=arn)
+        os.kill(blocks(server.endpoint)["elbv2"]["process"], signal.SIGKILL)
+        eventually(
+            lambda: sorted(each["TargetHealth"]["State"] for each in cloud.health(group)),
+            lambda states: states == ["healthy", "unhealthy"],
+        )
