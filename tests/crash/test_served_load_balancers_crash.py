@@ -127,10 +127,12 @@ def test_traffic_flows_while_the_block_is_killed(tmp_path: Path) -> None:
         assert set(load.statuses) == {200}
 
 
-def test_changes_of_rules_drop_no_request(tmp_path: Path) -> None:
+def test_changes_drop_no_request(tmp_path: Path) -> None:
     with _serve(tmp_path) as (_, served, listener, load):
         load.start()
         for number in range(10):
+            timeout = {"Key": "idle_timeout.timeout_seconds", "Value": str(60 + number)}
+            served.cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=served.arn, Attributes=[timeout])
             rule = served.cloud.add_rule(listener, number + 1, f"/{number}")
             wait_for(lambda path=f"/{number}": served.ask(path)[0] == 200)  # type: ignore[misc]
             served.cloud.elb.delete_rule(RuleArn=rule["RuleArn"])
