@@ -67,6 +67,7 @@ def test_signatures_and_policies_decide(strict_account: Account) -> None:
     role = strict_account.role({"AWS": strict_account.number}, allow(action, arn))
     session = strict_account.assume(role, strict_account.user(allow("sts:AssumeRole"), name="assumes"))
     with Envoys(cloud) as envoys:
+        assert "envoys" not in envoys.show()
         for caller in (may, session):
             assert connect(envoys, caller)["cluster_manager.cds.update_success"] == 1
         assert connect(envoys, may_other)["cluster_manager.cds.update_success"] == 0
@@ -146,7 +147,9 @@ def test_envoys_outlive_the_service(tmp_path: Path) -> None:
 
 def test_the_command_prints_a_bootstrap(cloud: MeshCloud) -> None:
     port = cloud.aws.endpoint.rpartition(":")[2]
-    done = cloudlet("envoy", "mesh/m/virtualNode/n", "--admin", "127.0.0.1:0", "--sign", "us-east-1", "--port", port)
+    done = cloudlet(
+        "envoy", "mesh/m/virtualNode/n", "--admin", "127.0.0.1:0", "--sign", "us-east-1", "--mark", "7", "--port", port
+    )
     bootstrap = json.loads(done.stdout)
     assert bootstrap["node"] == {"id": "mesh/m/virtualNode/n", "cluster": "mesh/m/virtualNode/n"}
     given = json.dumps(bootstrap)
