@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ log = logging.getLogger("cloudlet.appmesh")
 
 _TICK_SECONDS: Final = 0.5
 _START_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 5.0
 MeshKey = tuple[str, str, str]
 """The account, region and name of a mesh."""
 
@@ -49,6 +51,8 @@ class _Mesh:
     stop_watching: Callable[[], None]
     view: MeshView | None = None
     is_read: bool = False
+    retry_at: float = 0.0
+    """The time from which it may be read again, after that has failed."""
 
 
 @dataclass(slots=True)
@@ -137,13 +141,13 @@ class ManagementServer:
             try:
                 mesh.view = await self._block.store.transact(lambda tx: _load(tx, key))
             except BaseException:
-                mesh.is_read = False
+                mesh.is_read, mesh.retry_at = False, time.monotonic() + _RETRY_SECONDS
                 raise
         return mesh.view
 
     def _forget_mesh(self, key: MeshKey) -> None:
         """Have a mesh read again, as it has changed."""
-        self._meshes[key].is_read = False
+        self._meshes[key].is_read, self._meshes[key].retry_at = False, 0.0
         self._changed.set()
 
     def _note_needs(self, envoy: _Envoy, view: MeshView) -> bool:
@@ -176,7 +180,8 @@ class ManagementServer:
         for name in self.envoys.keys() - set(self.server.connected):
             del self.envoys[name]
             self.server.forget(name)
-        stale = {key for key, mesh in self._meshes.items() if not mesh.is_read}
+        now = time.monotonic()
+        stale = {key for key, mesh in self._meshes.items() if not mesh.is_read and mesh.retry_at <= now}
         for name, envoy in list(self.envoys.items()):
             if _get_key(envoy.node) in stale:
                 await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
