@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from cloudlet.services.appmesh.proxy.outbound import EGRESS_PORT
+from tests.modes import meaningless_in
 from tests.services.appmesh.envoys import Envoys, request
 from tests.services.appmesh.grpc_calls import GrpcApplication, call_grpc
 from tests.services.appmesh.mesh_cloud import MeshCloud, go_to, listen, route_to
@@ -34,6 +35,7 @@ def test_traffic_is_split_by_weights(cloud: MeshCloud, envoys: Envoys) -> None:
     assert envoys.count("color.local:80", 20) == {"green": 20}
 
 
+@meaningless_in("strict", "replicas", because="a process tells in open mode alone of its own Envoys")
 def test_the_service_shows_its_envoys(cloud: MeshCloud, envoys: Envoys) -> None:
     cloud.create_node("n")
     envoys.start("virtualNode/n")
