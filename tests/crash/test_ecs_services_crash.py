@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import blocks
 from tests.services.ecs.balancing import Balanced, configure
@@ -47,6 +49,28 @@ def test_targets_are_those_that_run_when_the_block_is_killed(tmp_path: Path) -> 
         assert (web.get_weights(web.rule), web.get_weights(web.test_rule)) == ((100, 0), (100, 0))
         eventually(lambda: web.list_targets(web.green), lambda found: not found)
         assert web.list_targets(web.blue) == web.list_addresses()
+
+
+def test_nothing_changes_while_load_balancers_cannot_be_asked(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        web = Balanced(Aws(server.endpoint, fresh_account()))
+        web.create(desiredCount=1)
+        web.settle()
+        told = eventually(web.list_messages, lambda told: told[-1].endswith("steady state."))
+        before = web.list_tasks()
+        for _ in range(3):
+            os.kill(blocks(server.endpoint)["elbv2"]["process"], signal.SIGKILL)
+            eventually(lambda: _find_state(web), lambda state: state == "healthy")
+        assert (web.list_tasks(), web.list_messages()) == (before, told)
+
+
+def _find_state(web: Balanced) -> str:
+    """Return what the load balancer says of the one target, if it says anything."""
+    try:
+        (found,) = web.balancers.health(web.blue)
+    except ClientError:
+        return ""
+    return str(found["TargetHealth"]["State"])
 
 
 def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:

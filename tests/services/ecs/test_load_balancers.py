@@ -198,16 +198,38 @@ def test_traffic_is_shifted_in_steps(web: Balanced) -> None:
 
 
 def test_traffic_that_cannot_be_shifted_makes_a_deployment_fail(web: Balanced) -> None:
-    given = configure("BLUE_GREEN", pause("POST_SCALE_UP"))
-    web.create(desiredCount=1, loadBalancers=[web.shift()], deploymentConfiguration=given)
-    web.go_on(web.wait_for_stage("POST_SCALE_UP"))
+    web.create(desiredCount=1, loadBalancers=[web.shift()], deploymentConfiguration=configure("BLUE_GREEN"))
     web.settle()
-    web.update(forceNewDeployment=True)
-    waiting = web.wait_for_stage("POST_SCALE_UP")
+    hook = pause("POST_TEST_TRAFFIC_SHIFT")
+    web.update(forceNewDeployment=True, deploymentConfiguration=configure("BLUE_GREEN", hook))
+    waiting = web.wait_for_stage("POST_TEST_TRAFFIC_SHIFT")
     web.elb.delete_rule(RuleArn=web.test_rule)
-    web.go_on(waiting)
-    failed = web.until_operation(lambda each: each["status"] == "ROLLBACK_SUCCESSFUL")
+    # A rule that is gone keeps nobody from rolling back.
+    web.ecs.stop_service_deployment(serviceDeploymentArn=waiting["serviceDeploymentArn"])
+    web.until_operation(lambda each: each["status"] == "ROLLBACK_SUCCESSFUL")
+    web.update(forceNewDeployment=True)
+    failed = web.until_operation(
+        lambda each: (
+            each["serviceDeploymentArn"] != waiting["serviceDeploymentArn"] and each["status"].startswith("ROLL")
+        )
+    )
     assert failed["statusReason"].startswith("ECS was unable to shift traffic: ")
+    assert web.get_weights(web.rule) == (100, 0)
+
+
+def test_a_target_group_that_is_gone_is_told_of(web: Balanced) -> None:
+    web.create(desiredCount=0)
+    for rule in (web.rule, web.test_rule):
+        web.elb.delete_rule(RuleArn=rule)
+    web.elb.delete_target_group(TargetGroupArn=web.blue)
+    web.update(desiredCount=1)
+    words = f"(service web) failed to register targets in (target-group {web.blue}) with (error "
+    told = eventually(lambda: [each for each in web.list_messages() if each.startswith(words)])
+    assert len(told) == 1
+    (waiting,) = web.list_tasks()
+    assert web.describe(waiting)["lastStatus"] == "ACTIVATING"
+    web.ecs.delete_service(service="web", force=True)
+    assert web.wait(waiting, lambda task: task["lastStatus"] == "STOPPED")
 
 
 def test_task_sets_have_load_balancers(web: Balanced) -> None:

@@ -115,7 +115,7 @@ class Keeper:
         self.tell(NETWORKS_CHANGED, {"network": network})
 
     async def _find_endpoint_port(self, address: str, port: int) -> int | None:
-        """Return the port of the machine for one of an endpoint, None where nothing listens there."""
+        """Return the machine's port for one of an endpoint, None where nothing listens."""
         return self._networks.endpoints.find_port(IPv4Address(address), port)
 
     async def _hand_over_sockets(self, folder: str) -> None:

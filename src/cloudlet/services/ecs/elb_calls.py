@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 BLOCK: Final = "elbv2"
+GONE: Final = ("TargetGroupNotFoundException", "RuleNotFoundException", "ListenerNotFoundException")
+"""The errors for what was deleted."""
 _SESSION: Final = "ecs-service-scheduler"
 _BY: Final = "ecs.amazonaws.com"
 

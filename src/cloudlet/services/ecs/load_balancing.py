@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.background.retrying import is_transient
 from cloudlet.services.ecs import elb_calls, service_history, services, tasks
 from cloudlet.services.ecs.service_record import Service
 from cloudlet.services.ecs.target_states import DEREGISTERED, DRAINING, REGISTERED, WAITING, can_follow
@@ -49,10 +50,10 @@ class _Change(NamedTuple):
     state: str
 
 
-async def settle(block: Block, key: _Key) -> tuple[Health, float | None]:
+async def settle(block: Block, key: _Key) -> tuple[Health | None, float | None]:
     """Register and deregister tasks of a service.
 
-    Return the health of its targets, and after how many seconds to look again.
+    Return the health of its targets, None where it is not known now, and after how many seconds to look again.
     """
 
     async def read(tx: Transaction) -> tuple[Service | None, list[Task]]:
@@ -70,11 +71,14 @@ async def settle(block: Block, key: _Key) -> tuple[Health, float | None]:
         await _mark(block, service, _list_drained(live, health), [])
     except AwsError as error:
         log.warning("the load balancers of %s cannot be asked: %s", service.arn, error)
-        return {}, _RETRY_SECONDS
+        return None, _RETRY_SECONDS
     targets = [target for task in live for target in task.targets if target.state != DEREGISTERED]
     if not targets:
         return health, None
-    is_changing = any(target.state != REGISTERED or not _is_healthy(target, health) for target in targets)
+    is_changing = any(
+        target.state == DRAINING or (target.state == REGISTERED and not _is_healthy(target, health))
+        for target in targets
+    )
     return health, _CHANGING_SECONDS if is_changing else _LOOK_SECONDS
 
 
@@ -137,9 +141,8 @@ async def _register(block: Block, service: Service, joining: list[_Change]) -> N
         try:
             await elb_calls.call(block, service, "RegisterTargets", params)
         except AwsError as error:
-            await _tell_once(block, service, f"failed to register targets in (target-group {group}) with (error "
-                             f"{error.message})")  # fmt: skip
-            raise
+            await _tell_error(block, service, f"failed to register targets in (target-group {group})", error)
+            continue
         await _mark(block, service, changes, [f"registered {len(changes)} targets in (target-group {group})"])
 
 
@@ -152,7 +155,7 @@ async def _begin_draining(block: Block, service: Service, leaving: list[_Change]
             await elb_calls.call(block, service, "DeregisterTargets", params)
         except AwsError as error:
             # With the target group its targets have gone.
-            if error.code != "TargetGroupNotFound":
+            if error.code not in elb_calls.GONE:
                 raise
         messages.append(f"deregistered {len(changes)} targets in (target-group {group})")
         await _mark(block, service, changes, messages)
@@ -166,7 +169,9 @@ async def _load_health(block: Block, service: Service, live: list[Task]) -> Heal
         try:
             answer = await elb_calls.call(block, service, "DescribeTargetHealth", {"TargetGroupArn": group})
         except AwsError as error:
-            if error.code != "TargetGroupNotFound":
+            if error.code not in elb_calls.GONE:
+                what = f"failed to describe target health on (target-group {group})"
+                await _tell_error(block, service, what, error)
                 raise
             continue
         for each in answer.get("TargetHealthDescriptions") or ():
@@ -204,7 +209,12 @@ async def _mark(block: Block, service: Service, changes: list[_Change], messages
         await block.store.transact(body)
 
 
-async def _tell_once(block: Block, service: Service, message: str) -> None:
+async def _tell_error(block: Block, service: Service, what: str, error: AwsError) -> None:
+    """Tell of an error, once; raise one that will pass by itself."""
+    if is_transient(error.code, error.status):
+        raise error
+    message = f"{what} with (error {error.message})"
+
     async def body(tx: Transaction) -> None:
         current = await services.find(tx, *service.key)
         if current is not None and current.stuck != message:

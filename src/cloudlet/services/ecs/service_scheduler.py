@@ -38,6 +38,9 @@ async def _schedule(block: Block, key: Key) -> float | None:
     place = account, region, cluster, name
     is_watching, alarms = await deployment_alarms.find_triggered(block, place)
     health, health_pause = await load_balancing.settle(block, place)
+    if health is None:
+        # Whoever does not know who serves requests stops nobody, and starts nobody.
+        return health_pause
     pauses = [
         health_pause,
         await block.store.transact(lambda tx: _advance(tx, place, block.clock.now(), alarms, health)),

@@ -38,7 +38,6 @@ DEFAULTS: Final[Mapping[str, tuple[str, dict[str, float]]]] = {
 }
 """The configuration of strategies that shift traffic in steps."""
 _RETRY_SECONDS: Final = 5.0
-_GONE: Final = ("RuleNotFound", "ListenerNotFound")
 _Key = tuple[str, str, str, str]
 
 
@@ -144,7 +143,7 @@ async def _change_rules(
             await _set_weights(block, service, advanced["roleArn"], rule, make_weights(group, other, percent))
         except AwsError as error:
             # A rule that is gone leads nobody to what is rolled back.
-            if operation.status != ROLLBACK_IN_PROGRESS or error.code not in _GONE:
+            if operation.status != ROLLBACK_IN_PROGRESS or error.code not in elb_calls.GONE:
                 raise
 
 
