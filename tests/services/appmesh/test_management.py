@@ -153,6 +153,7 @@ def test_envoys_outlive_the_service(tmp_path: Path) -> None:
                 envoys.expect("color.local", "green")
 
 
+@meaningless_in("replicas", because="commands are for one process")
 def test_the_command_prints_a_bootstrap(cloud: MeshCloud) -> None:
     port = cloud.aws.endpoint.rpartition(":")[2]
     done = cloudlet(
