@@ -344,3 +344,24 @@ def test_a_gateway_of_grpc(cloud: MeshCloud, envoys: Envoys) -> None:
     gateway = envoys.start("virtualGateway/g")
     assert call_grpc(gateway, 8088, "example.com", "/color.ColorService/GetColor") == ("0", "color")
     assert call_grpc(gateway, 8088, "example.com", "/other.Service/X") == ("12", "")
+
+
+def test_all_envoys_end_up_with_the_last_change(cloud: MeshCloud, envoys: Envoys) -> None:
+    """However quickly changes come one after the other, and whatever has to be looked up meanwhile."""
+    cloud.create_router("r", listen(80))
+    nodes = []
+    for number in range(12):
+        address = envoys.pick_address()
+        nodes.append(f"node{number}")
+        cloud.create_node(nodes[-1], listen(8080), host=address)
+        envoys.serve(nodes[-1], address)
+    cloud.create_route(httpRoute=route_to("node0"))
+    cloud.create_service("s.local", router="r")
+    clients = ("one", "two", "three")
+    for client in clients:
+        envoys.add_client("s.local", name=client)
+    for node in nodes:
+        cloud.update_route(httpRoute=route_to(node))
+    for client in clients:
+        envoys.expect("s.local", nodes[-1], client=client)
+        assert envoys.call("s.local", client=client).status == 200

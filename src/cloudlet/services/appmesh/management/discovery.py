@@ -26,7 +26,7 @@ _HEALTH_SECONDS: Final = 5.0
 Their health may have changed.
 """
 _DNS_SECONDS: Final = 2.0
-_LOOKUP_SECONDS: Final = 5.0
+_LOOKUP_SECONDS: Final = 2.0
 _MAX_INSTANCES: Final = 1000
 
 
@@ -66,6 +66,10 @@ class AddressBook:
         """Return the addresses that were found last."""
         entry = self._entries.get(lookup)
         return () if entry is None else entry.addresses
+
+    def has(self, lookup: Lookup) -> bool:
+        """Whether something was looked up before."""
+        return lookup in self._entries
 
     def keep(self, lookups: Collection[Lookup]) -> None:
         """Forget all that is looked up no more."""
