@@ -137,7 +137,7 @@ class AddressBook:
 
     async def _find_in_zones(self, lookup: Lookup, hostname: str) -> list[str]:
         """Return the addresses that the account's private hosted zones have for a name."""
-        if not self._block.cloud.has("route53") or "." not in hostname:
+        if not self._block.cloud.has("route53") or "." not in hostname or _is_address(hostname):
             return []
         listed = await self._ask_route53(lookup, "ListHostedZones", {})
         name = f"{hostname.rstrip('.').lower()}."
@@ -159,6 +159,14 @@ class AddressBook:
         return dict(
             await self._block.call("route53", operation, params, account=lookup.account, region="us-east-1") or {}
         )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def choose_addresses(found: Collection[str], preference: str) -> list[str]:

@@ -40,6 +40,10 @@ log = logging.getLogger("cloudlet.appmesh")
 _TICK_SECONDS: Final = 0.5
 _START_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 5.0
+_LOOKUP_SECONDS: Final = 0.5
+"""The time that an update waits for new names to be found."""
+_ARRIVAL_SECONDS: Final = 2.5
+"""The same for an Envoy that connects."""
 MeshKey = tuple[str, str, str]
 """The account, region and name of a mesh."""
 
@@ -61,6 +65,7 @@ class _Envoy:
     node: EnvoyNode
     view: MeshView | None = None
     """The mesh as its configuration was made of it."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     lookups: dict[str, Lookup] = field(default_factory=dict)
     """The service discovery of virtual nodes that it calls, by their names."""
     certificates: dict[str, Key] = field(default_factory=dict)
@@ -99,12 +104,10 @@ class ManagementServer:
         self.path = str(path)
         self.is_listening.set()
         try:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_TICK_SECONDS):
-                        await self._changed.wait()
-                self._changed.clear()
-                await self._follow()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow())
+                # Names may be slow to find, which holds up no change.
+                group.create_task(self._look_around())
         finally:
             for mesh in self._meshes.values():
                 mesh.stop_watching()
@@ -120,7 +123,7 @@ class ManagementServer:
         envoy = _Envoy(node)
         self._arriving.append(envoy)
         try:
-            found = await self._configure(envoy)
+            found = await self._configure(envoy, _ARRIVAL_SECONDS)
             if found is not None:
                 self.envoys[node_id] = envoy
             return found
@@ -150,14 +153,17 @@ class ManagementServer:
         self._meshes[key].is_read, self._meshes[key].retry_at = False, 0.0
         self._changed.set()
 
-    async def _configure(self, envoy: _Envoy) -> Snapshot | None:
+    async def _configure(self, envoy: _Envoy, max_seconds: float) -> Snapshot | None:
         """Return the configuration of an Envoy; None where its mesh has no such node."""
         view = await self._read_mesh(_get_key(envoy.node))
         envoy.view = view
         if view is None or not self._note_needs(envoy, view):
             return None
-        # Nothing is to be led to what has no address yet, but would have one.
-        await self._addresses.refresh([each for each in envoy.lookups.values() if not self._addresses.has(each)])
+        # Nothing is to be led to what has no address yet, but would have one within these seconds.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max_seconds):
+                new = [each for each in envoy.lookups.values() if not self._addresses.has(each)]
+                await self._addresses.refresh(new)
         await self._certificates.refresh(envoy.keys)
         return self._build(envoy, view)
 
@@ -187,14 +193,22 @@ class ManagementServer:
         return build(view, envoy.node, surroundings)
 
     async def _follow(self) -> None:
-        """Bring all Envoys up to date."""
-        for name in self.envoys.keys() - set(self.server.connected):
-            del self.envoys[name]
-            self.server.forget(name)
+        """Bring Envoys up to date as meshes change, for ever."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._changed.wait()
+            self._changed.clear()
+            for name in self.envoys.keys() - set(self.server.connected):
+                del self.envoys[name]
+                self.server.forget(name)
+            await self._update_all(self._is_outdated)
+
+    async def _update_all(self, needs_update: Callable[[_Envoy], bool]) -> None:
+        """Update Envoys, of which one that fails holds up no other."""
         for name, envoy in list(self.envoys.items()):
-            if self._is_outdated(envoy):
+            if needs_update(envoy):
                 await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
-        await self._look_around()
 
     def _is_outdated(self, envoy: _Envoy) -> bool:
         """Whether a mesh has changed since an Envoy's configuration was made."""
@@ -208,18 +222,23 @@ class ManagementServer:
 
         One whose node is gone is served no more.
         """
-        found = await self._configure(envoy)
-        if found is None:
-            log.info("the mesh has no %s any more", name)
-            self.server.forget(name)
-            self.envoys.pop(name, None)
-        else:
-            self.server.set_snapshot(name, found)
+        async with envoy.lock:
+            found = await self._configure(envoy, _LOOKUP_SECONDS)
+            if found is not None:
+                self.server.set_snapshot(name, found)
+            elif self.envoys.pop(name, None) is not None:
+                log.info("the mesh has no %s any more", name)
+                self.server.forget(name)
         # Requests come between two Envoys.
         await asyncio.sleep(0)
 
     async def _look_around(self) -> None:
-        """Look addresses and certificates up, and serve those Envoys again whose ones have changed."""
+        """Look addresses and certificates up, and update Envoys as these change, for ever."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            await best_effort(self._block, "a look at addresses", self._look_once)
+
+    async def _look_once(self) -> None:
         envoys = [*self._arriving, *self.envoys.values()]
         lookups = {lookup for envoy in envoys for lookup in envoy.lookups.values()}
         keys = {key for envoy in envoys for key in envoy.keys}
@@ -227,9 +246,7 @@ class ManagementServer:
         self._certificates.keep(keys)
         moved = await self._addresses.refresh(lookups)
         renewed = await self._certificates.refresh(keys)
-        for name, envoy in list(self.envoys.items()):
-            if moved & set(envoy.lookups.values()) or renewed & envoy.keys:
-                await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
+        await self._update_all(lambda envoy: bool(moved & set(envoy.lookups.values()) or renewed & envoy.keys))
         used = {_get_key(envoy.node) for envoy in (*self._arriving, *self.envoys.values())}
         for key in self._meshes.keys() - used:
             self._meshes.pop(key).stop_watching()
