@@ -44,3 +44,9 @@ def find() -> Cloudlet | None:
         return None
     cloudlet = Cloudlet(port)
     return None if cloudlet.status() is None else cloudlet
+
+
+def find_balancer(name: str) -> str:
+    """Return the URL of a load balancer, which a Cloudlet has by path, too: no name server need know its name."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return f"{endpoint}/_aws/elb/{name.partition('.')[0]}" if endpoint else f"http://{name}"

@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 import boto3
 import browser
 import cloudlet_here
+import load
 import outage
 import voices
 from browser import Browser
@@ -51,6 +53,7 @@ from waiting import DEADLINE_SECONDS, wait
 AUDIENCE = "shop"
 """Whom the tokens of customers are for."""
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
+ENOUGH_VISITS = 10
 WORKERS = ("payments", "inventory", "email")
 CURIOUS = """
 import sys, boto3
@@ -82,16 +85,17 @@ class Demo:
         """Return what went wrong."""
         issuer = Issuer(self.running) if self.is_near else None
         with self.eyes.on_the_deployment():
-            door = self.shop.deploy(**({"Issuer": issuer.url} if issuer else {})).get("Door")
+            doors = self.shop.deploy(**({"Issuer": issuer.url} if issuer else {}))
         print("\nThe services run, each in a container of its own, and find each other by their names")
         print("  " + ", ".join(f"{count} {name}" for name, count in sorted(self.fleet.running().items())))
         voices.listen(self.running, self.shop.account, is_aws=self.cloudlet is None)
-        self.customer = Customer(self.fleet.front())
+        self.front = cloudlet_here.find_balancer(doors["Front"])
+        self.customer = Customer(self.front)
         self.subscribe_partner()
         self.look_at_the_catalogue()
         self.take_orders()
         self.sell_the_last_piece()
-        self.take_an_order_from_a_browser(door, issuer)
+        self.take_an_order_from_a_browser(doors.get("Door"), issuer)
         self.eyes.follow(self.taken[-1])
         self.let_email_be_curious()
         self.take_orders_while_sqs_is_down()
@@ -232,8 +236,19 @@ class Demo:
             raise SystemExit("The process of SQS has survived.")
 
     def repair(self) -> None:
-        print("\nPayments learns yen, in a new task before the old one goes; the dead letters go back to its queue")
-        self.shop.change(Currencies=CURRENCIES_REPAIRED)
+        print("\nThe shop is renewed: payments learns yen, and for a minute a tenth of the customers try the new front")
+        with load.visiting(f"{self.front}/catalogue") as visits:
+            self.shop.begin_change(Currencies=CURRENCIES_REPAIRED, Version="2")
+            wait("the new front to answer", lambda: visits.answers["2"] >= ENOUGH_VISITS)
+            print(f"  while it is tried: {told(visits.answers)}")
+            while self.cloudlet is not None and self.shop.is_changing():
+                self.cloudlet.run("clock", "advance", "1m")
+                time.sleep(1)
+            self.shop.finish()
+        print(f"  at the end: {told(visits.answers)}; failed: {len(visits.errors)}")
+        if visits.errors:
+            raise SystemExit(f"Customers were not answered: {visits.errors[0]}")
+        print("\nThe dead letters go back to the queue of payments")
         letters = queues.arn(self.sqs, names.DEAD_LETTERS)
         print(f"  messages moved: {redrive(self.sqs, letters)}")
         self.wait_for(self.taken)
@@ -284,6 +299,10 @@ class Demo:
         kinds = (names.queue, names.dead_letters)
         all_queues = [kind(service) for service in (*WORKERS, "on-call") for kind in kinds]
         wait("the queues to be empty", lambda: all(is_empty(self.sqs, each) for each in all_queues))
+
+
+def told(answers: Counter[str]) -> str:
+    return ", ".join(f"{count} answers of version {version}" for version, count in sorted(answers.items()))
 
 
 def state_of(waits_for: list[str]) -> str:

@@ -58,7 +58,8 @@ class Shop:
         given = self.publish()
         print(f"  code       {given['Code']}")
         print(f"  image      {names.REPOSITORY}:{given['Image']}")
-        outputs = self._apply(given | parameters)
+        self._begin(given | parameters)
+        outputs = self.finish()
         resources = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=names.STACK)
         kinds = Counter(each["ResourceType"] for page in resources for each in page["StackResourceSummaries"])
         print(f"  stack      {names.STACK}: {kinds.total()} resources")
@@ -70,12 +71,16 @@ class Shop:
 
     def change(self, **parameters: str) -> dict[str, str]:
         """Update the stack; parameters that are not given stay as they are. Return what it puts out."""
+        self.begin_change(**parameters)
+        return self.finish()
+
+    def begin_change(self, **parameters: str) -> None:
         stack = self._describe()
         assert stack is not None
-        return self._apply({each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]} | parameters)
+        self._begin({each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]} | parameters)
 
-    def _apply(self, parameters: dict[str, str]) -> dict[str, str]:
-        """Create or update the stack; parameters that are not given have their defaults."""
+    def _begin(self, parameters: dict[str, str]) -> None:
+        """Begin to create or update the stack; parameters that are not given have their defaults."""
         template = self._upload("json", (HERE / "infrastructure" / "template.json").read_bytes())
         url = f"{self.s3.meta.endpoint_url}/{names.artifacts(self.account)}/{template}"
         settings = {
@@ -90,7 +95,23 @@ class Shop:
         except self.cloudformation.exceptions.ClientError as error:
             if "No updates are to be performed" not in str(error):
                 raise
-        return {each["OutputKey"]: each["OutputValue"] for each in self._wait().get("Outputs", [])}
+
+    def is_changing(self) -> bool:
+        stack = self._describe()
+        return stack is not None and stack["StackStatus"].endswith("_IN_PROGRESS")
+
+    def finish(self) -> dict[str, str]:
+        """Wait for the stack to be as it should; return what it puts out. Gives up where it cannot be."""
+        while self.is_changing():
+            time.sleep(_PAUSE_SECONDS)
+        stack = self._describe() or {}
+        if stack and stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=names.STACK)
+            reasons = [each for page in pages for each in page["StackEvents"] if "FAILED" in each["ResourceStatus"]]
+            for each in reversed(reasons):
+                print(f"  {each['LogicalResourceId']}: {each.get('ResourceStatusReason')}")
+            raise SystemExit(f"The stack is {stack['StackStatus']}.")
+        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
     def restock(self) -> None:
         catalogue.fill(catalogue.PRODUCTS)
@@ -102,7 +123,7 @@ class Shop:
     def clean_up(self) -> None:
         self._empty(names.pictures(self.account))
         self.cloudformation.delete_stack(StackName=names.STACK)
-        self._wait()
+        self.finish()
         bucket = names.artifacts(self.account)
         self._empty(bucket)
         with suppress(self.s3.exceptions.NoSuchBucket):
@@ -137,18 +158,6 @@ class Shop:
                 raise
             return None
         return dict(stack)
-
-    def _wait(self) -> dict[str, Any]:
-        """Return the stack once it is as it should be; give up where it cannot be."""
-        while (stack := self._describe()) and stack["StackStatus"].endswith("_IN_PROGRESS"):
-            time.sleep(_PAUSE_SECONDS)
-        if stack and stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=names.STACK)
-            reasons = [each for page in pages for each in page["StackEvents"] if "FAILED" in each["ResourceStatus"]]
-            for each in reversed(reasons):
-                print(f"  {each['LogicalResourceId']}: {each.get('ResourceStatusReason')}")
-            raise SystemExit(f"The stack is {stack['StackStatus']}.")
-        return stack or {}
 
 
 def pack_functions() -> bytes:

@@ -21,13 +21,6 @@ class Fleet:
         described = self._ecs.describe_services(cluster=names.CLUSTER, services=services)["services"]
         return {each["serviceName"]: each["runningCount"] for each in described}
 
-    def front(self) -> str:
-        """Return the URL at which customers find the shop."""
-        arns = self._ecs.list_tasks(cluster=names.CLUSTER, serviceName="front")["taskArns"]
-        [task] = self._ecs.describe_tasks(cluster=names.CLUSTER, tasks=arns)["tasks"]
-        [binding] = task["containers"][0]["networkBindings"]
-        return f"http://{binding['bindIP']}:{binding['hostPort']}"
-
     def run_instead(self, service: str, *command: str) -> str:
         """Run a task of a service, with its role, but with another program; return what that prints."""
         [like] = self._ecs.describe_services(cluster=names.CLUSTER, services=[service])["services"]

@@ -52,10 +52,9 @@ def test_the_shop_is_deployed_and_destroyed(cdk: Client, client: MakeClient, aws
     assert {each["serviceName"]: each["runningCount"] for each in services} == dict.fromkeys(
         ("email", "front", "inventory", "on-call", "orders", "outbox", "payments"), 1
     )
-    tasks = ecs.list_tasks(cluster="shop", serviceName="front")["taskArns"]
-    [front] = ecs.describe_tasks(cluster="shop", tasks=tasks)["tasks"]
-    port = front["containers"][0]["networkBindings"][0]["hostPort"]
-    with urlopen(f"http://127.0.0.1:{port}/catalogue", timeout=60) as answer:
+    [stack] = aws.client("cloudformation").describe_stacks(StackName="shop")["Stacks"]
+    [front] = [output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "Front"]
+    with urlopen(f"{aws.endpoint}/_aws/elb/{front.partition('.')[0]}/catalogue", timeout=60) as answer:
         assert json.load(answer) == []
 
     cdk.run(program, "destroy", "--force", "--app", tmp_path / "made")

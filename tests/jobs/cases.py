@@ -516,6 +516,10 @@ def _has_balanced(call: Call, account: str) -> bool:
     return [each["Status"] for each in call("ec2", "DescribeNetworkInterfaces")["NetworkInterfaces"]] == ["in-use"] * 2
 
 
+def _is_balancing(call: Call, account: str) -> bool:
+    return bool(call("elbv2", "DescribeLoadBalancers")["LoadBalancers"][0]["State"]["Code"] == "active")
+
+
 _groups: dict[str, str] = {}
 """The target group of each account."""
 
@@ -583,6 +587,7 @@ CASES = (
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
     Case("ecs.service_scheduler._advance", _serve, _is_served),
     Case("elbv2.interfaces._provide", _balance, _has_balanced),
+    Case("elbv2.proxy.serving.reconcile", _balance, _is_balancing),
     Case("elbv2.targets._end_delay", _drain, _is_drained, 60.0),
     Case("sqs.sending.move", _move, _has_message),
     Case("route53.propagating.mark", _change_names, _is_change_known),

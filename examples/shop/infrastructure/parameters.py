@@ -17,6 +17,7 @@ class Parameters:
         self.currencies = declare(
             "Currencies", "What payments can charge, and how many digits each has behind the point", "EUR:2 USD:2"
         )
+        self.version = declare("Version", "The version of the front, which its answers name", "1")
         self.issuer = declare(
             "Issuer",
             "The URL of the identity provider whose tokens the public API trusts; without one there is no API",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as balancing
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_servicediscovery as discovery
@@ -21,9 +22,7 @@ NETWORK = "shop.internal"
 """The services find each other by names in this domain."""
 NAMES = ("orders", "outbox", "payments", "inventory", "email", "on-call")
 PORT = 8080
-_ASK = f"import urllib.request; urllib.request.urlopen('http://127.0.0.1:{PORT}/health')"
 _ORDERS = {"SHOP_ORDERS": f"http://orders.{NETWORK}:{PORT}"}
-_IS_HEALTHY = ecs.HealthCheck(command=["CMD", "python3", "-c", _ASK], interval=Duration.seconds(10))
 
 
 class Services(Construct):
@@ -36,6 +35,8 @@ class Services(Construct):
         self._parameters = parameters
         self._needed = needed
         self._log = log
+        # What is signed for customers is for the S3 that they see.
+        self._pictures = {"AWS_ENDPOINT_URL_S3": parameters.s3.value_as_string}
         repository = ecr.Repository.from_repository_name(self, "Images", names.REPOSITORY)
         self._image = ecs.ContainerImage.from_ecr_repository(repository, parameters.image.value_as_string)
         self._execution = iam.Role(
@@ -56,7 +57,7 @@ class Services(Construct):
         self._create(
             "orders",
             called,
-            {"AWS_ENDPOINT_URL_S3": parameters.s3.value_as_string},
+            self._pictures,
             cloud_map_options=ecs.CloudMapOptions(name="orders", dns_ttl=Duration.seconds(5)),
         )
         self._create_front()
@@ -67,31 +68,63 @@ class Services(Construct):
         self._create("on-call", self._workers)
 
     def _create_front(self) -> None:
-        """Create the door of customers: the module `orders` once more, in a task that has a port of its machine."""
-        definition = ecs.TaskDefinition(
+        """Create the customers' door: the module `orders` once more, behind a load balancer.
+
+        A new version gets a tenth of the requests for a minute, then all of them; a minute later the old one goes.
+        """
+        group = ec2.SecurityGroup(self, "Behind", vpc=self._vpc, description="Who is behind the load balancer")
+        balancer = balancing.ApplicationLoadBalancer(
+            self, "Balancer", load_balancer_name="shop", vpc=self._vpc, internet_facing=True
+        )
+        group.connections.allow_from(balancer, ec2.Port.tcp(PORT))
+        blue, green = (self._create_targets(name) for name in ("blue", "green"))
+        listener = balancer.add_listener("Http", port=80, default_action=balancing.ListenerAction.fixed_response(404))
+        rule = balancing.ApplicationListenerRule(
             self,
-            "FrontDefinition",
-            compatibility=ecs.Compatibility.EC2,
-            network_mode=ecs.NetworkMode.BRIDGE,
-            family="shop-front",
-            task_role=self._roles["orders"],
-            execution_role=self._execution,
+            "Everything",
+            listener=listener,
+            priority=1,
+            conditions=[balancing.ListenerCondition.path_patterns(["/*"])],
+            action=balancing.ListenerAction.weighted_forward(
+                [
+                    balancing.WeightedTargetGroup(target_group=blue, weight=100),
+                    balancing.WeightedTargetGroup(target_group=green, weight=0),
+                ]
+            ),
         )
-        container = self._add_container(
-            definition, "orders", {"AWS_ENDPOINT_URL_S3": self._parameters.s3.value_as_string}
+        front = self._create(
+            "front",
+            group,
+            {**self._pictures, "SHOP_VERSION": self._parameters.version.value_as_string},
+            deployment_strategy=ecs.DeploymentStrategy.CANARY,
+            bake_time=Duration.minutes(1),
+            canary_configuration=ecs.TrafficShiftConfig(step_percent=10, step_bake_time=Duration.minutes(1)),
         )
-        container.add_port_mappings(ecs.PortMapping(container_port=PORT, host_port=0))
-        # CDK's own wants to know of instances.
-        service = ecs.CfnService(
+        alternate = ecs.AlternateTarget(
+            "Alternate",
+            alternate_target_group=green,
+            production_listener=ecs.ListenerRuleConfiguration.application_listener_rule(rule),
+        )
+        front.load_balancer_target(
+            container_name="front", container_port=PORT, alternate_target=alternate
+        ).attach_to_application_target_group(blue)
+        address = CfnOutput(self, "Front", value=balancer.load_balancer_dns_name, description="The customers' door")
+        address.override_logical_id("Front")
+
+    def _create_targets(self, name: str) -> balancing.ApplicationTargetGroup:
+        return balancing.ApplicationTargetGroup(
             self,
-            "Front",
-            service_name="front",
-            cluster=self._cluster.cluster_name,
-            task_definition=definition.task_definition_arn,
-            desired_count=self._parameters.tasks.value_as_number,
-            launch_type="EC2",
+            name,
+            target_group_name=f"shop-{name}",
+            vpc=self._vpc,
+            port=PORT,
+            protocol=balancing.ApplicationProtocol.HTTP,
+            target_type=balancing.TargetType.IP,
+            deregistration_delay=Duration.seconds(5),
+            health_check=balancing.HealthCheck(
+                path="/health", interval=Duration.seconds(5), timeout=Duration.seconds(2), healthy_threshold_count=2
+            ),
         )
-        service.node.add_dependency(*self._needed)
 
     def _create(
         self, name: str, group: ec2.SecurityGroup, environment: dict[str, str] | None = None, **more: Any
@@ -103,10 +136,17 @@ class Services(Construct):
             family=f"shop-{name}",
             cpu=256,
             memory_limit_mib=512,
-            task_role=self._roles[name],
+            task_role=self._roles["orders" if name == "front" else name],
             execution_role=self._execution,
         )
-        self._add_container(definition, name, environment)
+        definition.add_container(
+            name,
+            image=self._image,
+            command=["python3", "-m", f"shop.{'orders' if name == 'front' else name.replace('-', '_')}"],
+            environment=environment,
+            port_mappings=[ecs.PortMapping(container_port=PORT)] if name in ("front", "orders") else None,
+            logging=ecs.LogDrivers.aws_logs(stream_prefix="services", log_group=self._log),
+        )
         service = ecs.FargateService(
             self,
             name,
@@ -122,16 +162,3 @@ class Services(Construct):
         )
         service.node.add_dependency(*self._needed)
         return service
-
-    def _add_container(
-        self, definition: ecs.TaskDefinition, name: str, environment: dict[str, str] | None
-    ) -> ecs.ContainerDefinition:
-        return definition.add_container(
-            name,
-            image=self._image,
-            memory_limit_mib=512,
-            command=["python3", "-m", f"shop.{name.replace('-', '_')}"],
-            environment=environment,
-            health_check=_IS_HEALTHY if name == "orders" else None,
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="services", log_group=self._log),
-        )

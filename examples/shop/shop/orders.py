@@ -24,6 +24,8 @@ from shop.checkout import Answer, bucket, dynamodb, s3
 from shop.order import Wish
 from shop.patience import end_when_told
 
+VERSION = os.environ.get("SHOP_VERSION", "")
+
 
 def show_catalogue() -> Answer:
     return HTTPStatus.OK, [
@@ -83,6 +85,7 @@ class OrdersApi(BaseHTTPRequestHandler):
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        self.send_header("Shop-Version", VERSION)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

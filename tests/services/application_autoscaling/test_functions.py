@@ -67,11 +67,13 @@ def test_it_follows_the_use_of_what_is_provisioned(standing: Standing) -> None:
     python(functions, "return 1", Publish=True)
     scaling.register_scalable_target(**_FUNCTION, MinCapacity=1, MaxCapacity=3)
     predefined = {"PredefinedMetricType": "LambdaProvisionedConcurrencyUtilization"}
+    once = {"ScaleOutCooldown": 3600, "ScaleInCooldown": 3600}
+    config = {"TargetValue": 0.7, "PredefinedMetricSpecification": predefined, **once}
     scaling.put_scaling_policy(
         **_FUNCTION,
         PolicyName="p",
         PolicyType="TargetTrackingScaling",
-        TargetTrackingScalingPolicyConfiguration={"TargetValue": 0.7, "PredefinedMetricSpecification": predefined},
+        TargetTrackingScalingPolicyConfiguration=config,
     )
 
     def look() -> tuple[int, str]:

@@ -56,7 +56,8 @@ def test_the_thresholds_follow_the_capacity(cloud: ScalingCloud) -> None:
 def test_a_metric_above_the_target_scales_out_and_below_it_in(still: ScalingCloud, standing: Standing) -> None:
     still.register()
     still.track(CUSTOMIZED)
-    for _ in range(4):
+    eventually(still.alarms)
+    for _ in range(3):
         still.put_metric(30)
         standing.advance("1m")
     activity = still.wait_for("Setting read capacity units to 15.")
@@ -68,7 +69,7 @@ def test_a_metric_above_the_target_scales_out_and_below_it_in(still: ScalingClou
     still.put_metric(20)
     standing.advance("1m")
     still.wait_for("Setting read capacity units to 30.")
-    for _ in range(16):
+    for _ in range(15):
         still.put_metric(4)
         standing.advance("1m")
     still.wait_for("Setting read capacity units to 12.")
@@ -77,7 +78,8 @@ def test_a_metric_above_the_target_scales_out_and_below_it_in(still: ScalingClou
 def test_a_policys_name_may_look_like_an_arns_end(still: ScalingCloud, standing: Standing) -> None:
     still.register()
     still.track(CUSTOMIZED, "a:policyName/b")
-    for _ in range(4):
+    eventually(still.alarms)
+    for _ in range(3):
         still.put_metric(30)
         standing.advance("1m")
     still.wait_for("Setting read capacity units to 15.")

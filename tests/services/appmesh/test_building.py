@@ -14,6 +14,7 @@ from cloudlet.engines.envoy.snapshot import Kind
 from cloudlet.services.appmesh.proxy.building import build
 from cloudlet.services.appmesh.proxy.needs import list_called_nodes
 from cloudlet.services.appmesh.proxy.node_id import parse_node_id
+from cloudlet.services.appmesh.proxy.tls import list_secret_names
 from cloudlet.services.appmesh.proxy.view import Certificate, MeshView, Surroundings
 from tests.services.appmesh.random_meshes import MESHES, NODES
 from tests.sizes import examples
@@ -56,6 +57,7 @@ def test_each_mesh_has_a_configuration_that_is_whole(mesh: MeshView, path: str, 
     assert named <= made.clusters.keys()
     assert set(find_values(list(made.listeners.values()), "route_config_name")) == made.routes.keys()
     assert made.endpoints.keys() == {name for name, each in made.clusters.items() if each["type"] == "EDS"}
+    assert list_secret_names([*made.listeners.values(), *made.clusters.values()]) >= made.secrets.keys()
     called = tuple(f"cds_egress_m_{name}_" for name in list_called_nodes(mesh, node))
     assert all(name.startswith(called) for name in made.endpoints)
     bound = [json.dumps(each["address"]) for each in made.listeners.values()]

@@ -242,6 +242,7 @@ def test_attributes(cloud: LbCloud) -> None:
     assert found == {each["Key"]: each["Value"] for each in described}
     fails("ValidationError", modify, "routing.http.response.server.enabled", "no")
     fails("ValidationError", modify, "routing.http.response.x_content_type_options.header_value", "sniff")
+    fails("ValidationError", modify, "routing.http.response.x_frame_options.header_value", "a\r\nset-cookie: a=b")
     # Headers about TLS are those of HTTPS listeners.
     fails("ValidationError", modify, "routing.http.request.x_amzn_tls_version.header_name", "X-Tls")
     fails("ValidationError", modify, "tcp.idle_timeout.seconds", "60")

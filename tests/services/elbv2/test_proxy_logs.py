@@ -109,6 +109,22 @@ def test_the_line_of_a_request(envoy: Envoy, web: Web) -> None:
     }
 
 
+def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: Web) -> None:
+    group = make_group("web", web)
+    rewrites = [
+        {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/a", "Replace": "/b"}]}},
+        {"Type": "host-header-rewrite", "HostHeaderRewriteConfig": {"Rewrites": [{"Regex": "^x", "Replace": "y"}]}},
+    ]
+    rule = make_rule(7, [{"Field": "path-pattern", "Values": ["/a*"]}], forward(group), Transforms=rewrites)
+    listener = make_listener(answer(418), rules=[rule])
+    view = make_view(listener, groups=(group,))
+    envoy.apply(view)
+    port = listener.description["Port"]
+    seen = ask(port, "/a?b=c", Host="x.example.com").seen
+    assert (seen["path"], seen["headers"]["host"]) == ("/b?b=c", f"y.example.com:{port}")
+    assert _read(envoy, view, listener)["request"] == f"GET http://x.example.com:{port}/a?b=c HTTP/1.1"
+
+
 def test_the_line_of_an_error(envoy: Envoy) -> None:
     group = make_group("web", ("127.0.0.1", find_port()))
     listener = make_listener(forward(group))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.services.elbv2.proxy import redirects
 from tests.services.elbv2.envoys import (
     Envoy,
     Web,
@@ -200,6 +201,17 @@ def test_redirects(envoy: Envoy, config: dict[str, str], path: str, location: st
     assert answered.status == 302
     assert answered.list("location") == [location.replace("{port}", str(port))]
     assert (answered.get("content-type"), answered.get("content-length")) == ("text/html", "110")
+
+
+def test_redirects_of_clients_of_this_machine_lead_to_ports_that_they_reach() -> None:
+    listener = make_listener(redirect(Protocol="HTTPS", Port="443"), port=80)
+    (balancer,) = make_view(listener, machine_address="127.64.0.9", low_port_offset=8000).load_balancers
+    config = listener.description["DefaultActions"][0]["RedirectConfig"]
+    (predicate, moved), (always, own) = redirects.make_routes(balancer, listener, config)
+    locations = [route["response_headers_to_add"][-1]["header"]["value"] for route in (moved, own)]
+    assert locations == [f"https://%REQ(:authority)%:{port}%PATH(WQ:PATH)%" for port in (8443, 443)]
+    assert predicate["single_predicate"]["value_match"] == {"exact": "127.64.0.9"}
+    assert always == {}
 
 
 def test_weights(envoy: Envoy) -> None:

@@ -91,6 +91,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "no check": ("ValidationError", {"HealthCheckEnabled": False}),
     "a check by a port that is none": ("ValidationError", {"HealthCheckPort": "http"}),
     "a relative path": ("ValidationError", {"HealthCheckPath": "healthy"}),
+    "a path with a blank": ("ValidationError", {"HealthCheckPath": "/a b"}),
     "a path of TCP": ("InvalidConfigurationRequest", {"Protocol": "TCP", "HealthCheckPath": "/"}),
     "codes of TCP": ("InvalidConfigurationRequest", {"Protocol": "TCP", "Matcher": {"HttpCode": "200"}}),
     "codes that are too high": ("ValidationError", {"Matcher": {"HttpCode": "200-500"}}),

@@ -34,7 +34,7 @@ _TARGET_VALUES: Final = 2.0**360
 """The largest target value (API Reference)."""
 _MIN_TABLE_PERCENT, _MAX_TABLE_PERCENT = 20, 90
 _LABEL: Final = re.compile(r"(app/[^/]+/[^/]+)/(targetgroup/[^/]+/[^/]+)")
-"""What names a target group, behind its load balancer (API Reference, PredefinedMetricSpecification)."""
+"""The name of a target group, behind its load balancer (API Reference, PredefinedMetricSpecification)."""
 _EPSILON: Final = 1e-9
 """The error of divisions that would else add a unit of capacity."""
 

@@ -11,7 +11,7 @@ from cloudlet.services.appmesh.errors import BadRequest, LimitExcess
 from cloudlet.services.appmesh.kinds import Spec
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
-_SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._*-]+")
+_SERVICE_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CERTIFICATE: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+")
 _UNIONS: Final = tuple(

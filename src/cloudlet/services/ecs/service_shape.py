@@ -71,9 +71,9 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         answer["taskSets"] = [describe_task_set(service, each, live) for each in service.task_sets]
     if service.primary is not None:
         answer["currentServiceDeployment"] = service.make_arn("service-deployment", service.primary.operation)
-        operation = await service_history.find_deployment(tx, service.key, service.primary.operation)
+        # Here they have no weights of traffic.
         answer["currentServiceRevisions"] = [
-            _describe_reference(service, each.revision.id, live, operation) for each in service.deployments
+            _describe_reference(service, each.revision.id, live, None) for each in service.deployments
         ]
     if has_tags:
         answer["tags"] = resource_tags.to_api(await tags.load(tx, service.arn))

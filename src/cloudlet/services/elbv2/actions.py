@@ -158,6 +158,9 @@ def _parse_redirect(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidAction("The Redirect port must be between '1' and '65535' inclusive, or '#{port}'")
     if not config["Path"].startswith("/"):
         raise InvalidAction("The Redirect path must start with '/'")
+    for member, value in config.items():
+        if any(character < " " or character == "\x7f" for character in value):
+            raise InvalidAction(f"The Redirect {member.lower()} contains a character that is not valid")
     _check_keywords("Host", config["Host"], ("host",))
     _check_keywords("Path", config["Path"], ("host", "path", "port"))
     _check_keywords("Query", config["Query"], _KEYWORDS)
@@ -194,7 +197,7 @@ def _parse_session(given: Mapping[str, Any]) -> dict[str, Any]:
     if len(extra) > 10:
         raise InvalidAction("Up to '10' authentication request extra params can be specified")
     cookie = given.get("SessionCookieName", "AWSELBAuthSessionCookie")
-    if re.fullmatch(r"[^\s;,=]{1,256}", cookie) is None:
+    if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", cookie) is None:
         raise InvalidAction(f"The session cookie name '{cookie}' is not valid")
     session = {
         "SessionCookieName": cookie,

@@ -44,6 +44,10 @@ def _make_text(longest: int) -> Check:
     return lambda value: None if len(value) <= longest else f"at most {longest} characters long"
 
 
+def _check_header_value(value: str) -> str | None:
+    return None if re.fullmatch(r"[ -~]{0,1024}", value) else "at most 1024 printable ASCII characters"
+
+
 def _check_header_name(value: str) -> str | None:
     return None if re.fullmatch(r"[A-Za-z0-9-]{0,40}", value) else "a valid HTTP header name"
 
@@ -51,7 +55,7 @@ def _check_header_name(value: str) -> str | None:
 def _check_cookie_name(value: str) -> str | None:
     if value.startswith("AWSALB"):
         return "a cookie name that does not begin with 'AWSALB'"
-    return None if re.fullmatch(r"[^\s;,=]{0,512}", value) else "a valid cookie name"
+    return None if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{0,512}", value) else "a valid cookie name"
 
 
 def _check_prefix(value: str) -> str | None:
@@ -121,16 +125,16 @@ _REQUEST_HEADERS: Final = (
 )
 _SECURE_ONLY: Final = "routing.http.request."
 _RESPONSE_HEADERS: Final = {
-    "strict_transport_security": _make_text(1024),
-    "access_control_allow_origin": _make_text(1024),
-    "access_control_allow_methods": _make_text(1024),
-    "access_control_allow_headers": _make_text(1024),
+    "strict_transport_security": _check_header_value,
+    "access_control_allow_origin": _check_header_value,
+    "access_control_allow_methods": _check_header_value,
+    "access_control_allow_headers": _check_header_value,
     "access_control_allow_credentials": _make_choice("", "true"),
-    "access_control_expose_headers": _make_text(1024),
+    "access_control_expose_headers": _check_header_value,
     "access_control_max_age": _make_range(0, 86400, ""),
-    "content_security_policy": _make_text(1024),
+    "content_security_policy": _check_header_value,
     "x_content_type_options": _make_choice("", "nosniff"),
-    "x_frame_options": _make_text(1024),
+    "x_frame_options": _check_header_value,
 }
 _LISTENER: Final[dict[str, dict[str, Attribute]]] = {
     "application": {

@@ -6,6 +6,7 @@ API Reference, RuleCondition and RuleTransform.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any, Final
@@ -31,7 +32,7 @@ _PATH: Final = re.compile(r"""[A-Za-z0-9_.$/~"'@:+&*?-]{1,128}""")
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}")
 _METHOD: Final = re.compile(r"[A-Z_-]{1,40}")
 _MAX_REWRITE_CHARACTERS: Final = 1024
-_FOREIGN: Final = re.compile(r"\(\?(?:=|!|<=|<!|>|\(|P=)|\\[1-9Z]|(?<!\\)[*+?}]\+|\{\d{4}")
+_FOREIGN: Final = re.compile(r"\(\?(?:=|!|<=|<!|>|\(|P=)|(?<!\\)(?:\\\\)*\\[1-9NUZu]|(?<!\\)[*+?}]\+|\{(?:\d*,)?\d{4}")
 """The parts of Python's regular expressions that RE2, which Envoy has, has not."""
 
 
@@ -150,7 +151,8 @@ def _parse_pair(given: Mapping[str, Any]) -> dict[str, str]:
 def _check_regexes(regexes: Sequence[str], longest: int = _MAX_VALUE_CHARACTERS) -> None:
     for each in regexes:
         try:
-            re.compile(each)
+            with warnings.catch_warnings(action="ignore"):
+                re.compile(each)
         except re.error:
             is_right = False
         else:

@@ -94,8 +94,9 @@ def _apply(params: Params, check: HealthCheck, type_name: str, protocol: str, ve
     if path is not None:
         if check.protocol == "TCP":
             raise InvalidConfiguration("Health check paths are not supported for TCP health checks")
-        if not path.startswith("/"):
-            raise ValidationError(f"Health check path '{path}' must begin with a '/' character")
+        if re.fullmatch(r"/[!-~]*", path) is None:
+            text = f"Health check path '{path}' must begin with a '/' character, and have no blanks"
+            raise ValidationError(text)
         check = replace(check, path=path)
     if check.interval <= check.timeout:
         raise ValidationError("Health check interval must be greater than the timeout.")

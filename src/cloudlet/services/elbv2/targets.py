@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.background.jobs import run_timers
-from cloudlet.core.background.retrying import is_transient
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.elbv2 import arns, attributes, health_checks, limits, network_changes, networks, storing
 from cloudlet.services.elbv2.balancer_record import APPLICATION
@@ -123,9 +122,11 @@ async def _check_function(ctx: Context, arn: str) -> None:
     try:
         await ctx.call("lambda", "GetFunctionConfiguration", {"FunctionName": arn})
     except AwsError as error:
-        if is_transient(error.code, error.status):
+        if error.code == "ResourceNotFoundException":
+            raise wrong from None
+        # Load balancers may invoke functions, at most: one that may not be looked at is there.
+        if error.code != "AccessDeniedException":
             raise
-        raise wrong from None
 
 
 async def register(ctx: Context, tx: Transaction, group: TargetGroup, made: Sequence[Target]) -> None:

@@ -50,5 +50,5 @@ async def bind(block: Block) -> socket.socket:
 
 
 def find_path(block: Block) -> Path:
-    """Return the path of the socket for Envoys in networks of their own, in the data folder."""
+    """Return the path of the socket for Envoys in networks of their own."""
     return block.cloud.config.data / _SOCKET

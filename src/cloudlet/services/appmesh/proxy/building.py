@@ -10,7 +10,7 @@ from cloudlet.services.appmesh.proxy.inbound import build_inbound
 from cloudlet.services.appmesh.proxy.needs import list_trusts
 from cloudlet.services.appmesh.proxy.node_id import VIRTUAL_GATEWAY, EnvoyNode
 from cloudlet.services.appmesh.proxy.outbound import Outbound
-from cloudlet.services.appmesh.proxy.tls import make_secrets
+from cloudlet.services.appmesh.proxy.tls import list_secret_names, make_secrets
 from cloudlet.services.appmesh.proxy.view import MeshView, Surroundings
 
 
@@ -28,12 +28,16 @@ def build(view: MeshView, node: EnvoyNode, surroundings: Surroundings) -> Snapsh
         inbound, outbound = build_inbound(node, spec, bind), Outbound(view, spec, surroundings, bind)
         found, clusters = outbound.set, inbound.clusters
         listeners, routes = [*inbound.listeners, outbound.listener], [*inbound.routes, *outbound.routes]
+    all_clusters = {**found.clusters, **_map_by_name(clusters)}
+    # An Envoy asks for secrets that it has a use for, and for no other ones.
+    used = list_secret_names([*listeners, *all_clusters.values()])
+    secrets = make_secrets(surroundings, list_trusts(spec))
     return Snapshot(
         _map_by_name(listeners),
         _map_by_name(routes),
-        {**found.clusters, **_map_by_name(clusters)},
+        all_clusters,
         found.endpoints,
-        make_secrets(surroundings, list_trusts(spec)),
+        {name: secret for name, secret in secrets.items() if name in used},
     )
 
 

@@ -91,20 +91,23 @@ class Outbound:
         for at in list_ports(self._view, service):
             if at.protocol == "tcp":
                 self._add_tcp(at, find_cluster)
-            else:
+                continue
+            # Hosts are the same in upper and lower case, which names of virtual services are not.
+            host = service.lower()
+            if f"{host}:{at.port}" not in self._own:
                 routes = list(make_service_routes(self._view, at, find_cluster))
-                domains = [service, f"{service}:{at.port}"]
-                self._hosts.setdefault(at.port, []).append(_make_host(domains, routes))
-                self._own[f"{service}:{at.port}"] = routes
-                self._own.setdefault(service, routes)
+                self._hosts.setdefault(at.port, []).append(_make_host([host, f"{host}:{at.port}"], routes))
+                self._own[f"{host}:{at.port}"] = routes
+                self._own.setdefault(host, routes)
 
     def _add_tcp(self, at: ServicePort, find_cluster: FindCluster) -> None:
         """Add a chain for a port of TCP, where no other one has it.
 
         Nothing tells the services of a port apart.
         """
-        targets, timeout = list_tcp_targets(self._view, at, find_cluster)
-        if targets and not any(chain["filter_chain_match"]["destination_port"] == at.port for chain in self._chains):
+        taken = {EGRESS_PORT, *(chain["filter_chain_match"]["destination_port"] for chain in self._chains)}
+        targets, timeout = ([], None) if at.port in taken else list_tcp_targets(self._view, at, find_cluster)
+        if targets:
             inner = make_tcp_filter("egress", targets, timeout, self._spec)
             self._chains.append({"filter_chain_match": {"destination_port": at.port}, "filters": [inner]})
 

@@ -14,7 +14,14 @@ from cloudlet.services.appmesh.proxy.view import Surroundings
 
 SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
 """The cluster of the local SDS provider in a bootstrap (APPMESH_SDS_SOCKET_PATH)."""
+_FETCH_SECONDS: Final = "2s"
+"""The time that a cluster or listener waits for a secret.
+
+All others wait for it.
+"""
+_OWN_SDS: Final[Resource] = {**ADS, "initial_fetch_timeout": _FETCH_SECONDS}
 _LOCAL_SDS: Final[Resource] = {
+    "initial_fetch_timeout": _FETCH_SECONDS,
     "api_config_source": {
         "api_type": "GRPC",
         "transport_api_version": "V3",
@@ -73,7 +80,7 @@ def make_client_socket(
 def _make_certificate(certificate: Mapping[str, Any]) -> Resource:
     match certificate:
         case {"acm": {"certificateArn": arn}}:
-            return {"tls_certificate_sds_secret_configs": [{"name": arn, "sds_config": ADS}]}
+            return {"tls_certificate_sds_secret_configs": [{"name": arn, "sds_config": _OWN_SDS}]}
         case {"sds": {"secretName": name}}:
             return {"tls_certificate_sds_secret_configs": [{"name": name, "sds_config": _LOCAL_SDS}]}
         case {"file": {"certificateChain": chain, "privateKey": key}}:
@@ -92,7 +99,7 @@ def _make_validation(validation: Mapping[str, Any], names: Sequence[str]) -> Res
         case {"sds": {"secretName": name}}:
             secret = {"name": name, "sds_config": _LOCAL_SDS}
         case {"acm": {"certificateAuthorityArns": arns}}:
-            secret = {"name": _make_trust_name(arns), "sds_config": ADS}
+            secret = {"name": _make_trust_name(arns), "sds_config": _OWN_SDS}
         case _:
             return {}
     return {
@@ -111,6 +118,14 @@ def _match_names(names: Iterable[str]) -> Iterable[Resource]:
 def _make_trust_name(arns: Iterable[str]) -> str:
     """Return the name of the secret with the authorities of certificates."""
     return f"trust_{'_'.join(arns)}"
+
+
+def list_secret_names(resources: Any) -> set[str]:
+    """Return the names of the secrets of our own stream that resources refer to."""
+    if isinstance(resources, Mapping):
+        own = {resources["name"]} if resources.get("sds_config") == _OWN_SDS else set()
+        return own.union(*map(list_secret_names, resources.values()))
+    return set().union(*map(list_secret_names, resources)) if isinstance(resources, list) else set()
 
 
 def make_secrets(surroundings: Surroundings, trusts: Iterable[Sequence[str]]) -> dict[str, Resource]:

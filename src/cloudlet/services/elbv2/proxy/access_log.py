@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.services.elbv2.proxy import log_entries
+from cloudlet.services.elbv2.proxy import log_entries, names
 from cloudlet.services.elbv2.proxy.log_entries import NOTHING
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
@@ -113,10 +113,12 @@ def _format_request(listener: Listener, entry: Any) -> str:
     request = entry.request
     if not request.path:
         return "- - -"
-    host = request.authority.rpartition(":")[0] if _has_port(request.authority) else request.authority
+    tags = entry.common_properties.custom_tags
+    authority = tags.get(names.SENT_HOST) or request.authority
+    host = authority.rpartition(":")[0] if _has_port(authority) else authority
     port, protocol = listener.description["Port"], listener.description["Protocol"].lower()
     method = _METHODS[request.request_method] if request.request_method < len(_METHODS) else NOTHING
-    path = request.original_path or request.path
+    path = tags.get(names.SENT_URL) or request.path
     return f"{method} {protocol}://{host}:{port}{path} {_PROTOCOLS.get(entry.protocol_version, NOTHING)}"
 
 

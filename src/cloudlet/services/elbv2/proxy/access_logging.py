@@ -13,7 +13,8 @@ _HTTP: Final = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
 _TCP: Final = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
 CONNECTIONS: Final = " connections"
 """The end of the name of a log of connections."""
-_TAGS: Final = ("rule", "actions")
+_TAGS: Final = {"rule": "route", "actions": "route", names.SENT_URL: "request", names.SENT_HOST: "request"}
+"""Tags of routes, and of requests as they were before they were rewritten."""
 
 
 def make_request_log(listener: Listener) -> Resource:
@@ -21,9 +22,9 @@ def make_request_log(listener: Listener) -> Resource:
     tags = [
         {
             "tag": name,
-            "metadata": {"kind": {"route": {}}, "metadata_key": {"key": names.METADATA, "path": [{"key": name}]}},
+            "metadata": {"kind": {kind: {}}, "metadata_key": {"key": names.METADATA, "path": [{"key": name}]}},
         }
-        for name in _TAGS
+        for name, kind in _TAGS.items()
     ]
     return make_extension(
         "requests",

@@ -61,7 +61,11 @@ def make_trace_filter() -> Resource:
 
 def make_early_mutations(load_balancer: LoadBalancer, removed: Sequence[str]) -> list[Resource]:
     """Return the changes before rules are looked at, which can look at headers only."""
-    added = {names.SOURCE: _ADDRESS, names.PATH: "%PATH(NQ:PATH)%", names.PORT: "%DOWNSTREAM_LOCAL_PORT%"}
+    added = {
+        names.SOURCE: _ADDRESS,
+        names.PATH: "%PATH(NQ:PATH)%",
+        names.ADDRESS: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%",
+    }
     mutations: list[Resource] = [{"remove": name} for name in removed]
     if load_balancer.attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         mutations.append({"remove_on_match": {"key_matcher": {"safe_regex": make_regex(_INVALID_NAMES)}}})

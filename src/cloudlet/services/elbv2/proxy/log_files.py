@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cloudlet.core import AwsError
+from cloudlet.core.background.jobs import best_effort
 from cloudlet.core.kernel.identity import make_principal
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.elbv2.proxy.access_log import get_resource_id
@@ -17,8 +17,6 @@ from cloudlet.services.elbv2.proxy.view import LoadBalancer, View
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
-
-log = logging.getLogger("cloudlet.elbv2")
 
 PERIOD_SECONDS: Final = 300
 MAX_FILE_BYTES: Final = 4 << 20
@@ -57,11 +55,8 @@ class LogFiles:
     async def write(self, block: Block) -> None:
         """Write all lines to S3."""
         files, self._files = self._files, {}
-        for (kind, _), file in files.items():
-            try:
-                await _put(block, kind, file)
-            except AwsError as error:
-                log.warning("a log of %s cannot be written: %s", file.load_balancer.arn, error)
+        for (kind, arn), file in files.items():
+            await best_effort(block, f"a log of {arn}", partial(_put, block, kind, file))
 
 
 def is_wanted(kind: str, load_balancer: LoadBalancer) -> bool:
@@ -78,7 +73,6 @@ async def _put(block: Block, kind: str, file: _File) -> None:
         "Bucket": bucket,
         "Key": make_key(kind, view, load_balancer, end, random_bytes(4).hex()),
         "Body": gzip.compress(_join(file.lines)),
-        "ACL": "bucket-owner-full-control",
     }
     await block.cloud.call(
         "s3",

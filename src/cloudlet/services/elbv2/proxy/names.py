@@ -9,17 +9,19 @@ BLOCK: Final = "cloudlet"
 """The cluster of this block, which answers for functions and identity providers."""
 METADATA: Final = "cloudlet"
 """The namespace of what routes say of themselves, and filters of a request."""
+SENT_URL: Final = "sent-url"
+SENT_HOST: Final = "sent-host"
 SOURCE: Final = "x-cloudlet-source"
 """A header with the client's address: conditions can be of headers only."""
 PATH: Final = "x-cloudlet-path"
 """A header with the path without its query."""
-PORT: Final = "x-cloudlet-port"
-"""A header with the port at which the client has connected."""
+ADDRESS: Final = "x-cloudlet-address"
+"""A header with the load balancer's address to which the client has connected."""
 TARGET_GROUP: Final = "x-cloudlet-target-group"
 """A header with the ARN of the target group of a function."""
 RULE: Final = "x-cloudlet-rule"
 """A header with the ARN of the listener to which users come back."""
-INTERNAL_HEADERS: Final = (SOURCE, PATH, PORT, TARGET_GROUP, RULE)
+INTERNAL_HEADERS: Final = (SOURCE, PATH, ADDRESS, TARGET_GROUP, RULE)
 
 
 def make_cookie_value(arn: str) -> str:

@@ -19,16 +19,15 @@ def make_routes(
 ) -> list[tuple[Resource, Resource]]:
     """Return routes, each with its predicate.
 
-    The first one that holds counts, and {} always does. A client of this machine that came by another port than the
-    listener's is sent to one that it can reach, too.
+    The first one that holds counts, and {} always does. A client of this machine is sent to a port that it can reach,
+    where an ordinary user may not have the one that is meant.
     """
-    own, offset = int(listener.description["Port"]), load_balancer.low_port_offset
     found = _make_routes(listener, config, 0)
-    if not offset or own > _LAST_PRIVILEGED_PORT:
+    if not load_balancer.low_port_offset:
         return found
-    on_machine = match_exact(names.PORT, str(own + offset))
-    moved = [(_join(on_machine, each), route) for each, route in _make_routes(listener, config, offset)]
-    return [*moved, *found]
+    on_machine = match_exact(names.ADDRESS, load_balancer.machine_address)
+    moved = _make_routes(listener, config, load_balancer.low_port_offset)
+    return [*((_join(on_machine, each), route) for each, route in moved), *found]
 
 
 def _join(first: Resource, second: Resource) -> Resource:

@@ -42,6 +42,9 @@ def make_rewrites(transforms: Sequence[Description]) -> Rewrites:
     rules = [_make_rule(each) for each in transforms]
     if not rules:
         return Rewrites({}, has_host=False)
+    # Logs have what the client has sent.
+    for header, key in ((":path", names.SENT_URL), (":authority", names.SENT_HOST)):
+        rules.append({"header": header, "on_header_present": {"metadata_namespace": names.METADATA, "key": key}})
     types = {each["Type"] for each in transforms}
     filters = {_EXPRESSIONS: make_route_filter(_TO_METADATA, request_rules=rules)}
     if "url-rewrite" in types:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from cloudlet.core.background.jobs import best_effort
 from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.program import EnvoyMissingError
@@ -136,7 +137,8 @@ async def follow_health(block: Block) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
         for served in list(proxies.served.values()):
             for envoy in served.envoys:
-                await health_reports.follow(block, served, envoy)
+                follow = partial(health_reports.follow, block, served, envoy)
+                await best_effort(block, f"health checks of {envoy.node}", follow)
 
 
 @service.job
