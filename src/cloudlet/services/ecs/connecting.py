@@ -49,10 +49,15 @@ async def find_namespace(ctx: Context, params: Params, cluster: Cluster) -> Name
 
 
 def complete(members: dict[str, Any], namespace: Namespace | None) -> None:
-    """Write the ARN of the namespace into the members of a revision."""
+    """Write the ARN of the namespace into the members of a revision.
+
+    Service Connect that is not enabled is the same as none.
+    """
     if namespace is not None:
         configuration = members["serviceConnectConfiguration"]
         members["serviceConnectConfiguration"] = {**configuration, "namespace": namespace.arn}
+    elif not _is_enabled(members):
+        members.pop("serviceConnectConfiguration", None)
 
 
 def make(params: Params, namespace: Namespace | None, definition: Definition, strategy: str) -> Connect | None:
