@@ -60,6 +60,8 @@ class Round:
         self.news = News(service, now)
         self.pause: float | None = None
         """After how many seconds to look again, if nothing happens before."""
+        self.is_in_own_way = False
+        """Whether a task could not be placed since others of the service have its ports."""
         self._cluster = cluster
         self._stopped = stopped
         self._checked: dict[str, set[str]] = {}
@@ -188,6 +190,9 @@ class Round:
             picked = capacity.pick(revision.choice, running)
             if picked.launch_type != "FARGATE" and (problem := await self._find_problem(definition)) is not None:
                 self._get_unplaced(problem)
+                if problem == placement.PORTS:
+                    holders = await placement.list_port_holders(self.tx, self._cluster, definition)
+                    self.is_in_own_way = all(task.service == self.service.name for task in holders)
                 break
             running[picked.provider] += 1
             request = await self._make_request(starter, revision, definition, picked, connect)
@@ -238,7 +243,7 @@ class Round:
         words = "was unable to place a task because no container instance met all of its requirements."
         if problem.words:
             instance = instances.get_instance(self._cluster).id
-            words = f"{words} The closest matching (container-instance {instance}) has {problem.words}."
+            words = f"{words} The closest matching (container-instance {instance}) {problem.words}."
         if self.service.stuck != (message := f"{words} {_MORE}"):
             self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=problem.event)
         self._get_stuck(message)
