@@ -288,14 +288,11 @@ def test_load_balancers_are_reached_within_their_vpc_by_name(cloud: LbCloud, tas
     assert tasks.read(arn)[-1] == "hello"
 
 
-def test_a_listener_whose_port_is_taken_impairs_it(served: Served) -> None:
-    port = 8123
-    with socket.create_server((served.address, port)):
-        served.cloud.listen(served.arn, port=port)
-        state = eventually(
-            lambda: served.cloud.get(served.arn)["State"], lambda found: found["Code"] == "active_impaired"
-        )
-    assert f"{served.address}:{port}" in state["Reason"]
+def test_a_listener_whose_port_is_taken_on_this_machine_is_at_the_next_one(served: Served) -> None:
+    with socket.create_server((served.address, 8123)):
+        served.cloud.listen(served.arn, port=8123, DefaultActions=[_hello("near")])
+        assert served.eventually(200, port=8124) == "near"
+    served.wait_until_active()
 
 
 _LOG_POLICY = json.dumps(
