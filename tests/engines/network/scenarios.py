@@ -54,12 +54,12 @@ class Network:
     async def filter(self, commands: str) -> None:
         await self.router.run(partial(nftables.run, commands))
 
-    async def join(self, groups: Mapping[int, Group]) -> None:
-        """Have each interface be a member of a group, and all filters be written anew."""
-        named = {group.name: group for group in groups.values()}
-        members: dict[tuple[str, ...], list[IPv4Address]] = {
-            (name,): [self.address(each) for each in groups if groups[each].name == name] for name in named
-        }
+    async def join(self, groups: Mapping[int, Group | None]) -> None:
+        """Have each interface be a member of a group, or of none, and all filters be written anew."""
+        named = {group.name: group for group in groups.values() if group is not None}
+        members: dict[tuple[str, ...], list[IPv4Address]] = {}
+        for number, group in groups.items():
+            members.setdefault((group.name,) if group else (), []).append(self.address(number))
         texts = [security_groups.write_base(self.router.network), *map(security_groups.write_group, named.values())]
         await self.filter("".join([*texts, *security_groups.write_members(members)]))
 
@@ -148,6 +148,17 @@ async def groups(namespaces: Namespaces) -> Any:
     found += [await network.ask(7, "10.0.1.5", 80)]
     await network.join({5: Group("web"), 6: client, 7: client})
     return [*found, await network.ask(6, "10.0.1.5", 80)]
+
+
+async def free(namespaces: Namespaces) -> Any:
+    """Reach something that has no groups, as a load balancer may, and be reached by it."""
+    network = await Network(namespaces).open(5, 6, 7)
+    for number in network.interfaces:
+        await network.serve(number, 80)
+    one = Group("one", (Rule("tcp", 80, 80, IPv4Network("10.0.1.7/32")),), (ALL,))
+    await network.join({5: one, 6: Group("other", (), (ALL,)), 7: None})
+    found = [await network.ask(6, "10.0.1.7", 80), await network.ask(7, "10.0.1.5", 80)]
+    return [*found, await network.ask(7, "10.0.1.6", 80), await network.ask(6, "10.0.1.5", 80)]
 
 
 async def way_out(namespaces: Namespaces) -> Any:
@@ -297,7 +308,7 @@ def _own_address() -> str:
 
 
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
-    each.__name__: each for each in (isolation, peers, metadata, groups, way_out, datagrams, endpoints)
+    each.__name__: each for each in (isolation, peers, metadata, groups, free, way_out, datagrams, endpoints)
 }
 
 

@@ -61,15 +61,14 @@ async def _provide(
             "SubnetId": placement.subnet,
             "Description": f"ELB {found.name}",
             "ClientToken": f"{found.id}-{placement.subnet}",
+            "Groups": list(found.security_groups),
         }
-        if found.security_groups:
-            given["Groups"] = list(found.security_groups)
         if placement.wanted_address:
             given["PrivateIpAddress"] = placement.wanted_address
         interface = (await _call(block, key, "CreateNetworkInterface", given))["NetworkInterface"]
     name = interface["NetworkInterfaceId"]
     groups = {each["GroupId"] for each in interface["Groups"]}
-    if found.security_groups and groups != set(found.security_groups):
+    if groups != set(found.security_groups):
         change = {"NetworkInterfaceId": name, "Groups": list(found.security_groups)}
         await _call(block, key, "ModifyNetworkInterfaceAttribute", change)
     if found.scheme == "internal" or interface.get("Association"):
