@@ -75,6 +75,13 @@ def test_endpoints_are_reached_from_everywhere_but_internal_ones_from_their_netw
     ]
 
 
+def test_connections_are_ended_for_both_sides(user: str) -> None:
+    assert run("ended", user) == [
+        [0, 1, 0],
+        ["ConnectionAbortedError", "ConnectionResetError", "TimeoutError", "TimeoutError"],
+    ]
+
+
 def test_connections_leave_by_the_proxy_but_not_to_the_machine_itself(user: str) -> None:
     assert run("way_out", user) == ["from outside", "", "TimeoutError", True, 2]
 

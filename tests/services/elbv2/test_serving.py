@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -252,6 +253,45 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
     cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
     assert served.eventually(200, "/index.html", 8080) == "one\n"
     eventually(lambda: cloud.health(group)[0]["TargetHealth"]["State"], lambda state: state == "healthy")
+    tasks.ecs.stop_task(task=arn)
+
+
+def _greet(served: Served, port: int) -> socket.socket | None:
+    """Return a connection to a target, which has greeted; None where there is none."""
+    try:
+        made = socket.create_connection((served.address, port), timeout=20)
+        if made.recv(2) == b"hi":
+            return made
+    except OSError:
+        return None
+    made.close()
+    return None
+
+
+def test_connections_end_with_the_deregistration_delay_where_that_is_wanted(cloud: LbCloud, tasks: Tasks) -> None:
+    served = Served(cloud, Type="network")
+    serve = "nc -ll -p {} -e sh -c 'echo -n hi; read line; echo -n bye; sleep 100'"
+    command = ["sh", "-c", f"{serve.format(8081)} & exec {serve.format(8082)}"]
+    arn, address = run_task(cloud, tasks, open_group(cloud, "back"), command=command)
+    groups, ends = [], []
+    for port, is_ended in ((8081, "false"), (8082, "true")):
+        group = cloud.create_group(Protocol="TCP", Port=port)
+        values = {"connection_termination.enabled": is_ended, "timeout_seconds": "1"}
+        attributes = [{"Key": f"deregistration_delay.{key}", "Value": value} for key, value in values.items()]
+        cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
+        cloud.listen(served.arn, group, port=port, Protocol="TCP")
+        cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+        groups.append(group)
+        ends.append(eventually(lambda port=port: _greet(served, port), bool))  # type: ignore[misc]
+    for group in groups:
+        cloud.elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    kept, ended = ends
+    with kept, ended:
+        with suppress(ConnectionResetError):
+            assert ended.recv(1) == b""
+        eventually(lambda: cloud.health(groups[0]), lambda found: not found)
+        kept.send(b"go\n")
+        assert kept.recv(3) == b"bye"
     tasks.ecs.stop_task(task=arn)
 
 
