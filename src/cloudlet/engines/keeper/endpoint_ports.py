@@ -92,7 +92,7 @@ class Endpoints:
 
 
 def _bind_near(address: str, first: int, kind: socket.SocketKind) -> socket.socket:
-    """Return a socket at a port, at one of the next if it is in use, or at any. Raises OSError."""
+    """Return a socket at the first port that is free from one on. Raises OSError."""
     for port in range(first, min(first + _MAX_TRIED_PORTS, _LAST_PORT + 1)):
         try:
             return _bind(address, port, kind)

@@ -93,7 +93,10 @@ async def _end_connections(block: Block, proxies: Proxies, view: View) -> None:
 
 
 def _list_sources(view: View, ended: EndedTarget) -> list[str]:
-    """Return the addresses of load balancers that may have connections to a target, but for those that use it still."""
+    """Return the addresses of load balancers whose connections to a target are to end.
+
+    Some may use it still, by another target group.
+    """
     found = []
     for balancer in view.load_balancers:
         arns = {arn for listener in balancer.listeners for arn in list_groups(listener)}
