@@ -256,16 +256,20 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
     tasks.ecs.stop_task(task=arn)
 
 
-def _greet(served: Served, port: int) -> socket.socket | None:
-    """Return a connection to a target, which has greeted; None where there is none."""
-    try:
-        made = socket.create_connection((served.address, port), timeout=20)
-        if made.recv(2) == b"hi":
-            return made
-    except OSError:
+def _wait_for_greeting(served: Served, port: int) -> socket.socket:
+    """Return a connection to a target, which has greeted."""
+
+    def greet() -> socket.socket | None:
+        with suppress(OSError):
+            made = socket.create_connection((served.address, port), timeout=20)
+            if made.recv(2) == b"hi":
+                return made
+            made.close()
         return None
-    made.close()
-    return None
+
+    found = eventually(greet, bool)
+    assert found is not None
+    return found
 
 
 def test_connections_end_with_the_deregistration_delay_where_that_is_wanted(cloud: LbCloud, tasks: Tasks) -> None:
@@ -273,7 +277,8 @@ def test_connections_end_with_the_deregistration_delay_where_that_is_wanted(clou
     serve = "nc -ll -p {} -e sh -c 'echo -n hi; read line; echo -n bye; sleep 100'"
     command = ["sh", "-c", f"{serve.format(8081)} & exec {serve.format(8082)}"]
     arn, address = run_task(cloud, tasks, open_group(cloud, "back"), command=command)
-    groups, ends = [], []
+    groups: list[str] = []
+    ends: list[socket.socket] = []
     for port, is_ended in ((8081, "false"), (8082, "true")):
         group = cloud.create_group(Protocol="TCP", Port=port)
         values = {"connection_termination.enabled": is_ended, "timeout_seconds": "1"}
@@ -282,7 +287,7 @@ def test_connections_end_with_the_deregistration_delay_where_that_is_wanted(clou
         cloud.listen(served.arn, group, port=port, Protocol="TCP")
         cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
         groups.append(group)
-        ends.append(eventually(lambda port=port: _greet(served, port), bool))  # type: ignore[misc]
+        ends.append(_wait_for_greeting(served, port))
     for group in groups:
         cloud.elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": address}])
     kept, ended = ends

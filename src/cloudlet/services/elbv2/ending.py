@@ -50,7 +50,8 @@ async def list_ended(block: Block, key: tuple[str, str, str]) -> list[EndedTarge
 
     async def read(tx: Transaction) -> list[EndedTarget]:
         rows = await tx.range(space.begin, space.end, limit=_MAX_READ_ROWS)
-        return [EndedTarget(*space.unpack(row)[-3:], raw.decode()) for row, raw in rows]
+        names = ((*space.unpack(row), raw) for row, raw in rows)
+        return [EndedTarget(group, target, port, raw.decode()) for *_, group, target, port, raw in names]
 
     return await block.store.transact(read)
 
