@@ -256,6 +256,28 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
     tasks.ecs.stop_task(task=arn)
 
 
+def test_targets_see_clients_within_the_vpc_by_their_own_addresses(cloud: LbCloud, tasks: Tasks) -> None:
+    client = cloud.make_group("client")
+    served = Served(cloud, Type="network")
+    group = cloud.create_group(Protocol="TCP", Port=8080, **_QUICK)
+    attribute = {"Key": "preserve_client_ip.enabled", "Value": "true"}
+    cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[attribute])
+    cloud.listen(served.arn, group, port=81, Protocol="TCP")
+    # It lets nothing in but clients of this group.
+    arn, address = run_task(cloud, tasks, open_group(cloud, "back", client), "one")
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    served.wait_until_active()
+    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
+    asking = [
+        f"for n in 1 2 3 4 5 6 7 8; do wget -q -T 2 -O - http://{host}:81/index.html && break; sleep 1; done"
+        for host in (inner, served.balancer["DNSName"])
+    ]
+    asker, _ = run_task(cloud, tasks, client, command=["sh", "-c", "; ".join(asking)])
+    tasks.wait(asker, "STOPPED")
+    assert tasks.read(asker) == ["one", "one"]
+    tasks.ecs.stop_task(task=arn)
+
+
 def _wait_for_greeting(served: Served, port: int) -> socket.socket:
     """Return a connection to a target, which has greeted."""
 

@@ -178,7 +178,9 @@ def test_attributes_of_other_protocols(cloud: LbCloud) -> None:
     found = get_attributes(cloud, tcp)
     assert (found["stickiness.type"], found["preserve_client_ip.enabled"]) == ("source_ip", "false")
     change(cloud, tcp, proxy_protocol_v2__enabled="true", deregistration_delay__connection_termination__enabled="true")
-    tells("Cloudlet does not support", change, cloud, tcp, preserve_client_ip__enabled="true")
+    change(cloud, tcp, preserve_client_ip__enabled="true")
+    secure = cloud.create_group(Protocol="TLS")
+    tells("Cloudlet does not support", change, cloud, secure, preserve_client_ip__enabled="true")
     tells("Cloudlet does not support", change, cloud, tcp, load_balancing__cross_zone__enabled="false")
     tells(
         "'lb_cookie' is not supported for target groups with the TCP protocol",

@@ -232,7 +232,9 @@ def list_group_attributes(type_name: str, protocol: str, version: str) -> dict[s
             ends, _BOOLEAN, lambda value: (value, ends) == ("false", "true")
         ),
         "preserve_client_ip.enabled": Attribute(
-            keeps, _make_choice("true") if is_datagrams else _BOOLEAN, lambda value: (value, keeps) == ("true", "false")
+            keeps,
+            _make_choice("true") if is_datagrams else _BOOLEAN,
+            lambda value: (value, protocol) == ("true", "TLS"),
         ),
         "target_health_state.unhealthy.connection_termination.enabled": Attribute(
             breaks, _make_choice("false") if is_datagrams else _BOOLEAN, _is_other_than(breaks)

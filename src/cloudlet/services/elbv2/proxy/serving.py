@@ -22,7 +22,7 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.elbv2 import ending, network_changes, views
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.ending import EndedTarget
-from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals, user_claims
+from cloudlet.services.elbv2.proxy import balancing, health_reports, log_files, refusals, user_claims
 from cloudlet.services.elbv2.proxy.proxies import PROXIES, EnvoyProcess, Proxies, ServedVpc, VpcKey
 from cloudlet.services.elbv2.proxy.snapshots import list_groups
 from cloudlet.services.elbv2.proxy.view import View
@@ -51,6 +51,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
         proxies.set_view(served, view)
         for each in served.envoys:
             await _run(proxies, served, each)
+        await balancing.apply(proxies, served)
     except EnvoyMissingError as error:
         await refusals.record_all(block, view, str(error))
         return None
@@ -135,6 +136,8 @@ async def _end(block: Block, proxies: Proxies, key: VpcKey) -> None:
     for each in served.envoys:
         each.is_wanted = False
         await _run(proxies, served, each)
+    served.set_view(View(*key))
+    await balancing.apply(proxies, served)
     if ended := await ending.list_ended(block, key):
         await ending.forget(block, key, ended)
     for address in served.endpoints:
@@ -171,6 +174,8 @@ async def follow_health(block: Block) -> None:
             for envoy in served.envoys:
                 follow = partial(health_reports.follow, block, served, envoy)
                 await best_effort(block, f"health checks of {envoy.node}", follow)
+            if served.balancing:
+                await best_effort(block, f"targets of {served.key[2]}", partial(balancing.apply, proxies, served))
 
 
 @service.job
