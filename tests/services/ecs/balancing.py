@@ -46,8 +46,9 @@ class Balanced(Services):
         script = f"echo {body} > /srv/index.html; echo {body} > /srv/test; {after} exec httpd -f -h /srv"
         return self.register({**WEB, "command": ["sh", "-c", script]}, family="web", mode="awsvpc")
 
-    def _create_group(self) -> str:
+    def _create_group(self, **more: Any) -> str:
         checks: dict[str, Any] = {
+            **more,
             "HealthCheckIntervalSeconds": 5,
             "HealthCheckTimeoutSeconds": 2,
             "HealthyThresholdCount": 2,

@@ -82,9 +82,11 @@ def test_addresses_outside_of_the_vpc(cloud: LbCloud) -> None:
     fails("InvalidConfigurationRequest", register, cloud, group, "10.0.0.10", QuicServerId="0x0123456789abcdef")
 
 
-def test_there_are_no_instances(cloud: LbCloud) -> None:
+def test_other_instances_than_this_machine_are_refused(cloud: LbCloud) -> None:
     group = cloud.create_group(TargetType="instance")
-    fails("InvalidTarget", register, cloud, group, "i-0123456789abcdef0")
+    words = "The following targets are not in a running state and cannot be registered: 'i-0123456789abcdef0'"
+    tells(words, register, cloud, group, "i-0123456789abcdef0")
+    tells("Instance ID 'web' is not valid", register, cloud, group, "web")
     fails("ValidationError", register, cloud, group, "i-0123456789abcdef0", AvailabilityZone="us-east-1a")
 
 

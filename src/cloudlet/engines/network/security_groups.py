@@ -3,7 +3,6 @@
 A group is a chain of rules for what comes in, one for what goes out, and a set of its members' addresses. Each
 combination of groups has a chain that visits them; maps lead from addresses to these chains. What belongs to an allowed
 connection passes; all else is dropped (VPC user guide, "Control traffic to your AWS resources using security groups").
-Addresses without groups are those of load balancers that have none: all comes in to them and goes out.
 
 All filters are replaced as a whole, which takes the kernel some 20 ms: connections that stand go on.
 """
@@ -17,8 +16,6 @@ from typing import Final
 
 _MAX_TEXT_ADDRESSES: Final = 500
 _PROTOCOLS: Final = {"tcp": "tcp", "udp": "udp", "icmp": "icmp"}
-# What one group lets out is to be let in by the other side, too.
-_VERDICTS: Final = {"in": "accept", "out": "goto received"}
 _TABLE: Final = "inet groups"
 _BASE: Final = """
 table %(table)s {
@@ -91,7 +88,8 @@ def write_group(group: Group) -> str:
 
 
 def _write_rule(rule: Rule, direction: str) -> str:
-    return f"{write_match(rule, direction)} {_VERDICTS[direction]}"
+    # What one group lets out is to be let in by the other side, too.
+    return f"{write_match(rule, direction)} {'accept' if direction == 'in' else 'goto received'}"
 
 
 def write_match(rule: Rule, direction: str) -> str:
@@ -122,15 +120,16 @@ def write_outsiders(group: str, addresses: Sequence[IPv4Address]) -> str:
 def write_members(members: Mapping[tuple[str, ...], Sequence[IPv4Address]]) -> list[str]:
     """Return the commands that make addresses members of groups, by the groups of each.
 
-    Those of no groups are reached by all, and reach all that let them in. Each text is of some addresses, and comes
-    after those that make the groups.
+    What has no groups lets all in and out. Each text is of some addresses, and comes after those that make the groups.
     """
     texts = []
     for index, (groups, addresses) in enumerate(members.items()):
-        for direction in ("in", "out"):
+        for direction, passing in (("in", "accept"), ("out", "goto received")):
             chain = f"{direction}_of_{index}"
-            visited = [*(f"jump {direction}_{name}" for name in groups), "drop"] if groups else [_VERDICTS[direction]]
-            rules = [f"add rule {_TABLE} {chain} {each}" for each in visited]
+            last = "drop" if groups else passing
+            rules = [
+                f"add rule {_TABLE} {chain} {each}" for each in (*(f"jump {direction}_{name}" for name in groups), last)
+            ]
             texts.append("\n".join([f"add chain {_TABLE} {chain}", *rules, ""]))
         for start in range(0, len(addresses), _MAX_TEXT_ADDRESSES):
             some = addresses[start : start + _MAX_TEXT_ADDRESSES]

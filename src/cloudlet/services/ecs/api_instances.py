@@ -52,6 +52,7 @@ async def _describe(tx: Transaction, cluster: Cluster, instance: Instance) -> di
     left = cpu - sum(each for each, _ in reserved), memory - sum(each for _, each in reserved)
     return {
         "containerInstanceArn": instance.arn,
+        "ec2InstanceId": instance.ec2_id,
         "status": "ACTIVE",
         "agentConnected": True,
         "registeredAt": cluster.created,

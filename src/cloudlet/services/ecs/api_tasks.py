@@ -116,7 +116,7 @@ async def start_task(ctx: Context, tx: Transaction, params: Params) -> Result:
         if instance is None:
             failures.append({"arn": reference, "reason": "MISSING"})
             continue
-        if (problem := placement.find_missing_resource(definition)) is not None:
+        if (problem := await placement.find_missing_resource(tx, cluster, definition)) is not None:
             failures.append({"arn": instance.arn, "reason": problem.failure})
             continue
         request = await _make_request(ctx, tx, params, definition, Capacity("EC2"), instance.arn)

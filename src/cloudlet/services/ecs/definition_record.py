@@ -52,6 +52,14 @@ class Definition(msgspec.Struct, frozen=True):
         """The network mode: bridge where none was given."""
         return str(self.shape.get("networkMode") or "bridge")
 
+    @property
+    def host_ports(self) -> set[tuple[int, str]]:
+        """The ports of the container instance that a task reserves, with their protocols."""
+        if self.network_mode not in ("bridge", "host"):
+            return set()
+        mappings = (mapping for each in self.containers for mapping in each["portMappings"])
+        return {(each["hostPort"], each["protocol"]) for each in mappings if each.get("hostPort")}
+
     def to_api(self) -> dict[str, Any]:
         """Return what operations answer."""
         return {

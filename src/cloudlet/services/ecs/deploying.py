@@ -217,7 +217,11 @@ class Deploying:
                 "configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
             )
         self._replace_unhealthy(planned.stop)
-        await look.start(primary.id, primary.revision, planned.start)
+        started = await look.start(primary.id, primary.revision, planned.start)
+        if look.is_in_own_way:
+            full = bounds._replace(highest=len(self._new) + len(old) + started)
+            again = rolling.plan(full, self._new, old, may_start)
+            self._replace_unhealthy([each for each in again.stop if each not in planned.stop])
 
     def _is_serving_old(self) -> bool:
         """Whether traffic goes, or may go, to tasks of other deployments than the primary one."""

@@ -14,6 +14,7 @@ import msgspec
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws import tags
+from cloudlet.core.aws.machine_instance import make_instance_id
 from cloudlet.services.ecs import arns, errors
 from cloudlet.services.ecs.cluster_record import Cluster
 
@@ -28,6 +29,11 @@ class Instance(NamedTuple):
 
     cluster: Cluster
     id: str
+
+    @property
+    def ec2_id(self) -> str:
+        """The id of the EC2 instance: the machine is the same one for all clusters."""
+        return make_instance_id(self.cluster.account, self.cluster.region)
 
     @property
     def arn(self) -> str:

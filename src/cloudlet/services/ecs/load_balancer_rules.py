@@ -14,6 +14,8 @@ from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.deployment_states import CANARY, LINEAR, ROLLING
 
 _MAX_GROUPS: Final = 5
+_TARGET_TYPES: Final = {"awsvpc": "ip", "bridge": "instance", "host": "instance"}
+"""The types of targets that tasks may be, by their network modes."""
 TargetTypes = Mapping[str, str]
 """The types of targets of the target groups that a request names."""
 
@@ -85,9 +87,7 @@ def check(balancers: list[dict[str, Any]], definition: Definition, strategy: str
             )
         for group in (each["targetGroupArn"], (advanced or {}).get("alternateTargetGroupArn")):
             kind = types.get(group or "")
-            if kind == "instance" and definition.network_mode != "awsvpc":
-                raise errors.NotBuilt(f"targets of type instance, which networkMode={definition.network_mode} needs")
-            if kind is not None and (kind, definition.network_mode) != ("ip", "awsvpc"):
+            if kind not in (None, _TARGET_TYPES.get(definition.network_mode)):
                 raise errors.InvalidParameter(
                     f"The provided target group {group} has target type {kind}, which is incompatible with the "
                     f"{definition.network_mode} network mode specified in the task definition."

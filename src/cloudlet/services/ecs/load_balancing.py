@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
+from cloudlet.core.aws.machine_instance import make_instance_id
 from cloudlet.core.background.retrying import is_transient
 from cloudlet.services.ecs import elb_calls, service_history, services, tasks
 from cloudlet.services.ecs.service_record import Service
@@ -120,8 +121,13 @@ def _list_drained(live: list[Task], health: Health) -> list[_Change]:
 
 
 def _locate(task: Task, target: TaskTarget) -> TaskTarget:
-    """Return a target with the address and the port that are registered."""
-    return replace(target, id=task.private_ip, port=target.container_port)
+    """Return a target with the id and the port that are registered, once its container is started."""
+    if task.network_mode == "awsvpc":
+        return replace(target, id=task.private_ip, port=target.container_port)
+    container = task.find_container(target.container)
+    bindings = container.bindings if container else []
+    port = next((each["hostPort"] for each in bindings if each["containerPort"] == target.container_port), 0)
+    return replace(target, id=make_instance_id(task.account, task.region), port=port)
 
 
 def _sort_by_group(changes: list[_Change]) -> dict[str, list[_Change]]:

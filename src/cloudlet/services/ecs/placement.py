@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws import iso8601
-from cloudlet.services.ecs import errors, instances, query_language, tasks
+from cloudlet.services.ecs import definitions, errors, instances, query_language, tasks
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.query_language import Facts
@@ -32,8 +32,9 @@ class Problem(NamedTuple):
     words: str = ""
 
 
-_MEMORY: Final = Problem("RESOURCE:MEMORY", "RESOURCE:MEMORY", "insufficient memory available")
-_CPU: Final = Problem("RESOURCE:CPU", "RESOURCE:CPU", "insufficient CPU units available")
+_MEMORY: Final = Problem("RESOURCE:MEMORY", "RESOURCE:MEMORY", "has insufficient memory available")
+PORTS: Final = Problem("RESOURCE:PORTS", "RESOURCE:PORTS", "is already using a port required by your task")
+_CPU: Final = Problem("RESOURCE:CPU", "RESOURCE:CPU", "has insufficient CPU units available")
 _MEMBER: Final = Problem("MemberOf placement constraint unsatisfied.", "ATTRIBUTE")
 _DISTINCT: Final = Problem("DistinctInstance placement constraint unsatisfied.", "ATTRIBUTE")
 
@@ -60,7 +61,7 @@ async def find_problem(
     tx: Transaction, cluster: Cluster, definition: Definition, constraints: Constraints, group: str
 ) -> Problem | None:
     """Return why a task cannot be on the container instance; None where it can."""
-    problem = find_missing_resource(definition)
+    problem = await find_missing_resource(tx, cluster, definition)
     all_constraints = [*constraints, *definition.shape.get("placementConstraints", ())]
     if problem is not None or not all_constraints:
         return problem
@@ -78,12 +79,27 @@ async def find_problem(
     return None
 
 
-def find_missing_resource(definition: Definition) -> Problem | None:
-    """Return why the machine is too small for a task; None where it is not."""
+async def find_missing_resource(tx: Transaction, cluster: Cluster, definition: Definition) -> Problem | None:
+    """Return why the container instance has not what a task needs; None where it has."""
     cpu, memory = definition.reserved
     if memory > instances.measure_memory():
         return _MEMORY
-    return _CPU if cpu > instances.measure_cpu() else None
+    if cpu > instances.measure_cpu():
+        return _CPU
+    return PORTS if await list_port_holders(tx, cluster, definition) else None
+
+
+async def list_port_holders(tx: Transaction, cluster: Cluster, definition: Definition) -> list[Task]:
+    """Return the tasks of a cluster that have ports of the machine which another one needs."""
+    if not definition.host_ports:
+        return []
+    live = [task for task in await tasks.list_tasks(tx, *cluster.key) if task.container_instance]
+    holding = set()
+    for arn in {task.definition_arn for task in live}:
+        known = await definitions.find(tx, cluster.account, cluster.region, arn)
+        if known is not None and known.host_ports & definition.host_ports:
+            holding.add(arn)
+    return [task for task in live if task.definition_arn in holding]
 
 
 async def load_facts(tx: Transaction, cluster: Cluster, live: list[Task]) -> Facts:
@@ -92,6 +108,7 @@ async def load_facts(tx: Transaction, cluster: Cluster, live: list[Task]) -> Fac
     attributes = {**instances.list_own_attributes(cluster), **await instances.load_attributes(tx, instance)}
     values = {
         "agentConnected": "true",
+        "ec2InstanceId": instance.ec2_id,
         "registeredAt": iso8601.millisecond(int(cluster.created * 1000)),
         "runningTasksCount": str(sum(task.last_status == RUNNING for task in live)),
     }

@@ -14,6 +14,7 @@ from cloudlet.core.aws import tags
 from cloudlet.services.ecs import capacity, connecting, definitions, instances, placement, tasks
 from cloudlet.services.ecs.capacity import Capacity
 from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.connect_record import TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.load_balancing import Health
 from cloudlet.services.ecs.placement import Problem
@@ -59,6 +60,8 @@ class Round:
         self.news = News(service, now)
         self.pause: float | None = None
         """After how many seconds to look again, if nothing happens before."""
+        self.is_in_own_way = False
+        """Whether a task could not be placed since others of the service have its ports."""
         self._cluster = cluster
         self._stopped = stopped
         self._checked: dict[str, set[str]] = {}
@@ -180,15 +183,19 @@ class Round:
         if definition is None:
             self._get_stuck("was unable to place a task. Reason: The task definition does not exist.")
             return 0
+        connect = await connecting.find_endpoints(self.tx, self.service, revision.connect)
         running = Counter(task.capacity_provider for task in self.list_active(starter))
         made: list[Task] = []
         for _ in range(min(count, _MAX_STARTED_TASKS)):
             picked = capacity.pick(revision.choice, running)
             if picked.launch_type != "FARGATE" and (problem := await self._find_problem(definition)) is not None:
                 self._get_unplaced(problem)
+                if problem == placement.PORTS:
+                    holders = await placement.list_port_holders(self.tx, self._cluster, definition)
+                    self.is_in_own_way = all(task.service == self.service.name for task in holders)
                 break
             running[picked.provider] += 1
-            request = await self._make_request(starter, revision, definition, picked)
+            request = await self._make_request(starter, revision, definition, picked, connect)
             made += await tasks.start_tasks(self.tx, self._cluster, request, 1, self.now)
             self.live = [*self.live, made[-1]]
         if made:
@@ -197,7 +204,7 @@ class Round:
         return len(made)
 
     async def _make_request(
-        self, starter: str, revision: Revision, definition: Definition, picked: Capacity
+        self, starter: str, revision: Revision, definition: Definition, picked: Capacity, connect: TaskConnect | None
     ) -> TaskRequest:
         service, members = self.service, revision.members
         source = {"TASK_DEFINITION": definition.arn, "SERVICE": service.arn}.get(
@@ -221,7 +228,7 @@ class Round:
                 TaskTarget(group, each["containerName"], each["containerPort"])
                 for each, group in zip(revision.balancers, revision.groups, strict=True)
             ],
-            connect=await connecting.find_endpoints(self.tx, service, revision.connect),
+            connect=connect,
         )
 
     async def _find_problem(self, definition: Definition) -> Problem | None:
@@ -236,7 +243,7 @@ class Round:
         words = "was unable to place a task because no container instance met all of its requirements."
         if problem.words:
             instance = instances.get_instance(self._cluster).id
-            words = f"{words} The closest matching (container-instance {instance}) has {problem.words}."
+            words = f"{words} The closest matching (container-instance {instance}) {problem.words}."
         if self.service.stuck != (message := f"{words} {_MORE}"):
             self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=problem.event)
         self._get_stuck(message)

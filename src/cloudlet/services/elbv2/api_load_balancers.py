@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
-from ipaddress import IPv4Network
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, T
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.listing import list_page
 from cloudlet.core.kernel.ids import random_below
+from cloudlet.engines.network.endpoint_addresses import RANGE
 from cloudlet.services.elbv2 import (
     arns,
     attributes,
@@ -44,7 +44,6 @@ _LIMITS: Final = {
     APPLICATION: limits.MAX_APPLICATION_LOAD_BALANCERS,
     NETWORK: limits.MAX_NETWORK_LOAD_BALANCERS,
 }
-_MACHINE: Final = IPv4Network("127.64.0.0/10")
 _TRIES: Final = 64
 _UNSUPPORTED: Final = ("CustomerOwnedIpv4Pool", "IpamPools")
 
@@ -153,7 +152,8 @@ async def _ensure_role(ctx: Context) -> None:
 
 async def _take_machine_address(tx: Transaction, arn: str) -> str:
     for _ in range(_TRIES):
-        address = str(_MACHINE[1 + random_below(_MACHINE.num_addresses - 2)])
+        # The last one but one is the machine itself.
+        address = str(RANGE[1 + random_below(RANGE.num_addresses - 3)])
         if await storing.is_machine_address_free(tx, address):
             storing.take_machine_address(tx, address, arn)
             return address

@@ -53,7 +53,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     registered: float
     zone: str = ""
     address: str = ""
-    """The address in the VPC; none for functions, and for load balancers, whose addresses change."""
+    """The address in the VPC; none for functions, and for load balancers, whose addresses change.
+
+    Of an instance it is the one by which load balancers reach this machine.
+    """
     draining_until: float | None = None
     """The end of the deregistration delay; None for a registered target."""
     state: str = ""

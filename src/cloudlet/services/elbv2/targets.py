@@ -10,8 +10,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Subspace, Transaction
+from cloudlet.core.aws.machine_instance import make_instance_id
 from cloudlet.core.background.jobs import run_timers
 from cloudlet.core.kernel.block import Block
+from cloudlet.engines.network import endpoint_addresses
 from cloudlet.services.elbv2 import arns, attributes, ending, health_checks, limits, network_changes, networks, storing
 from cloudlet.services.elbv2.balancer_record import APPLICATION
 from cloudlet.services.elbv2.errors import InvalidTarget, QuotaExcess, UnsupportedFeature, ValidationError
@@ -79,9 +81,18 @@ async def _make(
             if zone:
                 text = "Availability Zones are not supported for target groups with target type 'instance'"
                 raise ValidationError(text)
-            # Amazon EC2 has no instances in Cloudlet.
-            raise InvalidTarget(f"Instance ID '{target.id}' is not valid")
+            return _locate_instance(ctx, target)
     return target
+
+
+def _locate_instance(ctx: Context, target: Target) -> Target:
+    """Return a target that is this machine with its address. Raises AwsError for other instances."""
+    if re.fullmatch(r"i-([0-9a-f]{8}|[0-9a-f]{17})", target.id) is None:
+        raise ValidationError(f"Instance ID '{target.id}' is not valid")
+    if target.id != make_instance_id(ctx.account, ctx.region):
+        text = f"The following targets are not in a running state and cannot be registered: '{target.id}'"
+        raise InvalidTarget(text)
+    return replace(target, address=str(endpoint_addresses.MACHINE))
 
 
 def _locate_address(target: Target, subnets: Sequence[Mapping[str, Any]]) -> Target:

@@ -61,6 +61,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     if refused or is_applied:
         await refusals.record(block, view, refused)
         await _end_connections(block, proxies, view)
+    await health_reports.record(block, served, view.target_groups)
     await health_reports.record_unchecked(block, view)
     return None if is_applied else _LOOK_SECONDS
 

@@ -24,7 +24,7 @@ class Target:
     port: int
     """A port as it was registered, or the group's. 0 for functions."""
     address: str = ""
-    """The address in the VPC, of an instance its own. Empty if unknown, and for functions."""
+    """The address in the VPC, of an instance the machine's. Empty if unknown, and for functions."""
     zone: str = ""
     """An Availability Zone, or `all`."""
     registered: float = 0.0
