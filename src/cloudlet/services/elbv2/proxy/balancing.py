@@ -1,4 +1,4 @@
-"""Connections that keep the address of their client: the router of the VPC leads them to targets.
+"""Connections that keep their client's address: the VPC's router leads them to targets.
 
 A proxy connects by an address of its own. Where a target group preserves those of clients, the router translates the
 target's address alone, as Network Load Balancers do. Clients on this machine, and all others, have the proxy still.
@@ -25,7 +25,7 @@ _OUTSIDE: Final = "all"
 
 
 async def apply(proxies: Proxies, served: ServedVpc) -> None:
-    """Have the router of a VPC lead connections as its load balancers and their targets are."""
+    """Have the router of a VPC lead connections to the targets that are healthy now."""
     rules = list_rules(served.view, served.states)
     commands = _write_table(rules)
     if commands == served.balancing:
@@ -58,7 +58,7 @@ def list_rules(view: View, states: HealthStates) -> list[str]:
 
 
 def _find_group(view: View, balancer: LoadBalancer, listener: Listener) -> TargetGroup | None:
-    """Return the target group of a listener if it preserves clients' addresses, and the router can do that."""
+    """Return the target group of a listener whose clients keep their addresses, if any."""
     # Groups of the load balancer filter what comes to its own address.
     if balancer.is_application or balancer.description.get("SecurityGroups"):
         return None
