@@ -278,6 +278,27 @@ def test_targets_see_clients_within_the_vpc_by_their_own_addresses(cloud: LbClou
     tasks.ecs.stop_task(task=arn)
 
 
+def test_clients_that_keep_their_addresses_reach_healthy_targets_alone(cloud: LbCloud, tasks: Tasks) -> None:
+    back = open_group(cloud, "back")
+    served = Served(cloud, Type="network")
+    group = cloud.create_group(Protocol="TCP", Port=8080, **_QUICK)
+    attribute = {"Key": "preserve_client_ip.enabled", "Value": "true"}
+    cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[attribute])
+    cloud.listen(served.arn, group, port=81, Protocol="TCP")
+    one, two = (run_task(cloud, tasks, back, body) for body in ("one", "two"))
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address} for _, address in (one, two)])
+    states = lambda: sorted(each["TargetHealth"]["State"] for each in cloud.health(group))  # noqa: E731
+    eventually(states, lambda now: now == ["healthy", "healthy"])
+    tasks.ecs.stop_task(task=one[0])
+    eventually(states, lambda now: now == ["healthy", "unhealthy"])
+    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
+    asking = f"for n in 1 2 3 4 5 6 7 8; do wget -q -T 2 -O - http://{inner}:81/index.html; done"
+    asker, _ = run_task(cloud, tasks, back, command=["sh", "-c", asking])
+    tasks.wait(asker, "STOPPED")
+    assert tasks.read(asker) == ["two"] * 8
+    tasks.ecs.stop_task(task=two[0])
+
+
 def _wait_for_greeting(served: Served, port: int) -> socket.socket:
     """Return a connection to a target, which has greeted."""
 
