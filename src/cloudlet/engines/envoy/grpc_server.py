@@ -26,6 +26,7 @@ log = logging.getLogger("cloudlet.engines")
 _MAX_MESSAGE_BYTES: Final = 16 << 20
 _PREFIX: Final = struct.Struct("!BI")
 _MAX_WAITING_MESSAGES: Final = 64
+_HEADERS: Final = ((":status", "200"), ("content-type", "application/grpc"))
 UNIMPLEMENTED: Final = 12
 PERMISSION_DENIED: Final = 7
 NOT_FOUND: Final = 5
@@ -53,6 +54,8 @@ class Stream:
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._unread_bytes: dict[int, int] = {}
         self.window = asyncio.Event()
+        self.has_answered = False
+        """Whether anything was sent."""
 
     def feed(self, content: bytes, flow: int) -> None:
         """Take a part of the client's messages. Raises CallRefusal for one that is too large."""
@@ -164,7 +167,7 @@ class _Connection(asyncio.Protocol):
             try:
                 stream.feed(event.data, event.flow_controlled_length)
             except CallRefusal as refused:
-                self._finish(event.stream_id, refused.status, str(refused))
+                self._finish(event.stream_id, refused.status, str(refused), has_answered=stream.has_answered)
                 self._lose(event.stream_id)
         elif isinstance(event, h2.events.StreamEnded):
             if event.stream_id in self._streams:
@@ -188,8 +191,6 @@ class _Connection(asyncio.Protocol):
             handler = self._handlers.get(stream.headers.get(":path", ""))
             if handler is None:
                 raise CallRefusal(UNIMPLEMENTED, "there is no such method")
-            self._h2.send_headers(number, [(":status", "200"), ("content-type", "application/grpc")])
-            self._flush()
             await handler(stream)
         except CallRefusal as refused:
             status, message = refused.status, str(refused)
@@ -201,17 +202,15 @@ class _Connection(asyncio.Protocol):
         finally:
             self._streams.pop(number, None)
             self._tasks.pop(number, None)
-        self._finish(number, status, message)
+        self._finish(number, status, message, has_answered=stream.has_answered)
 
-    def _finish(self, number: int, status: int, message: str) -> None:
+    def _finish(self, number: int, status: int, message: str, *, has_answered: bool) -> None:
         trailers = [("grpc-status", str(status))]
         if message:
             trailers.append(("grpc-message", _escape(message)))
         with suppress(h2.exceptions.ProtocolError):
-            state = self._h2.streams.get(number)
-            if state is not None and not state.state_machine.headers_sent:
-                self._h2.send_headers(number, [(":status", "200"), ("content-type", "application/grpc")])
-            self._h2.send_headers(number, trailers, end_stream=True)
+            # Where nothing was answered, the end is all of the answer ("Trailers-Only").
+            self._h2.send_headers(number, trailers if has_answered else [*_HEADERS, *trailers], end_stream=True)
         self._flush()
 
     def _lose(self, number: int) -> None:
@@ -229,6 +228,9 @@ class _Connection(asyncio.Protocol):
 
     async def send(self, stream: Stream, number: int, content: bytes) -> None:
         """Send a message as the client's windows let it. Raises ConnectionError."""
+        if not stream.has_answered and number in self._streams:
+            stream.has_answered = True
+            self._h2.send_headers(number, _HEADERS)
         rest = memoryview(content)
         while rest:
             if self._transport is None or number not in self._streams:
