@@ -54,12 +54,12 @@ class Network:
     async def filter(self, commands: str) -> None:
         await self.router.run(partial(nftables.run, commands))
 
-    async def join(self, groups: Mapping[int, Group]) -> None:
-        """Have each interface be a member of a group, and all filters be written anew."""
-        named = {group.name: group for group in groups.values()}
-        members: dict[tuple[str, ...], list[IPv4Address]] = {
-            (name,): [self.address(each) for each in groups if groups[each].name == name] for name in named
-        }
+    async def join(self, groups: Mapping[int, Group | None]) -> None:
+        """Have each interface be a member of a group, or of none, and all filters be written anew."""
+        named = {group.name: group for group in groups.values() if group is not None}
+        members: dict[tuple[str, ...], list[IPv4Address]] = {}
+        for number, group in groups.items():
+            members.setdefault((group.name,) if group else (), []).append(self.address(number))
         texts = [security_groups.write_base(self.router.network), *map(security_groups.write_group, named.values())]
         await self.filter("".join([*texts, *security_groups.write_members(members)]))
 
@@ -150,6 +150,17 @@ async def groups(namespaces: Namespaces) -> Any:
     return [*found, await network.ask(6, "10.0.1.5", 80)]
 
 
+async def free(namespaces: Namespaces) -> Any:
+    """Reach something that has no groups, as a load balancer may, and be reached by it."""
+    network = await Network(namespaces).open(5, 6, 7)
+    for number in network.interfaces:
+        await network.serve(number, 80)
+    one = Group("one", (Rule("tcp", 80, 80, IPv4Network("10.0.1.7/32")),), (ALL,))
+    await network.join({5: one, 6: Group("other", (), (ALL,)), 7: None})
+    found = [await network.ask(6, "10.0.1.7", 80), await network.ask(7, "10.0.1.5", 80)]
+    return [*found, await network.ask(7, "10.0.1.6", 80), await network.ask(6, "10.0.1.5", 80)]
+
+
 async def way_out(namespaces: Namespaces) -> Any:
     network = await Network(namespaces).open(5, 6)
     await network.join({5: Group("open", (), (ALL,)), 6: Group("closed")})
@@ -237,6 +248,39 @@ async def endpoints(namespaces: Namespaces) -> Any:
     return found
 
 
+async def ended(namespaces: Namespaces) -> Any:
+    """End connections of what shares a namespace, by their source and target."""
+    networks = Networks(namespaces)
+    await networks.make("one", "10.0.0.0/16")
+    await networks.attach("one", "task", "10.0.1.5", "10.0.1.0/24")
+    for number in (7, 8):
+        await networks.attach("one", f"balancer{number}", f"10.0.1.{number}", "10.0.1.0/24", is_sharing=True)
+    listener = await networks.listen("one", "10.0.1.5", 80, interface="task")
+    loop = asyncio.get_running_loop()
+
+    async def connect(source: str) -> tuple[socket.socket, socket.socket]:
+        made = await asyncio.wrap_future(
+            namespaces.run(networks.get_namespace("one", ""), partial(router._make_socket, socket.SOCK_STREAM))
+        )
+        made.bind((source, 0))
+        accepting = asyncio.ensure_future(loop.sock_accept(listener))
+        await loop.sock_connect(made, ("10.0.1.5", 80))
+        return made, (await accepting)[0]
+
+    async def read(end: socket.socket) -> str:
+        try:
+            async with asyncio.timeout(0.2):
+                return repr(await loop.sock_recv(end, 1))
+        except (OSError, TimeoutError) as error:
+            return type(error).__name__
+
+    first, other = await connect("10.0.1.7"), await connect("10.0.1.8")
+    counts = [await networks.end_connections("one", "10.0.1.5", port, ["10.0.1.7"]) for port in (81, 80, 80)]
+    found = [counts, [await read(each) for each in (*first, *other)]]
+    await networks.close()
+    return found
+
+
 async def datagrams(namespaces: Namespaces) -> Any:
     network = await Network(namespaces).open(5, 6)
     await network.join({5: Group("open", (), (ALL,)), 6: Group("closed")})
@@ -297,7 +341,7 @@ def _own_address() -> str:
 
 
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
-    each.__name__: each for each in (isolation, peers, metadata, groups, way_out, datagrams, endpoints)
+    each.__name__: each for each in (isolation, peers, metadata, groups, free, way_out, datagrams, endpoints, ended)
 }
 
 

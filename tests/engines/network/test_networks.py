@@ -59,6 +59,10 @@ def test_security_groups_let_through_what_their_rules_allow(user: str) -> None:
     ]
 
 
+def test_what_has_no_groups_is_open_and_gets_in_where_others_let_it(user: str) -> None:
+    assert run("free", user) == ["ok 10.0.1.6", "ok 10.0.1.7", "TimeoutError", "TimeoutError"]
+
+
 def test_endpoints_are_reached_from_everywhere_but_internal_ones_from_their_network_only(user: str) -> None:
     assert run("endpoints", user) == [
         "inside 10.0.1.5",
@@ -68,6 +72,13 @@ def test_endpoints_are_reached_from_everywhere_but_internal_ones_from_their_netw
         "own 127.0.0.1",  # the machine itself, from a load balancer
         "",  # and not from anything else
         "['task']",  # the balancer is removed
+    ]
+
+
+def test_connections_are_ended_for_both_sides(user: str) -> None:
+    assert run("ended", user) == [
+        [0, 1, 0],
+        ["ConnectionAbortedError", "ConnectionResetError", "TimeoutError", "TimeoutError"],
     ]
 
 

@@ -34,6 +34,8 @@ def test_a_network_load_balancer_has_another_name(cloud: LbCloud) -> None:
     assert made["DNSName"] == f"shop-{identifier}.elb.us-east-1.amazonaws.com"
     assert made["CanonicalHostedZoneId"] == "Z26RNL4JYFTOTI"
     assert "SecurityGroups" not in made
+    (interface,) = cloud.wait_for_interfaces(made["LoadBalancerArn"], 1)
+    assert interface["Groups"] == []
 
 
 def test_an_internal_load_balancer_says_so(cloud: LbCloud) -> None:

@@ -9,6 +9,7 @@ import os
 import socket
 import ssl
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -255,6 +256,93 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
     tasks.ecs.stop_task(task=arn)
 
 
+def test_targets_see_clients_within_the_vpc_by_their_own_addresses(cloud: LbCloud, tasks: Tasks) -> None:
+    client = cloud.make_group("client")
+    served = Served(cloud, Type="network")
+    group = cloud.create_group(Protocol="TCP", Port=8080, **_QUICK)
+    attribute = {"Key": "preserve_client_ip.enabled", "Value": "true"}
+    cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[attribute])
+    cloud.listen(served.arn, group, port=81, Protocol="TCP")
+    # It lets nothing in but clients of this group.
+    arn, address = run_task(cloud, tasks, open_group(cloud, "back", client), "one")
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    served.wait_until_active()
+    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
+    asking = [
+        f"for n in 1 2 3 4 5 6 7 8; do wget -q -T 2 -O - http://{host}:81/index.html && break; sleep 1; done"
+        for host in (inner, served.balancer["DNSName"])
+    ]
+    asker, _ = run_task(cloud, tasks, client, command=["sh", "-c", "; ".join(asking)])
+    tasks.wait(asker, "STOPPED")
+    assert tasks.read(asker) == ["one", "one"]
+    tasks.ecs.stop_task(task=arn)
+
+
+def test_clients_that_keep_their_addresses_reach_healthy_targets_alone(cloud: LbCloud, tasks: Tasks) -> None:
+    back = open_group(cloud, "back")
+    served = Served(cloud, Type="network")
+    group = cloud.create_group(Protocol="TCP", Port=8080, **_QUICK)
+    attribute = {"Key": "preserve_client_ip.enabled", "Value": "true"}
+    cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[attribute])
+    cloud.listen(served.arn, group, port=81, Protocol="TCP")
+    one, two = (run_task(cloud, tasks, back, body) for body in ("one", "two"))
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address} for _, address in (one, two)])
+    states = lambda: sorted(each["TargetHealth"]["State"] for each in cloud.health(group))  # noqa: E731
+    eventually(states, lambda now: now == ["healthy", "healthy"])
+    tasks.ecs.stop_task(task=one[0])
+    eventually(states, lambda now: now == ["healthy", "unhealthy"])
+    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
+    asking = f"for n in 1 2 3 4 5 6 7 8; do wget -q -T 2 -O - http://{inner}:81/index.html; done"
+    asker, _ = run_task(cloud, tasks, back, command=["sh", "-c", asking])
+    tasks.wait(asker, "STOPPED")
+    assert tasks.read(asker) == ["two"] * 8
+    tasks.ecs.stop_task(task=two[0])
+
+
+def _wait_for_greeting(served: Served, port: int) -> socket.socket:
+    """Return a connection to a target, which has greeted."""
+
+    def greet() -> socket.socket | None:
+        with suppress(OSError):
+            made = socket.create_connection((served.address, port), timeout=20)
+            if made.recv(2) == b"hi":
+                return made
+            made.close()
+        return None
+
+    found = eventually(greet, bool)
+    assert found is not None
+    return found
+
+
+def test_connections_end_with_the_deregistration_delay_where_that_is_wanted(cloud: LbCloud, tasks: Tasks) -> None:
+    served = Served(cloud, Type="network")
+    serve = "nc -ll -p {} -e sh -c 'echo -n hi; read line; echo -n bye; sleep 100'"
+    command = ["sh", "-c", f"{serve.format(8081)} & exec {serve.format(8082)}"]
+    arn, address = run_task(cloud, tasks, open_group(cloud, "back"), command=command)
+    groups: list[str] = []
+    ends: list[socket.socket] = []
+    for port, is_ended in ((8081, "false"), (8082, "true")):
+        group = cloud.create_group(Protocol="TCP", Port=port)
+        values = {"connection_termination.enabled": is_ended, "timeout_seconds": "1"}
+        attributes = [{"Key": f"deregistration_delay.{key}", "Value": value} for key, value in values.items()]
+        cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
+        cloud.listen(served.arn, group, port=port, Protocol="TCP")
+        cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+        groups.append(group)
+        ends.append(_wait_for_greeting(served, port))
+    for group in groups:
+        cloud.elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    kept, ended = ends
+    with kept, ended:
+        with suppress(ConnectionResetError):
+            assert ended.recv(1) == b""
+        eventually(lambda: cloud.health(groups[0]), lambda found: not found)
+        kept.send(b"go\n")
+        assert kept.recv(3) == b"bye"
+    tasks.ecs.stop_task(task=arn)
+
+
 def test_datagrams_reach_tasks_within_the_vpc(cloud: LbCloud, tasks: Tasks) -> None:
     all_ = open_group(cloud, "all")
     served = Served(cloud, Type="network")
@@ -288,14 +376,11 @@ def test_load_balancers_are_reached_within_their_vpc_by_name(cloud: LbCloud, tas
     assert tasks.read(arn)[-1] == "hello"
 
 
-def test_a_listener_whose_port_is_taken_impairs_it(served: Served) -> None:
-    port = 8123
-    with socket.create_server((served.address, port)):
-        served.cloud.listen(served.arn, port=port)
-        state = eventually(
-            lambda: served.cloud.get(served.arn)["State"], lambda found: found["Code"] == "active_impaired"
-        )
-    assert f"{served.address}:{port}" in state["Reason"]
+def test_a_listener_whose_port_is_taken_on_this_machine_is_at_the_next_one(served: Served) -> None:
+    with socket.create_server((served.address, 8123)):
+        served.cloud.listen(served.arn, port=8123, DefaultActions=[_hello("near")])
+        assert served.eventually(200, port=8124) == "near"
+    served.wait_until_active()
 
 
 _LOG_POLICY = json.dumps(

@@ -177,8 +177,10 @@ def test_attributes_of_other_protocols(cloud: LbCloud) -> None:
     tcp = cloud.create_group(Protocol="TCP")
     found = get_attributes(cloud, tcp)
     assert (found["stickiness.type"], found["preserve_client_ip.enabled"]) == ("source_ip", "false")
-    change(cloud, tcp, proxy_protocol_v2__enabled="true")
-    tells("Cloudlet does not support", change, cloud, tcp, preserve_client_ip__enabled="true")
+    change(cloud, tcp, proxy_protocol_v2__enabled="true", deregistration_delay__connection_termination__enabled="true")
+    change(cloud, tcp, preserve_client_ip__enabled="true")
+    secure = cloud.create_group(Protocol="TLS")
+    tells("Cloudlet does not support", change, cloud, secure, preserve_client_ip__enabled="true")
     tells("Cloudlet does not support", change, cloud, tcp, load_balancing__cross_zone__enabled="false")
     tells(
         "'lb_cookie' is not supported for target groups with the TCP protocol",
@@ -192,6 +194,9 @@ def test_attributes_of_other_protocols(cloud: LbCloud) -> None:
     assert found["preserve_client_ip.enabled"] == "true"
     assert found["deregistration_delay.connection_termination.enabled"] == "true"
     fails("ValidationError", change, cloud, udp, preserve_client_ip__enabled="false")
+    tells(
+        "Cloudlet does not support", change, cloud, udp, deregistration_delay__connection_termination__enabled="false"
+    )
     function = cloud.create_group(TargetType="lambda")
     assert "deregistration_delay.timeout_seconds" not in get_attributes(cloud, function)
     change(cloud, function, **{"lambda__multi_value_headers__enabled": "true"})

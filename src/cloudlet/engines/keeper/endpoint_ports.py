@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from ipaddress import IPv4Address
 from typing import Final, NamedTuple
@@ -10,8 +11,13 @@ from typing import Final, NamedTuple
 from cloudlet.engines.network.endpoint_addresses import MACHINE
 from cloudlet.engines.network.transparent_proxy import Goal, open_connection
 
+log = logging.getLogger("cloudlet.engines")
+
 MOVED_BY: Final = 8000
 """Ports below 1024 become this many more for an ordinary user."""
+_MAX_TRIED_PORTS: Final = 20
+_LAST_PORT: Final = 65535
+_ANY_PORT: Final = 0
 _MAX_WAITING_CONNECTIONS: Final = 1024
 
 
@@ -52,15 +58,23 @@ class Endpoints:
         return {each: found.target for each, found in self._by_address.items() if found.network == network}
 
     def listen(self, address: IPv4Address, port: int, kind: socket.SocketKind) -> socket.socket | None:
-        """Return a socket of the machine for an endpoint, None where it is not known. Raises OSError."""
+        """Return a socket of the machine for an endpoint, None where it is not known. Raises OSError.
+
+        Where its port cannot be had, it is at the next one that is free.
+        """
         if address not in self._by_address:
             return None
         try:
-            made, real = _bind(str(address), port, kind), port
+            made = _bind(str(address), port, kind)
         except PermissionError:
-            real = port + MOVED_BY
-            made = _bind(str(address), real, kind)
-        self._ports[address, port] = real
+            made = _bind_near(str(address), port + MOVED_BY, kind)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            made = _bind_near(str(address), port + 1, kind)
+        self._ports[address, port] = real = made.getsockname()[1]
+        if real not in (port, port + MOVED_BY):
+            log.warning("port %s of the endpoint %s is %s on this machine: others are in use", port, address, real)
         return made
 
     def find_port(self, address: IPv4Address, port: int) -> int | None:
@@ -77,6 +91,17 @@ class Endpoints:
         return await open_connection(str(goal.address), self._ports.get((goal.address, goal.port), goal.port))
 
 
+def _bind_near(address: str, first: int, kind: socket.SocketKind) -> socket.socket:
+    """Return a socket at the first port that is free from one on. Raises OSError."""
+    for port in range(first, min(first + _MAX_TRIED_PORTS, _LAST_PORT + 1)):
+        try:
+            return _bind(address, port, kind)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    return _bind(address, _ANY_PORT, kind)
+
+
 def _bind(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
     made = socket.socket(socket.AF_INET, kind)
     try:
@@ -86,9 +111,7 @@ def _bind(address: str, port: int, kind: socket.SocketKind) -> socket.socket:
         made.bind((address, port))
         if kind is socket.SOCK_STREAM:
             made.listen(_MAX_WAITING_CONNECTIONS)
-    except OSError as error:
+    except OSError:
         made.close()
-        if error.errno == errno.EADDRINUSE:
-            raise OSError(error.errno, f"{address}:{port} is in use on this machine") from None
         raise
     return made

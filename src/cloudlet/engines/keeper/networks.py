@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -12,12 +14,14 @@ from typing import Any, Final
 
 from cloudlet.engines.keeper.endpoint_ports import Endpoint, Endpoints
 from cloudlet.engines.keeper.protocol import OpenFile
-from cloudlet.engines.network import datagram_egress, egress, endpoint_addresses, nftables
+from cloudlet.engines.network import connections, datagram_egress, egress, endpoint_addresses, nftables
 from cloudlet.engines.network.datagram_egress import DatagramEgress
 from cloudlet.engines.network.namespaces import Namespaces
 from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
 from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
+
+log = logging.getLogger("cloudlet.engines")
 
 _SHARED_HOST: Final = 3
 """The own address of a shared namespace: one that AWS reserves."""
@@ -294,6 +298,20 @@ class Networks:
         """Return a socket that is in the network, or within an interface's namespace. Raises OSError."""
         namespace = self._find_namespace(network, interface)
         return await self._get(network).router.open_socket(datagrams, namespace)
+
+    async def end_connections(self, network: str, address: str, port: int, sources: Iterable[str]) -> int:
+        """End the connections of the shared namespace from some addresses to a port. Return their number.
+
+        Raises UnknownNetwork and OSError.
+        """
+        end = partial(connections.end, IPv4Address(address), port, frozenset(map(IPv4Address, sources)))
+        try:
+            return await self._get(network).router.run(end, self.get_namespace(network, ""))
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            log.warning("this kernel ends no connections (CONFIG_INET_DIAG_DESTROY): those to %s go on", address)
+            return 0
 
     async def open_namespace(self, network: str, interface: str) -> OpenFile:
         """Return the namespace of an interface, for programs that are not the keeper's. Raises UnknownNetwork."""

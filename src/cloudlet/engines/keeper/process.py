@@ -76,6 +76,7 @@ class Keeper:
             "remove_endpoint": networks.remove_endpoint,
             "find_endpoint_port": self._find_endpoint_port,
             "hand_over_sockets": self._hand_over_sockets,
+            "end_connections": networks.end_connections,
             "open_namespace": networks.open_namespace,
             "run": containers.run,
             "signal": containers.send_signal,

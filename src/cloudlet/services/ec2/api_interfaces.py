@@ -20,6 +20,7 @@ from cloudlet.services.ec2.interface import (
     NetworkInterface,
     delete_interface,
     find_type,
+    is_load_balancing,
     make_interface,
 )
 from cloudlet.services.ec2.managers import check_manager, find_service
@@ -39,9 +40,11 @@ describe(INTERFACES, "DescribeNetworkInterfaces", refuses=("IncludeManagedResour
 
 
 async def _read_groups(ctx: Context, tx: Transaction, vpc: str, names: Sequence[str] | None) -> list[str]:
-    """Return the groups of an interface: the default one where none are given. Raises AwsError."""
-    if names is not None and not names and find_service(ctx):
-        # Network Load Balancers may have none.
+    """Return the groups of an interface: the default one where none are given. Raises AwsError.
+
+    Load balancers may ask for an empty list: Network Load Balancers need no groups.
+    """
+    if names is not None and not names and is_load_balancing(find_service(ctx)):
         return []
     if not names:
         return [(await VPCS.get(ctx, tx, vpc)).default_group]

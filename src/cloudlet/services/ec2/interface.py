@@ -73,7 +73,7 @@ class NetworkInterface(Resource, kw_only=True):
     @property
     def is_sharing(self) -> bool:
         """Whether it shares a namespace: one proxy serves all load balancers of a VPC."""
-        return self.requester.partition(".")[0] == _LOAD_BALANCING
+        return is_load_balancing(self.requester)
 
     @property
     def addresses(self) -> list[str]:
@@ -256,10 +256,15 @@ async def make_interface(
     return interface
 
 
+def is_load_balancing(requester: str) -> bool:
+    """Whether a service is that of load balancers."""
+    return requester.partition(".")[0] == _LOAD_BALANCING
+
+
 def find_type(requester: str, description: str) -> str:
     """Return the type of an interface that a service asks for, or a user."""
     service = requester.partition(".")[0]
-    if service == _LOAD_BALANCING and description.startswith(_NETWORK_LOAD_BALANCER):
+    if is_load_balancing(requester) and description.startswith(_NETWORK_LOAD_BALANCER):
         return "network_load_balancer"
     return "lambda" if service == "lambda" else PLAIN
 

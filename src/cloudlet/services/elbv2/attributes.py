@@ -228,9 +228,13 @@ def list_group_attributes(type_name: str, protocol: str, version: str) -> dict[s
     ends, breaks = ("true", "false") if is_datagrams else ("false", "true")
     return {
         **_NETWORK_GROUP,
-        "deregistration_delay.connection_termination.enabled": Attribute(ends, _BOOLEAN, _is_other_than(ends)),
+        "deregistration_delay.connection_termination.enabled": Attribute(
+            ends, _BOOLEAN, lambda value: (value, ends) == ("false", "true")
+        ),
         "preserve_client_ip.enabled": Attribute(
-            keeps, _make_choice("true") if is_datagrams else _BOOLEAN, lambda value: (value, keeps) == ("true", "false")
+            keeps,
+            _make_choice("true") if is_datagrams else _BOOLEAN,
+            lambda value: (value, protocol) == ("true", "TLS"),
         ),
         "target_health_state.unhealthy.connection_termination.enabled": Attribute(
             breaks, _make_choice("false") if is_datagrams else _BOOLEAN, _is_other_than(breaks)

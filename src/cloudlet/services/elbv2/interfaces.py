@@ -68,7 +68,7 @@ async def _provide(
         interface = (await _call(block, key, "CreateNetworkInterface", given))["NetworkInterface"]
     name = interface["NetworkInterfaceId"]
     groups = {each["GroupId"] for each in interface["Groups"]}
-    if found.security_groups and groups != set(found.security_groups):
+    if groups != set(found.security_groups):
         change = {"NetworkInterfaceId": name, "Groups": list(found.security_groups)}
         await _call(block, key, "ModifyNetworkInterfaceAttribute", change)
     if found.scheme == "internal" or interface.get("Association"):

@@ -182,6 +182,15 @@ async def find_target(tx: Transaction, group: TargetGroup, target: str, port: in
     return None if raw is None else _decode_target(raw)
 
 
+async def find_address(tx: Transaction, group: TargetGroup, target: Target) -> str:
+    """Return the address of a target in the VPC; "" where it has none."""
+    if group.type != "alb":
+        return target.address
+    name = Arn.parse(target.id).resource.partition("/")[2]
+    found = await LOAD_BALANCERS.find(tx, group.account, group.region, name)
+    return next((each.address for each in found.placements if each.address), "") if found else ""
+
+
 def save_target(tx: Transaction, group: TargetGroup, target: Target) -> None:
     """Write a target."""
     tx.put(_get_target_key(group, target), _encode(target))

@@ -14,7 +14,7 @@ from cloudlet.core.aws.machine_instance import make_instance_id
 from cloudlet.core.background.jobs import run_timers
 from cloudlet.core.kernel.block import Block
 from cloudlet.engines.network import endpoint_addresses
-from cloudlet.services.elbv2 import arns, attributes, health_checks, limits, network_changes, networks, storing
+from cloudlet.services.elbv2 import arns, attributes, ending, health_checks, limits, network_changes, networks, storing
 from cloudlet.services.elbv2.balancer_record import APPLICATION
 from cloudlet.services.elbv2.errors import InvalidTarget, QuotaExcess, UnsupportedFeature, ValidationError
 from cloudlet.services.elbv2.group_record import Target, TargetGroup
@@ -191,6 +191,7 @@ async def remove_gracefully(
         if found is None or found.draining_until is not None:
             continue
         if not is_used or not delay:
+            await ending.note(tx, group, found)
             remove(tx, group, found)
             continue
         until = ctx.now() + delay
@@ -225,6 +226,7 @@ async def _end_delay(tx: Transaction, row: tuple[Any, ...], now: float) -> None:
     target = None if group is None else await storing.find_target(tx, group, target_id, port)
     if group is None or target is None or target.draining_until is None or target.draining_until * 1000 > due + 1:
         return
+    await ending.note(tx, group, target)
     remove(tx, group, target)
     await network_changes.request_by_group(tx, group)
 

@@ -136,11 +136,7 @@ async def _show_group(tx: Transaction, group: TargetGroup, user: LoadBalancer) -
 
 
 async def _show_target(tx: Transaction, group: TargetGroup, target: Target) -> view.Target:
-    address = target.address
-    if group.type == "alb":
-        found = await storing.LOAD_BALANCERS.find(tx, group.account, group.region, _get_name(target.id))
-        addresses = [each.address for each in found.placements if each.address] if found else []
-        address = addresses[0] if addresses else ""
+    address = await storing.find_address(tx, group, target)
     return view.Target(target.id, target.port, address, target.zone, target.registered, target.draining_until)
 
 

@@ -81,6 +81,8 @@ class ServedVpc:
         self.endpoints: set[str] = set()
         """The addresses on this machine that lead to its load balancers."""
         self.states = HealthStates()
+        self.balancing = ""
+        """The commands that its router has (`balancing`); empty where that is not known."""
         self.listeners: dict[str, tuple[LoadBalancer, Listener]] = {}
         self.actions: dict[str, tuple[LoadBalancer, Description]] = {}
         """The actions that authenticate users, by their keys."""
@@ -126,6 +128,9 @@ class Proxies:
         self._opening = asyncio.Lock()
 
     def _take_event(self, event: Event) -> None:
+        if event == LOST:
+            for served in self.served.values():
+                served.balancing = ""
         containers = {each.container for served in self.served.values() for each in served.envoys}
         if event == LOST or (event.name == "container_ended" and event.about["name"] in containers):
             self.ended.set()

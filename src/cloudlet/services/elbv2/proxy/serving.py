@@ -19,10 +19,12 @@ from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.program import EnvoyMissingError
 from cloudlet.engines.keeper.client import KeeperError
-from cloudlet.services.elbv2 import network_changes, views
+from cloudlet.services.elbv2 import ending, network_changes, views
 from cloudlet.services.elbv2.block import service
-from cloudlet.services.elbv2.proxy import health_reports, log_files, refusals, user_claims
+from cloudlet.services.elbv2.ending import EndedTarget
+from cloudlet.services.elbv2.proxy import balancing, health_reports, log_files, refusals, user_claims
 from cloudlet.services.elbv2.proxy.proxies import PROXIES, EnvoyProcess, Proxies, ServedVpc, VpcKey
+from cloudlet.services.elbv2.proxy.snapshots import list_groups
 from cloudlet.services.elbv2.proxy.view import View
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     proxies = PROXIES.get(block)
     view = await views.load_view(block, key)
     if not view.load_balancers:
-        await _end(proxies, key)
+        await _end(block, proxies, key)
         return None
     served = await proxies.serve(key)
     try:
@@ -49,6 +51,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
         proxies.set_view(served, view)
         for each in served.envoys:
             await _run(proxies, served, each)
+        await balancing.apply(proxies, served)
     except EnvoyMissingError as error:
         await refusals.record_all(block, view, str(error))
         return None
@@ -57,6 +60,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     refused = [text for each in nodes for text in proxies.server.list_refusals(each).values()]
     if refused or is_applied:
         await refusals.record(block, view, refused)
+        await _end_connections(block, proxies, view)
     await health_reports.record(block, served, view.target_groups)
     await health_reports.record_unchecked(block, view)
     return None if is_applied else _LOOK_SECONDS
@@ -76,6 +80,33 @@ async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> Non
         network = served.key[2]
         await proxies.keeper.call("set_endpoint", address=address, network=network, target=target, is_public=is_public)
         served.endpoints.add(address)
+
+
+async def _end_connections(block: Block, proxies: Proxies, view: View) -> None:
+    """End connections to targets whose deregistration delay has ended."""
+    key = view.account, view.region, view.vpc
+    ended = await ending.list_ended(block, key)
+    for each in ended:
+        if sources := _list_sources(view, each):
+            place = {"address": each.address, "port": each.port}
+            await proxies.keeper.call("end_connections", network=view.vpc, sources=sources, **place)
+    if ended:
+        await ending.forget(block, key, ended)
+
+
+def _list_sources(view: View, ended: EndedTarget) -> list[str]:
+    """Return the addresses of load balancers whose connections to a target are to end.
+
+    Some may use it still, by another target group.
+    """
+    found = []
+    for balancer in view.load_balancers:
+        arns = {arn for listener in balancer.listeners for arn in list_groups(listener)}
+        groups = [group for arn in arns if (group := view.target_groups.get(arn)) is not None]
+        places = {(target.address, target.port) for group in groups for target in group.targets}
+        if balancer.addresses and (ended.address, ended.port) not in places:
+            found.append(balancer.addresses[0])
+    return found
 
 
 async def _run(proxies: Proxies, served: ServedVpc, envoy: EnvoyProcess) -> None:
@@ -100,12 +131,16 @@ async def _run(proxies: Proxies, served: ServedVpc, envoy: EnvoyProcess) -> None
     await call("run", name=envoy.container, spec=msgspec.to_builtins(spec))
 
 
-async def _end(proxies: Proxies, key: VpcKey) -> None:
+async def _end(block: Block, proxies: Proxies, key: VpcKey) -> None:
     """Have no Envoy for a VPC any more."""
     served = await proxies.serve(key)
     for each in served.envoys:
         each.is_wanted = False
         await _run(proxies, served, each)
+    served.set_view(View(*key))
+    await balancing.apply(proxies, served)
+    if ended := await ending.list_ended(block, key):
+        await ending.forget(block, key, ended)
     for address in served.endpoints:
         await proxies.keeper.call("remove_endpoint", address=address)
     await proxies.stop(key)
@@ -140,6 +175,8 @@ async def follow_health(block: Block) -> None:
             for envoy in served.envoys:
                 follow = partial(health_reports.follow, block, served, envoy)
                 await best_effort(block, f"health checks of {envoy.node}", follow)
+            if served.balancing:
+                await best_effort(block, f"targets of {served.key[2]}", partial(balancing.apply, proxies, served))
 
 
 @service.job
