@@ -52,6 +52,7 @@ from waiting import DEADLINE_SECONDS, wait
 
 AUDIENCE = "shop"
 """Whom the tokens of customers are for."""
+CURRENCIES = "EUR:2 USD:2"
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
 ENOUGH_VISITS = 10
 WORKERS = ("payments", "inventory", "email")
@@ -85,7 +86,7 @@ class Demo:
         """Return what went wrong."""
         issuer = Issuer(self.running) if self.is_near else None
         with self.eyes.on_the_deployment():
-            doors = self.shop.deploy(**({"Issuer": issuer.url} if issuer else {}))
+            doors = self.shop.deploy(Currencies=CURRENCIES, **({"Issuer": issuer.url} if issuer else {}))
         print("\nThe services run, each in a container of its own, and find each other by their names")
         print("  " + ", ".join(f"{count} {name}" for name, count in sorted(self.fleet.running().items())))
         voices.listen(self.running, self.shop.account, is_aws=self.cloudlet is None)
@@ -237,9 +238,10 @@ class Demo:
 
     def repair(self) -> None:
         print("\nThe shop is renewed: payments learns yen, and for a minute a tenth of the customers try the new front")
+        version = str(1 + int(self.shop.parameters()["Version"]))
         with load.visiting(f"{self.front}/catalogue") as visits:
-            self.shop.begin_change(Currencies=CURRENCIES_REPAIRED, Version="2")
-            wait("the new front to answer", lambda: visits.answers["2"] >= ENOUGH_VISITS)
+            self.shop.begin_change(Currencies=CURRENCIES_REPAIRED, Version=version)
+            wait("the new front to answer", lambda: visits.answers[version] >= ENOUGH_VISITS)
             print(f"  while it is tried: {told(visits.answers)}")
             while self.cloudlet is not None and self.shop.is_changing():
                 self.cloudlet.run("clock", "advance", "1m")

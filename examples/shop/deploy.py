@@ -58,7 +58,7 @@ class Shop:
         given = self.publish()
         print(f"  code       {given['Code']}")
         print(f"  image      {names.REPOSITORY}:{given['Image']}")
-        self._begin(given | parameters)
+        self.begin_change(**given | parameters)
         outputs = self.finish()
         resources = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=names.STACK)
         kinds = Counter(each["ResourceType"] for page in resources for each in page["StackResourceSummaries"])
@@ -69,29 +69,26 @@ class Shop:
         self.restock()
         return outputs
 
-    def change(self, **parameters: str) -> dict[str, str]:
-        """Update the stack; parameters that are not given stay as they are. Return what it puts out."""
-        self.begin_change(**parameters)
-        return self.finish()
+    def parameters(self) -> dict[str, str]:
+        """Return what the stack was told, which is nothing where it is not there yet."""
+        stack = self._describe() or {"Parameters": []}
+        return {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
 
     def begin_change(self, **parameters: str) -> None:
-        stack = self._describe()
-        assert stack is not None
-        self._begin({each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]} | parameters)
-
-    def _begin(self, parameters: dict[str, str]) -> None:
-        """Begin to create or update the stack; parameters that are not given have their defaults."""
+        """Begin to create or update the stack; parameters that are not given stay as they are."""
+        known = self.parameters()
         template = self._upload("json", (HERE / "infrastructure" / "template.json").read_bytes())
         url = f"{self.s3.meta.endpoint_url}/{names.artifacts(self.account)}/{template}"
         settings = {
             "StackName": names.STACK,
             "TemplateURL": url,
             "Capabilities": _CAPABILITIES,
-            "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+            "Parameters": [
+                {"ParameterKey": name, "ParameterValue": value} for name, value in (known | parameters).items()
+            ],
         }
-        is_new = self._describe() is None
         try:
-            self.cloudformation.create_stack(**settings) if is_new else self.cloudformation.update_stack(**settings)
+            self.cloudformation.update_stack(**settings) if known else self.cloudformation.create_stack(**settings)
         except self.cloudformation.exceptions.ClientError as error:
             if "No updates are to be performed" not in str(error):
                 raise

@@ -12,6 +12,7 @@ from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import blocks
 from tests.services.ecs.balancing import Balanced, configure
 from tests.services.ecs.serving import Services, is_settled
+from tests.services.ecs.test_service_connect import Connected
 from tests.standing import eventually
 
 
@@ -71,6 +72,20 @@ def _find_state(web: Balanced) -> str:
     except ClientError:
         return ""
     return str(found["TargetHealth"]["State"])
+
+
+def test_proxies_learn_of_new_tasks_when_the_block_is_killed(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        web = Connected(Aws(server.endpoint, fresh_account()))
+        web.serve()
+        web.call("while true; do wget -q -O - http://shop/; sleep 0.1; done")
+        old = {*eventually(web.read_client, lambda lines: len({*lines}) == 2)}
+        os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
+        web.update(forceNewDeployment=True)
+        web.settle()
+        os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
+        new = {*eventually(web.read_client, lambda lines: len({*lines[-20:]}) == 2 and not {*lines[-20:]} & old)[-20:]}
+        assert len(new) == 2
 
 
 def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:

@@ -127,10 +127,12 @@ def test_traffic_flows_while_the_block_is_killed(tmp_path: Path) -> None:
         assert set(load.statuses) == {200}
 
 
-def test_changes_of_rules_drop_no_request(tmp_path: Path) -> None:
+def test_changes_drop_no_request(tmp_path: Path) -> None:
     with _serve(tmp_path) as (_, served, listener, load):
         load.start()
         for number in range(10):
+            timeout = {"Key": "idle_timeout.timeout_seconds", "Value": str(60 + number)}
+            served.cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=served.arn, Attributes=[timeout])
             rule = served.cloud.add_rule(listener, number + 1, f"/{number}")
             wait_for(lambda path=f"/{number}": served.ask(path)[0] == 200)  # type: ignore[misc]
             served.cloud.elb.delete_rule(RuleArn=rule["RuleArn"])
@@ -154,3 +156,17 @@ def test_it_is_back_after_its_envoy_or_the_keeper_was_killed(tmp_path: Path, fin
         if find is _find_envoys:
             assert served.ask("/index.html")[0] == 200
             assert time.monotonic() - began < _BACK_SECONDS
+
+
+def test_what_health_checks_find_while_the_block_is_down_is_known(tmp_path: Path) -> None:
+    with _serve(tmp_path, "--isolate") as (server, served, _, _):
+        cloud = served.cloud
+        group = cloud.elb.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
+        tasks = cloud.aws.client("ecs")
+        arn = tasks.list_tasks()["taskArns"][0]
+        tasks.stop_task(task=arn)
+        os.kill(blocks(server.endpoint)["elbv2"]["process"], signal.SIGKILL)
+        eventually(
+            lambda: sorted(each["TargetHealth"]["State"] for each in cloud.health(group)),
+            lambda states: states == ["healthy", "unhealthy"],
+        )

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracing", default="", metavar="HOST:PORT", help="report to an X-Ray daemon")
     parser.add_argument("--sds-socket", default="", metavar="PATH", help="the socket of a local SDS provider")
     parser.add_argument("--sign", default="", metavar="REGION", help="sign calls with the keys of its environment")
+    parser.add_argument("--mark", type=int, default=0, help="mark its own connections, which are not to be redirected")
     parser.add_argument("--run", action="store_true", dest="run_envoy", help="run Envoy, instead of printing it")
 
 
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     if parse_node_id(node_id, "", "") is None:
         raise CommandError(f"{options.resource} is no virtual node or gateway", EXIT_USAGE)
     server = admin.call(admin.running_on(options.port), "GET", "appmesh/envoys")["address"]
-    chosen = BootstrapOptions(options.admin, options.tracing, options.sds_socket, options.sign)
+    chosen = BootstrapOptions(options.admin, options.tracing, options.sds_socket, options.sign, options.mark)
     bootstrap = make_bootstrap(node_id, server, chosen)
     if options.run_envoy:
         try:

@@ -226,6 +226,18 @@ def test_it_gets_hold_of_no_program_of_the_machine(run: Callable[[Scenario], Non
     run(scenario)
 
 
+def test_the_environment_stands_in_no_command_line(run: Callable[[Scenario], None]) -> None:
+    async def scenario(host: Host) -> None:
+        await host.run("c", "sleep", "1000", environment={"PASSWORD": "a-secret-word"})
+        executing = asyncio.create_task(host.client.call("execute", name="c", command=["sleep", "1.234"], seconds=20))
+        while b"1.234" not in (lines := b"".join(_command_lines())):
+            await asyncio.sleep(0.01)
+        assert b"a-secret-word" not in lines
+        assert (await executing)["code"] == 0
+
+    run(scenario)
+
+
 def test_a_terminal_leads_into_it(run: Callable[[Scenario], None]) -> None:
     async def scenario(host: Host) -> None:
         await host.run("c", "sleep", "1000")

@@ -106,3 +106,15 @@ def test_it_ends_with_its_owner(tmp_path: Path, owner: subprocess.Popen[bytes]) 
             await client.call("describe")
 
     run(scenario, tmp_path / "keeper", owner.pid)
+
+
+def test_an_answer_that_is_too_large_is_an_error(tmp_path: Path, owner: subprocess.Popen[bytes]) -> None:
+    async def scenario(make: Callable[[], KeeperClient]) -> None:
+        client = make()
+        for number in (1, 2):
+            await client.call("make_network", network=f"vpc-{number}", addresses="10.0.0.0/16", label="x" * 100_000)
+        with pytest.raises(KeeperError, match="too large"):
+            await client.call("describe_labels")
+        assert set((await client.call("describe"))["networks"]) == {"vpc-1", "vpc-2"}
+
+    run(scenario, tmp_path / "keeper", owner.pid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from cloudlet.engines.envoy import program
 from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions
 from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet, free_port
-from tests.services.appmesh.envoys import Envoys
+from tests.modes import meaningless_in
+from tests.services.appmesh.envoys import SIGNED, Envoys
 from tests.services.appmesh.mesh_cloud import MeshCloud, listen, route_to
 from tests.standing import eventually
 from tests.strict_accounts import Account, Caller, allow
+
+_told = meaningless_in("strict", "replicas", because="a process tells in open mode alone of its own Envoys")
 
 
 class StrictAws(Aws):
@@ -67,6 +71,7 @@ def test_signatures_and_policies_decide(strict_account: Account) -> None:
     role = strict_account.role({"AWS": strict_account.number}, allow(action, arn))
     session = strict_account.assume(role, strict_account.user(allow("sts:AssumeRole"), name="assumes"))
     with Envoys(cloud) as envoys:
+        assert "envoys" not in envoys.show()
         for caller in (may, session):
             assert connect(envoys, caller)["cluster_manager.cds.update_success"] == 1
         assert connect(envoys, may_other)["cluster_manager.cds.update_success"] == 0
@@ -75,18 +80,21 @@ def test_signatures_and_policies_decide(strict_account: Account) -> None:
         assert connect(envoys, may, wrong)["cluster_manager.cds.update_success"] == 0
 
 
+@meaningless_in("strict", because="calls must be signed")
 def test_in_open_mode_the_id_is_enough(cloud: MeshCloud, envoys: Envoys) -> None:
     """APPMESH_VIRTUAL_NODE_NAME is a path, of the default account; APPMESH_RESOURCE_ARN is the whole ARN."""
     other = MeshCloud(Aws(cloud.aws.endpoint, "000000000000"), f"m{cloud.account}")
     other.create_node("n")
-    envoys.launch(f"mesh/{other.mesh}/virtualNode/n@{envoys.pick_address()}")
+    plain = BootstrapOptions()
+    envoys.launch(f"mesh/{other.mesh}/virtualNode/n@{envoys.pick_address()}", options=plain)
     wait_for_stat(envoys, 1, "cds.update_success")
-    envoys.launch(f"mesh/{other.mesh}/virtualNode/none@{envoys.pick_address()}")
-    envoys.launch("something else")
+    envoys.launch(f"mesh/{other.mesh}/virtualNode/none@{envoys.pick_address()}", options=plain)
+    envoys.launch("something else", options=plain)
     for number in (2, 3):
         wait_for_stat(envoys, number, "cds.update_failure")
 
 
+@_told
 def test_a_node_that_is_made_later_is_served(cloud: MeshCloud, envoys: Envoys) -> None:
     address = envoys.pick_address()
     envoys.launch(f"arn:aws:appmesh:us-east-1:{cloud.account}:mesh/m/virtualNode/late@{address}")
@@ -100,6 +108,7 @@ def test_a_node_that_is_made_later_is_served(cloud: MeshCloud, envoys: Envoys) -
     )
 
 
+@_told
 def test_a_refused_configuration_is_shown(cloud: MeshCloud, envoys: Envoys) -> None:
     """What only Envoy knows to be wrong, such as a regular expression, leaves it as it was."""
     envoys.add_node("blue", listen(8080))
@@ -144,9 +153,12 @@ def test_envoys_outlive_the_service(tmp_path: Path) -> None:
                 envoys.expect("color.local", "green")
 
 
+@meaningless_in("replicas", because="commands are for one process")
 def test_the_command_prints_a_bootstrap(cloud: MeshCloud) -> None:
     port = cloud.aws.endpoint.rpartition(":")[2]
-    done = cloudlet("envoy", "mesh/m/virtualNode/n", "--admin", "127.0.0.1:0", "--sign", "us-east-1", "--port", port)
+    done = cloudlet(
+        "envoy", "mesh/m/virtualNode/n", "--admin", "127.0.0.1:0", "--sign", "us-east-1", "--mark", "7", "--port", port
+    )
     bootstrap = json.loads(done.stdout)
     assert bootstrap["node"] == {"id": "mesh/m/virtualNode/n", "cluster": "mesh/m/virtualNode/n"}
     given = json.dumps(bootstrap)
@@ -173,7 +185,7 @@ def test_requests_are_traced(tmp_path: Path) -> None:
     with Server.start("--ephemeral", "--xray-daemon", str(port)) as server:
         cloud = MeshCloud(Aws(server.endpoint, "000000000000"))
         with Envoys(cloud) as envoys:
-            envoys.options = BootstrapOptions(tracing=f"127.0.0.1:{port}")
+            envoys.options = replace(SIGNED, tracing=f"127.0.0.1:{port}")
             envoys.add_node("blue", listen(8080))
             cloud.create_service("color.local", node="blue")
             envoys.add_client("color.local")

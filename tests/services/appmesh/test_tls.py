@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions
 from tests.certificates import Pair, make_pair
 from tests.services.acm.cloud import AcmCloud
-from tests.services.appmesh.envoys import Application, Envoys, request
+from tests.services.appmesh.envoys import SIGNED, Application, Envoys, request
 from tests.services.appmesh.mesh_cloud import MeshCloud, go_to, listen
 from tests.services.appmesh.sds_provider import serve_secrets
 from tests.standing import eventually
@@ -167,7 +167,7 @@ def test_certificates_of_a_local_provider(cloud: MeshCloud, envoys: Envoys) -> N
         secrets[name] = {"tls_certificate": {key: {"inline_string": text} for key, text in material.items()}}
     socket = envoys.folder / "sds.sock"
     serve_secrets(socket, secrets)
-    envoys.options = BootstrapOptions(sds_socket=str(socket))
+    envoys.options = replace(SIGNED, sds_socket=str(socket))
     trusted = {"trust": {"sds": {"secretName": "ca"}}}
     own = {"sds": {"secretName": "color"}}
     add_node(envoys, "color", "STRICT", own, "color.mesh", validation={**trusted, **name_sans("front.mesh")})

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from cloudlet.services.appmesh.proxy.outbound import EGRESS_PORT
+from tests.modes import meaningless_in
 from tests.services.appmesh.envoys import Envoys, request
 from tests.services.appmesh.grpc_calls import GrpcApplication, call_grpc
 from tests.services.appmesh.mesh_cloud import MeshCloud, go_to, listen, route_to
@@ -34,6 +35,7 @@ def test_traffic_is_split_by_weights(cloud: MeshCloud, envoys: Envoys) -> None:
     assert envoys.count("color.local:80", 20) == {"green": 20}
 
 
+@meaningless_in("strict", "replicas", because="a process tells in open mode alone of its own Envoys")
 def test_the_service_shows_its_envoys(cloud: MeshCloud, envoys: Envoys) -> None:
     cloud.create_node("n")
     envoys.start("virtualNode/n")
@@ -342,3 +344,24 @@ def test_a_gateway_of_grpc(cloud: MeshCloud, envoys: Envoys) -> None:
     gateway = envoys.start("virtualGateway/g")
     assert call_grpc(gateway, 8088, "example.com", "/color.ColorService/GetColor") == ("0", "color")
     assert call_grpc(gateway, 8088, "example.com", "/other.Service/X") == ("12", "")
+
+
+def test_all_envoys_end_up_with_the_last_change(cloud: MeshCloud, envoys: Envoys) -> None:
+    """However quickly changes come one after the other, and whatever has to be looked up meanwhile."""
+    cloud.create_router("r", listen(80))
+    nodes = []
+    for number in range(12):
+        address = envoys.pick_address()
+        nodes.append(f"node{number}")
+        cloud.create_node(nodes[-1], listen(8080), host=address)
+        envoys.serve(nodes[-1], address)
+    cloud.create_route(httpRoute=route_to("node0"))
+    cloud.create_service("s.local", router="r")
+    clients = ("one", "two", "three")
+    for client in clients:
+        envoys.add_client("s.local", name=client)
+    for node in nodes:
+        cloud.update_route(httpRoute=route_to(node))
+    for client in clients:
+        envoys.expect("s.local", nodes[-1], client=client)
+        assert envoys.call("s.local", client=client).status == 200

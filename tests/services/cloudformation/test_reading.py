@@ -32,6 +32,7 @@ UNREADABLE: Final = {
     "AWS::CloudFormation::StackSet",
     "AWS::CloudFormation::WaitCondition",
     "AWS::CloudFormation::WaitConditionHandle",
+    "AWS::ElasticLoadBalancingV2::ListenerCertificate",
     "AWS::IAM::Policy",
     "AWS::IAM::UserToGroupAddition",
     "AWS::Lambda::LayerVersionPermission",

@@ -75,5 +75,9 @@ def test_services_are_made_changed_and_deleted(aws: Aws) -> None:
     assert stacks.update("shop", describe(web, "two"))["StackStatus"] == "UPDATE_COMPLETE", stacks.events("shop")
     assert web.get_weights(web.rule) == (0, 100)
     assert web.front.ask() == (200, "two\n")
+    template = describe(web, "two")
+    del template["Resources"]["Connected"]["Properties"]["ServiceConnectConfiguration"]
+    assert stacks.update("shop", template)["StackStatus"] == "UPDATE_COMPLETE", stacks.events("shop")
+    assert web.ecs.list_services_by_namespace(namespace="shop")["serviceArns"] == []
     assert stacks.delete("shop")["StackStatus"] == "DELETE_COMPLETE", stacks.events("shop")
     assert not web.list_targets(web.green)

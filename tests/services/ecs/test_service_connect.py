@@ -44,7 +44,7 @@ class Connected(Services):
             "stopTimeout": 1,
         }
         self.register(container, family="web", mode="awsvpc")
-        connect = {"enabled": True, "services": [LOCAL]}
+        connect = {"enabled": True, "services": [LOCAL], "logConfiguration": LOGS}
         self.create(networkConfiguration=self.network, serviceConnectConfiguration=connect, **members)
         self.settle()
 
@@ -60,7 +60,7 @@ class Connected(Services):
             taskDefinition="client",
             desiredCount=1,
             networkConfiguration=self.network,
-            serviceConnectConfiguration={"enabled": True},
+            serviceConnectConfiguration={"enabled": True, "containerConfigurations": [{"logLevel": "debug"}]},
         )
 
     def read_client(self) -> list[str]:
@@ -97,6 +97,9 @@ def test_a_task_reaches_another_service_by_its_name(web: Connected, protocol: st
     assert web.ecs.list_services_by_namespace(namespace="internal")["serviceArns"] == [
         f"arn:aws:ecs:us-east-1:{web.aws.account}:service/default/{name}" for name in ("client", "web")
     ]
+    assert any(
+        "starting main dispatch loop" in line for line in web.read(web.list_tasks()[0], container="ecs-service-connect")
+    )
     web.ecs.delete_service(service="web", force=True)
     eventually(lambda: web.map.list_services()["Services"], lambda listed: not listed)
 

@@ -138,6 +138,17 @@ def test_task_sets_share_the_desired_count(web: Services) -> None:
     assert code_of(web.ecs.update_task_set, **place, taskSet="none", scale=scale) == "TaskSetNotFoundException"
 
 
+def test_what_task_sets_have_is_not_their_service_s(web: Services) -> None:
+    web.create(taskDefinition=None, desiredCount=0, deploymentController={"type": "EXTERNAL"})
+    assert web.update(desiredCount=1, serviceConnectConfiguration={"enabled": False})["desiredCount"] == 1
+    for given in (
+        {"forceNewDeployment": True},
+        {"taskDefinition": "web"},
+        {"loadBalancers": [{"targetGroupArn": "arn"}]},
+    ):
+        assert code_of(web.update, **given) == "InvalidParameterException"
+
+
 def test_task_sets_are_for_external_controllers(web: Services) -> None:
     web.create(desiredCount=0)
     code, _ = refused(web.ecs.create_task_set, cluster="default", service="web", taskDefinition="web")

@@ -201,10 +201,14 @@ class Envoy:
         assert not self.server.list_refusals(_NODE), self.server.list_refusals(_NODE)
         assert is_applied, (self.folder / "log").read_text()
 
+    def read_lines(self) -> list[str]:
+        """Return the lines of the file of events of health checks."""
+        path = self.folder / "health"
+        return path.read_text().splitlines() if path.exists() else []
+
     def read_events(self) -> list[dict[str, Any]]:
         """Return the events of health checks."""
-        path = self.folder / "health"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line) for line in self.read_lines()]
 
     def close(self) -> None:
         """End it."""

@@ -11,8 +11,18 @@ import pytest
 
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response
 from cloudlet.services.elbv2.proxy.functions import InvalidResponse, make_event, parse_response
+from cloudlet.services.elbv2.proxy.target_health import HEALTHY, parse_event
 from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
-from tests.services.elbv2.envoys import Envoy, ask, forward, make_group, make_listener, make_view, open_envoy
+from tests.services.elbv2.envoys import (
+    Envoy,
+    ask,
+    forward,
+    make_group,
+    make_listener,
+    make_view,
+    open_envoy,
+    wait_for,
+)
 
 _GROUP = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/f/0123456789abcdef"
 
@@ -139,3 +149,24 @@ def test_envoy_asks_the_block_for_functions(envoy: Envoy) -> None:
     assert ask(port, "/", "POST", b"x" * (1 << 20) + b"x").status == 413
     close()
     assert ask(port).status == 502
+
+
+def test_functions_have_health_checks(envoy: Envoy) -> None:
+    asked: list[Request] = []
+
+    async def handle(request: Request) -> Response:
+        asked.append(request)
+        return Response(200 if request.target == "/health?a=b" else 500)
+
+    close = envoy.listen(BlockServer(handle))
+    made = make_group("checked", TargetType="lambda", HealthCheckEnabled=True, HealthCheckPath="/health?a=b")
+    group = TargetGroup(made.description, {}, (Target("arn:aws:lambda:us-east-1:123456789012:function:f", 0),))
+    listener = make_listener(forward(group))
+    envoy.apply(make_view(listener, groups=(group,)))
+    events = wait_for(
+        lambda: [each for each in map(parse_event, envoy.read_lines()) if each and each.group == group.arn]
+    )
+    assert events[0][:4] == (group.arn, "", 0, HEALTHY)
+    assert asked[0].get("user-agent") == "ELB-HealthChecker/2.0"
+    assert asked[0].get("x-cloudlet-target-group") == group.arn
+    close()

@@ -257,7 +257,7 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
 
 def test_datagrams_reach_tasks_within_the_vpc(cloud: LbCloud, tasks: Tasks) -> None:
     all_ = open_group(cloud, "all")
-    served = Served(cloud, Type="network", SecurityGroups=[all_])
+    served = Served(cloud, Type="network")
     group = cloud.create_group(Protocol="UDP", Port=53, HealthCheckPort="8080", **_QUICK)
     cloud.listen(served.arn, group, port=53, Protocol="UDP")
     # The kernel counts datagrams for ports at which nobody listens.

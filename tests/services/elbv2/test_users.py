@@ -172,11 +172,15 @@ def test_what_a_user_may_not_come_back_with(block: Any, provider: Provider) -> N
     assert _come_back(block, action, "code=good", cookies).status == 401
     assert _come_back(block, action, f"code=good&state={state}x", cookies).status == 401
     assert _come_back(block, action, f"code=good&state={state}", {}).status == 401
-    assert _come_back(block, action, f"code=bad&state={state}", cookies).status == 500
+    assert _come_back(block, action, f"code=bad&state={state}", cookies).status == 561
+    assert _come_back(block, action, f"error=access_denied&state={state}", cookies).status == 401
+    assert _come_back(block, action, f"error=server_error&state={state}", cookies).status == 561
     session = {"AWSELBAuthSessionCookie-0": state}
     assert _authenticate(block, action, _request("/", session)).status == 302
     provider.claims = {}
-    assert _come_back(block, action, f"code=good&state={state}", cookies).status == 500
+    assert _come_back(block, action, f"code=good&state={state}", cookies).status == 561
+    provider.claims = {"sub": "x" * 12000}
+    assert _come_back(block, action, f"code=good&state={state}", cookies).status == 401
     block.clock.time += 901
     assert _come_back(block, action, f"code=good&state={state}", cookies).status == 401
 

@@ -122,7 +122,12 @@ class Containers:
                 Pump(pipes[0][0], "stdout", log, self._now),
                 Pump(pipes[1][0], "stderr", log, self._now),
             ]
-            await running.find_program(pipes[2][0])
+            try:
+                await running.find_program(pipes[2][0])
+            except BaseException:
+                # Nothing of it is to go on.
+                await running.close()
+                raise
             return running
         finally:
             handed.close()

@@ -29,29 +29,30 @@ log = logging.getLogger("cloudlet.engines")
 _DISCOVER: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 _LOG: Final = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
 _WHOLE: Final = (Kind.CLUSTER, Kind.LISTENER)
-"""The kinds of which each response has all resources, so that a missing one is removed."""
+"""The kinds of which a response has all resources: a missing one is removed."""
 _KINDS: Final = {kind.url: kind for kind in Kind}
 
 
-class _Encoded(NamedTuple):
+class _Version(NamedTuple):
     resource: Resource
     content: bytes
     version: int
 
 
 Find = Callable[[str, Mapping[str, str]], Awaitable[Snapshot | None]]
-"""A function that returns the snapshot of a node which has connected, by its id and the headers of its call.
+"""A function that returns the snapshot of a node which has connected.
 
+It gets the id of the node, and the headers of its call.
 It returns None for a node that is unknown, and raises CallRefusal for one that may not have it.
 """
 
 Logged = Callable[[str, str, list[Any]], Awaitable[None]]
-"""A function that gets entries of an access log: the node's id, the log's name, and messages of its entries."""
+"""A function that gets a node's id, a log's name, and messages of its entries."""
 
 
 @dataclass(slots=True)
-class _Sent:
-    """What an Envoy has of a kind."""
+class _Subscription:
+    """Resources of a kind that an Envoy has, or is to have."""
 
     subscribed: list[str] | None = None
     """The names that it asks for; None before it has asked. All, where the kind is sent as a whole."""
@@ -60,7 +61,7 @@ class _Sent:
     is_pending: bool = False
     """Whether a response is not acknowledged yet."""
     refusal: str = ""
-    """Why the Envoy did not take the last response."""
+    """The reason for which the Envoy did not take the last response."""
     acknowledged: str = ""
     """The version that it has accepted last."""
 
@@ -69,7 +70,7 @@ class _Node:
     """An Envoy: its snapshot, encoded, and its streams."""
 
     def __init__(self) -> None:
-        self.wanted: dict[Kind, dict[str, _Encoded]] = {kind: {} for kind in Kind}
+        self.wanted: dict[Kind, dict[str, _Version]] = {kind: {} for kind in Kind}
         self.streams: set[_DiscoveryStream] = set()
         self.news = asyncio.Event()
         """Set, and replaced, when something has changed."""
@@ -96,7 +97,7 @@ class ConfigurationServer:
         await self._server.listen(listening)
 
     async def listen_at(self, path: Path) -> None:
-        """Take connections at a path, which others of the machine than this user do not reach. Raises OSError."""
+        """Take connections at a path that other users do not reach. Raises OSError."""
         path.unlink(missing_ok=True)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with open_folder(path) as short:
@@ -120,14 +121,14 @@ class ConfigurationServer:
                 stream.changed.set()
 
     def _encode(
-        self, before: dict[str, _Encoded], kind: Kind, resources: Mapping[str, Resource]
-    ) -> dict[str, _Encoded]:
+        self, before: dict[str, _Version], kind: Kind, resources: Mapping[str, Resource]
+    ) -> dict[str, _Version]:
         encoded = {}
         for name, resource in resources.items():
             known = before.get(name)
             if known is None or known.resource != resource:
                 content = protobuf_messages.encode(kind, resource)
-                known = _Encoded(resource, content, next(self._versions))
+                known = _Version(resource, content, next(self._versions))
             encoded[name] = known
         return encoded
 
@@ -140,7 +141,7 @@ class ConfigurationServer:
             node.tell()
 
     def list_refusals(self, name: str) -> dict[Kind, str]:
-        """Return why a node has refused resources, by their kinds; empty where it has taken all."""
+        """Return why a node has refused resources, by their kinds."""
         node = self._nodes.get(name)
         streams = [] if node is None else node.streams
         return {kind: sent.refusal for stream in streams for kind, sent in stream.sent.items() if sent.refusal}
@@ -219,9 +220,9 @@ class _DiscoveryStream:
         self._stream = stream
         self._node = node
         self._nonces = count(1)
-        self._clusters: dict[str, _Encoded] = {}
+        self._clusters: dict[str, _Version] = {}
         """The clusters that were sent last."""
-        self.sent: dict[Kind, _Sent] = {kind: _Sent() for kind in Kind}
+        self.sent: dict[Kind, _Subscription] = {kind: _Subscription() for kind in Kind}
         self.changed = asyncio.Event()
 
     def end(self) -> None:
@@ -262,7 +263,7 @@ class _DiscoveryStream:
                     await self._send(kind)
             await self.changed.wait()
 
-    def _list_wanted(self, kind: Kind) -> dict[str, _Encoded]:
+    def _list_wanted(self, kind: Kind) -> dict[str, _Version]:
         wanted = self._node.wanted[kind]
         # Clusters stay as long as listeners and routes are older than those that are wanted, and may name them.
         return {**self._clusters, **wanted} if kind is Kind.CLUSTER and self._has_old_routes() else wanted
@@ -273,7 +274,7 @@ class _DiscoveryStream:
             for kind in (Kind.LISTENER, Kind.ROUTE)
         )
 
-    def _find_difference(self, kind: Kind) -> dict[str, _Encoded] | None:
+    def _find_difference(self, kind: Kind) -> dict[str, _Version] | None:
         """Return the resources to be sent, None where the Envoy has them."""
         sent, wanted = self.sent[kind], self._list_wanted(kind)
         if sent.subscribed is None:

@@ -64,7 +64,7 @@ class Endpoints:
         return made
 
     def find_port(self, address: IPv4Address, port: int) -> int | None:
-        """Return the port of the machine for one of an endpoint, None where nothing listens there."""
+        """Return the machine's port for one of an endpoint, None where nothing listens."""
         return self._ports.get((address, port))
 
     async def connect(self, goal: Goal, *, may_reach_machine: bool) -> socket.socket | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from cloudlet.engines.containers.description import Container
 from cloudlet.engines.keeper.networks import Networks
 from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.store.eager import spawn
+
+log = logging.getLogger("cloudlet.engines")
 
 MAX_OUTPUT_BYTES: Final = 4096
 """Of what a program prints that was executed."""
@@ -86,7 +89,11 @@ class KeptContainers:
 
     async def _follow(self, name: str, running: RunningContainer) -> None:
         code = await running.ended
-        await running.close()
+        try:
+            await running.close()
+        except OSError:
+            # That it has ended is to be known all the same.
+            log.exception("what the container %s has left cannot be removed", name)
         self._codes[name] = code
         del self._running[name]
         if running.was_out_of_memory:

@@ -109,9 +109,14 @@ class Networks:
                 return False
             router = Router(self.namespaces, IPv4Network(addresses))
             await router.open()
-            made = self._networks[network] = _Network(router, label)
+            made = _Network(router, label)
             if nftables.is_available():
-                await self._open_way_to_endpoints(made)
+                try:
+                    await self._open_way_to_endpoints(made)
+                except BaseException:
+                    router.close()
+                    raise
+            self._networks[network] = made
             return True
 
     async def _open_way_to_endpoints(self, network: _Network) -> None:

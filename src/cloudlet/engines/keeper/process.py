@@ -42,6 +42,7 @@ log = logging.getLogger("cloudlet.engines")
 
 _MAX_WAITING_CONNECTIONS: Final = 64
 _END_SECONDS: Final = 30.0
+_ACCEPT_PAUSE_SECONDS: Final = 0.1
 Function = Callable[..., Awaitable[Any]]
 wall_time: Final = time.time  # noqa: TID251 - what containers print has the machine's time
 
@@ -115,7 +116,7 @@ class Keeper:
         self.tell(NETWORKS_CHANGED, {"network": network})
 
     async def _find_endpoint_port(self, address: str, port: int) -> int | None:
-        """Return the port of the machine for one of an endpoint, None where nothing listens there."""
+        """Return the machine's port for one of an endpoint, None where nothing listens."""
         return self._networks.endpoints.find_port(IPv4Address(address), port)
 
     async def _hand_over_sockets(self, folder: str) -> None:
@@ -154,8 +155,12 @@ class Keeper:
             return
         if isinstance(result, socket.socket | OpenFile):
             connection.send(Answer(request.id), [result])
-        else:
+            return
+        try:
             connection.send(Answer(request.id, result))
+        except ValueError as error:
+            # A client would wait for an answer for ever.
+            connection.send(Answer(request.id, error=f"{request.function}: {error}"))
 
     def tell(self, name: str, about: dict[str, Any]) -> None:
         """Tell all that are connected of an event."""
@@ -232,5 +237,10 @@ def _listen(path: Path) -> socket.socket:
 async def _accept(listener: socket.socket, keeper: Keeper) -> None:
     with suppress(asyncio.CancelledError):
         while True:
-            end, _ = await asyncio.get_running_loop().sock_accept(listener)
+            try:
+                end, _ = await asyncio.get_running_loop().sock_accept(listener)
+            except OSError as error:
+                log.warning("the keeper cannot take a connection yet: %s", error)
+                await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
+                continue
             keeper.accept(end)

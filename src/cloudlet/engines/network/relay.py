@@ -11,6 +11,7 @@ from typing import Final
 from cloudlet.store.eager import spawn
 
 _CHUNK_BYTES: Final = 64 * 1024
+_ACCEPT_PAUSE_SECONDS: Final = 0.1
 Open = Callable[[socket.socket], Awaitable["socket.socket | None"]]
 """Return the connection by which an accepted one goes on, None where there is none. Raises OSError."""
 
@@ -21,7 +22,12 @@ async def forward(listener: socket.socket, open_other: Open) -> None:
     serving: set[asyncio.Task[None]] = set()
     try:
         while True:
-            connection, _ = await loop.sock_accept(listener)
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError:
+                # There are too many open files, say: connections wait, and are taken later.
+                await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
+                continue
             task = spawn(_serve(connection, open_other))
             serving.add(task)
             task.add_done_callback(serving.discard)

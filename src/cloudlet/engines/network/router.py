@@ -83,11 +83,12 @@ class Router:
         namespace = await asyncio.wrap_future(self._namespaces.make(_prepare_program))
         try:
             await self.run(partial(self._connect, index, namespace, address, gateway, mac))
+            # It is there from now on, whatever fails later.
+            self._gateways.add(gateway)
             await self.run(partial(_configure, IPv4Interface(f"{address}/{subnet.prefixlen}"), gateway), namespace)
         except BaseException:
             os.close(namespace)
             raise
-        self._gateways.add(gateway)
         interface = self._interfaces[address] = Interface(address, namespace, index)
         return interface
 

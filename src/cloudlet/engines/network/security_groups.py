@@ -120,15 +120,15 @@ def write_outsiders(group: str, addresses: Sequence[IPv4Address]) -> str:
 def write_members(members: Mapping[tuple[str, ...], Sequence[IPv4Address]]) -> list[str]:
     """Return the commands that make addresses members of groups, by the groups of each.
 
-    Each text is of some addresses, and comes after those that make the groups.
+    What has no groups lets all in and out. Each text is of some addresses, and comes after those that make the groups.
     """
     texts = []
     for index, (groups, addresses) in enumerate(members.items()):
-        for direction in ("in", "out"):
+        for direction, passing in (("in", "accept"), ("out", "goto received")):
             chain = f"{direction}_of_{index}"
+            last = "drop" if groups else passing
             rules = [
-                f"add rule {_TABLE} {chain} {each}"
-                for each in (*(f"jump {direction}_{name}" for name in groups), "drop")
+                f"add rule {_TABLE} {chain} {each}" for each in (*(f"jump {direction}_{name}" for name in groups), last)
             ]
             texts.append("\n".join([f"add chain {_TABLE} {chain}", *rules, ""]))
         for start in range(0, len(addresses), _MAX_TEXT_ADDRESSES):

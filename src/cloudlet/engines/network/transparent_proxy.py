@@ -40,7 +40,10 @@ class TransparentProxy:
 
         async def open_other(connection: socket.socket) -> socket.socket | None:
             goal = _find_goal(connection)
-            return None if goal is None else await connect(goal)
+            if goal is None or str(goal.address) == listener.getsockname()[0]:
+                # One that was made to the proxy itself has no goal.
+                return None
+            return await connect(goal)
 
         self._forwarding = spawn(relay.forward(listener, open_other))
 

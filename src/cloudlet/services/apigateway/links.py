@@ -1,4 +1,4 @@
-"""VPC links of HTTP APIs: network interfaces in a VPC, by which private integrations reach what is there.
+"""VPC links of HTTP APIs: network interfaces in a VPC, for private integrations.
 
 Developer guide, "Set up VPC links V2 in API Gateway".
 """

@@ -27,7 +27,7 @@ from cloudlet.services.apigateway.functions import Failed
 from cloudlet.services.apigateway.rest import store
 
 _KNOWN_SECONDS: Final = 5.0
-_MAX_KNOWN: Final = 1000
+_MAX_KNOWN_TARGETS: Final = 1000
 _CONNECTIONS: Final = 512
 
 
@@ -41,7 +41,7 @@ class Endpoint(NamedTuple):
     """The host that requests name."""
 
 
-class _Known(NamedTuple):
+class _Lookup(NamedTuple):
     endpoints: tuple[Endpoint, ...]
     until: float
 
@@ -52,23 +52,23 @@ class PrivateEndpoints:
     def __init__(self, block: Block) -> None:
         self._block = block
         self.keeper: KeeperClient = open_keeper(block)
-        self._known: dict[tuple[Place, str, str], _Known] = {}
+        self._known: dict[tuple[Place, str, str], _Lookup] = {}
         self._clients: dict[str, HttpClient] = {}
-        self._balancers = HttpClient(dial=self._dial_machine, connections=_CONNECTIONS)
+        self._balancers = HttpClient(dial=self._open_on_machine, connections=_CONNECTIONS)
 
     async def find(self, place: Place, link: str, target: str) -> Endpoint:
-        """Return where an HTTP API's integration leads to: the ARN of a listener, or of a service of Cloud Map.
+        """Return where an HTTP API's integration leads to. Raises Failed.
 
-        Raises Failed.
+        Its target is the ARN of a listener, or of a service of Cloud Map.
         """
         key = (place, link, target)
         known = self._known.get(key)
         if known is None or known.until < monotonic():
             try:
-                known = _Known(await self._look_up(place, link, target), monotonic() + _KNOWN_SECONDS)
+                known = _Lookup(await self._look_up(place, link, target), monotonic() + _KNOWN_SECONDS)
             except (AwsError, LookupError, ValueError) as error:
                 raise Failed(503, f"Nothing is found behind the VPC link: {error}") from error
-            if len(self._known) >= _MAX_KNOWN:
+            if len(self._known) >= _MAX_KNOWN_TARGETS:
                 self._known.clear()
             self._known[key] = known
         if not known.endpoints:
@@ -106,7 +106,7 @@ class PrivateEndpoints:
         return tuple(endpoints)
 
     async def find_balancer(self, place: Place, link: str, netloc: str, scheme: str) -> Endpoint:
-        """Return where a REST API's integration leads to, whose URL has a host and a port. Raises Failed."""
+        """Return where a REST API's integration leads to, by its URL's parts. Raises Failed."""
         port = int(netloc.rpartition(":")[2]) if ":" in netloc else 443 if scheme == "https" else 80
         try:
             found = await self._block.store.transact(
@@ -132,7 +132,7 @@ class PrivateEndpoints:
         client = self._clients.get(link)
         if client is None:
 
-            async def dial(host: str, port: int) -> socket.socket:
+            async def open_inside(host: str, port: int) -> socket.socket:
                 interface = interfaces[random_below(len(interfaces))]
                 try:
                     made = await self.keeper.call_for_socket("open_socket", network=vpc, interface=interface)
@@ -140,10 +140,10 @@ class PrivateEndpoints:
                     raise ConnectionError(str(error)) from error
                 return await _connect(made, host, port)
 
-            client = self._clients[link] = HttpClient(dial=dial, connections=_CONNECTIONS)
+            client = self._clients[link] = HttpClient(dial=open_inside, connections=_CONNECTIONS)
         return client
 
-    async def _dial_machine(self, host: str, port: int) -> socket.socket:
+    async def _open_on_machine(self, host: str, port: int) -> socket.socket:
         try:
             found = await self.keeper.call("find_endpoint_port", address=host, port=port)
         except KeeperError as error:

@@ -40,6 +40,9 @@ describe(INTERFACES, "DescribeNetworkInterfaces", refuses=("IncludeManagedResour
 
 async def _read_groups(ctx: Context, tx: Transaction, vpc: str, names: Sequence[str] | None) -> list[str]:
     """Return the groups of an interface: the default one where none are given. Raises AwsError."""
+    if names is not None and not names and find_service(ctx):
+        # Network Load Balancers may have none.
+        return []
     if not names:
         return [(await VPCS.get(ctx, tx, vpc)).default_group]
     for each in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
@@ -174,16 +175,6 @@ async def _authorize(ctx: Context, tx: Transaction, params: Params, *, is_egress
     return {"Return": True, "SecurityGroupRules": [await RULES.show(ctx, tx, each) for each in rules]}
 
 
-@declare("AuthorizeSecurityGroupIngress")
-async def authorize_security_group_ingress(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await _authorize(ctx, tx, params, is_egress=False)
-
-
-@declare("AuthorizeSecurityGroupEgress")
-async def authorize_security_group_egress(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await _authorize(ctx, tx, params, is_egress=True)
-
-
 async def _revoke(ctx: Context, tx: Transaction, params: Params, *, is_egress: bool) -> Result:
     group = await _find_group(ctx, tx, params)
     names = params.get("SecurityGroupRuleIds")
@@ -230,16 +221,6 @@ async def _get_rule(
         text = f"The security group rule ID '{name}' does not exist in security group '{group.name}'"
         raise AwsError("InvalidSecurityGroupRuleId.NotFound", text)
     return rule
-
-
-@declare("RevokeSecurityGroupIngress")
-async def revoke_security_group_ingress(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await _revoke(ctx, tx, params, is_egress=False)
-
-
-@declare("RevokeSecurityGroupEgress")
-async def revoke_security_group_egress(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await _revoke(ctx, tx, params, is_egress=True)
 
 
 @declare("ModifySecurityGroupRules")
@@ -309,11 +290,7 @@ def _describe_rule(tx: Transaction, rule: SecurityGroupRule, description: str | 
     RULES.save(tx, rule)
 
 
-@declare("UpdateSecurityGroupRuleDescriptionsIngress")
-async def update_descriptions_ingress(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await _describe_rules(ctx, tx, params, is_egress=False)
-
-
-@declare("UpdateSecurityGroupRuleDescriptionsEgress")
-async def update_descriptions_egress(ctx: Context, tx: Transaction, params: Params) -> Result:
-    return await _describe_rules(ctx, tx, params, is_egress=True)
+for _direction, _is_egress in (("Ingress", False), ("Egress", True)):
+    declare(f"AuthorizeSecurityGroup{_direction}")(partial(_authorize, is_egress=_is_egress))
+    declare(f"RevokeSecurityGroup{_direction}")(partial(_revoke, is_egress=_is_egress))
+    declare(f"UpdateSecurityGroupRuleDescriptions{_direction}")(partial(_describe_rules, is_egress=_is_egress))

@@ -141,7 +141,8 @@ def _refuse_external(params: Params) -> None:
     if params.get("forceNewDeployment"):
         raise errors.InvalidParameter("Force new deployment is not supported for the EXTERNAL deployment controller.")
     for member in (*_BY_TASK_SETS, "launchType", "capacityProviderStrategy"):
-        if params.get(member):
+        given = params.get(member)
+        if given and given != {"enabled": False}:
             raise errors.InvalidParameter(f"{member} must be specified in task sets, when the deployment controller is "
                                           "EXTERNAL.")  # fmt: skip
 

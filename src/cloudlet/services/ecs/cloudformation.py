@@ -38,7 +38,18 @@ def _find_forced(properties: Properties) -> bool | None:
 _PROVIDERS: Final[dict[str, Source | None]] = {"cluster": "ClusterName"}
 _NO_PROVIDERS: Final[dict[str, Any]] = {"capacityProviders": [], "defaultCapacityProviderStrategy": []}
 _SETTINGS: Final[dict[str, Source | None]] = {"settings": "ClusterSettings"}
-_DEFAULT_SETTINGS: Final = {"settings": [{"name": "containerInsights", "value": "disabled"}]}
+_DEFAULT_SETTINGS: Final[dict[str, Any]] = {
+    "settings": [{"name": "containerInsights", "value": "disabled"}],
+    "serviceConnectDefaults": {"namespace": ""},
+}
+_WITHOUT: Final[dict[str, Any]] = {
+    "loadBalancers": [],
+    "serviceRegistries": [],
+    "placementConstraints": [],
+    "placementStrategy": [],
+    "serviceConnectConfiguration": {"enabled": False},
+}
+"""The members of an update for properties that a template does not have."""
 _PLACEMENT: Final[dict[str, Source | None]] = {"placementStrategy": "PlacementStrategies"}
 
 RESOURCE_TYPES: Final = (
@@ -87,7 +98,7 @@ RESOURCE_TYPES: Final = (
             Call(
                 "UpdateService",
                 {"service": "ServiceArn", "forceNewDeployment": _find_forced, **_PLACEMENT},
-                {"loadBalancers": [], "serviceRegistries": [], "placementConstraints": [], "placementStrategy": []},
+                _WITHOUT,
             ),
         ),
         delete=Call("DeleteService", {"service": "ServiceArn", "force": _make_true}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -29,6 +31,9 @@ class Connect(msgspec.Struct, frozen=True):
     namespace_name: str
     """The name for the discovery of instances."""
     ports: list[ConnectPort] = []
+    log: dict[str, Any] = {}
+    """The `logConfiguration` of its proxies."""
+    log_level: str = "info"
 
 
 class ConnectEndpoint(msgspec.Struct, frozen=True):
@@ -43,3 +48,5 @@ class TaskConnect(msgspec.Struct, frozen=True):
 
     namespace_name: str
     endpoints: list[ConnectEndpoint] = []
+    log: dict[str, Any] = {}
+    log_level: str = "info"

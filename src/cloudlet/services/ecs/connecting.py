@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.engines.envoy import program
-from cloudlet.services.ecs import errors, namespaces, services
+from cloudlet.services.ecs import errors, namespaces, services, unsupported
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.connect_record import Connect, ConnectEndpoint, ConnectPort, TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
@@ -22,10 +22,9 @@ from cloudlet.services.ecs.service_record import ACTIVE, Service
 
 _DISCOVERY_NAME: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}", re.ASCII)
 _DNS_NAME: Final = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}", re.ASCII)
+_LOG_LEVEL: Final = "info"
 _UNSUPPORTED: Final = {
-    "logConfiguration": "logs of Service Connect's proxies (logConfiguration)",
     "accessLogConfiguration": "access logs of Service Connect (accessLogConfiguration)",
-    "containerConfigurations": "settings of Service Connect's proxies (containerConfigurations)",
 }
 _UNSUPPORTED_OF_SERVICES: Final = {
     "tls": "TLS of Service Connect (tls)",
@@ -50,10 +49,15 @@ async def find_namespace(ctx: Context, params: Params, cluster: Cluster) -> Name
 
 
 def complete(members: dict[str, Any], namespace: Namespace | None) -> None:
-    """Write the ARN of the namespace into the members of a revision."""
+    """Write the ARN of the namespace into the members of a revision.
+
+    Service Connect that is not enabled is the same as none.
+    """
     if namespace is not None:
         configuration = members["serviceConnectConfiguration"]
         members["serviceConnectConfiguration"] = {**configuration, "namespace": namespace.arn}
+    elif not _is_enabled(members):
+        members.pop("serviceConnectConfiguration", None)
 
 
 def make(params: Params, namespace: Namespace | None, definition: Definition, strategy: str) -> Connect | None:
@@ -79,7 +83,13 @@ def make(params: Params, namespace: Namespace | None, definition: Definition, st
     ports = [_make_port(each, mappings, namespace) for each in configuration.get("services") or ()]
     if len({each.discovery_name for each in ports}) < len(ports):
         raise errors.InvalidParameter("The discovery names of a service must be unique.")
-    return Connect(namespace.id, namespace.arn, namespace.title, namespace.name, ports)
+    log = configuration.get("logConfiguration") or {}
+    unsupported.check_log(log)
+    levels = [each["logLevel"] for each in configuration.get("containerConfigurations") or () if each.get("logLevel")]
+    if len(levels) > 1:
+        raise errors.InvalidParameter("Each setting of containerConfigurations can appear only once.")
+    level = levels[0] if levels else _LOG_LEVEL
+    return Connect(namespace.id, namespace.arn, namespace.title, namespace.name, ports, log, level)
 
 
 def make_again(members: Params, known: Connect, definition: Definition, strategy: str) -> Connect | None:
@@ -162,4 +172,5 @@ async def find_endpoints(tx: Transaction, service: Service, connect: Connect | N
     # They are in 127.255.0.0/16, as in tasks of AWS.
     addresses = {name: f"127.255.{number // 250}.{number % 250 + 1}" for number, name in enumerate(names)}
     endpoints = [ConnectEndpoint(addresses[port.dns_name], port) for port in ports]
-    return TaskConnect(connect.namespace_name, sorted(endpoints, key=lambda each: (each.address, each.port.port)))
+    endpoints.sort(key=lambda each: (each.address, each.port.port))
+    return TaskConnect(connect.namespace_name, endpoints, connect.log, connect.log_level)

@@ -14,6 +14,7 @@ from cloudlet.core.aws import tags
 from cloudlet.services.ecs import capacity, connecting, definitions, instances, placement, tasks
 from cloudlet.services.ecs.capacity import Capacity
 from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.connect_record import TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.load_balancing import Health
 from cloudlet.services.ecs.placement import Problem
@@ -182,6 +183,7 @@ class Round:
         if definition is None:
             self._get_stuck("was unable to place a task. Reason: The task definition does not exist.")
             return 0
+        connect = await connecting.find_endpoints(self.tx, self.service, revision.connect)
         running = Counter(task.capacity_provider for task in self.list_active(starter))
         made: list[Task] = []
         for _ in range(min(count, _MAX_STARTED_TASKS)):
@@ -193,7 +195,7 @@ class Round:
                     self.is_in_own_way = all(task.service == self.service.name for task in holders)
                 break
             running[picked.provider] += 1
-            request = await self._make_request(starter, revision, definition, picked)
+            request = await self._make_request(starter, revision, definition, picked, connect)
             made += await tasks.start_tasks(self.tx, self._cluster, request, 1, self.now)
             self.live = [*self.live, made[-1]]
         if made:
@@ -202,7 +204,7 @@ class Round:
         return len(made)
 
     async def _make_request(
-        self, starter: str, revision: Revision, definition: Definition, picked: Capacity
+        self, starter: str, revision: Revision, definition: Definition, picked: Capacity, connect: TaskConnect | None
     ) -> TaskRequest:
         service, members = self.service, revision.members
         source = {"TASK_DEFINITION": definition.arn, "SERVICE": service.arn}.get(
@@ -226,7 +228,7 @@ class Round:
                 TaskTarget(group, each["containerName"], each["containerPort"])
                 for each, group in zip(revision.balancers, revision.groups, strict=True)
             ],
-            connect=await connecting.find_endpoints(self.tx, service, revision.connect),
+            connect=connect,
         )
 
     async def _find_problem(self, definition: Definition) -> Problem | None:

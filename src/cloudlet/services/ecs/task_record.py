@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -38,6 +38,10 @@ class TaskContainer(msgspec.Struct, frozen=True):
     @property
     def has_ended(self) -> bool:
         return self.status == STOPPED
+
+
+PROXY: Final = TaskContainer("ecs-service-connect", "", started_at=0.0)
+"""The proxy of Service Connect, which is none of the containers that a definition names."""
 
 
 class TaskTarget(msgspec.Struct, frozen=True):
@@ -157,6 +161,11 @@ class Task(msgspec.Struct, frozen=True):
     @property
     def private_ip(self) -> str:
         return self.interface.get("address", "")
+
+    @property
+    def logging(self) -> list[TaskContainer]:
+        """The containers whose output may be sent somewhere."""
+        return [*self.containers, PROXY] if self.connect is not None and self.connect.log else self.containers
 
     @property
     def health_status(self) -> str:

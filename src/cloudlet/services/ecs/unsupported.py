@@ -63,6 +63,15 @@ def check(params: _Members) -> None:
             raise errors.NotBuilt("options of volume drivers (driverOpts)")
 
 
+def check_log(configuration: _Members) -> None:
+    """Raise ClientException for a log configuration that cannot be honoured."""
+    driver = configuration.get("logDriver") or _LOG_DRIVERS[0]
+    if driver not in _LOG_DRIVERS:
+        raise errors.NotBuilt("FireLens" if driver == "awsfirelens" else f"the log driver {driver}")
+    if configuration.get("secretOptions"):
+        raise errors.NotBuilt("secrets for log drivers (secretOptions)")
+
+
 def _check_container(container: _Members) -> None:
     _refuse(container, _OF_CONTAINERS)
     linux = container.get("linuxParameters") or {}
@@ -70,11 +79,7 @@ def _check_container(container: _Members) -> None:
     for option in (option for tmpfs in linux.get("tmpfs") or () for option in tmpfs.get("mountOptions") or ()):
         if option not in _TMPFS_OPTIONS:
             raise errors.NotBuilt(f"the mount option {option} of tmpfs")
-    driver = (container.get("logConfiguration") or {}).get("logDriver") or _LOG_DRIVERS[0]
-    if driver not in _LOG_DRIVERS:
-        raise errors.NotBuilt("FireLens" if driver == "awsfirelens" else f"the log driver {driver}")
-    if (container.get("logConfiguration") or {}).get("secretOptions"):
-        raise errors.NotBuilt("secrets for log drivers (secretOptions)")
+    check_log(container.get("logConfiguration") or {})
     if container.get("versionConsistency") == "enabled":
         raise errors.NotBuilt("version consistency of images (versionConsistency)")
     for option in container.get("dockerSecurityOptions") or ():

@@ -39,7 +39,7 @@ _CLIENTS: Final = PerBlock(_make_client)
 
 @service.data_plane
 async def pass_on(block: Block, visit: DataPlaneRequest) -> Answer | None:
-    """Pass a request on to the load balancer that its host names; None where there is none."""
+    """Pass a request on to the load balancer that its host names, if any."""
     balancer = _find(block, visit.resource)
     if balancer is None:
         return None
@@ -78,7 +78,7 @@ def _find(block: Block, label: str) -> LoadBalancer | None:
 
 
 async def _find_origin(block: Block, balancer: LoadBalancer, *, is_secure: bool) -> str | None:
-    """Return where a listener for HTTP is on this machine: one for TLS rather where the client has it, too."""
+    """Return where a listener is on this machine, preferably one like the client's."""
     listeners = [each.description for each in balancer.listeners if each.description["Protocol"] in ("HTTP", "HTTPS")]
     for each in sorted(listeners, key=lambda one: (one["Protocol"] == "HTTPS") != is_secure):
         try:

@@ -61,9 +61,8 @@ async def _provide(
             "SubnetId": placement.subnet,
             "Description": f"ELB {found.name}",
             "ClientToken": f"{found.id}-{placement.subnet}",
+            "Groups": list(found.security_groups),
         }
-        if found.security_groups:
-            given["Groups"] = list(found.security_groups)
         if placement.wanted_address:
             given["PrivateIpAddress"] = placement.wanted_address
         interface = (await _call(block, key, "CreateNetworkInterface", given))["NetworkInterface"]

@@ -35,7 +35,7 @@ class Integration:
     changes: tuple[Change, ...]
     response_changes: dict[int, tuple[Change, ...]]
     link: str
-    """The id of the VPC link by which it is reached; empty where it is not private."""
+    """The id of the VPC link by which it is reached, if it is private."""
     role: str
     """Whose session calls the function; empty where the API itself does."""
 

@@ -57,7 +57,7 @@ class Integration:
     cache_parameters: list[str]
     cache_namespace: str
     link: str
-    """The id of the VPC link by which it is reached; empty where it is not private."""
+    """The id of the VPC link by which it is reached, if it is private."""
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ _HEALTH_SECONDS: Final = 5.0
 Their health may have changed.
 """
 _DNS_SECONDS: Final = 2.0
-_LOOKUP_SECONDS: Final = 5.0
+_LOOKUP_SECONDS: Final = 2.0
 _MAX_INSTANCES: Final = 1000
 
 
@@ -66,6 +66,10 @@ class AddressBook:
         """Return the addresses that were found last."""
         entry = self._entries.get(lookup)
         return () if entry is None else entry.addresses
+
+    def has(self, lookup: Lookup) -> bool:
+        """Whether something was looked up before."""
+        return lookup in self._entries
 
     def keep(self, lookups: Collection[Lookup]) -> None:
         """Forget all that is looked up no more."""
@@ -133,7 +137,7 @@ class AddressBook:
 
     async def _find_in_zones(self, lookup: Lookup, hostname: str) -> list[str]:
         """Return the addresses that the account's private hosted zones have for a name."""
-        if not self._block.cloud.has("route53") or "." not in hostname:
+        if not self._block.cloud.has("route53") or "." not in hostname or _is_address(hostname):
             return []
         listed = await self._ask_route53(lookup, "ListHostedZones", {})
         name = f"{hostname.rstrip('.').lower()}."
@@ -155,6 +159,14 @@ class AddressBook:
         return dict(
             await self._block.call("route53", operation, params, account=lookup.account, region="us-east-1") or {}
         )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def choose_addresses(found: Collection[str], preference: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,11 @@ log = logging.getLogger("cloudlet.appmesh")
 
 _TICK_SECONDS: Final = 0.5
 _START_SECONDS: Final = 10.0
+_RETRY_SECONDS: Final = 5.0
+_LOOKUP_SECONDS: Final = 0.5
+"""The time that an update waits for new names to be found."""
+_ARRIVAL_SECONDS: Final = 2.5
+"""The same for an Envoy that connects."""
 MeshKey = tuple[str, str, str]
 """The account, region and name of a mesh."""
 
@@ -49,11 +55,17 @@ class _Mesh:
     stop_watching: Callable[[], None]
     view: MeshView | None = None
     is_read: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    retry_at: float = 0.0
+    """The time from which it may be read again, after that has failed."""
 
 
 @dataclass(slots=True)
 class _Envoy:
     node: EnvoyNode
+    view: MeshView | None = None
+    """The mesh as its configuration was made of it."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     lookups: dict[str, Lookup] = field(default_factory=dict)
     """The service discovery of virtual nodes that it calls, by their names."""
     certificates: dict[str, Key] = field(default_factory=dict)
@@ -77,8 +89,8 @@ class ManagementServer:
         self.is_listening = asyncio.Event()
         self._meshes: dict[MeshKey, _Mesh] = {}
         self.envoys: dict[str, _Envoy] = {}
-        self._arriving: list[MeshKey] = []
-        """The meshes of Envoys that are about to connect."""
+        self._arriving: list[_Envoy] = []
+        """The Envoys that are about to be connected."""
         self._changed = asyncio.Event()
         self._addresses = AddressBook(block)
         self._certificates = CertificateBook(block)
@@ -92,12 +104,10 @@ class ManagementServer:
         self.path = str(path)
         self.is_listening.set()
         try:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_TICK_SECONDS):
-                        await self._changed.wait()
-                self._changed.clear()
-                await self._follow()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow())
+                # Names may be slow to find, which holds up no change.
+                group.create_task(self._look_around())
         finally:
             for mesh in self._meshes.values():
                 mesh.stop_watching()
@@ -110,19 +120,15 @@ class ManagementServer:
         node = await admit(self._block, node_id, headers)
         if node is None:
             return None
-        key = _get_key(node)
-        self._arriving.append(key)
+        envoy = _Envoy(node)
+        self._arriving.append(envoy)
         try:
-            envoy = _Envoy(node)
-            view = await self._read_mesh(key)
-            if view is None or not self._note_needs(envoy, view):
-                return None
-            await self._addresses.refresh(envoy.lookups.values())
-            await self._certificates.refresh(envoy.keys)
-            self.envoys[node_id] = envoy
-            return self._build(envoy, view)
+            found = await self._configure(envoy, _ARRIVAL_SECONDS)
+            if found is not None:
+                self.envoys[node_id] = envoy
+            return found
         finally:
-            self._arriving.remove(key)
+            self._arriving.remove(envoy)
             # What has changed meanwhile is looked at next.
             self._changed.set()
 
@@ -132,19 +138,34 @@ class ManagementServer:
         if mesh is None:
             mesh = self._meshes[key] = _Mesh(lambda: None)
             mesh.stop_watching = self._block.store.watch(storing.make_topic(*key), lambda: self._forget_mesh(key))
-        while not mesh.is_read:
-            mesh.is_read = True
-            try:
-                mesh.view = await self._block.store.transact(lambda tx: _load(tx, key))
-            except BaseException:
-                mesh.is_read = False
-                raise
+        async with mesh.lock:
+            while not mesh.is_read:
+                mesh.is_read = True
+                try:
+                    mesh.view = await self._block.store.transact(lambda tx: _load(tx, key))
+                except BaseException:
+                    mesh.is_read, mesh.retry_at = False, time.monotonic() + _RETRY_SECONDS
+                    raise
         return mesh.view
 
     def _forget_mesh(self, key: MeshKey) -> None:
         """Have a mesh read again, as it has changed."""
-        self._meshes[key].is_read = False
+        self._meshes[key].is_read, self._meshes[key].retry_at = False, 0.0
         self._changed.set()
+
+    async def _configure(self, envoy: _Envoy, max_seconds: float) -> Snapshot | None:
+        """Return the configuration of an Envoy; None where its mesh has no such node."""
+        view = await self._read_mesh(_get_key(envoy.node))
+        envoy.view = view
+        if view is None or not self._note_needs(envoy, view):
+            return None
+        # Nothing is to be led to what has no address yet, but would have one within these seconds.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max_seconds):
+                new = [each for each in envoy.lookups.values() if not self._addresses.has(each)]
+                await self._addresses.refresh(new)
+        await self._certificates.refresh(envoy.keys)
+        return self._build(envoy, view)
 
     def _note_needs(self, envoy: _Envoy, view: MeshView) -> bool:
         """Note what an Envoy's configuration needs; return whether the mesh has its node."""
@@ -172,43 +193,61 @@ class ManagementServer:
         return build(view, envoy.node, surroundings)
 
     async def _follow(self) -> None:
-        """Bring all Envoys up to date."""
-        for name in self.envoys.keys() - set(self.server.connected):
-            del self.envoys[name]
-            self.server.forget(name)
-        stale = {key for key, mesh in self._meshes.items() if not mesh.is_read}
+        """Bring Envoys up to date as meshes change, for ever."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._changed.wait()
+            self._changed.clear()
+            for name in self.envoys.keys() - set(self.server.connected):
+                del self.envoys[name]
+                self.server.forget(name)
+            await self._update_all(self._is_outdated)
+
+    async def _update_all(self, needs_update: Callable[[_Envoy], bool]) -> None:
+        """Update Envoys, of which one that fails holds up no other."""
         for name, envoy in list(self.envoys.items()):
-            if _get_key(envoy.node) in stale:
+            if needs_update(envoy):
                 await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
-        await self._look_around()
+
+    def _is_outdated(self, envoy: _Envoy) -> bool:
+        """Whether a mesh has changed since an Envoy's configuration was made."""
+        mesh = self._meshes.get(_get_key(envoy.node))
+        if mesh is None or not mesh.is_read:
+            return mesh is None or mesh.retry_at <= time.monotonic()
+        return envoy.view is not mesh.view
 
     async def _update(self, name: str, envoy: _Envoy) -> None:
         """Serve an Envoy the mesh as it is now.
 
         One whose node is gone is served no more.
         """
-        view = await self._read_mesh(_get_key(envoy.node))
-        if view is None or not self._note_needs(envoy, view):
-            log.info("the mesh has no %s any more", name)
-            self.server.forget(name)
-            self.envoys.pop(name, None)
-            return
-        found = self._build(envoy, view)
-        if found is not None:
-            self.server.set_snapshot(name, found)
+        async with envoy.lock:
+            found = await self._configure(envoy, _LOOKUP_SECONDS)
+            if found is not None:
+                self.server.set_snapshot(name, found)
+            elif self.envoys.pop(name, None) is not None:
+                log.info("the mesh has no %s any more", name)
+                self.server.forget(name)
+        # Requests come between two Envoys.
+        await asyncio.sleep(0)
 
     async def _look_around(self) -> None:
-        """Look addresses and certificates up, and serve those Envoys again whose ones have changed."""
-        lookups = {lookup for envoy in self.envoys.values() for lookup in envoy.lookups.values()}
-        keys = {key for envoy in self.envoys.values() for key in envoy.keys}
+        """Look addresses and certificates up, and update Envoys as these change, for ever."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            await best_effort(self._block, "a look at addresses", self._look_once)
+
+    async def _look_once(self) -> None:
+        envoys = [*self._arriving, *self.envoys.values()]
+        lookups = {lookup for envoy in envoys for lookup in envoy.lookups.values()}
+        keys = {key for envoy in envoys for key in envoy.keys}
         self._addresses.keep(lookups)
         self._certificates.keep(keys)
         moved = await self._addresses.refresh(lookups)
         renewed = await self._certificates.refresh(keys)
-        for name, envoy in list(self.envoys.items()):
-            if moved & set(envoy.lookups.values()) or renewed & envoy.keys:
-                await best_effort(self._block, f"the configuration of {name}", partial(self._update, name, envoy))
-        used = {*self._arriving, *(_get_key(envoy.node) for envoy in self.envoys.values())}
+        await self._update_all(lambda envoy: bool(moved & set(envoy.lookups.values()) or renewed & envoy.keys))
+        used = {_get_key(envoy.node) for envoy in (*self._arriving, *self.envoys.values())}
         for key in self._meshes.keys() - used:
             self._meshes.pop(key).stop_watching()
 

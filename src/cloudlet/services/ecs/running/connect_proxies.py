@@ -21,10 +21,11 @@ from cloudlet.engines.envoy.configuration_server import ConfigurationServer
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.sandbox import privileges
 from cloudlet.services.ecs.connect_services import PROXIES
+from cloudlet.services.ecs.running import log_sending
 from cloudlet.services.ecs.running.connect_snapshot import make_snapshot, write_rules
 from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.running.runner import Runner, make_container_name
-from cloudlet.services.ecs.task_record import Task, TaskContainer
+from cloudlet.services.ecs.task_record import PROXY, Task
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 log = logging.getLogger("cloudlet.ecs")
-_CONTAINER: Final = TaskContainer("ecs-service-connect", "")
 _LOOK_SECONDS: Final = 0.03
 _REFRESH_SECONDS: Final = 5.0
 _MAX_INSTANCES: Final = 1000
@@ -82,12 +82,19 @@ async def provide(runner: Runner, task: Task) -> float | bool:
             proxies.tasks[task.id] = task
             await configure(runner.block, (task.account, task.region))
             await _request(runner.block, task)
-        if not runner.is_running(task, _CONTAINER):
-            await runner.forget_container(task, _CONTAINER)
-            await runner.run(task, _CONTAINER, await asyncio.to_thread(_describe, runner, task, proxies.folder))
+        if not runner.is_running(task, PROXY):
+            await runner.forget_container(task, PROXY)
+            await log_sending.open_stream(runner.block, task, PROXY, describe_log(task))
+            await runner.run(task, PROXY, await asyncio.to_thread(_describe, runner, task, proxies.folder))
     except (program.EnvoyMissingError, KeeperError, OSError) as error:
         raise InitializationFailure(f"the proxy of Service Connect cannot be run: {error}") from None
+    log_sending.watch(runner, task, PROXY, describe_log(task))
     return proxies.server.has_applied(task.id) or _LOOK_SECONDS
+
+
+def describe_log(task: Task) -> dict[str, Any]:
+    """Return where a proxy logs to, as definitions of containers say it."""
+    return {"logConfiguration": task.connect.log if task.connect else {}}
 
 
 async def _request(block: Block, task: Task) -> None:
@@ -106,14 +113,14 @@ async def remove(runner: Runner, task: Task) -> float | bool:
     proxies = _PROXIES.get(runner.block)
     proxies.tasks.pop(task.id, None)
     proxies.server.forget(task.id)
-    if runner.is_running(task, _CONTAINER):
+    if runner.is_running(task, PROXY):
         try:
-            await runner.keeper.call("kill", name=make_container_name(task, _CONTAINER))
+            await runner.keeper.call("kill", name=make_container_name(task, PROXY))
         except KeeperError:
             # It has ended just now.
             return _LOOK_SECONDS
         return _LOOK_SECONDS
-    await runner.forget_container(task, _CONTAINER)
+    await runner.forget_container(task, PROXY)
     return True
 
 
@@ -125,13 +132,14 @@ def list_names(task: Task) -> list[str]:
 
 def _describe(runner: Runner, task: Task, folder: Path) -> dict[str, Any]:
     """Return the container of a proxy. Waits for the disk. Raises EnvoyMissingError and OSError."""
-    own = runner.get_folder(task) / _CONTAINER.name
+    own = runner.get_folder(task) / PROXY.name
     (own / "root").mkdir(parents=True, exist_ok=True)
     runner.mark_folder(task)
     envoy = privileges.program(str(program.find()))
     socket = {"pipe": {"path": f"{program.PLACE}/{program.CONFIGURATION_SOCKET}"}}
     bootstrap = program.write_bootstrap(task.id, socket, None)
-    options = ("-c", "/etc/envoy.json", "--log-level", "warning", "--concurrency", "1", "--disable-hot-restart")
+    level = task.connect.log_level if task.connect else "info"
+    options = ("-c", "/etc/envoy.json", "--log-level", level, "--concurrency", "1", "--disable-hot-restart")
     made = Container(
         root=str(own / "root"),
         scratch=str(own / "scratch"),

@@ -146,7 +146,7 @@ async def _start(
     runner: Runner, task: Task, container: TaskContainer, definition: Definition, prepared: Supplies
 ) -> TaskContainer:
     described = next(each for each in definition.containers if each["name"] == container.name)
-    await log_sending.open_stream(runner.block, task, described)
+    await log_sending.open_stream(runner.block, task, container, described)
     image, environment = prepared.images[container.name], prepared.environments[container.name]
     spec, place, bindings = await specs.describe(runner, task, definition, described, image, environment)
     try:

@@ -93,10 +93,9 @@ def find_target(task: Task, container: TaskContainer, described: Mapping[str, An
     )
 
 
-async def open_stream(block: Block, task: Task, described: Mapping[str, Any]) -> None:
+async def open_stream(block: Block, task: Task, container: TaskContainer, described: Mapping[str, Any]) -> None:
     """Create the log stream of a container before it starts. Raises InitializationFailure."""
-    container = task.find_container(described["name"])
-    target = None if container is None else find_target(task, container, described)
+    target = find_target(task, container, described)
     if target is None:
         return
     call = partial(_call, block, task, target.region)
@@ -132,25 +131,25 @@ def _make_name(task: Task, container: TaskContainer) -> str:
 
 async def finish(runner: Runner, task: Task) -> bool:
     """Whether the output of a task's containers is sent, or that has taken too long."""
-    for each in task.containers:
+    for each in task.logging:
         name = _make_name(task, each)
         if runner.finishing.setdefault(name, runner.get_time()) and each.started_at is not None:
             runner.tell_news(name)
     return is_done(runner, task) or all(
-        runner.get_time() - runner.finishing[_make_name(task, each)] > _PATIENCE_SECONDS for each in task.containers
+        runner.get_time() - runner.finishing[_make_name(task, each)] > _PATIENCE_SECONDS for each in task.logging
     )
 
 
 def forget(runner: Runner, task: Task) -> None:
     """Forget what is known of the logs of a task whose logs are sent."""
-    for each in task.containers:
+    for each in task.logging:
         runner.finishing.pop(_make_name(task, each), None)
         runner.finished.discard(_make_name(task, each))
 
 
 def is_done(runner: Runner, task: Task) -> bool:
     """Whether nothing is left to be sent of a task."""
-    names = [_make_name(task, each) for each in task.containers]
+    names = [_make_name(task, each) for each in task.logging]
     return all(name in runner.finished or runner.find_beside(name) is None for name in names)
 
 

@@ -31,7 +31,7 @@ from cloudlet.services.ecs.running.described import load_definition
 from cloudlet.services.ecs.running.failures import TaskFailure
 from cloudlet.services.ecs.running.runner import RUNNER, Runner
 from cloudlet.services.ecs.target_states import DEREGISTERED, DRAINING, WAITING
-from cloudlet.services.ecs.task_record import Task, TaskContainer
+from cloudlet.services.ecs.task_record import PROXY, Task, TaskContainer
 from cloudlet.services.ecs.task_states import (
     ACTIVATING,
     DEACTIVATING,
@@ -233,6 +233,7 @@ async def _send_left(runner: Runner, task: Task) -> None:
     except TaskFailure:
         return
     described = {each["name"]: each for each in definition.containers}
-    for each in task.containers:
+    described[PROXY.name] = connect_proxies.describe_log(task)
+    for each in task.logging:
         if each.started_at is not None and each.name in described:
             log_sending.watch(runner, task, each, described[each.name])

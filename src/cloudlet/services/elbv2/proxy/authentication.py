@@ -35,6 +35,8 @@ _TIMEOUT_SECONDS: Final = 5.0
 _MAX_ANSWER_BYTES: Final = 64 << 10
 _CLIENT: Final = PerBlock(lambda _: HttpClient(connections=8))
 _OK: Final = 200
+_PROVIDER_ERROR: Final = 561
+"""The status of AWS for errors of providers."""
 
 
 class LoginError(Exception):
@@ -98,7 +100,9 @@ async def take_callback(block: Block, actions: dict[str, Description], request: 
 
 async def _take_callback(block: Block, actions: dict[str, Description], request: Request) -> Response:
     query = parse_qs(request.target.partition("?")[2])
-    code, state = (query.get(name, [""])[0] for name in ("code", "state"))
+    code, state, denial = (query.get(name, [""])[0] for name in ("code", "state", "error"))
+    if denial:
+        raise LoginError(401 if denial == "access_denied" else _PROVIDER_ERROR)
     now = block.clock.now()
     kept = _open(block, "login", state)
     if not code or kept is None or kept["expires"] < now:
@@ -131,14 +135,16 @@ async def _get_token(block: Block, config: Description, code: str, redirect: str
     found = await _ask(block, "POST", config["TokenEndpoint"], [kind], urlencode(form).encode())
     token = found.get("access_token")
     if not isinstance(token, str) or not token:
-        raise LoginError(500)
+        raise LoginError(_PROVIDER_ERROR)
     return token
 
 
 async def _get_claims(block: Block, config: Description, token: str) -> dict[str, Any]:
     found = await _ask(block, "GET", config["UserInfoEndpoint"], [("authorization", f"Bearer {token}")])
-    if not found.get("sub") or len(json.dumps(found)) > _MAX_CLAIM_BYTES:
-        raise LoginError(500)
+    if not found.get("sub"):
+        raise LoginError(_PROVIDER_ERROR)
+    if len(json.dumps(found)) > _MAX_CLAIM_BYTES:
+        raise LoginError(401)
     return found
 
 
@@ -151,10 +157,12 @@ async def _ask(block: Block, method: str, url: str, headers: Headers, body: byte
             method, url, [*headers, accepts], body, timeout=_TIMEOUT_SECONDS, limit=_MAX_ANSWER_BYTES
         )
         found = json.loads(response.body) if response.status == _OK else None
-    except (HttpError, ValueError, RecursionError):
+    except HttpError:
         raise LoginError(500) from None
+    except (ValueError, RecursionError):
+        found = None
     if not isinstance(found, dict):
-        raise LoginError(500)
+        raise LoginError(_PROVIDER_ERROR)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.services.elbv2 import views
@@ -22,12 +23,17 @@ _Health = dict[tuple[str, int], TargetHealth]
 
 async def follow(block: Block, served: ServedVpc, envoy: EnvoyProcess) -> None:
     """Write down what is new in the file of an Envoy's events."""
-    events = await asyncio.to_thread(_read, envoy)
+    events = await asyncio.to_thread(_read, envoy) if _has_news(envoy) else []
     if not events:
         return
     for event in events:
         served.states.take(event)
-    for arn in {event.group for event in events}:
+    await record(block, served, {event.group for event in events})
+
+
+async def record(block: Block, served: ServedVpc, arns: Iterable[str]) -> None:
+    """Write down what is known of the targets of groups."""
+    for arn in arns:
         group = served.view.target_groups.get(arn)
         targets = () if group is None else group.targets
         found = {
@@ -37,6 +43,13 @@ async def follow(block: Block, served: ServedVpc, envoy: EnvoyProcess) -> None:
         }
         if found:
             await views.record_health(block, arn, found)
+
+
+def _has_news(envoy: EnvoyProcess) -> bool:
+    try:
+        return envoy.health_events.stat().st_size != envoy.read_bytes
+    except FileNotFoundError:
+        return False
 
 
 def _read(envoy: EnvoyProcess) -> list[HealthEvent]:

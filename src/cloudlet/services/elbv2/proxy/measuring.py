@@ -30,10 +30,10 @@ class Meters:
         if not self._is_wanted:
             return
         group = view.target_groups.get(entry.common_properties.upstream_cluster)
-        own = self._application.meter(view.account, view.region, (_name_load_balancer(load_balancer),))
+        own = self._application.meter(view.account, view.region, (_make_balancer_name(load_balancer),))
         shared = None
         if group is not None:
-            places = _name_group(group), _name_load_balancer(load_balancer)
+            places = _make_group_name(group), _make_balancer_name(load_balancer)
             shared = self._application.meter(view.account, view.region, places)
             self._add_per_target(view, group, shared)
         for name, value, unit, is_of_group in _measure_request(entry, group):
@@ -45,14 +45,14 @@ class Meters:
         if group.description.get("TargetType") == _LAMBDA:
             return
         count = sum(target.draining_until is None for target in group.targets)
-        for meter in (shared, self._application.meter(view.account, view.region, (_name_group(group),))):
+        for meter in (shared, self._application.meter(view.account, view.region, (_make_group_name(group),))):
             if meter is not None:
                 meter.add("RequestCountPerTarget", "Count", 1 / max(count, 1))
 
     def add_connection(self, view: View, load_balancer: LoadBalancer, listener: Listener, entry: Any) -> None:
         """Count a connection to a load balancer that has ended."""
         metrics = self._application if load_balancer.is_application else self._network
-        meter = metrics.meter(view.account, view.region, (_name_load_balancer(load_balancer),))
+        meter = metrics.meter(view.account, view.region, (_make_balancer_name(load_balancer),))
         if not self._is_wanted or meter is None:
             return
         if entry.common_properties.downstream_transport_failure_reason:
@@ -71,7 +71,7 @@ class Meters:
     ) -> None:
         """Note how many targets of a group are healthy, and how many are not."""
         metrics = self._application if load_balancer.is_application else self._network
-        dimensions = (_name_group(group), _name_load_balancer(load_balancer))
+        dimensions = (_make_group_name(group), _make_balancer_name(load_balancer))
         for name, value in (("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)):
             metrics.add(view.account, view.region, name, dimensions, now, value)
 
@@ -83,11 +83,11 @@ class Meters:
                 await send(block, metrics)
 
 
-def _name_load_balancer(load_balancer: LoadBalancer) -> tuple[str, str]:
+def _make_balancer_name(load_balancer: LoadBalancer) -> tuple[str, str]:
     return "LoadBalancer", access_log.get_resource_id(load_balancer.arn)
 
 
-def _name_group(group: TargetGroup) -> tuple[str, str]:
+def _make_group_name(group: TargetGroup) -> tuple[str, str]:
     return "TargetGroup", access_log.get_resource_id(group.arn)
 
 

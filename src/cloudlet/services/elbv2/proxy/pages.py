@@ -20,6 +20,7 @@ _TITLES: Final = {
     502: "Bad Gateway",
     503: "Service Temporarily Unavailable",
     504: "Gateway Time-out",
+    561: "Authentication Error",
 }
 _CONNECTION_FLAGS: Final = ("UF", "UC", "UR", "UPE", "LR")
 _NO_TARGET_FLAGS: Final = ("UH", "NC", "UO", "NR")

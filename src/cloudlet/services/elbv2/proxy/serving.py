@@ -57,6 +57,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     refused = [text for each in nodes for text in proxies.server.list_refusals(each).values()]
     if refused or is_applied:
         await refusals.record(block, view, refused)
+    await health_reports.record(block, served, view.target_groups)
     await health_reports.record_unchecked(block, view)
     return None if is_applied else _LOOK_SECONDS
 

@@ -22,7 +22,7 @@ class Paths:
 
 
 def make_snapshot(view: View, paths: Paths) -> Snapshot:
-    """Return the configuration of the Envoy of a VPC for all listeners but those for datagrams."""
+    """Return the configuration of the Envoy of a VPC but for datagrams."""
     found, routes = _Resources(view, paths), {}
     for load_balancer, listener in _list_listeners(view):
         if load_balancer.is_application:
@@ -35,7 +35,7 @@ def make_snapshot(view: View, paths: Paths) -> Snapshot:
 
 
 def make_datagram_snapshot(view: View, paths: Paths) -> Snapshot:
-    """Return the configuration of the Envoy of a VPC for datagrams, empty if there are no listeners for them."""
+    """Return the configuration of the Envoy of a VPC for datagrams, empty without listeners."""
     found = _Resources(view, paths)
     for load_balancer, listener in _list_listeners(view):
         if network_listeners.has_datagrams(listener):
