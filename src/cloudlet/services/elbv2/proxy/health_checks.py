@@ -21,7 +21,7 @@ def is_checked(group: TargetGroup) -> bool:
 
 
 def is_by_block(group: TargetGroup) -> bool:
-    """Whether the block looks at the targets of a group: at ports of this machine, by TCP."""
+    """Whether the block itself looks at targets, by TCP: at ports of this machine."""
     description = group.description
     return description.get("TargetType") == "instance" and description.get("HealthCheckProtocol") not in _BY_HTTP
 
