@@ -25,7 +25,7 @@ def make_registry(aws: Aws) -> tuple[Any, dict[str, Any]]:
 def test_tasks_are_registered_while_they_run(aws: Aws) -> None:
     cloud_map, registry = make_registry(aws)
     web = Services(aws)
-    web.register({"portMappings": [{"containerPort": 8080}]}, family="web")
+    web.register({"portMappings": [{"containerPort": 8080}]}, family="web", mode="bridge")
     place = {"registryArn": registry["Arn"], "containerName": "main", "containerPort": 8080}
     web.create(desiredCount=2, serviceRegistries=[place])
     web.settle()
@@ -38,11 +38,12 @@ def test_tasks_are_registered_while_they_run(aws: Aws) -> None:
         return {arn.rpartition("/")[2] for arn in web.list_tasks()}
 
     found = eventually(discover, lambda each: each.keys() == list_ids())
-    for attributes in found.values():
+    for task, attributes in found.items():
         assert attributes["ECS_SERVICE_NAME"] == "web"
         assert attributes["ECS_CLUSTER_NAME"] == "default"
         assert attributes["ECS_TASK_DEFINITION_FAMILY"] == "web"
-        assert attributes["AWS_INSTANCE_PORT"] == "8080"
+        port = web.describe(task)["containers"][0]["networkBindings"][0]["hostPort"]
+        assert attributes["AWS_INSTANCE_PORT"] == str(port)
     web.update(desiredCount=1)
     eventually(discover, lambda each: len(each) == 1 and each.keys() == list_ids())
     web.ecs.delete_service(service="web", force=True)

@@ -10,8 +10,9 @@ import pytest
 from cloudlet.testing.server import Aws
 from tests.services.ecs.balancing import Balanced
 from tests.services.ecs.containers import Tasks
-from tests.services.elbv2.envoys import find_port
-from tests.services.elbv2.lb_cloud import fails
+from tests.services.elbv2.envoys import Web, find_port
+from tests.services.elbv2.lb_cloud import LbCloud, fails
+from tests.services.elbv2.test_serving import Served
 from tests.standing import eventually
 
 _SCRIPT = "echo $HOSTNAME > /srv/index.html; exec httpd -f -p {} -h /srv"
@@ -137,3 +138,28 @@ def test_tasks_are_registered_by_hand(web: OnInstance) -> None:
         lambda: [each["TargetHealth"]["State"] for each in web.balancers.health(web.group)],
         lambda states: states == ["unhealthy"],
     )
+
+
+def test_network_load_balancers_look_whether_ports_are_open(aws: Aws) -> None:
+    cloud, instance = LbCloud(aws), find_instance(Tasks(aws))
+    served, web, closed = Served(cloud, Type="network"), Web("web"), find_port()
+    checks = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2, "HealthyThresholdCount": 2}
+    group = cloud.create_group(Protocol="TCP", TargetType="instance", **checks)
+    cloud.listen(served.arn, group, port=8080, Protocol="TCP")
+    targets = [{"Id": instance, "Port": port} for port in (web.port, closed)]
+    cloud.elb.register_targets(TargetGroupArn=group, Targets=targets)
+
+    def list_states() -> dict[int, tuple[str, str | None]]:
+        found = [(each["Target"]["Port"], each["TargetHealth"]) for each in cloud.health(group)]
+        return {port: (health["State"], health.get("Reason")) for port, health in found}
+
+    eventually(
+        list_states,
+        lambda states: states == {web.port: ("healthy", None), closed: ("unhealthy", "Target.FailedHealthChecks")},
+    )
+    assert {served.ask(port=8080)[0] for _ in range(10)} == {200}
+    assert web.asked[-1]["client"] == "127.0.0.1"
+    web.close()
+    eventually(list_states, lambda states: states[web.port][0] == "unhealthy")
+    datagrams = cloud.create_group(Protocol="UDP", TargetType="instance")
+    fails("InvalidConfigurationRequest", cloud.elb.register_targets, TargetGroupArn=datagrams, Targets=targets)

@@ -121,7 +121,7 @@ def _list_drained(live: list[Task], health: Health) -> list[_Change]:
 
 
 def _locate(task: Task, target: TaskTarget) -> TaskTarget:
-    """Return a target with the id and the port that are registered, once its container is started."""
+    """Return a target with its id and its port, once its container has started."""
     if task.network_mode == "awsvpc":
         return replace(target, id=task.private_ip, port=target.container_port)
     container = task.find_container(target.container)

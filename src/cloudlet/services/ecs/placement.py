@@ -90,7 +90,7 @@ async def find_missing_resource(tx: Transaction, cluster: Cluster, definition: D
 
 
 async def list_port_holders(tx: Transaction, cluster: Cluster, definition: Definition) -> list[Task]:
-    """Return the tasks of a cluster that have ports of the machine which another needs."""
+    """Return the tasks of a cluster that have ports which another one needs."""
     if not definition.host_ports:
         return []
     live = [task for task in await tasks.list_tasks(tx, *cluster.key) if task.container_instance]

@@ -186,13 +186,10 @@ class Round:
         connect = await connecting.find_endpoints(self.tx, self.service, revision.connect)
         running = Counter(task.capacity_provider for task in self.list_active(starter))
         made: list[Task] = []
+        problem: Problem | None = None
         for _ in range(min(count, _MAX_STARTED_TASKS)):
             picked = capacity.pick(revision.choice, running)
             if picked.launch_type != "FARGATE" and (problem := await self._find_problem(definition)) is not None:
-                self._get_unplaced(problem)
-                if problem == placement.PORTS:
-                    holders = await placement.list_port_holders(self.tx, self._cluster, definition)
-                    self.is_in_own_way = all(task.service == self.service.name for task in holders)
                 break
             running[picked.provider] += 1
             request = await self._make_request(starter, revision, definition, picked, connect)
@@ -200,7 +197,13 @@ class Round:
             self.live = [*self.live, made[-1]]
         if made:
             self.news.tell_started([task.id for task in made])
+        if problem is not None:
+            self._get_unplaced(problem)
+        elif made:
             self.service = replace(self.service, stuck="")
+        if problem == placement.PORTS:
+            holders = await placement.list_port_holders(self.tx, self._cluster, definition)
+            self.is_in_own_way = all(task.service == self.service.name for task in holders)
         return len(made)
 
     async def _make_request(

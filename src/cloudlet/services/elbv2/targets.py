@@ -81,6 +81,8 @@ async def _make(
             if zone:
                 text = "Availability Zones are not supported for target groups with target type 'instance'"
                 raise ValidationError(text)
+            if group.protocol in ("UDP", "TCP_UDP"):
+                raise UnsupportedFeature(f"the protocol '{group.protocol}' with targets of the type 'instance'")
             return _locate_instance(ctx, target)
     return target
 

@@ -57,7 +57,8 @@ def _find_phrase(status: int) -> str:
         return "Unknown"
 
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response | None]]
+"""A function that answers a request. None is to break off the connection."""
 
 
 class BlockServer:
@@ -139,9 +140,13 @@ class _Connection(asyncio.Protocol):
     async def _serve(self) -> None:
         while True:
             request = await self._waiting.get()
-            self._write(request, make_page(413) if request is None else await self._answer(request))
+            response = make_page(413) if request is None else await self._answer(request)
+            if response is None:
+                self.close()
+            else:
+                self._write(request, response)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response | None:
         try:
             return await self._server.handler(request)
         except Exception:

@@ -94,7 +94,8 @@ def _make_transport(group: TargetGroup) -> Resource:
         socket = make_extension("proxy", _PROXY, config=config, transport_socket=socket)
     check = description.get("HealthCheckProtocol", protocol)
     found: Resource = {"transport_socket": socket}
-    if check in ("HTTP", "HTTPS") and (check == "HTTPS") != (protocol in _SECURE):
+    is_other = check in ("HTTP", "HTTPS") and (check == "HTTPS") != (protocol in _SECURE)
+    if is_other or health_checks.is_by_block(group):
         own = _make_socket(description, is_secure=check == "HTTPS")
         found = {
             "transport_socket_matches": [{"name": "check", "match": {"check": check}, "transport_socket": own}],
@@ -137,7 +138,7 @@ def make_endpoints(group: TargetGroup, block_path: str) -> Resource:
             {
                 "endpoint": {
                     "address": make_socket_address(target.address, target.port),
-                    "health_check_config": health_checks.make_endpoint_check(group, target),
+                    "health_check_config": health_checks.make_endpoint_check(group, target, block_path),
                 }
             }
             for target in group.targets

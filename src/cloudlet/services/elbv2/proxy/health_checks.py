@@ -9,6 +9,7 @@ from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, ma
 from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
 
 _AGENT: Final = "ELB-HealthChecker/2.0"
+_BY_HTTP: Final = ("HTTP", "HTTPS")
 _DEFAULT_CODES: Final = "200"
 _GRPC_HEALTH: Final = "/grpc.health.v1.Health/Check"
 _SINK: Final = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink"
@@ -17,6 +18,12 @@ _SINK: Final = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEve
 def is_checked(group: TargetGroup) -> bool:
     """Whether a group has health checks."""
     return group.description.get("HealthCheckEnabled") is not False
+
+
+def is_by_block(group: TargetGroup) -> bool:
+    """Whether the block itself looks at targets, by TCP: at ports of this machine."""
+    description = group.description
+    return description.get("TargetType") == "instance" and description.get("HealthCheckProtocol") not in _BY_HTTP
 
 
 def make_health_checks(group: TargetGroup, events_path: str) -> list[Resource]:
@@ -43,7 +50,10 @@ def make_health_checks(group: TargetGroup, events_path: str) -> list[Resource]:
 def _make_probe(group: TargetGroup) -> Resource:
     description = group.description
     protocol = description.get("HealthCheckProtocol", "HTTP")
-    if protocol not in ("HTTP", "HTTPS"):
+    if is_by_block(group):
+        asked = {"path": "/", "request_headers_to_add": [make_header(names.TARGET_GROUP, group.arn)]}
+        return {"http_health_check": asked, "transport_socket_match_criteria": {"check": protocol}}
+    if protocol not in _BY_HTTP:
         return {"tcp_health_check": {}}
     version = description.get("ProtocolVersion", "HTTP1")
     codes = (description.get("Matcher") or {}).get("HttpCode") or _DEFAULT_CODES
@@ -92,9 +102,11 @@ def parse_codes(text: str) -> list[Resource]:
     return ranges
 
 
-def make_endpoint_check(group: TargetGroup, target: Target) -> Resource:
+def make_endpoint_check(group: TargetGroup, target: Target, block_path: str) -> Resource:
     """Return where a target is checked."""
     port = group.description.get("HealthCheckPort") or "traffic-port"
     checked = target.port if port == "traffic-port" else int(port)
     found: Resource = {"hostname": f"{target.address}:{checked}"}
+    if is_by_block(group):
+        return {**found, "address": {"pipe": {"path": block_path}}}
     return found if checked == target.port else {**found, "port_value": checked}

@@ -21,7 +21,9 @@ from cloudlet.services.elbv2.proxy import (
     authentication,
     connection_log,
     functions,
+    health_checks,
     log_files,
+    machine_checks,
     names,
     token_validation,
 )
@@ -148,7 +150,7 @@ class Proxies:
             return found
 
     async def _listen(self, served: ServedVpc) -> None:
-        async def answer(request: Request) -> Response:
+        async def answer(request: Request) -> Response | None:
             return await self._answer(served, request)
 
         for each in served.envoys:
@@ -184,9 +186,11 @@ class Proxies:
 
     # What Envoys ask and tell
 
-    async def _answer(self, served: ServedVpc, request: Request) -> Response:
+    async def _answer(self, served: ServedVpc, request: Request) -> Response | None:
         block = self._block
         group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
+        if group is not None and health_checks.is_by_block(group):
+            return await machine_checks.answer(request)
         if group is not None:
             return await functions.answer(block, group, request) if group.targets else make_page(503)
         if request.target.startswith(authenticating.PREFIX):
