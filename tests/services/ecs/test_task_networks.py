@@ -122,3 +122,31 @@ def test_names_are_asked_of_the_machine(tasks: Tasks) -> None:
     except socket.gaierror as error:
         if error.errno == socket.EAI_NONAME:
             assert not [line for line in said if "could be reached" in line or "timed out" in line], said
+
+
+def test_its_network_has_its_kernel_parameters(tasks: Tasks) -> None:
+    control = {"namespace": "net.ipv4.tcp_keepalive_time", "value": "321"}
+    definition = {
+        "command": ["cat", "/proc/sys/net/ipv4/tcp_keepalive_time"],
+        "systemControls": [control],
+        "logConfiguration": LOGS,
+    }
+    arn = tasks.run(definition, mode="bridge")
+    tasks.wait(arn, "STOPPED")
+    assert tasks.read(arn) == ["321"]
+
+
+def test_a_kernel_parameter_that_is_not_there_fails_the_task(tasks: Tasks) -> None:
+    definition = {"command": ["true"], "systemControls": [{"namespace": "net.ipv4.none", "value": "1"}]}
+    stopped = tasks.wait(tasks.run(definition, mode="bridge"), "STOPPED")
+    assert "net/ipv4/none" in stopped["stoppedReason"] + str(stopped["containers"])
+
+
+def test_kernel_parameters_of_other_things_are_refused(tasks: Tasks) -> None:
+    def run(name: str, mode: str) -> str:
+        return tasks.run({"command": ["true"], "systemControls": [{"namespace": name, "value": "1"}]}, mode=mode)
+
+    with pytest.raises(tasks.ecs.exceptions.ClientException, match=r"kernel parameter kernel\.shmmax"):
+        run("kernel.shmmax", "bridge")
+    with pytest.raises(tasks.ecs.exceptions.ClientException, match="networkMode=host"):
+        run("net.core.somaxconn", "host")

@@ -18,7 +18,7 @@ from cloudlet.engines.network import connections, datagram_egress, egress, endpo
 from cloudlet.engines.network.datagram_egress import DatagramEgress
 from cloudlet.engines.network.namespaces import Namespaces
 from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
-from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router
+from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router, set_parameters
 from cloudlet.engines.network.transparent_proxy import Goal, TransparentProxy
 
 log = logging.getLogger("cloudlet.engines")
@@ -319,6 +319,11 @@ class Networks:
 
     def _find_namespace(self, network: str, interface: str) -> int | None:
         return self.get_namespace(network, interface) if interface else None
+
+    async def set_parameters(self, network: str, interface: str, parameters: dict[str, str]) -> None:
+        """Set kernel parameters of an interface's namespace, such as net.core.somaxconn. Raises OSError."""
+        namespace = self.get_namespace(network, interface)
+        await self._get(network).router.run(partial(set_parameters, parameters), namespace)
 
     def get_namespace(self, network: str, interface: str) -> int:
         """Return the descriptor of the namespace of an interface. Raises UnknownNetwork.

@@ -65,6 +65,7 @@ class Keeper:
             "remove_network": self._remove_network,
             "attach": networks.attach,
             "detach": networks.detach,
+            "set_parameters": networks.set_parameters,
             "set_further_addresses": networks.set_further_addresses,
             "set_peers": networks.set_peers,
             "filter": networks.filter,

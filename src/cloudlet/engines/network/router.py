@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -20,6 +21,7 @@ from cloudlet.engines.network.namespaces import Namespaces
 
 T = TypeVar("T")
 
+_PARAMETER: Final = re.compile(r"net(\.[A-Za-z0-9_-]+)+")
 _EVERYWHERE: Final = IPv4Network("0.0.0.0/0")
 _ETH0: Final = 2
 """The index of a program's interface, the first that its namespace gives away after `lo`."""
@@ -198,6 +200,14 @@ def _set(name: str, value: str) -> None:
     """Set a parameter of the namespace of this thread."""
     with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - the kernel takes one write
         file.write(value)
+
+
+def set_parameters(parameters: Mapping[str, str]) -> None:
+    """Set parameters of the namespace of this thread, by names such as net.core.somaxconn. Raises OSError."""
+    for name, value in parameters.items():
+        if _PARAMETER.fullmatch(name) is None:
+            raise OSError(f"{name} is no parameter of networks")
+        _set(name.removeprefix("net.").replace(".", "/"), value)
 
 
 def _make_socket(kind: int) -> socket.socket:

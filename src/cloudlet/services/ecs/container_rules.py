@@ -61,6 +61,8 @@ def _check_container(container: _Container, network_mode: str, has_memory: bool)
     for file in files:
         if not file["value"].startswith("arn:") or not file["value"].endswith(".env"):
             raise _InvalidSetting(name, f"Invalid environment file: {file['value']}.")
+    if container.get("systemControls") and network_mode in ("host", "none"):
+        raise errors.ClientError(f"systemControls of networks are not supported when networkMode={network_mode}.")
     if network_mode == "awsvpc":
         for member in ("hostname", "dnsServers", "dnsSearchDomains", "extraHosts"):
             if container.get(member):

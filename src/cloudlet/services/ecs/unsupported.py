@@ -23,7 +23,6 @@ _OF_CONTAINERS: Final[dict[str, str]] = {
     "privileged": "privileged containers",
     "resourceRequirements": "GPUs and accelerators for containers",
     "firelensConfiguration": "FireLens",
-    "systemControls": "kernel parameters of containers (systemControls)",
     "interactive": "interactive containers",
     "pseudoTerminal": "containers with a terminal (pseudoTerminal)",
     "credentialSpecs": "credential specifications of Active Directory",
@@ -74,6 +73,9 @@ def check_log(configuration: _Members) -> None:
 
 def _check_container(container: _Members) -> None:
     _refuse(container, _OF_CONTAINERS)
+    for each in container.get("systemControls") or ():
+        if not each.get("namespace", "").startswith("net."):
+            raise errors.NotBuilt(f"the kernel parameter {each.get('namespace')}: those of networks alone")
     linux = container.get("linuxParameters") or {}
     _refuse(linux, _OF_LINUX)
     for option in (option for tmpfs in linux.get("tmpfs") or () for option in tmpfs.get("mountOptions") or ()):

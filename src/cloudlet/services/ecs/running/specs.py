@@ -18,6 +18,7 @@ import msgspec
 from cloudlet.engines.containers import image_users, users
 from cloudlet.engines.containers.description import DEFAULT_CAPABILITIES, Container, Mount, SharedLimits, Tmpfs
 from cloudlet.engines.images import Config, ImageError, resolve_path
+from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.network.router import METADATA
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.running import connect_proxies, interfaces, metadata, volumes
@@ -67,12 +68,24 @@ async def describe(
     """Return the description of a container, its place and its ports. Raises TaskFailure."""
     name = described["name"]
     place = await interfaces.open_place(runner, task, name)
+    await _set_parameters(runner, described, place)
     bindings = await interfaces.bind_ports(runner, task, described, place)
     told = await metadata.list_variables(runner, task, name)
     made = await asyncio.to_thread(
         _describe, runner, task, definition, described, image, {**told, **environment}, place
     )
     return dict(msgspec.to_builtins(made)), place, bindings
+
+
+async def _set_parameters(runner: Runner, described: Mapping[str, Any], place: Place) -> None:
+    """Set the kernel parameters of a container's network. Raises StartFailure."""
+    wanted = {each["namespace"]: str(each.get("value") or "") for each in described.get("systemControls") or ()}
+    if not wanted:
+        return
+    try:
+        await runner.keeper.call("set_parameters", network=place.network, interface=place.interface, parameters=wanted)
+    except KeeperError as error:
+        raise StartFailure(described["name"], f"the kernel parameters cannot be set: {error}") from None
 
 
 def _describe(
