@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import json
 import os
+import resource
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -334,6 +335,24 @@ async def datagrams(namespaces: Namespaces) -> Any:
     return [*found, [each.decode() for each in reached]]
 
 
+async def many_descriptors(namespaces: Namespaces) -> Any:
+    """Filter where this process has more descriptors than select(2) takes."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    network = await Network(namespaces).open(5, 6)
+    await network.serve(6, 80)
+    await network.join({5: Group("one", (), (ALL,)), 6: Group("other", (ALL,))})
+    found = [await network.ask(5, "10.0.1.6", 80)]
+    try:
+        await network.filter("add rule nowhere")
+    except nftables.NftablesError as error:
+        found.append("syntax error" in str(error))
+    for each in held:
+        os.close(each)
+    return found
+
+
 def _own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
         made.connect(("192.0.2.1", 9))
@@ -341,7 +360,8 @@ def _own_address() -> str:
 
 
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
-    each.__name__: each for each in (isolation, peers, metadata, groups, free, way_out, datagrams, endpoints, ended)
+    each.__name__: each
+    for each in (isolation, peers, metadata, groups, free, way_out, datagrams, endpoints, ended, many_descriptors)
 }
 
 
@@ -359,6 +379,7 @@ def become(user: str) -> None:
 
 def main(name: str, user: str) -> None:
     become(user)
+    nftables.start()
 
     async def run() -> Any:
         namespaces = Namespaces()

@@ -63,6 +63,10 @@ def test_what_has_no_groups_is_open_and_gets_in_where_others_let_it(user: str) -
     assert run("free", user) == ["ok 10.0.1.6", "ok 10.0.1.7", "TimeoutError", "TimeoutError"]
 
 
+def test_filters_are_changed_whatever_number_of_descriptors_there_is(user: str) -> None:
+    assert run("many_descriptors", user) == ["ok 10.0.1.5", True]
+
+
 def test_endpoints_are_reached_from_everywhere_but_internal_ones_from_their_network_only(user: str) -> None:
     assert run("endpoints", user) == [
         "inside 10.0.1.5",

@@ -35,6 +35,7 @@ from cloudlet.engines.keeper.protocol import (
     Request,
     open_folder,
 )
+from cloudlet.engines.network import nftables
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.store.eager import spawn
 
@@ -193,6 +194,7 @@ def main(path: Path, owner: int) -> None:
         enter_mount_namespace()
     else:
         enter_user_namespace()
+    nftables.start()
     asyncio.run(_keep(path, owned))
 
 
