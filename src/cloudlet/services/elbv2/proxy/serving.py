@@ -41,6 +41,8 @@ _MINUTE: Final = 60
 async def reconcile(block: Block, key: VpcKey) -> float | None:
     """Have an Envoy serve the load balancers of a VPC as their records say."""
     proxies = PROXIES.get(block)
+    # Those that are noted after the view was read are in it still: the next step ends their connections.
+    ended = await ending.list_ended(block, key)
     view = await views.load_view(block, key)
     if not view.load_balancers:
         await _end(block, proxies, key)
@@ -60,7 +62,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     refused = [text for each in nodes for text in proxies.server.list_refusals(each).values()]
     if refused or is_applied:
         await refusals.record(block, view, refused)
-        await _end_connections(block, proxies, view)
+        await _end_connections(block, proxies, view, ended)
     await health_reports.record(block, served, view.target_groups)
     await health_reports.record_unchecked(block, view)
     return None if is_applied else _LOOK_SECONDS
@@ -82,16 +84,14 @@ async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> Non
         served.endpoints.add(address)
 
 
-async def _end_connections(block: Block, proxies: Proxies, view: View) -> None:
+async def _end_connections(block: Block, proxies: Proxies, view: View, ended: list[EndedTarget]) -> None:
     """End connections to targets whose deregistration delay has ended."""
-    key = view.account, view.region, view.vpc
-    ended = await ending.list_ended(block, key)
     for each in ended:
         if sources := _list_sources(view, each):
             place = {"address": each.address, "port": each.port}
             await proxies.keeper.call("end_connections", network=view.vpc, sources=sources, **place)
     if ended:
-        await ending.forget(block, key, ended)
+        await ending.forget(block, (view.account, view.region, view.vpc), ended)
 
 
 def _list_sources(view: View, ended: EndedTarget) -> list[str]:
