@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.testing.server import Aws, fresh_account
 from tests.services.cloudformation.deploying import Stacks
 from tests.services.ec2.cloud import MISSING, make_group, make_interface, make_subnet, make_vpc
@@ -289,7 +290,17 @@ def test_when_the_keeper_is_killed(vpc: Vpc) -> None:
     eventually(lambda: invoke(vpc, name="where").value, lambda after: after != before)
     # The web server is gone, too.
     filters = [{"Name": "private-ip-address", "Values": [address]}]
-    vpc.host.serve(vpc.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"][0])
+    (interface,) = vpc.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+
+    def serve() -> bool:
+        try:
+            vpc.host.serve(interface)
+        except KeeperError:
+            # The interface is not there again yet.
+            return False
+        return True
+
+    eventually(serve)
     eventually(lambda: vpc.fetch(f"http://{address}/index.html"), lambda said: said == HELLO)
 
 

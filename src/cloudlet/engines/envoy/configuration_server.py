@@ -90,6 +90,7 @@ class ConfigurationServer:
         self._logged = logged
         self._nodes: dict[str, _Node] = {}
         self._versions = count(1)
+        self._paths: list[Path] = []
         self._server = GrpcServer({_DISCOVER: self._discover, _LOG: self._take_log})
 
     async def listen(self, listening: socket.socket) -> None:
@@ -104,6 +105,7 @@ class ConfigurationServer:
             listening.bind(short)
         # An Envoy may have a user of its own: the folder keeps others out.
         path.chmod(0o666)
+        self._paths.append(path)
         await self.listen(listening)
 
     @property
@@ -210,6 +212,8 @@ class ConfigurationServer:
 
     async def close(self) -> None:
         """End all connections. Envoys go on as they are, and connect again."""
+        for path in self._paths:
+            path.unlink(missing_ok=True)
         await self._server.close()
 
 
