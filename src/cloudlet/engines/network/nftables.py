@@ -26,7 +26,7 @@ _FIRST_OWN_DESCRIPTOR: Final = 3
 _SIZE: Final = struct.Struct("!I")
 _asking: Final = Lock()
 _helper: socket.socket | None = None
-"""The way to the process that carries commands out; None where this one does it itself."""
+"""The way to the process that carries commands out, if there is one."""
 
 
 class NftablesError(Exception):
@@ -102,7 +102,7 @@ def _receive(end: socket.socket, size: int) -> bytes:
 
 
 def _serve(end: socket.socket) -> NoReturn:
-    """Carry out what the keeper asks for, each text in a process of its own, until it is gone."""
+    """Carry out texts for the keeper, each in a process of its own, for ever."""
     while True:
         head, descriptors, _, _ = socket.recv_fds(end, _SIZE.size, 1)
         if not head:
