@@ -111,7 +111,7 @@ class Demo:
 
     @property
     def listeners(self) -> list[str]:
-        """Who is to hear of the orders."""
+        """The subscribers of an order's topic."""
         return [*BOOKS, *(["partner"] if self.partner else [])]
 
     def handled(self, service: str) -> set[str]:

@@ -16,7 +16,7 @@ _PAUSE_SECONDS = 0.02
 
 
 class Visits:
-    """What visitors were answered, by the version of the shop that answered, and what went wrong."""
+    """Answers to visitors by the version of the shop that gave them, and failures."""
 
     def __init__(self) -> None:
         self.answers: Counter[str] = Counter()

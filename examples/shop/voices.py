@@ -1,4 +1,4 @@
-"""What the shop's services say, as Amazon CloudWatch Logs hears it: printed while the demo goes on."""
+"""Lines that the shop's services print, followed by Live Tail of Amazon CloudWatch Logs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the shop is made of on AWS, in the words of the AWS CDK."""
+"""The parts of the shop on AWS, in the words of the AWS CDK."""

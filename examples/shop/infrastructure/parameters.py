@@ -1,4 +1,4 @@
-"""What whoever deploys the shop has to say, or may say."""
+"""The parameters of the shop's stack."""
 
 from __future__ import annotations
 

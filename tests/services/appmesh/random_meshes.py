@@ -23,7 +23,7 @@ _NAMED = {
     "unit": st.sampled_from(["s", "ms"]),
     "format": st.just({"text": "%REQ(:PATH)%"}),
 }
-"""What members have that must fit those of others."""
+"""Values of members that must fit those of others."""
 
 
 def make_values(shape: Shape, name: str = "") -> st.SearchStrategy[Any]:

@@ -110,7 +110,7 @@ def test_a_node_that_is_made_later_is_served(cloud: MeshCloud, envoys: Envoys) -
 
 @_told
 def test_a_refused_configuration_is_shown(cloud: MeshCloud, envoys: Envoys) -> None:
-    """What only Envoy knows to be wrong, such as a regular expression, leaves it as it was."""
+    """A regular expression, say, is known to be wrong by Envoy alone, which stays as it was."""
     envoys.add_node("blue", listen(8080))
     cloud.create_router("r", listen(80))
     cloud.create_route(httpRoute=route_to("blue"))

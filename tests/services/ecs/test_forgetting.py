@@ -1,4 +1,4 @@
-"""What is over is kept for a while, and forgotten then."""
+"""Tasks, tokens and sessions that are over: kept for a while, and forgotten then."""
 
 from __future__ import annotations
 

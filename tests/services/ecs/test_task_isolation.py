@@ -1,4 +1,4 @@
-"""What a container of a task tries in order to get out, and how it fails: as root, and as an ordinary user.
+"""Attempts of a container to get out of its task, which fail: as root, and as an ordinary user.
 
 The probes are those of functions' sandboxes (`tests/engines/sandbox/test_isolation.py`), as far as they apply.
 """
@@ -179,7 +179,7 @@ def test_it_cannot_replace_what_starts_programs_in_it(tasks: Tasks) -> None:
 
 
 def test_what_it_is_given_makes_nothing_of_the_machine_do_anything(tasks: Tasks) -> None:
-    """What prepares a container is the machine's: the loader of programs would tell of it here."""
+    """Programs that prepare a container are the machine's: the loader of programs would tell of it here."""
     given = {"LD_SHOW_AUXV": "1", "LD_PRELOAD": "/srv/index.html", "PATH": "/srv:/bin", "MALLOC_TRACE": "/tmp/trace"}
     said = print_all(
         tasks,

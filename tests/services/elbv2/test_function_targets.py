@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from cloudlet.core.aws.function_response import MalformedResponse
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response
-from cloudlet.services.elbv2.proxy.functions import InvalidResponse, make_event, parse_response
+from cloudlet.services.elbv2.proxy.functions import make_event, parse_response
 from cloudlet.services.elbv2.proxy.target_health import HEALTHY, parse_event
 from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
 from tests.services.elbv2.envoys import (
@@ -108,7 +109,7 @@ def test_a_response_with_lists() -> None:
     ],
 )
 def test_what_is_no_response(said: Any) -> None:
-    with pytest.raises(InvalidResponse):
+    with pytest.raises(MalformedResponse):
         parse_response(json.dumps(said).encode(), has_lists=False)
 
 

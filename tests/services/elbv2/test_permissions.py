@@ -1,4 +1,4 @@
-"""Who may do what to load balancers, where permissions are enforced."""
+"""Permissions for load balancers, where they are enforced."""
 
 from __future__ import annotations
 

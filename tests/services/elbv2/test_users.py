@@ -80,7 +80,7 @@ class Clock:
 
 @pytest.fixture
 def block() -> Any:
-    """What the code under test has of a block."""
+    """The part of a block that the code under test needs."""
     cloud = SimpleNamespace(vault=Vault(b"v" * 32), tokens=TokenSealer(b"t" * 32))
     return SimpleNamespace(attached={}, clock=Clock(), cloud=cloud)
 

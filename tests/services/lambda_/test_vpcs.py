@@ -280,7 +280,7 @@ def test_where_there_is_no_address_left(vpc: Vpc) -> None:
 
 
 def test_when_the_keeper_is_killed(vpc: Vpc) -> None:
-    """What runs at its interfaces is replaced."""
+    """Environments at its interfaces are replaced."""
     address = vpc.serve()
     vpc.fetching()
     python(vpc, "return os.readlink('/proc/self/ns/net')", "where", VpcConfig=vpc.config(), Timeout=30)

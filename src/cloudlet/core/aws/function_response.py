@@ -60,7 +60,7 @@ def _structured(answer: dict[str, Any], version: str, default_type: str) -> Http
         raise MalformedResponse("The response from the Lambda function has a header that HTTP does not know")
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", default_type))
-    return HttpResponse(_status(answer["statusCode"]), headers, _body(answer))
+    return HttpResponse(_status(answer["statusCode"]), headers, decode_body(answer))
 
 
 def _status(value: Any) -> int:
@@ -97,7 +97,8 @@ def text(value: Any) -> str:
     raise MalformedResponse("A header of the response from the Lambda function is not text")
 
 
-def _body(answer: dict[str, Any]) -> bytes:
+def decode_body(answer: dict[str, Any]) -> bytes:
+    """Return the body of an answer. Raises MalformedResponse."""
     body = answer.get("body")
     if body is None:
         return b""

@@ -52,7 +52,8 @@ class Stream:
         self._number = number
         self._partial = bytearray()
         self._messages: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._unread_bytes: dict[int, int] = {}
+        self._unacknowledged = 0
+        """The bytes that were received, and for which the client has no new window yet."""
         self.window = asyncio.Event()
         self.has_answered = False
         """Whether anything was sent."""
@@ -74,7 +75,7 @@ class Stream:
         if self._messages.qsize() < _MAX_WAITING_MESSAGES:
             self._connection.acknowledge(self._number, flow)
         else:
-            self._unread_bytes[self._number] = self._unread_bytes.get(self._number, 0) + flow
+            self._unacknowledged += flow
 
     def end(self) -> None:
         """Take note that the client sends nothing more."""
@@ -83,8 +84,9 @@ class Stream:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the client's messages until it ends the call."""
         while (message := await self._messages.get()) is not None:
-            if self._unread_bytes and self._messages.qsize() < _MAX_WAITING_MESSAGES:
-                self._connection.acknowledge(self._number, self._unread_bytes.pop(self._number))
+            if self._unacknowledged and self._messages.qsize() < _MAX_WAITING_MESSAGES:
+                self._connection.acknowledge(self._number, self._unacknowledged)
+                self._unacknowledged = 0
             yield message
 
     async def send(self, message: bytes) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.description import Container, Mount
+from cloudlet.engines.envoy.resource_parts import ADS, HTTP2
 from cloudlet.engines.envoy.socket_handover import SOCKET_NAME
 from cloudlet.engines.sandbox import privileges
 
@@ -23,13 +24,6 @@ CONFIGURATION_CLUSTER: Final = "configuration"
 """The name of the cluster for what Envoy asks the block, and reports to it."""
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - Envoy's, not ours
 _MEMORY_BYTES: Final = 2 << 30
-_HTTP2: Final = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http2_protocol_options": {}},
-    }
-}
-_BY_STREAM: Final = {"ads": {}, "resource_api_version": "V3"}
 
 
 class EnvoyMissingError(Exception):
@@ -56,7 +50,7 @@ def write_bootstrap(node: str, configuration: dict[str, Any], admin: dict[str, A
         "name": CONFIGURATION_CLUSTER,
         "type": "STATIC",
         "connect_timeout": "2s",
-        "typed_extension_protocol_options": _HTTP2,
+        "typed_extension_protocol_options": HTTP2,
         "load_assignment": {"cluster_name": CONFIGURATION_CLUSTER, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
     service = {"envoy_grpc": {"cluster_name": CONFIGURATION_CLUSTER}}
@@ -65,8 +59,8 @@ def write_bootstrap(node: str, configuration: dict[str, Any], admin: dict[str, A
         **({"admin": {"address": admin}} if admin else {}),
         "dynamic_resources": {
             "ads_config": {"api_type": "GRPC", "transport_api_version": "V3", "grpc_services": [service]},
-            "cds_config": _BY_STREAM,
-            "lds_config": _BY_STREAM,
+            "cds_config": ADS,
+            "lds_config": ADS,
         },
         "static_resources": {"clusters": [cluster]},
     }

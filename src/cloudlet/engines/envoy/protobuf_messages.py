@@ -39,11 +39,3 @@ def encode(kind: Kind, resource: Resource) -> bytes:
         raise ValueError(f"{kind.name.lower()}: {error}") from error
     encoded: bytes = message.SerializeToString(deterministic=True)
     return encoded
-
-
-def to_json(message: Any) -> dict[str, Any]:
-    """Return a message in its JSON form, with its own names of fields."""
-    found: dict[str, Any] = json_format.MessageToDict(
-        message, preserving_proto_field_name=True, descriptor_pool=_load_pool()
-    )
-    return found

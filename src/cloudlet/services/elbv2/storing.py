@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.aws.listing import list_names
-from cloudlet.core.aws.records import Records
+from cloudlet.core.aws.records import Record, Records
 from cloudlet.services.elbv2 import arns, errors, limits
 from cloudlet.services.elbv2.balancer_record import LoadBalancer
 from cloudlet.services.elbv2.group_record import Target, TargetGroup
 from cloudlet.services.elbv2.listener_record import Listener, Rule
 from cloudlet.services.elbv2.trust_store_record import TrustStore
 
+R = TypeVar("R", bound=Record)
 LOAD_BALANCERS: Final = Records(Subspace("load-balancer"), LoadBalancer, errors.LoadBalancerNotFound)
 LISTENERS: Final = Records(Subspace("listener"), Listener, errors.ListenerNotFound)
 RULES: Final = Records(Subspace("rule"), Rule, errors.RuleNotFound)
@@ -44,20 +45,23 @@ _decode_target = msgspec.msgpack.Decoder(Target).decode
 # By ARN
 
 
+async def _get(
+    ctx: Context, tx: Transaction, records: Records[R], kind: str, arn: str, absent: Callable[[str], AwsError]
+) -> R:
+    found = await records.find(tx, ctx.account, ctx.region, arns.parse_name(ctx, kind, arn))
+    if found is None:
+        raise absent(arn)
+    return found
+
+
 async def get_load_balancer(ctx: Context, tx: Transaction, arn: str) -> LoadBalancer:
     """Return a load balancer. Raises AwsError."""
-    found = await LOAD_BALANCERS.find(tx, ctx.account, ctx.region, arns.parse_name(ctx, arns.LOAD_BALANCER, arn))
-    if found is None:
-        raise errors.LoadBalancerNotFound(arn)
-    return found
+    return await _get(ctx, tx, LOAD_BALANCERS, arns.LOAD_BALANCER, arn, errors.LoadBalancerNotFound)
 
 
 async def get_listener(ctx: Context, tx: Transaction, arn: str) -> Listener:
     """Return a listener. Raises AwsError."""
-    found = await LISTENERS.find(tx, ctx.account, ctx.region, arns.parse_name(ctx, arns.LISTENER, arn))
-    if found is None:
-        raise errors.ListenerNotFound(arn)
-    return found
+    return await _get(ctx, tx, LISTENERS, arns.LISTENER, arn, errors.ListenerNotFound)
 
 
 async def get_rule(ctx: Context, tx: Transaction, arn: str) -> Rule:
@@ -77,18 +81,12 @@ async def find_default_rule(ctx: Context, tx: Transaction, arn: str) -> Listener
 
 async def get_target_group(ctx: Context, tx: Transaction, arn: str) -> TargetGroup:
     """Return a target group. Raises AwsError."""
-    found = await TARGET_GROUPS.find(tx, ctx.account, ctx.region, arns.parse_name(ctx, arns.TARGET_GROUP, arn))
-    if found is None:
-        raise errors.TargetGroupNotFound(arn)
-    return found
+    return await _get(ctx, tx, TARGET_GROUPS, arns.TARGET_GROUP, arn, errors.TargetGroupNotFound)
 
 
 async def get_trust_store(ctx: Context, tx: Transaction, arn: str) -> TrustStore:
     """Return a trust store. Raises AwsError."""
-    found = await TRUST_STORES.find(tx, ctx.account, ctx.region, arns.parse_name(ctx, arns.TRUST_STORE, arn))
-    if found is None:
-        raise errors.TrustStoreNotFound(arn)
-    return found
+    return await _get(ctx, tx, TRUST_STORES, arns.TRUST_STORE, arn, errors.TrustStoreNotFound)
 
 
 # What belongs together

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import ADS, make_extension, make_protocol_options, make_socket_address
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.appmesh.proxy.clusters import HTTP_OPTIONS
-from cloudlet.services.appmesh.proxy.envoy_json import ADS, make_address, make_extension, make_typed
 from cloudlet.services.appmesh.proxy.tls import SDS_CLUSTER
 
 _ADS_CLUSTER: Final = "cloudlet_envoy_management"
@@ -72,7 +71,7 @@ def _parse_address(text: str, **more: str) -> Resource:
     if text.startswith("/"):
         return {"pipe": {"path": text}}
     host, _, port = text.rpartition(":")
-    return make_address(host, int(port), **more)
+    return make_socket_address(host, int(port), **more)
 
 
 def _make_filters(region: str) -> Resource:
@@ -98,5 +97,5 @@ def _make_cluster(name: str, address: Resource, filters: Mapping[str, object]) -
         "name": name,
         "type": "STATIC",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-        "typed_extension_protocol_options": {HTTP_OPTIONS: make_typed(HTTP_OPTIONS, **_HTTP2, **filters)},
+        "typed_extension_protocol_options": make_protocol_options(**_HTTP2, **filters),
     }

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
+from cloudlet.engines.envoy.resource_parts import ADS, make_protocol_options, make_socket_address
 from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.appmesh.kinds import Spec
-from cloudlet.services.appmesh.proxy.envoy_json import ADS, make_address, make_typed, to_duration
+from cloudlet.services.appmesh.proxy.durations import to_duration
 from cloudlet.services.appmesh.proxy.retries import make_circuit_breakers
 from cloudlet.services.appmesh.proxy.tls import HAS_HTTP2, make_client_socket
-
-HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def _make_protocol(protocol: str) -> Resource:
@@ -19,8 +18,7 @@ def _make_protocol(protocol: str) -> Resource:
     if protocol == "tcp":
         return {}
     options = "http2_protocol_options" if protocol in HAS_HTTP2 else "http_protocol_options"
-    typed = make_typed(HTTP_OPTIONS, explicit_http_config={options: {}})
-    return {"typed_extension_protocol_options": {HTTP_OPTIONS: typed}}
+    return {"typed_extension_protocol_options": make_protocol_options(explicit_http_config={options: {}})}
 
 
 def make_local_cluster(name: str, address: str, port: int, protocol: str, pool: Mapping[str, Any] | None) -> Resource:
@@ -36,7 +34,7 @@ def make_local_cluster(name: str, address: str, port: int, protocol: str, pool: 
 
 def make_assignment(name: str, addresses: Sequence[str], port: int) -> Resource:
     """Return the endpoints of a cluster."""
-    endpoints = [{"endpoint": {"address": make_address(address, port)}} for address in addresses]
+    endpoints = [{"endpoint": {"address": make_socket_address(address, port)}} for address in addresses]
     return {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}] if endpoints else []}
 
 
@@ -105,11 +103,11 @@ def _make_outlier_detection(outliers: Mapping[str, Any]) -> Resource:
 def make_original_cluster(name: str) -> Resource:
     """Return the cluster that leads to where a redirected connection was to go."""
     automatic: Resource = {"http_protocol_options": {}, "http2_protocol_options": {}}
-    typed = make_typed(HTTP_OPTIONS, use_downstream_protocol_config=automatic)
+    options = make_protocol_options(use_downstream_protocol_config=automatic)
     return {
         "name": name,
         "type": "ORIGINAL_DST",
         "lb_policy": "CLUSTER_PROVIDED",
         "circuit_breakers": make_circuit_breakers(None),
-        "typed_extension_protocol_options": {HTTP_OPTIONS: typed},
+        "typed_extension_protocol_options": options,
     }

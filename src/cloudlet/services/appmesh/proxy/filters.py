@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from cloudlet.engines.envoy.resource_parts import ADS, make_extension
 from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.appmesh.kinds import Spec
-from cloudlet.services.appmesh.proxy.envoy_json import ADS, make_extension, to_duration
+from cloudlet.services.appmesh.proxy.durations import to_duration
 
 ORIGINAL_DESTINATION: Final = make_extension(
     "envoy.filters.listener.original_dst", "envoy.extensions.filters.listener.original_dst.v3.OriginalDst"

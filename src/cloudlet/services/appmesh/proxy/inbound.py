@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cloudlet.engines.envoy.resource_parts import make_socket_address
 from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.appmesh.kinds import Spec
 from cloudlet.services.appmesh.proxy.clusters import make_local_cluster
-from cloudlet.services.appmesh.proxy.envoy_json import make_address
 from cloudlet.services.appmesh.proxy.filters import (
     ORIGINAL_DESTINATION,
     TLS_INSPECTOR,
@@ -94,7 +94,7 @@ def make_listener(
     inspects = any("transport_protocol" in chain["filter_chain_match"] for chain in chains)
     return {
         "name": f"lds_{direction}_{bind}_{port}",
-        "address": make_address(bind, port, ipv4_compat=bind == "::"),
+        "address": make_socket_address(bind, port, ipv4_compat=bind == "::"),
         "listener_filters": [
             *([ORIGINAL_DESTINATION] if is_redirected else ()),
             *([TLS_INSPECTOR] if inspects else ()),

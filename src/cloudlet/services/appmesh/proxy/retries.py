@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.appmesh.proxy.envoy_json import to_duration
+from cloudlet.services.appmesh.proxy.durations import to_duration
 
 _UNLIMITED: Final = 2_147_483_647
 _DEFAULT_TIMEOUT: Final = "15s"

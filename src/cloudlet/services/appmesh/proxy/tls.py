@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from cloudlet.engines.envoy.resource_parts import ADS, make_extension
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.appmesh.proxy.envoy_json import ADS, make_extension
 from cloudlet.services.appmesh.proxy.view import Surroundings
 
 SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"

@@ -7,13 +7,13 @@ retries, and timeouts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import ADS, HTTP2, make_extension, make_socket_address
 from cloudlet.engines.envoy.snapshot import Resource, Snapshot
 from cloudlet.services.ecs.connect_record import ConnectEndpoint, ConnectPort, TaskConnect
 
-_TYPES: Final = "type.googleapis.com/envoy.extensions"
-_BY_STREAM: Final = {"ads": {}, "resource_api_version": "V3"}
+_TYPES: Final = "envoy.extensions"
 _TABLE: Final = "connect"
 _LOOPBACK: Final = "127.0.0.1"
 _FIRST_PORT: Final = 15_100
@@ -21,12 +21,6 @@ _FIRST_PORT: Final = 15_100
 _REQUEST_SECONDS: Final = 15
 _IDLE_SECONDS: Final = 300
 _TCP_IDLE_SECONDS: Final = 3600
-_HTTP2: Final = {
-    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-        "@type": f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http2_protocol_options": {}},
-    }
-}
 Targets = Mapping[str, Sequence[tuple[str, int]]]
 """The addresses and ports of tasks, by the discovery names of their services."""
 
@@ -59,16 +53,12 @@ def _make_name(endpoint: ConnectEndpoint) -> str:
     return f"{endpoint.address}:{endpoint.port.port}"
 
 
-def _make_address(address: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": address, "port_value": port}}
-
-
 def _make_listener(endpoint: ConnectEndpoint, number: int) -> Resource:
     port = endpoint.port
     make = _make_http_filter if port.protocol else _make_tcp_filter
     return {
         "name": _make_name(endpoint),
-        "address": _make_address(_LOOPBACK, _FIRST_PORT + number),
+        "address": make_socket_address(_LOOPBACK, _FIRST_PORT + number),
         "filter_chains": [{"filters": [make(port)]}],
     }
 
@@ -83,10 +73,10 @@ def _make_http_filter(port: ConnectPort) -> Resource:
         "retry_on": "connect-failure,refused-stream,reset-before-request",
         "num_retries": 2,
         "retry_host_predicate": [
-            {
-                "name": "envoy.retry_host_predicates.previous_hosts",
-                "typed_config": {"@type": f"{_TYPES}.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
-            }
+            make_extension(
+                "envoy.retry_host_predicates.previous_hosts",
+                f"{_TYPES}.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+            )
         ],
         "host_selection_retry_max_attempts": 3,
     }
@@ -96,36 +86,27 @@ def _make_http_filter(port: ConnectPort) -> Resource:
         "retry_policy": retries,
     }
     everything = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
-    return {
-        "name": "envoy.filters.network.http_connection_manager",
-        "typed_config": {
-            "@type": f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": port.discovery_name,
-            "codec_type": "AUTO",
-            "stream_idle_timeout": _format_seconds(port.idle_seconds, _IDLE_SECONDS),
-            "upgrade_configs": [{"upgrade_type": "websocket"}],
-            "route_config": {"name": port.discovery_name, "virtual_hosts": [everything]},
-            "http_filters": [
-                {
-                    "name": "envoy.filters.http.router",
-                    "typed_config": {"@type": f"{_TYPES}.filters.http.router.v3.Router"},
-                }
-            ],
-        },
-    }
+    return make_extension(
+        "envoy.filters.network.http_connection_manager",
+        f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix=port.discovery_name,
+        codec_type="AUTO",
+        stream_idle_timeout=_format_seconds(port.idle_seconds, _IDLE_SECONDS),
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        route_config={"name": port.discovery_name, "virtual_hosts": [everything]},
+        http_filters=[make_extension("envoy.filters.http.router", f"{_TYPES}.filters.http.router.v3.Router")],
+    )
 
 
 def _make_tcp_filter(port: ConnectPort) -> Resource:
-    return {
-        "name": "envoy.filters.network.tcp_proxy",
-        "typed_config": {
-            "@type": f"{_TYPES}.filters.network.tcp_proxy.v3.TcpProxy",
-            "stat_prefix": port.discovery_name,
-            "cluster": port.discovery_name,
-            "idle_timeout": _format_seconds(port.idle_seconds, _TCP_IDLE_SECONDS),
-            "max_connect_attempts": 3,
-        },
-    }
+    return make_extension(
+        "envoy.filters.network.tcp_proxy",
+        f"{_TYPES}.filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix=port.discovery_name,
+        cluster=port.discovery_name,
+        idle_timeout=_format_seconds(port.idle_seconds, _TCP_IDLE_SECONDS),
+        max_connect_attempts=3,
+    )
 
 
 def _make_cluster(port: ConnectPort) -> Resource:
@@ -133,7 +114,7 @@ def _make_cluster(port: ConnectPort) -> Resource:
     return {
         "name": port.discovery_name,
         "type": "EDS",
-        "eds_cluster_config": {"eds_config": _BY_STREAM},
+        "eds_cluster_config": {"eds_config": ADS},
         "connect_timeout": "1s",
         "lb_policy": "ROUND_ROBIN",
         # Five connections that fail keep a task out for 30 to 300 seconds; what it answers does not count.
@@ -150,10 +131,10 @@ def _make_cluster(port: ConnectPort) -> Resource:
             "max_ejection_time": "300s",
             "max_ejection_percent": 50,
         },
-        **({"typed_extension_protocol_options": _HTTP2} if is_http2 else {}),
+        **({"typed_extension_protocol_options": HTTP2} if is_http2 else {}),
     }
 
 
 def _make_targets(name: str, targets: Sequence[tuple[str, int]]) -> Resource:
-    endpoints = [{"endpoint": {"address": _make_address(*each)}} for each in sorted(targets)]
+    endpoints = [{"endpoint": {"address": make_socket_address(*each)}} for each in sorted(targets)]
     return {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}] if endpoints else []}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.engines.envoy import program
+from cloudlet.engines.envoy.resource_parts import make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
-from cloudlet.services.elbv2.proxy.resources import Resource, make_extension
 from cloudlet.services.elbv2.proxy.view import Listener
 
 _HTTP: Final = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"

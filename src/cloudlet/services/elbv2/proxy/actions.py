@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import authenticating, forwarding, names, pages, redirects
-from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_header
+from cloudlet.services.elbv2.proxy.resources import make_header
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, View
 
 _ROUTE: Final = "envoy.config.route.v3.Route"

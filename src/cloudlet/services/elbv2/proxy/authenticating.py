@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
 from cloudlet.services.elbv2.proxy.conditions import match_regex
-from cloudlet.services.elbv2.proxy.resources import (
-    Resource,
-    make_extension,
-    make_header,
-    make_route_filter,
-)
+from cloudlet.services.elbv2.proxy.resources import make_header, make_route_filter
 from cloudlet.services.elbv2.proxy.view import Description, Listener
 
 _FILTER: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from cloudlet.services.elbv2.proxy import health_checks, names
-from cloudlet.services.elbv2.proxy.resources import (
+from cloudlet.engines.envoy.resource_parts import (
     ADS,
-    Resource,
-    make_case_keeping,
     make_extension,
+    make_protocol_options,
     make_socket_address,
     make_typed,
 )
+from cloudlet.engines.envoy.snapshot import Resource
+from cloudlet.services.elbv2.proxy import health_checks, names
+from cloudlet.services.elbv2.proxy.resources import make_case_keeping
 from cloudlet.services.elbv2.proxy.view import Description, LoadBalancer, TargetGroup
 
 _CONNECT_TIMEOUT: Final = "10s"
 _UNLIMITED: Final = 1_000_000
-_PROTOCOL_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _TLS: Final = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _RAW: Final = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 _PROXY: Final = "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"
@@ -40,7 +40,7 @@ def make_cluster(load_balancer: LoadBalancer, group: TargetGroup, events_path: s
         **_make_transport(group),
     }
     if load_balancer.is_application:
-        found["typed_extension_protocol_options"] = {_PROTOCOL_OPTIONS: _make_protocol_options(load_balancer, group)}
+        found["typed_extension_protocol_options"] = _make_options(load_balancer, group)
     if checks := health_checks.make_health_checks(group, events_path):
         found["health_checks"] = checks
     # Targets are asked by the load balancer's own address, which their security groups see.
@@ -111,11 +111,10 @@ def _make_socket(description: Description, *, is_secure: bool) -> Resource:
     return make_extension("tls", _TLS, common_tls_context={"alpn_protocols": protocols})
 
 
-def _make_protocol_options(load_balancer: LoadBalancer, group: TargetGroup) -> Resource:
+def _make_options(load_balancer: LoadBalancer, group: TargetGroup) -> Resource:
     idle = load_balancer.attributes.get("idle_timeout.timeout_seconds", "60")
     is_modern = group.description.get("ProtocolVersion", "HTTP1") != "HTTP1"
-    return make_typed(
-        _PROTOCOL_OPTIONS,
+    return make_protocol_options(
         explicit_http_config=(
             {"http2_protocol_options": {}}
             if is_modern

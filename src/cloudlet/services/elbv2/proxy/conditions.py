@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from cloudlet.engines.envoy.resource_parts import make_extension, make_typed
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
-from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_regex, make_typed
+from cloudlet.services.elbv2.proxy.resources import make_regex
 from cloudlet.services.elbv2.proxy.view import Description
 
 _PORT: Final = "(?::[0-9]+)?"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names, pages, rewrites, stickiness
 from cloudlet.services.elbv2.proxy.headers import find_host_rewrite
-from cloudlet.services.elbv2.proxy.resources import Resource, make_header
+from cloudlet.services.elbv2.proxy.resources import make_header
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, View
 
 Routes = list[tuple[Resource, Resource]]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import Any, Final
 
 import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.aws.arn import Arn
+from cloudlet.core.aws.function_response import MalformedResponse, decode_body, text
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import make_principal
 from cloudlet.services.elbv2.proxy import names
@@ -28,10 +28,6 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REASON: Final = re.compile("[\t -~]*")
 _VALUE: Final = re.compile(r"[^\0\r\n]*")
 _OWN: Final = frozenset((*names.INTERNAL_HEADERS, "transfer-encoding", "content-length"))
-
-
-class InvalidResponse(Exception):
-    """A response of a function that load balancers do not understand."""
 
 
 async def answer(block: Block, group: TargetGroup, request: Request) -> Response:
@@ -61,7 +57,7 @@ async def answer(block: Block, group: TargetGroup, request: Request) -> Response
         return make_page(502)
     try:
         return parse_response(result.get("Payload") or b"", has_lists=has_lists)
-    except InvalidResponse:
+    except MalformedResponse:
         return make_page(502)
 
 
@@ -108,32 +104,32 @@ def _collect(pairs: Headers) -> dict[str, list[str]]:
 
 
 def parse_response(payload: bytes, *, has_lists: bool) -> Response:
-    """Return the response that a function's answer says. Raises InvalidResponse."""
+    """Return the response that a function's answer says. Raises MalformedResponse."""
     if len(payload) > _MAX_RESPONSE_BYTES:
-        raise InvalidResponse("it is too large")
+        raise MalformedResponse("it is too large")
     try:
         said = json.loads(payload)
     except (ValueError, RecursionError):
-        raise InvalidResponse("it is not JSON") from None
+        raise MalformedResponse("it is not JSON") from None
     status = said.get("statusCode") if isinstance(said, dict) else None
     if isinstance(status, str) and re.fullmatch("[1-9][0-9]{2}", status):
         status = int(status)
     if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
-        raise InvalidResponse("it has no status code")
+        raise MalformedResponse("it has no status code")
     member = said.get("multiValueHeaders" if has_lists else "headers")
     member = {} if member is None else member
     if not isinstance(member, dict):
-        raise InvalidResponse("its headers are no object")
-    headers = [(name, _format(value)) for name, values in member.items() for value in _list(values, has_lists)]
+        raise MalformedResponse("its headers are no object")
+    headers = [(name, text(value)) for name, values in member.items() for value in _list(values, has_lists)]
     headers = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers):
-        raise InvalidResponse("it has a header that HTTP does not know")
+        raise MalformedResponse("it has a header that HTTP does not know")
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/octet-stream"))
     reason = str(said.get("statusDescription") or "").removeprefix(str(status)).strip()
     if not _REASON.fullmatch(reason):
-        raise InvalidResponse("its status description is no text for HTTP")
-    return Response(status, [("Server", _SERVER), *headers], _decode_body(said), reason)
+        raise MalformedResponse("its status description is no text for HTTP")
+    return Response(status, [("Server", _SERVER), *headers], decode_body(said), reason)
 
 
 _SERVER: Final = "awselb/2.0"
@@ -141,27 +137,5 @@ _SERVER: Final = "awselb/2.0"
 
 def _list(values: Any, has_lists: bool) -> list[Any]:
     if has_lists != isinstance(values, list):
-        raise InvalidResponse("a header has the form of the other setting")
+        raise MalformedResponse("a header has the form of the other setting")
     return values if has_lists else [values]
-
-
-def _format(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (bool, int, float)):
-        return json.dumps(value)
-    raise InvalidResponse("a header is no text")
-
-
-def _decode_body(said: dict[str, Any]) -> bytes:
-    body = said.get("body")
-    if body is None:
-        return b""
-    if not isinstance(body, str):
-        raise InvalidResponse("its body is no text")
-    if not said.get("isBase64Encoded"):
-        return body.encode("utf-8", "surrogatepass")
-    try:
-        return b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidResponse("its body is not base64") from None

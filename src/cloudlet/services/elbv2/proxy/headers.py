@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
-from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_header, make_regex
+from cloudlet.services.elbv2.proxy.resources import make_header, make_regex
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer
 
 _DEFAULT_PORTS: Final = (80, 443)

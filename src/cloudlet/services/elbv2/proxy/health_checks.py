@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
-from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_header
+from cloudlet.services.elbv2.proxy.resources import make_header
 from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
 
 _AGENT: Final = "ELB-HealthChecker/2.0"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import ADS, make_extension, make_socket_address
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import (
     access_logging,
     actions,
@@ -15,13 +17,7 @@ from cloudlet.services.elbv2.proxy import (
     stickiness,
     tls,
 )
-from cloudlet.services.elbv2.proxy.resources import (
-    ADS,
-    Resource,
-    make_case_keeping,
-    make_extension,
-    make_socket_address,
-)
+from cloudlet.services.elbv2.proxy.resources import make_case_keeping
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
 _CONNECTIONS: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

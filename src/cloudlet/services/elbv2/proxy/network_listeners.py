@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import make_extension, make_typed
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import access_logging, forwarding, tls
 from cloudlet.services.elbv2.proxy.listeners import make_addresses
-from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_typed
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
 _TCP_PROXY: Final = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
-from cloudlet.services.elbv2.proxy.resources import Resource, make_header
+from cloudlet.services.elbv2.proxy.resources import make_header
 
 SERVER: Final = "awselb/2.0"
 _TITLES: Final = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names, pages
 from cloudlet.services.elbv2.proxy.conditions import match_exact, match_path_with_query
-from cloudlet.services.elbv2.proxy.resources import Resource, escape_format, make_header
+from cloudlet.services.elbv2.proxy.resources import escape_format, make_header
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer
 
 _QUERY: Final = "?%QUERY_PARAMS(ORIG)%"

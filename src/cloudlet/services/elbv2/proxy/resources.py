@@ -1,22 +1,11 @@
-"""Pieces of Envoy's resources, in the JSON form of its protobuf messages."""
+"""Pieces of Envoy's resources that load balancers need."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-Resource = dict[str, Any]
-ADS: Final[Resource] = {"ads": {}, "resource_api_version": "V3"}
-"""The source of a configuration that comes over the aggregated stream."""
-
-
-def make_typed(type_name: str, /, **fields: Any) -> Resource:
-    """Return a message that says its type."""
-    return {"@type": f"type.googleapis.com/{type_name}", **fields}
-
-
-def make_extension(name: str, type_name: str, /, **fields: Any) -> Resource:
-    """Return an extension with its configuration."""
-    return {"name": name, "typed_config": make_typed(type_name, **fields)}
+from cloudlet.engines.envoy.resource_parts import make_extension, make_typed
+from cloudlet.engines.envoy.snapshot import Resource
 
 
 def make_route_filter(type_name: str, /, **fields: Any) -> Resource:
@@ -44,11 +33,6 @@ def make_case_keeping() -> Resource:
 def make_regex(pattern: str) -> Resource:
     """Return a regular expression of RE2."""
     return {"google_re2": {}, "regex": pattern}
-
-
-def make_socket_address(address: str, port: int, protocol: str = "TCP") -> Resource:
-    """Return an address with its port."""
-    return {"socket_address": {"protocol": protocol, "address": address, "port_value": port}}
 
 
 def escape_format(text: str) -> str:

@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from cloudlet.engines.envoy.resource_parts import make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
-from cloudlet.services.elbv2.proxy.resources import Resource, make_extension, make_regex, make_route_filter
+from cloudlet.services.elbv2.proxy.resources import make_regex, make_route_filter
 from cloudlet.services.elbv2.proxy.view import Description
 
 _TO_METADATA: Final = "envoy.extensions.filters.http.header_to_metadata.v3.Config"

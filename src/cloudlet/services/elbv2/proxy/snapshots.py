@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cloudlet.engines.envoy.snapshot import Snapshot
+from cloudlet.engines.envoy.snapshot import Resource, Snapshot
 from cloudlet.services.elbv2.proxy import clusters, forwarding, listeners, names, network_listeners, tls
-from cloudlet.services.elbv2.proxy.resources import Resource
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
 

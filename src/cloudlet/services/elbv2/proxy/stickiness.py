@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
 from cloudlet.services.elbv2.proxy.conditions import match_regex
-from cloudlet.services.elbv2.proxy.resources import (
-    Resource,
-    make_extension,
-    make_header,
-    make_route_filter,
-)
+from cloudlet.services.elbv2.proxy.resources import make_header, make_route_filter
 from cloudlet.services.elbv2.proxy.view import Attributes
 
 _COOKIE_SECONDS: Final = 7 * 86400

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cloudlet.engines.envoy.resource_parts import ADS, make_extension
+from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2 import ssl_policies
-from cloudlet.services.elbv2.proxy.resources import ADS, Resource, make_extension
 from cloudlet.services.elbv2.proxy.view import Listener, View
 
 _CONTEXT: Final = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
