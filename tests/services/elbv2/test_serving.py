@@ -108,7 +108,8 @@ def run_task(
         "logConfiguration": LOGS,
     }
     arn = tasks.run(definition, mode="awsvpc", run={"networkConfiguration": network})
-    found = tasks.wait(arn, "RUNNING")
+    # A command may be over before anybody has seen it run.
+    found = tasks.wait(arn, lambda each: each["lastStatus"] in ("RUNNING", "STOPPED"))
     details = {each["name"]: each["value"] for each in found["attachments"][0]["details"]}
     return arn, details["privateIPv4Address"]
 
