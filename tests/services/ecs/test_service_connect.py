@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -14,8 +15,8 @@ from tests.services.ecs.containers import LOGS
 from tests.services.ecs.serving import Services
 from tests.standing import eventually
 
-ANSWER = "mkdir -p /tmp/www; cat /etc/hostname > /tmp/www/index.html; exec httpd -f -h /tmp/www"
-LOCAL = {"portName": "web", "clientAliases": [{"port": 80, "dnsName": "shop"}]}
+ANSWER = "mkdir -p /tmp/www; cat /etc/hostname > /tmp/www/item; exec httpd -f -h /tmp/www"
+LOCAL: dict[str, Any] = {"portName": "web", "clientAliases": [{"port": 80, "dnsName": "shop"}]}
 
 
 class Connected(Services):
@@ -35,7 +36,7 @@ class Connected(Services):
         ]
         self.namespace = cluster["serviceConnectDefaults"]["namespace"]
 
-    def serve(self, protocol: str | None = "http", **members: Any) -> None:
+    def serve(self, protocol: str | None = "http", log: dict[str, str] | None = None, **local: Any) -> None:
         """Make the service that is called."""
         mapping = {"containerPort": 80, "name": "web", "appProtocol": protocol}
         container = {
@@ -44,8 +45,10 @@ class Connected(Services):
             "stopTimeout": 1,
         }
         self.register(container, family="web", mode="awsvpc")
-        connect = {"enabled": True, "services": [LOCAL], "logConfiguration": LOGS}
-        self.create(networkConfiguration=self.network, serviceConnectConfiguration=connect, **members)
+        connect = {"enabled": True, "services": [{**LOCAL, **local}], "logConfiguration": LOGS}
+        if log:
+            connect["accessLogConfiguration"] = log
+        self.create(networkConfiguration=self.network, serviceConnectConfiguration=connect)
         self.settle()
 
     def call(self, script: str) -> None:
@@ -70,42 +73,55 @@ class Connected(Services):
         except self.aws.client("logs").exceptions.ResourceNotFoundException:
             return []
 
+    def read_proxy(self, task: str) -> list[str]:
+        return self.read(task, container="ecs-service-connect")
+
 
 @pytest.fixture
 def web(aws: Aws) -> Connected:
     return Connected(aws)
 
 
-@pytest.mark.parametrize("protocol", ["http", None])
-def test_a_task_reaches_another_service_by_its_name(web: Connected, protocol: str | None) -> None:
-    web.serve(protocol)
-    hosts = {
-        each["attachments"][0]["details"][-1]["value"]
-        for each in web.ecs.describe_tasks(tasks=web.list_tasks())["tasks"]
-    }
-    assert hosts
-    (instances,) = [
-        web.map.discover_instances(NamespaceName="internal", ServiceName="web")["Instances"],
-    ]
-    assert len(instances) == 2
-    web.call("grep shop /etc/hosts; while true; do wget -q -O - http://shop/; sleep 0.1; done")
+@pytest.mark.parametrize(
+    ("protocol", "log", "wanted"),
+    [
+        ("http", {"format": "TEXT"}, r'\[[\dT:.Z-]+\] "GET /item HTTP/1.1" 200 0 \d+ \d+ \d+ "-" .* "127.0.0.1:80"'),
+        (None, {"format": "JSON"}, r'{.*"bytes_received":[1-9].*}'),
+    ],
+)
+def test_a_task_reaches_another_service_by_its_name(
+    web: Connected, protocol: str | None, log: dict[str, str], wanted: str
+) -> None:
+    web.serve(protocol, log, ingressPortOverride=8080)
+    instances = web.map.discover_instances(NamespaceName="internal", ServiceName="web")["Instances"]
+    assert [each["Attributes"]["AWS_INSTANCE_PORT"] for each in instances] == ["8080", "8080"]
+    web.call("grep shop /etc/hosts; while true; do wget -q -O - http://shop/item?key=1 || echo failed; done")
     told = eventually(web.read_client, lambda lines: len(lines) > 10)
     assert told[0] == "127.255.0.1 shop"
-    counts = Counter(told[1:])
     # They take turns.
-    assert len(counts) == 2, counts
+    assert len(Counter(told[1:])) == 2, told
     assert web.ecs.list_services_by_namespace(namespace="internal")["serviceArns"] == [
         f"arn:aws:ecs:us-east-1:{web.aws.account}:service/default/{name}" for name in ("client", "web")
     ]
-    assert any(
-        "starting main dispatch loop" in line for line in web.read(web.list_tasks()[0], container="ecs-service-connect")
-    )
+    # What comes to a task has passed the proxy beside it, and what that writes is in the service's logs.
+    first = web.list_tasks()[0]
+    lines = eventually(lambda: web.read_proxy(first), lambda lines: any(re.match(wanted, line) for line in lines))
+    assert any("starting main dispatch loop" in line for line in lines)
+    assert not any("key=1" in line for line in lines)
+    # A deployment replaces all tasks, and no request is lost.
+    web.update(forceNewDeployment=True)
+    web.settle()
+    seen = len(web.read_client())
+    told = eventually(web.read_client, lambda lines: len(lines) > seen + 10)
+    assert len(Counter(told[1:])) == 4, Counter(told)
+    assert "failed" not in told
     web.ecs.delete_service(service="web", force=True)
     eventually(lambda: web.map.list_services()["Services"], lambda listed: not listed)
 
 
 def test_what_makes_no_sense_is_refused(web: Connected) -> None:
-    web.register({"portMappings": [{"containerPort": 80, "name": "web"}]}, family="web", mode="awsvpc")
+    ports = [{"containerPort": 80, "name": "web"}, {"containerPort": 443}]
+    web.register({"portMappings": ports}, family="web", mode="awsvpc")
 
     def refuse(**members: Any) -> tuple[str, str]:
         connect = {"enabled": True, "services": [LOCAL], **members}
@@ -119,7 +135,16 @@ def test_what_makes_no_sense_is_refused(web: Connected) -> None:
     )
     assert refuse(services=[{**LOCAL, "discoveryName": "-x"}])[0] == "InvalidParameterException"
     assert refuse(services=[LOCAL, LOCAL])[0] == "InvalidParameterException"
-    assert refuse(services=[{**LOCAL, "ingressPortOverride": 81}])[0] == "ClientException"
+    code, message = refuse(services=[{**LOCAL, "ingressPortOverride": 443}])
+    assert message == "The ingressPortOverride 443 is a container port of the task definition."
+    code, message = refuse(accessLogConfiguration={"format": "TEXT"})
+    assert message == "accessLogConfiguration requires a logConfiguration of Service Connect."
+    tls = {"issuerCertificateAuthority": {"awsPcaAuthorityArn": "arn:aws:acm-pca:us-east-1:1:certificate-authority/a"}}
+    code, message = refuse(services=[{**LOCAL, "tls": tls}])
+    assert (code, "AWS Private CA" in message) == ("ClientException", True)
+    header = {**LOCAL["clientAliases"][0], "testTrafficRules": {"header": {"name": "x-test"}}}
+    code, message = refuse(services=[{**LOCAL, "clientAliases": [header]}])
+    assert message == "testTrafficRules can only be set for an appProtocol other than TCP."
     web.create(
         desiredCount=0,
         networkConfiguration=web.network,

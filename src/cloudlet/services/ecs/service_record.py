@@ -40,7 +40,8 @@ class Revision(msgspec.Struct, frozen=True):
     @property
     def shifts_traffic(self) -> bool:
         """Whether traffic can be shifted to and from its tasks."""
-        return any(each.get("advancedConfiguration") for each in self.balancers)
+        is_connected = self.connect is not None and bool(self.connect.ports)
+        return is_connected or any(each.get("advancedConfiguration") for each in self.balancers)
 
     @property
     def choice(self) -> Choice:
