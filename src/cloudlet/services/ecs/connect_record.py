@@ -8,7 +8,7 @@ import msgspec
 
 
 class AccessLog(msgspec.Struct, frozen=True):
-    """How a proxy writes down the requests that pass it."""
+    """The way in which a proxy writes down the requests that pass it."""
 
     format: str
     """TEXT or JSON."""
@@ -29,9 +29,9 @@ class ConnectPort(msgspec.Struct, frozen=True):
     idle_seconds: int | None = None
     request_seconds: int | None = None
     ingress_override: int = 0
-    """The port at which the proxy takes requests, where it is another one than the container's."""
+    """The port at which the proxy takes requests, if not the container's."""
     test_header: str = ""
-    """The header that tells requests for the test traffic of a deployment; empty for AWS's own."""
+    """The header of requests that are test traffic of a deployment; empty for AWS's."""
     test_value: str = ""
     """The value that it must have; empty for any."""
 
@@ -64,7 +64,7 @@ class ConnectEndpoint(msgspec.Struct, frozen=True):
 
 
 class TaskConnect(msgspec.Struct, frozen=True):
-    """The proxy of a task: the endpoints that were there when it was started, and its own ports."""
+    """The proxy of a task, with the endpoints that were there when it started."""
 
     namespace_name: str
     endpoints: list[ConnectEndpoint] = []

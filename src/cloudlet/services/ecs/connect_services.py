@@ -39,7 +39,7 @@ PROXIES: Final = Reconciler("connect-proxies", _configure)
 
 
 def note_change(tx: Transaction, task: Task) -> None:
-    """Have proxies told of a task that begins to run, is healthy or not, or is to stop."""
+    """Have proxies told of a task that begins to run, or is to end."""
     if task.connect is not None and task.connect.ports and task.last_status == RUNNING:
         PROXIES.request(tx, task.account, task.region)
 
@@ -47,7 +47,7 @@ def note_change(tx: Transaction, task: Task) -> None:
 tasks.LISTENERS.append(note_change)
 
 
-async def shift_traffic(block: Block, key: _Key, operation: ServiceDeployment) -> None:
+async def move_traffic(block: Block, key: _Key, operation: ServiceDeployment) -> None:
     """Have proxies lead as a deployment wants it."""
     # Imported late, too.
     from cloudlet.services.ecs.running.connect_proxies import wait_for_shift

@@ -1,4 +1,4 @@
-"""Tasks behind the discovery names of Service Connect, and how much of the traffic each has.
+"""Tasks behind the discovery names of Service Connect, and their parts of the traffic.
 
 Amazon ECS knows its tasks itself: AWS Cloud Map, where they are instances too, need not be asked.
 Developer guide, "Service Connect resources for Amazon ECS blue/green, linear, and canary deployments".
@@ -31,7 +31,7 @@ class Target(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """What is behind a discovery name."""
+    """The tasks behind a discovery name."""
 
     port: ConnectPort
     """The port of the revision that is to run."""
@@ -41,7 +41,7 @@ class Destination(NamedTuple):
 
 
 class Map(NamedTuple):
-    """What proxies of an account in a region need to know."""
+    """All that proxies of an account in a region need to know."""
 
     destinations: dict[tuple[str, str], Destination]
     """By the name of the namespace and the discovery name."""
@@ -94,7 +94,7 @@ async def _add(tx: Transaction, service: Service, found: Map, checked: dict[str,
 
 
 async def _is_serving(tx: Transaction, task: Task, checked: dict[str, set[str]]) -> bool:
-    """Whether a task runs, is to do so, and is healthy where it has health checks."""
+    """Whether a task is to run, does, and has not failed its health checks."""
     if (task.last_status, task.desired_status) != ("RUNNING", "RUNNING") or not task.private_ip:
         return False
     arn = task.definition_arn
@@ -105,7 +105,7 @@ async def _is_serving(tx: Transaction, task: Task, checked: dict[str, set[str]])
 
 
 def find_parts(service: Service, operation: ServiceDeployment | None, live: Iterable[Task]) -> _Parts:
-    """Return which tasks get which traffic, by the shift of the deployment that is under way."""
+    """Return the tasks for each traffic, by the deployment that is under way."""
     if operation is None or not operation.is_staged:
         everybody = {task.id: 1 for task in live}
         return _Parts(everybody, everybody)
@@ -125,7 +125,7 @@ def find_parts(service: Service, operation: ServiceDeployment | None, live: Iter
 
 
 def _weigh(new: list[str], old: list[str], percent: float) -> dict[str, int]:
-    """Return the weights of tasks, of which the new ones together get so much of the traffic."""
+    """Return the weights of tasks. The new ones together get so much of the traffic."""
     groups = [(tasks, share) for tasks, share in ((new, percent), (old, _ALL - percent)) if tasks and share > 0]
     if len(groups) == 1:
         return dict.fromkeys(groups[0][0], 1)

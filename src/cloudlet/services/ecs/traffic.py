@@ -1,4 +1,4 @@
-"""Traffic of deployments, shifted by the weights of target groups in listener rules, and of tasks in proxies.
+"""Traffic of deployments, shifted by weights of target groups, and of tasks in proxies.
 
 Developer guide, "Amazon ECS blue/green deployments", "linear deployments" and "canary deployments". The scheduler says
 how much of it the target revision is to have; here that is made so, by the API of Elastic Load Balancing.
@@ -95,7 +95,7 @@ async def settle(block: Block, key: _Key) -> float | None:
         await _note(block, key, operation, {"traffic_error": error.message})
         return 0.0
     if target.connect is not None and target.connect.ports:
-        await connect_services.shift_traffic(block, key, operation)
+        await connect_services.move_traffic(block, key, operation)
     done = {
         "shifted_test": operation.test_percent,
         "shifted_production": operation.production_percent,

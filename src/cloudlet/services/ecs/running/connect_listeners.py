@@ -1,4 +1,4 @@
-"""Listeners of a task's proxy of Service Connect: what it takes, how long it waits, and what it writes down.
+"""Listeners of a task's proxy of Service Connect, their timeouts and access logs.
 
 Developer guide, "Amazon ECS Service Connect components" and "Amazon ECS Service Connect access logs".
 """
@@ -18,13 +18,19 @@ _IDLE_SECONDS: Final = 300
 _TCP_IDLE_SECONDS: Final = 3600
 _TEST_HEADER: Final = "x-amzn-ecs-blue-green-test"
 _UNREACHED: Final = "x-ecs-unreached"
-"""The header by which a task's proxy tells another one that the task has not got a request: it is safe to repeat."""
+"""The header of an answer that tells another proxy that no program got the request.
+
+It is safe to repeat then.
+"""
 _RETRIES: Final = "connect-failure,refused-stream,reset-before-request"
 _STREAMED: Final = ("http2", "grpc")
 
 
 def make_name(kind: str, port: ConnectPort) -> str:
-    """Return the name of a cluster, and of statistics: `out`, `test` or `in`, and the discovery name."""
+    """Return the name of a cluster, and of statistics.
+
+    Its kind is `out`, `test` or `in`.
+    """
     return f"{kind}.{port.discovery_name}"
 
 
@@ -136,7 +142,7 @@ def _make_access_log(port: ConnectPort, log: AccessLog | None) -> list[Resource]
 
 
 def list_fields(protocol: str, *, has_queries: bool) -> dict[str, str]:
-    """Return what is written down of a request or a connection, in the order of text, with its quotes."""
+    """Return the fields of an access log, in the order of text, with its quotes."""
     if not protocol:
         return {
             "start_time": "[%START_TIME%]",

@@ -39,7 +39,7 @@ _OUTBOUND_METRICS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _ACTIVE: Final = "cx_active"
 _COUNTED: Final[PerBlock[dict[str, Statistics]]] = PerBlock(lambda _: {})
-"""What the proxies of tasks had counted when they were asked last."""
+"""The statistics of the proxies of tasks when they were asked last."""
 
 
 class Measurement(NamedTuple):
@@ -74,7 +74,7 @@ async def count(runner: Runner, task: Task, path: Path) -> None:
 
 
 def begin(block: Block, task: Task) -> None:
-    """Count from 0 what the proxy of a task will have counted, which is about to start."""
+    """Count from 0 for the proxy of a task, which is about to start."""
     _COUNTED.get(block)[task.id] = Statistics({}, {})
 
 

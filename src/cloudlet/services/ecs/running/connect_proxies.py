@@ -56,7 +56,7 @@ class _Proxies:
         self.is_open = False
         self.configuring = asyncio.Lock()
         self.maps: dict[tuple[str, str], Map] = {}
-        """What the proxies of an account in a region were told last."""
+        """The map that proxies of an account in a region were told last."""
         self.draining: dict[str, float] = {}
         """Since when tasks are to get no requests any more."""
         self.left: dict[str, float] = {}
@@ -237,7 +237,7 @@ async def wait_for_shift(block: Block, key: tuple[str, str, str, str], shift: Sh
 
 
 async def drain(runner: Runner, task: Task) -> float | bool:
-    """Wait until nothing is sent to a task any more, and its requests are answered. True once that is so."""
+    """Wait until a task gets no requests, and has answered those it got. True once that is so."""
     if task.connect is None or not task.connect.ports or all(each.has_ended for each in task.containers):
         return True
     proxies, now = _PROXIES.get(runner.block), runner.get_time()

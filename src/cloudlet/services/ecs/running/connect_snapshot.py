@@ -25,7 +25,7 @@ _FIRST_PORT: Final = 15_100
 """The port of the first endpoint; the others follow."""
 _HTTP2_PROTOCOLS: Final = ("http2", "grpc")
 Destinations = Mapping[str, Destination]
-"""What is behind discovery names."""
+"""The tasks behind discovery names."""
 
 
 def make_snapshot(connect: TaskConnect, destinations: Destinations) -> Snapshot:
@@ -63,7 +63,9 @@ def _renew(endpoint: ConnectEndpoint, destinations: Destinations) -> ConnectEndp
 
 
 def write_rules(connect: TaskConnect) -> str:
-    """Return the packet filters that lead to a task's proxy what is for its endpoints, and what comes to its ports.
+    """Return the packet filters that lead to a task's proxy.
+
+    They take what is for its endpoints, and what comes to its ports.
 
     A program of the task may listen at the same port of all its addresses, which the proxy does not take. What the
     proxy sends to programs over loopback is led nowhere else.

@@ -41,7 +41,10 @@ class _Connection(HTTPConnection):
 
 
 async def read(path: Path, pattern: str) -> Statistics:
-    """Return the statistics whose names match a pattern; none from a proxy that does not answer."""
+    """Return the statistics whose names match a pattern.
+
+    There are none from a proxy that does not answer.
+    """
     try:
         answer = await asyncio.to_thread(_ask, path, pattern)
     except (OSError, HTTPException, msgspec.DecodeError):
