@@ -10,8 +10,9 @@ from cloudlet.testing.server import Aws
 from tests.services.ecs.containers import LOGS
 from tests.services.ecs.serving import Services
 
-ANSWER = "mkdir -p /tmp/www; cat /etc/hostname > /tmp/www/item; exec httpd -f -h /tmp/www"
+ANSWER = "mkdir -p /tmp/www; cat /etc/hostname > /tmp/www/item; httpd -h /tmp/www -p 81; exec httpd -f -h /tmp/www"
 LOCAL: dict[str, Any] = {"portName": "web", "clientAliases": [{"port": 80, "dnsName": "shop"}]}
+RAW: dict[str, Any] = {"portName": "raw", "clientAliases": [{"port": 81, "dnsName": "shop"}]}
 
 
 class Connected(Services):
@@ -29,19 +30,15 @@ class Connected(Services):
         changed = self.ecs.update_cluster(cluster="default", serviceConnectDefaults={"namespace": "internal"})
         self.namespace = changed["cluster"]["serviceConnectDefaults"]["namespace"]
 
-    def publish(self, script: str = ANSWER, protocol: str | None = "http") -> None:
+    def publish(self, script: str = ANSWER) -> None:
         """Register what the service that is called runs."""
-        mapping = {"containerPort": 80, "name": "web", "appProtocol": protocol}
-        container = {
-            "command": ["sh", "-c", script],
-            "portMappings": [{name: value for name, value in mapping.items() if value}],
-            "stopTimeout": 1,
-        }
+        ports = [{"containerPort": 80, "name": "web", "appProtocol": "http"}, {"containerPort": 81, "name": "raw"}]
+        container = {"command": ["sh", "-c", script], "portMappings": ports, "stopTimeout": 1}
         self.register(container, family="web", mode="awsvpc")
 
-    def serve(self, local: dict[str, Any], log: dict[str, str] | None = None, **members: Any) -> None:
+    def serve(self, ports: list[dict[str, Any]], log: dict[str, str] | None = None, **members: Any) -> None:
         """Make the service that is called."""
-        connect: dict[str, Any] = {"enabled": True, "services": [{**LOCAL, **local}], "logConfiguration": LOGS}
+        connect: dict[str, Any] = {"enabled": True, "services": ports, "logConfiguration": LOGS}
         if log:
             connect["accessLogConfiguration"] = log
         self.create(networkConfiguration=self.network, serviceConnectConfiguration=connect, **members)

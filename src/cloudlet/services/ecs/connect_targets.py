@@ -43,8 +43,8 @@ class Destination(NamedTuple):
 class Map(NamedTuple):
     """All that proxies of an account in a region need to know."""
 
-    destinations: dict[tuple[str, str], Destination]
-    """By the name of the namespace and the discovery name."""
+    destinations: dict[str, dict[str, Destination]]
+    """By the names of namespaces, and by discovery names."""
     tasks: set[str]
     """The ids of the tasks that get requests."""
     shifts: dict[tuple[str, str, str, str], Shift]
@@ -84,8 +84,8 @@ async def _add(tx: Transaction, service: Service, found: Map, checked: dict[str,
         if connect is None:
             continue
         for port in connect.ports:
-            place = connect.namespace_name, port.discovery_name
-            destination = found.destinations.setdefault(place, Destination(port, [], []))
+            shared = found.destinations.setdefault(connect.namespace_name, {})
+            destination = shared.setdefault(port.discovery_name, Destination(port, [], []))
             own = [task for task in live if task.started_by == starter.id]
             for weights, targets in zip(parts, (destination.production, destination.test), strict=True):
                 targets += [

@@ -23,7 +23,7 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.sandbox import privileges
 from cloudlet.services.ecs import connect_targets
 from cloudlet.services.ecs.connect_services import PROXIES
-from cloudlet.services.ecs.connect_targets import Map, Shift
+from cloudlet.services.ecs.connect_targets import Destination, Map, Shift
 from cloudlet.services.ecs.running import connect_measuring, connect_statistics, log_sending
 from cloudlet.services.ecs.running.connect_snapshot import make_snapshot, write_rules
 from cloudlet.services.ecs.running.failures import InitializationFailure
@@ -57,6 +57,8 @@ class _Proxies:
         self.configuring = asyncio.Lock()
         self.maps: dict[tuple[str, str], Map] = {}
         """The map that proxies of an account in a region were told last."""
+        self.told: dict[str, dict[str, Destination]] = {}
+        """The destinations that the proxy of a task was told last."""
         self.draining: dict[str, float] = {}
         """Since when tasks are to get no requests any more."""
         self.left: dict[str, float] = {}
@@ -104,7 +106,8 @@ async def provide(runner: Runner, task: Task) -> float | bool:
             rules = write_rules(task.connect)
             await runner.keeper.call("filter", network=network, interface=interface, commands=rules)
             proxies.tasks[task.id] = task
-            await _configure(runner.block, proxies, [task])
+            async with proxies.configuring:
+                await _configure(runner.block, proxies, [task])
             await _request(runner.block, task)
         if not runner.is_running(task, PROXY):
             await runner.forget_container(task, PROXY)
@@ -139,7 +142,7 @@ async def remove(runner: Runner, task: Task) -> float | bool:
     if task.id in proxies.tasks:
         await connect_measuring.count(runner, task, get_admin_path(runner, task))
         connect_measuring.forget(runner.block, task)
-    for known in (proxies.tasks, proxies.draining, proxies.left):
+    for known in (proxies.tasks, proxies.told, proxies.draining, proxies.left):
         known.pop(task.id, None)
     proxies.server.forget(task.id)
     if runner.is_running(task, PROXY):
@@ -205,21 +208,23 @@ async def configure(block: Block, key: Key) -> float | None:
     if not found:
         proxies.maps.pop((account, region), None)
         return None
-    await _configure(block, proxies, found)
+    async with proxies.configuring:
+        proxies.maps[account, region] = await _configure(block, proxies, found)
     return _REFRESH_SECONDS
 
 
-async def _configure(block: Block, proxies: _Proxies, found: list[Task]) -> None:
-    account, region = found[0].account, found[0].region
-    # What was read first must not be written last.
-    async with proxies.configuring:
-        led = await block.store.transact(lambda tx: connect_targets.load(tx, account, region))
-        for task in found:
-            if task.connect is not None and task.id in proxies.tasks:
-                namespace = task.connect.namespace_name
-                own = {name: each for (place, name), each in led.destinations.items() if place == namespace}
-                proxies.server.set_snapshot(task.id, make_snapshot(task.connect, own))
-        proxies.maps[account, region] = led
+async def _configure(block: Block, proxies: _Proxies, found: list[Task]) -> Map:
+    """Tell proxies of one account and region where tasks are. What was read first must not be told last."""
+    led = await block.store.transact(lambda tx: connect_targets.load(tx, found[0].account, found[0].region))
+    for task in found:
+        if task.connect is not None and task.id in proxies.tasks:
+            destinations = led.destinations.get(task.connect.namespace_name, {})
+            if proxies.told.get(task.id) != destinations:
+                proxies.server.set_snapshot(task.id, make_snapshot(task.connect, destinations))
+                proxies.told[task.id] = destinations
+                # A snapshot takes some milliseconds.
+                await asyncio.sleep(0)
+    return led
 
 
 async def wait_for_shift(block: Block, key: tuple[str, str, str, str], shift: Shift) -> None:
