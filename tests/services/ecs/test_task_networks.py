@@ -34,7 +34,9 @@ def ask(tasks: Tasks, mode: str, *paths: str, **more: Any) -> list[Any]:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_task_is_told_of_itself(tasks: Tasks, mode: str) -> None:
     base = "$ECS_CONTAINER_METADATA_URI_V4"
-    container, task, stats = ask(tasks, mode, base, f"{base}/task", f"{base}/stats")
+    run = {"tags": [{"key": "team", "value": "blue"}]}
+    paths = base, f"{base}/task", f"{base}/taskWithTags", f"{base}/stats"
+    container, task, tagged, stats = ask(tasks, mode, *paths, run=run)
     assert (container["Name"], container["Image"], container["ImageID"]) == ("main", tasks.image, tasks.digest)
     assert (container["KnownStatus"], container["Limits"]) == ("RUNNING", {"CPU": 64, "Memory": 128})
     assert container["LogOptions"]["awslogs-group"] == "/ecs/job"
@@ -43,7 +45,12 @@ def test_a_task_is_told_of_itself(tasks: Tasks, mode: str) -> None:
     assert [each["Name"] for each in task["Containers"]] == ["main"]
     assert stats["memory_stats"]["limit"] == 128 << 20
     assert stats["cpu_stats"]["cpu_usage"]["total_usage"] > 0
+    assert tagged["TaskTags"] == {"team": "blue"}
+    assert "TaskTags" not in task
+    assert ("networks" in stats) == (mode == "bridge")
     if mode == "bridge":
+        (counters,) = stats["networks"].values()
+        assert min(counters["rx_bytes"], counters["tx_packets"]) > 0
         assert container["Networks"][0]["IPv4Addresses"][0].startswith("172.17.")
 
 

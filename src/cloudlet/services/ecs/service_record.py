@@ -111,6 +111,8 @@ class Service(msgspec.Struct, frozen=True):
     last_completed: Revision | None = None
     stuck: str = ""
     """The message that told why no task could be started or stopped."""
+    steady_at: float = 0.0
+    """The time at which it was told last that the service is steady."""
 
     @property
     def arn(self) -> str:
