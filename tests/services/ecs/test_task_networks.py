@@ -99,6 +99,18 @@ def test_ports_lead_to_containers(tasks: Tasks) -> None:
         _http.request("GET", url, retries=False)
 
 
+def test_datagrams_are_led_to_containers(tasks: Tasks) -> None:
+    ports = [{"containerPort": 53, "hostPort": 0, "protocol": "udp"}]
+    # Nobody listens there, which the kernel counts in the second column.
+    script = "until grep -q '^Udp: [0-9]* [1-9]' /proc/net/snmp; do sleep 0.1; done"
+    arn = tasks.run({"command": ["sh", "-c", script], "portMappings": ports}, mode="bridge")
+    ((binding,),) = (each["networkBindings"] for each in tasks.wait(arn, "RUNNING")["containers"])
+    assert (binding["containerPort"], binding["protocol"]) == (53, "udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"hello", ("127.0.0.1", binding["hostPort"]))
+    assert tasks.wait(arn, "STOPPED")["containers"][0]["exitCode"] == 0
+
+
 def test_a_port_that_is_taken(tasks: Tasks) -> None:
     first = tasks.run({"portMappings": [{"containerPort": 80, "hostPort": 0}], "stopTimeout": 2}, mode="bridge")
     taken = tasks.wait(first, "RUNNING")["containers"][0]["networkBindings"][0]["hostPort"]

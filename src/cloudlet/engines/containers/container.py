@@ -47,7 +47,7 @@ class Usage(msgspec.Struct, frozen=True):
     memory_bytes: int | None
     processor_seconds: float | None
     networks: dict[str, dict[str, int]] = {}
-    """What each interface of its network has received and sent; none in the machine's own."""
+    """The counters of each interface of its network; none in the machine's own."""
 
 
 class _Status(msgspec.Struct):

@@ -21,7 +21,7 @@ _MAX_SENT_METRICS: Final = 500
 
 
 class Sample(NamedTuple):
-    """The CPU units and MiB that a task takes and reserves, and its traffic in bytes per second."""
+    """The CPU units and MiB that a task takes and reserves, and its traffic."""
 
     task: Task
     cpu: float
@@ -29,6 +29,7 @@ class Sample(NamedTuple):
     reserved_cpu: int
     reserved_memory: int
     received: float = 0.0
+    """Bytes per second."""
     sent: float = 0.0
 
 

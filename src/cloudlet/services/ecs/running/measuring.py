@@ -14,7 +14,7 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.running import insights
 from cloudlet.services.ecs.running.insights import Sample
-from cloudlet.services.ecs.running.runner import RUNNER, Measured, make_container_name
+from cloudlet.services.ecs.running.runner import RUNNER, TaskUsage, make_container_name
 from cloudlet.services.ecs.task_record import Task
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def measure(block: Block) -> None:
         await best_effort(block, "metrics of Container Insights", lambda: insights.report(block, samples))
 
 
-async def _measure(block: Block, task: Task) -> Measured | None:
+async def _measure(block: Block, task: Task) -> TaskUsage | None:
     """Return what a task has taken, None where that is not counted."""
     names = [make_container_name(task, each) for each in task.containers if each.status == "RUNNING"]
     try:
@@ -82,7 +82,7 @@ async def _measure(block: Block, task: Task) -> Measured | None:
     # Containers of a task share an interface, but in a bridge network.
     networks = [each["networks"] for each in measured.values()][: None if task.network_mode == "bridge" else 1]
     interfaces = [counters for each in networks for counters in each.values()]
-    return Measured(
+    return TaskUsage(
         RUNNER.get(block).get_time(),
         sum(each["processor_seconds"] for each in found),
         sum(each["memory_bytes"] or 0 for each in found),

@@ -33,8 +33,8 @@ class End(NamedTuple):
     is_out_of_memory: bool = False
 
 
-class Measured(NamedTuple):
-    """What a task has taken since it was started, at a time."""
+class TaskUsage(NamedTuple):
+    """The usage of a task since it was started, at a time."""
 
     time: float
     processor_seconds: float
@@ -65,8 +65,8 @@ class Runner:
         """The tasks in networks, by their names."""
         self.opening = asyncio.Lock()
         self.loopback_port = 0
-        self.measured: dict[str, Measured] = {}
-        """What tasks had taken when they were measured last."""
+        self.measured: dict[str, TaskUsage] = {}
+        """The usage of tasks when they were measured last."""
         self._news: dict[str, asyncio.Event] = {}
         self._codes: dict[str, int | None] = {}
         self._out_of_memory: set[str] = set()
