@@ -40,7 +40,7 @@ PROXIES: Final = Reconciler("connect-proxies", _configure)
 
 def note_change(tx: Transaction, task: Task) -> None:
     """Have proxies told of a task that begins to run, or is to end."""
-    if task.connect is not None and task.connect.ports and task.last_status == RUNNING:
+    if task.connect is not None and task.last_status == RUNNING:
         PROXIES.request(tx, task.account, task.region)
 
 

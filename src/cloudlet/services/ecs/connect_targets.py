@@ -47,6 +47,8 @@ class Map(NamedTuple):
     """By the names of namespaces, and by discovery names."""
     tasks: set[str]
     """The ids of the tasks that get requests."""
+    proxied: set[str]
+    """The ids of the tasks that send some."""
     shifts: dict[tuple[str, str, str, str], Shift]
     """By services."""
 
@@ -60,10 +62,10 @@ class _Parts(NamedTuple):
 
 async def load(tx: Transaction, account: str, region: str) -> Map:
     """Return what is behind each discovery name of an account in a region."""
-    found = Map({}, set(), {})
+    found = Map({}, set(), set(), {})
     checked: dict[str, set[str]] = {}
     for service in await services.list_services(tx, services.get_region_space(account, region)):
-        if any(each.revision.connect and each.revision.connect.ports for each in service.starters):
+        if any(each.revision.connect is not None for each in service.starters):
             await _add(tx, service, found, checked)
     return found
 
@@ -72,8 +74,13 @@ async def _add(tx: Transaction, service: Service, found: Map, checked: dict[str,
     operation = None
     if service.primary is not None:
         operation = await service_history.find_deployment(tx, service.key, service.primary.operation)
-    listed = await tasks.list_service_tasks(tx, *service.key)
-    live = [task for task in listed if await _is_serving(tx, task, checked)]
+    listed = [
+        task
+        for task in await tasks.list_service_tasks(tx, *service.key)
+        if (task.last_status, task.desired_status) == ("RUNNING", "RUNNING") and task.private_ip
+    ]
+    found.proxied.update(task.id for task in listed if task.connect is not None)
+    live = [task for task in listed if await _is_healthy(tx, task, checked)]
     parts = find_parts(service, operation, live)
     if operation is not None:
         found.shifts[service.key] = operation.id, operation.test_percent, operation.production_percent
@@ -93,10 +100,8 @@ async def _add(tx: Transaction, service: Service, found: Map, checked: dict[str,
                 ]
 
 
-async def _is_serving(tx: Transaction, task: Task, checked: dict[str, set[str]]) -> bool:
-    """Whether a task is to run, does, and has not failed its health checks."""
-    if (task.last_status, task.desired_status) != ("RUNNING", "RUNNING") or not task.private_ip:
-        return False
+async def _is_healthy(tx: Transaction, task: Task, checked: dict[str, set[str]]) -> bool:
+    """Whether a task has passed its health checks, if it has some."""
     arn = task.definition_arn
     if arn not in checked:
         definition = await definitions.find(tx, task.account, task.region, arn)

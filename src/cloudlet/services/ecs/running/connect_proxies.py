@@ -68,11 +68,10 @@ class _Proxies:
         """Return the tasks of an account in a region."""
         return [task for task in self.tasks.values() if (task.account, task.region) == (account, region)]
 
-    def have_applied(self, account: str, region: str) -> bool:
-        """Whether all proxies that are connected lead as they were told last."""
-        connected = set(self.server.connected)
-        found = (task.id for task in self.list_tasks(account, region))
-        return all(self.server.has_applied(name) for name in found if name in connected)
+    def find_map(self, account: str, region: str) -> Map | None:
+        """Return the map by which all proxies of tasks that run lead; None while one has not taken it."""
+        led = self.maps.get((account, region))
+        return led if led is not None and all(self.server.has_applied(name) for name in led.proxied) else None
 
     async def open(self) -> None:
         """Listen for proxies, unless that is done. Raises OSError."""
@@ -234,8 +233,8 @@ async def wait_for_shift(block: Block, key: tuple[str, str, str, str], shift: Sh
     for _ in range(round(_MAX_WAIT_SECONDS / _LOOK_SECONDS)):
         if not proxies.list_tasks(account, region):
             return
-        led = proxies.maps.get((account, region))
-        if led is not None and led.shifts.get(key) == shift and proxies.have_applied(account, region):
+        led = proxies.find_map(account, region)
+        if led is not None and led.shifts.get(key) == shift:
             return
         await asyncio.sleep(_LOOK_SECONDS)
     log.warning("proxies of Service Connect have not taken the traffic of %s in time", key)
@@ -249,8 +248,8 @@ async def drain(runner: Runner, task: Task) -> float | bool:
     began = proxies.draining.setdefault(task.id, now)
     if now - began >= _MAX_WAIT_SECONDS:
         return True
-    led = proxies.maps.get((task.account, task.region))
-    if (led is not None and task.id in led.tasks) or not proxies.have_applied(task.account, task.region):
+    led = proxies.find_map(task.account, task.region)
+    if led is None or task.id in led.tasks:
         proxies.left.pop(task.id, None)
         return _LOOK_SECONDS
     # The threads of an Envoy learn of a change a little later than it says that it has it.
