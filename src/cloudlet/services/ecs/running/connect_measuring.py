@@ -46,7 +46,7 @@ class Measurement(NamedTuple):
     """A value of a metric, measured some times."""
 
     name: str
-    unit: str
+    unit_name: str
     dimension: str
     discovery_name: str
     value: float
@@ -69,7 +69,14 @@ async def count(runner: Runner, task: Task, path: Path) -> None:
         service = (("ClusterName", task.cluster), own, ("ServiceName", task.service))
         for dimensions in ((own,), service):
             metrics.add(
-                task.account, task.region, each.name, dimensions, time, each.value, unit=each.unit, count=each.times
+                task.account,
+                task.region,
+                each.name,
+                dimensions,
+                time,
+                each.value,
+                unit=each.unit_name,
+                count=each.times,
             )
 
 

@@ -69,7 +69,7 @@ class _Proxies:
         return [task for task in self.tasks.values() if (task.account, task.region) == (account, region)]
 
     def find_map(self, account: str, region: str) -> Map | None:
-        """Return the map by which all proxies of tasks that run lead; None while one has not taken it."""
+        """Return the map that all proxies of running tasks have taken, if they have."""
         led = self.maps.get((account, region))
         return led if led is not None and all(self.server.has_applied(name) for name in led.proxied) else None
 
