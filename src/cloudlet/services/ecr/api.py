@@ -15,10 +15,12 @@ from cloudlet.services.ecr import (
     api_registry,
     api_repositories,
     api_scanning,
+    api_storage_class,
     api_tags,
     api_templates,
     layers,
     lifecycle,
+    restoring,
     uploads,
 )
 from cloudlet.services.ecr.block import service
@@ -36,6 +38,7 @@ __all__ = [
     "api_registry",
     "api_repositories",
     "api_scanning",
+    "api_storage_class",
     "api_tags",
     "api_templates",
     "service",
@@ -44,6 +47,7 @@ __all__ = [
 service.data_plane(answering.answer)
 service.job(lifecycle.run)
 service.job(lifecycle.LIFECYCLE.run)
+service.job(restoring.run)
 service.job(layers.remove_idle)
 service.job(uploads.remove_abandoned)
 service.job(LEFTOVERS.run)

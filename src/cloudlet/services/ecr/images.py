@@ -10,10 +10,11 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.ecr import digests, errors, image_events, layers, manifests, mutability, scanning
+from cloudlet.services.ecr import digests, errors, image_events, layers, manifests, mutability, scanning, storage_class
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.manifests import Manifest
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.storage_class import ACTIVE
 
 MAX_TAGS: Final = 1_000
 """User guide, "Amazon ECR service quotas": tags per image."""
@@ -97,6 +98,12 @@ async def list_parents(tx: Transaction, repository: Repository, digest: str) -> 
     return [space.unpack(key)[0] for key, _ in await tx.range(space.begin, space.end, limit=_READ_ROWS)]
 
 
+async def list_active_parents(tx: Transaction, repository: Repository, digest: str) -> list[str]:
+    """Return the digests of the indexes that name an image and can be pulled."""
+    parents = _follow(tx, repository, _PARENTS.sub(repository.id, digest))
+    return [parent.digest async for parent in parents if parent.status == ACTIVE]
+
+
 async def _follow(tx: Transaction, repository: Repository, space: Subspace) -> AsyncIterator[Image]:
     begin = space.begin
     while rows := await tx.range(begin, space.end, limit=_READ_ROWS):
@@ -136,10 +143,13 @@ async def put(tx: Transaction, repository: Repository, push: Push, now: float, *
         )
     parsed = manifests.parse(push.text, push.media_type)
     found = await find(tx, repository, computed)
-    if found is not None and (push.tag is None or push.tag in found.tags):
+    if found is not None and found.status == ACTIVE and (push.tag is None or push.tag in found.tags):
         raise errors.ImageAlreadyExists(computed, push.tag, repository.name, repository.account)
     image = found or await _add(tx, repository, push.text, computed, parsed, now, is_partial)
-    if push.tag is not None:
+    is_new = found is None or found.status != ACTIVE
+    if image.status != ACTIVE:
+        image = storage_class.activate(image, now)
+    if push.tag is not None and push.tag not in image.tags:
         if len(image.tags) >= MAX_TAGS:
             raise errors.LimitExceededError(f"An image can have {MAX_TAGS} tags at most")
         await _take_tag(tx, repository, push.tag)
@@ -147,11 +157,25 @@ async def put(tx: Transaction, repository: Repository, push: Push, now: float, *
         if repository.is_public:
             image = replace(image, tagged={**image.tagged, push.tag: now})
         tx.put(_TAGS.key(repository.id, push.tag), computed.encode())
-    if found is None and parsed.blobs and await scanning.is_due(tx, repository):
-        image = replace(image, is_scan_failed=True)
-        image_events.add_failed_scan(tx, repository, computed, image.tags, now)
+    if is_new:
+        image = await _scan(tx, repository, image, now)
     save(tx, repository, image)
     return image
+
+
+async def activate(tx: Transaction, repository: Repository, image: Image, now: float) -> Image:
+    """Let an image be pulled again whose restore has ended."""
+    active = await _scan(tx, repository, storage_class.activate(image, now), now)
+    save(tx, repository, active)
+    return active
+
+
+async def _scan(tx: Transaction, repository: Repository, image: Image, now: float) -> Image:
+    """Note that an image is to be scanned, where its repository says so; there is no scanner."""
+    if not image.layers or not await scanning.is_due(tx, repository):
+        return image
+    image_events.add_failed_scan(tx, repository, image.digest, image.tags, now)
+    return replace(image, is_scan_failed=True)
 
 
 async def _take_tag(tx: Transaction, repository: Repository, tag: str) -> None:
