@@ -6,6 +6,7 @@ from cloudlet.core.aws.service_events import tell
 from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.ecr import (
+    api_backfills,
     api_caches,
     api_images,
     api_layers,
@@ -18,6 +19,7 @@ from cloudlet.services.ecr import (
     api_storage_class,
     api_tags,
     api_templates,
+    backfills,
     layers,
     lifecycle,
     restoring,
@@ -29,6 +31,7 @@ from cloudlet.services.ecr.leftovers import LEFTOVERS
 from cloudlet.services.ecr.replicating import DELETION, REPLICATION
 
 __all__ = [
+    "api_backfills",
     "api_caches",
     "api_images",
     "api_layers",
@@ -53,6 +56,8 @@ service.job(uploads.remove_abandoned)
 service.job(LEFTOVERS.run)
 service.job(REPLICATION.run)
 service.job(DELETION.run)
+service.job(backfills.BACKFILL.run)
+service.job(backfills.remove_old)
 service.job(layers.GARBAGE.collect)
 service.job(layers.GARBAGE.sweep)
 

@@ -66,15 +66,28 @@ async def request(tx: Transaction, source: Repository, image: Image, tag: str | 
     return marked
 
 
-async def request_deletion(tx: Transaction, source: Repository, digest: str) -> None:
-    """Have an image deleted where it was replicated to, if rules say so."""
+async def is_replicated(tx: Transaction, source: Repository, destination: Destination) -> bool:
+    """Whether a repository is replicated to a registry."""
+    return destination in [each async for each in _list_destinations(tx, source)]
+
+
+async def request_deletion(tx: Transaction, source: Repository, digest: str, tag: str = "") -> None:
+    """Have an image, or one of its tags, deleted where it was replicated to, if rules say so."""
     async for each in _list_destinations(tx, source, deletes=True):
-        DELETION.request(tx, source.account, source.region, source.name, digest, each.name)
+        DELETION.request(tx, source.account, source.region, source.name, digest, each.name, *((tag,) if tag else ()))
 
 
 async def _replicate(block: Block, key: Key) -> None:
-    account, region, name, digest, tag, place = key
-    destination = Destination(*place.split("/"))
+    *source, digest, tag, place = key
+    await replicate(block, tuple(source), digest, tag, Destination(*place.split("/")))
+
+
+async def replicate(block: Block, source: Key, digest: str, tag: str, destination: Destination) -> str:
+    """Replicate an image with one of its tags, or none, and note its status.
+
+    `source` is the account, region and name of its repository. Return the code of the failure, or an empty text.
+    """
+    account, region, name = source
 
     async def open_both(tx: Transaction) -> tuple[Repository, Image, Repository] | None:
         source = await repository.find(tx, account, region, name)
@@ -107,6 +120,8 @@ async def _replicate(block: Block, key: Key) -> None:
                 await _note(tx, source, digest, destination, f"{FAILED}:{code}")
 
         await block.store.transact(note)
+        return code
+    return "" if found is not None else "ImageNotFoundException"
 
 
 async def _note(tx: Transaction, source: Repository, digest: str, destination: Destination, status: str) -> None:
@@ -165,19 +180,27 @@ async def copy(
 
 
 async def _delete(block: Block, key: Key) -> None:
-    account, region, name, digest, place = key
+    account, region, name, digest, place, *tags = key
     other_region, other_account = place.split("/")
+    removed = tags[0] if tags else None
 
     async def body(tx: Transaction) -> None:
         source = await repository.find(tx, account, region, name)
-        if source is not None and await images.find(tx, source, digest) is not None:
+        if source is not None and await images.find_named(tx, source, digest, removed) is not None:
             # It was pushed again meanwhile.
             return
         target = await repository.find(tx, other_account, other_region, name)
         image = None if target is None else await images.find(tx, target, digest)
-        if target is None or image is None or await images.list_parents(tx, target, digest):
+        if target is None or image is None:
             return
         now = block.clock.now()
+        if removed is not None:
+            if removed in image.tags:
+                await images.remove_tag(tx, target, image, removed)
+                image_events.add(tx, target, "DELETE", digest, removed, now)
+            return
+        if await images.list_parents(tx, target, digest):
+            return
         await images.remove(tx, target, image, now)
         for tag in image.tags or (None,):
             image_events.add(tx, target, "DELETE", digest, tag, now)
@@ -188,4 +211,4 @@ async def _delete(block: Block, key: Key) -> None:
 REPLICATION: Final = Reconciler("replication", _replicate)
 """Account, region, repository, digest, tag, destination."""
 DELETION: Final = Reconciler("replicated-deletion", _delete)
-"""Account, region, repository, digest, destination."""
+"""Account, region, repository, digest, destination, and the tag if only one is to go."""
