@@ -12,6 +12,7 @@ from cloudlet.core.aws import listing, page_tokens
 from cloudlet.services.ecr import (
     deleting,
     digests,
+    encryption,
     errors,
     images,
     pull_through,
@@ -32,32 +33,40 @@ _PULL_SECONDS: Final = 3600.0
 """Exactness of the time of the last pull; AWS promises a day."""
 _MAX_LISTED_IMAGES: Final = 100
 _READ_ROWS: Final = 200
+KMS_ERROR: Final = "KmsError"
+"""The failure of a pull whose KMS key cannot be used."""
 _INACCESSIBLE: Final = "ImageInaccessible"
 """The failure of a pull of an archived image."""
 Failure = dict[str, Any]
 
 
-@service.operation("PutImage")
-async def put_image(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await open_repository(ctx, tx, params, "PutImage")
+@service.direct("PutImage")
+async def put_image(ctx: Context, params: Params) -> Result:
+    about = await ctx.transact(lambda tx: open_repository(ctx, tx, params, "PutImage"))
     tag = params.get("imageTag")
     wanted = Push(
         params["imageManifest"].encode(),
         params.get("imageManifestMediaType") or "",
         tag,
         params.get("imageDigest"),
+        await encryption.make_sealer(ctx.block, about),
     )
     if wanted.digest is not None and not digests.is_digest(wanted.digest):
         raise errors.InvalidParameter(f"Invalid image digest: {wanted.digest}")
-    image = await pushing.push(tx, found, wanted, ctx.now())
-    return {"image": _show(found, image, tag, params["imageManifest"])}
+
+    async def body(tx: Transaction) -> Result:
+        found = await open_repository(ctx, tx, params, "PutImage")
+        image = await pushing.push(tx, found, wanted, ctx.now())
+        return {"image": {**_show(found, image, tag), "imageManifest": params["imageManifest"]}}
+
+    return await ctx.transact(body)
 
 
-def _show(found: Repository, image: Image, tag: str | None, manifest: str) -> dict[str, Any]:
+def _show(found: Repository, image: Image, tag: str | None) -> dict[str, Any]:
+    """Return an image without its manifest as pulls and pushes show it."""
     return {
         **show_name(found),
         "imageId": {"imageDigest": image.digest, "imageTag": tag},
-        "imageManifest": manifest,
         "imageManifestMediaType": image.media_type,
     }
 
@@ -65,7 +74,9 @@ def _show(found: Repository, image: Image, tag: str | None, manifest: str) -> di
 class _Pull(NamedTuple):
     """The images that a pull finds, and why others are not among them."""
 
-    found: list[dict[str, Any]]
+    repository: Repository
+    found: list[tuple[dict[str, Any], bytes]]
+    """Images as they are shown, and their manifests as they are stored."""
     failures: list[Failure]
     is_stale: bool = False
     """Whether a tag may have moved in the upstream registry since it was asked."""
@@ -91,7 +102,14 @@ async def batch_get_image(ctx: Context, params: Params) -> Result:
             with suppress(AwsError):
                 await pull_through.fetch(ctx, params)
             pull = await ctx.transact(body)
-    return {"images": pull.found, "failures": pull.failures}
+    shown = []
+    for image, stored in pull.found:
+        try:
+            text = await encryption.decrypt_manifest(ctx.block, pull.repository, stored)
+            shown.append({**image, "imageManifest": text.decode()})
+        except errors.KmsError as error:
+            pull.failures.append(_fail(image["imageId"], KMS_ERROR, error.message))
+    return {"images": shown, "failures": pull.failures}
 
 
 async def _find_images(ctx: Context, tx: Transaction, params: Params) -> _Pull:
@@ -108,11 +126,11 @@ async def _find_images(ctx: Context, tx: Transaction, params: Params) -> _Pull:
             reason = f"Requested image has the media type {image.media_type}, which is not accepted"
             failures.append(_fail(id, "ImageNotFound", reason))
         else:
-            text = await images.load_manifest(tx, repository, image.digest)
-            found.append(_show(repository, image, id.get("imageTag"), text.decode()))
+            stored = await images.load_manifest(tx, repository, image.digest)
+            found.append((_show(repository, image, id.get("imageTag")), stored))
             await _record_pull(ctx, tx, repository, image)
     tags = [id["imageTag"] for id in params["imageIds"] if id.get("imageTag") and not id.get("imageDigest")]
-    return _Pull(found, failures, await pull_through.is_stale(ctx, tx, repository, tags))
+    return _Pull(repository, found, failures, await pull_through.is_stale(ctx, tx, repository, tags))
 
 
 async def _record_pull(ctx: Context, tx: Transaction, repository: Repository, image: Image) -> None:

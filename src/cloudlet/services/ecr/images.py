@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.ecr import digests, errors, image_events, layers, manifests, mutability, scanning, storage_class
+from cloudlet.services.ecr.encryption import Sealer
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.manifests import Manifest
 from cloudlet.services.ecr.repository_record import Repository
@@ -73,7 +74,7 @@ async def get_named(tx: Transaction, repository: Repository, digest: str | None,
 
 
 async def load_manifest(tx: Transaction, repository: Repository, digest: str) -> bytes:
-    """Return the manifest of an image that is there, as it was pushed."""
+    """Return the manifest of an image that is there, encrypted where the repository has a KMS key."""
     return await tx.get(_MANIFESTS.key(repository.id, digest)) or b""
 
 
@@ -126,6 +127,8 @@ class Push(NamedTuple):
     media_type: str = ""
     tag: str | None = None
     digest: str | None = None
+    sealer: Sealer | None = None
+    """What encrypts it, for a repository with a KMS key."""
 
 
 async def put(tx: Transaction, repository: Repository, push: Push, now: float, *, is_partial: bool = False) -> Image:
@@ -145,7 +148,7 @@ async def put(tx: Transaction, repository: Repository, push: Push, now: float, *
     found = await find(tx, repository, computed)
     if found is not None and found.status == ACTIVE and (push.tag is None or push.tag in found.tags):
         raise errors.ImageAlreadyExists(computed, push.tag, repository.name, repository.account)
-    image = found or await _add(tx, repository, push.text, computed, parsed, now, is_partial)
+    image = found or await _add(tx, repository, push, computed, parsed, now, is_partial)
     is_new = found is None or found.status != ACTIVE
     if image.status != ACTIVE:
         image = storage_class.activate(image, now)
@@ -191,7 +194,7 @@ async def _take_tag(tx: Transaction, repository: Repository, tag: str) -> None:
 async def _add(
     tx: Transaction,
     repository: Repository,
-    text: bytes,
+    push: Push,
     digest: str,
     parsed: Manifest,
     now: float,
@@ -219,19 +222,29 @@ async def _add(
         raise errors.ReferencedImagesNotFound(absent, repository.name, repository.account)
     if parsed.subject:
         tx.put(_REFERRERS.key(repository.id, parsed.subject, digest), b"")
-    tx.put(_MANIFESTS.key(repository.id, digest), text)
+    tx.put(_MANIFESTS.key(repository.id, digest), _seal(repository, push))
     return Image(
         digest,
         parsed.media_type,
         parsed.artifact_type,
         size,
         now,
-        len(text),
+        len(push.text),
         layers=tuple(known),
         children=children,
         subject=parsed.subject,
         annotations=parsed.annotations if parsed.subject else {},
     )
+
+
+def _seal(repository: Repository, push: Push) -> bytes:
+    """Return a manifest as it is stored."""
+    sealer = push.sealer
+    if not repository.kms_key:
+        return push.text
+    if sealer is None or sealer.repository != repository.id:
+        raise errors.KmsError(f"The repository with name '{repository.name}' has changed meanwhile")
+    return sealer.encrypt(push.text)
 
 
 async def remove_tag(tx: Transaction, repository: Repository, image: Image, tag: str) -> Image:

@@ -18,6 +18,7 @@ from cloudlet.services.ecr import creating, image_events, images, layers, regist
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.transferring import Transfer
 
 IN_PROGRESS, COMPLETE, FAILED = "IN_PROGRESS", "COMPLETE", "FAILED"
 
@@ -96,21 +97,22 @@ async def replicate(block: Block, source: Key, digest: str, tag: str, destinatio
             return None
         return source, image, await _open_target(block, tx, source, destination, block.clock.now())
 
-    async def body(tx: Transaction) -> None:
+    async def body(tx: Transaction, transfer: Transfer) -> None:
         found = await open_both(tx)
         if found is None:
             return
         source, image, target = found
         now = block.clock.now()
-        await copy(tx, source, target, image, tag or None, now)
+        await copy(tx, source, target, image, tag or None, now, transfer)
         image_events.add_replication(tx, target, digest, tag, source, now)
         await _note(tx, source, digest, destination, COMPLETE)
 
     try:
         found = await block.store.transact(open_both)
         if found is not None:
-            await transferring.copy_layers(block, found[0], found[2], found[1])
-        await block.store.transact(body)
+            origin, image, target = found
+            transfer = await transferring.prepare(block, origin, target, image)
+            await block.store.transact(lambda tx: body(tx, transfer))
     except AwsError as error:
         code = error.code
 
@@ -160,20 +162,26 @@ async def _authorize(block: Block, tx: Transaction, source: Repository, destinat
 
 
 async def copy(
-    tx: Transaction, source: Repository, target: Repository, image: Image, tag: str | None, now: float
+    tx: Transaction,
+    source: Repository,
+    target: Repository,
+    image: Image,
+    tag: str | None,
+    now: float,
+    transfer: Transfer,
 ) -> None:
     """Have a repository have an image of another one, with the images that it names. Raises AwsError."""
     for digest in image.children:
         child = await images.find(tx, source, digest)
-        if child is not None and await images.find(tx, target, digest) is None:
-            await copy(tx, source, target, child, None, now)
+        if child is not None and digest in transfer.manifests and await images.find(tx, target, digest) is None:
+            await copy(tx, source, target, child, None, now, transfer)
     for digest in image.layers:
         layer = await layers.find(tx, source.id, digest)
         if layer is not None and transferring.can_share(source, target):
             await layers.mount(tx, target.id, digest, layer.size, now)
-    text = await images.load_manifest(tx, source, image.digest)
+    text = transfer.manifests[image.digest]
     try:
-        await images.put(tx, target, Push(text, image.media_type, tag, image.digest), now)
+        await images.put(tx, target, Push(text, image.media_type, tag, image.digest, transfer.sealer), now)
     except AwsError as error:
         if error.code != "ImageAlreadyExistsException":
             raise

@@ -11,9 +11,11 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.core.telemetry.metrics import get_metrics, is_measured
 from cloudlet.services.ecr import access, digests, images, manifests, repository
+from cloudlet.services.ecr.api_images import KMS_ERROR
 from cloudlet.services.ecr.distribution.addressing import TAG
 from cloudlet.services.ecr.distribution.call import Call, MethodError
 from cloudlet.services.ecr.distribution.responses import API_VERSION, Headers, ProtocolError
+from cloudlet.services.ecr.errors import KmsError
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.public_registry import REGION
 from cloudlet.services.ecr.storage_class import ACTIVE
@@ -44,7 +46,10 @@ async def answer_manifest(call: Call) -> HttpResponse:
 async def _answer_pull(call: Call, named: dict[str, str]) -> HttpResponse:
     result = await call.run("BatchGetImage", {"imageIds": [named]})
     if not result["images"]:
-        raise _UnknownManifest(call.address.reference, result["failures"][0]["failureReason"])
+        (failure,) = result["failures"]
+        if failure["failureCode"] == KMS_ERROR:
+            raise KmsError(failure["failureReason"])
+        raise _UnknownManifest(call.address.reference, failure["failureReason"])
     found = result["images"][0]
     text = found["imageManifest"].encode()
     if call.method == "GET" and call.ctx.region != REGION and is_measured(call.block):
