@@ -7,7 +7,7 @@ from cloudlet.services.ecr import images, restoring, storage_class
 from cloudlet.services.ecr.access import open_repository
 from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
-from cloudlet.services.ecr.storage_class import ARCHIVED, UpdateNotSupported
+from cloudlet.services.ecr.storage_class import ARCHIVED, UnsupportedUpdate
 
 
 @service.operation("UpdateImageStorageClass")
@@ -18,7 +18,7 @@ async def update_image_storage_class(ctx: Context, tx: Transaction, params: Para
     changed = storage_class.change(image, params["targetStorageClass"], ctx.now())
     if changed != image:
         if changed.status == ARCHIVED and (parents := await images.list_active_parents(tx, repository, image.digest)):
-            raise UpdateNotSupported(f"the image is referenced by manifest list: [{', '.join(parents)}]")
+            raise UnsupportedUpdate(f"the image is referenced by manifest list: [{', '.join(parents)}]")
         images.save(tx, repository, changed)
         if changed.restore_due:
             restoring.schedule(tx, repository, changed)

@@ -11,13 +11,13 @@ class Backfill(msgspec.Struct, frozen=True, omit_defaults=True):
     account: str
     region: str
     name: str
-    """Its id."""
+    """The id by which it is known."""
     destination: str
     """Region/account."""
     started: float
     status: str = "PREPARING"
     repository: str = ""
-    """While it is being prepared: the repository of which images are looked at next."""
+    """The repository of which images are looked at next, while it is being prepared."""
     digest: str = ""
     """The last image of that repository that was looked at."""
     is_prepared: bool = False
@@ -33,7 +33,7 @@ class Backfill(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BackfillResult(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What has become of one replication."""
+    """The outcome of one replication."""
 
     repository: str
     digest: str

@@ -27,9 +27,9 @@ STOPPING, STOPPED = "STOPPING", "STOPPED"
 ENDED: Final = (COMPLETE, FAILED, STOPPED)
 _STOPS: Final = {PREPARING: STOPPED, IN_PROGRESS: STOPPING}
 """Status of a backfill → its status once it is stopped. Others cannot be stopped."""
-_MAX_RUNNING: Final = 10
+_MAX_RUNNING_BACKFILLS: Final = 10
 _MIN_JUDGED_REPLICATIONS: Final = 100
-"""User guide: from so many on, a backfill fails of which half of the replications have failed."""
+"""The replications after which a backfill fails of which half have failed (user guide)."""
 _FAILURE: Final = "FAILURE_THRESHOLD_EXCEEDED"
 _KEPT_SECONDS: Final = 90 * 24 * 3600.0
 _READ_ROWS: Final = 200
@@ -52,7 +52,7 @@ _PENDING: Final = Subspace("backfill-pending")
 _RESULTS: Final = Subspace("backfill-result")
 """Backfill's id, repository, digest, tag → what has become of it."""
 _END_TIMES: Final = Subspace("backfill-ended")
-"""When it ended, account, region, id → nothing."""
+"""The time of its end, account, region, id → nothing."""
 _encode = msgspec.msgpack.Encoder().encode
 decode_result = msgspec.msgpack.Decoder(BackfillResult).decode
 
@@ -76,8 +76,10 @@ async def start(tx: Transaction, account: str, region: str, destination: Destina
             "ReplicationBackfillInProgressException",
             f"A replication backfill for the destination region '{destination.region}' is already in progress",
         )
-    if len(known.backfills) >= _MAX_RUNNING:
-        raise errors.LimitExceededError(f"A registry can have {_MAX_RUNNING} replication backfills in progress at most")
+    if len(known.backfills) >= _MAX_RUNNING_BACKFILLS:
+        raise errors.LimitExceededError(
+            f"A registry can have {_MAX_RUNNING_BACKFILLS} replication backfills in progress at most"
+        )
     started = Backfill(account, region, uuid4(), destination.name, now)
     _records.save(tx, started)
     registry.save(tx, replace(known, backfills={**known.backfills, started.name: destination.region}))
@@ -114,7 +116,7 @@ async def _end(tx: Transaction, backfill: Backfill, status: str, now: float, fai
     return ended
 
 
-async def _step(block: Block, key: Key) -> float | None:
+async def _advance(block: Block, key: Key) -> float | None:
     """Do some of what is left of a backfill."""
     account, region, id = key
 
@@ -210,7 +212,7 @@ async def _finish(tx: Transaction, key: Key, now: float) -> None:
         await _end(tx, backfill, STOPPED if backfill.status == STOPPING else COMPLETE, now)
 
 
-BACKFILL: Final = Reconciler("backfill-run", _step)
+BACKFILL: Final = Reconciler("backfill-run", _advance)
 """Account, region, id."""
 
 

@@ -44,7 +44,7 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     activated: float = 0.0
     """The time at which it was restored last."""
     restore_due: int = 0
-    """The time at which it can be pulled again, in milliseconds, while it is being restored."""
+    """The time at which its restore ends, in milliseconds."""
 
 
 class Layer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -74,7 +74,7 @@ async def get_named(tx: Transaction, repository: Repository, digest: str | None,
 
 
 async def load_manifest(tx: Transaction, repository: Repository, digest: str) -> bytes:
-    """Return the manifest of an image that is there, encrypted where the repository has a KMS key."""
+    """Return the manifest of an image that is there, as it is stored."""
     return await tx.get(_MANIFESTS.key(repository.id, digest)) or b""
 
 
@@ -128,7 +128,7 @@ class Push(NamedTuple):
     tag: str | None = None
     digest: str | None = None
     sealer: Sealer | None = None
-    """What encrypts it, for a repository with a KMS key."""
+    """The means to encrypt it, for a repository with a KMS key."""
 
 
 async def put(tx: Transaction, repository: Repository, push: Push, now: float, *, is_partial: bool = False) -> Image:
@@ -174,7 +174,7 @@ async def activate(tx: Transaction, repository: Repository, image: Image, now: f
 
 
 async def _scan(tx: Transaction, repository: Repository, image: Image, now: float) -> Image:
-    """Note that an image is to be scanned, where its repository says so; there is no scanner."""
+    """Note that an image that is due to be scanned was not."""
     if not image.layers or not await scanning.is_due(tx, repository):
         return image
     image_events.add_failed_scan(tx, repository, image.digest, image.tags, now)

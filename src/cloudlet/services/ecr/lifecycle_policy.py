@@ -53,7 +53,7 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Outcome(NamedTuple):
-    """What becomes of an image, and the priority of the rule by which it does."""
+    """The end of an image, and the priority of the rule that brings it."""
 
     image: Image
     priority: int
@@ -141,7 +141,10 @@ def evaluate(rules: Iterable[Rule], images: list[Image], now: float) -> list[Out
 
 
 def _list_children(action: str, images: list[Image]) -> set[str]:
-    """Return the digests of images that an index keeps: one that is there, or for a transition, one that is active."""
+    """Return the digests of images that an index keeps.
+
+    An archived index does not keep images from being archived.
+    """
     indexes = [image for image in images if action == "expire" or image.status == ACTIVE]
     return {child for image in indexes for child in image.children}
 

@@ -73,7 +73,7 @@ async def is_replicated(tx: Transaction, source: Repository, destination: Destin
 
 
 async def request_deletion(tx: Transaction, source: Repository, digest: str, tag: str = "") -> None:
-    """Have an image, or one of its tags, deleted where it was replicated to, if rules say so."""
+    """Have an image, or a tag, deleted where it was replicated, if rules say so."""
     async for each in _list_destinations(tx, source, deletes=True):
         DELETION.request(tx, source.account, source.region, source.name, digest, each.name, *((tag,) if tag else ()))
 

@@ -22,7 +22,7 @@ _NEXT: Final = {
 """Status of an image, storage class that is asked for → its status then."""
 
 
-class UpdateNotSupported(AwsError):
+class UnsupportedUpdate(AwsError):
     """An image that cannot have the storage class that is asked for."""
 
     def __init__(self, reason: str) -> None:
@@ -31,10 +31,10 @@ class UpdateNotSupported(AwsError):
 
 
 def change(image: Image, target: str, now: float) -> Image:
-    """Return an image that has, or is to have, a storage class. Raises UpdateNotSupported."""
+    """Return an image that has, or is to have, a storage class. Raises UnsupportedUpdate."""
     status = _NEXT.get((image.status, target))
     if status is None:
-        raise UpdateNotSupported("the image is being restored")
+        raise UnsupportedUpdate("the image is being restored")
     if status == image.status:
         return image
     if status == ARCHIVED:
@@ -48,5 +48,5 @@ def activate(image: Image, now: float) -> Image:
 
 
 def is_selected(image: Image, status: str | None) -> bool:
-    """Whether an image has the status that a list's filter names; without one, whether it is active."""
+    """Whether a list's filter selects an image. Without one, active images are selected."""
     return status == "ANY" or image.status == (status or ACTIVE)

@@ -1,4 +1,4 @@
-"""Images that a repository gets from another one: manifests in the clear, and layers in files of its own."""
+"""Images on their way to another repository."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def can_share(source: Repository, target: Repository) -> bool:
 
 
 class Transfer(NamedTuple):
-    """What is needed to copy an image to another repository, once its layers are there."""
+    """All of an image but its layers, for another repository."""
 
     manifests: dict[str, bytes]
     """The manifests of the image and of those that it names, by digest."""
     sealer: Sealer | None
-    """What encrypts them over there."""
+    """The means to encrypt them over there."""
 
 
 async def prepare(block: Block, source: Repository, target: Repository, image: Image) -> Transfer:
-    """Copy the layers of an image that another repository lacks, and return the rest. Raises KmsError, StoreError."""
+    """Copy the layers of an image, and return the rest of it. Raises KmsError, StoreError."""
     await _copy_layers(block, source, target, image)
 
     async def load(tx: Transaction) -> dict[str, bytes]:
@@ -70,7 +70,7 @@ async def add(block: Block, target: Repository, digest: str, part: Part) -> None
 
 
 async def _list_digests(tx: Transaction, source: Repository, image: Image) -> list[str]:
-    """Return the digest of an image, and those of images that it names and that are there."""
+    """Return the digests of an image and of those that it names."""
     found = [image.digest]
     for digest in image.children:
         child = await images.find(tx, source, digest)
