@@ -71,6 +71,7 @@ def shop(account: Aws) -> Registry:
         [rule(tagStatus="tagged", tagPrefixList=["a"], tagPatternList=["b*"])],
         [rule(tagStatus="tagged", tagPatternList=["*****"])],
         [rule(tagPrefixList=["a"])],
+        [rule(number, tagStatus="tagged", tagPrefixList=["a"]) for number in (1, 2)],
         [rule(countUnit="days")],
         [rule(countType="sinceImagePushed")],
         [rule(countType="never")],

@@ -87,6 +87,9 @@ def _check_order(rules: list[Rule]) -> None:
             raise _Invalid(f"only one rule may select images with the tagStatus {status}")
         if found and status == "any" and found[0] is not rules[-1]:
             raise _Invalid("the rule with the tagStatus any must have the highest rulePriority")
+    prefixes = [frozenset(rule.selection.tag_prefix_list) for rule in rules if rule.selection.tag_prefix_list]
+    if len(set(prefixes)) < len(prefixes):
+        raise _Invalid("two rules have the same tagPrefixList")
 
 
 def _check(rule: Rule) -> None:
