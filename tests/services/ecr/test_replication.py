@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.kernel.block import Block
+from cloudlet.core.kernel.cloud import Config
+from cloudlet.core.kernel.identity import root
 from cloudlet.services.ecr import backfills, registry
 from cloudlet.services.ecr.backfill_record import Backfill
 from cloudlet.services.ecr.registry_record import Registry as RegistrySettings
 from cloudlet.services.ecr.replicating import Destination
 from cloudlet.testing.server import Aws, fresh_account
-from tests.in_process import in_block
+from tests.in_process import InProcess, in_block
 from tests.modes import meaningless_in
 from tests.refused import code_of
 from tests.services.ecr.registry import Registry, digest_of, get_password, make_image, make_index, open_registry
@@ -24,6 +26,15 @@ from tests.standing import eventually
 
 NAME = "shop/web"
 _ACCOUNT = "111111111111"
+
+
+class _InProcess(InProcess):
+    block = "ecr"
+
+    def call(self, operation: str, *, region: str = "us-east-1", **params: Any) -> Any:
+        """Call an operation as the root of an account."""
+        caller = {"principal": root(_ACCOUNT), "account": _ACCOUNT, "region": region}
+        return self.run(self.cloud.call("ecr", operation, params, **caller))
 
 
 def configure(ecr: Any, account: str, *regions: str, **more: Any) -> None:
@@ -240,6 +251,37 @@ def test_backfills_are_stopped_and_not_too_many(tmp_path: Path) -> None:
             await block.store.transact(start_too_many)
 
     in_block("ecr", tmp_path, scenario)
+
+
+def test_a_backfill_goes_on_after_a_restart(tmp_path: Path) -> None:
+    cloud = _InProcess(Config(data=tmp_path, durable=False))
+    cloud.call("CreateRepository", repositoryName=NAME)
+    image = make_image()
+    (config,) = image.blobs
+    upload = {"repositoryName": NAME, "uploadId": cloud.call("InitiateLayerUpload", repositoryName=NAME)["uploadId"]}
+    cloud.call("UploadLayerPart", **upload, partFirstByte=0, partLastByte=len(config) - 1, layerPartBlob=config)
+    cloud.call("CompleteLayerUpload", **upload, layerDigests=[digest_of(config)])
+    tags = [f"v{number}" for number in range(40)]
+    for tag in tags:
+        cloud.call("PutImage", repositoryName=NAME, imageManifest=image.manifest.decode(), imageTag=tag)
+    destination = {"region": "eu-west-1", "registryId": _ACCOUNT}
+    rules = {"rules": [{"destinations": [destination]}]}
+    cloud.call("PutReplicationConfiguration", replicationConfiguration=rules)
+    cloud.call("StartReplicationBackfill", destination=destination)
+    cloud.restart()
+
+    def get_backfill() -> Any:
+        (found,) = cloud.call("ListReplicationBackfills")["backfills"]
+        return found
+
+    cloud.until(lambda: get_backfill()["status"] == "COMPLETE")
+    assert get_backfill()["progress"]["completedReplicationCount"] == len(tags)
+    far = cloud.call("DescribeImages", region="eu-west-1", repositoryName=NAME)["imageDetails"]
+    assert [sorted(each["imageTags"]) for each in far] == [sorted(tags)]
+    # It is forgotten 90 days after its end.
+    cloud.advance(91 * 24 * 3600)
+    cloud.until(lambda: cloud.call("ListReplicationBackfills")["backfills"] == [])
+    cloud.close()
 
 
 def test_backfills_are_of_destinations_of_the_registry(aws: Aws, ecr: Any) -> None:
