@@ -94,13 +94,14 @@ async def batch_get_image(ctx: Context, params: Params) -> Result:
             raise
         pull = await ctx.transact(body)
     else:
-        missing = [each["imageId"] for each in pull.failures if each["failureCode"] != _INACCESSIBLE]
-        if missing and await pull_through.fetch(ctx, {**params, "imageIds": missing}):
+        archived = [each["imageId"] for each in pull.failures if each["failureCode"] == _INACCESSIBLE]
+        wanted = {**params, "imageIds": [id for id in params["imageIds"] if id not in archived]}
+        if len(pull.failures) > len(archived) and await pull_through.fetch(ctx, wanted):
             pull = await ctx.transact(body)
         elif pull.is_stale:
             # What is here is good enough where the upstream registry does not answer.
             with suppress(AwsError):
-                await pull_through.fetch(ctx, params)
+                await pull_through.fetch(ctx, wanted)
             pull = await ctx.transact(body)
     shown = []
     for image, stored in pull.found:
