@@ -83,7 +83,7 @@ class Queues(RuleBasedStateMachine):
         """Groups of which it is not known where they are.
 
         SQS promises an order within a group alone. Here a group goes behind the others when its first message comes
-        back; where one ahead of that expires in the same stretch of time, either may be noticed first.
+        back; where one of its messages expires in the same stretch of time, either may be noticed first.
         """
 
     @initialize()
@@ -202,19 +202,18 @@ class Queues(RuleBasedStateMachine):
         Messages of groups that have shrunk have expired meanwhile.
         """
         self.number += 1
+        self.anywhere |= shrunk
         for message in self.model.visible(self.now):
             if message.is_flying:
                 message.is_flying = False
                 if message is self.first_of(message.group):
                     self.turn[message.group] = self.number
-                    if message.group in shrunk:
-                        self.anywhere.add(message.group)
-                    else:
+                    if message.group not in shrunk:
                         self.anywhere.discard(message.group)
-        for group in list(self.turn):
+        for group in {*self.turn, *self.anywhere}:
             first = self.first_of(group)
             if first is None or not first.receives:
-                del self.turn[group]
+                self.turn.pop(group, None)
                 self.anywhere.discard(group)
 
     def first_of(self, group: str) -> Expected | None:
