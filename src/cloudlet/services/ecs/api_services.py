@@ -95,9 +95,10 @@ async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others
         service_rules.check_placement(made.options, choice, made.scheduling)
         connecting.complete(members, others.namespace)
         balancers = members.get("loadBalancers") or []
-        load_balancer_rules.check(balancers, definition, made.configuration["strategy"], others.types)
+        connect = connecting.make(members, others.namespace, definition)
+        strategy, is_connected = made.configuration["strategy"], bool(connect and connect.ports)
+        load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=is_connected)
         load_balancer_rules.check_role(params.get("role"), balancers, definition)
-        connect = connecting.make(members, others.namespace, definition, made.configuration["strategy"])
         await connecting.check_names(tx, made, connect)
         made = await deployment_start.begin(tx, made, members, ctx.now(), connect)
     services.save(tx, made)
@@ -191,8 +192,9 @@ async def _deploy(
     service_rules.check_placement(changed.options, choice, changed.scheduling)
     connecting.complete(members, others.namespace)
     balancers = members.get("loadBalancers") or []
-    load_balancer_rules.check(balancers, definition, changed.configuration["strategy"], others.types)
     connect = _change_connect(changed, params, members, others.namespace, definition)
+    strategy, is_connected = changed.configuration["strategy"], bool(connect and connect.ports)
+    load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=is_connected)
     await connecting.check_names(tx, changed, connect)
     is_new = members != known or params.get("forceNewDeployment")
     if not is_new and not (reference and await _has_failed(tx, changed)):
@@ -204,11 +206,10 @@ def _change_connect(
     changed: Service, params: Params, members: Params, namespace: Namespace | None, definition: Definition
 ) -> Connect | None:
     """Return the part of a service in its namespace after an update. Raises AwsError."""
-    strategy = changed.configuration["strategy"]
     if params.get("serviceConnectConfiguration") is not None:
-        return connecting.make(params, namespace, definition, strategy)
+        return connecting.make(params, namespace, definition)
     known = changed.deployments[0].revision.connect
-    return None if known is None else connecting.make_again(members, known, definition, strategy)
+    return None if known is None else connecting.make_again(members, known, definition)
 
 
 async def _has_failed(tx: Transaction, changed: Service) -> bool:
