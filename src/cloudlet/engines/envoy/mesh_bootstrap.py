@@ -1,4 +1,4 @@
-"""The configuration that an Envoy starts with: its name, and its server."""
+"""The configuration that an Envoy of App Mesh starts with: its name, and its server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import Final
 
 from cloudlet.engines.envoy.resource_parts import ADS, make_extension, make_protocol_options, make_socket_address
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.appmesh.proxy.tls import SDS_CLUSTER
 
+SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
+"""The cluster of the local SDS provider (APPMESH_SDS_SOCKET_PATH)."""
+MANAGEMENT_PORT: Final = 18000
+"""The port of Envoy's own examples of management servers."""
+MANAGEMENT_SOCKET: Final = "envoys.sock"
+"""In the data folder: where App Mesh answers Envoys in networks of their own."""
 _ADS_CLUSTER: Final = "cloudlet_envoy_management"
 _HTTP2: Final[Resource] = {"explicit_http_config": {"http2_protocol_options": {}}}
 
