@@ -29,13 +29,25 @@ from cloudlet.services.ecs.task_record import Task
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
-MARK: Final = 1337
-"""The mark of an Envoy's own connections, where it cannot be told by its user."""
+CODE_POINT: Final = 0b101011
+"""The code point of an Envoy's own connections, where it cannot be told by its user. It is for local use (RFC 2474)."""
+_PUBLISHERS: Final = (
+    "422531588944",
+    "772975370895",
+    "840364872350",
+    "856666278305",
+    "919366029133",
+    "919830735681",
+    "924023996002",
+)
+"""AWS's accounts that publish the image, each in other regions."""
 _IMAGE: Final = re.compile(
-    r"(public\.ecr\.aws/appmesh|[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?)/aws-appmesh-envoy([:@].+)?",
-    re.ASCII,
+    rf"(public\.ecr\.aws/appmesh|({'|'.join(_PUBLISHERS)})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?)"
+    r"/aws-appmesh-envoy([:@].+)?"
 )
 _CONFIGURATION: Final = "/etc/envoy.json"
+_FLUSH_MILLISECONDS: Final = "200"
+"""Access logs are written so often; Envoy would wait for ten seconds."""
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -70,7 +82,7 @@ def complete(container: Container, block: Block, task: Task, name: str) -> Conta
         tracing=f"{_LOOPBACK}:{given.get('XRAY_DAEMON_PORT') or 2000}" if is_traced else "",
         sds_socket=given.get("APPMESH_SDS_SOCKET_PATH") or "",
         region=task.region if task.task_role and block.is_strict else "",
-        mark=0 if users.have_ranges() else MARK,
+        code_point=0 if users.have_ranges() else CODE_POINT,
     )
     bootstrap = make_bootstrap(resource, f"{METADATA}:{MANAGEMENT_PORT}", options)
     envoy = privileges.program(str(program.find()))
@@ -80,13 +92,14 @@ def complete(container: Container, block: Block, task: Task, name: str) -> Conta
             *container.command,
             *("--log-level", given.get("ENVOY_LOG_LEVEL") or "info"),
             *("--concurrency", given.get("ENVOY_CONCURRENCY") or "1"),
+            *("--file-flush-interval-msec", _FLUSH_MILLISECONDS),
         ),
         files={**container.files, _CONFIGURATION: msgspec.json.encode(bootstrap).decode()},
         mounts=(
             *container.mounts,
             *(Mount(str(file), target, is_read_only=True) for target, file in envoy.files.items()),
         ),
-        capabilities=() if users.have_ranges() else ("NET_ADMIN",),
+        capabilities=(),
         user=container.user if users.have_ranges() else 0,
         group=container.group if users.have_ranges() else 0,
     )

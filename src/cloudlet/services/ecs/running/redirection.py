@@ -47,7 +47,7 @@ def write_rules(properties: Mapping[str, list[str]]) -> str:
     ]
     if not users.have_ranges():
         # All containers have one user: our own Envoy marks its connections.
-        ids = [f"meta mark {mesh_envoys.MARK} accept"]
+        ids = [f"ip dscp {mesh_envoys.CODE_POINT} accept"]
     ports = ", ".join(properties.get("EgressIgnoredPorts", ()))
     outgoing = [
         "type nat hook output priority -100",
