@@ -77,6 +77,7 @@ def test_traffic_goes_through_the_proxy(fargate: Fargate) -> None:
         fargate.stop(each)
 
 
+UPSTREAM_TRIES = "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"
 LIVE = {"command": ["CMD-SHELL", "curl -s http://localhost:9901/server_info | grep state | grep -q LIVE"]}
 
 
@@ -93,13 +94,19 @@ def test_an_envoy_of_app_mesh_is_the_machines_own(fargate: Fargate) -> None:
     create("web", listeners=[listener], serviceDiscovery={"dns": {"hostname": find_address(fargate, web)}})
     provider = {"virtualNode": {"virtualNodeName": "web"}}
     mesh.create_virtual_service(meshName="shop", virtualServiceName="web.shop", spec={"provider": provider})
-    front = create("front", backends=[{"virtualService": {"virtualServiceName": "web.shop"}}])
+    lines = {"json": [{"key": "path", "value": "%REQ(:PATH)%"}, {"key": "tries", "value": UPSTREAM_TRIES}]}
+    front = create(
+        "front",
+        backends=[{"virtualService": {"virtualServiceName": "web.shop"}}],
+        logging={"accessLog": {"file": {"path": "/dev/stdout", "format": lines}}},
+    )
     envoy = {
         "name": "proxy",
         "image": "public.ecr.aws/appmesh/aws-appmesh-envoy:v1.29.12.1-prod",
         "user": "1337",
         "environment": [{"name": "APPMESH_RESOURCE_ARN", "value": front}],
         "healthCheck": LIVE,
+        "logConfiguration": LOGS,
         "stopTimeout": 1,
     }
     # Whatever address the application takes, its Envoy knows the service.
@@ -115,6 +122,8 @@ def test_an_envoy_of_app_mesh_is_the_machines_own(fargate: Fargate) -> None:
     )
     fargate.wait(meshed, "STOPPED")
     assert fargate.read(meshed) == ["web"]
+    said = fargate.read(meshed, container="proxy")
+    assert [line for line in said if line.startswith("{")] == ['{"path":"/","tries":1}'], said
     fargate.stop(web)
 
 
