@@ -90,6 +90,9 @@ class Eyes:
     def count_retries(self) -> None:
         """Show how the Envoys of the mesh have brought the workers' reports to `orders`, by what they have logged."""
         print("\nWhat the workers have reported to orders through the mesh, as their Envoys tell it")
+        if self._cloudlet is None:
+            print("  left out: AWS has ended App Mesh")
+            return
         pages = boto3.client("logs").get_paginator("filter_log_events")
         events = [
             event

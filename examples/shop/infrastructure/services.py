@@ -62,7 +62,9 @@ class Services(Construct):
             dns_record_type=discovery.DnsRecordType.A,
             dns_ttl=Duration.seconds(5),
         )
-        self._mesh = Mesh(self, "Mesh", log, found, callers=_REPORTING)
+        # AWS has ended App Mesh: there `-c mesh=no` does without.
+        has_mesh = self.node.try_get_context("mesh") != "no"
+        self._mesh = Mesh(self, "Mesh", log, found, callers=_REPORTING) if has_mesh else None
         self._workers = ec2.SecurityGroup(self, "Workers", vpc=self._vpc, description="Whom nobody calls")
         called = ec2.SecurityGroup(self, "Called", vpc=self._vpc, description="Whom the workers report to")
         called.add_ingress_rule(self._workers, ec2.Port.tcp(names.PORT), "What a service did")
@@ -156,7 +158,7 @@ class Services(Construct):
             memory_limit_mib=512,
             task_role=self._roles["orders" if name == "front" else name],
             execution_role=self._execution,
-            proxy_configuration=self._mesh.proxy(name),
+            proxy_configuration=self._mesh.proxy(name) if self._mesh else None,
         )
         program = definition.add_container(
             name,
@@ -166,7 +168,8 @@ class Services(Construct):
             port_mappings=[ecs.PortMapping(container_port=names.PORT)] if name in ("front", "orders") else None,
             logging=ecs.LogDrivers.aws_logs(stream_prefix="services", log_group=self._log),
         )
-        self._mesh.add_envoy(name, definition, program)
+        if self._mesh:
+            self._mesh.add_envoy(name, definition, program)
         service = ecs.FargateService(
             self,
             name,
