@@ -154,8 +154,9 @@ class Services(Construct):
             self,
             f"{name}Definition",
             family=f"shop-{name}",
-            cpu=256,
-            memory_limit_mib=512,
+            # With less a program takes long to start.
+            cpu=512,
+            memory_limit_mib=1024,
             task_role=self._roles["orders" if name == "front" else name],
             execution_role=self._execution,
             proxy_configuration=self._mesh.proxy(name) if self._mesh else None,
