@@ -32,6 +32,8 @@ from cloudlet.services.elbv2.proxy.view import (
 )
 
 ACCOUNT = "123456789012"
+LOGGED = {"access_logs.s3.enabled": "true", "connection_logs.s3.enabled": "true"}
+"""Attributes of a load balancer that writes logs."""
 REGION = "us-east-1"
 _ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
 _NODE = "test"

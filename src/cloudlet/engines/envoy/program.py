@@ -63,6 +63,8 @@ def write_bootstrap(node: str, configuration: dict[str, Any], admin: dict[str, A
             "lds_config": ADS,
         },
         "static_resources": {"clusters": [cluster]},
+        # Histograms are merged when somebody asks for them, and not every five seconds.
+        "stats_flush_on_admin": True,
     }
 
 
