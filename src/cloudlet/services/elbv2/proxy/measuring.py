@@ -135,19 +135,19 @@ class _Measured:
         """Return a meter; what it has measured is dropped where there are too many."""
         return self._metrics.meter(self._view.account, self._view.region, dimensions) or Meter()
 
-    def sum_of(self, begin: str, ends: Iterable[str]) -> int:
+    def sum_counters(self, begin: str, ends: Iterable[str]) -> int:
         """Return the sum of counters."""
         return sum(self._counted.values[begin + each] for each in ends)
 
-    def sum_of_listener(self, listener: Listener, *ends: str) -> int:
-        return self.sum_of(f"listener.{counting.get_id(listener)}.", ends)
+    def sum_listener(self, listener: Listener, *ends: str) -> int:
+        return self.sum_counters(f"listener.{counting.get_id(listener)}.", ends)
 
-    def sum_of_group(self, group: TargetGroup, *ends: str) -> int:
-        return self.sum_of(f"cluster.{group.arn.replace(':', '_')}.", ends)
+    def sum_group(self, group: TargetGroup, *ends: str) -> int:
+        return self.sum_counters(f"cluster.{group.arn.replace(':', '_')}.", ends)
 
     def count_unhealthy(self, group: TargetGroup) -> int:
         """Return how often targets were chosen though nearly all are unhealthy."""
-        return self.sum_of_group(group, "lb_healthy_panic") if group.targets else 0
+        return self.sum_group(group, "lb_healthy_panic") if group.targets else 0
 
     def list_answers(self, listener: Listener) -> Iterator[_Answers]:
         """Return the responses to requests that were counted one by one."""
@@ -187,15 +187,15 @@ class _Application(_Measured):
         active = 0
         for listener in self.load_balancer.listeners:
             begin = f"http.{counting.get_id(listener)}.downstream_cx_"
-            _count(own, "NewConnectionCount", self.sum_of_listener(listener, "downstream_cx_total"))
-            active += self.sum_of_listener(listener, "downstream_cx_active")
-            rejected = self.sum_of_listener(listener, "downstream_cx_overflow", "downstream_cx_overload_reject")
+            _count(own, "NewConnectionCount", self.sum_listener(listener, "downstream_cx_total"))
+            active += self.sum_listener(listener, "downstream_cx_active")
+            rejected = self.sum_listener(listener, "downstream_cx_overflow", "downstream_cx_overload_reject")
             _count(own, "RejectedConnectionCount", rejected)
-            _count(own, "ClientTLSNegotiationErrorCount", self.sum_of_listener(listener, *_TLS_ERRORS))
-            _add(own, "ProcessedBytes", self.sum_of(begin, _BYTES), "Bytes")
+            _count(own, "ClientTLSNegotiationErrorCount", self.sum_listener(listener, *_TLS_ERRORS))
+            _add(own, "ProcessedBytes", self.sum_counters(begin, _BYTES), "Bytes")
         for group in self.groups:
-            _count(own, "NewConnectionCount", self.sum_of_group(group, "upstream_cx_total"))
-            active += self.sum_of_group(group, "upstream_cx_active")
+            _count(own, "NewConnectionCount", self.sum_group(group, "upstream_cx_total"))
+            active += self.sum_group(group, "upstream_cx_active")
             self._add_group(group, own)
         _add(own, "ActiveConnectionCount", active)
         _add(own, "RuleEvaluations", self._add_answers(own) + self._add_times(own))
@@ -228,11 +228,11 @@ class _Application(_Measured):
     def _add_group(self, group: TargetGroup, own: Meter) -> None:
         """Add the metrics of a target group."""
         shared = self.get_meter(_make_group_name(group), self.name)
-        requests = self.sum_of_group(group, "upstream_rq_total", "upstream_rq_pending_failure_eject")
+        requests = self.sum_group(group, "upstream_rq_total", "upstream_rq_pending_failure_eject")
         for meter in (own, shared):
             _count(meter, "RequestCount", requests)
-            _count(meter, "TargetConnectionErrorCount", self.sum_of_group(group, "upstream_cx_connect_fail"))
-            _count(meter, "TargetTLSNegotiationErrorCount", self.sum_of_group(group, *_TLS_ERRORS))
+            _count(meter, "TargetConnectionErrorCount", self.sum_group(group, "upstream_cx_connect_fail"))
+            _count(meter, "TargetTLSNegotiationErrorCount", self.sum_group(group, *_TLS_ERRORS))
             _count(meter, "UnhealthyRoutingRequestCount", self.count_unhealthy(group))
         if group.description.get("TargetType") != _LAMBDA:
             targets = sum(target.draining_until is None for target in group.targets)
@@ -253,15 +253,15 @@ class _Network(_Measured):
         for listener in self.load_balancer.listeners:
             key = counting.get_id(listener)
             kind = "TLS" if listener.description["Protocol"] == "TLS" else "TCP"
-            active[kind] += self.sum_of_listener(listener, "downstream_cx_active")
+            active[kind] += self.sum_listener(listener, "downstream_cx_active")
             new = self.get(f"tcp.{key}.downstream_cx_total")
-            self._add(own, kind, new, self.sum_of(f"tcp.{key}.downstream_cx_", _BYTES))
+            self._add(own, kind, new, self.sum_counters(f"tcp.{key}.downstream_cx_", _BYTES))
             begin = f"udp.{key}.downstream_sess_"
             active["UDP"] += self.get(f"{begin}active")
-            self._add(own, "UDP", self.get(f"{begin}total"), self.sum_of(begin, ("rx_bytes", "tx_bytes")))
-            _count(own, "ClientTLSNegotiationErrorCount", self.sum_of_listener(listener, *_TLS_ERRORS))
+            self._add(own, "UDP", self.get(f"{begin}total"), self.sum_counters(begin, ("rx_bytes", "tx_bytes")))
+            _count(own, "ClientTLSNegotiationErrorCount", self.sum_listener(listener, *_TLS_ERRORS))
         for group in self.groups:
-            _count(own, "TargetTLSNegotiationErrorCount", self.sum_of_group(group, *_TLS_ERRORS))
+            _count(own, "TargetTLSNegotiationErrorCount", self.sum_group(group, *_TLS_ERRORS))
             _count(own, "UnHealthyRoutingFlowCount", self.count_unhealthy(group))
         for kind, number in active.items():
             _add(own, f"ActiveFlowCount_{kind}", number)

@@ -1,4 +1,4 @@
-"""Readings of an Envoy's counters: what it has counted since the last one, also over restarts of the block."""
+"""Readings of an Envoy's counters, which go on where the block is restarted."""
 
 from __future__ import annotations
 
