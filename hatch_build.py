@@ -142,6 +142,16 @@ def compile_modules(out: Path, level: str = "2", *options: str) -> None:
     )
 
 
+def compile_envoy_module(folder: Path) -> Path:
+    """Compile our module for Envoy to a library in a folder. Raises OSError and CalledProcessError."""
+    source = _PACKAGE / "engines" / "envoy" / "trace_ids.c"
+    library = folder / f"lib{source.stem}.so"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ["-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run([os.environ.get("CC", "cc"), *options, "-o", str(library), str(source)], check=True)
+    return library
+
+
 if __name__ == "__main__":
     compile_modules(Path(sys.argv[1]).absolute(), *sys.argv[2:])
 else:
@@ -157,6 +167,7 @@ else:
             self._folder = TemporaryDirectory()
             out = Path(self._folder.name)
             compile_trained(out)
+            compile_envoy_module(out / "lib" / "cloudlet" / "engines" / "envoy")
             for library in (out / "lib").rglob("*.so"):
                 build_data["force_include"][str(library)] = str(library.relative_to(out / "lib"))
             build_data["pure_python"] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.resource_parts import make_extension
 from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
@@ -31,7 +32,8 @@ function envoy_on_request(handle)
   end
 end
 """
-"""Adds X-Amzn-Trace-Id: formats of Envoy have no hexadecimal time."""
+"""Adds X-Amzn-Trace-Id where Envoy has not our module for it: formats of Envoy have no hexadecimal time."""
+_MODULE: Final = "envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation"
 _HEADER_NAME: Final = ".header_name"
 _RESPONSE: Final = "routing.http.response."
 _HEADER_VALUE: Final = ".header_value"
@@ -59,6 +61,17 @@ def make_trace_filter() -> Resource:
         "envoy.extensions.filters.http.lua.v3.Lua",
         default_source_code={"inline_string": _TRACE},
         clear_route_cache=False,
+    )
+
+
+def make_trace_mutation() -> Resource:
+    """Return the early change that makes trace ids, by our module, which costs a tenth of the filter."""
+    config = {"dynamic_module_config": {"name": program.TRACE_IDS}, "early_header_mutation_name": program.TRACE_IDS}
+    return make_extension(
+        "envoy.http.early_header_mutation.dynamic_modules",
+        "xds.type.v3.TypedStruct",
+        type_url=f"type.googleapis.com/{_MODULE}",
+        value=config,
     )
 
 

@@ -41,12 +41,17 @@ def make_addresses(load_balancer: LoadBalancer, port: int, protocol: str = "TCP"
     return {"address": first, "additional_addresses": [{"address": each} for each in others]}
 
 
-def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener, *, has_module: bool = False) -> Resource:
     """Return a listener of an Application Load Balancer."""
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
     protocols = _list_protocols(load_balancer)
-    manager = make_extension("http", _CONNECTIONS, **_make_connections(load_balancer, listener, is_secure=is_secure))
+    connections = _make_connections(load_balancer, listener, is_secure=is_secure)
+    if has_module:
+        connections["early_header_mutation_extensions"].append(headers.make_trace_mutation())
+    else:
+        connections["http_filters"].insert(0, headers.make_trace_filter())
+    manager = make_extension("http", _CONNECTIONS, **connections)
     chain: Resource = {"filters": [manager]}
     if is_secure:
         chain["transport_socket"] = tls.make_transport_socket(view, listener, protocols)
@@ -75,7 +80,6 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
         "codec_type": "AUTO" if is_secure else "HTTP1",
         "rds": {"route_config_name": listener.arn, "config_source": ADS},
         "http_filters": [
-            headers.make_trace_filter(),
             authenticating.make_filter(),
             *stickiness.make_filters(),
             *rewrites.make_filters(),

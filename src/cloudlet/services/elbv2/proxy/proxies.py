@@ -44,7 +44,11 @@ VpcKey = tuple[str, str, str]
 """The account, the region and the id of a VPC."""
 _BLOCK_SOCKET: Final = "block"
 _HEALTH_EVENTS: Final = "health"
-PATHS: Final = Paths(f"{program.PLACE}/{_BLOCK_SOCKET}", f"{program.PLACE}/{_HEALTH_EVENTS}")
+PATHS: Final = Paths(
+    f"{program.PLACE}/{_BLOCK_SOCKET}",
+    f"{program.PLACE}/{_HEALTH_EVENTS}",
+    has_module=program.find_module() is not None,
+)
 """The files as Envoy sees them."""
 
 
