@@ -153,6 +153,7 @@ def compile_envoy_module(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
+    compile_envoy_module(Path(sys.argv[1]).absolute() / "lib" / "cloudlet" / "engines" / "envoy")
     compile_modules(Path(sys.argv[1]).absolute(), *sys.argv[2:])
 else:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -167,7 +168,6 @@ else:
             self._folder = TemporaryDirectory()
             out = Path(self._folder.name)
             compile_trained(out)
-            compile_envoy_module(out / "lib" / "cloudlet" / "engines" / "envoy")
             for library in (out / "lib").rglob("*.so"):
                 build_data["force_include"][str(library)] = str(library.relative_to(out / "lib"))
             build_data["pure_python"] = False
