@@ -5,11 +5,13 @@
 
 The target is a server of few lines in an interface of a VPC. An application load balancer with one rule, one with a
 hundred of which none holds, a network load balancer, and a bare Envoy with a listener for HTTP and one for TCP take
-turns. All are in the same VPC, with interfaces of their own, and reached from this machine in the same way. Of the
-rounds the medians are told: requests a second, and the processor time of Envoy for each, which other work on the
-machine changes less. Each Envoy has a thread for each processor. Then rules are changed under load. With
-`--idle` so many more load balancers are made, half of each kind. Memory is proportional (`Pss`): Envoys share what they
-have in common. With `--ministack` a fixed response is asked of it, and of Cloudlet.
+turns. All are in the same VPC, with interfaces of their own, and reached from this machine in the same way. Each Envoy
+has a thread for each processor. Of the rounds the medians are told: requests a second, and the processor time of Envoy
+for each, which other work on the machine changes less. Then rules are changed under load. With `--ministack` a fixed
+response is asked of it, and of Cloudlet. With `--idle` there are so many load balancers in the end, half of each kind,
+at most 100. Memory is proportional (`Pss`): processes share what they have in common.
+
+Trace ids are those of a wheel with PYTHONPATH=build/compiled (`scripts/compile`), and otherwise made in Lua.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -115,11 +118,13 @@ class Scene:
         address: str = described["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["IpAddress"]
         return address
 
-    def make_idle(self, number: int) -> None:
-        """Have more load balancers, each with a target group and a listener; wait until they are there."""
+    def make_idle(self, total: int) -> None:
+        """Have so many load balancers in all, each with a target group and a listener."""
         made = []
-        for count in range(number):
-            kind, protocol = (("application", "HTTP"), ("network", "TCP"))[count % 2]
+        kinds = [each["Type"] for each in self.elb.describe_load_balancers()["LoadBalancers"]]
+        missing = [kind for kind in _PROTOCOLS for _ in range(total // 2 - kinds.count(kind))]
+        for count, kind in enumerate(missing):
+            protocol = _PROTOCOLS[kind]
             made.append(self._make(f"idle-{count}", kind))
             group = self.elb.create_target_group(
                 Name=f"idle-{count}", Protocol=protocol, Port=8080, VpcId=self.vpc, TargetType="ip"
@@ -159,6 +164,9 @@ class Scene:
         made = self.elb.create_listener(LoadBalancerArn=balancer, Protocol=protocol, Port=port, DefaultActions=actions)
         arn: str = made["Listeners"][0]["ListenerArn"]
         return arn
+
+
+_PROTOCOLS: Final = {"application": "HTTP", "network": "TCP"}
 
 
 def _match(number: int) -> list[dict[str, Any]]:
@@ -258,10 +266,15 @@ def _measure_time(root: int) -> float:
     return sum(tree_cpu_seconds(int(each.name)) for each in _list_envoys(root))
 
 
-def _measure_memory(root: int) -> float:
-    """Return the MB of all Envoys, each with its share of what they have in common."""
-    told = [re.search(r"Pss:\s+(\d+)", (each / "smaps_rollup").read_text()) for each in _list_envoys(root)]
-    return sum(int(each[1]) for each in told if each) / 1024
+def _measure_memory(root: int) -> str:
+    """Return the MB of all Envoys and of all of Cloudlet, each process with its share of what they have in common."""
+
+    def measure(places: Iterable[Path]) -> float:
+        told = [re.search(r"Pss:\s+(\d+)", (each / "smaps_rollup").read_text()) for each in places]
+        return sum(int(each[1]) for each in told if each) / 1024
+
+    everything = measure(Path(f"/proc/{pid}") for pid in list_tree(root))
+    return f"{measure(_list_envoys(root)):.0f} MB, Cloudlet in all {everything:.0f} MB"
 
 
 def _change_rules(scene: Scene, name: str, url: str, seconds: int, connections: int, root: int) -> str:
@@ -367,15 +380,15 @@ def main() -> None:
             sys.stdout.write(f"{name}: {rate:,.0f} requests/s{ratio}; {cost:.1f} µs each{share}; p99 {slow}\n")
         changed = urls["application load balancer, 100 rules"]
         told = _change_rules(scene, "many-rules", changed, options.seconds, options.connections, root)
-        sys.stdout.write(f"{told}\nall Envoys: {_measure_memory(root):.0f} MB\n")
-        if options.idle:
-            scene.make_idle(options.idle)
-            sys.stdout.write(f"all Envoys with {options.idle} more load balancers: {_measure_memory(root):.0f} MB\n")
+        sys.stdout.write(f"{told}\nall Envoys: {_measure_memory(root)}\n")
         if options.ministack:
             fixed = scene.make_fixed()
             ours = _measure(f"http://{fixed}:{80 + offset}/", options.seconds, options.connections, root)
             sys.stdout.write(f"a fixed response: {ours.rate:,.0f} requests/s, p99 {ours.slow}\n")
             sys.stdout.write(f"of ministack: {_ask_ministack(options.seconds, options.connections)}\n")
+        if options.idle:
+            scene.make_idle(options.idle)
+            sys.stdout.write(f"all Envoys with {options.idle} load balancers: {_measure_memory(root)}\n")
 
 
 if __name__ == "__main__":

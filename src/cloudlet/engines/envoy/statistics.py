@@ -24,12 +24,12 @@ _NOTHING: Final = "^$"
 
 @dataclass(slots=True)
 class Statistics:
-    """What an Envoy has counted: since it was started, or between two readings."""
+    """Counters of an Envoy since it was started, or between two readings."""
 
     values: Counter[str] = field(default_factory=Counter)
     """Counters and gauges by their names."""
     histograms: dict[str, Counter[float]] = field(default_factory=dict)
-    """How often values were about so much, by the names of histograms."""
+    """Histograms by their names: numbers of values by the middles of buckets."""
 
     def __sub__(self, before: Statistics) -> Statistics:
         """Return what came since a reading. What is less than it was has begun anew."""

@@ -1,4 +1,4 @@
-"""What Envoy counts of requests beside its own counters: who answered how, in which time, after how many rules.
+"""Counters that Envoy has beside its own: who answered how, in which time, after how many rules.
 
 A log of requests to the block costs a fifth of a request's time; counters in Envoy cost next to nothing.
 """
@@ -16,7 +16,7 @@ _STATISTICS: Final = "envoy.extensions.access_loggers.stats.v3.Config"
 PREFIX: Final = "elb"
 """The beginning of the names of these counters; the listener's id follows."""
 ANSWERS: Final = "answers"
-"""A counter of responses: of all that are not plain successes of targets, and perhaps of these."""
+"""A counter of all responses but the successes of targets, and perhaps of these."""
 TIME: Final = "time"
 """A histogram of the microseconds until targets answered."""
 STATUS: Final = "status"
@@ -63,7 +63,7 @@ def make_target_counter(listener: Listener) -> Resource:
 
 
 def _answers_with_success(listener: Listener) -> bool:
-    """Whether a listener has fixed responses that no filter by status tells from those of targets."""
+    """Whether fixed responses of a listener have statuses as targets' successes have."""
     actions = [*listener.description["DefaultActions"], *(each for rule in listener.rules for each in rule["Actions"])]
     fixed = [each["FixedResponseConfig"] for each in actions if each["Type"] == "fixed-response"]
     return any(int(each["StatusCode"]) < _FIRST_COUNTED for each in fixed)

@@ -32,7 +32,7 @@ function envoy_on_request(handle)
   end
 end
 """
-"""Adds X-Amzn-Trace-Id where Envoy has not our module for it: formats of Envoy have no hexadecimal time."""
+"""Adds X-Amzn-Trace-Id where there is no module: formats of Envoy have no hexadecimal time."""
 _MODULE: Final = "envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation"
 _HEADER_NAME: Final = ".header_name"
 _RESPONSE: Final = "routing.http.response."
@@ -65,7 +65,7 @@ def make_trace_filter() -> Resource:
 
 
 def make_trace_mutation() -> Resource:
-    """Return the early change that makes trace ids, by our module, which costs a tenth of the filter."""
+    """Return the early change by which our module makes trace ids."""
     config = {"dynamic_module_config": {"name": program.TRACE_IDS}, "early_header_mutation_name": program.TRACE_IDS}
     return make_extension(
         "envoy.http.early_header_mutation.dynamic_modules",
@@ -76,7 +76,7 @@ def make_trace_mutation() -> Resource:
 
 
 def _list_looked_at(load_balancer: LoadBalancer, listener: Listener) -> dict[str, str]:
-    """Return headers of our own that the rules of a listener look at, with their formats. Each costs time."""
+    """Return our own headers that rules look at, with their formats. Each costs time."""
     conditions = [each for rule in listener.rules for each in rule["Conditions"]]
     found = {}
     if any(each["Field"] == "source-ip" for each in conditions):

@@ -112,7 +112,7 @@ class _Times(NamedTuple):
 
 
 def _parse_tags(name: str) -> dict[str, str]:
-    """Return the tags at the end of a name, behind our own name of the statistic."""
+    """Return the tags of a statistic of ours, which are the end of its name."""
     parts = name.split(".")[3:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
@@ -121,7 +121,7 @@ def _parse_number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-class _Measured:
+class _Source:
     """One load balancer, its meters, and what was counted of it."""
 
     def __init__(self, metrics: Metrics, view: View, load_balancer: LoadBalancer, counted: Statistics) -> None:
@@ -178,7 +178,7 @@ _TLS_ERRORS: Final = tuple(
 )
 
 
-class _Application(_Measured):
+class _Application(_Source):
     """An Application Load Balancer."""
 
     def add(self) -> None:
@@ -243,7 +243,7 @@ class _Application(_Measured):
 _FIRST_FINAL_STATUS: Final = 200
 
 
-class _Network(_Measured):
+class _Network(_Source):
     """A Network Load Balancer."""
 
     def add(self) -> None:

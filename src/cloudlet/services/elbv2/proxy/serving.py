@@ -195,8 +195,7 @@ async def report_traffic(block: Block) -> None:
         minute = block.clock.now() // _MINUTE
         await sleep_until(block, (minute + 1) * _MINUTE)
         proxies.measure_hosts(minute * _MINUTE)
-        for served in list(proxies.served.values()):
-            await _measure(block, proxies, served)
+        await asyncio.gather(*(_measure(block, proxies, served) for served in list(proxies.served.values())))
         await proxies.meters.report(block)
         if block.clock.now() // log_files.PERIOD_SECONDS != minute * _MINUTE // log_files.PERIOD_SECONDS:
             await proxies.logs.write(block)
