@@ -12,6 +12,7 @@ from cloudlet.services.ecs import (
     api_definitions,
     api_deployments,
     api_execution,
+    api_express,
     api_instances,
     api_protection,
     api_services,
@@ -24,6 +25,8 @@ from cloudlet.services.ecs import (
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
+from cloudlet.services.ecs.ingress_balancing import BALANCERS
+from cloudlet.services.ecs.ingress_settling import INGRESS
 from cloudlet.services.ecs.running import jobs, sessions
 from cloudlet.services.ecs.service_scheduler import HOOKS, SCHEDULER
 
@@ -34,6 +37,7 @@ __all__ = [
     "api_definitions",
     "api_deployments",
     "api_execution",
+    "api_express",
     "api_instances",
     "api_protection",
     "api_services",
@@ -47,6 +51,8 @@ __all__ = [
 service.job(SCHEDULER.run)
 service.job(HOOKS.run)
 service.job(REMOVALS.run)
+service.job(INGRESS.run)
+service.job(BALANCERS.run)
 service.job(services.forget_deleted)
 service.job(clusters.forget_deleted)
 service.job(run_tokens.forget_old)

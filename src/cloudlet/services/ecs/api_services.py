@@ -16,6 +16,9 @@ from cloudlet.services.ecs import (
     deployment_start,
     deployment_states,
     errors,
+    ingress,
+    ingress_pending,
+    ingress_settling,
     load_balancer_rules,
     namespaces,
     network_rules,
@@ -31,6 +34,7 @@ from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.connect_record import Connect
 from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.ingress_pending import Pending
 from cloudlet.services.ecs.load_balancer_rules import TargetTypes
 from cloudlet.services.ecs.namespaces import Namespace
 from cloudlet.services.ecs.service_record import ACTIVE, DRAINING, INACTIVE, Service
@@ -83,6 +87,8 @@ async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others
         raise errors.InvalidParameter("Unable to Start a service that is still Draining.")
     if known is not None and known.status == ACTIVE:
         raise errors.InvalidParameter("Creation of service was not idempotent.")
+    if known is not None and await ingress.list_routes(tx, known.key):
+        raise errors.InvalidParameter("Unable to Start a service that is still Draining.")
     service_rules.refuse_unsupported(params)
     made = await _make(ctx, tx, cluster, params, token)
     if known is not None:
@@ -162,6 +168,13 @@ async def _update(ctx: Context, tx: Transaction, params: Params, others: _Others
     if controller != found.controller:
         raise errors.InvalidParameter("The deployment controller of a service cannot be changed by Cloudlet.")
     options = service_rules.read_options(params, found.options, found.scheduling, found.controller)
+    if (
+        options.get("resourceManagementType") == "ECS"
+        and (kind := options["deploymentConfiguration"]["strategy"]) == "ROLLING"
+    ):
+        raise errors.InvalidParameter(
+            f"Updating to {kind} deployment strategy is not supported for ExpressGatewayServices."
+        )
     changed = replace(found, options=options)
     if params.get("desiredCount") is not None:
         if found.scheduling == "DAEMON":
@@ -180,6 +193,8 @@ async def _deploy(
     ctx: Context, tx: Transaction, cluster: Cluster, changed: Service, params: Params, others: _Others
 ) -> Service:
     """Return a service with a new deployment, where its tasks are to be others."""
+    if not changed.deployments:
+        raise errors.InvalidParameter("The service cannot be deployed while its load balancers are being made.")
     known = changed.deployments[0].revision.members
     reference = params.get("taskDefinition")
     if reference:
@@ -196,6 +211,12 @@ async def _deploy(
     await connecting.check_names(tx, changed, connect)
     is_new = members != known or params.get("forceNewDeployment")
     if not is_new and not (reference and await _has_failed(tx, changed)):
+        return changed
+    if await ingress.list_routes(tx, changed.key):
+        # Its target groups are ECS's, which has them ready first.
+        pending = Pending(deployment_start.make_revision_id(), members, ctx.now(), connect)
+        ingress_pending.save(tx, changed.key, pending)
+        ingress_settling.request(tx, changed.key)
         return changed
     return await deployment_start.begin(tx, changed, members, ctx.now(), connect)
 
@@ -235,6 +256,8 @@ async def delete_service(ctx: Context, tx: Transaction, params: Params) -> Resul
     gone = replace(found, status=DRAINING, desired=0)
     services.save(tx, gone)
     tags.save(tx, gone.arn, {})
+    ingress_pending.remove(tx, gone.key)
+    ingress_settling.request(tx, gone.key)
     service_scheduler.request(tx, *gone.key)
     return {"service": await service_shape.describe(tx, gone, False)}
 
@@ -266,8 +289,6 @@ async def list_services(ctx: Context, tx: Transaction, params: Params) -> Result
     limit = params.get("maxResults") or _DEFAULT_PAGE
     if not 1 <= limit <= _MAX_PAGE_ITEMS:
         raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
-    if params.get("resourceManagementType") == "ECS":
-        raise errors.NotBuilt("services that ECS manages (Express Mode)")
 
     def select(raw: bytes) -> str | None:
         each = services.decode(raw)
@@ -285,6 +306,7 @@ def _matches(each: Service, params: dict[str, Any]) -> bool:
     return (
         params.get("launchType") in (None, launch_type)
         and params.get("schedulingStrategy") in (None, each.scheduling)
+        and params.get("resourceManagementType") in (None, each.options.get("resourceManagementType") or "CUSTOMER")
         and each.status != INACTIVE
     )
 
