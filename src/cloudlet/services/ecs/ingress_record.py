@@ -174,7 +174,7 @@ class Route(msgspec.Struct, frozen=True):
 
     @property
     def is_made(self) -> bool:
-        return bool(self.rule)
+        return bool(self.rule) and all(group.arn for group in self.groups)
 
     @property
     def load_balancer(self) -> dict[str, Any]:
