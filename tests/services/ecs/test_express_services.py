@@ -18,7 +18,7 @@ def test_a_service_is_made_changed_and_removed_with_all_that_belongs_to_it(stand
     (configuration,) = made["activeConfigurations"]
     (path,) = configuration["ingressPaths"]
     endpoint = path["endpoint"]
-    assert path["accessType"] == "PUBLIC" and endpoint.startswith("https://we-")
+    assert (path["accessType"], endpoint[:11]) == ("PUBLIC", "https://we-")
     assert configuration["primaryContainer"]["containerPort"] == 80
     assert (configuration["cpu"], configuration["memory"], configuration["healthCheckPath"]) == ("256", "512", "/ping")
 
@@ -67,8 +67,10 @@ def test_a_service_is_made_changed_and_removed_with_all_that_belongs_to_it(stand
     target = changed["targetConfiguration"]
     assert (target["healthCheckPath"], target["scalingTarget"]["maxTaskCount"]) == ("/index.html", 3)
     web.until_operation(
-        lambda each: each["targetServiceRevision"].get("requestedProductionTrafficWeight") == 5
-        and each["lifecycleStage"] == "PRODUCTION_TRAFFIC_SHIFT"
+        lambda each: (
+            each["targetServiceRevision"].get("requestedProductionTrafficWeight") == 5
+            and each["lifecycleStage"] == "PRODUCTION_TRAFFIC_SHIFT"
+        )
     )
     assert len(web.read_service(arn)["activeConfigurations"]) == 2
     eventually(lambda: web.ask(endpoint), lambda found: found == (200, "two\n"))
@@ -77,9 +79,7 @@ def test_a_service_is_made_changed_and_removed_with_all_that_belongs_to_it(stand
     assert {web.ask(endpoint) for _ in range(10)} == {(200, "two\n")}
     standing.advance("3m")
     web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
-    (configuration,) = eventually(
-        lambda: web.read_service(arn)["activeConfigurations"], lambda found: len(found) == 1
-    )
+    (configuration,) = eventually(lambda: web.read_service(arn)["activeConfigurations"], lambda found: len(found) == 1)
     assert configuration["serviceRevisionArn"] == target["serviceRevisionArn"]
     scaling = web.aws.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
     assert sorted(each["MaxCapacity"] for each in scaling["ScalableTargets"]) == [3, 20]

@@ -16,6 +16,7 @@ from cloudlet.services.ecs import (
     deployment_start,
     deployment_states,
     errors,
+    gateway_connecting,
     ingress,
     ingress_pending,
     ingress_settling,
@@ -34,7 +35,7 @@ from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.connect_record import Connect
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.ingress_pending import Pending
+from cloudlet.services.ecs.gateway_connecting import Reach
 from cloudlet.services.ecs.load_balancer_rules import TargetTypes
 from cloudlet.services.ecs.namespaces import Namespace
 from cloudlet.services.ecs.service_record import ACTIVE, DRAINING, INACTIVE, Service
@@ -48,6 +49,7 @@ _BY_TASK_SETS: Final = (
     "platformVersion",
     "serviceRegistries",
     "loadBalancers",
+    "gatewayConnectors",
 )
 """Members that task sets have, in a service whose deployments are made by them."""
 
@@ -64,13 +66,19 @@ class _Others(NamedTuple):
 
     types: TargetTypes
     namespace: Namespace | None
+    reach: Reach | None
 
 
 async def _find_others(ctx: Context, params: Params) -> _Others:
     """Return what other blocks know of a request's resources. Raises AwsError."""
     types = await load_balancer_rules.load_types(ctx, params)
     cluster = await ctx.transact(lambda tx: clusters.get(tx, ctx.account, ctx.region, params.get("cluster")))
-    return _Others(types, await connecting.find_namespace(ctx, params, cluster))
+    namespace = await connecting.find_namespace(ctx, params, cluster)
+    if params.get("gatewayConnectors") and not params.get("networkConfiguration") and params.get("service"):
+        known = await ctx.transact(lambda tx: services.find_by_reference(tx, cluster, params["service"]))
+        members = known.revision.members if known and known.revision else {}
+        params = {**params, "networkConfiguration": members.get("networkConfiguration")}
+    return _Others(types, namespace, await gateway_connecting.find_reach(ctx, params))
 
 
 async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others) -> Result:
@@ -101,11 +109,17 @@ async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others
         service_rules.check_placement(made.options, choice, made.scheduling)
         connecting.complete(members, others.namespace)
         balancers = members.get("loadBalancers") or []
-        load_balancer_rules.check(balancers, definition, made.configuration["strategy"], others.types)
+        connector = next(iter(members.get("gatewayConnectors") or ()), None)
+        strategy = made.configuration["strategy"]
+        load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=connector is not None)
         load_balancer_rules.check_role(params.get("role"), balancers, definition)
-        connect = connecting.make(members, others.namespace, definition, made.configuration["strategy"])
+        connect = connecting.make(members, others.namespace, definition, strategy)
         await connecting.check_names(tx, made, connect)
-        made = await deployment_start.begin(tx, made, members, ctx.now(), connect)
+        if connector is None:
+            made = await deployment_start.begin(tx, made, members, ctx.now(), connect)
+        else:
+            place = made, cluster, definition
+            await gateway_connecting.connect(ctx, tx, *place, members, connector, others.reach, connect)
     services.save(tx, made)
     service_scheduler.request(tx, *made.key)
     return {"service": await service_shape.describe(tx, made, True)}
@@ -206,17 +220,18 @@ async def _deploy(
     service_rules.check_placement(changed.options, choice, changed.scheduling)
     connecting.complete(members, others.namespace)
     balancers = members.get("loadBalancers") or []
-    load_balancer_rules.check(balancers, definition, changed.configuration["strategy"], others.types)
+    connector = next(iter(members.get("gatewayConnectors") or ()), None)
+    strategy = changed.configuration["strategy"]
+    load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=connector is not None)
     connect = _change_connect(changed, params, members, others.namespace, definition)
     await connecting.check_names(tx, changed, connect)
     is_new = members != known or params.get("forceNewDeployment")
     if not is_new and not (reference and await _has_failed(tx, changed)):
         return changed
-    if await ingress.list_routes(tx, changed.key):
+    if connector is not None or await ingress.list_routes(tx, changed.key):
         # Its target groups are ECS's, which has them ready first.
-        pending = Pending(deployment_start.make_revision_id(), members, ctx.now(), connect)
-        ingress_pending.save(tx, changed.key, pending)
-        ingress_settling.request(tx, changed.key)
+        place = changed, cluster, definition
+        await gateway_connecting.connect(ctx, tx, *place, members, connector, others.reach, connect)
         return changed
     return await deployment_start.begin(tx, changed, members, ctx.now(), connect)
 

@@ -103,7 +103,7 @@ async def _describe_configuration(
         "healthCheckPath": configuration.check_path,
         "primaryContainer": express_rules.read_container(main) if main else None,
         "scalingTarget": configuration.scaling,
-        "ingressPaths": [{"accessType": each.access, "endpoint": each.endpoint} for each in routes],
+        "ingressPaths": [{"accessType": each.access, "endpoint": each.endpoint} for each in routes if not each.gateway],
         "createdAt": created,
     }
 
@@ -124,7 +124,9 @@ async def describe_resources(tx: Transaction, service: Service, revision: Revisi
         "ingressPaths": paths,
         "autoScaling": _describe_scaling(express),
         "metricAlarms": [_describe_alarm(express)],
-        "serviceSecurityGroups": [_describe_one(route, route.security_group_arn) for route in routes],
+        "serviceSecurityGroups": [
+            _describe_one(route, route.security_group_arn) for route in routes if not route.gateway
+        ],
         "logGroups": [_describe_logs(express)] if express.manages_log_group else [],
         "gatewayConnections": connections or None,
     }

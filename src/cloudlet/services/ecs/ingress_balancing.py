@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.services.ecs import errors, gateway_changing, ingress
+from cloudlet.services.ecs import errors, gateway_changing, gateways, ingress
+from cloudlet.services.ecs.gateway_changing import ANYBODY, PORT
 from cloudlet.services.ecs.ingress_calls import Calling, describe_failure, is_waiting
 from cloudlet.services.ecs.ingress_record import Balancer, Route
 
@@ -28,10 +29,8 @@ MAX_ROUTES: Final = 25
 """The routes of one load balancer, each of which has a certificate (developer guide, "Express Mode")."""
 RETRY_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.5
-PORT: Final = 443
 _PATIENCE_SECONDS: Final = 1.0
 _NOTHING: Final = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
-_ANYBODY: Final = {"IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "Allow HTTPS from anywhere"}]}
 
 
 class Place(NamedTuple):
@@ -102,6 +101,8 @@ def _has_room(balancer: Balancer) -> bool:
 async def forget_route(tx: Transaction, route: Route) -> None:
     """Forget a route; the load balancer that has none any more goes."""
     ingress.remove_route(tx, route)
+    if route.gateway:
+        await gateways.forget_association(tx, route.account, route.region, route.gateway, route.cluster)
     balancer = await ingress.find_balancer(tx, route.account, route.region, route.balancer)
     if balancer is None:
         return
@@ -158,7 +159,7 @@ async def _make(calling: Calling, found: Balancer) -> dict[str, Any] | None:
         name = found.name.replace("-alb-", "-alb-sg-")
         group = await calling.create_group(name, found.vpc, "Load balancer managed by Amazon ECS")
         if not found.wanted.get("inboundSecurityGroup"):
-            await calling.let_in(group, PORT, _ANYBODY)
+            await calling.let_in(group, PORT, ANYBODY)
         return {"security_group": group}
     if not found.certificate:
         return {"certificate": await calling.request_certificate(found.domain, found.id)}
@@ -172,7 +173,8 @@ async def _make(calling: Calling, found: Balancer) -> dict[str, Any] | None:
             "Tags": calling.tags,
         }
         made = await calling.call("elbv2", "CreateLoadBalancer", params)
-        return {"arn": made["LoadBalancers"][0]["LoadBalancerArn"]}
+        settings = gateway_changing.make_first(found) if found.gateway else {}
+        return {"arn": made["LoadBalancers"][0]["LoadBalancerArn"], "settings": settings}
     if not found.listener:
         params = {
             "LoadBalancerArn": found.arn,

@@ -142,6 +142,8 @@ class Route(msgspec.Struct, frozen=True):
     failure: str = ""
     rule_ids: list[str] = []
     """The ids of the rules of the security group."""
+    is_settled: bool = True
+    """Whether a deployment has begun in target groups as they are to be."""
     delay: int = -1
     """The deregistration delay of its targets, in seconds; -1 for the default."""
     tags: dict[str, str] = {}
@@ -171,6 +173,10 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def arn(self) -> str:
         return make_arn(self.region, self.account, "gateway-route", self.gateway, self.id)
+
+    @property
+    def service_arn(self) -> str:
+        return make_arn(self.region, self.account, "service", self.cluster, self.service)
 
     @property
     def is_made(self) -> bool:

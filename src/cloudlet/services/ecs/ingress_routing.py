@@ -19,8 +19,11 @@ _GROUP_NAME_CHARACTERS: Final = 255
 _Changes = dict[str, Any]
 
 
-async def make(calling: Calling, route: Route, balancer: Balancer) -> _Changes | None:
-    """Make what is missing of a route whose load balancer is there; return it, or None. Raises AwsError."""
+async def make(calling: Calling, route: Route, balancer: Balancer, serving: str) -> _Changes | None:
+    """Make what is missing of a route whose load balancer is there; return it, or None. Raises AwsError.
+
+    `serving` is the target group that serves requests, if any does.
+    """
     if not route.security_group:
         name = f"{route.cluster}-{route.service}-{route.vpc}"[-_GROUP_NAME_CHARACTERS:]
         made = await calling.create_group(name, route.vpc, "Service managed by Amazon ECS")
@@ -39,7 +42,7 @@ async def make(calling: Calling, route: Route, balancer: Balancer) -> _Changes |
         return {"is_certified": True}
     if any(not group.arn for group in route.groups):
         return {"groups": [await _make_group(calling, route, group) for group in route.groups]}
-    return await _make_rules(calling, route, balancer)
+    return await _make_rules(calling, route, balancer, serving)
 
 
 async def _make_group(calling: Calling, route: Route, group: Group) -> Group:
@@ -62,48 +65,55 @@ async def _make_group(calling: Calling, route: Route, group: Group) -> Group:
     return replace(group, arn=arn)
 
 
-async def _make_rules(calling: Calling, route: Route, balancer: Balancer) -> _Changes | None:
+async def _make_rules(calling: Calling, route: Route, balancer: Balancer, serving: str) -> _Changes | None:
     slot, header = balancer.slots[route.id], (balancer.wanted.get("testTrafficRules") or {}).get("header") or {}
     forwarded = [group.arn for group in route.groups]
+    action = _make_action(route, serving or forwarded[0])
     if header != route.test_header and route.test_rule:
         await calling.remove("elbv2", "DeleteRule", {"RuleArn": route.test_rule})
         return {"test_rule": "", "test_header": {}}
     if header and not route.test_rule:
         condition = {"HttpHeaderName": header["name"], "Values": header["values"]}
         conditions = [{"Field": "http-header", "HttpHeaderConfig": condition}]
-        made = await _make_rule(calling, route, balancer, 2 * slot + 1, *conditions)
+        made = await _make_rule(calling, route, balancer, 2 * slot + 1, action, *conditions)
         return {"test_rule": made, "test_header": header, "forwarded": route.forwarded or forwarded}
     if not route.rule:
-        return {"rule": await _make_rule(calling, route, balancer, 2 * slot + 2), "forwarded": forwarded}
+        made = await _make_rule(calling, route, balancer, 2 * slot + 2, action)
+        return {"rule": made, "forwarded": forwarded}
     return None
 
 
 async def _make_rule(
-    calling: Calling, route: Route, balancer: Balancer, priority: int, *conditions: Mapping[str, Any]
+    calling: Calling,
+    route: Route,
+    balancer: Balancer,
+    priority: int,
+    action: Mapping[str, Any],
+    *conditions: Mapping[str, Any],
 ) -> str:
-    """Return the ARN of a rule for the host of a route; all goes to the first group."""
+    """Return the ARN of a rule for the host of a route."""
     params = {
         "ListenerArn": balancer.listener,
         "Priority": priority,
         "Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": [route.host]}}, *conditions],
-        "Actions": [make_action(route.groups[0].arn, route.groups[1].arn)],
+        "Actions": [action],
         "Tags": calling.tags,
     }
     made = await calling.call("elbv2", "CreateRule", params)
     return str(made["Rules"][0]["RuleArn"])
 
 
-def make_action(serving: str, other: str) -> dict[str, Any]:
-    """Return the action that forwards all to one target group, and nothing to another."""
-    groups = [{"TargetGroupArn": serving, "Weight": ALL}, {"TargetGroupArn": other, "Weight": 0}]
+def _make_action(route: Route, serving: str) -> dict[str, Any]:
+    """Return the action that forwards all to one target group of a route, and nothing to the other."""
+    groups = [{"TargetGroupArn": group.arn, "Weight": ALL if group.arn == serving else 0} for group in route.groups]
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
 
 
 async def lead(calling: Calling, route: Route, serving: str) -> None:
     """Have the rules forward to the two groups that a route has now; all goes to one. Raises AwsError."""
-    other = next(group.arn for group in route.groups if group.arn != serving)
+    action = _make_action(route, serving)
     for rule in filter(None, (route.rule, route.test_rule)):
-        await calling.call("elbv2", "ModifyRule", {"RuleArn": rule, "Actions": [make_action(serving, other)]})
+        await calling.call("elbv2", "ModifyRule", {"RuleArn": rule, "Actions": [action]})
 
 
 async def remove(calling: Calling, route: Route, balancer: Balancer | None) -> _Changes | None:

@@ -125,7 +125,8 @@ async def _settle_route(block: Block, look: _Look, route: Route) -> float | None
         elif balancer is None or not balancer.listener:
             return POLL_SECONDS
         else:
-            changes = await ingress_routing.make(calling, route, balancer)
+            serving = _find_serving(route, look.service) if look.service else ""
+            changes = await ingress_routing.make(calling, route, balancer, serving)
     except AwsError as error:
         await _note(block, route, {"failure": describe_failure(error)})
         if is_waiting(error):
@@ -157,7 +158,7 @@ async def _note(block: Block, known: Route, changes: dict[str, Any]) -> None:
 
 async def _settle_express(block: Block, look: _Look, express: Express) -> float | None:
     """Do one step for what Express Mode adds to a service. Return after how many seconds to look again."""
-    route = next(iter(look.routes), None)
+    route = next((each for each in look.routes if not each.gateway), None)
     calling = Calling(block, express.account, express.region, express.role)
     serving = (look.service.last_completed or look.service.revision) if look.service else None
     try:
@@ -247,10 +248,13 @@ async def _deploy(tx: Transaction, key: _ServiceKey, now: float) -> None:
     managed = [route.load_balancer for route in routes if route.gateway]
     members = {**pending.members, "loadBalancers": own} if own else pending.members
     if look.express is not None:
-        groups = [*look.express.get_configuration(pending.revision).given_groups, routes[0].security_group]
+        groups = [*look.express.get_configuration(pending.revision).given_groups]
+        groups += [route.security_group for route in routes if route.owns_group]
         network = {**members["networkConfiguration"]["awsvpcConfiguration"], "securityGroups": groups}
         members = {**members, "networkConfiguration": {"awsvpcConfiguration": network}}
     service = _renew(service, own, managed)
+    for route in routes:
+        ingress.save_route(tx, replace(route, is_settled=True))
     ingress_pending.remove(tx, key)
     changed = await deployment_start.begin(
         tx, service, members, now, pending.connect, revision_id=pending.revision, managed=managed

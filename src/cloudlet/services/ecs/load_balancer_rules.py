@@ -70,8 +70,18 @@ async def _check_rule(ctx: Context, member: str, arn: str) -> None:
         raise errors.InvalidParameter(f"The specified {member} {arn} does not exist.") from None
 
 
-def check(balancers: list[dict[str, Any]], definition: Definition, strategy: str, types: TargetTypes) -> None:
-    """Raise InvalidParameterException unless load balancers go with a task definition and a strategy."""
+def check(
+    balancers: list[dict[str, Any]],
+    definition: Definition,
+    strategy: str,
+    types: TargetTypes,
+    *,
+    is_connected: bool = False,
+) -> None:
+    """Raise InvalidParameterException unless load balancers go with a task definition and a strategy.
+
+    A service that is connected to gateways has theirs, too.
+    """
     if len(balancers) > _MAX_GROUPS:
         raise errors.InvalidParameter(f"A service can have at most {_MAX_GROUPS} target groups.")
     containers = {each["name"]: each for each in definition.containers}
@@ -92,7 +102,7 @@ def check(balancers: list[dict[str, Any]], definition: Definition, strategy: str
                     f"The provided target group {group} has target type {kind}, which is incompatible with the "
                     f"{definition.network_mode} network mode specified in the task definition."
                 )
-    if strategy in (LINEAR, CANARY) and not balancers:
+    if strategy in (LINEAR, CANARY) and not balancers and not is_connected:
         raise errors.InvalidParameter(f"The deployment strategy {strategy} requires load balancers.")
 
 

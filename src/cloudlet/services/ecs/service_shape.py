@@ -51,7 +51,7 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         "status": service.status,
         "desiredCount": find_bounds(service).desired if service.scheduling == "DAEMON" else service.desired,
         **_count(live),
-        **_omit(revision.members if revision else {}, "serviceConnectConfiguration"),
+        **_omit(revision.members if revision else {}, "serviceConnectConfiguration", "gatewayConnectors"),
         "loadBalancers": revision.members.get("loadBalancers") or [] if revision else [],
         "serviceRegistries": revision.members.get("serviceRegistries") or [] if revision else [],
         "resourceManagementType": "CUSTOMER",
@@ -98,7 +98,7 @@ def _describe_deployment(
 ) -> dict[str, Any]:
     is_primary = deployment.status == PRIMARY
     wanted = sum(task.started_by == deployment.id and task.desired_status == "RUNNING" for task in live)
-    members = _omit(_resolve(deployment.revision.members), "serviceRegistries", "loadBalancers")
+    members = _omit(_resolve(deployment.revision.members), "serviceRegistries", "loadBalancers", "gatewayConnectors")
     return {
         **members,
         "id": deployment.id,
