@@ -16,7 +16,6 @@ from cloudlet.services.ecs import (
     arns,
     clusters,
     definitions,
-    deployment_start,
     errors,
     express_networks,
     express_record,
@@ -104,8 +103,15 @@ async def _create(ctx: Context, tx: Transaction, params: Params, network: Networ
     made = _make_service(ctx, cluster, express)
     tags.save(tx, made.arn, resource_tags.add({}, params.get("tags")))
     express = replace(express, route=await _open_route(ctx, tx, express, definition, network))
-    pending = _make_pending(ctx, params, cluster, definition, network, configuration)
-    return await _save(tx, made, express, configuration, pending)
+    members = _make_members(cluster, definition, network, configuration)
+    pending = await ingress_pending.add(tx, made, members, ctx.now())
+    revisions = express_record.add_configuration({}, pending.revision, configuration)
+    express = replace(express, revisions=revisions)
+    express_record.save(tx, express)
+    services.save(tx, made)
+    ingress_settling.request(tx, made.key)
+    service_scheduler.request(tx, *made.key)
+    return {"service": await express_shape.describe(tx, made, express, has_tags=True)}
 
 
 async def _check_free(tx: Transaction, cluster: Cluster, name: str) -> None:
@@ -191,36 +197,17 @@ def _read_groups(params: Params, known: list[str]) -> list[str]:
     return [*groups]
 
 
-def _make_pending(
-    ctx: Context,
-    params: Params,
-    cluster: Cluster,
-    definition: Definition,
-    network: Network,
-    configuration: Configuration,
-) -> Pending:
+def _make_members(
+    cluster: Cluster, definition: Definition, network: Network, configuration: Configuration
+) -> dict[str, Any]:
+    """Return the members of the first revision of a service."""
     awsvpc = {
         "subnets": network.subnets,
         "securityGroups": configuration.given_groups,
         "assignPublicIp": "ENABLED" if network.access == PUBLIC else "DISABLED",
     }
     request = {"launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": awsvpc}}
-    members = service_rules.make_members(request, {}, cluster, definition, "REPLICA")
-    return Pending(deployment_start.make_revision_id(), members, ctx.now())
-
-
-async def _save(
-    tx: Transaction, changed: Service, express: Express, configuration: Configuration, pending: Pending
-) -> Result:
-    """Write a new service, and have it made."""
-    revisions = express_record.add_configuration(express.revisions, pending.revision, configuration)
-    express = replace(express, revisions=revisions)
-    express_record.save(tx, express)
-    services.save(tx, changed)
-    ingress_pending.save(tx, changed.key, pending)
-    ingress_settling.request(tx, changed.key)
-    service_scheduler.request(tx, *changed.key)
-    return {"service": await express_shape.describe(tx, changed, express, has_tags=True)}
+    return service_rules.make_members(request, {}, cluster, definition, "REPLICA")
 
 
 async def _find(ctx: Context, tx: Transaction, arn: str) -> tuple[Service, Express] | None:
@@ -299,17 +286,16 @@ async def _update(ctx: Context, tx: Transaction, params: Params, network: Networ
         manages_log_group=express.manages_log_group or _uses_log_group(definition, express.log_group),
     )
     is_same = members == known and (route.port, route.check) == (changed_route.port, changed_route.check)
-    pending = Pending(deployment_start.make_revision_id(), members, ctx.now())
     if is_same and waiting is None:
         # Nothing but the scaling is another one: the revision stays.
         revision = found.deployments[0].revision
-        pending = Pending(revision.id, members, revision.created)
+        pending = Pending(revision.id, members, revision.created, "")
+    else:
+        pending = await ingress_pending.add(tx, found, members, ctx.now())
     express = replace(
         express, revisions=express_record.add_configuration(express.revisions, pending.revision, configuration)
     )
     express_record.save(tx, express)
-    if not is_same or waiting is not None:
-        ingress_pending.save(tx, found.key, pending)
     ingress_settling.request(tx, found.key)
     return {"service": await express_shape.describe_target(tx, found, express, pending)}
 
@@ -339,7 +325,7 @@ async def delete_express_gateway_service(ctx: Context, tx: Transaction, params: 
     express_record.save(tx, express)
     services.save(tx, gone)
     tags.save(tx, gone.arn, {})
-    ingress_pending.remove(tx, gone.key)
+    await ingress_pending.remove(tx, gone.key, ctx.now())
     ingress_settling.request(tx, gone.key)
     service_scheduler.request(tx, *gone.key)
     return {"service": await express_shape.describe(tx, gone, express, has_tags=False)}

@@ -271,7 +271,7 @@ async def delete_service(ctx: Context, tx: Transaction, params: Params) -> Resul
     gone = replace(found, status=DRAINING, desired=0)
     services.save(tx, gone)
     tags.save(tx, gone.arn, {})
-    ingress_pending.remove(tx, gone.key)
+    await ingress_pending.remove(tx, gone.key, ctx.now())
     ingress_settling.request(tx, gone.key)
     service_scheduler.request(tx, *gone.key)
     return {"service": await service_shape.describe(tx, gone, False)}

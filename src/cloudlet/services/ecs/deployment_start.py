@@ -51,6 +51,21 @@ def make_revision(
     return Revision(make_revision_id(), now, members, groups, managed=[*managed])
 
 
+def plan(service: Service, revision: str, now: float) -> ServiceDeployment:
+    """Return the service deployment of a new revision, which has not begun."""
+    return ServiceDeployment(
+        # By their ids, the oldest deployment comes first.
+        f"{int(now * 1000):013d}{uuid4()[:8]}",
+        now,
+        now,
+        make_starter_id(),
+        revision,
+        [deployment.revision.id for deployment in service.deployments],
+        service.configuration,
+        reason="",
+    )
+
+
 async def begin(
     tx: Transaction,
     service: Service,
@@ -58,30 +73,22 @@ async def begin(
     now: float,
     connect: Connect | None = None,
     *,
-    revision_id: str = "",
+    planned: ServiceDeployment | None = None,
     managed: Sequence[dict[str, Any]] = (),
 ) -> Service:
     """Begin the deployment of a new revision; what was being deployed is given up.
 
-    `revision_id` is an id that was told before, if any.
+    `planned` is the service deployment, where it was told of before.
     """
     await _give_up(tx, service, now)
     is_staged = (service.configuration.get("strategy") or ROLLING) != ROLLING
     revision = make_revision(members, now, service.last_completed, is_opposite=is_staged, managed=managed)
-    revision = replace(revision, connect=connect, id=revision_id or revision.id)
+    revision = replace(revision, connect=connect, id=planned.target if planned else revision.id)
     service_history.save_revision(tx, service.key, revision)
-    starter = make_starter_id()
-    operation = ServiceDeployment(
-        # By their ids, the oldest deployment comes first.
-        f"{int(now * 1000):013d}{uuid4()[:8]}",
-        now,
-        now,
-        starter,
-        revision.id,
-        [deployment.revision.id for deployment in service.deployments],
-        service.configuration,
-        reason="",
-    )
+    operation = plan(service, revision.id, now)
+    if planned is not None:
+        operation = replace(operation, id=planned.id, created=planned.created)
+    starter = operation.deployment
     if len(operation.sources) > 1:
         # Where the traffic goes was left to chance by what was given up.
         operation = replace(operation, shifted_test=_UNKNOWN, shifted_production=_UNKNOWN)

@@ -36,10 +36,11 @@ async def describe(tx: Transaction, service: Service, express: Express, *, has_t
             for each in revisions.values()
         ]
     primary = service.primary
+    newest = pending.operation if pending else primary.operation if primary else ""
     return {
         **await _describe_head(tx, service, express, routes),
         "infrastructureRoleArn": express.role,
-        "currentDeployment": service.make_arn("service-deployment", primary.operation) if primary else None,
+        "currentDeployment": service.make_arn("service-deployment", newest) if newest else None,
         "activeConfigurations": configurations,
         "tags": resource_tags.to_api(await tags.load(tx, service.arn)) if has_tags else None,
     }

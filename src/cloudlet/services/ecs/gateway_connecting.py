@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.services.ecs import (
-    deployment_start,
     errors,
     express_networks,
     gateways,
@@ -27,7 +26,6 @@ from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.express_networks import Network
 from cloudlet.services.ecs.gateway_record import Gateway
 from cloudlet.services.ecs.ingress_balancing import Place
-from cloudlet.services.ecs.ingress_pending import Pending
 from cloudlet.services.ecs.ingress_record import Route
 from cloudlet.services.ecs.service_record import Service
 
@@ -102,8 +100,7 @@ async def connect(
             routes = await _change_routes(ctx, tx, service, cluster, routes, connector, target, reach)
         for route in routes:
             _save(ctx, tx, route, connector, target)
-    pending = Pending(deployment_start.make_revision_id(), members, ctx.now(), connected)
-    ingress_pending.save(tx, service.key, pending)
+    await ingress_pending.add(tx, service, members, ctx.now(), connected)
     ingress_settling.request(tx, service.key)
 
 

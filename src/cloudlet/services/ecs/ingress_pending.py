@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
+from cloudlet.services.ecs import deployment_start, deployment_states, service_history
 from cloudlet.services.ecs.connect_record import Connect
+from cloudlet.services.ecs.service_record import Service
 
 _PENDING: Final = Subspace("ingress-pending")
 _Key = tuple[str, str, str, str]
@@ -20,6 +23,8 @@ class Pending(msgspec.Struct, frozen=True):
     """The id that its revision is going to have."""
     members: dict[str, Any]
     created: float
+    operation: str
+    """The id of the service deployment, which is `PENDING`."""
     connect: Connect | None = None
 
 
@@ -33,11 +38,33 @@ async def find(tx: Transaction, key: _Key) -> Pending | None:
     return None if raw is None else _decode(raw)
 
 
-def save(tx: Transaction, key: _Key, pending: Pending) -> None:
-    """Write a deployment that waits; one that waited before is given up."""
-    tx.put(_PENDING.key(*key), _encode(pending))
+async def add(
+    tx: Transaction, service: Service, members: dict[str, Any], now: float, connect: Connect | None = None
+) -> Pending:
+    """Have a deployment of a service wait; one that waited before is given up."""
+    await remove(tx, service.key, now)
+    operation = deployment_start.plan(service, deployment_start.make_revision_id(), now)
+    service_history.save_deployment(tx, service.key, operation)
+    made = Pending(operation.target, members, now, operation.id, connect)
+    tx.put(_PENDING.key(*service.key), _encode(made))
+    return made
 
 
-def remove(tx: Transaction, key: _Key) -> None:
+async def remove(tx: Transaction, key: _Key, now: float) -> None:
+    """Give up the deployment of a service that waits, if any does."""
+    known = await find(tx, key)
+    if known is None:
+        return
+    forget(tx, key)
+    operation = await service_history.find_deployment(tx, key, known.operation)
+    if operation is not None:
+        reason = "Service deployment was superseded by a newer one."
+        stopped = replace(
+            operation, status=deployment_states.STOPPED, reason=reason, stopped=now, finished=now, updated=now
+        )
+        service_history.save_deployment(tx, key, stopped)
+
+
+def forget(tx: Transaction, key: _Key) -> None:
     """Forget the deployment of a service that waits."""
     tx.delete(_PENDING.key(*key))

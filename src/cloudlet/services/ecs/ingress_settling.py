@@ -255,10 +255,12 @@ async def _deploy(tx: Transaction, key: _ServiceKey, now: float) -> None:
     service = _renew(service, own, managed)
     for route in routes:
         ingress.save_route(tx, replace(route, is_settled=True))
-    ingress_pending.remove(tx, key)
-    changed = await deployment_start.begin(
-        tx, service, members, now, pending.connect, revision_id=pending.revision, managed=managed
-    )
+    planned = await service_history.find_deployment(tx, key, pending.operation)
+    if planned is not None and planned.status == deployment_states.ROLLBACK_REQUESTED:
+        await ingress_pending.remove(tx, key, now)
+        return
+    ingress_pending.forget(tx, key)
+    changed = await deployment_start.begin(tx, service, members, now, pending.connect, planned=planned, managed=managed)
     services.save(tx, changed)
     service_scheduler.request(tx, *key)
     # What depends on which tasks there are is looked at again.

@@ -145,6 +145,6 @@ async def forget_deleted(block: Block) -> None:
             tx.delete(_SERVICES.key(*key))
             service_history.remove(tx, found)
             express_record.remove(tx, found.key)
-            ingress_pending.remove(tx, found.key)
+            ingress_pending.forget(tx, found.key)
 
     await delete_expired(block, _DELETED, _KEPT_SECONDS, delete, every=_LOOK_SECONDS)
