@@ -16,6 +16,11 @@ from tests.services.elbv2.test_serving import find_port
 from tests.standing import eventually
 
 
+def find_role(aws: Aws, name: str) -> str:
+    """Return the ARN of a role of an account."""
+    return f"arn:aws:iam::{aws.account}:role/{name}"
+
+
 class ExpressMode(Services):
     """ECS of an account, with an Express service that is called web."""
 
@@ -25,7 +30,7 @@ class ExpressMode(Services):
             self.create_role("infrastructure", "ecs.amazonaws.com")
 
     def find_role(self, name: str) -> str:
-        return f"arn:aws:iam::{self.aws.account}:role/{name}"
+        return find_role(self.aws, name)
 
     def answer(self, body: str) -> dict[str, Any]:
         """Return a container that answers with a text."""

@@ -76,7 +76,7 @@ def test_a_service_is_made_changed_and_removed_with_all_that_belongs_to_it(stand
     eventually(lambda: web.ask(endpoint), lambda found: found == (200, "two\n"))
     standing.advance("3m")
     web.until_operation(lambda each: each["lifecycleStage"] == "BAKE_TIME")
-    assert {web.ask(endpoint) for _ in range(10)} == {(200, "two\n")}
+    eventually(lambda: {web.ask(endpoint) for _ in range(10)}, lambda found: found == {(200, "two\n")})
     standing.advance("3m")
     web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
     (configuration,) = eventually(lambda: web.read_service(arn)["activeConfigurations"], lambda found: len(found) == 1)
@@ -93,7 +93,7 @@ def test_a_service_is_made_changed_and_removed_with_all_that_belongs_to_it(stand
 
     eventually(lambda: is_inactive(arn))
     assert web.ask(second) == (200, "api\n")
-    assert web.ask(endpoint)[0] == 404
+    eventually(lambda: web.ask(endpoint)[0], lambda status: status == 404)
     web.ecs.delete_express_gateway_service(serviceArn=other["serviceArn"])
     eventually(lambda: is_inactive(other["serviceArn"]))
     eventually(web.list_left, lambda left: not left)

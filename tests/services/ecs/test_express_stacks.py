@@ -76,12 +76,12 @@ def test_stacks_have_express_services_and_gateways(standing: Standing) -> None:
     assert wait("shop") == "CREATE_COMPLETE", "\n".join(map(str, stacks.events("shop")))
     outputs = stacks.outputs("shop")
     assert outputs["Access"] == "PUBLIC"
-    assert web.ask(outputs["Endpoint"]) == (200, "one\n")
+    web.eventually_answer(outputs["Endpoint"], "one\n")
     assert find_drifted(stacks, "shop") == {}
     changed = describe(web, "two", PropagateTags="NONE")
     stacks.client.update_stack(StackName="shop", TemplateBody=as_text(changed))
     assert wait("shop") == "UPDATE_COMPLETE"
-    assert web.ask(outputs["Endpoint"]) == (200, "two\n")
+    web.eventually_answer(outputs["Endpoint"], "two\n")
     stacks.client.delete_stack(StackName="shop")
     assert wait(made["StackId"]) == "DELETE_COMPLETE"
     assert web.ecs.list_gateways()["gateways"] == []
