@@ -31,7 +31,7 @@ from cloudlet.services.acm.errors import ValidationError
 _KEY_ALGORITHMS = ("RSA_2048", "EC_prime256v1", "EC_secp384r1")
 """Of certificates that are requested (user guide, "AWS Certificate Manager public certificates")."""
 _ECS = "ecs.amazonaws.com"
-"""The service that requests certificates for the names which it gives to services, whose zone is its own."""
+"""The service that requests certificates for names in a zone of its own."""
 
 
 @service.direct("RequestCertificate")

@@ -61,7 +61,7 @@ async def create_express_gateway_service(ctx: Context, params: Params) -> Result
 
 
 async def _provide_cluster(ctx: Context) -> None:
-    """Have the default cluster made, with the capacity provider of Fargate, where it is not there."""
+    """Have the default cluster made, with Fargate as its capacity, where it is not there."""
     found = await ctx.transact(lambda tx: clusters.find(tx, ctx.account, ctx.region, None))
     if found is None or not found.is_active:
         await api_clusters.create_cluster(ctx, {"clusterName": clusters.DEFAULT, "capacityProviders": ["FARGATE"]})
@@ -115,7 +115,7 @@ async def _create(ctx: Context, tx: Transaction, params: Params, network: Networ
 
 
 async def _check_free(tx: Transaction, cluster: Cluster, name: str) -> None:
-    """Raise InvalidParameterException where there is a service with a name, or what was made for one."""
+    """Raise InvalidParameterException where a name is taken, or what had it is not all gone."""
     known = await services.find(tx, cluster.account, cluster.region, cluster.name, name)
     if known is None:
         return
@@ -129,7 +129,7 @@ async def _check_free(tx: Transaction, cluster: Cluster, name: str) -> None:
 async def _provide_definition(
     ctx: Context, tx: Transaction, params: Params, cluster: Cluster, name: str, log_group: str
 ) -> Definition:
-    """Return the task definition of a new service, which is registered where the caller has none."""
+    """Return the task definition of a new service: the caller's, or a new one."""
     if params.get("taskDefinitionArn"):
         return await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinitionArn"])
     family = express_rules.make_family(cluster.name, name)

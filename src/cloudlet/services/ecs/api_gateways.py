@@ -40,7 +40,7 @@ from cloudlet.services.ecs.ingress_states import (
 
 _MAX_PAGE_ITEMS: Final = 100
 _MAX_NAMES: Final = 10
-_MAX_BALANCERS_PAGE: Final = 20
+_MAX_PAGE_BALANCERS: Final = 20
 _BALANCERS_PAGE: Final = 10
 
 
@@ -125,7 +125,7 @@ async def _update(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 
 async def _apply(tx: Transaction, changed: Gateway) -> None:
-    """Have the load balancers of a gateway, and the routes through them, be as it is now."""
+    """Have the load balancers of a gateway and their routes be as it is now."""
     for balancer in await gateways.apply(tx, changed):
         BALANCERS.request(tx, *balancer.key)
         for id, (cluster, name) in balancer.routes.items():
@@ -247,7 +247,7 @@ async def list_gateway_cluster_associations(ctx: Context, tx: Transaction, param
 
 
 def _read_name(kind: str, ctx: Context, reference: str | None) -> str | None:
-    """Return the name in a reference that results are filtered by; None where there is none."""
+    """Return the name in a filter, or None."""
     if not reference:
         return None
     names = arns.parse_names(kind, reference, ctx.account, ctx.region)
@@ -257,7 +257,7 @@ def _read_name(kind: str, ctx: Context, reference: str | None) -> str | None:
 @service.operation("DescribeGatewayResources")
 async def describe_gateway_resources(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await gateways.get(tx, ctx.account, ctx.region, params["gateway"])
-    limit = _read_limit(params, _BALANCERS_PAGE, _MAX_BALANCERS_PAGE)
+    limit = _read_limit(params, _BALANCERS_PAGE, _MAX_PAGE_BALANCERS)
     balancers = await ingress.list_balancers(tx, ctx.account, ctx.region, found.name)
     wrong = errors.InvalidParameter("Invalid token: the nextToken is not valid.")
     begin = (page_tokens.parse_page_token(params.get("nextToken"), wrong) or b"").decode(errors="replace")

@@ -54,7 +54,7 @@ _CLEARED: Final = ("Command", "Environment", "Secrets")
 
 
 def _make_container(properties: Properties) -> dict[str, Any] | None:
-    """Return the container of an Express service; what a template does not have any more is empty."""
+    """Return the container of an Express service; what a template leaves out is empty."""
     container = properties.get("PrimaryContainer")
     return {**{name: [] for name in _CLEARED}, **container} if container else None
 

@@ -1,4 +1,4 @@
-"""What Express Mode makes for a service beside its route: a log group, an alarm, and its scaling.
+"""The log group, the alarm and the scaling that Express Mode makes for a service.
 
 Developer guide, "Resources created by Amazon ECS Express Mode services".
 """
@@ -20,7 +20,7 @@ METRICS: Final = {
 }
 _BY_REQUESTS: Final = "REQUEST_COUNT_PER_TARGET"
 _DIMENSION: Final = "ecs:service:DesiredCount"
-_MAX_ERROR_PERCENT: Final = 1.0
+_ERROR_PERCENT: Final = 1.0
 _PERIOD_SECONDS: Final = 60
 _DATAPOINTS: Final = 2
 _PERIODS: Final = 3
@@ -62,11 +62,11 @@ def _find_label(express: Express, route: Route, serving: Revision) -> dict[str, 
     """Return the label of the target group that serves, where requests are counted."""
     if not follows_group(express) or not serving.groups:
         return {}
-    return {"label": f"{_name_balancer(route.rule)}/{serving.groups[0].rpartition(':')[2]}"}
+    return {"label": f"{_get_balancer(route.rule)}/{serving.groups[0].rpartition(':')[2]}"}
 
 
-def _name_balancer(rule: str) -> str:
-    """Return the end of the ARN of the load balancer that has a rule, as metrics have it."""
+def _get_balancer(rule: str) -> str:
+    """Return the load balancer that has a rule, as metrics name it."""
     return "/".join(rule.split("/")[1:4])
 
 
@@ -92,11 +92,11 @@ async def _scale(calling: Calling, express: Express, scaling: _Changes) -> _Chan
 
 
 def _make_alarm(calling: Calling, express: Express, rule: str, groups: list[str]) -> _Changes:
-    """Return the alarm for more than one percent of failed requests, in two of three minutes."""
+    """Return the alarm for over one percent of failed requests in two of three minutes."""
     queries: list[dict[str, Any]] = []
     for number, group in enumerate(groups):
         dimensions = [
-            {"Name": "LoadBalancer", "Value": _name_balancer(rule)},
+            {"Name": "LoadBalancer", "Value": _get_balancer(rule)},
             {"Name": "TargetGroup", "Value": group.rpartition(":")[2]},
         ]
         for id, name in (("c", "HTTPCode_Target_4XX_Count"), ("s", "HTTPCode_Target_5XX_Count"), ("r", "RequestCount")):
@@ -111,7 +111,7 @@ def _make_alarm(calling: Calling, express: Express, rule: str, groups: list[str]
         "AlarmDescription": "Finds faulty deployments of an Express service. Managed by Amazon ECS.",
         "Metrics": [*queries, {**share, "ReturnData": True}],
         "ComparisonOperator": "GreaterThanThreshold",
-        "Threshold": _MAX_ERROR_PERCENT,
+        "Threshold": _ERROR_PERCENT,
         "EvaluationPeriods": _PERIODS,
         "DatapointsToAlarm": _DATAPOINTS,
         "TreatMissingData": "notBreaching",
@@ -120,7 +120,7 @@ def _make_alarm(calling: Calling, express: Express, rule: str, groups: list[str]
 
 
 async def remove(calling: Calling, express: Express) -> _Changes | None:
-    """Remove all but the log group, which stays; return what is gone, or None where nothing is. Raises AwsError."""
+    """Remove all but the log group; return what is gone, or None. Raises AwsError."""
     if express.is_leaving:
         return None
     place = {"ServiceNamespace": "ecs", "ResourceId": express.resource, "ScalableDimension": _DIMENSION}

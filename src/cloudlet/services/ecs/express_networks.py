@@ -1,4 +1,4 @@
-"""The networks of Express services and gateways: whose subnets, which VPC, and whether from the internet.
+"""The networks of Express services and gateways.
 
 Developer guide, "Resources created by Amazon ECS Express Mode services".
 """
@@ -43,7 +43,7 @@ async def find_network(ctx: Context, subnets: Sequence[str]) -> Network:
     for each in sorted(found, key=lambda subnet: str(subnet["SubnetId"])):
         zones.setdefault(each["AvailabilityZone"], each["SubnetId"])
     ids = [each["SubnetId"] for each in found]
-    access = PUBLIC if await _are_public(ctx, vpc, ids) else PRIVATE
+    access = PUBLIC if await _has_public(ctx, vpc, ids) else PRIVATE
     return Network(vpc, [*subnets] or sorted(ids), dict(sorted(zones.items())), access)
 
 
@@ -64,16 +64,16 @@ async def _describe(ctx: Context, params: dict[str, Any]) -> list[dict[str, Any]
     return [dict(each) for each in answer.get("Subnets") or ()]
 
 
-async def _are_public(ctx: Context, vpc: str, subnets: Sequence[str]) -> bool:
+async def _has_public(ctx: Context, vpc: str, subnets: Sequence[str]) -> bool:
     """Whether all subnets lead to an internet gateway."""
     filters = [{"Name": "vpc-id", "Values": [vpc]}]
     answer = await ctx.call("ec2", "DescribeRouteTables", {"Filters": filters}) or {}
     tables = answer.get("RouteTables") or ()
     main = next((table for table in tables if any(each.get("Main") for each in table["Associations"])), None)
     own = {each["SubnetId"]: table for table in tables for each in table["Associations"] if each.get("SubnetId")}
-    return all(_leads_out(own.get(subnet, main)) for subnet in subnets)
+    return all(_has_way_out(own.get(subnet, main)) for subnet in subnets)
 
 
-def _leads_out(table: dict[str, Any] | None) -> bool:
+def _has_way_out(table: dict[str, Any] | None) -> bool:
     routes = (table or {}).get("Routes") or ()
     return any(str(route.get("GatewayId", "")).startswith("igw-") for route in routes)

@@ -24,7 +24,7 @@ class Configuration(msgspec.Struct, frozen=True):
 
 
 class Express(msgspec.Struct, frozen=True):
-    """What Express Mode knows of a service, and has made for it."""
+    """A service as Express Mode knows it, with what was made for it."""
 
     account: str
     region: str

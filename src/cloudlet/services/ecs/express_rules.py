@@ -38,7 +38,7 @@ DEPLOYMENT: Final[dict[str, Any]] = {
     "minimumHealthyPercent": 100,
     "deploymentCircuitBreaker": {"enable": True, "rollback": True},
 }
-"""How Express services are deployed (developer guide, "Updating an Amazon ECS Express Mode service")."""
+"""The deployment configuration (developer guide, "Updating an Amazon ECS Express Mode service")."""
 
 
 def check_definition_choice(params: Params) -> None:
@@ -69,7 +69,7 @@ def read_check_path(params: Params, known: str) -> str:
 def read_scaling(params: Params, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return how a service is scaled. Raises InvalidParameterException."""
     scaling = {**(known or _SCALING), **(params.get("scalingTarget") or {})}
-    if known is None and scaling["maxTaskCount"] < scaling["minTaskCount"] and not _names_maximum(params):
+    if known is None and scaling["maxTaskCount"] < scaling["minTaskCount"] and not _has_maximum(params):
         scaling["maxTaskCount"] = scaling["minTaskCount"]
     if not 0 <= scaling["minTaskCount"] <= scaling["maxTaskCount"] <= _MAX_TASKS:
         raise errors.InvalidParameter(
@@ -80,7 +80,7 @@ def read_scaling(params: Params, known: Mapping[str, Any] | None = None) -> dict
     return scaling
 
 
-def _names_maximum(params: Params) -> bool:
+def _has_maximum(params: Params) -> bool:
     return (params.get("scalingTarget") or {}).get("maxTaskCount") is not None
 
 
@@ -92,9 +92,9 @@ def make_family(cluster: str, service: str) -> str:
 def make_definition(
     params: Params, family: str, region: str, log_group: str, known: Definition | None = None
 ) -> dict[str, Any]:
-    """Return a request of RegisterTaskDefinition: what an Express service asks for, the rest as it was.
+    """Return a request of RegisterTaskDefinition for an Express service.
 
-    Raises InvalidParameterException.
+    What it does not ask for is as it was. Raises InvalidParameterException.
     """
     before = known.shape if known else {}
     main = find_main(known) if known else {}

@@ -47,7 +47,7 @@ async def describe(tx: Transaction, service: Service, express: Express, *, has_t
 
 
 async def describe_target(tx: Transaction, service: Service, express: Express, target: Pending) -> dict[str, Any]:
-    """Return an Express service that is being updated, with the configuration that it is to have."""
+    """Return an Express service with the configuration that it is to have."""
     routes = await ingress.list_routes(tx, service.key)
     head = await _describe_head(tx, service, express, routes)
     return {**head, "targetConfiguration": await _describe_pending(tx, service, express, routes, target)}

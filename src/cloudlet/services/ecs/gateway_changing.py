@@ -44,7 +44,7 @@ def make_first(found: Balancer) -> dict[str, Any]:
 
 
 def list_calls(found: Balancer) -> list[_Call]:
-    """Return the calls that change a load balancer from what it is to what it is to be."""
+    """Return the calls that make a load balancer what it is to be."""
     known, wanted = found.settings, found.wanted
     calls: list[_Call] = []
     attributes = _list_attributes(known, wanted)
@@ -58,11 +58,11 @@ def list_calls(found: Balancer) -> list[_Call]:
 
 
 def _list_attributes(known: dict[str, Any], wanted: dict[str, Any]) -> list[dict[str, str]]:
-    before, after = _to_attributes(known), _to_attributes(wanted)
+    before, after = _make_attributes(known), _make_attributes(wanted)
     return [{"Key": key, "Value": value} for key, value in after.items() if before.get(key) != value]
 
 
-def _to_attributes(settings: dict[str, Any]) -> dict[str, str]:
+def _make_attributes(settings: dict[str, Any]) -> dict[str, str]:
     bucket = (settings.get("accessLogs") or {}).get("destination", {}).get("s3") or {}
     logs = {"access_logs.s3.enabled": "true" if bucket else "false"}
     if bucket:
@@ -99,7 +99,7 @@ def _list_tag_calls(found: Balancer, known: dict[str, str]) -> list[_Call]:
     return calls
 
 
-async def unprotect(calling: Calling, found: Balancer) -> None:
+async def release(calling: Calling, found: Balancer) -> None:
     """Let a load balancer be deleted. Raises AwsError."""
     attributes = [{"Key": "deletion_protection.enabled", "Value": "false"}]
     params = {"LoadBalancerArn": found.arn, "Attributes": attributes}

@@ -41,7 +41,7 @@ _CHECKS: Final = {
 
 
 class Reach(NamedTuple):
-    """Where the tasks of a service are, for gateways to reach them."""
+    """The network and the security group that gateways reach tasks in."""
 
     network: Network
     security_group: str
@@ -86,7 +86,7 @@ async def connect(
     reach: Reach | None,
     connected: Connect | None,
 ) -> None:
-    """Give a service routes as its connector says, and have it deployed once they are there.
+    """Give a service routes by its connector, and have it deployed once they are there.
 
     Without `reach`, those that it has stay. Raises InvalidParameterException.
     """
@@ -125,7 +125,7 @@ async def _change_routes(
     target: _Target,
     reach: Reach,
 ) -> list[Route]:
-    """Return the routes through the gateways that fit; others are left, and what is missing is opened."""
+    """Return the routes through all gateways that fit; others are left."""
     found = await gateways.list_for_cluster(tx, cluster)
     if not found:
         raise errors.InvalidParameter(f"No gateway is associated with the cluster {cluster.name}.")

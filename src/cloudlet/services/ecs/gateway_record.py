@@ -10,7 +10,7 @@ from cloudlet.services.ecs.arns import make_arn
 
 
 class Gateway(msgspec.Struct, frozen=True):
-    """A gateway: the configuration of the load balancers that services of its clusters are reached by."""
+    """A gateway: how services of its clusters are reached by load balancers."""
 
     account: str
     region: str

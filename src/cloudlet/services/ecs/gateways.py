@@ -1,4 +1,4 @@
-"""Gateways: found by what requests say, with their associations, and what their load balancers are to be like."""
+"""Gateways and their associations: found, and what their load balancers are to be."""
 
 from __future__ import annotations
 

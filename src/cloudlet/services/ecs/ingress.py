@@ -14,7 +14,7 @@ from cloudlet.services.ecs.ingress_record import Balancer, Group, Route
 _BALANCERS: Final = Subspace("ingress-balancer")
 _ROUTES: Final = Subspace("ingress-route")
 _MAX_ROWS: Final = 1000
-"""More than the load balancers that an account has in a Region, and than the routes of a service."""
+"""More rows than an account has load balancers, or a service routes."""
 _encode = msgspec.msgpack.Encoder().encode
 decode_balancer: Final = msgspec.msgpack.Decoder(Balancer).decode
 decode_route: Final = msgspec.msgpack.Decoder(Route).decode
@@ -22,7 +22,7 @@ _ServiceKey = tuple[str, str, str, str]
 
 
 def get_route_space(account: str, region: str) -> Subspace:
-    """Return the subspace of the routes of an account in a region, by cluster, service and id."""
+    """Return the subspace of routes, by cluster, service and id."""
     return _ROUTES.sub(account, region)
 
 

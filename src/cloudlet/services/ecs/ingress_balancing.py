@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("cloudlet.ecs")
 MAX_ROUTES: Final = 25
-"""The routes of one load balancer, each of which has a certificate (developer guide, "Express Mode")."""
+"""The routes of one load balancer: each has a certificate there."""
 RETRY_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = 1.0
@@ -34,7 +34,7 @@ _NOTHING: Final = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode
 
 
 class Place(NamedTuple):
-    """Where the load balancer of a route is: one for all with the same."""
+    """The place of a load balancer, which all routes of the same place share."""
 
     account: str
     region: str
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 async def open_route(
     tx: Transaction, place: Place, now: float, balancer: Mapping[str, Any], route: Mapping[str, Any], limit: int
 ) -> Route:
-    """Return a new route through a load balancer that has room, or through a new one.
+    """Return a new route, through a load balancer that has room or a new one.
 
     `balancer` and `route` are more members of either; a gateway, or Express Mode, has `limit` load balancers at most.
     Raises InvalidParameterException.
@@ -195,10 +195,10 @@ def _list_groups(found: Balancer) -> list[str]:
 
 
 async def _remove(calling: Calling, found: Balancer) -> dict[str, Any] | None:
-    """Remove something of a load balancer; return what is gone, or None where nothing is left. Raises AwsError."""
+    """Remove something of a load balancer; return what is gone. Raises AwsError."""
     if found.arn:
         if found.settings.get("deletionProtection"):
-            await gateway_changing.unprotect(calling, found)
+            await gateway_changing.release(calling, found)
         await calling.remove("elbv2", "DeleteLoadBalancer", {"LoadBalancerArn": found.arn})
         return {"arn": "", "listener": ""}
     if found.certificate:

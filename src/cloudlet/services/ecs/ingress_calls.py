@@ -1,4 +1,4 @@
-"""Calls of other services for what ECS makes on behalf of an account, by its infrastructure role."""
+"""Calls of other services by the infrastructure role of an account."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BY: Final = "ecs.amazonaws.com"
 _SESSION: Final = "ECSManagedIngress"
 MANAGED: Final = {"AmazonECSManaged": "true"}
-"""The tag of all that ECS makes, which the managed policies for infrastructure roles ask for."""
+"""The tag of all that ECS makes; policies of infrastructure roles ask for it."""
 
 
 class Calling:
@@ -59,17 +59,17 @@ class Calling:
         """The tags as CloudWatch Logs and Application Auto Scaling have them."""
         return dict(self._tags)
 
-    def specify(self, *kinds: str) -> list[dict[str, Any]]:
+    def make_specifications(self, *kinds: str) -> list[dict[str, Any]]:
         """Return the tags as Amazon EC2 has them."""
         return [{"ResourceType": kind, "Tags": self.tags} for kind in kinds]
 
     async def create_group(self, name: str, vpc: str, description: str) -> str:
-        """Return the id of a security group with a name, which is made where it is not there. Raises AwsError."""
+        """Return the id of the security group with a name, old or new. Raises AwsError."""
         params = {
             "GroupName": name,
             "Description": description,
             "VpcId": vpc,
-            "TagSpecifications": self.specify("security-group"),
+            "TagSpecifications": self.make_specifications("security-group"),
         }
         try:
             return str((await self.call("ec2", "CreateSecurityGroup", params))["GroupId"])
@@ -81,12 +81,12 @@ class Calling:
         return str(found["SecurityGroups"][0]["GroupId"])
 
     async def let_in(self, group: str, port: int, source: dict[str, Any]) -> list[str]:
-        """Let a source in to a security group by TCP; return the ids of its rules. Raises AwsError."""
+        """Let a source in to a security group; return the rules' ids. Raises AwsError."""
         permission = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **source}
         params = {
             "GroupId": group,
             "IpPermissions": [permission],
-            "TagSpecifications": self.specify("security-group-rule"),
+            "TagSpecifications": self.make_specifications("security-group-rule"),
         }
         try:
             answer = await self.call("ec2", "AuthorizeSecurityGroupIngress", params)
@@ -97,7 +97,7 @@ class Calling:
         return [each["SecurityGroupRuleId"] for each in answer.get("SecurityGroupRules") or ()]
 
     async def request_certificate(self, name: str, token: str) -> str:
-        """Return the ARN of a new certificate for a name, the same one for a token. Raises AwsError."""
+        """Return the ARN of a certificate; one for each token. Raises AwsError."""
         params = {
             "DomainName": name,
             "ValidationMethod": "DNS",

@@ -1,4 +1,4 @@
-"""Load balancers that ECS makes for services, and the routes through them, as they are stored."""
+"""Load balancers that ECS makes, and routes through them, as they are stored."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Balancer(msgspec.Struct, frozen=True):
     created: float
     updated: float
     routes: dict[str, list[str]] = {}
-    """The cluster and the service of each route that leads through it, by the route's id."""
+    """The cluster and the service of each route through it, by the route's id."""
     slots: dict[str, int] = {}
     """The place of each route among the listener's rules."""
     is_leaving: bool = False

@@ -20,7 +20,7 @@ _Changes = dict[str, Any]
 
 
 async def make(calling: Calling, route: Route, balancer: Balancer, serving: str) -> _Changes | None:
-    """Make what is missing of a route whose load balancer is there; return it, or None. Raises AwsError.
+    """Make something that is missing of a route; return it, or None. Raises AwsError.
 
     `serving` is the target group that serves requests, if any does.
     """
@@ -104,13 +104,13 @@ async def _make_rule(
 
 
 def _make_action(route: Route, serving: str) -> dict[str, Any]:
-    """Return the action that forwards all to one target group of a route, and nothing to the other."""
+    """Return the action that forwards all to one of the two target groups."""
     groups = [{"TargetGroupArn": group.arn, "Weight": ALL if group.arn == serving else 0} for group in route.groups]
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
 
 
-async def lead(calling: Calling, route: Route, serving: str) -> None:
-    """Have the rules forward to the two groups that a route has now; all goes to one. Raises AwsError."""
+async def redirect(calling: Calling, route: Route, serving: str) -> None:
+    """Have the rules forward to the groups of a route as they are now. Raises AwsError."""
     action = _make_action(route, serving)
     for rule in filter(None, (route.rule, route.test_rule)):
         await calling.call("elbv2", "ModifyRule", {"RuleArn": rule, "Actions": [action]})
@@ -146,7 +146,7 @@ async def remove(calling: Calling, route: Route, balancer: Balancer | None) -> _
 
 
 async def _find_groups(calling: Calling, route: Route) -> list[str]:
-    """Return the target groups of a route, also those that were made and not written down."""
+    """Return the target groups of a route, also those not written down."""
     found = [*route.discarded, *(group.arn for group in route.groups if group.arn)]
     for group in route.groups:
         if group.id and not group.arn:

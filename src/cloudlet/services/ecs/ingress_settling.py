@@ -1,4 +1,4 @@
-"""Reconciles what ECS makes for services: routes, what Express Mode adds, and the deployments that wait for both.
+"""Reconciles routes, what Express Mode adds, and the deployments that wait for them.
 
 A service whose load balancers are ECS's has no deployment until they are there. What is to be is written by the
 operations, what is there by this; each step may be killed and repeated.
@@ -104,7 +104,7 @@ def _is_ready(look: _Look) -> bool:
 
 
 def _is_used(look: _Look, route: Route) -> bool:
-    """Whether tasks of a service are, or are to be, in the target groups of a route."""
+    """Whether tasks of a service may be in the target groups of a route."""
     groups = {group.arn for group in route.groups}
     starters = look.service.starters if look.service and not look.is_gone else []
     return any(groups.intersection(each.revision.groups) for each in starters)
@@ -203,29 +203,29 @@ async def _begin(block: Block, look: _Look, service: Service) -> float | None:
             await _note(block, route, {"groups": groups, "discarded": [*route.discarded, *gone]})
             return 0.0
         if {*route.forwarded} != {group.arn for group in groups}:
-            return await _lead(block, route, serving)
+            return await _redirect(block, route, serving)
     await block.store.transact(lambda tx: _deploy(tx, service.key, block.clock.now()))
     return 0.0
 
 
 def _find_serving(route: Route, service: Service) -> str:
-    """Return the target group of a route that serves requests, its first one where none does."""
+    """Return the target group of a route that serves, or its first one."""
     revision = service.last_completed or service.revision
     used = revision.groups if revision else []
     return next((group.arn for group in route.groups if group.arn in used), route.groups[0].arn)
 
 
 def _renew_group(route: Route, group: Group, kept: str) -> Group:
-    """Return a target group as a route wants it: another one, unless it is so or is to be kept."""
+    """Return another target group, unless one is as wanted or to be kept."""
     is_as_wanted = (group.port, group.check) == (route.port, route.check)
     return group if is_as_wanted or (kept and group.arn == kept) else ingress.make_group(route.port, route.check)
 
 
-async def _lead(block: Block, route: Route, serving: str) -> float:
+async def _redirect(block: Block, route: Route, serving: str) -> float:
     """Have a route forward to its two groups, and remove those that were there. Return after how long to go on."""
     calling = Calling.make(block, route)
     try:
-        await ingress_routing.lead(calling, route, serving)
+        await ingress_routing.redirect(calling, route, serving)
         for arn in route.discarded:
             await calling.remove("elbv2", "DeleteTargetGroup", {"TargetGroupArn": arn})
     except AwsError as error:

@@ -64,7 +64,7 @@ OF_ASSOCIATIONS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def find_resource_status(arn: str, failure: str, *, is_leaving: bool) -> str:
-    """Return the state of a managed resource, by what was made of it and what failed last."""
+    """Return the state of a managed resource, which has an ARN once it is made."""
     if is_leaving:
         return DEPROVISIONING if arn else DELETED
     if arn:

@@ -69,7 +69,10 @@ async def pass_on(block: Block, visit: DataPlaneRequest) -> Answer | None:
 
 
 def _find(block: Block, label: str) -> LoadBalancer | None:
-    """Return the load balancer whose DNS name begins with a label, or one of ECS whose name ends with it."""
+    """Return the load balancer whose DNS name begins with a label.
+
+    Those of Amazon ECS are named by the end of their name.
+    """
     for served in PROXIES.get(block).served.values():
         for each in served.view.load_balancers:
             name = str(each.description["LoadBalancerName"])

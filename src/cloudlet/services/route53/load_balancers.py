@@ -25,7 +25,7 @@ _NAME: Final = re.compile(
     r"\.(?:(?P<region>[a-z0-9-]+)\.elb|elb\.(?P<network_region>[a-z0-9-]+))\.amazonaws\.com(?:\.cn)?)\.?"
 )
 _INGRESS: Final = re.compile(r"[a-z0-9]{1,3}-(?P<id>[0-9a-f]{8})[0-9a-f]{24}\.ecs\.(?P<region>[a-z0-9-]+)\.on\.aws\.?")
-"""A host of an Express service or a gateway of Amazon ECS: its first digits are those of its load balancer's name."""
+"""A host of a service of ECS, with digits of its load balancer's name."""
 PLACES: Final = PerBlock(lambda block: set[tuple[str, str]]())
 """The accounts and Regions of VPCs that have networks: there are no load balancers elsewhere."""
 
@@ -50,7 +50,7 @@ def is_load_balancer(name: str) -> bool:
 
 
 def is_served(name: str) -> bool:
-    """Whether a name is that of a load balancer, or of a service of Amazon ECS behind one."""
+    """Whether a name leads to a load balancer, its own or a service's of ECS."""
     return is_load_balancer(name) or _INGRESS.fullmatch(name) is not None
 
 
@@ -67,7 +67,7 @@ async def find_load_balancer(block: Block, account: str, name: str) -> LoadBalan
     named = _NAME.fullmatch(name) or _INGRESS.fullmatch(name)
     if named is None or not block.cloud.has(_MODEL):
         return None
-    region = named["region"] or named["network_region"]  # The other pattern has the first alone, always.
+    region = named["region"] or named["network_region"]
     accounts = [account] if account else sorted(each for each, place in PLACES.get(block) if place == region)
     for each in accounts:
         try:
