@@ -146,6 +146,8 @@ class Route(msgspec.Struct, frozen=True):
     """Whether a deployment has begun in target groups as they are to be."""
     delay: int = -1
     """The deregistration delay of its targets, in seconds; -1 for the default."""
+    used_delay: int = -1
+    """The delay that both target groups have."""
     tags: dict[str, str] = {}
 
     @property

@@ -16,6 +16,7 @@ from cloudlet.services.ecs.ingress_record import Balancer, Group, Route
 
 ALL: Final = 100
 _GROUP_NAME_CHARACTERS: Final = 255
+_DEFAULT_DELAY_SECONDS: Final = 300
 _Changes = dict[str, Any]
 
 
@@ -41,7 +42,12 @@ async def make(calling: Calling, route: Route, balancer: Balancer, serving: str)
         await calling.call("elbv2", "AddListenerCertificates", given)
         return {"is_certified": True}
     if any(not group.arn for group in route.groups):
-        return {"groups": [await _make_group(calling, route, group) for group in route.groups]}
+        # New ones have the default delay.
+        groups = [await _make_group(calling, route, group) for group in route.groups]
+        return {"groups": groups, "used_delay": -1}
+    if route.delay != route.used_delay:
+        await _set_delay(calling, route)
+        return {"used_delay": route.delay}
     return await _make_rules(calling, route, balancer, serving)
 
 
@@ -58,11 +64,16 @@ async def _make_group(calling: Calling, route: Route, group: Group) -> Group:
         "Tags": calling.tags,
     }
     made = await calling.call("elbv2", "CreateTargetGroup", params)
-    arn = made["TargetGroups"][0]["TargetGroupArn"]
-    if route.delay >= 0:
-        attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": str(route.delay)}]
-        await calling.call("elbv2", "ModifyTargetGroupAttributes", {"TargetGroupArn": arn, "Attributes": attributes})
-    return replace(group, arn=arn)
+    return replace(group, arn=made["TargetGroups"][0]["TargetGroupArn"])
+
+
+async def _set_delay(calling: Calling, route: Route) -> None:
+    """Give both target groups of a route its deregistration delay. Raises AwsError."""
+    seconds = _DEFAULT_DELAY_SECONDS if route.delay < 0 else route.delay
+    attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": str(seconds)}]
+    for group in route.groups:
+        params = {"TargetGroupArn": group.arn, "Attributes": attributes}
+        await calling.call("elbv2", "ModifyTargetGroupAttributes", params)
 
 
 async def _make_rules(calling: Calling, route: Route, balancer: Balancer, serving: str) -> _Changes | None:
