@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,13 +11,13 @@ from msgspec.structs import replace
 
 from cloudlet.engines.envoy.protobuf_messages import encode
 from cloudlet.engines.envoy.snapshot import Kind
+from cloudlet.engines.envoy.statistics import Statistics, parse
 from cloudlet.services.ecs.connect_record import AccessLog, ConnectEndpoint, ConnectPort, TaskConnect
 from cloudlet.services.ecs.connect_targets import Destination, Target, find_parts
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.running.connect_listeners import list_fields
 from cloudlet.services.ecs.running.connect_measuring import Measurement, compare
 from cloudlet.services.ecs.running.connect_snapshot import make_snapshot, write_rules
-from cloudlet.services.ecs.running.connect_statistics import Statistics, parse
 from cloudlet.services.ecs.service_record import Deployment, Revision, Service
 from cloudlet.services.ecs.task_record import Task
 
@@ -108,8 +110,8 @@ def test_metrics_are_what_was_counted_since_the_last_time() -> None:
             {"histograms": {"details": [{"name": "cluster.test.web.upstream_rq_time", "totals": [time]}]}},
         ]
     }
-    before = Statistics({"http.in.web.downstream_rq_total": 10, "tcp.in.db.downstream_cx_total": 5}, {})
-    assert list(compare(before, parse(answer), {"web"})) == [
+    before = Statistics(Counter({"http.in.web.downstream_rq_total": 10, "tcp.in.db.downstream_cx_total": 5}))
+    assert list(compare(before, parse(json.dumps(answer).encode()), {"web"})) == [
         Measurement("RequestCount", "Count", "DiscoveryName", "web", 2),
         Measurement("GrpcRequestCount", "Count", "DiscoveryName", "web", 2),
         Measurement("ActiveConnectionCount", "Count", "DiscoveryName", "web", 2),

@@ -109,6 +109,10 @@ class Containers:
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         try:
             try:
+                if users.have_ranges():
+                    for _, writing in pipes[:2]:
+                        # Its program may open /dev/stdout, whoever its user is.
+                        os.fchown(writing, users.to_machine(spec.user), users.to_machine(spec.group))
                 arguments = await asyncio.to_thread(self._write_command, spec, handed, pipes[2][1])
                 process = await spawn(lambda: _spawn(arguments, handed.opened, pipes, group))
             except BaseException:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.telemetry.metrics import get_metrics
-from cloudlet.services.ecs.running import connect_statistics
-from cloudlet.services.ecs.running.connect_statistics import Statistics
+from cloudlet.engines.envoy import statistics
+from cloudlet.engines.envoy.statistics import Statistics
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
@@ -56,7 +56,11 @@ class Measurement(NamedTuple):
 async def count(runner: Runner, task: Task, path: Path) -> None:
     """Add what the proxy of a task has counted since the last time."""
     block = runner.block
-    now = await connect_statistics.read(path, _PATTERN)
+    try:
+        now = await statistics.read(path, _PATTERN)
+    except OSError:
+        # It has ended, or is too busy: what it has counted is added later, if there is a later.
+        return
     known = _COUNTED.get(block)
     before, known[task.id] = known.get(task.id), now
     if before is None:
@@ -82,7 +86,7 @@ async def count(runner: Runner, task: Task, path: Path) -> None:
 
 def begin(block: Block, task: Task) -> None:
     """Count from 0 for the proxy of a task, which is about to start."""
-    _COUNTED.get(block)[task.id] = Statistics({}, {})
+    _COUNTED.get(block)[task.id] = Statistics()
 
 
 def forget(block: Block, task: Task) -> None:
@@ -92,32 +96,27 @@ def forget(block: Block, task: Task) -> None:
 
 def compare(before: Statistics, now: Statistics, grpc: set[str]) -> Iterator[Measurement]:
     """Yield what has happened between two looks. A proxy that was started again has begun at 0."""
-    for name, value in now.counters.items():
+    grown = now - before
+    for name, value in grown.values.items():
         found = _NAME.fullmatch(name)
         if found is None:
             continue
         inbound, outbound, kind = found.groups()
         if kind == _ACTIVE:
-            if value:
-                yield Measurement("ActiveConnectionCount", "Count", "DiscoveryName", inbound, value)
+            if active := now.values[name]:
+                yield Measurement("ActiveConnectionCount", "Count", "DiscoveryName", inbound, active)
             continue
-        grown = _subtract(value, before.counters.get(name, 0))
         metric = (_INBOUND_METRICS if inbound else _OUTBOUND_METRICS).get(kind)
-        if not grown or metric is None:
+        if not value or metric is None:
             continue
         dimension = "DiscoveryName" if inbound else "TargetDiscoveryName"
-        yield Measurement(*metric, dimension, inbound or outbound, grown)
+        yield Measurement(*metric, dimension, inbound or outbound, value)
         if kind == "rq_total" and inbound in grpc:
-            yield Measurement("GrpcRequestCount", "Count", dimension, inbound, grown)
-    for name, values in now.histograms.items():
+            yield Measurement("GrpcRequestCount", "Count", dimension, inbound, value)
+    for name, values in grown.histograms.items():
         found = _NAME.fullmatch(name)
-        earlier = before.histograms.get(name, {})
         for milliseconds, times in values.items():
-            if found is not None and (grown := _subtract(times, earlier.get(milliseconds, 0))):
+            if found is not None and times:
                 yield Measurement(
-                    "TargetResponseTime", "Milliseconds", "TargetDiscoveryName", found[2], milliseconds, grown
+                    "TargetResponseTime", "Milliseconds", "TargetDiscoveryName", found[2], milliseconds, times
                 )
-
-
-def _subtract(value: int, before: int) -> int:
-    return value - before if value >= before else value

@@ -17,14 +17,14 @@ from cloudlet.core.background.reconciler import Key
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.description import Container, Mount
-from cloudlet.engines.envoy import program
+from cloudlet.engines.envoy import program, statistics
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.sandbox import privileges
 from cloudlet.services.ecs import connect_targets
 from cloudlet.services.ecs.connect_services import PROXIES
 from cloudlet.services.ecs.connect_targets import Destination, Map, Shift
-from cloudlet.services.ecs.running import connect_measuring, connect_statistics, log_sending
+from cloudlet.services.ecs.running import connect_measuring, log_sending
 from cloudlet.services.ecs.running.connect_snapshot import make_snapshot, write_rules
 from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.running.runner import Runner, make_container_name
@@ -255,8 +255,12 @@ async def drain(runner: Runner, task: Task) -> float | bool:
     # The threads of an Envoy learn of a change a little later than it says that it has it.
     if now - proxies.left.setdefault(task.id, now) < _GRACE_SECONDS:
         return _GRACE_SECONDS
-    counted = await connect_statistics.read(get_admin_path(runner, task), _IN_FLIGHT)
-    return _LOOK_SECONDS if any(counted.counters.values()) else True
+    try:
+        counted = await statistics.read(get_admin_path(runner, task), _IN_FLIGHT)
+    except OSError:
+        # A proxy that has ended passes nothing on.
+        return True
+    return _LOOK_SECONDS if any(counted.values.values()) else True
 
 
 def get_admin_path(runner: Runner, task: Task) -> Path:

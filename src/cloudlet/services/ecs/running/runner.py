@@ -203,7 +203,7 @@ class Runner:
 
     def end_listening(self, network: str | None = None) -> None:
         """Give up the sockets in a network that is gone, or in all."""
-        kinds = ("metadata of", "endpoint of", "names of")
+        kinds = ("metadata of", "endpoint of", "envoys of", "names of")
         names = [f"{kind} {network}" for kind in kinds]
         for name in list(self._beside):
             if name in names or (network is None and name.startswith((*kinds, "port of"))):
