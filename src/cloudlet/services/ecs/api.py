@@ -23,6 +23,7 @@ from cloudlet.services.ecs import (
     clusters,
     run_tokens,
     services,
+    steady_services,
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
@@ -57,6 +58,7 @@ service.job(INGRESS.run)
 service.job(BALANCERS.run)
 service.job(services.forget_deleted)
 service.job(clusters.forget_deleted)
+service.job(steady_services.tell_again)
 service.job(run_tokens.forget_old)
 service.job(sessions.forget_old)
 

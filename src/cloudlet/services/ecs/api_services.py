@@ -110,10 +110,10 @@ async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others
         connecting.complete(members, others.namespace)
         balancers = members.get("loadBalancers") or []
         connector = next(iter(members.get("gatewayConnectors") or ()), None)
-        strategy = made.configuration["strategy"]
-        load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=connector is not None)
+        connect = connecting.make(members, others.namespace, definition)
+        strategy, is_connected = made.configuration["strategy"], connector is not None or _has_ports(connect)
+        load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=is_connected)
         load_balancer_rules.check_role(params.get("role"), balancers, definition)
-        connect = connecting.make(members, others.namespace, definition, strategy)
         await connecting.check_names(tx, made, connect)
         if connector is None:
             made = await deployment_start.begin(tx, made, members, ctx.now(), connect)
@@ -221,9 +221,9 @@ async def _deploy(
     connecting.complete(members, others.namespace)
     balancers = members.get("loadBalancers") or []
     connector = next(iter(members.get("gatewayConnectors") or ()), None)
-    strategy = changed.configuration["strategy"]
-    load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=connector is not None)
     connect = _change_connect(changed, params, members, others.namespace, definition)
+    strategy, is_connected = changed.configuration["strategy"], connector is not None or _has_ports(connect)
+    load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=is_connected)
     await connecting.check_names(tx, changed, connect)
     is_new = members != known or params.get("forceNewDeployment")
     if not is_new and not (reference and await _has_failed(tx, changed)):
@@ -236,15 +236,19 @@ async def _deploy(
     return await deployment_start.begin(tx, changed, members, ctx.now(), connect)
 
 
+def _has_ports(connect: Connect | None) -> bool:
+    """Whether others may call a service by Service Connect."""
+    return connect is not None and bool(connect.ports)
+
+
 def _change_connect(
     changed: Service, params: Params, members: Params, namespace: Namespace | None, definition: Definition
 ) -> Connect | None:
     """Return the part of a service in its namespace after an update. Raises AwsError."""
-    strategy = changed.configuration["strategy"]
     if params.get("serviceConnectConfiguration") is not None:
-        return connecting.make(params, namespace, definition, strategy)
+        return connecting.make(params, namespace, definition)
     known = changed.deployments[0].revision.connect
-    return None if known is None else connecting.make_again(members, known, definition, strategy)
+    return None if known is None else connecting.make_again(members, known, definition)
 
 
 async def _has_failed(tx: Transaction, changed: Service) -> bool:

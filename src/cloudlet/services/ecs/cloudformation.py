@@ -12,6 +12,13 @@ def _get_family(properties: Properties) -> str:
     return str(properties.get("Family") or properties.get(NAME) or "")
 
 
+def _make_proxy(properties: Properties) -> dict[str, Any] | None:
+    """Return the proxy configuration, of which templates have one member by another name."""
+    given = properties.get("ProxyConfiguration")
+    renamed = {"ProxyConfigurationProperties": "Properties"}
+    return given and {renamed.get(name, name): value for name, value in given.items()}
+
+
 def _list_task_set(properties: Properties) -> list[str]:
     return [properties["Id"]]
 
@@ -103,7 +110,7 @@ RESOURCE_TYPES: Final = (
     ResourceType(
         "AWS::ECS::TaskDefinition",
         "ecs",
-        create=Call("RegisterTaskDefinition", {"family": _get_family}),
+        create=Call("RegisterTaskDefinition", {"family": _get_family, "proxyConfiguration": _make_proxy}),
         delete=Call("DeregisterTaskDefinition", {"taskDefinition": "TaskDefinitionArn"}),
         attributes={"TaskDefinitionArn": "taskDefinition.taskDefinitionArn"},
         tag=Call("TagResource", {"resourceArn": "TaskDefinitionArn"}),

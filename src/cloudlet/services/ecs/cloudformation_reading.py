@@ -40,7 +40,12 @@ def _find_associations(properties: Properties) -> Any:
 
 
 def _find_definition(properties: Properties) -> Any:
-    return _find_active(properties, "taskDefinition")
+    found = _find_active(properties, "taskDefinition")
+    proxy = (found or {}).get("proxyConfiguration")
+    if not proxy:
+        return found
+    renamed = {name: value for name, value in proxy.items() if name != "properties"}
+    return {**found, "proxyConfiguration": {**renamed, "proxyConfigurationProperties": proxy.get("properties")}}
 
 
 def _find_service(properties: Properties) -> Any:

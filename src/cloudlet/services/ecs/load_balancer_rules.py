@@ -80,7 +80,7 @@ def check(
 ) -> None:
     """Raise InvalidParameterException unless load balancers go with a task definition and a strategy.
 
-    A service that is connected to gateways has theirs, too.
+    Traffic is shifted by gateways and Service Connect, too, where a service is connected to such.
     """
     if len(balancers) > _MAX_GROUPS:
         raise errors.InvalidParameter(f"A service can have at most {_MAX_GROUPS} target groups.")
@@ -103,7 +103,9 @@ def check(
                     f"{definition.network_mode} network mode specified in the task definition."
                 )
     if strategy in (LINEAR, CANARY) and not balancers and not is_connected:
-        raise errors.InvalidParameter(f"The deployment strategy {strategy} requires load balancers.")
+        raise errors.InvalidParameter(
+            f"The deployment strategy {strategy} requires load balancers or services of Service Connect."
+        )
 
 
 def _check_container(balancer: Mapping[str, Any], containers: Mapping[str, Mapping[str, Any]]) -> None:

@@ -42,7 +42,8 @@ class Revision(msgspec.Struct, frozen=True):
     @property
     def shifts_traffic(self) -> bool:
         """Whether traffic can be shifted to and from its tasks."""
-        return any(each.get("advancedConfiguration") for each in self.balancers)
+        is_connected = self.connect is not None and bool(self.connect.ports)
+        return is_connected or any(each.get("advancedConfiguration") for each in self.balancers)
 
     @property
     def choice(self) -> Choice:
@@ -112,6 +113,8 @@ class Service(msgspec.Struct, frozen=True):
     last_completed: Revision | None = None
     stuck: str = ""
     """The message that told why no task could be started or stopped."""
+    steady_at: float = 0.0
+    """The time at which it was told last that the service is steady."""
 
     @property
     def arn(self) -> str:
