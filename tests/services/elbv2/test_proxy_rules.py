@@ -205,7 +205,7 @@ def test_redirects(envoy: Envoy, config: dict[str, str], path: str, location: st
 
 def test_redirects_of_clients_of_this_machine_lead_to_ports_that_they_reach() -> None:
     listener = make_listener(redirect(Protocol="HTTPS", Port="443"), port=80)
-    (balancer,) = make_view(listener, machine_address="127.64.0.9", low_port_offset=8000).load_balancers
+    (balancer,) = make_view(listener, machine_address="127.64.0.9", machine_ports={443: 8443}).load_balancers
     config = listener.description["DefaultActions"][0]["RedirectConfig"]
     (predicate, moved), (always, own) = redirects.make_routes(balancer, listener, config)
     locations = [route["response_headers_to_add"][-1]["header"]["value"] for route in (moved, own)]

@@ -43,11 +43,14 @@ class Response:
     body: bytes = b""
     reason: str = ""
     """The words beside the status, if they are not HTTP's own."""
+    error: str = ""
+    """AWS's code for what went wrong, for logs and metrics."""
 
 
-def make_page(status: int) -> Response:
+def make_page(status: int, error: str = "") -> Response:
     """Return the page of a status."""
-    return Response(status, [("server", pages.SERVER), ("content-type", "text/html")], pages.render(status).encode())
+    headers = [("server", pages.SERVER), ("content-type", "text/html")]
+    return Response(status, headers, pages.render(status).encode(), error=error)
 
 
 def _find_phrase(status: int) -> str:

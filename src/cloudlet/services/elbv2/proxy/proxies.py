@@ -82,11 +82,13 @@ class ServedVpc:
         self.view = View(*key)
         self.endpoints: set[str] = set()
         """The addresses on this machine that lead to its load balancers."""
+        self.ports: dict[str, dict[int, int]] = {}
+        """The ports that listeners have on this machine, where they are others, by addresses."""
         self.states = HealthStates()
         self.balancing = ""
         """The commands that its router has (`balancing`); empty where that is not known."""
         self.listeners: dict[str, tuple[LoadBalancer, Listener]] = {}
-        self.actions: dict[str, tuple[LoadBalancer, Description]] = {}
+        self.actions: dict[str, tuple[LoadBalancer, Listener, Description]] = {}
         """The actions that authenticate users, by their keys."""
         self.server: asyncio.Server | None = None
         """The server at which the block answers."""
@@ -103,10 +105,15 @@ class ServedVpc:
         )
         self.listeners = {each.arn: (owner, each) for owner in view.load_balancers for each in owner.listeners}
         self.actions = {
-            key: (owner, action)
+            key: (owner, listener, action)
             for owner, listener in self.listeners.values()
             for key, action in authenticating.list_actions(listener).items()
         }
+
+    def set_ports(self, ports: dict[str, dict[int, int]]) -> bool:
+        """Have other ports on this machine; return whether they are others."""
+        is_changed, self.ports = ports != self.ports, ports
+        return is_changed
 
     def list_states(self, group: TargetGroup) -> list[str]:
         """Return the states of the registered targets of a group."""
@@ -194,19 +201,29 @@ class Proxies:
         if group is not None:
             return await functions.answer(block, group, request) if group.targets else make_page(503)
         if request.target.startswith(authenticating.PREFIX):
-            key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
-            owner, action = served.actions.get(key, (None, {"Type": ""}))
-            original = Request(request.method, f"/{path}", request.headers, b"")
-            if action["Type"] == "jwt-validation":
-                return await token_validation.validate(block, action, original)
-            if owner is None or action["Type"] != "authenticate-oidc":
-                # There are no user pools of Amazon Cognito.
-                return make_page(500)
-            return await authentication.authenticate(block, owner.arn, key, action, original)
+            return await self._authenticate(served, request)
         if request.get(names.RULE) in served.listeners:
-            actions = {key: action for key, (_, action) in served.actions.items()}
-            return await authentication.take_callback(block, actions, request)
+            owner, _ = served.listeners[request.get(names.RULE)]
+            actions = {key: action for key, (each, _, action) in served.actions.items() if each is owner}
+            return await authentication.take_callback(block, owner.arn, actions, request)
         return make_page(404)
+
+    async def _authenticate(self, served: ServedVpc, request: Request) -> Response:
+        block = self._block
+        key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
+        original = Request(request.method, f"/{path}", request.headers, b"")
+        if key not in served.actions:
+            return make_page(500)
+        owner, listener, action = served.actions[key]
+        if action["Type"] == "jwt-validation":
+            return await token_validation.validate(block, action, original)
+        if action["Type"] != "authenticate-oidc":
+            # There are no user pools of Amazon Cognito.
+            return make_page(500)
+        port = listener.description["Port"]
+        if request.get(names.ADDRESS) == owner.machine_address:
+            port = owner.find_machine_port(port)
+        return await authentication.authenticate(block, owner.arn, key, action, original, port)
 
     async def _take_log(self, node: str, name: str, entries: list[Any]) -> None:
         served = self._by_node.get(node)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -50,7 +51,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     served = await proxies.serve(key)
     try:
         await _set_endpoints(proxies, served, view)
-        proxies.set_view(served, view)
+        proxies.set_view(served, _add_ports(view, served.ports))
         for each in served.envoys:
             await _run(proxies, served, each)
         await balancing.apply(proxies, served)
@@ -58,7 +59,11 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
         await refusals.record_all(block, view, str(error))
         return None
     nodes = [each.node for each in served.envoys if each.is_wanted]
-    is_applied = all([await proxies.server.wait_until_applied(each, _APPLY_SECONDS) for each in nodes])
+    is_applied = await _wait_until_applied(proxies, nodes)
+    # Where listeners are on this machine shows once Envoy has asked for them.
+    if served.set_ports(await _find_ports(proxies, view)):
+        proxies.set_view(served, _add_ports(view, served.ports))
+        is_applied = await _wait_until_applied(proxies, nodes)
     refused = [text for each in nodes for text in proxies.server.list_refusals(each).values()]
     if refused or is_applied:
         await refusals.record(block, view, refused)
@@ -66,6 +71,28 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     await health_reports.record(block, served, view.target_groups)
     await health_reports.record_unchecked(block, view)
     return None if is_applied else _LOOK_SECONDS
+
+
+async def _wait_until_applied(proxies: Proxies, nodes: list[str]) -> bool:
+    return all([await proxies.server.wait_until_applied(each, _APPLY_SECONDS) for each in nodes])
+
+
+async def _find_ports(proxies: Proxies, view: View) -> dict[str, dict[int, int]]:
+    """Return the ports that listeners have on this machine, where they are others, by addresses."""
+    found: dict[str, dict[int, int]] = {}
+    for each in view.load_balancers:
+        address = each.machine_address
+        ports = [listener.description["Port"] for listener in each.listeners if address]
+        moved = [(port, await proxies.keeper.call("find_endpoint_port", address=address, port=port)) for port in ports]
+        if others := {port: real for port, real in moved if real not in (None, port)}:
+            found[address] = others
+    return found
+
+
+def _add_ports(view: View, ports: dict[str, dict[int, int]]) -> View:
+    """Return a view with the ports that listeners have on this machine."""
+    balancers = (replace(each, machine_ports=ports.get(each.machine_address, {})) for each in view.load_balancers)
+    return replace(view, load_balancers=tuple(balancers))
 
 
 async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> None:

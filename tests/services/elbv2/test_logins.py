@@ -1,0 +1,163 @@
+"""Users and tokens before a running Cloudlet: a browser, a load balancer with HTTPS, and a provider with HTTPS."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from cloudlet.edge.tls import local_certificate, server_context
+from tests.certificates import make_pair
+from tests.services.ecs.containers import Tasks
+from tests.services.ecs.test_instance_targets import find_instance
+from tests.services.elbv2.envoys import Web
+from tests.services.elbv2.lb_cloud import LbCloud
+from tests.services.elbv2.provider import Provider
+from tests.services.elbv2.test_serving import Served, find_port
+from tests.standing import NOON, Standing, standing_server
+
+_HOST = "app.example.com"
+_SESSION = "AWSELBAuthSessionCookie-0"
+
+
+class Application:
+    """A web server behind a load balancer with HTTPS that has users log in."""
+
+    def __init__(self, standing: Standing, provider: Provider, web: Web) -> None:
+        aws = standing.account()
+        self.standing, self.provider, self.web = standing, provider, web
+        self.cloud = LbCloud(aws)
+        self.served = Served(self.cloud)
+        # It is 2030 there.
+        certificate = aws.client("acm").import_certificate(**make_pair(_HOST, days=3650).params())
+        certificates = [{"CertificateArn": certificate["CertificateArn"]}]
+        self.listener = self.cloud.listen(self.served.arn, None, 443, Protocol="HTTPS", Certificates=certificates)
+        self.group = self.cloud.create_group(TargetType="instance", Port=web.port)
+        target = {"Id": find_instance(Tasks(aws)), "Port": web.port}
+        self.cloud.elb.register_targets(TargetGroupArn=self.group, Targets=[target])
+        forward = {"Type": "forward", "TargetGroupArn": self.group, "Order": 2}
+        claim = {"Name": "aud", "Format": "single-string", "Values": ["client"]}
+        config = {"JwksEndpoint": f"{provider.url}/keys", "Issuer": provider.url, "AdditionalClaims": [claim]}
+        token = {"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": config}
+        checks = {
+            "/app*": provider.make_action(),
+            "/open*": provider.make_action(OnUnauthenticatedRequest="allow"),
+            "/closed*": provider.make_action(OnUnauthenticatedRequest="deny"),
+            "/token*": token,
+        }
+        for number, (path, check) in enumerate(checks.items()):
+            self.cloud.add_rule(self.listener["ListenerArn"], number + 1, path, Actions=[check, forward])
+        self.browse("/", until=200)
+
+    def browse(self, path: str, *options: str, jar: Path | None = None, until: int = 0) -> tuple[int, str]:
+        """Return the status at the end of all redirects, and where that is."""
+        place = f"{_HOST}:443:{self.served.address}:{find_port(443)}"
+        command = ["curl", "-sSkL", "-m", "20", "--connect-to", place, "-o", "/dev/null", *options]
+        command += ["-w", "%{http_code} %{url_effective}", f"https://{_HOST}{path}"]
+        if jar is not None:
+            command += ["-b", str(jar), "-c", str(jar)]
+        command += ["--retry", "60", "--retry-all-errors", "--retry-delay", "1"] if until else []
+        status, url = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert until in (0, int(status))
+        return int(status), url
+
+    def find_user(self) -> str | None:
+        """Return who the user of the last request was, as the application was told."""
+        identity: str | None = self.web.asked[-1]["headers"].get("x-amzn-oidc-identity")
+        return identity
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    authority, certificate, key = local_certificate(tmp_path_factory.mktemp("provider"), "localhost")
+    provider = Provider(datetime.fromisoformat(NOON).timestamp(), server_context(certificate, key))
+    web = Web("application")
+    with standing_server({"SSL_CERT_FILE": str(authority)}) as standing:
+        yield Application(standing, provider, web)
+    web.close()
+    provider.close()
+
+
+def test_a_user_logs_in_and_out(application: Application, tmp_path: Path) -> None:
+    provider, jar, seen = application.provider, tmp_path / "jar", application.web.asked
+    assert application.browse("/app/a?b=c", jar=jar) == (200, f"https://{_HOST}/app/a?b=c")
+    assert provider.logins == 1
+    headers = seen[-1]["headers"]
+    assert seen[-1]["path"] == "/app/a?b=c"
+    assert (headers["x-amzn-oidc-identity"], headers["x-amzn-oidc-accesstoken"]) == ("user-1", "token-1")
+    page = f"{application.standing.server.endpoint}/_cloudlet/elbv2/user-claims-key"
+    key = subprocess.run(["curl", "-sSf", page], capture_output=True, check=True).stdout
+    claims = jwt.decode(headers["x-amzn-oidc-data"], key, ["ES256"], options={"verify_exp": False})
+    assert claims["email"] == "user@example.com"
+    # A session holds for all rules with one provider.
+    for path in ("/app/d", "/open", "/closed"):
+        assert application.browse(path, jar=jar)[0] == 200
+        assert application.find_user() == "user-1"
+    assert provider.logins == 1
+    # An application logs its user out by the cookie.
+    application.web.headers["set-cookie"] = f"{_SESSION}=; Max-Age=-1; Path=/"
+    application.browse("/app/logout", jar=jar)
+    del application.web.headers["set-cookie"]
+    assert application.browse("/open", jar=jar)[0] == 200
+    assert application.find_user() is None
+    assert application.browse("/closed", jar=jar)[0] == 401
+    assert application.browse("/app", jar=jar)[0] == 200
+    assert provider.logins == 2
+
+
+def test_a_session_is_refreshed_until_it_ends(application: Application, tmp_path: Path) -> None:
+    provider, jar = application.provider, tmp_path / "jar"
+    provider.time = datetime.fromisoformat(NOON).timestamp()
+    application.standing.freeze(NOON)
+    provider.more = {"expires_in": 600, "refresh_token": "code-refresh"}
+    application.browse("/app", jar=jar)
+    logins, asked = provider.logins, len(provider.forms)
+    provider.claims["email"] = "new@example.com"
+    application.standing.advance("11m")
+    provider.time += 660
+    assert application.browse("/app", jar=jar)[0] == 200
+    assert application.browse("/app", jar=jar)[0] == 200
+    data = application.web.asked[-1]["headers"]["x-amzn-oidc-data"]
+    assert jwt.decode(data, options={"verify_signature": False})["email"] == "new@example.com"
+    assert (provider.logins, len(provider.forms)) == (logins, asked + 1)
+    provider.is_logged_out = True
+    application.standing.advance("11m")
+    provider.time += 660
+    assert application.browse("/closed", jar=jar)[0] == 401
+    assert application.browse("/app", jar=jar)[0] == 200
+    assert provider.logins == logins + 1
+    provider.is_logged_out, provider.more = False, {}
+    application.browse("/app", jar=jar)
+    application.standing.advance("61m")
+    provider.time += 3660
+    assert application.browse("/closed", jar=jar)[0] == 401
+
+
+def test_forged_sessions_are_none(application: Application) -> None:
+    assert application.browse("/closed", "-H", f"Cookie: {_SESSION}=AAAA")[0] == 401
+    assert application.browse("/open", "-H", "X-Amzn-Oidc-Identity: root")[0] == 200
+    assert application.find_user() is None
+    assert application.browse("/oauth2/idpresponse?code=code-1&state=AAAA")[0] == 401
+
+
+def test_bearer_tokens(application: Application) -> None:
+    provider = application.provider
+
+    def ask(token: str) -> int:
+        return application.browse("/token", "-H", f"Authorization: {token}")[0]
+
+    now = provider.time
+    assert ask(f"Bearer {provider.sign()}") == 200
+    assert application.web.asked[-1]["headers"]["authorization"].startswith("Bearer ")
+    assert application.browse("/token")[0] == 401
+    assert ask("Bearer a.b.c") == 401
+    assert ask(f"Bearer {provider.sign(exp=now - 100)}") == 401
+    assert ask(f"Bearer {provider.sign(iss='https://example.com')}") == 401
+    assert ask(f"Bearer {provider.sign(aud='other')}") == 403
+    assert ask(f"Bearer {provider.sign(rsa.generate_private_key(65537, 2048))}") == 401
+    assert ask(f"Basic {provider.sign()}") == 401
