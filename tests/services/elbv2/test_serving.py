@@ -259,13 +259,15 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
 
 def test_targets_see_clients_within_the_vpc_by_their_own_addresses(cloud: LbCloud, tasks: Tasks) -> None:
     client = cloud.make_group("client")
-    served = Served(cloud, Type="network")
+    front = open_group(cloud, "front", client)
+    served = Served(cloud, Type="network", SecurityGroups=[front])
     group = cloud.create_group(Protocol="TCP", Port=8080, **_QUICK)
     attribute = {"Key": "preserve_client_ip.enabled", "Value": "true"}
     cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[attribute])
     cloud.listen(served.arn, group, port=81, Protocol="TCP")
-    # It lets nothing in but clients of this group.
-    arn, address = run_task(cloud, tasks, open_group(cloud, "back", client), "one")
+    # It lets nothing in but what comes by the load balancer.
+    command = ["sh", "-c", f"echo one > /srv/index.html; exec {' '.join(_HTTPD)} -v"]
+    arn, address = run_task(cloud, tasks, open_group(cloud, "back", front), command=command)
     cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
     served.wait_until_active()
     inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
@@ -273,9 +275,12 @@ def test_targets_see_clients_within_the_vpc_by_their_own_addresses(cloud: LbClou
         f"for n in 1 2 3 4 5 6 7 8; do wget -q -T 2 -O - http://{host}:81/index.html && break; sleep 1; done"
         for host in (inner, served.balancer["DNSName"])
     ]
-    asker, _ = run_task(cloud, tasks, client, command=["sh", "-c", "; ".join(asking)])
+    asker, source = run_task(cloud, tasks, client, command=["sh", "-c", "; ".join(asking)])
     tasks.wait(asker, "STOPPED")
     assert tasks.read(asker) == ["one", "one"]
+    eventually(
+        lambda: sum(source in line and "response:200" in line for line in tasks.read(arn)), lambda number: number == 2
+    )
     tasks.ecs.stop_task(task=arn)
 
 
@@ -344,22 +349,32 @@ def test_connections_end_with_the_deregistration_delay_where_that_is_wanted(clou
     tasks.ecs.stop_task(task=arn)
 
 
-def test_datagrams_reach_tasks_within_the_vpc(cloud: LbCloud, tasks: Tasks) -> None:
-    all_ = open_group(cloud, "all")
+def test_datagrams_reach_tasks(cloud: LbCloud, tasks: Tasks) -> None:
+    client = cloud.make_group("client")
     served = Served(cloud, Type="network")
-    group = cloud.create_group(Protocol="UDP", Port=53, HealthCheckPort="8080", **_QUICK)
-    cloud.listen(served.arn, group, port=53, Protocol="UDP")
     # The kernel counts datagrams for ports at which nobody listens.
     wait = "while ! grep -q '^Udp: [0-9]* [1-9]' /proc/net/snmp; do sleep 0.1; done"
-    script = f"{' '.join(_HTTPD)} & {wait}; echo arrived"
-    arn, address = run_task(cloud, tasks, all_, command=["sh", "-c", script])
-    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    arns = []
+    # One lets nothing in but clients of a group, whose addresses are preserved; the other one all.
+    for port, sources in ((53, [client]), (54, [])):
+        group = cloud.create_group(Protocol="UDP", Port=53, HealthCheckPort="8080", **_QUICK)
+        cloud.listen(served.arn, group, port=port, Protocol="UDP")
+        security = open_group(cloud, f"back{port}", *sources)
+        arn, address = run_task(cloud, tasks, security, command=["sh", "-c", f"{wait}; echo arrived"])
+        cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+        arns.append(arn)
     served.wait_until_active()
-    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
-    sending = f"while true; do nslookup example.com {inner}; sleep 0.2; done"
-    sender, _ = run_task(cloud, tasks, all_, command=["sh", "-c", sending])
-    tasks.wait(arn, "STOPPED")
-    assert tasks.read(arn) == ["arrived"]
+    sending = f"while true; do nslookup example.com {served.address}; sleep 0.2; done"
+    sender, _ = run_task(cloud, tasks, client, command=["sh", "-c", sending])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as machine:
+
+        def find_status() -> str:
+            machine.sendto(b"hello", (served.address, find_port(54)))
+            return tasks.describe(arns[1])["lastStatus"]
+
+        eventually(find_status, lambda status: status == "STOPPED")
+    tasks.wait(arns[0], "STOPPED")
+    assert [tasks.read(arn) for arn in arns] == [["arrived"]] * 2
     tasks.ecs.stop_task(task=sender)
 
 

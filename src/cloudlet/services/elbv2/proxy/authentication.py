@@ -149,7 +149,7 @@ async def _take_callback(block: Block, signer: str, actions: dict[str, Descripti
     if not code:
         raise LoginError(401, "AuthMissingCodeParam")
     config = actions[kept["key"]]["AuthenticateOidcConfig"]
-    login = await identity_providers.exchange_code(block, config, code, kept["redirect"])
+    login = await identity_providers.get_login(block, config, code, kept["redirect"])
     seconds = int(config.get("SessionTimeout") or _SESSION_SECONDS)
     session = _make_session(login, now, now + seconds)
     written = _write_session(block, signer, config, session, cookies)

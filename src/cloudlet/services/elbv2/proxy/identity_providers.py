@@ -42,7 +42,7 @@ class Login(NamedTuple):
     """The time for which the access token holds. None where it is not told."""
 
 
-async def exchange_code(block: Block, config: Description, code: str, redirect: str) -> Login:
+async def get_login(block: Block, config: Description, code: str, redirect: str) -> Login:
     """Return what a provider tells for a code that it has given to a user. Raises LoginError."""
     grant = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
     found = await _get_token(block, config, grant)

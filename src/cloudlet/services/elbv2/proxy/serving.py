@@ -23,7 +23,14 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.elbv2 import ending, network_changes, views
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.ending import EndedTarget
-from cloudlet.services.elbv2.proxy import balancing, health_reports, log_files, refusals, user_claims
+from cloudlet.services.elbv2.proxy import (
+    balancing,
+    health_reports,
+    log_files,
+    network_listeners,
+    refusals,
+    user_claims,
+)
 from cloudlet.services.elbv2.proxy.proxies import PROXIES, EnvoyProcess, Proxies, ServedVpc, VpcKey
 from cloudlet.services.elbv2.proxy.snapshots import list_groups
 from cloudlet.services.elbv2.proxy.view import View
@@ -109,13 +116,20 @@ async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> Non
         network = served.key[2]
         await proxies.keeper.call("set_endpoint", address=address, network=network, target=target, is_public=is_public)
         served.endpoints.add(address)
+    for balancer in view.load_balancers:
+        ports = [each.description["Port"] for each in balancer.listeners if network_listeners.has_datagrams(each)]
+        if balancer.machine_address in wanted and not balancer.is_application:
+            await proxies.keeper.call("take_datagrams", address=balancer.machine_address, ports=ports)
 
 
 async def _end_connections(block: Block, proxies: Proxies, view: View, ended: list[EndedTarget]) -> None:
     """End connections to targets whose deregistration delay has ended."""
     for each in ended:
-        if sources := _list_sources(view, each):
-            place = {"address": each.address, "port": each.port}
+        place = {"address": each.address, "port": each.port}
+        sources = _list_sources(view, each)
+        if len(sources) == len(view.load_balancers):
+            await proxies.keeper.call("forget_flows", network=view.vpc, **place)
+        if sources:
             await proxies.keeper.call("end_connections", network=view.vpc, sources=sources, **place)
     if ended:
         await ending.forget(block, (view.account, view.region, view.vpc), ended)
