@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import shlex
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,10 +20,11 @@ from tests.services.ecs.test_instance_targets import find_instance
 from tests.services.elbv2.envoys import Web
 from tests.services.elbv2.lb_cloud import LbCloud
 from tests.services.elbv2.provider import Provider
-from tests.services.elbv2.test_serving import Served, find_port
-from tests.standing import NOON, Standing, standing_server
+from tests.services.elbv2.test_serving import Served, find_port, list_log_files, make_log_policy
+from tests.standing import NOON, Standing, eventually, standing_server
 
 _HOST = "app.example.com"
+_BUCKET = "logs-of-logins"
 _SESSION = "AWSELBAuthSessionCookie-0"
 
 
@@ -52,18 +55,53 @@ class Application:
         }
         for number, (path, check) in enumerate(checks.items()):
             self.cloud.add_rule(self.listener["ListenerArn"], number + 1, path, Actions=[check, forward])
-        self.browse("/", until=200)
+        self.log()
+        # The last rule is served.
+        eventually(lambda: self.browse("/token")[0] == 401)
 
-    def browse(self, path: str, *options: str, jar: Path | None = None, until: int = 0) -> tuple[int, str]:
+    def log(self) -> None:
+        """Have the load balancer write an access log."""
+        storage = self.cloud.aws.client("s3")
+        storage.create_bucket(Bucket=_BUCKET)
+        storage.put_bucket_policy(Bucket=_BUCKET, Policy=make_log_policy(_BUCKET))
+        attributes = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": _BUCKET}
+        pairs = [{"Key": key, "Value": value} for key, value in attributes.items()]
+        self.cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=self.served.arn, Attributes=pairs)
+
+    def read_reasons(self) -> set[str]:
+        """Return the reasons that the access log has."""
+        storage = self.cloud.aws.client("s3")
+        lines = [
+            line
+            for key in list_log_files(storage, _BUCKET)
+            for line in gzip.decompress(storage.get_object(Bucket=_BUCKET, Key=key)["Body"].read())
+            .decode()
+            .splitlines()
+        ]
+        return {shlex.split(line)[24] for line in lines}
+
+    def count(self, name: str) -> float:
+        """Return the sum of a metric of the load balancer."""
+        query = {
+            "Namespace": "AWS/ApplicationELB",
+            "MetricName": name,
+            "Dimensions": [{"Name": "LoadBalancer", "Value": self.served.arn.partition("loadbalancer/")[2]}],
+            "StartTime": "2030-03-13T11:00:00Z",
+            "EndTime": "2030-03-13T16:00:00Z",
+            "Period": 18000,
+            "Statistics": ["Sum"],
+        }
+        found = self.cloud.aws.client("cloudwatch").get_metric_statistics(**query)["Datapoints"]
+        return float(sum(each["Sum"] for each in found))
+
+    def browse(self, path: str, *options: str, jar: Path | None = None) -> tuple[int, str]:
         """Return the status at the end of all redirects, and where that is."""
         place = f"{_HOST}:443:{self.served.address}:{find_port(443)}"
         command = ["curl", "-sSkL", "-m", "20", "--connect-to", place, "-o", "/dev/null", *options]
         command += ["-w", "%{http_code} %{url_effective}", f"https://{_HOST}{path}"]
         if jar is not None:
             command += ["-b", str(jar), "-c", str(jar)]
-        command += ["--retry", "60", "--retry-all-errors", "--retry-delay", "1"] if until else []
-        status, url = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-        assert until in (0, int(status))
+        status, url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
         return int(status), url
 
     def find_user(self) -> str | None:
@@ -161,3 +199,12 @@ def test_bearer_tokens(application: Application) -> None:
     assert ask(f"Bearer {provider.sign(aud='other')}") == 403
     assert ask(f"Bearer {provider.sign(rsa.generate_private_key(65537, 2048))}") == 401
     assert ask(f"Basic {provider.sign()}") == 401
+
+
+def test_reasons_of_failures_are_logged_and_counted(application: Application) -> None:
+    application.browse("/oauth2/idpresponse?code=code-1&state=AAAA")
+    application.browse("/token", "-H", "Authorization: Bearer a.b.c")
+    application.standing.advance("6m")
+    wanted = {"-", "AuthInvalidStateParam", "JWTRequestFormatInvalid"}
+    eventually(application.read_reasons, lambda found: wanted <= found)
+    eventually(lambda: application.count("ELBAuthFailure"))

@@ -399,20 +399,18 @@ def test_a_listener_whose_port_is_taken_on_this_machine_is_at_the_next_one(serve
     served.wait_until_active()
 
 
-_LOG_POLICY = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": "arn:aws:s3:::logs-of-a-load-balancer/own/AWSLogs/*",
-        },
+def make_log_policy(bucket: str) -> str:
+    """Return the policy of a bucket that takes logs."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": [f"arn:aws:s3:::{bucket}/AWSLogs/*", f"arn:aws:s3:::{bucket}/own/AWSLogs/*"],
     }
-)
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
 
 
-def _list_files(storage: Any, bucket: str) -> list[str]:
+def list_log_files(storage: Any, bucket: str) -> list[str]:
     found = storage.list_objects_v2(Bucket=bucket).get("Contents") or ()
     return [each["Key"] for each in found if each["Key"].endswith(".log.gz")]
 
@@ -424,7 +422,7 @@ def test_requests_are_logged_and_measured() -> None:
         served = Served(cloud)
         storage = aws.client("s3")
         storage.create_bucket(Bucket="logs-of-a-load-balancer")
-        storage.put_bucket_policy(Bucket="logs-of-a-load-balancer", Policy=_LOG_POLICY)
+        storage.put_bucket_policy(Bucket="logs-of-a-load-balancer", Policy=make_log_policy("logs-of-a-load-balancer"))
         attributes = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs-of-a-load-balancer"}
         pairs = [{"Key": key, "Value": value} for key, value in {**attributes, "access_logs.s3.prefix": "own"}.items()]
         cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=served.arn, Attributes=pairs)
@@ -434,7 +432,7 @@ def test_requests_are_logged_and_measured() -> None:
             served.ask("/logged", User_Agent="test")
         time.sleep(1.5)
         standing.advance("6m")
-        (key,) = eventually(lambda: _list_files(storage, "logs-of-a-load-balancer"))
+        (key,) = eventually(lambda: list_log_files(storage, "logs-of-a-load-balancer"))
         resource = served.arn.partition("loadbalancer/")[2]
         begin = f"own/AWSLogs/{aws.account}/elasticloadbalancing/us-east-1/2030/03/13/"
         assert key.startswith(f"{begin}{aws.account}_elasticloadbalancing_us-east-1_{resource.replace('/', '.')}_2030")

@@ -94,7 +94,7 @@ def _let_pass(
         ("x-amzn-oidc-identity", str(session["claims"].get("sub", ""))),
         ("x-amzn-oidc-data", claims),
     ]
-    return Response(_OK, [*told, *cookies])
+    return Response(_OK, [*told, *cookies], metric="ELBAuthRefreshTokenSuccess" if cookies else "")
 
 
 def _send_to_provider(block: Block, key: str, config: Description, request: Request, port: int) -> Response:
@@ -153,7 +153,8 @@ async def _take_callback(block: Block, signer: str, actions: dict[str, Descripti
     seconds = int(config.get("SessionTimeout") or _SESSION_SECONDS)
     session = _make_session(login, now, now + seconds)
     written = _write_session(block, signer, config, session, cookies)
-    return Response(302, [("location", kept["url"]), *written, _set_cookie(_NONCE_COOKIE, "", 0)])
+    headers = [("location", kept["url"]), *written, _set_cookie(_NONCE_COOKIE, "", 0)]
+    return Response(302, headers, metric="ELBAuthSuccess")
 
 
 def _check_state(block: Block, actions: dict[str, Description], state: str, nonce: str, now: float) -> dict[str, Any]:

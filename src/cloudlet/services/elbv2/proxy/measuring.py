@@ -66,6 +66,23 @@ class Meters:
             meter.counts[f"NewFlowCount{end}"] += 1
             meter.add(f"ProcessedBytes{end}", "Bytes", size)
 
+    def count(self, view: View, load_balancer: LoadBalancer, name: str) -> None:
+        """Count something of an Application Load Balancer."""
+        self._count(view, name, _make_balancer_name(load_balancer))
+
+    def count_group(self, view: View, group: TargetGroup, name: str) -> None:
+        """Count something of a target group, and of the load balancer that uses it."""
+        self._count(view, name, _make_group_name(group))
+        arns = group.description.get("LoadBalancerArns") or ()
+        for each in view.load_balancers:
+            if list(arns) == [each.arn]:
+                self._count(view, name, _make_group_name(group), _make_balancer_name(each))
+
+    def _count(self, view: View, name: str, *dimensions: tuple[str, str]) -> None:
+        meter = self._application.meter(view.account, view.region, dimensions)
+        if self._is_wanted and meter is not None:
+            meter.counts[name] += 1
+
     def add_hosts(
         self, view: View, load_balancer: LoadBalancer, group: TargetGroup, healthy: int, unhealthy: int, now: float
     ) -> None:

@@ -28,6 +28,7 @@ from cloudlet.services.elbv2.proxy import (
     token_validation,
 )
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response, make_page
+from cloudlet.services.elbv2.proxy.error_reasons import ErrorReasons, find_metric
 from cloudlet.services.elbv2.proxy.measuring import Meters
 from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.target_health import HealthStates
@@ -131,6 +132,7 @@ class Proxies:
         self.served: dict[VpcKey, ServedVpc] = {}
         self.meters = Meters(is_wanted=block.cloud.has("cloudwatch"))
         self.logs = log_files.LogFiles()
+        self.reasons = ErrorReasons()
         self.ended = asyncio.Event()
         """Set when an Envoy or the keeper has ended."""
         self._by_node: dict[str, ServedVpc] = {}
@@ -158,7 +160,10 @@ class Proxies:
 
     async def _listen(self, served: ServedVpc) -> None:
         async def answer(request: Request) -> Response | None:
-            return await self._answer(served, request)
+            response = await self._answer(served, request)
+            if response is not None:
+                self._record(served, request, response)
+            return response
 
         for each in served.envoys:
             await asyncio.to_thread(program.prepare_folder, each.folder)
@@ -208,6 +213,23 @@ class Proxies:
             return await authentication.take_callback(block, owner.arn, actions, request)
         return make_page(404)
 
+    def _record(self, served: ServedVpc, request: Request, response: Response) -> None:
+        """Note for logs and metrics what has become of a request."""
+        metric, trace = response.metric or find_metric(response.error), request.get("x-amzn-trace-id")
+        if response.error and trace:
+            self.reasons.note(trace, response.error)
+        # Health checks have none.
+        if not metric or not trace:
+            return
+        group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
+        if group is not None:
+            self.meters.count_group(served.view, group, metric)
+            return
+        key = request.target.removeprefix(authenticating.PREFIX).partition("/")[0]
+        found = served.listeners.get(request.get(names.RULE)) or served.actions.get(key)
+        if found is not None:
+            self.meters.count(served.view, found[0], metric)
+
     async def _authenticate(self, served: ServedVpc, request: Request) -> Response:
         block = self._block
         key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
@@ -237,7 +259,8 @@ class Proxies:
             if name == arn:
                 self.meters.add_request(view, balancer, entry)
                 if log_files.is_wanted(log_files.ACCESS, balancer):
-                    line = access_log.format_line(view, balancer, listener, entry)
+                    reason = self.reasons.take(entry.request.request_headers.get("x-amzn-trace-id", ""))
+                    line = access_log.format_line(view, balancer, listener, entry, reason)
                     is_full = self.logs.add(log_files.ACCESS, view, balancer, line) or is_full
                 continue
             self.meters.add_connection(view, balancer, listener, entry)
