@@ -37,7 +37,7 @@ _LINE = re.compile(
     r'(?P<target_status>\S+) (?P<received>\d+) (?P<sent>\d+) "(?P<request>[^"]*)" "(?P<agent>[^"]*)" (?P<cipher>\S+) '
     r'(?P<protocol>\S+) (?P<group>\S+) "(?P<trace>[^"]*)" "(?P<domain>[^"]*)" "(?P<certificate>[^"]*)" (?P<rule>\S+) '
     r'(?P<created>\S+) "(?P<actions>[^"]*)" "(?P<redirect>[^"]*)" "(?P<reason>[^"]*)" "(?P<targets>[^"]*)" '
-    r'"(?P<target_statuses>[^"]*)" "-" "-" (?P<connection>TID_\w+|-)'
+    r'"(?P<target_statuses>[^"]*)" "(?P<class>[^"]*)" "(?P<class_reason>[^"]*)" (?P<connection>TID_\w+|-)'
 )  # fmt: skip
 
 
@@ -106,7 +106,29 @@ def test_the_line_of_a_request(envoy: Envoy, web: Web) -> None:
         "reason": "-",
         "targets": f"127.0.0.1:{web.port}",
         "target_statuses": "200",
+        "class": "-",
+        "class_reason": "-",
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ("GET / HTTP/1.1\nContent-Length: 0\n", ("Acceptable", "GetHeadZeroContentLength")),
+        ("GET / HTTP/1.1\nContent-Length: 1\n", ("Ambiguous", "UndefinedContentLengthSemantics")),
+        ("POST / HTTP/1.1\nTransfer-Encoding: gzip\n", ("Severe", "BadTransferEncoding")),
+        ("POST / HTTP/1.1\nTransfer-Encoding: chunked\nContent-Length: 1\n", ("Ambiguous", "BothTeClPresent")),
+    ],
+)
+def test_the_lines_of_requests_that_are_classified(envoy: Envoy, sent: str, found: tuple[str, str]) -> None:
+    listener = make_listener(answer(200))
+    view = make_view(listener, attributes={"routing.http.desync_mitigation_mode": "strictest"})
+    envoy.apply(view)
+    with socket.create_connection(("127.0.0.1", listener.description["Port"])) as end:
+        end.sendall(f"{sent}Host: x\nConnection: close\n\n".replace("\n", "\r\n").encode())
+        assert b" 400 " in end.recv(4096)
+    line = _read(envoy, view, listener)
+    assert (line["class"], line["class_reason"]) == found
 
 
 def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: Web) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -299,3 +300,24 @@ def test_the_log_tells_of_rules_and_actions(envoy: Envoy, web: Web) -> None:
     assert dict(entry.common_properties.custom_tags) == {"rule": "7", "actions": "forward"}
     assert entry.common_properties.upstream_cluster == group.arn
     assert entry.request.request_headers["x-amzn-trace-id"].startswith("Root=1-")
+
+
+def test_requests_that_no_rule_is_asked_for(envoy: Envoy, web: Web) -> None:
+    group = make_group("web", web)
+    modes = {mode: make_listener(forward(group)) for mode in ("defensive", "strictest")}
+
+    def send(port: int, text: str) -> int:
+        with socket.create_connection(("127.0.0.1", port)) as end:
+            end.sendall(text.replace("\n", "\r\n").encode())
+            return int(end.recv(4096).split()[1])
+
+    for mode, listener in modes.items():
+        envoy.apply(make_view(listener, groups=(group,), attributes={"routing.http.desync_mitigation_mode": mode}))
+        port, refused = listener.description["Port"], 400 if mode == "strictest" else 200
+        assert ask(port, X_Forwarded_For=", ".join(["192.0.2.1"] * 30)).status == 200
+        assert ask(port, X_Forwarded_For=", ".join(["192.0.2.1"] * 31)).status == 463
+        assert ask(port, method="TRACE").status == 405
+        assert send(port, "GET / HTTP/1.1\nHost: x\nContent-Length: 0\n\n") == refused
+        both = "Content-Length: 5\nTransfer-Encoding: chunked\n\n0\n\n"
+        assert send(port, f"POST / HTTP/1.1\nHost: x\n{both}") == refused
+        assert send(port, "POST / HTTP/1.1\nHost: x\nContent-Length: 5\nContent-Length: 6\n\nhello") == 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import h2.events
 import h2.exceptions
 import pytest
 
+from cloudlet.services.elbv2.proxy.view import Certificate, TargetGroup
+from tests.certificates import make_pair
 from tests.services.elbv2.envoys import (
     Envoy,
     Web,
@@ -175,7 +178,6 @@ def test_errors_of_targets_are_theirs(envoy: Envoy, webs: list[Web]) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         b"GET / HTTP/1.1\r\nHost: x\r\nBad Name: 1\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nLarge: " + b"x" * 70000 + b"\r\n\r\n",
@@ -412,8 +414,28 @@ def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
     matcher = {"GrpcCode": "12"} if version == "GRPC" else {"HttpCode": "200"}
     target = ("127.0.0.1", _serve_http_2(asked))
     before = len(envoy.read_events())
-    port = _serve(envoy, target, ProtocolVersion=version, Matcher=matcher, **check)
-    answered = ask(port, "/service/Method", "POST", b"body")
-    assert (answered.status, answered.body, answered.get("x-target")) == (200, b"hello", "two")
+    group = make_group("web", target, ProtocolVersion=version, Matcher=matcher, **check)
+    port = _serve_https(envoy, group)
+    assert _ask_by_http_2(port, "/service/Method", "-d", "body") == (200, "hello")
+    # Clients that speak HTTP/1.1 alone, and calls that are none.
+    assert _ask_by_http_2(port, "/", "--http1.1", "-d", "body")[0] == 464
+    assert _ask_by_http_2(port, "/service/Method")[0] == (464 if version == "GRPC" else 200)
     wait_for(lambda: any("add_healthy_event" in each for each in envoy.read_events()[before:]))
     assert {each[":path"] for each in asked} == {"/service/Method", "/AWS.ALB/healthcheck"}
+
+
+def _serve_https(envoy: Envoy, group: TargetGroup) -> int:
+    pair = make_pair("www.example.com")
+    certificate = Certificate("arn:aws:acm:us-east-1:1:certificate/1", pair.body.decode(), pair.private.decode())
+    policy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+    listener = make_listener(forward(group), protocol="HTTPS", certificates=(certificate.arn,), SslPolicy=policy)
+    envoy.apply(make_view(listener, groups=(group,), certificates=(certificate,)))
+    port: int = listener.description["Port"]
+    return port
+
+
+def _ask_by_http_2(port: int, path: str, *options: str) -> tuple[int, str]:
+    """Return the status and the body of an answer."""
+    command = ["curl", "-sSk", "--http2", *options, "-w", " %{http_code}", f"https://127.0.0.1:{port}{path}"]
+    body, _, status = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rpartition(" ")
+    return int(status), body

@@ -155,7 +155,7 @@ class Networks:
                 await self._write_endpoints(network, found)
 
     async def take_datagrams(self, address: str, ports: Iterable[int]) -> None:
-        """Have datagrams to some ports of an endpoint, and no others, led there from this machine.
+        """Have datagrams to some ports of an endpoint led there from this machine, no others.
 
         Raises KeyError where there is no such endpoint, and OSError.
         """
@@ -351,7 +351,7 @@ class Networks:
             return 0
 
     async def forget_flows(self, network: str, address: str, port: int) -> int:
-        """Forget where the router has led what came for others to a port of a target. Return the number of flows.
+        """Forget what the router leads to a port of a target. Return the number of flows.
 
         Raises UnknownNetwork.
         """

@@ -179,7 +179,7 @@ def write_members(
 
 
 def _write_balancers(groups: Sequence[str], addresses: Sequence[IPv4Address], chain: str) -> list[str]:
-    """Return the commands that have groups, and a chain for what comes in, know load balancers."""
+    """Return the commands that have load balancers known to their groups and chain."""
     if not addresses:
         return []
     numbers = ", ".join(map(make_number, addresses))

@@ -61,13 +61,17 @@ def make_trace_filter() -> Resource:
     )
 
 
-def make_early_mutations(load_balancer: LoadBalancer, removed: Sequence[str]) -> list[Resource]:
+def make_early_mutations(
+    load_balancer: LoadBalancer, removed: Sequence[str], *, needs_protocol: bool
+) -> list[Resource]:
     """Return the changes before rules are looked at, which can look at headers only."""
     added = {
         names.SOURCE: _ADDRESS,
         names.PATH: "%PATH(NQ:PATH)%",
         names.ADDRESS: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%",
     }
+    if needs_protocol:
+        added[names.PROTOCOL] = "%PROTOCOL%"
     mutations: list[Resource] = [{"remove": name} for name in removed]
     if load_balancer.attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         mutations.append({"remove_on_match": {"key_matcher": {"safe_regex": make_regex(_INVALID_NAMES)}}})
@@ -78,7 +82,7 @@ def make_early_mutations(load_balancer: LoadBalancer, removed: Sequence[str]) ->
 def make_request_changes(load_balancer: LoadBalancer, listener: Listener) -> Resource:
     """Return what all routes of a listener change in requests."""
     attributes = load_balancer.attributes
-    removed = [*names.INTERNAL_HEADERS[:3], "x-envoy-external-address"]
+    removed = [*names.EARLY_HEADERS, "x-envoy-external-address"]
     added = [make_header("x-forwarded-port", str(listener.description["Port"]))]
     mode = attributes.get("routing.http.xff_header_processing.mode", "append")
     if mode == "remove":

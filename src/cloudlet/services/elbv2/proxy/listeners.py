@@ -11,8 +11,10 @@ from cloudlet.services.elbv2.proxy import (
     actions,
     authenticating,
     conditions,
+    forwarding,
     headers,
     pages,
+    request_checks,
     rewrites,
     stickiness,
     tls,
@@ -45,7 +47,7 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
     protocols = _list_protocols(load_balancer)
-    manager = make_extension("http", _CONNECTIONS, **_make_connections(load_balancer, listener, is_secure=is_secure))
+    manager = make_extension("http", _CONNECTIONS, **_make_connections(view, load_balancer, listener))
     chain: Resource = {"filters": [manager]}
     if is_secure:
         chain["transport_socket"] = tls.make_transport_socket(view, listener, protocols)
@@ -65,8 +67,11 @@ def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
     return ("h2", "http/1.1") if is_modern else ("http/1.1",)
 
 
-def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_secure: bool) -> Resource:
+def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
     attributes = load_balancer.attributes
+    is_secure = listener.description["Protocol"] == "HTTPS"
+    arns = forwarding.list_listener_groups(listener)
+    groups = [view.target_groups[arn].description for arn in arns if arn in view.target_groups]
     idle = f"{attributes.get('idle_timeout.timeout_seconds', '60')}s"
     return {
         "stat_prefix": listener.arn.rpartition("/")[2],
@@ -80,7 +85,9 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
             make_extension("router", _ROUTER, suppress_envoy_headers=True),
         ],
         "early_header_mutation_extensions": headers.make_early_mutations(
-            load_balancer, authenticating.list_forgeable_headers(listener)
+            load_balancer,
+            authenticating.list_forgeable_headers(listener),
+            needs_protocol=request_checks.needs_protocol(groups),
         ),
         "local_reply_config": pages.make_local_replies(),
         "server_header_transformation": "PASS_THROUGH",
@@ -102,6 +109,8 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
         },
         "http_protocol_options": {
             "accept_http_10": True,
+            # A request with both is sent on without its length.
+            "allow_chunked_length": not request_checks.is_strict(load_balancer),
             "allow_custom_methods": True,
             "header_key_format": make_case_keeping(),
         },
@@ -126,7 +135,7 @@ def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> 
         }
         for rule in listener.rules
     ]
-    matchers = [*authenticating.make_callback(listener), *matchers]
+    matchers = [*request_checks.make_matchers(load_balancer), *authenticating.make_callback(listener), *matchers]
     own = listener.description["DefaultActions"]
     fallback = actions.make_match(view, load_balancer, listener, own, holder=listener.arn)
     rules: Resource = {"on_no_match": fallback}

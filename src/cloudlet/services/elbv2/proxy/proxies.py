@@ -29,8 +29,9 @@ from cloudlet.services.elbv2.proxy import (
 )
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response, make_page
 from cloudlet.services.elbv2.proxy.error_reasons import ErrorReasons, find_metric
+from cloudlet.services.elbv2.proxy.forwarding import list_listener_groups
 from cloudlet.services.elbv2.proxy.measuring import Meters
-from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_datagram_snapshot, make_snapshot
+from cloudlet.services.elbv2.proxy.snapshots import Paths, make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.target_health import HealthStates
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
 from cloudlet.store.eager import spawn
@@ -279,7 +280,7 @@ class Proxies:
         """Note how many targets of each group are healthy."""
         for served in self.served.values():
             for owner in served.view.load_balancers:
-                for arn in {each for listener in owner.listeners for each in list_groups(listener)}:
+                for arn in {each for listener in owner.listeners for each in list_listener_groups(listener)}:
                     group = served.view.target_groups.get(arn)
                     if group is not None:
                         found = served.list_states(group)

@@ -31,8 +31,8 @@ from cloudlet.services.elbv2.proxy import (
     refusals,
     user_claims,
 )
+from cloudlet.services.elbv2.proxy.forwarding import list_listener_groups
 from cloudlet.services.elbv2.proxy.proxies import PROXIES, EnvoyProcess, Proxies, ServedVpc, VpcKey
-from cloudlet.services.elbv2.proxy.snapshots import list_groups
 from cloudlet.services.elbv2.proxy.view import View
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _list_sources(view: View, ended: EndedTarget) -> list[str]:
     """
     found = []
     for balancer in view.load_balancers:
-        arns = {arn for listener in balancer.listeners for arn in list_groups(listener)}
+        arns = {arn for listener in balancer.listeners for arn in list_listener_groups(listener)}
         groups = [group for arn in arns if (group := view.target_groups.get(arn)) is not None]
         places = {(target.address, target.port) for group in groups for target in group.targets}
         if balancer.addresses and (ended.address, ended.port) not in places:
