@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,6 +89,12 @@ def ask(port: int, path: str = "/", method: str = "GET", body: bytes | None = No
         return Answer(response.status, response.getheaders(), response.read())
     finally:
         connection.close()
+
+
+def find_end(cookie: str) -> float:
+    """Return when a cookie ends."""
+    attributes = dict(each.strip().partition("=")[::2] for each in cookie.split(";"))
+    return parsedate_to_datetime(attributes["Expires"]).timestamp()
 
 
 @dataclass

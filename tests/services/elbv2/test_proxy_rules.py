@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.services.elbv2.envoys import (
     Web,
     answer,
     ask,
+    find_end,
     forward,
     make_group,
     make_listener,
@@ -280,6 +282,7 @@ def test_a_session_stays_with_a_target_group(envoy: Envoy) -> None:
     first = ask(port)
     cookies = [value.partition(";")[0] for value in first.list("set-cookie")]
     assert [each.partition("=")[0] for each in cookies] == ["AWSALBTG", "AWSALBTGCORS"]
+    assert find_end(first.list("set-cookie")[0]) > time.time()
     assert "; SameSite=None; Secure" in first.list("set-cookie")[1]
     for cookie in cookies:
         assert {ask(port, Cookie=f"x=y; {cookie}; z=1").seen["target"] for _ in range(10)} == {first.seen["target"]}

@@ -23,6 +23,7 @@ from tests.services.elbv2.envoys import (
     Envoy,
     Web,
     ask,
+    find_end,
     find_port,
     forward,
     make_group,
@@ -108,9 +109,15 @@ def test_a_session_stays_with_a_target(envoy: Envoy, webs: list[Web]) -> None:
     cookies = first.list("set-cookie")
     assert [each.partition("=")[0] for each in cookies] == ["AWSALB", "AWSALBCORS"]
     assert "; SameSite=None; Secure" in cookies[1]
+    assert all(find_end(each) == pytest.approx(time.time() + 60, abs=10) for each in cookies)
     for cookie in cookies:
         sent = cookie.partition(";")[0]
         assert {ask(port, Cookie=sent).seen["target"] for _ in range(9)} == {first.seen["target"]}
+    # Each response renews them.
+    pairs = [each.partition(";")[0] for each in cookies]
+    renewed = ask(port, Cookie=f"a=b; {'; '.join(pairs)}").list("set-cookie")
+    assert [each.partition(";")[0] for each in renewed] == pairs
+    assert all(find_end(each) == pytest.approx(time.time() + 60, abs=10) for each in renewed)
     assert ask(port, Cookie="AWSALB=garbage").status == 200
 
 
@@ -138,6 +145,11 @@ def test_a_session_begins_with_the_cookie_of_the_application(envoy: Envoy, webs:
     assert sorted(each.partition("=")[0] for each in first.list("set-cookie")) == ["AWSALBAPP-0", "SESSION"]
     cookie = next(each for each in first.list("set-cookie") if each.startswith("AWSALBAPP")).partition(";")[0]
     assert {ask(port, Cookie=f"SESSION=1; {cookie}").seen["target"] for _ in range(9)} == {first.seen["target"]}
+    renewed = ask(port, Cookie=f"SESSION=1; {cookie}").list("set-cookie")
+    assert [each.partition(";")[0] for each in renewed] == ["SESSION=1", cookie]
+    for each in webs:
+        each.headers = {}
+    assert ask(port, Cookie=f"SESSION=1; {cookie}").list("set-cookie") == []
 
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"

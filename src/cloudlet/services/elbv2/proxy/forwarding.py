@@ -75,10 +75,8 @@ def _make_cluster(view: View, arn: str, seconds: int) -> Resource:
     found: Resource = {"name": arn}
     if group is None:
         return found
-    if filters := stickiness.make_route_filters(group.attributes):
+    if filters := stickiness.make_route_filters(arn, group.attributes, seconds):
         found["typed_per_filter_config"] = filters
     if group.description.get("TargetType") == "lambda":
         found["request_headers_to_add"] = [make_header(names.TARGET_GROUP, arn)]
-    if seconds:
-        found["response_headers_to_add"] = stickiness.make_group_cookies(arn, seconds)
     return found

@@ -79,9 +79,9 @@ def needs_protocol(groups: list[Description]) -> bool:
 
 
 def classify(entry: Any) -> tuple[str, str]:
-    """Return the class of a request for desync mitigation, and the reason; "-" for good ones.
+    """Return the class of a request for desync mitigation, and the reason.
 
-    Envoy does not tell all reasons for which it refuses requests.
+    Good ones have "-". Envoy does not tell all reasons for which it refuses requests.
     """
     request = entry.request
     if (found := _BY_DETAILS.get(entry.response.response_code_details)) is not None:
