@@ -82,8 +82,6 @@ class ServedVpc:
         self.envoy = EnvoyProcess(node, folder, has_datagrams=False)
         self.datagrams = EnvoyProcess(f"{node}/datagrams", folder / "datagrams", has_datagrams=True)
         self.view = View(*key)
-        self.endpoints: set[str] = set()
-        """The addresses on this machine that lead to its load balancers."""
         self.ports: dict[str, dict[int, int]] = {}
         """The ports that listeners have on this machine, where they are others, by addresses."""
         self.states = HealthStates()
@@ -132,7 +130,7 @@ class Proxies:
         self.server = ConfigurationServer(logged=self._take_log)
         self.served: dict[VpcKey, ServedVpc] = {}
         self.meters = Meters(is_wanted=block.cloud.has("cloudwatch"))
-        self.logs = log_files.LogFiles()
+        self.logs = log_files.LogFiles(block.cloud.config.data / "work" / "elbv2" / "logs")
         self.reasons = ErrorReasons()
         self.ended = asyncio.Event()
         """Set when an Envoy or the keeper has ended."""
@@ -255,25 +253,23 @@ class Proxies:
             return
         view = served.view
         balancer, listener = served.listeners[arn]
-        is_full = False
+        kind = log_files.CONNECTIONS if name != arn and balancer.is_application else log_files.ACCESS
+        lines = []
         for entry in entries:
             if name == arn:
                 self.meters.add_request(view, balancer, entry)
                 if log_files.is_wanted(log_files.ACCESS, balancer):
                     reason = self.reasons.take(entry.request.request_headers.get("x-amzn-trace-id", ""))
-                    line = access_log.format_line(view, balancer, listener, entry, reason)
-                    is_full = self.logs.add(log_files.ACCESS, view, balancer, line) or is_full
+                    lines.append(access_log.format_line(view, balancer, listener, entry, reason))
                 continue
             self.meters.add_connection(view, balancer, listener, entry)
-            kind = log_files.CONNECTIONS if balancer.is_application else log_files.ACCESS
-            if log_files.is_wanted(kind, balancer) and listener.description["Protocol"] in ("HTTPS", "TLS"):
-                line = (
+            if listener.description["Protocol"] in ("HTTPS", "TLS"):
+                lines.append(
                     connection_log.format_line(listener, entry)
                     if balancer.is_application
                     else connection_log.format_network_line(view, balancer, listener, entry)
                 )
-                is_full = self.logs.add(kind, view, balancer, line) or is_full
-        if is_full:
+        if await self.logs.add(kind, view, balancer, lines):
             spawn(self.logs.write(self._block))
 
     def measure_hosts(self, now: float) -> None:

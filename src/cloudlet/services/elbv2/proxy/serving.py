@@ -20,7 +20,7 @@ from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.program import EnvoyMissingError
 from cloudlet.engines.keeper.client import KeeperError
-from cloudlet.services.elbv2 import ending, network_changes, views
+from cloudlet.services.elbv2 import ending, machine_addresses, network_changes, views
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.ending import EndedTarget
 from cloudlet.services.elbv2.proxy import (
@@ -57,7 +57,7 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
         return None
     served = await proxies.serve(key)
     try:
-        await _set_endpoints(proxies, served, view)
+        await _set_endpoints(block, proxies, served, view)
         proxies.set_view(served, _add_ports(view, served.ports))
         for each in served.envoys:
             await _run(proxies, served, each)
@@ -102,24 +102,27 @@ def _add_ports(view: View, ports: dict[str, dict[int, int]]) -> View:
     return replace(view, load_balancers=tuple(balancers))
 
 
-async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> None:
+async def _set_endpoints(block: Block, proxies: Proxies, served: ServedVpc, view: View) -> None:
     """Have the addresses of load balancers on this machine lead to them."""
-    wanted = {}
+    await _remove_endpoints(block, proxies, served.key)
     for each in view.load_balancers:
-        if each.machine_address and each.addresses:
-            is_public = each.description.get("Scheme") == "internet-facing"
-            wanted[each.machine_address] = each.addresses[0], is_public
-    for address in served.endpoints - wanted.keys():
-        await proxies.keeper.call("remove_endpoint", address=address)
-        served.endpoints.discard(address)
-    for address, (target, is_public) in wanted.items():
-        network = served.key[2]
-        await proxies.keeper.call("set_endpoint", address=address, network=network, target=target, is_public=is_public)
-        served.endpoints.add(address)
-    for balancer in view.load_balancers:
-        ports = [each.description["Port"] for each in balancer.listeners if network_listeners.has_datagrams(each)]
-        if balancer.machine_address in wanted and not balancer.is_application:
-            await proxies.keeper.call("take_datagrams", address=balancer.machine_address, ports=ports)
+        address = each.machine_address
+        if not address or not each.addresses:
+            continue
+        is_public = each.description.get("Scheme") == "internet-facing"
+        target = {"network": served.key[2], "target": each.addresses[0]}
+        await proxies.keeper.call("set_endpoint", address=address, is_public=is_public, **target)
+        if not each.is_application:
+            ports = [one.description["Port"] for one in each.listeners if network_listeners.has_datagrams(one)]
+            await proxies.keeper.call("take_datagrams", address=address, ports=ports)
+
+
+async def _remove_endpoints(block: Block, proxies: Proxies, key: VpcKey) -> None:
+    """Have the addresses of load balancers that were deleted lead nowhere."""
+    left = await machine_addresses.list_left(block, key)
+    for each in left:
+        await proxies.keeper.call("remove_endpoint", address=each)
+    await machine_addresses.release(block, key, left)
 
 
 async def _end_connections(block: Block, proxies: Proxies, view: View, ended: list[EndedTarget]) -> None:
@@ -182,8 +185,7 @@ async def _end(block: Block, proxies: Proxies, key: VpcKey) -> None:
     await balancing.apply(proxies, served)
     if ended := await ending.list_ended(block, key):
         await ending.forget(block, key, ended)
-    for address in served.endpoints:
-        await proxies.keeper.call("remove_endpoint", address=address)
+    await _remove_endpoints(block, proxies, key)
     await proxies.stop(key)
 
 
