@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,23 +20,9 @@ from tests.services.elbv2.envoys import (
     make_listener,
     make_rule,
     make_view,
-    open_envoy,
     redirect,
     wait_for,
 )
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[Web]:
-    made = Web("web")
-    yield made
-    made.close()
 
 
 def _match(envoy: Envoy, *conditions: dict[str, Any]) -> int:

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -17,8 +16,7 @@ import h2.events
 import h2.exceptions
 import pytest
 
-from cloudlet.services.elbv2.proxy.view import Certificate, TargetGroup
-from tests.certificates import make_pair
+from cloudlet.services.elbv2.proxy.view import TargetGroup
 from tests.services.elbv2.envoys import (
     Envoy,
     Web,
@@ -26,10 +24,11 @@ from tests.services.elbv2.envoys import (
     find_end,
     find_port,
     forward,
+    make_certificate,
     make_group,
     make_listener,
+    make_secure_listener,
     make_view,
-    open_envoy,
     wait_for,
 )
 
@@ -38,20 +37,6 @@ _STICKY = {
     "stickiness.type": "lb_cookie",
     "stickiness.lb_cookie.duration_seconds": "60",
 }
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
-
-
-@pytest.fixture
-def webs() -> Iterator[list[Web]]:
-    made = [Web(name) for name in ("a", "b", "c")]
-    yield made
-    for each in made:
-        each.close()
 
 
 def _serve(envoy: Envoy, *targets: object, balancer: dict[str, str] | None = None, **group: object) -> int:
@@ -437,10 +422,8 @@ def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
 
 
 def _serve_https(envoy: Envoy, group: TargetGroup) -> int:
-    pair = make_pair("www.example.com")
-    certificate = Certificate("arn:aws:acm:us-east-1:1:certificate/1", pair.body.decode(), pair.private.decode())
-    policy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-    listener = make_listener(forward(group), protocol="HTTPS", certificates=(certificate.arn,), SslPolicy=policy)
+    certificate = make_certificate("www.example.com")
+    listener = make_secure_listener(forward(group), certificates=(certificate,))
     envoy.apply(make_view(listener, groups=(group,), certificates=(certificate,)))
     port: int = listener.description["Port"]
     return port

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import socket
-import ssl
 import time
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from cryptography import x509
 from cloudlet.testing.server import Aws
 from tests.certificates import bring
 from tests.services.ecs.containers import LOGS, Tasks
+from tests.services.elbv2.envoys import make_context
 from tests.services.elbv2.lb_cloud import LbCloud
 from tests.services.lambda_.cloud import package
 from tests.standing import eventually, standing_server
@@ -234,12 +234,9 @@ def test_certificates_are_served(aws: Aws, served: Served) -> None:
 
 def _find_certificate(served: Served, port: int) -> str:
     """Return the subject of the certificate that clients get, or why they get none."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
         plain = socket.create_connection((served.address, find_port(port)), timeout=5)
-        with context.wrap_socket(plain, server_hostname="www.example.com") as end:
+        with make_context().wrap_socket(plain, server_hostname="www.example.com") as end:
             found = end.getpeercert(binary_form=True) or b""
     except OSError as error:
         return str(error)
