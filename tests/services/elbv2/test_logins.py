@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -20,6 +21,7 @@ from tests.services.ecs.test_instance_targets import find_instance
 from tests.services.elbv2.envoys import Web
 from tests.services.elbv2.lb_cloud import LbCloud
 from tests.services.elbv2.provider import Provider
+from tests.services.elbv2.test_proxy_targets import serve_http_2
 from tests.services.elbv2.test_serving import Served, find_port, list_log_files, make_log_policy
 from tests.standing import NOON, Standing, eventually, standing_server
 
@@ -41,7 +43,8 @@ class Application:
         certificates = [{"CertificateArn": certificate["CertificateArn"]}]
         self.listener = self.cloud.listen(self.served.arn, None, 443, Protocol="HTTPS", Certificates=certificates)
         self.group = self.cloud.create_group(TargetType="instance", Port=web.port)
-        target = {"Id": find_instance(Tasks(aws)), "Port": web.port}
+        self.instance = find_instance(Tasks(aws))
+        target = {"Id": self.instance, "Port": web.port}
         self.cloud.elb.register_targets(TargetGroupArn=self.group, Targets=[target])
         forward = {"Type": "forward", "TargetGroupArn": self.group, "Order": 2}
         claim = {"Name": "aud", "Format": "single-string", "Values": ["client"]}
@@ -208,3 +211,20 @@ def test_reasons_of_failures_are_logged_and_counted(application: Application) ->
     wanted = {"-", "AuthInvalidStateParam", "JWTRequestFormatInvalid"}
     eventually(application.read_reasons, lambda found: wanted <= found)
     eventually(lambda: application.count("ELBAuthFailure"))
+
+
+def test_targets_are_checked_by_calls_of_grpc(application: Application) -> None:
+    cloud, port = application.cloud, serve_http_2([])
+    quick: dict[str, Any] = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2}
+    groups = []
+    for number, code in enumerate(("12", "0"), 10):
+        matcher = {"GrpcCode": code}
+        group = cloud.create_group(TargetType="instance", ProtocolVersion="GRPC", Matcher=matcher, **quick)
+        cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": application.instance, "Port": port}])
+        forward = {"Type": "forward", "TargetGroupArn": group}
+        cloud.add_rule(application.listener["ListenerArn"], number, f"/{number}", Actions=[forward])
+        groups.append(group)
+    health = lambda: [cloud.health(each)[0]["TargetHealth"] for each in groups]  # noqa: E731
+    healthy, unhealthy = eventually(health, lambda found: "initial" not in {each["State"] for each in found})
+    assert healthy == {"State": "healthy"}
+    assert unhealthy["Description"] == "Health checks failed with these codes: [12]"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +17,10 @@ import h2.events
 import h2.exceptions
 import pytest
 
+from cloudlet.engines.keeper.client import KeeperClient
+from cloudlet.services.elbv2.proxy import grpc_checks
+from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response
+from cloudlet.services.elbv2.proxy.target_health import HealthStates, parse_event
 from cloudlet.services.elbv2.proxy.view import TargetGroup
 from tests.services.elbv2.envoys import (
     Envoy,
@@ -375,8 +380,8 @@ def test_changes_under_load_drop_no_request(envoy: Envoy, webs: list[Web]) -> No
     assert set(statuses) == {200}
 
 
-def _serve_http_2(asked: list[dict[str, str]]) -> int:
-    """Return the port of a target that speaks HTTP/2 without TLS, and answers 200 to all."""
+def serve_http_2(asked: list[dict[str, str]]) -> int:
+    """Return the port of a target that speaks HTTP/2 without TLS, and answers 200 to all, of gRPC 12."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def answer(end: socket.socket) -> None:
@@ -393,7 +398,8 @@ def _serve_http_2(asked: list[dict[str, str]]) -> int:
                         asked.append({str(name): str(value) for name, value in event.headers or ()})
                     elif isinstance(event, h2.events.StreamEnded):
                         connection.send_headers(event.stream_id, [(":status", "200"), ("x-target", "two")])
-                        connection.send_data(event.stream_id, b"hello", end_stream=True)
+                        connection.send_data(event.stream_id, b"hello")
+                        connection.send_headers(event.stream_id, [("grpc-status", "12")], end_stream=True)
 
     def accept() -> None:
         while True:
@@ -404,20 +410,61 @@ def _serve_http_2(asked: list[dict[str, str]]) -> int:
     return port
 
 
+class _Keeper(KeeperClient):
+    """A keeper whose networks are the machine's."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def call_for_socket(self, function: str, **arguments: Any) -> socket.socket:
+        made = socket.socket()
+        made.setblocking(False)
+        return made
+
+
+def _check_calls(envoy: Envoy, group: TargetGroup) -> Callable[[], None]:
+    """Have calls of gRPC checked as the block does; return a function that ends that."""
+
+    async def handle(request: Request) -> Response | None:
+        return await grpc_checks.answer(_Keeper(), make_view(groups=(group,)), group, request)
+
+    return envoy.listen(BlockServer(handle))
+
+
+def test_calls_of_grpc_have_statuses(envoy: Envoy) -> None:
+    check: dict[str, Any] = {"HealthCheckEnabled": True, "ProtocolVersion": "GRPC"}
+    target = ("127.0.0.1", serve_http_2([]))
+    group = make_group("checked", target, ("127.0.0.1", find_port()), Matcher={"GrpcCode": "0,13-14"}, **check)
+    close = _check_calls(envoy, group)
+    _serve_https(envoy, group)
+    states = HealthStates()
+
+    def look() -> set[str]:
+        for event in map(parse_event, envoy.read_lines()):
+            if event is not None:
+                states.take(event)
+        return {states.get(group.arn, each.address, each.port).description for each in group.targets}
+
+    wait_for(lambda: look() == {"Health checks failed with these codes: [12]", "Health checks failed"})
+    close()
+
+
 @pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
 def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
     asked: list[dict[str, str]] = []
     check: dict[str, Any] = {"HealthCheckEnabled": True, "HealthCheckPath": "/AWS.ALB/healthcheck"}
     matcher = {"GrpcCode": "12"} if version == "GRPC" else {"HttpCode": "200"}
-    target = ("127.0.0.1", _serve_http_2(asked))
+    target = ("127.0.0.1", serve_http_2(asked))
     before = len(envoy.read_events())
     group = make_group("web", target, ProtocolVersion=version, Matcher=matcher, **check)
+    close = _check_calls(envoy, group)
     port = _serve_https(envoy, group)
     assert _ask_by_http_2(port, "/service/Method", "-d", "body") == (200, "hello")
     # Clients that speak HTTP/1.1 alone, and calls that are none.
     assert _ask_by_http_2(port, "/", "--http1.1", "-d", "body")[0] == 464
     assert _ask_by_http_2(port, "/service/Method")[0] == (464 if version == "GRPC" else 200)
     wait_for(lambda: any("add_healthy_event" in each for each in envoy.read_events()[before:]))
+    close()
     assert {each[":path"] for each in asked} == {"/service/Method", "/AWS.ALB/healthcheck"}
 
 

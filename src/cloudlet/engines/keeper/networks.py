@@ -331,9 +331,14 @@ class Networks:
         namespace = self._find_namespace(network, interface)
         return await self._get(network).router.listen(IPv4Address(address), port, datagrams, namespace)
 
-    async def open_socket(self, network: str, *, interface: str = "", datagrams: bool = False) -> socket.socket:
-        """Return a socket that is in the network, or within an interface's namespace. Raises OSError."""
-        namespace = self._find_namespace(network, interface)
+    async def open_socket(
+        self, network: str, *, interface: str = "", datagrams: bool = False, is_shared: bool = False
+    ) -> socket.socket:
+        """Return a socket that is in the network, or within an interface's namespace. Raises OSError.
+
+        `is_shared` asks for the namespace that load balancers share.
+        """
+        namespace = self.get_namespace(network, "") if is_shared else self._find_namespace(network, interface)
         return await self._get(network).router.open_socket(datagrams, namespace)
 
     async def end_connections(self, network: str, address: str, port: int, sources: Iterable[str]) -> int:

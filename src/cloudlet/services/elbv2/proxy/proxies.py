@@ -21,6 +21,7 @@ from cloudlet.services.elbv2.proxy import (
     authentication,
     connection_log,
     functions,
+    grpc_checks,
     health_checks,
     log_files,
     machine_checks,
@@ -201,6 +202,8 @@ class Proxies:
         block = self._block
         group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
         if group is not None and health_checks.is_by_block(group):
+            if health_checks.is_by_call(group):
+                return await grpc_checks.answer(self.keeper, served.view, group, request)
             return await machine_checks.answer(request)
         if group is not None:
             return await functions.answer(block, group, request) if group.targets else make_page(503)
