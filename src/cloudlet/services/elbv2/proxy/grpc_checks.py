@@ -1,4 +1,7 @@
-"""Health checks by calls of gRPC, whose status is in trailers, where Envoy does not look: so it asks the block."""
+"""Health checks by calls of gRPC.
+
+Their status is in trailers, where Envoy does not look: it asks the block.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def is_by_call(group: TargetGroup) -> bool:
 
 
 def is_by_block(group: TargetGroup) -> bool:
-    """Whether the block itself looks at targets: by gRPC, or by TCP at ports of this machine."""
+    """Whether the block itself looks at targets: by gRPC, or at ports of this machine."""
     description = group.description
     return is_by_call(group) or (
         description.get("TargetType") == "instance" and description.get("HealthCheckProtocol") not in _BY_HTTP
