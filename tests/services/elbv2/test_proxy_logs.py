@@ -13,6 +13,7 @@ from cloudlet.services.elbv2.proxy.access_logging import CONNECTIONS
 from cloudlet.services.elbv2.proxy.target_health import HealthStates, parse_event
 from cloudlet.services.elbv2.proxy.view import Listener, TargetHealth, View
 from tests.services.elbv2.envoys import (
+    LOGGED,
     Envoy,
     Web,
     answer,
@@ -57,7 +58,7 @@ def test_the_line_of_a_request(envoy: Envoy, web: Web) -> None:
     group = make_group("web", web)
     condition = {"Field": "path-pattern", "Values": ["/a*"]}
     listener = make_listener(answer(418), rules=[make_rule(7, [condition], forward(group))])
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     port = listener.description["Port"]
     answered = ask(port, "/a?b=%22", "POST", b"body", User_Agent='my "agent"', Host="x.example.com")
@@ -108,7 +109,7 @@ def test_the_line_of_a_request(envoy: Envoy, web: Web) -> None:
 )
 def test_the_lines_of_requests_that_are_classified(envoy: Envoy, sent: str, found: tuple[str, str]) -> None:
     listener = make_listener(answer(200))
-    view = make_view(listener, attributes={"routing.http.desync_mitigation_mode": "strictest"})
+    view = make_view(listener, attributes={**LOGGED, "routing.http.desync_mitigation_mode": "strictest"})
     envoy.apply(view)
     with socket.create_connection(("127.0.0.1", listener.description["Port"])) as end:
         end.sendall(f"{sent}Host: x\nConnection: close\n\n".replace("\n", "\r\n").encode())
@@ -125,7 +126,7 @@ def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: We
     ]
     rule = make_rule(7, [{"Field": "path-pattern", "Values": ["/a*"]}], forward(group), Transforms=rewrites)
     listener = make_listener(answer(418), rules=[rule])
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     port = listener.description["Port"]
     seen = ask(port, "/a?b=c", Host="x.example.com").seen
@@ -136,7 +137,7 @@ def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: We
 def test_the_line_of_an_error(envoy: Envoy) -> None:
     group = make_group("web", ("127.0.0.1", find_port()))
     listener = make_listener(forward(group))
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     ask(listener.description["Port"])
     line = _read(envoy, view, listener)
@@ -146,7 +147,7 @@ def test_the_line_of_an_error(envoy: Envoy) -> None:
 
 def test_the_line_of_a_redirect(envoy: Envoy) -> None:
     listener = make_listener(redirect(Protocol="HTTPS", Port="443"))
-    view = make_view(listener)
+    view = make_view(listener, attributes=LOGGED)
     envoy.apply(view)
     ask(listener.description["Port"], "/a", Host="x.example.com")
     line = _read(envoy, view, listener)
@@ -158,7 +159,7 @@ def test_the_line_of_a_client_that_leaves(envoy: Envoy, web: Web) -> None:
     web.delay = 0.5
     group = make_group("web", web)
     listener = make_listener(forward(group))
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     before = len(web.asked)
     with socket.create_connection(("127.0.0.1", listener.description["Port"])) as end:
@@ -171,7 +172,7 @@ def test_the_line_of_a_client_that_leaves(envoy: Envoy, web: Web) -> None:
 def test_the_lines_of_secure_requests_and_connections(envoy: Envoy) -> None:
     certificate = make_certificate("*.example.com")
     listener = make_secure_listener(answer(200), certificates=(certificate,))
-    view = make_view(listener, certificates=(certificate,))
+    view = make_view(listener, certificates=(certificate,), attributes=LOGGED)
     envoy.apply(view)
     port = listener.description["Port"]
     with connect_securely(port) as end:
@@ -194,7 +195,7 @@ def test_the_line_of_a_network_load_balancer(envoy: Envoy, web: Web) -> None:
     certificate = make_certificate("*.example.com")
     group = make_group("web", web, Protocol="TCP")
     listener = make_secure_listener(forward(group), protocol="TLS", kind="net", certificates=(certificate,))
-    view = make_view(listener, groups=(group,), certificates=(certificate,), kind="network")
+    view = make_view(listener, groups=(group,), certificates=(certificate,), kind="network", attributes=LOGGED)
     envoy.apply(view)
     port = listener.description["Port"]
     with connect_securely(port) as end:

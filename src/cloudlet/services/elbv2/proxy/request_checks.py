@@ -5,6 +5,7 @@ They are refused by matchers before those of the rules.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from cloudlet.engines.envoy.resource_parts import make_extension
@@ -12,7 +13,7 @@ from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names, pages
 from cloudlet.services.elbv2.proxy.conditions import match_exact, match_regex
 from cloudlet.services.elbv2.proxy.log_entries import NOTHING
-from cloudlet.services.elbv2.proxy.view import Description, LoadBalancer
+from cloudlet.services.elbv2.proxy.view import LoadBalancer, TargetGroup
 
 _MODE: Final = "routing.http.desync_mitigation_mode"
 _MAX_FORWARDED_ADDRESSES: Final = 30
@@ -73,9 +74,9 @@ def make_protocol_routes(versions: set[str]) -> list[tuple[Resource, Resource]]:
     return [(predicate, _make_empty(_INCOMPATIBLE_PROTOCOL))]
 
 
-def needs_protocol(groups: list[Description]) -> bool:
+def needs_protocol(groups: Iterable[TargetGroup]) -> bool:
     """Whether requests to target groups are checked for their protocol."""
-    return any(each.get("ProtocolVersion") in ("HTTP2", "GRPC") for each in groups)
+    return any(each.description.get("ProtocolVersion") in ("HTTP2", "GRPC") for each in groups)
 
 
 def classify(entry: Any) -> tuple[str, str]:
