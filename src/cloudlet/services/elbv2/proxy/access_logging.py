@@ -47,7 +47,7 @@ def make_connection_logs(load_balancer: LoadBalancer, listener: Listener) -> lis
 
 
 def find_connection_log(load_balancer: LoadBalancer, listener: Listener) -> str | None:
-    """Return the kind of the log of a listener's connections, which are those by TLS; None where there is none."""
+    """Return the kind of the log of a listener's connections by TLS, or None."""
     kind = log_files.CONNECTIONS if load_balancer.is_application else log_files.ACCESS
     is_secure = listener.description["Protocol"] in ("HTTPS", "TLS")
     return kind if is_secure and log_files.is_wanted(kind, load_balancer) else None
