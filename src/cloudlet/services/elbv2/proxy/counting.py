@@ -1,4 +1,4 @@
-"""Counters that Envoy has beside its own: who answered how, in which time, after how many rules.
+"""Counters that Envoy has beside its own: who answered how, when, after how many rules.
 
 A log of requests to the block costs a fifth of a request's time; counters in Envoy cost next to nothing.
 """
