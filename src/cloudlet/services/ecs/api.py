@@ -12,6 +12,8 @@ from cloudlet.services.ecs import (
     api_definitions,
     api_deployments,
     api_execution,
+    api_express,
+    api_gateways,
     api_instances,
     api_protection,
     api_services,
@@ -25,6 +27,8 @@ from cloudlet.services.ecs import (
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
+from cloudlet.services.ecs.ingress_balancing import BALANCERS
+from cloudlet.services.ecs.ingress_settling import INGRESS
 from cloudlet.services.ecs.running import jobs, sessions
 from cloudlet.services.ecs.service_scheduler import HOOKS, SCHEDULER
 
@@ -35,6 +39,8 @@ __all__ = [
     "api_definitions",
     "api_deployments",
     "api_execution",
+    "api_express",
+    "api_gateways",
     "api_instances",
     "api_protection",
     "api_services",
@@ -48,6 +54,8 @@ __all__ = [
 service.job(SCHEDULER.run)
 service.job(HOOKS.run)
 service.job(REMOVALS.run)
+service.job(INGRESS.run)
+service.job(BALANCERS.run)
 service.job(services.forget_deleted)
 service.job(clusters.forget_deleted)
 service.job(steady_services.tell_again)

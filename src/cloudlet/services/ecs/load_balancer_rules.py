@@ -78,7 +78,10 @@ def check(
     *,
     is_connected: bool = False,
 ) -> None:
-    """Raise InvalidParameterException unless load balancers go with a task definition and a strategy."""
+    """Raise InvalidParameterException unless load balancers go with a task definition and a strategy.
+
+    Traffic is shifted by gateways and Service Connect, too, where a service is connected to such.
+    """
     if len(balancers) > _MAX_GROUPS:
         raise errors.InvalidParameter(f"A service can have at most {_MAX_GROUPS} target groups.")
     containers = {each["name"]: each for each in definition.containers}

@@ -31,11 +31,13 @@ class Revision(msgspec.Struct, frozen=True):
     groups: list[str] = []
     """The ARN of the target group of its tasks, for each load balancer."""
     connect: Connect | None = None
+    managed: list[dict[str, Any]] = []
+    """The load balancers of gateways, which are not among its members."""
 
     @property
     def balancers(self) -> list[dict[str, Any]]:
         """The load balancers."""
-        return self.members.get("loadBalancers") or []
+        return [*(self.members.get("loadBalancers") or ()), *self.managed]
 
     @property
     def shifts_traffic(self) -> bool:

@@ -1,6 +1,7 @@
-"""Counters that Envoy has beside its own: who answered how, when, after how many rules.
+"""Counters that Envoy has beside its own.
 
-A log of requests to the block costs a fifth of a request's time; counters in Envoy cost next to nothing.
+They tell who answered how, in which time, after how many rules. A log of requests to the block
+costs a fifth of a request's time; counters in Envoy cost next to nothing.
 """
 
 from __future__ import annotations
