@@ -41,7 +41,7 @@ _TIMES: Final = json.dumps(
         ]
     }
 )
-"""The time since a request was sent, or since its begin where the target has answered before its end."""
+"""The time since a request was sent; where a target answers earlier, since its begin."""
 _FIRST_COUNTED: Final = 300
 
 
