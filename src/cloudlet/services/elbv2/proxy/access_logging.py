@@ -7,7 +7,7 @@ from typing import Final
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.resource_parts import make_extension
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.elbv2.proxy import log_files, names
+from cloudlet.services.elbv2.proxy import log_files, names, request_checks
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer
 
 _HTTP: Final = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
@@ -33,7 +33,7 @@ def make_request_logs(load_balancer: LoadBalancer, listener: Listener) -> list[R
         "requests",
         _HTTP,
         common_config={**_make_common(listener.arn), "custom_tags": tags},
-        additional_request_headers_to_log=["x-amzn-trace-id"],
+        additional_request_headers_to_log=["x-amzn-trace-id", request_checks.LENGTH],
         additional_response_headers_to_log=["location"],
     )
     return [made]
