@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from cloudlet.engines.children import watch
-from cloudlet.engines.containers import command, entering, users
+from cloudlet.engines.containers import command, entering, network_counters, users
 from cloudlet.engines.containers.description import CAPABILITIES, Container
 from cloudlet.engines.containers.output import LogFile, NowFunction, Pump
 from cloudlet.engines.containers.shelf import Shelf
@@ -46,6 +46,8 @@ class Usage(msgspec.Struct, frozen=True):
 
     memory_bytes: int | None
     processor_seconds: float | None
+    networks: dict[str, dict[str, int]] = {}
+    """The counters of each interface of its network; none in the machine's own."""
 
 
 class _Status(msgspec.Struct):
@@ -295,10 +297,14 @@ class RunningContainer:
 
     def measure(self) -> Usage:
         """Return what its programs have taken, as far as that is counted."""
+        networks: dict[str, dict[str, int]] = {}
+        if self.spec.network and self._program:
+            with suppress(OSError):
+                networks = network_counters.read(self._program)
         try:
-            return Usage(self._group.memory(), self._group.measure_processor())
+            return Usage(self._group.memory(), self._group.measure_processor(), networks)
         except OSError:
-            return Usage(None, None)
+            return Usage(None, None, networks)
 
     async def close(self) -> None:
         """End it, wait for what it has printed, and remove its control group."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from cloudlet.core import Arn, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import clusters, definitions, errors, instances, resource_tags, services, task_sets, tasks
+from cloudlet.services.ecs import (
+    clusters,
+    definitions,
+    errors,
+    gateways,
+    instances,
+    resource_tags,
+    services,
+    task_sets,
+    tasks,
+)
 from cloudlet.services.ecs.block import service
 
 
@@ -29,6 +39,8 @@ async def _is_there(ctx: Context, tx: Transaction, kind: str, names: list[str], 
     where = (tx, ctx.account, ctx.region)
     if kind == "task-definition":
         return await definitions.find(*where, text) is not None
+    if kind == "gateway":
+        return await gateways.find(*where, text) is not None
     cluster = await clusters.find(*where, names[0])
     if cluster is None or len(names) < 2:
         return False

@@ -52,6 +52,23 @@ def _find_service(properties: Properties) -> Any:
     return _find_active(properties, "services.0")
 
 
+def _find_express(properties: Properties) -> Any:
+    found = find_path(properties[ANSWER], "service")
+    return found if found and found["status"]["statusCode"] == "ACTIVE" else None
+
+
+def _list_tags(properties: Properties) -> list[str]:
+    return ["TAGS"]
+
+
+def _get_manager(properties: Properties) -> str:
+    return "ECS"
+
+
+def _get_gateway_arn(properties: Properties) -> Any:
+    return properties[ITEM]["gatewayArn"]
+
+
 def _find_primary(properties: Properties) -> Any:
     sets = properties[ANSWER].get("taskSets") or ()
     return next((each for each in sets if each["status"] == "PRIMARY"), None)
@@ -92,5 +109,23 @@ READINGS: Final = {
     "AWS::ECS::TaskSet": Reading(Read(Call("DescribeTaskSets", {"taskSets": _list_task_set}), root="taskSets.0")),
     "AWS::ECS::PrimaryTaskSet": Reading(
         Read(Call("DescribeTaskSets"), {"TaskSetId": "id"}, root=_find_primary, is_exact=True)
+    ),
+    "AWS::ECS::ExpressGatewayService": Reading(
+        Read(
+            Call("DescribeExpressGatewayService", {"serviceArn": "ServiceArn", "include": _list_tags}),
+            root=_find_express,
+        ),
+        list=Listing(
+            Call("ListServices", {"resourceManagementType": _get_manager}),
+            properties={"ServiceArn": _get_item},
+            owner=("AWS::ECS::Cluster", "Cluster"),
+        ),
+    ),
+    "AWS::ECS::Gateway": Reading(
+        Read(Call("DescribeGateway", {"gateway": "Arn"}), {"GatewayName": "name", "Arn": "gatewayArn"}, root="gateway"),
+        list=Listing(Call("ListGateways"), properties={"Arn": _get_gateway_arn}),
+    ),
+    "AWS::ECS::GatewayClusterAssociations": Reading(
+        Read(Call("ListGatewayClusterAssociations"), root="gatewayClusterAssociations.0"),
     ),
 }

@@ -53,6 +53,16 @@ class Definition(msgspec.Struct, frozen=True):
         return str(self.shape.get("networkMode") or "bridge")
 
     @property
+    def checked(self) -> set[str]:
+        """The names of essential containers that have health checks."""
+        commands = {
+            each["name"]: (each.get("healthCheck") or {}).get("command") or ["NONE"]
+            for each in self.containers
+            if each["essential"]
+        }
+        return {name for name, command in commands.items() if command[0] != "NONE"}
+
+    @property
     def host_ports(self) -> set[tuple[int, str]]:
         """The ports of the container instance that a task reserves, with their protocols."""
         if self.network_mode not in ("bridge", "host"):

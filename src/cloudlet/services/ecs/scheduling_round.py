@@ -143,11 +143,7 @@ class Round:
         arn = task.definition_arn
         if arn not in self._checked:
             found = await definitions.find(self.tx, task.account, task.region, arn)
-            self._checked[arn] = {
-                each["name"]
-                for each in (found.containers if found else ())
-                if each["essential"] and (each.get("healthCheck") or {}).get("command", ["NONE"])[0] != "NONE"
-            }
+            self._checked[arn] = found.checked if found else set()
         return self._checked[arn]
 
     def stop(self, ids: list[str], reason: str = "") -> None:

@@ -1,7 +1,9 @@
 """Envoys of App Mesh among the containers of a task.
 
-In the place of AWS's image the machine's own Envoy runs. App Mesh user guide, "Envoy image" and "Envoy configuration
-variables". Its configuration comes from App Mesh, by a relay beside the task's metadata.
+In the place of AWS's image, the machine's own Envoy runs.
+
+App Mesh user guide, "Envoy image" and "Envoy configuration variables". Its configuration comes from App Mesh, by a
+relay beside the task's metadata.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 CODE_POINT: Final = 0b101011
-"""The code point of an Envoy's own connections, where all containers have one user.
+"""The code point of an Envoy's own connections.
 
-It is one for local use (RFC 2474).
+It tells them where the user cannot, and is for local use (RFC 2474).
 """
 _PUBLISHERS: Final = (
     "422531588944",
