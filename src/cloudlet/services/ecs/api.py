@@ -9,9 +9,13 @@ from cloudlet.services.ecs import (
     api_account_settings,
     api_capacity_providers,
     api_clusters,
+    api_daemon_definitions,
+    api_daemon_deployments,
+    api_daemons,
     api_definitions,
     api_deployments,
     api_execution,
+    api_instance_states,
     api_instances,
     api_protection,
     api_services,
@@ -19,6 +23,7 @@ from cloudlet.services.ecs import (
     api_task_sets,
     api_tasks,
     clusters,
+    managed_instances,
     run_tokens,
     services,
 )
@@ -31,9 +36,13 @@ __all__ = [
     "api_account_settings",
     "api_capacity_providers",
     "api_clusters",
+    "api_daemon_definitions",
+    "api_daemon_deployments",
+    "api_daemons",
     "api_definitions",
     "api_deployments",
     "api_execution",
+    "api_instance_states",
     "api_instances",
     "api_protection",
     "api_services",
@@ -47,6 +56,7 @@ __all__ = [
 service.job(SCHEDULER.run)
 service.job(HOOKS.run)
 service.job(REMOVALS.run)
+service.job(managed_instances.INSTANCES.run)
 service.job(services.forget_deleted)
 service.job(clusters.forget_deleted)
 service.job(run_tokens.forget_old)

@@ -11,6 +11,8 @@ from cloudlet.services.ecs.arns import make_arn
 ACTIVE: Final = "ACTIVE"
 INACTIVE: Final = "INACTIVE"
 DELETE_IN_PROGRESS: Final = "DELETE_IN_PROGRESS"
+OF_TASKS: Final = "task-definition"
+OF_DAEMONS: Final = "daemon-task-definition"
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -25,6 +27,8 @@ class Definition(msgspec.Struct, frozen=True):
     status: str = ACTIVE
     deregistered_at: float | None = None
     delete_requested_at: float | None = None
+    kind: str = OF_TASKS
+    """The kind in its ARN."""
 
     @property
     def name(self) -> str:
@@ -33,7 +37,7 @@ class Definition(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        return make_arn(self.region, self.account, "task-definition", self.name)
+        return make_arn(self.region, self.account, self.kind, self.name)
 
     @property
     def containers(self) -> list[dict[str, Any]]:
@@ -46,6 +50,15 @@ class Definition(msgspec.Struct, frozen=True):
         sizes = [(each["cpu"], each.get("memoryReservation") or each.get("memory") or 0) for each in self.containers]
         cpu, memory = self.shape.get("cpu"), self.shape.get("memory")
         return int(cpu or sum(each for each, _ in sizes)), int(memory or sum(each for _, each in sizes))
+
+    @property
+    def checked(self) -> set[str]:
+        """The names of essential containers that have health checks."""
+        return {
+            each["name"]
+            for each in self.containers
+            if each["essential"] and (each.get("healthCheck") or {}).get("command", ["NONE"])[0] != "NONE"
+        }
 
     @property
     def network_mode(self) -> str:

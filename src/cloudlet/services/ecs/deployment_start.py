@@ -23,6 +23,16 @@ def make_starter_id() -> str:
     return "ecs-svc/" + token(1, _DIGITS[1:]) + token(18, _DIGITS)
 
 
+def make_deployment_id(now: float) -> str:
+    """Return the id of a new service deployment. By their ids, the oldest comes first."""
+    return f"{int(now * 1000):013d}{uuid4()[:8]}"
+
+
+def make_revision_id() -> str:
+    """Return the id of a new revision."""
+    return token(1, _DIGITS[1:]) + token(18, _DIGITS)
+
+
 def make_revision(
     members: dict[str, Any], now: float, serving: Revision | None = None, *, is_opposite: bool = False
 ) -> Revision:
@@ -36,22 +46,22 @@ def make_revision(
         group = each["targetGroupArn"]
         other = (each.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
         groups.append(other if other and (group in used if is_opposite else other in used) else group)
-    return Revision(token(1, _DIGITS[1:]) + token(18, _DIGITS), now, members, groups)
+    return Revision(make_revision_id(), now, members, groups)
 
 
 async def begin(
     tx: Transaction, service: Service, members: dict[str, Any], now: float, connect: Connect | None = None
 ) -> Service:
     """Begin the deployment of a new revision; what was being deployed is given up."""
-    await _give_up(tx, service, now)
+    if service.primary is not None:
+        await give_up(tx, service.key, service.primary.operation, now)
     is_staged = (service.configuration.get("strategy") or ROLLING) != ROLLING
     revision = make_revision(members, now, service.last_completed, is_opposite=is_staged)
     revision = replace(revision, connect=connect)
     service_history.save_revision(tx, service.key, revision)
     starter = make_starter_id()
     operation = ServiceDeployment(
-        # By their ids, the oldest deployment comes first.
-        f"{int(now * 1000):013d}{uuid4()[:8]}",
+        make_deployment_id(now),
         now,
         now,
         starter,
@@ -72,12 +82,9 @@ async def begin(
     return replace(service, deployments=[made, *others], is_steady=False, stuck="")
 
 
-async def _give_up(tx: Transaction, service: Service, now: float) -> None:
+async def give_up(tx: Transaction, key: tuple[str, str, str, str], deployment: str, now: float) -> None:
     """Note that a deployment that has not ended is replaced by another one."""
-    primary = service.primary
-    if primary is None:
-        return
-    operation = await service_history.find_deployment(tx, service.key, primary.operation)
+    operation = await service_history.find_deployment(tx, key, deployment)
     if operation is None or deployment_states.is_final(operation.status):
         return
     is_back = operation.status == deployment_states.ROLLBACK_IN_PROGRESS
@@ -90,4 +97,4 @@ async def _give_up(tx: Transaction, service: Service, now: float) -> None:
         updated=now,
         hooks=[],
     )
-    service_history.save_deployment(tx, service.key, given_up)
+    service_history.save_deployment(tx, key, given_up)
