@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import blocks
 from tests.services.ecs.balancing import Balanced, configure
+from tests.services.ecs.managing import Managed
 from tests.services.ecs.serving import Services, is_settled
 from tests.services.ecs.test_service_connect import Connected
 from tests.standing import eventually
@@ -32,6 +33,21 @@ def test_a_deployment_goes_on_when_the_block_is_killed(tmp_path: Path) -> None:
         # Nothing has ended but what was to be replaced, and nothing of that runs on.
         assert {task["stopCode"] for task in ended} == {"ServiceSchedulerInitiated"}
         assert len(web.ecs.list_tasks()["taskArns"]) == 2
+
+
+def test_a_daemon_is_deployed_when_the_block_is_killed(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        managed = Managed(Aws(server.endpoint, fresh_account()))
+        arn = managed.create_daemon(managed.define())["daemonArn"]
+        for number in range(2):
+            deployment = managed.update_daemon(arn, managed.define("sleep", str(1000 + number)))["deploymentArn"]
+            managed.list_instances()
+            os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
+        managed.until_status(deployment, "SUCCESSFUL")
+        (instance,) = managed.list_instances()
+        (task,) = managed.list_daemon_tasks()
+        assert task["containerInstanceArn"] == instance["containerInstanceArn"]
+        assert task["taskDefinitionArn"].endswith("agent:3")
 
 
 def test_targets_are_those_that_run_when_the_block_is_killed(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Managed(Services):
         found = self.ecs.describe_container_instances(containerInstances=arns)["containerInstances"]
         return [dict(each) for each in found if each.get("capacityProviderName") == provider]
 
-    def until_instances(self, wanted: Callable[[list[dict[str, Any]]], object]) -> list[dict[str, Any]]:
+    def until_instances(self, wanted: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
         """Wait until the instances of the capacity provider are as a function wants them."""
         return eventually(self.list_instances, wanted)
 

@@ -81,6 +81,18 @@ def test_requirements_cut_the_instance_to_size(managed: Managed) -> None:
     )
 
 
+_REQUIREMENTS: list[dict[str, Any]] = [
+    {"vCpuCount": {"min": 4096}},
+    {"memoryMiB": {"min": 2**30}},
+    {"acceleratorTypes": ["gpu"]},
+    {"acceleratorCount": {"min": 1}},
+    {"allowedInstanceTypes": ["m5.*"]},
+    {"bareMetal": "required"},
+    {"requireHibernateSupport": True},
+    {"networkInterfaceCount": {"min": 2}},
+    {"instanceGenerations": ["previous"]},
+    {"cpuManufacturers": ["amazon-web-services"]},
+]
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"storageConfiguration": {"storageSizeGiB": 80}}, "storageConfiguration"),
     ({"localStorageConfiguration": {"useLocalStorage": True}}, "localStorageConfiguration"),
@@ -88,20 +100,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"capacityOptionType": "RESERVED"}, "capacityOptionType"),
     ({"fipsEnabled": True}, "fipsEnabled"),
     ({"instanceMetadataTagsPropagation": True}, "instanceMetadataTagsPropagation"),
-    ({"instanceRequirements": {"vCpuCount": {"min": 4096}, "memoryMiB": {"min": 1}}}, "vCpuCount"),
-    ({"instanceRequirements": {"vCpuCount": {"min": 1}, "memoryMiB": {"min": 2**30}}}, "memoryMiB"),
-] + [
-    ({"instanceRequirements": {"vCpuCount": {"min": 1}, "memoryMiB": {"min": 1}, **more}}, next(iter(more)))
-    for more in (
-        {"acceleratorTypes": ["gpu"]},
-        {"acceleratorCount": {"min": 1}},
-        {"allowedInstanceTypes": ["m5.*"]},
-        {"bareMetal": "required"},
-        {"requireHibernateSupport": True},
-        {"networkInterfaceCount": {"min": 2}},
-        {"instanceGenerations": ["previous"]},
-        {"cpuManufacturers": ["amazon-web-services"]},
-    )
+    *(
+        ({"instanceRequirements": {"vCpuCount": {"min": 1}, "memoryMiB": {"min": 1}, **more}}, next(iter(more)))
+        for more in _REQUIREMENTS
+    ),
 ]
 
 

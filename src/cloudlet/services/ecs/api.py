@@ -23,6 +23,7 @@ from cloudlet.services.ecs import (
     api_task_sets,
     api_tasks,
     clusters,
+    daemon_scheduler,
     managed_instances,
     run_tokens,
     services,
@@ -49,6 +50,7 @@ __all__ = [
     "api_tags",
     "api_task_sets",
     "api_tasks",
+    "daemon_scheduler",
     "jobs",
     "service",
 ]

@@ -1,4 +1,7 @@
-"""The operations on capacity providers: those of Fargate, which nobody makes, and those of Managed Instances."""
+"""The operations on capacity providers.
+
+Nobody makes those of Fargate. One's own are of Amazon ECS Managed Instances.
+"""
 
 from __future__ import annotations
 
@@ -154,7 +157,7 @@ def _parse_name(ctx: Context, reference: str) -> str:
 
 @service.operation("DescribeCapacityProviders")
 async def describe_capacity_providers(ctx: Context, tx: Transaction, params: Params) -> Result:
-    own = [each.name for each in await managed_instances.list_providers(tx, ctx.account, ctx.region)]
+    own = {each.name: each.cluster for each in await managed_instances.list_providers(tx, ctx.account, ctx.region)}
     names: list[str] = params.get("capacityProviders") or [*capacity.PROVIDERS, *own]
     if params.get("capacityProviders") and len(names) > _MAX_DESCRIBED_ITEMS:
         raise errors.InvalidParameter(f"Capacity providers can have at most {_MAX_DESCRIBED_ITEMS} items.")
@@ -163,7 +166,8 @@ async def describe_capacity_providers(ctx: Context, tx: Transaction, params: Par
         raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
     if params.get("cluster"):
         cluster = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
-        names = [name for name in names if _parse_name(ctx, name) in cluster.capacity_providers]
+        associated = {*cluster.capacity_providers, *(name for name, place in own.items() if place == cluster.name)}
+        names = [name for name in names if _parse_name(ctx, name) in associated]
     begin = _read_token(params.get("nextToken"))
     end = begin + limit
     found, failures = [], []

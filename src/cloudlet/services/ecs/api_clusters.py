@@ -93,7 +93,10 @@ def _read_settings(params: Params) -> dict[str, str]:
 
 
 def _check_providers(names: list[str], managed: list[str]) -> list[str]:
-    """Return the capacity providers of a cluster: those that a request names, and those that are made for it."""
+    """Return the capacity providers of a cluster.
+
+    They are those that a request names, and those that were made for it.
+    """
     for name in names:
         if name not in capacity.PROVIDERS and name not in managed:
             raise errors.InvalidParameter(

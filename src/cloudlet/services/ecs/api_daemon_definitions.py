@@ -53,7 +53,8 @@ async def register_daemon_task_definition(ctx: Context, tx: Transaction, params:
         "revision": revision,
         "registeredAt": ctx.now(),
         "registeredBy": ctx.principal.arn,
-        **{member: params[member] for member in _NAMESPACES if params.get(member)},
+        "pidMode": params.get("pidMode") or "none",
+        "ipcMode": params.get("ipcMode") or "none",
     }
     made = Definition(ctx.account, ctx.region, family, revision, shape, kind=OF_DAEMONS)
     definitions.save(tx, made)
@@ -119,7 +120,7 @@ async def list_daemon_task_definitions(ctx: Context, tx: Transaction, params: Pa
     if len(listed) > limit:
         last = listed[limit - 1]
         token = page_tokens.make_page_token(f"{last.family}:{last.revision}".encode())
-    return {"daemonTaskDefinitions": [_summarise(each) for each in listed[:limit]], "nextToken": token}
+    return {"daemonTaskDefinitions": [_describe_briefly(each) for each in listed[:limit]], "nextToken": token}
 
 
 async def _list_wanted(tx: Transaction, params: Params, begin: bytes, end: bytes) -> list[Definition]:
@@ -158,7 +159,7 @@ def _is_behind(definition: Definition, place: tuple[str, int] | None, params: Pa
     return own < place if params.get("sort") == "DESC" else own > place
 
 
-def _summarise(definition: Definition) -> dict[str, Any]:
+def _describe_briefly(definition: Definition) -> dict[str, Any]:
     return {
         "arn": definition.arn,
         "registeredAt": definition.shape["registeredAt"],

@@ -32,7 +32,7 @@ async def list_daemon_deployments(ctx: Context, tx: Transaction, params: Params)
     listed, following = await service_history.list_page(
         tx, daemon.history_key, params.get("nextToken"), limit, lambda each: matches(each, params), wrong
     )
-    described = [daemon_shape.summarise_deployment(daemon, each) for each in listed]
+    described = [daemon_shape.describe_deployment_briefly(daemon, each) for each in listed]
     return {"daemonDeployments": described, "nextToken": following}
 
 

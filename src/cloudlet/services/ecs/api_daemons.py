@@ -103,7 +103,10 @@ def _answer(daemon: Daemon) -> dict[str, Any]:
 async def _begin(
     tx: Transaction, daemon: Daemon, target: Revision | None, sources: list[Revision], now: float
 ) -> Daemon:
-    """Begin the deployment of a revision, or of none; what was being deployed is given up."""
+    """Begin the deployment of a revision, or of none.
+
+    What was being deployed is given up.
+    """
     if daemon.deployment:
         await deployment_start.give_up(tx, daemon.history_key, daemon.deployment, now)
     operation = ServiceDeployment(

@@ -26,7 +26,10 @@ class Daemon(msgspec.Struct, frozen=True):
     deployment: str
     """The id of the newest deployment."""
     target: Revision | None
-    """The revision that instances are to have: none where the first deployment has failed, or all is deleted."""
+    """The revision that instances are to have.
+
+    There is none where the first deployment has failed, or the daemon is deleted.
+    """
     last_completed: Revision | None = None
     status: str = ACTIVE
     token: str = ""
@@ -48,7 +51,10 @@ class Daemon(msgspec.Struct, frozen=True):
 
     @property
     def history_key(self) -> tuple[str, str, str, str]:
-        """The place of its revisions and deployments among those of services, whose names have no slash."""
+        """The place of its revisions and deployments among those of services.
+
+        Names of services have no slash.
+        """
         return self.account, self.region, self.cluster, f"daemon/{self.name}"
 
     def make_arn(self, kind: str, name: str) -> str:

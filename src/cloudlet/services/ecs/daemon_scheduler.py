@@ -79,7 +79,7 @@ async def _look(tx: Transaction, place: tuple[str, str, str], now: float, alarms
         await look.provide(provider)
     for instance in [*look.instances]:
         if instance.status == DRAINING:
-            look.empty(instance)
+            look.remove_empty(instance)
     return look.pause
 
 
@@ -131,13 +131,13 @@ class Look:
         self.live = [changed.get(each.id, each) for each in self.live]
 
     async def drain(self, instance: ManagedInstance, reason: str) -> ManagedInstance:
-        """Place no more tasks on an instance, which goes once it has none. Services replace theirs."""
+        """Let an instance go once it has no task any more. Services replace theirs."""
         self.look_again(0)
         await service_scheduler.request_all(self.tx, *self.place)
         return self.save_instance(replace(instance, status=DRAINING, reason=reason))
 
     async def provide(self, provider: CapacityProvider) -> None:
-        """Have one instance of a capacity provider, with the daemons that it is to have now."""
+        """Have one instance of a capacity provider, with the daemons that are wanted."""
         own = [each for each in self.instances if each.provider == provider.name]
         if provider.status == DEPROVISIONING:
             if not own:
@@ -159,7 +159,7 @@ class Look:
         elif coming is not None:
             if await daemon_tasks.has_all(self, coming):
                 await self._activate(coming, active)
-        elif active is None or self._may_replace(active, wanted):
+        elif active is None or self._can_replace(active, wanted):
             made = await managed_instances.provision(self.tx, provider, self.now, REGISTERING, wanted)
             self.instances = [*self.instances, made]
             self.look_again(0)
@@ -173,7 +173,7 @@ class Look:
             await self.drain(former, "The instance is replaced by one with other daemons.")
         await service_scheduler.request_all(self.tx, *self.place)
 
-    def _may_replace(self, active: ManagedInstance, wanted: dict[str, str]) -> bool:
+    def _can_replace(self, active: ManagedInstance, wanted: dict[str, str]) -> bool:
         """Whether deployments let one more instance be replaced now."""
         changed = {name for name, _ in active.daemons.items() ^ wanted.items()}
         for daemon in (self.daemons[name] for name in changed if name in self.daemons):
@@ -184,8 +184,8 @@ class Look:
                 return False
         return True
 
-    def empty(self, instance: ManagedInstance) -> None:
-        """Stop the daemons of an instance that has no other task any more, and forget it once they have stopped."""
+    def remove_empty(self, instance: ManagedInstance) -> None:
+        """Remove an instance that has no task any more. Its daemons stop last."""
         left = self.list_on(instance)
         if not left:
             managed_instances.remove(self.tx, instance)
@@ -197,7 +197,10 @@ class Look:
 
 
 def note_change(tx: Transaction, task: Task) -> None:
-    """Have the instances of a cluster looked at where a daemon's task has changed, or another one has stopped."""
+    """Have the instances of a cluster looked at.
+
+    It is due where the task of a daemon has changed, or another one has stopped.
+    """
     if task.daemon or (task.has_stopped and task.kind == MANAGED):
         managed_instances.request(tx, *task.key[:3])
 

@@ -57,7 +57,10 @@ async def _find_revision(tx: Transaction, daemon: Daemon, revision_id: str) -> R
 
 
 async def _count(tx: Transaction, daemon: Daemon, revision_id: str) -> dict[str, Any]:
-    """Return a revision's ARN, and how many instances of each provider run it, go without it, and are drained."""
+    """Return a revision's ARN and the counts of its instances, by capacity provider.
+
+    Some run it, some go without it, and some are drained.
+    """
     revision = await _find_revision(tx, daemon, revision_id)
     counts = {name: dict.fromkeys(_COUNTS, 0) for name in list_providers(revision)}
     for instance in await _list_instances(tx, daemon):
@@ -122,7 +125,7 @@ def _describe_course(daemon: Daemon, operation: ServiceDeployment) -> dict[str, 
     }
 
 
-def summarise_deployment(daemon: Daemon, operation: ServiceDeployment) -> dict[str, Any]:
+def describe_deployment_briefly(daemon: Daemon, operation: ServiceDeployment) -> dict[str, Any]:
     """Return a deployment as lists have it."""
     target = daemon.make_arn("daemon-revision", operation.target) if operation.target else None
     return {

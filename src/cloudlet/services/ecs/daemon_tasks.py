@@ -43,7 +43,7 @@ async def keep(look: Look, instance: ManagedInstance) -> None:
 
 
 async def _check(look: Look, instance: ManagedInstance, name: str) -> ManagedInstance:
-    """Look at the task of a daemon; return the instance without it where it has stopped."""
+    """Look at the task of a daemon. Return the instance, without it where it has stopped."""
     task = await tasks.find(look.tx, *look.place, instance.tasks[name])
     daemon = look.daemons.get(name)
     if task is None or task.has_stopped:
@@ -142,7 +142,7 @@ async def is_ready(look: Look, task: Task) -> bool:
 
 
 async def has_daemon(look: Look, instance: ManagedInstance, name: str) -> bool:
-    """Whether a daemon's task is ready on an instance, in the revision that it is to have."""
+    """Whether the wanted revision of a daemon is ready on an instance."""
     task = next((each for each in look.live if each.id == instance.tasks.get(name)), None)
     return task is not None and task.started_by == instance.daemons.get(name) and await is_ready(look, task)
 

@@ -75,7 +75,7 @@ async def has_provider(tx: Transaction, cluster: Cluster, provider: str) -> bool
 
 
 async def has_definition(tx: Transaction, account: str, region: str, arn: str) -> bool:
-    """Whether daemons of an account have, or may be rolled back to, a daemon task definition."""
+    """Whether daemons of an account have a definition, or may be rolled back to it."""
     found = await list_daemons(tx, _DAEMONS.sub(account, region))
     return any(
         revision is not None and revision.members["daemonTaskDefinitionArn"] == arn

@@ -1,4 +1,4 @@
-"""What capacity providers want of their instances, and what of it this machine has.
+"""The rules for the instances of capacity providers, each of which is this machine.
 
 API reference, InstanceLaunchTemplate and InstanceRequirementsRequest. What cannot be honoured is refused.
 """
@@ -104,7 +104,7 @@ def _check_requirements(wanted: _Members) -> None:
         lowest, highest = (wanted.get(member) or {}).get("min"), (wanted.get(member) or {}).get("max")
         if (lowest or 0) < 0 or (highest is not None and highest < max(lowest or 0, 0)):
             raise errors.InvalidParameter(f"The specified {member} is not valid.")
-    cpu, size = _cap(wanted)
+    cpu, size = _find_size(wanted)
     if cpu < max(1, (wanted.get("vCpuCount") or {}).get("min") or 0) * _CPU_OF_VCPU:
         raise errors.NotBuilt(f"an instance with so many vCPUs: it would have {cpu // _CPU_OF_VCPU} (vCpuCount)")
     if size < ((wanted.get("memoryMiB") or {}).get("min") or 0):
@@ -112,11 +112,11 @@ def _check_requirements(wanted: _Members) -> None:
 
 
 def measure(managed: _Members) -> tuple[int, int]:
-    """Return the CPU units and MiB that an instance registers: the machine's, or as much as is wanted at most."""
-    return _cap((managed.get("instanceLaunchTemplate") or {}).get("instanceRequirements") or {})
+    """Return the CPU units and MiB that an instance registers."""
+    return _find_size((managed.get("instanceLaunchTemplate") or {}).get("instanceRequirements") or {})
 
 
-def _cap(wanted: _Members) -> tuple[int, int]:
+def _find_size(wanted: _Members) -> tuple[int, int]:
     """Return the machine's size, cut to the maxima."""
     vcpus, memory, ratio = (wanted.get(name) or {} for name in ("vCpuCount", "memoryMiB", "memoryGiBPerVCpu"))
     cpu = min(measure_cpu(), (vcpus.get("max") or measure_cpu()) * _CPU_OF_VCPU)

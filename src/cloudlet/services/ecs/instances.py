@@ -1,6 +1,7 @@
-"""Container instances: this machine is one of each cluster, and of each capacity provider of one's own.
+"""Container instances: this machine is one of each cluster.
 
-Tasks of the launch types EC2 and EXTERNAL run on the cluster's. It is there as long as the cluster is.
+It is one of each capacity provider of one's own, too. Tasks of the launch types EC2 and EXTERNAL run on the cluster's,
+which is there as long as the cluster is.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ async def get(tx: Transaction, cluster: Cluster, reference: str) -> Instance:
 
 
 async def choose(tx: Transaction, cluster: Cluster, provider: str) -> Instance | None:
-    """Return the instance that tasks are placed on now, of a capacity provider or the cluster's own.
+    """Return the instance that takes tasks now, of a capacity provider or the cluster.
 
     Tasks on one that is REGISTERING wait until its daemons run.
     """

@@ -64,7 +64,10 @@ class Round:
         self.pause: float | None = None
         """After how many seconds to look again, if nothing happens before."""
         self.is_in_own_way = False
-        """Whether a task could not be placed since others of the service have its ports, or no instance takes it."""
+        """Whether a task could not be placed since others of the service have its ports.
+
+        It is so, too, where no instance takes it.
+        """
         self._cluster = cluster
         self._stopped = stopped
         self._checked: dict[str, set[str]] = {}

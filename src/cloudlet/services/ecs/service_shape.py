@@ -208,7 +208,7 @@ async def describe_operation(tx: Transaction, service: Service, operation: Servi
 
 
 def get_watch(configuration: dict[str, Any], is_triggered: bool, watching: str) -> str:
-    """Return whether what may give a deployment up is off, watches it, or has done so."""
+    """Return the status of what may give a deployment up."""
     if not configuration.get("enable"):
         return "DISABLED"
     return "TRIGGERED" if is_triggered else watching
