@@ -61,7 +61,6 @@ def test_a_daemon_starts_before_other_tasks_and_its_update_moves_them(managed: M
     definition = managed.define()
     made = managed.create_daemon(definition, tags=[{"key": "team", "value": "infra"}], propagateTags="DAEMON")
     assert made["status"] == "ACTIVE"
-    managed.register({"stopTimeout": 1}, family="web")
     managed.create(desiredCount=1, capacityProviderStrategy=STRATEGY)
     found = managed.until_status(made["deploymentArn"], "SUCCESSFUL")
     assert (found["targetDaemonRevision"]["totalRunningInstanceCount"], found["circuitBreaker"]["status"]) == (

@@ -15,9 +15,7 @@ STOPPED: Any = lambda each: each["lastStatus"] == "STOPPED"  # noqa: E731
 
 @pytest.fixture
 def web(aws: Aws) -> Services:
-    made = Services(aws)
-    made.register({"stopTimeout": 1}, family="web")
-    return made
+    return Services(aws)
 
 
 def set_state(web: Services, status: str) -> dict[str, Any]:

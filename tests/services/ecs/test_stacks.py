@@ -25,6 +25,7 @@ def describe(image: str, *command: str, count: int = 1, **service: Any) -> dict[
         "Name": "main",
         "Image": image,
         "Memory": 64,
+        "StopTimeout": 1,
         "Essential": True,
         "Command": list(command or ("sleep", "1000")),
         "Environment": [{"Name": "COLOUR", "Value": "blue"}],

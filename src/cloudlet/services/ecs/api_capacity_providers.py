@@ -21,6 +21,7 @@ from cloudlet.services.ecs import (
     errors,
     instance_requirements,
     managed_instances,
+    offsets,
     resource_tags,
     services,
     tasks,
@@ -161,17 +162,13 @@ async def describe_capacity_providers(ctx: Context, tx: Transaction, params: Par
     names: list[str] = params.get("capacityProviders") or [*capacity.PROVIDERS, *own]
     if params.get("capacityProviders") and len(names) > _MAX_DESCRIBED_ITEMS:
         raise errors.InvalidParameter(f"Capacity providers can have at most {_MAX_DESCRIBED_ITEMS} items.")
-    limit = params.get("maxResults") or _MAX_PAGE_ITEMS
-    if not 1 <= limit <= _MAX_PAGE_ITEMS:
-        raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
     if params.get("cluster"):
         cluster = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
         associated = {*cluster.capacity_providers, *(name for name, place in own.items() if place == cluster.name)}
         names = [name for name in names if _parse_name(ctx, name) in associated]
-    begin = _read_token(params.get("nextToken"))
-    end = begin + limit
+    page, following = offsets.cut_page(names, params, _MAX_PAGE_ITEMS, _MAX_PAGE_ITEMS)
     found, failures = [], []
-    for reference in names[begin:end]:
+    for reference in page:
         described = await _find_described(ctx, tx, reference, {*(params.get("include") or ())})
         if described is None:
             is_name = not reference.startswith("arn:")
@@ -179,8 +176,7 @@ async def describe_capacity_providers(ctx: Context, tx: Transaction, params: Par
             failures.append({"arn": arn, "reason": "MISSING"})
         else:
             found.append(described)
-    token = str(end) if end < len(names) else None
-    return {"capacityProviders": found, "failures": failures, "nextToken": token}
+    return {"capacityProviders": found, "failures": failures, "nextToken": following}
 
 
 async def _find_described(ctx: Context, tx: Transaction, reference: str, included: set[str]) -> dict[str, Any] | None:
@@ -205,11 +201,3 @@ async def _describe(tx: Transaction, provider: CapacityProvider, included: set[s
         "type": capacity.MANAGED,
         "tags": resource_tags.to_api(known),
     }
-
-
-def _read_token(token: str | None) -> int:
-    if not token:
-        return 0
-    if not token.isdecimal() or len(token) > 4:
-        raise errors.InvalidParameter("Invalid token: the nextToken is not valid.")
-    return int(token)

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import clusters, instances, placement, query_language, resource_tags, tasks
+from cloudlet.services.ecs import clusters, instances, offsets, placement, query_language, resource_tags, tasks
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.errors import InvalidParameter
 from cloudlet.services.ecs.instances import Instance
 
 _MAX_ATTRIBUTES: Final = 10
+_MAX_PAGE_ITEMS: Final = 100
 
 
 @service.operation("ListContainerInstances")
@@ -27,7 +28,8 @@ async def list_container_instances(ctx: Context, tx: Transaction, params: Params
             continue
         if is_wanted is None or is_wanted(await placement.load_facts(tx, instance, placed)):
             found.append(instance.arn)
-    return {"containerInstanceArns": found}
+    page, following = offsets.cut_page(found, params, _MAX_PAGE_ITEMS, _MAX_PAGE_ITEMS)
+    return {"containerInstanceArns": page, "nextToken": following}
 
 
 @service.operation("DescribeContainerInstances")
@@ -119,4 +121,5 @@ async def list_attributes(ctx: Context, tx: Transaction, params: Params) -> Resu
         for attribute in await _list_attributes(tx, instance)
         if name in (None, attribute["name"]) and value in (None, attribute.get("value"))
     ]
-    return {"attributes": found}
+    page, following = offsets.cut_page(found, params, _MAX_PAGE_ITEMS, _MAX_PAGE_ITEMS)
+    return {"attributes": page, "nextToken": following}
