@@ -107,12 +107,18 @@ def test_proxies_learn_of_new_tasks_when_the_block_is_killed(tmp_path: Path) -> 
 def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:
     account = fresh_account()
     with Server.start("--data", str(tmp_path)) as server:
-        web = Services(Aws(server.endpoint, account))
+        web = Managed(Aws(server.endpoint, account))
         web.create(desiredCount=2)
+        web.until_status(web.create_daemon(web.define())["deploymentArn"], "SUCCESSFUL")
         web.settle()
-        old = web.list_tasks()
+        old, (daemon,) = web.list_tasks(), web.list_daemon_tasks()
         server.kill()
     with Server.start("--data", str(tmp_path)) as server:
         web.ecs = Aws(server.endpoint, account).client("ecs")
         found = web.until(lambda service: is_settled(service) and not {*web.list_tasks()} & {*old})
         assert (found["runningCount"], found["deployments"][0]["failedTasks"]) == (2, 0)
+        (again,) = eventually(web.list_daemon_tasks, lambda each: [one["lastStatus"] for one in each] == ["RUNNING"])
+        assert again["taskArn"] != daemon["taskArn"]
+        # Its instance was not replaced: nothing has failed there.
+        assert again["containerInstanceArn"] == daemon["containerInstanceArn"]
+        web.until_instances(lambda each: [one["status"] for one in each] == ["ACTIVE"])

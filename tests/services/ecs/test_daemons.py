@@ -80,7 +80,7 @@ def test_a_daemon_starts_before_other_tasks_and_its_update_moves_them(managed: M
     assert managed.describe(served)["containerInstanceArn"] == agent["containerInstanceArn"]
     # Another revision comes with another instance, to which the service's task is moved.
     second = managed.define("sleep", "2000")
-    changed = managed.update_daemon(made["daemonArn"], second)
+    changed = managed.update_daemon(made["daemonArn"], second, propagateTags="DAEMON")
     done = managed.until_status(changed["deploymentArn"], "SUCCESSFUL")
     assert [each["totalRunningInstanceCount"] for each in done["sourceDaemonRevisions"]] == [0]
     (instance,) = managed.list_instances()

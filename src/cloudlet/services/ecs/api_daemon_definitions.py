@@ -64,7 +64,7 @@ async def register_daemon_task_definition(ctx: Context, tx: Transaction, params:
 
 def _describe(definition: Definition) -> dict[str, Any]:
     """Return a daemon task definition, without what only other task definitions have."""
-    shape = {name: definition.shape[name] for name in _MEMBERS if name in definition.shape}
+    shape: dict[str, Any] = {name: definition.shape[name] for name in _MEMBERS if name in definition.shape}
     shape["containerDefinitions"] = [
         {name: value for name, value in each.items() if name not in _NOT_OF_CONTAINERS}
         for each in definition.containers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -59,7 +58,7 @@ async def create_daemon(ctx: Context, tx: Transaction, params: Params) -> Result
         if token and token == known.token:
             return _answer_creation(known)
         raise errors.InvalidParameter("A daemon with the specified name already exists.")
-    revision = await _make_revision(ctx, tx, cluster, params, _DEFAULTS)
+    revision = await _make_revision(ctx, tx, cluster, params)
     configuration = _check_configuration(params.get("deploymentConfiguration") or {})
     now = ctx.now()
     made = Daemon(
@@ -74,11 +73,8 @@ async def create_daemon(ctx: Context, tx: Transaction, params: Params) -> Result
 async def update_daemon(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await daemons.get_active(tx, ctx.account, ctx.region, params["daemonArn"])
     cluster = await clusters.get(tx, ctx.account, ctx.region, found.cluster)
-    before = found.target or found.last_completed
-    known = before.members if before is not None else _DEFAULTS
-    revision = await _make_revision(ctx, tx, cluster, params, known)
-    given = params.get("deploymentConfiguration")
-    configuration = _check_configuration({**found.configuration, **(given or {})})
+    revision = await _make_revision(ctx, tx, cluster, params)
+    configuration = _check_configuration(params.get("deploymentConfiguration") or {})
     changed = replace(found, configuration=configuration, updated=ctx.now(), target=revision, failed_tasks=0)
     return _answer(await _begin(tx, changed, revision, [found.target] if found.target else [], ctx.now()))
 
@@ -131,17 +127,15 @@ async def _begin(
     return begun
 
 
-async def _make_revision(
-    ctx: Context, tx: Transaction, cluster: Cluster, params: Params, known: Mapping[str, Any]
-) -> Revision:
-    """Return a revision as a request gives or changes it. Raises AwsError."""
+async def _make_revision(ctx: Context, tx: Transaction, cluster: Cluster, params: Params) -> Revision:
+    """Return a revision as a request gives it: an update, too, gives all of it. Raises AwsError."""
     reference = params["daemonTaskDefinitionArn"]
     definition = await definitions.find(tx, ctx.account, ctx.region, reference, kind=OF_DAEMONS)
     if definition is None:
         raise errors.ClientError("The specified daemon task definition does not exist.")
     if definition.status != DEFINITION_ACTIVE:
         raise errors.ClientError("The specified daemon task definition is not in ACTIVE status.")
-    members = {name: known[name] if params.get(name) is None else params[name] for name in _DEFAULTS}
+    members = {**_DEFAULTS, **{name: params[name] for name in _DEFAULTS if params.get(name) is not None}}
     members["daemonTaskDefinitionArn"] = definition.arn
     members["capacityProviders"] = await _check_providers(tx, cluster, params["capacityProviderArns"], definition)
     return Revision(deployment_start.make_revision_id(), ctx.now(), members)

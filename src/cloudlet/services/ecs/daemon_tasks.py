@@ -13,7 +13,7 @@ from cloudlet.services.ecs.capacity import MANAGED
 from cloudlet.services.ecs.capacity_provider_record import ManagedInstance
 from cloudlet.services.ecs.daemon_record import Daemon, is_critical
 from cloudlet.services.ecs.definition_record import OF_DAEMONS
-from cloudlet.services.ecs.managed_states import ACTIVE, DRAINING
+from cloudlet.services.ecs.managed_states import ACTIVE, DRAINING, REGISTERING
 from cloudlet.services.ecs.scheduling_round import SETTLING_SECONDS
 from cloudlet.services.ecs.service_record import Revision
 from cloudlet.services.ecs.task_record import Task
@@ -48,7 +48,9 @@ async def _check(look: Look, instance: ManagedInstance, name: str) -> ManagedIns
     daemon = look.daemons.get(name)
     if task is None or task.has_stopped:
         left = {each: known for each, known in instance.tasks.items() if each != name}
-        instance = look.save_instance(replace(instance, tasks=left))
+        has_lost_all = task is not None and task.stop_code == _GONE and instance.status == ACTIVE
+        status = REGISTERING if has_lost_all else instance.status
+        instance = look.save_instance(replace(instance, tasks=left, status=status))
         look.look_again(0)
         if task is None or daemon is None or task.stop_code in (BY_US, _GONE):
             return instance

@@ -16,10 +16,14 @@ DELETE_IN_PROGRESS: Final = "DELETE_IN_PROGRESS"
 
 INSTANCES: Final = {
     REGISTERING: (ACTIVE, DRAINING),
-    ACTIVE: (DRAINING,),
+    ACTIVE: (DRAINING, REGISTERING),
     DRAINING: (ACTIVE,),
 }
-"""A container instance. One of a capacity provider does not come back from DRAINING: it goes once it is empty."""
+"""A container instance.
+
+One of a capacity provider does not come back from DRAINING: it goes once it is empty. It registers again where all of
+the machine's tasks have ended.
+"""
 
 PROVIDERS: Final = {ACTIVE: (DEPROVISIONING,), DEPROVISIONING: ()}
 """A capacity provider, which is gone once its instances are."""
