@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import blocks
 from tests.services.ecs.balancing import Balanced, configure
+from tests.services.ecs.connected import LOCAL, Connected
 from tests.services.ecs.managing import Managed
 from tests.services.ecs.serving import Services, is_settled
-from tests.services.ecs.test_service_connect import Connected
 from tests.standing import eventually
 
 
@@ -93,8 +93,10 @@ def _find_state(web: Balanced) -> str:
 def test_proxies_learn_of_new_tasks_when_the_block_is_killed(tmp_path: Path) -> None:
     with Server.start("--isolate", "--data", str(tmp_path)) as server:
         web = Connected(Aws(server.endpoint, fresh_account()))
-        web.serve()
-        web.call("while true; do wget -q -O - http://shop/; sleep 0.1; done")
+        web.publish()
+        web.serve([LOCAL])
+        web.settle()
+        web.call("while true; do wget -q -O - http://shop/item || echo failed; sleep 0.1; done")
         old = {*eventually(web.read_client, lambda lines: len({*lines}) == 2)}
         os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
         web.update(forceNewDeployment=True)
@@ -102,6 +104,7 @@ def test_proxies_learn_of_new_tasks_when_the_block_is_killed(tmp_path: Path) -> 
         os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
         new = {*eventually(web.read_client, lambda lines: len({*lines[-20:]}) == 2 and not {*lines[-20:]} & old)[-20:]}
         assert len(new) == 2
+        assert "failed" not in web.read_client()
 
 
 def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -32,6 +33,8 @@ from cloudlet.services.elbv2.proxy.view import (
 )
 
 ACCOUNT = "123456789012"
+LOGGED = {"access_logs.s3.enabled": "true", "connection_logs.s3.enabled": "true"}
+"""Attributes of a load balancer that writes logs."""
 REGION = "us-east-1"
 _ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
 _NODE = "test"
@@ -146,9 +149,9 @@ class Web:
 class Envoy:
     """An Envoy with its configuration server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modules: Path | None = None) -> None:
         self.folder = folder
-        self.paths = Paths(str(folder / "block"), str(folder / "health"))
+        self.paths = Paths(str(folder / "block"), str(folder / "health"), has_module=modules is not None)
         self.logged: list[tuple[str, Any]] = []
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
@@ -169,7 +172,10 @@ class Envoy:
         ]
         self._log = (folder / "log").open("w")
         self._process = subprocess.Popen(
-            [*command, "--file-flush-interval-msec", "50"], stdout=self._log, stderr=self._log
+            [*command, "--file-flush-interval-msec", "50"],
+            stdout=self._log,
+            stderr=self._log,
+            env={**os.environ, **({program.MODULES: str(modules)} if modules else {})},
         )
 
     def run(self, awaited: Any) -> Any:
@@ -225,9 +231,9 @@ def _make_bootstrap(socket_path: str, folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def open_envoy(folder: Path) -> Iterator[Envoy]:
-    """Yield an Envoy."""
-    made = Envoy(folder)
+def open_envoy(folder: Path, modules: Path | None = None) -> Iterator[Envoy]:
+    """Yield an Envoy, which may have modules in a folder."""
+    made = Envoy(folder, modules)
     try:
         yield made
     finally:

@@ -16,6 +16,7 @@ from cloudlet.services.elbv2.proxy.target_health import HealthStates, parse_even
 from cloudlet.services.elbv2.proxy.view import Certificate, Listener, TargetHealth, View
 from tests.certificates import make_pair
 from tests.services.elbv2.envoys import (
+    LOGGED,
     Envoy,
     Web,
     answer,
@@ -71,7 +72,7 @@ def test_the_line_of_a_request(envoy: Envoy, web: Web) -> None:
     group = make_group("web", web)
     condition = {"Field": "path-pattern", "Values": ["/a*"]}
     listener = make_listener(answer(418), rules=[make_rule(7, [condition], forward(group))])
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     port = listener.description["Port"]
     answered = ask(port, "/a?b=%22", "POST", b"body", User_Agent='my "agent"', Host="x.example.com")
@@ -117,7 +118,7 @@ def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: We
     ]
     rule = make_rule(7, [{"Field": "path-pattern", "Values": ["/a*"]}], forward(group), Transforms=rewrites)
     listener = make_listener(answer(418), rules=[rule])
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     port = listener.description["Port"]
     seen = ask(port, "/a?b=c", Host="x.example.com").seen
@@ -128,7 +129,7 @@ def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: We
 def test_the_line_of_an_error(envoy: Envoy) -> None:
     group = make_group("web", ("127.0.0.1", find_port()))
     listener = make_listener(forward(group))
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     ask(listener.description["Port"])
     line = _read(envoy, view, listener)
@@ -138,7 +139,7 @@ def test_the_line_of_an_error(envoy: Envoy) -> None:
 
 def test_the_line_of_a_redirect(envoy: Envoy) -> None:
     listener = make_listener(redirect(Protocol="HTTPS", Port="443"))
-    view = make_view(listener)
+    view = make_view(listener, attributes=LOGGED)
     envoy.apply(view)
     ask(listener.description["Port"], "/a", Host="x.example.com")
     line = _read(envoy, view, listener)
@@ -150,7 +151,7 @@ def test_the_line_of_a_client_that_leaves(envoy: Envoy, web: Web) -> None:
     web.delay = 0.5
     group = make_group("web", web)
     listener = make_listener(forward(group))
-    view = make_view(listener, groups=(group,))
+    view = make_view(listener, groups=(group,), attributes=LOGGED)
     envoy.apply(view)
     before = len(web.asked)
     with socket.create_connection(("127.0.0.1", listener.description["Port"])) as end:
@@ -169,7 +170,7 @@ def test_the_lines_of_secure_requests_and_connections(envoy: Envoy) -> None:
         certificates=(certificate.arn,),
         SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
     )
-    view = make_view(listener, certificates=(certificate,))
+    view = make_view(listener, certificates=(certificate,), attributes=LOGGED)
     envoy.apply(view)
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -202,7 +203,7 @@ def test_the_line_of_a_network_load_balancer(envoy: Envoy, web: Web) -> None:
         certificates=(certificate.arn,),
         SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
     )
-    view = make_view(listener, groups=(group,), certificates=(certificate,), kind="network")
+    view = make_view(listener, groups=(group,), certificates=(certificate,), kind="network", attributes=LOGGED)
     envoy.apply(view)
     context = ssl.create_default_context()
     context.check_hostname = False

@@ -9,6 +9,7 @@ import pytest
 
 from cloudlet.services.elbv2.proxy import redirects
 from tests.services.elbv2.envoys import (
+    LOGGED,
     Envoy,
     Web,
     answer,
@@ -289,7 +290,7 @@ def test_a_session_stays_with_a_target_group(envoy: Envoy) -> None:
 def test_the_log_tells_of_rules_and_actions(envoy: Envoy, web: Web) -> None:
     group = make_group("web", web)
     listener = make_listener(answer(418), rules=[make_rule(7, [_path("/a")], forward(group))])
-    envoy.apply(make_view(listener, groups=(group,)))
+    envoy.apply(make_view(listener, groups=(group,), attributes=LOGGED))
     ask(listener.description["Port"], "/a")
     # Requests of other tests are told late.
     mine = "7"

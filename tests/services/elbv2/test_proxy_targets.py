@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import hatch_build
 import pytest
 
 from tests.services.elbv2.envoys import (
@@ -210,15 +212,24 @@ def test_addresses_of_clients_are_passed_on_as_it_is_set(envoy: Envoy, webs: lis
     assert (with_port or "").startswith("127.0.0.1:")
 
 
-def test_trace_ids(envoy: Envoy, webs: list[Web]) -> None:
-    port = _serve(envoy, webs[0])
+@pytest.fixture(scope="module")
+def envoy_with_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
+    modules = hatch_build.compile_envoy_module(tmp_path_factory.mktemp("modules")).parent
+    with open_envoy(tmp_path_factory.mktemp("envoy"), modules) as made:
+        yield made
+
+
+@pytest.mark.parametrize("which", ["envoy", "envoy_with_module"])
+def test_trace_ids(which: str, request: pytest.FixtureRequest, webs: list[Web]) -> None:
+    port = _serve(request.getfixturevalue(which), webs[0])
 
     def see(**sent: Any) -> str:
         found: str = ask(port, **sent).seen["headers"]["x-amzn-trace-id"]
         return found
 
     made = see()
-    assert len(made) == len("Root=1-63441c4a-abcdef012345678912345678")
+    assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", made)
+    assert abs(int(made.split("-")[1], 16) - time.time()) < 60
     assert made != see()
     root = "Root=1-67891233-abcdef012345678912345678"
     assert see(X_Amzn_Trace_Id=f"{root};CalledFrom=app").startswith("Self=1-")
@@ -226,6 +237,8 @@ def test_trace_ids(envoy: Envoy, webs: list[Web]) -> None:
     again = see(X_Amzn_Trace_Id=f"Self=1-67891233-12456789abcdef012345678;{root}")
     assert again.count("Self=") == 1
     assert again.endswith(root)
+    assert see(X_Amzn_Trace_Id="Sampled=1").endswith(";Sampled=1")
+    assert see(X_Amzn_Trace_Id="x" * 8000).startswith("Root=1-")
 
 
 def test_invalid_names_of_headers_are_dropped_if_that_is_set(envoy: Envoy, webs: list[Web]) -> None:

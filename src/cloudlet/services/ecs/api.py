@@ -15,6 +15,8 @@ from cloudlet.services.ecs import (
     api_definitions,
     api_deployments,
     api_execution,
+    api_express,
+    api_gateways,
     api_instance_states,
     api_instances,
     api_protection,
@@ -27,9 +29,12 @@ from cloudlet.services.ecs import (
     managed_instances,
     run_tokens,
     services,
+    steady_services,
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_removal import REMOVALS
+from cloudlet.services.ecs.ingress_balancing import BALANCERS
+from cloudlet.services.ecs.ingress_settling import INGRESS
 from cloudlet.services.ecs.running import jobs, sessions
 from cloudlet.services.ecs.service_scheduler import HOOKS, SCHEDULER
 
@@ -43,6 +48,8 @@ __all__ = [
     "api_definitions",
     "api_deployments",
     "api_execution",
+    "api_express",
+    "api_gateways",
     "api_instance_states",
     "api_instances",
     "api_protection",
@@ -59,8 +66,11 @@ service.job(SCHEDULER.run)
 service.job(HOOKS.run)
 service.job(REMOVALS.run)
 service.job(managed_instances.INSTANCES.run)
+service.job(INGRESS.run)
+service.job(BALANCERS.run)
 service.job(services.forget_deleted)
 service.job(clusters.forget_deleted)
+service.job(steady_services.tell_again)
 service.job(run_tokens.forget_old)
 service.job(sessions.forget_old)
 

@@ -9,6 +9,7 @@ from cloudlet.services.ecs import (
     daemons,
     definitions,
     errors,
+    gateways,
     instances,
     managed_instances,
     resource_tags,
@@ -43,6 +44,8 @@ async def _is_there(ctx: Context, tx: Transaction, kind: str, names: list[str], 
         return await definitions.find(*where, text, kind=kind) is not None
     if kind == "capacity-provider":
         return await managed_instances.find_provider(*where, "/".join(names)) is not None
+    if kind == "gateway":
+        return await gateways.find(*where, text) is not None
     cluster = await clusters.find(*where, names[0])
     if cluster is None or len(names) < 2:
         return False

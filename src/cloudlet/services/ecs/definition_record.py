@@ -52,18 +52,19 @@ class Definition(msgspec.Struct, frozen=True):
         return int(cpu or sum(each for each, _ in sizes)), int(memory or sum(each for _, each in sizes))
 
     @property
-    def checked(self) -> set[str]:
-        """The names of essential containers that have health checks."""
-        return {
-            each["name"]
-            for each in self.containers
-            if each["essential"] and (each.get("healthCheck") or {}).get("command", ["NONE"])[0] != "NONE"
-        }
-
-    @property
     def network_mode(self) -> str:
         """The network mode: bridge where none was given."""
         return str(self.shape.get("networkMode") or "bridge")
+
+    @property
+    def checked(self) -> set[str]:
+        """The names of essential containers that have health checks."""
+        commands = {
+            each["name"]: (each.get("healthCheck") or {}).get("command") or ["NONE"]
+            for each in self.containers
+            if each["essential"]
+        }
+        return {name for name, command in commands.items() if command[0] != "NONE"}
 
     @property
     def host_ports(self) -> set[tuple[int, str]]:

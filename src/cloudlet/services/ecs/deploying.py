@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cloudlet.services.ecs import deployment_states, lifecycle_hooks, rolling, service_history, traffic
+from cloudlet.services.ecs import deployment_states, lifecycle_hooks, rolling, service_history, steady_services, traffic
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.deployment_start import make_starter_id
 from cloudlet.services.ecs.deployment_states import (
@@ -349,8 +349,7 @@ class Deploying:
         if self._primary.rollout == IN_PROGRESS:
             self._complete()
         if not look.service.is_steady:
-            look.service = replace(look.service, is_steady=True)
-            look.news.tell_steady()
+            look.service = steady_services.tell(look.tx, look.service, look.news, look.now)
 
     def _is_last_stage(self) -> bool:
         """Whether a deployment has gone through all stages, or was watched for long enough."""

@@ -68,7 +68,9 @@ async def _wait_until_registered(runner: Runner, task: Task) -> Outcome:
 async def _wait_until_drained(runner: Runner, task: Task) -> Outcome:
     """Wait until no requests come to a task any more, unless its containers have ended."""
     done = (DRAINING, DEREGISTERED) if all(each.has_ended for each in task.containers) else (DEREGISTERED,)
-    return True if all(each.state in done for each in task.targets) else None
+    if not all(each.state in done for each in task.targets):
+        return None
+    return await connect_proxies.drain(runner, task)
 
 
 async def _finish_task(runner: Runner, task: Task) -> Outcome:

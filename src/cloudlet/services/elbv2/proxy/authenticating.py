@@ -84,7 +84,9 @@ def make_callback(listener: Listener) -> list[Resource]:
     route = {
         "match": {"prefix": "/"},
         "route": {"cluster": names.BLOCK, "timeout": "0s"},
-        "metadata": {"filter_metadata": {names.METADATA: {"rule": "0", "actions": "authenticate"}}},
+        "metadata": {
+            "filter_metadata": {names.METADATA: {"rule": "0", "actions": "authenticate", names.EVALUATED: "0"}}
+        },
         "request_headers_to_add": [make_header(names.RULE, listener.arn)],
         "request_headers_to_remove": [names.TARGET_GROUP],
     }

@@ -14,6 +14,7 @@ _AGENT: Final = "ELB-HealthChecker/2.0"
 _BY_HTTP: Final = ("HTTP", "HTTPS")
 _DEFAULT_CODES: Final = "200"
 _GRPC_HEALTH: Final = "/grpc.health.v1.Health/Check"
+_STARTING_INTERVAL: Final = "1s"
 _SINK: Final = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink"
 
 
@@ -37,8 +38,10 @@ def make_health_checks(group: TargetGroup, events_path: str) -> list[Resource]:
     check: Resource = {
         "timeout": f"{description.get('HealthCheckTimeoutSeconds', 5)}s",
         "interval": interval,
+        # A target that is about to become healthy need not be waited for.
+        **dict.fromkeys(("unhealthy_interval", "healthy_edge_interval", "no_traffic_interval"), _STARTING_INTERVAL),
+        "unhealthy_edge_interval": interval,
         # Envoy would look seldom at targets without traffic.
-        "no_traffic_interval": interval,
         "no_traffic_healthy_interval": interval,
         "healthy_threshold": description.get("HealthyThresholdCount", 5),
         "unhealthy_threshold": description.get("UnhealthyThresholdCount", 2),

@@ -11,6 +11,7 @@ from cloudlet.services.elbv2.proxy import (
     actions,
     authenticating,
     conditions,
+    counting,
     headers,
     pages,
     rewrites,
@@ -40,23 +41,29 @@ def make_addresses(load_balancer: LoadBalancer, port: int, protocol: str = "TCP"
     return {"address": first, "additional_addresses": [{"address": each} for each in others]}
 
 
-def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener, *, has_module: bool = False) -> Resource:
     """Return a listener of an Application Load Balancer."""
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
     protocols = _list_protocols(load_balancer)
-    manager = make_extension("http", _CONNECTIONS, **_make_connections(load_balancer, listener, is_secure=is_secure))
+    connections = _make_connections(load_balancer, listener, is_secure=is_secure)
+    if has_module:
+        connections["early_header_mutation_extensions"].append(headers.make_trace_mutation())
+    else:
+        connections["http_filters"].insert(0, headers.make_trace_filter())
+    manager = make_extension("http", _CONNECTIONS, **connections)
     chain: Resource = {"filters": [manager]}
     if is_secure:
         chain["transport_socket"] = tls.make_transport_socket(view, listener, protocols)
     return {
         "name": listener.arn,
+        "stat_prefix": counting.get_id(listener),
         **make_addresses(load_balancer, description["Port"]),
         "filter_chains": [chain],
         "listener_filters": [make_extension("tls", _INSPECTOR)] if is_secure else [],
         # Two programs would share a port silently.
         "enable_reuse_port": False,
-        "access_log": [access_logging.make_connection_log(listener)],
+        "access_log": access_logging.make_connection_logs(load_balancer, listener),
     }
 
 
@@ -69,22 +76,31 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
     attributes = load_balancer.attributes
     idle = f"{attributes.get('idle_timeout.timeout_seconds', '60')}s"
     return {
-        "stat_prefix": listener.arn.rpartition("/")[2],
+        "stat_prefix": counting.get_id(listener),
         "codec_type": "AUTO" if is_secure else "HTTP1",
         "rds": {"route_config_name": listener.arn, "config_source": ADS},
         "http_filters": [
-            headers.make_trace_filter(),
             authenticating.make_filter(),
             *stickiness.make_filters(),
             *rewrites.make_filters(),
-            make_extension("router", _ROUTER, suppress_envoy_headers=True),
+            make_extension(
+                "router",
+                _ROUTER,
+                suppress_envoy_headers=True,
+                # They cost more than ours.
+                dynamic_stats=False,
+                upstream_log=[counting.make_target_counter(listener)],
+            ),
         ],
         "early_header_mutation_extensions": headers.make_early_mutations(
-            load_balancer, authenticating.list_forgeable_headers(listener)
+            load_balancer, listener, authenticating.list_forgeable_headers(listener)
         ),
         "local_reply_config": pages.make_local_replies(),
         "server_header_transformation": "PASS_THROUGH",
-        "access_log": [access_logging.make_request_log(listener)],
+        "access_log": [
+            counting.make_answer_counter(listener),
+            *access_logging.make_request_logs(load_balancer, listener),
+        ],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "use_remote_address": True,
         "skip_xff_append": True,
@@ -122,13 +138,16 @@ def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> 
                 rule.get("Transforms") or (),
                 rule["Priority"],
                 rule["RuleArn"],
+                evaluated,
             ),
         }
-        for rule in listener.rules
+        for evaluated, rule in enumerate(listener.rules, 1)
     ]
     matchers = [*authenticating.make_callback(listener), *matchers]
     own = listener.description["DefaultActions"]
-    fallback = actions.make_match(view, load_balancer, listener, own, holder=listener.arn)
+    fallback = actions.make_match(
+        view, load_balancer, listener, own, holder=listener.arn, evaluated=len(listener.rules)
+    )
     rules: Resource = {"on_no_match": fallback}
     if matchers:
         rules["matcher_list"] = {"matchers": matchers}

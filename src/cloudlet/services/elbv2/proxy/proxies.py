@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from cloudlet.core.host.keeper_access import open_keeper
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
+from cloudlet.engines.envoy.statistics import Statistics
 from cloudlet.engines.keeper.client import LOST
 from cloudlet.engines.keeper.protocol import Event, open_folder
 from cloudlet.services.elbv2.proxy import (
@@ -28,7 +30,8 @@ from cloudlet.services.elbv2.proxy import (
     token_validation,
 )
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response, make_page
-from cloudlet.services.elbv2.proxy.measuring import Meters
+from cloudlet.services.elbv2.proxy.measuring import PATTERN, Meters
+from cloudlet.services.elbv2.proxy.readings import Readings
 from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.target_health import HealthStates
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
@@ -41,7 +44,11 @@ VpcKey = tuple[str, str, str]
 """The account, the region and the id of a VPC."""
 _BLOCK_SOCKET: Final = "block"
 _HEALTH_EVENTS: Final = "health"
-PATHS: Final = Paths(f"{program.PLACE}/{_BLOCK_SOCKET}", f"{program.PLACE}/{_HEALTH_EVENTS}")
+PATHS: Final = Paths(
+    f"{program.PLACE}/{_BLOCK_SOCKET}",
+    f"{program.PLACE}/{_HEALTH_EVENTS}",
+    has_module=program.find_module() is not None,
+)
 """The files as Envoy sees them."""
 
 
@@ -55,6 +62,7 @@ class EnvoyProcess:
         self.is_wanted = not has_datagrams
         self.read_bytes = 0
         """The size of what was read of the file of events."""
+        self.readings = Readings(folder, self.shared / program.ADMIN_SOCKET)
 
     @property
     def container(self) -> str:
@@ -107,6 +115,11 @@ class ServedVpc:
             for owner, listener in self.listeners.values()
             for key, action in authenticating.list_actions(listener).items()
         }
+
+    def loses(self, view: View) -> bool:
+        """Whether another view has no more what the known one has."""
+        kept = {each.arn for owner in view.load_balancers for each in owner.listeners} | view.target_groups.keys()
+        return not kept >= self.listeners.keys() | self.view.target_groups.keys()
 
     def list_states(self, group: TargetGroup) -> list[str]:
         """Return the states of the registered targets of a group."""
@@ -218,22 +231,28 @@ class Proxies:
         is_full = False
         for entry in entries:
             if name == arn:
-                self.meters.add_request(view, balancer, entry)
-                if log_files.is_wanted(log_files.ACCESS, balancer):
-                    line = access_log.format_line(view, balancer, listener, entry)
-                    is_full = self.logs.add(log_files.ACCESS, view, balancer, line) or is_full
-                continue
-            self.meters.add_connection(view, balancer, listener, entry)
-            kind = log_files.CONNECTIONS if balancer.is_application else log_files.ACCESS
-            if log_files.is_wanted(kind, balancer) and listener.description["Protocol"] in ("HTTPS", "TLS"):
-                line = (
-                    connection_log.format_line(listener, entry)
-                    if balancer.is_application
-                    else connection_log.format_network_line(view, balancer, listener, entry)
-                )
-                is_full = self.logs.add(kind, view, balancer, line) or is_full
+                kind, line = log_files.ACCESS, access_log.format_line(view, balancer, listener, entry)
+            elif balancer.is_application:
+                kind, line = log_files.CONNECTIONS, connection_log.format_line(listener, entry)
+            else:
+                kind = log_files.ACCESS
+                line = connection_log.format_network_line(view, balancer, listener, entry)
+            is_full = self.logs.add(kind, view, balancer, line) or is_full
         if is_full:
             spawn(self.logs.write(self._block))
+
+    async def measure(self, served: ServedVpc) -> None:
+        """Measure what the Envoys of a VPC have counted since this was last done. Raises OSError."""
+        # Of a VPC that is about to be served nothing is known yet: what was counted is read later.
+        if not self.meters.is_wanted or not served.view.load_balancers:
+            return
+        counted = Statistics()
+        for each in served.envoys:
+            if each.is_wanted:
+                # One that does not run, or not yet, has counted nothing.
+                with suppress(FileNotFoundError, ConnectionRefusedError):
+                    counted += await each.readings.take(PATTERN)
+        self.meters.add(served.view, counted)
 
     def measure_hosts(self, now: float) -> None:
         """Note how many targets of each group are healthy."""

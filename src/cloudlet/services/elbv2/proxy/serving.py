@@ -50,6 +50,8 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     served = await proxies.serve(key)
     try:
         await _set_endpoints(proxies, served, view)
+        if served.loses(view):
+            await _measure(block, proxies, served)
         proxies.set_view(served, view)
         for each in served.envoys:
             await _run(proxies, served, each)
@@ -123,6 +125,7 @@ async def _run(proxies: Proxies, served: ServedVpc, envoy: EnvoyProcess) -> None
     if is_running or not envoy.is_wanted:
         return
     await asyncio.to_thread(program.prepare_folder, envoy.folder)
+    await asyncio.to_thread(envoy.readings.forget)
     takes = not envoy.has_datagrams
     describe = partial(program.describe, has_machine_sockets=takes)
     spec = await asyncio.to_thread(describe, envoy.folder, envoy.node, served.key[2], "")
@@ -134,6 +137,7 @@ async def _run(proxies: Proxies, served: ServedVpc, envoy: EnvoyProcess) -> None
 async def _end(block: Block, proxies: Proxies, key: VpcKey) -> None:
     """Have no Envoy for a VPC any more."""
     served = await proxies.serve(key)
+    await _measure(block, proxies, served)
     for each in served.envoys:
         each.is_wanted = False
         await _run(proxies, served, each)
@@ -144,6 +148,10 @@ async def _end(block: Block, proxies: Proxies, key: VpcKey) -> None:
     for address in served.endpoints:
         await proxies.keeper.call("remove_endpoint", address=address)
     await proxies.stop(key)
+
+
+async def _measure(block: Block, proxies: Proxies, served: ServedVpc) -> None:
+    await best_effort(block, f"metrics of {served.key[2]}", partial(proxies.measure, served))
 
 
 async def _request_all(tx: Transaction, keys: list[VpcKey]) -> None:
@@ -187,6 +195,7 @@ async def report_traffic(block: Block) -> None:
         minute = block.clock.now() // _MINUTE
         await sleep_until(block, (minute + 1) * _MINUTE)
         proxies.measure_hosts(minute * _MINUTE)
+        await asyncio.gather(*(_measure(block, proxies, served) for served in list(proxies.served.values())))
         await proxies.meters.report(block)
         if block.clock.now() // log_files.PERIOD_SECONDS != minute * _MINUTE // log_files.PERIOD_SECONDS:
             await proxies.logs.write(block)

@@ -18,6 +18,8 @@ class Paths:
     """The socket at which the block answers for functions and identity providers."""
     health_events: str
     """The file to which Envoy writes what health checks have found."""
+    has_module: bool = False
+    """Whether Envoy has our module for trace ids."""
 
 
 def make_snapshot(view: View, paths: Paths) -> Snapshot:
@@ -25,7 +27,8 @@ def make_snapshot(view: View, paths: Paths) -> Snapshot:
     found, routes = _Resources(view, paths), {}
     for load_balancer, listener in _list_listeners(view):
         if load_balancer.is_application:
-            found.add(load_balancer, listener, listeners.make_listener(view, load_balancer, listener))
+            made = listeners.make_listener(view, load_balancer, listener, has_module=paths.has_module)
+            found.add(load_balancer, listener, made)
             routes[listener.arn] = listeners.make_routes(view, load_balancer, listener)
         elif network_listeners.has_connections(listener):
             found.add(load_balancer, listener, network_listeners.make_stream_listener(view, load_balancer, listener))
