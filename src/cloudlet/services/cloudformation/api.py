@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudlet.services.cloudformation import (
     api_change_sets,
     api_drift,
+    api_events,
     api_exports,
     api_generated_templates,
     api_limits,
@@ -27,6 +28,7 @@ from cloudlet.services.cloudformation.block import service
 __all__ = [
     "api_change_sets",
     "api_drift",
+    "api_events",
     "api_exports",
     "api_generated_templates",
     "api_limits",

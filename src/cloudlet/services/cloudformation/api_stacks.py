@@ -312,8 +312,8 @@ async def rollback_stack(ctx: Context, tx: Transaction, params: Params) -> Resul
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
     changed = replace(found, role=params.get("RoleARN") or found.role)
-    starting.begin(ctx, tx, changed, operation, status)
-    return {"StackId": found.arn, "OperationId": operation.id}
+    begun = starting.begin(ctx, tx, changed, operation, status)
+    return {"StackId": found.arn, "OperationId": begun.operation.current_id}
 
 
 @service.operation("UpdateTerminationProtection")
@@ -362,12 +362,3 @@ async def list_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
     space, token = stacks.get_space(ctx.account, ctx.region), params.get("NextToken")
     shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())
     return {"StackSummaries": shown, "NextToken": following}
-
-
-@service.operation("DescribeStackEvents")
-async def describe_stack_events(ctx: Context, tx: Transaction, params: Params) -> Result:
-    stack = await stacks.get(ctx, tx, params["StackName"])
-    space, token = stacks.get_event_space(stack), params.get("NextToken")
-    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.make_wrong_token())
-    shown = [rendering.render_event(stack, stacks.decode_event(raw)) for _, raw in rows]
-    return {"StackEvents": shown, "NextToken": following}

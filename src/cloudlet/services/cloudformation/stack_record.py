@@ -70,6 +70,23 @@ class Operation(msgspec.Struct, frozen=True):
     """The ClientRequestToken of the request that cancelled it."""
     is_continued: bool = False
     """Whether it is a rollback that had failed, and goes on."""
+    kind: str = ""
+    """The type that DescribeEvents tells: CREATE_STACK, ROLLBACK …"""
+    following: str = ""
+    """The id that events have once a rollback, or what else follows on a failure, has begun."""
+    following_kind: str = ""
+    """The type of what follows."""
+    following_started: float = 0.0
+
+    @property
+    def current_id(self) -> str:
+        """The id of what is done now."""
+        return self.following or self.id
+
+    @property
+    def current_started(self) -> float:
+        """The time at which what is done now began."""
+        return self.following_started or self.started
 
 
 class Stack(msgspec.Struct, frozen=True):
@@ -171,6 +188,22 @@ class Resource(msgspec.Struct, frozen=True):
         return ""
 
 
+class Validation(msgspec.Struct, frozen=True):
+    """A finding of early validation."""
+
+    name: str
+    """NAME_CONFLICT_VALIDATION, PROPERTY_VALIDATION …"""
+    reason: str
+    path: str
+    """The place in the template, such as `/Resources/Orders/Properties`."""
+    resource: str
+    """The logical id."""
+    type: str
+    physical_id: str = ""
+    mode: str = "FAIL"
+    """FAIL, or WARN where the operation goes on."""
+
+
 class Event(msgspec.Struct, frozen=True):
     """An event of a stack."""
 
@@ -185,6 +218,11 @@ class Event(msgspec.Struct, frozen=True):
     properties: str = ""
     token: str = ""
     operation: str = ""
+    is_hidden: bool = False
+    """Whether DescribeEvents alone shows it."""
+    started: float = 0.0
+    """The time at which the operation began, of events of the stack itself."""
+    validation: Validation | None = None
 
 
 class Export(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -19,6 +20,19 @@ _KINDS: Final = {
     "array": "JSONArray",
 }
 MAX_REPORTED_VIOLATIONS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A property, or a part of one, that a schema does not allow."""
+
+    keyword: str
+    """The keyword of the schema: "required", "enum" …"""
+    place: str
+    """The path to it, "" for the properties themselves."""
+    words: str
+    value: Any
+    """The key that is missing or too much, or else the value."""
 
 
 class Schema:
@@ -85,9 +99,15 @@ class Schema:
 
     def list_violations(self, properties: Mapping[str, Any]) -> list[str]:
         """Return what is wrong with properties, in AWS's words; nothing where they are right."""
-        found = [f"#: extraneous key [{name}] is not permitted" for name in properties if name in self.read_only]
+        return [f"#{one.place}: {one.words}" for one in self.find_violations(properties)]
+
+    def find_violations(self, properties: Mapping[str, Any]) -> list[Violation]:
+        """Return what is wrong with properties, and where."""
+        read_only = [name for name in properties if name in self.read_only]
+        found = [Violation("readOnly", "", f"extraneous key [{name}] is not permitted", name) for name in read_only]
         for error in self._validator.iter_errors(properties):
-            found += _describe(error)
+            place = "".join(f"/{step}" for step in error.absolute_path)
+            found += [Violation(error.validator, place, words, value) for words, value in _describe(error)]
             if len(found) >= MAX_REPORTED_VIOLATIONS:
                 break
         return found
@@ -148,36 +168,36 @@ def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
         yield from _walk(value[steps[0]], steps[1:])
 
 
-def _describe(error: Any) -> list[str]:
-    """Return a violation in AWS's words."""
-    place = "".join(f"/{step}" for step in error.absolute_path)
+def _describe(error: Any) -> list[tuple[str, Any]]:
+    """Return violations in AWS's words, each with the key that is missing or too much, or else the value."""
     value = error.instance
     match error.validator:
         case "required":
             missing = [name for name in error.validator_value if name not in value]
-            return [f"#{place}: required key [{name}] not found" for name in missing[:1]]
+            return [(f"required key [{name}] not found", name) for name in missing[:1]]
         case "additionalProperties":
             known = error.schema.get("properties", {})
             patterns = error.schema.get("patternProperties", {})
             extra = [name for name in value if name not in known and not any(re.search(one, name) for one in patterns)]
-            return [f"#{place}: extraneous key [{name}] is not permitted" for name in extra]
+            return [(f"extraneous key [{name}] is not permitted", name) for name in extra]
         case "type":
             wanted = error.validator_value if isinstance(error.validator_value, str) else error.validator_value[0]
-            return [f"#{place}: expected type: {_KINDS.get(wanted, wanted)}, found: {_describe_kind(value)}"]
+            words = f"expected type: {_KINDS.get(wanted, wanted)}, found: {_describe_kind(value)}"
         case "enum":
-            return [f"#{place}: {to_text(value)} is not a valid enum value"]
+            words = f"{to_text(value)} is not a valid enum value"
         case "minimum":
-            return [f"#{place}: {value} is not greater or equal to {error.validator_value}"]
+            words = f"{value} is not greater or equal to {error.validator_value}"
         case "maximum":
-            return [f"#{place}: {value} is not less or equal to {error.validator_value}"]
+            words = f"{value} is not less or equal to {error.validator_value}"
         case "minLength":
-            return [f"#{place}: expected minLength: {error.validator_value}, actual: {len(value)}"]
+            words = f"expected minLength: {error.validator_value}, actual: {len(value)}"
         case "maxLength":
-            return [f"#{place}: expected maxLength: {error.validator_value}, actual: {len(value)}"]
+            words = f"expected maxLength: {error.validator_value}, actual: {len(value)}"
         case "pattern":
-            return [f"#{place}: string [{value}] does not match pattern {error.validator_value}"]
+            words = f"string [{value}] does not match pattern {error.validator_value}"
         case keyword:
-            return [f"#{place}: failed validation constraint for keyword [{keyword}]"]
+            words = f"failed validation constraint for keyword [{keyword}]"
+    return [(words, value)]
 
 
 def _describe_kind(value: Any) -> str:

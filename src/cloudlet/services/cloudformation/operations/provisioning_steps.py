@@ -20,7 +20,7 @@ from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import stacks
 from cloudlet.services.cloudformation.compiling import mask
-from cloudlet.services.cloudformation.provisioning.handlers import Handler, Later, Work, make_handler
+from cloudlet.services.cloudformation.provisioning.handlers import Handler, Later, Work, get_given_name, make_handler
 from cloudlet.services.cloudformation.stack_record import Event, Instance, Resource, Stack
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references, resolve_references
 
@@ -92,7 +92,7 @@ class Steps:
             reason[:MAX_REASON_CHARACTERS],
             "" if properties is None else json.dumps(mask(properties, self.hidden)),
             self.stack.operation.token,
-            self.stack.operation.id,
+            self.stack.operation.current_id,
         )
 
     # Calls
@@ -305,8 +305,7 @@ class Steps:
         return await reader.is_taken(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
-        names = [str(value) for key, value in properties.items() if key.endswith("Name")]
-        name = properties.get("Name") or next(iter(names), resource.name)
+        name = get_given_name(resource.type, properties) or resource.name
         return ProvisioningError(
             f"Resource of type '{resource.type}' with identifier '{name}' already exists.",
             "AlreadyExists",

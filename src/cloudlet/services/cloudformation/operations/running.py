@@ -491,6 +491,11 @@ class _Run:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
             if now is None or not self._is_current(now):
                 return
+            if status in states.KINDS:
+                failed = f"{stack.status.removesuffix('_IN_PROGRESS')}_FAILED"
+                event = stacks.make_stack_event(now, failed, block.clock.now(), reason)
+                stacks.add_event(tx, now, replace(event, is_hidden=True))
+                now = stacks.follow(tx, now, states.KINDS[status], block.clock.now())
             changed = stacks.set_status(tx, now, status, block.clock.now(), reason)
             if status == states.DELETED:
                 await exporting.remove_all_of(tx, changed)

@@ -45,7 +45,16 @@ def begin(
     if target is not None:
         stacks.save_target(tx, ctx.block.cloud.vault, stack, target)
         stack = replace(stack, notification_arns=target.notification_arns)
-    changed = stacks.set_status(tx, replace(stack, operation=operation), status, ctx.now(), _USER)
+    kind = states.KINDS[status]
+    if not operation.kind:
+        operation = replace(operation, kind=kind)
+        stacks.save_operation(tx, stack, operation.id, kind)
+        stack = replace(stack, operation=operation)
+    else:
+        # A rollback of an operation that had failed before.
+        kind = "CONTINUE_ROLLBACK" if operation.is_continued else kind
+        stack = stacks.follow(tx, replace(stack, operation=operation), kind, ctx.now())
+    changed = stacks.set_status(tx, stack, status, ctx.now(), _USER)
     request(tx, changed)
     return changed
 
