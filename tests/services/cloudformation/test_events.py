@@ -58,7 +58,7 @@ def test_a_rollback_is_an_operation_of_its_own(stacks: Stacks) -> None:
         ("PROVISIONING_ERROR", "CREATE_STACK", "Bad", "CREATE_FAILED"),
         ("STACK_EVENT", "CREATE_STACK", "s", "CREATE_FAILED"),
     ]
-    assert "DelaySeconds" in failed[0]["ResourceStatusReason"]
+    assert "PatternMismatch" in failed[0]["ResourceStatusReason"]
     assert tell(describe(stacks, OperationId=rollback["OperationId"]))[-1][2:] == ("s", "ROLLBACK_COMPLETE")
     # DescribeStackEvents has no event that the operation has failed, only that it is rolled back.
     assert ("s", "CREATE_FAILED") not in [event[:2] for event in stacks.events("s")]

@@ -20,7 +20,7 @@ from cloudlet.services.cloudformation.operations.importing import (
     plan_imports,
     read_imports,
 )
-from cloudlet.services.cloudformation.stack_record import Event, Resource, Stack, Target, Validation
+from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target, Validation
 from cloudlet.services.cloudformation.templates import parameters
 
 _NAME: Final = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
@@ -55,9 +55,8 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
     if not reason and not api_stacks.has_changes(changes, target, compiled, stack, previous):
         reason = _NO_CHANGES
     found: list[Validation] = []
-    if not reason and not params.get("DisableValidation"):
-        role = params.get("RoleARN") or stack.role
-        found = await early_validation.validate(ctx, stack, role, compiled, changes)
+    if not reason:
+        found = await early_validation.validate_operation(ctx, params, stack, compiled, changes)
         reason = early_validation.describe_failures(found)
     made = ChangeSet(
         ctx.account,
@@ -108,23 +107,18 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
 def _tell(tx: Transaction, stack: Stack, made: ChangeSet, found: list[Validation], now: float) -> None:
     """Write the events of the operation that has made a change set."""
     stacks.save_operation(tx, stack, made.creation, "CREATE_CHANGESET")
-    begun = Event(
-        uuid4(),
-        stack.name,
-        "AWS::CloudFormation::Stack",
-        stack.arn,
-        "CREATE_IN_PROGRESS",
-        made.created,
+    begun = replace(
+        stacks.make_stack_event(stack, "CREATE_IN_PROGRESS", made.created),
         token=made.token,
         operation=made.creation,
-        is_hidden=True,
         started=made.created,
+        is_hidden=True,
     )
     stacks.add_event(tx, stack, begun)
-    for one in found:
-        stacks.add_event(tx, stack, replace(begun, id=uuid4(), time=now, validation=one))
-    ended = "CREATE_FAILED" if made.status == "FAILED" else "CREATE_COMPLETE"
-    stacks.add_event(tx, stack, replace(begun, id=uuid4(), status=ended, time=now, reason=made.reason))
+    ended = replace(begun, time=now)
+    stacks.add_validations(tx, stack, ended, found)
+    status = "CREATE_FAILED" if made.status == "FAILED" else "CREATE_COMPLETE"
+    stacks.add_event(tx, stack, replace(ended, id=uuid4(), status=status, reason=made.reason))
 
 
 def _make_existing(name: str) -> AwsError:

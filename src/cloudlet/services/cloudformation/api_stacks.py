@@ -12,7 +12,7 @@ from cloudlet.core.aws import listing
 from cloudlet.services.cloudformation import errors, rendering, stack_policies, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
-from cloudlet.services.cloudformation.operations import planning, preparing, starting
+from cloudlet.services.cloudformation.operations import early_validation, planning, preparing, starting
 from cloudlet.services.cloudformation.operations.running import request
 from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration, parse_configuration
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
@@ -102,6 +102,8 @@ async def create_stack(ctx: Context, params: Params) -> Result:
     stack = replace(make_stack(ctx, params, ""), policy=policy)
     target, compiled = await preparing.prepare(ctx, stack, params, None)
     check_types(params, compiled)
+    changes = [] if target.failure else list_changes(stack, compiled, None, {})
+    found = await early_validation.validate_operation(ctx, params, stack, compiled, changes)
     deadline = ctx.now() + stack.timeout_minutes * _MINUTE_SECONDS if stack.timeout_minutes else 0.0
     operation = replace(starting.make_operation(ctx, params, target.id, stack.on_failure), deadline=deadline)
 
@@ -110,7 +112,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
             raise errors.make_already_exists(name)
         root = await _find_root(ctx, tx, stack.parent)
         described = replace(stack, description=compiled.template.description, root=root)
-        return starting.begin(ctx, tx, described, operation, "CREATE_IN_PROGRESS", target).arn
+        return starting.begin(ctx, tx, described, operation, "CREATE_IN_PROGRESS", target, found).arn
 
     return {"StackId": await ctx.transact(create), "OperationId": operation.id}
 
@@ -180,10 +182,12 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     )
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     check_types(params, compiled)
+    changes: list[planning.ResourceChange] = []
     if not target.failure:
         changes = list_changes(stack, compiled, previous, resources)
         if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
             raise errors.make_no_updates()
+    found = await early_validation.validate_operation(ctx, params, stack, compiled, changes)
     operation = starting.make_operation(ctx, params, target.id)
 
     async def update(tx: Transaction) -> Result:
@@ -199,7 +203,7 @@ async def update_stack(ctx: Context, params: Params) -> Result:
             policy_during_update=policy_during_update,
             rollback=parse_configuration(params.get("RollbackConfiguration"), now.rollback),
         )
-        starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target)
+        starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target, found)
         return {"StackId": stack.arn, "OperationId": operation.id}
 
     return await ctx.transact(update)

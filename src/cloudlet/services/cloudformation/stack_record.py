@@ -73,10 +73,12 @@ class Operation(msgspec.Struct, frozen=True):
     kind: str = ""
     """The type that DescribeEvents tells: CREATE_STACK, ROLLBACK …"""
     following: str = ""
-    """The id that events have once a rollback, or what else follows on a failure, has begun."""
+    """The id of a rollback, or of what else follows on a failure."""
     following_kind: str = ""
     """The type of what follows."""
     following_started: float = 0.0
+    errors: int = 0
+    """The number of errors that early validation has found: it fails for them."""
 
     @property
     def current_id(self) -> str:

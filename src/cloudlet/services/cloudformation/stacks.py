@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.ids import random_bytes, uuid4
 from cloudlet.core.kernel.vault import Vault
 from cloudlet.services.cloudformation import errors, notifying, states
-from cloudlet.services.cloudformation.stack_record import Event, Export, Operation, Resource, Stack, Target
+from cloudlet.services.cloudformation.stack_record import Event, Export, Operation, Resource, Stack, Target, Validation
 
 _NAMES: Final = Subspace("name")
 _STACKS: Final = Subspace("stack")
@@ -93,15 +94,6 @@ def save(tx: Transaction, stack: Stack) -> None:
         tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
     else:
         tx.put(_NAMES.key(stack.account, stack.region, stack.name), stack.id.encode())
-
-
-def remove_all_rows(tx: Transaction, stack: Stack) -> None:
-    """Remove all that is stored of a stack."""
-    tx.delete(_STACKS.key(stack.account, stack.region, stack.id))
-    tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
-    for space in (_EVENTS, _RESOURCES, _TARGETS):
-        rows = space.sub(stack.account, stack.region, stack.id)
-        tx.delete_range(rows.begin, rows.end)
 
 
 # Targets
@@ -205,6 +197,12 @@ def make_stack_event(stack: Stack, status: str, now: float, reason: str = "") ->
         operation=stack.operation.current_id,
         started=stack.operation.current_started,
     )
+
+
+def add_validations(tx: Transaction, stack: Stack, event: Event, found: Iterable[Validation]) -> None:
+    """Write what early validation has found, as events like another one."""
+    for one in found:
+        add_event(tx, stack, replace(event, id=uuid4(), is_hidden=True, validation=one))
 
 
 def set_status(tx: Transaction, stack: Stack, status: str, now: float, reason: str = "") -> Stack:

@@ -169,7 +169,10 @@ def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
 
 
 def _describe(error: Any) -> list[tuple[str, Any]]:
-    """Return violations in AWS's words, each with the key that is missing or too much, or else the value."""
+    """Return violations in AWS's words, and what each is about.
+
+    That is the key that is missing or too much, or else the value.
+    """
     value = error.instance
     match error.validator:
         case "required":

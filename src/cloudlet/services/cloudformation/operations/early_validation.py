@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from cloudlet.core import AwsError, Context
+from cloudlet.core import AwsError, Context, Params
 from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.resources.caller import bind_invoke
 from cloudlet.core.aws.resources.failures import ProvisioningError
@@ -51,6 +51,8 @@ async def validate(
             continue
         properties = compiled.resolve_properties(change.name, scope)
         found += _check_properties(change, properties)
+        # Others take their turns between two of many resources.
+        await asyncio.sleep(0)
         if change.action == "Add":
             handler = make_handler(Work(ctx.block, stack, change.name, change.type, invoke, ctx.now()))
             checks.append(_check_name(handler, change, properties))
@@ -60,6 +62,19 @@ async def validate(
         Validation(one.name, mask(one.reason, hidden), one.path, one.resource, one.type, one.physical_id, one.mode)
         for one in found
     ]
+
+
+async def validate_operation(
+    ctx: Context, params: Params, stack: Stack, compiled: CompiledTarget, changes: Iterable[ResourceChange]
+) -> list[Validation]:
+    """Return what is known to fail of an operation that a request begins."""
+    if params.get("DisableValidation"):
+        return []
+    return await validate(ctx, stack, params.get("RoleARN") or stack.role, compiled, changes)
+
+
+def count_errors(found: Iterable[Validation]) -> int:
+    return sum(one.mode == "FAIL" for one in found)
 
 
 def describe_failures(found: Iterable[Validation]) -> str:
@@ -74,7 +89,7 @@ def describe_failures(found: Iterable[Validation]) -> str:
 
 
 def _check_properties(change: ResourceChange, properties: Mapping[str, Any]) -> list[Validation]:
-    """Return what the schema of a type does not allow, as far as values are known."""
+    """Return what a type's schema does not allow, as far as values are known."""
     return [
         Validation(
             PROPERTIES,

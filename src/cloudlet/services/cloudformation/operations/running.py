@@ -43,6 +43,10 @@ MAX_ACCOUNT_OPERATIONS: Final = 4
 _PATIENCE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.25
 _MINUTE_SECONDS: Final = 60.0
+_INVALID: Final = (
+    "Validation failed with {} error(s). Call DescribeEvents to retrieve the full list of issues with resource and "
+    "property details, resolve each error, then retry the operation."
+)
 _CANCELLED: Final = "User Initiated"
 _REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
 
@@ -97,6 +101,8 @@ class _Run:
     async def run(self) -> float | None:
         try:
             compiled, former = await self._load_targets()
+            if self._phase.work == "apply" and (count := self._stack.operation.errors):
+                raise _StackFailure(_INVALID.format(count))
             tasks, dependencies = await self._plan(compiled, former)
             pause = await self._run_tasks(tasks, dependencies)
             if pause is not None:
@@ -477,7 +483,7 @@ class _Run:
         if reason == _CANCELLED or (self._phase.work == "apply" and not self._failed):
             await self._give_up_waiting()
         status = states.get_status_after_failure(stack.status, stack.operation.on_failure)
-        if status.endswith("ROLLBACK_IN_PROGRESS"):
+        if status.endswith("ROLLBACK_IN_PROGRESS") and not stack.operation.errors:
             reason = (
                 f"{reason.removesuffix(' ')}{'' if reason.rstrip().endswith('.') else '.'} Rollback requested by user."
             )
@@ -507,8 +513,8 @@ class _Run:
     async def _succeed(self, compiled: CompiledTarget | None) -> float | None:
         stack, status = self._stack, self._phase.succeeded
         if self._phase.work != "apply":
-            reason = "" if not self._failed else self._describe_failures()
-            return await self._move(status, reason)
+            reason = _INVALID.format(stack.operation.errors) if stack.operation.errors else ""
+            return await self._move(status, self._describe_failures() if self._failed else reason)
         assert compiled is not None  # noqa: S101
         try:
             outputs = compiled.resolve_outputs(self._make_scope(compiled))

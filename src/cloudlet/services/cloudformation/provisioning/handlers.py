@@ -79,7 +79,7 @@ class Handler(Protocol):
 
 
 def get_given_name(kind: str, properties: Mapping[str, Any]) -> str:
-    """Return the name that properties give a resource of a type; empty where they give none."""
+    """Return the name that properties give a resource, empty where they give none."""
     declared = load_resource_types().get(kind)
     named = "Name" if declared is None or declared.named is None else declared.named.property
     names = [value for key, value in properties.items() if key.endswith("Name")]
