@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudlet.services.cloudformation import (
     api_change_sets,
+    api_costs,
     api_drift,
     api_events,
     api_exports,
@@ -27,6 +28,7 @@ from cloudlet.services.cloudformation.block import service
 
 __all__ = [
     "api_change_sets",
+    "api_costs",
     "api_drift",
     "api_events",
     "api_exports",

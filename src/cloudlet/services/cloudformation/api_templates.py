@@ -86,7 +86,7 @@ def _describe_capabilities(compiled: CompiledTarget | None, template: Template) 
 
 @service.direct("ValidateTemplate")
 async def validate_template(ctx: Context, params: Params) -> Result:
-    template = await _read(ctx, params)
+    template = await _read(ctx, preparing.prefer_body(params))
     declared = []
     for name, one in template.parameters.items():
         shown = parameters.describe_declaration(name, one)

@@ -49,6 +49,11 @@ EXPANSION: Final = "CAPABILITY_AUTO_EXPAND"
 MAX_BODY_BYTES: Final = 51_200
 
 
+def prefer_body(params: Params) -> Params:
+    """Return parameters without the URL of a template, where the template itself is there, too."""
+    return {**params, "TemplateURL": None} if params.get("TemplateBody") else params
+
+
 async def load_template(ctx: Context, params: Params, previous: Target | None) -> str:
     """Return the text of the template that a request names. Raises AwsError."""
     given = [name for name in ("TemplateBody", "TemplateURL", "UsePreviousTemplate") if params.get(name)]
