@@ -16,4 +16,5 @@ service = Service(
     invalid_request=_word_invalid_request,
     read_only=("EstimateTemplateCost", "ValidateTemplate"),
     hidden=("ParameterValue", "TemplateBody", "OutputValue"),
+    reserved_tag="ValidationError",
 )

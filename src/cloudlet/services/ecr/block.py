@@ -60,4 +60,5 @@ service = Service(
             )
         ),
     ),
+    reserved_tag="InvalidTagParameterException",
 )

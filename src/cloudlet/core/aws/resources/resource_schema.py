@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import to_text
+from cloudlet.core.aws.tags import is_system_key
 
 _INTEGER: Final = re.compile(r"-?\d+")
 _KINDS: Final = {
@@ -50,6 +51,8 @@ class Schema:
         tagging = raw.get("tagging", {})
         path = tagging.get("tagProperty", "/properties/Tags" if "Tags" in self.properties else "")
         self.tag_property: str = path.removeprefix("/properties/") if tagging.get("taggable", True) else ""
+        self.has_system_tags: bool = bool(self.tag_property) and tagging.get("cloudFormationSystemTags", True)
+        """Whether CloudFormation gives resources tags of its own."""
 
     @cached_property
     def _validator(self) -> Any:
@@ -62,6 +65,39 @@ class Schema:
     def has_tag_map(self) -> bool:
         """Whether tags are a map here, and no list of keys and values."""
         return "object" in _list_types(self.resolve(self.properties.get(self.tag_property, {})))
+
+    def add_tags(self, properties: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+        """Return properties with tags; those that are there stay as they are."""
+        name = self.tag_property
+        if not tags or not name:
+            return dict(properties)
+        given = properties.get(name)
+        if self.has_tag_map:
+            return {**properties, name: {**tags, **(given or {})}}
+        known = {tag.get("Key") for tag in given or ()}
+        added = [{"Key": key, "Value": value} for key, value in tags.items() if key not in known]
+        return {**properties, name: [*(given or ()), *added]}
+
+    def list_tag_keys(self, properties: Mapping[str, Any]) -> list[str]:
+        """Return the keys of the tags that properties have."""
+        given = properties.get(self.tag_property)
+        if isinstance(given, Mapping):
+            return list(given)
+        tags = given if isinstance(given, list) else ()
+        return [str(tag.get("Key")) for tag in tags if isinstance(tag, Mapping)]
+
+    def drop_system_tags(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Return properties without the tags that services of AWS have set."""
+        name, given = self.tag_property, properties.get(self.tag_property)
+        if not any(map(is_system_key, self.list_tag_keys(properties))):
+            return dict(properties)
+        left: Any = (
+            {key: value for key, value in given.items() if not is_system_key(key)}
+            if isinstance(given, Mapping)
+            else [tag for tag in given or () if not is_system_key(str(tag.get("Key")))]
+        )
+        others = {key: value for key, value in properties.items() if key != name}
+        return {**others, name: left} if left else others
 
     def convert_types(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Return properties in the types that the schema has: texts, numbers, booleans."""

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError
+from cloudlet.core.aws.tags import is_system_key
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
@@ -598,6 +599,8 @@ def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> Non
             raise errors.make_validation_error("Missing required ServiceToken property")
         return
     schema = get_schema(kind)
+    if any(map(is_system_key, schema.list_tag_keys(properties))):
+        raise errors.make_validation_error("aws: prefixed tag key names are not allowed for external use.")
     violations = schema.list_violations(schema.convert_types(properties))
     if violations:
         raise errors.make_validation_error(
