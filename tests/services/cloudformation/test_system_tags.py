@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
+from tests.refused import code_of
 from tests.services.cloudformation.deploying import Stacks, as_text, parameter, queue
 from tests.services.cloudformation.drifting import list_drifts
-from tests.refused import code_of
 
 _TEMPLATE: dict[str, Any] = {
     "Resources": {
@@ -41,9 +40,9 @@ def _read_tags(aws: Aws, stacks: Stacks) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture
-def deployed(stacks: Stacks) -> Iterator[Stacks]:
+def deployed(stacks: Stacks) -> Stacks:
     assert stacks.create("s", _TEMPLATE)["StackStatus"] == "CREATE_COMPLETE", stacks.events("s")
-    yield stacks
+    return stacks
 
 
 def test_resources_have_them_and_they_are_no_drift_nor_change(aws: Aws, deployed: Stacks) -> None:
@@ -106,7 +105,7 @@ def test_templates_cannot_have_them(stacks: Stacks) -> None:
     reason = "aws: prefixed tag key names are not allowed for external use."
     assert ("T", "CREATE_FAILED", reason) in stacks.events("s")
     for key in ("aws:cloudformation:stack-name", "aws:mine"):
+        given = [{"Key": key, "Value": "v"}]
         with pytest.raises(ClientError, match="aws:") as raised:
-            given = [{"Key": key, "Value": "v"}]
             stacks.client.create_stack(StackName="t", TemplateBody=as_text(_TEMPLATE), Tags=given)
         assert raised.value.response["Error"]["Code"] == "ValidationError"

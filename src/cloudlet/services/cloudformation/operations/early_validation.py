@@ -23,6 +23,7 @@ from cloudlet.services.cloudformation.provisioning.handlers import Handler, Work
 from cloudlet.services.cloudformation.stack_record import Stack, Validation
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references
 from cloudlet.services.cloudformation.templates.functions import NOT_KNOWN
+from cloudlet.wire import WireError
 
 NAME_CONFLICT: Final = "NAME_CONFLICT_VALIDATION"
 PROPERTIES: Final = "PROPERTY_VALIDATION"
@@ -132,7 +133,7 @@ async def _check_name(handler: Handler, change: ResourceChange, properties: Mapp
     try:
         if not await handler.exists(properties):
             return None
-    except (AwsError, ProvisioningError):
+    except (WireError, ProvisioningError):
         return None
     reason = f"Resource of type '{change.type}' with identifier '{name}' already exists."
     return Validation(NAME_CONFLICT, reason, f"/Resources/{change.name}", change.name, change.type)
