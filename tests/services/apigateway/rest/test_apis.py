@@ -422,6 +422,7 @@ def test_client_certificates(cloud: RestCloud) -> None:
     assert cloud.refused("delete_client_certificate", clientCertificateId=id) == (
         "BadRequestException",
         f"Cannot delete Client Certificate {id} because there are API Stages associated with it, including {api}:live",
+        400,
     )
     cloud.client.update_stage(**stage, patchOperations=[{"op": "remove", "path": "/clientCertificateId"}])
     cloud.client.delete_client_certificate(clientCertificateId=id)
