@@ -123,7 +123,7 @@ def test_a_bucket_with_objects_is_warned_of(stacks: Stacks) -> None:
     [
         ({}, "One of ChangeSetName, OperationId or StackName must be specified"),
         ({"OperationId": "none"}, "Operation ID does not exist"),
-        ({"StackName": "none"}, "Stack with id none does not exist"),
+        ({"StackName": "none"}, r"Stack \[none\] does not exist"),
     ],
 )
 def test_what_is_not_there_has_no_events(stacks: Stacks, wanted: dict[str, str], message: str) -> None:

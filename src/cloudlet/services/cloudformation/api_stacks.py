@@ -235,10 +235,15 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
         stacks.set_status(tx, found, states.DELETED, ctx.now())
         return {}
     if states.is_in_progress(found.status) and found.status not in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
-        raise errors.make_wrong_state(found.arn, found.status, "deleted")
-    operation = starting.make_operation(ctx, params, found.operation.target)
+        raise errors.make_validation_error(f"Stack [{found.arn}] cannot be deleted while in status {found.status}")
+    operation = replace(
+        starting.make_operation(ctx, params, found.operation.target),
+        retained=retained,
+        is_forced=is_forced,
+        status_before=found.status,
+    )
     changed = replace(found, role=params.get("RoleARN") or found.role)
-    starting.begin(ctx, tx, changed, replace(operation, retained=retained, is_forced=is_forced), "DELETE_IN_PROGRESS")
+    starting.begin(ctx, tx, changed, operation, "DELETE_IN_PROGRESS")
     return {}
 
 
@@ -344,7 +349,7 @@ def _get_shown_target(stack: Stack) -> str:
 @service.operation("DescribeStacks")
 async def describe_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
     if name := params.get("StackName"):
-        return {"Stacks": [await _show(ctx, tx, await stacks.get(ctx, tx, name))]}
+        return {"Stacks": [await _show(ctx, tx, await stacks.get(ctx, tx, name, errors.make_id_not_found))]}
 
     def select(raw: bytes) -> Stack | None:
         found = stacks.decode_stack(raw)

@@ -79,6 +79,8 @@ class Operation(msgspec.Struct, frozen=True):
     following_started: float = 0.0
     errors: int = 0
     """The number of errors that early validation has found: it fails for them."""
+    status_before: str = ""
+    """The state of a stack that is to be deleted: it goes back to that where others import from it."""
 
     @property
     def current_id(self) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.ids import random_bytes, uuid4
 from cloudlet.core.kernel.vault import Vault
@@ -71,11 +71,13 @@ async def find_by_name(tx: Transaction, account: str, region: str, name: str) ->
     return None if raw is None else await find(tx, account, region, raw.decode())
 
 
-async def get(ctx: Context, tx: Transaction, name: str) -> Stack:
-    """Return a stack of the caller's by its name or ARN. Raises ValidationError."""
+async def get(
+    ctx: Context, tx: Transaction, name: str, missing: Callable[[str], AwsError] = errors.make_stack_not_found
+) -> Stack:
+    """Return a stack of the caller's by its name or ARN. Raises ValidationError, which `missing` makes."""
     found = await find_by_name(tx, ctx.account, ctx.region, name)
     if found is None:
-        raise errors.make_stack_not_found(name)
+        raise missing(name)
     return found
 
 

@@ -56,6 +56,10 @@ class _StackFailure(Exception):
     """The operation cannot go on, by no resource's fault."""
 
 
+class _DeletionRefused(Exception):
+    """Others import what the stack exports: it stays as it is."""
+
+
 class _SupersedingOperation(Exception):
     """Another operation has begun meanwhile: a stack that is being made may be deleted."""
 
@@ -115,6 +119,8 @@ class _Run:
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
+        except _DeletionRefused as refusal:
+            return await self._move(self._stack.operation.status_before or "DELETE_FAILED", str(refusal))
         except _SupersedingOperation:
             return 0
 
@@ -484,7 +490,7 @@ class _Run:
         if reason == _CANCELLED or (self._phase.work == "apply" and not self._failed):
             await self._give_up_waiting()
         status = states.get_status_after_failure(stack.status, stack.operation.on_failure)
-        if status.endswith("ROLLBACK_IN_PROGRESS") and not stack.operation.errors:
+        if status.endswith("ROLLBACK_IN_PROGRESS") and not stack.operation.errors and reason != _CANCELLED:
             reason = (
                 f"{reason.removesuffix(' ')}{'' if reason.rstrip().endswith('.') else '.'} Rollback requested by user."
             )
@@ -556,7 +562,7 @@ class _Run:
 
             users = await self._block.store.transact(list_users)
             if users:
-                raise _StackFailure(
+                raise _DeletionRefused(
                     f"Delete canceled. Cannot delete export {output.export} as it is in use by {' and '.join(users)}."
                 )
 
