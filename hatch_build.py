@@ -142,7 +142,18 @@ def compile_modules(out: Path, level: str = "2", *options: str) -> None:
     )
 
 
+def compile_envoy_module(folder: Path) -> Path:
+    """Compile our module for Envoy to a library in a folder. Raises OSError and CalledProcessError."""
+    source = _PACKAGE / "engines" / "envoy" / "trace_ids.c"
+    library = folder / f"lib{source.stem}.so"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ["-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run([os.environ.get("CC", "cc"), *options, "-o", str(library), str(source)], check=True)
+    return library
+
+
 if __name__ == "__main__":
+    compile_envoy_module(Path(sys.argv[1]).absolute() / "lib" / "cloudlet" / "engines" / "envoy")
     compile_modules(Path(sys.argv[1]).absolute(), *sys.argv[2:])
 else:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface

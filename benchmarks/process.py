@@ -59,13 +59,13 @@ class ServerProcess:
         except ProcessLookupError:
             return
 
-    def _tree(self) -> Iterator[int]:
-        return _tree(self._process.pid)
+    def list_tree(self) -> Iterator[int]:
+        return list_tree(self._process.pid)
 
 
 def tree_cpu_seconds(root: int) -> float:
     """Processor time of a process and its children so far, user and system, with what ended children used."""
-    return sum(_cpu_ticks(pid) for pid in _tree(root)) / CLOCK_TICKS
+    return sum(_cpu_ticks(pid) for pid in list_tree(root)) / CLOCK_TICKS
 
 
 def busy_cpu_seconds() -> float:
@@ -76,7 +76,8 @@ def busy_cpu_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / CLOCK_TICKS
 
 
-def _tree(root: int) -> Iterator[int]:
+def list_tree(root: int) -> Iterator[int]:
+    """Yield the ids of a process and its children."""
     waiting = [root]
     while waiting:
         pid = waiting.pop()

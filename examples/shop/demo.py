@@ -53,6 +53,8 @@ from waiting import DEADLINE_SECONDS, wait
 AUDIENCE = "shop"
 """Whom the tokens of customers are for."""
 CURRENCIES = "EUR:2 USD:2"
+UNSTEADY = "4"
+"""Every so many reports the service `orders` fails one."""
 CURRENCIES_REPAIRED = "EUR:2 USD:2 JPY:0"
 ENOUGH_VISITS = 10
 WORKERS = ("payments", "inventory", "email")
@@ -86,12 +88,14 @@ class Demo:
         """Return what went wrong."""
         issuer = Issuer(self.running) if self.is_near else None
         with self.eyes.on_the_deployment():
-            doors = self.shop.deploy(Currencies=CURRENCIES, **({"Issuer": issuer.url} if issuer else {}))
+            told = {"Issuer": issuer.url} if issuer else {}
+            doors = self.shop.deploy(Currencies=CURRENCIES, Unsteady=UNSTEADY, **told)
         print("\nThe services run, each in a container of its own, and find each other by their names")
         print("  " + ", ".join(f"{count} {name}" for name, count in sorted(self.fleet.running().items())))
         voices.listen(self.running, self.shop.account, is_aws=self.cloudlet is None)
-        self.front = cloudlet_here.find_balancer(doors["Front"])
+        self.front = f"https://{doors['Domain']}"
         self.customer = Customer(self.front)
+        self.look_at_the_front(doors["Front"])
         self.subscribe_partner()
         self.look_at_the_catalogue()
         self.take_orders()
@@ -103,6 +107,7 @@ class Demo:
         self.eyes.wait_for_the_alarm("ALARM")
         self.repair()
         self.wait_for_empty_queues()
+        self.eyes.count_retries()
         self.eyes.wait_for_the_alarm("OK")
         self.eyes.show_the_dashboard()
         self.look_at_the_orders()
@@ -119,6 +124,17 @@ class Demo:
         if service == "partner":
             return set(self.partner.parcels) if self.partner else set()
         return handled(self.dynamodb, service)
+
+    def look_at_the_front(self, balancer: str) -> None:
+        """Find the way to it, and follow it from HTTP to HTTPS."""
+        print("\nCustomers come by TLS")
+        began = self.front.replace("https", "http")
+        if self.cloudlet is not None:
+            cloudlet_here.lead(began, balancer)
+        with urllib.request.urlopen(f"{began}/health", timeout=DEADLINE_SECONDS) as answer:
+            if not answer.url.startswith("https:"):
+                raise SystemExit(f"{began} does not lead to HTTPS.")
+            print(f"  {began}/health leads to {answer.url}, whose certificate is verified")
 
     def subscribe_partner(self) -> None:
         print("\nA partner, who carries the parcels, is told of them over HTTP")
@@ -242,6 +258,8 @@ class Demo:
         with load.visiting(f"{self.front}/catalogue") as visits:
             self.shop.begin_change(Currencies=CURRENCIES_REPAIRED, Version=version)
             wait("the new front to answer", lambda: visits.answers[version] >= ENOUGH_VISITS)
+            # A task that is starting has so many seconds for that, by the clock.
+            wait("the new payments", lambda: self.fleet.is_renewed("payments"))
             print(f"  while it is tried: {told(visits.answers)}")
             while self.cloudlet is not None and self.shop.is_changing():
                 self.cloudlet.run("clock", "advance", "1m")

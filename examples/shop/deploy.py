@@ -22,6 +22,7 @@ from typing import Any
 import boto3
 import cloudlet_here
 import image
+from certificate import Certificate
 from shop import catalogue, gallery, names
 
 HERE = Path(__file__).parent
@@ -35,6 +36,7 @@ class Shop:
     def __init__(self) -> None:
         self.cloudformation = boto3.client("cloudformation")
         self.s3 = gallery.client()
+        self.certificate = Certificate(names.DOMAIN)
 
     @cached_property
     def account(self) -> str:
@@ -45,12 +47,16 @@ class Shop:
         cloudlet = cloudlet_here.find()
         repository = image.Repository(names.REPOSITORY)
         given = {"Code": self._upload("zip", pack_functions())}
-        if cloudlet is not None:
-            # Customers of a Cloudlet come by its own address, the services by another.
-            given |= {"Runtime": f"python3.{sys.version_info.minor}", "S3": self.s3.meta.endpoint_url}
-            if repository.read_manifest(image.BASE) is None:
-                cloudlet.run("image", "base", "python", f"{names.REPOSITORY}:{image.BASE}")
-        return given | {"Image": image.push(repository)}
+        if cloudlet is None:
+            return given | {"Image": image.push(repository)}
+        # Customers of a Cloudlet come by its own address, the services by another.
+        given |= {"Runtime": f"python3.{sys.version_info.minor}", "S3": self.s3.meta.endpoint_url}
+        given["Certificate"] = self.certificate.request()
+        if repository.read_manifest(image.BASE) is None:
+            cloudlet.run("image", "base", "python", f"{names.REPOSITORY}:{image.BASE}")
+        given["Image"] = image.push(repository)
+        self.certificate.wait(given["Certificate"])
+        return given
 
     def deploy(self, **parameters: str) -> dict[str, str]:
         """Make the stack, or change it, and stock the shop; return what the stack puts out."""
@@ -58,6 +64,8 @@ class Shop:
         given = self.publish()
         print(f"  code       {given['Code']}")
         print(f"  image      {names.REPOSITORY}:{given['Image']}")
+        if "Certificate" in given:
+            print(f"  domain     {names.DOMAIN}, with a certificate")
         self.begin_change(**given | parameters)
         outputs = self.finish()
         resources = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=names.STACK)
@@ -121,6 +129,7 @@ class Shop:
         self._empty(names.pictures(self.account))
         self.cloudformation.delete_stack(StackName=names.STACK)
         self.finish()
+        self.certificate.remove()
         bucket = names.artifacts(self.account)
         self._empty(bucket)
         with suppress(self.s3.exceptions.NoSuchBucket):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,25 @@ class Eyes:
                     return
                 time.sleep(0.05)
         raise SystemExit(f"Nobody was called: the alarm is not {state}.")
+
+    def count_retries(self) -> None:
+        """Show how the Envoys of the mesh have brought the workers' reports to `orders`, by what they have logged."""
+        print("\nWhat the workers have reported to orders through the mesh, as their Envoys tell it")
+        if self._cloudlet is None:
+            print("  left out: AWS has ended App Mesh")
+            return
+        pages = boto3.client("logs").get_paginator("filter_log_events")
+        events = [
+            event
+            for page in pages.paginate(logGroupName=names.LOG, logStreamNamePrefix=names.MESH_LOGS)
+            for event in page["events"]
+        ]
+        calls = [json.loads(event["message"]) for event in events if "attempts" in event["message"]]
+        again = [call for call in calls if call["attempts"] > 1]
+        failed = [call for call in calls if call["status"] != HTTPStatus.OK]
+        print(f"  {len(calls)} reports, of which {len(again)} were tried again; failed: {len(failed)}")
+        if failed or not again:
+            raise SystemExit(f"The mesh has not tried again: {failed}")
 
     def show_the_dashboard(self) -> None:
         """Have the dashboard drawn into `$SHOP_PICTURES`, or a new folder."""

@@ -51,68 +51,39 @@ def run(aws: Aws, program: str = "demo.py", *arguments: str, **more: str) -> sub
     )
 
 
-def test_every_order_is_handled_once_by_those_whom_it_concerns_also_when_the_shop_opens_again(tmp_path: Path) -> None:
-    with Server.start("--ephemeral") as server:
-        aws = Aws(server.endpoint, fresh_account())
-        for number in range(2):
-            shop = run(aws, SHOP_PICTURES=str(tmp_path))
-            assert shop.returncode == 0, shop.stdout + shop.stderr
-            assert "failed, try 3 of 3: cannot charge hideo in JPY" in shop.stdout
-            assert "messages moved: 1" in shop.stdout
-            assert "partner    refused" in shop.stdout
-            assert "front      refused: there are fewer than 1 globe left" in shop.stdout
-            assert "SQS stays up" in shop.stdout
-            assert f"answers of version {number + 2}; failed: 0" in shop.stdout
-            assert "left out" not in shop.stdout
-            assert "and can: permissions are not enforced here" in shop.stdout
-            assert "7 CreateService" in shop.stdout or number
-            way = shop.stdout.partition("The way of")[2].partition("\n\n")[0]
-            for name in ("browser", "shop-checkout", "outbox", "shop-order-placed", "payments", "orders", "progress"):
-                assert way.count(f" {name} ") >= 1, way
-            for state in ("ALARM", "OK"):
-                assert f"on-call    shop-payments-dead-letters is {state}" in shop.stdout
-            assert [picture.read_bytes()[:4] for picture in sorted(tmp_path.iterdir())] == [b"\x89PNG"] * 4
-
-        # The partner, whose server has gone, is not subscribed any more.
-        subscriptions = aws.client("sns").list_subscriptions()["Subscriptions"]
-        assert sorted(one["Protocol"] for one in subscriptions) == ["sqs", "sqs", "sqs", "sqs"]
-
-        # A second time there is nothing left to delete.
-        for _ in range(2):
-            cleaning = run(aws, "deploy.py", "--clean-up")
-            assert cleaning.returncode == 0, cleaning.stderr
-        assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
-        assert aws.client("sns").list_topics()["Topics"] == []
-        assert aws.client("s3").list_buckets()["Buckets"] == []
-        assert aws.client("dynamodb").list_tables()["TableNames"] == []
-        assert aws.client("lambda").list_functions()["Functions"] == []
-        assert aws.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
-        assert aws.client("apigatewayv2").get_apis()["Items"] == []
-        assert aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
-        assert aws.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
-        assert aws.client("logs").describe_log_groups()["logGroups"] == []
-        # As on AWS, the role of load balancers stays.
-        roles = [role["RoleName"] for role in aws.client("iam").list_roles()["Roles"]]
-        assert roles == ["AWSServiceRoleForElasticLoadBalancing"]
-        assert aws.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
-        assert aws.client("cloudformation").describe_stacks()["Stacks"] == []
-        assert aws.client("ecs").list_clusters()["clusterArns"] == []
-        assert aws.client("ecr").describe_repositories()["repositories"] == []
-        assert len(aws.client("ec2").describe_vpcs()["Vpcs"]) == 1
+ROOT = {"aws_access_key_id": "AKIASHOPSHOPSHOPSHOP", "aws_secret_access_key": "correct-horse-battery-staple"}
+"""The keys of the root user, who deploys the shop where permissions are enforced."""
+AS_ROOT = {name.upper(): value for name, value in ROOT.items()}
 
 
-def test_the_shop_survives_without_sqs_and_needs_no_more_than_its_policies_allow(tmp_path: Path) -> None:
-    account, secret = fresh_account(), "correct-horse-battery-staple"
-    key = f"{account}:AKIASHOPSHOPSHOPSHOP:{secret}"
-    data = str(tmp_path / "data")
-    with Server.start("--isolate", "--data", data, "--auth", "strict", "--root-key", key) as server:
-        shop = run(
-            Aws(server.endpoint, account),
-            AWS_ACCESS_KEY_ID="AKIASHOPSHOPSHOPSHOP",
-            AWS_SECRET_ACCESS_KEY=secret,
-            SHOP_PICTURES=str(tmp_path),
-        )
-        assert shop.returncode == 0, shop.stdout + shop.stderr
+def test_every_order_is_handled_once_by_those_whom_it_concerns_who_may_do_no_more_than_they_need(
+    tmp_path: Path,
+) -> None:
+    account = fresh_account()
+    key = f"{account}:{':'.join(ROOT.values())}"
+    with Server.start("--isolate", "--data", str(tmp_path / "data"), "--auth", "strict", "--root-key", key) as server:
+        aws = Aws(server.endpoint, account)
+        shop = run(aws, SHOP_PICTURES=str(tmp_path), **AS_ROOT)
+        assert shop.returncode == 0, f"{shop.stdout[-3000:]}\n{shop.stderr[-3000:]}"
+        for said in (
+            "leads to https://shop.example:443/health, whose certificate is verified",
+            "failed, try 3 of 3: cannot charge hideo in JPY",
+            "messages moved: 1",
+            "partner    refused",
+            "front      refused: there are fewer than 1 globe left",
+            "answers of version 2; failed: 0",
+            "were tried again; failed: 0",
+            "7 CreateService",
+            "on-call    shop-payments-dead-letters is ALARM",
+            "on-call    shop-payments-dead-letters is OK",
+        ):
+            assert said in shop.stdout, said
+        assert "left out" not in shop.stdout
+        way = shop.stdout.partition("The way of")[2].partition("\n\n")[0]
+        for name in ("browser", "shop-checkout", "outbox", "shop-order-placed", "payments", "orders", "progress"):
+            assert way.count(f" {name} ") >= 1, way
+        assert [picture.read_bytes()[:4] for picture in sorted(tmp_path.glob("*.png"))] == [b"\x89PNG"] * 4
+
         killed, stopped, back = (
             shop.stdout.index(line) for line in ("it answers again after", "SQS is stopped", "SQS is back")
         )
@@ -129,6 +100,48 @@ def test_the_shop_survives_without_sqs_and_needs_no_more_than_its_policies_allow
 
         # Without a signature nobody sees its pictures.
         assert status(f"{server.endpoint}/shop-pictures-{account}/pictures/desk.svg") == 403
+        # The partner, whose server has gone, is not subscribed any more.
+        subscriptions = aws.client("sns", **ROOT).list_subscriptions()["Subscriptions"]
+        assert sorted(one["Protocol"] for one in subscriptions) == ["sqs", "sqs", "sqs", "sqs"]
+
+        # When it opens again, nothing is deployed that is there already.
+        opened = run(aws, "deploy.py", **AS_ROOT)
+        assert opened.returncode == 0, opened.stderr
+        [image] = [line for line in opened.stdout.splitlines() if line.startswith("  image ")]
+        assert image in shop.stdout
+        # A second time there is nothing left to delete.
+        for _ in range(2):
+            cleaning = run(aws, "deploy.py", "--clean-up", **AS_ROOT)
+            assert cleaning.returncode == 0, cleaning.stderr
+        assert_empty(aws)
+
+
+def assert_empty(aws: Aws) -> None:
+    """Check that nothing is left of a shop."""
+    for service, operation, member in (
+        ("sns", "list_topics", "Topics"),
+        ("s3", "list_buckets", "Buckets"),
+        ("dynamodb", "list_tables", "TableNames"),
+        ("lambda", "list_functions", "Functions"),
+        ("lambda", "list_event_source_mappings", "EventSourceMappings"),
+        ("apigatewayv2", "get_apis", "Items"),
+        ("cloudwatch", "describe_alarms", "MetricAlarms"),
+        ("cloudwatch", "list_dashboards", "DashboardEntries"),
+        ("logs", "describe_log_groups", "logGroups"),
+        ("elbv2", "describe_load_balancers", "LoadBalancers"),
+        ("cloudformation", "describe_stacks", "Stacks"),
+        ("ecs", "list_clusters", "clusterArns"),
+        ("ecr", "describe_repositories", "repositories"),
+        ("acm", "list_certificates", "CertificateSummaryList"),
+        ("route53", "list_hosted_zones", "HostedZones"),
+        ("appmesh", "list_meshes", "meshes"),
+    ):
+        assert getattr(aws.client(service, **ROOT), operation)()[member] == [], operation
+    assert aws.client("sqs", **ROOT).list_queues().get("QueueUrls", []) == []
+    # As on AWS, the role of load balancers stays.
+    roles = [role["RoleName"] for role in aws.client("iam", **ROOT).list_roles()["Roles"]]
+    assert roles == ["AWSServiceRoleForElasticLoadBalancing"]
+    assert len(aws.client("ec2", **ROOT).describe_vpcs()["Vpcs"]) == 1
 
 
 @contextmanager
@@ -204,13 +217,48 @@ def partner(aws: Aws, topic: str) -> Iterator[str]:
         yield running.says()
 
 
-@contextmanager
-def orders(aws: Aws) -> Iterator[str]:
-    """The URL of the orders of a shop that was just deployed, and has no other services."""
-    deployed = run(aws, "deploy.py", "Tasks=0")
+def deploy(aws: Aws, *parameters: str) -> None:
+    """Open a shop without services."""
+    deployed = run(aws, "deploy.py", "Tasks=0", *parameters)
     assert deployed.returncode == 0, deployed.stderr
+
+
+@contextmanager
+def running_orders(aws: Aws) -> Iterator[str]:
+    """The URL of the orders of a shop that was deployed."""
     with service(aws, "-m", "shop.orders", SHOP_PORT="0") as running:
         yield running.says()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A shop without services, for many tests: each has customers and orders of its own."""
+
+    aws: Aws
+    issuer: Issuer
+    orders: str
+
+    def restock(self) -> None:
+        lamp = {"Key": {"item": "lamp"}, "UpdateExpression": "SET stock = :all"}
+        self.aws.resource("dynamodb").Table("shop-catalogue").update_item(
+            **lamp, ExpressionAttributeValues={":all": 100}
+        )
+
+
+@pytest.fixture(scope="module")
+def opened(cloudlet_server: Server) -> Iterator[Opened]:
+    with endpoint_running() as endpoint:
+        aws, issuer = Aws(cloudlet_server.endpoint, fresh_account()), Issuer(endpoint, "customers")
+        deploy(aws, f"Issuer={issuer.url}")
+        with running_orders(aws) as orders:
+            yield Opened(aws, issuer, orders)
+
+
+@pytest.fixture
+def orders(opened: Opened) -> str:
+    """The URL of the service `orders` of a shop that has all its goods."""
+    opened.restock()
+    return opened.orders
 
 
 def status(what: str | Request) -> int:
@@ -247,63 +295,64 @@ def eventually(look: Callable[[], T | None]) -> T:
 WISH = {"customer": "ada", "item": "lamp", "quantity": 10, "currency": "EUR"}
 
 
-def test_no_more_is_sold_than_there_is_however_many_order_at_once(aws: Aws) -> None:
-    with orders(aws) as shop, ThreadPoolExecutor(12) as customers:
+def test_no_more_is_sold_than_there_is_however_many_order_at_once(orders: str, opened: Opened) -> None:
+    with ThreadPoolExecutor(12) as customers:
+        wish = WISH | {"customer": "many"}
 
         def order(number: int) -> int:
             # As a customer does who is asked to order again.
-            return eventually(lambda: answer if (answer := place(shop, f"order-{number}", WISH)) != 503 else None)
+            return eventually(lambda: answer if (answer := place(orders, f"many-{number}", wish)) != 503 else None)
 
         assert sorted(customers.map(order, range(12))) == [202] * 10 + [409] * 2
-        assert {one["item"]: one["stock"] for one in get(f"{shop}/catalogue")}["lamp"] == 0
-        mine = get(f"{shop}/customers/ada/orders")
+        assert {one["item"]: one["stock"] for one in get(f"{orders}/catalogue")}["lamp"] == 0
+        mine = get(f"{orders}/customers/many/orders")
         assert len(mine) == 10
         assert all(one["waits_for"] == ["email", "inventory", "payments"] for one in mine)
 
         # Who has bought before it was sold out hears the same again.
-        assert place(shop, mine[0]["order"], WISH) == 202
-        assert len(get(f"{shop}/customers/ada/orders")) == 10
+        assert place(orders, mine[0]["order"], wish) == 202
+        assert len(get(f"{orders}/customers/many/orders")) == 10
 
 
-def test_the_shop_refuses_what_is_no_order(aws: Aws) -> None:
-    with orders(aws) as shop:
-        assert place(shop, "1", WISH) == 202
-        for wish, expected in (
-            ([], 400),
-            ("a lamp", 400),
-            ({"customer": "ada"}, 400),
-            (WISH | {"quantity": 0}, 400),
-            (WISH | {"quantity": "1"}, 400),
-            (WISH | {"price": "0.01"}, 400),
-            (WISH | {"mail": "yes"}, 400),
-            (WISH | {"item": "dragon"}, 404),
-            (WISH | {"currency": "JPY"}, 404),
-            (WISH | {"quantity": 1000}, 409),
-        ):
-            assert place(shop, "2", wish) == expected, wish
-        assert place(shop, "1", WISH | {"quantity": 9}) == 409
-        assert place(shop, "no%20name", WISH) == 400
-        assert place(shop, "2/done", WISH) == 404
-        assert place(shop, "2/done/payments", {}) == 404
-        assert status(f"{shop}/orders") == 404
+def test_the_shop_refuses_what_is_no_order(orders: str) -> None:
+    assert place(orders, "1", WISH) == 202
+    for wish, expected in (
+        ([], 400),
+        ("a lamp", 400),
+        ({"customer": "ada"}, 400),
+        (WISH | {"quantity": 0}, 400),
+        (WISH | {"quantity": "1"}, 400),
+        (WISH | {"price": "0.01"}, 400),
+        (WISH | {"mail": "yes"}, 400),
+        (WISH | {"item": "dragon"}, 404),
+        (WISH | {"currency": "JPY"}, 404),
+        (WISH | {"quantity": 1000}, 409),
+    ):
+        assert place(orders, "2", wish) == expected, wish
+    assert place(orders, "1", WISH | {"quantity": 9}) == 409
+    assert place(orders, "no%20name", WISH) == 400
+    assert place(orders, "2/done", WISH) == 404
+    assert place(orders, "2/done/payments", {}) == 404
+    assert status(f"{orders}/orders") == 404
 
-        assert place(shop, "1/done/payments", {}) == 200
-        [order] = get(f"{shop}/customers/ada/orders")
-        assert order == {
-            "order": "1",
-            "item": "lamp",
-            "quantity": 10,
-            "price": "299.00",
-            "currency": "EUR",
-            "waits_for": ["email", "inventory"],
-        }
+    assert place(orders, "1/done/payments", {}) == 200
+    [order] = get(f"{orders}/customers/ada/orders")
+    assert order == {
+        "order": "1",
+        "item": "lamp",
+        "quantity": 10,
+        "price": "299.00",
+        "currency": "EUR",
+        "waits_for": ["email", "inventory"],
+    }
 
 
 def test_the_outbox_publishes_each_order_though_it_dies_and_the_streams_shards_close() -> None:
     with Server.start("--ephemeral") as server:
         aws = Aws(server.endpoint, fresh_account())
         positions = aws.resource("dynamodb").Table("shop-outbox-positions")
-        with orders(aws) as shop:
+        deploy(aws)
+        with running_orders(aws) as shop:
             with service(aws, "-m", "shop.outbox") as outbox:
                 assert outbox.says() == "ready"
                 place(shop, "1", WISH)
@@ -361,26 +410,23 @@ def hears(socket: ClientConnection) -> Any:
 
 
 @pytest.fixture
-def doors(aws: Aws) -> Iterator[Callable[[str | None], Door]]:
-    """The public API of a shop that was just deployed, for each customer."""
-    with endpoint_running() as endpoint:
-        issuer = Issuer(endpoint, "customers")
-        deployed = run(aws, "deploy.py", "Tasks=0", f"Issuer={issuer.url}")
-        assert deployed.returncode == 0, deployed.stderr
-        [api] = [api for api in aws.client("apigatewayv2").get_apis()["Items"] if api["ProtocolType"] == "HTTP"]
-        yield lambda who: Door(api["ApiEndpoint"], who and issuer.token(time.time(), sub=who))
+def doors(opened: Opened) -> Callable[[str | None], Door]:
+    """The public API of a shop that has all its goods, for each customer."""
+    opened.restock()
+    [api] = [api for api in opened.aws.client("apigatewayv2").get_apis()["Items"] if api["ProtocolType"] == "HTTP"]
+    return lambda who: Door(api["ApiEndpoint"], who and opened.issuer.token(time.time(), sub=who))
 
 
 LAMPS = {"item": "lamp", "quantity": 10, "currency": "EUR"}
 
 
 def test_who_has_signed_in_orders_through_the_front_door(doors: Callable[[str | None], Door]) -> None:
-    assert doors(None).order("1", LAMPS) == 401
-    assert Door(doors(None).url, "no.to.ken").order("1", LAMPS) == 401
-    ada = doors("ada")
+    assert doors(None).order("door", LAMPS) == 401
+    assert Door(doors(None).url, "no.to.ken").order("door", LAMPS) == 401
+    carol = doors("carol")
     for wish, expected in (
         ([], 400),
-        (LAMPS | {"customer": "grace"}, 400),
+        (LAMPS | {"customer": "dave"}, 400),
         (LAMPS | {"quantity": 0}, 400),
         (LAMPS | {"item": "dragon"}, 404),
         (LAMPS | {"quantity": 1000}, 409),
@@ -388,28 +434,31 @@ def test_who_has_signed_in_orders_through_the_front_door(doors: Callable[[str | 
         (LAMPS, 202),
         (LAMPS | {"quantity": 9}, 409),
     ):
-        assert ada.order("1", wish) == expected, wish
-    assert doors("grace").order("1", LAMPS) == 409
-    assert ada.ask("GET", "/orders/1", {})[0] == 404
-    answered, [order] = ada.ask("GET", "/orders", {})
+        assert carol.order("door", wish) == expected, wish
+    assert doors("dave").order("door", LAMPS) == 409
+    assert carol.ask("GET", "/orders/door", {})[0] == 404
+    answered, [order] = carol.ask("GET", "/orders", {})
     assert answered == 200
-    assert (order["order"], order["quantity"], order["price"]) == ("1", 10, "299.00")
-    assert doors("grace").ask("GET", "/orders", {}) == (200, [])
+    assert (order["order"], order["quantity"], order["price"]) == ("door", 10, "299.00")
+    assert doors("dave").ask("GET", "/orders", {}) == (200, [])
     assert doors(None).ask("GET", "/orders", {})[0] == 401
 
 
-def test_a_browser_hears_of_the_orders_of_its_customer_alone(aws: Aws, doors: Callable[[str | None], Door]) -> None:
-    ada, grace = doors("ada"), doors("grace")
-    with ada.live() as one, ada.live() as another, grace.live() as of_grace:
-        assert ada.order("1", LAMPS) == 202
-        taken = {"order": "1", "waits_for": ["email", "inventory", "payments"]}
+def test_a_browser_hears_of_the_orders_of_its_customer_alone(
+    opened: Opened, doors: Callable[[str | None], Door]
+) -> None:
+    aws = opened.aws
+    eve, frank = doors("eve"), doors("frank")
+    with eve.live() as one, eve.live() as another, frank.live() as of_frank:
+        assert eve.order("live-1", LAMPS) == 202
+        taken = {"order": "live-1", "waits_for": ["email", "inventory", "payments"]}
         assert hears(one) == hears(another) == taken
         aws.resource("dynamodb").Table("shop-orders").update_item(
-            Key={"id": "1"}, UpdateExpression="DELETE todo :done", ExpressionAttributeValues={":done": {"email"}}
+            Key={"id": "live-1"}, UpdateExpression="DELETE todo :done", ExpressionAttributeValues={":done": {"email"}}
         )
-        assert hears(one) == {"order": "1", "waits_for": ["inventory", "payments"]}
-        assert grace.order("2", LAMPS | {"mail": False}) == 202
-        assert hears(of_grace) == {"order": "2", "waits_for": ["inventory", "payments"]}
+        assert hears(one) == {"order": "live-1", "waits_for": ["inventory", "payments"]}
+        assert frank.order("live-2", LAMPS | {"mail": False}) == 202
+        assert hears(of_frank) == {"order": "live-2", "waits_for": ["inventory", "payments"]}
     # The shop knows that they have gone.
     eventually(lambda: not aws.resource("dynamodb").Table("shop-browsers").scan()["Items"])
 

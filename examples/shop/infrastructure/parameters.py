@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import CfnParameter, Stack
+from shop import names
 
 
 class Parameters:
@@ -17,6 +18,9 @@ class Parameters:
         self.currencies = declare(
             "Currencies", "What payments can charge, and how many digits each has behind the point", "EUR:2 USD:2"
         )
+        self.certificate = declare("Certificate", "The ARN of the certificate of the customers' domain")
+        self.domain = declare("Domain", "The domain at which customers come", names.DOMAIN)
+        self.unsteady = declare("Unsteady", "Every how many reports `orders` fails one, for the mesh to try again", "0")
         self.version = declare("Version", "The version of the front, which its answers name", "1")
         self.issuer = declare(
             "Issuer",

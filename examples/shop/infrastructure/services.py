@@ -16,13 +16,12 @@ from constructs import Construct
 from shop import names
 
 from infrastructure import roles
+from infrastructure.mesh import Mesh
 from infrastructure.parameters import Parameters
 
-NETWORK = "shop.internal"
-"""The services find each other by names in this domain."""
 NAMES = ("orders", "outbox", "payments", "inventory", "email", "on-call")
-PORT = 8080
-_ORDERS = {"SHOP_ORDERS": f"http://orders.{NETWORK}:{PORT}"}
+_REPORTING = ("payments", "inventory", "email")
+_ORDERS = {"SHOP_ORDERS": f"http://{names.ORDERS_HOST}:{names.PORT}"}
 
 
 class Services(Construct):
@@ -47,19 +46,31 @@ class Services(Construct):
         self._vpc = ec2.Vpc(
             self, "Network", max_azs=2, subnet_configuration=[public], restrict_default_security_group=False
         )
-        self._roles = {name: roles.create(self, name, "ecs-tasks.amazonaws.com") for name in NAMES}
+        meshed = {name: ["AWSAppMeshEnvoyAccess"] for name in ("orders", *_REPORTING)}
+        self._roles = {
+            name: roles.create(self, name, "ecs-tasks.amazonaws.com", *meshed.get(name, ())) for name in NAMES
+        }
         self._cluster = ecs.Cluster(self, "Cluster", cluster_name=names.CLUSTER, vpc=self._vpc)
-        self._cluster.add_default_cloud_map_namespace(name=NETWORK, type=discovery.NamespaceType.DNS_PRIVATE)
+        namespace = self._cluster.add_default_cloud_map_namespace(
+            name=names.NETWORK, type=discovery.NamespaceType.DNS_PRIVATE
+        )
+        found = discovery.Service(
+            self,
+            "Found",
+            namespace=namespace,
+            name="orders",
+            dns_record_type=discovery.DnsRecordType.A,
+            dns_ttl=Duration.seconds(5),
+        )
+        # AWS has ended App Mesh: there `-c mesh=no` does without.
+        has_mesh = self.node.try_get_context("mesh") != "no"
+        self._mesh = Mesh(self, "Mesh", log, found, callers=_REPORTING) if has_mesh else None
         self._workers = ec2.SecurityGroup(self, "Workers", vpc=self._vpc, description="Whom nobody calls")
         called = ec2.SecurityGroup(self, "Called", vpc=self._vpc, description="Whom the workers report to")
-        called.add_ingress_rule(self._workers, ec2.Port.tcp(PORT), "What a service did")
+        called.add_ingress_rule(self._workers, ec2.Port.tcp(names.PORT), "What a service did")
 
-        self._create(
-            "orders",
-            called,
-            self._pictures,
-            cloud_map_options=ecs.CloudMapOptions(name="orders", dns_ttl=Duration.seconds(5)),
-        )
+        unsteady = {"SHOP_UNSTEADY": parameters.unsteady.value_as_string}
+        self._create("orders", called, {**self._pictures, **unsteady}).associate_cloud_map_service(service=found)
         self._create_front()
         self._create("outbox", self._workers)
         self._create("payments", self._workers, {**_ORDERS, "SHOP_CURRENCIES": parameters.currencies.value_as_string})
@@ -68,7 +79,7 @@ class Services(Construct):
         self._create("on-call", self._workers)
 
     def _create_front(self) -> None:
-        """Create the customers' door: the module `orders` once more, behind a load balancer.
+        """Create the customers' door: the module `orders` once more, behind a load balancer with TLS.
 
         A new version gets a tenth of the requests for a minute, then all of them; a minute later the old one goes.
         """
@@ -76,9 +87,15 @@ class Services(Construct):
         balancer = balancing.ApplicationLoadBalancer(
             self, "Balancer", load_balancer_name="shop", vpc=self._vpc, internet_facing=True
         )
-        group.connections.allow_from(balancer, ec2.Port.tcp(PORT))
+        group.connections.allow_from(balancer, ec2.Port.tcp(names.PORT))
         blue, green = (self._create_targets(name) for name in ("blue", "green"))
-        listener = balancer.add_listener("Http", port=80, default_action=balancing.ListenerAction.fixed_response(404))
+        balancer.add_redirect()
+        listener = balancer.add_listener(
+            "Https",
+            port=443,
+            certificates=[balancing.ListenerCertificate.from_arn(self._parameters.certificate.value_as_string)],
+            default_action=balancing.ListenerAction.fixed_response(404),
+        )
         rule = balancing.ApplicationListenerRule(
             self,
             "Everything",
@@ -106,10 +123,13 @@ class Services(Construct):
             production_listener=ecs.ListenerRuleConfiguration.application_listener_rule(rule),
         )
         front.load_balancer_target(
-            container_name="front", container_port=PORT, alternate_target=alternate
+            container_name="front", container_port=names.PORT, alternate_target=alternate
         ).attach_to_application_target_group(blue)
-        address = CfnOutput(self, "Front", value=balancer.load_balancer_dns_name, description="The customers' door")
-        address.override_logical_id("Front")
+        for name, value, description in (
+            ("Front", balancer.load_balancer_dns_name, "The load balancer, to which the customers' domain is to lead"),
+            ("Domain", self._parameters.domain.value_as_string, "The customers' domain"),
+        ):
+            CfnOutput(self, f"{name}Output", value=value, description=description).override_logical_id(name)
 
     def _create_targets(self, name: str) -> balancing.ApplicationTargetGroup:
         return balancing.ApplicationTargetGroup(
@@ -117,7 +137,7 @@ class Services(Construct):
             name,
             target_group_name=f"shop-{name}",
             vpc=self._vpc,
-            port=PORT,
+            port=names.PORT,
             protocol=balancing.ApplicationProtocol.HTTP,
             target_type=balancing.TargetType.IP,
             deregistration_delay=Duration.seconds(5),
@@ -134,19 +154,23 @@ class Services(Construct):
             self,
             f"{name}Definition",
             family=f"shop-{name}",
-            cpu=256,
-            memory_limit_mib=512,
+            # With less a program takes long to start.
+            cpu=512,
+            memory_limit_mib=1024,
             task_role=self._roles["orders" if name == "front" else name],
             execution_role=self._execution,
+            proxy_configuration=self._mesh.proxy(name) if self._mesh else None,
         )
-        definition.add_container(
+        program = definition.add_container(
             name,
             image=self._image,
             command=["python3", "-m", f"shop.{'orders' if name == 'front' else name.replace('-', '_')}"],
             environment=environment,
-            port_mappings=[ecs.PortMapping(container_port=PORT)] if name in ("front", "orders") else None,
+            port_mappings=[ecs.PortMapping(container_port=names.PORT)] if name in ("front", "orders") else None,
             logging=ecs.LogDrivers.aws_logs(stream_prefix="services", log_group=self._log),
         )
+        if self._mesh:
+            self._mesh.add_envoy(name, definition, program)
         service = ecs.FargateService(
             self,
             name,

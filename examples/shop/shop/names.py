@@ -19,8 +19,15 @@ ORDER_PLACED, ALARMS = "shop-order-placed", "shop-alarms"
 """Topics."""
 DEAD_LETTERS = "shop-payments-dead-letters"
 """The alarm that rings when an order waits among the dead letters."""
-DASHBOARD = LOG = CLUSTER = REPOSITORY = STACK = "shop"
+DASHBOARD = LOG = CLUSTER = REPOSITORY = STACK = MESH = "shop"
+MESH_LOGS = "mesh"
+"""Streams of logs of the mesh's Envoys begin so."""
 
+DOMAIN = "shop.example"
+"""Where customers come to, unless the stack is told otherwise."""
+NETWORK, PORT = "shop.internal", 8080
+"""Services find each other by names in this domain, and listen at this port."""
+ORDERS_HOST = f"orders.{NETWORK}"
 
 TRIES = 3
 """How often a service tries a message before it goes to the dead letters."""

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 
 from shop import catalogue, checkout, gallery, order_book, trace
@@ -25,6 +26,9 @@ from shop.order import Wish
 from shop.patience import end_when_told
 
 VERSION = os.environ.get("SHOP_VERSION", "")
+UNSTEADY = int(os.environ.get("SHOP_UNSTEADY", "0"))
+"""Every how many reports one fails, as it would where a table is away for a moment; 0 is never."""
+reports = count(1)
 
 
 def show_catalogue() -> Answer:
@@ -44,6 +48,8 @@ def place_order(order_id: str, body: bytes) -> Answer:
 
 
 def note_done(order_id: str, service: str) -> Answer:
+    if UNSTEADY and next(reports) % UNSTEADY == 0:
+        return HTTPStatus.SERVICE_UNAVAILABLE, {"error": "please report again"}
     order_book.done(dynamodb, order_id, service)
     return HTTPStatus.OK, {"order": order_id}
 

@@ -8,7 +8,7 @@ import os
 
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port, admin
 from cloudlet.engines.envoy import program
-from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions, make_bootstrap
+from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions, make_bootstrap
 from cloudlet.services.appmesh.proxy.node_id import parse_node_id
 
 

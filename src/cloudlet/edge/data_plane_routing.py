@@ -20,6 +20,11 @@ BLOCK_BY_HOST_LABEL: Final = {
 _NAMED: Final = re.compile(rf"(?P<id>[a-z0-9-]+)\.(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})\.[a-z0-9.-]+")
 _APPLICATION_BALANCER: Final = re.compile(r"(?P<id>[a-z0-9-]+)\.[a-z0-9-]+\.elb\.[a-z0-9.-]+")
 """A load balancer's host, which has its region before the kind."""
+_INGRESS: Final = re.compile(r"[a-z0-9]{1,3}-(?P<id>[0-9a-f]{8})[0-9a-f]{24}\.ecs\.[a-z0-9-]+\.on\.aws")
+"""The host of a service of Amazon ECS.
+
+Its first eight digits are the last ones of its load balancer's name.
+"""
 _BY_PATH: Final = re.compile(
     rf"(?P<prefix>/_aws/(?P<kind>{'|'.join(BLOCK_BY_HOST_LABEL)})/(?P<id>[a-z0-9.-]+))(?P<path>/.*)?"
 )
@@ -107,6 +112,9 @@ def _named(header: str, public_host: str) -> tuple[str, str] | None:
     match = _APPLICATION_BALANCER.fullmatch(host)
     if match is not None:
         return "elbv2", match["id"]
+    match = _INGRESS.fullmatch(host)
+    if match is not None:
+        return "elbv2", f"alb-{match['id']}"
     match = _REGISTRY.fullmatch(host)
     if match is not None:
         return "ecr", f"{match['account']}/{match['region']}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cloudlet.store.interface import StoreError
 
-FORMAT = 5
+FORMAT = 6
 """How this Cloudlet stores data. Raise this when an older one would misread what this one writes; this one is to read
 all that came before."""
 

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from cloudlet.engines.envoy import program
-from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions, make_bootstrap
+from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions, make_bootstrap
 from cloudlet.services.appmesh.proxy.outbound import EGRESS_PORT
 from tests.services.appmesh.mesh_cloud import MeshCloud
 from tests.standing import eventually

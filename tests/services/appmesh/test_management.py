@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudlet.engines.envoy import program
-from cloudlet.services.appmesh.proxy.bootstrap import BootstrapOptions
+from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions
 from cloudlet.testing.server import Aws, Server
 from tests.commands import cloudlet, free_port
 from tests.modes import meaningless_in

@@ -86,6 +86,16 @@ class TestCaches:
         asked = {"repositoryName": "cached/none", "imageIds": [{"imageTag": "v1"}]}
         assert code_of(ecr.batch_get_image, **asked) == "UnableToGetUpstreamImageException"
 
+    def test_what_was_archived_is_not_fetched_anew(self, aws: Aws, ecr: Any) -> None:
+        open_upstream(aws, "web").push(make_image(b"layer"), "v1")
+        add_rule(ecr, aws.account)
+        cached = open_registry(aws, "cached/web", creates=False)
+        cached.pull("v1")
+        named = {"repositoryName": "cached/web", "imageId": {"imageTag": "v1"}}
+        ecr.update_image_storage_class(**named, targetStorageClass="ARCHIVE")
+        assert error_code(cached.ask("GET", "manifests/v1")) == (404, "MANIFEST_UNKNOWN")
+        assert ecr.update_image_storage_class(**named, targetStorageClass="ARCHIVE")["imageStatus"] == "ARCHIVED"
+
     def test_rules_are_kept(self, aws: Aws, ecr: Any) -> None:
         made = add_rule(ecr, aws.account, "cached/")
         assert (made["ecrRepositoryPrefix"], made["upstreamRegistry"]) == ("cached", "ecr")

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from cloudlet.testing.server import Aws, Server
-from tests.services.ecr.registry import Registry, digest_of, get_password, make_image, make_index
-from tests.services.ecr.test_replication import configure
+from tests.services.ecr.registry import Registry, digest_of, error_code, get_password, make_image, make_index
+from tests.services.ecr.test_replication import configure, get_statuses
 from tests.standing import NOON, Standing, eventually
 
 LAYER = b"a very secret layer that nobody else may read, " * 20_000
 NAME = "shop/web"
+_NAMED = b'"digest": "' + digest_of(LAYER).encode()
+"""A part of the manifest of an image that has the layer."""
 _FIVE_MINUTES = "301s"
 
 
@@ -66,12 +68,14 @@ def test_layers_are_encrypted_and_come_as_they_were(cloud: Cloud, kind: str) -> 
     image = make_image(LAYER)
     registry.push(image, "v1")
     assert not cloud.is_on_disk(LAYER[:64])
+    assert not cloud.is_on_disk(_NAMED), "a manifest in the clear"
     assert registry.pull("v1") == image.manifest
     assert _get_layer(registry) == LAYER
     for first, last in ((0, 0), (1, 17), (300_001, 600_002), (len(LAYER) - 5, len(LAYER) - 1)):
         assert _get_layer(registry, Range=f"bytes={first}-{last}") == LAYER[first : last + 1]
     cloud.repository("plain", "AES256").push(image)
     assert cloud.is_on_disk(LAYER[:64])
+    assert cloud.is_on_disk(_NAMED)
     url = cloud.ecr.get_download_url_for_layer(repositoryName=NAME, layerDigest=digest_of(LAYER))["downloadUrl"]
     assert registry.send("GET", url).data == LAYER
 
@@ -96,13 +100,18 @@ def test_nothing_is_pushed_or_pulled_while_the_key_is_disabled(cloud: Cloud) -> 
     cloud.kms.disable_key(KeyId=cloud.key)
     cloud.standing.advance(_FIVE_MINUTES)
     assert registry.ask("GET", f"blobs/{digest_of(LAYER)}").status >= 400
+    assert error_code(registry.ask("GET", "manifests/v1")) == (400, "DENIED")
+    assert registry.put(make_image(LAYER, annotations={"a": "b"}).manifest, "v2").status == 400
     ecr: Any = cloud.ecr
     upload = ecr.initiate_layer_upload(repositoryName=NAME)["uploadId"]
+    (failure,) = ecr.batch_get_image(repositoryName=NAME, imageIds=[{"imageTag": "v1"}])["failures"]
+    assert failure["failureCode"] == "KmsError"
     part = {"uploadId": upload, "partFirstByte": 0, "partLastByte": 2, "layerPartBlob": b"new"}
     with pytest.raises(ecr.exceptions.KmsException):
         ecr.upload_layer_part(repositoryName=NAME, **part)
     cloud.kms.enable_key(KeyId=cloud.key)
     assert _get_layer(registry) == LAYER
+    registry.pull("v1")
     ecr.upload_layer_part(repositoryName=NAME, **part)
 
 
@@ -142,17 +151,12 @@ def test_images_are_replicated_from_and_to_encrypted_repositories(cloud: Cloud) 
 
 def test_a_failure_of_the_key_fails_the_replication(cloud: Cloud) -> None:
     registry = cloud.repository(NAME)
-    registry.push(make_image(LAYER), "v0")
+    registry.push(make_image(LAYER), "v1")
     configure(cloud.ecr, cloud.aws.account, "eu-west-1")
     cloud.kms.disable_key(KeyId=cloud.key)
     cloud.standing.advance(_FIVE_MINUTES)
-    assert registry.put(make_image(LAYER).manifest, "v1").status == 201
-
-    def status() -> str:
-        found = cloud.ecr.describe_image_replication_status(repositoryName=NAME, imageId={"imageTag": "v1"})
-        return str(found["replicationStatuses"][0]["status"])
-
-    eventually(status, lambda seen: seen == "FAILED")
+    cloud.ecr.start_replication_backfill(destination={"region": "eu-west-1", "registryId": cloud.aws.account})
+    eventually(lambda: get_statuses(cloud.ecr), lambda seen: seen == {"eu-west-1": "FAILED"})
 
 
 def test_pull_through_caches_may_be_encrypted(cloud: Cloud) -> None:

@@ -251,11 +251,6 @@ def test_artifacts_about_an_image_are_listed(ecr: Any, shop: Registry) -> None:
     assert shown[0]["subjectManifestDigest"] == image.digest
 
 
-def test_there_is_no_archive(ecr: Any, shop: Registry) -> None:
-    for call in (ecr.list_images, ecr.describe_images):
-        assert code_of(call, repositoryName=NAME, filter={"imageStatus": "ARCHIVED"}) == "ValidationException"
-
-
 def test_the_last_pull_is_recorded(account: Aws) -> None:
     ecr = account.client("ecr")
     shop = open_registry(account, NAME)

@@ -9,18 +9,26 @@ import pytest
 
 from cloudlet.testing.server import Aws
 from tests.refused import code_of, refused
-from tests.services.ecr.registry import Registry, list_digests, make_image, make_index, open_registry
+from tests.services.ecr.registry import (
+    MANIFEST,
+    Registry,
+    describe,
+    list_digests,
+    make_image,
+    make_index,
+    open_registry,
+)
 from tests.standing import Standing, eventually
 
 NAME = "shop/web"
 
 
-def rule(priority: int = 1, *, action: str = "expire", **selection: Any) -> dict[str, Any]:
+def rule(priority: int = 1, *, action: str = "expire", target: str = "", **selection: Any) -> dict[str, Any]:
     return {
         "rulePriority": priority,
         "description": "a rule of a test, with a description that makes the whole policy long enough for the API",
         "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1, **selection},
-        "action": {"type": action},
+        "action": {"type": action, **({"targetStorageClass": target} if target else {})},
     }
 
 
@@ -29,6 +37,9 @@ def policy(*rules: dict[str, Any]) -> str:
 
 
 OLD = {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": 7}
+UNUSED = {**OLD, "countType": "sinceImagePulled"}
+ARCHIVED = {"storageClass": "archive", "countType": "sinceImageTransitioned", "countUnit": "days", "countNumber": 90}
+TO_ARCHIVE = {"action": "transition", "target": "archive"}
 
 
 @pytest.fixture
@@ -60,11 +71,19 @@ def shop(account: Aws) -> Registry:
         [rule(tagStatus="tagged", tagPrefixList=["a"], tagPatternList=["b*"])],
         [rule(tagStatus="tagged", tagPatternList=["*****"])],
         [rule(tagPrefixList=["a"])],
+        [rule(number, tagStatus="tagged", tagPrefixList=["a"]) for number in (1, 2)],
         [rule(countUnit="days")],
         [rule(countType="sinceImagePushed")],
         [rule(countType="never")],
         [rule(more="x")],
         [rule(action="keep")],
+        [rule(action="transition")],
+        [rule(target="archive")],
+        [rule(**UNUSED)],
+        [rule(storageClass="archive")],
+        [rule(**{**ARCHIVED, "storageClass": "standard"})],
+        [rule(**{**ARCHIVED, "countNumber": 89})],
+        [rule(**ARCHIVED, **TO_ARCHIVE)],
     ],
 )
 def test_rules_are_checked(ecr: Any, shop: Registry, rules: list[dict[str, Any]]) -> None:
@@ -72,16 +91,6 @@ def test_rules_are_checked(ecr: Any, shop: Registry, rules: list[dict[str, Any]]
     code, message = refused(ecr.put_lifecycle_policy, repositoryName=NAME, lifecyclePolicyText=text)
     assert code == "InvalidParameterException"
     assert message.startswith("Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle pol")
-
-
-def test_there_is_no_archive(ecr: Any, shop: Registry) -> None:
-    for wrong in (
-        rule(action="transition"),
-        rule(storageClass="archive"),
-        rule(countType="sinceImageTransitioned", countUnit="days"),
-    ):
-        code = code_of(ecr.put_lifecycle_policy, repositoryName=NAME, lifecyclePolicyText=policy(wrong))
-        assert code == "ValidationException"
 
 
 def test_a_policy_is_put_got_and_deleted(ecr: Any, shop: Registry) -> None:
@@ -160,13 +169,24 @@ def test_an_image_expires_by_the_first_rule_though_all_rules_see_it(
     assert expiring(ecr, first, rule(2)) == {digests[0]: 1, digests[1]: 2}
 
 
+def test_an_image_that_matches_a_rule_is_left_alone_by_later_ones(standing: Standing, ecr: Any, shop: Registry) -> None:
+    # The user guide's examples A and B of policies with several rules.
+    oldest = push(standing, shop, "beta-1", "prod-1")
+    older = push(standing, shop, "beta-2", "prod-2")
+    push(standing, shop, "beta-3")
+    prod = {"tagStatus": "tagged", "tagPrefixList": ["prod"]}
+    beta = {"tagStatus": "tagged", "tagPrefixList": ["beta"]}
+    assert expiring(ecr, rule(1, **prod), rule(2, **beta)) == {oldest: 1}
+    assert expiring(ecr, rule(1, **beta), rule(2, **prod)) == {oldest: 1, older: 1}
+
+
 def test_a_pull_keeps_an_image(standing: Standing, ecr: Any, account: Aws) -> None:
     shop = open_registry(account, NAME)
     old, used = push(standing, shop, "old"), push(standing, shop, "used")
     standing.advance("6d")
     open_registry(account, NAME, creates=False).pull("used")
     standing.advance("2d")
-    assert set(expiring(ecr, rule(**{**OLD, "countType": "sinceImagePulled"}))) == {old}
+    assert set(expiring(ecr, rule(**UNUSED, **TO_ARCHIVE))) == {old}
     assert set(expiring(ecr, rule(**OLD))) == {old, used}
 
 
@@ -177,6 +197,36 @@ def test_an_image_that_an_index_names_stays(standing: Standing, ecr: Any, shop: 
     shop.push(index, "v1")
     standing.advance("8d")
     assert set(expiring(ecr, rule(**OLD))) == {index.digest}
+
+
+def test_what_is_about_an_image_goes_with_it(standing: Standing, ecr: Any, shop: Registry) -> None:
+    subject = make_image(b"one")
+    shop.push(subject, "v1")
+    signature = make_image(b"a signature", subject=describe(subject.manifest, MANIFEST))
+    shop.push(signature)
+    standing.advance("8d")
+    tagged = rule(tagStatus="tagged", tagPrefixList=["v"], **OLD)
+    assert set(expiring(ecr, tagged)) == {subject.digest, signature.digest}
+
+
+def test_images_are_archived_and_expire_from_there(standing: Standing, ecr: Any, shop: Registry) -> None:
+    old, new = push(standing, shop, "old"), push(standing, shop, "new")
+    rules = rule(1, **TO_ARCHIVE), rule(2, **ARCHIVED)
+    seen = preview(ecr, *rules)
+    assert seen["summary"] == {
+        "expiringImageTotalCount": 0,
+        "transitioningImageTotalCounts": [{"targetStorageClass": "ARCHIVE", "imageTotalCount": 1}],
+    }
+    (found,) = seen["previewResults"]
+    assert found["action"] == {"type": "TRANSITION", "targetStorageClass": "ARCHIVE"}
+    assert (found["imageDigest"], found["storageClass"]) == (old, "STANDARD")
+    ecr.put_lifecycle_policy(repositoryName=NAME, lifecyclePolicyText=policy(*rules))
+    standing.advance("61m")
+    eventually(lambda: list_digests(ecr, NAME), lambda seen: seen == [new])
+    archived = {"filter": {"imageStatus": "ARCHIVED"}}
+    assert [each["imageDigest"] for each in ecr.list_images(repositoryName=NAME, **archived)["imageIds"]] == [old]
+    standing.advance("91d")
+    eventually(lambda: ecr.list_images(repositoryName=NAME, **archived)["imageIds"] == [])
 
 
 def test_a_policy_is_carried_out(standing: Standing, ecr: Any, shop: Registry) -> None:

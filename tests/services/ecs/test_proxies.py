@@ -77,6 +77,56 @@ def test_traffic_goes_through_the_proxy(fargate: Fargate) -> None:
         fargate.stop(each)
 
 
+UPSTREAM_TRIES = "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"
+LIVE = {"command": ["CMD-SHELL", "curl -s http://localhost:9901/server_info | grep state | grep -q LIVE"]}
+
+
+def test_an_envoy_of_app_mesh_is_the_machines_own(fargate: Fargate) -> None:
+    web = fargate.launch({"command": ["sh", "-c", serve("web", 8080, "-f")], "stopTimeout": 1})
+    mesh = fargate.aws.client("appmesh")
+    mesh.create_mesh(meshName="shop")
+
+    def create(name: str, **spec: Any) -> str:
+        made = mesh.create_virtual_node(meshName="shop", virtualNodeName=name, spec=spec)["virtualNode"]
+        return str(made["metadata"]["arn"])
+
+    listener = {"portMapping": {"port": 8080, "protocol": "http"}}
+    create("web", listeners=[listener], serviceDiscovery={"dns": {"hostname": find_address(fargate, web)}})
+    provider = {"virtualNode": {"virtualNodeName": "web"}}
+    mesh.create_virtual_service(meshName="shop", virtualServiceName="web.shop", spec={"provider": provider})
+    lines = {"json": [{"key": "path", "value": "%REQ(:PATH)%"}, {"key": "tries", "value": UPSTREAM_TRIES}]}
+    front = create(
+        "front",
+        backends=[{"virtualService": {"virtualServiceName": "web.shop"}}],
+        logging={"accessLog": {"file": {"path": "/dev/stdout", "format": lines}}},
+    )
+    envoy = {
+        "name": "proxy",
+        "image": "public.ecr.aws/appmesh/aws-appmesh-envoy:v1.29.12.1-prod",
+        "user": "1337",
+        "environment": [{"name": "APPMESH_RESOURCE_ARN", "value": front}],
+        "healthCheck": LIVE,
+        "logConfiguration": LOGS,
+        "stopTimeout": 1,
+    }
+    # Whatever address the application takes, its Envoy knows the service.
+    told = "until wget -q -O - --header 'Host: web.shop' http://192.0.2.1:8080/; do sleep 0.1; done"
+    meshed = fargate.launch(
+        {
+            "command": ["sh", "-c", told],
+            "logConfiguration": LOGS,
+            "dependsOn": [{"containerName": "proxy", "condition": "HEALTHY"}],
+        },
+        envoy,
+        proxyConfiguration=configure(AppPorts="80"),
+    )
+    fargate.wait(meshed, "STOPPED")
+    assert fargate.read(meshed) == ["web"]
+    said = fargate.read(meshed, container="proxy")
+    assert [line for line in said if line.startswith("{")] == ['{"path":"/","tries":1}'], said
+    fargate.stop(web)
+
+
 def test_a_configuration_is_checked(fargate: Fargate) -> None:
     def refuse(mode: str = "awsvpc", **changed: str) -> str:
         code, message = refused(fargate.register, {"name": "proxy"}, mode=mode, proxyConfiguration=configure(**changed))

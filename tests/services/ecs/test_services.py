@@ -312,7 +312,7 @@ NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
         ({"serviceConnectConfiguration": {"enabled": True}}, "InvalidParameterException",
          "A namespace must be specified for Service Connect, as the cluster has no default namespace."),
         ({"deploymentConfiguration": {"strategy": "CANARY"}}, "InvalidParameterException",
-         "The deployment strategy CANARY requires load balancers."),
+         "The deployment strategy CANARY requires load balancers or services of Service Connect."),
         ({"deploymentConfiguration": {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 2.0}}},
          "InvalidParameterException", "stepPercent must be a multiple of 0.1 from 3.0 to 100.0."),
         ({"deploymentConfiguration": {"minimumHealthyPercent": 200, "maximumPercent": 100}},

@@ -179,3 +179,8 @@ def test_both_bake_for_some_minutes(standing: Standing) -> None:
     standing.advance("2m")
     web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
     assert blue not in web.list_tasks()
+    # A steady state is told again each six hours.
+    eventually(lambda: web.list_messages()[-1].endswith("has reached a steady state."))
+    told = len(web.list_messages())
+    standing.advance("7h")
+    eventually(lambda: web.list_messages()[told:] == ["(service web) has reached a steady state."])

@@ -80,7 +80,8 @@ def test_container_insights(standing: Standing) -> None:
     aws = standing.account()
     tasks = Tasks(aws)
     tasks.ecs.update_cluster_settings(cluster="default", settings=[{"name": "containerInsights", "value": "enabled"}])
-    arn = tasks.run({"memory": 64, "cpu": 512, "stopTimeout": 2})
+    asking = "while true; do wget -q -O /dev/null $ECS_CONTAINER_METADATA_URI_V4; done"
+    arn = tasks.run({"command": ["sh", "-c", asking], "memory": 64, "cpu": 512, "stopTimeout": 2}, mode="bridge")
     tasks.wait(arn, "RUNNING")
     watch = aws.client("cloudwatch")
 
@@ -100,5 +101,6 @@ def test_container_insights(standing: Standing) -> None:
     eventually(lambda: look("TaskCount", ClusterName="default"), lambda count: count == 1)
     assert look("CpuReserved", ClusterName="default", TaskDefinitionFamily="job") == 512
     assert look("MemoryReserved", ClusterName="default") == 64
+    assert look("NetworkRxBytes", ClusterName="default") > 1000
     tasks.ecs.stop_task(task=arn)
     tasks.wait(arn, "STOPPED")

@@ -34,7 +34,9 @@ def ask(tasks: Tasks, mode: str, *paths: str, **more: Any) -> list[Any]:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_task_is_told_of_itself(tasks: Tasks, mode: str) -> None:
     base = "$ECS_CONTAINER_METADATA_URI_V4"
-    container, task, stats = ask(tasks, mode, base, f"{base}/task", f"{base}/stats")
+    run = {"tags": [{"key": "team", "value": "blue"}]}
+    paths = base, f"{base}/task", f"{base}/taskWithTags", f"{base}/stats"
+    container, task, tagged, stats = ask(tasks, mode, *paths, run=run)
     assert (container["Name"], container["Image"], container["ImageID"]) == ("main", tasks.image, tasks.digest)
     assert (container["KnownStatus"], container["Limits"]) == ("RUNNING", {"CPU": 64, "Memory": 128})
     assert container["LogOptions"]["awslogs-group"] == "/ecs/job"
@@ -43,7 +45,12 @@ def test_a_task_is_told_of_itself(tasks: Tasks, mode: str) -> None:
     assert [each["Name"] for each in task["Containers"]] == ["main"]
     assert stats["memory_stats"]["limit"] == 128 << 20
     assert stats["cpu_stats"]["cpu_usage"]["total_usage"] > 0
+    assert tagged["TaskTags"] == {"team": "blue"}
+    assert "TaskTags" not in task
+    assert ("networks" in stats) == (mode == "bridge")
     if mode == "bridge":
+        (counters,) = stats["networks"].values()
+        assert min(counters["rx_bytes"], counters["tx_packets"]) > 0
         assert container["Networks"][0]["IPv4Addresses"][0].startswith("172.17.")
 
 
@@ -90,6 +97,18 @@ def test_ports_lead_to_containers(tasks: Tasks) -> None:
         tasks.wait(arn, "STOPPED")
     with pytest.raises(urllib3.exceptions.HTTPError):
         _http.request("GET", url, retries=False)
+
+
+def test_datagrams_are_led_to_containers(tasks: Tasks) -> None:
+    ports = [{"containerPort": 53, "hostPort": 0, "protocol": "udp"}]
+    # Nobody listens there, which the kernel counts in the second column.
+    script = "until grep -q '^Udp: [0-9]* [1-9]' /proc/net/snmp; do sleep 0.1; done"
+    arn = tasks.run({"command": ["sh", "-c", script], "portMappings": ports}, mode="bridge")
+    ((binding,),) = (each["networkBindings"] for each in tasks.wait(arn, "RUNNING")["containers"])
+    assert (binding["containerPort"], binding["protocol"]) == (53, "udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"hello", ("127.0.0.1", binding["hostPort"]))
+    assert tasks.wait(arn, "STOPPED")["containers"][0]["exitCode"] == 0
 
 
 def test_a_port_that_is_taken(tasks: Tasks) -> None:

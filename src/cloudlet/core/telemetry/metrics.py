@@ -23,7 +23,7 @@ _MOST_SERIES: Final = 20_000
 """Of all accounts together, between two reports; more are dropped."""
 _MOST_METERS: Final = 10_000
 """What more resources do between two reports is not measured."""
-_DISTINCT: Final = 150
+MAX_DISTINCT_VALUES: Final = 150
 """So many different values of a metric are kept apart; it is what PutMetricData takes."""
 _MUCH: Final = _MOST_SERIES // 4
 
@@ -73,7 +73,7 @@ class Values:
         counts = self.counts
         if counts is not None:
             counts[value] = counts.get(value, 0) + count
-            if len(counts) > _DISTINCT:
+            if len(counts) > MAX_DISTINCT_VALUES:
                 self.counts = None
 
     def datum(self, series: Series) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from cloudlet.engines.children import watch
-from cloudlet.engines.containers import command, entering, users
+from cloudlet.engines.containers import command, entering, network_counters, users
 from cloudlet.engines.containers.description import CAPABILITIES, Container
 from cloudlet.engines.containers.output import LogFile, NowFunction, Pump
 from cloudlet.engines.containers.shelf import Shelf
@@ -46,6 +46,8 @@ class Usage(msgspec.Struct, frozen=True):
 
     memory_bytes: int | None
     processor_seconds: float | None
+    networks: dict[str, dict[str, int]] = {}
+    """The counters of each interface of its network; none in the machine's own."""
 
 
 class _Status(msgspec.Struct):
@@ -107,6 +109,10 @@ class Containers:
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
         try:
             try:
+                if users.have_ranges():
+                    for _, writing in pipes[:2]:
+                        # Its program may open /dev/stdout, whoever its user is.
+                        os.fchown(writing, users.to_machine(spec.user), users.to_machine(spec.group))
                 arguments = await asyncio.to_thread(self._write_command, spec, handed, pipes[2][1])
                 process = await spawn(lambda: _spawn(arguments, handed.opened, pipes, group))
             except BaseException:
@@ -291,10 +297,14 @@ class RunningContainer:
 
     def measure(self) -> Usage:
         """Return what its programs have taken, as far as that is counted."""
+        networks: dict[str, dict[str, int]] = {}
+        if self.spec.network and self._program:
+            with suppress(OSError):
+                networks = network_counters.read(self._program)
         try:
-            return Usage(self._group.memory(), self._group.measure_processor())
+            return Usage(self._group.memory(), self._group.measure_processor(), networks)
         except OSError:
-            return Usage(None, None)
+            return Usage(None, None, networks)
 
     async def close(self) -> None:
         """End it, wait for what it has printed, and remove its control group."""

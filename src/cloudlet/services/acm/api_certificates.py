@@ -30,6 +30,8 @@ from cloudlet.services.acm.errors import ValidationError
 
 _KEY_ALGORITHMS = ("RSA_2048", "EC_prime256v1", "EC_secp384r1")
 """Of certificates that are requested (user guide, "AWS Certificate Manager public certificates")."""
+_ECS = "ecs.amazonaws.com"
+"""The service that requests certificates for names in a zone of its own."""
 
 
 @service.direct("RequestCertificate")
@@ -43,7 +45,11 @@ async def request_certificate(ctx: Context, params: Params) -> FinalTransaction:
     if token:
         known = await ctx.transact(lambda tx: idempotency.find_result(ctx, tx, token, request))
     made = None
-    if known is None and wanted.status == states.PENDING_VALIDATION and not validation.needs_records(ctx.block):
+    if ctx.principal.assumed_by == _ECS and all(map(validation.is_of_ecs, wanted.domains)):
+        wanted = replace(wanted, validated=wanted.domains)
+        if known is None:
+            made = await issuing.make(ctx.block, wanted)
+    elif known is None and wanted.status == states.PENDING_VALIDATION and not validation.needs_records(ctx.block):
         wanted = replace(wanted, validated=await validation.list_validated(ctx.block, wanted))
         made = await issuing.make(ctx.block, wanted)
 

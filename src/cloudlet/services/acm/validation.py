@@ -37,6 +37,11 @@ def needs_records(block: Block) -> bool:
     return block.cloud.has("route53")
 
 
+def is_of_ecs(name: str) -> bool:
+    """Whether a name is one that Amazon ECS gives to services, and validates itself."""
+    return name.endswith(".on.aws") and ".ecs." in name
+
+
 async def list_validated(block: Block, certificate: Certificate) -> tuple[str, ...]:
     """Return the domains of a certificate, without `*.`, whose record is there."""
     bases = dict.fromkeys(map(domain_names.get_base, certificate.domains))
@@ -47,8 +52,10 @@ async def list_validated(block: Block, certificate: Certificate) -> tuple[str, .
         account, region = certificate.account, certificate.region
         return await block.call("route53", operation, params, account=account, region=region)
 
-    validated = []
+    validated = [base for base in bases if is_of_ecs(base) and base in certificate.validated]
     for base in bases:
+        if base in validated:
+            continue
         record = make_record(certificate.account, base)
         try:
             if await find_cname(call, record.name) == record.value:

@@ -6,6 +6,7 @@ from cloudlet.core.aws.service_events import tell
 from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.ecr import (
+    api_backfills,
     api_caches,
     api_images,
     api_layers,
@@ -15,10 +16,13 @@ from cloudlet.services.ecr import (
     api_registry,
     api_repositories,
     api_scanning,
+    api_storage_class,
     api_tags,
     api_templates,
+    backfills,
     layers,
     lifecycle,
+    restoring,
     uploads,
 )
 from cloudlet.services.ecr.block import service
@@ -27,6 +31,7 @@ from cloudlet.services.ecr.leftovers import LEFTOVERS
 from cloudlet.services.ecr.replicating import DELETION, REPLICATION
 
 __all__ = [
+    "api_backfills",
     "api_caches",
     "api_images",
     "api_layers",
@@ -36,6 +41,7 @@ __all__ = [
     "api_registry",
     "api_repositories",
     "api_scanning",
+    "api_storage_class",
     "api_tags",
     "api_templates",
     "service",
@@ -44,11 +50,14 @@ __all__ = [
 service.data_plane(answering.answer)
 service.job(lifecycle.run)
 service.job(lifecycle.LIFECYCLE.run)
+service.job(restoring.run)
 service.job(layers.remove_idle)
 service.job(uploads.remove_abandoned)
 service.job(LEFTOVERS.run)
 service.job(REPLICATION.run)
 service.job(DELETION.run)
+service.job(backfills.BACKFILL.run)
+service.job(backfills.remove_old)
 service.job(layers.GARBAGE.collect)
 service.job(layers.GARBAGE.sweep)
 

@@ -9,42 +9,64 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, page_tokens
-from cloudlet.services.ecr import deleting, digests, errors, images, pull_through, pushing, registry, scanning
+from cloudlet.services.ecr import (
+    deleting,
+    digests,
+    encryption,
+    errors,
+    images,
+    pull_through,
+    pushing,
+    registry,
+    scanning,
+    storage_class,
+)
 from cloudlet.services.ecr.access import open_repository
 from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.storage_class import ACTIVE
 
 _PULL_SECONDS: Final = 3600.0
 """Exactness of the time of the last pull; AWS promises a day."""
 _MAX_LISTED_IMAGES: Final = 100
 _READ_ROWS: Final = 200
+KMS_ERROR: Final = "KmsError"
+"""The failure of a pull whose KMS key cannot be used."""
+_INACCESSIBLE: Final = "ImageInaccessible"
+"""The failure of a pull of an archived image."""
 Failure = dict[str, Any]
 
 
-@service.operation("PutImage")
-async def put_image(ctx: Context, tx: Transaction, params: Params) -> Result:
-    found = await open_repository(ctx, tx, params, "PutImage")
+@service.direct("PutImage")
+async def put_image(ctx: Context, params: Params) -> Result:
+    about = await ctx.transact(lambda tx: open_repository(ctx, tx, params, "PutImage"))
     tag = params.get("imageTag")
     wanted = Push(
         params["imageManifest"].encode(),
         params.get("imageManifestMediaType") or "",
         tag,
         params.get("imageDigest"),
+        await encryption.make_sealer(ctx.block, about),
     )
     if wanted.digest is not None and not digests.is_digest(wanted.digest):
         raise errors.InvalidParameter(f"Invalid image digest: {wanted.digest}")
-    image = await pushing.push(tx, found, wanted, ctx.now())
-    return {"image": _show(found, image, tag, params["imageManifest"])}
+
+    async def body(tx: Transaction) -> Result:
+        found = await open_repository(ctx, tx, params, "PutImage")
+        image = await pushing.push(tx, found, wanted, ctx.now())
+        return {"image": {**_show(found, image, tag), "imageManifest": params["imageManifest"]}}
+
+    return await ctx.transact(body)
 
 
-def _show(found: Repository, image: Image, tag: str | None, manifest: str) -> dict[str, Any]:
+def _show(found: Repository, image: Image, tag: str | None) -> dict[str, Any]:
+    """Return an image without its manifest as pulls and pushes show it."""
     return {
         **show_name(found),
         "imageId": {"imageDigest": image.digest, "imageTag": tag},
-        "imageManifest": manifest,
         "imageManifestMediaType": image.media_type,
     }
 
@@ -52,7 +74,9 @@ def _show(found: Repository, image: Image, tag: str | None, manifest: str) -> di
 class _Pull(NamedTuple):
     """The images that a pull finds, and why others are not among them."""
 
-    found: list[dict[str, Any]]
+    repository: Repository
+    found: list[tuple[dict[str, Any], bytes]]
+    """Images as they are shown, and their manifests as they are stored."""
     failures: list[Failure]
     is_stale: bool = False
     """Whether a tag may have moved in the upstream registry since it was asked."""
@@ -70,14 +94,23 @@ async def batch_get_image(ctx: Context, params: Params) -> Result:
             raise
         pull = await ctx.transact(body)
     else:
-        if pull.failures and await pull_through.fetch(ctx, params):
+        archived = [each["imageId"] for each in pull.failures if each["failureCode"] == _INACCESSIBLE]
+        wanted = {**params, "imageIds": [id for id in params["imageIds"] if id not in archived]}
+        if len(pull.failures) > len(archived) and await pull_through.fetch(ctx, wanted):
             pull = await ctx.transact(body)
         elif pull.is_stale:
             # What is here is good enough where the upstream registry does not answer.
             with suppress(AwsError):
-                await pull_through.fetch(ctx, params)
+                await pull_through.fetch(ctx, wanted)
             pull = await ctx.transact(body)
-    return {"images": pull.found, "failures": pull.failures}
+    shown = []
+    for image, stored in pull.found:
+        try:
+            text = await encryption.decrypt_manifest(ctx.block, pull.repository, stored)
+            shown.append({**image, "imageManifest": text.decode()})
+        except errors.KmsError as error:
+            pull.failures.append(_fail(image["imageId"], KMS_ERROR, error.message))
+    return {"images": shown, "failures": pull.failures}
 
 
 async def _find_images(ctx: Context, tx: Transaction, params: Params) -> _Pull:
@@ -88,15 +121,17 @@ async def _find_images(ctx: Context, tx: Transaction, params: Params) -> _Pull:
         image = await _find(tx, repository, id)
         if isinstance(image, dict):
             failures.append(image)
+        elif image.status != ACTIVE:
+            failures.append(_fail(id, _INACCESSIBLE, "Requested image is archived"))
         elif accepted and image.media_type not in accepted:
             reason = f"Requested image has the media type {image.media_type}, which is not accepted"
             failures.append(_fail(id, "ImageNotFound", reason))
         else:
-            text = await images.load_manifest(tx, repository, image.digest)
-            found.append(_show(repository, image, id.get("imageTag"), text.decode()))
+            stored = await images.load_manifest(tx, repository, image.digest)
+            found.append((_show(repository, image, id.get("imageTag")), stored))
             await _record_pull(ctx, tx, repository, image)
     tags = [id["imageTag"] for id in params["imageIds"] if id.get("imageTag") and not id.get("imageDigest")]
-    return _Pull(found, failures, await pull_through.is_stale(ctx, tx, repository, tags))
+    return _Pull(repository, found, failures, await pull_through.is_stale(ctx, tx, repository, tags))
 
 
 async def _record_pull(ctx: Context, tx: Transaction, repository: Repository, image: Image) -> None:
@@ -166,7 +201,7 @@ async def batch_delete_image(ctx: Context, tx: Transaction, params: Params) -> R
 async def list_images(ctx: Context, tx: Transaction, params: Params) -> Result:
     """List an image once for each of its tags. A token has a digest, and how many of its tags were listed."""
     repository = await open_repository(ctx, tx, params, "ListImages")
-    status = _read_filter(params)
+    filter = params.get("filter") or {}
     limit = params.get("maxResults") or _MAX_LISTED_IMAGES
     token = page_tokens.parse_name_token(params.get("nextToken"), errors.InvalidNextToken())
     digest, _, count = token.partition(" ")
@@ -179,7 +214,7 @@ async def list_images(ctx: Context, tx: Transaction, params: Params) -> Result:
     while rows := await tx.range(begin, space.end, limit=_READ_ROWS):
         for _, raw in rows:
             image = images.decode(raw)
-            if not _has_status(image, status):
+            if not _is_wanted(image, filter):
                 continue
             named = [{"imageDigest": image.digest, "imageTag": tag} for tag in image.tags]
             named = named or [{"imageDigest": image.digest}]
@@ -193,30 +228,27 @@ async def list_images(ctx: Context, tx: Transaction, params: Params) -> Result:
     return {"imageIds": ids}
 
 
-def _read_filter(params: Params) -> str:
-    """Return the status of tags that is asked for. No image is archived here."""
-    asked = params.get("filter") or {}
-    if asked.get("imageStatus") in ("ARCHIVED", "ACTIVATING"):
-        raise errors.NotBuilt("the storage class ARCHIVE")
-    return str(asked.get("tagStatus", "ANY"))
-
-
-def _has_status(image: Image, status: str) -> bool:
-    return status == "ANY" or (status == "TAGGED") == bool(image.tags)
+def _is_wanted(image: Image, filter: dict[str, str]) -> bool:
+    """Whether the filter of a list selects an image."""
+    tags = filter.get("tagStatus", "ANY")
+    has_tag_status = tags == "ANY" or (tags == "TAGGED") == bool(image.tags)
+    return has_tag_status and storage_class.is_selected(image, filter.get("imageStatus"))
 
 
 @service.operation("DescribeImages")
 async def describe_images(ctx: Context, tx: Transaction, params: Params) -> Result:
     repository = await open_repository(ctx, tx, params, "DescribeImages")
-    status = _read_filter(params)
+    filter = params.get("filter") or {}
     if asked := params.get("imageIds"):
         named = [await images.get_named(tx, repository, id.get("imageDigest"), id.get("imageTag")) for id in asked]
-        unique = {image.digest: image for image in named if _has_status(image, status)}
+        # An archived image is described where it is asked for by name.
+        filter = {"imageStatus": "ANY", **filter}
+        unique = {image.digest: image for image in named if _is_wanted(image, filter)}
         return {"imageDetails": [_describe(repository, image) for image in unique.values()]}
 
     def select(raw: bytes) -> Image | None:
         image = images.decode(raw)
-        return image if _has_status(image, status) else None
+        return image if _is_wanted(image, filter) else None
 
     found, token = await listing.list_page(
         tx,
@@ -238,7 +270,9 @@ def _describe(repository: Repository, image: Image) -> dict[str, Any]:
         "lastRecordedPullTime": image.pulled or None,
         "subjectManifestDigest": image.subject or None,
         "imageScanStatus": scanning.show_status() if image.is_scan_failed else None,
-        "imageStatus": "ACTIVE",
+        "imageStatus": image.status,
+        "lastArchivedAt": image.archived or None,
+        "lastActivatedAt": image.activated or None,
     }
 
 
@@ -258,10 +292,11 @@ async def list_image_referrers(ctx: Context, tx: Transaction, params: Params) ->
     repository = await open_repository(ctx, tx, params, "BatchGetImage")
     asked = params.get("filter") or {}
     types = asked.get("artifactTypes")
-    if asked.get("artifactStatus") in ("ARCHIVED", "ACTIVATING"):
-        raise errors.NotBuilt("the storage class ARCHIVE")
+    status = asked.get("artifactStatus")
     found = await images.list_referrers(tx, repository, params["subjectId"]["imageDigest"])
-    wanted = [each for each in found if not types or each.artifact_type in types]
+    wanted = [
+        each for each in found if storage_class.is_selected(each, status) and (not types or each.artifact_type in types)
+    ]
     place = page_tokens.parse_name_token(params.get("nextToken"), errors.InvalidNextToken())
     later = [each for each in wanted if each.digest > place]
     limit = params.get("maxResults") or _MAX_LISTED_IMAGES
@@ -276,7 +311,7 @@ def _show_referrer(image: Image) -> dict[str, Any]:
         "artifactType": image.artifact_type or None,
         "size": image.manifest_size,
         "annotations": image.annotations or None,
-        "artifactStatus": "ACTIVE",
+        "artifactStatus": image.status,
     }
 
 

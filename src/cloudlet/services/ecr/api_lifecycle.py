@@ -13,7 +13,7 @@ from cloudlet.services.ecr.access import open_repository
 from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.image_record import Image
-from cloudlet.services.ecr.lifecycle_policy import Expiry
+from cloudlet.services.ecr.lifecycle_policy import Outcome
 from cloudlet.services.ecr.repository_record import Repository
 
 _MAX_LISTED_RESULTS: Final = 100
@@ -83,8 +83,8 @@ async def get_lifecycle_policy_preview(ctx: Context, params: Params) -> Result:
             f"Lifecycle policy preview does not exist for the repository with name '{found.name}' in the registry with "
             f"id '{found.account}'",
         )
-    expired = await lifecycle.evaluate(ctx.account, found.preview, known, ctx.now())
-    wanted = [each for each in expired if _is_wanted(each, params)]
+    outcomes = await lifecycle.evaluate(ctx.account, found.preview, known, ctx.now())
+    wanted = [each for each in outcomes if _is_wanted(each, params)]
     begin = _parse_place(params.get("nextToken"))
     end = begin + (params.get("maxResults") or _MAX_LISTED_RESULTS)
     return {
@@ -93,7 +93,7 @@ async def get_lifecycle_policy_preview(ctx: Context, params: Params) -> Result:
         "status": "COMPLETE",
         "previewResults": [lifecycle_policy.show(each) for each in wanted[begin:end]],
         "nextToken": page_tokens.make_page_token(str(end).encode()) if end < len(wanted) else None,
-        "summary": {"expiringImageTotalCount": len(expired)},
+        "summary": lifecycle_policy.summarize(outcomes),
     }
 
 
@@ -105,8 +105,8 @@ def _parse_place(token: str | None) -> int:
     return int(place or 0)
 
 
-def _is_wanted(expiry: Expiry, params: Params) -> bool:
-    image, asked = expiry.image, params.get("imageIds")
+def _is_wanted(outcome: Outcome, params: Params) -> bool:
+    image, asked = outcome.image, params.get("imageIds")
     status = (params.get("filter") or {}).get("tagStatus", "ANY")
     if status != "ANY" and (status == "TAGGED") != bool(image.tags):
         return False

@@ -43,12 +43,12 @@ _SHARED: Final[dict[str, Transactional]] = {
     "DescribeRepositories": api_repositories.describe_repositories,
     "GetRepositoryPolicy": api_policies.get_repository_policy,
     "InitiateLayerUpload": api_layers.initiate_layer_upload,
-    "PutImage": api_images.put_image,
     "SetRepositoryPolicy": api_policies.set_repository_policy,
 }
 """Operations that are those of private registries."""
 _SHARED_DIRECT: Final[dict[str, Direct]] = {
     "CompleteLayerUpload": api_layers.complete_layer_upload,
+    "PutImage": api_images.put_image,
     "UploadLayerPart": api_layers.upload_layer_part,
 }
 

@@ -13,6 +13,7 @@ from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.registry_record import Registry
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.storage_class import ACTIVE
 
 
 @service.operation("GetRegistryScanningConfiguration")
@@ -65,7 +66,10 @@ def _show(known: Registry, about: Repository) -> dict[str, Any]:
 async def start_image_scan(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await open_repository(ctx, tx, params, "StartImageScan")
     id = params["imageId"]
-    await images.get_named(tx, found, id.get("imageDigest"), id.get("imageTag"))
+    image = await images.get_named(tx, found, id.get("imageDigest"), id.get("imageTag"))
+    if image.status != ACTIVE:
+        named = errors.describe_image(id.get("imageDigest"), id.get("imageTag"))
+        raise AwsError("ImageArchivedException", f"The image with imageId {named} is archived and cannot be scanned.")
     raise errors.ValidationError(scanning.NO_SCANNER)
 
 

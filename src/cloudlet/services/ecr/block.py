@@ -38,6 +38,7 @@ service = Service(
         "SetRepositoryPolicy",
         "StartImageScan",
         "StartLifecyclePolicyPreview",
+        "UpdateImageStorageClass",
         "UploadLayerPart",
         *(
             f"ecr-public:{operation}"

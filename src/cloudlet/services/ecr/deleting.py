@@ -23,3 +23,4 @@ async def remove_tag(tx: Transaction, repository: Repository, image: Image, tag:
         return
     await images.remove_tag(tx, repository, image, tag)
     image_events.add(tx, repository, "DELETE", image.digest, tag, now)
+    await replicating.request_deletion(tx, repository, image.digest, tag)

@@ -1,8 +1,9 @@
-"""Encryption at rest of the layers of repositories with a KMS key.
+"""Encryption at rest of the layers and manifests of repositories with a KMS key.
 
 User guide, "Encryption at rest". ECR itself asks KMS for data keys, which are kept for five minutes: who pushes and
 pulls needs no permission for the key. Each file has a key of its own, derived from a data key and a random name, and is
 in AES-256's counter mode, so that ranges are read by themselves; that no byte was changed is shown by a layer's digest.
+A manifest is encrypted as a file is, and stored with its seal.
 With `KMS_DSSE` all of that is encrypted once more, under a second data key.
 """
 
@@ -14,7 +15,9 @@ from collections.abc import AsyncIterator
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.background.retrying import is_transient
@@ -35,6 +38,8 @@ _MAX_KEYS: Final = 4096
 _NONCE_BYTES: Final = 16
 _BLOCK_BYTES: Final = 16
 _READ_BYTES: Final = 256 << 10
+_SEALED: Final = b"\0"
+"""The first byte of a manifest that is encrypted; others are JSON."""
 _LAYERS: Final = {"KMS": 1, "KMS_DSSE": 2}
 """The layers of encryption, by its type."""
 
@@ -77,6 +82,44 @@ def _count(key: bytes, offset: int) -> CipherContext:
     return context
 
 
+class _SealedManifest(msgspec.Struct, frozen=True, array_like=True):
+    seal: Seal
+    text: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_SealedManifest).decode
+
+
+class Sealer(NamedTuple):
+    """Encrypts manifests for a repository."""
+
+    repository: str
+    """The repository's id."""
+    keys: tuple[bytes, ...]
+    """The data keys, encrypted by KMS."""
+    plain: list[bytes]
+
+    def encrypt(self, text: bytes) -> bytes:
+        """Return a manifest as it is stored."""
+        seal = Seal(self.keys, random_bytes(_NONCE_BYTES))
+        return _SEALED + _encode(_SealedManifest(seal, Cipher(self.plain, seal.nonce).update(text)))
+
+
+async def make_sealer(block: Block, about: Repository) -> Sealer | None:
+    """Return what encrypts the manifests of a repository, if that has a KMS key. Raises KmsError."""
+    seal = await make_seal(block, about)
+    return None if seal is None else Sealer(about.id, seal.keys, await _open_keys(block, about, seal))
+
+
+async def decrypt_manifest(block: Block, about: Repository, stored: bytes) -> bytes:
+    """Return a manifest of a repository in the clear. Raises KmsError."""
+    if not stored.startswith(_SEALED):
+        return stored
+    sealed = _decode(stored[len(_SEALED) :])
+    return (await open_seal(block, about, sealed.seal)).update(sealed.text)
+
+
 async def make_seal(block: Block, about: Repository) -> Seal | None:
     """Return the seal of a repository's new file, if that has a KMS key. Raises KmsError."""
     if not about.kms_key:
@@ -96,6 +139,10 @@ async def make_seal(block: Block, about: Repository) -> Seal | None:
 
 async def open_seal(block: Block, about: Repository, seal: Seal, offset: int = 0) -> Cipher:
     """Return the cipher of a file of a repository. Raises KmsError."""
+    return Cipher(await _open_keys(block, about, seal), seal.nonce, offset)
+
+
+async def _open_keys(block: Block, about: Repository, seal: Seal) -> list[bytes]:
     keys, now = _KEYS.get(block), block.clock.now()
     plain = []
     for encrypted in seal.keys:
@@ -105,7 +152,7 @@ async def open_seal(block: Block, about: Repository, seal: Seal, offset: int = 0
             kept = (await _call(block, about, "Decrypt", params))["Plaintext"], now + _REUSE_SECONDS
             keys.opened.add(encrypted, kept)
         plain.append(kept[0])
-    return Cipher(plain, seal.nonce, offset)
+    return plain
 
 
 async def _call(block: Block, about: Repository, operation: str, params: dict[str, Any]) -> dict[str, Any]:

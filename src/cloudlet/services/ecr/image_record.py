@@ -37,6 +37,14 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     """Destinations (region/account) → the status of the replication."""
     tagged: dict[str, float] = {}
     """In public repositories: tags → the times at which the image got them."""
+    status: str = "ACTIVE"
+    """Whether it can be pulled, is archived, or is being restored."""
+    archived: float = 0.0
+    """The time at which it was archived last."""
+    activated: float = 0.0
+    """The time at which it was restored last."""
+    restore_due: int = 0
+    """The time at which its restore ends, in milliseconds."""
 
 
 class Layer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,10 +10,12 @@ import msgspec
 from msgspec.structs import replace
 
 from cloudlet.core import Subspace, Transaction
-from cloudlet.services.ecr import digests, errors, image_events, layers, manifests, mutability, scanning
+from cloudlet.services.ecr import digests, errors, image_events, layers, manifests, mutability, scanning, storage_class
+from cloudlet.services.ecr.encryption import Sealer
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.manifests import Manifest
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.storage_class import ACTIVE
 
 MAX_TAGS: Final = 1_000
 """User guide, "Amazon ECR service quotas": tags per image."""
@@ -72,7 +74,7 @@ async def get_named(tx: Transaction, repository: Repository, digest: str | None,
 
 
 async def load_manifest(tx: Transaction, repository: Repository, digest: str) -> bytes:
-    """Return the manifest of an image that is there, as it was pushed."""
+    """Return the manifest of an image that is there, as it is stored."""
     return await tx.get(_MANIFESTS.key(repository.id, digest)) or b""
 
 
@@ -97,6 +99,12 @@ async def list_parents(tx: Transaction, repository: Repository, digest: str) -> 
     return [space.unpack(key)[0] for key, _ in await tx.range(space.begin, space.end, limit=_READ_ROWS)]
 
 
+async def list_active_parents(tx: Transaction, repository: Repository, digest: str) -> list[str]:
+    """Return the digests of the indexes that name an image and can be pulled."""
+    parents = _follow(tx, repository, _PARENTS.sub(repository.id, digest))
+    return [parent.digest async for parent in parents if parent.status == ACTIVE]
+
+
 async def _follow(tx: Transaction, repository: Repository, space: Subspace) -> AsyncIterator[Image]:
     begin = space.begin
     while rows := await tx.range(begin, space.end, limit=_READ_ROWS):
@@ -119,6 +127,8 @@ class Push(NamedTuple):
     media_type: str = ""
     tag: str | None = None
     digest: str | None = None
+    sealer: Sealer | None = None
+    """The means to encrypt it, for a repository with a KMS key."""
 
 
 async def put(tx: Transaction, repository: Repository, push: Push, now: float, *, is_partial: bool = False) -> Image:
@@ -136,10 +146,13 @@ async def put(tx: Transaction, repository: Repository, push: Push, now: float, *
         )
     parsed = manifests.parse(push.text, push.media_type)
     found = await find(tx, repository, computed)
-    if found is not None and (push.tag is None or push.tag in found.tags):
+    if found is not None and found.status == ACTIVE and (push.tag is None or push.tag in found.tags):
         raise errors.ImageAlreadyExists(computed, push.tag, repository.name, repository.account)
-    image = found or await _add(tx, repository, push.text, computed, parsed, now, is_partial)
-    if push.tag is not None:
+    image = found or await _add(tx, repository, push, computed, parsed, now, is_partial)
+    is_new = found is None or found.status != ACTIVE
+    if image.status != ACTIVE:
+        image = storage_class.activate(image, now)
+    if push.tag is not None and push.tag not in image.tags:
         if len(image.tags) >= MAX_TAGS:
             raise errors.LimitExceededError(f"An image can have {MAX_TAGS} tags at most")
         await _take_tag(tx, repository, push.tag)
@@ -147,11 +160,25 @@ async def put(tx: Transaction, repository: Repository, push: Push, now: float, *
         if repository.is_public:
             image = replace(image, tagged={**image.tagged, push.tag: now})
         tx.put(_TAGS.key(repository.id, push.tag), computed.encode())
-    if found is None and parsed.blobs and await scanning.is_due(tx, repository):
-        image = replace(image, is_scan_failed=True)
-        image_events.add_failed_scan(tx, repository, computed, image.tags, now)
+    if is_new:
+        image = await _scan(tx, repository, image, now)
     save(tx, repository, image)
     return image
+
+
+async def activate(tx: Transaction, repository: Repository, image: Image, now: float) -> Image:
+    """Let an image be pulled again whose restore has ended."""
+    active = await _scan(tx, repository, storage_class.activate(image, now), now)
+    save(tx, repository, active)
+    return active
+
+
+async def _scan(tx: Transaction, repository: Repository, image: Image, now: float) -> Image:
+    """Note that an image that is due to be scanned was not."""
+    if not image.layers or not await scanning.is_due(tx, repository):
+        return image
+    image_events.add_failed_scan(tx, repository, image.digest, image.tags, now)
+    return replace(image, is_scan_failed=True)
 
 
 async def _take_tag(tx: Transaction, repository: Repository, tag: str) -> None:
@@ -167,7 +194,7 @@ async def _take_tag(tx: Transaction, repository: Repository, tag: str) -> None:
 async def _add(
     tx: Transaction,
     repository: Repository,
-    text: bytes,
+    push: Push,
     digest: str,
     parsed: Manifest,
     now: float,
@@ -195,19 +222,29 @@ async def _add(
         raise errors.ReferencedImagesNotFound(absent, repository.name, repository.account)
     if parsed.subject:
         tx.put(_REFERRERS.key(repository.id, parsed.subject, digest), b"")
-    tx.put(_MANIFESTS.key(repository.id, digest), text)
+    tx.put(_MANIFESTS.key(repository.id, digest), _seal(repository, push))
     return Image(
         digest,
         parsed.media_type,
         parsed.artifact_type,
         size,
         now,
-        len(text),
+        len(push.text),
         layers=tuple(known),
         children=children,
         subject=parsed.subject,
         annotations=parsed.annotations if parsed.subject else {},
     )
+
+
+def _seal(repository: Repository, push: Push) -> bytes:
+    """Return a manifest as it is stored."""
+    sealer = push.sealer
+    if not repository.kms_key:
+        return push.text
+    if sealer is None or sealer.repository != repository.id:
+        raise errors.KmsError(f"The repository with name '{repository.name}' has changed meanwhile")
+    return sealer.encrypt(push.text)
 
 
 async def remove_tag(tx: Transaction, repository: Repository, image: Image, tag: str) -> Image:

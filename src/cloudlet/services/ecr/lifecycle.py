@@ -12,14 +12,14 @@ from cloudlet.core.background.jobs import Row, run_timers
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.background.workers import offload_if
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.ecr import deleting, images, lifecycle_policy, repository
+from cloudlet.services.ecr import deleting, errors, images, lifecycle_policy, repository, storage_class
 from cloudlet.services.ecr.image_record import Image
-from cloudlet.services.ecr.lifecycle_policy import Expiry
+from cloudlet.services.ecr.lifecycle_policy import Outcome
 from cloudlet.services.ecr.lifecycle_timers import DUE, TOPIC, schedule
 from cloudlet.services.ecr.repository_record import Repository
 
 _MAX_IMAGES: Final = 200
-"""Images that are evaluated on the event loop, and that are deleted in one transaction."""
+"""Images that are evaluated on the event loop, and that are changed in one transaction."""
 
 
 class _State(NamedTuple):
@@ -29,14 +29,14 @@ class _State(NamedTuple):
     images: list[Image]
 
 
-async def evaluate(account: str, text: str, known: list[Image], now: float) -> list[Expiry]:
-    """Return the images that expire by a policy."""
+async def evaluate(account: str, text: str, known: list[Image], now: float) -> list[Outcome]:
+    """Return what becomes of images by a policy."""
     rules = lifecycle_policy.parse(text)
     return await offload_if(len(known) > _MAX_IMAGES, account, lifecycle_policy.evaluate, rules, known, now)
 
 
 async def _carry_out(block: Block, key: Key) -> None:
-    """Delete the images that expire by the policy of a repository."""
+    """Delete or archive images as the policy of a repository says."""
     account, region, name, id = key
 
     async def load(tx: Transaction) -> _State | None:
@@ -49,10 +49,14 @@ async def _carry_out(block: Block, key: Key) -> None:
     if state is None:
         return
     now = block.clock.now()
-    expired = await evaluate(account, state.repository.lifecycle, state.images, now)
-    for begin in range(0, len(expired), _MAX_IMAGES):
-        batch = expired[begin : begin + _MAX_IMAGES]
-        await block.store.transact(lambda tx: _delete(tx, state.repository, batch, now))  # noqa: B023
+    try:
+        outcomes = await evaluate(account, state.repository.lifecycle, state.images, now)
+    except errors.InvalidParameter:
+        # An older Cloudlet took it.
+        return
+    for begin in range(0, len(outcomes), _MAX_IMAGES):
+        batch = outcomes[begin : begin + _MAX_IMAGES]
+        await block.store.transact(lambda tx: _apply(tx, state.repository, batch, now))  # noqa: B023
 
     async def note(tx: Transaction) -> None:
         found = await repository.find(tx, account, region, name)
@@ -62,14 +66,18 @@ async def _carry_out(block: Block, key: Key) -> None:
     await block.store.transact(note)
 
 
-async def _delete(tx: Transaction, about: Repository, expired: Sequence[Expiry], now: float) -> None:
-    """Delete images, but those that have changed since they were evaluated."""
+async def _apply(tx: Transaction, about: Repository, outcomes: Sequence[Outcome], now: float) -> None:
+    """Delete or archive images, but those that have changed since they were evaluated."""
     found = await repository.find(tx, about.account, about.region, about.name)
     if found is None or found.id != about.id or found.lifecycle != about.lifecycle:
         return
-    for expiry in expired:
-        if await images.find(tx, found, expiry.image.digest) == expiry.image:
-            await deleting.remove(tx, found, expiry.image, now)
+    for outcome in outcomes:
+        if await images.find(tx, found, outcome.image.digest) != outcome.image:
+            continue
+        if outcome.action == "expire":
+            await deleting.remove(tx, found, outcome.image, now)
+        else:
+            images.save(tx, found, storage_class.change(outcome.image, "ARCHIVE", now))
 
 
 LIFECYCLE: Final = Reconciler("lifecycle", _carry_out)

@@ -18,6 +18,7 @@ from cloudlet.services.ecr import (
     cache_rules,
     creating,
     digests,
+    encryption,
     image_events,
     images,
     layers,
@@ -31,6 +32,8 @@ from cloudlet.services.ecr.cache_rule_record import CacheRule
 from cloudlet.services.ecr.image_record import Image, Part
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.storage_class import ACTIVE
+from cloudlet.services.ecr.transferring import Transfer
 
 _CLIENT: Final = PerBlock(lambda _: HttpClient())
 _CHECKS: Final = Subspace("cache-check")
@@ -100,8 +103,8 @@ async def _fetch(ctx: Context, rule: CacheRule, name: str, digest: str | None, t
             return await _open_both(ctx, tx, puller, rule, name, source_name, digest, tag)
 
         source_repository, image, target = await ctx.transact(open_both)
-        await transferring.copy_layers(ctx.block, source_repository, target, image)
-        await ctx.transact(lambda tx: _copy(ctx, tx, puller, rule, name, source_name, digest, tag))
+        transfer = await transferring.prepare(ctx.block, source_repository, target, image)
+        await ctx.transact(lambda tx: _copy(ctx, tx, puller, rule, name, source_name, image.digest, tag, transfer))
         return
     source = RegistryClient(
         _CLIENT.get(ctx.block),
@@ -172,6 +175,8 @@ async def _open_both(
     if source is None or image is None:
         raise UpstreamImageError("it has no such image")
     _authorize_upstream(puller, source)
+    if image.status != ACTIVE:
+        raise UpstreamImageError("the image is archived")
     return source, image, await _open_target(ctx, tx, rule, name)
 
 
@@ -182,12 +187,13 @@ async def _copy(
     rule: CacheRule,
     name: str,
     source_name: tuple[str, str, str],
-    digest: str | None,
+    digest: str,
     tag: str | None,
+    transfer: Transfer,
 ) -> None:
     """Copy an image from a registry of this Cloudlet. Raises AwsError."""
-    source, image, target = await _open_both(ctx, tx, puller, rule, name, source_name, digest, tag)
-    await replicating.copy(tx, source, target, image, tag, ctx.now())
+    source, image, target = await _open_both(ctx, tx, puller, rule, name, source_name, digest, None)
+    await replicating.copy(tx, source, target, image, tag, ctx.now(), transfer)
     _note_check(ctx, tx, target, tag)
     image_events.add_cache(tx, target, rule.name, rule.url, image.digest, tag or "", ctx.now())
 
@@ -210,7 +216,8 @@ async def _store(ctx: Context, rule: CacheRule, name: str, source: RegistryClien
         if await ctx.transact(lambda tx, blob=blob: layers.find(tx, target.id, blob.digest)) is None:  # type: ignore[misc]
             part = await uploads.write(ctx.block, target, source.read_blob(blob.digest, blob.size))
             await _add_layer(ctx, target, blob.digest, part)
-    await ctx.transact(lambda tx: _add(ctx, tx, rule, name, wanted))
+    sealed = wanted._replace(sealer=await encryption.make_sealer(ctx.block, target))
+    await ctx.transact(lambda tx: _add(ctx, tx, rule, name, sealed))
 
 
 async def _add_layer(ctx: Context, target: Repository, digest: str, part: Part) -> None:

@@ -25,3 +25,5 @@ class Registry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The principals whose pulls are not recorded → since when."""
     display_name: str = ""
     """The name by which the gallery shows a public registry."""
+    backfills: dict[str, str] = {}
+    """The ids of replication backfills that have not ended → the regions of their destinations."""

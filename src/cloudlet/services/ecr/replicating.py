@@ -18,6 +18,7 @@ from cloudlet.services.ecr import creating, image_events, images, layers, regist
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.transferring import Transfer
 
 IN_PROGRESS, COMPLETE, FAILED = "IN_PROGRESS", "COMPLETE", "FAILED"
 
@@ -66,15 +67,28 @@ async def request(tx: Transaction, source: Repository, image: Image, tag: str | 
     return marked
 
 
-async def request_deletion(tx: Transaction, source: Repository, digest: str) -> None:
-    """Have an image deleted where it was replicated to, if rules say so."""
+async def is_replicated(tx: Transaction, source: Repository, destination: Destination) -> bool:
+    """Whether a repository is replicated to a registry."""
+    return destination in [each async for each in _list_destinations(tx, source)]
+
+
+async def request_deletion(tx: Transaction, source: Repository, digest: str, tag: str = "") -> None:
+    """Have an image, or a tag, deleted where it was replicated, if rules say so."""
     async for each in _list_destinations(tx, source, deletes=True):
-        DELETION.request(tx, source.account, source.region, source.name, digest, each.name)
+        DELETION.request(tx, source.account, source.region, source.name, digest, each.name, *((tag,) if tag else ()))
 
 
 async def _replicate(block: Block, key: Key) -> None:
-    account, region, name, digest, tag, place = key
-    destination = Destination(*place.split("/"))
+    *source, digest, tag, place = key
+    await replicate(block, tuple(source), digest, tag, Destination(*place.split("/")))
+
+
+async def replicate(block: Block, source: Key, digest: str, tag: str, destination: Destination) -> str:
+    """Replicate an image with one of its tags, or none, and note its status.
+
+    `source` is the account, region and name of its repository. Return the code of the failure, or an empty text.
+    """
+    account, region, name = source
 
     async def open_both(tx: Transaction) -> tuple[Repository, Image, Repository] | None:
         source = await repository.find(tx, account, region, name)
@@ -83,21 +97,22 @@ async def _replicate(block: Block, key: Key) -> None:
             return None
         return source, image, await _open_target(block, tx, source, destination, block.clock.now())
 
-    async def body(tx: Transaction) -> None:
+    async def body(tx: Transaction, transfer: Transfer) -> None:
         found = await open_both(tx)
         if found is None:
             return
         source, image, target = found
         now = block.clock.now()
-        await copy(tx, source, target, image, tag or None, now)
+        await copy(tx, source, target, image, tag or None, now, transfer)
         image_events.add_replication(tx, target, digest, tag, source, now)
         await _note(tx, source, digest, destination, COMPLETE)
 
     try:
         found = await block.store.transact(open_both)
         if found is not None:
-            await transferring.copy_layers(block, found[0], found[2], found[1])
-        await block.store.transact(body)
+            origin, image, target = found
+            transfer = await transferring.prepare(block, origin, target, image)
+            await block.store.transact(lambda tx: body(tx, transfer))
     except AwsError as error:
         code = error.code
 
@@ -107,6 +122,8 @@ async def _replicate(block: Block, key: Key) -> None:
                 await _note(tx, source, digest, destination, f"{FAILED}:{code}")
 
         await block.store.transact(note)
+        return code
+    return "" if found is not None else "ImageNotFoundException"
 
 
 async def _note(tx: Transaction, source: Repository, digest: str, destination: Destination, status: str) -> None:
@@ -145,39 +162,53 @@ async def _authorize(block: Block, tx: Transaction, source: Repository, destinat
 
 
 async def copy(
-    tx: Transaction, source: Repository, target: Repository, image: Image, tag: str | None, now: float
+    tx: Transaction,
+    source: Repository,
+    target: Repository,
+    image: Image,
+    tag: str | None,
+    now: float,
+    transfer: Transfer,
 ) -> None:
     """Have a repository have an image of another one, with the images that it names. Raises AwsError."""
     for digest in image.children:
         child = await images.find(tx, source, digest)
-        if child is not None and await images.find(tx, target, digest) is None:
-            await copy(tx, source, target, child, None, now)
+        if child is not None and digest in transfer.manifests and await images.find(tx, target, digest) is None:
+            await copy(tx, source, target, child, None, now, transfer)
     for digest in image.layers:
         layer = await layers.find(tx, source.id, digest)
         if layer is not None and transferring.can_share(source, target):
             await layers.mount(tx, target.id, digest, layer.size, now)
-    text = await images.load_manifest(tx, source, image.digest)
+    text = transfer.manifests[image.digest]
     try:
-        await images.put(tx, target, Push(text, image.media_type, tag, image.digest), now)
+        await images.put(tx, target, Push(text, image.media_type, tag, image.digest, transfer.sealer), now)
     except AwsError as error:
         if error.code != "ImageAlreadyExistsException":
             raise
 
 
 async def _delete(block: Block, key: Key) -> None:
-    account, region, name, digest, place = key
+    account, region, name, digest, place, *tags = key
     other_region, other_account = place.split("/")
+    removed = tags[0] if tags else None
 
     async def body(tx: Transaction) -> None:
         source = await repository.find(tx, account, region, name)
-        if source is not None and await images.find(tx, source, digest) is not None:
+        if source is not None and await images.find_named(tx, source, digest, removed) is not None:
             # It was pushed again meanwhile.
             return
         target = await repository.find(tx, other_account, other_region, name)
         image = None if target is None else await images.find(tx, target, digest)
-        if target is None or image is None or await images.list_parents(tx, target, digest):
+        if target is None or image is None:
             return
         now = block.clock.now()
+        if removed is not None:
+            if removed in image.tags:
+                await images.remove_tag(tx, target, image, removed)
+                image_events.add(tx, target, "DELETE", digest, removed, now)
+            return
+        if await images.list_parents(tx, target, digest):
+            return
         await images.remove(tx, target, image, now)
         for tag in image.tags or (None,):
             image_events.add(tx, target, "DELETE", digest, tag, now)
@@ -188,4 +219,4 @@ async def _delete(block: Block, key: Key) -> None:
 REPLICATION: Final = Reconciler("replication", _replicate)
 """Account, region, repository, digest, tag, destination."""
 DELETION: Final = Reconciler("replicated-deletion", _delete)
-"""Account, region, repository, digest, destination."""
+"""Account, region, repository, digest, destination, and the tag if only one is to go."""

@@ -1,10 +1,13 @@
-"""Layers that a repository gets from elsewhere, in files of its own."""
+"""Images on their way to another repository."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.ecr import encryption, images, layers, uploads
+from cloudlet.services.ecr.encryption import Sealer
 from cloudlet.services.ecr.image_record import Content, Image, Part
 from cloudlet.services.ecr.repository_record import Repository
 
@@ -14,8 +17,29 @@ def can_share(source: Repository, target: Repository) -> bool:
     return not source.kms_key and not target.kms_key
 
 
-async def copy_layers(block: Block, source: Repository, target: Repository, image: Image) -> None:
-    """Copy the layers of an image that another repository lacks. Raises KmsError, StoreError."""
+class Transfer(NamedTuple):
+    """All of an image but its layers, for another repository."""
+
+    manifests: dict[str, bytes]
+    """The manifests of the image and of those that it names, by digest."""
+    sealer: Sealer | None
+    """The means to encrypt them over there."""
+
+
+async def prepare(block: Block, source: Repository, target: Repository, image: Image) -> Transfer:
+    """Copy the layers of an image, and return the rest of it. Raises KmsError, StoreError."""
+    await _copy_layers(block, source, target, image)
+
+    async def load(tx: Transaction) -> dict[str, bytes]:
+        digests = await _list_digests(tx, source, image)
+        return {digest: await images.load_manifest(tx, source, digest) for digest in digests}
+
+    stored = await block.store.transact(load)
+    texts = {digest: await encryption.decrypt_manifest(block, source, raw) for digest, raw in stored.items()}
+    return Transfer(texts, await encryption.make_sealer(block, target))
+
+
+async def _copy_layers(block: Block, source: Repository, target: Repository, image: Image) -> None:
     if can_share(source, target):
         return
     for digest in await block.store.transact(lambda tx: _list_layers(tx, source, image)):
@@ -43,6 +67,16 @@ async def add(block: Block, target: Repository, digest: str, part: Part) -> None
             layers.release_files(tx, files, block.clock.now())
 
     await block.store.transact(body)
+
+
+async def _list_digests(tx: Transaction, source: Repository, image: Image) -> list[str]:
+    """Return the digests of an image and of those that it names."""
+    found = [image.digest]
+    for digest in image.children:
+        child = await images.find(tx, source, digest)
+        if child is not None:
+            found += await _list_digests(tx, source, child)
+    return list(dict.fromkeys(found))
 
 
 async def _list_layers(tx: Transaction, source: Repository, image: Image) -> list[str]:

@@ -21,6 +21,12 @@ _MAX_ACTIVE_REVISIONS: Final = 1_000_000
 
 @service.operation("RegisterTaskDefinition")
 async def register_task_definition(ctx: Context, tx: Transaction, params: Params) -> Result:
+    made = await register(ctx, tx, params)
+    return {"taskDefinition": made.to_api(), "tags": resource_tags.to_api(await tags.load(tx, made.arn))}
+
+
+async def register(ctx: Context, tx: Transaction, params: Params) -> Definition:
+    """Write the task definition of a request; return it. Raises AwsError."""
     shape = registering.check_and_complete(params)
     given = resource_tags.add({}, params.get("tags"))
     family = params["family"]
@@ -31,7 +37,7 @@ async def register_task_definition(ctx: Context, tx: Transaction, params: Params
     made = Definition(ctx.account, ctx.region, family, revision, shape)
     definitions.save(tx, made)
     tags.save(tx, made.arn, given)
-    return {"taskDefinition": made.to_api(), "tags": resource_tags.to_api(given)}
+    return made
 
 
 @service.operation("DescribeTaskDefinition")

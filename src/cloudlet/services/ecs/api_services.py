@@ -16,6 +16,10 @@ from cloudlet.services.ecs import (
     deployment_start,
     deployment_states,
     errors,
+    gateway_connecting,
+    ingress,
+    ingress_pending,
+    ingress_settling,
     load_balancer_rules,
     namespaces,
     network_rules,
@@ -31,6 +35,7 @@ from cloudlet.services.ecs.capacity import Choice
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.connect_record import Connect
 from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.gateway_connecting import Reach
 from cloudlet.services.ecs.load_balancer_rules import TargetTypes
 from cloudlet.services.ecs.namespaces import Namespace
 from cloudlet.services.ecs.service_record import ACTIVE, DRAINING, INACTIVE, Service
@@ -44,6 +49,7 @@ _BY_TASK_SETS: Final = (
     "platformVersion",
     "serviceRegistries",
     "loadBalancers",
+    "gatewayConnectors",
 )
 """Members that task sets have, in a service whose deployments are made by them."""
 
@@ -60,13 +66,19 @@ class _Others(NamedTuple):
 
     types: TargetTypes
     namespace: Namespace | None
+    reach: Reach | None
 
 
 async def _find_others(ctx: Context, params: Params) -> _Others:
     """Return what other blocks know of a request's resources. Raises AwsError."""
     types = await load_balancer_rules.load_types(ctx, params)
     cluster = await ctx.transact(lambda tx: clusters.get(tx, ctx.account, ctx.region, params.get("cluster")))
-    return _Others(types, await connecting.find_namespace(ctx, params, cluster))
+    namespace = await connecting.find_namespace(ctx, params, cluster)
+    if params.get("gatewayConnectors") and not params.get("networkConfiguration") and params.get("service"):
+        known = await ctx.transact(lambda tx: services.find_by_reference(tx, cluster, params["service"]))
+        members = known.revision.members if known and known.revision else {}
+        params = {**params, "networkConfiguration": members.get("networkConfiguration")}
+    return _Others(types, namespace, await gateway_connecting.find_reach(ctx, params))
 
 
 async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others) -> Result:
@@ -83,10 +95,12 @@ async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others
         raise errors.InvalidParameter("Unable to Start a service that is still Draining.")
     if known is not None and known.status == ACTIVE:
         raise errors.InvalidParameter("Creation of service was not idempotent.")
+    if known is not None and await ingress.list_routes(tx, known.key):
+        raise errors.InvalidParameter("Unable to Start a service that is still Draining.")
     service_rules.refuse_unsupported(params)
     made = await _make(ctx, tx, cluster, params, token)
     if known is not None:
-        service_history.remove(tx, known)
+        service_history.remove(tx, known.key)
     tags.save(tx, made.arn, resource_tags.add({}, params.get("tags")))
     if made.controller == "ECS":
         definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])
@@ -95,11 +109,17 @@ async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others
         service_rules.check_placement(made.options, choice, made.scheduling)
         connecting.complete(members, others.namespace)
         balancers = members.get("loadBalancers") or []
-        load_balancer_rules.check(balancers, definition, made.configuration["strategy"], others.types)
+        connector = next(iter(members.get("gatewayConnectors") or ()), None)
+        connect = connecting.make(members, others.namespace, definition)
+        strategy, is_connected = made.configuration["strategy"], connector is not None or _has_ports(connect)
+        load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=is_connected)
         load_balancer_rules.check_role(params.get("role"), balancers, definition)
-        connect = connecting.make(members, others.namespace, definition, made.configuration["strategy"])
         await connecting.check_names(tx, made, connect)
-        made = await deployment_start.begin(tx, made, members, ctx.now(), connect)
+        if connector is None:
+            made = await deployment_start.begin(tx, made, members, ctx.now(), connect)
+        else:
+            place = made, cluster, definition
+            await gateway_connecting.connect(ctx, tx, *place, members, connector, others.reach, connect)
     services.save(tx, made)
     service_scheduler.request(tx, *made.key)
     return {"service": await service_shape.describe(tx, made, True)}
@@ -162,6 +182,13 @@ async def _update(ctx: Context, tx: Transaction, params: Params, others: _Others
     if controller != found.controller:
         raise errors.InvalidParameter("The deployment controller of a service cannot be changed by Cloudlet.")
     options = service_rules.read_options(params, found.options, found.scheduling, found.controller)
+    if (
+        options.get("resourceManagementType") == "ECS"
+        and (kind := options["deploymentConfiguration"]["strategy"]) == "ROLLING"
+    ):
+        raise errors.InvalidParameter(
+            f"Updating to {kind} deployment strategy is not supported for ExpressGatewayServices."
+        )
     changed = replace(found, options=options)
     if params.get("desiredCount") is not None:
         if found.scheduling == "DAEMON":
@@ -180,6 +207,8 @@ async def _deploy(
     ctx: Context, tx: Transaction, cluster: Cluster, changed: Service, params: Params, others: _Others
 ) -> Service:
     """Return a service with a new deployment, where its tasks are to be others."""
+    if not changed.deployments:
+        raise errors.InvalidParameter("The service cannot be deployed while its load balancers are being made.")
     known = changed.deployments[0].revision.members
     reference = params.get("taskDefinition")
     if reference:
@@ -191,24 +220,35 @@ async def _deploy(
     service_rules.check_placement(changed.options, choice, changed.scheduling)
     connecting.complete(members, others.namespace)
     balancers = members.get("loadBalancers") or []
-    load_balancer_rules.check(balancers, definition, changed.configuration["strategy"], others.types)
+    connector = next(iter(members.get("gatewayConnectors") or ()), None)
     connect = _change_connect(changed, params, members, others.namespace, definition)
+    strategy, is_connected = changed.configuration["strategy"], connector is not None or _has_ports(connect)
+    load_balancer_rules.check(balancers, definition, strategy, others.types, is_connected=is_connected)
     await connecting.check_names(tx, changed, connect)
     is_new = members != known or params.get("forceNewDeployment")
     if not is_new and not (reference and await _has_failed(tx, changed)):
         return changed
+    if connector is not None or await ingress.list_routes(tx, changed.key):
+        # Its target groups are ECS's, which has them ready first.
+        place = changed, cluster, definition
+        await gateway_connecting.connect(ctx, tx, *place, members, connector, others.reach, connect)
+        return changed
     return await deployment_start.begin(tx, changed, members, ctx.now(), connect)
+
+
+def _has_ports(connect: Connect | None) -> bool:
+    """Whether others may call a service by Service Connect."""
+    return connect is not None and bool(connect.ports)
 
 
 def _change_connect(
     changed: Service, params: Params, members: Params, namespace: Namespace | None, definition: Definition
 ) -> Connect | None:
     """Return the part of a service in its namespace after an update. Raises AwsError."""
-    strategy = changed.configuration["strategy"]
     if params.get("serviceConnectConfiguration") is not None:
-        return connecting.make(params, namespace, definition, strategy)
+        return connecting.make(params, namespace, definition)
     known = changed.deployments[0].revision.connect
-    return None if known is None else connecting.make_again(members, known, definition, strategy)
+    return None if known is None else connecting.make_again(members, known, definition)
 
 
 async def _has_failed(tx: Transaction, changed: Service) -> bool:
@@ -235,6 +275,8 @@ async def delete_service(ctx: Context, tx: Transaction, params: Params) -> Resul
     gone = replace(found, status=DRAINING, desired=0)
     services.save(tx, gone)
     tags.save(tx, gone.arn, {})
+    await ingress_pending.remove(tx, gone.key, ctx.now())
+    ingress_settling.request(tx, gone.key)
     service_scheduler.request(tx, *gone.key)
     return {"service": await service_shape.describe(tx, gone, False)}
 
@@ -266,8 +308,6 @@ async def list_services(ctx: Context, tx: Transaction, params: Params) -> Result
     limit = params.get("maxResults") or _DEFAULT_PAGE
     if not 1 <= limit <= _MAX_PAGE_ITEMS:
         raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
-    if params.get("resourceManagementType") == "ECS":
-        raise errors.NotBuilt("services that ECS manages (Express Mode)")
 
     def select(raw: bytes) -> str | None:
         each = services.decode(raw)
@@ -285,6 +325,7 @@ def _matches(each: Service, params: dict[str, Any]) -> bool:
     return (
         params.get("launchType") in (None, launch_type)
         and params.get("schedulingStrategy") in (None, each.scheduling)
+        and params.get("resourceManagementType") in (None, each.options.get("resourceManagementType") or "CUSTOMER")
         and each.status != INACTIVE
     )
 

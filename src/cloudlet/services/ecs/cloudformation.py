@@ -12,6 +12,13 @@ def _get_family(properties: Properties) -> str:
     return str(properties.get("Family") or properties.get(NAME) or "")
 
 
+def _make_proxy(properties: Properties) -> dict[str, Any] | None:
+    """Return the proxy configuration, of which templates have one member by another name."""
+    given = properties.get("ProxyConfiguration")
+    renamed = {"ProxyConfigurationProperties": "Properties"}
+    return given and {renamed.get(name, name): value for name, value in given.items()}
+
+
 def _list_task_set(properties: Properties) -> list[str]:
     return [properties["Id"]]
 
@@ -22,6 +29,30 @@ def _make_true(properties: Properties) -> bool:
 
 def _make_empty(properties: Properties) -> list[Any]:
     return []
+
+
+def _list_name(properties: Properties) -> list[str]:
+    return [properties["Name"]]
+
+
+def _get_cluster(properties: Properties) -> str:
+    """Return the cluster of a capacity provider, among whose it is looked for."""
+    return str(properties.get("ClusterName") or "default")
+
+
+def make_provider_arn(properties: Properties) -> str:
+    """Return the ARN of a capacity provider."""
+    return "arn:{partition}:ecs:{region}:{account}:capacity-provider/{Name}".format_map(properties)
+
+
+def _get_daemon_arn(properties: Properties) -> str:
+    """Return the ARN of a daemon, also before it is made."""
+    if "DaemonArn" in properties:
+        return str(properties["DaemonArn"])
+    cluster = str(properties.get("ClusterArn") or "default").rpartition("/")[2]
+    return "arn:{partition}:ecs:{region}:{account}:daemon/{cluster}/{DaemonName}".format_map(
+        {**properties, "cluster": cluster}
+    )
 
 
 def _get_count(properties: Properties) -> int | None:
@@ -50,7 +81,29 @@ _WITHOUT: Final[dict[str, Any]] = {
     "serviceConnectConfiguration": {"enabled": False},
 }
 """The members of an update for properties that a template does not have."""
+_CLEARED: Final = ("Command", "Environment", "Secrets")
+
+
+def _make_container(properties: Properties) -> dict[str, Any] | None:
+    """Return the container of an Express service; what a template leaves out is empty."""
+    container = properties.get("PrimaryContainer")
+    return {**{name: [] for name in _CLEARED}, **container} if container else None
+
+
 _PLACEMENT: Final[dict[str, Source | None]] = {"placementStrategy": "PlacementStrategies"}
+
+_UNFILTERED: Final[dict[str, Source | None]] = {"createdAt": None, "status": None}
+"""The filters of lists, which are not attributes of the same names."""
+_DEPLOYED: Final = (
+    Ready(
+        "serviceDeployments.0.status",
+        # Without one, there are task sets.
+        ("SUCCESSFUL", None),
+        ("STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"),
+        "serviceDeployments.0.statusReason",
+    ),
+)
+"""A service is ready once its newest deployment is."""
 
 RESOURCE_TYPES: Final = (
     ResourceType(
@@ -79,9 +132,53 @@ RESOURCE_TYPES: Final = (
         ),
     ),
     ResourceType(
+        "AWS::ECS::CapacityProvider",
+        "ecs",
+        create=Call("CreateCapacityProvider", {"cluster": "ClusterName"}),
+        exists=Call("DescribeCapacityProviders", {"capacityProviders": _list_name, "cluster": _get_cluster}),
+        updates=(Call("UpdateCapacityProvider", {"cluster": "ClusterName"}),),
+        delete=Call("DeleteCapacityProvider", {"capacityProvider": "Name", "cluster": "ClusterName"}),
+        named=Name("Name", 255),
+        tag=Call("TagResource", {"resourceArn": make_provider_arn}),
+        untag=Call("UntagResource", {"resourceArn": make_provider_arn}),
+        is_deleted_later=True,
+    ),
+    ResourceType(
+        "AWS::ECS::DaemonTaskDefinition",
+        "ecs",
+        create=Call("RegisterDaemonTaskDefinition", {"family": _get_family}),
+        delete=Call("DeleteDaemonTaskDefinition", {"daemonTaskDefinition": "DaemonTaskDefinitionArn"}),
+        tag=Call("TagResource", {"resourceArn": "DaemonTaskDefinitionArn"}),
+        untag=Call("UntagResource", {"resourceArn": "DaemonTaskDefinitionArn"}),
+    ),
+    ResourceType(
+        "AWS::ECS::Daemon",
+        "ecs",
+        create=Call("CreateDaemon"),
+        # It tells how the newest deployment has ended.
+        read=Call("ListDaemonDeployments", _UNFILTERED),
+        exists=Call("DescribeDaemon", {"daemonArn": _get_daemon_arn}),
+        updates=(Call("UpdateDaemon"),),
+        delete=Call("DeleteDaemon"),
+        named=Name("DaemonName", 255),
+        attributes={"DaemonStatus": "status"},
+        ready=(
+            Ready(
+                "daemonDeployments.0.status",
+                ("SUCCESSFUL",),
+                ("STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"),
+                "daemonDeployments.0.statusReason",
+            ),
+        ),
+        tag=Call("TagResource", {"resourceArn": "DaemonArn"}),
+        untag=Call("UntagResource", {"resourceArn": "DaemonArn"}),
+        is_deleted_later=True,
+        undeletable="The specified daemon is not ACTIVE.",
+    ),
+    ResourceType(
         "AWS::ECS::TaskDefinition",
         "ecs",
-        create=Call("RegisterTaskDefinition", {"family": _get_family}),
+        create=Call("RegisterTaskDefinition", {"family": _get_family, "proxyConfiguration": _make_proxy}),
         delete=Call("DeregisterTaskDefinition", {"taskDefinition": "TaskDefinitionArn"}),
         attributes={"TaskDefinitionArn": "taskDefinition.taskDefinitionArn"},
         tag=Call("TagResource", {"resourceArn": "TaskDefinitionArn"}),
@@ -105,15 +202,7 @@ RESOURCE_TYPES: Final = (
         named=Name("ServiceName", 255),
         attributes={"ServiceArn": "service.serviceArn", "Name": "service.serviceName"},
         ref="ServiceArn",
-        ready=(
-            Ready(
-                "serviceDeployments.0.status",
-                # Without one, there are task sets.
-                ("SUCCESSFUL", None),
-                ("STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"),
-                "serviceDeployments.0.statusReason",
-            ),
-        ),
+        ready=_DEPLOYED,
         tag=Call("TagResource", {"resourceArn": "ServiceArn"}),
         untag=Call("UntagResource", {"resourceArn": "ServiceArn"}),
         # One that is given may be the same as none.
@@ -134,5 +223,44 @@ RESOURCE_TYPES: Final = (
         "ecs",
         create=Call("UpdateServicePrimaryTaskSet", {"primaryTaskSet": "TaskSetId"}),
         updates=(Call("UpdateServicePrimaryTaskSet", {"primaryTaskSet": "TaskSetId"}),),
+    ),
+    ResourceType(
+        "AWS::ECS::ExpressGatewayService",
+        "ecs",
+        create=Call("CreateExpressGatewayService"),
+        # It tells how the newest deployment has ended.
+        read=Call("ListServiceDeployments", {"service": "ServiceArn", **_UNFILTERED}),
+        exists=Call("ListServiceDeployments", {"service": "ServiceName", **_UNFILTERED}),
+        lookups=(Call("DescribeExpressGatewayService"),),
+        updates=(Call("UpdateExpressGatewayService", {"primaryContainer": _make_container}),),
+        delete=Call("DeleteExpressGatewayService"),
+        named=Name("ServiceName", 255),
+        attributes={
+            "ServiceArn": "service.serviceArn",
+            "Endpoint": "service.activeConfigurations.0.ingressPaths.0.endpoint",
+        },
+        ref="ServiceArn",
+        ready=_DEPLOYED,
+    ),
+    ResourceType(
+        "AWS::ECS::Gateway",
+        "ecs",
+        create=Call("CreateGateway", {"name": "GatewayName"}),
+        read=Call("DescribeGateway", {"gateway": "Arn"}),
+        exists=Call("DescribeGateway", {"gateway": "GatewayName"}),
+        updates=(Call("UpdateGateway", {"gateway": "Arn"}),),
+        delete=Call("DeleteGateway", {"gateway": "Arn"}),
+        named=Name("GatewayName", 255, is_alphanumeric=False),
+        attributes={"Arn": "gatewayArn", "AccessType": "gateway.accessType"},
+        ready=(Ready("gateway.status", ("ACTIVE", "UPDATE_COMPLETE"), ("UPDATE_FAILED",), "gateway.statusReason"),),
+        tag=Call("TagResource", {"resourceArn": "Arn"}),
+        untag=Call("UntagResource", {"resourceArn": "Arn"}),
+    ),
+    ResourceType(
+        "AWS::ECS::GatewayClusterAssociations",
+        "ecs",
+        create=Call("AssociateGatewayWithCluster"),
+        delete=Call("DisassociateGatewayFromCluster"),
+        attributes={"GatewayArn": "gatewayArn", "ClusterArn": "clusterArn"},
     ),
 )

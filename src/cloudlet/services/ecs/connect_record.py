@@ -7,6 +7,14 @@ from typing import Any
 import msgspec
 
 
+class AccessLog(msgspec.Struct, frozen=True):
+    """The way in which a proxy writes down the requests that pass it."""
+
+    format: str
+    """TEXT or JSON."""
+    has_queries: bool = False
+
+
 class ConnectPort(msgspec.Struct, frozen=True):
     """A port of a service that others of its namespace reach by a name."""
 
@@ -20,6 +28,17 @@ class ConnectPort(msgspec.Struct, frozen=True):
     port: int = 0
     idle_seconds: int | None = None
     request_seconds: int | None = None
+    ingress_override: int = 0
+    """The port at which the proxy takes requests, if not the container's."""
+    test_header: str = ""
+    """The header of requests that are test traffic of a deployment; empty for AWS's."""
+    test_value: str = ""
+    """The value that it must have; empty for any."""
+
+    @property
+    def ingress_port(self) -> int:
+        """The port of a task at which its proxy takes requests."""
+        return self.ingress_override or self.container_port
 
 
 class Connect(msgspec.Struct, frozen=True):
@@ -34,6 +53,7 @@ class Connect(msgspec.Struct, frozen=True):
     log: dict[str, Any] = {}
     """The `logConfiguration` of its proxies."""
     log_level: str = "info"
+    access_log: AccessLog | None = None
 
 
 class ConnectEndpoint(msgspec.Struct, frozen=True):
@@ -44,9 +64,17 @@ class ConnectEndpoint(msgspec.Struct, frozen=True):
 
 
 class TaskConnect(msgspec.Struct, frozen=True):
-    """The endpoints that a task reaches: those that were there when it was started."""
+    """The proxy of a task, with the endpoints that were there when it started."""
 
     namespace_name: str
     endpoints: list[ConnectEndpoint] = []
     log: dict[str, Any] = {}
     log_level: str = "info"
+    access_log: AccessLog | None = None
+    ports: list[ConnectPort] = []
+    """The ports of the task that its proxy takes requests for."""
+
+    @property
+    def entries(self) -> dict[int, ConnectPort]:
+        """The first port of each ingress port; several discovery names may share one."""
+        return {port.ingress_port: port for port in reversed(self.ports)}

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core import AwsError, Subspace, Transaction
 from cloudlet.core.background.reconciler import Key, Reconciler
-from cloudlet.services.ecs import services
+from cloudlet.services.ecs import services, tasks
 from cloudlet.services.ecs.connect_record import Connect
+from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.service_record import INACTIVE, Service
+from cloudlet.services.ecs.task_record import Task
+from cloudlet.services.ecs.task_states import RUNNING
 
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
@@ -33,6 +36,27 @@ async def _configure(block: Block, key: Key) -> float | None:
 
 PROXIES: Final = Reconciler("connect-proxies", _configure)
 """The reconciler that tells the proxies of an account in a region where tasks are."""
+
+
+def note_change(tx: Transaction, task: Task) -> None:
+    """Have proxies told of a task that begins to run, or is to end."""
+    if task.connect is not None and task.last_status == RUNNING:
+        PROXIES.request(tx, task.account, task.region)
+
+
+tasks.LISTENERS.append(note_change)
+
+
+async def move_traffic(block: Block, key: _Key, operation: ServiceDeployment) -> None:
+    """Have proxies lead as a deployment wants it."""
+    # Imported late, too.
+    from cloudlet.services.ecs.running.connect_proxies import wait_for_shift
+
+    async def body(tx: Transaction) -> None:
+        PROXIES.request(tx, *key[:2])
+
+    await block.store.transact(body)
+    await wait_for_shift(block, key, (operation.id, operation.test_percent, operation.production_percent))
 
 
 async def load(tx: Transaction, key: _Key) -> dict[tuple[str, str], str]:

@@ -7,29 +7,22 @@ ServiceConnectConfiguration.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cloudlet.core import Context, Params, Transaction
 from cloudlet.engines.envoy import program
 from cloudlet.services.ecs import errors, namespaces, services, unsupported
 from cloudlet.services.ecs.cluster_record import Cluster
-from cloudlet.services.ecs.connect_record import Connect, ConnectEndpoint, ConnectPort, TaskConnect
+from cloudlet.services.ecs.connect_record import AccessLog, Connect, ConnectEndpoint, ConnectPort, TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.deployment_states import ROLLING
 from cloudlet.services.ecs.namespaces import Namespace
 from cloudlet.services.ecs.service_record import ACTIVE, Service
 
 _DISCOVERY_NAME: Final = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}", re.ASCII)
 _DNS_NAME: Final = re.compile(r"[a-z0-9_.][a-z0-9_.-]{0,126}", re.ASCII)
 _LOG_LEVEL: Final = "info"
-_UNSUPPORTED: Final = {
-    "accessLogConfiguration": "access logs of Service Connect (accessLogConfiguration)",
-}
-_UNSUPPORTED_OF_SERVICES: Final = {
-    "tls": "TLS of Service Connect (tls)",
-    "ingressPortOverride": "proxies for what comes to tasks of Service Connect (ingressPortOverride)",
-}
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}", re.ASCII)
 
 
 def _is_enabled(params: Params) -> bool:
@@ -60,16 +53,13 @@ def complete(members: dict[str, Any], namespace: Namespace | None) -> None:
         members.pop("serviceConnectConfiguration", None)
 
 
-def make(params: Params, namespace: Namespace | None, definition: Definition, strategy: str) -> Connect | None:
+def make(params: Params, namespace: Namespace | None, definition: Definition) -> Connect | None:
     """Return the part of a service in a namespace, as a request wants it. Raises AwsError."""
     if namespace is None or not _is_enabled(params):
         return None
     configuration = params["serviceConnectConfiguration"]
-    _refuse(configuration, _UNSUPPORTED)
     if definition.network_mode != "awsvpc":
         raise errors.NotBuilt(f"Service Connect with networkMode={definition.network_mode}")
-    if strategy != ROLLING:
-        raise errors.NotBuilt(f"Service Connect with the deployment strategy {strategy}")
     try:
         program.find()
     except program.EnvoyMissingError as error:
@@ -83,31 +73,50 @@ def make(params: Params, namespace: Namespace | None, definition: Definition, st
     ports = [_make_port(each, mappings, namespace) for each in configuration.get("services") or ()]
     if len({each.discovery_name for each in ports}) < len(ports):
         raise errors.InvalidParameter("The discovery names of a service must be unique.")
+    _check_ingress(ports, definition)
     log = configuration.get("logConfiguration") or {}
     unsupported.check_log(log)
     levels = [each["logLevel"] for each in configuration.get("containerConfigurations") or () if each.get("logLevel")]
     if len(levels) > 1:
         raise errors.InvalidParameter("Each setting of containerConfigurations can appear only once.")
     level = levels[0] if levels else _LOG_LEVEL
-    return Connect(namespace.id, namespace.arn, namespace.title, namespace.name, ports, log, level)
+    access_log = _make_access_log(configuration)
+    return Connect(namespace.id, namespace.arn, namespace.title, namespace.name, ports, log, level, access_log)
 
 
-def make_again(members: Params, known: Connect, definition: Definition, strategy: str) -> Connect | None:
+def make_again(members: Params, known: Connect, definition: Definition) -> Connect | None:
     """Return the part of a service in its namespace by another definition. Raises AwsError."""
     namespace = Namespace(known.namespace_id, known.namespace_arn, known.namespace_title, known.namespace_name)
-    return make(members, namespace, definition, strategy)
+    return make(members, namespace, definition)
 
 
-def _refuse(members: Mapping[str, Any], unsupported: Mapping[str, str]) -> None:
-    for name, what in unsupported.items():
-        if members.get(name):
-            raise errors.NotBuilt(what)
+def _make_access_log(configuration: Mapping[str, Any]) -> AccessLog | None:
+    given = configuration.get("accessLogConfiguration")
+    if not given:
+        return None
+    if not configuration.get("logConfiguration"):
+        raise errors.InvalidParameter("accessLogConfiguration requires a logConfiguration of Service Connect.")
+    return AccessLog(given["format"], given.get("includeQueryParameters") == "ENABLED")
+
+
+def _check_ingress(ports: Iterable[ConnectPort], definition: Definition) -> None:
+    """Raise InvalidParameterException where a proxy would take what is for somebody else."""
+    others = {each["containerPort"] for container in definition.containers for each in container["portMappings"]}
+    entries: dict[int, int] = {}
+    for port in ports:
+        if entries.setdefault(port.ingress_port, port.container_port) != port.container_port:
+            raise errors.InvalidParameter(f"The ingressPortOverride {port.ingress_port} is for several ports.")
+        if port.ingress_override in others - {port.container_port}:
+            raise errors.InvalidParameter(
+                f"The ingressPortOverride {port.ingress_override} is a container port of the task definition."
+            )
 
 
 def _make_port(
     given: Mapping[str, Any], mappings: Mapping[str, Mapping[str, Any]], namespace: Namespace
 ) -> ConnectPort:
-    _refuse(given, _UNSUPPORTED_OF_SERVICES)
+    if given.get("tls"):
+        raise errors.NotBuilt("TLS of Service Connect (tls), whose certificates come from AWS Private CA")
     mapping = mappings.get(given["portName"])
     if mapping is None:
         raise errors.InvalidParameter(f"The task definition has no port mapping with the name {given['portName']}.")
@@ -118,14 +127,17 @@ def _make_port(
     if len(aliases) > 1:
         raise errors.InvalidParameter("A service of Service Connect has at most one client alias.")
     alias = aliases[0] if aliases else {}
-    if alias.get("testTrafficRules"):
-        raise errors.NotBuilt("test traffic of Service Connect (testTrafficRules)")
     name = alias.get("dnsName") or f"{discovery}.{namespace.title}"
     if not _DNS_NAME.fullmatch(name):
         raise errors.InvalidParameter(f"The dnsName {name} is not valid.")
     timeout, protocol = given.get("timeout") or {}, mapping.get("appProtocol") or ""
     if timeout.get("perRequestTimeoutSeconds") is not None and not protocol:
         raise errors.InvalidParameter("perRequestTimeoutSeconds can only be set for an appProtocol other than TCP.")
+    header = (alias.get("testTrafficRules") or {}).get("header") or {}
+    if header and not protocol:
+        raise errors.InvalidParameter("testTrafficRules can only be set for an appProtocol other than TCP.")
+    if header and not _HEADER.fullmatch(header["name"]):
+        raise errors.InvalidParameter(f"The header {header['name']} of testTrafficRules is not valid.")
     return ConnectPort(
         discovery,
         mapping["containerPort"],
@@ -134,6 +146,9 @@ def _make_port(
         alias.get("port", 0),
         timeout.get("idleTimeoutSeconds"),
         timeout.get("perRequestTimeoutSeconds"),
+        given.get("ingressPortOverride") or 0,
+        (header.get("name") or "").lower(),
+        (header.get("value") or {}).get("exact") or "",
     )
 
 
@@ -173,4 +188,6 @@ async def find_endpoints(tx: Transaction, service: Service, connect: Connect | N
     addresses = {name: f"127.255.{number // 250}.{number % 250 + 1}" for number, name in enumerate(names)}
     endpoints = [ConnectEndpoint(addresses[port.dns_name], port) for port in ports]
     endpoints.sort(key=lambda each: (each.address, each.port.port))
-    return TaskConnect(connect.namespace_name, endpoints, connect.log, connect.log_level)
+    return TaskConnect(
+        connect.namespace_name, endpoints, connect.log, connect.log_level, connect.access_log, connect.ports
+    )

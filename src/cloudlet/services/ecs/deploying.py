@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from cloudlet.services.ecs import deployment_states, lifecycle_hooks, rolling, service_history, traffic
+from cloudlet.services.ecs import deployment_states, lifecycle_hooks, rolling, service_history, steady_services, traffic
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.deployment_start import make_starter_id
 from cloudlet.services.ecs.deployment_states import (
@@ -203,6 +203,9 @@ class Deploying:
         old = [task for each in self._others for task in await look.find_states(each.id)]
         may_start = primary.rollout != FAILED and not look.is_throttled(primary.failed_tasks, primary.failed_at)
         bounds = find_bounds(look.service)
+        if look.service.scheduling == "DAEMON" and any(task.is_draining for task in (*self._new, *old)):
+            # The instance is no place for it any more.
+            bounds = Bounds(0, 0, bounds.highest)
         if primary.rollout == FAILED:
             # What runs yet is all that there is: it stays.
             bounds = Bounds(min(bounds.desired, len(self._new) + len(old)), bounds.lowest, bounds.highest)
@@ -244,7 +247,7 @@ class Deploying:
         There is no room for a task, and none may be stopped to make some.
         """
         return len(self._new) < bounds.desired and all(
-            task.is_healthy and not task.is_protected for task in (*self._new, *old)
+            task.is_healthy and not task.is_protected and not task.is_draining for task in (*self._new, *old)
         )
 
     def _replace_unhealthy(self, ids: list[str]) -> None:
@@ -321,7 +324,9 @@ class Deploying:
     def _has_all(self) -> bool:
         """Whether all tasks of the primary deployment run and are healthy."""
         desired = find_bounds(self._round.service).desired
-        return len(self._new) == desired and all(task.is_healthy and not task.is_unhealthy for task in self._new)
+        return len(self._new) == desired and all(
+            task.is_healthy and not task.is_unhealthy and not task.is_draining for task in self._new
+        )
 
     def _forget_replaced(self) -> None:
         look = self._round
@@ -344,8 +349,7 @@ class Deploying:
         if self._primary.rollout == IN_PROGRESS:
             self._complete()
         if not look.service.is_steady:
-            look.service = replace(look.service, is_steady=True)
-            look.news.tell_steady()
+            look.service = steady_services.tell(look.tx, look.service, look.news, look.now)
 
     def _is_last_stage(self) -> bool:
         """Whether a deployment has gone through all stages, or was watched for long enough."""

@@ -67,7 +67,6 @@ async def _note(block: Block, place: tuple[str, ...], is_registered: bool) -> No
             tx.put(_REGISTERED.key(*place), b"")
         else:
             tx.delete(_REGISTERED.key(*place))
-        connect_services.PROXIES.request(tx, *place[:2])
 
     await block.store.transact(body)
 
@@ -95,7 +94,7 @@ async def _list_registries(tx: Transaction, service: Service) -> dict[str, list[
     arns = await connect_services.load(tx, service.key)
     for starter, connect in connect_services.list_connects(service).items():
         registries[starter] += [
-            {"registryArn": arns[connect.namespace_id, port.discovery_name], "port": port.container_port}
+            {"registryArn": arns[connect.namespace_id, port.discovery_name], "port": port.ingress_port}
             for port in connect.ports
             if (connect.namespace_id, port.discovery_name) in arns
         ]

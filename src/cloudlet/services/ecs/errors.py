@@ -62,6 +62,13 @@ class TaskSetNotFound(AwsError):
         super().__init__("TaskSetNotFoundException", "The specified task set does not exist.")
 
 
+class GatewayNotFound(AwsError):
+    """A gateway that is not there."""
+
+    def __init__(self) -> None:
+        super().__init__("GatewayNotFoundException", "The specified gateway wasn't found.")
+
+
 class NamespaceNotFound(AwsError):
     """A namespace of AWS Cloud Map that is not there."""
 

@@ -70,8 +70,18 @@ async def _check_rule(ctx: Context, member: str, arn: str) -> None:
         raise errors.InvalidParameter(f"The specified {member} {arn} does not exist.") from None
 
 
-def check(balancers: list[dict[str, Any]], definition: Definition, strategy: str, types: TargetTypes) -> None:
-    """Raise InvalidParameterException unless load balancers go with a task definition and a strategy."""
+def check(
+    balancers: list[dict[str, Any]],
+    definition: Definition,
+    strategy: str,
+    types: TargetTypes,
+    *,
+    is_connected: bool = False,
+) -> None:
+    """Raise InvalidParameterException unless load balancers go with a task definition and a strategy.
+
+    Traffic is shifted by gateways and Service Connect, too, where a service is connected to such.
+    """
     if len(balancers) > _MAX_GROUPS:
         raise errors.InvalidParameter(f"A service can have at most {_MAX_GROUPS} target groups.")
     containers = {each["name"]: each for each in definition.containers}
@@ -92,8 +102,10 @@ def check(balancers: list[dict[str, Any]], definition: Definition, strategy: str
                     f"The provided target group {group} has target type {kind}, which is incompatible with the "
                     f"{definition.network_mode} network mode specified in the task definition."
                 )
-    if strategy in (LINEAR, CANARY) and not balancers:
-        raise errors.InvalidParameter(f"The deployment strategy {strategy} requires load balancers.")
+    if strategy in (LINEAR, CANARY) and not balancers and not is_connected:
+        raise errors.InvalidParameter(
+            f"The deployment strategy {strategy} requires load balancers or services of Service Connect."
+        )
 
 
 def _check_container(balancer: Mapping[str, Any], containers: Mapping[str, Mapping[str, Any]]) -> None:

@@ -31,16 +31,19 @@ class Revision(msgspec.Struct, frozen=True):
     groups: list[str] = []
     """The ARN of the target group of its tasks, for each load balancer."""
     connect: Connect | None = None
+    managed: list[dict[str, Any]] = []
+    """The load balancers of gateways, which are not among its members."""
 
     @property
     def balancers(self) -> list[dict[str, Any]]:
         """The load balancers."""
-        return self.members.get("loadBalancers") or []
+        return [*(self.members.get("loadBalancers") or ()), *self.managed]
 
     @property
     def shifts_traffic(self) -> bool:
         """Whether traffic can be shifted to and from its tasks."""
-        return any(each.get("advancedConfiguration") for each in self.balancers)
+        is_connected = self.connect is not None and bool(self.connect.ports)
+        return is_connected or any(each.get("advancedConfiguration") for each in self.balancers)
 
     @property
     def choice(self) -> Choice:
@@ -110,6 +113,8 @@ class Service(msgspec.Struct, frozen=True):
     last_completed: Revision | None = None
     stuck: str = ""
     """The message that told why no task could be started or stopped."""
+    steady_at: float = 0.0
+    """The time at which it was told last that the service is steady."""
 
     @property
     def arn(self) -> str:

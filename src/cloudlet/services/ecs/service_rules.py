@@ -23,7 +23,6 @@ _MIN_CANARY_PERCENT: Final = 0.1
 _UNSUPPORTED: Final = {
     "volumeConfigurations": "volumes of Amazon EBS (volumeConfigurations)",
     "vpcLatticeConfigurations": "VPC Lattice (vpcLatticeConfigurations)",
-    "gatewayConnectors": "gateway connectors",
     "monitoring": "another resolution of a service's metrics (monitoring)",
 }
 _OPTIONS: Final = (
@@ -43,6 +42,7 @@ REVISED: Final = (
     "serviceRegistries",
     "loadBalancers",
     "serviceConnectConfiguration",
+    "gatewayConnectors",
 )
 """The members of a request that a revision keeps as they are."""
 

@@ -11,6 +11,7 @@ from cloudlet.services.ecs import (
     connect_services,
     definitions,
     elb_calls,
+    express_shape,
     lifecycle_hooks,
     resource_tags,
     service_history,
@@ -50,9 +51,10 @@ async def describe(tx: Transaction, service: Service, has_tags: bool) -> dict[st
         "status": service.status,
         "desiredCount": find_bounds(service).desired if service.scheduling == "DAEMON" else service.desired,
         **_count(live),
-        **_omit(revision.members if revision else {}, "serviceConnectConfiguration"),
-        "loadBalancers": revision.balancers if revision else [],
+        **_omit(revision.members if revision else {}, "serviceConnectConfiguration", "gatewayConnectors"),
+        "loadBalancers": revision.members.get("loadBalancers") or [] if revision else [],
         "serviceRegistries": revision.members.get("serviceRegistries") or [] if revision else [],
+        "resourceManagementType": "CUSTOMER",
         **options,
         "roleArn": elb_calls.make_role_arn(service, role) if role else None,
         "placementConstraints": service.options.get("placementConstraints") or [],
@@ -96,7 +98,7 @@ def _describe_deployment(
 ) -> dict[str, Any]:
     is_primary = deployment.status == PRIMARY
     wanted = sum(task.started_by == deployment.id and task.desired_status == "RUNNING" for task in live)
-    members = _omit(_resolve(deployment.revision.members), "serviceRegistries", "loadBalancers")
+    members = _omit(_resolve(deployment.revision.members), "serviceRegistries", "loadBalancers", "gatewayConnectors")
     return {
         **members,
         "id": deployment.id,
@@ -137,7 +139,7 @@ def describe_task_set(service: Service, task_set: TaskSet, live: list[Task]) -> 
         **_count(live, task_set.id),
         "createdAt": task_set.created,
         "updatedAt": task_set.updated,
-        "loadBalancers": task_set.revision.balancers,
+        "loadBalancers": task_set.revision.members.get("loadBalancers") or [],
         "serviceRegistries": task_set.revision.members.get("serviceRegistries") or [],
         "scale": {"value": task_set.scale, "unit": "PERCENT"},
         "stabilityStatus": "STEADY_STATE" if task_set.is_steady else "STABILIZING",
@@ -195,19 +197,20 @@ async def describe_operation(tx: Transaction, service: Service, operation: Servi
         "deploymentConfiguration": operation.configuration,
         "rollback": operation.rollback or None,
         "deploymentCircuitBreaker": {
-            "status": _get_watch(breaker, operation.is_broken, watching),
+            "status": get_watch(breaker, operation.is_broken, watching),
             "failureCount": operation.failures,
             "threshold": find_threshold(service),
         },
         "alarms": {
-            "status": _get_watch(alarms if operation.is_watched else {}, bool(operation.triggered_alarms), watching),
+            "status": get_watch(alarms if operation.is_watched else {}, bool(operation.triggered_alarms), watching),
             "alarmNames": alarms.get("alarmNames") or [],
             "triggeredAlarmNames": operation.triggered_alarms,
         },
     }
 
 
-def _get_watch(configuration: dict[str, Any], is_triggered: bool, watching: str) -> str:
+def get_watch(configuration: dict[str, Any], is_triggered: bool, watching: str) -> str:
+    """Return the status of what may give a deployment up."""
     if not configuration.get("enable"):
         return "DISABLED"
     return "TRIGGERED" if is_triggered else watching
@@ -254,5 +257,6 @@ async def describe_revision(tx: Transaction, service: Service, revision: Revisio
         "clusterArn": service.cluster_arn,
         "containerImages": images,
         "resolvedConfiguration": {"loadBalancers": _describe_groups(revision)} if revision.groups else None,
+        "ecsManagedResources": await express_shape.describe_resources(tx, service, revision),
         "createdAt": revision.created,
     }

@@ -82,8 +82,7 @@ async def count_services(tx: Transaction, cluster: Cluster) -> Counter[tuple[str
 
 
 def _get_launch_type(service: Service) -> str:
-    revision = service.revision
-    return "EC2" if revision is None else (revision.choice.launch_type or "FARGATE")
+    return "EC2" if service.revision is None else service.revision.choice.kind
 
 
 async def has_active(tx: Transaction, cluster: Cluster) -> bool:
@@ -137,12 +136,14 @@ async def forget_deleted(block: Block) -> None:
     """Forget services some time after they were deleted, until the block ends."""
 
     async def delete(tx: Transaction, row: bytes) -> None:
-        from cloudlet.services.ecs import service_history
+        from cloudlet.services.ecs import express_record, ingress_pending, service_history
 
         _, *key = _DELETED.unpack(row)
         found = await find(tx, *key)
         if found is not None and found.status == INACTIVE:
             tx.delete(_SERVICES.key(*key))
-            service_history.remove(tx, found)
+            service_history.remove(tx, found.key)
+            express_record.remove(tx, found.key)
+            ingress_pending.forget(tx, found.key)
 
     await delete_expired(block, _DELETED, _KEPT_SECONDS, delete, every=_LOOK_SECONDS)

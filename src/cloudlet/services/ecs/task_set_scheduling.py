@@ -9,7 +9,7 @@ import math
 
 from msgspec.structs import replace
 
-from cloudlet.services.ecs import rolling
+from cloudlet.services.ecs import rolling, steady_services
 from cloudlet.services.ecs.rolling import Bounds
 from cloudlet.services.ecs.scheduling_round import Round
 from cloudlet.services.ecs.service_record import DRAINING, Service, TaskSet
@@ -31,7 +31,7 @@ async def settle(look: Round) -> None:
             kept.append(changed)
     is_steady = bool(kept) and all(each.is_steady for each in kept)
     if is_steady and not look.service.is_steady:
-        look.news.tell_steady()
+        look.service = steady_services.tell(look.tx, look.service, look.news, look.now)
     look.service = replace(look.service, task_sets=kept, is_steady=is_steady)
 
 

@@ -1,4 +1,4 @@
-"""Traffic of deployments, shifted by the weights of target groups in listener rules.
+"""Traffic of deployments, shifted by weights of target groups, and of tasks in proxies.
 
 Developer guide, "Amazon ECS blue/green deployments", "linear deployments" and "canary deployments". The scheduler says
 how much of it the target revision is to have; here that is made so, by the API of Elastic Load Balancing.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
-from cloudlet.services.ecs import elb_calls, service_history, services
+from cloudlet.services.ecs import connect_services, elb_calls, service_history, services
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
 from cloudlet.services.ecs.deployment_states import (
     CANARY,
@@ -94,6 +94,8 @@ async def settle(block: Block, key: _Key) -> float | None:
             return _RETRY_SECONDS
         await _note(block, key, operation, {"traffic_error": error.message})
         return 0.0
+    if target.connect is not None and target.connect.ports:
+        await connect_services.move_traffic(block, key, operation)
     done = {
         "shifted_test": operation.test_percent,
         "shifted_production": operation.production_percent,

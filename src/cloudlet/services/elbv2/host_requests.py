@@ -69,10 +69,15 @@ async def pass_on(block: Block, visit: DataPlaneRequest) -> Answer | None:
 
 
 def _find(block: Block, label: str) -> LoadBalancer | None:
-    """Return the load balancer whose DNS name begins with a label."""
+    """Return the load balancer whose DNS name begins with a label.
+
+    Those of Amazon ECS are named by the end of their name.
+    """
     for served in PROXIES.get(block).served.values():
         for each in served.view.load_balancers:
-            if str(each.description["DNSName"]).partition(".")[0].lower() == label:
+            name = str(each.description["LoadBalancerName"])
+            is_of_ecs = name.startswith("ecs-") and name.endswith(f"-{label}") and label.startswith("alb-")
+            if is_of_ecs or str(each.description["DNSName"]).partition(".")[0].lower() == label:
                 return each
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from cloudlet.core import AwsError
@@ -24,6 +24,8 @@ _NAME: Final = re.compile(
     r"(?:dualstack\.)?(?P<host>[a-z0-9-]+"
     r"\.(?:(?P<region>[a-z0-9-]+)\.elb|elb\.(?P<network_region>[a-z0-9-]+))\.amazonaws\.com(?:\.cn)?)\.?"
 )
+_INGRESS: Final = re.compile(r"[a-z0-9]{1,3}-(?P<id>[0-9a-f]{8})[0-9a-f]{24}\.ecs\.(?P<region>[a-z0-9-]+)\.on\.aws\.?")
+"""A host of a service of ECS, with digits of its load balancer's name."""
 PLACES: Final = PerBlock(lambda block: set[tuple[str, str]]())
 """The accounts and Regions of VPCs that have networks: there are no load balancers elsewhere."""
 
@@ -47,9 +49,22 @@ def is_load_balancer(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+def is_served(name: str) -> bool:
+    """Whether a name leads to a load balancer, its own or a service's of ECS."""
+    return is_load_balancer(name) or _INGRESS.fullmatch(name) is not None
+
+
+def _is_named(found: Mapping[str, Any], named: re.Match[str]) -> bool:
+    """Whether a load balancer is the one of a name."""
+    if named.re is _NAME:
+        return bool(found["DNSName"].lower() == named["host"])
+    name = str(found["LoadBalancerName"])
+    return name.startswith("ecs-") and name.endswith(f"-alb-{named['id']}")
+
+
 async def find_load_balancer(block: Block, account: str, name: str) -> LoadBalancer | None:
     """Return the load balancer with a name, of an account or of any, or None."""
-    named = _NAME.fullmatch(name)
+    named = _NAME.fullmatch(name) or _INGRESS.fullmatch(name)
     if named is None or not block.cloud.has(_MODEL):
         return None
     region = named["region"] or named["network_region"]
@@ -57,7 +72,7 @@ async def find_load_balancer(block: Block, account: str, name: str) -> LoadBalan
     for each in accounts:
         try:
             async for found in _list_load_balancers(block, each, region):
-                if found["DNSName"].lower() == named["host"]:
+                if _is_named(found, named):
                     return _read(found)
         except AwsError as error:
             log.warning("the addresses of %s are not known: %s", name, error)

@@ -27,7 +27,7 @@ from cloudlet.services.route53 import dnssec
 from cloudlet.services.route53.answering import ANY, Answer, Missing, Part, answer
 from cloudlet.services.route53.compiling import compile_answer
 from cloudlet.services.route53.endpoints import TTL_SECONDS
-from cloudlet.services.route53.load_balancers import is_load_balancer
+from cloudlet.services.route53.load_balancers import is_served
 from cloudlet.services.route53.name_cache import CACHES, CachedNames
 from cloudlet.services.route53.names import Labels, format_name, from_wire, parse_name
 from cloudlet.services.route53.own_names import find_values
@@ -278,6 +278,6 @@ async def look_up(block: Block, name: str) -> list[str]:
             return list(found.answers[-1].values)
     if not target:
         raise OSError(f"{name} has no address")
-    if is_load_balancer(target):
+    if is_served(target):
         return list(await _find_balancer(block, names, target))
     return await _RESOLVERS.get(block).addresses(target.rstrip("."))

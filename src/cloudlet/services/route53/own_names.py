@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cloudlet.core.aws.interface_names import find_address, find_reverse, make_private_name
 from cloudlet.core.host.network_label import NetworkLabel
-from cloudlet.services.route53.load_balancers import is_load_balancer
+from cloudlet.services.route53.load_balancers import is_served
 from cloudlet.services.route53.name_cache import CachedNames
 
 
@@ -18,7 +18,7 @@ def find_values(names: CachedNames, label: NetworkLabel, name: str, kind: str) -
     address = find_reverse(name)
     if address is not None and label.is_named(address):
         return [make_private_name(label.region, address) + "."] if kind == "PTR" else []
-    if not is_load_balancer(name):
+    if not is_served(name):
         return None
     found = names.find_balancer_addresses(label.account, name)
     return found if kind == "A" or not found else []

@@ -12,13 +12,11 @@ from typing import Final
 
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.kernel.block import Block
+from cloudlet.engines.envoy.mesh_bootstrap import MANAGEMENT_PORT, MANAGEMENT_SOCKET
 
 log = logging.getLogger("cloudlet.appmesh")
 
 ADDRESS: Final = "127.0.0.1"
-PREFERRED_PORT: Final = 18000
-"""The port of Envoy's own examples of management servers."""
-_SOCKET: Final = "envoys.sock"
 _PORT: Final = Subspace("management port").key()
 
 
@@ -36,7 +34,7 @@ async def bind(block: Block) -> socket.socket:
         tx.put(_PORT, str(port).encode())
 
     known = await block.store.transact(read)
-    for port in (known or PREFERRED_PORT, 0):
+    for port in (known or MANAGEMENT_PORT, 0):
         try:
             listener = socket.create_server((ADDRESS, port))
         except OSError as error:
@@ -51,4 +49,4 @@ async def bind(block: Block) -> socket.socket:
 
 def find_path(block: Block) -> Path:
     """Return the path of the socket for Envoys in networks of their own."""
-    return block.cloud.config.data / _SOCKET
+    return block.cloud.config.data / MANAGEMENT_SOCKET

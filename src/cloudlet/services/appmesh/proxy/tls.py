@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from cloudlet.engines.envoy.mesh_bootstrap import SDS_CLUSTER
 from cloudlet.engines.envoy.resource_parts import ADS, make_extension
 from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.appmesh.proxy.view import Surroundings
 
-SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
-"""The cluster of the local SDS provider in a bootstrap (APPMESH_SDS_SOCKET_PATH)."""
 _FETCH_SECONDS: Final = "2s"
 """The time that a cluster or listener waits for a secret.
 

@@ -11,11 +11,14 @@ from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.core.telemetry.metrics import get_metrics, is_measured
 from cloudlet.services.ecr import access, digests, images, manifests, repository
+from cloudlet.services.ecr.api_images import KMS_ERROR
 from cloudlet.services.ecr.distribution.addressing import TAG
 from cloudlet.services.ecr.distribution.call import Call, MethodError
 from cloudlet.services.ecr.distribution.responses import API_VERSION, Headers, ProtocolError
+from cloudlet.services.ecr.errors import KmsError
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.public_registry import REGION
+from cloudlet.services.ecr.storage_class import ACTIVE
 from cloudlet.wire import HttpResponse
 
 _JSON: Final = ("content-type", "application/json; charset=utf-8")
@@ -43,7 +46,10 @@ async def answer_manifest(call: Call) -> HttpResponse:
 async def _answer_pull(call: Call, named: dict[str, str]) -> HttpResponse:
     result = await call.run("BatchGetImage", {"imageIds": [named]})
     if not result["images"]:
-        raise _UnknownManifest(call.address.reference)
+        (failure,) = result["failures"]
+        if failure["failureCode"] == KMS_ERROR:
+            raise KmsError(failure["failureReason"])
+        raise _UnknownManifest(call.address.reference, failure["failureReason"])
     found = result["images"][0]
     text = found["imageManifest"].encode()
     if call.method == "GET" and call.ctx.region != REGION and is_measured(call.block):
@@ -60,10 +66,10 @@ async def _answer_pull(call: Call, named: dict[str, str]) -> HttpResponse:
 
 
 class _UnknownManifest(ProtocolError):
-    """A tag or a digest that no image has."""
+    """A tag or a digest that no image has, or only one that is archived."""
 
-    def __init__(self, reference: str) -> None:
-        super().__init__("MANIFEST_UNKNOWN", f"Requested image not found: {reference}", 404)
+    def __init__(self, reference: str, reason: str = "Requested image not found") -> None:
+        super().__init__("MANIFEST_UNKNOWN", f"{reason}: {reference}", 404)
 
 
 async def _push(call: Call, named: dict[str, str]) -> HttpResponse:
@@ -164,7 +170,8 @@ async def list_referrers(call: Call) -> HttpResponse:
 
     async def body(tx: Transaction) -> list[Image]:
         found = await access.open_named(call.ctx, tx, call.account, call.address.name, "BatchGetImage")
-        return await images.list_referrers(tx, found, subject)
+        referrers = await images.list_referrers(tx, found, subject)
+        return [each for each in referrers if each.status == ACTIVE]
 
     found = await call.ctx.transact(body)
     headers = [("content-type", manifests.OCI_INDEX), API_VERSION]

@@ -9,110 +9,85 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cloudlet.engines.envoy.resource_parts import ADS, HTTP2, make_extension, make_socket_address
+from msgspec.structs import replace
+
+from cloudlet.engines.envoy.resource_parts import ADS, HTTP2, make_socket_address
 from cloudlet.engines.envoy.snapshot import Resource, Snapshot
 from cloudlet.services.ecs.connect_record import ConnectEndpoint, ConnectPort, TaskConnect
+from cloudlet.services.ecs.connect_targets import Destination, Target
+from cloudlet.services.ecs.running.connect_listeners import make_inbound, make_name, make_outbound
 
-_TYPES: Final = "envoy.extensions"
 _TABLE: Final = "connect"
 _LOOPBACK: Final = "127.0.0.1"
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - of the task's own network
+_FIRST_INGRESS_PORT: Final = 15_000
 _FIRST_PORT: Final = 15_100
 """The port of the first endpoint; the others follow."""
-_REQUEST_SECONDS: Final = 15
-_IDLE_SECONDS: Final = 300
-_TCP_IDLE_SECONDS: Final = 3600
-Targets = Mapping[str, Sequence[tuple[str, int]]]
-"""The addresses and ports of tasks, by the discovery names of their services."""
+_HTTP2_PROTOCOLS: Final = ("http2", "grpc")
+Destinations = Mapping[str, Destination]
+"""The tasks behind discovery names."""
 
 
-def make_snapshot(connect: TaskConnect, targets: Targets) -> Snapshot:
-    """Return the configuration by which a task reaches its endpoints."""
-    ports = {each.port.discovery_name: each.port for each in connect.endpoints}
-    return Snapshot(
-        listeners={_make_name(each): _make_listener(each, number) for number, each in enumerate(connect.endpoints)},
-        clusters={name: _make_cluster(port) for name, port in ports.items()},
-        endpoints={name: _make_targets(name, targets.get(name, ())) for name in ports},
-    )
+def make_snapshot(connect: TaskConnect, destinations: Destinations) -> Snapshot:
+    """Return the configuration by which a task reaches its endpoints, and is reached."""
+    endpoints = [_renew(each, destinations) for each in connect.endpoints]
+    ports = {each.port.discovery_name: each.port for each in endpoints}
+    clusters, assignments = {}, {}
+    for discovery, port in ports.items():
+        found = destinations.get(discovery)
+        for kind, targets in (("out", found.production if found else ()), ("test", found.test if found else ())):
+            if kind == "out" or port.protocol:
+                name = make_name(kind, port)
+                clusters[name] = _make_cluster(name, port)
+                assignments[name] = _make_targets(name, targets)
+    listeners = {}
+    for number, endpoint in enumerate(endpoints):
+        name = f"{endpoint.address}:{endpoint.port.port}"
+        at = _LOOPBACK, _FIRST_PORT + number
+        listeners[name] = make_outbound(name, *at, endpoint.port, connect.access_log)
+    for number, (entry, port) in enumerate(connect.entries.items()):
+        name = f"in:{entry}"
+        at = _EVERYWHERE, _FIRST_INGRESS_PORT + number
+        listeners[name] = make_inbound(name, *at, port, connect.access_log)
+        clusters[make_name("in", port)] = _make_own_cluster(port)
+    return Snapshot(listeners=listeners, clusters=clusters, endpoints=assignments)
+
+
+def _renew(endpoint: ConnectEndpoint, destinations: Destinations) -> ConnectEndpoint:
+    """Return an endpoint, whose name and port stay, with what its service wants by now."""
+    found = destinations.get(endpoint.port.discovery_name)
+    if found is None:
+        return endpoint
+    port = replace(found.port, dns_name=endpoint.port.dns_name, port=endpoint.port.port)
+    return replace(endpoint, port=port)
 
 
 def write_rules(connect: TaskConnect) -> str:
-    """Return the packet filters that lead from the endpoints of a task to its proxy.
+    """Return the packet filters that lead to a task's proxy.
 
-    A program of the task may listen at the same port of all its addresses, which the proxy does not take.
+    They take what is for its endpoints, and what comes to its ports.
+
+    A program of the task may listen at the same port of all its addresses, which the proxy does not take. What the
+    proxy sends to programs over loopback is led nowhere else.
     """
     table = f"table ip {_TABLE}"
-    rules = [
+    outgoing = [
         f"ip daddr {each.address} tcp dport {each.port.port} dnat to {_LOOPBACK}:{_FIRST_PORT + number}"
         for number, each in enumerate(connect.endpoints)
     ]
-    chain = "\n".join(["type nat hook output priority -100", *rules])
-    return f"{table}\ndelete {table}\n{table} {{\nchain out {{\n{chain}\n}}\n}}\n"
-
-
-def _make_name(endpoint: ConnectEndpoint) -> str:
-    return f"{endpoint.address}:{endpoint.port.port}"
-
-
-def _make_listener(endpoint: ConnectEndpoint, number: int) -> Resource:
-    port = endpoint.port
-    make = _make_http_filter if port.protocol else _make_tcp_filter
-    return {
-        "name": _make_name(endpoint),
-        "address": make_socket_address(_LOOPBACK, _FIRST_PORT + number),
-        "filter_chains": [{"filters": [make(port)]}],
-    }
-
-
-def _format_seconds(given: int | None, default: int) -> str:
-    """Return a duration; 0 is none at all."""
-    return f"{default if given is None else given}s"
-
-
-def _make_http_filter(port: ConnectPort) -> Resource:
-    retries = {
-        "retry_on": "connect-failure,refused-stream,reset-before-request",
-        "num_retries": 2,
-        "retry_host_predicate": [
-            make_extension(
-                "envoy.retry_host_predicates.previous_hosts",
-                f"{_TYPES}.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-            )
-        ],
-        "host_selection_retry_max_attempts": 3,
-    }
-    route = {
-        "cluster": port.discovery_name,
-        "timeout": _format_seconds(port.request_seconds, _REQUEST_SECONDS),
-        "retry_policy": retries,
-    }
-    everything = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
-    return make_extension(
-        "envoy.filters.network.http_connection_manager",
-        f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix=port.discovery_name,
-        codec_type="AUTO",
-        stream_idle_timeout=_format_seconds(port.idle_seconds, _IDLE_SECONDS),
-        upgrade_configs=[{"upgrade_type": "websocket"}],
-        route_config={"name": port.discovery_name, "virtual_hosts": [everything]},
-        http_filters=[make_extension("envoy.filters.http.router", f"{_TYPES}.filters.http.router.v3.Router")],
+    incoming = [
+        f"tcp dport {entry} redirect to :{_FIRST_INGRESS_PORT + number}" for number, entry in enumerate(connect.entries)
+    ]
+    chains = "\n".join(
+        "\n".join([f"chain {name} {{", f"type nat hook {hook} priority -100", *rules, "}"])
+        for name, hook, rules in (("out", "output", outgoing), ("before", "prerouting", incoming))
     )
+    return f"{table}\ndelete {table}\n{table} {{\n{chains}\n}}\n"
 
 
-def _make_tcp_filter(port: ConnectPort) -> Resource:
-    return make_extension(
-        "envoy.filters.network.tcp_proxy",
-        f"{_TYPES}.filters.network.tcp_proxy.v3.TcpProxy",
-        stat_prefix=port.discovery_name,
-        cluster=port.discovery_name,
-        idle_timeout=_format_seconds(port.idle_seconds, _TCP_IDLE_SECONDS),
-        max_connect_attempts=3,
-    )
-
-
-def _make_cluster(port: ConnectPort) -> Resource:
-    is_http2 = port.protocol in ("http2", "grpc")
+def _make_cluster(name: str, port: ConnectPort) -> Resource:
     return {
-        "name": port.discovery_name,
+        "name": name,
         "type": "EDS",
         "eds_cluster_config": {"eds_config": ADS},
         "connect_timeout": "1s",
@@ -131,10 +106,33 @@ def _make_cluster(port: ConnectPort) -> Resource:
             "max_ejection_time": "300s",
             "max_ejection_percent": 50,
         },
-        **({"typed_extension_protocol_options": HTTP2} if is_http2 else {}),
+        **_make_options(port),
     }
 
 
-def _make_targets(name: str, targets: Sequence[tuple[str, int]]) -> Resource:
-    endpoints = [{"endpoint": {"address": make_socket_address(*each)}} for each in sorted(targets)]
+def _make_own_cluster(port: ConnectPort) -> Resource:
+    """Return the cluster of a task's own programs."""
+    name = make_name("in", port)
+    endpoint = {"endpoint": {"address": make_socket_address(_LOOPBACK, port.container_port)}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        **_make_options(port),
+    }
+
+
+def _make_options(port: ConnectPort) -> Resource:
+    return {"typed_extension_protocol_options": HTTP2} if port.protocol in _HTTP2_PROTOCOLS else {}
+
+
+def _make_targets(name: str, targets: Sequence[Target]) -> Resource:
+    endpoints = [
+        {
+            "endpoint": {"address": make_socket_address(each.address, each.port)},
+            "load_balancing_weight": each.weight,
+        }
+        for each in sorted(targets)
+    ]
     return {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}] if endpoints else []}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from cloudlet.services.ecs.running import (
     failures,
     health,
     log_sending,
+    mesh_envoys,
     pulling,
     redirection,
     secrets,
@@ -29,6 +30,9 @@ from cloudlet.services.ecs.running.failures import StartFailure, TaskFailure
 from cloudlet.services.ecs.running.runner import End, Runner
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_states import PENDING, RUNNING, STOPPED
+
+if TYPE_CHECKING:
+    from cloudlet.core.kernel.block import Block
 
 _MAX_START_SECONDS: Final = 180.0
 """The time for which others are waited that have no startTimeout (ECS_CONTAINER_START_TIMEOUT)."""
@@ -88,7 +92,7 @@ async def _prepare(runner: Runner, task: Task, definition: Definition) -> Suppli
         began = block.clock.now()
         task = await tasks.change(block, task.key, lambda each: replace(each, pull_started_at=began)) or task
     environments = {each["name"]: await secrets.load_environment(block, task, each) for each in definition.containers}
-    images = {each["name"]: await pulling.fetch(block, task, each) for each in definition.containers}
+    images = {each["name"]: await _fetch_image(block, task, each) for each in definition.containers}
     ended = block.clock.now()
 
     def note(current: Task) -> Task:
@@ -98,6 +102,12 @@ async def _prepare(runner: Runner, task: Task, definition: Definition) -> Suppli
     await tasks.change(block, task.key, note)
     made = runner.prepared[task.key] = Supplies(images, environments)
     return made
+
+
+async def _fetch_image(block: Block, task: Task, described: dict[str, Any]) -> pulling.LocalImage:
+    if mesh_envoys.is_envoy(described):
+        return await asyncio.to_thread(mesh_envoys.provide_image, block, described)
+    return await pulling.fetch(block, task, described)
 
 
 def _is_ready(task: Task, container: TaskContainer, described: Mapping[str, dict[str, Any]]) -> bool:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import AwsError
-from cloudlet.core.aws import iso8601
+from cloudlet.core import AwsError, Transaction
+from cloudlet.core.aws import iso8601, tags
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.running import log_sending, roles
@@ -72,8 +72,10 @@ async def _answer(runner: Runner, method: str, path: str, body: bytes) -> Reply:
     container, rest = task.containers[int(match[2])], (match[3] or "").rstrip("/")
     if rest == "":
         return 200, await _describe_container(runner, task, container)
-    if rest in ("/task", "/taskWithTags"):
+    if rest == "/task":
         return 200, await _describe_task(runner, task)
+    if rest == "/taskWithTags":
+        return 200, {**await _describe_task(runner, task), **await _load_tags(runner, task)}
     if rest == "/stats":
         return 200, (await measure(runner, task)).get(make_runtime_id(task, container))
     if rest == "/task/stats":
@@ -159,13 +161,23 @@ async def _describe_task(runner: Runner, task: Task) -> dict[str, Any]:
             "PullStartedAt": _format(task.pull_started_at),
             "PullStoppedAt": _format(task.pull_stopped_at),
             "AvailabilityZone": task.availability_zone,
-            "LaunchType": task.launch_type or ("FARGATE" if task.is_on_fargate else "EC2"),
+            "LaunchType": task.kind,
             "VPCID": task.interface.get("network"),
             "Containers": [
                 await _describe_container(runner, task, each) for each in task.containers if each.started_at is not None
             ],
         }
     )
+
+
+async def _load_tags(runner: Runner, task: Task) -> dict[str, Any]:
+    """Return the tags of a task, and those of its container instance."""
+
+    async def read(tx: Transaction) -> dict[str, Any]:
+        arns = {"TaskTags": task.arn, "ContainerInstanceTags": task.container_instance}
+        return {name: await tags.load(tx, arn) for name, arn in arns.items() if arn}
+
+    return _drop_empty(await runner.block.store.transact(read))
 
 
 async def _describe_container(runner: Runner, task: Task, container: TaskContainer) -> dict[str, Any]:
@@ -239,6 +251,7 @@ async def measure(runner: Runner, task: Task) -> dict[str, Any]:
             "id": make_runtime_id(task, container),
             "memory_stats": {"usage": usage["memory_bytes"] or 0, "limit": limit},
             "cpu_stats": {"cpu_usage": {"total_usage": int((usage["processor_seconds"] or 0) * 1e9)}},
+            **({"networks": usage["networks"]} if usage["networks"] else {}),
         }
     return found
 

@@ -1,6 +1,6 @@
 """Container Insights: metrics of clusters that have them turned on.
 
-CloudWatch user guide, "Amazon ECS Container Insights metrics". Of them: those of CPU, memory and counts.
+CloudWatch user guide, "Amazon ECS Container Insights metrics". Of them: those of CPU, memory, networks and counts.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ _MAX_SENT_METRICS: Final = 500
 
 
 class Sample(NamedTuple):
-    """The CPU units and MiB that a task takes, and those that it reserves."""
+    """The CPU units and MiB that a task takes and reserves, and its traffic."""
 
     task: Task
     cpu: float
     memory: float
     reserved_cpu: int
     reserved_memory: int
+    received: float = 0.0
+    """Bytes per second."""
+    sent: float = 0.0
 
 
 async def report(block: Block, samples: Iterable[Sample]) -> None:
@@ -80,7 +83,14 @@ def _list_data(cluster: str, samples: list[Sample], live: list[Task], now: float
 
 
 def _sum(samples: list[Sample]) -> dict[str, tuple[float, str]]:
+    # The machine's own network is nobody's, as on AWS.
+    traffic = [each for each in samples if each.task.network_mode in ("awsvpc", "bridge")]
+    networks = {
+        "NetworkRxBytes": (sum(each.received for each in traffic), "Bytes/Second"),
+        "NetworkTxBytes": (sum(each.sent for each in traffic), "Bytes/Second"),
+    }
     return {
+        **(networks if traffic else {}),
         "CpuUtilized": (sum(each.cpu for each in samples), "None"),
         "CpuReserved": (sum(each.reserved_cpu for each in samples), "None"),
         "MemoryUtilized": (sum(each.memory for each in samples), "Megabytes"),

@@ -12,7 +12,7 @@ from cloudlet.core.kernel.timing import back_off
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.connect_services import PROXIES
-from cloudlet.services.ecs.running import connect_proxies, measuring, pulling
+from cloudlet.services.ecs.running import connect_measuring, connect_proxies, measuring, pulling
 from cloudlet.services.ecs.running.runner import RUNNER
 
 _CLEANED_SECONDS: Final = 1800.0
@@ -68,3 +68,11 @@ async def forget_tasks(block: Block) -> None:
 async def measure_tasks(block: Block) -> None:
     """Measure what tasks take."""
     await measuring.measure(block)
+
+
+@service.gauge
+async def measure_proxies(block: Block) -> None:
+    """Measure what proxies of Service Connect lead."""
+    runner = RUNNER.get(block)
+    for task in connect_proxies.list_proxied(block):
+        await connect_measuring.count(runner, task, connect_proxies.get_admin_path(runner, task))

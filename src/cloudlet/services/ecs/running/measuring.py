@@ -14,7 +14,7 @@ from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import tasks
 from cloudlet.services.ecs.running import insights
 from cloudlet.services.ecs.running.insights import Sample
-from cloudlet.services.ecs.running.runner import RUNNER, make_container_name
+from cloudlet.services.ecs.running.runner import RUNNER, TaskUsage, make_container_name
 from cloudlet.services.ecs.task_record import Task
 
 if TYPE_CHECKING:
@@ -48,13 +48,15 @@ async def measure(block: Block) -> None:
         taken = await _measure(block, task)
         if taken is None:
             continue
-        now, seconds, size = runner.get_time(), *taken
-        runner.measured[task.id] = now, seconds
-        before = known.get(task.id)
-        if before is not None and now > before[0]:
+        runner.measured[task.id] = taken
+        before, size = known.get(task.id), taken.memory_bytes
+        if before is not None and taken.time > before.time:
             cpu, memory = task.reserved
-            used = _CPU_UNITS * (seconds - before[1]) / (now - before[0])
-            samples.append(Sample(task, used, size / _MIB, cpu, memory))
+            passed = taken.time - before.time
+            used = _CPU_UNITS * (taken.processor_seconds - before.processor_seconds) / passed
+            received = (taken.received_bytes - before.received_bytes) / passed
+            sent = (taken.sent_bytes - before.sent_bytes) / passed
+            samples.append(Sample(task, used, size / _MIB, cpu, memory, max(0.0, received), max(0.0, sent)))
             share = 100 * used / cpu if cpu else 0.0, 100 * size / (memory * _MIB) if memory else 0.0
             shares[_Place(task.account, task.region, task.cluster, "")].append(share)
             if task.service:
@@ -69,15 +71,21 @@ async def measure(block: Block) -> None:
         await best_effort(block, "metrics of Container Insights", lambda: insights.report(block, samples))
 
 
-async def _measure(block: Block, task: Task) -> tuple[float, float] | None:
-    """Return the seconds of processors and bytes of memory that a task has taken.
-
-    None is where they are not counted.
-    """
+async def _measure(block: Block, task: Task) -> TaskUsage | None:
+    """Return what a task has taken, None where that is not counted."""
     names = [make_container_name(task, each) for each in task.containers if each.status == "RUNNING"]
     try:
         measured = await RUNNER.get(block).keeper.call("measure", names=names[:_MAX_NAMES])
     except KeeperError:
         return None
     found = [each for each in measured.values() if each["processor_seconds"] is not None]
-    return sum(each["processor_seconds"] for each in found), sum(each["memory_bytes"] or 0 for each in found)
+    # Containers of a task share an interface, but in a bridge network.
+    networks = [each["networks"] for each in measured.values()][: None if task.network_mode == "bridge" else 1]
+    interfaces = [counters for each in networks for counters in each.values()]
+    return TaskUsage(
+        RUNNER.get(block).get_time(),
+        sum(each["processor_seconds"] for each in found),
+        sum(each["memory_bytes"] or 0 for each in found),
+        sum(each["rx_bytes"] for each in interfaces),
+        sum(each["tx_bytes"] for each in interfaces),
+    )

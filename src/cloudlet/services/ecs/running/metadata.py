@@ -1,8 +1,8 @@
 """The endpoint that tells containers of themselves, and gives them their role's credentials.
 
 Developer guide, "Task metadata endpoint version 4" and "Amazon ECS task IAM role". In networks of Cloudlet's the
-endpoint is where AWS has it, at 169.254.170.2, and Cloudlet's own endpoint is beside it. A container in the machine's
-network asks at loopback, by paths that nobody else knows.
+endpoint is where AWS has it, at 169.254.170.2, and beside it are Cloudlet's own endpoint and the management of App
+Mesh's Envoys. A container in the machine's network asks at loopback, by paths that nobody else knows.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from cloudlet.core.background.reconciler import Key
 from cloudlet.core.host import authorities
 from cloudlet.engines.containers.description import Mount
+from cloudlet.engines.envoy.mesh_bootstrap import MANAGEMENT_PORT, MANAGEMENT_SOCKET
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.network import relay
 from cloudlet.engines.network.router import METADATA
@@ -143,11 +144,9 @@ async def open_network(runner: Runner, task: Task) -> None:
             return
         runner.go_beside(name, _answer(runner, listener))
         if _get_port(endpoint) != _HTTP_PORT:
-            with suppress(KeeperError):
-                listener = await runner.keeper.call_for_socket(
-                    "listen", network=network, address=str(METADATA), port=_get_port(endpoint)
-                )
-                runner.go_beside(f"endpoint of {network}", _relay(listener, endpoint))
+            await _relay(runner, "endpoint", network, _get_port(endpoint), lambda: _connect(endpoint))
+        envoys = runner.block.cloud.config.data / MANAGEMENT_SOCKET
+        await _relay(runner, "envoys", network, MANAGEMENT_PORT, lambda: relay.connect_at(envoys))
 
 
 def leave_network(runner: Runner, task: Task) -> None:
@@ -189,7 +188,14 @@ async def _open_loopback(runner: Runner) -> int:
         return runner.loopback_port
 
 
-def _relay(listener: socket.socket, endpoint: str) -> Coroutine[Any, Any, None]:
-    """Pass connections on to Cloudlet's own endpoint."""
-    host = urlsplit(endpoint).hostname or _LOOPBACK
-    return relay.forward(listener, lambda _: relay.connect(host, _get_port(endpoint)))
+async def _relay(
+    runner: Runner, what: str, network: str, port: int, connect: Callable[[], Awaitable[socket.socket]]
+) -> None:
+    """Pass on the connections to a port of metadata's address in a network."""
+    with suppress(KeeperError):
+        listener = await runner.keeper.call_for_socket("listen", network=network, address=str(METADATA), port=port)
+        runner.go_beside(f"{what} of {network}", relay.forward(listener, lambda _: connect()))
+
+
+async def _connect(endpoint: str) -> socket.socket:
+    return await relay.connect(urlsplit(endpoint).hostname or _LOOPBACK, _get_port(endpoint))

@@ -12,6 +12,7 @@ from cloudlet.engines.containers import users
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.ecs import proxy_rules
 from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.running import mesh_envoys
 from cloudlet.services.ecs.running.failures import InitializationFailure
 from cloudlet.services.ecs.running.runner import Runner
 from cloudlet.services.ecs.task_record import Task
@@ -26,7 +27,8 @@ async def provide(runner: Runner, task: Task, definition: Definition) -> None:
     configuration = definition.shape.get("proxyConfiguration")
     if configuration is None:
         return
-    if not users.have_ranges():
+    proxy = next(each for each in definition.containers if each["name"] == configuration["containerName"])
+    if not users.have_ranges() and not mesh_envoys.is_envoy(proxy):
         raise InitializationFailure("a proxy needs a user of its own, which containers of an ordinary user do not have")
     rules = write_rules(proxy_rules.read_properties(configuration))
     network, interface = task.interface["network"], task.interface["id"]
@@ -43,6 +45,9 @@ def write_rules(properties: Mapping[str, list[str]]) -> str:
         for name, kind in (("IgnoredUID", "skuid"), ("IgnoredGID", "skgid"))
         for value in properties.get(name, ())
     ]
+    if not users.have_ranges():
+        # All containers have one user: our own Envoy marks its connections.
+        ids = [f"ip dscp {mesh_envoys.CODE_POINT} accept"]
     ports = ", ".join(properties.get("EgressIgnoredPorts", ()))
     outgoing = [
         "type nat hook output priority -100",

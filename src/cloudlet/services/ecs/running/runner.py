@@ -33,6 +33,16 @@ class End(NamedTuple):
     is_out_of_memory: bool = False
 
 
+class TaskUsage(NamedTuple):
+    """The usage of a task since it was started, at a time."""
+
+    time: float
+    processor_seconds: float
+    memory_bytes: float
+    received_bytes: int
+    sent_bytes: int
+
+
 class Runner:
     """The way to the keeper, and what goes on beside containers. Used from one event loop."""
 
@@ -55,8 +65,8 @@ class Runner:
         """The tasks in networks, by their names."""
         self.opening = asyncio.Lock()
         self.loopback_port = 0
-        self.measured: dict[str, tuple[float, float]] = {}
-        """The times at which tasks were measured, and the processor seconds that they had taken."""
+        self.measured: dict[str, TaskUsage] = {}
+        """The usage of tasks when they were measured last."""
         self._news: dict[str, asyncio.Event] = {}
         self._codes: dict[str, int | None] = {}
         self._out_of_memory: set[str] = set()
@@ -193,7 +203,7 @@ class Runner:
 
     def end_listening(self, network: str | None = None) -> None:
         """Give up the sockets in a network that is gone, or in all."""
-        kinds = ("metadata of", "endpoint of", "names of")
+        kinds = ("metadata of", "endpoint of", "envoys of", "names of")
         names = [f"{kind} {network}" for kind in kinds]
         for name in list(self._beside):
             if name in names or (network is None and name.startswith((*kinds, "port of"))):

@@ -21,7 +21,7 @@ from cloudlet.engines.images import Config, ImageError, resolve_path
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.engines.network.router import METADATA
 from cloudlet.services.ecs.definition_record import Definition
-from cloudlet.services.ecs.running import connect_proxies, interfaces, metadata, volumes
+from cloudlet.services.ecs.running import connect_proxies, interfaces, mesh_envoys, metadata, volumes
 from cloudlet.services.ecs.running.described import find_override
 from cloudlet.services.ecs.running.failures import CreateFailure, StartFailure
 from cloudlet.services.ecs.running.interfaces import Place
@@ -111,7 +111,7 @@ def _describe(
     hostname = described.get("hostname") or place.hostname
     _make_folder(image.root, own / "scratch", folder)
     variables = {"PATH": _PATH, "HOSTNAME": hostname, "HOME": user.home, **image.config.environment, **environment}
-    return Container(
+    made = Container(
         str(image.root),
         str(own / "scratch"),
         _find_command(described, override, image),
@@ -142,6 +142,7 @@ def _describe(
         max_log_bytes=_find_log_size(described),
         shared_memory_bytes=(linux.get("sharedMemorySize") or _SHARED_MEMORY_MIB) * _MIB,
     )
+    return mesh_envoys.complete(made, runner.block, task, name) if mesh_envoys.is_envoy(described) else made
 
 
 def _find_command(described: Mapping[str, Any], override: Mapping[str, Any], image: LocalImage) -> tuple[str, ...]:

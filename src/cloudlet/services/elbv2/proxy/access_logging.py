@@ -7,8 +7,8 @@ from typing import Final
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.resource_parts import make_extension
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.elbv2.proxy import names
-from cloudlet.services.elbv2.proxy.view import Listener
+from cloudlet.services.elbv2.proxy import log_files, names, request_checks
+from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer
 
 _HTTP: Final = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
 _TCP: Final = "envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig"
@@ -18,8 +18,10 @@ _TAGS: Final = {"rule": "route", "actions": "route", names.SENT_URL: "request", 
 """Tags of routes, and of requests as they were before they were rewritten."""
 
 
-def make_request_log(listener: Listener) -> Resource:
-    """Return the log of the requests to a listener."""
+def make_request_logs(load_balancer: LoadBalancer, listener: Listener) -> list[Resource]:
+    """Return the log of the requests to a listener, where its load balancer has one."""
+    if not log_files.is_wanted(log_files.ACCESS, load_balancer):
+        return []
     tags = [
         {
             "tag": name,
@@ -27,18 +29,23 @@ def make_request_log(listener: Listener) -> Resource:
         }
         for name, kind in _TAGS.items()
     ]
-    return make_extension(
+    made = make_extension(
         "requests",
         _HTTP,
         common_config={**_make_common(listener.arn), "custom_tags": tags},
-        additional_request_headers_to_log=["x-amzn-trace-id"],
+        additional_request_headers_to_log=["x-amzn-trace-id", request_checks.LENGTH],
         additional_response_headers_to_log=["location"],
     )
+    return [made]
 
 
-def make_connection_log(listener: Listener) -> Resource:
-    """Return the log of the connections to a listener."""
-    return make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))
+def make_connection_logs(load_balancer: LoadBalancer, listener: Listener) -> list[Resource]:
+    """Return the log of the connections to a listener, where its load balancer has one."""
+    kind = log_files.CONNECTIONS if load_balancer.is_application else log_files.ACCESS
+    is_secure = listener.description["Protocol"] in ("HTTPS", "TLS")
+    if not is_secure or not log_files.is_wanted(kind, load_balancer):
+        return []
+    return [make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))]
 
 
 def _make_common(name: str) -> Resource:

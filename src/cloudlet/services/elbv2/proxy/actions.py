@@ -22,14 +22,20 @@ def make_match(
     transforms: Sequence[Description] = (),
     priority: str = "0",
     holder: str = "",
+    evaluated: int = 0,
 ) -> Resource:
     """Return what a matcher does for a rule.
 
-    `holder` is the ARN of the rule, or of the listener whose default actions these are.
+    `holder` is the ARN of the rule, or of the listener whose default actions these are. `evaluated` are the rules that
+    are looked at until this one holds.
     """
     *before, last = sorted(actions, key=lambda action: action.get("Order", 1))
     checks = authenticating.make_route_filters(holder, actions)
-    metadata = {"rule": priority, "actions": ",".join([*(_find_name(each) for each in before), last["Type"]])}
+    metadata = {
+        "rule": priority,
+        "actions": ",".join([*(_find_name(each) for each in before), last["Type"]]),
+        names.EVALUATED: str(evaluated),
+    }
     routes = [
         (predicate, _complete(route, metadata, checks))
         for predicate, route in _make_routes(view, load_balancer, listener, last, transforms)

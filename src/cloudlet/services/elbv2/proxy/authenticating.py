@@ -20,7 +20,7 @@ PREFIX: Final = "/_authenticate/"
 CALLBACK: Final = "/oauth2/idpresponse"
 """The path to which identity providers send users back."""
 _TYPES: Final = ("authenticate-oidc", "authenticate-cognito", "jwt-validation")
-_ASKED: Final = ("authorization", "cookie", "x-forwarded-proto")
+_ASKED: Final = ("authorization", "cookie", "x-forwarded-proto", "x-amzn-trace-id", names.ADDRESS)
 _TOLD_TARGETS: Final = ("x-amzn-oidc-accesstoken", "x-amzn-oidc-identity", "x-amzn-oidc-data")
 _TOLD_CLIENTS: Final = ("location", "set-cookie", "content-type", "www-authenticate", "cache-control", "server")
 _TIMEOUT: Final = "15s"
@@ -84,7 +84,9 @@ def make_callback(listener: Listener) -> list[Resource]:
     route = {
         "match": {"prefix": "/"},
         "route": {"cluster": names.BLOCK, "timeout": "0s"},
-        "metadata": {"filter_metadata": {names.METADATA: {"rule": "0", "actions": "authenticate"}}},
+        "metadata": {
+            "filter_metadata": {names.METADATA: {"rule": "0", "actions": "authenticate", names.EVALUATED: "0"}}
+        },
         "request_headers_to_add": [make_header(names.RULE, listener.arn)],
         "request_headers_to_remove": [names.TARGET_GROUP],
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.resource_parts import make_extension
 from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.elbv2.proxy import names
+from cloudlet.services.elbv2.proxy.conditions import get_expressions
 from cloudlet.services.elbv2.proxy.resources import make_header, make_regex
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer
 
@@ -30,7 +32,8 @@ function envoy_on_request(handle)
   end
 end
 """
-"""Adds X-Amzn-Trace-Id: formats of Envoy have no hexadecimal time."""
+"""Adds X-Amzn-Trace-Id where there is no module: formats of Envoy have no hexadecimal time."""
+_MODULE: Final = "envoy.extensions.http.early_header_mutation.dynamic_modules.v3.DynamicModuleEarlyHeaderMutation"
 _HEADER_NAME: Final = ".header_name"
 _RESPONSE: Final = "routing.http.response."
 _HEADER_VALUE: Final = ".header_value"
@@ -61,24 +64,51 @@ def make_trace_filter() -> Resource:
     )
 
 
-def make_early_mutations(load_balancer: LoadBalancer, removed: Sequence[str]) -> list[Resource]:
+def make_trace_mutation() -> Resource:
+    """Return the early change by which our module makes trace ids."""
+    config = {"dynamic_module_config": {"name": program.TRACE_IDS}, "early_header_mutation_name": program.TRACE_IDS}
+    return make_extension(
+        "envoy.http.early_header_mutation.dynamic_modules",
+        "xds.type.v3.TypedStruct",
+        type_url=f"type.googleapis.com/{_MODULE}",
+        value=config,
+    )
+
+
+def _list_looked_at(load_balancer: LoadBalancer, listener: Listener, *, needs_protocol: bool) -> dict[str, str]:
+    """Return our own headers that rules look at, with their formats. Each costs time."""
+    conditions = [each for rule in listener.rules for each in rule["Conditions"]]
+    found = {}
+    if any(each["Field"] == "source-ip" for each in conditions):
+        found[names.SOURCE] = _ADDRESS
+    if any(each["Field"] == "path-pattern" and get_expressions(each, "PathPatternConfig") for each in conditions):
+        found[names.PATH] = "%PATH(NQ:PATH)%"
+    if needs_protocol:
+        found[names.PROTOCOL] = "%PROTOCOL%"
+    if load_balancer.machine_ports:
+        found[names.ADDRESS] = "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"
+    return found
+
+
+def make_early_mutations(
+    load_balancer: LoadBalancer, listener: Listener, removed: Sequence[str], *, needs_protocol: bool
+) -> list[Resource]:
     """Return the changes before rules are looked at, which can look at headers only."""
-    added = {
-        names.SOURCE: _ADDRESS,
-        names.PATH: "%PATH(NQ:PATH)%",
-        names.ADDRESS: "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%",
-    }
+    added = _list_looked_at(load_balancer, listener, needs_protocol=needs_protocol)
     mutations: list[Resource] = [{"remove": name} for name in removed]
     if load_balancer.attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         mutations.append({"remove_on_match": {"key_matcher": {"safe_regex": make_regex(_INVALID_NAMES)}}})
     mutations += [{"append": make_header(name, value)} for name, value in added.items()]
+    if not mutations:
+        return []
     return [make_extension("envoy.http.early_header_mutation.header_mutation", _EARLY, mutations=mutations)]
 
 
-def make_request_changes(load_balancer: LoadBalancer, listener: Listener) -> Resource:
+def make_request_changes(load_balancer: LoadBalancer, listener: Listener, *, needs_protocol: bool) -> Resource:
     """Return what all routes of a listener change in requests."""
     attributes = load_balancer.attributes
-    removed = [*names.INTERNAL_HEADERS[:3], "x-envoy-external-address"]
+    looked_at = _list_looked_at(load_balancer, listener, needs_protocol=needs_protocol)
+    removed = [*looked_at, "x-envoy-external-address"]
     added = [make_header("x-forwarded-port", str(listener.description["Port"]))]
     mode = attributes.get("routing.http.xff_header_processing.mode", "append")
     if mode == "remove":

@@ -11,8 +11,11 @@ from cloudlet.services.elbv2.proxy import (
     actions,
     authenticating,
     conditions,
+    counting,
+    forwarding,
     headers,
     pages,
+    request_checks,
     rewrites,
     stickiness,
     tls,
@@ -40,24 +43,36 @@ def make_addresses(load_balancer: LoadBalancer, port: int, protocol: str = "TCP"
     return {"address": first, "additional_addresses": [{"address": each} for each in others]}
 
 
-def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
+def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener, *, has_module: bool = False) -> Resource:
     """Return a listener of an Application Load Balancer."""
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
     protocols = _list_protocols(load_balancer)
-    manager = make_extension("http", _CONNECTIONS, **_make_connections(load_balancer, listener, is_secure=is_secure))
+    connections = _make_connections(view, load_balancer, listener)
+    if has_module:
+        connections["early_header_mutation_extensions"].append(headers.make_trace_mutation())
+    else:
+        connections["http_filters"].insert(0, headers.make_trace_filter())
+    manager = make_extension("http", _CONNECTIONS, **connections)
     chain: Resource = {"filters": [manager]}
     if is_secure:
         chain["transport_socket"] = tls.make_transport_socket(view, listener, protocols)
     return {
         "name": listener.arn,
+        "stat_prefix": counting.get_id(listener),
         **make_addresses(load_balancer, description["Port"]),
         "filter_chains": [chain],
         "listener_filters": [make_extension("tls", _INSPECTOR)] if is_secure else [],
         # Two programs would share a port silently.
         "enable_reuse_port": False,
-        "access_log": [access_logging.make_connection_log(listener)],
+        "access_log": access_logging.make_connection_logs(load_balancer, listener),
     }
+
+
+def _needs_protocol(view: View, listener: Listener) -> bool:
+    """Whether rules look at the protocol of requests."""
+    arns = forwarding.list_listener_groups(listener)
+    return request_checks.needs_protocol(view.target_groups[arn] for arn in arns if arn in view.target_groups)
 
 
 def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
@@ -65,26 +80,39 @@ def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
     return ("h2", "http/1.1") if is_modern else ("http/1.1",)
 
 
-def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_secure: bool) -> Resource:
+def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
     attributes = load_balancer.attributes
+    is_secure = listener.description["Protocol"] == "HTTPS"
     idle = f"{attributes.get('idle_timeout.timeout_seconds', '60')}s"
     return {
-        "stat_prefix": listener.arn.rpartition("/")[2],
+        "stat_prefix": counting.get_id(listener),
         "codec_type": "AUTO" if is_secure else "HTTP1",
         "rds": {"route_config_name": listener.arn, "config_source": ADS},
         "http_filters": [
-            headers.make_trace_filter(),
             authenticating.make_filter(),
             *stickiness.make_filters(),
             *rewrites.make_filters(),
-            make_extension("router", _ROUTER, suppress_envoy_headers=True),
+            make_extension(
+                "router",
+                _ROUTER,
+                suppress_envoy_headers=True,
+                # They cost more than ours.
+                dynamic_stats=False,
+                upstream_log=[counting.make_target_counter(listener)],
+            ),
         ],
         "early_header_mutation_extensions": headers.make_early_mutations(
-            load_balancer, authenticating.list_forgeable_headers(listener)
+            load_balancer,
+            listener,
+            authenticating.list_forgeable_headers(listener),
+            needs_protocol=_needs_protocol(view, listener),
         ),
         "local_reply_config": pages.make_local_replies(),
         "server_header_transformation": "PASS_THROUGH",
-        "access_log": [access_logging.make_request_log(listener)],
+        "access_log": [
+            counting.make_answer_counter(listener),
+            *access_logging.make_request_logs(load_balancer, listener),
+        ],
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "use_remote_address": True,
         "skip_xff_append": True,
@@ -102,6 +130,8 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
         },
         "http_protocol_options": {
             "accept_http_10": True,
+            # A request with both is sent on without its length.
+            "allow_chunked_length": not request_checks.is_strict(load_balancer),
             "allow_custom_methods": True,
             "header_key_format": make_case_keeping(),
         },
@@ -122,19 +152,22 @@ def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> 
                 rule.get("Transforms") or (),
                 rule["Priority"],
                 rule["RuleArn"],
+                evaluated,
             ),
         }
-        for rule in listener.rules
+        for evaluated, rule in enumerate(listener.rules, 1)
     ]
-    matchers = [*authenticating.make_callback(listener), *matchers]
+    matchers = [*request_checks.make_matchers(load_balancer), *authenticating.make_callback(listener), *matchers]
     own = listener.description["DefaultActions"]
-    fallback = actions.make_match(view, load_balancer, listener, own, holder=listener.arn)
+    fallback = actions.make_match(
+        view, load_balancer, listener, own, holder=listener.arn, evaluated=len(listener.rules)
+    )
     rules: Resource = {"on_no_match": fallback}
     if matchers:
         rules["matcher_list"] = {"matchers": matchers}
     return {
         "name": listener.arn,
         "virtual_hosts": [{"name": "rules", "domains": ["*"], "matcher": rules}],
-        **headers.make_request_changes(load_balancer, listener),
+        **headers.make_request_changes(load_balancer, listener, needs_protocol=_needs_protocol(view, listener)),
         **headers.make_response_changes(listener),
     }

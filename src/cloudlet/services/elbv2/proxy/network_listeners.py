@@ -7,7 +7,7 @@ from typing import Final
 
 from cloudlet.engines.envoy.resource_parts import make_extension, make_typed
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.elbv2.proxy import access_logging, forwarding, tls
+from cloudlet.services.elbv2.proxy import access_logging, counting, forwarding, tls
 from cloudlet.services.elbv2.proxy.listeners import make_addresses
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
@@ -50,9 +50,9 @@ def make_stream_listener(view: View, load_balancer: LoadBalancer, listener: List
     proxy = make_extension(
         "tcp",
         _TCP_PROXY,
-        stat_prefix=listener.arn.rpartition("/")[2],
+        stat_prefix=counting.get_id(listener),
         idle_timeout=f"{listener.attributes.get('tcp.idle_timeout.seconds', '350')}s",
-        access_log=[access_logging.make_connection_log(listener)],
+        access_log=access_logging.make_connection_logs(load_balancer, listener),
         **target,
         **_make_hash(view, listener),
     )
@@ -64,6 +64,7 @@ def make_stream_listener(view: View, load_balancer: LoadBalancer, listener: List
         filters.append(make_extension("tls", _INSPECTOR))
     return {
         "name": listener.arn,
+        "stat_prefix": counting.get_id(listener),
         **make_addresses(load_balancer, description["Port"]),
         "filter_chains": [chain],
         "listener_filters": filters,
@@ -85,7 +86,7 @@ def make_datagram_listener(load_balancer: LoadBalancer, listener: Listener) -> R
     proxy = make_extension(
         "udp",
         _UDP_PROXY,
-        stat_prefix=listener.arn.rpartition("/")[2],
+        stat_prefix=counting.get_id(listener),
         idle_timeout=_UDP_IDLE_TIMEOUT,
         matcher={"on_no_match": {"action": action}},
         hash_policies=[{"source_ip": True}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from cloudlet.core.host.keeper_access import open_keeper
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
+from cloudlet.engines.envoy.statistics import Statistics
 from cloudlet.engines.keeper.client import LOST
 from cloudlet.engines.keeper.protocol import Event, open_folder
 from cloudlet.services.elbv2.proxy import (
@@ -21,6 +23,7 @@ from cloudlet.services.elbv2.proxy import (
     authentication,
     connection_log,
     functions,
+    grpc_checks,
     health_checks,
     log_files,
     machine_checks,
@@ -28,8 +31,11 @@ from cloudlet.services.elbv2.proxy import (
     token_validation,
 )
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response, make_page
-from cloudlet.services.elbv2.proxy.measuring import Meters
-from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_datagram_snapshot, make_snapshot
+from cloudlet.services.elbv2.proxy.error_reasons import ErrorReasons, find_metric
+from cloudlet.services.elbv2.proxy.forwarding import list_listener_groups
+from cloudlet.services.elbv2.proxy.measuring import PATTERN, Meters
+from cloudlet.services.elbv2.proxy.readings import Readings
+from cloudlet.services.elbv2.proxy.snapshots import Paths, make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.target_health import HealthStates
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
 from cloudlet.store.eager import spawn
@@ -41,7 +47,11 @@ VpcKey = tuple[str, str, str]
 """The account, the region and the id of a VPC."""
 _BLOCK_SOCKET: Final = "block"
 _HEALTH_EVENTS: Final = "health"
-PATHS: Final = Paths(f"{program.PLACE}/{_BLOCK_SOCKET}", f"{program.PLACE}/{_HEALTH_EVENTS}")
+PATHS: Final = Paths(
+    f"{program.PLACE}/{_BLOCK_SOCKET}",
+    f"{program.PLACE}/{_HEALTH_EVENTS}",
+    has_module=program.find_module() is not None,
+)
 """The files as Envoy sees them."""
 
 
@@ -55,6 +65,7 @@ class EnvoyProcess:
         self.is_wanted = not has_datagrams
         self.read_bytes = 0
         """The size of what was read of the file of events."""
+        self.readings = Readings(folder, self.shared / program.ADMIN_SOCKET)
 
     @property
     def container(self) -> str:
@@ -80,13 +91,13 @@ class ServedVpc:
         self.envoy = EnvoyProcess(node, folder, has_datagrams=False)
         self.datagrams = EnvoyProcess(f"{node}/datagrams", folder / "datagrams", has_datagrams=True)
         self.view = View(*key)
-        self.endpoints: set[str] = set()
-        """The addresses on this machine that lead to its load balancers."""
+        self.ports: dict[str, dict[int, int]] = {}
+        """The ports that listeners have on this machine, where they are others, by addresses."""
         self.states = HealthStates()
         self.balancing = ""
         """The commands that its router has (`balancing`); empty where that is not known."""
         self.listeners: dict[str, tuple[LoadBalancer, Listener]] = {}
-        self.actions: dict[str, tuple[LoadBalancer, Description]] = {}
+        self.actions: dict[str, tuple[LoadBalancer, Listener, Description]] = {}
         """The actions that authenticate users, by their keys."""
         self.server: asyncio.Server | None = None
         """The server at which the block answers."""
@@ -103,10 +114,20 @@ class ServedVpc:
         )
         self.listeners = {each.arn: (owner, each) for owner in view.load_balancers for each in owner.listeners}
         self.actions = {
-            key: (owner, action)
+            key: (owner, listener, action)
             for owner, listener in self.listeners.values()
             for key, action in authenticating.list_actions(listener).items()
         }
+
+    def set_ports(self, ports: dict[str, dict[int, int]]) -> bool:
+        """Have other ports on this machine; return whether they are others."""
+        is_changed, self.ports = ports != self.ports, ports
+        return is_changed
+
+    def loses(self, view: View) -> bool:
+        """Whether another view has no more what the known one has."""
+        kept = {each.arn for owner in view.load_balancers for each in owner.listeners} | view.target_groups.keys()
+        return not kept >= self.listeners.keys() | self.view.target_groups.keys()
 
     def list_states(self, group: TargetGroup) -> list[str]:
         """Return the states of the registered targets of a group."""
@@ -123,7 +144,8 @@ class Proxies:
         self.server = ConfigurationServer(logged=self._take_log)
         self.served: dict[VpcKey, ServedVpc] = {}
         self.meters = Meters(is_wanted=block.cloud.has("cloudwatch"))
-        self.logs = log_files.LogFiles()
+        self.logs = log_files.LogFiles(block.cloud.config.data / "work" / "elbv2" / "logs")
+        self.reasons = ErrorReasons()
         self.ended = asyncio.Event()
         """Set when an Envoy or the keeper has ended."""
         self._by_node: dict[str, ServedVpc] = {}
@@ -151,7 +173,10 @@ class Proxies:
 
     async def _listen(self, served: ServedVpc) -> None:
         async def answer(request: Request) -> Response | None:
-            return await self._answer(served, request)
+            response = await self._answer(served, request)
+            if response is not None:
+                self._record(served, request, response)
+            return response
 
         for each in served.envoys:
             await asyncio.to_thread(program.prepare_folder, each.folder)
@@ -190,23 +215,52 @@ class Proxies:
         block = self._block
         group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
         if group is not None and health_checks.is_by_block(group):
+            if health_checks.is_by_call(group):
+                return await grpc_checks.answer(self.keeper, served.view, group, request)
             return await machine_checks.answer(request)
         if group is not None:
             return await functions.answer(block, group, request) if group.targets else make_page(503)
         if request.target.startswith(authenticating.PREFIX):
-            key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
-            owner, action = served.actions.get(key, (None, {"Type": ""}))
-            original = Request(request.method, f"/{path}", request.headers, b"")
-            if action["Type"] == "jwt-validation":
-                return await token_validation.validate(block, action, original)
-            if owner is None or action["Type"] != "authenticate-oidc":
-                # There are no user pools of Amazon Cognito.
-                return make_page(500)
-            return await authentication.authenticate(block, owner.arn, key, action, original)
+            return await self._authenticate(served, request)
         if request.get(names.RULE) in served.listeners:
-            actions = {key: action for key, (_, action) in served.actions.items()}
-            return await authentication.take_callback(block, actions, request)
+            owner, _ = served.listeners[request.get(names.RULE)]
+            actions = {key: action for key, (each, _, action) in served.actions.items() if each is owner}
+            return await authentication.take_callback(block, owner.arn, actions, request)
         return make_page(404)
+
+    def _record(self, served: ServedVpc, request: Request, response: Response) -> None:
+        """Note for logs and metrics what has become of a request."""
+        metric, trace = response.metric or find_metric(response.error), request.get("x-amzn-trace-id")
+        if response.error and trace:
+            self.reasons.note(trace, response.error)
+        # Health checks have none.
+        if not metric or not trace:
+            return
+        group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
+        if group is not None:
+            self.meters.count_group(served.view, group, metric)
+            return
+        key = request.target.removeprefix(authenticating.PREFIX).partition("/")[0]
+        found = served.listeners.get(request.get(names.RULE)) or served.actions.get(key)
+        if found is not None:
+            self.meters.count(served.view, found[0], metric)
+
+    async def _authenticate(self, served: ServedVpc, request: Request) -> Response:
+        block = self._block
+        key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
+        original = Request(request.method, f"/{path}", request.headers, b"")
+        if key not in served.actions:
+            return make_page(500)
+        owner, listener, action = served.actions[key]
+        if action["Type"] == "jwt-validation":
+            return await token_validation.validate(block, action, original)
+        if action["Type"] != "authenticate-oidc":
+            # There are no user pools of Amazon Cognito.
+            return make_page(500)
+        port = listener.description["Port"]
+        if request.get(names.ADDRESS) == owner.machine_address:
+            port = owner.find_machine_port(port)
+        return await authentication.authenticate(block, owner.arn, key, action, original, port)
 
     async def _take_log(self, node: str, name: str, entries: list[Any]) -> None:
         served = self._by_node.get(node)
@@ -215,31 +269,37 @@ class Proxies:
             return
         view = served.view
         balancer, listener = served.listeners[arn]
-        is_full = False
+        kind = log_files.CONNECTIONS if name != arn and balancer.is_application else log_files.ACCESS
+        lines = []
         for entry in entries:
             if name == arn:
-                self.meters.add_request(view, balancer, entry)
-                if log_files.is_wanted(log_files.ACCESS, balancer):
-                    line = access_log.format_line(view, balancer, listener, entry)
-                    is_full = self.logs.add(log_files.ACCESS, view, balancer, line) or is_full
-                continue
-            self.meters.add_connection(view, balancer, listener, entry)
-            kind = log_files.CONNECTIONS if balancer.is_application else log_files.ACCESS
-            if log_files.is_wanted(kind, balancer) and listener.description["Protocol"] in ("HTTPS", "TLS"):
-                line = (
-                    connection_log.format_line(listener, entry)
-                    if balancer.is_application
-                    else connection_log.format_network_line(view, balancer, listener, entry)
-                )
-                is_full = self.logs.add(kind, view, balancer, line) or is_full
-        if is_full:
+                reason = self.reasons.take(entry.request.request_headers.get("x-amzn-trace-id", ""))
+                lines.append(access_log.format_line(view, balancer, listener, entry, reason))
+            elif balancer.is_application:
+                lines.append(connection_log.format_line(listener, entry))
+            else:
+                lines.append(connection_log.format_network_line(view, balancer, listener, entry))
+        if await self.logs.add(kind, view, balancer, lines):
             spawn(self.logs.write(self._block))
+
+    async def measure(self, served: ServedVpc) -> None:
+        """Measure what the Envoys of a VPC have counted since this was last done. Raises OSError."""
+        # Of a VPC that is about to be served nothing is known yet: what was counted is read later.
+        if not self.meters.is_wanted or not served.view.load_balancers:
+            return
+        counted = Statistics()
+        for each in served.envoys:
+            if each.is_wanted:
+                # One that does not run, or not yet, has counted nothing.
+                with suppress(FileNotFoundError, ConnectionRefusedError):
+                    counted += await each.readings.take(PATTERN)
+        self.meters.add(served.view, counted)
 
     def measure_hosts(self, now: float) -> None:
         """Note how many targets of each group are healthy."""
         for served in self.served.values():
             for owner in served.view.load_balancers:
-                for arn in {each for listener in owner.listeners for each in list_groups(listener)}:
+                for arn in {each for listener in owner.listeners for each in list_listener_groups(listener)}:
                     group = served.view.target_groups.get(arn)
                     if group is not None:
                         found = served.list_states(group)

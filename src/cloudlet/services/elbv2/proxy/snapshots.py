@@ -18,6 +18,8 @@ class Paths:
     """The socket at which the block answers for functions and identity providers."""
     health_events: str
     """The file to which Envoy writes what health checks have found."""
+    has_module: bool = False
+    """Whether Envoy has our module for trace ids."""
 
 
 def make_snapshot(view: View, paths: Paths) -> Snapshot:
@@ -25,7 +27,8 @@ def make_snapshot(view: View, paths: Paths) -> Snapshot:
     found, routes = _Resources(view, paths), {}
     for load_balancer, listener in _list_listeners(view):
         if load_balancer.is_application:
-            found.add(load_balancer, listener, listeners.make_listener(view, load_balancer, listener))
+            made = listeners.make_listener(view, load_balancer, listener, has_module=paths.has_module)
+            found.add(load_balancer, listener, made)
             routes[listener.arn] = listeners.make_routes(view, load_balancer, listener)
         elif network_listeners.has_connections(listener):
             found.add(load_balancer, listener, network_listeners.make_stream_listener(view, load_balancer, listener))
@@ -62,14 +65,8 @@ class _Resources:
     def add(self, load_balancer: LoadBalancer, listener: Listener, made: Resource) -> None:
         """Add a listener."""
         self.listeners[made["name"]] = made
-        for arn in list_groups(listener):
+        for arn in forwarding.list_listener_groups(listener):
             group = self._view.target_groups.get(arn)
             if group is not None:
                 self.clusters[arn] = clusters.make_cluster(load_balancer, group, self._paths.health_events)
                 self.endpoints[arn] = clusters.make_endpoints(group, self._paths.block)
-
-
-def list_groups(listener: Listener) -> list[str]:
-    """Return the ARNs of the target groups that a listener forwards to."""
-    actions = [*listener.description["DefaultActions"], *(each for rule in listener.rules for each in rule["Actions"])]
-    return [arn for action in actions if action["Type"] == "forward" for arn, _ in forwarding.list_groups(action)]

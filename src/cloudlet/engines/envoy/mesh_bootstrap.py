@@ -1,4 +1,4 @@
-"""The configuration that an Envoy starts with: its name, and its server."""
+"""The configuration that an Envoy of App Mesh starts with: its name, and its server."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from typing import Final
 
 from cloudlet.engines.envoy.resource_parts import ADS, make_extension, make_protocol_options, make_socket_address
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.appmesh.proxy.tls import SDS_CLUSTER
 
+SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
+"""The cluster of the local SDS provider (APPMESH_SDS_SOCKET_PATH)."""
+MANAGEMENT_PORT: Final = 18000
+"""The port of Envoy's own examples of management servers."""
+MANAGEMENT_SOCKET: Final = "envoys.sock"
+"""In the data folder: where App Mesh answers Envoys in networks of their own."""
 _ADS_CLUSTER: Final = "cloudlet_envoy_management"
+_CODE_POINT_BITS: Final = 2
+"""The place of a code point in the field for it (RFC 2474)."""
 _HTTP2: Final[Resource] = {"explicit_http_config": {"http2_protocol_options": {}}}
 
 
@@ -29,6 +36,8 @@ class BootstrapOptions:
     """The region that its calls are signed for; not signed where it is empty."""
     mark: int = 0
     """The mark of its own connections, which are not to be redirected."""
+    code_point: int = 0
+    """The code point of its own connections: a mark that anybody may set."""
 
 
 def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Resource:
@@ -51,9 +60,17 @@ def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Reso
         },
         "static_resources": {"clusters": clusters},
     }
-    if options.mark:
-        mark = {"level": socket.SOL_SOCKET, "name": socket.SO_MARK, "int_value": options.mark, "state": "STATE_PREBIND"}
-        made["cluster_manager"] = {"upstream_bind_config": {"socket_options": [mark]}}
+    marks = (
+        (socket.SOL_SOCKET, socket.SO_MARK, options.mark),
+        (socket.IPPROTO_IP, socket.IP_TOS, options.code_point << _CODE_POINT_BITS),
+    )
+    set_options = [
+        {"level": level, "name": name, "int_value": value, "state": "STATE_PREBIND"}
+        for level, name, value in marks
+        if value
+    ]
+    if set_options:
+        made["cluster_manager"] = {"upstream_bind_config": {"socket_options": set_options}}
     if options.admin:
         made["admin"] = {"address": _parse_address(options.admin)}
     if options.tracing:
