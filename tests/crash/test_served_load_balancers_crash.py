@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import threading
@@ -18,8 +19,8 @@ from tests.commands import blocks
 from tests.crash.test_ecs_crash import find_keeper, wait_for
 from tests.services.ecs.containers import Tasks
 from tests.services.elbv2.lb_cloud import LbCloud
-from tests.services.elbv2.test_serving import Served, open_group, run_task
-from tests.standing import eventually
+from tests.services.elbv2.test_serving import Served, list_log_files, make_log_policy, open_group, run_task
+from tests.standing import Standing, eventually
 
 _BACK_SECONDS = 3.0
 
@@ -170,3 +171,28 @@ def test_what_health_checks_find_while_the_block_is_down_is_known(tmp_path: Path
             lambda: sorted(each["TargetHealth"]["State"] for each in cloud.health(group)),
             lambda states: states == ["healthy", "unhealthy"],
         )
+
+
+def test_lines_of_access_logs_survive(tmp_path: Path) -> None:
+    bucket = "logs-of-a-crash"
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        cloud = LbCloud(Aws(server.endpoint, fresh_account()))
+        storage = cloud.aws.client("s3")
+        storage.create_bucket(Bucket=bucket)
+        storage.put_bucket_policy(Bucket=bucket, Policy=make_log_policy(bucket))
+        served = Served(cloud)
+        values = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": bucket}
+        attributes = [{"Key": key, "Value": value} for key, value in values.items()]
+        cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=served.arn, Attributes=attributes)
+        cloud.listen(served.arn)
+        served.eventually(200)
+        served.ask("/before")
+        waiting = tmp_path / "work" / "elbv2" / "logs"
+        wait_for(lambda: any("/before" in path.read_text() for path in waiting.glob("*.log")))
+        os.kill(blocks(server.endpoint)["elbv2"]["process"], signal.SIGKILL)
+        wait_for(lambda: cloud.get(served.arn))
+        Standing(server).advance("6m")
+        (key,) = eventually(lambda: list_log_files(storage, bucket))
+        lines = gzip.decompress(storage.get_object(Bucket=bucket, Key=key)["Body"].read()).decode()
+        assert lines.count("/before") == 1
+        assert not list(waiting.iterdir())

@@ -56,7 +56,7 @@ _LEFT_OUT: Final = frozenset(
 )
 """Folders of the standard library that programs in containers do without."""
 _COMPILED_TIME: Final = slice(4, 12)
-"""The part of a compiled module that says by which time of its source it holds (PEP 552)."""
+"""The part of a compiled module with the time of its source (PEP 552)."""
 _CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 _TEXTS: Final = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",

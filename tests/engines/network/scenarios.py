@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from cloudlet.engines.keeper.networks import Networks
-from cloudlet.engines.network import datagram_egress, egress, nftables, router, security_groups
+from cloudlet.engines.network import datagram_egress, egress, endpoint_addresses, nftables, router, security_groups
 from cloudlet.engines.network.endpoint_addresses import MACHINE
 from cloudlet.engines.network.namespaces import Namespaces, enter_user_namespace
 from cloudlet.engines.network.peering import link
@@ -335,6 +335,84 @@ async def datagrams(namespaces: Namespaces) -> Any:
     return [*found, [each.decode() for each in reached]]
 
 
+def write_leading(met: str, target: str) -> str:
+    """Return the commands that lead what meets a condition to a target."""
+    chain = f"chain before {{\n type nat hook prerouting priority -110; {met} dnat ip to {target}\n}}"
+    return f"add table ip leading\ndelete table ip leading\ntable ip leading {{\n{chain}\n}}\n"
+
+
+async def balanced(namespaces: Namespaces) -> Any:
+    """Have the router lead what comes to a load balancer, 10.0.1.9, to targets, whose groups know it."""
+    network = await Network(namespaces).open(5, 6, 7, 8)
+    port = Rule("tcp", 80, 80, IPv4Network("10.0.1.5/32"))
+    groups = {
+        "client": Group("client", (), (ALL,)),
+        "front": Group("front", (port,), (ALL,)),
+        "back": Group("back", (Rule("tcp", 8080, 8080, "front"),)),
+    }
+    addresses = {number: network.address(number) for number in (5, 6, 7, 8, 9)}
+    members = {
+        ("client",): [addresses[5], addresses[6]],
+        ("back",): [addresses[7], addresses[8]],
+        ("front",): [addresses[9]],
+    }
+    texts = [security_groups.write_base(network.router.network), *map(security_groups.write_group, groups.values())]
+    await network.filter("".join([*texts, *security_groups.write_members(members, {addresses[9]})]))
+    await network.filter(endpoint_addresses.write_rules({MACHINE: addresses[9]}, network.router.resolver))
+    await network.serve(7, 8080, b"seven")
+    await network.serve(8, 8080, b"eight")
+
+    met = f"ip daddr {{ 10.0.1.9, {MACHINE} }} tcp dport 80 ct mark set {security_groups.make_number(addresses[9])}"
+    await network.filter(write_leading(met, "10.0.1.7:8080"))
+    found = [await network.ask(number, address, 80) for number in (5, 6) for address in ("10.0.1.9", str(MACHINE))]
+    found.append(await network.ask(5, "10.0.1.7", 8080))
+    return found
+
+
+async def flows(namespaces: Namespaces) -> Any:
+    """Have datagrams go on to where they were led, until the router has forgotten that; and some from the machine."""
+    networks = Networks(namespaces)
+    await networks.make("one", "10.0.0.0/16")
+    loop = asyncio.get_running_loop()
+    servers = {}
+    for number in (5, 6, 7):
+        await networks.attach("one", f"task{number}", f"10.0.1.{number}", "10.0.1.0/24")
+        servers[number] = await networks.listen("one", "0.0.0.0", 80, interface=f"task{number}", datagrams=True)
+
+    async def ask(client: socket.socket, target: tuple[str, int], text: bytes) -> Any:
+        """Return which server has got a datagram, from whom, and whether its answer has arrived."""
+        await loop.sock_sendto(client, text, target)
+        waiting = {loop.create_task(loop.sock_recvfrom(server, 9)): number for number, server in servers.items()}
+        done, others = await asyncio.wait(waiting, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+        for each in others:
+            each.cancel()
+        found = []
+        for each in done:
+            got, source = each.result()
+            await loop.sock_sendto(servers[waiting[each]], got.upper(), source)
+            async with asyncio.timeout(2):
+                found += [waiting[each], source[0], (await loop.sock_recv(client, 9)).decode()]
+        return found
+
+    client = await networks.open_socket("one", interface="task5", datagrams=True)
+    found = []
+    for number in (6, 7):
+        await networks.filter("one", write_leading("ip daddr 10.0.1.9 udp dport 80", f"10.0.1.{number}:80"))
+        found.append(await ask(client, ("10.0.1.9", 80), b"led"))
+    found.append([await networks.forget_flows("one", f"10.0.1.{number}", 80) for number in (7, 6, 6)])
+    found.append(await ask(client, ("10.0.1.9", 80), b"led"))
+    await networks.set_endpoint("127.64.3.4", "one", "10.0.1.7", is_public=True)
+    await networks.take_datagrams("127.64.3.4", [80])
+    port = networks.endpoints.find_port(IPv4Address("127.64.3.4"), 80, socket.SOCK_DGRAM)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as machine:
+        machine.setblocking(False)
+        found += [(await ask(machine, ("127.64.3.4", port or 0), text))[::2] for text in (b"one", b"two")]
+        await networks.take_datagrams("127.64.3.4", [])
+        found.append(await ask(machine, ("127.64.3.4", port or 0), b"three"))
+    await networks.close()
+    return found
+
+
 async def many_descriptors(namespaces: Namespaces) -> Any:
     """Filter where this process has more descriptors than select(2) takes."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -361,7 +439,20 @@ def _own_address() -> str:
 
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
     each.__name__: each
-    for each in (isolation, peers, metadata, groups, free, way_out, datagrams, endpoints, ended, many_descriptors)
+    for each in (
+        isolation,
+        peers,
+        metadata,
+        groups,
+        free,
+        way_out,
+        datagrams,
+        endpoints,
+        ended,
+        balanced,
+        flows,
+        many_descriptors,
+    )
 }
 
 

@@ -86,6 +86,28 @@ def test_connections_are_ended_for_both_sides(user: str) -> None:
     ]
 
 
+def test_groups_know_load_balancers_whose_connections_the_router_leads_elsewhere(user: str) -> None:
+    assert run("balanced", user) == [
+        "seven 10.0.1.5",  # the target sees its client
+        "seven 10.0.1.5",
+        "TimeoutError",  # the load balancer's group does not let this one in
+        "TimeoutError",
+        "TimeoutError",  # the target's group lets in the load balancer's alone
+    ]
+
+
+def test_datagrams_stay_where_they_were_led_and_come_from_the_machine_too(user: str) -> None:
+    assert run("flows", user) == [
+        [6, "10.0.1.5", "LED"],
+        [6, "10.0.1.5", "LED"],  # the rules have changed
+        [0, 1, 0],
+        [7, "10.0.1.5", "LED"],
+        [7, "ONE"],
+        [7, "TWO"],
+        [],
+    ]
+
+
 def test_connections_leave_by_the_proxy_but_not_to_the_machine_itself(user: str) -> None:
     assert run("way_out", user) == ["from outside", "", "TimeoutError", True, 2]
 

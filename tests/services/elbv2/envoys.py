@@ -7,12 +7,14 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +33,7 @@ from cloudlet.services.elbv2.proxy.view import (
     TrustStore,
     View,
 )
+from tests.certificates import make_pair
 
 ACCOUNT = "123456789012"
 LOGGED = {"access_logs.s3.enabled": "true", "connection_logs.s3.enabled": "true"}
@@ -38,6 +41,7 @@ LOGGED = {"access_logs.s3.enabled": "true", "connection_logs.s3.enabled": "true"
 REGION = "us-east-1"
 _ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
 _NODE = "test"
+_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 _Result = TypeVar("_Result")
 
 
@@ -91,6 +95,12 @@ def ask(port: int, path: str = "/", method: str = "GET", body: bytes | None = No
         return Answer(response.status, response.getheaders(), response.read())
     finally:
         connection.close()
+
+
+def find_end(cookie: str) -> float:
+    """Return when a cookie ends."""
+    attributes = dict(each.strip().partition("=")[::2] for each in cookie.split(";"))
+    return parsedate_to_datetime(attributes["Expires"]).timestamp()
 
 
 @dataclass
@@ -322,6 +332,33 @@ def make_listener(
         **more,
     }
     return Listener(description, attributes or {}, tuple(rules or ()), certificates)
+
+
+def make_certificate(*hosts: str, name: str = "1") -> Certificate:
+    """Return a certificate of ACM for hosts."""
+    pair = make_pair(*hosts)
+    arn = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/{name}"
+    return Certificate(arn, pair.body.decode(), pair.private.decode())
+
+
+def make_secure_listener(*actions: dict[str, Any], certificates: Iterable[Certificate], **more: Any) -> Listener:
+    """Return a listener on loopback with TLS."""
+    arns = tuple(each.arn for each in certificates)
+    return make_listener(*actions, **{"protocol": "HTTPS", "SslPolicy": _POLICY, **more}, certificates=arns)
+
+
+def make_context() -> ssl.SSLContext:
+    """Return a context for TLS that trusts any server."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def connect_securely(port: int, name: str = "www.example.com", context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
+    """Return a connection with TLS to a listener on loopback, which is asked for a host."""
+    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
+    return (context or make_context()).wrap_socket(plain, server_hostname=name)
 
 
 def make_view(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudlet.core import AwsError
 from cloudlet.services.elbv2 import actions, conditions
-from tests.services.elbv2.envoys import Envoy, answer, make_listener, make_rule, make_view, open_envoy
+from tests.services.elbv2.envoys import Envoy, answer, make_listener, make_rule, make_view
 from tests.sizes import examples
 
 _PIECES = (
@@ -77,12 +75,6 @@ _transforms: st.SearchStrategy[list[dict[str, Any]]] = st.one_of(
     ),
 )
 _rules = st.tuples(_conditions, st.one_of(_redirects, _answers), _transforms)
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
 
 
 @given(found=st.lists(_rules, min_size=1, max_size=20))

@@ -27,12 +27,14 @@ def _make_view(group: TargetGroup, protocol: str = "TCP") -> View:
 
 
 def test_the_router_leads_connections_to_one_of_the_targets() -> None:
-    met = "ip daddr { 127.0.0.1, 127.64.0.9 } tcp dport 80 dnat ip to"
+    met = "ip daddr { 127.0.0.1, 127.64.0.9 } %s dport 80 ct mark set 0x7f000001 dnat ip to"
     places = "map { 0 : 10.0.1.5 . 8080, 1 : 10.0.1.6 . 8080 }"
     (rule,) = list_rules(_make_view(_make_group()), HealthStates())
-    assert rule.strip() == f"{met} numgen random mod 2 {places}"
-    (rule,) = list_rules(_make_view(_make_group("stickiness.enabled"), "TCP_UDP"), HealthStates())
-    assert rule.strip() == f"{met} jhash ip saddr mod 2 {places}"
+    assert rule.strip() == f"{met % 'tcp'} numgen random mod 2 {places}"
+    (rule,) = list_rules(_make_view(_make_group(), "UDP"), HealthStates())
+    assert rule.strip() == f"{met % 'udp'} jhash ip saddr . udp sport mod 2 {places}"
+    both = list_rules(_make_view(_make_group("stickiness.enabled"), "TCP_UDP"), HealthStates())
+    assert [rule.strip() for rule in both] == [f"{met % each} jhash ip saddr mod 2 {places}" for each in ("tcp", "udp")]
 
 
 def test_healthy_targets_get_connections_alone() -> None:
@@ -56,7 +58,6 @@ def test_targets_that_drain_get_no_connections() -> None:
         _make_view(_make_group("preserve_client_ip.enabled", "false")),
         _make_view(_make_group("proxy_protocol_v2.enabled")),
         _make_view(_make_group(), "TLS"),
-        _make_view(_make_group(), "UDP"),
         _make_view(replace(_make_group(), targets=())),
         _make_view(replace(_make_group(), targets=(replace(_make_group().targets[0], zone="all"),))),
         _make_view(make_group("web", *_TARGETS, attributes=_PRESERVING, TargetType="alb")),
@@ -64,10 +65,3 @@ def test_targets_that_drain_get_no_connections() -> None:
 )
 def test_all_else_is_the_proxys(view: View) -> None:
     assert list_rules(view, HealthStates()) == []
-
-
-def test_what_comes_to_load_balancers_with_security_groups_is_the_proxys() -> None:
-    view = _make_view(_make_group())
-    (balancer,) = view.load_balancers
-    described = {**balancer.description, "SecurityGroups": ["sg-1"]}
-    assert list_rules(replace(view, load_balancers=(replace(balancer, description=described),)), HealthStates()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
@@ -40,6 +41,21 @@ def test_a_name_leads_to_a_load_balancer_with_elastic_addresses(host: Machine) -
     look = f"busybox nslookup -type=a {balancer['DNSName']} 10.0.0.2"
     found = f"{look} | busybox grep -q {interface['PrivateIpAddress']}"
     eventually(lambda: own.succeeds(client, "sh", "-c", found))
+    # Elsewhere it leads to the load balancer on this machine, which has no elastic address.
+    (outer,) = _answer_alias(own, balancer, "elastic")
+    assert IPv4Address(outer) in IPv4Network("127.64.0.0/10")
+
+
+def _answer_alias(own: Machine, balancer: dict[str, Any], label: str) -> list[str]:
+    """Return where the name www of a new zone leads to, which is an alias of a load balancer."""
+    route53: Any = own.client("route53")
+    zone = route53.create_hosted_zone(Name=f"{label}.example", CallerReference="a")["HostedZone"]["Id"]
+    name = f"www.{label}.example"
+    record = alias(name, "A", balancer["CanonicalHostedZoneId"], balancer["DNSName"], evaluates=True)
+    changes = [{"Action": "CREATE", "ResourceRecordSet": record}]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    answered: list[str] = route53.test_dns_answer(HostedZoneId=zone, RecordName=name, RecordType="A")["RecordData"]
+    return answered
 
 
 @pytest.mark.parametrize("kind", ["application", "network"])
@@ -58,13 +74,5 @@ def test_a_name_leads_to_the_load_balancer(host: Machine, kind: str) -> None:
         return all(own.succeeds(client, "sh", "-c", f"{look} | busybox grep -q {each}") for each in inner)
 
     eventually(lambda: leads_there(balancer["DNSName"]))
-
-    route53: Any = own.client("route53")
-    zone = route53.create_hosted_zone(Name=f"{kind}.example", CallerReference="a")["HostedZone"]["Id"]
-    name = f"www.{kind}.example"
-    record = alias(name, "A", balancer["CanonicalHostedZoneId"], balancer["DNSName"], evaluates=True)
-    changes = [{"Action": "CREATE", "ResourceRecordSet": record}]
-    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
-    found = route53.test_dns_answer(HostedZoneId=zone, RecordName=name, RecordType="A")
-    assert found["RecordData"] == [outer]
-    assert leads_there(name)
+    assert _answer_alias(own, balancer, kind) == [outer]
+    assert leads_there(f"www.{kind}.example")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,21 +11,22 @@ import pytest
 from cloudlet.services.elbv2.proxy import access_log, connection_log
 from cloudlet.services.elbv2.proxy.access_logging import CONNECTIONS
 from cloudlet.services.elbv2.proxy.target_health import HealthStates, parse_event
-from cloudlet.services.elbv2.proxy.view import Certificate, Listener, TargetHealth, View
-from tests.certificates import make_pair
+from cloudlet.services.elbv2.proxy.view import Listener, TargetHealth, View
 from tests.services.elbv2.envoys import (
     LOGGED,
     Envoy,
     Web,
     answer,
     ask,
+    connect_securely,
     find_port,
     forward,
+    make_certificate,
     make_group,
     make_listener,
     make_rule,
+    make_secure_listener,
     make_view,
-    open_envoy,
     redirect,
     wait_for,
 )
@@ -38,21 +37,8 @@ _LINE = re.compile(
     r'(?P<target_status>\S+) (?P<received>\d+) (?P<sent>\d+) "(?P<request>[^"]*)" "(?P<agent>[^"]*)" (?P<cipher>\S+) '
     r'(?P<protocol>\S+) (?P<group>\S+) "(?P<trace>[^"]*)" "(?P<domain>[^"]*)" "(?P<certificate>[^"]*)" (?P<rule>\S+) '
     r'(?P<created>\S+) "(?P<actions>[^"]*)" "(?P<redirect>[^"]*)" "(?P<reason>[^"]*)" "(?P<targets>[^"]*)" '
-    r'"(?P<target_statuses>[^"]*)" "-" "-" (?P<connection>TID_\w+|-)'
+    r'"(?P<target_statuses>[^"]*)" "(?P<class>[^"]*)" "(?P<class_reason>[^"]*)" (?P<connection>TID_\w+|-)'
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[Web]:
-    made = Web("web")
-    yield made
-    made.close()
 
 
 def _find_entry(envoy: Envoy, name: str) -> Any:
@@ -107,7 +93,29 @@ def test_the_line_of_a_request(envoy: Envoy, web: Web) -> None:
         "reason": "-",
         "targets": f"127.0.0.1:{web.port}",
         "target_statuses": "200",
+        "class": "-",
+        "class_reason": "-",
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ("GET / HTTP/1.1\nContent-Length: 0\n", ("Acceptable", "GetHeadZeroContentLength")),
+        ("GET / HTTP/1.1\nContent-Length: 1\n", ("Ambiguous", "UndefinedContentLengthSemantics")),
+        ("POST / HTTP/1.1\nTransfer-Encoding: gzip\n", ("Severe", "BadTransferEncoding")),
+        ("POST / HTTP/1.1\nTransfer-Encoding: chunked\nContent-Length: 1\n", ("Ambiguous", "BothTeClPresent")),
+    ],
+)
+def test_the_lines_of_requests_that_are_classified(envoy: Envoy, sent: str, found: tuple[str, str]) -> None:
+    listener = make_listener(answer(200))
+    view = make_view(listener, attributes={**LOGGED, "routing.http.desync_mitigation_mode": "strictest"})
+    envoy.apply(view)
+    with socket.create_connection(("127.0.0.1", listener.description["Port"])) as end:
+        end.sendall(f"{sent}Host: x\nConnection: close\n\n".replace("\n", "\r\n").encode())
+        assert b" 400 " in end.recv(4096)
+    line = _read(envoy, view, listener)
+    assert (line["class"], line["class_reason"]) == found
 
 
 def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: Web) -> None:
@@ -162,21 +170,12 @@ def test_the_line_of_a_client_that_leaves(envoy: Envoy, web: Web) -> None:
 
 
 def test_the_lines_of_secure_requests_and_connections(envoy: Envoy) -> None:
-    pair = make_pair("*.example.com")
-    certificate = Certificate("arn:aws:acm:us-east-1:1:certificate/1", pair.body.decode(), pair.private.decode())
-    listener = make_listener(
-        answer(200),
-        protocol="HTTPS",
-        certificates=(certificate.arn,),
-        SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
-    )
+    certificate = make_certificate("*.example.com")
+    listener = make_secure_listener(answer(200), certificates=(certificate,))
     view = make_view(listener, certificates=(certificate,), attributes=LOGGED)
     envoy.apply(view)
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     port = listener.description["Port"]
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="www.example.com") as end:
+    with connect_securely(port) as end:
         end.sendall(b"GET / HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n")
         cipher = end.cipher()
         while end.recv(4096):
@@ -193,23 +192,13 @@ def test_the_lines_of_secure_requests_and_connections(envoy: Envoy) -> None:
 
 
 def test_the_line_of_a_network_load_balancer(envoy: Envoy, web: Web) -> None:
-    pair = make_pair("*.example.com")
-    certificate = Certificate("arn:aws:acm:us-east-1:1:certificate/1", pair.body.decode(), pair.private.decode())
+    certificate = make_certificate("*.example.com")
     group = make_group("web", web, Protocol="TCP")
-    listener = make_listener(
-        forward(group),
-        protocol="TLS",
-        kind="net",
-        certificates=(certificate.arn,),
-        SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
-    )
+    listener = make_secure_listener(forward(group), protocol="TLS", kind="net", certificates=(certificate,))
     view = make_view(listener, groups=(group,), certificates=(certificate,), kind="network", attributes=LOGGED)
     envoy.apply(view)
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     port = listener.description["Port"]
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="www.example.com") as end:
+    with connect_securely(port) as end:
         end.sendall(b"GET / HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\n\r\n")
         while end.recv(4096):
             pass

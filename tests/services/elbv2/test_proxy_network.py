@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from cloudlet.services.elbv2.proxy.snapshots import make_datagram_snapshot, make_snapshot
-from cloudlet.services.elbv2.proxy.view import Certificate
-from tests.certificates import make_pair
 from tests.services.elbv2.envoys import (
     Envoy,
     Web,
     ask,
+    connect_securely,
     find_port,
     forward,
+    make_certificate,
+    make_context,
     make_group,
     make_listener,
+    make_secure_listener,
     make_view,
-    open_envoy,
     wait_for,
 )
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
-
-
-@pytest.fixture
-def webs() -> Iterator[list[Web]]:
-    made = [Web(name) for name in ("a", "b", "c")]
-    yield made
-    for each in made:
-        each.close()
 
 
 def _serve(envoy: Envoy, *targets: object, protocol: str = "TCP", **more: object) -> int:
@@ -51,8 +36,7 @@ def _serve(envoy: Envoy, *targets: object, protocol: str = "TCP", **more: object
     return port
 
 
-_PAIR = make_pair("*.example.com")
-_CERTIFICATE = Certificate("arn:aws:acm:us-east-1:1:certificate/1", _PAIR.body.decode(), _PAIR.private.decode())
+_CERTIFICATE = make_certificate("*.example.com")
 
 
 def _read_once(port_of: list[int]) -> list[bytes]:
@@ -103,21 +87,13 @@ def test_tls_ends_at_the_listener(envoy: Envoy) -> None:
     ports: list[int] = []
     received = _read_once(ports)
     group = make_group("web", ("127.0.0.1", ports[0]), Protocol="TCP", HealthCheckProtocol="TCP")
-    listener = make_listener(
-        forward(group),
-        protocol="TLS",
-        kind="net",
-        certificates=(_CERTIFICATE.arn,),
-        SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
-        AlpnPolicy=["HTTP2Preferred"],
+    listener = make_secure_listener(
+        forward(group), protocol="TLS", kind="net", certificates=(_CERTIFICATE,), AlpnPolicy=["HTTP2Preferred"]
     )
     envoy.apply(make_view(listener, groups=(group,), kind="network", certificates=(_CERTIFICATE,)))
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = make_context()
     context.set_alpn_protocols(["http/1.1", "h2"])
-    plain = socket.create_connection(("127.0.0.1", listener.description["Port"]))
-    with context.wrap_socket(plain, server_hostname="www.example.com") as end:
+    with connect_securely(listener.description["Port"], context=context) as end:
         assert end.selected_alpn_protocol() == "h2"
         end.sendall(b"hello")
         assert wait_for(lambda: received) == [b"hello"]

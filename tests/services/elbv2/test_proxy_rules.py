@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+import time
 from typing import Any
 
 import pytest
@@ -14,28 +15,15 @@ from tests.services.elbv2.envoys import (
     Web,
     answer,
     ask,
+    find_end,
     forward,
     make_group,
     make_listener,
     make_rule,
     make_view,
-    open_envoy,
     redirect,
     wait_for,
 )
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[Web]:
-    made = Web("web")
-    yield made
-    made.close()
 
 
 def _match(envoy: Envoy, *conditions: dict[str, Any]) -> int:
@@ -206,7 +194,7 @@ def test_redirects(envoy: Envoy, config: dict[str, str], path: str, location: st
 
 def test_redirects_of_clients_of_this_machine_lead_to_ports_that_they_reach() -> None:
     listener = make_listener(redirect(Protocol="HTTPS", Port="443"), port=80)
-    (balancer,) = make_view(listener, machine_address="127.64.0.9", low_port_offset=8000).load_balancers
+    (balancer,) = make_view(listener, machine_address="127.64.0.9", machine_ports={443: 8443}).load_balancers
     config = listener.description["DefaultActions"][0]["RedirectConfig"]
     (predicate, moved), (always, own) = redirects.make_routes(balancer, listener, config)
     locations = [route["response_headers_to_add"][-1]["header"]["value"] for route in (moved, own)]
@@ -280,6 +268,7 @@ def test_a_session_stays_with_a_target_group(envoy: Envoy) -> None:
     first = ask(port)
     cookies = [value.partition(";")[0] for value in first.list("set-cookie")]
     assert [each.partition("=")[0] for each in cookies] == ["AWSALBTG", "AWSALBTGCORS"]
+    assert find_end(first.list("set-cookie")[0]) > time.time()
     assert "; SameSite=None; Secure" in first.list("set-cookie")[1]
     for cookie in cookies:
         assert {ask(port, Cookie=f"x=y; {cookie}; z=1").seen["target"] for _ in range(10)} == {first.seen["target"]}
@@ -300,3 +289,24 @@ def test_the_log_tells_of_rules_and_actions(envoy: Envoy, web: Web) -> None:
     assert dict(entry.common_properties.custom_tags) == {"rule": "7", "actions": "forward"}
     assert entry.common_properties.upstream_cluster == group.arn
     assert entry.request.request_headers["x-amzn-trace-id"].startswith("Root=1-")
+
+
+def test_requests_that_no_rule_is_asked_for(envoy: Envoy, web: Web) -> None:
+    group = make_group("web", web)
+    modes = {mode: make_listener(forward(group)) for mode in ("defensive", "strictest")}
+
+    def send(port: int, text: str) -> int:
+        with socket.create_connection(("127.0.0.1", port)) as end:
+            end.sendall(text.replace("\n", "\r\n").encode())
+            return int(end.recv(4096).split()[1])
+
+    for mode, listener in modes.items():
+        envoy.apply(make_view(listener, groups=(group,), attributes={"routing.http.desync_mitigation_mode": mode}))
+        port, refused = listener.description["Port"], 400 if mode == "strictest" else 200
+        assert ask(port, X_Forwarded_For=", ".join(["192.0.2.1"] * 30)).status == 200
+        assert ask(port, X_Forwarded_For=", ".join(["192.0.2.1"] * 31)).status == 463
+        assert ask(port, method="TRACE").status == 405
+        assert send(port, "GET / HTTP/1.1\nHost: x\nContent-Length: 0\n\n") == refused
+        both = "Content-Length: 5\nTransfer-Encoding: chunked\n\n0\n\n"
+        assert send(port, f"POST / HTTP/1.1\nHost: x\n{both}") == refused
+        assert send(port, "POST / HTTP/1.1\nHost: x\nContent-Length: 5\nContent-Length: 6\n\nhello") == 400

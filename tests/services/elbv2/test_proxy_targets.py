@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -18,14 +19,22 @@ import h2.exceptions
 import hatch_build
 import pytest
 
+from cloudlet.engines.keeper.client import KeeperClient
+from cloudlet.services.elbv2.proxy import grpc_checks
+from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response
+from cloudlet.services.elbv2.proxy.target_health import HealthStates, parse_event
+from cloudlet.services.elbv2.proxy.view import TargetGroup
 from tests.services.elbv2.envoys import (
     Envoy,
     Web,
     ask,
+    find_end,
     find_port,
     forward,
+    make_certificate,
     make_group,
     make_listener,
+    make_secure_listener,
     make_view,
     open_envoy,
     wait_for,
@@ -36,20 +45,6 @@ _STICKY = {
     "stickiness.type": "lb_cookie",
     "stickiness.lb_cookie.duration_seconds": "60",
 }
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
-
-
-@pytest.fixture
-def webs() -> Iterator[list[Web]]:
-    made = [Web(name) for name in ("a", "b", "c")]
-    yield made
-    for each in made:
-        each.close()
 
 
 def _serve(envoy: Envoy, *targets: object, balancer: dict[str, str] | None = None, **group: object) -> int:
@@ -107,9 +102,15 @@ def test_a_session_stays_with_a_target(envoy: Envoy, webs: list[Web]) -> None:
     cookies = first.list("set-cookie")
     assert [each.partition("=")[0] for each in cookies] == ["AWSALB", "AWSALBCORS"]
     assert "; SameSite=None; Secure" in cookies[1]
+    assert all(find_end(each) == pytest.approx(time.time() + 60, abs=10) for each in cookies)
     for cookie in cookies:
         sent = cookie.partition(";")[0]
         assert {ask(port, Cookie=sent).seen["target"] for _ in range(9)} == {first.seen["target"]}
+    # Each response renews them.
+    pairs = [each.partition(";")[0] for each in cookies]
+    renewed = ask(port, Cookie=f"a=b; {'; '.join(pairs)}").list("set-cookie")
+    assert [each.partition(";")[0] for each in renewed] == pairs
+    assert all(find_end(each) == pytest.approx(time.time() + 60, abs=10) for each in renewed)
     assert ask(port, Cookie="AWSALB=garbage").status == 200
 
 
@@ -137,6 +138,11 @@ def test_a_session_begins_with_the_cookie_of_the_application(envoy: Envoy, webs:
     assert sorted(each.partition("=")[0] for each in first.list("set-cookie")) == ["AWSALBAPP-0", "SESSION"]
     cookie = next(each for each in first.list("set-cookie") if each.startswith("AWSALBAPP")).partition(";")[0]
     assert {ask(port, Cookie=f"SESSION=1; {cookie}").seen["target"] for _ in range(9)} == {first.seen["target"]}
+    renewed = ask(port, Cookie=f"SESSION=1; {cookie}").list("set-cookie")
+    assert [each.partition(";")[0] for each in renewed] == ["SESSION=1", cookie]
+    for each in webs:
+        each.headers = {}
+    assert ask(port, Cookie=f"SESSION=1; {cookie}").list("set-cookie") == []
 
 
 _PAGE = "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
@@ -177,7 +183,6 @@ def test_errors_of_targets_are_theirs(envoy: Envoy, webs: list[Web]) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         b"GET / HTTP/1.1\r\nHost: x\r\nBad Name: 1\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nLarge: " + b"x" * 70000 + b"\r\n\r\n",
@@ -389,8 +394,8 @@ def test_changes_under_load_drop_no_request(envoy: Envoy, webs: list[Web]) -> No
     assert set(statuses) == {200}
 
 
-def _serve_http_2(asked: list[dict[str, str]]) -> int:
-    """Return the port of a target that speaks HTTP/2 without TLS, and answers 200 to all."""
+def serve_http_2(asked: list[dict[str, str]]) -> int:
+    """Return the port of a target that speaks HTTP/2 without TLS, and answers 200 to all, of gRPC 12."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def answer(end: socket.socket) -> None:
@@ -407,7 +412,8 @@ def _serve_http_2(asked: list[dict[str, str]]) -> int:
                         asked.append({str(name): str(value) for name, value in event.headers or ()})
                     elif isinstance(event, h2.events.StreamEnded):
                         connection.send_headers(event.stream_id, [(":status", "200"), ("x-target", "two")])
-                        connection.send_data(event.stream_id, b"hello", end_stream=True)
+                        connection.send_data(event.stream_id, b"hello")
+                        connection.send_headers(event.stream_id, [("grpc-status", "12")], end_stream=True)
 
     def accept() -> None:
         while True:
@@ -418,15 +424,74 @@ def _serve_http_2(asked: list[dict[str, str]]) -> int:
     return port
 
 
+class _Keeper(KeeperClient):
+    """A keeper whose networks are the machine's."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def call_for_socket(self, function: str, **arguments: Any) -> socket.socket:
+        made = socket.socket()
+        made.setblocking(False)
+        return made
+
+
+def _check_calls(envoy: Envoy, group: TargetGroup) -> Callable[[], None]:
+    """Have calls of gRPC checked as the block does; return a function that ends that."""
+
+    async def handle(request: Request) -> Response | None:
+        return await grpc_checks.answer(_Keeper(), make_view(groups=(group,)), group, request)
+
+    return envoy.listen(BlockServer(handle))
+
+
+def test_calls_of_grpc_have_statuses(envoy: Envoy) -> None:
+    check: dict[str, Any] = {"HealthCheckEnabled": True, "ProtocolVersion": "GRPC"}
+    target = ("127.0.0.1", serve_http_2([]))
+    group = make_group("checked", target, ("127.0.0.1", find_port()), Matcher={"GrpcCode": "0,13-14"}, **check)
+    close = _check_calls(envoy, group)
+    _serve_https(envoy, group)
+    states = HealthStates()
+
+    def look() -> set[str]:
+        for event in map(parse_event, envoy.read_lines()):
+            if event is not None:
+                states.take(event)
+        return {states.get(group.arn, each.address, each.port).description for each in group.targets}
+
+    wait_for(lambda: look() == {"Health checks failed with these codes: [12]", "Health checks failed"})
+    close()
+
+
 @pytest.mark.parametrize("version", ["HTTP2", "GRPC"])
 def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
     asked: list[dict[str, str]] = []
     check: dict[str, Any] = {"HealthCheckEnabled": True, "HealthCheckPath": "/AWS.ALB/healthcheck"}
     matcher = {"GrpcCode": "12"} if version == "GRPC" else {"HttpCode": "200"}
-    target = ("127.0.0.1", _serve_http_2(asked))
+    target = ("127.0.0.1", serve_http_2(asked))
     before = len(envoy.read_events())
-    port = _serve(envoy, target, ProtocolVersion=version, Matcher=matcher, **check)
-    answered = ask(port, "/service/Method", "POST", b"body")
-    assert (answered.status, answered.body, answered.get("x-target")) == (200, b"hello", "two")
+    group = make_group("web", target, ProtocolVersion=version, Matcher=matcher, **check)
+    close = _check_calls(envoy, group)
+    port = _serve_https(envoy, group)
+    assert _ask_by_http_2(port, "/service/Method", "-d", "body") == (200, "hello")
+    # Clients that speak HTTP/1.1 alone, and calls that are none.
+    assert _ask_by_http_2(port, "/", "--http1.1", "-d", "body")[0] == 464
+    assert _ask_by_http_2(port, "/service/Method")[0] == (464 if version == "GRPC" else 200)
     wait_for(lambda: any("add_healthy_event" in each for each in envoy.read_events()[before:]))
+    close()
     assert {each[":path"] for each in asked} == {"/service/Method", "/AWS.ALB/healthcheck"}
+
+
+def _serve_https(envoy: Envoy, group: TargetGroup) -> int:
+    certificate = make_certificate("www.example.com")
+    listener = make_secure_listener(forward(group), certificates=(certificate,))
+    envoy.apply(make_view(listener, groups=(group,), certificates=(certificate,)))
+    port: int = listener.description["Port"]
+    return port
+
+
+def _ask_by_http_2(port: int, path: str, *options: str) -> tuple[int, str]:
+    """Return the status and the body of an answer."""
+    command = ["curl", "-sSk", "--http2", *options, "-w", " %{http_code}", f"https://127.0.0.1:{port}{path}"]
+    body, _, status = subprocess.run(command, capture_output=True, text=True, check=True).stdout.rpartition(" ")
+    return int(status), body

@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime
 import http.client
 import json
-import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -21,40 +19,30 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cloudlet.services.elbv2 import ssl_policies
-from cloudlet.services.elbv2.proxy.view import Certificate, Listener, TrustStore
+from cloudlet.services.elbv2.proxy.view import Listener, TrustStore
 from tests.certificates import DAY, Pair, make_pair
-from tests.services.elbv2.envoys import Envoy, Web, answer, forward, make_group, make_listener, make_view, open_envoy
+from tests.services.elbv2.envoys import (
+    Envoy,
+    Web,
+    answer,
+    connect_securely,
+    forward,
+    make_certificate,
+    make_context,
+    make_group,
+    make_secure_listener,
+    make_view,
+)
 
-_DEFAULT = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 _REFUSED = (ssl.SSLError, ConnectionError)
 _CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 
 
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[Web]:
-    made = Web("web")
-    yield made
-    made.close()
-
-
-def _certify(name: str, pair: Pair) -> Certificate:
-    return Certificate(
-        f"arn:aws:acm:us-east-1:123456789012:certificate/{name}", pair.body.decode(), pair.private.decode()
-    )
-
-
-ONE, TWO = (_certify(name, make_pair(f"*.{name}.com")) for name in ("one", "two"))
+ONE, TWO = (make_certificate(f"*.{name}.com", name=name) for name in ("one", "two"))
 
 
 def _listen(*actions: dict[str, Any], **more: Any) -> Listener:
-    more.setdefault("SslPolicy", _DEFAULT)
-    return make_listener(*actions, protocol="HTTPS", certificates=(ONE.arn, TWO.arn), **more)
+    return make_secure_listener(*actions, certificates=(ONE, TWO), **more)
 
 
 def _apply(envoy: Envoy, listener: Listener, **more: Any) -> int:
@@ -63,18 +51,15 @@ def _apply(envoy: Envoy, listener: Listener, **more: Any) -> int:
     return port
 
 
-def _make_context(client: tuple[Path, Path] | None = None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+def _make_client_context(client: tuple[Path, Path] | None) -> ssl.SSLContext:
+    context = make_context()
     if client is not None:
         context.load_cert_chain(*client)
     return context
 
 
 def _connect(port: int, name: str = "www.one.com", context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
-    plain = socket.create_connection(("127.0.0.1", port), timeout=5)
-    return (context or _make_context()).wrap_socket(plain, server_hostname=name)
+    return connect_securely(port, name, context)
 
 
 def _find_name(port: int, name: str) -> str:
@@ -95,7 +80,7 @@ def test_the_certificate_is_chosen_by_name(envoy: Envoy) -> None:
 def test_envoy_takes_all_policies(envoy: Envoy, policy: str) -> None:
     port = _apply(envoy, _listen(answer(200), SslPolicy=policy))
     if "TLSv1.2" not in ssl_policies.POLICIES[policy].protocols:
-        context = _make_context()
+        context = make_context()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         with pytest.raises(ssl.SSLError):
             _connect(port, context=context)
@@ -110,7 +95,7 @@ def test_clients_speak_http_2_where_they_may(envoy: Envoy, web: Web, is_modern: 
         "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "true",
     }
     port = _apply(envoy, _listen(forward(group)), groups=(group,), attributes=attributes)
-    context = _make_context()
+    context = make_context()
     context.set_alpn_protocols(["h2", "http/1.1"])
     with _connect(port, context=context) as end:
         assert end.selected_alpn_protocol() == protocol
@@ -119,7 +104,7 @@ def test_clients_speak_http_2_where_they_may(envoy: Envoy, web: Web, is_modern: 
             assert (seen["host"], seen["x-forwarded-proto"]) == (f"x.example.com:{port}", "https")
     seen = _ask(port, None)
     assert seen["x-amzn-tls-version"] == "TLSv1.3"
-    assert seen["x-amzn-tls-cipher-suite"] in ssl_policies.POLICIES[_DEFAULT].ciphers
+    assert seen["x-amzn-tls-cipher-suite"] in ssl_policies.POLICIES["ELBSecurityPolicy-TLS13-1-2-2021-06"].ciphers
 
 
 def _ask_http_2(end: ssl.SSLSocket) -> dict[str, Any]:
@@ -180,7 +165,7 @@ def _verify(envoy: Envoy, web: Web, *revocations: str, mode: str = "verify", ign
 
 
 def _ask(port: int, client: tuple[Path, Path] | None) -> dict[str, str]:
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=_make_context(client))
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=_make_client_context(client))
     try:
         connection.request("GET", "/")
         found: dict[str, str] = json.loads(connection.getresponse().read())["headers"]

@@ -19,17 +19,10 @@ from tests.services.elbv2.envoys import (
     make_listener,
     make_rule,
     make_view,
-    open_envoy,
 )
 
 _OIDC = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {"Issuer": "https://idp.example.com"}}
 _JWT = {"Type": "jwt-validation", "Order": 1, "JwtValidationConfig": {"Issuer": "https://idp.example.com"}}
-
-
-@pytest.fixture(scope="module")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
-    with open_envoy(tmp_path_factory.mktemp("envoy")) as made:
-        yield made
 
 
 class _Block:
@@ -50,13 +43,6 @@ def block(envoy: Envoy) -> Iterator[_Block]:
     close = envoy.listen(BlockServer(made.answer))
     yield made
     close()
-
-
-@pytest.fixture(scope="module")
-def web() -> Iterator[Web]:
-    made = Web("web")
-    yield made
-    made.close()
 
 
 def _serve(envoy: Envoy, web: Web, check: dict[str, Any]) -> tuple[int, str]:

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import socket
-import ssl
 import time
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from cryptography import x509
 from cloudlet.testing.server import Aws
 from tests.certificates import bring
 from tests.services.ecs.containers import LOGS, Tasks
+from tests.services.elbv2.envoys import make_context
 from tests.services.elbv2.lb_cloud import LbCloud
 from tests.services.lambda_.cloud import package
 from tests.standing import eventually, standing_server
@@ -234,12 +234,9 @@ def test_certificates_are_served(aws: Aws, served: Served) -> None:
 
 def _find_certificate(served: Served, port: int) -> str:
     """Return the subject of the certificate that clients get, or why they get none."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     try:
         plain = socket.create_connection((served.address, find_port(port)), timeout=5)
-        with context.wrap_socket(plain, server_hostname="www.example.com") as end:
+        with make_context().wrap_socket(plain, server_hostname="www.example.com") as end:
             found = end.getpeercert(binary_form=True) or b""
     except OSError as error:
         return str(error)
@@ -259,13 +256,15 @@ def test_network_load_balancers_pass_connections_on(cloud: LbCloud, tasks: Tasks
 
 def test_targets_see_clients_within_the_vpc_by_their_own_addresses(cloud: LbCloud, tasks: Tasks) -> None:
     client = cloud.make_group("client")
-    served = Served(cloud, Type="network")
+    front = open_group(cloud, "front", client)
+    served = Served(cloud, Type="network", SecurityGroups=[front])
     group = cloud.create_group(Protocol="TCP", Port=8080, **_QUICK)
     attribute = {"Key": "preserve_client_ip.enabled", "Value": "true"}
     cloud.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[attribute])
     cloud.listen(served.arn, group, port=81, Protocol="TCP")
-    # It lets nothing in but clients of this group.
-    arn, address = run_task(cloud, tasks, open_group(cloud, "back", client), "one")
+    # It lets nothing in but what comes by the load balancer.
+    command = ["sh", "-c", f"echo one > /srv/index.html; exec {' '.join(_HTTPD)} -v"]
+    arn, address = run_task(cloud, tasks, open_group(cloud, "back", front), command=command)
     cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
     served.wait_until_active()
     inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
@@ -273,9 +272,12 @@ def test_targets_see_clients_within_the_vpc_by_their_own_addresses(cloud: LbClou
         f"for n in 1 2 3 4 5 6 7 8; do wget -q -T 2 -O - http://{host}:81/index.html && break; sleep 1; done"
         for host in (inner, served.balancer["DNSName"])
     ]
-    asker, _ = run_task(cloud, tasks, client, command=["sh", "-c", "; ".join(asking)])
+    asker, source = run_task(cloud, tasks, client, command=["sh", "-c", "; ".join(asking)])
     tasks.wait(asker, "STOPPED")
     assert tasks.read(asker) == ["one", "one"]
+    eventually(
+        lambda: sum(source in line and "response:200" in line for line in tasks.read(arn)), lambda number: number == 2
+    )
     tasks.ecs.stop_task(task=arn)
 
 
@@ -344,22 +346,32 @@ def test_connections_end_with_the_deregistration_delay_where_that_is_wanted(clou
     tasks.ecs.stop_task(task=arn)
 
 
-def test_datagrams_reach_tasks_within_the_vpc(cloud: LbCloud, tasks: Tasks) -> None:
-    all_ = open_group(cloud, "all")
+def test_datagrams_reach_tasks(cloud: LbCloud, tasks: Tasks) -> None:
+    client = cloud.make_group("client")
     served = Served(cloud, Type="network")
-    group = cloud.create_group(Protocol="UDP", Port=53, HealthCheckPort="8080", **_QUICK)
-    cloud.listen(served.arn, group, port=53, Protocol="UDP")
     # The kernel counts datagrams for ports at which nobody listens.
     wait = "while ! grep -q '^Udp: [0-9]* [1-9]' /proc/net/snmp; do sleep 0.1; done"
-    script = f"{' '.join(_HTTPD)} & {wait}; echo arrived"
-    arn, address = run_task(cloud, tasks, all_, command=["sh", "-c", script])
-    cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+    arns = []
+    # One lets nothing in but clients of a group, whose addresses are preserved; the other one all.
+    for port, sources in ((53, [client]), (54, [])):
+        group = cloud.create_group(Protocol="UDP", Port=53, HealthCheckPort="8080", **_QUICK)
+        cloud.listen(served.arn, group, port=port, Protocol="UDP")
+        security = open_group(cloud, f"back{port}", *sources)
+        arn, address = run_task(cloud, tasks, security, command=["sh", "-c", f"{wait}; echo arrived"])
+        cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address}])
+        arns.append(arn)
     served.wait_until_active()
-    inner = cloud.get(served.arn)["AvailabilityZones"][0]["LoadBalancerAddresses"][0]["PrivateIPv4Address"]
-    sending = f"while true; do nslookup example.com {inner}; sleep 0.2; done"
-    sender, _ = run_task(cloud, tasks, all_, command=["sh", "-c", sending])
-    tasks.wait(arn, "STOPPED")
-    assert tasks.read(arn) == ["arrived"]
+    sending = f"while true; do nslookup example.com {served.address}; sleep 0.2; done"
+    sender, _ = run_task(cloud, tasks, client, command=["sh", "-c", sending])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as machine:
+
+        def find_status() -> str:
+            machine.sendto(b"hello", (served.address, find_port(54)))
+            return tasks.describe(arns[1])["lastStatus"]
+
+        eventually(find_status, lambda status: status == "STOPPED")
+    tasks.wait(arns[0], "STOPPED")
+    assert [tasks.read(arn) for arn in arns] == [["arrived"]] * 2
     tasks.ecs.stop_task(task=sender)
 
 
@@ -384,20 +396,18 @@ def test_a_listener_whose_port_is_taken_on_this_machine_is_at_the_next_one(serve
     served.wait_until_active()
 
 
-_LOG_POLICY = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": "arn:aws:s3:::logs-of-a-load-balancer/own/AWSLogs/*",
-        },
+def make_log_policy(bucket: str) -> str:
+    """Return the policy of a bucket that takes logs."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": [f"arn:aws:s3:::{bucket}/AWSLogs/*", f"arn:aws:s3:::{bucket}/own/AWSLogs/*"],
     }
-)
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
 
 
-def _list_files(storage: Any, bucket: str) -> list[str]:
+def list_log_files(storage: Any, bucket: str) -> list[str]:
     found = storage.list_objects_v2(Bucket=bucket).get("Contents") or ()
     return [each["Key"] for each in found if each["Key"].endswith(".log.gz")]
 
@@ -409,7 +419,7 @@ def test_requests_are_logged_and_measured() -> None:
         served = Served(cloud)
         storage = aws.client("s3")
         storage.create_bucket(Bucket="logs-of-a-load-balancer")
-        storage.put_bucket_policy(Bucket="logs-of-a-load-balancer", Policy=_LOG_POLICY)
+        storage.put_bucket_policy(Bucket="logs-of-a-load-balancer", Policy=make_log_policy("logs-of-a-load-balancer"))
         attributes = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "logs-of-a-load-balancer"}
         pairs = [{"Key": key, "Value": value} for key, value in {**attributes, "access_logs.s3.prefix": "own"}.items()]
         cloud.elb.modify_load_balancer_attributes(LoadBalancerArn=served.arn, Attributes=pairs)
@@ -419,7 +429,7 @@ def test_requests_are_logged_and_measured() -> None:
             served.ask("/logged", User_Agent="test")
         time.sleep(1.5)
         standing.advance("6m")
-        (key,) = eventually(lambda: _list_files(storage, "logs-of-a-load-balancer"))
+        (key,) = eventually(lambda: list_log_files(storage, "logs-of-a-load-balancer"))
         resource = served.arn.partition("loadbalancer/")[2]
         begin = f"own/AWSLogs/{aws.account}/elasticloadbalancing/us-east-1/2030/03/13/"
         assert key.startswith(f"{begin}{aws.account}_elasticloadbalancing_us-east-1_{resource.replace('/', '.')}_2030")

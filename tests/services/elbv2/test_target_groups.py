@@ -97,10 +97,6 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "codes that are too high": ("ValidationError", {"Matcher": {"HttpCode": "200-500"}}),
     "codes that are none": ("ValidationError", {"Matcher": {"HttpCode": "2xx"}}),
     "codes of gRPC for HTTP": ("ValidationError", {"Matcher": {"GrpcCode": "0"}}),
-    "other codes of gRPC": (
-        "InvalidConfigurationRequest",
-        {"ProtocolVersion": "GRPC", "Matcher": {"GrpcCode": "0"}},
-    ),
     "both kinds of codes": ("ValidationError", {"Matcher": {"GrpcCode": "0", "HttpCode": "200"}}),
     "a timeout as long as the interval": (
         "ValidationError",

@@ -1,12 +1,9 @@
-"""Users whom load balancers authenticate: sessions by an identity provider, and bearer tokens."""
+"""Users whom load balancers authenticate: what is refused, and why. Whole logins are in `test_logins`."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,65 +11,28 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
 from cloudlet.core.kernel.tokens import TokenSealer
 from cloudlet.core.kernel.vault import Vault
 from cloudlet.services.elbv2.proxy import authentication, token_validation, user_claims
 from cloudlet.services.elbv2.proxy.block_server import Request, Response
+from tests.services.elbv2.provider import Provider
 
 _BALANCER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/x/1"
 _KEY = "key"
-_RSA = rsa.generate_private_key(65537, 2048)
-
-
-class Provider:
-    """An identity provider."""
-
-    def __init__(self) -> None:
-        self.claims: dict[str, Any] = {"sub": "user-1", "email": "user@example.com"}
-        self.forms: list[dict[str, list[str]]] = []
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-                provider.forms.append(form)
-                self.answer({"access_token": "token-1"} if form["code"] == ["good"] else None)
-
-            def do_GET(self) -> None:
-                if self.path == "/keys":
-                    key = json.loads(RSAAlgorithm.to_jwk(_RSA.public_key()))
-                    self.answer({"keys": [{**key, "kid": "1", "alg": "RS256", "use": "sig"}]})
-                    return
-                self.answer(provider.claims if self.headers["authorization"] == "Bearer token-1" else None)
-
-            def answer(self, content: dict[str, Any] | None) -> None:
-                body = json.dumps(content).encode()
-                self.send_response(200 if content is not None else 400)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+_TIME = 1_900_000_000.0
 
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
-    made = Provider()
+    made = Provider(_TIME)
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 class Clock:
     def __init__(self) -> None:
-        self.time = 1_900_000_000.0
+        self.time = _TIME
 
     def now(self) -> float:
         return self.time
@@ -93,20 +53,6 @@ def _run(call: Callable[[], Any]) -> Response:
     return asyncio.run(run())
 
 
-def _make_action(provider: Provider, **more: str) -> dict[str, Any]:
-    config = {
-        "Issuer": provider.url,
-        "AuthorizationEndpoint": f"{provider.url}/authorize",
-        "TokenEndpoint": f"{provider.url}/token",
-        "UserInfoEndpoint": f"{provider.url}/info",
-        "ClientId": "client",
-        "ClientSecret": "secret",
-        "SessionTimeout": "3600",
-        **more,
-    }
-    return {"Type": "authenticate-oidc", "AuthenticateOidcConfig": config}
-
-
 def _request(target: str = "/", cookies: dict[str, str] | None = None) -> Request:
     sent = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
     return Request("GET", target, [("host", "app.example.com"), ("cookie", sent)], b"")
@@ -121,97 +67,143 @@ def _get(response: Response, name: str) -> str:
     return next(value for known, value in response.headers if known == name)
 
 
-def _authenticate(block: Any, action: dict[str, Any], request: Request) -> Response:
-    return _run(lambda: authentication.authenticate(block, _BALANCER, _KEY, action, request))
+def _authenticate(block: Any, action: dict[str, Any], request: Request, port: int = 443) -> Response:
+    return _run(lambda: authentication.authenticate(block, _BALANCER, _KEY, action, request, port))
 
 
 def _come_back(block: Any, action: dict[str, Any], query: str, cookies: dict[str, str]) -> Response:
+    # Each of them runs in an event loop of its own.
+    block.attached.clear()
     request = _request(f"/oauth2/idpresponse?{query}", cookies)
-    return _run(lambda: authentication.take_callback(block, {_KEY: action}, request))
+    return _run(lambda: authentication.take_callback(block, _BALANCER, {_KEY: action}, request))
 
 
-def test_a_user_logs_in(block: Any, provider: Provider) -> None:
-    action = _make_action(provider, Scope="openid email")
-    sent = _authenticate(block, action, _request("/private?a=b"))
-    assert sent.status == 302
-    location = urlsplit(_get(sent, "location"))
-    query = {name: values[0] for name, values in parse_qs(location.query).items()}
-    assert location.path == "/authorize"
+def test_what_a_target_is_told(block: Any, provider: Provider) -> None:
+    action = provider.make_action(Scope="openid email", AuthenticationRequestExtraParams={"prompt": "login"})
+    sent = _authenticate(block, action, _request("/private?a=b"), 8443)
+    query = {name: values[0] for name, values in parse_qs(urlsplit(_get(sent, "location")).query).items()}
     assert (query["client_id"], query["scope"], query["response_type"]) == ("client", "openid email", "code")
-    assert query["redirect_uri"] == "https://app.example.com/oauth2/idpresponse"
-    back = _come_back(block, action, f"code=good&state={query['state']}", _read_cookies(sent))
-    assert (back.status, _get(back, "location")) == (302, "https://app.example.com/private?a=b")
-    assert provider.forms[0]["client_secret"] == ["secret"]
-    cookies = _read_cookies(back)
-    assert cookies["AWSELBAuthSessionCookie-0"]
-    passed = _authenticate(block, action, _request("/private", cookies))
-    assert passed.status == 200
-    assert _get(passed, "x-amzn-oidc-identity") == "user-1"
-    assert _get(passed, "x-amzn-oidc-accesstoken") == "token-1"
+    # It is where the client reaches the load balancer.
+    assert query["redirect_uri"] == "https://app.example.com:8443/oauth2/idpresponse"
+    assert query["prompt"] == "login"
+    back = _come_back(block, action, f"code=code-1&state={query['state']}", _read_cookies(sent))
+    assert _get(back, "location") == "https://app.example.com:8443/private?a=b"
+    assert provider.forms[0]["redirect_uri"] == query["redirect_uri"]
+    passed = _authenticate(block, action, _request("/private", _read_cookies(back)))
     data = _get(passed, "x-amzn-oidc-data")
-    key = user_claims.show_public_key(block)
-    claims = jwt.decode(data, key, ["ES256"], options={"verify_exp": False})
+    head = jwt.get_unverified_header(data)
+    assert (head["signer"], head["client"], head["iss"]) == (_BALANCER, "client", provider.url)
+    claims = jwt.decode(data, user_claims.show_public_key(block), ["ES256"], options={"verify_exp": False})
     assert claims["email"] == "user@example.com"
-    assert jwt.get_unverified_header(data)["signer"] == _BALANCER
-    block.clock.time += 3601
-    assert _authenticate(block, action, _request("/private", cookies)).status == 302
+    # AWS pads the parts, unlike the standard.
+    assert all(len(part) % 4 == 0 for part in data.split("."))
 
 
-@pytest.mark.parametrize(("wanted", "status"), [("allow", 200), ("deny", 401)])
-def test_users_who_are_not_logged_in(block: Any, provider: Provider, wanted: str, status: int) -> None:
-    response = _authenticate(block, _make_action(provider, OnUnauthenticatedRequest=wanted), _request())
-    assert response.status == status
-    assert not [name for name, _ in response.headers if name.startswith("x-amzn")]
+def test_large_sessions_are_in_several_cookies(block: Any, provider: Provider) -> None:
+    provider.claims["groups"] = "x" * 10000
+    action = provider.make_action()
+    back = _log_in(block, provider, action)
+    cookies = {name: value for name, value in _read_cookies(back).items() if value}
+    assert len(cookies) == 4
+    assert all(len(value) < 4096 for value in cookies.values())
+    assert _authenticate(block, action, _request("/", cookies)).status == 200
+    del cookies["AWSELBAuthSessionCookie-1"]
+    assert _authenticate(block, action, _request("/", cookies)).status == 302
+
+
+def _log_in(block: Any, provider: Provider, action: dict[str, Any], code: str = "code-1") -> Response:
+    block.attached.clear()
+    sent = _authenticate(block, action, _request())
+    state = parse_qs(urlsplit(_get(sent, "location")).query)["state"][0]
+    return _come_back(block, action, f"code={code}&state={state}", _read_cookies(sent))
 
 
 def test_what_a_user_may_not_come_back_with(block: Any, provider: Provider) -> None:
-    action = _make_action(provider)
+    action = provider.make_action()
     sent = _authenticate(block, action, _request())
     state = parse_qs(urlsplit(_get(sent, "location")).query)["state"][0]
     cookies = _read_cookies(sent)
-    assert _come_back(block, action, "code=good", cookies).status == 401
-    assert _come_back(block, action, f"code=good&state={state}x", cookies).status == 401
-    assert _come_back(block, action, f"code=good&state={state}", {}).status == 401
-    assert _come_back(block, action, f"code=bad&state={state}", cookies).status == 561
-    assert _come_back(block, action, f"error=access_denied&state={state}", cookies).status == 401
-    assert _come_back(block, action, f"error=server_error&state={state}", cookies).status == 561
+
+    def come_back(query: str, cookies: dict[str, str] = cookies) -> tuple[int, str]:
+        answered = _come_back(block, action, query, cookies)
+        return answered.status, answered.error
+
+    assert come_back("code=code-1") == (401, "AuthMissingStateParam")
+    assert come_back(f"code=code-1&state={state}x") == (401, "AuthInvalidStateParam")
+    assert come_back(f"state={state}") == (401, "AuthMissingCodeParam")
+    assert come_back(f"code=code-1&state={state}", {}) == (401, "AuthMissingAWSALBAuthNonce")
+    assert come_back(f"code=code-1&state={state}", {"AWSALBAuthNonce": "x"}) == (401, "AuthInvalidAWSALBAuthNonce")
+    assert come_back(f"code=bad&state={state}") == (561, "AuthInvalidGrantError")
+    assert come_back(f"error=access_denied&state={state}") == (401, "")
+    assert come_back(f"error=server_error&state={state}") == (561, "")
     session = {"AWSELBAuthSessionCookie-0": state}
     assert _authenticate(block, action, _request("/", session)).status == 302
-    provider.claims = {}
-    assert _come_back(block, action, f"code=good&state={state}", cookies).status == 561
-    provider.claims = {"sub": "x" * 12000}
-    assert _come_back(block, action, f"code=good&state={state}", cookies).status == 401
     block.clock.time += 901
-    assert _come_back(block, action, f"code=good&state={state}", cookies).status == 401
+    assert come_back(f"code=code-1&state={state}") == (401, "AuthInvalidStateParam")
 
 
-def _validate(block: Any, provider: Provider, token: str, *claims: dict[str, Any]) -> int:
-    config = {"Issuer": "me", "JwksEndpoint": f"{provider.url}/keys", "AdditionalClaims": list(claims)}
-    request = Request("GET", "/", [("authorization", token)], b"")
-    action = {"Type": "jwt-validation", "JwtValidationConfig": config}
-    return _run(lambda: token_validation.validate(block, action, request)).status
+def test_what_a_provider_may_not_answer(block: Any, provider: Provider) -> None:
+    action = provider.make_action()
+
+    def log_in() -> tuple[int, str]:
+        answered = _log_in(block, provider, action)
+        return answered.status, answered.error
+
+    for wrong in ({"iss": "https://example.com"}, {"aud": "other"}, {"exp": _TIME - 100}, {"exp": None}):
+        provider.id_claims = wrong
+        assert log_in() == (401, "AuthInvalidIdToken")
+    provider.id_claims = {"aud": ["other", "client"]}
+    assert log_in() == (302, "")
+    provider.claims = {"sub": "another"}
+    assert log_in() == (561, "AuthInvalidUserinfoResponse")
+    provider.claims = {}
+    assert log_in() == (561, "AuthInvalidUserinfoResponse")
+    provider.claims = {"sub": "x" * 12000}
+    assert log_in() == (401, "AuthUserinfoResponseSizeExceeded")
+    provider.claims = {"sub": "user-1"}
+    provider.more = {"access_token": ""}
+    assert log_in() == (561, "AuthInvalidTokenResponse")
+    provider.more = {"access_token": "other"}
+    assert log_in() == (561, "AuthUserinfoEpRequestFailed")
+    action["AuthenticateOidcConfig"]["TokenEndpoint"] = f"{provider.url}/none"
+    action["AuthenticateOidcConfig"]["ClientSecret"] = "other"
+    assert log_in() == (561, "AuthInvalidGrantError")
+    action["AuthenticateOidcConfig"]["TokenEndpoint"] = "http://127.0.0.1:1/"
+    assert log_in() == (500, "AuthTokenEpRequestTimeout")
 
 
 def test_bearer_tokens(block: Any, provider: Provider) -> None:
-    now = int(block.clock.now())
-
-    def sign(key: Any = _RSA, **claims: Any) -> str:
-        content = {"iss": "me", "exp": now + 60, "scope": "read write", **claims}
-        given = {name: value for name, value in content.items() if value is not None}
-        return "Bearer " + jwt.encode(given, key, algorithm="RS256", headers={"kid": "1"})
-
-    assert _validate(block, provider, sign()) == 200
-    assert _validate(block, provider, "") == 401
-    assert _validate(block, provider, "Bearer x.y.z") == 401
-    assert _validate(block, provider, sign(iss="you")) == 401
-    assert _validate(block, provider, sign(exp=now - 61)) == 401
-    assert _validate(block, provider, sign(exp=None)) == 401
-    assert _validate(block, provider, sign(nbf=now + 61)) == 401
-    assert _validate(block, provider, sign(rsa.generate_private_key(65537, 2048))) == 401
+    now = int(_TIME)
     scope = {"Name": "scope", "Format": "space-separated-values", "Values": ["write"]}
-    assert _validate(block, provider, sign(), scope) == 200
-    assert _validate(block, provider, sign(scope="read"), scope) == 403
-    provider.server.shutdown()
-    provider.server.server_close()
-    block.attached.clear()
-    assert _validate(block, provider, sign()) == 500
+    config: dict[str, Any] = {"Issuer": provider.url, "JwksEndpoint": f"{provider.url}/keys", "AdditionalClaims": []}
+
+    def validate(authorization: str, *claims: dict[str, Any]) -> tuple[int, str]:
+        block.attached.clear()
+        config["AdditionalClaims"] = list(claims)
+        request = Request("GET", "/", [("authorization", authorization)], b"")
+        action = {"Type": "jwt-validation", "JwtValidationConfig": config}
+        answered = _run(lambda: token_validation.validate(block, action, request))
+        return answered.status, answered.error
+
+    def sign(key: Any = None, **claims: Any) -> str:
+        return "Bearer " + provider.sign(key, **{"scope": "read write", **claims})
+
+    wrong = (401, "JWTClaimValueInvalid")
+    assert validate(sign()) == (200, "")
+    assert validate("") == (401, "JWTHeaderNotPresent")
+    assert validate("Bearer x.y.z") == (401, "JWTRequestFormatInvalid")
+    assert validate(sign(iss="you")) == wrong
+    assert validate(sign(exp=now - 61)) == wrong
+    assert validate(sign(exp=None)) == (401, "JWTClaimNotPresent")
+    assert validate(sign(exp="soon")) == (401, "JWTClaimFormatInvalid")
+    assert validate(sign(nbf=now + 61)) == wrong
+    assert validate(sign(rsa.generate_private_key(65537, 2048))) == (401, "JWTSignatureValidationError")
+    weak = jwt.encode({"iss": provider.url, "exp": now + 60}, "s" * 32, "HS256", headers={"kid": "one"})
+    assert validate(f"Bearer {weak}") == (401, "JWTSignatureValidationError")
+    assert validate(sign(), scope) == (200, "")
+    assert validate(sign(scope="read"), scope) == (403, "JWTClaimValueInvalid")
+    assert validate(sign(scope=None), scope) == (403, "JWTClaimNotPresent")
+    config["JwksEndpoint"] = f"{provider.url}/info"
+    assert validate(sign())[0] == 500
+    config["JwksEndpoint"] = "http://127.0.0.1:1/"
+    assert validate(sign())[0] == 500

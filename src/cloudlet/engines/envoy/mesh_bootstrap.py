@@ -18,7 +18,7 @@ MANAGEMENT_SOCKET: Final = "envoys.sock"
 """In the data folder: where App Mesh answers Envoys in networks of their own."""
 _ADS_CLUSTER: Final = "cloudlet_envoy_management"
 _CODE_POINT_BITS: Final = 2
-"""The place of a code point in the field that was the type of service once (RFC 2474)."""
+"""The place of a code point in the field for it (RFC 2474)."""
 _HTTP2: Final[Resource] = {"explicit_http_config": {"http2_protocol_options": {}}}
 
 
@@ -37,7 +37,7 @@ class BootstrapOptions:
     mark: int = 0
     """The mark of its own connections, which are not to be redirected."""
     code_point: int = 0
-    """The code point of differentiated services that its own connections have: a mark that anybody may set."""
+    """The code point of its own connections: a mark that anybody may set."""
 
 
 def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Resource:

@@ -35,7 +35,7 @@ class Endpoints:
 
     def __init__(self) -> None:
         self._by_address: dict[IPv4Address, Endpoint] = {}
-        self._ports: dict[tuple[IPv4Address, int], int] = {}
+        self._ports: dict[tuple[IPv4Address, int, socket.SocketKind], int] = {}
 
     def set(self, address: IPv4Address, endpoint: Endpoint) -> bool:
         """Have an endpoint; return whether it is new, or another one than before."""
@@ -47,6 +47,10 @@ class Endpoints:
         """Remove an endpoint, and return it if it was there."""
         self._ports = {key: port for key, port in self._ports.items() if key[0] != address}
         return self._by_address.pop(address, None)
+
+    def get(self, address: IPv4Address) -> Endpoint:
+        """Return an endpoint. Raises KeyError."""
+        return self._by_address[address]
 
     def forget_network(self, network: str) -> None:
         """Remove the endpoints of a network."""
@@ -72,14 +76,14 @@ class Endpoints:
             if error.errno != errno.EADDRINUSE:
                 raise
             made = _bind_near(str(address), port + 1, kind)
-        self._ports[address, port] = real = made.getsockname()[1]
+        self._ports[address, port, kind] = real = made.getsockname()[1]
         if real not in (port, port + MOVED_BY):
             log.warning("port %s of the endpoint %s is %s on this machine: others are in use", port, address, real)
         return made
 
-    def find_port(self, address: IPv4Address, port: int) -> int | None:
+    def find_port(self, address: IPv4Address, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> int | None:
         """Return the machine's port for one of an endpoint, None where nothing listens."""
-        return self._ports.get((address, port))
+        return self._ports.get((address, port, kind))
 
     async def connect(self, goal: Goal, *, may_reach_machine: bool) -> socket.socket | None:
         """Connect a program in a network to an endpoint of another one."""
@@ -88,7 +92,7 @@ class Endpoints:
         found = self._by_address.get(goal.address)
         if found is None or not found.is_public:
             return None
-        return await open_connection(str(goal.address), self._ports.get((goal.address, goal.port), goal.port))
+        return await open_connection(str(goal.address), self.find_port(goal.address, goal.port) or goal.port)
 
 
 def _bind_near(address: str, first: int, kind: socket.SocketKind) -> socket.socket:

@@ -7,15 +7,23 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
 from cloudlet.engines.keeper.endpoint_ports import Endpoint, Endpoints
 from cloudlet.engines.keeper.protocol import OpenFile
-from cloudlet.engines.network import connections, datagram_egress, egress, endpoint_addresses, nftables
+from cloudlet.engines.network import (
+    connections,
+    datagram_egress,
+    egress,
+    endpoint_addresses,
+    nftables,
+    translated_flows,
+)
 from cloudlet.engines.network.datagram_egress import DatagramEgress
+from cloudlet.engines.network.datagram_ingress import DatagramIngress
 from cloudlet.engines.network.namespaces import Namespaces
 from cloudlet.engines.network.peering import MAX_LINKS, LinkEnd, link
 from cloudlet.engines.network.router import LINK_LOCAL_DNS, Interface, Router, set_parameters
@@ -81,6 +89,8 @@ class Networks:
         self._networks: dict[str, _Network] = {}
         self._numbers: dict[frozenset[str], int] = {}
         """The numbers of links by their two networks."""
+        self._ingress: dict[tuple[IPv4Address, int], tuple[Endpoint, DatagramIngress]] = {}
+        """The ways of datagrams to endpoints, by the addresses and ports of these."""
         self._changing = asyncio.Lock()
 
     def describe(self) -> dict[str, dict[str, str]]:
@@ -144,9 +154,35 @@ class Networks:
             if self.endpoints.set(IPv4Address(address), Endpoint(network, IPv4Address(target), is_public)):
                 await self._write_endpoints(network, found)
 
+    async def take_datagrams(self, address: str, ports: Iterable[int]) -> None:
+        """Have datagrams to some ports of an endpoint led there from this machine, no others.
+
+        Raises KeyError where there is no such endpoint, and OSError.
+        """
+        async with self._changing:
+            own = IPv4Address(address)
+            endpoint = self.endpoints.get(own)
+            wanted = set(ports)
+            await self._end_ingress(lambda key, led: key[0] == own and (key[1] not in wanted or led != endpoint))
+            router = self._get(endpoint.network).router
+            for port in sorted(wanted):
+                if (own, port) not in self._ingress:
+                    made = self.endpoints.listen(own, port, socket.SOCK_DGRAM)
+                    if made is not None:
+                        open_inner = partial(router.open_socket, datagrams=True)
+                        ingress = DatagramIngress(made, (str(endpoint.target), port), open_inner)
+                        self._ingress[own, port] = endpoint, ingress
+
+    async def _end_ingress(self, is_ended: Callable[[tuple[IPv4Address, int], Endpoint], bool]) -> None:
+        for key, (endpoint, ingress) in list(self._ingress.items()):
+            if is_ended(key, endpoint):
+                del self._ingress[key]
+                await ingress.close()
+
     async def remove_endpoint(self, address: str) -> None:
         """Have an address of this machine lead nowhere any more. Raises NftablesError."""
         async with self._changing:
+            await self._end_ingress(lambda key, _: str(key[0]) == address)
             removed = self.endpoints.remove(IPv4Address(address))
             found = None if removed is None else self._networks.get(removed.network)
             if removed is not None and found is not None:
@@ -165,6 +201,7 @@ class Networks:
                     await self._unlink(network, peer)
                 del self._networks[network]
                 self.endpoints.forget_network(network)
+                await self._end_ingress(lambda _, endpoint: endpoint.network == network)
                 if found.way_to_endpoints is not None:
                     await found.way_to_endpoints.close()
                 await _close_proxies(found)
@@ -294,9 +331,14 @@ class Networks:
         namespace = self._find_namespace(network, interface)
         return await self._get(network).router.listen(IPv4Address(address), port, datagrams, namespace)
 
-    async def open_socket(self, network: str, *, interface: str = "", datagrams: bool = False) -> socket.socket:
-        """Return a socket that is in the network, or within an interface's namespace. Raises OSError."""
-        namespace = self._find_namespace(network, interface)
+    async def open_socket(
+        self, network: str, *, interface: str = "", datagrams: bool = False, is_shared: bool = False
+    ) -> socket.socket:
+        """Return a socket that is in the network, or within an interface's namespace. Raises OSError.
+
+        `is_shared` asks for the namespace that load balancers share.
+        """
+        namespace = self.get_namespace(network, "") if is_shared else self._find_namespace(network, interface)
         return await self._get(network).router.open_socket(datagrams, namespace)
 
     async def end_connections(self, network: str, address: str, port: int, sources: Iterable[str]) -> int:
@@ -311,6 +353,18 @@ class Networks:
             if error.errno != errno.EOPNOTSUPP:
                 raise
             log.warning("this kernel ends no connections (CONFIG_INET_DIAG_DESTROY): those to %s go on", address)
+            return 0
+
+    async def forget_flows(self, network: str, address: str, port: int) -> int:
+        """Forget what the router leads to a port of a target. Return the number of flows.
+
+        Raises UnknownNetwork.
+        """
+        router = self._get(network).router
+        try:
+            return await router.run(partial(translated_flows.forget, IPv4Address(address), port))
+        except OSError as error:
+            log.warning("this kernel forgets no flows (CONFIG_NF_CT_NETLINK): those to %s go on: %s", address, error)
             return 0
 
     async def open_namespace(self, network: str, interface: str) -> OpenFile:

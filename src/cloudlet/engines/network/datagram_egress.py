@@ -12,31 +12,15 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final
 
-from cloudlet.store.eager import spawn
+from cloudlet.engines.network.datagram_flows import BATCH, MAX_DATAGRAM_BYTES, Address, Flow, Flows
 
 PORT: Final = 3130
-MAX_FLOWS: Final = 256
-"""Of a network. The one that was idle for longest gives way to a new one."""
 IDLE_SECONDS: Final = 60.0
-_MAX_WAITING_DATAGRAMS: Final = 16
-"""Of a flow whose sockets are being made."""
-_BATCH: Final = 64
-_MAX_DATAGRAM_BYTES: Final = 65_535
 _IP_TRANSPARENT: Final = 19
 _IP_ORIGDSTADDR: Final = 20
 _ADDRESS: Final = struct.Struct("!2xH4s8x")
-
-Address = tuple[str, int]
-
-
-class Flow(NamedTuple):
-    """The addresses of a program and of what it sends datagrams to."""
-
-    program: Address
-    target: Address
-
 
 OpenInner = Callable[[Callable[[], socket.socket]], Awaitable[socket.socket]]
 """A function that has another one make a socket in the router. Raises OSError."""
@@ -106,8 +90,8 @@ class _Relay:
         self.last_used = self._loop.time()
         # That nobody listens at the other end is told by an error of the next call, once.
         with suppress(OSError):
-            for _ in range(_BATCH):
-                sink.send(source.recv(_MAX_DATAGRAM_BYTES))
+            for _ in range(BATCH):
+                sink.send(source.recv(MAX_DATAGRAM_BYTES))
 
     def close(self) -> None:
         for each in self._sockets:
@@ -122,76 +106,32 @@ class DatagramEgress:
         """Take datagrams from a listener, which is closed with this."""
         self._listener = listener
         self._open_inner = open_inner
-        self._flows: dict[Flow, _Relay] = {}
-        self._starting: dict[Flow, list[bytes]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(listener, self._receive)
-        self._timer = self._loop.call_later(IDLE_SECONDS / 2, self._forget_idle)
+        self._flows = Flows(self._open, IDLE_SECONDS)
+        asyncio.get_running_loop().add_reader(listener, self._receive)
 
     def _receive(self) -> None:
         with suppress(OSError):
-            for _ in range(_BATCH):
+            for _ in range(BATCH):
                 datagram, about, _, program = self._listener.recvmsg(
-                    _MAX_DATAGRAM_BYTES, socket.CMSG_SPACE(_ADDRESS.size)
+                    MAX_DATAGRAM_BYTES, socket.CMSG_SPACE(_ADDRESS.size)
                 )
                 for level, kind, content in about:
                     if (level, kind) == (socket.SOL_IP, _IP_ORIGDSTADDR):
                         port, packed = _ADDRESS.unpack(content[: _ADDRESS.size])
-                        self._take(Flow(program, (socket.inet_ntoa(packed), port)), datagram)
+                        self._flows.take(Flow(program, (socket.inet_ntoa(packed), port)), datagram)
 
-    def _take(self, flow: Flow, datagram: bytes) -> None:
-        relay = self._flows.get(flow)
-        if relay is not None:
-            relay.send(datagram)
-            return
-        waiting = self._starting.get(flow)
-        if waiting is not None:
-            if len(waiting) < _MAX_WAITING_DATAGRAMS:
-                waiting.append(datagram)
-        elif len(self._starting) < MAX_FLOWS:
-            self._starting[flow] = [datagram]
-            task = spawn(self._start(flow))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _start(self, flow: Flow) -> None:
-        """Make the sockets of a flow, and send what has waited for them."""
+    async def _open(self, flow: Flow) -> _Relay | None:
+        outside = _open_outside(flow.target)
+        if outside is None:
+            return None
         try:
-            outside = _open_outside(flow.target)
-            if outside is None:
-                return
-            try:
-                inner = await self._open_inner(lambda: _open_inner(flow))
-            except BaseException:
-                outside.close()
-                raise
-            if len(self._flows) >= MAX_FLOWS:
-                oldest = min(self._flows, key=lambda each: self._flows[each].last_used)
-                self._flows.pop(oldest).close()
-            relay = self._flows[flow] = _Relay(inner, outside)
-            for datagram in self._starting[flow]:
-                relay.send(datagram)
-        except OSError:
-            # Datagrams may be lost: programs send again.
-            pass
-        finally:
-            del self._starting[flow]
-
-    def _forget_idle(self) -> None:
-        end = self._loop.time() - IDLE_SECONDS
-        for flow in [each for each, relay in self._flows.items() if relay.last_used < end]:
-            self._flows.pop(flow).close()
-        self._timer = self._loop.call_later(IDLE_SECONDS / 2, self._forget_idle)
+            return _Relay(await self._open_inner(lambda: _open_inner(flow)), outside)
+        except BaseException:
+            outside.close()
+            raise
 
     async def close(self) -> None:
         """End all flows."""
-        self._timer.cancel()
-        self._loop.remove_reader(self._listener)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for relay in self._flows.values():
-            relay.close()
-        self._flows.clear()
+        asyncio.get_running_loop().remove_reader(self._listener)
+        await self._flows.close()
         self._listener.close()

@@ -4,12 +4,16 @@ A group is a chain of rules for what comes in, one for what goes out, and a set 
 combination of groups has a chain that visits them; maps lead from addresses to these chains. What belongs to an allowed
 connection passes; all else is dropped (VPC user guide, "Control traffic to your AWS resources using security groups").
 
+A load balancer may have the router lead connections to targets, which then see their clients' own addresses. Its groups
+are asked before, by its own address and port. The connection bears its number (`make_number`), so that the groups of
+targets know it as a member of the load balancer's.
+
 All filters are replaced as a whole, which takes the kernel some 20 ms: connections that stand go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
@@ -21,6 +25,14 @@ _BASE: Final = """
 table %(table)s {
   map incoming { type ipv4_addr : verdict; }
   map outgoing { type ipv4_addr : verdict; }
+  map balancers { type ipv4_addr : verdict; }
+  map numbered { type mark : verdict; }
+  chain balanced {
+    type filter hook prerouting priority -111; policy accept;
+    ct state established,related accept
+    ip daddr vmap @balancers
+    meta mark vmap @numbered
+  }
   chain received {
     ip daddr vmap @incoming
     ip daddr != { %(inside)s } accept
@@ -64,6 +76,14 @@ class Group:
     outgoing: tuple[Rule, ...] = ()
 
 
+def make_number(balancer: IPv4Address) -> str:
+    """Return the number of a load balancer, by its address.
+
+    Packets for it bear it as their mark that came to another address of it, and connections that it leads elsewhere.
+    """
+    return f"{int(balancer):#x}"
+
+
 def write_base(*ranges: IPv4Network) -> str:
     """Return the commands that set filters up for a network: nothing passes yet.
 
@@ -76,27 +96,39 @@ def write_base(*ranges: IPv4Network) -> str:
 
 def write_group(group: Group) -> str:
     """Return the commands that make a group, or change its rules."""
-    lines = [f"add set {_TABLE} members_{group.name} {{ type ipv4_addr; }}"]
+    lines = _write_sets(group.name)
     for direction, rules in (("in", group.incoming), ("out", group.outgoing)):
         chain = f"{direction}_{group.name}"
         lines += [f"add chain {_TABLE} {chain}", f"flush chain {_TABLE} {chain}"]
         for rule in rules:
             if isinstance(rule.peer, str):
-                lines.append(f"add set {_TABLE} members_{rule.peer} {{ type ipv4_addr; }}")
-            lines.append(f"add rule {_TABLE} {chain} {_write_rule(rule, direction)}")
+                lines += _write_sets(rule.peer)
+            lines += [f"add rule {_TABLE} {chain} {each}" for each in _write_rules(rule, direction)]
     return "\n".join(lines) + "\n"
 
 
-def _write_rule(rule: Rule, direction: str) -> str:
+def _write_sets(group: str) -> list[str]:
+    sets = {"members": "ipv4_addr", "numbers": "mark"}
+    return [f"add set {_TABLE} {name}_{group} {{ type {kind}; }}" for name, kind in sets.items()]
+
+
+def _write_rules(rule: Rule, direction: str) -> list[str]:
     # What one group lets out is to be let in by the other side, too.
-    return f"{write_match(rule, direction)} {'accept' if direction == 'in' else 'goto received'}"
+    if direction == "out":
+        return [f"{write_match(rule, direction)} goto received"]
+    own = [_write_match(rule, f"ct mark @numbers_{rule.peer}")] if isinstance(rule.peer, str) else []
+    return [f"{each} accept" for each in (write_match(rule, direction), *own)]
 
 
 def write_match(rule: Rule, direction: str) -> str:
     """Return the part of a rule that tells what it is for."""
     side = "saddr" if direction == "in" else "daddr"
     peer = f"@members_{rule.peer}" if isinstance(rule.peer, str) else str(rule.peer)
-    parts = [] if peer == "0.0.0.0/0" else [f"ip {side} {peer}"]
+    return _write_match(rule, "" if peer == "0.0.0.0/0" else f"ip {side} {peer}")
+
+
+def _write_match(rule: Rule, peer: str) -> str:
+    parts = [peer] if peer else []
     protocol = _PROTOCOLS.get(rule.protocol, rule.protocol)
     if protocol in ("tcp", "udp"):
         ports = "" if rule.first_port < 0 else f"{protocol} dport {rule.first_port}-{rule.last_port}"
@@ -113,14 +145,17 @@ def write_match(rule: Rule, direction: str) -> str:
 def write_outsiders(group: str, addresses: Sequence[IPv4Address]) -> str:
     """Return the commands that make addresses of other networks members of a group."""
     elements = ", ".join(map(str, dict.fromkeys(addresses)))
-    made = f"add set {_TABLE} members_{group} {{ type ipv4_addr; }}\n"
+    made = "\n".join([*_write_sets(group), ""])
     return f"{made}add element {_TABLE} members_{group} {{ {elements} }}\n" if elements else made
 
 
-def write_members(members: Mapping[tuple[str, ...], Sequence[IPv4Address]]) -> list[str]:
+def write_members(
+    members: Mapping[tuple[str, ...], Sequence[IPv4Address]], balancers: Set[IPv4Address] = frozenset()
+) -> list[str]:
     """Return the commands that make addresses members of groups, by the groups of each.
 
     What has no groups lets all in and out. Each text is of some addresses, and comes after those that make the groups.
+    `balancers` are those of load balancers.
     """
     texts = []
     for index, (groups, addresses) in enumerate(members.items()):
@@ -138,5 +173,18 @@ def write_members(members: Mapping[tuple[str, ...], Sequence[IPv4Address]]) -> l
             for direction, map_name in (("in", "incoming"), ("out", "outgoing")):
                 elements = ", ".join(f"{each} : goto {direction}_of_{index}" for each in some)
                 lines.append(f"add element {_TABLE} {map_name} {{ {elements} }}")
+            lines += _write_balancers(groups, [each for each in some if each in balancers], f"in_of_{index}")
             texts.append("\n".join([*lines, ""]))
     return texts
+
+
+def _write_balancers(groups: Sequence[str], addresses: Sequence[IPv4Address], chain: str) -> list[str]:
+    """Return the commands that have load balancers known to their groups and chain."""
+    if not addresses:
+        return []
+    numbers = ", ".join(map(make_number, addresses))
+    lines = [f"add element {_TABLE} numbers_{group} {{ {numbers} }}" for group in groups]
+    for map_name, keys in (("balancers", map(str, addresses)), ("numbered", map(make_number, addresses))):
+        elements = ", ".join(f"{each} : goto {chain}" for each in keys)
+        lines.append(f"add element {_TABLE} {map_name} {{ {elements} }}")
+    return lines

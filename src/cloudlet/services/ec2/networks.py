@@ -232,11 +232,12 @@ async def _read_plan(tx: Transaction, place: Place, name: str) -> tuple[Plan, bo
     members: dict[tuple[str, ...], list[IPv4Address]] = {}
     for each in real.values():
         members.setdefault(tuple(map(_make_identifier, each.groups)), []).extend(map(IPv4Address, each.addresses))
+    balancers = {IPv4Address(each.address) for each in real.values() if each.is_sharing}
     filters = (
         security_groups.write_base(*ranges),
         *map(security_groups.write_group, groups),
         *(security_groups.write_outsiders(group, addresses) for group, addresses in outsiders.items()),
-        *security_groups.write_members(members),
+        *security_groups.write_members(members, balancers),
         *boundaries.write_routes(ranges, outward),
         boundaries.write_access_lists(
             {subnet: found for subnet, found in lists.items() if found is not None}, ranges[0].network_address + 2

@@ -12,8 +12,6 @@ from msgspec.structs import replace
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.listing import list_page
-from cloudlet.core.kernel.ids import random_below
-from cloudlet.engines.network.endpoint_addresses import RANGE
 from cloudlet.services.elbv2 import (
     arns,
     attributes,
@@ -22,6 +20,7 @@ from cloudlet.services.elbv2 import (
     interfaces,
     limits,
     log_buckets,
+    machine_addresses,
     network_changes,
     networks,
     storing,
@@ -44,7 +43,6 @@ _LIMITS: Final = {
     APPLICATION: limits.MAX_APPLICATION_LOAD_BALANCERS,
     NETWORK: limits.MAX_NETWORK_LOAD_BALANCERS,
 }
-_TRIES: Final = 64
 _UNSUPPORTED: Final = ("CustomerOwnedIpv4Pool", "IpamPools")
 
 
@@ -117,7 +115,7 @@ async def create_load_balancer(ctx: Context, params: Params) -> FinalTransaction
             security_groups=groups,
             created=ctx.now(),
         )
-        found = replace(found, machine_address=await _take_machine_address(tx, found.arn))
+        found = replace(found, machine_address=await machine_addresses.take(tx, found.arn))
         LOAD_BALANCERS.save(tx, found)
         tx.put(storing.TITLES.key(arns.LOAD_BALANCER, ctx.account, ctx.region, title), found.name.encode())
         tx.put(storing.NETWORKS.key(ctx.account, ctx.region, vpc, found.name), b"")
@@ -148,16 +146,6 @@ async def _ensure_role(ctx: Context) -> None:
             # Another call may have made it meanwhile.
             if second.code not in ("InvalidInput", "InvalidInputException"):
                 raise
-
-
-async def _take_machine_address(tx: Transaction, arn: str) -> str:
-    for _ in range(_TRIES):
-        # The last one but one is the machine itself.
-        address = str(RANGE[1 + random_below(RANGE.num_addresses - 3)])
-        if await storing.is_machine_address_free(tx, address):
-            storing.take_machine_address(tx, address, arn)
-            return address
-    raise QuotaExcess("TooManyLoadBalancersException", "The machine has no free address for a load balancer.")
 
 
 def to_api(found: LoadBalancer, *, is_for_service: bool = False) -> dict[str, Any]:

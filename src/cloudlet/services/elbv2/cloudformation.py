@@ -54,41 +54,67 @@ def _make_type(name: str, **more: Any) -> ResourceType:
     return ResourceType(f"AWS::ElasticLoadBalancingV2::{name}", _MODEL, **more)
 
 
-RESOURCE_TYPES: Final = (
-    _make_type(
-        "LoadBalancer",
-        create=Call("CreateLoadBalancer", {"IpamPools": _make_pools}),
-        read=Call("DescribeLoadBalancers", {"LoadBalancerArns": _list_one("LoadBalancerArn")}),
-        exists=Call("DescribeLoadBalancers", {"Names": _list_one("Name")}),
-        updates=(Call("SetSubnets"), Call("SetSecurityGroups")),
-        parts=(
-            Part(
-                "LoadBalancerAttributes", Call("ModifyLoadBalancerAttributes", {"Attributes": "LoadBalancerAttributes"})
-            ),
-            Part("MinimumLoadBalancerCapacity", Call("ModifyCapacityReservation")),
-        ),
-        delete=Call("DeleteLoadBalancer"),
-        named=Name("Name", 32),
+def _make_resource(
+    noun: str, attributes: Mapping[str, Any], read: Mapping[str, None] | None = None, name: str = "", **more: Any
+) -> ResourceType:
+    """Return the type of a resource that operations create, describe and delete by its ARN.
+
+    `attributes` that are a text are the members of a description.
+    """
+    return _make_type(
+        name or noun,
+        create=more.pop("create", Call(f"Create{noun}")),
+        read=Call(f"Describe{noun}s", {f"{noun}Arns": _list_one(f"{noun}Arn"), **(read or {})}),
+        delete=Call(f"Delete{noun}"),
         attributes={
-            "LoadBalancerArn": "LoadBalancers.0.LoadBalancerArn",
-            "DNSName": "LoadBalancers.0.DNSName",
-            "CanonicalHostedZoneID": "LoadBalancers.0.CanonicalHostedZoneId",
-            "LoadBalancerName": "LoadBalancers.0.LoadBalancerName",
+            key: f"{noun}s.0.{each}" if isinstance(each, str) else each
+            for key, each in {f"{noun}Arn": f"{noun}Arn", **attributes}.items()
+        },
+        **_tag(f"{noun}Arn"),
+        **more,
+    )
+
+
+def _make_named_resource(noun: str, attributes: Mapping[str, Any], **more: Any) -> ResourceType:
+    """Return the type of a resource that has a name, too."""
+    return _make_resource(
+        noun,
+        attributes,
+        exists=Call(f"Describe{noun}s", {"Names": _list_one("Name")}),
+        named=Name("Name", 32),
+        list=Call(f"Describe{noun}s"),
+        **more,
+    )
+
+
+def _make_attributes(noun: str) -> Part:
+    """Return the part of a resource that its attributes are."""
+    return Part(f"{noun}Attributes", Call(f"Modify{noun}Attributes", {"Attributes": f"{noun}Attributes"}))
+
+
+RESOURCE_TYPES: Final = (
+    _make_named_resource(
+        "LoadBalancer",
+        {
+            "DNSName": "DNSName",
+            "CanonicalHostedZoneID": "CanonicalHostedZoneId",
+            "LoadBalancerName": "LoadBalancerName",
             "LoadBalancerFullName": _get_full_name("LoadBalancerArn", ":loadbalancer/"),
         },
+        create=Call("CreateLoadBalancer", {"IpamPools": _make_pools}),
+        updates=(Call("SetSubnets"), Call("SetSecurityGroups")),
+        parts=(
+            _make_attributes("LoadBalancer"),
+            Part("MinimumLoadBalancerCapacity", Call("ModifyCapacityReservation")),
+        ),
         ready=(Ready("LoadBalancers.0.State.Code", _SERVED, ("failed",), "LoadBalancers.0.State.Reason"),),
-        list=Call("DescribeLoadBalancers"),
-        **_tag("LoadBalancerArn"),
     ),
-    _make_type(
+    _make_resource(
         "Listener",
-        create=Call("CreateListener"),
-        read=Call("DescribeListeners", {"ListenerArns": _list_one("ListenerArn"), "LoadBalancerArn": None}),
+        {},
+        read={"LoadBalancerArn": None},
         updates=(Call("ModifyListener"),),
-        parts=(Part("ListenerAttributes", Call("ModifyListenerAttributes", {"Attributes": "ListenerAttributes"})),),
-        delete=Call("DeleteListener"),
-        attributes={"ListenerArn": "Listeners.0.ListenerArn"},
-        **_tag("ListenerArn"),
+        parts=(_make_attributes("Listener"),),
     ),
     _make_type(
         "ListenerCertificate",
@@ -103,60 +129,39 @@ RESOURCE_TYPES: Final = (
         ),
         unlisted=("ListenerArn",),
     ),
-    _make_type(
-        "ListenerRule",
-        create=Call("CreateRule"),
-        read=Call("DescribeRules", {"RuleArns": _list_one("RuleArn"), "ListenerArn": None}),
+    _make_resource(
+        "Rule",
+        {"IsDefault": "IsDefault"},
+        read={"ListenerArn": None},
+        name="ListenerRule",
         updates=(
             Call("ModifyRule", {"ResetTransforms": _has_no_transforms}),
             Call("SetRulePriorities", {"RulePriorities": _make_priorities}),
         ),
-        delete=Call("DeleteRule"),
-        attributes={"RuleArn": "Rules.0.RuleArn", "IsDefault": "Rules.0.IsDefault"},
-        **_tag("RuleArn"),
     ),
-    _make_type(
+    _make_named_resource(
         "TargetGroup",
-        create=Call("CreateTargetGroup"),
-        read=Call("DescribeTargetGroups", {"TargetGroupArns": _list_one("TargetGroupArn")}),
-        exists=Call("DescribeTargetGroups", {"Names": _list_one("Name")}),
+        {
+            "TargetGroupName": "TargetGroupName",
+            "LoadBalancerArns": "LoadBalancerArns",
+            "TargetGroupFullName": lambda properties: (
+                f"targetgroup/{_get_full_name('TargetGroupArn', ':targetgroup/')(properties)}"
+            ),
+        },
         updates=(Call("ModifyTargetGroup"),),
         parts=(
-            Part("TargetGroupAttributes", Call("ModifyTargetGroupAttributes", {"Attributes": "TargetGroupAttributes"})),
+            _make_attributes("TargetGroup"),
             Items(
                 "Targets",
                 add=Call("RegisterTargets", {"Targets": _list_item}),
                 remove=Call("DeregisterTargets", {"Targets": _list_item}),
             ),
         ),
-        delete=Call("DeleteTargetGroup"),
-        named=Name("Name", 32),
-        attributes={
-            "TargetGroupArn": "TargetGroups.0.TargetGroupArn",
-            "TargetGroupName": "TargetGroups.0.TargetGroupName",
-            "LoadBalancerArns": "TargetGroups.0.LoadBalancerArns",
-            "TargetGroupFullName": lambda properties: (
-                f"targetgroup/{_get_full_name('TargetGroupArn', ':targetgroup/')(properties)}"
-            ),
-        },
-        list=Call("DescribeTargetGroups"),
-        **_tag("TargetGroupArn"),
     ),
-    _make_type(
+    _make_named_resource(
         "TrustStore",
-        create=Call("CreateTrustStore"),
-        read=Call("DescribeTrustStores", {"TrustStoreArns": _list_one("TrustStoreArn")}),
-        exists=Call("DescribeTrustStores", {"Names": _list_one("Name")}),
+        {"Status": "Status", "NumberOfCaCertificates": "NumberOfCaCertificates"},
         updates=(Call("ModifyTrustStore"),),
-        delete=Call("DeleteTrustStore"),
-        named=Name("Name", 32),
-        attributes={
-            "TrustStoreArn": "TrustStores.0.TrustStoreArn",
-            "Status": "TrustStores.0.Status",
-            "NumberOfCaCertificates": "TrustStores.0.NumberOfCaCertificates",
-        },
-        list=Call("DescribeTrustStores"),
-        **_tag("TrustStoreArn"),
     ),
     _make_type(
         "TrustStoreRevocation",

@@ -9,13 +9,12 @@ from msgspec.structs import replace
 
 from cloudlet.core import Params
 from cloudlet.services.elbv2 import protocols
-from cloudlet.services.elbv2.errors import InvalidConfiguration, UnsupportedFeature, ValidationError
+from cloudlet.services.elbv2.errors import InvalidConfiguration, ValidationError
 from cloudlet.services.elbv2.group_record import HealthCheck, TargetGroup
 
 TRAFFIC_PORT: Final = "traffic-port"
 _FUNCTION: Final = "lambda"
 _GRPC_PATH: Final = "/AWS.ALB/healthcheck"
-_GRPC_CODES: Final = ("12", "0-99")
 """The default, and all codes: health checks do not see which one it is."""
 
 
@@ -130,8 +129,6 @@ def _read_codes(given: dict[str, Any], check: HealthCheck, protocol: str, versio
         raise ValidationError(
             f"Health check matcher {noun} code '{codes}' must be within '{low}' and '{high}' inclusive"
         )
-    if grpc and codes not in _GRPC_CODES:
-        raise UnsupportedFeature(f"the gRPC codes '{codes}' of health checks: any answer makes a target healthy")
     return codes
 
 

@@ -13,7 +13,7 @@ from cloudlet.core.aws import tags
 from cloudlet.core.aws.arn import Arn
 from cloudlet.core.aws.listing import list_names
 from cloudlet.core.aws.records import Record, Records
-from cloudlet.services.elbv2 import arns, errors, limits
+from cloudlet.services.elbv2 import arns, errors, limits, machine_addresses
 from cloudlet.services.elbv2.balancer_record import LoadBalancer
 from cloudlet.services.elbv2.group_record import Target, TargetGroup
 from cloudlet.services.elbv2.listener_record import Listener, Rule
@@ -35,7 +35,6 @@ USES: Final = Subspace("use")
 REVOCATION_FILES: Final = Subspace("revocation-file")
 """Revocation lists in PEM, by trust store and id."""
 _TARGETS: Final = Subspace("target")
-_MACHINE_ADDRESSES: Final = Subspace("machine-address")
 _MAX_READ_ROWS: Final = 100_000
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -220,19 +219,6 @@ async def check_target_count(tx: Transaction, load_balancer: LoadBalancer, more:
         raise errors.QuotaExcess("TooManyTargetsException", text)
 
 
-# Addresses on the machine
-
-
-async def is_machine_address_free(tx: Transaction, address: str) -> bool:
-    """Whether no load balancer has an address of the machine."""
-    return await tx.get(_MACHINE_ADDRESSES.key(address)) is None
-
-
-def take_machine_address(tx: Transaction, address: str, arn: str) -> None:
-    """Give an address of the machine to a load balancer."""
-    tx.put(_MACHINE_ADDRESSES.key(address), arn.encode())
-
-
 # Deletion
 
 
@@ -261,7 +247,7 @@ async def remove_load_balancer(tx: Transaction, load_balancer: LoadBalancer) -> 
     account, region = load_balancer.account, load_balancer.region
     tx.delete(TITLES.key(arns.LOAD_BALANCER, account, region, load_balancer.title))
     tx.delete(NETWORKS.key(account, region, load_balancer.vpc, load_balancer.name))
-    tx.delete(_MACHINE_ADDRESSES.key(load_balancer.machine_address))
+    machine_addresses.leave(tx, load_balancer)
     tags.save(tx, load_balancer.arn, {})
     LOAD_BALANCERS.remove(tx, load_balancer)
 

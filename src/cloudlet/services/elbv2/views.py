@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,7 +30,6 @@ from cloudlet.services.elbv2.trust_store_record import TrustStore
 
 VpcKey = tuple[str, str, str]
 """The account, the region and the id of a VPC."""
-_LOW_PORT_OFFSET: Final = 8000
 _MAX_READ_ROWS: Final = 100_000
 
 
@@ -96,7 +94,6 @@ async def _read(block: Block, tx: Transaction, key: VpcKey) -> view.View:
                 tuple(shown),
                 tuple(each.address for each in found.placements if each.address),
                 found.machine_address,
-                0 if os.geteuid() == 0 else _LOW_PORT_OFFSET,
             )
         )
     return view.View(account, region, vpc, tuple(balancers), groups, {}, stores)

@@ -1,4 +1,6 @@
-"""Envoys of App Mesh among the containers of a task: in the place of AWS's image, the machine's own Envoy runs.
+"""Envoys of App Mesh among the containers of a task.
+
+In the place of AWS's image, the machine's own Envoy runs.
 
 App Mesh user guide, "Envoy image" and "Envoy configuration variables". Its configuration comes from App Mesh, by a
 relay beside the task's metadata.
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 CODE_POINT: Final = 0b101011
-"""The code point of an Envoy's own connections, where it cannot be told by its user. It is for local use (RFC 2474)."""
+"""The code point of an Envoy's own connections.
+
+It tells them where the user cannot, and is for local use (RFC 2474).
+"""
 _PUBLISHERS: Final = (
     "422531588944",
     "772975370895",

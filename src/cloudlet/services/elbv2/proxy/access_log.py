@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.services.elbv2.proxy import log_entries, names
+from cloudlet.services.elbv2.proxy import log_entries, names, request_checks
 from cloudlet.services.elbv2.proxy.log_entries import NOTHING
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
 
@@ -27,8 +27,8 @@ def find_target_status(entry: Any) -> int | None:
     return int(entry.response.response_code.value) if is_own else None
 
 
-def format_line(view: View, load_balancer: LoadBalancer, listener: Listener, entry: Any) -> str:
-    """Return the line of a request."""
+def format_line(view: View, load_balancer: LoadBalancer, listener: Listener, entry: Any, reason: str = "") -> str:
+    """Return the line of a request. It may have failed for a reason that the block knows."""
     common, request = entry.common_properties, entry.request
     is_secure = listener.description["Protocol"] == "HTTPS"
     group = view.target_groups.get(common.upstream_cluster)
@@ -62,11 +62,10 @@ def format_line(view: View, load_balancer: LoadBalancer, listener: Listener, ent
         log_entries.format_time(log_entries.get_start(common)),
         _quote(tags.get("actions", "")),
         _quote(entry.response.response_headers.get("location", "") if tags.get("actions") == "redirect" else ""),
-        _quote(""),
+        _quote(reason),
         _quote(target),
         _quote(target_code),
-        _quote(""),
-        _quote(""),
+        *map(_quote, request_checks.classify(entry)),
         log_entries.make_connection_id(common),
     ]
     return " ".join(fields)

@@ -7,7 +7,7 @@ from typing import Final
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.resource_parts import make_extension
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.elbv2.proxy import log_files, names
+from cloudlet.services.elbv2.proxy import log_files, names, request_checks
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer
 
 _HTTP: Final = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
@@ -33,7 +33,7 @@ def make_request_logs(load_balancer: LoadBalancer, listener: Listener) -> list[R
         "requests",
         _HTTP,
         common_config={**_make_common(listener.arn), "custom_tags": tags},
-        additional_request_headers_to_log=["x-amzn-trace-id"],
+        additional_request_headers_to_log=["x-amzn-trace-id", request_checks.LENGTH],
         additional_response_headers_to_log=["location"],
     )
     return [made]
@@ -41,16 +41,11 @@ def make_request_logs(load_balancer: LoadBalancer, listener: Listener) -> list[R
 
 def make_connection_logs(load_balancer: LoadBalancer, listener: Listener) -> list[Resource]:
     """Return the log of the connections to a listener, where its load balancer has one."""
-    if find_connection_log(load_balancer, listener) is None:
-        return []
-    return [make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))]
-
-
-def find_connection_log(load_balancer: LoadBalancer, listener: Listener) -> str | None:
-    """Return the kind of the log of a listener's connections, which are those by TLS; None where there is none."""
     kind = log_files.CONNECTIONS if load_balancer.is_application else log_files.ACCESS
     is_secure = listener.description["Protocol"] in ("HTTPS", "TLS")
-    return kind if is_secure and log_files.is_wanted(kind, load_balancer) else None
+    if not is_secure or not log_files.is_wanted(kind, load_balancer):
+        return []
+    return [make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))]
 
 
 def _make_common(name: str) -> Resource:

@@ -20,7 +20,7 @@ PREFIX: Final = "/_authenticate/"
 CALLBACK: Final = "/oauth2/idpresponse"
 """The path to which identity providers send users back."""
 _TYPES: Final = ("authenticate-oidc", "authenticate-cognito", "jwt-validation")
-_ASKED: Final = ("authorization", "cookie", "x-forwarded-proto")
+_ASKED: Final = ("authorization", "cookie", "x-forwarded-proto", "x-amzn-trace-id", names.ADDRESS)
 _TOLD_TARGETS: Final = ("x-amzn-oidc-accesstoken", "x-amzn-oidc-identity", "x-amzn-oidc-data")
 _TOLD_CLIENTS: Final = ("location", "set-cookie", "content-type", "www-authenticate", "cache-control", "server")
 _TIMEOUT: Final = "15s"

@@ -7,9 +7,11 @@ target's address alone, as Network Load Balancers do. Clients on this machine, a
 from __future__ import annotations
 
 import logging
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
 from cloudlet.engines.keeper.client import KeeperError
+from cloudlet.engines.network.security_groups import make_number
 from cloudlet.services.elbv2.proxy import forwarding
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, Target, TargetGroup, View
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("cloudlet.elbv2")
 
 _TABLE: Final = "ip balancing"
+_PROTOCOLS: Final = {"TCP": ("tcp",), "UDP": ("udp",), "TCP_UDP": ("tcp", "udp")}
 _OUTSIDE: Final = "all"
 """The zone of targets that are not in the VPC."""
 
@@ -53,18 +56,18 @@ def list_rules(view: View, states: HealthStates) -> list[str]:
             group = _find_group(view, balancer, listener)
             targets = [] if group is None else _list_targets(group, states)
             if group is not None and targets:
-                rules.append(_write_rule(balancer, listener, group, targets))
+                protocols = _PROTOCOLS[listener.description["Protocol"]]
+                rules += [_write_rule(balancer, listener, group, targets, protocol) for protocol in protocols]
     return rules
 
 
 def _find_group(view: View, balancer: LoadBalancer, listener: Listener) -> TargetGroup | None:
     """Return the target group of a listener whose clients keep their addresses, if any."""
-    # Groups of the load balancer filter what comes to its own address.
-    if balancer.is_application or balancer.description.get("SecurityGroups"):
+    if balancer.is_application:
         return None
     groups = forwarding.list_groups(listener.description["DefaultActions"][0])
     found = view.target_groups.get(groups[0][0]) if len(groups) == 1 else None
-    if found is None or listener.description["Protocol"] not in ("TCP", "TCP_UDP"):
+    if found is None or listener.description["Protocol"] not in _PROTOCOLS:
         return None
     is_preserving = found.attributes.get("preserve_client_ip.enabled") == "true"
     has_header = found.attributes.get("proxy_protocol_v2.enabled") == "true"
@@ -79,9 +82,13 @@ def _list_targets(group: TargetGroup, states: HealthStates) -> list[Target]:
     return healthy or registered
 
 
-def _write_rule(balancer: LoadBalancer, listener: Listener, group: TargetGroup, targets: list[Target]) -> str:
+def _write_rule(
+    balancer: LoadBalancer, listener: Listener, group: TargetGroup, targets: list[Target], protocol: str
+) -> str:
     addresses = [*balancer.addresses, *([balancer.machine_address] if balancer.machine_address else [])]
-    met = f"ip daddr {{ {', '.join(addresses)} }} tcp dport {listener.description['Port']}"
-    choice = "jhash ip saddr" if group.attributes.get("stickiness.enabled") == "true" else "numgen random"
+    met = f"ip daddr {{ {', '.join(addresses)} }} {protocol} dport {listener.description['Port']}"
+    is_sticky = group.attributes.get("stickiness.enabled") == "true"
+    choice = "jhash ip saddr" if is_sticky else "jhash ip saddr . udp sport" if protocol == "udp" else "numgen random"
     places = ", ".join(f"{index} : {each.address} . {each.port}" for index, each in enumerate(targets))
-    return f"    {met} dnat ip to {choice} mod {len(targets)} map {{ {places} }}"
+    number = make_number(IPv4Address(balancer.addresses[0]))
+    return f"    {met} ct mark set {number} dnat ip to {choice} mod {len(targets)} map {{ {places} }}"

@@ -28,6 +28,8 @@ class Request:
     target: str
     headers: Headers
     body: bytes
+    is_too_large: bool = False
+    """Whether its body was larger than is taken, and is left out."""
 
     def get(self, name: str) -> str:
         """Return the last header of this (lower-case) name, or ""."""
@@ -43,11 +45,16 @@ class Response:
     body: bytes = b""
     reason: str = ""
     """The words beside the status, if they are not HTTP's own."""
+    error: str = ""
+    """AWS's code for what went wrong, for logs and metrics."""
+    metric: str = ""
+    """The metric that counts what went well."""
 
 
-def make_page(status: int) -> Response:
+def make_page(status: int, error: str = "") -> Response:
     """Return the page of a status."""
-    return Response(status, [("server", pages.SERVER), ("content-type", "text/html")], pages.render(status).encode())
+    headers = [("server", pages.SERVER), ("content-type", "text/html")]
+    return Response(status, headers, pages.render(status).encode(), error=error)
 
 
 def _find_phrase(status: int) -> str:
@@ -84,7 +91,7 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: asyncio.Queue[Request | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[Request] = asyncio.Queue()
         self._work: asyncio.Task[None] | None = None
         self._target = b""
         self._headers: Headers = []
@@ -131,16 +138,14 @@ class _Connection(asyncio.Protocol):
             self._body += body
 
     def on_message_complete(self) -> None:
-        if self._is_too_large:
-            self._waiting.put_nowait(None)
-            return
-        method = self._parser.get_method().decode("latin-1")
-        self._waiting.put_nowait(Request(method, self._target.decode("latin-1"), self._headers, bytes(self._body)))
+        method, target = self._parser.get_method().decode("latin-1"), self._target.decode("latin-1")
+        body = b"" if self._is_too_large else bytes(self._body)
+        self._waiting.put_nowait(Request(method, target, self._headers, body, self._is_too_large))
 
     async def _serve(self) -> None:
         while True:
             request = await self._waiting.get()
-            response = make_page(413) if request is None else await self._answer(request)
+            response = await self._answer(request)
             if response is None:
                 self.close()
             else:
@@ -153,12 +158,11 @@ class _Connection(asyncio.Protocol):
             log.exception("a request of a load balancer failed")
             return make_page(502)
 
-    def _write(self, request: Request | None, response: Response) -> None:
+    def _write(self, request: Request, response: Response) -> None:
         if self._transport is None:
             return
         lines = [f"HTTP/1.1 {response.status} {response.reason or _find_phrase(response.status)}"]
         lines += [f"{name}: {value}" for name, value in response.headers]
         lines.append(f"content-length: {len(response.body)}")
         head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
-        is_head = request is not None and request.method == "HEAD"
-        self._transport.write(head if is_head else head + response.body)
+        self._transport.write(head if request.method == "HEAD" else head + response.body)

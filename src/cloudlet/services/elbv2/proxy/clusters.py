@@ -95,8 +95,9 @@ def _make_transport(group: TargetGroup) -> Resource:
     check = description.get("HealthCheckProtocol", protocol)
     found: Resource = {"transport_socket": socket}
     is_other = check in ("HTTP", "HTTPS") and (check == "HTTPS") != (protocol in _SECURE)
-    if is_other or health_checks.is_by_block(group):
-        own = _make_socket(description, is_secure=check == "HTTPS")
+    is_by_block = health_checks.is_by_block(group)
+    if is_other or is_by_block:
+        own = _make_socket(description, is_secure=check == "HTTPS" and not is_by_block)
         found = {
             "transport_socket_matches": [{"name": "check", "match": {"check": check}, "transport_socket": own}],
             **found,

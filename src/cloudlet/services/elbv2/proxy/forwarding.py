@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cloudlet.engines.envoy.snapshot import Resource
-from cloudlet.services.elbv2.proxy import names, pages, rewrites, stickiness
+from cloudlet.services.elbv2.proxy import names, pages, request_checks, rewrites, stickiness
 from cloudlet.services.elbv2.proxy.headers import find_host_rewrite
 from cloudlet.services.elbv2.proxy.resources import make_header
-from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, View
+from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
 
 Routes = list[tuple[Resource, Resource]]
 
@@ -33,11 +33,25 @@ def make_routes(
     sticky = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
     seconds = int(sticky.get("DurationSeconds", 0)) if sticky.get("Enabled") and len(groups) > 1 else 0
     shared = _make_shared(load_balancer, listener, transforms)
+    versions = {each.description.get("ProtocolVersion", "HTTP1") for each in _find_groups(view, groups)}
+    refused = request_checks.make_protocol_routes(versions)
     weighted = [(arn, weight) for arn, weight in groups if weight]
     found: Routes = []
     if seconds:
         found = [(stickiness.match_group(arn), _make_route(view, [(arn, 1)], seconds, shared)) for arn, _ in groups]
-    return [*found, ({}, _make_route(view, weighted, seconds, shared) if weighted else pages.make_response(503))]
+    last = _make_route(view, weighted, seconds, shared) if weighted else pages.make_response(503)
+    return [*refused, *found, ({}, last)]
+
+
+def _find_groups(view: View, groups: list[tuple[str, int]]) -> list[TargetGroup]:
+    found = (view.target_groups.get(arn) for arn, _ in groups)
+    return [each for each in found if each is not None]
+
+
+def list_listener_groups(listener: Listener) -> list[str]:
+    """Return the ARNs of the target groups that a listener forwards to."""
+    actions = [*listener.description["DefaultActions"], *(each for rule in listener.rules for each in rule["Actions"])]
+    return [arn for action in actions if action["Type"] == "forward" for arn, _ in list_groups(action)]
 
 
 def _make_shared(load_balancer: LoadBalancer, listener: Listener, transforms: Sequence[Description]) -> dict[str, Any]:
@@ -61,10 +75,8 @@ def _make_cluster(view: View, arn: str, seconds: int) -> Resource:
     found: Resource = {"name": arn}
     if group is None:
         return found
-    if filters := stickiness.make_route_filters(group.attributes):
+    if filters := stickiness.make_route_filters(arn, group.attributes, seconds):
         found["typed_per_filter_config"] = filters
     if group.description.get("TargetType") == "lambda":
         found["request_headers_to_add"] = [make_header(names.TARGET_GROUP, arn)]
-    if seconds:
-        found["response_headers_to_add"] = stickiness.make_group_cookies(arn, seconds)
     return found

@@ -32,6 +32,8 @@ _OWN: Final = frozenset((*names.INTERNAL_HEADERS, "transfer-encoding", "content-
 
 async def answer(block: Block, group: TargetGroup, request: Request) -> Response:
     """Return a function's response to a request, or a page where it has failed."""
+    if request.is_too_large:
+        return make_page(413, "LambdaRequestTooLarge")
     function = group.targets[0].id
     has_lists = group.attributes.get("lambda.multi_value_headers.enabled") == "true"
     event = make_event(group.arn, request, has_lists=has_lists)
@@ -51,17 +53,33 @@ async def answer(block: Block, group: TargetGroup, request: Request) -> Response
             trace=request.get("x-amzn-trace-id") or None,
         )
     except AwsError as error:
-        return make_page(503 if error.status == _TOO_MANY else 502)
+        return make_page(503 if error.status == _TOO_MANY else 502, _find_reason(error))
     result = found or {}
     if result.get("FunctionError"):
-        return make_page(502)
+        return make_page(502, "LambdaUnhandled")
+    payload = result.get("Payload") or b""
+    if len(payload) > _MAX_RESPONSE_BYTES:
+        return make_page(502, "LambdaResponseTooLarge")
     try:
-        return parse_response(result.get("Payload") or b"", has_lists=has_lists)
+        return parse_response(payload, has_lists=has_lists)
     except MalformedResponse:
-        return make_page(502)
+        return make_page(502, "LambdaInvalidResponse")
 
 
 _TOO_MANY: Final = 429
+_REASONS: Final = {
+    "AccessDeniedException": "LambdaAccessDenied",
+    "InvalidRequestContentException": "LambdaBadRequest",
+    "ResourceNotFoundException": "LambdaResourceNotFound",
+    "TooManyRequestsException": "LambdaThrottling",
+}
+_SAME_NAMED: Final = re.compile("(EC2|ENI|Invalid|KMS|Service|Subnet).*Exception")
+
+
+def _find_reason(error: AwsError) -> str:
+    """Return AWS's code for an invocation that has failed."""
+    own = f"Lambda{error.code}" if _SAME_NAMED.fullmatch(error.code) else "LambdaUnhandledException"
+    return _REASONS.get(error.code, own)
 
 
 def make_event(group_arn: str, request: Request, *, has_lists: bool) -> dict[str, Any]:
@@ -105,8 +123,6 @@ def _collect(pairs: Headers) -> dict[str, list[str]]:
 
 def parse_response(payload: bytes, *, has_lists: bool) -> Response:
     """Return the response that a function's answer says. Raises MalformedResponse."""
-    if len(payload) > _MAX_RESPONSE_BYTES:
-        raise MalformedResponse("it is too large")
     try:
         said = json.loads(payload)
     except (ValueError, RecursionError):

@@ -75,7 +75,7 @@ def make_trace_mutation() -> Resource:
     )
 
 
-def _list_looked_at(load_balancer: LoadBalancer, listener: Listener) -> dict[str, str]:
+def _list_looked_at(load_balancer: LoadBalancer, listener: Listener, *, needs_protocol: bool) -> dict[str, str]:
     """Return our own headers that rules look at, with their formats. Each costs time."""
     conditions = [each for rule in listener.rules for each in rule["Conditions"]]
     found = {}
@@ -83,14 +83,18 @@ def _list_looked_at(load_balancer: LoadBalancer, listener: Listener) -> dict[str
         found[names.SOURCE] = _ADDRESS
     if any(each["Field"] == "path-pattern" and get_expressions(each, "PathPatternConfig") for each in conditions):
         found[names.PATH] = "%PATH(NQ:PATH)%"
-    if load_balancer.low_port_offset:
+    if needs_protocol:
+        found[names.PROTOCOL] = "%PROTOCOL%"
+    if load_balancer.machine_ports:
         found[names.ADDRESS] = "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%"
     return found
 
 
-def make_early_mutations(load_balancer: LoadBalancer, listener: Listener, removed: Sequence[str]) -> list[Resource]:
+def make_early_mutations(
+    load_balancer: LoadBalancer, listener: Listener, removed: Sequence[str], *, needs_protocol: bool
+) -> list[Resource]:
     """Return the changes before rules are looked at, which can look at headers only."""
-    added = _list_looked_at(load_balancer, listener)
+    added = _list_looked_at(load_balancer, listener, needs_protocol=needs_protocol)
     mutations: list[Resource] = [{"remove": name} for name in removed]
     if load_balancer.attributes.get("routing.http.drop_invalid_header_fields.enabled") == "true":
         mutations.append({"remove_on_match": {"key_matcher": {"safe_regex": make_regex(_INVALID_NAMES)}}})
@@ -100,10 +104,11 @@ def make_early_mutations(load_balancer: LoadBalancer, listener: Listener, remove
     return [make_extension("envoy.http.early_header_mutation.header_mutation", _EARLY, mutations=mutations)]
 
 
-def make_request_changes(load_balancer: LoadBalancer, listener: Listener) -> Resource:
+def make_request_changes(load_balancer: LoadBalancer, listener: Listener, *, needs_protocol: bool) -> Resource:
     """Return what all routes of a listener change in requests."""
     attributes = load_balancer.attributes
-    removed = [*_list_looked_at(load_balancer, listener), "x-envoy-external-address"]
+    looked_at = _list_looked_at(load_balancer, listener, needs_protocol=needs_protocol)
+    removed = [*looked_at, "x-envoy-external-address"]
     added = [make_header("x-forwarded-port", str(listener.description["Port"]))]
     mode = attributes.get("routing.http.xff_header_processing.mode", "append")
     if mode == "remove":

@@ -10,10 +10,12 @@ from cloudlet.services.elbv2.proxy import names
 from cloudlet.services.elbv2.proxy.resources import make_header
 from cloudlet.services.elbv2.proxy.view import Target, TargetGroup
 
-_AGENT: Final = "ELB-HealthChecker/2.0"
+AGENT: Final = "ELB-HealthChecker/2.0"
 _BY_HTTP: Final = ("HTTP", "HTTPS")
 _DEFAULT_CODES: Final = "200"
-_GRPC_HEALTH: Final = "/grpc.health.v1.Health/Check"
+GRPC_PATH: Final = "/AWS.ALB/healthcheck"
+_FIRST_GRPC_STATUS: Final = 900
+"""The status of HTTP by which the block tells status 0 of a call."""
 _STARTING_INTERVAL: Final = "1s"
 _SINK: Final = "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink"
 
@@ -23,10 +25,17 @@ def is_checked(group: TargetGroup) -> bool:
     return group.description.get("HealthCheckEnabled") is not False
 
 
+def is_by_call(group: TargetGroup) -> bool:
+    """Whether targets are checked by calls of gRPC."""
+    return group.description.get("ProtocolVersion") == "GRPC"
+
+
 def is_by_block(group: TargetGroup) -> bool:
-    """Whether the block itself looks at targets, by TCP: at ports of this machine."""
+    """Whether the block itself looks at targets: by gRPC, or at ports of this machine."""
     description = group.description
-    return description.get("TargetType") == "instance" and description.get("HealthCheckProtocol") not in _BY_HTTP
+    return is_by_call(group) or (
+        description.get("TargetType") == "instance" and description.get("HealthCheckProtocol") not in _BY_HTTP
+    )
 
 
 def make_health_checks(group: TargetGroup, events_path: str) -> list[Resource]:
@@ -62,11 +71,9 @@ def _make_probe(group: TargetGroup) -> Resource:
         return {"tcp_health_check": {}}
     version = description.get("ProtocolVersion", "HTTP1")
     codes = (description.get("Matcher") or {}).get("HttpCode") or _DEFAULT_CODES
-    added = [make_header("user-agent", _AGENT)]
+    added = [make_header("user-agent", AGENT)]
     if description.get("TargetType") == "lambda":
         added.append(make_header(names.TARGET_GROUP, group.arn))
-    if version == "GRPC":
-        return _make_grpc_probe(group)
     probe = {
         "path": description.get("HealthCheckPath") or "/",
         "method": "GET",
@@ -79,25 +86,6 @@ def _make_probe(group: TargetGroup) -> Resource:
     return {"http_health_check": probe, "transport_socket_match_criteria": {"check": protocol}}
 
 
-def _make_grpc_probe(group: TargetGroup) -> Resource:
-    path = group.description.get("HealthCheckPath") or "/AWS.ALB/healthcheck"
-    if path == _GRPC_HEALTH:
-        return {"grpc_health_check": {}}
-    # Targets answer 200 to calls of any method; the status is in the trailers, where Envoy does not look.
-    probe = {
-        "path": path,
-        "method": "POST",
-        "codec_client_type": "HTTP2",
-        "expected_statuses": parse_codes("200"),
-        "request_headers_to_add": [
-            make_header("user-agent", _AGENT),
-            make_header("content-type", "application/grpc"),
-            make_header("te", "trailers"),
-        ],
-    }
-    return {"http_health_check": probe}
-
-
 def parse_codes(text: str) -> list[Resource]:
     """Return ranges of codes, such as `200,301-304`."""
     ranges = []
@@ -105,6 +93,16 @@ def parse_codes(text: str) -> list[Resource]:
         first, _, last = part.strip().partition("-")
         ranges.append({"start": int(first), "end": int(last or first) + 1})
     return ranges
+
+
+def make_status(status: int) -> int:
+    """Return the status of HTTP that tells one of gRPC."""
+    return _FIRST_GRPC_STATUS + status
+
+
+def parse_status(status: int) -> int:
+    """Return the status of HTTP or gRPC that a check has got."""
+    return status - _FIRST_GRPC_STATUS if status >= _FIRST_GRPC_STATUS else status
 
 
 def make_endpoint_check(group: TargetGroup, target: Target, block_path: str) -> Resource:

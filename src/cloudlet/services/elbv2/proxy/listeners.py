@@ -12,8 +12,10 @@ from cloudlet.services.elbv2.proxy import (
     authenticating,
     conditions,
     counting,
+    forwarding,
     headers,
     pages,
+    request_checks,
     rewrites,
     stickiness,
     tls,
@@ -46,7 +48,7 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener, *
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
     protocols = _list_protocols(load_balancer)
-    connections = _make_connections(load_balancer, listener, is_secure=is_secure)
+    connections = _make_connections(view, load_balancer, listener)
     if has_module:
         connections["early_header_mutation_extensions"].append(headers.make_trace_mutation())
     else:
@@ -67,13 +69,20 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener, *
     }
 
 
+def _needs_protocol(view: View, listener: Listener) -> bool:
+    """Whether rules look at the protocol of requests."""
+    arns = forwarding.list_listener_groups(listener)
+    return request_checks.needs_protocol(view.target_groups[arn] for arn in arns if arn in view.target_groups)
+
+
 def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
     is_modern = load_balancer.attributes.get("routing.http2.enabled", "true") == "true"
     return ("h2", "http/1.1") if is_modern else ("http/1.1",)
 
 
-def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_secure: bool) -> Resource:
+def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
     attributes = load_balancer.attributes
+    is_secure = listener.description["Protocol"] == "HTTPS"
     idle = f"{attributes.get('idle_timeout.timeout_seconds', '60')}s"
     return {
         "stat_prefix": counting.get_id(listener),
@@ -93,7 +102,10 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
             ),
         ],
         "early_header_mutation_extensions": headers.make_early_mutations(
-            load_balancer, listener, authenticating.list_forgeable_headers(listener)
+            load_balancer,
+            listener,
+            authenticating.list_forgeable_headers(listener),
+            needs_protocol=_needs_protocol(view, listener),
         ),
         "local_reply_config": pages.make_local_replies(),
         "server_header_transformation": "PASS_THROUGH",
@@ -118,6 +130,8 @@ def _make_connections(load_balancer: LoadBalancer, listener: Listener, *, is_sec
         },
         "http_protocol_options": {
             "accept_http_10": True,
+            # A request with both is sent on without its length.
+            "allow_chunked_length": not request_checks.is_strict(load_balancer),
             "allow_custom_methods": True,
             "header_key_format": make_case_keeping(),
         },
@@ -143,7 +157,7 @@ def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> 
         }
         for evaluated, rule in enumerate(listener.rules, 1)
     ]
-    matchers = [*authenticating.make_callback(listener), *matchers]
+    matchers = [*request_checks.make_matchers(load_balancer), *authenticating.make_callback(listener), *matchers]
     own = listener.description["DefaultActions"]
     fallback = actions.make_match(
         view, load_balancer, listener, own, holder=listener.arn, evaluated=len(listener.rules)
@@ -154,6 +168,6 @@ def make_routes(view: View, load_balancer: LoadBalancer, listener: Listener) -> 
     return {
         "name": listener.arn,
         "virtual_hosts": [{"name": "rules", "domains": ["*"], "matcher": rules}],
-        **headers.make_request_changes(load_balancer, listener),
+        **headers.make_request_changes(load_balancer, listener, needs_protocol=_needs_protocol(view, listener)),
         **headers.make_response_changes(listener),
     }

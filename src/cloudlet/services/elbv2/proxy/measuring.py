@@ -13,7 +13,7 @@ from cloudlet.core.telemetry.metrics import MAX_DISTINCT_VALUES, Meter, Metrics,
 from cloudlet.core.telemetry.reporting import send
 from cloudlet.engines.envoy.statistics import Statistics
 from cloudlet.services.elbv2.proxy import access_log, counting
-from cloudlet.services.elbv2.proxy.snapshots import list_groups
+from cloudlet.services.elbv2.proxy.forwarding import list_listener_groups
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, TargetGroup, View
 
 if TYPE_CHECKING:
@@ -58,6 +58,23 @@ class Meters:
                 _Application(self._application, view, load_balancer, counted).add()
             else:
                 _Network(self._network, view, load_balancer, counted).add()
+
+    def count(self, view: View, load_balancer: LoadBalancer, name: str) -> None:
+        """Count something of an Application Load Balancer."""
+        self._count(view, name, _make_balancer_name(load_balancer))
+
+    def count_group(self, view: View, group: TargetGroup, name: str) -> None:
+        """Count something of a target group, and of the load balancer that uses it."""
+        self._count(view, name, _make_group_name(group))
+        arns = group.description.get("LoadBalancerArns") or ()
+        for each in view.load_balancers:
+            if list(arns) == [each.arn]:
+                self._count(view, name, _make_group_name(group), _make_balancer_name(each))
+
+    def _count(self, view: View, name: str, *dimensions: tuple[str, str]) -> None:
+        meter = self._application.meter(view.account, view.region, dimensions)
+        if self.is_wanted and meter is not None:
+            meter.counts[name] += 1
 
     def add_hosts(
         self, view: View, load_balancer: LoadBalancer, group: TargetGroup, healthy: int, unhealthy: int, now: float
@@ -127,7 +144,7 @@ class _Source:
     def __init__(self, metrics: Metrics, view: View, load_balancer: LoadBalancer, counted: Statistics) -> None:
         self._metrics, self._view, self._counted = metrics, view, counted
         self.load_balancer = load_balancer
-        arns = {arn: None for listener in load_balancer.listeners for arn in list_groups(listener)}
+        arns = {arn: None for listener in load_balancer.listeners for arn in list_listener_groups(listener)}
         self.groups = [group for arn in arns if (group := view.target_groups.get(arn)) is not None]
         self.name = _make_balancer_name(load_balancer)
 

@@ -15,6 +15,7 @@ _TITLES: Final = {
     400: "Bad Request",
     401: "Authorization Required",
     403: "Forbidden",
+    405: "Not Allowed",
     408: "Request Time-out",
     413: "Request Entity Too Large",
     500: "Internal Server Error",
@@ -37,11 +38,16 @@ def render(status: int) -> str:
     )
 
 
+def make_server_header() -> Resource:
+    """Return the header of responses by load balancers themselves."""
+    return make_header("server", SERVER)
+
+
 def make_response(status: int) -> Resource:
     """Return the parts of a route that answers with a page."""
     return {
         "direct_response": {"status": status, "body": {"inline_string": render(status)}},
-        "response_headers_to_add": [make_header("server", SERVER), make_header("content-type", "text/html")],
+        "response_headers_to_add": [make_server_header(), make_header("content-type", "text/html")],
     }
 
 
@@ -71,7 +77,7 @@ def _map(found: Resource, status: int) -> Resource:
             "text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"},
             "content_type": "text/html",
         },
-        "headers_to_add": [make_header("server", SERVER)],
+        "headers_to_add": [make_server_header()],
     }
 
 

@@ -23,6 +23,7 @@ from cloudlet.services.elbv2.proxy import (
     authentication,
     connection_log,
     functions,
+    grpc_checks,
     health_checks,
     log_files,
     machine_checks,
@@ -30,9 +31,11 @@ from cloudlet.services.elbv2.proxy import (
     token_validation,
 )
 from cloudlet.services.elbv2.proxy.block_server import BlockServer, Request, Response, make_page
+from cloudlet.services.elbv2.proxy.error_reasons import ErrorReasons, find_metric
+from cloudlet.services.elbv2.proxy.forwarding import list_listener_groups
 from cloudlet.services.elbv2.proxy.measuring import PATTERN, Meters
 from cloudlet.services.elbv2.proxy.readings import Readings
-from cloudlet.services.elbv2.proxy.snapshots import Paths, list_groups, make_datagram_snapshot, make_snapshot
+from cloudlet.services.elbv2.proxy.snapshots import Paths, make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.target_health import HealthStates
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
 from cloudlet.store.eager import spawn
@@ -88,13 +91,13 @@ class ServedVpc:
         self.envoy = EnvoyProcess(node, folder, has_datagrams=False)
         self.datagrams = EnvoyProcess(f"{node}/datagrams", folder / "datagrams", has_datagrams=True)
         self.view = View(*key)
-        self.endpoints: set[str] = set()
-        """The addresses on this machine that lead to its load balancers."""
+        self.ports: dict[str, dict[int, int]] = {}
+        """The ports that listeners have on this machine, where they are others, by addresses."""
         self.states = HealthStates()
         self.balancing = ""
         """The commands that its router has (`balancing`); empty where that is not known."""
         self.listeners: dict[str, tuple[LoadBalancer, Listener]] = {}
-        self.actions: dict[str, tuple[LoadBalancer, Description]] = {}
+        self.actions: dict[str, tuple[LoadBalancer, Listener, Description]] = {}
         """The actions that authenticate users, by their keys."""
         self.server: asyncio.Server | None = None
         """The server at which the block answers."""
@@ -111,10 +114,15 @@ class ServedVpc:
         )
         self.listeners = {each.arn: (owner, each) for owner in view.load_balancers for each in owner.listeners}
         self.actions = {
-            key: (owner, action)
+            key: (owner, listener, action)
             for owner, listener in self.listeners.values()
             for key, action in authenticating.list_actions(listener).items()
         }
+
+    def set_ports(self, ports: dict[str, dict[int, int]]) -> bool:
+        """Have other ports on this machine; return whether they are others."""
+        is_changed, self.ports = ports != self.ports, ports
+        return is_changed
 
     def loses(self, view: View) -> bool:
         """Whether another view has no more what the known one has."""
@@ -136,7 +144,8 @@ class Proxies:
         self.server = ConfigurationServer(logged=self._take_log)
         self.served: dict[VpcKey, ServedVpc] = {}
         self.meters = Meters(is_wanted=block.cloud.has("cloudwatch"))
-        self.logs = log_files.LogFiles()
+        self.logs = log_files.LogFiles(block.cloud.config.data / "work" / "elbv2" / "logs")
+        self.reasons = ErrorReasons()
         self.ended = asyncio.Event()
         """Set when an Envoy or the keeper has ended."""
         self._by_node: dict[str, ServedVpc] = {}
@@ -164,7 +173,10 @@ class Proxies:
 
     async def _listen(self, served: ServedVpc) -> None:
         async def answer(request: Request) -> Response | None:
-            return await self._answer(served, request)
+            response = await self._answer(served, request)
+            if response is not None:
+                self._record(served, request, response)
+            return response
 
         for each in served.envoys:
             await asyncio.to_thread(program.prepare_folder, each.folder)
@@ -203,23 +215,52 @@ class Proxies:
         block = self._block
         group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
         if group is not None and health_checks.is_by_block(group):
+            if health_checks.is_by_call(group):
+                return await grpc_checks.answer(self.keeper, served.view, group, request)
             return await machine_checks.answer(request)
         if group is not None:
             return await functions.answer(block, group, request) if group.targets else make_page(503)
         if request.target.startswith(authenticating.PREFIX):
-            key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
-            owner, action = served.actions.get(key, (None, {"Type": ""}))
-            original = Request(request.method, f"/{path}", request.headers, b"")
-            if action["Type"] == "jwt-validation":
-                return await token_validation.validate(block, action, original)
-            if owner is None or action["Type"] != "authenticate-oidc":
-                # There are no user pools of Amazon Cognito.
-                return make_page(500)
-            return await authentication.authenticate(block, owner.arn, key, action, original)
+            return await self._authenticate(served, request)
         if request.get(names.RULE) in served.listeners:
-            actions = {key: action for key, (_, action) in served.actions.items()}
-            return await authentication.take_callback(block, actions, request)
+            owner, _ = served.listeners[request.get(names.RULE)]
+            actions = {key: action for key, (each, _, action) in served.actions.items() if each is owner}
+            return await authentication.take_callback(block, owner.arn, actions, request)
         return make_page(404)
+
+    def _record(self, served: ServedVpc, request: Request, response: Response) -> None:
+        """Note for logs and metrics what has become of a request."""
+        metric, trace = response.metric or find_metric(response.error), request.get("x-amzn-trace-id")
+        if response.error and trace:
+            self.reasons.note(trace, response.error)
+        # Health checks have none.
+        if not metric or not trace:
+            return
+        group = served.view.target_groups.get(request.get(names.TARGET_GROUP))
+        if group is not None:
+            self.meters.count_group(served.view, group, metric)
+            return
+        key = request.target.removeprefix(authenticating.PREFIX).partition("/")[0]
+        found = served.listeners.get(request.get(names.RULE)) or served.actions.get(key)
+        if found is not None:
+            self.meters.count(served.view, found[0], metric)
+
+    async def _authenticate(self, served: ServedVpc, request: Request) -> Response:
+        block = self._block
+        key, _, path = request.target.removeprefix(authenticating.PREFIX).partition("/")
+        original = Request(request.method, f"/{path}", request.headers, b"")
+        if key not in served.actions:
+            return make_page(500)
+        owner, listener, action = served.actions[key]
+        if action["Type"] == "jwt-validation":
+            return await token_validation.validate(block, action, original)
+        if action["Type"] != "authenticate-oidc":
+            # There are no user pools of Amazon Cognito.
+            return make_page(500)
+        port = listener.description["Port"]
+        if request.get(names.ADDRESS) == owner.machine_address:
+            port = owner.find_machine_port(port)
+        return await authentication.authenticate(block, owner.arn, key, action, original, port)
 
     async def _take_log(self, node: str, name: str, entries: list[Any]) -> None:
         served = self._by_node.get(node)
@@ -228,17 +269,17 @@ class Proxies:
             return
         view = served.view
         balancer, listener = served.listeners[arn]
-        is_full = False
+        kind = log_files.CONNECTIONS if name != arn and balancer.is_application else log_files.ACCESS
+        lines = []
         for entry in entries:
             if name == arn:
-                kind, line = log_files.ACCESS, access_log.format_line(view, balancer, listener, entry)
+                reason = self.reasons.take(entry.request.request_headers.get("x-amzn-trace-id", ""))
+                lines.append(access_log.format_line(view, balancer, listener, entry, reason))
             elif balancer.is_application:
-                kind, line = log_files.CONNECTIONS, connection_log.format_line(listener, entry)
+                lines.append(connection_log.format_line(listener, entry))
             else:
-                kind = log_files.ACCESS
-                line = connection_log.format_network_line(view, balancer, listener, entry)
-            is_full = self.logs.add(kind, view, balancer, line) or is_full
-        if is_full:
+                lines.append(connection_log.format_network_line(view, balancer, listener, entry))
+        if await self.logs.add(kind, view, balancer, lines):
             spawn(self.logs.write(self._block))
 
     async def measure(self, served: ServedVpc) -> None:
@@ -258,7 +299,7 @@ class Proxies:
         """Note how many targets of each group are healthy."""
         for served in self.served.values():
             for owner in served.view.load_balancers:
-                for arn in {each for listener in owner.listeners for each in list_groups(listener)}:
+                for arn in {each for listener in owner.listeners for each in list_listener_groups(listener)}:
                     group = served.view.target_groups.get(arn)
                     if group is not None:
                         found = served.list_states(group)

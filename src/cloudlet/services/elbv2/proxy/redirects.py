@@ -12,7 +12,6 @@ from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalanc
 
 _QUERY: Final = "?%QUERY_PARAMS(ORIG)%"
 _PATH: Final = "%PATH(NQ:PATH)%"
-_LAST_PRIVILEGED_PORT: Final = 1023
 
 
 def make_routes(
@@ -20,26 +19,25 @@ def make_routes(
 ) -> list[tuple[Resource, Resource]]:
     """Return routes, each with its predicate.
 
-    The first one that holds counts, and {} always does. A client of this machine is sent to a port that it can reach,
-    where an ordinary user may not have the one that is meant.
+    The first one that holds counts, and {} always does. A client of this machine is sent to where it can reach the
+    listener that is meant.
     """
-    found = _make_routes(listener, config, 0)
-    if not load_balancer.low_port_offset:
+    own = {name: str(listener.description[name.title()]).lower() for name in ("protocol", "port")}
+    port = int(config.get("Port", "#{port}").replace("#{port}", own["port"]))
+    found = _make_routes(own, config, port)
+    moved = load_balancer.find_machine_port(port)
+    if moved == port:
         return found
     on_machine = match_exact(names.ADDRESS, load_balancer.machine_address)
-    moved = _make_routes(listener, config, load_balancer.low_port_offset)
-    return [*((_join(on_machine, each), route) for each, route in moved), *found]
+    return [*((_join(on_machine, each), route) for each, route in _make_routes(own, config, moved)), *found]
 
 
 def _join(first: Resource, second: Resource) -> Resource:
     return {"and_matcher": {"predicate": [first, second]}} if second else first
 
 
-def _make_routes(listener: Listener, config: Description, offset: int) -> list[tuple[Resource, Resource]]:
-    own = {name: str(listener.description[name.title()]).lower() for name in ("protocol", "port")}
+def _make_routes(own: dict[str, str], config: Description, port: int) -> list[tuple[Resource, Resource]]:
     protocol = config.get("Protocol", "#{protocol}").lower().replace("#{protocol}", own["protocol"])
-    port = int(config.get("Port", "#{port}").replace("#{port}", own["port"]))
-    port += offset if port <= _LAST_PRIVILEGED_PORT else 0
     host, path, query = (config.get(name, default) for name, default in _DEFAULTS.items())
     begin = f"{protocol}://{_fill(host, own)}:{port}"
     if query != "#{query}":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,12 +20,19 @@ from cloudlet.core.kernel.timing import sleep_until
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.program import EnvoyMissingError
 from cloudlet.engines.keeper.client import KeeperError
-from cloudlet.services.elbv2 import ending, network_changes, views
+from cloudlet.services.elbv2 import ending, machine_addresses, network_changes, views
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.ending import EndedTarget
-from cloudlet.services.elbv2.proxy import balancing, health_reports, log_files, refusals, user_claims
+from cloudlet.services.elbv2.proxy import (
+    balancing,
+    health_reports,
+    log_files,
+    network_listeners,
+    refusals,
+    user_claims,
+)
+from cloudlet.services.elbv2.proxy.forwarding import list_listener_groups
 from cloudlet.services.elbv2.proxy.proxies import PROXIES, EnvoyProcess, Proxies, ServedVpc, VpcKey
-from cloudlet.services.elbv2.proxy.snapshots import list_groups
 from cloudlet.services.elbv2.proxy.view import View
 
 if TYPE_CHECKING:
@@ -49,10 +57,10 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
         return None
     served = await proxies.serve(key)
     try:
-        await _set_endpoints(proxies, served, view)
+        await _set_endpoints(block, proxies, served, view)
         if served.loses(view):
             await _measure(block, proxies, served)
-        proxies.set_view(served, view)
+        proxies.set_view(served, _add_ports(view, served.ports))
         for each in served.envoys:
             await _run(proxies, served, each)
         await balancing.apply(proxies, served)
@@ -60,7 +68,11 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
         await refusals.record_all(block, view, str(error))
         return None
     nodes = [each.node for each in served.envoys if each.is_wanted]
-    is_applied = all([await proxies.server.wait_until_applied(each, _APPLY_SECONDS) for each in nodes])
+    is_applied = await _wait_until_applied(proxies, nodes)
+    # Where listeners are on this machine shows once Envoy has asked for them.
+    if served.set_ports(await _find_ports(proxies, view)):
+        proxies.set_view(served, _add_ports(view, served.ports))
+        is_applied = await _wait_until_applied(proxies, nodes)
     refused = [text for each in nodes for text in proxies.server.list_refusals(each).values()]
     if refused or is_applied:
         await refusals.record(block, view, refused)
@@ -70,27 +82,59 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
     return None if is_applied else _LOOK_SECONDS
 
 
-async def _set_endpoints(proxies: Proxies, served: ServedVpc, view: View) -> None:
-    """Have the addresses of load balancers on this machine lead to them."""
-    wanted = {}
+async def _wait_until_applied(proxies: Proxies, nodes: list[str]) -> bool:
+    return all([await proxies.server.wait_until_applied(each, _APPLY_SECONDS) for each in nodes])
+
+
+async def _find_ports(proxies: Proxies, view: View) -> dict[str, dict[int, int]]:
+    """Return the ports that listeners have on this machine, where they are others, by addresses."""
+    found: dict[str, dict[int, int]] = {}
     for each in view.load_balancers:
-        if each.machine_address and each.addresses:
-            is_public = each.description.get("Scheme") == "internet-facing"
-            wanted[each.machine_address] = each.addresses[0], is_public
-    for address in served.endpoints - wanted.keys():
-        await proxies.keeper.call("remove_endpoint", address=address)
-        served.endpoints.discard(address)
-    for address, (target, is_public) in wanted.items():
-        network = served.key[2]
-        await proxies.keeper.call("set_endpoint", address=address, network=network, target=target, is_public=is_public)
-        served.endpoints.add(address)
+        address = each.machine_address
+        ports = [listener.description["Port"] for listener in each.listeners if address]
+        moved = [(port, await proxies.keeper.call("find_endpoint_port", address=address, port=port)) for port in ports]
+        if others := {port: real for port, real in moved if real not in (None, port)}:
+            found[address] = others
+    return found
+
+
+def _add_ports(view: View, ports: dict[str, dict[int, int]]) -> View:
+    """Return a view with the ports that listeners have on this machine."""
+    balancers = (replace(each, machine_ports=ports.get(each.machine_address, {})) for each in view.load_balancers)
+    return replace(view, load_balancers=tuple(balancers))
+
+
+async def _set_endpoints(block: Block, proxies: Proxies, served: ServedVpc, view: View) -> None:
+    """Have the addresses of load balancers on this machine lead to them."""
+    await _remove_endpoints(block, proxies, served.key)
+    for each in view.load_balancers:
+        address = each.machine_address
+        if not address or not each.addresses:
+            continue
+        is_public = each.description.get("Scheme") == "internet-facing"
+        target = {"network": served.key[2], "target": each.addresses[0]}
+        await proxies.keeper.call("set_endpoint", address=address, is_public=is_public, **target)
+        if not each.is_application:
+            ports = [one.description["Port"] for one in each.listeners if network_listeners.has_datagrams(one)]
+            await proxies.keeper.call("take_datagrams", address=address, ports=ports)
+
+
+async def _remove_endpoints(block: Block, proxies: Proxies, key: VpcKey) -> None:
+    """Have the addresses of load balancers that were deleted lead nowhere."""
+    left = await machine_addresses.list_left(block, key)
+    for each in left:
+        await proxies.keeper.call("remove_endpoint", address=each)
+    await machine_addresses.release(block, key, left)
 
 
 async def _end_connections(block: Block, proxies: Proxies, view: View, ended: list[EndedTarget]) -> None:
     """End connections to targets whose deregistration delay has ended."""
     for each in ended:
-        if sources := _list_sources(view, each):
-            place = {"address": each.address, "port": each.port}
+        place = {"address": each.address, "port": each.port}
+        sources = _list_sources(view, each)
+        if len(sources) == len(view.load_balancers):
+            await proxies.keeper.call("forget_flows", network=view.vpc, **place)
+        if sources:
             await proxies.keeper.call("end_connections", network=view.vpc, sources=sources, **place)
     if ended:
         await ending.forget(block, (view.account, view.region, view.vpc), ended)
@@ -103,7 +147,7 @@ def _list_sources(view: View, ended: EndedTarget) -> list[str]:
     """
     found = []
     for balancer in view.load_balancers:
-        arns = {arn for listener in balancer.listeners for arn in list_groups(listener)}
+        arns = {arn for listener in balancer.listeners for arn in list_listener_groups(listener)}
         groups = [group for arn in arns if (group := view.target_groups.get(arn)) is not None]
         places = {(target.address, target.port) for group in groups for target in group.targets}
         if balancer.addresses and (ended.address, ended.port) not in places:
@@ -145,8 +189,7 @@ async def _end(block: Block, proxies: Proxies, key: VpcKey) -> None:
     await balancing.apply(proxies, served)
     if ended := await ending.list_ended(block, key):
         await ending.forget(block, key, ended)
-    for address in served.endpoints:
-        await proxies.keeper.call("remove_endpoint", address=address)
+    await _remove_endpoints(block, proxies, key)
     await proxies.stop(key)
 
 

@@ -65,14 +65,8 @@ class _Resources:
     def add(self, load_balancer: LoadBalancer, listener: Listener, made: Resource) -> None:
         """Add a listener."""
         self.listeners[made["name"]] = made
-        for arn in list_groups(listener):
+        for arn in forwarding.list_listener_groups(listener):
             group = self._view.target_groups.get(arn)
             if group is not None:
                 self.clusters[arn] = clusters.make_cluster(load_balancer, group, self._paths.health_events)
                 self.endpoints[arn] = clusters.make_endpoints(group, self._paths.block)
-
-
-def list_groups(listener: Listener) -> list[str]:
-    """Return the ARNs of the target groups that a listener forwards to."""
-    actions = [*listener.description["DefaultActions"], *(each for rule in listener.rules for each in rule["Actions"])]
-    return [arn for action in actions if action["Type"] == "forward" for arn, _ in forwarding.list_groups(action)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
+from cloudlet.services.elbv2.proxy.health_checks import parse_status
 from cloudlet.services.elbv2.proxy.view import TargetHealth
 
 HEALTHY: Final = TargetHealth("healthy")
@@ -50,7 +51,7 @@ def parse_event(line: str | bytes) -> HealthEvent | None:
 def _describe(failure: dict[str, Any]) -> TargetHealth:
     status = failure.get("http_status_code")
     if status:
-        text = f"Health checks failed with these codes: [{status}]"
+        text = f"Health checks failed with these codes: [{parse_status(status)}]"
         return TargetHealth("unhealthy", "Target.ResponseCodeMismatch", text)
     return TIMED_OUT if failure.get("failure_type") == "NETWORK_TIMEOUT" else FAILED
 

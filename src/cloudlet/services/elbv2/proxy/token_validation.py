@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.engines.http_client import HttpClient, HttpError
@@ -17,10 +18,11 @@ from cloudlet.services.elbv2.proxy.view import Description
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
-_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
+_ALGORITHMS: Final = ("RS256",)
 _MAX_AGE_SECONDS: Final = 600
 _MIN_AGE_SECONDS: Final = 60
 _MAX_KEY_SETS: Final = 500
+_MAX_KEYS: Final = 10
 _MAX_DOCUMENT_BYTES: Final = 150 << 10
 _TIMEOUT_SECONDS: Final = 5.0
 _LEEWAY_SECONDS: Final = 60
@@ -59,9 +61,11 @@ class Keys:
             raise ValueError(f"{endpoint} answers {response.status}")
         try:
             found = jwt.PyJWKSet.from_dict(msgspec.json.decode(response.body, type=dict[str, Any]))
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, msgspec.MsgspecError) as error:
             raise ValueError(str(error)) from error
-        return {key.key_id or "": key.key for key in found.keys}
+        if len(found.keys) > _MAX_KEYS:
+            raise ValueError(f"{endpoint} has more than {_MAX_KEYS} keys")
+        return {key.key_id or "": key.key for key in found.keys if isinstance(key.key, RSAPublicKey)}
 
 
 def _is_stale(known: _KeySet, id: str, now: float) -> bool:
@@ -79,41 +83,47 @@ async def validate(block: Block, action: Description, request: Request) -> Respo
     config = action["JwtValidationConfig"]
     scheme, _, token = request.get("authorization").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        return make_page(401)
+        return make_page(401, "JWTHeaderNotPresent")
     now = block.clock.now()
     try:
         id = jwt.get_unverified_header(token).get("kid", "")
         key = await KEYS.get(block).find(config["JwksEndpoint"], id, now)
     except jwt.PyJWTError:
-        return make_page(401)
+        return make_page(401, "JWTRequestFormatInvalid")
     except (HttpError, ValueError):
         return make_page(500)
-    if key is None:
-        return make_page(401)
     try:
+        if key is None:
+            raise jwt.InvalidSignatureError
         claims = jwt.decode(
             token,
             key,
             _ALGORITHMS,
-            issuer=config["Issuer"],
             # Time is the cloud's, not this machine's.
             options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
         )
+    except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
+        return make_page(401, "JWTSignatureValidationError")
     except jwt.PyJWTError:
-        return make_page(401)
-    if not _is_current(claims, now):
-        return make_page(401)
-    if not all(has_claim(claims, each) for each in config.get("AdditionalClaims") or ()):
-        return make_page(403)
+        return make_page(401, "JWTRequestFormatInvalid")
+    if error := _check_claims(claims, config, now):
+        return make_page(401, error)
+    for wanted in config.get("AdditionalClaims") or ():
+        if not has_claim(claims, wanted):
+            return make_page(403, "JWTClaimValueInvalid" if wanted["Name"] in claims else "JWTClaimNotPresent")
     return Response(_OK)
 
 
-def _is_current(claims: dict[str, Any], now: float) -> bool:
-    times = {name: claims.get(name) for name in ("exp", "nbf", "iat")}
-    if not isinstance(times["exp"], int | float) or times["exp"] + _LEEWAY_SECONDS <= now:
-        return False
-    begins = [times[name] for name in ("nbf", "iat") if times[name] is not None]
-    return all(isinstance(each, int | float) and each - _LEEWAY_SECONDS <= now for each in begins)
+def _check_claims(claims: dict[str, Any], config: Description, now: float) -> str:
+    """Return AWS's code for what is wrong with the usual claims, or ""."""
+    if "iss" not in claims or "exp" not in claims:
+        return "JWTClaimNotPresent"
+    times = {name: claims[name] for name in ("exp", "nbf", "iat") if name in claims}
+    if not all(isinstance(each, int | float) for each in times.values()):
+        return "JWTClaimFormatInvalid"
+    begins = [times[name] for name in ("nbf", "iat") if name in times]
+    is_current = times["exp"] + _LEEWAY_SECONDS > now and all(each - _LEEWAY_SECONDS <= now for each in begins)
+    return "" if is_current and claims["iss"] == config["Issuer"] else "JWTClaimValueInvalid"
 
 
 def has_claim(claims: dict[str, Any], wanted: Description) -> bool:

@@ -101,12 +101,16 @@ class LoadBalancer:
     """Addresses of its network interfaces in the VPC, in the order of AvailabilityZones."""
     machine_address: str = ""
     """An address on this machine, of 127.64.0.0/10, or empty."""
-    low_port_offset: int = 0
-    """Added to ports under 1024 on the machine: 8000 unless it is root's."""
+    machine_ports: Mapping[int, int] = field(default_factory=dict)
+    """The ports of its listeners on this machine, where they are others."""
 
     @property
     def arn(self) -> str:
         return str(self.description["LoadBalancerArn"])
+
+    def find_machine_port(self, port: int) -> int:
+        """Return where a port is on this machine."""
+        return self.machine_ports.get(port, port)
 
     @property
     def is_application(self) -> bool:
