@@ -41,6 +41,9 @@ _PASSED_TO: Final = {
     ("ecs", "StartTask"): "ecs-tasks.amazonaws.com",
 }
 """The services that get a role by an operation of another one."""
+_TASK_ROLES: Final = ("executionRoleArn", "taskRoleArn")
+"""Members of Amazon ECS's operations whose roles go to tasks, not to ECS."""
+_REQUEST_TAG: Final = "aws:RequestTag/"
 _SERVICE_NAMES: Final = {"elbv2": "elasticloadbalancing", "emr": "elasticmapreduce", "stepfunctions": "states"}
 
 
@@ -91,8 +94,8 @@ def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, t
     patterns = targets.list_resources(rule, ctx, operation, params)
     # Only operations of S3 need an action instead of another one, and S3 decides them itself.
     for action in (*rule.actions, *_list_further_actions(rule, params)):
-        own_keys = keys if action in rule.actions else tag_keys
-        denied = [_find_denied(ctx, action, arns, own_keys, tags) for arns in patterns]
+        own_keys, looked_at = (keys, patterns) if action in rule.actions else (tag_keys, _list_created(patterns))
+        denied = [_find_denied(ctx, action, arns, own_keys, tags) for arns in looked_at]
         if rule.any_of and None in denied:
             denied = [each for each in denied if each is not None and each.reason is Reason.EXPLICIT_DENY]
         for decision in denied:
@@ -100,13 +103,27 @@ def _check_actions(ctx: Context, rule: Rule, handler: Handler, params: Params, t
                 raise deny(ctx, handler.model, decision)
 
 
+def _list_created(patterns: list[list[str]]) -> list[list[str]]:
+    """Return the resources that a request creates, without those that it names besides."""
+    return [arns for arns in patterns if any(arn.endswith("*") for arn in arns)] or patterns
+
+
 def _find_denied(ctx: Context, action: str, arns: list[str], keys: LazyKeys, tags: Tags) -> Decision | None:
     for arn in arns:
         own = tags.get(arn)
+        if not own and ctx.permissions.depends_on_tags(action):
+            own = _find_given_tags(arn, keys)
         decision = _decide(ctx, action, arn, {**keys, **list_tag_keys(action, own)} if own else keys)
         if decision is not None:
             return decision
     return None
+
+
+def _find_given_tags(arn: str, keys: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
+    """Return the tags that a resource is created with; in Amazon EC2 it has none yet."""
+    if not arn.endswith("*") or arn == "*" or ":ec2:" in arn:
+        return {}
+    return {key.removeprefix(_REQUEST_TAG): str(value) for key, value in keys.items() if key.startswith(_REQUEST_TAG)}
 
 
 def _decide(ctx: Context, action: str, arn: str, keys: Mapping[str, str | Sequence[str]]) -> Decision | None:
@@ -199,8 +216,11 @@ def list_passed_roles(scope: targets.Scope, model: str, operation: str, params: 
     """Return the roles that a call hands over, and the service that gets each."""
     service = _SERVICE_NAMES.get(model, model)
     passed_to = _PASSED_TO.get((model, operation), f"{service}.amazonaws.com")
-    roles = [role for path in catalog.find(model, operation).pass_role for role in targets.read(params, path)]
-    return [(_get_role_arn(scope.account, role), passed_to) for role in roles]
+    return [
+        (_get_role_arn(scope.account, role), "ecs-tasks.amazonaws.com" if path in _TASK_ROLES else passed_to)
+        for path in catalog.find(model, operation).pass_role
+        for role in targets.read(params, path)
+    ]
 
 
 def _get_role_arn(account: str, role: str) -> str:

@@ -9,6 +9,7 @@ from cloudlet.core import Context, Params, Transaction
 from cloudlet.core.authorization import catalog, resource_policy
 from cloudlet.core.authorization.condition_keys import Keys, list_request_keys
 from cloudlet.core.aws import tags
+from cloudlet.core.aws.arn import Arn, partition_of
 from cloudlet.services.acm import certificate, domain_names
 from cloudlet.services.acm.certificate_record import Certificate
 
@@ -21,8 +22,12 @@ def authorize_request(ctx: Context, params: Params) -> None:
         method = params.get("ValidationMethod") or options.get("ValidationMethod")
         authority = params.get("CertificateAuthorityArn")
         names = domain_names.gather(params["DomainName"], params.get("SubjectAlternativeNames") or ())
+        requested = list_request_keys(catalog.find("acm", "RequestCertificate"), params)
+        # The certificate has these tags from its begin.
+        own = {key.replace(":Request", ":Resource"): each for key, each in requested.items() if ":RequestTag/" in key}
         return {
-            **list_request_keys(catalog.find("acm", "RequestCertificate"), params),
+            **requested,
+            **own,
             **({} if method is None else {"acm:ValidationMethod": method}),
             **({} if authority is None else {"acm:CertificateAuthority": authority}),
             "acm:DomainNames": list(names),
@@ -32,7 +37,8 @@ def authorize_request(ctx: Context, params: Params) -> None:
         }
 
     if ctx.strict:
-        resource_policy.authorize(ctx, "acm:RequestCertificate", "*", ctx.account, None, make_keys)
+        arn = str(Arn(partition_of(ctx.region), "acm", ctx.region, ctx.account, "certificate/*"))
+        resource_policy.authorize(ctx, "acm:RequestCertificate", arn, ctx.account, None, make_keys)
 
 
 async def get(ctx: Context, tx: Transaction, arn: str, operation: str) -> Certificate:

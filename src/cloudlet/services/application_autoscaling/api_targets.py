@@ -7,8 +7,11 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, FinalTransaction, Params, Result, Subspace, Transaction
+from cloudlet.core.authorization import catalog, resource_policy
+from cloudlet.core.authorization.condition_keys import list_request_keys
 from cloudlet.core.authorization.role_session import check_role
 from cloudlet.core.aws import tag_operations, tags
+from cloudlet.core.aws.arn import partition_of
 from cloudlet.core.kernel.ids import token
 from cloudlet.services.application_autoscaling import (
     activities,
@@ -121,9 +124,26 @@ async def get_target(tx: Transaction, place: Place) -> Target:
     return found
 
 
+async def _authorize_removal(ctx: Context, tx: Transaction, place: Place, params: Params) -> None:
+    """Raise AwsError unless the caller may deregister what is at a place, if anything."""
+    if not ctx.strict:
+        return
+    found = await TARGETS.find(tx, *place)
+    arn = (
+        found.arn
+        if found
+        else f"arn:{partition_of(ctx.region)}:application-autoscaling:{ctx.region}:{ctx.account}:scalable-target/*"
+    )
+    own = await tags.load(tx, arn)
+    rule = catalog.find("application-autoscaling", "DeregisterScalableTarget")
+    keys = {**list_request_keys(rule, params), **{f"aws:ResourceTag/{key}": value for key, value in own.items()}}
+    resource_policy.authorize(ctx, rule.actions[0], arn, ctx.account, None, lambda: keys)
+
+
 @service.operation("DeregisterScalableTarget")
 async def deregister_scalable_target(ctx: Context, tx: Transaction, params: Params) -> Result:
     place = Place.make(ctx, params)
+    await _authorize_removal(ctx, tx, place, params)
     target = await get_target(tx, place)
     for policy in await POLICIES.list(tx, *place):
         alarming.abandon(tx, policy, target.role)

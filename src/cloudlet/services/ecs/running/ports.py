@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from cloudlet.engines.keeper.client import KeeperError
-from cloudlet.engines.network import datagram_relay, relay
+from cloudlet.engines.network import relay
+from cloudlet.engines.network.datagram_ingress import DatagramIngress, OpenInner
 from cloudlet.services.ecs.running.failures import StartFailure
 from cloudlet.services.ecs.running.runner import Runner
 from cloudlet.services.ecs.task_record import Task
@@ -92,11 +93,14 @@ def _forward(
     """Pass connections, or datagrams, on to a container."""
     is_udp = protocol == "udp"
 
-    async def open_inside() -> socket.socket | None:
+    async def open_inside() -> socket.socket:
         try:
-            inside = await runner.keeper.call_for_socket("open_socket", network=network, datagrams=is_udp)
-        except KeeperError:
-            return None
+            return await runner.keeper.call_for_socket("open_socket", network=network, datagrams=is_udp)
+        except KeeperError as error:
+            raise OSError(f"the keeper opens no socket in the network {network}: {error}") from None
+
+    async def connect(_: object) -> socket.socket:
+        inside = await open_inside()
         try:
             await asyncio.get_running_loop().sock_connect(inside, (address, port))
         except BaseException:
@@ -105,5 +109,13 @@ def _forward(
         return inside
 
     if is_udp:
-        return datagram_relay.forward(listener, open_inside)
-    return relay.forward(listener, lambda _: open_inside())
+        return _forward_datagrams(listener, (address, port), open_inside)
+    return relay.forward(listener, connect)
+
+
+async def _forward_datagrams(listener: socket.socket, target: tuple[str, int], open_inside: OpenInner) -> None:
+    ingress = DatagramIngress(listener, target, open_inside)
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await ingress.close()

@@ -1,11 +1,11 @@
-"""Relays of datagrams, over sockets of the machine."""
+"""The way of datagrams into a network, here over sockets of the machine."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 
-from cloudlet.engines.network import datagram_relay
+from cloudlet.engines.network.datagram_ingress import DatagramIngress
 
 
 def _open(address: str = "127.0.0.1") -> socket.socket:
@@ -23,7 +23,6 @@ def test_each_sender_gets_its_own_answers() -> None:
 
         async def open_other() -> socket.socket:
             made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            made.connect(place)
             made.setblocking(False)
             return made
 
@@ -36,15 +35,14 @@ def test_each_sender_gets_its_own_answers() -> None:
             client.sendto(text, listener_place)
             return client.recv(100)
 
-        relay = asyncio.create_task(datagram_relay.forward(listener, open_other))
+        ingress = DatagramIngress(listener, place, open_other)
         answering = asyncio.create_task(asyncio.to_thread(answer))
         first, second = _open(), _open()
         for text in (b"one", b"two"):
             asked = [asyncio.to_thread(ask, client, text + name) for client, name in ((first, b"a"), (second, b"b"))]
             assert await asyncio.gather(*asked) == [(text + b"a").upper(), (text + b"b").upper()]
         await answering
-        relay.cancel()
-        await asyncio.gather(relay, return_exceptions=True)
+        await ingress.close()
         assert listener.fileno() == -1
         for each in (server, first, second):
             each.close()
