@@ -43,6 +43,7 @@ class LogFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._writing = asyncio.Lock()
 
     async def add(self, kind: str, view: View, load_balancer: LoadBalancer, lines: Iterable[str]) -> bool:
         """Add lines to a log, if there is that; return whether there are many. Raises OSError."""
@@ -61,9 +62,10 @@ class LogFiles:
 
     async def write(self, block: Block) -> None:
         """Write all lines to S3."""
-        end = -(-block.clock.now() // PERIOD_SECONDS) * PERIOD_SECONDS
-        for path in await asyncio.to_thread(self._close, int(end)):
-            await best_effort(block, f"the log {path.name}", partial(_send, block, path))
+        async with self._writing:
+            end = -(-block.clock.now() // PERIOD_SECONDS) * PERIOD_SECONDS
+            for path in await asyncio.to_thread(self._close, int(end)):
+                await best_effort(block, f"the log {path.name}", partial(_send, block, path))
 
     def _close(self, end: int) -> list[Path]:
         """Return the files to which nothing is added any more."""

@@ -325,7 +325,8 @@ def _count_own(own: Meter, answers: _Answers) -> None:
 
 def _add_times(meter: Meter, times: Mapping[float, int]) -> None:
     """Add times of targets, as finely as CloudWatch takes them."""
-    pairs = sorted(times.items())
+    # CloudWatch takes no value that nothing had: Envoy's histograms tell of all that were seen before.
+    pairs = sorted((time, number) for time, number in times.items() if number)
     while len(pairs) > MAX_DISTINCT_VALUES:
         pairs = [_merge(pairs[place : place + 2]) for place in range(0, len(pairs), 2)]
     for microseconds, count in pairs:
