@@ -120,7 +120,7 @@ def _find_denied(ctx: Context, action: str, arns: list[str], keys: LazyKeys, tag
 
 
 def _find_given_tags(arn: str, keys: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
-    """Return the tags that a resource is created with; in Amazon EC2 it has none yet."""
+    """Return the tags that a resource is created with, none yet in EC2."""
     if not arn.endswith("*") or arn == "*" or ":ec2:" in arn:
         return {}
     return {key.removeprefix(_REQUEST_TAG): str(value) for key, value in keys.items() if key.startswith(_REQUEST_TAG)}

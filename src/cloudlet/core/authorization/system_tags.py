@@ -1,4 +1,4 @@
-"""Tags that CloudFormation alone sets: who else sets or removes them is refused, whatever the block.
+"""Tags that CloudFormation alone sets and removes, whatever the block.
 
 Template reference, "CloudFormation resource tagging".
 """
@@ -24,7 +24,7 @@ def can_set(context: Context) -> bool:
 
 
 def check(context: Context, params: Mapping[str, Any]) -> None:
-    """Raise an error where a request has system tags, and its caller may not set or remove them."""
+    """Raise AwsError where a request has system tags that its caller may not set."""
     if TAG_MEMBERS.isdisjoint(params) or can_set(context):
         return
     found = next((key for key in list_requested_tags(params) if key in STACK_TAGS), None)

@@ -145,7 +145,7 @@ def _remove_method_settings(properties: Properties) -> list[dict[str, str]]:
 
 
 def _remove_method(method: str) -> list[dict[str, str]]:
-    """Return the patches that remove the settings of a method, whether it has some or not.
+    """Return the patches that remove a method's settings, whether it has some or not.
 
     What is not there cannot be removed: a call that is made again after a crash would fail.
     """

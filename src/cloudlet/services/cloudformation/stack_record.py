@@ -80,7 +80,7 @@ class Operation(msgspec.Struct, frozen=True):
     errors: int = 0
     """The number of errors that early validation has found: it fails for them."""
     status_before: str = ""
-    """The state of a stack that is to be deleted: it goes back to that where others import from it."""
+    """The state before a deletion, which is refused while others import from the stack."""
 
     @property
     def current_id(self) -> str:

@@ -22,6 +22,8 @@ _RESOURCES: Final = Subspace("resource")
 _EVENTS: Final = Subspace("event")
 _OPERATIONS: Final = Subspace("operation")
 _IMPORTS: Final = Subspace("import")
+DELETIONS: Final = Subspace("deletion")
+"""The deleted stacks, by the time of that in seconds."""
 _LAST_ORDER: Final = 1 << 62
 _MAX_LEAD_MILLIS: Final = 60_000
 """The lead that events may have. Where it is longer, the clock was set back."""
@@ -96,6 +98,22 @@ def save(tx: Transaction, stack: Stack) -> None:
         tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
     else:
         tx.put(_NAMES.key(stack.account, stack.region, stack.name), stack.id.encode())
+
+
+async def remove_rows(tx: Transaction, stack: Stack) -> None:
+    """Remove a deleted stack with its resources and events."""
+    place = (stack.account, stack.region, stack.id)
+    events = _EVENTS.sub(*place)
+    begin, is_full = events.begin, True
+    while is_full:
+        rows = await tx.range(begin, events.end, limit=MAX_ROWS)
+        for operation in {decode_event(raw).operation for _, raw in rows}:
+            tx.delete(_OPERATIONS.key(stack.account, stack.region, operation))
+        is_full = len(rows) == MAX_ROWS
+        begin = rows[-1][0] + b"\x00" if rows else events.end
+    for space in (events, _RESOURCES.sub(*place), _TARGETS.sub(*place)):
+        tx.delete_range(space.begin, space.end)
+    tx.delete(_STACKS.key(*place))
 
 
 # Targets
@@ -212,6 +230,7 @@ def set_status(tx: Transaction, stack: Stack, status: str, now: float, reason: s
     changed = replace(stack, status=status, reason=reason)
     if status == states.DELETED:
         changed = replace(changed, deleted=now)
+        tx.put(DELETIONS.key(int(now), stack.account, stack.region, stack.id), b"")
     save(tx, changed)
     add_event(tx, changed, make_stack_event(stack, status, now, reason))
     return changed

@@ -12,6 +12,7 @@ from cloudlet.services.ecs import (
     clusters,
     deployment_states,
     errors,
+    ingress_pending,
     lifecycle_hooks,
     service_history,
     service_scheduler,
@@ -75,6 +76,8 @@ async def describe_service_revisions(ctx: Context, tx: Transaction, params: Para
     for arn in params["serviceRevisionArns"]:
         found, name = await _find_service(ctx, tx, "service-revision", arn)
         revision = await service_history.find_revision(tx, found.key, name) if found else None
+        if found is not None and revision is None:
+            revision = await ingress_pending.find_revision(tx, found.key, name)
         if found is None or revision is None:
             failures.append({"arn": arn, "reason": "MISSING"})
         else:

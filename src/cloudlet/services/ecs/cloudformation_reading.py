@@ -71,7 +71,7 @@ def _get_provider_cluster(properties: Properties) -> str:
 
 def _find_provider(properties: Properties) -> Any:
     found = find_path(properties[ANSWER], "capacityProviders.0")
-    return found if found and found["status"] == "ACTIVE" else None
+    return found if found and found["status"] == "ACTIVE" and "managedInstancesProvider" in found else None
 
 
 def _get_manager(properties: Properties) -> str:

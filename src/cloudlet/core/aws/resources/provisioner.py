@@ -109,7 +109,7 @@ class Provisioner:
     # Tags
 
     def add_system_tags(self, properties: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
-        """Return properties with tags of CloudFormation's own, where the type has them and an operation takes them."""
+        """Return properties with CloudFormation's own tags, where some operation takes them."""
         schema = self._schema
         tagged = schema.add_tags(properties, tags) if schema.has_system_tags else dict(properties)
         is_taken = not schema.has_system_tags or self._is_creatable_with(schema.tag_property, tagged)

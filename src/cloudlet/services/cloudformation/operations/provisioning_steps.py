@@ -196,7 +196,7 @@ class Steps:
     async def _call_create(
         self, resource: Resource, handler: Handler, properties: dict[str, Any], *, is_repeated: bool
     ) -> Any:
-        """Make a resource, with CloudFormation's own tags where the caller may set tags; return its attributes."""
+        """Make a resource, with CloudFormation's own tags if allowed; return its attributes."""
         name = self._make_name(resource)
         for tagged in self._list_taggings(resource, handler, properties):
             create = partial(handler.create, tagged, name, resource.token, is_repeated=is_repeated)

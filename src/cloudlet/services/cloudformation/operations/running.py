@@ -56,7 +56,7 @@ class _StackFailure(Exception):
     """The operation cannot go on, by no resource's fault."""
 
 
-class _DeletionRefused(Exception):
+class _DeletionConflict(Exception):
     """Others import what the stack exports: it stays as it is."""
 
 
@@ -119,7 +119,7 @@ class _Run:
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
-        except _DeletionRefused as refusal:
+        except _DeletionConflict as refusal:
             return await self._move(self._stack.operation.status_before or "DELETE_FAILED", str(refusal))
         except _SupersedingOperation:
             return 0
@@ -562,7 +562,7 @@ class _Run:
 
             users = await self._block.store.transact(list_users)
             if users:
-                raise _DeletionRefused(
+                raise _DeletionConflict(
                     f"Delete canceled. Cannot delete export {output.export} as it is in use by {' and '.join(users)}."
                 )
 

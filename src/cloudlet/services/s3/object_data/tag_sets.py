@@ -23,7 +23,7 @@ def checked_bucket_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def check_system_tags(known: Mapping[str, str], tags: Mapping[str, str]) -> None:
-    """Raise AwsError where tags have other system tags than a bucket has: who puts them cannot change these."""
+    """Raise AwsError where tags have other system tags than a bucket has."""
     for key in STACK_TAGS:
         if key in tags and tags[key] != known.get(key):
             raise _invalid(_UPDATED, key)
