@@ -129,7 +129,7 @@ def main(folder: str, kind: str, *arguments: str) -> None:
     asked = control.read_text() if control.exists() else ""
     if asked == "fail":
         sys.exit("2030-01-01 INFO Trying\n2030-01-01 FATAL failed to download vulnerability DB")
-    if asked == "wait":
+    if asked in ("wait", "waiting"):
         control.write_text("waiting")
         while control.read_text() == "waiting":
             time.sleep(0.02)

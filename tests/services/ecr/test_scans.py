@@ -19,7 +19,7 @@ from tests.services.ecr.test_events import Listener
 from tests.standing import Standing, eventually, standing_server
 
 NAME = "shop/web"
-ON_PUSH = {"imageScanningConfiguration": {"scanOnPush": True}}
+ON_PUSH: dict[str, Any] = {"imageScanningConfiguration": {"scanOnPush": True}}
 ZLIB = {
     "package_version": "1:1.2.13.dfsg-1",
     "package_name": "zlib1g",
@@ -76,10 +76,8 @@ def test_a_scan_on_push(aws: Aws, ecr: Any) -> None:
     listener = Listener(aws)
     image = make_image(b"layer", b"another")
     shop.push(image, "v1")
-    ecr.get_waiter("image_scan_complete").wait(
-        repositoryName=NAME, imageId={"imageTag": "v1"}, WaiterConfig={"Delay": 1}
-    )
-    found = ask(ecr)
+    found = wait(ecr)
+    ecr.get_waiter("image_scan_complete").wait(repositoryName=NAME, imageId={"imageTag": "v1"})
     assert found["imageScanStatus"] == {"status": "COMPLETE", "description": "The scan was completed successfully."}
     assert found["imageId"] == {"imageDigest": image.digest, "imageTag": "v1"}
     scan = found["imageScanFindings"]
@@ -122,9 +120,7 @@ def test_the_registry_has_its_repositories_scanned(ecr: Any, shop: Registry) -> 
     assert wait(ecr)["imageScanStatus"]["status"] == "COMPLETE"
 
 
-def test_an_image_is_scanned_once_a_day(
-    scanning: Standing, aws: Aws, ecr: Any, shop: Registry, control: Path, tmp_path: Path
-) -> None:
+def test_an_image_is_scanned_once_a_day(scanning: Standing, aws: Aws, ecr: Any, shop: Registry, control: Path) -> None:
     shop.push(make_image(b"layer"), "v1")
     assert code_of(ask, ecr) == "ScanNotFoundException"
     control.write_text("wait")
@@ -191,11 +187,17 @@ def test_what_is_no_image_is_not_scanned(aws: Aws, ecr: Any) -> None:
     assert ask(ecr, "chart")["imageScanStatus"]["status"] == "UNSUPPORTED_IMAGE"
 
 
-def test_findings_go_with_their_image(ecr: Any, shop: Registry) -> None:
+def test_many_findings_come_in_pages_and_go_with_their_image(ecr: Any, shop: Registry, control: Path) -> None:
+    names = [f"CVE-2029-{number}" for number in range(1000, 1450)]
+    control.write_text(json.dumps({"Results": [{"Vulnerabilities": [{"VulnerabilityID": name} for name in names]}]}))
     image = make_image(b"layer")
     shop.push(image, "v1")
     start(ecr)
     wait(ecr)
+    pages = ecr.get_paginator("describe_image_scan_findings").paginate(
+        repositoryName=NAME, imageId={"imageDigest": image.digest}
+    )
+    assert [each["name"] for page in pages for each in page["imageScanFindings"]["findings"]] == names
     ecr.batch_delete_image(repositoryName=NAME, imageIds=[{"imageTag": "v1"}])
     shop.push(image, "v1")
     assert code_of(ask, ecr) == "ScanNotFoundException"

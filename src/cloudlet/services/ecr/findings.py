@@ -1,4 +1,4 @@
-"""What the last scan of an image has found, in the store: the most severe first."""
+"""Findings of the last scan of an image in the store, the most severe first."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Scan(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str
     description: str = ""
     begun: float = 0.0
-    """The time at which it was asked for; 0 where no scanner was to be had."""
+    """The time at which it was asked for; 0 without a scanner."""
     completed: float = 0.0
     updated: float = 0.0
     """The time of the vulnerability database; 0 where the scanner does not say."""

@@ -5,6 +5,7 @@ Trivy's `pkg/types/report.go` and `pkg/types/vulnerability.go`; Grype's `grype/p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -19,10 +20,12 @@ _MAX_VALUE_CHARACTERS: Final = 256
 
 
 class Report(NamedTuple):
-    """What a scanner has found in an image."""
+    """The outcome of a scan."""
 
     findings: list[Finding]
     """The most severe first."""
+    counts: dict[str, int]
+    """Severities → how many findings have them."""
     updated: float
     """The time of the vulnerability database, 0 where it does not say."""
     is_supported: bool
@@ -167,7 +170,7 @@ def _read_grype(match: _GrypeMatch) -> Finding:
 
 
 def _describe(package: str, version: str, scores: Iterable[_Score]) -> dict[str, str]:
-    """Return the attributes of a finding, with the first score of each version of CVSS that ECR has."""
+    """Return the attributes of a finding, with its first score of each CVSS version."""
     found = {"package_version": version, "package_name": package}
     for number, score, vector in scores:
         if number in ("2", "3") and vector and f"CVSS{number}_VECTOR" not in found:
@@ -188,4 +191,4 @@ def _make_report(found: list[Finding], updated: str, is_supported: bool) -> Repo
         time = max(0.0, datetime.fromisoformat(updated).timestamp())
     except ValueError:
         time = 0.0
-    return Report(found, time, is_supported)
+    return Report(found, dict(Counter(each.severity for each in found)), time, is_supported)

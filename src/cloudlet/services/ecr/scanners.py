@@ -1,4 +1,4 @@
-"""Vulnerability scanners of this machine, Trivy and Grype: found, and run on an image in a folder.
+"""Vulnerability scanners of this machine: Trivy and Grype.
 
 A scanner runs with the rights of Cloudlet, outside of a sandbox: it keeps its vulnerability database where it always
 does, and downloads it. Its environment, time and output are limited.
@@ -28,7 +28,7 @@ _COMMANDS: Final = {
     "grype": (f"oci-dir:{LAYOUT}", "-o", "json"),
 }
 _TRIVY_VERSION: Final = ("version", "--format", "json")
-_MAX_SECONDS: Final = 900.0
+_MAX_SCAN_SECONDS: Final = 900.0
 """Enough for the first scan, which downloads a database."""
 _MAX_OUTPUT_BYTES: Final = 64 << 20
 _MAX_REASON_CHARACTERS: Final = 300
@@ -45,7 +45,7 @@ _PASSED_ON: Final = frozenset(
 """The variables of Cloudlet's environment that scanners see."""
 _OWN: Final = {
     "TRIVY_SCANNERS": "vuln",
-    "TRIVY_TIMEOUT": f"{_MAX_SECONDS:.0f}s",
+    "TRIVY_TIMEOUT": f"{_MAX_SCAN_SECONDS:.0f}s",
     "TRIVY_SKIP_VERSION_CHECK": "true",
     "GRYPE_CHECK_FOR_APP_UPDATE": "false",
 }
@@ -63,13 +63,13 @@ class Scanner(NamedTuple):
 
 
 def find() -> Scanner | None:
-    """Return the scanner that CLOUDLET_SCANNER names, or else the first one on the PATH; None without one."""
+    """Return the scanner that CLOUDLET_SCANNER names, or else one on the PATH."""
     named = os.environ.get(SETTING)
     if named is None:
         found = ((kind, shutil.which(kind)) for kind in _COMMANDS)
     else:
         found = ((kind, shutil.which(named)) for kind in _COMMANDS if Path(named).name.startswith(kind))
-    return next((Scanner(kind, path) for kind, path in found if path is not None), None)
+    return next((Scanner(kind, str(Path(path).absolute())) for kind, path in found if path is not None), None)
 
 
 async def scan(scanner: Scanner, folder: Path, account: str) -> Report:
@@ -92,17 +92,20 @@ def _make_environment(given: Mapping[str, str], folder: Path) -> dict[str, str]:
 async def _run(command: Sequence[str], folder: Path) -> bytes:
     """Return what a program writes. Raises ScannerError, OSError."""
     files = [folder / "output", folder / "errors"]
+    name, end = Path(command[0]).name, asyncio.get_running_loop().time() + _MAX_SCAN_SECONDS
     with files[0].open("wb") as output, files[1].open("wb") as errors:
-        child = Child(
-            command,
-            cwd=folder,
-            env=_make_environment(os.environ, folder),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            start_new_session=True,
-        )
-    name, end = Path(command[0]).name, asyncio.get_running_loop().time() + _MAX_SECONDS
+        try:
+            child = Child(
+                command,
+                cwd=folder,
+                env=_make_environment(os.environ, folder),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ScannerError(f"{name} cannot be started: {error.strerror}") from None
     try:
         while child.status is None:
             with suppress(TimeoutError):
@@ -110,7 +113,7 @@ async def _run(command: Sequence[str], folder: Path) -> bytes:
             if sum(file.stat().st_size for file in files) > _MAX_OUTPUT_BYTES:
                 raise ScannerError(f"{name} writes more than {_MAX_OUTPUT_BYTES} bytes")
             if asyncio.get_running_loop().time() > end:
-                raise ScannerError(f"{name} takes more than {_MAX_SECONDS:.0f} seconds")
+                raise ScannerError(f"{name} takes more than {_MAX_SCAN_SECONDS:.0f} seconds")
     finally:
         if child.status is None:
             os.killpg(child.pid, signal.SIGKILL)

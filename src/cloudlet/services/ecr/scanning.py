@@ -5,7 +5,6 @@ User guide, "Scan images for OS vulnerabilities in Amazon ECR".
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -48,8 +47,9 @@ _SCANNABLE: Final = (
 """The media types of the configurations of images, which other artifacts do not have."""
 _UNSUPPORTED: Final = "UnsupportedImageError: The operating system and/or package manager are not supported."
 _DONE: Final = "The scan was completed successfully."
-_MAX_FINDINGS: Final = 500
+_MAX_FINDINGS: Final = 200
 """Findings that are written in one transaction."""
+_NOTHING: Final = Report([], {}, 0.0, is_supported=False)
 # Others may have this data folder, too, where the block's rows are in a PostgreSQL.
 _FOLDER: Final = PerBlock(lambda block: TemporaryFolder(block.cloud.config.data / "work" / block.service.name))
 
@@ -105,7 +105,7 @@ def is_scannable(image: Image) -> bool:
 
 
 async def begin_if_due(tx: Transaction, about: Repository, image: Image, now: float) -> Image:
-    """Have an image scanned that was pushed, if it is to be; return the record to be saved."""
+    """Have a pushed image scanned if it is to be; return its record."""
     if not image.layers or not await _is_due(tx, about):
         return image
     if not is_scannable(image):
@@ -116,13 +116,13 @@ async def begin_if_due(tx: Transaction, about: Repository, image: Image, now: fl
 
 
 def begin(tx: Transaction, about: Repository, image: Image, now: float) -> Image:
-    """Have an image scanned; return the record to be saved."""
+    """Have an image scanned; return its record."""
     SCANS.request(tx, about.account, about.region, about.name, about.id, image.digest)
     return replace(image, scan=Scan(IN_PROGRESS, begun=now))
 
 
 def _end(tx: Transaction, about: Repository, image: Image, scan: Scan, now: float) -> Image:
-    """Tell of a scan that has ended; return the record to be saved."""
+    """Tell of a scan that has ended; return the image's record."""
     image_events.add_scan(tx, about, image, scan, now)
     return replace(image, scan=scan)
 
@@ -137,10 +137,12 @@ async def _scan(block: Block, key: Key) -> None:
     about, image = state
     try:
         report = await _run_scanner(block, about, image, folder)
-    except (ScannerError, MissingBlob) as error:
-        await _keep(block, key, image, Report([], 0.0, is_supported=False), FAILED, str(error))
+    except ScannerError as error:
+        await _keep(block, key, image, _NOTHING, FAILED, str(error))
     except errors.KmsError as error:
-        await _keep(block, key, image, Report([], 0.0, is_supported=False), FAILED, error.message)
+        await _keep(block, key, image, _NOTHING, FAILED, error.message)
+    except MissingBlob:
+        await _keep(block, key, image, _NOTHING, FAILED, "A layer of the image is missing.")
     else:
         status, description = (COMPLETE, _DONE) if report.is_supported else (UNSUPPORTED_IMAGE, _UNSUPPORTED)
         await _keep(block, key, image, report, status, description)
@@ -184,13 +186,12 @@ async def _keep(block: Block, key: Key, scanned: Image, report: Report, status: 
                 # There may be more of the scan before, or of a process that was killed.
                 findings.remove(tx, about.id, image.digest, len(found))
                 now = block.clock.now()
-                counts = dict(Counter(each.severity for each in found))
                 begun = 0.0 if image.scan is None else image.scan.begun
-                scan = Scan(status, description, begun, now, report.updated, counts)
+                scan = Scan(status, description, begun, now, report.updated, report.counts)
                 images.save(tx, about, _end(tx, about, image, scan, now))
 
         await block.store.transact(write)
 
 
 SCANS: Final = Reconciler("scan", _scan, max_concurrency=4)
-"""Account, region, name and id of a repository, digest of an image that is to be scanned."""
+"""Account, region, name and id of a repository, digest of an image."""
