@@ -247,7 +247,7 @@ def _measure(url: str, seconds: int, connections: int, root: int) -> Measured:
     used = _measure_time(root) - before
     if "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(said)
-    rate, slow = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"99%\s+(\S+)", said)
+    rate, slow = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"^\s+99%\s+([\d.]+\w+)", said, re.MULTILINE)
     number = re.search(r"(\d+) requests in", said)
     assert rate is not None, said
     assert slow is not None, said

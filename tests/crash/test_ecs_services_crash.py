@@ -12,6 +12,7 @@ from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import blocks
 from tests.services.ecs.balancing import Balanced, configure
 from tests.services.ecs.connected import LOCAL, Connected
+from tests.services.ecs.managing import Managed
 from tests.services.ecs.serving import Services, is_settled
 from tests.standing import eventually
 
@@ -32,6 +33,21 @@ def test_a_deployment_goes_on_when_the_block_is_killed(tmp_path: Path) -> None:
         # Nothing has ended but what was to be replaced, and nothing of that runs on.
         assert {task["stopCode"] for task in ended} == {"ServiceSchedulerInitiated"}
         assert len(web.ecs.list_tasks()["taskArns"]) == 2
+
+
+def test_a_daemon_is_deployed_when_the_block_is_killed(tmp_path: Path) -> None:
+    with Server.start("--isolate", "--data", str(tmp_path)) as server:
+        managed = Managed(Aws(server.endpoint, fresh_account()))
+        arn = managed.create_daemon(managed.define())["daemonArn"]
+        for number in range(2):
+            deployment = managed.update_daemon(arn, managed.define("sleep", str(1000 + number)))["deploymentArn"]
+            managed.list_instances()
+            os.kill(blocks(server.endpoint)["ecs"]["process"], signal.SIGKILL)
+        managed.until_status(deployment, "SUCCESSFUL")
+        (instance,) = managed.list_instances()
+        (task,) = managed.list_daemon_tasks()
+        assert task["containerInstanceArn"] == instance["containerInstanceArn"]
+        assert task["taskDefinitionArn"].endswith("agent:3")
 
 
 def test_targets_are_those_that_run_when_the_block_is_killed(tmp_path: Path) -> None:
@@ -94,12 +110,18 @@ def test_proxies_learn_of_new_tasks_when_the_block_is_killed(tmp_path: Path) -> 
 def test_services_come_back_with_cloudlet(tmp_path: Path) -> None:
     account = fresh_account()
     with Server.start("--data", str(tmp_path)) as server:
-        web = Services(Aws(server.endpoint, account))
+        web = Managed(Aws(server.endpoint, account))
         web.create(desiredCount=2)
+        web.until_status(web.create_daemon(web.define())["deploymentArn"], "SUCCESSFUL")
         web.settle()
-        old = web.list_tasks()
+        old, (daemon,) = web.list_tasks(), web.list_daemon_tasks()
         server.kill()
     with Server.start("--data", str(tmp_path)) as server:
         web.ecs = Aws(server.endpoint, account).client("ecs")
         found = web.until(lambda service: is_settled(service) and not {*web.list_tasks()} & {*old})
         assert (found["runningCount"], found["deployments"][0]["failedTasks"]) == (2, 0)
+        (again,) = eventually(web.list_daemon_tasks, lambda each: [one["lastStatus"] for one in each] == ["RUNNING"])
+        assert again["taskArn"] != daemon["taskArn"]
+        # Its instance was not replaced: nothing has failed there.
+        assert again["containerInstanceArn"] == daemon["containerInstanceArn"]
+        web.until_instances(lambda each: [one["status"] for one in each] == ["ACTIVE"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def cdk(client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> Client:
         str(INSTALLED / "node"),
         PATH=path,
         CDK_DISABLE_CLI_TELEMETRY="true",
+        # Unpacked once, not for each home.
+        JSII_RUNTIME_PACKAGE_CACHE_ROOT=str(Path(tempfile.gettempdir()) / "cloudlet-jsii"),
         JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION="1",
         PYTHONDONTWRITEBYTECODE="1",
     )

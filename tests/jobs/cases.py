@@ -444,6 +444,25 @@ def _is_served(call: Call, account: str) -> bool:
     return bool(service["deployments"][0]["rolloutState"] == "COMPLETED")
 
 
+def _provide_capacity(call: Call, account: str) -> None:
+    subnet = call("ec2", "DescribeSubnets")["Subnets"][0]["SubnetId"]
+    template = {
+        "ec2InstanceProfileArn": f"arn:aws:iam::{account}:instance-profile/instance",
+        "networkConfiguration": {"subnets": [subnet]},
+    }
+    managed = {
+        "infrastructureRoleArn": f"arn:aws:iam::{account}:role/infrastructure",
+        "instanceLaunchTemplate": template,
+    }
+    call("ecs", "CreateCluster", clusterName="default")
+    call("ecs", "CreateCapacityProvider", name="machine", cluster="default", managedInstancesProvider=managed)
+    call("ecs", "DeleteCapacityProvider", capacityProvider="machine")
+
+
+def _has_no_capacity(call: Call, account: str) -> bool:
+    return bool(call("ecs", "DescribeCapacityProviders", capacityProviders=["machine"])["failures"])
+
+
 def _begin_detection(call: Call, account: str) -> None:
     _begin_stack(call, account)
     while not _has_stack(call, account):
@@ -586,6 +605,7 @@ CASES = (
     Case("dynamodb.backup.copies._to_backup", _back_up, _is_backed_up),
     Case("cloudtrail.delivering._gather", _trail, _has_file, 300.0),
     Case("ecs.service_scheduler._advance", _serve, _is_served),
+    Case("ecs.daemon_scheduler._look", _provide_capacity, _has_no_capacity),
     Case("elbv2.interfaces._provide", _balance, _has_balanced),
     Case("elbv2.proxy.serving.reconcile", _balance, _is_balancing),
     Case("elbv2.targets._end_delay", _drain, _is_drained, 60.0),

@@ -67,3 +67,19 @@ def test_a_target_is_not_taken_over_and_resumes_what_a_template_suspends_no_long
     assert cloud.target["SuspendedState"]["DynamicScalingInSuspended"] is True
     assert stacks.update("t", _template())["StackStatus"] == "UPDATE_COMPLETE"
     assert cloud.target["SuspendedState"]["DynamicScalingInSuspended"] is False
+
+
+def test_a_policy_is_not_taken_over(cloud: ScalingCloud) -> None:
+    stacks = Stacks(cloud.aws)
+    policy = {**_template(30.0)["Resources"]["Policy"]["Properties"], **TABLE}
+    del policy["ScalingTargetId"]
+    cloud.register(1, 7)
+    cloud.scaling.put_scaling_policy(**policy)
+    alone = {"Resources": {"Policy": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": policy}}}
+    policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] = 60.0
+    for checked in (True, False):
+        stack = stacks.create(f"s{checked}", alone, DisableValidation=not checked)
+        assert stack["StackStatus"] == "ROLLBACK_COMPLETE", stacks.events(f"s{checked}")
+    assert any("with identifier 'p' already exists" in reason for _, _, reason in stacks.events("sFalse"))
+    (found,) = cloud.scaling.describe_scaling_policies(**TABLE)["ScalingPolicies"]
+    assert found["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 30.0

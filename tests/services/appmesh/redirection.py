@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.configuration_server import ConfigurationServer
+from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions, make_bootstrap
 from cloudlet.engines.network import nftables, router
 from cloudlet.engines.network.namespaces import Namespaces
-from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions, make_bootstrap
 from cloudlet.services.appmesh.proxy.building import build
 from cloudlet.services.appmesh.proxy.node_id import parse_node_id
 from cloudlet.services.appmesh.proxy.view import MeshView, Surroundings

@@ -13,9 +13,9 @@ from cloudlet.core import Transaction
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import root
 from cloudlet.engines.envoy import program
+from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions, make_bootstrap
 from cloudlet.services.appmesh import storing
 from cloudlet.services.appmesh.management.serving import SERVERS
-from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions, make_bootstrap
 from tests.in_process import in_block
 from tests.services.appmesh.mesh_cloud import listen
 

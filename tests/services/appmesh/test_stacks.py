@@ -101,7 +101,8 @@ def test_a_stack_is_made_changed_and_deleted(cloud: MeshCloud, stacks: Stacks) -
     route = cloud.api.describe_route(meshName="shop", virtualRouterName="r", routeName="x")["route"]
     assert route["spec"]["httpRoute"]["action"]["weightedTargets"][0]["weight"] == 2
     assert route["metadata"]["version"] == 2
-    assert cloud.api.list_tags_for_resource(resourceArn=mesh["arn"])["tags"] == [{"key": "stage", "value": "second"}]
+    tags = {tag["key"]: tag["value"] for tag in cloud.api.list_tags_for_resource(resourceArn=mesh["arn"])["tags"]}
+    assert (tags["stage"], tags["aws:cloudformation:logical-id"]) == ("second", "Mesh")
     assert stacks.delete("mesh")["StackStatus"] == "DELETE_COMPLETE"
     assert [each["meshName"] for each in cloud.api.list_meshes()["meshes"]] == ["m"]
 

@@ -80,5 +80,5 @@ def parameter(value: Any, **others: Any) -> dict[str, Any]:
     return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}, **others}
 
 
-BROKEN = queue(DelaySeconds=100_000)
-"""A resource that cannot be made."""
+BROKEN = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "v", "AllowedPattern": "[0-9]"}}
+"""A resource that cannot be made, which no schema tells."""

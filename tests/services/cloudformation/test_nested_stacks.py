@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, queue
+from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, parameter, queue
 from tests.services.cloudformation.drifting import list_drifts
 
 
@@ -67,3 +67,18 @@ def test_the_drift_of_a_nested_stack_is_its_own(stacks: Stacks) -> None:
     assert stacks.describe("outer")["DriftInformation"]["StackDriftStatus"] == "IN_SYNC"
     assert list_drifts(stacks, inner)["Queue"][0] == "MODIFIED"
     assert stacks.describe(inner)["DriftInformation"]["StackDriftStatus"] == "DRIFTED"
+
+
+def test_a_nested_stack_that_cannot_be_deleted_fails_as_a_resource(stacks: Stacks) -> None:
+    exporting = {**_INNER, "Outputs": {"Url": {"Value": {"Ref": "Queue"}, "Export": {"Name": "inner"}}}}
+    stacks.create("outer", _outer(_put(stacks, exporting), 1))
+    stacks.create("user", {"Resources": {"P": parameter({"Fn::ImportValue": "inner"})}})
+    assert stacks.delete("outer")["StackStatus"] == "DELETE_FAILED"
+    reasons = [
+        reason for name, status, reason in stacks.events("outer") if (name, status) == ("Inner", "DELETE_FAILED")
+    ]
+    refusal = "Delete canceled. Cannot delete export inner as it is in use by user."
+    assert [reason.partition("was not successfully deleted: ")[2] for reason in reasons] == [refusal]
+    stacks.delete("user")
+    assert stacks.delete("outer")["StackStatus"] == "DELETE_COMPLETE"
+    assert stacks.queues() == []

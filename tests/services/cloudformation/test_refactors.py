@@ -83,7 +83,7 @@ def test_a_resource_moves_to_another_stack(stacks: Stacks) -> None:
 def test_a_stack_is_made_of_another_ones_resources(stacks: Stacks) -> None:
     stacks.create("one", {"Resources": {"A": queue(), "P": parameter("x")}})
     templates = {"one": {"Resources": {"P": parameter("x")}}, "new": {"Resources": {"A": queue()}}}
-    with pytest.raises(ClientError, match="Stack with id new does not exist"):
+    with pytest.raises(ClientError, match=r"Stack \[new\] does not exist"):
         _create(stacks, templates)
     refactor = _create(stacks, templates, EnableStackCreation=True)
     actions = stacks.client.list_stack_refactor_actions(StackRefactorId=refactor)["StackRefactorActions"]

@@ -161,7 +161,8 @@ def test_an_operation_ends_where_too_many_fail(sets: StackSets) -> None:
     results = sets.results("s", operation["OperationId"])
     status, reason = results.pop((accounts[0], _WEST))
     assert status == "FAILED"
-    assert reason.startswith("ResourceLogicalId:Q, ResourceType:AWS::SQS::Queue, ResourceStatusReason:")
+    assert reason.startswith("ResourceLogicalId:StackSet-s-")
+    assert "ResourceStatusReason:Validation failed with 1 error(s). Call DescribeEvents to" in reason
     assert set(results.values()) == {("CANCELLED", "Cancelled since failure tolerance has exceeded")}
     assert {one["Status"] for one in sets.instances("s").values()} == {"OUTDATED"}
     failed = sets.client.list_stack_instances(

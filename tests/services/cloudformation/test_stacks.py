@@ -211,7 +211,16 @@ def test_a_given_name_that_is_taken_is_not_taken_over(stacks: Stacks) -> None:
 
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     assert stacks.queues() == ["mine"]
-    assert any("already exists" in reason for _, _, reason in stacks.events("s"))
+    reason = (
+        "Validation failed with 1 error(s). Call DescribeEvents to retrieve the full list of issues with resource and "
+        "property details, resolve each error, then retry the operation."
+    )
+    assert stacks.events("s")[1:] == [("s", "ROLLBACK_IN_PROGRESS", reason), ("s", "ROLLBACK_COMPLETE", reason)]
+
+    unchecked = stacks.create("t", {"Resources": {"A": queue(QueueName="mine")}}, DisableValidation=True)
+    assert unchecked["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert stacks.queues() == ["mine"]
+    assert any("'mine' already exists" in reason for _, _, reason in stacks.events("t"))
 
 
 def _make_filter(pattern: str) -> dict[str, Any]:
@@ -251,12 +260,7 @@ def test_what_is_done_when_a_stack_cannot_be_made(stacks: Stacks, option: str, s
     assert stacks.wait(stack_id)["StackStatus"] == status
     assert len(stacks.queues()) == left
     events = stacks.events(stack_id)
-    assert (
-        "Bad",
-        "CREATE_FAILED",
-        "Properties validation failed for resource Bad with message:\n"
-        "[#/DelaySeconds: 100000 is not less or equal to 900]",
-    ) in events
+    assert any(event[:2] == ("Bad", "CREATE_FAILED") and "PatternMismatch" in event[2] for event in events), events
     reason = "The following resource(s) failed to create: [Bad]. "
     if option == "ROLLBACK":
         assert ("s", "ROLLBACK_IN_PROGRESS", f"{reason}Rollback requested by user.") in events
@@ -309,9 +313,9 @@ def test_an_update_that_failed_can_be_rolled_back_later(stacks: Stacks) -> None:
 def test_a_stack_that_failed_is_mended_by_an_update(stacks: Stacks) -> None:
     broken = {"Resources": {"Good": queue(QueueName="good"), "Bad": {**BROKEN, "DependsOn": "Good"}}}
     assert stacks.create("s", broken, DisableRollback=True)["StackStatus"] == "CREATE_FAILED"
-    good = {"Resources": {"Good": queue(QueueName="good"), "Bad": queue(QueueName="bad")}}
+    good = {"Resources": {"Good": queue(QueueName="good"), "Bad": parameter("v")}}
     assert stacks.update("s", good)["StackStatus"] == "UPDATE_COMPLETE"
-    assert sorted(stacks.queues()) == ["bad", "good"]
+    assert stacks.queues() == ["good"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -253,3 +255,29 @@ def test_iam_resources_need_capabilities(stacks: Stacks) -> None:
     named = {"Resources": {"G": {"Type": "AWS::IAM::Group", "Properties": {"GroupName": "g"}}}}
     with pytest.raises(ClientError, match=r"Requires capabilities : \[CAPABILITY_NAMED_IAM\]"):
         stacks.client.create_stack(StackName="s", TemplateBody=as_text(named), Capabilities=["CAPABILITY_IAM"])
+
+
+def test_a_cost_is_estimated_as_nothing(stacks: Stacks) -> None:
+    template = {
+        "Parameters": {"Delay": {"Type": "Number"}},
+        "Resources": {
+            "A": queue(DelaySeconds={"Ref": "Delay"}),
+            "B": queue(),
+            "Role": {"Type": "AWS::IAM::User"},
+            "Odd": {"Type": "Custom::A", "Properties": {"ServiceToken": "t"}},
+        },
+    }
+    with pytest.raises(ClientError, match=r"Parameters: \[Delay\] must have values"):
+        stacks.client.estimate_template_cost(TemplateBody=as_text(template))
+    given = [{"ParameterKey": "Delay", "ParameterValue": "5"}]
+    both = {"TemplateBody": as_text(template), "TemplateURL": "https://is-not-read"}
+    url = stacks.client.estimate_template_cost(**both, Parameters=given)["Url"]
+    assert url.endswith("/_cloudlet/cloudformation/costs/?AWS::IAM::User=1&AWS::SQS::Queue=2&Custom::A=1")
+    with urlopen(url) as answer:
+        page = answer.read().decode()
+    assert "cost nothing" in page
+    assert "<td>AWS::SQS::Queue</td><td>2</td>" in page
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(url.replace("Queue", "None").partition("?")[0])
+    with urlopen(f"{url}&Custom::%3Cscript%3E=1") as answer:
+        assert "<script>" not in answer.read().decode()

@@ -100,7 +100,7 @@ def test_a_vpc_with_subnets_gateways_and_routes(stacks: Stacks, ec2: Any) -> Non
     outputs = stacks.outputs("network")
     filters = make_filters({"vpc-id": outputs["Vpc"]})
     (vpc,) = ec2.describe_vpcs(Filters=filters)["Vpcs"]
-    assert vpc["Tags"] == _tags("app/Vpc")
+    assert [tag for tag in vpc["Tags"] if not tag["Key"].startswith("aws:")] == _tags("app/Vpc")
     assert outputs["Blocks"] == vpc["CidrBlockAssociationSet"][0]["AssociationId"]
     (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
     (acl,) = ec2.describe_network_acls(Filters=filters)["NetworkAcls"]

@@ -83,7 +83,7 @@ def test_a_repository_is_made_changed_and_deleted(aws: Aws, ecr: Any) -> None:
     (made,) = ecr.describe_repositories()["repositories"]
     assert made["imageTagMutabilityExclusionFilters"] == [{"filterType": "WILDCARD", "filter": "latest"}]
     assert made["imageScanningConfiguration"] == {"scanOnPush": True}
-    assert ecr.list_tags_for_resource(resourceArn=made["repositoryArn"])["tags"][0]["Key"] == "team"
+    assert {"Key": "team", "Value": "shop"} in ecr.list_tags_for_resource(resourceArn=made["repositoryArn"])["tags"]
     assert code_of(ecr.get_lifecycle_policy, repositoryName=name) == "LifecyclePolicyNotFoundException"
     assert code_of(ecr.get_repository_policy, repositoryName=name) == "RepositoryPolicyNotFoundException"
 

@@ -51,11 +51,11 @@ class ExpressMode(Services):
     def read_service(self, arn: str) -> dict[str, Any]:
         return dict(self.ecs.describe_express_gateway_service(serviceArn=arn, include=["TAGS"])["service"])
 
-    def ask(self, endpoint: str) -> tuple[int, str]:
+    def ask(self, endpoint: str, **headers: str) -> tuple[int, str]:
         """Return the status and the body of a response by the front door."""
         host = endpoint.removeprefix("https://")
         try:
-            with urlopen(Request(self.aws.endpoint + "/", headers={"Host": host}), timeout=10) as answer:
+            with urlopen(Request(self.aws.endpoint + "/", headers={"Host": host, **headers}), timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             return error.code, error.read().decode()

@@ -15,7 +15,7 @@ class Services(Tasks):
 
     def __init__(self, aws: Aws) -> None:
         super().__init__(aws)
-        self.register({}, family="web")
+        self.register({"stopTimeout": 1}, family="web")
 
     def create(self, **members: Any) -> dict[str, Any]:
         """Make the service; two tasks are to run, if nothing else is said."""

@@ -83,7 +83,10 @@ def test_fargate_has_two_capacity_providers(ecs: Any) -> None:
     assert [each["name"] for each in answer["capacityProviders"]] == ["FARGATE", "FARGATE_SPOT"]
     assert answer["failures"][0]["reason"] == "MISSING"
     group = {"autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:1:autoScalingGroup:a:autoScalingGroupName/b"}
-    assert code_of(ecs.create_capacity_provider, name="mine", autoScalingGroupProvider=group) == "NotImplemented"
+    assert refused(ecs.create_capacity_provider, name="mine", autoScalingGroupProvider=group) == (
+        "ClientException",
+        "Cloudlet does not have Auto Scaling groups (autoScalingGroupProvider). See docs/services/ecs.md.",
+    )
 
 
 def test_one_has_a_default_namespace(aws: Aws, ecs: Any) -> None:

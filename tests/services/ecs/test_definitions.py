@@ -55,7 +55,7 @@ def test_one_for_fargate_has_a_size_in_units(ecs: Any) -> None:
         containerDefinitions=[{"name": "web", "image": "nginx", "portMappings": [{"containerPort": 80}]}],
     )  # fmt: skip
     assert (made["cpu"], made["memory"]) == ("256", "512")
-    assert made["compatibilities"] == ["EC2", "FARGATE"]
+    assert made["compatibilities"] == ["EC2", "FARGATE", "MANAGED_INSTANCES"]
     assert made["containerDefinitions"][0]["portMappings"] == [{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}]
     assert {"name": "ecs.capability.task-eni"} in made["requiresAttributes"]
 

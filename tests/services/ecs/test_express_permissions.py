@@ -49,4 +49,6 @@ def test_what_a_role_may_not_do_is_told(strict_account: Account) -> None:
     made = web.start()
     status = eventually(lambda: web.read_service(made["serviceArn"])["status"], lambda found: "statusReason" in found)
     assert "is not authorized to perform: logs:CreateLogGroup" in status["statusReason"]
+    resources = web.read_revision(made["activeConfigurations"][0]["serviceRevisionArn"])["ecsManagedResources"]
+    assert [each["status"] for each in resources["logGroups"]] == ["FAILED"]
     web.ecs.delete_express_gateway_service(serviceArn=made["serviceArn"])

@@ -8,6 +8,7 @@ import pytest
 
 from cloudlet.testing.server import Aws
 from tests.refused import refused
+from tests.services.ecs.balancing import configure, pause
 from tests.services.ecs.express import ExpressMode
 from tests.standing import eventually
 
@@ -29,14 +30,19 @@ def create(web: ExpressMode, name: str = "front", **configuration: Any) -> str:
     return str(made["gatewayArn"])
 
 
-def connect(web: ExpressMode, **more: Any) -> dict[str, Any]:
-    """Make a service that is connected to the gateways of its cluster."""
+def publish(web: ExpressMode, body: str) -> str:
+    """Register a task definition whose tasks answer with a text; return its ARN."""
     container = {
-        **web.answer("one"),
+        **web.answer(body),
         "portMappings": [{"containerPort": 80, "name": "http"}],
         "stopTimeout": 1,
     }
-    web.register(container, family="web", mode="awsvpc")
+    return web.register(container, family="web", mode="awsvpc")
+
+
+def connect(web: ExpressMode, **more: Any) -> dict[str, Any]:
+    """Make a service that is connected to the gateways of its cluster."""
+    publish(web, "one")
     subnets = web.aws.client("ec2").describe_subnets()["Subnets"]
     network = {"awsvpcConfiguration": {"subnets": [each["SubnetId"] for each in subnets]}}
     connector = {"portName": "http", "deregistrationDelay": {"timeoutSeconds": 1}, **more}
@@ -89,12 +95,20 @@ def test_services_of_a_cluster_are_reached_by_its_gateway(web: ExpressMode) -> N
         lambda: web.ecs.describe_gateway_route(gatewayRouteArn=listed["gatewayRouteArn"])["gatewayRoute"]["resources"],
         lambda found: len(found["hostSharedAlb"][0]["testListenerRuleArns"]) == 1,
     )
+    hook = pause("POST_TEST_TRAFFIC_SHIFT")
+    web.update(taskDefinition=publish(web, "two"), deploymentConfiguration=configure("BLUE_GREEN", hook))
+    waiting = web.until_operation(lambda each: bool(each["lifecycleHookDetails"]))
+    eventually(lambda: web.ask(route["serviceUrl"], **{"x-test": "yes"}), lambda found: found == (200, "two\n"))
     assert web.ask(route["serviceUrl"]) == (200, "one\n")
+    details = {"hookId": waiting["lifecycleHookDetails"][0]["hookId"]}
+    web.ecs.continue_service_deployment(serviceDeploymentArn=waiting["serviceDeploymentArn"], **details)
+    web.eventually_answer(route["serviceUrl"], "two\n")
+    web.settle()
 
     assert refused(web.ecs.delete_gateway, gateway="front")[0] == "InvalidParameterException"
     web.ecs.update_gateway(gateway="front", deletionProtection=False)
     assert web.ecs.disassociate_gateway_from_cluster(gateway="front", cluster="default")["status"] == "DISASSOCIATING"
-    web.update(gatewayConnectors=[])
+    web.update(gatewayConnectors=[], deploymentConfiguration={"strategy": "ROLLING"})
     eventually(lambda: web.ecs.list_gateway_cluster_associations()["gatewayClusterAssociations"], lambda all: not all)
     assert list_routes(web) == []
     eventually(lambda: refused_deletion(web), lambda status: status == "DELETED")

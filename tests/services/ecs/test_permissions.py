@@ -79,3 +79,22 @@ def test_tags_decide(strict_account: Account, root: Any) -> None:
     assert is_denied(ecs.delete_cluster, cluster="other")
     message = refused(ecs.delete_cluster, cluster="shop")[1]
     assert message == "The Cluster cannot be deleted while Services are active."
+
+
+def test_a_daemon_has_a_name_in_its_cluster(strict_account: Account, root: Any) -> None:
+    root.create_cluster()
+    definition = strict_account.arn_of("ecs", "daemon-task-definition/agent:1")
+    root.register_daemon_task_definition(family="agent", containerDefinitions=[WEB])
+    given = {"daemonTaskDefinitionArn": definition, "capacityProviderArns": []}
+    ecs = strict_account.user(
+        allow("ecs:CreateDaemon", strict_account.arn_of("ecs", "daemon/shop/agent")),
+        allow("ecs:DescribeDaemonTaskDefinition", definition),
+    ).client("ecs")
+    for cluster in ("shop", strict_account.arn_of("ecs", "cluster/shop")):
+        assert refused(ecs.create_daemon, clusterArn=cluster, daemonName="agent", **given)[0] == (
+            "InvalidParameterException"
+        )
+        assert is_denied(ecs.create_daemon, clusterArn=cluster, daemonName="other", **given)
+    assert is_denied(ecs.create_daemon, daemonName="agent", **given)
+    for reference in ("agent:1", definition):
+        assert not is_denied(ecs.describe_daemon_task_definition, daemonTaskDefinition=reference)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from cloudlet.testing.server import Aws
 from tests.refused import refused
 from tests.services.ecs.connected import LOCAL, RAW, Connected
 from tests.services.ecs.serving import is_settled
@@ -17,14 +16,25 @@ from tests.standing import Standing, eventually
 
 
 @pytest.fixture
-def web(aws: Aws) -> Connected:
-    return Connected(aws)
+def web(standing: Standing) -> Connected:
+    return Connected(standing.account())
 
 
-def test_a_task_reaches_another_service_by_its_name(web: Connected) -> None:
+def settle(standing: Standing, web: Connected) -> None:
+    """Let tasks run for as long as they must, to count as healthy."""
+    eventually(lambda: standing.advance("5s") or web.look(), is_settled)
+
+
+def read(standing: Standing, web: Connected) -> list[str]:
+    """Return what the service that calls has logged by now."""
+    standing.advance("1s")
+    return web.read_client()
+
+
+def test_a_task_reaches_another_service_by_its_name(standing: Standing, web: Connected) -> None:
     web.publish()
     web.serve([{**LOCAL, "ingressPortOverride": 8080}, RAW], {"format": "TEXT"})
-    web.settle()
+    settle(standing, web)
     instances = web.map.discover_instances(NamespaceName="internal", ServiceName="web")["Instances"]
     assert [each["Attributes"]["AWS_INSTANCE_PORT"] for each in instances] == ["8080", "8080"]
     get = "wget -q -O -"
@@ -32,7 +42,7 @@ def test_a_task_reaches_another_service_by_its_name(web: Connected) -> None:
         f"grep shop /etc/hosts; while true; do echo http $({get} http://shop/item?key=1 || echo failed);"
         f"echo tcp $({get} http://shop:81/item || echo failed); done"
     )
-    told = eventually(web.read_client, lambda lines: len(lines) > 10)
+    told = eventually(lambda: read(standing, web), lambda lines: len(lines) > 10)
     assert told[0] == "127.255.0.1 shop"
     # They take turns.
     assert len(Counter(told[1:])) == 4, told
@@ -50,9 +60,9 @@ def test_a_task_reaches_another_service_by_its_name(web: Connected) -> None:
     assert not any("key=1" in line for line in lines)
     # A deployment replaces all tasks, and no request is lost.
     web.update(forceNewDeployment=True)
-    web.settle()
-    seen = len(web.read_client())
-    told = eventually(web.read_client, lambda lines: len(lines) > seen + 10)
+    settle(standing, web)
+    seen = len(read(standing, web))
+    told = eventually(lambda: read(standing, web), lambda lines: len(lines) > seen + 10)
     assert len(Counter(told[1:])) == 8, Counter(told)
     assert not any("failed" in line for line in told)
     web.ecs.delete_service(service="web", force=True)
@@ -99,8 +109,7 @@ def test_what_makes_no_sense_is_refused(web: Connected) -> None:
     assert message == "The discoveryName web is used by another service."
 
 
-def test_a_deployment_shifts_the_traffic_of_proxies(standing: Standing) -> None:
-    web = Connected(standing.account())
+def test_a_deployment_shifts_the_traffic_of_proxies(standing: Standing, web: Connected) -> None:
     rule = {"header": {"name": "X-Try", "value": {"exact": "new"}}}
     alias = {**LOCAL["clientAliases"][0], "testTrafficRules": rule}
     waiting = ["PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT"]
@@ -136,14 +145,7 @@ def test_a_deployment_shifts_the_traffic_of_proxies(standing: Standing) -> None:
             margin = 15 if 0 < percent < 100 else 0
             return abs(share - percent) <= margin and not counts["test old"]
 
-        eventually(lambda: Counter(read()[-40:]), is_shifted)
-
-    def read() -> list[str]:
-        standing.advance("1s")
-        return web.read_client()
-
-    def settle() -> None:
-        eventually(lambda: standing.advance("5s") or web.look(), is_settled)
+        eventually(lambda: Counter(read(standing, web)[-40:]), is_shifted)
 
     web.publish(answer.format("old"))
     web.serve(
@@ -152,21 +154,21 @@ def test_a_deployment_shifts_the_traffic_of_proxies(standing: Standing) -> None:
         desiredCount=1,
         deploymentConfiguration={**canary, "lifecycleHooks": []},
     )
-    settle()
+    settle(standing, web)
     get = "wget -q -O -"
     web.call(
         f"while true; do echo all $({get} http://shop/item || echo failed);"
         f"echo test $({get} --header 'x-try: new' http://shop/item || echo failed); done"
     )
-    told = eventually(read, lambda lines: len(lines) > 5)
+    told = eventually(lambda: read(standing, web), lambda lines: len(lines) > 5)
     assert set(told) == {"all old", "test old"}
     web.publish(answer.format("new"))
     web.update(taskDefinition="web", deploymentConfiguration=canary)
     go_on("PRE_PRODUCTION_TRAFFIC_SHIFT", 0.0)
     go_on("PRE_PRODUCTION_TRAFFIC_SHIFT", 50.0)
     go_on("POST_PRODUCTION_TRAFFIC_SHIFT", 100.0)
-    settle()
-    assert not any("failed" in line for line in read())
+    settle(standing, web)
+    assert not any("failed" in line for line in read(standing, web))
     written = [json.loads(line) for line in web.read_proxy(web.list_tasks()[0]) if line.startswith("{")]
     assert {(each["method"], each["path"], each["response_code"]) for each in written} == {("GET", "/item", 200)}
     check_metrics(standing, web)

@@ -25,6 +25,7 @@ def describe(image: str, *command: str, count: int = 1, **service: Any) -> dict[
         "Name": "main",
         "Image": image,
         "Memory": 64,
+        "StopTimeout": 1,
         "Essential": True,
         "Command": list(command or ("sleep", "1000")),
         "Environment": [{"Name": "COLOUR", "Value": "blue"}],
@@ -174,3 +175,58 @@ def test_task_sets_are_made(aws: Aws, web: Services) -> None:
     assert (task_set["status"], task_set["id"]) == ("PRIMARY", stacks.physical_id("sets", "Tasks"))
     assert find_drifted(stacks, "sets") == {}
     assert stacks.delete("sets")["StackStatus"] == "DELETE_COMPLETE", stacks.events("sets")
+
+
+def test_a_capacity_provider_is_made_with_a_daemon(aws: Aws, web: Services) -> None:
+    subnet = aws.client("ec2").describe_subnets()["Subnets"][0]
+    groups = aws.client("ec2").describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])
+    network = {
+        "Subnets": [subnet["SubnetId"]],
+        "SecurityGroups": [each["GroupId"] for each in groups["SecurityGroups"] if each["GroupName"] == "default"],
+    }
+
+    container = {"Name": "agent", "Image": web.image, "Memory": 32, "Command": ["sleep", "1000"], "StopTimeout": 1}
+    template = {
+        "Resources": {
+            "Cluster": {"Type": "AWS::ECS::Cluster"},
+            "Machine": {
+                "Type": "AWS::ECS::CapacityProvider",
+                "Properties": {
+                    "ClusterName": {"Ref": "Cluster"},
+                    "ManagedInstancesProvider": {
+                        "InfrastructureRoleArn": f"arn:aws:iam::{aws.account}:role/infrastructure",
+                        "InstanceLaunchTemplate": {
+                            "Ec2InstanceProfileArn": f"arn:aws:iam::{aws.account}:instance-profile/instance",
+                            "NetworkConfiguration": network,
+                        },
+                    },
+                },
+            },
+            "Definition": {
+                "Type": "AWS::ECS::DaemonTaskDefinition",
+                "Properties": {"ContainerDefinitions": [container]},
+            },
+            "Daemon": {
+                "Type": "AWS::ECS::Daemon",
+                "Properties": {
+                    "ClusterArn": {"Fn::GetAtt": ["Cluster", "Arn"]},
+                    "DaemonTaskDefinitionArn": {"Ref": "Definition"},
+                    "CapacityProviderArns": [
+                        {"Fn::Sub": "arn:aws:ecs:${AWS::Region}:${AWS::AccountId}:capacity-provider/${Machine}"}
+                    ],
+                    "Tags": [{"Key": "team", "Value": "infra"}],
+                },
+            },
+        },
+        "Outputs": {"Daemon": {"Value": {"Ref": "Daemon"}}},
+    }
+
+    stacks = Stacks(aws)
+    made = stacks.create("base", template)
+    assert made["StackStatus"] == "CREATE_COMPLETE", stacks.events("base")
+    arn = stacks.outputs("base")["Daemon"]
+    (revision,) = web.ecs.describe_daemon(daemonArn=arn)["daemon"]["currentRevisions"]
+    assert revision["totalRunningCount"] == 1
+    assert find_drifted(stacks, "base") == {}
+    assert stacks.delete("base")["StackStatus"] == "DELETE_COMPLETE", stacks.events("base")
+    assert "Machine" not in str(web.ecs.describe_capacity_providers()["capacityProviders"])

@@ -72,7 +72,9 @@ def test_it_sees_its_image_and_nothing_of_the_machine(tasks: Tasks, host: Host) 
 
 def test_two_share_no_files_and_no_processes(tasks: Tasks) -> None:
     marker = f"700.{tasks.aws.account}"
-    arn = tasks.run({"command": ["sh", "-c", f"echo secret > /tmp/mine; KEY=secret exec sleep {marker}"]})
+    arn = tasks.run(
+        {"command": ["sh", "-c", f"echo secret > /tmp/mine; KEY=secret exec sleep {marker}"], "stopTimeout": 1}
+    )
     tasks.wait(arn, "RUNNING")
     said = print_all(tasks, "ls /tmp /proc; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'")
     assert not [line for line in said if "secret" in line or marker in line]

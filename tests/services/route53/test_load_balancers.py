@@ -19,6 +19,8 @@ from tests.services.route53.zone_cloud import alias
 
 NAME = f"shop-1234567890.{REGION}.elb.amazonaws.com"
 NETWORK_NAME = f"net-0123456789abcdef.elb.{REGION}.amazonaws.com"
+OF_ECS = f"we-0123abcd{24 * '0'}.ecs.{REGION}.on.aws"
+"""The host of a service of Amazon ECS, behind the first load balancer."""
 FOREIGN_ZONE = "Z215JYRZR1TBD5"
 
 
@@ -45,6 +47,7 @@ class BalancedCloud(Cloud):
         zones = [{"ZoneName": f"{REGION}a", "LoadBalancerAddresses": [address]}, {"ZoneName": f"{REGION}b"}]
         found = {"DNSName": name, "VpcId": self.vpc, "AvailabilityZones": zones}
         found["CanonicalHostedZoneId"] = FOREIGN_ZONE
+        found["LoadBalancerName"] = "net" if params else "ecs-gateway-alb-0123abcd"
         return {"LoadBalancers": [found], **({} if params else {"NextMarker": "second"})}
 
 
@@ -64,10 +67,11 @@ def scenario(folder: Path, body: Callable[[Block, BalancedCloud], Awaitable[None
 def test_names_lead_to_addresses_in_the_vpc_and_to_others_elsewhere(tmp_path: Path) -> None:
     async def body(block: Block, cloud: BalancedCloud) -> None:
         async with serving(block, cloud.vpc) as client:
-            for name, last in ((NAME, "5"), (NETWORK_NAME, "6"), (f"dualstack.{NAME}", "5")):
+            for name, last in ((NAME, "5"), (NETWORK_NAME, "6"), (f"dualstack.{NAME}", "5"), (OF_ECS, "5")):
                 assert await ask(client, name) == [f"A 10.0.1.{last}"]
             assert await ask(client, NAME, "AAAA") == []
             assert await ask(client, NAME.replace("shop", "bank")) == []
+            assert await ask(client, OF_ECS.replace("abcd", "abce")) == []
         async with serving(block, await make_vpc(block)) as client:
             assert await ask(client, NAME) == ["A 127.64.0.5"]
 
@@ -100,7 +104,8 @@ def test_health_checks_find_load_balancers_where_networks_are(tmp_path: Path) ->
         PLACES.get(block).update({(ACCOUNT, REGION), ("111111111111", REGION), (ACCOUNT, "us-east-1")})
         assert await look_up(block, NAME) == ["127.64.0.5"]
         async with serving(block, "") as client:
-            assert await ask(client, NAME) == ["A 127.64.0.5"]
+            for name in (NAME, OF_ECS):
+                assert await ask(client, name) == ["A 127.64.0.5"]
 
     scenario(tmp_path, body)
 

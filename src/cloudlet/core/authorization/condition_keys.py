@@ -54,6 +54,8 @@ _PRINCIPAL_TYPES: Final = {
 }
 _TAG_MEMBERS: Final = ("Tags", "tags", "TagsList", "AddTags", "TagList")
 _TAG_KEY_MEMBERS: Final = ("TagKeys", "tagKeys", "RemoveTagKeys")
+TAG_MEMBERS: Final = frozenset((*_TAG_MEMBERS, *_TAG_KEY_MEMBERS, "TagSpecifications"))
+"""The members of requests that have tags, or their keys."""
 _NO_WORD: Final = re.compile(r"[^a-z0-9]")
 
 
@@ -156,14 +158,8 @@ def _list_session_keys(caller: Principal, now: int) -> Keys:
 
 def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
     """Return the keys that a request's tags and members fill."""
-    keys: Keys = {}
-    names = []
-    for name, value in _list_tags(params):
-        keys[f"aws:RequestTag/{name}"] = value
-        names.append(name)
-    for member in (*_TAG_KEY_MEMBERS, *_TAG_MEMBERS):
-        given = params.get(member)
-        names += [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
+    keys: Keys = {f"aws:RequestTag/{name}": value for name, value in _list_tags(params)}
+    names = list_requested_tags(params)
     if names:
         keys["aws:TagKeys"] = names
     members = {_NO_WORD.sub("", name.lower()): value for name, value in params.items()}
@@ -177,6 +173,15 @@ def list_request_keys(rule: Rule, params: Mapping[str, Any]) -> Keys:
         if found is not None:
             keys[key] = found
     return keys
+
+
+def list_requested_tags(params: Mapping[str, Any]) -> list[str]:
+    """Return the keys of the tags that a request sets or removes."""
+    names = [name for name, _ in _list_tags(params)]
+    for member in (*_TAG_KEY_MEMBERS, *_TAG_MEMBERS):
+        given = params.get(member)
+        names += [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
+    return names
 
 
 def list_tag_keys(action: str, tags: Mapping[str, str]) -> Keys:

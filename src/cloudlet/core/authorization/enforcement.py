@@ -42,7 +42,7 @@ _PASSED_TO: Final = {
 }
 """The services that get a role by an operation of another one."""
 _TASK_ROLES: Final = ("executionRoleArn", "taskRoleArn")
-"""The members of Amazon ECS's operations by which roles go to tasks, not to ECS itself."""
+"""Members of Amazon ECS's operations whose roles go to tasks, not to ECS."""
 _REQUEST_TAG: Final = "aws:RequestTag/"
 _SERVICE_NAMES: Final = {"elbv2": "elasticloadbalancing", "emr": "elasticmapreduce", "stepfunctions": "states"}
 
@@ -120,7 +120,7 @@ def _find_denied(ctx: Context, action: str, arns: list[str], keys: LazyKeys, tag
 
 
 def _find_given_tags(arn: str, keys: Mapping[str, str | Sequence[str]]) -> dict[str, str]:
-    """Return the tags of a resource that is created with them, but in Amazon EC2, where it has none yet."""
+    """Return the tags that a resource is created with, none yet in EC2."""
     if not arn.endswith("*") or arn == "*" or ":ec2:" in arn:
         return {}
     return {key.removeprefix(_REQUEST_TAG): str(value) for key, value in keys.items() if key.startswith(_REQUEST_TAG)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -11,10 +12,30 @@ from cloudlet.store import Subspace, Transaction
 
 MOST_TAGS = 50
 Tags = dict[str, str]
+STACK_TAGS: Final = tuple(f"aws:cloudformation:{name}" for name in ("logical-id", "stack-id", "stack-name"))
+"""The keys of the tags that CloudFormation gives what it makes.
+
+`cloudlet.core.authorization.system_tags` sees to it that nobody else sets or removes them.
+"""
 
 _TAGS = Subspace("tags")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Tags).decode
+
+
+def is_system_key(key: str) -> bool:
+    """Whether a key is one that only services of AWS set."""
+    return key[:4].lower() == "aws:"
+
+
+def is_reserved(key: str) -> bool:
+    """Whether no request can set a tag with a key."""
+    return is_system_key(key) and key not in STACK_TAGS
+
+
+def count(tags: Iterable[str]) -> int:
+    """Return how many tags count towards limits, given their keys."""
+    return sum(not is_system_key(key) for key in tags)
 
 
 def read(given: Iterable[Mapping[str, str]] | Mapping[str, str] | None) -> Tags:
@@ -44,10 +65,10 @@ def merge(
     if "" in added:
         raise wrong("A tag must have a key.")
     for key in added:
-        if key.lower().startswith("aws:"):
+        if is_reserved(key):
             raise wrong(f"The tag key {key} is invalid: keys that begin with aws: are reserved.")
     both = {**tags, **added}
-    if len(both) > MOST_TAGS:
+    if count(both) > MOST_TAGS:
         raise (too_many or wrong)(f"A resource can have {MOST_TAGS} tags at most.")
     return both
 

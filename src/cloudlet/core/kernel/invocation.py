@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cloudlet.core.authorization import enforcement
+from cloudlet.core.authorization import enforcement, system_tags
 from cloudlet.core.kernel.context import Context
 from cloudlet.core.kernel.detour import Detour, follow
 from cloudlet.core.kernel.errors import internal_failure, unavailable
@@ -51,6 +51,11 @@ class Invocation:
         self._waiting = False
 
     def start(self) -> None:
+        try:
+            system_tags.check(self._context, self._params)
+        except WireError as error:
+            self.fail(error)
+            return
         if self._handler.transactional:
             self._block.store.submit(self._body, self._finish)
             return

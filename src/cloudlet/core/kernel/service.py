@@ -115,6 +115,7 @@ class Service:
         access_denied: Callable[[str], WireError] | None = None,
         resource_tags: ResourceTags | None = None,
         instead: Mapping[str, str] | None = None,
+        reserved_tag: str = "ValidationException",
     ) -> None:
         self.name = name
         self.has_files = has_files
@@ -149,6 +150,8 @@ class Service:
         """The reader of tags, for policies with conditions on them. It is asked only for callers who have such."""
         self.instead = instead or {}
         """The advice on what to do instead, for operations that are not built."""
+        self.reserved_tag = reserved_tag
+        """The code of the error of a tag that only CloudFormation sets."""
         self.gauges: list[Job] = []
         self.handlers: dict[str, Handler] = {}
         """By the names that `cloudlet.core.kernel.models.key_of` gives."""

@@ -112,6 +112,8 @@ def describe(
     bootstrap = write_bootstrap(node, _make_pipe(CONFIGURATION_SOCKET), _make_pipe(ADMIN_SOCKET))
     options = ["-c", "/etc/envoy.json", "--log-level", "warning", "--concurrency", str(workers or os.cpu_count() or 1)]
     options += ["--file-flush-interval-msec", "200"]
+    # At each change it would tell of fields that are new, or old.
+    options += ["--component-log-level", "misc:error"]
     if has_machine_sockets:
         # It is the second one of its name, and asks us for sockets (`socket_handover`); we never ask it to end.
         options += ["--restart-epoch", "1", "--base-id", "0", "--socket-path", f"{PLACE}/{SOCKET_NAME}"]

@@ -20,6 +20,8 @@ _READ_SECONDS: Final = 10.0
 _MERGE_SECONDS: Final = 0.05
 """The time in which threads hand over what they have put into histograms."""
 _NOTHING: Final = "^$"
+_GAUGE: Final = "_active"
+"""The end of the names of gauges that tell how many there are."""
 
 
 @dataclass(slots=True)
@@ -32,9 +34,10 @@ class Statistics:
     """Histograms by their names: numbers of values by the middles of buckets."""
 
     def __sub__(self, before: Statistics) -> Statistics:
-        """Return what came since a reading. What is less than it was has begun anew."""
+        """Return what came since a reading, and gauges as they are. What is less than it was has begun anew."""
+        counters = {name: value for name, value in before.values.items() if not name.endswith(_GAUGE)}
         return Statistics(
-            _subtract(self.values, before.values),
+            _subtract(self.values, counters),
             {name: _subtract(now, before.histograms.get(name, Counter())) for name, now in self.histograms.items()},
         )
 
@@ -49,7 +52,7 @@ class Statistics:
 def _subtract(now: Mapping[Any, int], before: Mapping[Any, int]) -> Counter[Any]:
     if any(value < before.get(name, 0) for name, value in now.items()):
         before = {name: value for name, value in before.items() if value <= now.get(name, 0)}
-    return Counter({name: value - before.get(name, 0) for name, value in now.items()})
+    return Counter({name: grown for name, value in now.items() if (grown := value - before.get(name, 0))})
 
 
 async def read(admin: Path, pattern: str) -> Statistics:

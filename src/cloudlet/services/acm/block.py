@@ -11,4 +11,5 @@ service = Service(
     hidden=("Passphrase", "PrivateKey"),
     resource_tags=tag_operations.find_tags,
     decides=("ExportCertificate", "RequestCertificate", "RevokeCertificate"),
+    reserved_tag="InvalidTagException",
 )

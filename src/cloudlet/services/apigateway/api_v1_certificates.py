@@ -10,7 +10,7 @@ from cloudlet.core.background.workers import run_in_worker
 from cloudlet.services.apigateway import documents, tagging
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document
-from cloudlet.services.apigateway.rest import certificates, listing, patches, store
+from cloudlet.services.apigateway.rest import certificates, listing, patches, stages, store
 
 _PATHS = (patches.value("/description"),)
 
@@ -73,6 +73,7 @@ async def update_client_certificate(ctx: Context, tx: Transaction, params: Param
 async def delete_client_certificate(ctx: Context, tx: Transaction, params: Params) -> Result:
     id = params["clientCertificateId"]
     await store.get_owned(ctx, tx, "ClientCertificate", id)
+    await stages.check_unused(ctx, tx, id)
     store.remove_owned(ctx, tx, "ClientCertificate", id)
     tags.save(tx, _tags_key(ctx, id), {})
     return {}

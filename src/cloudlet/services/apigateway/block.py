@@ -48,4 +48,5 @@ service = Service(
         "ResolveServedCertificateResponse.PrivateKey",
         "UsagePlanKey.value",
     ),
+    reserved_tag="BadRequestException",
 )

@@ -131,7 +131,7 @@ def _patch_method_settings(properties: Properties) -> list[dict[str, str]]:
     patches = []
     for method, settings in former.items():
         if method not in wanted:
-            patches.append({"op": "remove", "path": method})
+            patches += _remove_method(method)
         else:
             gone = [place for place in settings if place not in wanted[method]]
             patches += [{"op": "remove", "path": f"{method}/{place}"} for place in gone]
@@ -141,7 +141,15 @@ def _patch_method_settings(properties: Properties) -> list[dict[str, str]]:
 
 
 def _remove_method_settings(properties: Properties) -> list[dict[str, str]]:
-    return [{"op": "remove", "path": method} for method in _list_method_settings(properties)]
+    return [patch for method in _list_method_settings(properties) for patch in _remove_method(method)]
+
+
+def _remove_method(method: str) -> list[dict[str, str]]:
+    """Return the patches that remove a method's settings, whether it has some or not.
+
+    What is not there cannot be removed: a call that is made again after a crash would fail.
+    """
+    return [{"op": "remove", "path": f"{method}/metrics/enabled"}, {"op": "remove", "path": method}]
 
 
 def _patch_access_log(properties: Properties) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from cloudlet.core.aws.tags import is_system_key
 from cloudlet.services.apigateway import openapi
 from cloudlet.services.apigateway.deploying import Snapshot
 from cloudlet.services.apigateway.documents import Document
@@ -21,8 +22,9 @@ def document(snapshot: Snapshot, server: str, tags: dict[str, str], *, extended:
     if "Description" in api:
         info["description"] = api["Description"]
     result: dict[str, Any] = {"openapi": "3.0.1", "info": info, "servers": [{"url": server}]}
-    if tags:
-        shown = [{"name": name, **({openapi.TAG_VALUE: value} if extended else {})} for name, value in tags.items()]
+    own = {name: value for name, value in tags.items() if not is_system_key(name)}
+    if own:
+        shown = [{"name": name, **({openapi.TAG_VALUE: value} if extended else {})} for name, value in own.items()]
         result["tags"] = shown
     integrations = {part["IntegrationId"]: part for part in snapshot["Integration"]}
     authorizers = {part["AuthorizerId"]: part for part in snapshot["Authorizer"]}

@@ -125,7 +125,7 @@ async def get_target(tx: Transaction, place: Place) -> Target:
 
 
 async def _authorize_removal(ctx: Context, tx: Transaction, place: Place, params: Params) -> None:
-    """Raise AwsError unless the caller may deregister the scalable target of a place, if there is one."""
+    """Raise AwsError unless the caller may deregister what is at a place, if anything."""
     if not ctx.strict:
         return
     found = await TARGETS.find(tx, *place)

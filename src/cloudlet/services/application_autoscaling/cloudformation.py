@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from cloudlet.core.aws.resources.declaration import FORMER, Call, Items, Properties, ResourceType
+from cloudlet.core.aws.resources.declaration import FORMER, Call, Items, Name, Properties, ResourceType
 
+MAX_NAME_CHARACTERS: Final = 256
 _TARGET: Final = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 """The parts of a scalable target's identifier, in their order."""
 
@@ -68,6 +69,10 @@ RESOURCE_TYPES: Final = (
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         "application-autoscaling",
         create=Call("PutScalingPolicy", _POLICY),
+        named=Name("PolicyName", MAX_NAME_CHARACTERS),
+        exists=Call(
+            "DescribeScalingPolicies", {**_POLICY, "PolicyNames": lambda properties: [properties["PolicyName"]]}
+        ),
         updates=(Call("PutScalingPolicy", _POLICY),),
         delete=Call("DeleteScalingPolicy", _POLICY),
         attributes={"Arn": "PolicyARN", "ScalableDimension": _find_part(1)},

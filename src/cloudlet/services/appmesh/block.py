@@ -10,4 +10,5 @@ service = Service(
     "appmesh",
     invalid_request=errors.reword,
     resource_tags=tag_operations.find_tags,
+    reserved_tag="BadRequestException",
 )

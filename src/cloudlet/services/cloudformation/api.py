@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cloudlet.services.cloudformation import (
     api_change_sets,
+    api_costs,
     api_drift,
+    api_events,
     api_exports,
     api_generated_templates,
     api_limits,
@@ -26,7 +28,9 @@ from cloudlet.services.cloudformation.block import service
 
 __all__ = [
     "api_change_sets",
+    "api_costs",
     "api_drift",
+    "api_events",
     "api_exports",
     "api_generated_templates",
     "api_limits",

@@ -13,14 +13,14 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import api_stacks, change_sets, errors, rollback_configuration, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.change_sets import ChangeSet
-from cloudlet.services.cloudformation.operations import planning, preparing, starting
+from cloudlet.services.cloudformation.operations import early_validation, planning, preparing, starting
 from cloudlet.services.cloudformation.operations.importing import (
     check_unowned,
     find_imports,
     plan_imports,
     read_imports,
 )
-from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
+from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target, Validation
 from cloudlet.services.cloudformation.templates import parameters
 
 _NAME: Final = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
@@ -54,6 +54,10 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
     reason = target.failure
     if not reason and not api_stacks.has_changes(changes, target, compiled, stack, previous):
         reason = _NO_CHANGES
+    found: list[Validation] = []
+    if not reason:
+        found = await early_validation.validate_operation(ctx, params, stack, compiled, changes)
+        reason = early_validation.describe_failures(found)
     made = ChangeSet(
         ctx.account,
         ctx.region,
@@ -77,6 +81,7 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
         bool(params.get("ImportExistingResources")),
         imported,
         rollback_configuration.parse_configuration(params.get("RollbackConfiguration"), stack.rollback),
+        uuid4(),
     )
 
     async def create(tx: Transaction) -> Result:
@@ -93,9 +98,27 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
             raise _make_existing(name)
         stacks.save_target(tx, ctx.block.cloud.vault, now, target)
         change_sets.save(tx, made)
+        _tell(tx, now, made, found, ctx.now())
         return {"Id": made.arn, "StackId": now.arn}
 
     return await ctx.transact(create)
+
+
+def _tell(tx: Transaction, stack: Stack, made: ChangeSet, found: list[Validation], now: float) -> None:
+    """Write the events of the operation that has made a change set."""
+    stacks.save_operation(tx, stack, made.creation, "CREATE_CHANGESET")
+    begun = replace(
+        stacks.make_stack_event(stack, "CREATE_IN_PROGRESS", made.created),
+        token=made.token,
+        operation=made.creation,
+        started=made.created,
+        is_hidden=True,
+    )
+    stacks.add_event(tx, stack, begun)
+    ended = replace(begun, time=now)
+    stacks.add_validations(tx, stack, ended, found)
+    status = "CREATE_FAILED" if made.status == "FAILED" else "CREATE_COMPLETE"
+    stacks.add_event(tx, stack, replace(ended, id=uuid4(), status=status, reason=made.reason))
 
 
 def _make_existing(name: str) -> AwsError:

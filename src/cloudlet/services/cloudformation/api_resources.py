@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing
 from cloudlet.services.cloudformation import errors, rendering, stacks
 from cloudlet.services.cloudformation.block import service
@@ -26,9 +26,13 @@ async def _list_drifts(ctx: Context, tx: Transaction, stack: Stack) -> dict[str,
     return await drift_record.list_drifts(tx, ctx.block.cloud.vault, stack, stacks.MAX_ROWS)
 
 
+def _make_quoted_not_found(name: str) -> AwsError:
+    return errors.make_validation_error(f"Stack '{name}' does not exist")
+
+
 @service.operation("DescribeStackResource")
 async def describe_stack_resource(ctx: Context, tx: Transaction, params: Params) -> Result:
-    stack = await stacks.get(ctx, tx, params["StackName"])
+    stack = await stacks.get(ctx, tx, params["StackName"], _make_quoted_not_found)
     name = params["LogicalResourceId"]
     found = await stacks.find_resource(tx, ctx.block.cloud.vault, stack, name)
     if found is None or not _is_shown(found):
@@ -49,7 +53,7 @@ async def describe_stack_resources(ctx: Context, tx: Transaction, params: Params
         return await _describe_by_physical_id(ctx, tx, params["PhysicalResourceId"], wanted)
     if params.get("PhysicalResourceId"):
         raise errors.make_validation_error("StackName and PhysicalResourceId cannot be specified together")
-    stack = await stacks.get(ctx, tx, name)
+    stack = await stacks.get(ctx, tx, name, errors.make_id_not_found)
     found = await stacks.list_resources(tx, ctx.block.cloud.vault, stack)
     drifts = await _list_drifts(ctx, tx, stack)
     shown = [
@@ -80,7 +84,7 @@ async def _describe_by_physical_id(ctx: Context, tx: Transaction, physical_id: s
 
 @service.operation("ListStackResources")
 async def list_stack_resources(ctx: Context, tx: Transaction, params: Params) -> Result:
-    stack = await stacks.get(ctx, tx, params["StackName"])
+    stack = await stacks.get(ctx, tx, params["StackName"], errors.make_id_not_found)
     drifts = await _list_drifts(ctx, tx, stack)
 
     def select(raw: bytes) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from cloudlet.core.aws import listing
 from cloudlet.services.cloudformation import errors, rendering, stack_policies, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
-from cloudlet.services.cloudformation.operations import planning, preparing, starting
+from cloudlet.services.cloudformation.operations import early_validation, planning, preparing, starting
 from cloudlet.services.cloudformation.operations.running import request
 from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration, parse_configuration
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
@@ -102,6 +102,8 @@ async def create_stack(ctx: Context, params: Params) -> Result:
     stack = replace(make_stack(ctx, params, ""), policy=policy)
     target, compiled = await preparing.prepare(ctx, stack, params, None)
     check_types(params, compiled)
+    changes = [] if target.failure else list_changes(stack, compiled, None, {})
+    found = await early_validation.validate_operation(ctx, params, stack, compiled, changes)
     deadline = ctx.now() + stack.timeout_minutes * _MINUTE_SECONDS if stack.timeout_minutes else 0.0
     operation = replace(starting.make_operation(ctx, params, target.id, stack.on_failure), deadline=deadline)
 
@@ -110,7 +112,7 @@ async def create_stack(ctx: Context, params: Params) -> Result:
             raise errors.make_already_exists(name)
         root = await _find_root(ctx, tx, stack.parent)
         described = replace(stack, description=compiled.template.description, root=root)
-        return starting.begin(ctx, tx, described, operation, "CREATE_IN_PROGRESS", target).arn
+        return starting.begin(ctx, tx, described, operation, "CREATE_IN_PROGRESS", target, found).arn
 
     return {"StackId": await ctx.transact(create), "OperationId": operation.id}
 
@@ -180,10 +182,12 @@ async def update_stack(ctx: Context, params: Params) -> Result:
     )
     target, compiled = await preparing.prepare(ctx, stack, params, previous)
     check_types(params, compiled)
+    changes: list[planning.ResourceChange] = []
     if not target.failure:
         changes = list_changes(stack, compiled, previous, resources)
         if not has_changes(changes, target, compiled, stack, previous) and not stack.status.endswith("_FAILED"):
             raise errors.make_no_updates()
+    found = await early_validation.validate_operation(ctx, params, stack, compiled, changes)
     operation = starting.make_operation(ctx, params, target.id)
 
     async def update(tx: Transaction) -> Result:
@@ -199,7 +203,7 @@ async def update_stack(ctx: Context, params: Params) -> Result:
             policy_during_update=policy_during_update,
             rollback=parse_configuration(params.get("RollbackConfiguration"), now.rollback),
         )
-        starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target)
+        starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target, found)
         return {"StackId": stack.arn, "OperationId": operation.id}
 
     return await ctx.transact(update)
@@ -231,10 +235,15 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
         stacks.set_status(tx, found, states.DELETED, ctx.now())
         return {}
     if states.is_in_progress(found.status) and found.status not in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
-        raise errors.make_wrong_state(found.arn, found.status, "deleted")
-    operation = starting.make_operation(ctx, params, found.operation.target)
+        raise errors.make_validation_error(f"Stack [{found.arn}] cannot be deleted while in status {found.status}")
+    operation = replace(
+        starting.make_operation(ctx, params, found.operation.target),
+        retained=retained,
+        is_forced=is_forced,
+        status_before=found.status,
+    )
     changed = replace(found, role=params.get("RoleARN") or found.role)
-    starting.begin(ctx, tx, changed, replace(operation, retained=retained, is_forced=is_forced), "DELETE_IN_PROGRESS")
+    starting.begin(ctx, tx, changed, operation, "DELETE_IN_PROGRESS")
     return {}
 
 
@@ -312,8 +321,8 @@ async def rollback_stack(ctx: Context, tx: Transaction, params: Params) -> Resul
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
     changed = replace(found, role=params.get("RoleARN") or found.role)
-    starting.begin(ctx, tx, changed, operation, status)
-    return {"StackId": found.arn, "OperationId": operation.id}
+    begun = starting.begin(ctx, tx, changed, operation, status)
+    return {"StackId": found.arn, "OperationId": begun.operation.current_id}
 
 
 @service.operation("UpdateTerminationProtection")
@@ -340,7 +349,7 @@ def _get_shown_target(stack: Stack) -> str:
 @service.operation("DescribeStacks")
 async def describe_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
     if name := params.get("StackName"):
-        return {"Stacks": [await _show(ctx, tx, await stacks.get(ctx, tx, name))]}
+        return {"Stacks": [await _show(ctx, tx, await stacks.get(ctx, tx, name, errors.make_id_not_found))]}
 
     def select(raw: bytes) -> Stack | None:
         found = stacks.decode_stack(raw)
@@ -362,12 +371,3 @@ async def list_stacks(ctx: Context, tx: Transaction, params: Params) -> Result:
     space, token = stacks.get_space(ctx.account, ctx.region), params.get("NextToken")
     shown, following = await listing.list_page(tx, space, token, _PAGE, select, errors.make_wrong_token())
     return {"StackSummaries": shown, "NextToken": following}
-
-
-@service.operation("DescribeStackEvents")
-async def describe_stack_events(ctx: Context, tx: Transaction, params: Params) -> Result:
-    stack = await stacks.get(ctx, tx, params["StackName"])
-    space, token = stacks.get_event_space(stack), params.get("NextToken")
-    rows, following = await listing.list_rows(tx, space, token, _PAGE, errors.make_wrong_token())
-    shown = [rendering.render_event(stack, stacks.decode_event(raw)) for _, raw in rows]
-    return {"StackEvents": shown, "NextToken": following}

@@ -28,7 +28,7 @@ async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
         stack = await stacks.get(ctx, tx, found.stack_arn)
         target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)
     elif params.get("StackName"):
-        stack = await stacks.get(ctx, tx, params["StackName"])
+        stack = await stacks.get(ctx, tx, params["StackName"], errors.make_id_not_found)
         target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target)
     else:
         raise errors.make_validation_error("Either StackName or ChangeSetName must be specified")
@@ -86,7 +86,7 @@ def _describe_capabilities(compiled: CompiledTarget | None, template: Template) 
 
 @service.direct("ValidateTemplate")
 async def validate_template(ctx: Context, params: Params) -> Result:
-    template = await _read(ctx, params)
+    template = await _read(ctx, preparing.prefer_body(params))
     declared = []
     for name, one in template.parameters.items():
         shown = parameters.describe_declaration(name, one)
@@ -150,7 +150,7 @@ async def get_template_summary(ctx: Context, params: Params) -> Result:
     elif name := params.get("StackName"):
 
         async def load(tx: Transaction) -> tuple[Stack, Target | None]:
-            stack = await stacks.get(ctx, tx, name)
+            stack = await stacks.get(ctx, tx, name, errors.make_id_not_found)
             return stack, await stacks.find_target(
                 tx, ctx.block.cloud.vault, stack, stack.target or stack.operation.target
             )

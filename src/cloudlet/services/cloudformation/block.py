@@ -15,6 +15,6 @@ service = Service(
     "cloudformation",
     invalid_request=_word_invalid_request,
     read_only=("EstimateTemplateCost", "ValidateTemplate"),
-    instead={"EstimateTemplateCost": "AWS's calculator is at https://calculator.aws."},
     hidden=("ParameterValue", "TemplateBody", "OutputValue"),
+    reserved_tag="ValidationError",
 )

@@ -47,6 +47,8 @@ class ChangeSet(msgspec.Struct, frozen=True):
     imported: dict[str, dict[str, str]] = {}
     """The identifiers of resources that are imported, by logical ids."""
     rollback: RollbackConfiguration = RollbackConfiguration()
+    creation: str = ""
+    """The id of the operation that made it."""
 
     @property
     def arn(self) -> str:

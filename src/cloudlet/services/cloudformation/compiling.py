@@ -77,7 +77,7 @@ class CompiledTarget:
         if is_custom(resource["Type"]):
             return dict(properties)
         schema = get_schema(resource["Type"])
-        return _add_tags(schema, schema.convert_types(properties), self.target.tags)
+        return schema.add_tags(schema.convert_types(properties), self.target.tags)
 
     def resolve_option(self, name: str, option: str, default: str) -> str:
         """Return an attribute of a resource, such as its deletion policy."""
@@ -203,15 +203,3 @@ def _check_policies(resources: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise AwsError for policies that AWS follows and Cloudlet does not."""
     if any(resource["Type"] == "AWS::Lambda::Alias" and "UpdatePolicy" in resource for resource in resources.values()):
         raise errors.make_not_built("the attribute UpdatePolicy of AWS::Lambda::Alias")
-
-
-def _add_tags(schema: Schema, properties: dict[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
-    name = schema.tag_property
-    if not tags or not name:
-        return properties
-    given = properties.get(name)
-    if schema.has_tag_map:
-        return {**properties, name: {**tags, **(given or {})}}
-    known = {tag.get("Key") for tag in given or ()}
-    added = [{"Key": key, "Value": value} for key, value in tags.items() if key not in known]
-    return {**properties, name: [*(given or ()), *added]}

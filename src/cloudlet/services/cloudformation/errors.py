@@ -23,6 +23,11 @@ def make_template_error(message: str) -> AwsError:
 
 
 def make_stack_not_found(name: str) -> AwsError:
+    return make_validation_error(f"Stack [{name}] does not exist")
+
+
+def make_id_not_found(name: str) -> AwsError:
+    """Return what some operations that look at stacks answer instead."""
     return make_validation_error(f"Stack with id {name} does not exist")
 
 

@@ -44,9 +44,9 @@ async def check_names(block: Block, stack: Stack, outputs: Sequence[Output]) -> 
             if output.export and wanted.get(output.export) != output.value:
                 users = await stacks.list_importers(tx, stack.account, stack.region, output.export)
                 if users:
-                    what = "update" if output.export in wanted else "delete"
+                    what = "Cannot update" if output.export in wanted else "Delete canceled. Cannot delete"
                     raise errors.make_validation_error(
-                        f"Cannot {what} export {output.export} as it is in use by {' and '.join(users)}."
+                        f"{what} export {output.export} as it is in use by {' and '.join(users)}."
                     )
 
     await block.store.transact(check)

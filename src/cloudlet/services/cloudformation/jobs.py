@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from cloudlet.core.background.jobs import run_leased_jobs
 from cloudlet.core.background.lease import Lease
 from cloudlet.core.background.retention import delete_expired
 from cloudlet.core.kernel.block import Block
+from cloudlet.services.cloudformation import deleted_stacks, stacks
 from cloudlet.services.cloudformation.drift.detecting import DETECTIONS
 from cloudlet.services.cloudformation.notifying import NOTICES
 from cloudlet.services.cloudformation.operations.running import STACKS
@@ -32,7 +35,10 @@ async def run(block: Block) -> None:
 async def _expire(block: Block, lease: Lease) -> None:
     async with lease.during():
         times, seconds = stack_set_store.get_times(), stack_set_store.KEPT_SECONDS
-        await delete_expired(block, times, seconds, stack_set_store.delete_operation)
+        await asyncio.gather(
+            delete_expired(block, times, seconds, stack_set_store.delete_operation),
+            delete_expired(block, stacks.DELETIONS, deleted_stacks.KEPT_SECONDS, deleted_stacks.remove),
+        )
 
 
 async def _reconcile(block: Block, lease: Lease) -> None:

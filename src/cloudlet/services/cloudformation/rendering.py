@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cloudlet.core.aws import tags
-from cloudlet.services.cloudformation import rollback_configuration
+from cloudlet.services.cloudformation import rollback_configuration, stacks
 from cloudlet.services.cloudformation.drift.drift_record import ResourceDrift
-from cloudlet.services.cloudformation.stack_record import Event, Resource, Stack, Target
+from cloudlet.services.cloudformation.stack_record import Event, Resource, Stack, Target, Validation
 from cloudlet.services.cloudformation.templates import parameters
 
 
@@ -47,8 +47,13 @@ def to_api(stack: Stack, target: Target | None) -> dict[str, Any]:
         "ParentId": stack.parent,
         "RootId": stack.root,
         "ChangeSetId": stack.change_set,
+        "LastOperations": _render_operations(stack),
     }
     return shown | {key: value for key, value in optional.items() if value}
+
+
+def _render_operations(stack: Stack) -> list[dict[str, str]]:
+    return [{"OperationId": name, "OperationType": kind} for name, kind in stacks.list_last_operations(stack.operation)]
 
 
 def summarize(stack: Stack) -> dict[str, Any]:
@@ -67,6 +72,7 @@ def summarize(stack: Stack) -> dict[str, Any]:
         "DeletionTime": stack.deleted,
         "ParentId": stack.parent,
         "RootId": stack.root,
+        "LastOperations": _render_operations(stack),
     }
     return shown | {key: value for key, value in optional.items() if value}
 
@@ -114,3 +120,56 @@ def render_event(stack: Stack, event: Event) -> dict[str, Any]:
         "OperationId": event.operation,
     }
     return shown | {key: value for key, value in optional.items() if value}
+
+
+def is_failed(event: Event) -> bool:
+    """Whether an event tells of a failure, or of what early validation has found."""
+    return event.validation is not None or event.status.endswith("FAILED")
+
+
+def render_operation_event(stack: Stack, event: Event, kind: str) -> dict[str, Any]:
+    """Return an event as DescribeEvents has it; `kind` is the type of its operation."""
+    shown: dict[str, Any] = {"EventId": event.id, "StackId": stack.arn, "Timestamp": event.time}
+    optional: dict[str, Any] = {
+        "OperationId": event.operation,
+        "OperationType": kind,
+        "ClientRequestToken": event.token,
+        "ResourceStatusReason": event.reason,
+        "ResourceProperties": event.properties,
+    }
+    shown |= {key: value for key, value in optional.items() if value}
+    if event.validation is not None:
+        return shown | _render_validation(event.validation)
+    shown |= {"LogicalResourceId": event.name, "PhysicalResourceId": event.physical_id, "ResourceType": event.type}
+    if event.physical_id != stack.arn:
+        event_type = "PROVISIONING_ERROR" if is_failed(event) else "PROGRESS_EVENT"
+        return shown | {"EventType": event_type, "ResourceStatus": event.status}
+    shown |= {"EventType": "STACK_EVENT", "OperationStatus": _get_operation_status(event.status)}
+    if event.started:
+        shown["StartTime"] = event.started
+    if not event.status.endswith("IN_PROGRESS"):
+        shown["EndTime"] = event.time
+    if kind != "CREATE_CHANGESET":
+        return shown | {"ResourceStatus": event.status}
+    is_validation = is_failed(event) and "AWS::EarlyValidation::" in event.reason
+    return shown | ({"DetailedStatus": "VALIDATION_FAILED"} if is_validation else {})
+
+
+def _get_operation_status(status: str) -> str:
+    if status.endswith("IN_PROGRESS"):
+        return "IN_PROGRESS"
+    return "FAILED" if status.endswith("FAILED") else "SUCCEEDED"
+
+
+def _render_validation(found: Validation) -> dict[str, Any]:
+    return {
+        "EventType": "VALIDATION_ERROR",
+        "LogicalResourceId": found.resource,
+        "PhysicalResourceId": found.physical_id,
+        "ResourceType": found.type,
+        "ValidationFailureMode": found.mode,
+        "ValidationName": found.name,
+        "ValidationStatus": "FAILED",
+        "ValidationStatusReason": found.reason,
+        "ValidationPath": found.path,
+    }

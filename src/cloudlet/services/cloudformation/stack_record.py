@@ -70,6 +70,27 @@ class Operation(msgspec.Struct, frozen=True):
     """The ClientRequestToken of the request that cancelled it."""
     is_continued: bool = False
     """Whether it is a rollback that had failed, and goes on."""
+    kind: str = ""
+    """The type that DescribeEvents tells: CREATE_STACK, ROLLBACK …"""
+    following: str = ""
+    """The id of a rollback, or of what else follows on a failure."""
+    following_kind: str = ""
+    """The type of what follows."""
+    following_started: float = 0.0
+    errors: int = 0
+    """The number of errors that early validation has found: it fails for them."""
+    status_before: str = ""
+    """The state before a deletion, which is refused while others import from the stack."""
+
+    @property
+    def current_id(self) -> str:
+        """The id of what is done now."""
+        return self.following or self.id
+
+    @property
+    def current_started(self) -> float:
+        """The time at which what is done now began."""
+        return self.following_started or self.started
 
 
 class Stack(msgspec.Struct, frozen=True):
@@ -171,6 +192,22 @@ class Resource(msgspec.Struct, frozen=True):
         return ""
 
 
+class Validation(msgspec.Struct, frozen=True):
+    """A finding of early validation."""
+
+    name: str
+    """NAME_CONFLICT_VALIDATION, PROPERTY_VALIDATION …"""
+    reason: str
+    path: str
+    """The place in the template, such as `/Resources/Orders/Properties`."""
+    resource: str
+    """The logical id."""
+    type: str
+    physical_id: str = ""
+    mode: str = "FAIL"
+    """FAIL, or WARN where the operation goes on."""
+
+
 class Event(msgspec.Struct, frozen=True):
     """An event of a stack."""
 
@@ -185,6 +222,11 @@ class Event(msgspec.Struct, frozen=True):
     properties: str = ""
     token: str = ""
     operation: str = ""
+    is_hidden: bool = False
+    """Whether DescribeEvents alone shows it."""
+    started: float = 0.0
+    """The time at which the operation began, of events of the stack itself."""
+    validation: Validation | None = None
 
 
 class Export(msgspec.Struct, frozen=True):

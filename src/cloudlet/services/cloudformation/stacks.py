@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
-from cloudlet.core import Context, Subspace, Transaction
+from cloudlet.core import AwsError, Context, Subspace, Transaction
 from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.ids import random_bytes, uuid4
 from cloudlet.core.kernel.vault import Vault
 from cloudlet.services.cloudformation import errors, notifying, states
-from cloudlet.services.cloudformation.stack_record import Event, Export, Resource, Stack, Target
+from cloudlet.services.cloudformation.stack_record import Event, Export, Operation, Resource, Stack, Target, Validation
 
 _NAMES: Final = Subspace("name")
 _STACKS: Final = Subspace("stack")
 _TARGETS: Final = Subspace("target")
 _RESOURCES: Final = Subspace("resource")
 _EVENTS: Final = Subspace("event")
+_OPERATIONS: Final = Subspace("operation")
 _IMPORTS: Final = Subspace("import")
+DELETIONS: Final = Subspace("deletion")
+"""The deleted stacks, by the time of that in seconds."""
 _LAST_ORDER: Final = 1 << 62
 _MAX_LEAD_MILLIS: Final = 60_000
 """The lead that events may have. Where it is longer, the clock was set back."""
@@ -69,11 +73,13 @@ async def find_by_name(tx: Transaction, account: str, region: str, name: str) ->
     return None if raw is None else await find(tx, account, region, raw.decode())
 
 
-async def get(ctx: Context, tx: Transaction, name: str) -> Stack:
-    """Return a stack of the caller's by its name or ARN. Raises ValidationError."""
+async def get(
+    ctx: Context, tx: Transaction, name: str, missing: Callable[[str], AwsError] = errors.make_stack_not_found
+) -> Stack:
+    """Return a stack of the caller's by its name or ARN. Raises ValidationError, which `missing` makes."""
     found = await find_by_name(tx, ctx.account, ctx.region, name)
     if found is None:
-        raise errors.make_stack_not_found(name)
+        raise missing(name)
     return found
 
 
@@ -94,13 +100,20 @@ def save(tx: Transaction, stack: Stack) -> None:
         tx.put(_NAMES.key(stack.account, stack.region, stack.name), stack.id.encode())
 
 
-def remove_all_rows(tx: Transaction, stack: Stack) -> None:
-    """Remove all that is stored of a stack."""
-    tx.delete(_STACKS.key(stack.account, stack.region, stack.id))
-    tx.delete(_NAMES.key(stack.account, stack.region, stack.name))
-    for space in (_EVENTS, _RESOURCES, _TARGETS):
-        rows = space.sub(stack.account, stack.region, stack.id)
-        tx.delete_range(rows.begin, rows.end)
+async def remove_rows(tx: Transaction, stack: Stack) -> None:
+    """Remove a deleted stack with its resources and events."""
+    place = (stack.account, stack.region, stack.id)
+    events = _EVENTS.sub(*place)
+    begin, is_full = events.begin, True
+    while is_full:
+        rows = await tx.range(begin, events.end, limit=MAX_ROWS)
+        for operation in {decode_event(raw).operation for _, raw in rows}:
+            tx.delete(_OPERATIONS.key(stack.account, stack.region, operation))
+        is_full = len(rows) == MAX_ROWS
+        begin = rows[-1][0] + b"\x00" if rows else events.end
+    for space in (events, _RESOURCES.sub(*place), _TARGETS.sub(*place)):
+        tx.delete_range(space.begin, space.end)
+    tx.delete(_STACKS.key(*place))
 
 
 # Targets
@@ -186,16 +199,13 @@ def add_event(tx: Transaction, stack: Stack, event: Event) -> None:
     order = _order.take(event.time)
     event = replace(event, time=order / 1000)
     tx.put(_EVENTS.key(stack.account, stack.region, stack.id, _LAST_ORDER - order, event.id), _encode(event))
-    notifying.add_notices(tx, stack, event, order)
+    if not event.is_hidden:
+        notifying.add_notices(tx, stack, event, order)
 
 
-def set_status(tx: Transaction, stack: Stack, status: str, now: float, reason: str = "") -> Stack:
-    """Save a stack in another state, with the event that tells of it; return it."""
-    changed = replace(stack, status=status, reason=reason)
-    if status == states.DELETED:
-        changed = replace(changed, deleted=now)
-    save(tx, changed)
-    event = Event(
+def make_stack_event(stack: Stack, status: str, now: float, reason: str = "") -> Event:
+    """Return an event of a stack itself."""
+    return Event(
         uuid4(),
         stack.name,
         "AWS::CloudFormation::Stack",
@@ -204,10 +214,64 @@ def set_status(tx: Transaction, stack: Stack, status: str, now: float, reason: s
         now,
         reason,
         token=stack.operation.token,
-        operation=stack.operation.id,
+        operation=stack.operation.current_id,
+        started=stack.operation.current_started,
     )
-    add_event(tx, changed, event)
+
+
+def add_validations(tx: Transaction, stack: Stack, event: Event, found: Iterable[Validation]) -> None:
+    """Write what early validation has found, as events like another one."""
+    for one in found:
+        add_event(tx, stack, replace(event, id=uuid4(), is_hidden=True, validation=one))
+
+
+def set_status(tx: Transaction, stack: Stack, status: str, now: float, reason: str = "") -> Stack:
+    """Save a stack in another state, with the event that tells of it; return it."""
+    changed = replace(stack, status=status, reason=reason)
+    if status == states.DELETED:
+        changed = replace(changed, deleted=now)
+        tx.put(DELETIONS.key(int(now), stack.account, stack.region, stack.id), b"")
+    save(tx, changed)
+    add_event(tx, changed, make_stack_event(stack, status, now, reason))
     return changed
+
+
+# Operations
+
+
+class OperationKind(msgspec.Struct, frozen=True):
+    """The stack and the type of an operation, by its id."""
+
+    stack: str
+    kind: str
+
+
+_decode_kind = msgspec.msgpack.Decoder(OperationKind).decode
+
+
+def save_operation(tx: Transaction, stack: Stack, operation: str, kind: str) -> None:
+    """Write down whose operation an id is."""
+    tx.put(_OPERATIONS.key(stack.account, stack.region, operation), _encode(OperationKind(stack.id, kind)))
+
+
+async def find_operation(tx: Transaction, account: str, region: str, operation: str) -> OperationKind | None:
+    """Return whose operation an id is."""
+    raw = await tx.get(_OPERATIONS.key(account, region, operation))
+    return None if raw is None else _decode_kind(raw)
+
+
+def follow(tx: Transaction, stack: Stack, kind: str, now: float) -> Stack:
+    """Return a stack whose operation has failed, and another one follows on it."""
+    following = uuid4()
+    save_operation(tx, stack, following, kind)
+    operation = replace(stack.operation, following=following, following_kind=kind, following_started=now)
+    return replace(stack, operation=operation)
+
+
+def list_last_operations(operation: Operation) -> list[tuple[str, str]]:
+    """Return the ids and the types of a stack's last operations, the newest first."""
+    known = ((operation.following, operation.following_kind), (operation.id, operation.kind))
+    return [(name, kind) for name, kind in known if name and kind]
 
 
 # Imports

@@ -56,6 +56,17 @@ ROLLED_BACK: Final[Mapping[str, str]] = {
 }
 """The state that RollbackStack leads to."""
 
+KINDS: Final[Mapping[str, str]] = {
+    "CREATE_IN_PROGRESS": "CREATE_STACK",
+    "UPDATE_IN_PROGRESS": "UPDATE_STACK",
+    "IMPORT_IN_PROGRESS": "UPDATE_STACK",
+    "DELETE_IN_PROGRESS": "DELETE_STACK",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "ROLLBACK",
+    "IMPORT_ROLLBACK_IN_PROGRESS": "ROLLBACK",
+}
+"""The types of operations, by the states that they begin with."""
+
 UPDATABLE: Final = frozenset(
     {
         "CREATE_COMPLETE",

@@ -10,4 +10,5 @@ service = Service(
     data_events=("RecordEvents",),
     decides=("CancelQuery", "DescribeQuery", "GetQueryResults", "StartQuery"),
     resource_tags=resource_tags.find,
+    reserved_tag="InvalidTagParameterException",
 )

@@ -22,4 +22,5 @@ service = Service(
     check_request=_check_size,
     resource_tags=tag_operations.find_tags,
     data_events=("GetMetricData", "GetMetricStatistics", "GetMetricWidgetImage", "ListMetrics", "PutMetricData"),
+    reserved_tag="InvalidParameterValueException",
 )

@@ -20,4 +20,5 @@ service = Service(
     decides=("CreateTags", "DeleteTags"),
     resource_tags=find_tags,
     instead={"RunInstances": "Run containers by Amazon ECS instead (ecs:RunTask, ecs:CreateService)."},
+    reserved_tag="InvalidParameterValue",
 )

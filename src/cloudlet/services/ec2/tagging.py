@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cloudlet.core import AwsError
+from cloudlet.core.aws.tags import count, is_reserved
 from cloudlet.services.ec2.limits import MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS
 
 
@@ -16,14 +17,14 @@ def merge(tags: Mapping[str, str], given: Iterable[Mapping[str, str]]) -> dict[s
         key, value = each.get("Key", ""), each.get("Value", "")
         if not key:
             raise AwsError("InvalidParameterValue", "Tag key cannot be empty.")
-        if key.lower().startswith("aws:"):
+        if is_reserved(key):
             raise AwsError("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
         if len(key) > MAX_TAG_KEY_CHARACTERS + 1:
             raise AwsError("InvalidParameterValue", "Tag key exceeds the maximum length of 128 characters")
         if len(value) > MAX_TAG_VALUE_CHARACTERS + 1:
             raise AwsError("InvalidParameterValue", "Tag value exceeds the maximum length of 256 characters")
         merged[key] = value
-    if len(merged) > MAX_TAGS:
+    if count(merged) > MAX_TAGS:
         raise AwsError("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.")
     return merged
 

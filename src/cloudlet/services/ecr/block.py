@@ -61,4 +61,5 @@ service = Service(
             )
         ),
     ),
+    reserved_tag="InvalidTagParameterException",
 )

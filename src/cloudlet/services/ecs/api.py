@@ -9,11 +9,15 @@ from cloudlet.services.ecs import (
     api_account_settings,
     api_capacity_providers,
     api_clusters,
+    api_daemon_definitions,
+    api_daemon_deployments,
+    api_daemons,
     api_definitions,
     api_deployments,
     api_execution,
     api_express,
     api_gateways,
+    api_instance_states,
     api_instances,
     api_protection,
     api_services,
@@ -21,6 +25,8 @@ from cloudlet.services.ecs import (
     api_task_sets,
     api_tasks,
     clusters,
+    daemon_scheduler,
+    managed_instances,
     run_tokens,
     services,
     steady_services,
@@ -36,17 +42,22 @@ __all__ = [
     "api_account_settings",
     "api_capacity_providers",
     "api_clusters",
+    "api_daemon_definitions",
+    "api_daemon_deployments",
+    "api_daemons",
     "api_definitions",
     "api_deployments",
     "api_execution",
     "api_express",
     "api_gateways",
+    "api_instance_states",
     "api_instances",
     "api_protection",
     "api_services",
     "api_tags",
     "api_task_sets",
     "api_tasks",
+    "daemon_scheduler",
     "jobs",
     "service",
 ]
@@ -54,6 +65,7 @@ __all__ = [
 service.job(SCHEDULER.run)
 service.job(HOOKS.run)
 service.job(REMOVALS.run)
+service.job(managed_instances.INSTANCES.run)
 service.job(INGRESS.run)
 service.job(BALANCERS.run)
 service.job(services.forget_deleted)

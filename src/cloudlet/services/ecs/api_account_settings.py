@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws.arn import Arn, partition_of
-from cloudlet.services.ecs import account_settings, errors
+from cloudlet.services.ecs import account_settings, errors, offsets
 from cloudlet.services.ecs.account_settings import DEFAULT, SETTINGS
 from cloudlet.services.ecs.block import service
+
+_MAX_PAGE_ITEMS: Final = 100
 
 
 def _get_root(ctx: Context) -> str:
@@ -75,17 +77,5 @@ async def list_account_settings(ctx: Context, tx: Transaction, params: Params) -
         for each in SETTINGS
         if each in settings and name in (None, each) and value in (None, settings[each])
     ]
-    limit, skipped = params.get("maxResults") or len(SETTINGS), _read_token(params.get("nextToken"))
-    following = skipped + limit
-    return {
-        "settings": [_describe(ctx, principal, *each) for each in chosen[skipped:following]],
-        "nextToken": str(following) if following < len(chosen) else None,
-    }
-
-
-def _read_token(token: str | None) -> int:
-    if not token:
-        return 0
-    if not token.isdecimal() or len(token) > 2:
-        raise errors.InvalidParameter("Invalid token: the nextToken is not valid.")
-    return int(token)
+    page, following = offsets.cut_page(chosen, params, len(SETTINGS), _MAX_PAGE_ITEMS)
+    return {"settings": [_describe(ctx, principal, *each) for each in page], "nextToken": following}

@@ -15,6 +15,8 @@ from cloudlet.services.ecs import (
     capacity,
     clusters,
     errors,
+    instances,
+    managed_instances,
     namespaces,
     resource_tags,
     services,
@@ -53,7 +55,7 @@ async def _create(ctx: Context, tx: Transaction, params: Params, namespace: str)
     if known is not None and known.is_active:
         return {"cluster": await _describe(tx, known, {"SETTINGS", "CONFIGURATIONS", "TAGS"})}
     insights = await account_settings.get_effective(tx, ctx.account, ctx.region, ctx.principal.arn, "containerInsights")
-    providers = _check_providers(params.get("capacityProviders") or [])
+    providers = _check_providers(params.get("capacityProviders") or [], [])
     made = Cluster(
         ctx.account,
         ctx.region,
@@ -90,15 +92,19 @@ def _read_settings(params: Params) -> dict[str, str]:
     return settings
 
 
-def _check_providers(names: list[str]) -> list[str]:
+def _check_providers(names: list[str], managed: list[str]) -> list[str]:
+    """Return the capacity providers of a cluster.
+
+    They are those that a request names, and those that were made for it.
+    """
     for name in names:
-        if name not in capacity.PROVIDERS:
+        if name not in capacity.PROVIDERS and name not in managed:
             raise errors.InvalidParameter(
                 f"The specified capacity provider '{name}' was not found. Specify a valid name or ARN and try again."
             )
     if len({*names}) < len(names):
         raise errors.InvalidParameter("A capacity provider may be specified only once.")
-    return names
+    return [*names, *(name for name in managed if name not in names)]
 
 
 def _check_default(params: Params, providers: list[str]) -> list[dict[str, Any]]:
@@ -135,7 +141,8 @@ async def update_cluster_settings(ctx: Context, tx: Transaction, params: Params)
 @service.operation("PutClusterCapacityProviders")
 async def put_cluster_capacity_providers(ctx: Context, tx: Transaction, params: Params) -> Result:
     found = await clusters.get(tx, ctx.account, ctx.region, params["cluster"])
-    providers = _check_providers(params["capacityProviders"])
+    managed = [name for name in found.capacity_providers if name not in capacity.PROVIDERS]
+    providers = _check_providers(params["capacityProviders"], managed)
     for gone in {*found.capacity_providers} - {*providers}:
         if await services.has_provider(tx, found, gone):
             raise errors.ResourceInUse("The specified capacity provider is in use and cannot be removed.")
@@ -152,6 +159,11 @@ async def delete_cluster(ctx: Context, tx: Transaction, params: Params) -> Resul
         raise AwsError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
     if await tasks.has_tasks(tx, found.account, found.region, found.name):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+    if await managed_instances.has_providers(tx, *found.key):
+        raise AwsError(
+            "ClusterContainsCapacityProviderException",
+            "The Cluster cannot be deleted while it contains capacity providers.",
+        )
     return {"cluster": await _describe(tx, clusters.delete(tx, found, ctx.now()), {"SETTINGS"})}
 
 
@@ -195,7 +207,7 @@ async def _describe(tx: Transaction, cluster: Cluster, included: set[str]) -> di
         "clusterArn": cluster.arn,
         "clusterName": cluster.name,
         "status": cluster.status,
-        "registeredContainerInstancesCount": 1 if cluster.is_active else 0,
+        "registeredContainerInstancesCount": len(await instances.list_instances(tx, cluster)),
         "runningTasksCount": sum(count for (_, status), count in counts.items() if status == "RUNNING"),
         "pendingTasksCount": sum(count for (_, status), count in counts.items() if status == "PENDING"),
         "activeServicesCount": sum(count for (_, status), count in by_service.items() if status == "ACTIVE"),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.core.aws import page_tokens
 from cloudlet.services.ecs import (
     arns,
     clusters,
     deployment_states,
     errors,
+    ingress_pending,
     lifecycle_hooks,
     service_history,
     service_scheduler,
@@ -50,14 +50,15 @@ async def _get(ctx: Context, tx: Transaction, arn: str) -> tuple[Service, Servic
     return found
 
 
-def _check_number(references: list[str]) -> None:
+def check_number(references: list[str]) -> None:
+    """Raise InvalidParameterException unless a request names some ARNs, but not too many."""
     if not 1 <= len(references) <= _MAX_DESCRIBED_ITEMS:
         raise errors.InvalidParameter(f"Specify between 1 and {_MAX_DESCRIBED_ITEMS} ARNs.")
 
 
 @service.operation("DescribeServiceDeployments")
 async def describe_service_deployments(ctx: Context, tx: Transaction, params: Params) -> Result:
-    _check_number(params["serviceDeploymentArns"])
+    check_number(params["serviceDeploymentArns"])
     described, failures = [], []
     for arn in params["serviceDeploymentArns"]:
         found = await _find(ctx, tx, arn)
@@ -70,11 +71,13 @@ async def describe_service_deployments(ctx: Context, tx: Transaction, params: Pa
 
 @service.operation("DescribeServiceRevisions")
 async def describe_service_revisions(ctx: Context, tx: Transaction, params: Params) -> Result:
-    _check_number(params["serviceRevisionArns"])
+    check_number(params["serviceRevisionArns"])
     described, failures = [], []
     for arn in params["serviceRevisionArns"]:
         found, name = await _find_service(ctx, tx, "service-revision", arn)
         revision = await service_history.find_revision(tx, found.key, name) if found else None
+        if found is not None and revision is None:
+            revision = await ingress_pending.find_revision(tx, found.key, name)
         if found is None or revision is None:
             failures.append({"arn": arn, "reason": "MISSING"})
         else:
@@ -91,24 +94,16 @@ async def list_service_deployments(ctx: Context, tx: Transaction, params: Params
     limit = params.get("maxResults") or _MAX_PAGE_ITEMS
     if not 1 <= limit <= _MAX_PAGE_ITEMS:
         raise errors.InvalidParameter(f"maxResults must be between 1 and {_MAX_PAGE_ITEMS}.")
-    space = service_history.get_space(found.key)
     wrong = errors.InvalidParameter("Invalid token: the nextToken is not valid.")
-    place = page_tokens.parse_page_token(params.get("nextToken"), wrong)
-    end = space.prefix + place if place else space.end
-    listed: list[dict[str, Any]] = []
-    following = None
-    for key, raw in await tx.range(space.begin, end, limit=_MAX_PAGE_ITEMS + 1, reverse=True):
-        operation = service_history.decode_deployment(raw)
-        if not _matches(operation, params):
-            continue
-        if len(listed) == limit:
-            following = page_tokens.make_page_token(key.removeprefix(space.prefix) + b"\x00")
-            break
-        listed.append(service_shape.describe_briefly(found, operation))
-    return {"serviceDeployments": listed, "nextToken": following}
+    listed, following = await service_history.list_page(
+        tx, found.key, params.get("nextToken"), limit, lambda each: matches(each, params), wrong
+    )
+    described = [service_shape.describe_briefly(found, each) for each in listed]
+    return {"serviceDeployments": described, "nextToken": following}
 
 
-def _matches(operation: ServiceDeployment, params: Params) -> bool:
+def matches(operation: ServiceDeployment, params: Params) -> bool:
+    """Whether a deployment has the status and the time that a request asks for."""
     times = params.get("createdAt") or {}
     return (
         (not params.get("status") or operation.status in params["status"])

@@ -123,7 +123,7 @@ async def _check_free(tx: Transaction, cluster: Cluster, name: str) -> None:
         raise errors.InvalidParameter("Creation of service was not idempotent.")
     if known.status == DRAINING or await ingress.list_routes(tx, known.key):
         raise errors.InvalidParameter("Unable to Start a service that is still Draining.")
-    service_history.remove(tx, known)
+    service_history.remove(tx, known.key)
 
 
 async def _provide_definition(

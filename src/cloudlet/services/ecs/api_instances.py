@@ -6,25 +6,30 @@ from typing import Any, Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import clusters, instances, placement, query_language, resource_tags, tasks
+from cloudlet.services.ecs import clusters, instances, offsets, placement, query_language, resource_tags, tasks
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.errors import InvalidParameter
 from cloudlet.services.ecs.instances import Instance
 
 _MAX_ATTRIBUTES: Final = 10
+_MAX_PAGE_ITEMS: Final = 100
 
 
 @service.operation("ListContainerInstances")
 async def list_container_instances(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     is_wanted = query_language.parse(params["filter"]) if params.get("filter") else None
-    if (params.get("status") or "ACTIVE") != "ACTIVE":
-        return {"containerInstanceArns": []}
-    live = [task for task in await tasks.list_tasks(tx, *cluster.key) if task.container_instance]
-    if is_wanted is not None and not is_wanted(await placement.load_facts(tx, cluster, live)):
-        return {"containerInstanceArns": []}
-    return {"containerInstanceArns": [instances.get_instance(cluster).arn]}
+    live = await tasks.list_tasks(tx, *cluster.key)
+    found = []
+    for instance in await instances.list_instances(tx, cluster):
+        placed = [task for task in live if task.container_instance == instance.arn]
+        if params.get("status") not in (None, instance.status):
+            continue
+        if is_wanted is None or is_wanted(await placement.load_facts(tx, instance, placed)):
+            found.append(instance.arn)
+    page, following = offsets.cut_page(found, params, _MAX_PAGE_ITEMS, _MAX_PAGE_ITEMS)
+    return {"containerInstanceArns": page, "nextToken": following}
 
 
 @service.operation("DescribeContainerInstances")
@@ -34,8 +39,8 @@ async def describe_container_instances(ctx: Context, tx: Transaction, params: Pa
         raise InvalidParameter("Container instance cannot be empty.")
     found, failures = [], []
     for reference in params["containerInstances"]:
-        if (instance := instances.find(cluster, reference)) is not None:
-            shape = await _describe(tx, cluster, instance)
+        if (instance := await instances.find(tx, cluster, reference)) is not None:
+            shape = await describe(tx, instance)
             if "TAGS" in (params.get("include") or ()):
                 shape["tags"] = resource_tags.to_api(await tags.load(tx, instance.arn))
             found.append(shape)
@@ -44,22 +49,24 @@ async def describe_container_instances(ctx: Context, tx: Transaction, params: Pa
     return {"containerInstances": found, "failures": failures}
 
 
-async def _describe(tx: Transaction, cluster: Cluster, instance: Instance) -> dict[str, Any]:
-    cpu, memory = instances.measure_cpu(), instances.measure_memory()
-    counts = await tasks.count_tasks(tx, cluster.account, cluster.region, cluster.name)
-    live = await tasks.list_tasks(tx, cluster.account, cluster.region, cluster.name)
-    reserved = [task.reserved for task in live if task.container_instance]
-    left = cpu - sum(each for each, _ in reserved), memory - sum(each for _, each in reserved)
+async def describe(tx: Transaction, instance: Instance) -> dict[str, Any]:
+    """Return a container instance without its tags."""
+    live = [
+        task for task in await tasks.list_tasks(tx, *instance.cluster.key) if task.container_instance == instance.arn
+    ]
+    cpu, memory = (sum(amounts) for amounts in zip((0, 0), *(task.reserved for task in live), strict=True))
     return {
         "containerInstanceArn": instance.arn,
         "ec2InstanceId": instance.ec2_id,
-        "status": "ACTIVE",
+        "capacityProviderName": instance.provider or None,
+        "status": instance.status,
+        "statusReason": instance.managed.reason or None if instance.managed else None,
         "agentConnected": True,
-        "registeredAt": cluster.created,
-        "registeredResources": instances.make_resources(cpu, memory),
-        "remainingResources": instances.make_resources(*left),
-        "runningTasksCount": counts.get(("EC2", "RUNNING"), 0) + counts.get(("EXTERNAL", "RUNNING"), 0),
-        "pendingTasksCount": counts.get(("EC2", "PENDING"), 0) + counts.get(("EXTERNAL", "PENDING"), 0),
+        "registeredAt": instance.registered,
+        "registeredResources": instances.make_resources(instance.cpu, instance.memory),
+        "remainingResources": instances.make_resources(instance.cpu - cpu, instance.memory - memory),
+        "runningTasksCount": sum(task.last_status == "RUNNING" for task in live),
+        "pendingTasksCount": sum(task.last_status == "PENDING" for task in live),
         "attributes": await _list_attributes(tx, instance),
     }
 
@@ -72,7 +79,7 @@ async def _list_attributes(tx: Transaction, instance: Instance) -> list[dict[str
 @service.operation("PutAttributes")
 async def put_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
-    instance = _find_target(cluster, params)
+    instance = await _find_target(tx, cluster, params)
     known = await instances.load_attributes(tx, instance)
     known |= {attribute["name"]: attribute.get("value") or "" for attribute in params["attributes"]}
     if len(known) > _MAX_ATTRIBUTES:
@@ -85,32 +92,34 @@ async def put_attributes(ctx: Context, tx: Transaction, params: Params) -> Resul
 @service.operation("DeleteAttributes")
 async def delete_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
-    instance = _find_target(cluster, params)
+    instance = await _find_target(tx, cluster, params)
     gone = {attribute["name"] for attribute in params["attributes"]}
     known = await instances.load_attributes(tx, instance)
     instances.save_attributes(tx, instance, {name: value for name, value in known.items() if name not in gone})
     return {"attributes": params["attributes"]}
 
 
-def _find_target(cluster: Cluster, params: Params) -> Instance:
+async def _find_target(tx: Transaction, cluster: Cluster, params: Params) -> Instance:
     """Return the instance that all attributes of a request are for."""
-    instance = instances.get_instance(cluster)
-    for attribute in params["attributes"]:
-        if instances.find(cluster, attribute.get("targetId") or "") is None:
-            raise AwsError("TargetNotFoundException", "The specified target was not found.")
-    return instance
+    targets = {each.get("targetId") or "" for each in params["attributes"]}
+    found = [await instances.find(tx, cluster, each) for each in targets]
+    target = found[0] if found else None
+    if target is None or any(each is None or each.id != target.id for each in found):
+        raise AwsError("TargetNotFoundException", "The specified target was not found.")
+    return target
 
 
 @service.operation("ListAttributes")
 async def list_attributes(ctx: Context, tx: Transaction, params: Params) -> Result:
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
-    instance = instances.get_instance(cluster)
     name, value = params.get("attributeName"), params.get("attributeValue")
     if value and not name:
         raise InvalidParameter("attributeName must be specified with attributeValue.")
     found = [
         {**attribute, "targetId": instance.arn}
+        for instance in await instances.list_instances(tx, cluster)
         for attribute in await _list_attributes(tx, instance)
         if name in (None, attribute["name"]) and value in (None, attribute.get("value"))
     ]
-    return {"attributes": found}
+    page, following = offsets.cut_page(found, params, _MAX_PAGE_ITEMS, _MAX_PAGE_ITEMS)
+    return {"attributes": page, "nextToken": following}

@@ -100,7 +100,7 @@ async def _create(ctx: Context, tx: Transaction, params: Params, others: _Others
     service_rules.refuse_unsupported(params)
     made = await _make(ctx, tx, cluster, params, token)
     if known is not None:
-        service_history.remove(tx, known)
+        service_history.remove(tx, known.key)
     tags.save(tx, made.arn, resource_tags.add({}, params.get("tags")))
     if made.controller == "ECS":
         definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])

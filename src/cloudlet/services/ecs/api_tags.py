@@ -6,16 +6,19 @@ from cloudlet.core import Arn, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.services.ecs import (
     clusters,
+    daemons,
     definitions,
     errors,
     gateways,
     instances,
+    managed_instances,
     resource_tags,
     services,
     task_sets,
     tasks,
 )
 from cloudlet.services.ecs.block import service
+from cloudlet.services.ecs.definition_record import OF_DAEMONS, OF_TASKS
 
 
 async def _check(ctx: Context, tx: Transaction, text: str) -> None:
@@ -37,15 +40,19 @@ async def _check(ctx: Context, tx: Transaction, text: str) -> None:
 
 async def _is_there(ctx: Context, tx: Transaction, kind: str, names: list[str], text: str) -> bool:
     where = (tx, ctx.account, ctx.region)
-    if kind == "task-definition":
-        return await definitions.find(*where, text) is not None
+    if kind in (OF_TASKS, OF_DAEMONS):
+        return await definitions.find(*where, text, kind=kind) is not None
+    if kind == "capacity-provider":
+        return await managed_instances.find_provider(*where, "/".join(names)) is not None
     if kind == "gateway":
         return await gateways.find(*where, text) is not None
     cluster = await clusters.find(*where, names[0])
     if cluster is None or len(names) < 2:
         return False
     if kind == "container-instance":
-        return instances.find(cluster, names[1]) is not None
+        return await instances.find(tx, cluster, names[1]) is not None
+    if kind == "daemon":
+        return await daemons.find(*where, cluster.name, names[1]) is not None
     if kind == "task":
         return await tasks.find(*where, cluster.name, names[1]) is not None
     if kind == "service":

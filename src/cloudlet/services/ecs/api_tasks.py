@@ -27,6 +27,8 @@ from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.capacity import Capacity
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.instances import Instance
+from cloudlet.services.ecs.managed_states import ACTIVE
 from cloudlet.services.ecs.task_record import Task
 from cloudlet.services.ecs.task_states import RUNNING, STOPPED
 
@@ -59,11 +61,16 @@ async def _run(ctx: Context, tx: Transaction, params: Params) -> Result:
     made: list[Task] = []
     failures: list[dict[str, str]] = []
     for kind, number in Counter(capacity.pick_all(choice, count)).items():
-        instance = "" if kind.launch_type == "FARGATE" else instances.get_instance(cluster).arn
-        request = await _make_request(ctx, tx, params, definition, kind, instance)
-        if instance:
+        instance = None
+        if kind.launch_type != "FARGATE":
+            instance = await instances.choose(tx, cluster, kind.provider)
+            if instance is None:
+                raise errors.InvalidParameter(placement.NO_INSTANCE_WORDS)
+        request = await _make_request(ctx, tx, params, definition, kind, instance.arn if instance else "")
+        if instance is not None:
             constraints = params.get("placementConstraints") or []
-            started, failures = await _start_on_instance(tx, cluster, request, number, constraints, ctx.now())
+            started, failed = await _start_on_instance(tx, instance, request, number, constraints, ctx.now())
+            failures += failed
         else:
             started = await tasks.start_tasks(tx, cluster, request, number, ctx.now())
         made += started
@@ -83,21 +90,21 @@ def _check_placement(params: Params, *, is_on_fargate: bool) -> None:
 
 async def _start_on_instance(
     tx: Transaction,
-    cluster: Cluster,
+    instance: Instance,
     request: tasks.TaskRequest,
     count: int,
     constraints: list[dict[str, Any]],
     now: float,
 ) -> tuple[list[Task], list[dict[str, str]]]:
-    """Start tasks on the container instance; return them, and why others were not."""
+    """Start tasks on a container instance; return them, and why others were not."""
     made: list[Task] = []
     group = request.group or f"family:{request.definition.family}"
     for _ in range(count):
-        problem = await placement.find_problem(tx, cluster, request.definition, constraints, group)
+        problem = await placement.find_problem(tx, instance, request.definition, constraints, group)
         if problem is not None:
-            failure = {"arn": instances.get_instance(cluster).arn, "reason": problem.failure}
+            failure = {"arn": instance.arn, "reason": problem.failure}
             return made, [failure] * (count - len(made))
-        made += await tasks.start_tasks(tx, cluster, request, 1, now)
+        made += await tasks.start_tasks(tx, instance.cluster, request, 1, now)
     return made, []
 
 
@@ -112,11 +119,15 @@ async def start_task(ctx: Context, tx: Transaction, params: Params) -> Result:
     network_rules.check_network(definition, params.get("networkConfiguration"), "EC2")
     made, failures = [], []
     for reference in listed:
-        instance = instances.find(cluster, reference)
+        instance = await instances.find(tx, cluster, reference)
         if instance is None:
             failures.append({"arn": reference, "reason": "MISSING"})
             continue
-        if (problem := await placement.find_missing_resource(tx, cluster, definition)) is not None:
+        if instance.managed is not None:
+            raise errors.InvalidParameter("Tasks cannot be started on instances of Amazon ECS Managed Instances.")
+        problem = await placement.find_missing_resource(tx, instance, definition)
+        problem = placement.NO_INSTANCE if instance.status != ACTIVE else problem
+        if problem is not None:
             failures.append({"arn": instance.arn, "reason": problem.failure})
             continue
         request = await _make_request(ctx, tx, params, definition, Capacity("EC2"), instance.arn)
@@ -233,11 +244,10 @@ async def list_tasks(ctx: Context, tx: Transaction, params: Params) -> Result:
     filters = [params.get(name) for name in ("family", "serviceName", "containerInstance")]
     if started_by and any(filters):
         raise errors.InvalidParameter("startedBy must be the only filter.")
-    if params.get("daemonName"):
-        raise errors.NotBuilt("daemons of Amazon ECS Managed Instances")
+    daemon = params.get("daemonName")
     instance = params.get("containerInstance")
     if instance:
-        instance = instances.get(cluster, instance).arn
+        instance = (await instances.get(tx, cluster, instance)).arn
     service_name = group.rpartition("/")[2] if group else None
     if service_name is not None:
         await _check_service(ctx, tx, cluster, service_name)
@@ -254,6 +264,7 @@ async def list_tasks(ctx: Context, tx: Transaction, params: Params) -> Result:
             and params.get("family") in (None, task.family)
             and started_by in (None, task.started_by)
             and service_name in (None, task.service)
+            and daemon in (None, task.daemon)
             and instance in (None, task.container_instance)
             and launch_type in (None, task.kind)
         )

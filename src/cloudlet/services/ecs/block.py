@@ -13,4 +13,5 @@ service = Service(
     namespace="AWS/ECS",
     hidden=("tokenValue",),
     resource_tags=resource_tags.find_tags,
+    reserved_tag="InvalidParameterException",
 )

@@ -1,6 +1,6 @@
 """The capacity that tasks run on: launch types, and capacity providers by their strategies.
 
-Developer guide, "Amazon ECS launch types and capacity providers". Fargate, EC2 and EXTERNAL are all this machine.
+Developer guide, "Amazon ECS launch types and capacity providers". All of them are this machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
 
 PROVIDERS: Final = ("FARGATE", "FARGATE_SPOT")
+MANAGED: Final = "MANAGED_INSTANCES"
+"""The launch type of tasks on instances of a capacity provider of one's own."""
 PLATFORM_VERSION: Final = "1.4.0"
 """The platform version that `LATEST` stands for."""
 _PLATFORM_VERSIONS: Final = ("LATEST", "1.4.0")
@@ -41,8 +43,15 @@ class Choice(NamedTuple):
     strategy: list[dict[str, Any]]
 
     @property
+    def kind(self) -> str:
+        """The launch type, also where a strategy stands for it."""
+        if not self.strategy:
+            return self.launch_type
+        return "FARGATE" if self.strategy[0]["capacityProvider"] in PROVIDERS else MANAGED
+
+    @property
     def is_fargate(self) -> bool:
-        return bool(self.strategy) or self.launch_type == "FARGATE"
+        return self.kind == "FARGATE"
 
 
 def decide(cluster: Cluster, launch_type: str | None, strategy: Strategy | None) -> Choice:
@@ -51,8 +60,10 @@ def decide(cluster: Cluster, launch_type: str | None, strategy: Strategy | None)
         raise errors.InvalidParameter(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
         )
-    if launch_type == "MANAGED_INSTANCES":
-        raise errors.NotBuilt("Amazon ECS Managed Instances")
+    if launch_type == MANAGED:
+        raise errors.InvalidParameter(
+            "The launch type MANAGED_INSTANCES cannot be specified. Use a capacity provider strategy."
+        )
     if launch_type:
         return Choice(launch_type, [])
     chosen = strategy or cluster.default_strategy
@@ -76,6 +87,10 @@ def check_strategy(strategy: Strategy, associated: Sequence[str]) -> list[dict[s
             raise errors.InvalidParameter("The specified weight or base of a capacity provider is not valid.")
     if len({each["capacityProvider"] for each in full}) < len(full):
         raise errors.InvalidParameter("A capacity provider may be in a strategy only once.")
+    if len({each["capacityProvider"] in PROVIDERS for each in full}) > 1:
+        raise errors.InvalidParameter(
+            "A capacity provider strategy cannot contain a mix of capacity providers of Fargate and others."
+        )
     if sum(each["base"] > 0 for each in full) > 1:
         raise errors.InvalidParameter(
             "The capacity provider strategy contains more than one capacity provider with a base value."
@@ -89,7 +104,7 @@ def check_strategy(strategy: Strategy, associated: Sequence[str]) -> list[dict[s
 
 def check(definition: Definition, choice: Choice, platform_version: str | None = None) -> None:
     """Raise AwsError unless tasks can run by what was chosen."""
-    kind = "FARGATE" if choice.is_fargate else choice.launch_type
+    kind = choice.kind
     if kind not in definition.shape["compatibilities"]:
         raise errors.InvalidParameter(f"Task definition does not support launch_type {kind}.")
     wanted = definition.shape.get("requiresCompatibilities") or ()
@@ -114,10 +129,10 @@ def pick(choice: Choice, running: Counter[str]) -> Capacity:
         return Capacity(choice.launch_type)
     for each in choice.strategy:
         if running[each["capacityProvider"]] < each["base"]:
-            return Capacity("FARGATE", each["capacityProvider"])
+            return Capacity(choice.kind, each["capacityProvider"])
     weighted = [each for each in choice.strategy if each["weight"]]
     least = min(weighted, key=lambda each: (running[each["capacityProvider"]] - each["base"]) / each["weight"])
-    return Capacity("FARGATE", least["capacityProvider"])
+    return Capacity(choice.kind, least["capacityProvider"])
 
 
 def pick_all(choice: Choice, count: int) -> list[Capacity]:

@@ -31,6 +31,30 @@ def _make_empty(properties: Properties) -> list[Any]:
     return []
 
 
+def _list_name(properties: Properties) -> list[str]:
+    return [properties["Name"]]
+
+
+def _get_cluster(properties: Properties) -> str:
+    """Return the cluster of a capacity provider, among whose it is looked for."""
+    return str(properties.get("ClusterName") or "default")
+
+
+def make_provider_arn(properties: Properties) -> str:
+    """Return the ARN of a capacity provider."""
+    return "arn:{partition}:ecs:{region}:{account}:capacity-provider/{Name}".format_map(properties)
+
+
+def _get_daemon_arn(properties: Properties) -> str:
+    """Return the ARN of a daemon, also before it is made."""
+    if "DaemonArn" in properties:
+        return str(properties["DaemonArn"])
+    cluster = str(properties.get("ClusterArn") or "default").rpartition("/")[2]
+    return "arn:{partition}:ecs:{region}:{account}:daemon/{cluster}/{DaemonName}".format_map(
+        {**properties, "cluster": cluster}
+    )
+
+
 def _get_count(properties: Properties) -> int | None:
     """Return the desired count; a daemon has none."""
     is_daemon = properties.get("SchedulingStrategy") == "DAEMON"
@@ -106,6 +130,50 @@ RESOURCE_TYPES: Final = (
             "PutClusterCapacityProviders",
             {"capacityProviders": _make_empty, "defaultCapacityProviderStrategy": _make_empty},
         ),
+    ),
+    ResourceType(
+        "AWS::ECS::CapacityProvider",
+        "ecs",
+        create=Call("CreateCapacityProvider", {"cluster": "ClusterName"}),
+        exists=Call("DescribeCapacityProviders", {"capacityProviders": _list_name, "cluster": _get_cluster}),
+        updates=(Call("UpdateCapacityProvider", {"cluster": "ClusterName"}),),
+        delete=Call("DeleteCapacityProvider", {"capacityProvider": "Name", "cluster": "ClusterName"}),
+        named=Name("Name", 255),
+        tag=Call("TagResource", {"resourceArn": make_provider_arn}),
+        untag=Call("UntagResource", {"resourceArn": make_provider_arn}),
+        is_deleted_later=True,
+    ),
+    ResourceType(
+        "AWS::ECS::DaemonTaskDefinition",
+        "ecs",
+        create=Call("RegisterDaemonTaskDefinition", {"family": _get_family}),
+        delete=Call("DeleteDaemonTaskDefinition", {"daemonTaskDefinition": "DaemonTaskDefinitionArn"}),
+        tag=Call("TagResource", {"resourceArn": "DaemonTaskDefinitionArn"}),
+        untag=Call("UntagResource", {"resourceArn": "DaemonTaskDefinitionArn"}),
+    ),
+    ResourceType(
+        "AWS::ECS::Daemon",
+        "ecs",
+        create=Call("CreateDaemon"),
+        # It tells how the newest deployment has ended.
+        read=Call("ListDaemonDeployments", _UNFILTERED),
+        exists=Call("DescribeDaemon", {"daemonArn": _get_daemon_arn}),
+        updates=(Call("UpdateDaemon"),),
+        delete=Call("DeleteDaemon"),
+        named=Name("DaemonName", 255),
+        attributes={"DaemonStatus": "status"},
+        ready=(
+            Ready(
+                "daemonDeployments.0.status",
+                ("SUCCESSFUL",),
+                ("STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"),
+                "daemonDeployments.0.statusReason",
+            ),
+        ),
+        tag=Call("TagResource", {"resourceArn": "DaemonArn"}),
+        untag=Call("UntagResource", {"resourceArn": "DaemonArn"}),
+        is_deleted_later=True,
+        undeletable="The specified daemon is not ACTIVE.",
     ),
     ResourceType(
         "AWS::ECS::TaskDefinition",

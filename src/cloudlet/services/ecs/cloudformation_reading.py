@@ -52,6 +52,10 @@ def _find_service(properties: Properties) -> Any:
     return _find_active(properties, "services.0")
 
 
+def _list_provider(properties: Properties) -> list[Any]:
+    return [properties["Name"]]
+
+
 def _find_express(properties: Properties) -> Any:
     found = find_path(properties[ANSWER], "service")
     return found if found and found["status"]["statusCode"] == "ACTIVE" else None
@@ -59,6 +63,15 @@ def _find_express(properties: Properties) -> Any:
 
 def _list_tags(properties: Properties) -> list[str]:
     return ["TAGS"]
+
+
+def _get_provider_cluster(properties: Properties) -> str:
+    return str(properties[ANSWER]["cluster"]).rpartition("/")[2]
+
+
+def _find_provider(properties: Properties) -> Any:
+    found = find_path(properties[ANSWER], "capacityProviders.0")
+    return found if found and found["status"] == "ACTIVE" and "managedInstancesProvider" in found else None
 
 
 def _get_manager(properties: Properties) -> str:
@@ -90,6 +103,29 @@ READINGS: Final = {
         list=Listing(Call("ListClusters"), properties={"ClusterName": _get_cluster_name}),
     ),
     "AWS::ECS::ClusterCapacityProviderAssociations": Reading(Read(_CLUSTERS, root=_find_associations)),
+    "AWS::ECS::CapacityProvider": Reading(
+        Read(
+            Call("DescribeCapacityProviders", {"capacityProviders": _list_provider, "include": _list_tags}),
+            {"ClusterName": _get_provider_cluster},
+            root=_find_provider,
+        ),
+        list=Listing(Call("DescribeCapacityProviders"), properties={"Name": "name"}),
+    ),
+    "AWS::ECS::Daemon": Reading(
+        Read(Call("DescribeDaemon"), {"DaemonStatus": "status"}, root="daemon"),
+        (read_tags("ListTagsForResource", "resourceArn", "DaemonArn", "tags"),),
+        list=Listing(
+            Call("ListDaemons"), properties={"DaemonArn": "daemonArn"}, owner=("AWS::ECS::Cluster", "ClusterArn")
+        ),
+    ),
+    "AWS::ECS::DaemonTaskDefinition": Reading(
+        Read(
+            Call("DescribeDaemonTaskDefinition", {"daemonTaskDefinition": "DaemonTaskDefinitionArn"}),
+            root="daemonTaskDefinition",
+        ),
+        (read_tags("ListTagsForResource", "resourceArn", "DaemonTaskDefinitionArn", "tags"),),
+        list=Listing(Call("ListDaemonTaskDefinitions"), properties={"DaemonTaskDefinitionArn": "arn"}),
+    ),
     "AWS::ECS::TaskDefinition": Reading(
         Read(Call("DescribeTaskDefinition", {"taskDefinition": "TaskDefinitionArn"}), root=_find_definition),
         (read_tags("ListTagsForResource", "resourceArn", "TaskDefinitionArn", "tags"),),

@@ -11,6 +11,8 @@ from cloudlet.services.ecs.arns import make_arn
 ACTIVE: Final = "ACTIVE"
 INACTIVE: Final = "INACTIVE"
 DELETE_IN_PROGRESS: Final = "DELETE_IN_PROGRESS"
+OF_TASKS: Final = "task-definition"
+OF_DAEMONS: Final = "daemon-task-definition"
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -25,6 +27,8 @@ class Definition(msgspec.Struct, frozen=True):
     status: str = ACTIVE
     deregistered_at: float | None = None
     delete_requested_at: float | None = None
+    kind: str = OF_TASKS
+    """The kind in its ARN."""
 
     @property
     def name(self) -> str:
@@ -33,7 +37,7 @@ class Definition(msgspec.Struct, frozen=True):
 
     @property
     def arn(self) -> str:
-        return make_arn(self.region, self.account, "task-definition", self.name)
+        return make_arn(self.region, self.account, self.kind, self.name)
 
     @property
     def containers(self) -> list[dict[str, Any]]:

@@ -203,6 +203,9 @@ class Deploying:
         old = [task for each in self._others for task in await look.find_states(each.id)]
         may_start = primary.rollout != FAILED and not look.is_throttled(primary.failed_tasks, primary.failed_at)
         bounds = find_bounds(look.service)
+        if look.service.scheduling == "DAEMON" and any(task.is_draining for task in (*self._new, *old)):
+            # The instance is no place for it any more.
+            bounds = Bounds(0, 0, bounds.highest)
         if primary.rollout == FAILED:
             # What runs yet is all that there is: it stays.
             bounds = Bounds(min(bounds.desired, len(self._new) + len(old)), bounds.lowest, bounds.highest)
@@ -244,7 +247,7 @@ class Deploying:
         There is no room for a task, and none may be stopped to make some.
         """
         return len(self._new) < bounds.desired and all(
-            task.is_healthy and not task.is_protected for task in (*self._new, *old)
+            task.is_healthy and not task.is_protected and not task.is_draining for task in (*self._new, *old)
         )
 
     def _replace_unhealthy(self, ids: list[str]) -> None:
@@ -321,7 +324,9 @@ class Deploying:
     def _has_all(self) -> bool:
         """Whether all tasks of the primary deployment run and are healthy."""
         desired = find_bounds(self._round.service).desired
-        return len(self._new) == desired and all(task.is_healthy and not task.is_unhealthy for task in self._new)
+        return len(self._new) == desired and all(
+            task.is_healthy and not task.is_unhealthy and not task.is_draining for task in self._new
+        )
 
     def _forget_replaced(self) -> None:
         look = self._round

@@ -25,18 +25,23 @@ async def find_triggered(block: Block, key: tuple[str, str, str, str]) -> tuple[
         service = await services.find(tx, *key)
         return await _list_watched(tx, service) if service is not None else []
 
-    names = await block.store.transact(find)
-    if not names or not block.cloud.has("cloudwatch"):
-        return bool(names), []
     account, region, *_ = key
+    names = await block.store.transact(find)
+    return bool(names), await list_in_alarm(block, account, region, names)
+
+
+async def list_in_alarm(block: Block, account: str, region: str, names: list[str]) -> list[str]:
+    """Return the alarms that are in ALARM, of those that are watched."""
+    if not names or not block.cloud.has("cloudwatch"):
+        return []
     params = {"AlarmNames": names, "StateValue": "ALARM", "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
     try:
         answer = await block.call("cloudwatch", "DescribeAlarms", params, account=account, region=region) or {}
     except AwsError:
         # It is asked again soon.
-        return True, []
+        return []
     found = [*answer.get("MetricAlarms", ()), *answer.get("CompositeAlarms", ())]
-    return True, [alarm["AlarmName"] for alarm in found]
+    return [alarm["AlarmName"] for alarm in found]
 
 
 async def _list_watched(tx: Transaction, service: Service) -> list[str]:

@@ -24,6 +24,11 @@ def make_starter_id() -> str:
     return "ecs-svc/" + token(1, _DIGITS[1:]) + token(18, _DIGITS)
 
 
+def make_deployment_id(now: float) -> str:
+    """Return the id of a new service deployment. By their ids, the oldest comes first."""
+    return f"{int(now * 1000):013d}{uuid4()[:8]}"
+
+
 def make_revision_id() -> str:
     """Return the id of a new revision."""
     return token(1, _DIGITS[1:]) + token(18, _DIGITS)
@@ -54,8 +59,7 @@ def make_revision(
 def plan(service: Service, revision: str, now: float) -> ServiceDeployment:
     """Return the service deployment of a new revision, which has not begun."""
     return ServiceDeployment(
-        # By their ids, the oldest deployment comes first.
-        f"{int(now * 1000):013d}{uuid4()[:8]}",
+        make_deployment_id(now),
         now,
         now,
         make_starter_id(),
@@ -80,7 +84,8 @@ async def begin(
 
     `planned` is the service deployment, where it was told of before.
     """
-    await _give_up(tx, service, now)
+    if service.primary is not None:
+        await give_up(tx, service.key, service.primary.operation, now)
     is_staged = (service.configuration.get("strategy") or ROLLING) != ROLLING
     revision = make_revision(members, now, service.last_completed, is_opposite=is_staged, managed=managed)
     revision = replace(revision, connect=connect, id=planned.target if planned else revision.id)
@@ -101,12 +106,9 @@ async def begin(
     return replace(service, deployments=[made, *others], is_steady=False, stuck="")
 
 
-async def _give_up(tx: Transaction, service: Service, now: float) -> None:
+async def give_up(tx: Transaction, key: tuple[str, str, str, str], deployment: str, now: float) -> None:
     """Note that a deployment that has not ended is replaced by another one."""
-    primary = service.primary
-    if primary is None:
-        return
-    operation = await service_history.find_deployment(tx, service.key, primary.operation)
+    operation = await service_history.find_deployment(tx, key, deployment)
     if operation is None or deployment_states.is_final(operation.status):
         return
     is_back = operation.status == deployment_states.ROLLBACK_IN_PROGRESS
@@ -119,4 +121,4 @@ async def _give_up(tx: Transaction, service: Service, now: float) -> None:
         updated=now,
         hooks=[],
     )
-    service_history.save_deployment(tx, service.key, given_up)
+    service_history.save_deployment(tx, key, given_up)

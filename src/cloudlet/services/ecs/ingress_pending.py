@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from cloudlet.core import Subspace, Transaction
 from cloudlet.services.ecs import deployment_start, deployment_states, service_history
 from cloudlet.services.ecs.connect_record import Connect
-from cloudlet.services.ecs.service_record import Service
+from cloudlet.services.ecs.service_record import Revision, Service
 
 _PENDING: Final = Subspace("ingress-pending")
 _Key = tuple[str, str, str, str]
@@ -36,6 +36,12 @@ async def find(tx: Transaction, key: _Key) -> Pending | None:
     """Return the deployment of a service that waits, or None."""
     raw = await tx.get(_PENDING.key(*key))
     return None if raw is None else _decode(raw)
+
+
+async def find_revision(tx: Transaction, key: _Key, id: str) -> Revision | None:
+    """Return the revision of the deployment of a service that waits, by its id, or None."""
+    pending = await find(tx, key)
+    return Revision(id, pending.created, pending.members) if pending is not None and pending.revision == id else None
 
 
 async def add(

@@ -1,11 +1,11 @@
 """Container instances: this machine is one of each cluster.
 
-Tasks of the launch types EC2 and EXTERNAL run on it. It is there as long as the cluster is.
+It is one of each capacity provider of one's own, too. Tasks of the launch types EC2 and EXTERNAL run on the cluster's,
+which is there as long as the cluster is.
 """
 
 from __future__ import annotations
 
-import os
 import platform
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -15,11 +15,14 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.machine_instance import make_instance_id
-from cloudlet.services.ecs import arns, errors
+from cloudlet.services.ecs import arns, errors, managed_instances
+from cloudlet.services.ecs.capacity_provider_record import ManagedInstance
 from cloudlet.services.ecs.cluster_record import Cluster
+from cloudlet.services.ecs.machine import measure_cpu, measure_memory
+from cloudlet.services.ecs.managed_states import ACTIVE, DRAINING, REGISTERING
 
-_CPU_OF_CORE = 1024
 _ATTRIBUTES = Subspace("attribute")
+_DRAINING = Subspace("instance-draining")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, str]).decode
 
@@ -29,6 +32,17 @@ class Instance(NamedTuple):
 
     cluster: Cluster
     id: str
+    status: str
+    registered: float
+    cpu: int
+    memory: int
+    managed: ManagedInstance | None = None
+    """The record, where it is of a capacity provider."""
+
+    @property
+    def provider(self) -> str:
+        """The name of its capacity provider; empty for the cluster's own instance."""
+        return "" if self.managed is None else self.managed.provider
 
     @property
     def ec2_id(self) -> str:
@@ -42,33 +56,66 @@ class Instance(NamedTuple):
         )
 
 
-def get_instance(cluster: Cluster) -> Instance:
-    """Return the container instance of a cluster."""
-    return Instance(cluster, sha256(f"{cluster.arn} {cluster.created}".encode()).hexdigest()[:32])
+def _make_own(cluster: Cluster, status: str) -> Instance:
+    own = sha256(f"{cluster.arn} {cluster.created}".encode()).hexdigest()[:32]
+    return Instance(cluster, own, status, cluster.created, measure_cpu(), measure_memory())
 
 
-def find(cluster: Cluster, reference: str) -> Instance | None:
-    """Return the container instance of a cluster by its id or ARN."""
-    instance = get_instance(cluster)
-    return instance if reference in (instance.id, instance.arn) else None
+def _make_managed(cluster: Cluster, managed: ManagedInstance) -> Instance:
+    return Instance(cluster, managed.id, managed.status, managed.created, managed.cpu, managed.memory, managed)
 
 
-def get(cluster: Cluster, reference: str) -> Instance:
-    """Return the container instance of a cluster by its id or ARN. Raises InvalidParameterException."""
-    found = find(cluster, reference)
+async def get_own(tx: Transaction, cluster: Cluster) -> Instance:
+    """Return the container instance that a cluster has by itself."""
+    own = _make_own(cluster, ACTIVE)
+    is_draining = await tx.get(_DRAINING.key(own.arn)) is not None
+    return own._replace(status=DRAINING) if is_draining else own
+
+
+async def list_instances(tx: Transaction, cluster: Cluster) -> list[Instance]:
+    """Return the container instances of a cluster."""
+    if not cluster.is_active:
+        return []
+    managed = await managed_instances.list_managed(tx, *cluster.key)
+    return [await get_own(tx, cluster), *(_make_managed(cluster, each) for each in managed)]
+
+
+async def find(tx: Transaction, cluster: Cluster, reference: str) -> Instance | None:
+    """Return a container instance of a cluster by its id or ARN."""
+    listed = await list_instances(tx, cluster)
+    return next((each for each in listed if reference in (each.id, each.arn)), None)
+
+
+async def get(tx: Transaction, cluster: Cluster, reference: str) -> Instance:
+    """Return a container instance of a cluster by its id or ARN. Raises InvalidParameterException."""
+    found = await find(tx, cluster, reference)
     if found is None:
         raise errors.InvalidParameter("The specified container instance was not found.")
     return found
 
 
-def measure_cpu() -> int:
-    """Return the machine's CPU units."""
-    return len(os.sched_getaffinity(0)) * _CPU_OF_CORE
+async def choose(tx: Transaction, cluster: Cluster, provider: str) -> Instance | None:
+    """Return the instance that takes tasks now, of a capacity provider or the cluster.
+
+    Tasks on one that is REGISTERING wait until its daemons run.
+    """
+    listed = [each for each in await list_instances(tx, cluster) if each.provider == provider]
+    for status in (ACTIVE, REGISTERING):
+        if (found := next((each for each in listed if each.status == status), None)) is not None:
+            return found
+    return None
 
 
-def measure_memory() -> int:
-    """Return the machine's memory in MiB."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+def change_status(tx: Transaction, instance: Instance, status: str) -> Instance:
+    """Write another status of an instance that users drain, or take back; return it."""
+    if instance.managed is not None:
+        managed_instances.change_status(tx, instance.managed, status)
+        managed_instances.request(tx, *instance.cluster.key)
+    elif status == DRAINING:
+        tx.put(_DRAINING.key(instance.arn), b"")
+    else:
+        tx.delete(_DRAINING.key(instance.arn))
+    return instance._replace(status=status)
 
 
 def make_resources(cpu: int, memory: int) -> list[dict[str, Any]]:
@@ -80,7 +127,7 @@ def make_resources(cpu: int, memory: int) -> list[dict[str, Any]]:
 
 
 def list_own_attributes(cluster: Cluster) -> dict[str, str]:
-    """Return the attributes that the machine has by itself, as the instance of a cluster."""
+    """Return the attributes that the machine has by itself, as an instance of a cluster."""
     return {
         "ecs.availability-zone": f"{cluster.region}a",
         "ecs.os-type": "linux",
@@ -102,6 +149,11 @@ def save_attributes(tx: Transaction, instance: Instance, attributes: dict[str, s
 
 def forget(tx: Transaction, cluster: Cluster) -> None:
     """Forget what users have given to the instance of a cluster that is deleted."""
-    instance = get_instance(cluster)
-    tx.delete(_ATTRIBUTES.key(instance.arn))
-    tags.save(tx, instance.arn, {})
+    forget_given(tx, _make_own(cluster, ACTIVE).arn)
+
+
+def forget_given(tx: Transaction, arn: str) -> None:
+    """Forget what users have given to an instance."""
+    tx.delete(_ATTRIBUTES.key(arn))
+    tx.delete(_DRAINING.key(arn))
+    tags.save(tx, arn, {})

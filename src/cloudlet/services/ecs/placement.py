@@ -1,7 +1,7 @@
-"""Placement of tasks on the container instance: whether it has what they need.
+"""Placement of tasks on a container instance: whether it has what they need.
 
-Developer guide, "Define which container instances Amazon ECS uses for tasks". Each cluster has one, this machine:
-strategies choose it in any case, and constraints may rule it out.
+Developer guide, "Define which container instances Amazon ECS uses for tasks". Each cluster and each capacity provider
+has one, this machine: strategies choose it in any case, and constraints may rule it out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from cloudlet.core.aws import iso8601
 from cloudlet.services.ecs import definitions, errors, instances, query_language, tasks
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.instances import Instance
 from cloudlet.services.ecs.query_language import Facts
 from cloudlet.services.ecs.task_record import Task
 from cloudlet.services.ecs.task_states import RUNNING
@@ -36,6 +37,9 @@ _MEMORY: Final = Problem("RESOURCE:MEMORY", "RESOURCE:MEMORY", "has insufficient
 PORTS: Final = Problem("RESOURCE:PORTS", "RESOURCE:PORTS", "is already using a port required by your task")
 _CPU: Final = Problem("RESOURCE:CPU", "RESOURCE:CPU", "has insufficient CPU units available")
 _MEMBER: Final = Problem("MemberOf placement constraint unsatisfied.", "ATTRIBUTE")
+NO_INSTANCE: Final = Problem("INACTIVE", "RESOURCE:*")
+NO_INSTANCE_WORDS: Final = "No Container Instances were found in your cluster."
+"""No instance takes tasks, as it is drained."""
 _DISTINCT: Final = Problem("DistinctInstance placement constraint unsatisfied.", "ATTRIBUTE")
 
 
@@ -58,19 +62,19 @@ def check(constraints: list[dict[str, Any]], strategies: list[dict[str, Any]]) -
 
 
 async def find_problem(
-    tx: Transaction, cluster: Cluster, definition: Definition, constraints: Constraints, group: str
+    tx: Transaction, instance: Instance, definition: Definition, constraints: Constraints, group: str
 ) -> Problem | None:
-    """Return why a task cannot be on the container instance; None where it can."""
-    problem = await find_missing_resource(tx, cluster, definition)
+    """Return why a task cannot be on a container instance; None where it can."""
+    problem = await find_missing_resource(tx, instance, definition)
     all_constraints = [*constraints, *definition.shape.get("placementConstraints", ())]
     if problem is not None or not all_constraints:
         return problem
     live = [
         task
-        for task in await tasks.list_tasks(tx, *cluster.key)
-        if task.container_instance and task.desired_status == RUNNING
+        for task in await tasks.list_tasks(tx, *instance.cluster.key)
+        if task.container_instance == instance.arn and task.desired_status == RUNNING
     ]
-    facts = await load_facts(tx, cluster, live)
+    facts = await load_facts(tx, instance, live)
     for each in all_constraints:
         if each.get("type") == "distinctInstance" and group in facts.groups:
             return _DISTINCT
@@ -79,14 +83,14 @@ async def find_problem(
     return None
 
 
-async def find_missing_resource(tx: Transaction, cluster: Cluster, definition: Definition) -> Problem | None:
-    """Return why the container instance has not what a task needs; None where it has."""
+async def find_missing_resource(tx: Transaction, instance: Instance, definition: Definition) -> Problem | None:
+    """Return why a container instance has not what a task needs; None where it has."""
     cpu, memory = definition.reserved
-    if memory > instances.measure_memory():
+    if memory > instance.memory:
         return _MEMORY
-    if cpu > instances.measure_cpu():
+    if cpu > instance.cpu:
         return _CPU
-    return PORTS if await list_port_holders(tx, cluster, definition) else None
+    return PORTS if await list_port_holders(tx, instance.cluster, definition) else None
 
 
 async def list_port_holders(tx: Transaction, cluster: Cluster, definition: Definition) -> list[Task]:
@@ -102,14 +106,13 @@ async def list_port_holders(tx: Transaction, cluster: Cluster, definition: Defin
     return [task for task in live if task.definition_arn in holding]
 
 
-async def load_facts(tx: Transaction, cluster: Cluster, live: list[Task]) -> Facts:
-    """Return what is known of the container instance of a cluster, where some tasks run."""
-    instance = instances.get_instance(cluster)
-    attributes = {**instances.list_own_attributes(cluster), **await instances.load_attributes(tx, instance)}
+async def load_facts(tx: Transaction, instance: Instance, live: list[Task]) -> Facts:
+    """Return what is known of a container instance, where some tasks run."""
+    attributes = {**instances.list_own_attributes(instance.cluster), **await instances.load_attributes(tx, instance)}
     values = {
         "agentConnected": "true",
         "ec2InstanceId": instance.ec2_id,
-        "registeredAt": iso8601.millisecond(int(cluster.created * 1000)),
+        "registeredAt": iso8601.millisecond(int(instance.registered * 1000)),
         "runningTasksCount": str(sum(task.last_status == RUNNING for task in live)),
     }
     return Facts(attributes, values, frozenset(task.group for task in live))

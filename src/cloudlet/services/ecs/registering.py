@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from cloudlet.core import Params
 from cloudlet.services.ecs import container_rules, errors, proxy_rules, query_language, task_sizes, unsupported
+from cloudlet.services.ecs.capacity import MANAGED
 from cloudlet.services.ecs.required_attributes import list_attributes
 
 _FAMILY: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _ROLE: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/.+|[\w+=,.@-]{1,64}", re.ASCII)
 _MAX_CONSTRAINTS: Final = 10
+_MODES_OF_MANAGED: Final = ("awsvpc", "host", "none")
 _MEMBERS: Final = (
     "taskRoleArn",
     "executionRoleArn",
@@ -30,7 +32,7 @@ _MEMBERS: Final = (
 def check_and_complete(params: Params) -> dict[str, Any]:
     """Return the shape of the task definition that a request registers. Raises ClientException."""
     _check_names(params)
-    mode = params.get("networkMode") or ("awsvpc" if _is_for_fargate(params) else "bridge")
+    mode = params.get("networkMode") or ("awsvpc" if _is_for_fargate(params) or _is_managed(params) else "bridge")
     cpu = task_sizes.parse_cpu(params["cpu"]) if params.get("cpu") else None
     memory = task_sizes.parse_memory(params["memory"]) if params.get("memory") else None
     containers = [_complete(container, mode) for container in params["containerDefinitions"]]
@@ -39,6 +41,8 @@ def check_and_complete(params: Params) -> dict[str, Any]:
     unsupported.check(params)
     proxy_rules.check(params.get("proxyConfiguration"), containers, mode)
     _check_sums(containers, cpu, memory)
+    if _is_managed(params) and mode not in _MODES_OF_MANAGED:
+        raise errors.ClientError("Managed Instances only support the network modes awsvpc, host and none.")
     if _is_for_fargate(params):
         _check_on_fargate(params, containers, volumes, cpu, memory, mode)
     storage = (params.get("ephemeralStorage") or {}).get("sizeInGiB")
@@ -62,6 +66,11 @@ def check_and_complete(params: Params) -> dict[str, Any]:
 
 def _is_for_fargate(params: Params) -> bool:
     return "FARGATE" in (params.get("requiresCompatibilities") or ())
+
+
+def _is_managed(params: Params) -> bool:
+    """Whether tasks are to run on Amazon ECS Managed Instances."""
+    return MANAGED in (params.get("requiresCompatibilities") or ())
 
 
 def _check_names(params: Params) -> None:
@@ -164,7 +173,14 @@ def _list_compatibilities(shape: dict[str, Any], cpu: int | None, memory: int | 
             (v.get("host") or {}).get("sourcePath") or v.get("dockerVolumeConfiguration") for v in shape["volumes"]
         )
     )
-    return ["EC2", *(["FARGATE"] if is_for_fargate else []), *(["EXTERNAL"] if mode != "awsvpc" else [])]
+    # The network mode that is not said is none of Managed Instances.
+    is_for_managed = shape.get("networkMode") in _MODES_OF_MANAGED
+    return [
+        "EC2",
+        *(["FARGATE"] if is_for_fargate else []),
+        *(["EXTERNAL"] if mode != "awsvpc" else []),
+        *([MANAGED] if is_for_managed else []),
+    ]
 
 
 def _needs_host(volume: dict[str, Any]) -> bool:

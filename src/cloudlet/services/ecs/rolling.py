@@ -20,6 +20,8 @@ class TaskState(NamedTuple):
     created: float = 0.0
     problem: str = ""
     """The reason why it is unhealthy."""
+    is_draining: bool = False
+    """Whether it is on a container instance that is drained: it is to be replaced."""
 
 
 class Bounds(NamedTuple):
@@ -46,8 +48,11 @@ def plan(bounds: Bounds, new: Sequence[TaskState], old: Sequence[TaskState], may
     """Return what brings a service from old tasks to new ones, without leaving its bounds.
 
     New tasks are started as far as there is room. Old ones are stopped once new ones are healthy in their place, or
-    before, where room is needed and enough are healthy. Unhealthy tasks are replaced in the same way.
+    before, where room is needed and enough are healthy. Unhealthy tasks are replaced in the same way, and those on
+    instances that are drained count as old ones.
     """
+    old = [*old, *(task for task in new if task.is_draining)]
+    new = [task for task in new if not task.is_draining]
     good = [task for task in new if not task.is_unhealthy]
     bad = [task for task in new if task.is_unhealthy]
     wanted = max(0, bounds.desired - len(good))
@@ -65,7 +70,7 @@ def plan(bounds: Bounds, new: Sequence[TaskState], old: Sequence[TaskState], may
     if is_replaced:
         stop += [task.id for task in old if not task.is_protected]
     else:
-        stop += [task.id for task in idle if not task.is_protected and missing]
+        stop += [task.id for task in idle if not task.is_protected and (missing or task.is_draining)]
         spare = max(healthy - bounds.desired, min(missing, healthy - bounds.lowest), 0)
         stop += [task.id for task in busy if not task.is_protected][:spare]
     return Plan(start, stop)

@@ -16,6 +16,7 @@ from cloudlet.services.ecs.capacity import Capacity
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.connect_record import TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
+from cloudlet.services.ecs.instances import Instance
 from cloudlet.services.ecs.load_balancing import Health
 from cloudlet.services.ecs.placement import Problem
 from cloudlet.services.ecs.rolling import TaskState
@@ -52,7 +53,9 @@ class Round:
         stopped: list[StoppedTask],
         now: float,
         health: Health,
+        draining: Collection[str] = (),
     ) -> None:
+        """`draining` has the ARNs of container instances that are drained."""
         self.tx = tx
         self.service = service
         self.live = live
@@ -61,11 +64,15 @@ class Round:
         self.pause: float | None = None
         """After how many seconds to look again, if nothing happens before."""
         self.is_in_own_way = False
-        """Whether a task could not be placed since others of the service have its ports."""
+        """Whether a task could not be placed since others of the service have its ports.
+
+        It is so, too, where no instance takes it.
+        """
         self._cluster = cluster
         self._stopped = stopped
         self._checked: dict[str, set[str]] = {}
         self._health = health
+        self._draining = draining
 
     def look_again(self, seconds: float) -> None:
         """Look again after so many seconds at most."""
@@ -104,6 +111,7 @@ class Round:
             is_protected,
             task.created_at,
             problem,
+            task.container_instance in self._draining,
         )
 
     def _find_bad_target(self, task: Task) -> str:
@@ -183,33 +191,44 @@ class Round:
         running = Counter(task.capacity_provider for task in self.list_active(starter))
         made: list[Task] = []
         problem: Problem | None = None
+        instance: Instance | None = None
         for _ in range(min(count, _MAX_STARTED_TASKS)):
             picked = capacity.pick(revision.choice, running)
-            if picked.launch_type != "FARGATE" and (problem := await self._find_problem(definition)) is not None:
-                break
+            instance = None
+            if picked.launch_type != "FARGATE":
+                instance = await instances.choose(self.tx, self._cluster, picked.provider)
+                if (problem := await self._find_problem(instance, definition)) is not None:
+                    break
             running[picked.provider] += 1
-            request = await self._make_request(starter, revision, definition, picked, connect)
+            request = await self._make_request(starter, revision, definition, picked, instance, connect)
             made += await tasks.start_tasks(self.tx, self._cluster, request, 1, self.now)
             self.live = [*self.live, made[-1]]
         if made:
             self.news.tell_started([task.id for task in made])
         if problem is not None:
-            self._get_unplaced(problem)
+            self._get_unplaced(problem, instance)
         elif made:
             self.service = replace(self.service, stuck="")
-        if problem == placement.PORTS:
+        if problem == placement.NO_INSTANCE:
+            self.is_in_own_way = True
+        elif problem == placement.PORTS:
             holders = await placement.list_port_holders(self.tx, self._cluster, definition)
             self.is_in_own_way = all(task.service == self.service.name for task in holders)
         return len(made)
 
     async def _make_request(
-        self, starter: str, revision: Revision, definition: Definition, picked: Capacity, connect: TaskConnect | None
+        self,
+        starter: str,
+        revision: Revision,
+        definition: Definition,
+        picked: Capacity,
+        instance: Instance | None,
+        connect: TaskConnect | None,
     ) -> TaskRequest:
         service, members = self.service, revision.members
         source = {"TASK_DEFINITION": definition.arn, "SERVICE": service.arn}.get(
             service.options.get("propagateTags") or ""
         )
-        is_on_instance = picked.launch_type != "FARGATE"
         return TaskRequest(
             definition,
             launch_type="" if picked.provider else picked.launch_type,
@@ -222,7 +241,7 @@ class Round:
             tags=await tags.load(self.tx, source) if source else {},
             has_managed_tags=bool(service.options.get("enableECSManagedTags")),
             is_command_enabled=bool(service.options.get("enableExecuteCommand")),
-            container_instance=instances.get_instance(self._cluster).arn if is_on_instance else "",
+            container_instance=instance.arn if instance else "",
             targets=[
                 TaskTarget(group, each["containerName"], each["containerPort"])
                 for each, group in zip(revision.balancers, revision.groups, strict=True)
@@ -230,19 +249,20 @@ class Round:
             connect=connect,
         )
 
-    async def _find_problem(self, definition: Definition) -> Problem | None:
-        """Return why no more task can be on the container instance; None where one can."""
+    async def _find_problem(self, instance: Instance | None, definition: Definition) -> Problem | None:
+        """Return why no more task can be on a container instance; None where one can."""
+        if instance is None:
+            return placement.NO_INSTANCE
         constraints = self.service.options.get("placementConstraints") or ()
-        return await placement.find_problem(
-            self.tx, self._cluster, definition, constraints, f"service:{self.service.name}"
-        )
+        return await placement.find_problem(self.tx, instance, definition, constraints, f"service:{self.service.name}")
 
-    def _get_unplaced(self, problem: Problem) -> None:
+    def _get_unplaced(self, problem: Problem, instance: Instance | None) -> None:
         """Tell why a task cannot be placed, once."""
         words = "was unable to place a task because no container instance met all of its requirements."
-        if problem.words:
-            instance = instances.get_instance(self._cluster).id
-            words = f"{words} The closest matching (container-instance {instance}) {problem.words}."
+        if instance is None:
+            words = f"{words} Reason: {placement.NO_INSTANCE_WORDS}"
+        elif problem.words:
+            words = f"{words} The closest matching (container-instance {instance.id}) {problem.words}."
         if self.service.stuck != (message := f"{words} {_MORE}"):
             self.news.note_action("SERVICE_TASK_PLACEMENT_FAILURE", "ERROR", reason=problem.event)
         self._get_stuck(message)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from cloudlet.core import Subspace, Transaction
+from cloudlet.core import AwsError, Subspace, Transaction
+from cloudlet.core.aws import page_tokens
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.ecs.deployment_record import ServiceDeployment
-from cloudlet.services.ecs.service_record import Revision, Service
+from cloudlet.services.ecs.service_record import Revision
 
 _REVISIONS: Final = Subspace("service-revision")
 _DEPLOYMENTS: Final = Subspace("service-deployment")
@@ -76,8 +78,30 @@ async def add_events(tx: Transaction, key: _Key, messages: list[str], now: float
         tx.put(_EVENTS.key(*key), _encode([*told, *await load_events(tx, key)][:_MAX_EVENTS]))
 
 
-def remove(tx: Transaction, service: Service) -> None:
+async def list_page(
+    tx: Transaction,
+    key: _Key,
+    token: str | None,
+    limit: int,
+    is_wanted: Callable[[ServiceDeployment], bool],
+    wrong: AwsError,
+) -> tuple[list[ServiceDeployment], str | None]:
+    """Return up to `limit` deployments, the newest first, and the next page's token. Raises `wrong` for no token."""
+    space = get_space(key)
+    place = page_tokens.parse_page_token(token, wrong)
+    end = space.prefix + place if place else space.end
+    found: list[ServiceDeployment] = []
+    for row, raw in await tx.range(space.begin, end, limit=_MAX_DEPLOYMENTS + 1, reverse=True):
+        if not is_wanted(deployment := decode_deployment(raw)):
+            continue
+        if len(found) == limit:
+            return found, page_tokens.make_page_token(row.removeprefix(space.prefix) + b"\x00")
+        found.append(deployment)
+    return found, None
+
+
+def remove(tx: Transaction, key: _Key) -> None:
     """Forget all of a service."""
-    for space in (_REVISIONS.sub(*service.key), _DEPLOYMENTS.sub(*service.key)):
+    for space in (_REVISIONS.sub(*key), _DEPLOYMENTS.sub(*key)):
         tx.delete_range(space.begin, space.end)
-    tx.delete(_EVENTS.key(*service.key))
+    tx.delete(_EVENTS.key(*key))

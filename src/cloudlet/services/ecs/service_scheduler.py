@@ -12,6 +12,7 @@ from cloudlet.services.ecs import (
     clusters,
     deployment_alarms,
     discovery,
+    instances,
     lifecycle_hooks,
     load_balancing,
     service_history,
@@ -22,6 +23,7 @@ from cloudlet.services.ecs import (
 )
 from cloudlet.services.ecs.deploying import Deploying
 from cloudlet.services.ecs.load_balancing import Health
+from cloudlet.services.ecs.managed_states import DRAINING as INSTANCE_DRAINING
 from cloudlet.services.ecs.scheduling_round import Round
 from cloudlet.services.ecs.service_record import DRAINING, INACTIVE
 from cloudlet.services.ecs.task_record import Task
@@ -86,7 +88,8 @@ async def _advance(
     stopped = await services.take_stopped(tx, service)
     if service.status == INACTIVE:
         return 0.0 if stopped else None
-    look = Round(tx, cluster, service, await tasks.list_service_tasks(tx, *key), stopped, now, health)
+    draining = {each.arn for each in await instances.list_instances(tx, cluster) if each.status == INSTANCE_DRAINING}
+    look = Round(tx, cluster, service, await tasks.list_service_tasks(tx, *key), stopped, now, health, draining)
     if service.status == DRAINING:
         _drain(look)
     elif service.deployments:
@@ -112,6 +115,12 @@ def _drain(look: Round) -> None:
 def request(tx: Transaction, account: str, region: str, cluster: str, service: str) -> None:
     """Have the scheduler look at a service once this is committed."""
     SCHEDULER.request(tx, account, region, cluster, service)
+
+
+async def request_all(tx: Transaction, account: str, region: str, cluster: str) -> None:
+    """Have the scheduler look at all services of a cluster once this is committed."""
+    for service in await services.list_services(tx, services.get_space(account, region, cluster)):
+        request(tx, *service.key)
 
 
 def note_change(tx: Transaction, task: Task) -> None:

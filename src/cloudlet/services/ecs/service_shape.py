@@ -197,19 +197,20 @@ async def describe_operation(tx: Transaction, service: Service, operation: Servi
         "deploymentConfiguration": operation.configuration,
         "rollback": operation.rollback or None,
         "deploymentCircuitBreaker": {
-            "status": _get_watch(breaker, operation.is_broken, watching),
+            "status": get_watch(breaker, operation.is_broken, watching),
             "failureCount": operation.failures,
             "threshold": find_threshold(service),
         },
         "alarms": {
-            "status": _get_watch(alarms if operation.is_watched else {}, bool(operation.triggered_alarms), watching),
+            "status": get_watch(alarms if operation.is_watched else {}, bool(operation.triggered_alarms), watching),
             "alarmNames": alarms.get("alarmNames") or [],
             "triggeredAlarmNames": operation.triggered_alarms,
         },
     }
 
 
-def _get_watch(configuration: dict[str, Any], is_triggered: bool, watching: str) -> str:
+def get_watch(configuration: dict[str, Any], is_triggered: bool, watching: str) -> str:
+    """Return the status of what may give a deployment up."""
     if not configuration.get("enable"):
         return "DISABLED"
     return "TRIGGERED" if is_triggered else watching

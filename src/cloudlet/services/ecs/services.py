@@ -82,8 +82,7 @@ async def count_services(tx: Transaction, cluster: Cluster) -> Counter[tuple[str
 
 
 def _get_launch_type(service: Service) -> str:
-    revision = service.revision
-    return "EC2" if revision is None else (revision.choice.launch_type or "FARGATE")
+    return "EC2" if service.revision is None else service.revision.choice.kind
 
 
 async def has_active(tx: Transaction, cluster: Cluster) -> bool:
@@ -143,7 +142,7 @@ async def forget_deleted(block: Block) -> None:
         found = await find(tx, *key)
         if found is not None and found.status == INACTIVE:
             tx.delete(_SERVICES.key(*key))
-            service_history.remove(tx, found)
+            service_history.remove(tx, found.key)
             express_record.remove(tx, found.key)
             ingress_pending.forget(tx, found.key)
 

@@ -7,7 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from cloudlet.services.ecs.arns import make_arn
+from cloudlet.services.ecs.capacity import MANAGED
 from cloudlet.services.ecs.connect_record import TaskConnect
+from cloudlet.services.ecs.definition_record import OF_DAEMONS, OF_TASKS
 from cloudlet.services.ecs.target_states import WAITING
 from cloudlet.services.ecs.task_states import PENDING, PROVISIONING, RUNNING, STOPPED
 
@@ -117,6 +119,8 @@ class Task(msgspec.Struct, frozen=True):
     """The part of the path of their metadata, which nobody else knows."""
     targets: list[TaskTarget] = []
     connect: TaskConnect | None = None
+    daemon: str = ""
+    """The name of the daemon that it is of."""
 
     @property
     def arn(self) -> str:
@@ -128,7 +132,11 @@ class Task(msgspec.Struct, frozen=True):
 
     @property
     def definition_arn(self) -> str:
-        return make_arn(self.region, self.account, "task-definition", f"{self.family}:{self.revision}")
+        return make_arn(self.region, self.account, self.definition_kind, f"{self.family}:{self.revision}")
+
+    @property
+    def definition_kind(self) -> str:
+        return OF_DAEMONS if self.daemon else OF_TASKS
 
     @property
     def task_definition_arn(self) -> str:
@@ -146,7 +154,9 @@ class Task(msgspec.Struct, frozen=True):
     @property
     def kind(self) -> str:
         """The launch type, also where a capacity provider has chosen it."""
-        return self.launch_type or ("FARGATE" if self.is_on_fargate else "EC2")
+        if self.launch_type or self.is_on_fargate:
+            return self.launch_type or "FARGATE"
+        return MANAGED if self.capacity_provider else "EC2"
 
     @property
     def reserved(self) -> tuple[int, int]:

@@ -62,6 +62,7 @@ class TaskRequest(msgspec.Struct, frozen=True):
     """The ARN of the container instance; empty for Fargate."""
     targets: list[TaskTarget] = []
     connect: TaskConnect | None = None
+    daemon: str = ""
 
 
 async def _settle(block: Block, key: Key) -> float | None:
@@ -181,6 +182,7 @@ def _make(cluster: Cluster, request: TaskRequest, now: float) -> Task:
         endpoint_id=random_bytes(16).hex(),
         targets=request.targets,
         connect=request.connect,
+        daemon=request.daemon,
     )
 
 

@@ -49,8 +49,6 @@ def check(params: _Members) -> None:
     family = (params.get("runtimePlatform") or {}).get("operatingSystemFamily") or "LINUX"
     if family != "LINUX":
         raise errors.NotBuilt(f"tasks of {family}")
-    if "MANAGED_INSTANCES" in (params.get("requiresCompatibilities") or ()):
-        raise errors.NotBuilt("Amazon ECS Managed Instances")
     for container in params["containerDefinitions"]:
         _check_container(container)
     for volume in params.get("volumes") or ():

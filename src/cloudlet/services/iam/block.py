@@ -24,6 +24,7 @@ service = Service(
         "ServiceCredentialSecret",
         "ServicePassword",
     ),
+    reserved_tag="InvalidInput",
 )
 
 

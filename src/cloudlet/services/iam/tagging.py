@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cloudlet.core.aws.tags import Tags
+from cloudlet.core.aws.tags import Tags, count, is_reserved
 from cloudlet.services.iam import errors, limits
 
 
@@ -20,10 +20,10 @@ def merge(tags: Tags, added: Sequence[Mapping[str, str]] | None, *, is_by_case: 
     keys = {_fold(key, is_by_case=is_by_case) for key in given}
     if len(keys) < len(added or ()):
         raise errors.invalid_input("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-    if any(key.lower().startswith("aws:") for key in given):
+    if any(map(is_reserved, given)):
         raise errors.invalid_input("Caller is not an internal service, and is not allowed to set system tags")
     merged = remove(tags, list(given), is_by_case=is_by_case) | given
-    if len(merged) > limits.MAX_TAGS:
+    if count(merged) > limits.MAX_TAGS:
         raise errors.limit_exceeded("The number of tags has reached the maximum limit.")
     return merged
 

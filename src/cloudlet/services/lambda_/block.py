@@ -61,4 +61,5 @@ service = Service(
     hidden=("ZipFile", "Environment"),
     decides=load("lambda").operations.keys() - access.GENERAL,
     recorded_as={name: f"{name}{version}" for version, names in _DATED.items() for name in names},
+    reserved_tag="InvalidParameterValueException",
 )

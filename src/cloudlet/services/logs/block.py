@@ -12,4 +12,5 @@ service = Service(
     data_events=("PutLogEvents", "GetLogEvents", "FilterLogEvents", "StartLiveTail"),
     decides=("CreateLogStream", "GetLogRecord", "GetQueryResults", "PutLogEvents", "StartQuery"),
     resource_tags=resource_tags.find,
+    reserved_tag="InvalidParameterException",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.authorization.system_tags import can_set as can_set_system_tags
 from cloudlet.core.aws.arn import partition_of
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
@@ -41,6 +42,8 @@ async def create_bucket(ctx: Context, tx: Transaction, params: Params) -> Result
     if ownership not in acl.OWNERSHIPS:
         raise errors.invalid_argument("Invalid x-amz-object-ownership header", "x-amz-object-ownership", ownership)
     labels = tag_sets.checked_bucket_tags(wanted["Tags"]) if wanted.get("Tags") else {}
+    if not can_set_system_tags(ctx):
+        tag_sets.check_system_tags({}, labels)
     bucket_names.check_name(name)
     _check_namespace(ctx, params, region)
     grants = acl.for_new_bucket(ctx, params, ownership)

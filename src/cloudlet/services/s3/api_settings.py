@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
+from cloudlet.core.authorization.system_tags import can_set as can_set_system_tags
 from cloudlet.core.kernel.ids import token
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
@@ -53,6 +54,8 @@ class Setting(NamedTuple):
     """Notified when it changes."""
     check_changeable: Callable[[Bucket], None] = _always
     """Raises AwsError where the bucket does not let it be changed."""
+    check_change: Callable[[Any, Any], None] | None = None
+    """Raises AwsError where users cannot bring what is stored to something else."""
     put_status: int | None = None
     """The HTTP status of the Put operation's answer, where that is not the usual one."""
 
@@ -66,6 +69,7 @@ def _declare(setting: Setting) -> None:
         setting.check_changeable(bucket)
         locks.refuse_token(params)
         value = await setting.check(tx, bucket, params[setting.member])
+        await _check_change(ctx, tx, setting, bucket, value)
         if value:
             put_configuration(tx, bucket, setting.kind, value)
         else:
@@ -86,9 +90,15 @@ def _declare(setting: Setting) -> None:
     async def delete(ctx: Context, tx: Transaction, params: Params) -> Result:
         bucket = await access.bucket_for(ctx, tx, params, setting.delete_action)
         setting.check_changeable(bucket)
+        await _check_change(ctx, tx, setting, bucket, {})
         delete_configuration(tx, bucket, setting.kind)
         _tell(tx, setting)
         return None
+
+
+async def _check_change(ctx: Context, tx: Transaction, setting: Setting, bucket: Bucket, value: Any) -> None:
+    if setting.check_change is not None and not can_set_system_tags(ctx):
+        setting.check_change(await configuration(tx, bucket, setting.kind) or {}, value)
 
 
 def _tell(tx: Transaction, setting: Setting) -> None:
@@ -133,6 +143,7 @@ _declare(
         check=_tags,
         show=lambda value: {"TagSet": tag_sets.to_api(value)},
         check_changeable=abac.check_taggable,
+        check_change=tag_sets.check_system_tags,
         put_status=204,
     )
 )

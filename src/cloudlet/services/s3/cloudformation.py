@@ -242,7 +242,6 @@ RESOURCE_TYPES: Final = (
             _make_configurations("IntelligentTiering", _make_tiering),
             _make_configurations("Inventory", _make_inventory),
             _make_configurations("Metrics", _make_metrics),
-            _make_part("AbacStatus", "BucketAbac", source=lambda properties: {"Status": properties["AbacStatus"]}),
             _make_part(
                 "Tags",
                 "BucketTagging",
@@ -250,6 +249,8 @@ RESOURCE_TYPES: Final = (
                 "Tagging",
                 lambda properties: {"TagSet": properties["Tags"]},
             ),
+            # Last: once it is on, `PutBucketTagging` is refused.
+            _make_part("AbacStatus", "BucketAbac", source=lambda properties: {"Status": properties["AbacStatus"]}),
         ),
         delete=Call("DeleteBucket", _BUCKET),
         named=Name("BucketName", 63, is_lower=True),

@@ -9,4 +9,5 @@ service = Service(
     hidden=("RandomPassword", "RotationToken", "SecretBinary", "SecretString"),
     internal_failure="InternalServiceError",
     decides="all",
+    reserved_tag="InvalidParameterException",
 )

@@ -9,4 +9,5 @@ service = Service(
     "servicediscovery",
     resource_tags=tag_operations.find_tags,
     read_only=("DiscoverInstances", "DiscoverInstancesRevision"),
+    reserved_tag="InvalidInput",
 )

@@ -56,6 +56,7 @@ service = Service(
         "Token",
     ),
     namespace="AWS/SNS",
+    reserved_tag="InvalidParameter",
 )
 service.observe(measuring.note)
 for _job in (delivery.deliver, notices.send, confirming.expire, archive.expire, status_log.write):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from cloudlet.core.aws.tags import count, is_reserved
 from cloudlet.services.sqs import errors, limits
 
 _KEY_LENGTH, _VALUE_LENGTH = 128, 256
@@ -20,9 +21,9 @@ def with_tags(tags: Mapping[str, str], added: Mapping[str, str]) -> dict[str, st
             raise errors.invalid_parameter(f"Tag key {key} must have 1 to 128 letters, digits, spaces or _.:/=+-@.")
         if len(value) > _VALUE_LENGTH or not _ALLOWED.fullmatch(value):
             raise errors.invalid_parameter(f"Tag value {value} can have up to 256 letters, digits, spaces or _.:/=+-@.")
-        if key.lower().startswith("aws:"):
+        if is_reserved(key):
             raise errors.invalid_parameter(f"Tag keys that start with 'aws:' are reserved: {key}.")
     merged = {**tags, **added}
-    if len(merged) > limits.TAGS:
+    if count(merged) > limits.TAGS:
         raise errors.invalid_parameter(f"Too many tags added for queue. Maximum is {limits.TAGS}.")
     return merged

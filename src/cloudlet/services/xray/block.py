@@ -24,4 +24,5 @@ service = Service(
     ),
     decides=("DeleteGroup", "GetGroup", "UpdateGroup"),
     resource_tags=tag_operations.find_tags,
+    reserved_tag="InvalidRequestException",
 )

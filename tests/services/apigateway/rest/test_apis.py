@@ -413,6 +413,18 @@ def test_client_certificates(cloud: RestCloud) -> None:
     assert made["pemEncodedCertificate"].startswith("-----BEGIN CERTIFICATE-----")
     id = made["clientCertificateId"]
     assert [each["clientCertificateId"] for each in cloud.client.get_client_certificates()["items"]] == [id]
+    api = cloud.rest_api()
+    cloud.mocked(api, "/")
+    cloud.deploy(api, "live")
+    stage = {"restApiId": api, "stageName": "live"}
+    certify = [{"op": "replace", "path": "/clientCertificateId", "value": id}]
+    cloud.client.update_stage(**stage, patchOperations=certify)
+    assert cloud.refused("delete_client_certificate", clientCertificateId=id) == (
+        "BadRequestException",
+        f"Cannot delete Client Certificate {id} because there are API Stages associated with it, including {api}:live",
+        400,
+    )
+    cloud.client.update_stage(**stage, patchOperations=[{"op": "remove", "path": "/clientCertificateId"}])
     cloud.client.delete_client_certificate(clientCertificateId=id)
     assert cloud.refused("get_client_certificate", clientCertificateId=id)[0] == "NotFoundException"
 

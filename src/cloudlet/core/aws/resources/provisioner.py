@@ -106,6 +106,15 @@ class Provisioner:
         """Return all that is known of a resource: where it is, its properties and attributes."""
         return {**self._place, **instance.properties, **instance.attributes}
 
+    # Tags
+
+    def add_system_tags(self, properties: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+        """Return properties with CloudFormation's own tags, where some operation takes them."""
+        schema = self._schema
+        tagged = schema.add_tags(properties, tags) if schema.has_system_tags else dict(properties)
+        is_taken = not schema.has_system_tags or self._is_creatable_with(schema.tag_property, tagged)
+        return tagged if is_taken else dict(properties)
+
     # What is done
 
     async def exists(self, properties: Mapping[str, Any]) -> bool:
@@ -411,15 +420,19 @@ class Provisioner:
 
     def _check_creatable(self, properties: Mapping[str, Any]) -> None:
         """Raise ProvisioningError for a property that no operation takes."""
+        # An empty list asks for nothing.
+        for name in [name for name, value in properties.items() if value != []]:
+            if not self._is_creatable_with(name, properties):
+                raise ProvisioningError(f"Cloudlet does not support the property {name} of {self._declared.name}")
+
+    def _is_creatable_with(self, name: str, properties: Mapping[str, Any]) -> bool:
+        """Whether some operation takes a property of a new resource."""
         create = self._choose_create(properties)
         calls = [] if create is None else [create]
         properties = {**self._place, **properties}
-        # An empty list asks for nothing.
-        for name in [name for name, value in properties.items() if name not in self._place and value != []]:
-            # What another property says, too, makes no difference where it is missing, but where it is another.
-            others = ({k: v for k, v in properties.items() if k != name}, {**properties, name: _OTHER})
-            if not any(self._is_covered(name, calls, properties, other) for other in others):
-                raise ProvisioningError(f"Cloudlet does not support the property {name} of {self._declared.name}")
+        # What another property says, too, makes no difference where it is missing, but where it is another.
+        others = ({k: v for k, v in properties.items() if k != name}, {**properties, name: _OTHER})
+        return any(self._is_covered(name, calls, properties, other) for other in others)
 
     def _check_updatable(self, before: Properties, after: Properties, changed: list[str]) -> None:
         declared = self._declared

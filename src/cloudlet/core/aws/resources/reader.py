@@ -150,7 +150,7 @@ class Reader:
         for name in (*self._schema.identifier, *self._schema.read_only):
             if known.get(name) is not None and name not in properties:
                 others.setdefault(name, known[name])
-        return Instance(properties, {**others, **attributes})
+        return Instance(self._schema.drop_system_tags(properties), {**others, **attributes})
 
     async def _read_each(self, read: ReadEach, known: Properties) -> dict[str, Any]:
         answer = await self._ask(read.names, known) or {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from cloudlet.core.aws.resources.declaration import to_text
+from cloudlet.core.aws.tags import is_system_key
 
 _INTEGER: Final = re.compile(r"-?\d+")
 _KINDS: Final = {
@@ -19,6 +21,19 @@ _KINDS: Final = {
     "array": "JSONArray",
 }
 MAX_REPORTED_VIOLATIONS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A property, or a part of one, that a schema does not allow."""
+
+    keyword: str
+    """The keyword of the schema: "required", "enum" …"""
+    place: str
+    """The path to it, "" for the properties themselves."""
+    words: str
+    value: Any
+    """The key that is missing or too much, or else the value."""
 
 
 class Schema:
@@ -36,6 +51,8 @@ class Schema:
         tagging = raw.get("tagging", {})
         path = tagging.get("tagProperty", "/properties/Tags" if "Tags" in self.properties else "")
         self.tag_property: str = path.removeprefix("/properties/") if tagging.get("taggable", True) else ""
+        self.has_system_tags: bool = bool(self.tag_property) and tagging.get("cloudFormationSystemTags", True)
+        """Whether CloudFormation gives resources tags of its own."""
 
     @cached_property
     def _validator(self) -> Any:
@@ -48,6 +65,39 @@ class Schema:
     def has_tag_map(self) -> bool:
         """Whether tags are a map here, and no list of keys and values."""
         return "object" in _list_types(self.resolve(self.properties.get(self.tag_property, {})))
+
+    def add_tags(self, properties: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+        """Return properties with tags; those that are there stay as they are."""
+        name = self.tag_property
+        if not tags or not name:
+            return dict(properties)
+        given = properties.get(name)
+        if self.has_tag_map:
+            return {**properties, name: {**tags, **(given or {})}}
+        known = {tag.get("Key") for tag in given or ()}
+        added = [{"Key": key, "Value": value} for key, value in tags.items() if key not in known]
+        return {**properties, name: [*(given or ()), *added]}
+
+    def list_tag_keys(self, properties: Mapping[str, Any]) -> list[str]:
+        """Return the keys of the tags that properties have."""
+        given = properties.get(self.tag_property)
+        if isinstance(given, Mapping):
+            return list(given)
+        tags = given if isinstance(given, list) else ()
+        return [str(tag.get("Key")) for tag in tags if isinstance(tag, Mapping)]
+
+    def drop_system_tags(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Return properties without the tags that services of AWS have set."""
+        name, given = self.tag_property, properties.get(self.tag_property)
+        if not any(map(is_system_key, self.list_tag_keys(properties))):
+            return dict(properties)
+        left: Any = (
+            {key: value for key, value in given.items() if not is_system_key(key)}
+            if isinstance(given, Mapping)
+            else [tag for tag in given or () if not is_system_key(str(tag.get("Key")))]
+        )
+        others = {key: value for key, value in properties.items() if key != name}
+        return {**others, name: left} if left else others
 
     def convert_types(self, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Return properties in the types that the schema has: texts, numbers, booleans."""
@@ -85,9 +135,15 @@ class Schema:
 
     def list_violations(self, properties: Mapping[str, Any]) -> list[str]:
         """Return what is wrong with properties, in AWS's words; nothing where they are right."""
-        found = [f"#: extraneous key [{name}] is not permitted" for name in properties if name in self.read_only]
+        return [f"#{one.place}: {one.words}" for one in self.find_violations(properties)]
+
+    def find_violations(self, properties: Mapping[str, Any]) -> list[Violation]:
+        """Return what is wrong with properties, and where."""
+        read_only = [name for name in properties if name in self.read_only]
+        found = [Violation("readOnly", "", f"extraneous key [{name}] is not permitted", name) for name in read_only]
         for error in self._validator.iter_errors(properties):
-            found += _describe(error)
+            place = "".join(f"/{step}" for step in error.absolute_path)
+            found += [Violation(error.validator, place, words, value) for words, value in _describe(error)]
             if len(found) >= MAX_REPORTED_VIOLATIONS:
                 break
         return found
@@ -148,36 +204,39 @@ def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
         yield from _walk(value[steps[0]], steps[1:])
 
 
-def _describe(error: Any) -> list[str]:
-    """Return a violation in AWS's words."""
-    place = "".join(f"/{step}" for step in error.absolute_path)
+def _describe(error: Any) -> list[tuple[str, Any]]:
+    """Return violations in AWS's words, and what each is about.
+
+    That is the key that is missing or too much, or else the value.
+    """
     value = error.instance
     match error.validator:
         case "required":
             missing = [name for name in error.validator_value if name not in value]
-            return [f"#{place}: required key [{name}] not found" for name in missing[:1]]
+            return [(f"required key [{name}] not found", name) for name in missing[:1]]
         case "additionalProperties":
             known = error.schema.get("properties", {})
             patterns = error.schema.get("patternProperties", {})
             extra = [name for name in value if name not in known and not any(re.search(one, name) for one in patterns)]
-            return [f"#{place}: extraneous key [{name}] is not permitted" for name in extra]
+            return [(f"extraneous key [{name}] is not permitted", name) for name in extra]
         case "type":
             wanted = error.validator_value if isinstance(error.validator_value, str) else error.validator_value[0]
-            return [f"#{place}: expected type: {_KINDS.get(wanted, wanted)}, found: {_describe_kind(value)}"]
+            words = f"expected type: {_KINDS.get(wanted, wanted)}, found: {_describe_kind(value)}"
         case "enum":
-            return [f"#{place}: {to_text(value)} is not a valid enum value"]
+            words = f"{to_text(value)} is not a valid enum value"
         case "minimum":
-            return [f"#{place}: {value} is not greater or equal to {error.validator_value}"]
+            words = f"{value} is not greater or equal to {error.validator_value}"
         case "maximum":
-            return [f"#{place}: {value} is not less or equal to {error.validator_value}"]
+            words = f"{value} is not less or equal to {error.validator_value}"
         case "minLength":
-            return [f"#{place}: expected minLength: {error.validator_value}, actual: {len(value)}"]
+            words = f"expected minLength: {error.validator_value}, actual: {len(value)}"
         case "maxLength":
-            return [f"#{place}: expected maxLength: {error.validator_value}, actual: {len(value)}"]
+            words = f"expected maxLength: {error.validator_value}, actual: {len(value)}"
         case "pattern":
-            return [f"#{place}: string [{value}] does not match pattern {error.validator_value}"]
+            words = f"string [{value}] does not match pattern {error.validator_value}"
         case keyword:
-            return [f"#{place}: failed validation constraint for keyword [{keyword}]"]
+            words = f"failed validation constraint for keyword [{keyword}]"
+    return [(words, value)]
 
 
 def _describe_kind(value: Any) -> str:

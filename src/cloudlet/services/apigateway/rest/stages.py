@@ -111,6 +111,18 @@ def _check_variables(variables: dict[str, str] | None) -> None:
             )
 
 
+async def check_unused(ctx: Context, tx: Transaction, certificate: str) -> None:
+    """Raise BadRequestException where a stage has a client certificate."""
+    space = store.apis_of(ctx.account, ctx.region)
+    for key, _ in await tx.range(space.begin, space.end, limit=documents.MOST_PARTS):
+        api_id = str(space.unpack(key)[0])
+        if users := await documents.parts_with(tx, api_id, "Stage", "clientCertificateId", certificate):
+            raise errors.bad_request(
+                f"Cannot delete Client Certificate {certificate} because there are API Stages associated with it, "
+                f"including {api_id}:{users[0]['stageName']}"
+            )
+
+
 async def checked(ctx: Context, tx: Transaction, api_id: str, stage: Document) -> Document:
     """Return a stage as it is kept. Raises AwsError."""
     if await documents.find_part(tx, api_id, "Deployment", stage.get("deploymentId") or "") is None:

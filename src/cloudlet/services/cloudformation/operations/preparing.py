@@ -49,6 +49,11 @@ EXPANSION: Final = "CAPABILITY_AUTO_EXPAND"
 MAX_BODY_BYTES: Final = 51_200
 
 
+def prefer_body(params: Params) -> Params:
+    """Return parameters without the URL of a template, where the template itself is there, too."""
+    return {**params, "TemplateURL": None} if params.get("TemplateBody") else params
+
+
 async def load_template(ctx: Context, params: Params, previous: Target | None) -> str:
     """Return the text of the template that a request names. Raises AwsError."""
     given = [name for name in ("TemplateBody", "TemplateURL", "UsePreviousTemplate") if params.get(name)]
@@ -85,13 +90,16 @@ async def prepare(
     if not has_review:
         check_expansion(names, params.get("Capabilities") or ())
     parameters.check_declarations(declared)
+    tags = tagging.read(params["Tags"]) if params.get("Tags") is not None else (previous.tags if previous else {})
+    if reserved := next(filter(tagging.is_system_key, tags), None):
+        raise errors.make_validation_error(f"Tag key {reserved} must not begin with aws:, which is reserved.")
     values = await _look_up(ctx, parameters.bind_parameters(declared, given))
     target = Target(
         uuid4(),
         text,
         "",
         values,
-        tagging.read(params["Tags"]) if params.get("Tags") is not None else (previous.tags if previous else {}),
+        tags,
         list(params.get("Capabilities") or ()),
         _list_topics(params, previous),
         language_extensions.NAME in names,

@@ -15,12 +15,13 @@ from cloudlet.core.authorization.role_session import make_session
 from cloudlet.core.aws.resources import provisioner
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError, is_transient, translate_error
 from cloudlet.core.aws.resources.reader import Reader, is_put_over
+from cloudlet.core.aws.tags import STACK_TAGS
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import token as random_token
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import stacks
-from cloudlet.services.cloudformation.compiling import mask
-from cloudlet.services.cloudformation.provisioning.handlers import Handler, Later, Work, make_handler
+from cloudlet.services.cloudformation.compiling import OWN_TYPES, mask
+from cloudlet.services.cloudformation.provisioning.handlers import Handler, Later, Work, get_given_name, make_handler
 from cloudlet.services.cloudformation.stack_record import Event, Instance, Resource, Stack
 from cloudlet.services.cloudformation.templates.dynamic_references import has_references, resolve_references
 
@@ -92,7 +93,7 @@ class Steps:
             reason[:MAX_REASON_CHARACTERS],
             "" if properties is None else json.dumps(mask(properties, self.hidden)),
             self.stack.operation.token,
-            self.stack.operation.id,
+            self.stack.operation.current_id,
         )
 
     # Calls
@@ -180,10 +181,7 @@ class Steps:
         assert making is not None  # noqa: S101
         called = await self.resolve(making.properties)
         if not resource.is_made:
-            name = self._make_name(resource)
-            attributes = await self._try(
-                resource, lambda: handler.create(called, name, resource.token, is_repeated=is_repeated)
-            )
+            attributes = await self._call_create(resource, handler, called, is_repeated=is_repeated)
             made = provisioner.Instance(called, attributes)
             making = replace(making, physical_id=handler.get_reference(made), attributes=attributes)
             resource = replace(resource, making=making, is_made=True)
@@ -194,6 +192,32 @@ class Steps:
                 await self._complete(resource, handler, called, status)
             return
         await self._complete(resource, handler, called, status)
+
+    async def _call_create(
+        self, resource: Resource, handler: Handler, properties: dict[str, Any], *, is_repeated: bool
+    ) -> Any:
+        """Make a resource, with CloudFormation's own tags if allowed; return its attributes."""
+        name = self._make_name(resource)
+        for tagged in self._list_taggings(resource, handler, properties):
+            create = partial(handler.create, tagged, name, resource.token, is_repeated=is_repeated)
+            try:
+                return await self._try(resource, create)
+            except ProvisioningError as error:
+                if error.code != "AccessDenied" or tagged == properties:
+                    raise
+        raise AssertionError("there is always one to try")
+
+    def _list_taggings(self, resource: Resource, handler: Handler, properties: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return properties to try one after the other: with CloudFormation's own tags, and without."""
+        tagged = self._add_tags(resource, handler, properties)
+        return [properties] if tagged == properties else [tagged, properties]
+
+    def _add_tags(self, resource: Resource, handler: Handler, properties: dict[str, Any]) -> dict[str, Any]:
+        """Return properties with the tags that CloudFormation gives what it makes."""
+        if resource.type.startswith(OWN_TYPES) or not isinstance(handler, provisioner.Provisioner):
+            return properties
+        values = (resource.name, self.stack.arn, self.stack.name)
+        return handler.add_system_tags(properties, dict(zip(STACK_TAGS, values, strict=True)))
 
     def _can_import(self, resource: Resource) -> bool:
         return self.stack.operation.imports_existing and resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
@@ -247,9 +271,10 @@ class Steps:
         events: list[tuple[str, str, Mapping[str, Any] | None]] = [
             ("IMPORT_COMPLETE", "Resource import completed.", properties)
         ]
-        if tags:
-            former = provisioner.Instance(found.properties, found.attributes)
-            wanted = {**found.properties, tags: properties[tags]}
+        former = provisioner.Instance(found.properties, found.attributes)
+        wanted = {**found.properties, tags: properties[tags]} if tags else dict(found.properties)
+        wanted = self._add_tags(resource, handler, wanted)
+        if wanted != found.properties:
             await self._try(resource, lambda: handler.update(former, wanted, uuid4()))
             reason = "Apply stack-level tags to imported resource if applicable."
             events += [("UPDATE_IN_PROGRESS", reason, properties), ("UPDATE_COMPLETE", "", properties)]
@@ -283,8 +308,7 @@ class Steps:
     async def _complete(self, resource: Resource, handler: Handler, called: dict[str, Any], status: str) -> None:
         making = resource.making
         assert making is not None  # noqa: S101
-        instance = provisioner.Instance(called, making.attributes)
-        attributes, pause = await self._try(resource, lambda: handler.complete(instance, resource.token))
+        attributes, pause = await self._call_complete(resource, handler, called, making.attributes)
         if pause is not None:
             raise Later(self._extend_pause(resource, pause))
         reference = handler.get_reference(provisioner.Instance(called, attributes))
@@ -294,6 +318,18 @@ class Steps:
             replace(resource, instance=done, making=None, before=before, done=self.phase),
             (f"{status}_COMPLETE", "", making.properties),
         )
+
+    async def _call_complete(
+        self, resource: Resource, handler: Handler, properties: dict[str, Any], attributes: Mapping[str, Any]
+    ) -> Any:
+        for tagged in self._list_taggings(resource, handler, properties):
+            instance = provisioner.Instance(tagged, attributes)
+            try:
+                return await self._try(resource, partial(handler.complete, instance, resource.token))
+            except ProvisioningError as error:
+                if error.code != "AccessDenied" or tagged == properties:
+                    raise
+        raise AssertionError("there is always one to try")
 
     async def _is_taken(self, resource: Resource, handler: Handler, properties: Mapping[str, Any]) -> bool:
         """Whether there is a resource with the name, or the identifier, that properties give."""
@@ -305,8 +341,7 @@ class Steps:
         return await reader.is_taken(await self.resolve(properties))
 
     def _describe_taken(self, resource: Resource, properties: Mapping[str, Any]) -> str:
-        names = [str(value) for key, value in properties.items() if key.endswith("Name")]
-        name = properties.get("Name") or next(iter(names), resource.name)
+        name = get_given_name(resource.type, properties) or resource.name
         return ProvisioningError(
             f"Resource of type '{resource.type}' with identifier '{name}' already exists.",
             "AlreadyExists",
@@ -340,8 +375,9 @@ class Steps:
         assert making is not None  # noqa: S101
         called = await self.resolve(making.properties)
         if not resource.is_made:
-            former = provisioner.Instance(await self.resolve(old.properties), old.attributes)
-            attributes = await self._try(resource, lambda: handler.update(former, called, resource.token))
+            before = self._add_tags(resource, handler, await self.resolve(old.properties))
+            former, tagged = provisioner.Instance(before, old.attributes), self._add_tags(resource, handler, called)
+            attributes = await self._try(resource, lambda: handler.update(former, tagged, resource.token))
             making = replace(making, attributes=attributes)
             resource = await self._write(replace(resource, making=making, is_made=True))
         instance = provisioner.Instance(called, making.attributes)
@@ -440,10 +476,7 @@ class Steps:
         handler = self._make_handler(resource)
         called = await self.resolve(making.properties)
         try:
-            attributes = await self._try(
-                resource,
-                lambda: handler.create(called, self._make_name(resource), resource.token, is_repeated=True),
-            )
+            attributes = await self._call_create(resource, handler, called, is_repeated=True)
         except ProvisioningError:
             return resource
         reference = handler.get_reference(provisioner.Instance(called, attributes))

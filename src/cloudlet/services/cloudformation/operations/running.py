@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError
+from cloudlet.core.aws.tags import is_system_key
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
@@ -43,12 +44,20 @@ MAX_ACCOUNT_OPERATIONS: Final = 4
 _PATIENCE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.25
 _MINUTE_SECONDS: Final = 60.0
+_INVALID: Final = (
+    "Validation failed with {} error(s). Call DescribeEvents to retrieve the full list of issues with resource and "
+    "property details, resolve each error, then retry the operation."
+)
 _CANCELLED: Final = "User Initiated"
 _REPLACING: Final = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
 class _StackFailure(Exception):
     """The operation cannot go on, by no resource's fault."""
+
+
+class _DeletionConflict(Exception):
+    """Others import what the stack exports: it stays as it is."""
 
 
 class _SupersedingOperation(Exception):
@@ -97,6 +106,8 @@ class _Run:
     async def run(self) -> float | None:
         try:
             compiled, former = await self._load_targets()
+            if self._phase.work == "apply" and (count := self._stack.operation.errors):
+                raise _StackFailure(_INVALID.format(count))
             tasks, dependencies = await self._plan(compiled, former)
             pause = await self._run_tasks(tasks, dependencies)
             if pause is not None:
@@ -108,6 +119,8 @@ class _Run:
             return await self._succeed(compiled)
         except _StackFailure as failure:
             return await self._fail(str(failure))
+        except _DeletionConflict as refusal:
+            return await self._move(self._stack.operation.status_before or "DELETE_FAILED", str(refusal))
         except _SupersedingOperation:
             return 0
 
@@ -477,7 +490,7 @@ class _Run:
         if reason == _CANCELLED or (self._phase.work == "apply" and not self._failed):
             await self._give_up_waiting()
         status = states.get_status_after_failure(stack.status, stack.operation.on_failure)
-        if status.endswith("ROLLBACK_IN_PROGRESS"):
+        if status.endswith("ROLLBACK_IN_PROGRESS") and not stack.operation.errors and reason != _CANCELLED:
             reason = (
                 f"{reason.removesuffix(' ')}{'' if reason.rstrip().endswith('.') else '.'} Rollback requested by user."
             )
@@ -491,6 +504,11 @@ class _Run:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
             if now is None or not self._is_current(now):
                 return
+            if status in states.KINDS:
+                failed = f"{stack.status.removesuffix('_IN_PROGRESS')}_FAILED"
+                event = stacks.make_stack_event(now, failed, block.clock.now(), reason)
+                stacks.add_event(tx, now, replace(event, is_hidden=True))
+                now = stacks.follow(tx, now, states.KINDS[status], block.clock.now())
             changed = stacks.set_status(tx, now, status, block.clock.now(), reason)
             if status == states.DELETED:
                 await exporting.remove_all_of(tx, changed)
@@ -502,8 +520,8 @@ class _Run:
     async def _succeed(self, compiled: CompiledTarget | None) -> float | None:
         stack, status = self._stack, self._phase.succeeded
         if self._phase.work != "apply":
-            reason = "" if not self._failed else self._describe_failures()
-            return await self._move(status, reason)
+            reason = _INVALID.format(stack.operation.errors) if stack.operation.errors else ""
+            return await self._move(status, self._describe_failures() if self._failed else reason)
         assert compiled is not None  # noqa: S101
         try:
             outputs = compiled.resolve_outputs(self._make_scope(compiled))
@@ -544,7 +562,7 @@ class _Run:
 
             users = await self._block.store.transact(list_users)
             if users:
-                raise _StackFailure(
+                raise _DeletionConflict(
                     f"Delete canceled. Cannot delete export {output.export} as it is in use by {' and '.join(users)}."
                 )
 
@@ -587,6 +605,8 @@ def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> Non
             raise errors.make_validation_error("Missing required ServiceToken property")
         return
     schema = get_schema(kind)
+    if any(map(is_system_key, schema.list_tag_keys(properties))):
+        raise errors.make_validation_error("aws: prefixed tag key names are not allowed for external use.")
     violations = schema.list_violations(schema.convert_types(properties))
     if violations:
         raise errors.make_validation_error(

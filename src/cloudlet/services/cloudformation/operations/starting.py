@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -10,8 +11,9 @@ from cloudlet.core import Context, Params, Transaction
 from cloudlet.core.aws.resources.caller import Caller
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import errors, stacks, states
+from cloudlet.services.cloudformation.operations import early_validation
 from cloudlet.services.cloudformation.operations.running import request
-from cloudlet.services.cloudformation.stack_record import Operation, Stack, Target
+from cloudlet.services.cloudformation.stack_record import Operation, Stack, Target, Validation
 
 _USER: Final = "User Initiated"
 
@@ -39,13 +41,29 @@ def make_operation(ctx: Context, params: Params, target: str = "", on_failure: s
 
 
 def begin(
-    ctx: Context, tx: Transaction, stack: Stack, operation: Operation, status: str, target: Target | None = None
+    ctx: Context,
+    tx: Transaction,
+    stack: Stack,
+    operation: Operation,
+    status: str,
+    target: Target | None = None,
+    found: Sequence[Validation] = (),
 ) -> Stack:
-    """Begin an operation in a state; return the stack."""
+    """Begin an operation in a state, with what early validation has found; return the stack."""
     if target is not None:
         stacks.save_target(tx, ctx.block.cloud.vault, stack, target)
         stack = replace(stack, notification_arns=target.notification_arns)
-    changed = stacks.set_status(tx, replace(stack, operation=operation), status, ctx.now(), _USER)
+    kind = states.KINDS[status]
+    if not operation.kind:
+        operation = replace(operation, kind=kind, errors=early_validation.count_errors(found))
+        stacks.save_operation(tx, stack, operation.id, kind)
+        stack = replace(stack, operation=operation)
+    else:
+        # A rollback of an operation that had failed before.
+        kind = "CONTINUE_ROLLBACK" if operation.is_continued else kind
+        stack = stacks.follow(tx, replace(stack, operation=operation), kind, ctx.now())
+    changed = stacks.set_status(tx, stack, status, ctx.now(), _USER)
+    stacks.add_validations(tx, changed, stacks.make_stack_event(changed, status, ctx.now()), found)
     request(tx, changed)
     return changed
 

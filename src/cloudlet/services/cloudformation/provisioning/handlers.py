@@ -78,6 +78,14 @@ class Handler(Protocol):
         """Delete a resource; return the pause."""
 
 
+def get_given_name(kind: str, properties: Mapping[str, Any]) -> str:
+    """Return the name that properties give a resource, empty where they give none."""
+    declared = load_resource_types().get(kind)
+    named = "Name" if declared is None or declared.named is None else declared.named.property
+    names = [value for key, value in properties.items() if key.endswith("Name")]
+    return str(properties.get(named) or next(iter(names), ""))
+
+
 def make_handler(work: Work) -> Handler:
     """Return the handler of a resource."""
     # Imported late: they import this module.

@@ -44,9 +44,16 @@ class NestedStack(Provisioner):
         """Return at once: an update may take long, and `refresh` tells when it is done."""
 
     async def delete(self, instance: Instance, token: str = "") -> float | None:
-        if self.get_reference(instance) and await self.exists(self.get_known(instance)):
-            await self._await_rest(self.get_reference(instance), token, is_deleted=True)
-        return await super().delete(instance, token)
+        stack_id = self.get_reference(instance)
+        if not stack_id or not await self.exists(self.get_known(instance)):
+            return None
+        await self._await_rest(stack_id, token, is_deleted=True)
+        found = await self._describe(stack_id)
+        if not states.is_in_progress(found["StackStatus"]) and await self._is_own(stack_id, token):
+            reason = found.get("StackStatusReason", "")
+            raise ReasonedError(f"Embedded stack {stack_id} was not successfully deleted: {reason}")
+        await self._work.invoke(_MODEL, "DeleteStack", {"StackName": stack_id, "ClientRequestToken": token})
+        return _PAUSE_SECONDS
 
     async def _await_rest(self, stack_id: str, token: str, *, is_deleted: bool = False) -> None:
         """Raise Later while another operation is under way.
@@ -71,9 +78,13 @@ class NestedStack(Provisioner):
             await self._work.invoke(_MODEL, "CancelUpdateStack", params)
         raise Later(_PAUSE_SECONDS)
 
-    async def _get_status(self, stack_id: str) -> str:
+    async def _describe(self, stack_id: str) -> dict[str, Any]:
         answer = await self._work.invoke(_MODEL, "DescribeStacks", {"StackName": stack_id})
-        status: str = answer["Stacks"][0]["StackStatus"]
+        found: dict[str, Any] = answer["Stacks"][0]
+        return found
+
+    async def _get_status(self, stack_id: str) -> str:
+        status: str = (await self._describe(stack_id))["StackStatus"]
         return status
 
     async def _is_own(self, stack_id: str, token: str) -> bool:

@@ -132,7 +132,7 @@ class StackSetResource(Metadata):
             raise Later(_PAUSE_SECONDS)
         if found["Status"] != "SUCCEEDED":
             results = (await self._invoke("ListStackSetOperationResults", known))["Summaries"]
-            reasons = [one["StatusReason"] for one in results if one["Status"] == "FAILED"]
+            reasons = [one.get("StatusReason", "") for one in results if one["Status"] == "FAILED"]
             raise ReasonedError(f"Stack set operation [{operation_id}] was {found['Status']}: {' '.join(reasons)}")
 
     async def _invoke(self, operation: str, params: dict[str, Any]) -> Any:

@@ -24,6 +24,7 @@ from cloudlet.store import StoreError
 log = logging.getLogger("cloudlet.cloudformation")
 
 GATE: Final = "AWSCloudFormationStackSetAccountGate"
+_INVALID: Final = "Validation failed with "
 _MODEL: Final = "cloudformation"
 _UNMADE: Final = frozenset({"CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 """The states of stacks that cannot be updated: they are deleted and made again."""
@@ -201,7 +202,9 @@ class Deployment:
         answer = await self._invoke("DescribeStackEvents", {"StackName": self._instance.stack_id})
         for event in reversed(answer["StackEvents"]):
             is_own = event.get("ClientRequestToken") == self._result.token
-            if is_own and event["ResourceStatus"].endswith("_FAILED"):
+            # What is known to fail early has but events of the stack itself.
+            is_invalid = event.get("ResourceStatusReason", "").startswith(_INVALID)
+            if is_own and (is_invalid or event["ResourceStatus"].endswith("_FAILED")):
                 return (
                     f"ResourceLogicalId:{event['LogicalResourceId']}, ResourceType:{event['ResourceType']}, "
                     f"ResourceStatusReason:{event.get('ResourceStatusReason', '')}."

@@ -26,10 +26,10 @@ def checked(existing: Mapping[str, str], added: Iterable[Mapping[str, str]]) -> 
             raise _invalid(f"Invalid Tag Key: {key}")
         if len(value) > _VALUE_LENGTH or not _ALLOWED.fullmatch(value):
             raise _invalid(f"Invalid Tag Value: {value}")
-        if key.lower().startswith("aws:"):
+        if tags.is_reserved(key):
             raise _invalid("Tag keys that begin with aws: are reserved for system use")
     merged = {**existing, **dict(pairs)}
-    if len(merged) > MOST:
+    if tags.count(merged) > MOST:
         raise _invalid(f"Too many tags: a resource can have {MOST} at most")
     return merged
 

@@ -15,7 +15,9 @@ from cloudlet.services.ecs.task_record import Task
 async def load_definition(runner: Runner, task: Task) -> Definition:
     """Return the definition of a task. Raises TaskFailure where it was deleted."""
     found = await runner.block.store.transact(
-        lambda tx: definitions.get_revision(tx, task.account, task.region, task.family, task.revision)
+        lambda tx: definitions.get_revision(
+            tx, task.account, task.region, task.family, task.revision, kind=task.definition_kind
+        )
     )
     if found is None:
         raise TaskFailure("The task definition of the task was deleted.")

@@ -161,7 +161,7 @@ async def _describe_task(runner: Runner, task: Task) -> dict[str, Any]:
             "PullStartedAt": _format(task.pull_started_at),
             "PullStoppedAt": _format(task.pull_stopped_at),
             "AvailabilityZone": task.availability_zone,
-            "LaunchType": task.launch_type or ("FARGATE" if task.is_on_fargate else "EC2"),
+            "LaunchType": task.kind,
             "VPCID": task.interface.get("network"),
             "Containers": [
                 await _describe_container(runner, task, each) for each in task.containers if each.started_at is not None

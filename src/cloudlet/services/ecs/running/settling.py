@@ -17,7 +17,9 @@ from msgspec.structs import replace
 
 from cloudlet.core.background.reconciler import Key
 from cloudlet.engines.keeper.client import KeeperError
-from cloudlet.services.ecs import tasks
+from cloudlet.services.ecs import managed_instances, tasks
+from cloudlet.services.ecs.capacity import MANAGED
+from cloudlet.services.ecs.managed_states import REGISTERING
 from cloudlet.services.ecs.running import (
     connect_proxies,
     containers,
@@ -81,9 +83,19 @@ async def _finish_task(runner: Runner, task: Task) -> Outcome:
     return await interfaces.take_away(runner, task)
 
 
+async def _start_containers(runner: Runner, task: Task) -> Outcome:
+    """Start the containers of a task, once the daemons of its instance run. They are started first."""
+    if task.kind == MANAGED and not task.daemon:
+        instance_id = task.container_instance.rpartition("/")[2]
+        instance = await runner.block.store.transact(lambda tx: managed_instances.find(tx, *task.key[:3], instance_id))
+        if instance is not None and instance.status == REGISTERING:
+            return None
+    return await containers.start(runner, task)
+
+
 STARTING: Final[Mapping[str, Work]] = {
     PROVISIONING: interfaces.provide,
-    PENDING: containers.start,
+    PENDING: _start_containers,
     ACTIVATING: _wait_until_registered,
     RUNNING: containers.start,
 }

@@ -41,16 +41,11 @@ def make_request_logs(load_balancer: LoadBalancer, listener: Listener) -> list[R
 
 def make_connection_logs(load_balancer: LoadBalancer, listener: Listener) -> list[Resource]:
     """Return the log of the connections to a listener, where its load balancer has one."""
-    if find_connection_log(load_balancer, listener) is None:
-        return []
-    return [make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))]
-
-
-def find_connection_log(load_balancer: LoadBalancer, listener: Listener) -> str | None:
-    """Return the kind of the log of a listener's connections by TLS, or None."""
     kind = log_files.CONNECTIONS if load_balancer.is_application else log_files.ACCESS
     is_secure = listener.description["Protocol"] in ("HTTPS", "TLS")
-    return kind if is_secure and log_files.is_wanted(kind, load_balancer) else None
+    if not is_secure or not log_files.is_wanted(kind, load_balancer):
+        return []
+    return [make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))]
 
 
 def _make_common(name: str) -> Resource:

@@ -6,6 +6,7 @@ costs a fifth of a request's time; counters in Envoy cost next to nothing.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from cloudlet.engines.envoy.resource_parts import make_extension
@@ -33,6 +34,14 @@ _TAGS: Final = {
     ACTIONS: f"%METADATA(ROUTE:{names.METADATA}:actions)%",
     RULES: f"%METADATA(ROUTE:{names.METADATA}:{names.EVALUATED})%",
 }
+_TIMES: Final = json.dumps(
+    {
+        "operators": [
+            {"command": "COMMON_DURATION", "param": f"{begin}:US_RX_BEG:us"} for begin in ("US_TX_END", "US_TX_BEG")
+        ]
+    }
+)
+"""The time since a request was sent; where a target answers earlier, since its begin."""
 _FIRST_COUNTED: Final = 300
 
 
@@ -58,7 +67,7 @@ def make_target_counter(listener: Listener) -> Resource:
     time = {
         "stat": {"name": TIME, "tags": _make_tags(*tags)},
         "unit": "Microseconds",
-        "value_format": "%COMMON_DURATION(US_TX_END:US_RX_BEG:us)%",
+        "value_format": f"%COALESCE({_TIMES})%",
     }
     return {**_make_logger(listener, histograms=[time]), "filter": _compare("GE", 1)}
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cloudlet.core import AwsError
+from cloudlet.core.aws.tags import STACK_TAGS, count, is_reserved, is_system_key
 
 _LONGEST_KEY = 128
 _LONGEST_VALUE = 256
 _MOST_OF_A_BUCKET = 50
-_SYSTEM = "aws:"
+_UPDATED = "System tags cannot be added/updated by requester"
 _MARKS = frozenset(" _.:/=+-@")
 
 
@@ -21,18 +22,27 @@ def checked_bucket_tags(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return checked(tags, _MOST_OF_A_BUCKET)
 
 
+def check_system_tags(known: Mapping[str, str], tags: Mapping[str, str]) -> None:
+    """Raise AwsError where tags have other system tags than a bucket has."""
+    for key in STACK_TAGS:
+        if key in tags and tags[key] != known.get(key):
+            raise _invalid(_UPDATED, key)
+        if key in known and key not in tags:
+            raise _invalid("System tags cannot be removed by requester", key)
+
+
 def checked(tags: Iterable[Mapping[str, str]], most: int) -> dict[str, str]:
     """Return tags to store, at most so many. Raises AwsError."""
     found: dict[str, str] = {}
     for tag in tags:
         key, value = tag["Key"], tag["Value"]
         check(key, value)
-        if key.lower().startswith(_SYSTEM):
-            raise _invalid("System tags cannot be added/updated by requester", key)
+        if is_reserved(key):
+            raise _invalid(_UPDATED, key)
         if key in found:
             raise _invalid("Cannot provide multiple Tags with the same key", key)
         found[key] = value
-    if len(found) > most:
+    if count(found) > most:
         kind = "Bucket" if most == _MOST_OF_A_BUCKET else "Object"
         raise AwsError("BadRequest", f"{kind} tag count cannot be greater than {most}", status=400)
     return found
@@ -48,7 +58,7 @@ def check(key: str, value: str) -> None:
 
 def check_of_object(key: str, value: str) -> None:
     """Raise InvalidTag for what can be no tag of an object."""
-    if key.lower().startswith(_SYSTEM):
+    if is_system_key(key):
         raise _invalid("Your TagKey cannot be prefixed with aws:", key)
     check(key, value)
 
