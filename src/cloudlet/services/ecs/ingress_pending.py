@@ -39,7 +39,7 @@ async def find(tx: Transaction, key: _Key) -> Pending | None:
 
 
 async def find_revision(tx: Transaction, key: _Key, id: str) -> Revision | None:
-    """Return the revision of the deployment of a service that waits, by its id, or None."""
+    """Return the revision of the deployment that waits, by its id, or None."""
     pending = await find(tx, key)
     return Revision(id, pending.created, pending.members) if pending is not None and pending.revision == id else None
 
