@@ -149,7 +149,7 @@ class Scene:
         rules = self.elb.describe_rules(ListenerArn=self.listeners[name])["Rules"]
         arns = [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
         changes = 0
-        while not has_ended.is_set():
+        while not has_ended.wait(_PAUSE_SECONDS):
             self.elb.modify_rule(RuleArn=arns[changes % len(arns)], Conditions=_match(1000 + changes))
             changes += 1
         return changes
@@ -166,6 +166,8 @@ class Scene:
         return arn
 
 
+_PAUSE_SECONDS: Final = 0.1
+"""The time between changes of rules, as the client would take the processors otherwise."""
 _PROTOCOLS: Final = {"application": "HTTP", "network": "TCP"}
 
 

@@ -45,10 +45,11 @@ class Managed(Services):
         """Wait until the instances of the capacity provider are as a function wants them."""
         return eventually(self.list_instances, wanted)
 
-    def define(self, *command: str, **members: Any) -> str:
-        """Register a daemon task definition; return its ARN."""
+    def define(self, *command: str, is_checked: bool = True, **members: Any) -> str:
+        """Register a daemon task definition; return its ARN. With a health check it need not run for a while first."""
         container = {"name": "agent", "image": self.image, "memory": 32, "command": command or ("sleep", "1000")}
-        given = {"family": "agent", "containerDefinitions": [{**container, "stopTimeout": 1}], **members}
+        check = {"healthCheck": {"command": ["CMD", "true"]}} if is_checked else {}
+        given = {"family": "agent", "containerDefinitions": [{**container, **check, "stopTimeout": 1}], **members}
         return str(self.ecs.register_daemon_task_definition(**given)["daemonTaskDefinitionArn"])
 
     def create_daemon(self, definition: str, **members: Any) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def test_a_first_deployment_that_fails_leaves_no_instance_with_it(managed: Manag
 
 
 def test_one_that_is_not_critical_holds_nobody_up(managed: Managed) -> None:
-    made = managed.create_daemon(managed.define("sh", "-c", "sleep 1; false"), critical=False)
+    made = managed.create_daemon(managed.define("sh", "-c", "sleep 1; false", is_checked=False), critical=False)
     managed.wait(managed.run({}, run={"capacityProviderStrategy": STRATEGY}), "RUNNING")
     assert managed.until_status(made["deploymentArn"], "STOPPED")["circuitBreaker"]["status"] == "TRIGGERED"
 
@@ -145,7 +145,7 @@ def test_alarms_roll_a_deployment_back(managed: Managed) -> None:
         AlarmName="errors", Namespace="shop", MetricName="errors", Statistic="Sum", Period=60, EvaluationPeriods=1,
         Threshold=1, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
-    made = managed.create_daemon(managed.define())
+    made = managed.create_daemon(managed.define(is_checked=False))
     managed.until_status(made["deploymentArn"], "SUCCESSFUL")
     configuration = {"alarms": {"enable": True, "alarmNames": ["errors"]}, "bakeTimeInMinutes": 5, "drainPercent": 100}
     changed = managed.update_daemon(made["daemonArn"], managed.define(), deploymentConfiguration=configuration)

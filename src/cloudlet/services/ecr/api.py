@@ -29,6 +29,7 @@ from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.distribution import answering
 from cloudlet.services.ecr.leftovers import LEFTOVERS
 from cloudlet.services.ecr.replicating import DELETION, REPLICATION
+from cloudlet.services.ecr.scanning import SCANS
 
 __all__ = [
     "api_backfills",
@@ -56,6 +57,7 @@ service.job(uploads.remove_abandoned)
 service.job(LEFTOVERS.run)
 service.job(REPLICATION.run)
 service.job(DELETION.run)
+service.job(SCANS.run)
 service.job(backfills.BACKFILL.run)
 service.job(backfills.remove_old)
 service.job(layers.GARBAGE.collect)

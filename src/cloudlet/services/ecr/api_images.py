@@ -22,10 +22,10 @@ from cloudlet.services.ecr import (
     storage_class,
 )
 from cloudlet.services.ecr.access import open_repository
+from cloudlet.services.ecr.adding import Push
 from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
 from cloudlet.services.ecr.image_record import Image
-from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.services.ecr.storage_class import ACTIVE
 
@@ -265,11 +265,13 @@ def _describe(repository: Repository, image: Image) -> dict[str, Any]:
     described = {**show_name(repository), **describe_manifest(image), "imageTags": list(image.tags) or None}
     if repository.is_public:
         return described
+    scan = scanning.get(image)
     return {
         **described,
         "lastRecordedPullTime": image.pulled or None,
         "subjectManifestDigest": image.subject or None,
-        "imageScanStatus": scanning.show_status() if image.is_scan_failed else None,
+        "imageScanStatus": None if scan is None else scanning.show_status(scan),
+        "imageScanFindingsSummary": None if scan is None else scanning.show_summary(scan),
         "imageStatus": image.status,
         "lastArchivedAt": image.archived or None,
         "lastActivatedAt": image.activated or None,

@@ -1,19 +1,22 @@
-"""The operations on scans: their configuration, and clear errors, since there is no scanner."""
+"""The operations on scans of images."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
-from cloudlet.services.ecr import errors, images, registry, repository, scanning
+from cloudlet.services.ecr import errors, findings, images, registry, repository, scanners, scanning
 from cloudlet.services.ecr.access import open_repository
 from cloudlet.services.ecr.api_repositories import show_name
 from cloudlet.services.ecr.block import service
+from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.registry_record import Registry
 from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.services.ecr.storage_class import ACTIVE
+
+_MAX_LISTED_FINDINGS: Final = 100
 
 
 @service.operation("GetRegistryScanningConfiguration")
@@ -70,7 +73,16 @@ async def start_image_scan(ctx: Context, tx: Transaction, params: Params) -> Res
     if image.status != ACTIVE:
         named = errors.describe_image(id.get("imageDigest"), id.get("imageTag"))
         raise AwsError("ImageArchivedException", f"The image with imageId {named} is archived and cannot be scanned.")
-    raise errors.ValidationError(scanning.NO_SCANNER)
+    if not scanning.is_scannable(image):
+        raise errors.UnsupportedImageType(image.artifact_type or image.media_type)
+    if scanners.find() is None:
+        raise errors.ValidationError(scanning.NO_SCANNER)
+    last = scanning.get(image)
+    if last is not None and ctx.now() - last.begun < scanning.INTERVAL_SECONDS:
+        raise errors.LimitExceededError("The scan quota per image has been exceeded. Wait and try again.")
+    begun = scanning.begin(tx, found, image, ctx.now())
+    images.save(tx, found, begun)
+    return _show_scan(found, begun, id)
 
 
 @service.operation("DescribeImageScanFindings")
@@ -78,12 +90,28 @@ async def describe_image_scan_findings(ctx: Context, tx: Transaction, params: Pa
     found = await open_repository(ctx, tx, params, "DescribeImageScanFindings")
     id = params["imageId"]
     image = await images.get_named(tx, found, id.get("imageDigest"), id.get("imageTag"))
-    if not image.is_scan_failed:
+    scan = scanning.get(image)
+    if scan is None:
         asked = errors.describe_image(id.get("imageDigest"), id.get("imageTag"))
         raise AwsError(
             "ScanNotFoundException",
             f"Image scan does not exist for the image with '{asked}' in the repository with name '{found.name}' in the "
             f"registry with id '{found.account}'",
         )
+    shown, summary = _show_scan(found, image, id), scanning.show_summary(scan)
+    if summary is None:
+        return shown
+    limit = params.get("maxResults") or _MAX_LISTED_FINDINGS
+    listed, token = await findings.list_page(tx, found.id, image.digest, params.get("nextToken"), limit)
+    return {**shown, "imageScanFindings": {**summary, "findings": listed}, "nextToken": token}
+
+
+def _show_scan(about: Repository, image: Image, id: dict[str, str]) -> dict[str, Any]:
+    """Return the members of answers about the scan of an image that has one."""
+    scan = scanning.get(image)
     named = {"imageDigest": image.digest, "imageTag": id.get("imageTag")}
-    return {**show_name(found), "imageId": named, "imageScanStatus": scanning.show_status()}
+    return {
+        **show_name(about),
+        "imageId": named,
+        "imageScanStatus": None if scan is None else scanning.show_status(scan),
+    }

@@ -209,6 +209,14 @@ class LimitExceededError(AwsError):
         super().__init__("LimitExceededException", message)
 
 
+class UnsupportedImageType(AwsError):
+    """An image that cannot be scanned."""
+
+    def __init__(self, media_type: str) -> None:
+        message = f"Scanning is not supported for an image of the type '{media_type}'"
+        super().__init__("UnsupportedImageTypeException", message)
+
+
 class KmsError(AwsError):
     """A key that KMS does not let be used."""
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from cloudlet.core import Transaction
 from cloudlet.core.aws import service_events
+from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.repository import get_arn
 from cloudlet.services.ecr.repository_record import Repository
+from cloudlet.services.ecr.scan_record import COMPLETE, Scan
 
 
 def add(tx: Transaction, repository: Repository, action: str, digest: str, tag: str | None, now: float) -> None:
@@ -34,14 +36,16 @@ def add_replication(
     _add(tx, repository, "ECR Replication Action", detail, [get_arn(repository)], now)
 
 
-def add_failed_scan(tx: Transaction, repository: Repository, digest: str, tags: tuple[str, ...], now: float) -> None:
-    """Tell that an image was not scanned."""
-    detail = {
-        "scan-status": "FAILED",
+def add_scan(tx: Transaction, repository: Repository, image: Image, scan: Scan, now: float) -> None:
+    """Tell how a scan has ended."""
+    detail: dict[str, Any] = {
+        "scan-status": scan.status,
         "repository-name": repository.name,
-        "image-digest": digest,
-        "image-tags": list(tags),
+        "image-digest": image.digest,
+        "image-tags": list(image.tags),
     }
+    if scan.status == COMPLETE:
+        detail["finding-severity-counts"] = scan.counts
     _add(tx, repository, "ECR Image Scan", detail, [get_arn(repository)], now)
 
 

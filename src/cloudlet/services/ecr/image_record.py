@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from cloudlet.services.ecr.scan_record import Scan
+
 
 class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     """A manifest in a repository: of an image, an index, or another artifact.
@@ -32,7 +34,7 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     pulled: float = 0.0
     annotations: dict[str, str] = {}
     is_scan_failed: bool = False
-    """Whether a scan was to be made when it was pushed."""
+    """Whether an older Cloudlet, which could not scan, was to scan it."""
     replications: dict[str, str] = {}
     """Destinations (region/account) → the status of the replication."""
     tagged: dict[str, float] = {}
@@ -45,6 +47,7 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     """The time at which it was restored last."""
     restore_due: int = 0
     """The time at which its restore ends, in milliseconds."""
+    scan: Scan | None = None
 
 
 class Layer(msgspec.Struct, frozen=True, omit_defaults=True):

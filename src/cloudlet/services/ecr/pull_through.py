@@ -15,6 +15,7 @@ from cloudlet.engines.http_client import HttpClient
 from cloudlet.engines.images.registry_client import Credentials, RegistryClient, RegistryError
 from cloudlet.services.ecr import (
     access,
+    adding,
     cache_rules,
     creating,
     digests,
@@ -28,9 +29,9 @@ from cloudlet.services.ecr import (
     transferring,
     uploads,
 )
+from cloudlet.services.ecr.adding import Push
 from cloudlet.services.ecr.cache_rule_record import CacheRule
 from cloudlet.services.ecr.image_record import Image, Part
-from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.services.ecr.storage_class import ACTIVE
 from cloudlet.services.ecr.transferring import Transfer
@@ -234,7 +235,7 @@ async def _add(ctx: Context, tx: Transaction, rule: CacheRule, name: str, wanted
     target = await _open_target(ctx, tx, rule, name)
     _note_check(ctx, tx, target, wanted.tag)
     try:
-        image = await images.put(tx, target, wanted, ctx.now(), is_partial=True)
+        image = await adding.put(tx, target, wanted, ctx.now(), is_partial=True)
     except AwsError as error:
         if error.code != "ImageAlreadyExistsException":
             raise

@@ -14,9 +14,9 @@ from cloudlet.core.aws.policy import NamedPolicy, Policies, Request, evaluate
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.identity import root
-from cloudlet.services.ecr import creating, image_events, images, layers, registry, repository, transferring
+from cloudlet.services.ecr import adding, creating, image_events, images, layers, registry, repository, transferring
+from cloudlet.services.ecr.adding import Push
 from cloudlet.services.ecr.image_record import Image
-from cloudlet.services.ecr.images import Push
 from cloudlet.services.ecr.repository_record import Repository
 from cloudlet.services.ecr.transferring import Transfer
 
@@ -181,7 +181,7 @@ async def copy(
             await layers.mount(tx, target.id, digest, layer.size, now)
     text = transfer.manifests[image.digest]
     try:
-        await images.put(tx, target, Push(text, image.media_type, tag, image.digest, transfer.sealer), now)
+        await adding.put(tx, target, Push(text, image.media_type, tag, image.digest, transfer.sealer), now)
     except AwsError as error:
         if error.code != "ImageAlreadyExistsException":
             raise

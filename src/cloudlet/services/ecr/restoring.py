@@ -7,7 +7,7 @@ from typing import Final
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.background.jobs import Row, run_timers
 from cloudlet.core.kernel.block import Block
-from cloudlet.services.ecr import images, replicating, repository
+from cloudlet.services.ecr import adding, images, replicating, repository
 from cloudlet.services.ecr.image_record import Image
 from cloudlet.services.ecr.repository_record import Repository
 
@@ -31,7 +31,7 @@ async def _activate(tx: Transaction, row: Row, now: float) -> None:
     image = None if found is None else await images.find(tx, found, digest)
     if found is None or found.id != id or image is None or image.restore_due != due:
         return
-    active = await images.activate(tx, found, image, now)
+    active = await adding.activate(tx, found, image, now)
     for tag in active.tags or (None,):
         active = await replicating.request(tx, found, active, tag)
 

@@ -13,6 +13,7 @@ from cloudlet.services.ecs.capacity import MANAGED
 from cloudlet.services.ecs.capacity_provider_record import ManagedInstance
 from cloudlet.services.ecs.daemon_record import Daemon, is_critical
 from cloudlet.services.ecs.definition_record import OF_DAEMONS
+from cloudlet.services.ecs.deployment_states import is_final
 from cloudlet.services.ecs.managed_states import ACTIVE, DRAINING, REGISTERING
 from cloudlet.services.ecs.scheduling_round import SETTLING_SECONDS
 from cloudlet.services.ecs.service_record import Revision
@@ -71,7 +72,7 @@ async def _fail(look: Look, instance: ManagedInstance, daemon: Daemon, task: Tas
     """Count the failure of a daemon's task. Where the daemon is critical, the instance is replaced."""
     look.save_daemon(replace(daemon, failed_tasks=daemon.failed_tasks + 1, failed_at=look.now))
     operation = await service_history.find_deployment(look.tx, daemon.history_key, daemon.deployment)
-    if operation is not None and operation.target == task.started_by:
+    if operation is not None and operation.target == task.started_by and not is_final(operation.status):
         counted = replace(operation, failures=operation.failures + 1, updated=look.now)
         service_history.save_deployment(look.tx, daemon.history_key, counted)
     revision = await _find_revision(look, daemon, task.started_by)

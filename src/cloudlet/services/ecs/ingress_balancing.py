@@ -18,7 +18,7 @@ from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.ecs import errors, gateway_changing, gateways, ingress
 from cloudlet.services.ecs.gateway_changing import ANYBODY, PORT
-from cloudlet.services.ecs.ingress_calls import Calling, describe_failure, is_waiting
+from cloudlet.services.ecs.ingress_calls import Calling, describe_failure, find_pause
 from cloudlet.services.ecs.ingress_record import Balancer, Route
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("cloudlet.ecs")
 MAX_ROUTES: Final = 25
 """The routes of one load balancer: each has a certificate there."""
-RETRY_SECONDS: Final = 5.0
-POLL_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = 1.0
 _NOTHING: Final = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
 
@@ -124,10 +122,7 @@ async def _reconcile(block: Block, key: Key) -> float | None:
         changes = await (_remove(calling, found) if found.is_leaving else _make(calling, found))
     except AwsError as error:
         await _note(block, found, {"failure": describe_failure(error)})
-        if is_waiting(error):
-            return POLL_SECONDS
-        log.warning("the load balancer %s cannot be set up: %s", found.name, error)
-        return RETRY_SECONDS
+        return find_pause(log, f"the load balancer {found.name}", error, found.failure)
     if changes is None:
         return None
     await _note(block, found, {**changes, "failure": ""})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudlet.core import AwsError
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 BY: Final = "ecs.amazonaws.com"
+RETRY_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 0.5
+_REPEATED_SECONDS: Final = 30.0
+"""The pause after what has failed as before: somebody has to change something."""
 _SESSION: Final = "ECSManagedIngress"
 MANAGED: Final = {"AmazonECSManaged": "true"}
 """The tag of all that ECS makes; policies of infrastructure roles ask for it."""
@@ -120,6 +125,16 @@ _WAITS: Final = ("DependencyViolation", "ResourceInUse", "ResourceInUseException
 def is_waiting(error: AwsError) -> bool:
     """Whether a call will succeed once something else is done."""
     return error.code in _WAITS
+
+
+def find_pause(log: logging.Logger, what: str, error: AwsError, known: str) -> float:
+    """Return after how many seconds to try again; what failed before is not logged again."""
+    if is_waiting(error):
+        return POLL_SECONDS
+    if known and known == describe_failure(error):
+        return _REPEATED_SECONDS
+    log.warning("%s cannot be set up: %s", what, error)
+    return RETRY_SECONDS
 
 
 def describe_failure(error: AwsError) -> str:

@@ -27,8 +27,14 @@ from cloudlet.services.ecs import (
     services,
 )
 from cloudlet.services.ecs.express_record import Express
-from cloudlet.services.ecs.ingress_balancing import POLL_SECONDS, RETRY_SECONDS, forget_route
-from cloudlet.services.ecs.ingress_calls import Calling, describe_failure, is_waiting
+from cloudlet.services.ecs.ingress_balancing import forget_route
+from cloudlet.services.ecs.ingress_calls import (
+    POLL_SECONDS,
+    RETRY_SECONDS,
+    Calling,
+    describe_failure,
+    find_pause,
+)
 from cloudlet.services.ecs.ingress_pending import Pending
 from cloudlet.services.ecs.ingress_record import Balancer, Group, Route
 from cloudlet.services.ecs.service_record import ACTIVE, INACTIVE, Revision, Service
@@ -129,10 +135,7 @@ async def _settle_route(block: Block, look: _Look, route: Route) -> float | None
             changes = await ingress_routing.make(calling, route, balancer, serving)
     except AwsError as error:
         await _note(block, route, {"failure": describe_failure(error)})
-        if is_waiting(error):
-            return POLL_SECONDS
-        log.warning("the route %s cannot be set up: %s", route.host, error)
-        return RETRY_SECONDS
+        return find_pause(log, f"the route {route.host}", error, route.failure)
     if changes is None and route.is_leaving:
         await block.store.transact(lambda tx: forget_route(tx, route))
         return None
@@ -168,8 +171,7 @@ async def _settle_express(block: Block, look: _Look, express: Express) -> float 
             changes = await express_making.make(calling, express, route, serving)
     except AwsError as error:
         await _note_express(block, express, {"failure": describe_failure(error)})
-        log.warning("the Express service %s cannot be set up: %s", express.resource, error)
-        return RETRY_SECONDS
+        return find_pause(log, f"the Express service {express.resource}", error, express.failure)
     if changes is not None:
         await _note_express(block, express, {**changes, "failure": ""})
         return 0.0
@@ -229,9 +231,8 @@ async def _redirect(block: Block, route: Route, serving: str) -> float:
         for arn in route.discarded:
             await calling.remove("elbv2", "DeleteTargetGroup", {"TargetGroupArn": arn})
     except AwsError as error:
-        log.warning("the target groups of %s cannot be replaced: %s", route.host, error)
         await _note(block, route, {"failure": describe_failure(error)})
-        return RETRY_SECONDS
+        return find_pause(log, f"the target groups of {route.host}", error, route.failure)
     changes = {"forwarded": [group.arn for group in route.groups], "discarded": [], "failure": ""}
     await _note(block, route, changes)
     return 0.0
