@@ -1,10 +1,11 @@
-"""The whole server, killed while an image is scanned: it is scanned again, and nothing else stays on disk."""
+"""The whole server, killed while an image is scanned: it is scanned again, and nothing stays behind."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cloudlet.testing.server import Aws, Server
+from tests.crash.test_ecs_crash import list_command_lines
 from tests.services.ecr import scanner
 from tests.services.ecr.registry import make_image, open_registry
 from tests.services.ecr.test_scans import NAME, ON_PUSH, ask, wait
@@ -24,6 +25,8 @@ def test_a_scan_is_made_after_a_kill(tmp_path: Path) -> None:
         eventually(lambda: control.read_text() == "waiting")
         assert list(work.rglob("oci-layout"))
         server.kill()
+    programs = str(tmp_path / "programs").encode()
+    eventually(lambda: not any(programs in line for line in list_command_lines()))
     control.write_text("")
     with Server.start("--data", str(tmp_path / "data"), env=env) as server:
         ecr = Aws(server.endpoint, ACCOUNT).client("ecr")

@@ -51,6 +51,10 @@ _OWN: Final = {
 }
 
 
+_ENDING_WITH_US: Final = ("setpriv", "--pdeathsig", "KILL")
+"""The command by which the kernel ends a scanner with the process that runs it; it is in Debian's `util-linux`."""
+
+
 class ScannerError(Exception):
     """A scan that has failed, for a reason that the image's owner is told."""
 
@@ -92,11 +96,12 @@ def _make_environment(given: Mapping[str, str], folder: Path) -> dict[str, str]:
 async def _run(command: Sequence[str], folder: Path) -> bytes:
     """Return what a program writes. Raises ScannerError, OSError."""
     files = [folder / "output", folder / "errors"]
+    wrapper = _ENDING_WITH_US if shutil.which(_ENDING_WITH_US[0]) else ()
     name, end = Path(command[0]).name, asyncio.get_running_loop().time() + _MAX_SCAN_SECONDS
     with files[0].open("wb") as output, files[1].open("wb") as errors:
         try:
             child = Child(
-                command,
+                [*wrapper, *command],
                 cwd=folder,
                 env=_make_environment(os.environ, folder),
                 stdin=subprocess.DEVNULL,
