@@ -258,8 +258,6 @@ class Demo:
         with load.visiting(f"{self.front}/catalogue") as visits:
             self.shop.begin_change(Currencies=CURRENCIES_REPAIRED, Version=version)
             wait("the new front to answer", lambda: visits.answers[version] >= ENOUGH_VISITS)
-            # A task that is starting has so many seconds for that, by the clock.
-            wait("the new payments", lambda: self.fleet.is_renewed("payments"))
             print(f"  while it is tried: {told(visits.answers)}")
             while self.cloudlet is not None and self.shop.is_changing():
                 self.cloudlet.run("clock", "advance", "1m")

@@ -21,11 +21,6 @@ class Fleet:
         described = self._ecs.describe_services(cluster=names.CLUSTER, services=services)["services"]
         return {each["serviceName"]: each["runningCount"] for each in described}
 
-    def is_renewed(self, service: str) -> bool:
-        """Whether no deployment of a service is under way."""
-        [described] = self._ecs.describe_services(cluster=names.CLUSTER, services=[service])["services"]
-        return [each["rolloutState"] for each in described["deployments"]] == ["COMPLETED"]
-
     def run_instead(self, service: str, *command: str) -> str:
         """Run a task of a service, with its role, but with another program; return what that prints."""
         [like] = self._ecs.describe_services(cluster=names.CLUSTER, services=[service])["services"]

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
+from cloudlet.core import Context
+from cloudlet.core.kernel.identity import ANONYMOUS
+from cloudlet.core.kernel.service import Handler
+from cloudlet.core.telemetry.usage import Usage
+from cloudlet.services.sns.block import service
 from tests.own_metrics import total
 from tests.standing import Standing, eventually
 
@@ -38,3 +46,11 @@ def test_what_blocks_call_of_each_other_is_not_counted(standing: Standing) -> No
     assert eventually(lambda: calls("ReceiveMessage")) == 1
     assert calls("SendMessage") is None
     assert calls("SendMessageBatch") is None
+
+
+def test_what_nobody_has_signed_is_no_accounts() -> None:
+    usage = Usage(service)
+    ctx = SimpleNamespace(principal=ANONYMOUS, account=ANONYMOUS.account, region="us-east-1")
+    usage.count(cast(Context, ctx), cast(Handler, SimpleNamespace(name="Unsubscribe")), {}, None, None)
+    usage.close(0.0)
+    assert usage.metrics.take_complete(1e9) == {}

@@ -10,6 +10,7 @@ import pytest
 
 from cloudlet.testing.server import Aws
 from tests.services.ecs.containers import LOGS, Tasks
+from tests.standing import Standing
 
 
 @pytest.fixture
@@ -79,6 +80,31 @@ def test_a_container_waits_for_one_that_is_healthy(tasks: Tasks) -> None:
     assert running["healthStatus"] == "UNKNOWN"
     tasks.ecs.stop_task(task=arn)
     tasks.wait(arn, "STOPPED")
+
+
+def test_one_waits_for_a_while_that_no_clock_of_the_cloud_shortens(standing: Standing) -> None:
+    tasks = Tasks(standing.account())
+    check = {"command": ["CMD-SHELL", "cat /ready"], "interval": 5, "timeout": 2, "retries": 9, "startPeriod": 60}
+    late, never = (
+        tasks.run(
+            {"name": "main", "command": ["true"], "dependsOn": after("db", "HEALTHY")},
+            {
+                "name": "db",
+                "command": ["sh", "-c", script],
+                "healthCheck": check,
+                "startTimeout": wait,
+                "stopTimeout": 2,
+            },
+        )
+        for script, wait in (("sleep 2; touch /ready; sleep 1000", 100), ("sleep 1000", 2))
+    )
+    for arn in (late, never):
+        tasks.wait(arn, lambda task: by_name(task)["db"]["lastStatus"] != "PENDING")
+    standing.advance("10m")
+    assert by_name(tasks.wait(late, "STOPPED"))["main"]["exitCode"] == 0
+    assert tasks.wait(never, "STOPPED")["stoppedReason"] == (
+        "dependency graph: container ordering dependency [db] for target [main] has timed out."
+    )
 
 
 def test_health_checks_that_fail(tasks: Tasks) -> None:

@@ -1,6 +1,7 @@
 """How often each operation of a block was called, for CloudWatch's `AWS/Usage`.
 
-CloudWatch User Guide, "AWS usage metrics". What blocks call of each other is not the account's usage.
+CloudWatch User Guide, "AWS usage metrics". What blocks call of each other is not the account's usage;
+what nobody has signed is no account's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Usage:
 
     def count(self, ctx: Context, handler: Handler, params: Params, result: Result, error: WireError | None) -> None:
         """Count a call."""
-        if ctx.principal.kind == "service":
+        if ctx.principal.kind in ("service", "anonymous"):
             return
         key = (ctx.account, ctx.region, handler.name)
         calls = self._calls

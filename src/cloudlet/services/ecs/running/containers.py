@@ -27,7 +27,7 @@ from cloudlet.services.ecs.running import (
 )
 from cloudlet.services.ecs.running.described import list_dependencies, load_definition
 from cloudlet.services.ecs.running.failures import StartFailure, TaskFailure
-from cloudlet.services.ecs.running.runner import End, Runner
+from cloudlet.services.ecs.running.runner import End, Runner, make_container_name
 from cloudlet.services.ecs.task_record import Task, TaskContainer
 from cloudlet.services.ecs.task_states import PENDING, RUNNING, STOPPED
 
@@ -138,13 +138,14 @@ def _find_pause(
     runner: Runner, task: Task, waiting: list[TaskContainer], described: Mapping[str, dict[str, Any]]
 ) -> float:
     """Return for how long the containers that wait may yet do so. Raises TaskFailure where it took too long."""
-    now, left = runner.block.clock.now(), []
+    now, left = runner.get_time(), []
     for each in waiting:
         for needed, _ in list_dependencies(described[each.name]):
             other = task.find_container(needed)
             if other is None or other.started_at is None:
                 continue
-            ends = other.started_at + float(described[needed].get("startTimeout") or _MAX_START_SECONDS)
+            began = runner.awaited.setdefault(make_container_name(task, other), now)
+            ends = began + float(described[needed].get("startTimeout") or _MAX_START_SECONDS)
             if now >= ends:
                 text = f"container ordering dependency [{needed}] for target [{each.name}] has timed out."
                 raise TaskFailure(f"dependency graph: {text}")

@@ -55,6 +55,8 @@ class Runner:
         """The images and secrets of tasks, as long as they run."""
         self.asked_to_stop: dict[str, float] = {}
         """The times at which containers were asked to end."""
+        self.awaited: dict[str, float] = {}
+        """Since when others wait for containers, by the names of these."""
         self.finishing: dict[str, float] = {}
         """Since when logs are to be sent to their end, by their names."""
         self.finished: set[str] = set()
@@ -163,6 +165,7 @@ class Runner:
         """Forget a container that has ended, once that is stored. Raises KeeperError."""
         name = make_container_name(task, container)
         self.asked_to_stop.pop(name, None)
+        self.awaited.pop(name, None)
         if self._codes.pop(name, None) is not None:
             self._out_of_memory.discard(name)
             await self.keeper.call("forget", name=name)
