@@ -7,9 +7,8 @@ from typing import cast
 
 from cloudlet.core import Context
 from cloudlet.core.kernel.identity import ANONYMOUS
-from cloudlet.core.kernel.service import Handler
+from cloudlet.core.kernel.service import Handler, Service
 from cloudlet.core.telemetry.usage import Usage
-from cloudlet.services.sns.block import service
 from tests.own_metrics import total
 from tests.standing import Standing, eventually
 
@@ -49,7 +48,7 @@ def test_what_blocks_call_of_each_other_is_not_counted(standing: Standing) -> No
 
 
 def test_what_nobody_has_signed_is_no_accounts() -> None:
-    usage = Usage(service)
+    usage = Usage(cast(Service, SimpleNamespace(name="sns", namespace="AWS/SNS")))
     ctx = SimpleNamespace(principal=ANONYMOUS, account=ANONYMOUS.account, region="us-east-1")
     usage.count(cast(Context, ctx), cast(Handler, SimpleNamespace(name="Unsubscribe")), {}, None, None)
     usage.close(0.0)
