@@ -98,6 +98,16 @@ async def isolation(namespaces: Namespaces) -> Any:
     return [*found, await one.ask(6, "10.0.1.5", 80)]
 
 
+async def moved(namespaces: Namespaces) -> Any:
+    """Give an address to a new interface before another one has lost it."""
+    network = await Network(namespaces).open(5, 6)
+    await network.router.set_further_addresses(network.interfaces[5], {network.address(9)})
+    network.interfaces[9] = await network.router.attach(network.address(9), IPv4Network("10.0.1.0/24"))
+    await network.serve(9, 80)
+    await network.router.set_further_addresses(network.interfaces[5], set())
+    return await network.ask(6, "10.0.1.9", 80)
+
+
 async def peers(namespaces: Namespaces) -> Any:
     one = await Network(namespaces).open(5, 6)
     other = await Network(namespaces, "10.1").open(7, 8)
@@ -441,6 +451,7 @@ SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
     each.__name__: each
     for each in (
         isolation,
+        moved,
         peers,
         metadata,
         groups,

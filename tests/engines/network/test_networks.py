@@ -29,6 +29,10 @@ def test_networks_of_the_same_addresses_do_not_meet(user: str) -> None:
     assert run("isolation", user) == ["one 10.0.1.6", "other 10.0.1.7", "TimeoutError", "TimeoutError"]
 
 
+def test_an_address_may_come_to_an_interface_before_it_goes_from_another(user: str) -> None:
+    assert run("moved", user) == "ok 10.0.1.6"
+
+
 def test_linked_networks_reach_what_both_send_to_each_other(user: str) -> None:
     assert run("peers", user) == [
         "OSError",  # nothing is sent there yet

@@ -6,6 +6,7 @@ takes about a millisecond for all that a program's namespace needs; the `ip` pro
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -16,12 +17,14 @@ from typing import Final
 _NEWLINK: Final = 16
 _DELLINK: Final = 17
 _NEWADDR: Final = 20
+_DELADDR: Final = 21
 _NEWROUTE: Final = 24
 _DELROUTE: Final = 25
 _NEWRULE: Final = 32
 _ERROR: Final = 2
 _REQUEST_ACK: Final = 0x1 | 0x4
 _CREATE_EXCL: Final = 0x400 | 0x200
+_CREATE_REPLACE: Final = 0x400 | 0x100
 _IFF_UP: Final = 0x1
 _IFA_F_NOPREFIXROUTE: Final = 0x200
 
@@ -52,6 +55,8 @@ _RT_SCOPE_HOST: Final = 254
 _RTN_UNICAST: Final = 1
 _RTN_LOCAL: Final = 2
 _RTN_BLACKHOLE: Final = 6
+_GONE: Final = {_DELROUTE: errno.ESRCH, _DELADDR: errno.EADDRNOTAVAIL}
+"""The errors that say that what is to be deleted is not there."""
 _HEADER: Final = struct.Struct("=IHHII")
 _MAX_ANSWER_BYTES: Final = 1 << 16
 LOOPBACK: Final = 1
@@ -107,26 +112,32 @@ def delete_link(index: int) -> Message:
 
 
 def add_address(index: int, address: IPv4Interface, *, routes_prefix: bool = True) -> Message:
-    """Give an interface an address. Without `routes_prefix` no route leads to the others of its network."""
+    """Give an interface an address, which it may have already.
+
+    Without `routes_prefix` no route leads to the others of its network.
+    """
     flags = 0 if routes_prefix else _IFA_F_NOPREFIXROUTE
     content = struct.pack("=BBBBi", socket.AF_INET, address.network.prefixlen, 0, _RT_SCOPE_UNIVERSE, index)
     content += _encode_attribute(_IFA_LOCAL, address.packed) + _encode_attribute(_IFA_ADDRESS, address.packed)
-    return _NEWADDR, _CREATE_EXCL, content + _encode_attribute(_IFA_FLAGS, struct.pack("=I", flags))
+    return _NEWADDR, _CREATE_REPLACE, content + _encode_attribute(_IFA_FLAGS, struct.pack("=I", flags))
 
 
 def delete_address(index: int, address: IPv4Interface) -> Message:
-    """Take an address from an interface."""
+    """Take an address from an interface, unless it is gone."""
     content = struct.pack("=BBBBi", socket.AF_INET, address.network.prefixlen, 0, _RT_SCOPE_HOST, index)
-    return _NEWADDR + 1, 0, content + _encode_attribute(_IFA_LOCAL, address.packed)
+    return _DELADDR, 0, content + _encode_attribute(_IFA_LOCAL, address.packed)
 
 
 def add_route(target: IPv4Network, index: int, gateway: IPv4Address | None = None) -> Message:
-    """Route a network to an interface, by a gateway or, without one, directly."""
-    return _NEWROUTE, _CREATE_EXCL, _route(target, index, gateway)
+    """Route a network to an interface, by a gateway or, without one, directly.
+
+    It takes the place of another one: an address may come to an interface before it goes from another.
+    """
+    return _NEWROUTE, _CREATE_REPLACE, _route(target, index, gateway)
 
 
 def delete_route(target: IPv4Network, index: int, gateway: IPv4Address | None = None) -> Message:
-    """Delete a route."""
+    """Delete a route, unless it is gone."""
     return _DELROUTE, 0, _route(target, index, gateway)
 
 
@@ -174,11 +185,12 @@ def send(messages: Sequence[Message]) -> None:
             header = _HEADER.pack(_HEADER.size + len(content), kind, _REQUEST_ACK | flags, number, 0)
             packed += header + content
         connection.send(packed)
-        _read_answers(connection, len(messages))
+        _read_answers(connection, messages)
 
 
-def _read_answers(connection: socket.socket, count: int) -> None:
+def _read_answers(connection: socket.socket, messages: Sequence[Message]) -> None:
     refused: NetlinkError | None = None
+    count = len(messages)
     while count:
         answers = connection.recv(_MAX_ANSWER_BYTES)
         position = 0
@@ -186,7 +198,7 @@ def _read_answers(connection: socket.socket, count: int) -> None:
             size, kind, _, number, _ = _HEADER.unpack_from(answers, position)
             if kind == _ERROR:
                 (code,) = struct.unpack_from("=i", answers, position + _HEADER.size)
-                if code and refused is None:
+                if code and -code != _GONE.get(messages[number - 1][0]) and refused is None:
                     refused = NetlinkError(-code, f"message {number}: {os.strerror(-code)}")
                 count -= 1
             position += size + -size % 4
