@@ -21,6 +21,15 @@ from infrastructure.parameters import Parameters
 
 NAMES = ("orders", "outbox", "payments", "inventory", "email", "on-call")
 _REPORTING = ("payments", "inventory", "email")
+_ORDERS_CHECK = ecs.HealthCheck(
+    command=[
+        "CMD",
+        "python3",
+        "-c",
+        f"from urllib.request import urlopen; urlopen('http://127.0.0.1:{names.PORT}/health')",
+    ],
+    start_period=Duration.minutes(1),
+)
 _ORDERS = {"SHOP_ORDERS": f"http://{names.ORDERS_HOST}:{names.PORT}"}
 
 
@@ -168,6 +177,8 @@ class Services(Construct):
             environment=environment,
             port_mappings=[ecs.PortMapping(container_port=names.PORT)] if name in ("front", "orders") else None,
             logging=ecs.LogDrivers.aws_logs(stream_prefix="services", log_group=self._log),
+            # Who reports finds it ready: nobody else looks whether it is, as a load balancer does at the front.
+            health_check=_ORDERS_CHECK if name == "orders" else None,
         )
         if self._mesh:
             self._mesh.add_envoy(name, definition, program)

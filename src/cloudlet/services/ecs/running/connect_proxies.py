@@ -42,7 +42,8 @@ _MAX_WAIT_SECONDS: Final = 5.0
 _GRACE_SECONDS: Final = 0.1
 _ADMIN: Final = "/run/admin"
 _ADMIN_FOLDER: Final = "admin"
-_IN_FLIGHT: Final = r"^http\.in\..*\.downstream_rq_active$"
+_IN_FLIGHT: Final = r"^(?:http\.in\..*\.downstream_rq|tcp\.in\..*\.downstream_cx)_active$"
+"""What a proxy counts of requests, and of connections of which it knows no requests."""
 _MEMORY_BYTES: Final = 256 << 20
 
 
