@@ -93,6 +93,8 @@ class Mesh(Construct):
             health_check=ecs.HealthCheck(
                 command=["CMD-SHELL", "curl -s http://localhost:9901/server_info | grep state | grep -q LIVE"],
                 interval=Duration.seconds(5),
+                # On a busy machine it takes that long until it has its configuration.
+                start_period=Duration.minutes(2),
             ),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=names.MESH_LOGS, log_group=self._log),
         )

@@ -28,7 +28,7 @@ _ORDERS_CHECK = ecs.HealthCheck(
         "-c",
         f"from urllib.request import urlopen; urlopen('http://127.0.0.1:{names.PORT}/health')",
     ],
-    start_period=Duration.minutes(1),
+    start_period=Duration.minutes(2),
 )
 _ORDERS = {"SHOP_ORDERS": f"http://{names.ORDERS_HOST}:{names.PORT}"}
 
