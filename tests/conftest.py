@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, settings
 
 from cloudlet.testing.server import Aws, Server
 from tests.modes import shared_by_tests
-from tests.ordering import spread
 from tests.postgres.server import stop_shared_server
 from tests.standing import Standing, standing
 from tests.strict_accounts import Account, Accounts, strict_accounts
@@ -38,11 +37,6 @@ settings.load_profile("cloudlet")
 def pytest_unconfigure() -> None:
     """Stop what `atexit` would not: pytest-xdist ends its processes without it."""
     stop_shared_server()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread what takes long."""
-    items[:] = spread(items)
 
 
 def pytest_collection_finish() -> None:
