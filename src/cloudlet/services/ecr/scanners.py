@@ -52,7 +52,7 @@ _OWN: Final = {
 
 
 _ENDING_WITH_US: Final = ("setpriv", "--pdeathsig", "KILL")
-"""The command by which the kernel ends a scanner with the process that runs it; it is in Debian's `util-linux`."""
+"""The command that has the kernel end a scanner with Cloudlet (util-linux)."""
 
 
 class ScannerError(Exception):

@@ -43,7 +43,7 @@ _GRACE_SECONDS: Final = 0.1
 _ADMIN: Final = "/run/admin"
 _ADMIN_FOLDER: Final = "admin"
 _IN_FLIGHT: Final = r"^(?:http\.in\..*\.downstream_rq|tcp\.in\..*\.downstream_cx)_active$"
-"""What a proxy counts of requests, and of connections of which it knows no requests."""
+"""The counters of requests, and of connections whose requests a proxy does not know."""
 _MEMORY_BYTES: Final = 256 << 20
 
 
