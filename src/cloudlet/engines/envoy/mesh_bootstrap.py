@@ -19,6 +19,8 @@ MANAGEMENT_SOCKET: Final = "envoys.sock"
 _ADS_CLUSTER: Final = "cloudlet_envoy_management"
 _CODE_POINT_BITS: Final = 2
 """The place of a code point in the field for it (RFC 2474)."""
+_AWAITED: Final = {**ADS, "initial_fetch_timeout": "0s"}
+"""An Envoy is not ready before it has its configuration, however long that takes."""
 _HTTP2: Final[Resource] = {"explicit_http_config": {"http2_protocol_options": {}}}
 
 
@@ -55,8 +57,8 @@ def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Reso
         "node": {"id": node_id, "cluster": path},
         "dynamic_resources": {
             "ads_config": {**source, "grpc_services": [service]},
-            "lds_config": ADS,
-            "cds_config": ADS,
+            "lds_config": _AWAITED,
+            "cds_config": _AWAITED,
         },
         "static_resources": {"clusters": clusters},
     }
