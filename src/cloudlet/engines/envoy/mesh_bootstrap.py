@@ -19,8 +19,11 @@ MANAGEMENT_SOCKET: Final = "envoys.sock"
 _ADS_CLUSTER: Final = "cloudlet_envoy_management"
 _CODE_POINT_BITS: Final = 2
 """The place of a code point in the field for it (RFC 2474)."""
-_AWAITED: Final = {**ADS, "initial_fetch_timeout": "0s"}
-"""An Envoy is not ready before it has its configuration, however long that takes."""
+_AWAITED: Final = {**ADS, "initial_fetch_timeout": "1s"}
+"""The wait for the first configuration.
+
+Where the stream is signed, credentials for that come only after it.
+"""
 _HTTP2: Final[Resource] = {"explicit_http_config": {"http2_protocol_options": {}}}
 
 

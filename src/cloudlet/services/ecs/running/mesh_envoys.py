@@ -31,6 +31,8 @@ from cloudlet.services.ecs.task_record import Task
 if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
+_LISTENERS: Final = b"listener_manager.total_listeners_active"
+"""The number of listeners that work: none before an Envoy has its configuration."""
 CODE_POINT: Final = 0b101011
 """The code point of an Envoy's own connections.
 
@@ -124,10 +126,10 @@ async def is_live(runner: Runner, task: Task, port: int, seconds: float) -> bool
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(made, (_LOOPBACK, port))
             reader, writer = await asyncio.open_connection(sock=made)
-            writer.write(b"GET /ready HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n")
-            is_ready = b" 200 " in await reader.readline()
+            writer.write(b"GET /stats?filter=%b HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n" % _LISTENERS)
+            listed = re.search(_LISTENERS + rb": ([0-9]+)", await reader.read())
             writer.close()
-            return is_ready
+            return listed is not None and int(listed[1]) > 0
     except (OSError, TimeoutError):
         made.close()
         return False
