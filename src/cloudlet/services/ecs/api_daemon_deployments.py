@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.ecs import arns, daemon_shape, daemons, errors, service_history
@@ -10,6 +11,7 @@ from cloudlet.services.ecs.api_deployments import check_number, matches
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.daemon_record import Daemon
 
+T = TypeVar("T")
 _DEFAULT_PAGE: Final = 20
 _MAX_PAGE_ITEMS: Final = 100
 
@@ -38,27 +40,34 @@ async def list_daemon_deployments(ctx: Context, tx: Transaction, params: Params)
 
 @service.operation("DescribeDaemonDeployments")
 async def describe_daemon_deployments(ctx: Context, tx: Transaction, params: Params) -> Result:
-    check_number(params["daemonDeploymentArns"])
-    described, failures = [], []
-    for arn in params["daemonDeploymentArns"]:
-        daemon, name = await _find_daemon(ctx, tx, "daemon-deployment", arn)
-        found = await service_history.find_deployment(tx, daemon.history_key, name) if daemon else None
-        if daemon is None or found is None:
-            failures.append({"arn": arn, "reason": "MISSING"})
-        else:
-            described.append(await daemon_shape.describe_deployment(tx, daemon, found))
-    return {"daemonDeployments": described, "failures": failures}
+    find, describe = service_history.find_deployment, daemon_shape.describe_deployment
+    described = await _describe(ctx, tx, "daemon-deployment", params["daemonDeploymentArns"], find, describe)
+    return {"daemonDeployments": described[0], "failures": described[1]}
 
 
 @service.operation("DescribeDaemonRevisions")
 async def describe_daemon_revisions(ctx: Context, tx: Transaction, params: Params) -> Result:
-    check_number(params["daemonRevisionArns"])
+    find, describe = service_history.find_revision, daemon_shape.describe_revision
+    described = await _describe(ctx, tx, "daemon-revision", params["daemonRevisionArns"], find, describe)
+    return {"daemonRevisions": described[0], "failures": described[1]}
+
+
+async def _describe(
+    ctx: Context,
+    tx: Transaction,
+    kind: str,
+    references: list[str],
+    find: Callable[[Transaction, Any, str], Awaitable[T | None]],
+    describe: Callable[[Transaction, Daemon, T], Awaitable[dict[str, Any]]],
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Return the descriptions of what ARNs name, and the failures of those that name nothing."""
+    check_number(references)
     described, failures = [], []
-    for arn in params["daemonRevisionArns"]:
-        daemon, name = await _find_daemon(ctx, tx, "daemon-revision", arn)
-        found = await service_history.find_revision(tx, daemon.history_key, name) if daemon else None
+    for arn in references:
+        daemon, name = await _find_daemon(ctx, tx, kind, arn)
+        found = await find(tx, daemon.history_key, name) if daemon else None
         if daemon is None or found is None:
             failures.append({"arn": arn, "reason": "MISSING"})
         else:
-            described.append(await daemon_shape.describe_revision(tx, daemon, found))
-    return {"daemonRevisions": described, "failures": failures}
+            described.append(await describe(tx, daemon, found))
+    return described, failures
