@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from cloudlet.core import Context
 from cloudlet.core.kernel.identity import ANONYMOUS
 from cloudlet.core.kernel.service import Handler, Service
@@ -47,6 +49,7 @@ def test_what_blocks_call_of_each_other_is_not_counted(standing: Standing) -> No
     assert calls("SendMessageBatch") is None
 
 
+@pytest.mark.interpreted
 def test_what_nobody_has_signed_is_no_accounts() -> None:
     usage = Usage(cast(Service, SimpleNamespace(name="sns", namespace="AWS/SNS")))
     ctx = SimpleNamespace(principal=ANONYMOUS, account=ANONYMOUS.account, region="us-east-1")
