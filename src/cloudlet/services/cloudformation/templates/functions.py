@@ -13,7 +13,7 @@ from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.templates.template import parse_get_att
 
 MAX_MADE_CHARACTERS: Final = 8_000_000
-"""How much the functions of a template may return together: texts can double with each one."""
+"""Characters that functions of a template may return together: texts can double with each one."""
 MAX_CONDITION_DEPTH_LEVELS: Final = 100
 MAX_CIDR_BLOCKS: Final = 256
 NOT_KNOWN: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"

@@ -15,7 +15,7 @@ NAME: Final = "AWS::LanguageExtensions"
 _LOOP: Final = "Fn::ForEach::"
 MAX_LOOP_DEPTH_LEVELS: Final = 5
 MAX_MADE_CHARACTERS: Final = 4_000_000
-"""How much text loops may make: each of five multiplies what is in it."""
+"""Characters that loops may make: each of five multiplies what is in it."""
 _VARIABLE: Final = re.compile(r"([$&])\{([^{}]*)\}")
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^A-Za-z0-9]")
 Resolve = Callable[[Any], Any]
