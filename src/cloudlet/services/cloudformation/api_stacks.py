@@ -320,7 +320,7 @@ async def rollback_stack(ctx: Context, tx: Transaction, params: Params) -> Resul
     operation = replace(
         restored.operation,
         token=params.get("ClientRequestToken") or restored.operation.token,
-        caller=starting.make_operation(ctx, params).caller,
+        caller=starting.make_operation(ctx, params).caller if restored is found else found.operation.caller,
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
     changed = replace(restored, role=params.get("RoleARN") or found.role)

@@ -53,8 +53,10 @@ class NestedStack(Provisioner):
         if not is_reverting or await self._get_status(stack_id) != states.CLEANING:
             return False
         params = {"StackName": stack_id, "ClientRequestToken": f"{token}-rollback"}
+        stack = self._work.stack
         try:
-            await self._work.invoke(_MODEL, "RollbackStack", params)
+            # Nobody has to be permitted that: it is a part of the parent's rollback.
+            await self._work.block.call(_MODEL, "RollbackStack", params, account=stack.account, region=stack.region)
         except AwsError as error:
             if error.code != "ValidationError":
                 raise
