@@ -82,6 +82,16 @@ class CompiledTarget:
         schema = get_schema(resource["Type"])
         return schema.add_tags(schema.convert_types(properties), self.target.tags)
 
+    def check_attribute(self, name: str, attribute: str) -> None:
+        """Raise AwsError where the schema of a resource's type does not have an attribute."""
+        kind = self.resources[name]["Type"] if name in self.resources else CUSTOM
+        if is_custom(kind) or kind == NESTED:
+            return
+        if attribute and attribute.partition(".")[0] not in get_schema(kind).properties:
+            raise errors.make_template_error(
+                f"resource {name} does not support attribute type {attribute} in Fn::GetAtt"
+            )
+
     def resolve_option(self, name: str, option: str, default: str) -> str:
         """Return an attribute of a resource, such as its deletion policy."""
         return str(self.make_scope().resolve(self.resources[name].get(option, default)))

@@ -57,7 +57,7 @@ ROLLED_BACK: Final[Mapping[str, str]] = {
     "UPDATE_FAILED": "UPDATE_ROLLBACK_IN_PROGRESS",
     CLEANING: "UPDATE_ROLLBACK_IN_PROGRESS",
 }
-"""The state that RollbackStack leads to: of nested stacks that clean up, with their parents alone."""
+"""The state that RollbackStack leads to; nested stacks that clean up only with their parents."""
 
 KINDS: Final[Mapping[str, str]] = {
     "CREATE_IN_PROGRESS": "CREATE_STACK",

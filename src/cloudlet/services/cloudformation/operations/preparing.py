@@ -120,7 +120,12 @@ async def prepare(
 
 def evaluate(compiled: CompiledTarget) -> list[Output]:
     """Evaluate all functions, as far as that goes before anything is made; return the outputs. Raises AwsError."""
-    scope = compiled.make_scope(lambda name: NOT_KNOWN, lambda name, attribute: NOT_KNOWN)
+
+    def find_attribute(name: str, attribute: str) -> str:
+        compiled.check_attribute(name, attribute)
+        return NOT_KNOWN
+
+    scope = compiled.make_scope(lambda name: NOT_KNOWN, find_attribute)
     for name in compiled.resources:
         compiled.resolve_properties(name, scope)
     return compiled.resolve_outputs(scope)

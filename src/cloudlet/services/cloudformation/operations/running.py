@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
@@ -42,6 +43,8 @@ log = logging.getLogger("cloudlet.cloudformation")
 
 MAX_CONCURRENT_RESOURCES: Final = 40
 MAX_ACCOUNT_OPERATIONS: Final = 4
+MAX_SERVICE_TIMEOUT_SECONDS: Final = 3600
+_WHOLE_NUMBER: Final = re.compile("[0-9]{1,6}")
 _PATIENCE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.25
 _HELD_SECONDS: Final = 2.0
@@ -639,6 +642,11 @@ def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> Non
     if is_custom(kind):
         if not properties.get("ServiceToken"):
             raise errors.make_validation_error("Missing required ServiceToken property")
+        timeout = properties.get("ServiceTimeout", 1)
+        if not _WHOLE_NUMBER.fullmatch(str(timeout)) or not 1 <= int(timeout) <= MAX_SERVICE_TIMEOUT_SECONDS:
+            raise errors.make_validation_error(
+                f"ServiceTimeout must be a number of seconds between 1 and {MAX_SERVICE_TIMEOUT_SECONDS}"
+            )
         return
     schema = get_schema(kind)
     if any(map(is_system_key, schema.list_tag_keys(properties))):

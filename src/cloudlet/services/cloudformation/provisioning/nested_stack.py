@@ -48,7 +48,7 @@ class NestedStack(Provisioner):
             raise ReasonedError(f"Embedded stack {stack_id} was not successfully {what}: {reason}") from None
 
     async def _roll_back(self, stack_id: str, token: str) -> bool:
-        """Roll back an update that has not cleaned up, with the parent's; return whether there was one."""
+        """Roll back an update that has not cleaned up; return whether there was one."""
         is_reverting = self._work.stack.status == "UPDATE_ROLLBACK_IN_PROGRESS"
         if not is_reverting or await self._get_status(stack_id) != states.CLEANING:
             return False
