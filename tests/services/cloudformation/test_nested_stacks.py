@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
+from cloudlet.core.aws.resources.provisioner import Instance
+from cloudlet.services.cloudformation.provisioning.handlers import Work
+from cloudlet.services.cloudformation.provisioning.nested_stack import NestedStack
+from cloudlet.services.cloudformation.stack_record import Stack
 from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, parameter, queue
 from tests.services.cloudformation.drifting import list_drifts
 
@@ -128,3 +133,19 @@ def test_a_nested_update_is_rolled_back_with_its_parent_and_deletes_nothing_befo
     assert stacks.outputs("outer")["Name"] == "last"
     ended = [status for name, status, _ in stacks.events(leaf_id) if name == leaf_id.split("/")[1]][-2:]
     assert ended == ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"]
+
+
+def test_a_nested_stack_that_ends_while_it_is_looked_at_is_deleted() -> None:
+    statuses = ["DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+
+    async def answer(model: str, operation: str, params: dict[str, Any], **options: Any) -> dict[str, Any]:
+        if operation == "DescribeStackEvents":
+            return {"StackEvents": [{"ClientRequestToken": "own"}]}
+        assert operation == "DescribeStacks"
+        return {"Stacks": [{"StackId": "arn", "StackStatus": statuses.pop(0) if statuses else "DELETE_COMPLETE"}]}
+
+    stack = Stack("123456789012", "us-east-1", "i", "s", "DELETE_IN_PROGRESS", 0.0)
+    work = Work(cast(Any, None), stack, "Inner", "AWS::CloudFormation::Stack", cast(Any, answer), 0.0)
+    properties = {"TemplateURL": "https://b.s3.amazonaws.com/k"}
+    nested = NestedStack(work)
+    assert asyncio.run(nested.delete(Instance(properties, {"StackId": "arn"}), "own")) is None

@@ -27,7 +27,7 @@ async def find_awaited(tx: Transaction, stack: Stack, caller: str) -> str:
 
 
 async def is_held(tx: Transaction, stack: Stack) -> bool:
-    """Whether a stack that is updated must not clean up yet, as its parent may still roll back."""
+    """Whether a stack must not clean up yet, as its parent may still roll back."""
     if stack.status != states.CLEANING or not stack.operation.awaited:
         return False
     parent = await stacks.find_by_name(tx, stack.account, stack.region, stack.parent)
@@ -37,7 +37,7 @@ async def is_held(tx: Transaction, stack: Stack) -> bool:
 
 
 async def take_back(tx: Transaction, block: Block, stack: Stack) -> Stack | None:
-    """Return a stack as if its update had failed; None unless its parent rolls that back."""
+    """Return a stack as before its update; None unless its parent rolls back."""
     operation = stack.operation
     parent = await stacks.find_by_name(tx, stack.account, stack.region, stack.parent) if operation.former else None
     if parent is None or (parent.operation.id, parent.status) != (operation.awaited, "UPDATE_ROLLBACK_IN_PROGRESS"):

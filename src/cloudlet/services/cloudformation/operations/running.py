@@ -503,9 +503,8 @@ class _Run:
 
     def _describe_failures(self) -> str:
         names = sorted(name for name, reason in self._failed.items() if not reason.startswith("Resource "))
-        what = {"apply": "create" if self._stack.status == "CREATE_IN_PROGRESS" else "update"}.get(
-            self._phase.work, "delete"
-        )
+        is_new = self._stack.status == "CREATE_IN_PROGRESS"
+        what = {"apply": "create" if is_new else "update", "revert": "update"}.get(self._phase.work, "delete")
         if self._stack.status == "UPDATE_IN_PROGRESS":
             created = [name for name in names if self._steps.resources[name].status == "CREATE_FAILED"]
             what = "create" if created == names else "update"

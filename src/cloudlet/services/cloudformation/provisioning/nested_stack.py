@@ -53,10 +53,16 @@ class NestedStack(Provisioner):
         if not is_reverting or await self._get_status(stack_id) != states.CLEANING:
             return False
         params = {"StackName": stack_id, "ClientRequestToken": f"{token}-rollback"}
+        return await self._try("RollbackStack", params)
+
+    async def _try(self, operation: str, params: dict[str, Any]) -> bool:
+        """Do to the nested stack what is a part of the parent's operation, so that nobody needs a permission.
+
+        Return whether it was in a state for that: it may have left it meanwhile.
+        """
         stack = self._work.stack
         try:
-            # Nobody has to be permitted that: it is a part of the parent's rollback.
-            await self._work.block.call(_MODEL, "RollbackStack", params, account=stack.account, region=stack.region)
+            await self._work.block.call(_MODEL, operation, params, account=stack.account, region=stack.region)
         except AwsError as error:
             if error.code != "ValidationError":
                 raise
@@ -86,6 +92,8 @@ class NestedStack(Provisioner):
             return None
         await self._await_rest(stack_id, token, is_deleted=True)
         found = await self._describe(stack_id)
+        if found["StackStatus"] == states.DELETED:
+            return None
         if not states.is_in_progress(found["StackStatus"]) and await self._is_own(stack_id, token):
             reason = found.get("StackStatusReason", "")
             raise ReasonedError(f"Embedded stack {stack_id} was not successfully deleted: {reason}")
@@ -112,7 +120,7 @@ class NestedStack(Provisioner):
         if not states.is_in_progress(status) or is_deletable or await self._is_own(stack_id, token):
             return
         if status == "UPDATE_IN_PROGRESS":
-            await self._work.invoke(_MODEL, "CancelUpdateStack", params)
+            await self._try("CancelUpdateStack", params)
         raise Later(_PAUSE_SECONDS)
 
     async def _describe(self, stack_id: str) -> dict[str, Any]:
