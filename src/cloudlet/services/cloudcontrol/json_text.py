@@ -1,4 +1,4 @@
-"""JSON that requests have as text: strict, and no deeper than what is done with it can bear."""
+"""JSON that requests have as text: strict, and not too deep."""
 
 from __future__ import annotations
 
