@@ -1,4 +1,4 @@
-"""Updates of nested stacks, which clean up last, and roll back with their parents until then."""
+"""Updates of nested stacks, which clean up last, and until then roll back with parents."""
 
 from __future__ import annotations
 
