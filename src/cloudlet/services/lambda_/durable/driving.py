@@ -35,8 +35,8 @@ _MAX_TASKS: Final = 200
 _PAGE: Final = 100
 _LOOKED_AT: Final = 2_000
 _SHARE: Final = 4
-_LOOK_SECONDS: Final = 10.0
-"""Between looks for what another process has left behind."""
+_LOOK_SECONDS: Final = 600.0
+"""Between looks where nothing changes."""
 _MAX_PAUSE_SECONDS: Final = 60.0
 _STATE_BYTES: Final = 1_048_576
 """The part of the state that comes with an invocation; functions ask for the rest."""
