@@ -86,6 +86,8 @@ class KeeperClient:
         try:
             connection.send(Request(number, function, arguments))
             return await answer
+        except ValueError as error:
+            raise KeeperError(f"{function}: {error}") from error
         finally:
             del self._asked[number]
 
