@@ -1,4 +1,4 @@
-"""The first process of a container, which no other process is taken for once it has ended."""
+"""The first process of a container, by a descriptor that no other process has."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FirstProcess:
         self._descriptor = _open(process, parent)
 
     def send_signal(self, number: int, *, has_init: bool = False) -> None:
-        """Send it a signal, unless it has ended; where it is an init process, to the program that it has started."""
+        """Send a signal to it, or to the program of an init process. Nothing happens where it has ended."""
         if not has_init or number == signal.SIGKILL:
             _send(self._descriptor, number)
             return

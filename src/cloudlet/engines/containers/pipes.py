@@ -8,7 +8,7 @@ from types import TracebackType
 
 
 class PipeReader:
-    """The reading end of a pipe, which is closed at the end of a `with` block. Used from one event loop."""
+    """The reading end of a pipe, closed at the end of a `with` block. Used from one event loop."""
 
     def __init__(self, pipe: int) -> None:
         """Take a descriptor."""
