@@ -109,7 +109,9 @@ class KeeperClient:
                         # One that has ended so found another keeper, which may be ending itself.
                         started = await asyncio.to_thread(self._start)
                     elif started.returncode is not None:
-                        raise KeeperError(f"the keeper of programs and networks has ended ({started.returncode})")
+                        raise KeeperError(
+                            f"the keeper of programs and networks ends ({started.returncode}): see the log"
+                        )
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _MAX_PAUSE_SECONDS)
         except TimeoutError:

@@ -65,7 +65,7 @@ async def describe_security_groups(ctx: Context, tx: Transaction, params: Params
 
 
 def _is_about_peer_names(params: Params) -> bool:
-    """Whether a filter is about names of groups that rules refer to, which the API does not show."""
+    """Whether a filter is about names of groups that rules refer to. The API does not show them."""
     return any(each.get("Name", "").endswith("ip-permission.group-name") for each in params.get("Filters") or ())
 
 
