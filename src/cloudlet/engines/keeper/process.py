@@ -155,7 +155,7 @@ class Keeper:
                 raise LookupError(f"the keeper has no function {request.function}")
             result = await function(**request.arguments)
         except Exception as error:
-            if not isinstance(error, OSError | LookupError | ValueError):
+            if not isinstance(error, OSError | LookupError | ValueError | nftables.NftablesError):
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
