@@ -156,6 +156,17 @@ def test_it_has_no_rights_over_its_network_or_the_machine(run: Callable[[Scenari
     run(scenario)
 
 
+def test_a_capability_lets_it_change_its_root(run: Callable[[Scenario], None]) -> None:
+    async def scenario(host: Host) -> None:
+        changing = ("busybox", "chroot", "/", "/bin/echo", "within")
+        for name, capabilities in (("with", ("SYS_CHROOT",)), ("without", ())):
+            await host.run(name, *changing, capabilities=capabilities)
+            is_allowed = bool(capabilities) and users.have_ranges()
+            assert (await host.code(name) == 0, host.printed(name)) == (is_allowed, ["within"] * is_allowed)
+
+    run(scenario)
+
+
 def test_containers_of_a_network_reach_each_other(run: Callable[[Scenario], None]) -> None:
     async def scenario(host: Host) -> None:
         call = host.client.call
