@@ -210,6 +210,7 @@ def test_traffic_that_cannot_be_shifted_makes_a_deployment_fail(web: Balanced) -
     )
     assert failed["statusReason"].startswith("ECS was unable to shift traffic: ")
     assert web.get_weights(web.rule) == (100, 0)
+    web.until_operation(lambda each: each["status"] == "ROLLBACK_SUCCESSFUL")
     # Nor does a load balancer that is gone, which sends requests to no task.
     web.update(forceNewDeployment=True, deploymentConfiguration=configure("BLUE_GREEN", pause("POST_SCALE_UP")))
     waiting = web.wait_for_stage("POST_SCALE_UP")
