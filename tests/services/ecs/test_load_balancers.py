@@ -202,6 +202,8 @@ def test_each_step_of_a_network_load_balancer_s_traffic_bakes(standing: Standing
     given = {**configure(strategy, **steps[strategy]), "bakeTimeInMinutes": 5}
     web.create(desiredCount=1, loadBalancers=[web.shift()], deploymentConfiguration=given)
     web.settle()
+    # Of two deployments in one millisecond, either may be listed first.
+    standing.advance("1s")
     web.update(taskDefinition=web.publish("two"))
     web.until_operation(lambda each: find_weights(each["targetServiceRevision"]) == (100.0, 50.0))
     assert (web.get_weights(web.rule), web.get_weights(web.test_rule)) == ((50, 50), (0, 100))
