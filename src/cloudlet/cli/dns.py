@@ -19,10 +19,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port
 from cloudlet.cli.clients import add_account, make_client
 
-_BATCH_RECORDS: Final = 100
+_BATCH_VALUES: Final = 400
+_BATCH_CHARACTERS: Final = 12_000
+"""Route 53 counts those of an UPSERT twice, and admits 1,000 values and 32,000 characters in a batch."""
 _KEPT: Final = ("NS", "SOA")
 """The types that a zone has of its own, at its apex."""
-_DECIMAL: Final = re.compile(r"\\([0-9]{3})")
+_DECIMAL: Final = re.compile(r"\\(?:([0-9]{3})|.)", re.DOTALL)
+_OCTAL: Final = re.compile(r"\\(?:([0-3][0-7]{2})|.)", re.DOTALL)
+"""Escaped characters, by their number or as they are."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,12 +87,27 @@ def _import(client: Any, given: str, text: str) -> int:
         reference = f"cloudlet-dns-{time.time_ns()}"
         identifier = client.create_hosted_zone(Name=name, CallerReference=reference)["HostedZone"]["Id"]
     records = list(_list_records(parsed))
-    for first in range(0, len(records), _BATCH_RECORDS):
-        changes = [
-            {"Action": "UPSERT", "ResourceRecordSet": record} for record in records[first : first + _BATCH_RECORDS]
-        ]
+    for batch in _split(records):
+        changes = [{"Action": "UPSERT", "ResourceRecordSet": record} for record in batch]
         client.change_resource_record_sets(HostedZoneId=identifier, ChangeBatch={"Changes": changes})
     return len(records)
+
+
+def _split(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Return record sets in batches that Route 53 takes."""
+    batch: list[dict[str, Any]] = []
+    values = characters = 0
+    for record in records:
+        size = len(record["ResourceRecords"])
+        length = sum(len(each["Value"]) for each in record["ResourceRecords"])
+        if batch and (values + size > _BATCH_VALUES or characters + length > _BATCH_CHARACTERS):
+            yield batch
+            batch, values, characters = [], 0, 0
+        batch.append(record)
+        values += size
+        characters += length
+    if batch:
+        yield batch
 
 
 def _list_records(parsed: dns.zone.Zone) -> Iterator[dict[str, Any]]:
@@ -97,9 +116,9 @@ def _list_records(parsed: dns.zone.Zone) -> Iterator[dict[str, Any]]:
         kind = dns.rdatatype.to_text(rdataset.rdtype)
         if kind in _KEPT and name == parsed.origin:
             continue
-        values = [_DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}", rdata.to_text()) for rdata in rdataset]
+        values = [_convert_to_octal(rdata.to_text()) for rdata in rdataset]
         yield {
-            "Name": _DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}", name.to_text()),
+            "Name": _convert_to_octal(name.to_text()),
             "Type": kind,
             "TTL": rdataset.ttl,
             "ResourceRecords": [{"Value": value} for value in values],
@@ -121,9 +140,14 @@ def _export(client: Any, identifier: str) -> Iterator[str]:
                 yield f"{name} {record['TTL']} IN {record['Type']} {_convert_to_decimal(value['Value'])}"
 
 
+def _convert_to_octal(text: str) -> str:
+    """Return a text of a zone file as Route 53 has it."""
+    return _DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}" if match[1] else match[0], text)
+
+
 def _convert_to_decimal(text: str) -> str:
     """Return a text of Route 53 as zone files have it. They escape in decimal."""
-    return re.sub(r"\\([0-3][0-7]{2})", lambda match: _escape(int(match[1], 8)), text)
+    return _OCTAL.sub(lambda match: _escape(int(match[1], 8)) if match[1] else match[0], text)
 
 
 def _escape(byte: int) -> str:

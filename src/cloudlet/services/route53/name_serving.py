@@ -75,14 +75,14 @@ class NameServer:
             self._generation = self._cache.generation
             self._fixed = {}
             self._compiled = SizedCache(MAX_COMPILED_ANSWERS)
+        if query.klass != _IN:
+            return make_refusal(REFUSED)
         found = self._fixed.get((query.name, query.type, query.wants_signatures))
         if found is not None:
             if found[1].zone is not None and found[1].zone.log_group:
                 self._record(query, address, found[1])
             self._turn += 1
             return found[0][self._turn % len(found[0])]
-        if query.klass != _IN:
-            return make_refusal(REFUSED)
         if query.type in _TRANSFERS:
             return make_refusal(NOTIMP)
         try:
@@ -165,8 +165,11 @@ class NameServer:
         return compile_answer(labels, query.type, Answer(is_authoritative=False, answers=(*found.answers, *parts)))
 
     def _make_client(self, query: Query, address: Address) -> Client:
-        told = address if query.subnet is None else query.subnet.network.network_address
-        return Client(told, self._locations.find(told) or self._place, random_below)
+        if query.subnet is None:
+            return Client(address, self._locations.find(address) or self._place, random_below)
+        network = query.subnet.network
+        told = network.network_address
+        return Client(told, self._locations.find(told) or self._place, random_below, network.prefixlen)
 
     def _record(self, query: Query, address: Address, found: Answer) -> None:
         if found.zone is None:
