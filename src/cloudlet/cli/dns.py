@@ -21,7 +21,7 @@ from cloudlet.cli.clients import add_account, make_client
 
 _BATCH_VALUES: Final = 400
 _BATCH_CHARACTERS: Final = 12_000
-"""Route 53 counts those of an UPSERT twice, and admits 1,000 values and 32,000 characters in a batch."""
+"""Limits of a batch: Route 53 admits 1,000 and 32,000. It counts an UPSERT twice."""
 _KEPT: Final = ("NS", "SOA")
 """The types that a zone has of its own, at its apex."""
 _DECIMAL: Final = re.compile(r"\\(?:([0-9]{3})|.)", re.DOTALL)

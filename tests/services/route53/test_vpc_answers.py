@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dns.flags
+import dns.rcode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,6 +151,8 @@ def test_addresses_of_a_vpc_have_names(tmp_path: Path) -> None:
             assert await ask(client, "5.1.0.10.in-addr.arpa", "PTR") == [f"PTR {name}."]
             for other in (f"ip-10-1-1-5.{REGION}.compute.internal", "ip-10-0-1-5.ec2.internal"):
                 assert await ask(client, other) == []
+            nowhere = await asyncio.to_thread(client.query, "5.1.1.10.in-addr.arpa", "PTR")
+            assert nowhere.rcode() == dns.rcode.NXDOMAIN
         async with serving(block, vpc) as client:
             assert await ask(client, name) == []
 

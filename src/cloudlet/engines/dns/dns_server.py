@@ -182,7 +182,7 @@ class _Connection(asyncio.Protocol):
         return self._is_writable and self._waiting < MAX_PIPELINED_QUERIES
 
     def _answer(self) -> None:
-        """Answer the queries that have come whole, and read on as long as more can be answered."""
+        """Answer the queries that have come whole; read on if more can be answered."""
         received = self._received
         while len(received) >= 2 and self._can_answer():
             end = 2 + int.from_bytes(received[:2], "big")

@@ -35,7 +35,7 @@ from cloudlet.services.route53.signatures import (
 
 _IN: Final = dns.rdataclass.IN
 _NXNAME: Final = "TYPE128"
-"""The type of names that are not there: by it, resolvers tell them from those without records (RFC 9824)."""
+"""The type of names that are not there (RFC 9824, NXNAME)."""
 
 
 def compile_signed(names: CachedNames, labels: Labels, kind: int, found: Answer, now: float) -> Reply:

@@ -14,18 +14,20 @@ from typing import Any, Final
 import dns.rcode
 import dns.rdatatype
 
+from cloudlet.core.aws.interface_names import find_reverse
 from cloudlet.core.host.network_label import NetworkLabel
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_below
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.sized_cache import SizedCache
+from cloudlet.engines.dns.dns_forwarding import Forwarder
 from cloudlet.engines.dns.dns_query import Address, Network, Query
-from cloudlet.engines.dns.dns_reply import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, Reply, make_refusal
+from cloudlet.engines.dns.dns_reply import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, Reply, compile_reply, make_refusal
 from cloudlet.engines.dns.dns_server import DnsServer
 from cloudlet.engines.resolver import Resolver
 from cloudlet.services.route53 import dnssec
 from cloudlet.services.route53.answering import ANY, Answer, Missing, Part, answer
-from cloudlet.services.route53.compiling import compile_answer
+from cloudlet.services.route53.compiling import compile_answer, make_response, to_dns_name
 from cloudlet.services.route53.endpoints import TTL_SECONDS
 from cloudlet.services.route53.load_balancers import is_served
 from cloudlet.services.route53.name_cache import CACHES, CachedNames
@@ -63,6 +65,7 @@ class NameServer:
         self._place = find_region(label.region)
         self._locations = LOCATIONS.get(block)
         self._resolver = Resolver()
+        self._forwarder = FORWARDERS.get(block)
         self._generation = -1
         self._fixed: dict[tuple[bytes, int, bool], tuple[Sequence[Reply], Answer]] = {}
         """Replies that everybody gets, in some orders of their records, with what they answer."""
@@ -151,10 +154,10 @@ class NameServer:
         return compile_answer(labels, query.type, Answer(0, is_authoritative, (*found.answers, *parts)))
 
     async def _forward(self, query: Query, labels: Labels, found: Answer) -> Reply:
-        """Return what the machine's resolver knows: addresses, of names that are none of ours."""
+        """Return what the machine knows of a name that is not ours."""
         kind, target = get_type_name(query.type), found.missing
         if kind not in ("A", "AAAA"):
-            return make_refusal(NOTIMP)
+            return await self._ask_servers(query, labels, found)
         try:
             addresses = await self._resolver.addresses(target.rstrip("."))
         except OSError as error:
@@ -163,6 +166,22 @@ class NameServer:
         wanted = tuple(each for each in addresses if (":" in each) == (kind == "AAAA"))
         parts = (Part(target, kind, _FORWARDED_TTL_SECONDS, wanted),) if wanted else ()
         return compile_answer(labels, query.type, Answer(is_authoritative=False, answers=(*found.answers, *parts)))
+
+    async def _ask_servers(self, query: Query, labels: Labels, found: Answer) -> Reply:
+        """Return what the machine's name servers answer."""
+        address = find_reverse(found.missing)
+        if address is not None and address.is_private:
+            # Nobody else knows of private addresses (RFC 6303).
+            return compile_answer(labels, query.type, Answer(NXDOMAIN, is_authoritative=False, answers=found.answers))
+        target = to_dns_name(parse_name(found.missing))
+        response = await self._forwarder.ask(target, query.type, wants_signatures=query.wants_signatures)
+        if response is None:
+            return make_refusal(SERVFAIL)
+        rcode = min(response.rcode(), dns.rcode.REFUSED)
+        reply = make_response(labels, query.type, Answer(rcode, is_authoritative=False, answers=found.answers))
+        reply.answer += response.answer
+        reply.authority += response.authority
+        return compile_reply(reply)
 
     def _make_client(self, query: Query, address: Address) -> Client:
         if query.subnet is None:
@@ -225,6 +244,7 @@ def _parse_place(given: dict[str, Any]) -> Place:
 
 
 LOCATIONS: Final = PerBlock(Locations)
+FORWARDERS: Final = PerBlock(lambda block: Forwarder())
 PUBLIC: Final = PerBlock(NameServer)
 """The name server of whoever is in no VPC."""
 
