@@ -75,6 +75,9 @@ def _complete_endpoint(kind: str, config: dict[str, Any]) -> dict[str, Any]:
     address, name = config.get("IPAddress"), config.get("FullyQualifiedDomainName")
     if not address and not name:
         raise InvalidInput("Invalid parameter : IPAddress or FullyQualifiedDomainName is required.")
+    for member in ("FullyQualifiedDomainName", "ResourcePath"):
+        if not all("!" <= character <= "~" for character in config.get(member) or ""):
+            raise InvalidInput(f"Invalid parameter : {member} must have visible ASCII characters alone.")
     if kind == "TCP" and not config.get("Port"):
         raise InvalidInput("Invalid parameter : Port is required for a health check of type TCP.")
     if kind in ("HTTP_STR_MATCH", "HTTPS_STR_MATCH") and not config.get("SearchString"):
