@@ -115,6 +115,18 @@ def test_other_names_are_asked_of_the_machine(tmp_path: Path) -> None:
     scenario(tmp_path, body)
 
 
+def test_delegations_are_followed(tmp_path: Path) -> None:
+    async def body(block: Block) -> None:
+        made = await call(block, "CreateHostedZone", Name="localhost", CallerReference="delegating")
+        changes = [{"Action": "CREATE", "ResourceRecordSet": record("sub.localhost", "NS", "ns.example.net")}]
+        zone = made["HostedZone"]["Id"]
+        await call(block, "ChangeResourceRecordSets", HostedZoneId=zone, ChangeBatch={"Changes": changes})
+        async with serving(block, await make_vpc(block)) as client:
+            assert await ask(client, "www.sub.localhost") == ["A 127.0.0.1"]
+
+    scenario(tmp_path, body)
+
+
 def test_clients_are_where_their_vpc_is(tmp_path: Path) -> None:
     async def body(block: Block) -> None:
         one = await make_vpc(block)

@@ -18,6 +18,7 @@ _OF_ENDPOINTS: Final = (
     "FailureThreshold",
     "MeasureLatency",
     "Regions",
+    "EndpointType",
 )
 _OF_PATHS: Final = ("ResourcePath",)
 _OF_TYPES: Final = {
@@ -84,6 +85,8 @@ def _complete_endpoint(kind: str, config: dict[str, Any]) -> dict[str, Any]:
         raise InvalidInput(f"Invalid parameter : SearchString is required for a health check of type {kind}.")
     if config.get("MeasureLatency"):
         raise InvalidInput("Cloudlet does not measure latencies in health checks. See docs/services/route53.md.")
+    if config.get("EndpointType") == "PRIVATE":
+        raise InvalidInput("Cloudlet has no health check sources for private endpoints. See docs/services/route53.md.")
     if kind in _PORTS:
         config.setdefault("Port", _PORTS[kind])
     if kind in ("HTTPS", "HTTPS_STR_MATCH"):

@@ -115,6 +115,10 @@ class NameServer:
                 return self._forward(query, labels, found)
         if found.zone is None:
             return make_refusal(REFUSED)
+        if self._vpc and found.authority and found.authority[0].type == "NS":
+            # Clients in a VPC do not follow delegations themselves.
+            target = found.answers[-1].values[0] if found.answers else format_name(labels)
+            return self._forward(query, labels, Answer(answers=found.answers, missing=target))
         reply = self._compile(query, labels, found)
         if found.is_fixed:
             if len(self._fixed) >= MAX_COMPILED_ANSWERS:

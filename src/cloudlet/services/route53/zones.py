@@ -43,7 +43,7 @@ def make_id(prefix: str) -> str:
 def make_servers() -> tuple[str, ...]:
     """Return four name servers, as those of a delegation set are named."""
     numbers = [index * 512 + random_below(512) for index in range(4)]
-    return tuple(f"ns-{number}.awsdns-{number % 64:02d}.{_SUFFIXES[number % 4]}" for number in numbers)
+    return tuple(f"ns-{number}.awsdns-{number % 512 // 8:02d}.{_SUFFIXES[number // 512]}" for number in numbers)
 
 
 PRIVATE_SERVERS: Final = tuple(
