@@ -243,15 +243,15 @@ def find_sets(names: Names, zone: ServedZone, labels: Labels) -> Sequence[Record
     node = names.get_node(zone.id, format_name(labels))
     if node.sets or node.has_below or labels == zone.labels:
         return node.sets
-    for first in range(1, len(labels) - len(zone.labels) + 1):
-        ancestor = labels[first:]
-        wildcard = names.get_node(zone.id, format_name((WILDCARD, *ancestor)))
-        if wildcard.sets or wildcard.has_below:
-            return wildcard.sets
-        closest = names.get_node(zone.id, format_name(ancestor))
-        if closest.sets or closest.has_below:
-            return None
-    return None
+    closest = zone.labels
+    for length in range(len(zone.labels) + 1, len(labels)):
+        ancestor = labels[len(labels) - length :]
+        node = names.get_node(zone.id, format_name(ancestor))
+        if not node.sets and not node.has_below:
+            break
+        closest = ancestor
+    wildcard = names.get_node(zone.id, format_name((WILDCARD, *closest)))
+    return wildcard.sets if wildcard.sets or wildcard.has_below else None
 
 
 def _find_soa(names: Names, zone: ServedZone) -> tuple[Part, ...]:
