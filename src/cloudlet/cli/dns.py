@@ -24,6 +24,7 @@ _BATCH_CHARACTERS: Final = 12_000
 """Limits of a batch: Route 53 admits 1,000 and 32,000. It counts an UPSERT twice."""
 _KEPT: Final = ("NS", "SOA")
 """The types that a zone has of its own, at its apex."""
+_LINE: Final = re.compile(r"<string>:(\d+)")
 _DECIMAL: Final = re.compile(r"\\(?:([0-9]{3})|.)", re.DOTALL)
 _OCTAL: Final = re.compile(r"\\(?:([0-3][0-7]{2})|.)", re.DOTALL)
 """Escaped characters, by their number or as they are."""
@@ -53,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(error.response["Error"]["Message"]) from error
     except BotoCoreError as error:
         raise CommandError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise CommandError("not a zone file: its text is not in UTF-8", EXIT_USAGE) from error
     return EXIT_OK
 
 
@@ -79,14 +82,10 @@ def _import(client: Any, given: str, text: str) -> int:
     """Bring a zone file into a zone; return the number of record sets. Raises CommandError."""
     identifier = _look_for_zone(client, given)
     name = given if identifier is None else client.get_hosted_zone(Id=identifier)["HostedZone"]["Name"]
-    try:
-        parsed = dns.zone.from_text(text, origin=dns.name.from_text(name), relativize=False, check_origin=False)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise CommandError(f"not a zone file: {error}", EXIT_USAGE) from error
+    records = list(_list_records(_parse(text, name)))
     if identifier is None:
         reference = f"cloudlet-dns-{time.time_ns()}"
         identifier = client.create_hosted_zone(Name=name, CallerReference=reference)["HostedZone"]["Id"]
-    records = list(_list_records(parsed))
     for batch in _split(records):
         changes = [{"Action": "UPSERT", "ResourceRecordSet": record} for record in batch]
         client.change_resource_record_sets(HostedZoneId=identifier, ChangeBatch={"Changes": changes})
@@ -108,6 +107,28 @@ def _split(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         characters += length
     if batch:
         yield batch
+
+
+class _StrictZone(dns.zone.Zone):
+    """A zone that raises KeyError for names beyond it. Other zones leave them out."""
+
+    def origin_information(self) -> tuple[dns.name.Name | None, bool, dns.name.Name | None]:
+        return dns.name.root, False, self.origin
+
+
+def _parse(text: str, domain: str) -> dns.zone.Zone:
+    """Return the zone of a zone file. Raises CommandError."""
+    origin = dns.name.from_text(domain)
+    try:
+        return dns.zone.from_text(
+            f"$ORIGIN {origin}\n{text}", origin, relativize=False, zone_factory=_StrictZone, check_origin=False
+        )
+    except KeyError as error:
+        raise CommandError(f"the file has names that are not within the zone {domain}", EXIT_USAGE) from error
+    except (dns.exception.DNSException, ValueError) as error:
+        # The first line is ours.
+        told = _LINE.sub(lambda match: f"line {int(match[1]) - 1}", str(error))
+        raise CommandError(f"not a zone file: {told}", EXIT_USAGE) from error
 
 
 def _list_records(parsed: dns.zone.Zone) -> Iterator[dict[str, Any]]:

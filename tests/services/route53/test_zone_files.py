@@ -64,6 +64,15 @@ def test_what_cannot_be_done_is_told(cloud: ZoneCloud, cloudlet_server: Server, 
     file = tmp_path / "zone"
     file.write_text("what is this?")
     assert cloudlet("dns", "import", "shop.example", str(file), *options).returncode == 2
+    file.write_text("www IN A 192.0.2.1\n")
+    told = cloudlet("dns", "import", "shop.example", str(file), *options).stderr
+    assert "not a zone file: line" in told
+    assert told.endswith("Missing default TTL value\n")
+    file.write_text("$TTL 60\n$ORIGIN other.example.\nwww IN A 192.0.2.1\n")
+    told = cloudlet("dns", "import", "shop.example", str(file), *options).stderr
+    assert told == "cloudlet: the file has names that are not within the zone shop.example\n"
+    file.write_bytes(b"\xff\xfe")
+    assert cloudlet("dns", "import", "shop.example", str(file), *options).returncode == 2
     assert not cloud.route53.list_hosted_zones()["HostedZones"]
     cloud.create(cloud.create_zone("shop.example"), record("www.shop.example", "A", "192.0.2.1"))
     file.write_text("www.shop.example. 60 IN CNAME example.net.\n")
