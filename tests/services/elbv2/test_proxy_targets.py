@@ -263,6 +263,11 @@ def test_hosts_are_kept_if_that_is_set(envoy: Envoy, webs: list[Web]) -> None:
     port = _serve(envoy, webs[0], balancer={"routing.http.preserve_host_header.enabled": "true"})
     assert ask(port, Host="x.example.com:1").seen["headers"]["host"] == "x.example.com:1"
     assert ask(port, Host="x.example.com").seen["headers"]["host"] == "x.example.com"
+    # Old clients name none.
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as end:
+        end.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert end.recv(12) == b"HTTP/1.0 200"
+    assert webs[0].asked[-1]["headers"]["host"] == "test.elb.amazonaws.com"
 
 
 def test_listeners_change_headers_of_responses(envoy: Envoy, webs: list[Web]) -> None:

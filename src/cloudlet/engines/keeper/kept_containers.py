@@ -45,7 +45,7 @@ class KeptContainers:
         self._starting: set[str] = set()
         self._codes: dict[str, int] = {}
         self._out_of_memory: set[str] = set()
-        self._shared: dict[str, tuple[str, int]] = {}
+        self._shared: dict[str, tuple[str, int | None]] = {}
         """The network and the namespace of those that are where several interfaces are."""
         self._following: set[asyncio.Task[None]] = set()
 
@@ -68,10 +68,13 @@ class KeptContainers:
         self._starting.add(name)
         try:
             container = msgspec.convert(spec, Container)
-            running = await self._containers.start(container, self._find_spawn(name, container))
+            namespace = self._find_shared(container.network) if container.network else None
+            running = await self._containers.start(container, self._find_spawn(container))
         finally:
             self._starting.discard(name)
         self._running[name] = running
+        if container.network and not container.interface:
+            self._shared[name] = container.network, namespace
         self.end_lost()
         following = spawn(self._follow(name, running))
         self._following.add(following)
@@ -85,19 +88,17 @@ class KeptContainers:
                 self._running[name].kill()
 
     def _find_shared(self, network: str) -> int | None:
-        """Return the number of the namespace that interfaces of a network share, None where there is none."""
+        """Return the number of the namespace that interfaces of a network share, if any do."""
         try:
             return os.fstat(self._networks.get_namespace(network, "")).st_ino
         except UnknownNetwork:
             return None
 
-    def _find_spawn(self, name: str, container: Container) -> Callable[[Spawn], Any]:
+    def _find_spawn(self, container: Container) -> Callable[[Spawn], Any]:
         """Return how the container's process is started: in its network, or in the machine's own."""
         if not container.network:
             return asyncio.to_thread
         namespace = self._networks.get_namespace(container.network, container.interface)
-        if not container.interface:
-            self._shared[name] = container.network, os.fstat(namespace).st_ino
 
         async def start_within(start: Spawn) -> subprocess.Popen[bytes]:
             # The process is in the namespace of the thread that starts it.

@@ -104,7 +104,7 @@ def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listene
         "early_header_mutation_extensions": headers.make_early_mutations(
             load_balancer,
             listener,
-            authenticating.list_forgeable_headers(listener),
+            [*authenticating.list_forgeable_headers(listener), *headers.list_certificate_headers(listener)],
             needs_protocol=_needs_protocol(view, listener),
         ),
         "local_reply_config": pages.make_local_replies(),
@@ -130,6 +130,7 @@ def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listene
         },
         "http_protocol_options": {
             "accept_http_10": True,
+            "default_host_for_http_10": load_balancer.description.get("DNSName", ""),
             # A request with both is sent on without its length.
             "allow_chunked_length": not request_checks.is_strict(load_balancer),
             "allow_custom_methods": True,

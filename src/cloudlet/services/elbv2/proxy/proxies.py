@@ -186,7 +186,7 @@ class Proxies:
         served.server = await asyncio.get_running_loop().create_unix_server(BlockServer(answer).make_protocol, sock=end)
 
     def set_view(self, served: ServedVpc, view: View, left_out: Collection[str] = ()) -> None:
-        """Have the Envoys of a VPC be as a view says, for now without some listeners."""
+        """Have the Envoys of a VPC be as a view says, without some listeners."""
         served.set_view(view)
         datagrams = make_datagram_snapshot(view, PATHS)
         served.datagrams.is_wanted = bool(datagrams.listeners)
