@@ -47,7 +47,7 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener, *
     """Return a listener of an Application Load Balancer."""
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
-    protocols = _list_protocols(load_balancer)
+    protocols = ("h2", "http/1.1") if forwarding.is_http_2_enabled(load_balancer) else ("http/1.1",)
     connections = _make_connections(view, load_balancer, listener)
     if has_module:
         connections["early_header_mutation_extensions"].append(headers.make_trace_mutation())
@@ -73,11 +73,6 @@ def _needs_protocol(view: View, listener: Listener) -> bool:
     """Whether rules look at the protocol of requests."""
     arns = forwarding.list_listener_groups(listener)
     return request_checks.needs_protocol(view.target_groups[arn] for arn in arns if arn in view.target_groups)
-
-
-def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
-    is_modern = load_balancer.attributes.get("routing.http2.enabled", "true") == "true"
-    return ("h2", "http/1.1") if is_modern else ("http/1.1",)
 
 
 def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
