@@ -123,7 +123,7 @@ def _format_request(listener: Listener, entry: Any) -> str:
 
 
 def _list_transforms(entry: Any) -> tuple[str, str, str]:
-    """Return the host and the URL that transforms have made, where these are others, and how they went."""
+    """Return the host and the URL that transforms have changed, and their status."""
     request, tags = entry.request, entry.common_properties.custom_tags
     if names.SENT_URL not in tags:
         return NOTHING, NOTHING, NOTHING
