@@ -130,10 +130,10 @@ class ServedVpc:
         kept = {each.arn for owner in view.load_balancers for each in owner.listeners} | view.target_groups.keys()
         return not kept >= self.listeners.keys() | self.view.target_groups.keys()
 
-    def list_states(self, group: TargetGroup) -> list[str]:
-        """Return the states of the registered targets of a group."""
-        places = [(each.address, each.port) for each in group.targets if each.draining_until is None]
-        return [self.states.get(group.arn, *place).state for place in places]
+    def list_states(self, group: TargetGroup) -> list[tuple[str, str]]:
+        """Return the zones and the states of the registered targets of a group."""
+        targets = [each for each in group.targets if each.draining_until is None]
+        return [(each.zone, self.states.get(group.arn, each.address, each.port).state) for each in targets]
 
 
 class Proxies:
@@ -304,9 +304,7 @@ class Proxies:
                 for arn in {each for listener in owner.listeners for each in list_listener_groups(listener)}:
                     group = served.view.target_groups.get(arn)
                     if group is not None:
-                        found = served.list_states(group)
-                        counts = found.count("healthy"), found.count("unhealthy")
-                        self.meters.add_hosts(served.view, owner, group, *counts, now)
+                        self.meters.add_hosts(served.view, owner, group, served.list_states(group), now)
 
 
 def _bind(path: Path) -> socket.socket:
