@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -137,5 +138,23 @@ def test_a_server_that_comes_back_finds_its_envoy_again(tmp_path: Path) -> None:
             assert await again.wait_until_applied(NODE, 20)
             assert await ask("127.0.0.1", proxy.port) == "200 again"
             await again.close()
+
+    run(scenario)
+
+
+def test_a_path_at_which_nobody_is_expected_any_more_is_left(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        server = ConfigurationServer()
+        kept, left = tmp_path / "kept", tmp_path / "left"
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            await server.listen_at(left)
+            server.stop_listening_at(left)
+        await server.listen_at(kept)
+        # Sockets are closed soon, not at once.
+        await asyncio.sleep(0)
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+        assert (kept.exists(), left.exists()) == (True, False)
+        await server.close()
 
     run(scenario)

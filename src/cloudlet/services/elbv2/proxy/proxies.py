@@ -200,6 +200,7 @@ class Proxies:
             for each in served.envoys:
                 self._by_node.pop(each.node, None)
                 self.server.forget(each.node)
+                self.server.stop_listening_at(each.shared / program.CONFIGURATION_SOCKET)
             if served.server is not None:
                 served.server.close()
 
