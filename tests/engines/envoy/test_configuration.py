@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -146,14 +145,14 @@ def test_a_path_at_which_nobody_is_expected_any_more_is_left(tmp_path: Path) -> 
     async def scenario() -> None:
         server = ConfigurationServer()
         kept, left = tmp_path / "kept", tmp_path / "left"
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(3):
             await server.listen_at(left)
             server.stop_listening_at(left)
         await server.listen_at(kept)
         # Sockets are closed soon, not at once.
         await asyncio.sleep(0)
-        assert len(os.listdir("/proc/self/fd")) == before + 1
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
         assert (kept.exists(), left.exists()) == (True, False)
         await server.close()
 
