@@ -66,7 +66,7 @@ class Keeper:
             "make_network": self._make_network,
             "remove_network": self._remove_network,
             "attach": networks.attach,
-            "detach": networks.detach,
+            "detach": self._detach,
             "set_parameters": networks.set_parameters,
             "set_further_addresses": networks.set_further_addresses,
             "set_peers": networks.set_peers,
@@ -119,7 +119,12 @@ class Keeper:
 
     async def _remove_network(self, network: str) -> None:
         await self._networks.remove(network)
+        self._containers.end_lost()
         self.tell(NETWORKS_CHANGED, {"network": network})
+
+    async def _detach(self, network: str, interface: str) -> None:
+        await self._networks.detach(network, interface)
+        self._containers.end_lost()
 
     async def _find_endpoint_port(self, address: str, port: int) -> int | None:
         """Return the machine's port for one of an endpoint, None where nothing listens."""
