@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cloudlet.engines.envoy.resource_parts import ADS, make_extension, make_protocol_options, make_socket_address
+from cloudlet.engines.envoy.resource_parts import (
+    ADS,
+    RUNTIME,
+    make_extension,
+    make_protocol_options,
+    make_socket_address,
+)
 from cloudlet.engines.envoy.snapshot import Resource
 
 SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
@@ -64,6 +70,7 @@ def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Reso
             "cds_config": _AWAITED,
         },
         "static_resources": {"clusters": clusters},
+        "layered_runtime": RUNTIME,
     }
     marks = (
         (socket.SOL_SOCKET, socket.SO_MARK, options.mark),

@@ -96,6 +96,9 @@ class AddressBook:
         except (OSError, TimeoutError, AwsError) as error:
             # What was found before stays: a name that is not answered now is no reason to stop all traffic.
             log.debug("service discovery of %s failed: %s", discovery, error)
+        except Exception:
+            # One that fails unexpectedly holds up no other.
+            log.exception("service discovery of %s failed", discovery)
         entry.due = time.monotonic() + (_MAP_SECONDS if "awsCloudMap" in discovery else _DNS_SECONDS)
         return entry.addresses != before
 
