@@ -215,7 +215,7 @@ NODES: dict[str, dict[str, Any]] = {
         "listeners": [listen(1, outlierDetection={**OUTLIERS, "interval": {"unit": "s", "value": 0}})]
     },
     "an interval of ages": {"listeners": [listen(1, outlierDetection={**OUTLIERS, "interval": AGES})]},
-    "more errors than Envoy counts": {
+    "errors without end": {
         "listeners": [listen(1, outlierDetection={**OUTLIERS, "maxServerErrors": 2**40})]
     },
     "a timeout of ages": {"listeners": [listen(1, timeout={"http": {"idle": AGES}})]},
