@@ -18,8 +18,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from google.protobuf.message import DecodeError
+
 from cloudlet.engines.envoy import protobuf_messages
-from cloudlet.engines.envoy.grpc_server import NOT_FOUND, CallRefusal, GrpcServer, Stream
+from cloudlet.engines.envoy.grpc_server import INVALID_ARGUMENT, NOT_FOUND, CallRefusal, GrpcServer, Stream
 from cloudlet.engines.envoy.snapshot import Kind, Resource, Snapshot
 from cloudlet.engines.keeper.protocol import open_folder
 from cloudlet.store.eager import spawn
@@ -30,6 +32,7 @@ _DISCOVER: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/Strea
 _LOG: Final = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
 _WHOLE: Final = (Kind.CLUSTER, Kind.LISTENER)
 """The kinds of which a response has all resources: a missing one is removed."""
+_MAX_REFUSAL_CHARACTERS: Final = 4096
 _KINDS: Final = {kind.url: kind for kind in Kind}
 
 
@@ -54,7 +57,7 @@ Logged = Callable[[str, str, list[Any]], Awaitable[None]]
 class _Subscription:
     """Resources of a kind that an Envoy has, or is to have."""
 
-    subscribed: list[str] | None = None
+    subscribed: dict[str, None] | None = None
     """The names that it asks for; None before it has asked. All, where the kind is sent as a whole."""
     versions: dict[str, int] = field(default_factory=dict)
     nonce: str = ""
@@ -172,7 +175,7 @@ class ConfigurationServer:
         node: _Node | None = None
         try:
             async for message in stream:
-                request = request_type.FromString(message)
+                request = _parse(request_type, message)
                 if discovery is None or node is None:
                     node = await self._admit(request.node.id, stream.headers)
                     discovery = _DiscoveryStream(stream, node)
@@ -203,7 +206,7 @@ class ConfigurationServer:
         message_type = protobuf_messages.find("envoy.service.accesslog.v3.StreamAccessLogsMessage")
         node = name = ""
         async for content in stream:
-            message = message_type.FromString(content)
+            message = _parse(message_type, content)
             if message.HasField("identifier"):
                 node, name = message.identifier.node.id, message.identifier.log_name
             if self._logged is not None:
@@ -215,6 +218,13 @@ class ConfigurationServer:
         for path in self._paths:
             path.unlink(missing_ok=True)
         await self._server.close()
+
+
+def _parse(message_type: Any, content: bytes) -> Any:
+    try:
+        return message_type.FromString(content)
+    except DecodeError as error:
+        raise CallRefusal(INVALID_ARGUMENT, str(error)) from None
 
 
 class _DiscoveryStream:
@@ -245,15 +255,17 @@ class _DiscoveryStream:
         if request.response_nonce:
             sent.is_pending = False
             if request.HasField("error_detail"):
-                sent.refusal = request.error_detail.message
-                log.warning("an Envoy refuses %s: %s", kind.name.lower(), sent.refusal)
+                refusal = request.error_detail.message[:_MAX_REFUSAL_CHARACTERS]
+                if refusal != sent.refusal:
+                    log.warning("an Envoy refuses %s: %s", kind.name.lower(), refusal)
+                sent.refusal = refusal
             else:
                 sent.refusal = ""
                 sent.acknowledged = request.version_info
         elif sent.subscribed is None:
             # The first request of a stream: what the Envoy may have from a former one is sent again.
             sent.versions = {}
-        sent.subscribed = list(request.resource_names)
+        sent.subscribed = dict.fromkeys(request.resource_names)
         if kind not in _WHOLE:
             sent.versions = {name: version for name, version in sent.versions.items() if name in sent.subscribed}
         self.changed.set()
