@@ -12,6 +12,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -42,7 +43,10 @@ class _Version(NamedTuple):
     version: int
 
 
-Find = Callable[[str, Mapping[str, str]], Awaitable[Snapshot | None]]
+EncodedSnapshot = dict[Kind, dict[str, _Version]]
+"""A snapshot as its node gets it."""
+
+Find = Callable[[str, Mapping[str, str]], Awaitable[Snapshot | EncodedSnapshot | None]]
 """A function that returns the snapshot of a node which has connected.
 
 It gets the id of the node, and the headers of its call.
@@ -73,7 +77,7 @@ class _Node:
     """An Envoy: its snapshot, encoded, and its streams."""
 
     def __init__(self) -> None:
-        self.wanted: dict[Kind, dict[str, _Version]] = {kind: {} for kind in Kind}
+        self.wanted: EncodedSnapshot = {kind: {} for kind in Kind}
         self.streams: set[_DiscoveryStream] = set()
         self.news = asyncio.Event()
         """Set, and replaced, when something has changed."""
@@ -93,6 +97,7 @@ class ConfigurationServer:
         self._logged = logged
         self._nodes: dict[str, _Node] = {}
         self._versions = count(1)
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="envoys")
         self._paths: list[Path] = []
         self._server = GrpcServer({_DISCOVER: self._discover, _LOG: self._take_log})
 
@@ -116,14 +121,25 @@ class ConfigurationServer:
         """The ids of the nodes that have a stream."""
         return [name for name, node in self._nodes.items() if node.streams]
 
-    def set_snapshot(self, name: str, snapshot: Snapshot) -> None:
+    async def encode(self, name: str, snapshot: Snapshot) -> EncodedSnapshot:
+        """Encode the snapshot of a node. A large one, which takes a while, does not hold up the event loop.
+
+        Raises ValueError for a resource that does not fit its description.
+        """
+        before = self._nodes.get(name, _Node()).wanted
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, self._encode_all, before, snapshot)
+
+    def set_snapshot(self, name: str, snapshot: Snapshot | EncodedSnapshot) -> None:
         """Have a node be as a snapshot says. Raises ValueError for a resource that does not fit its description."""
         node = self._nodes.setdefault(name, _Node())
-        wanted = {kind: self._encode(node.wanted[kind], kind, snapshot.get(kind)) for kind in Kind}
+        wanted = self._encode_all(node.wanted, snapshot) if isinstance(snapshot, Snapshot) else snapshot
         if wanted != node.wanted:
             node.wanted = wanted
             for stream in node.streams:
                 stream.changed.set()
+
+    def _encode_all(self, before: EncodedSnapshot, snapshot: Snapshot) -> EncodedSnapshot:
+        return {kind: self._encode(before[kind], kind, snapshot.get(kind)) for kind in Kind}
 
     def _encode(
         self, before: dict[str, _Version], kind: Kind, resources: Mapping[str, Resource]
@@ -218,6 +234,7 @@ class ConfigurationServer:
         for path in self._paths:
             path.unlink(missing_ok=True)
         await self._server.close()
+        self._encoder.shutdown(wait=False, cancel_futures=True)
 
 
 def _parse(message_type: Any, content: bytes) -> Any:
