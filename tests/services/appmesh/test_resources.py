@@ -215,9 +215,7 @@ NODES: dict[str, dict[str, Any]] = {
         "listeners": [listen(1, outlierDetection={**OUTLIERS, "interval": {"unit": "s", "value": 0}})]
     },
     "an interval of ages": {"listeners": [listen(1, outlierDetection={**OUTLIERS, "interval": AGES})]},
-    "errors without end": {
-        "listeners": [listen(1, outlierDetection={**OUTLIERS, "maxServerErrors": 2**40})]
-    },
+    "errors without end": {"listeners": [listen(1, outlierDetection={**OUTLIERS, "maxServerErrors": 2**40})]},
     "a timeout of ages": {"listeners": [listen(1, timeout={"http": {"idle": AGES}})]},
     "a health check of gRPC over HTTP/1": {"listeners": [listen(1, healthCheck={**CHECK, "protocol": "grpc"})]},
     "a health check of two lines": {"listeners": [listen(1, healthCheck={**CHECK, "path": "/\n"})]},
