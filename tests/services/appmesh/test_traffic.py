@@ -173,7 +173,15 @@ def test_a_gateway_lets_requests_in(cloud: MeshCloud, envoys: Envoys) -> None:
     cloud.create_route(httpRoute=route_to("red", match={"prefix": "/tell"}))
     cloud.create_service("red.local", router="r")
     cloud.create_service("yellow.local", node="yellow")
-    cloud.create_gateway("g", listen(8088))
+    check = {
+        "protocol": "http",
+        "path": "/red/tell/health",
+        "healthyThreshold": 2,
+        "intervalMillis": 5000,
+        "timeoutMillis": 2000,
+        "unhealthyThreshold": 2,
+    }
+    cloud.create_gateway("g", listen(8088, healthCheck=check))
     cloud.create_gateway_route("red", httpRoute=go_to("red.local", prefix="/red"))
     hostname = {"hostname": {"exact": "www.example.com"}, "prefix": "/"}
     cloud.create_gateway_route("host", httpRoute=go_to("yellow.local", **hostname))
@@ -207,6 +215,9 @@ def test_a_gateway_lets_requests_in(cloud: MeshCloud, envoys: Envoys) -> None:
     assert ask("/maroon/tell?fishes=dory")[0] == 404
     assert ask("/kept/x") == (200, "yellow")
     assert yellow.paths[-1] == "/kept/x"
+    # Its own Envoy checks its health, by gateway routes.
+    checks = "cds_ingress_m_g_health_http_8088.health_check.attempt"
+    eventually(lambda: envoys.read_stats(envoys.started, checks), lambda found: any(found.values()))
 
 
 def test_cloud_map_is_followed(cloud: MeshCloud, envoys: Envoys) -> None:
