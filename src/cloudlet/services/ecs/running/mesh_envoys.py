@@ -83,10 +83,13 @@ def complete(container: Container, block: Block, task: Task, name: str) -> Conta
         raise CreateFailure(name, "APPMESH_RESOURCE_ARN is not set")
     if not resource.startswith("arn:"):
         resource = f"arn:aws:appmesh:{task.region}:{task.account}:{resource}"
+    daemon_port = given.get("XRAY_DAEMON_PORT") or "2000"
+    if not daemon_port.isdecimal():
+        raise CreateFailure(name, f"XRAY_DAEMON_PORT={daemon_port} is not a port")
     is_traced = given.get("ENABLE_ENVOY_XRAY_TRACING") in ("1", "true")
     options = BootstrapOptions(
         admin=f"0.0.0.0:{get_admin_port(given)}",
-        tracing=f"{_LOOPBACK}:{given.get('XRAY_DAEMON_PORT') or 2000}" if is_traced else "",
+        tracing=f"{_LOOPBACK}:{daemon_port}" if is_traced else "",
         sds_socket=given.get("APPMESH_SDS_SOCKET_PATH") or "",
         region=task.region if task.task_role and block.is_strict else "",
         code_point=0 if users.have_ranges() else CODE_POINT,
