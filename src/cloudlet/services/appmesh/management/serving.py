@@ -26,7 +26,7 @@ from cloudlet.engines.envoy.snapshot import Snapshot
 from cloudlet.services.appmesh import storing
 from cloudlet.services.appmesh.kinds import MESH
 from cloudlet.services.appmesh.management import ports
-from cloudlet.services.appmesh.management.admission import admit
+from cloudlet.services.appmesh.management.admission import admit, check_certificates
 from cloudlet.services.appmesh.management.certificates import CertificateBook, Key
 from cloudlet.services.appmesh.management.discovery import AddressBook, Lookup, make_lookup
 from cloudlet.services.appmesh.proxy.building import build
@@ -117,14 +117,15 @@ class ManagementServer:
 
     async def _find(self, node_id: str, headers: Mapping[str, str]) -> EncodedSnapshot | None:
         """Return the configuration of an Envoy that connects. Raises CallRefusal."""
-        node = await admit(self._block, node_id, headers)
-        if node is None:
+        admission = await admit(self._block, node_id, headers)
+        if admission is None:
             return None
-        envoy = _Envoy(node)
+        envoy = _Envoy(admission.node)
         self._arriving.append(envoy)
         try:
             found = await self._configure(node_id, envoy, _ARRIVAL_SECONDS)
             if found is not None:
+                check_certificates(admission, envoy.certificates)
                 self.envoys[node_id] = envoy
             return found
         finally:
@@ -221,17 +222,19 @@ class ManagementServer:
     async def _update(self, name: str, envoy: _Envoy) -> None:
         """Serve an Envoy the mesh as it is now.
 
-        One whose node is gone is served no more.
+        One whose node is gone is served no more. One that needs other certificates has to connect again, where
+        permissions are enforced: whoever has its streams may not be allowed to have these.
         """
         async with envoy.lock:
+            before = envoy.certificates
             found = await self._configure(name, envoy, _LOOKUP_SECONDS)
             if self.envoys.get(name) is not envoy:
                 # It has left meanwhile, or another one of its id has come with a later configuration.
                 pass
-            elif found is not None:
+            elif found is not None and not (self._block.is_strict and envoy.certificates.keys() - before.keys()):
                 self.server.set_snapshot(name, found)
             else:
-                log.info("the mesh has no %s any more", name)
+                log.info("%s has to connect again", name)
                 del self.envoys[name]
                 self.server.forget(name)
         # Requests come between two Envoys.
