@@ -30,9 +30,8 @@ def test_traffic_is_split_by_weights(cloud: MeshCloud, envoys: Envoys) -> None:
     assert 5 <= counted["green"] <= 45
     cloud.update_route(httpRoute=route_to("green"))
     started = time.monotonic()
-    envoys.expect("color.local", "green")
-    assert time.monotonic() - started < 1
-    assert envoys.count("color.local:80", 20) == {"green": 20}
+    eventually(lambda: envoys.count("color.local:80", 20), lambda counted: counted == {"green": 20})
+    assert time.monotonic() - started < 2
 
 
 @meaningless_in("strict", "replicas", because="a process tells in open mode alone of its own Envoys")

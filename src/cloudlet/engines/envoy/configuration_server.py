@@ -19,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from google.protobuf.message import DecodeError
 
 from cloudlet.engines.envoy import protobuf_messages
@@ -34,6 +35,8 @@ _LOG: Final = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
 _WHOLE: Final = (Kind.CLUSTER, Kind.LISTENER)
 """The kinds of which a response has all resources: a missing one is removed."""
 _MAX_REFUSAL_CHARACTERS: Final = 4096
+_MAX_BYTES_AT_ONCE: Final = 16_384
+"""The JSON that is encoded in some milliseconds. To hand over more to a thread is worth its time."""
 _KINDS: Final = {kind.url: kind for kind in Kind}
 
 
@@ -127,6 +130,14 @@ class ConfigurationServer:
         Raises ValueError for a resource that does not fit its description.
         """
         before = self._nodes.get(name, _Node()).wanted
+        changed = [
+            resource
+            for kind in Kind
+            for key, resource in snapshot.get(kind).items()
+            if key not in before[kind] or before[kind][key].resource != resource
+        ]
+        if len(msgspec.json.encode(changed)) <= _MAX_BYTES_AT_ONCE:
+            return self._encode_all(before, snapshot)
         return await asyncio.get_running_loop().run_in_executor(self._encoder, self._encode_all, before, snapshot)
 
     def set_snapshot(self, name: str, snapshot: Snapshot | EncodedSnapshot) -> None:
