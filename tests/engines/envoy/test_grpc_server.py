@@ -115,7 +115,7 @@ def test_a_flood_holds_up_nobody() -> None:
 
 
 def test_a_large_configuration_holds_up_nobody() -> None:
-    clusters = {f"c{number}": make_cluster(f"c{number}") for number in range(1000)}
+    clusters = {f"c{number}": make_cluster(f"c{number}") for number in range(5000)}
 
     async def scenario() -> None:
         server = ConfigurationServer()
