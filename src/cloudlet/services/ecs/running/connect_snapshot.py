@@ -24,9 +24,7 @@ _FIRST_INGRESS_PORT: Final = 15_000
 _FIRST_PORT: Final = 15_100
 """The port of the first endpoint; the others follow."""
 _NO_LIMITS: Final = {
-    "thresholds": [
-        dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 1_000_000)
-    ]
+    "thresholds": [dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 1_000_000)]
 }
 """The circuit breakers of a cluster. Envoy's own would take three retries at once, and a thousand requests."""
 _HTTP2_PROTOCOLS: Final = ("http2", "grpc")

@@ -55,6 +55,7 @@ _IMAGE: Final = re.compile(
 _CONFIGURATION: Final = "/etc/envoy.json"
 _FLUSH_MILLISECONDS: Final = "200"
 """Access logs are written so often; Envoy would wait for ten seconds."""
+_MAX_ANSWER_BYTES: Final = 65_536
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -129,9 +130,14 @@ async def is_live(runner: Runner, task: Task, port: int, seconds: float) -> bool
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(made, (_LOOPBACK, port))
             reader, writer = await asyncio.open_connection(sock=made)
-            writer.write(b"GET /stats?filter=%b HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n" % _LISTENERS)
-            listed = re.search(_LISTENERS + rb": ([0-9]+)", await reader.read())
-            writer.close()
+            try:
+                writer.write(b"GET /stats?filter=%b HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n" % _LISTENERS)
+                answer = b""
+                while len(answer) < _MAX_ANSWER_BYTES and (part := await reader.read(_MAX_ANSWER_BYTES)):
+                    answer += part
+                listed = re.search(_LISTENERS + rb": ([0-9]+)", answer)
+            finally:
+                writer.close()
             return listed is not None and int(listed[1]) > 0
     except (OSError, TimeoutError):
         made.close()
