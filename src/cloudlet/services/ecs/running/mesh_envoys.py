@@ -52,6 +52,8 @@ _IMAGE: Final = re.compile(
     rf"(public\.ecr\.aws/appmesh|({'|'.join(_PUBLISHERS)})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?)"
     r"/aws-appmesh-envoy([:@].+)?"
 )
+_PORTS: Final = {"XRAY_DAEMON_PORT": "2000", "STATSD_PORT": "8125"}
+"""The variables for ports of daemons, with their defaults."""
 _CONFIGURATION: Final = "/etc/envoy.json"
 _FLUSH_MILLISECONDS: Final = "200"
 """Access logs are written so often; Envoy would wait for ten seconds."""
@@ -84,13 +86,17 @@ def complete(container: Container, block: Block, task: Task, name: str) -> Conta
         raise CreateFailure(name, "APPMESH_RESOURCE_ARN is not set")
     if not resource.startswith("arn:"):
         resource = f"arn:aws:appmesh:{task.region}:{task.account}:{resource}"
-    daemon_port = given.get("XRAY_DAEMON_PORT") or "2000"
-    if not daemon_port.isdecimal():
-        raise CreateFailure(name, f"XRAY_DAEMON_PORT={daemon_port} is not a port")
-    is_traced = given.get("ENABLE_ENVOY_XRAY_TRACING") in ("1", "true")
+    ports = {each: given.get(each) or default for each, default in _PORTS.items()}
+    for each, port in ports.items():
+        if not port.isdecimal():
+            raise CreateFailure(name, f"{each}={port} is not a port")
+    has_statistics = _is_enabled(given, "ENABLE_ENVOY_DOG_STATSD")
+    statsd = f"{given.get('STATSD_ADDRESS') or _LOOPBACK}:{ports['STATSD_PORT']}"
     options = BootstrapOptions(
         admin=f"0.0.0.0:{get_admin_port(given)}",
-        tracing=f"{_LOOPBACK}:{daemon_port}" if is_traced else "",
+        tracing=f"{_LOOPBACK}:{ports['XRAY_DAEMON_PORT']}" if _is_enabled(given, "ENABLE_ENVOY_XRAY_TRACING") else "",
+        statsd=(given.get("STATSD_SOCKET_PATH") or statsd) if has_statistics else "",
+        has_tags=_is_enabled(given, "ENABLE_ENVOY_STATS_TAGS"),
         sds_socket=given.get("APPMESH_SDS_SOCKET_PATH") or "",
         region=task.region if task.task_role and block.is_strict else "",
         code_point=0 if users.have_ranges() else CODE_POINT,
@@ -114,6 +120,10 @@ def complete(container: Container, block: Block, task: Task, name: str) -> Conta
         user=container.user if users.have_ranges() else 0,
         group=container.group if users.have_ranges() else 0,
     )
+
+
+def _is_enabled(environment: Mapping[str, str], variable: str) -> bool:
+    return environment.get(variable) in ("1", "true")
 
 
 def get_admin_port(environment: Mapping[str, str]) -> int:
