@@ -10,7 +10,7 @@ from typing import Any
 from botocore.config import Config
 
 from cloudlet.testing.server import Aws, Server
-from tests.services.cloudformation.deploying import Stacks, as_text, queue
+from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, queue
 
 _ACCOUNT = "123456789012"
 _QUEUES = 120
@@ -99,3 +99,37 @@ def test_a_stack_that_is_deleted_while_it_is_made_leaves_nothing(tmp_path: Path)
             stacks = Stacks(Aws(server.endpoint, _ACCOUNT))
             assert stacks.describe(stack_id)["StackStatus"] == "DELETE_COMPLETE"
             assert stacks.queues() == []
+
+
+def test_a_rollback_goes_on_in_nested_stacks_and_keeps_what_they_had(tmp_path: Path) -> None:
+    def outer(url: str, **others: Any) -> str:
+        nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+        return as_text({"Resources": {"Inner": nested, **others}})
+
+    with Server.start("--data", str(tmp_path)) as server:
+        aws = Aws(server.endpoint, _ACCOUNT)
+        stacks, s3 = Stacks(aws), aws.client("s3")
+        s3.create_bucket(Bucket="templates")
+        urls = {}
+        for name in ("before", "after"):
+            template = {"Resources": {"Queue": queue(QueueName=name), "Key": {"Type": "AWS::KMS::Key"}}}
+            s3.put_object(Bucket="templates", Key=name, Body=as_text(template))
+            urls[name] = f"https://templates.s3.amazonaws.com/{name}"
+        stack_id = stacks.create("outer", outer(urls["before"]))["StackId"]
+        stacks.client.update_stack(
+            StackName="outer", TemplateBody=outer(urls["after"], Bad={**BROKEN, "DependsOn": "Inner"})
+        )
+        time.sleep(random.uniform(0.0, 0.5))
+        server.kill()
+    _carry_on(tmp_path, stack_id, kills=2)
+    with Server.start("--data", str(tmp_path)) as server:
+        stacks = Stacks(Aws(server.endpoint, _ACCOUNT))
+        assert stacks.describe(stack_id)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", stacks.events(stack_id)
+        assert stacks.queues() == ["before"]
+        stacks.client.delete_stack(StackName="outer")
+        server.kill()
+    _carry_on(tmp_path, stack_id, kills=2)
+    with Server.start("--data", str(tmp_path)) as server:
+        stacks = Stacks(Aws(server.endpoint, _ACCOUNT))
+        assert stacks.describe(stack_id)["StackStatus"] == "DELETE_COMPLETE", stacks.events(stack_id)
+        assert stacks.queues() == []

@@ -148,6 +148,7 @@ RESOURCE_TYPES: Final = (
         "ecs",
         create=Call("RegisterDaemonTaskDefinition", {"family": _get_family}),
         delete=Call("DeleteDaemonTaskDefinition", {"daemonTaskDefinition": "DaemonTaskDefinitionArn"}),
+        undeletable="is not in ACTIVE status",
         tag=Call("TagResource", {"resourceArn": "DaemonTaskDefinitionArn"}),
         untag=Call("UntagResource", {"resourceArn": "DaemonTaskDefinitionArn"}),
     ),
