@@ -43,11 +43,13 @@ async def list_resource_requests(ctx: Context, tx: Transaction, params: Params) 
         shown.pop("ResourceModel", None)
         return shown
 
+    # Tokens have no underscores here, by the API's pattern.
     space, token = requests.get_space(ctx.account, ctx.region), params.get("NextToken")
+    token = token and token.replace("/", "_")
     limit = params.get("MaxResults") or _PAGE
     wrong = errors.make_validation_error("Invalid NextToken")
     shown, following = await listing.list_page(tx, space, token, limit, select, wrong)
-    return {"ResourceRequestStatusSummaries": shown, "NextToken": following}
+    return {"ResourceRequestStatusSummaries": shown, "NextToken": following and following.replace("_", "/")}
 
 
 @service.operation("CancelResourceRequest")
