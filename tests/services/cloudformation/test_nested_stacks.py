@@ -100,7 +100,7 @@ def test_a_nested_update_is_rolled_back_with_its_parent_and_deletes_nothing_befo
         return {"Resources": {"Queue": queue(QueueName=name)}, "Outputs": outputs}
 
     def middle(url: str) -> dict[str, Any]:
-        nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+        nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url, "Parameters": {}}}
         return {"Resources": {"Leaf": nested}, "Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Leaf", "Outputs.Name"]}}}}
 
     def outer(url: str, **others: Any) -> dict[str, Any]:

@@ -471,7 +471,7 @@ class Provisioner:
     def _try_build(self, call: Call, known: Properties) -> dict[str, Any] | None:
         try:
             return build_input(self._declared.model, call, known)
-        except (UnsupportedProperty, KeyError, TypeError, ValueError):
+        except (UnsupportedProperty, AttributeError, KeyError, TypeError, ValueError):
             return None
 
 
