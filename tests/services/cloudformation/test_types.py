@@ -8,12 +8,13 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from cloudlet.core.aws.resources.declaration import Call, Part, ResourceType
 from cloudlet.core.aws.resources.inputs import get_operation, list_members
+from cloudlet.core.aws.resources.provisioner import Provisioner
 from cloudlet.core.aws.resources.registry import load_resource_types, load_schema
 from cloudlet.core.kernel.cloud import list_blocks
 from cloudlet.core.kernel.models import get_block_name, get_handler_key
@@ -145,3 +146,13 @@ def test_a_function_and_its_table_are_updated(stacks: Stacks) -> None:
     assert answer["Payload"].read() == b"2"
     table = stacks.aws.client("dynamodb").describe_table(TableName=stacks.physical_id("s", "Table"))["Table"]
     assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("AWS::CloudFormation::Stack", "Parameters"), ("AWS::ServiceDiscovery::Service", "ServiceAttributes")],
+)
+def test_an_empty_map_can_be_given(name: str, key: str) -> None:
+    """Whether a property makes a difference is found out with a value that nothing has."""
+    provisioner = Provisioner(TYPES[name], load_schema(name), cast(Any, None), "123456789012", "us-east-1")
+    provisioner._check_creatable({key: {}})

@@ -463,7 +463,7 @@ class Provisioner:
         if any(self._build(call, one) != self._try_build(call, other) for call in calls):
             return True
         return any(
-            self._list_items(part, one) != self._list_items(part, other)
+            self._list_items(part, one) != self._try_list_items(part, other)
             for part in declared.parts
             if isinstance(part, Items)
         )
@@ -471,10 +471,18 @@ class Provisioner:
     def _try_build(self, call: Call, known: Properties) -> dict[str, Any] | None:
         try:
             return build_input(self._declared.model, call, known)
-        except (UnsupportedProperty, AttributeError, KeyError, TypeError, ValueError):
+        except _UNFIT:
+            return None
+
+    def _try_list_items(self, part: Items, known: Properties) -> dict[str, Any] | None:
+        try:
+            return self._list_items(part, known)
+        except _UNFIT:
             return None
 
 
+_UNFIT: Final = (UnsupportedProperty, AttributeError, KeyError, TypeError, ValueError)
+"""The errors of builders that get a value which no property has."""
 _OTHER: Final = "\0"
 """A value that no property has."""
 _PLAIN: Final = (str, int, float, bool, list, dict)
