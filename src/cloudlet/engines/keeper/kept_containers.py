@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +19,7 @@ from cloudlet.engines.children import watch
 from cloudlet.engines.containers import entering
 from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
 from cloudlet.engines.containers.description import Container
+from cloudlet.engines.containers.pipes import PipeReader
 from cloudlet.engines.keeper.networks import Networks, UnknownNetwork
 from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.store.eager import spawn
@@ -25,6 +28,8 @@ log = logging.getLogger("cloudlet.engines")
 
 MAX_OUTPUT_BYTES: Final = 4096
 """Of what a program prints that was executed."""
+_OUTPUT_SECONDS: Final = 1.0
+_CHUNK_BYTES: Final = 64 << 10
 
 Tell = Callable[[str, dict[str, Any]], None]
 """A function that tells blocks of an event: its name and its subject."""
@@ -142,8 +147,13 @@ class KeptContainers:
 
         The code is None for one that takes longer than `seconds`, and is ended. Raises OSError and UnknownContainer.
         """
-        process = await self._start_within(name, command, subprocess.DEVNULL, subprocess.PIPE)
-        return await asyncio.to_thread(_wait, process, seconds)
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        with PipeReader(reading) as pipe:
+            try:
+                process = await self._start_within(name, command, subprocess.DEVNULL, writing)
+            finally:
+                os.close(writing)
+            return await _wait(process, pipe, seconds)
 
     async def open_terminal(self, name: str, command: list[str]) -> OpenFile:
         """Run a program in a container at a terminal, which is returned. Raises OSError and UnknownContainer.
@@ -172,18 +182,19 @@ class KeptContainers:
         running = self._get(name)
 
         def start() -> subprocess.Popen[bytes]:
+            first = running.first.fileno()
             entry = os.memfd_create("cloudlet")
             try:
                 os.write(entry, running.write_entry(command))
                 os.lseek(entry, 0, os.SEEK_SET)
                 # What it starts ends with it: all are in one group.
                 return subprocess.Popen(
-                    [*before, sys.executable, "-I", "-S", entering.__file__, str(entry)],
+                    [*before, sys.executable, "-I", "-S", entering.__file__, str(entry), str(first)],
                     stdin=given,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     cwd="/",
-                    pass_fds=(entry,),
+                    pass_fds=(entry, first),
                     start_new_session=not before,
                 )
             finally:
@@ -206,13 +217,26 @@ class KeptContainers:
         await self._containers.close()
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
-    with process:
-        try:
-            output, _ = process.communicate(timeout=seconds)
-            code: int | None = process.returncode
-        except subprocess.TimeoutExpired:
+async def _wait(process: subprocess.Popen[bytes], pipe: PipeReader, seconds: float) -> dict[str, Any]:
+    """Return the exit code of a program, and the end of what it has printed."""
+    output = bytearray()
+    reading = spawn(_read_end(pipe, output))
+    ended = asyncio.get_running_loop().create_future()
+    watch(process, partial(ended.set_result, None))
+    done, _ = await asyncio.wait([ended], timeout=seconds)
+    if not done:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            code = None
-    return {"code": code, "output": output[-MAX_OUTPUT_BYTES:].decode(errors="replace")}
+        await ended
+    code = process.wait()
+    # What it has started may hold its output open.
+    await asyncio.wait([reading], timeout=_OUTPUT_SECONDS)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    return {"code": code if done else None, "output": output.decode(errors="replace")}
+
+
+async def _read_end(pipe: PipeReader, output: bytearray) -> None:
+    while chunk := await pipe.read(_CHUNK_BYTES):
+        output += chunk
+        del output[:-MAX_OUTPUT_BYTES]

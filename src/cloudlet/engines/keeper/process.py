@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -160,7 +161,7 @@ class Keeper:
                 raise LookupError(f"the keeper has no function {request.function}")
             result = await function(**request.arguments)
         except Exception as error:
-            if not isinstance(error, OSError | LookupError | ValueError):
+            if not isinstance(error, OSError | LookupError | ValueError | nftables.NftablesError):
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
@@ -190,6 +191,14 @@ class Keeper:
 
 def main(path: Path, owner: int) -> None:
     """Keep until the owner ends. Return at once where another keeper has the socket."""
+    try:
+        _run(path, owner)
+    except OSError as error:
+        log.error("the keeper of programs and networks cannot run: %s", error)
+        sys.exit(1)
+
+
+def _run(path: Path, owner: int) -> None:
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
