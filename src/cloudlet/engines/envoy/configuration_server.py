@@ -101,7 +101,7 @@ class ConfigurationServer:
         self._nodes: dict[str, _Node] = {}
         self._versions = count(1)
         self._encoder = ThreadPoolExecutor(1, thread_name_prefix="envoys")
-        self._paths: list[Path] = []
+        self._paths: dict[Path, asyncio.AbstractServer] = {}
         self._server = GrpcServer({_DISCOVER: self._discover, _LOG: self._take_log})
 
     async def listen(self, listening: socket.socket) -> None:
@@ -116,8 +116,14 @@ class ConfigurationServer:
             listening.bind(short)
         # An Envoy may have a user of its own: the folder keeps others out.
         path.chmod(0o666)
-        self._paths.append(path)
-        await self.listen(listening)
+        self._paths[path] = await self._server.listen(listening)
+
+    def stop_listening_at(self, path: Path) -> None:
+        """Take no more connections at a path."""
+        listening = self._paths.pop(path, None)
+        if listening is not None:
+            listening.close()
+            path.unlink(missing_ok=True)
 
     @property
     def connected(self) -> list[str]:

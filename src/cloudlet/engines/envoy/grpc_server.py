@@ -112,11 +112,14 @@ class GrpcServer:
         self._connections: set[_Connection] = set()
         self._servers: list[asyncio.AbstractServer] = []
 
-    async def listen(self, listening: socket.socket) -> None:
-        """Take connections from a socket, which is closed with this."""
+    async def listen(self, listening: socket.socket) -> asyncio.AbstractServer:
+        """Take connections from a socket, which is closed with this, or with what is returned."""
         loop = asyncio.get_running_loop()
         create = loop.create_unix_server if listening.family is socket.AF_UNIX else loop.create_server
-        self._servers.append(await create(self._make_connection, sock=listening))
+        made = await create(self._make_connection, sock=listening)
+        self._servers = [each for each in self._servers if each.is_serving()]
+        self._servers.append(made)
+        return made
 
     def _make_connection(self) -> _Connection:
         return _Connection(self.handlers, self._connections)
