@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -65,7 +66,7 @@ class Keeper:
             "make_network": self._make_network,
             "remove_network": self._remove_network,
             "attach": networks.attach,
-            "detach": networks.detach,
+            "detach": self._detach,
             "set_parameters": networks.set_parameters,
             "set_further_addresses": networks.set_further_addresses,
             "set_peers": networks.set_peers,
@@ -118,7 +119,12 @@ class Keeper:
 
     async def _remove_network(self, network: str) -> None:
         await self._networks.remove(network)
+        self._containers.end_lost()
         self.tell(NETWORKS_CHANGED, {"network": network})
+
+    async def _detach(self, network: str, interface: str) -> None:
+        await self._networks.detach(network, interface)
+        self._containers.end_lost()
 
     async def _find_endpoint_port(self, address: str, port: int) -> int | None:
         """Return the machine's port for one of an endpoint, None where nothing listens."""
@@ -154,7 +160,7 @@ class Keeper:
                 raise LookupError(f"the keeper has no function {request.function}")
             result = await function(**request.arguments)
         except Exception as error:
-            if not isinstance(error, OSError | LookupError | ValueError):
+            if not isinstance(error, OSError | LookupError | ValueError | nftables.NftablesError):
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
@@ -184,6 +190,14 @@ class Keeper:
 
 def main(path: Path, owner: int) -> None:
     """Keep until the owner ends. Return at once where another keeper has the socket."""
+    try:
+        _run(path, owner)
+    except OSError as error:
+        log.error("the keeper of programs and networks cannot run: %s", error)
+        sys.exit(1)
+
+
+def _run(path: Path, owner: int) -> None:
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -173,6 +173,8 @@ def _prepare_program() -> None:
     Of the addresses of loopback it lacks those of endpoints: what it sends there reaches the router.
     """
     _set("ipv4/ip_unprivileged_port_start", "0")
+    # As in Docker's containers, `ping` needs no rights. An ordinary user has but one group there.
+    _set("ipv4/ping_group_range", "0 2147483647" if os.geteuid() == 0 else f"{os.getegid()} {os.getegid()}")
     _set("ipv4/conf/all/route_localnet", "1")
     netlink.send(
         [

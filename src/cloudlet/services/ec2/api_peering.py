@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits, peering
 from cloudlet.services.ec2.cidr import find_overlap, parse_network
-from cloudlet.services.ec2.errors import ForbiddenOperation, MissingParameter, QuotaError
+from cloudlet.services.ec2.errors import ForbiddenOperation, MissingParameter, QuotaError, UnsupportedFeature
 from cloudlet.services.ec2.operations import declare, describe
 from cloudlet.services.ec2.peering import ACTIVE, DELETED, FAILED, PEERINGS, PENDING, REJECTED, PeeringConnection, Side
 from cloudlet.services.ec2.tagging import read_specifications
@@ -101,3 +103,30 @@ async def delete_vpc_peering_connection(ctx: Context, tx: Transaction, params: P
         raise ForbiddenOperation(f"User {ctx.account} cannot delete peering {found.name}")
     await peering.change(ctx, tx, found, DELETED, f"Deleted by {ctx.account}")
     return {"Return": True}
+
+
+_DNS: Final = "AllowDnsResolutionFromRemoteVpc"
+
+
+@declare("ModifyVpcPeeringConnectionOptions")
+async def modify_vpc_peering_connection_options(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await PEERINGS.get(ctx, tx, params["VpcPeeringConnectionId"])
+    if found.status != ACTIVE:
+        raise ForbiddenOperation(
+            f"Peering {found.name} is not active. Peering options can be added only to active peerings."
+        )
+    sides = {"requester": found.requester, "accepter": found.accepter}
+    given = {name: each for name in sides if (each := params.get(f"{name.capitalize()}PeeringConnectionOptions"))}
+    if not given:
+        raise MissingParameter("AccepterPeeringConnectionOptions")
+    for name, options in given.items():
+        for member in options:
+            if member != _DNS and options[member]:
+                raise UnsupportedFeature(f"{member} of ModifyVpcPeeringConnectionOptions")
+        side = sides[name]
+        if (side.account, side.region) != (ctx.account, ctx.region):
+            place = f"User {ctx.account}" if side.account != ctx.account else f"Region {ctx.region}"
+            raise ForbiddenOperation(f"{place} cannot modify {name} peering options on the specified connection")
+    options = [(sides[name], each[_DNS]) for name, each in given.items() if _DNS in each]
+    await peering.set_resolving(ctx, tx, found, options)
+    return {f"{name.capitalize()}PeeringConnectionOptions": each for name, each in given.items()}
