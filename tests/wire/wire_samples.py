@@ -139,12 +139,12 @@ def as_sent(ref: Ref, value: Any) -> Any:
     return value
 
 
-def operations() -> list[tuple[str, str, str]]:
-    """Return services, operations and protocols: all that botocore speaks too."""
-    return [
-        (service, operation, protocol)
-        for service in SERVICES
-        for operation in sorted(load(service).operations.keys() & set(botocore_model(service).operation_names))
-        for protocol in load(service).protocols
-        if (service, protocol) != ("sqs", "query")
-    ]
+def services() -> list[tuple[str, str]]:
+    """Return services and protocols: all that botocore speaks too."""
+    spoken = ((service, protocol) for service in SERVICES for protocol in load(service).protocols)
+    return [each for each in spoken if each != ("sqs", "query")]
+
+
+def operations(service: str) -> list[str]:
+    """Return the operations of a service that botocore has, too."""
+    return sorted(load(service).operations.keys() & set(botocore_model(service).operation_names))

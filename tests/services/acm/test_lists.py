@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from cloudlet.testing.server import Server
 from tests.certificates import make_pair
 from tests.refused import code_of
 from tests.services.acm.cloud import AcmCloud
@@ -14,22 +16,31 @@ from tests.services.acm.cloud import AcmCloud
 DAY = datetime.timedelta(days=1)
 
 
-@pytest.fixture
-def arns(cloud: AcmCloud) -> dict[str, str]:
-    """Some certificates, in the order in which they came to be."""
-    exportable = cloud.request("b.example.com", Options={"Export": "ENABLED"})
-    cloud.export(exportable)
+@pytest.fixture(scope="module")
+def listed(cloudlet_server: Server) -> Iterator[AcmCloud]:
+    """An account that all tests look at: to have certificates issued takes seconds."""
+    with cloudlet_server.account() as aws:
+        yield AcmCloud(aws)
+
+
+@pytest.fixture(scope="module")
+def arns(listed: AcmCloud) -> dict[str, str]:
+    """Its certificates, in the order in which they came to be."""
+    exportable = listed.request("b.example.com", Options={"Export": "ENABLED"})
+    listed.export(exportable)
     return {
         "exported": exportable,
-        "rsa": cloud.request("a.example.com", KeyAlgorithm="RSA_2048"),
-        "failed": cloud.request("a.amazonaws.com"),
-        "imported": cloud.bring(make_pair("c.example.org", "d.example.com", days=30)),
+        "rsa": listed.request("a.example.com", KeyAlgorithm="RSA_2048"),
+        "failed": listed.request("a.amazonaws.com"),
+        "imported": listed.bring(make_pair("c.example.org", "d.example.com", days=30)),
     }
 
 
-def test_certificates_are_filtered(cloud: AcmCloud, arns: dict[str, str]) -> None:
-    assert [each["CertificateArn"] for each in cloud.acm.list_certificates()["CertificateSummaryList"]] == [arns["rsa"]]
-    assert cloud.list() == list(arns.values())
+def test_certificates_are_filtered(listed: AcmCloud, arns: dict[str, str]) -> None:
+    assert [each["CertificateArn"] for each in listed.acm.list_certificates()["CertificateSummaryList"]] == [
+        arns["rsa"]
+    ]
+    assert listed.list() == list(arns.values())
     for asked, wanted in (
         ({"CertificateStatuses": ["FAILED"]}, ["failed"]),
         ({"CertificateStatuses": ["ISSUED", "EXPIRED"]}, ["exported", "rsa", "imported"]),
@@ -43,11 +54,11 @@ def test_certificates_are_filtered(cloud: AcmCloud, arns: dict[str, str]) -> Non
         ({"Includes": {"extendedKeyUsage": ["TLS_WEB_SERVER_AUTHENTICATION"]}}, ["exported", "rsa", "imported"]),
         ({"Includes": {"extendedKeyUsage": ["CODE_SIGNING"]}}, []),
     ):
-        assert cloud.list(**asked) == [arns[name] for name in wanted], asked
+        assert listed.list(**asked) == [arns[name] for name in wanted], asked
 
 
-def test_a_list_comes_in_pages_in_both_orders(cloud: AcmCloud, arns: dict[str, str]) -> None:
-    pages = cloud.acm.get_paginator("list_certificates")
+def test_a_list_comes_in_pages_in_both_orders(listed: AcmCloud, arns: dict[str, str]) -> None:
+    pages = listed.acm.get_paginator("list_certificates")
     includes = {"keyTypes": ["EC_prime256v1", "RSA_2048"]}
 
     def read(**order: str) -> list[str]:
@@ -56,14 +67,14 @@ def test_a_list_comes_in_pages_in_both_orders(cloud: AcmCloud, arns: dict[str, s
 
     assert read() == list(arns.values())
     assert read(SortBy="CREATED_AT", SortOrder="DESCENDING") == list(arns.values())[::-1]
-    assert code_of(cloud.acm.list_certificates, SortBy="CREATED_AT") == "ValidationException"
-    assert code_of(cloud.acm.list_certificates, SortOrder="ASCENDING") == "ValidationException"
+    assert code_of(listed.acm.list_certificates, SortBy="CREATED_AT") == "ValidationException"
+    assert code_of(listed.acm.list_certificates, SortOrder="ASCENDING") == "ValidationException"
     for token in ("?", "AAAA", "WzFd"):
-        assert code_of(cloud.acm.list_certificates, NextToken=token) == "ValidationException"
+        assert code_of(listed.acm.list_certificates, NextToken=token) == "ValidationException"
 
 
-def test_a_summary_tells_what_a_certificate_is(cloud: AcmCloud, arns: dict[str, str]) -> None:
-    (summary,) = cloud.acm.list_certificates(
+def test_a_summary_tells_what_a_certificate_is(listed: AcmCloud, arns: dict[str, str], cloud: AcmCloud) -> None:
+    (summary,) = listed.acm.list_certificates(
         Includes={"keyTypes": ["EC_prime256v1"]}, CertificateKeyPairOrigins=["CUSTOMER_PROVIDED"]
     )["CertificateSummaryList"]
     assert summary["DomainName"] == "c.example.org"
@@ -97,11 +108,11 @@ def search(cloud: AcmCloud, arns: dict[str, str], **asked: Any) -> list[str]:
     return [names[each["CertificateArn"]] for each in cloud.acm.search_certificates(**asked)["Results"]]
 
 
-def test_certificates_are_searched(cloud: AcmCloud, arns: dict[str, str]) -> None:
+def test_certificates_are_searched(listed: AcmCloud, arns: dict[str, str]) -> None:
     now = datetime.datetime.now(datetime.UTC)
     example = _x509(Subject={"CommonName": _text("EXAMPLE.com", "CONTAINS")})
     rsa = _x509(KeyAlgorithm="RSA_2048")
-    serial = cloud.describe(arns["rsa"])["Serial"]
+    serial = listed.describe(arns["rsa"])["Serial"]
     for statement, wanted in (
         (None, list(arns)),
         (example, ["exported", "rsa"]),
@@ -128,7 +139,7 @@ def test_certificates_are_searched(cloud: AcmCloud, arns: dict[str, str]) -> Non
         ({"And": [example, {"Not": rsa}]}, ["exported"]),
     ):
         asked = {} if statement is None else {"FilterStatement": statement}
-        assert search(cloud, arns, **asked) == wanted, statement
+        assert search(listed, arns, **asked) == wanted, statement
 
 
 @pytest.mark.parametrize(
@@ -145,17 +156,17 @@ def test_certificates_are_searched(cloud: AcmCloud, arns: dict[str, str]) -> Non
         ("ACME_ACCOUNT_ID", []),
     ],
 )
-def test_what_is_found_is_sorted(cloud: AcmCloud, arns: dict[str, str], order: str, wanted: list[str | None]) -> None:
-    found = search(cloud, arns, SortBy=order)
+def test_what_is_found_is_sorted(listed: AcmCloud, arns: dict[str, str], order: str, wanted: list[str | None]) -> None:
+    found = search(listed, arns, SortBy=order)
     assert all(name in (None, seen) for name, seen in zip(wanted, found, strict=False))
-    assert search(cloud, arns, SortBy=order, SortOrder="DESCENDING") == found[::-1]
-    pages = cloud.acm.get_paginator("search_certificates").paginate(SortBy=order, PaginationConfig={"PageSize": 1})
+    assert search(listed, arns, SortBy=order, SortOrder="DESCENDING") == found[::-1]
+    pages = listed.acm.get_paginator("search_certificates").paginate(SortBy=order, PaginationConfig={"PageSize": 1})
     assert [each["CertificateArn"] for page in pages for each in page["Results"]] == [arns[name] for name in found]
 
 
-def test_what_is_found_is_described(cloud: AcmCloud, arns: dict[str, str]) -> None:
+def test_what_is_found_is_described(listed: AcmCloud, arns: dict[str, str]) -> None:
     statement = {"Filter": {"CertificateArn": arns["rsa"]}}
-    (found,) = cloud.acm.search_certificates(FilterStatement=statement)["Results"]
+    (found,) = listed.acm.search_certificates(FilterStatement=statement)["Results"]
     attributes = found["X509Attributes"]
     assert attributes["Subject"] == {"CommonName": "a.example.com"}
     assert attributes["Issuer"] == {"Organization": "Cloudlet", "CommonName": "Cloudlet RSA 2048 M01"}

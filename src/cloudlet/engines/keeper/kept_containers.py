@@ -20,7 +20,7 @@ from cloudlet.engines.containers import entering
 from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
 from cloudlet.engines.containers.description import Container
 from cloudlet.engines.containers.pipes import PipeReader
-from cloudlet.engines.keeper.networks import Networks
+from cloudlet.engines.keeper.networks import Networks, UnknownNetwork
 from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.store.eager import spawn
 
@@ -50,6 +50,8 @@ class KeptContainers:
         self._starting: set[str] = set()
         self._codes: dict[str, int] = {}
         self._out_of_memory: set[str] = set()
+        self._shared: dict[str, tuple[str, int | None]] = {}
+        """The network and the namespace of those that are where several interfaces are."""
         self._following: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -71,14 +73,31 @@ class KeptContainers:
         self._starting.add(name)
         try:
             container = msgspec.convert(spec, Container)
+            namespace = self._find_shared(container.network) if container.network else None
             running = await self._containers.start(container, self._find_spawn(container))
         finally:
             self._starting.discard(name)
         self._running[name] = running
+        if container.network and not container.interface:
+            self._shared[name] = container.network, namespace
+        self.end_lost()
         following = spawn(self._follow(name, running))
         self._following.add(following)
         following.add_done_callback(self._following.discard)
         return True
+
+    def end_lost(self) -> None:
+        """End containers that share a namespace which their network has no more: they reach nothing."""
+        for name, (network, namespace) in self._shared.items():
+            if name in self._running and namespace != self._find_shared(network):
+                self._running[name].kill()
+
+    def _find_shared(self, network: str) -> int | None:
+        """Return the number of the namespace that interfaces of a network share, if any do."""
+        try:
+            return os.fstat(self._networks.get_namespace(network, "")).st_ino
+        except UnknownNetwork:
+            return None
 
     def _find_spawn(self, container: Container) -> Callable[[Spawn], Any]:
         """Return how the container's process is started: in its network, or in the machine's own."""
@@ -101,6 +120,7 @@ class KeptContainers:
             log.exception("what the container %s has left cannot be removed", name)
         self._codes[name] = code
         del self._running[name]
+        self._shared.pop(name, None)
         if running.was_out_of_memory:
             self._out_of_memory.add(name)
         self._tell("container_ended", {"name": name, "code": code, "is_out_of_memory": running.was_out_of_memory})
