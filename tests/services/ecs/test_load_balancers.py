@@ -34,8 +34,9 @@ def test_tasks_are_registered_and_deregistered(web: Balanced) -> None:
     web.ecs.stop_task(task=gone)
     web.until(lambda service: service["runningCount"] == 1)
     web.settle()
-    assert web.list_targets(web.blue) == web.list_addresses()
-    told = web.list_messages()
+    # The new target may be there a moment before the old one drains.
+    eventually(lambda: web.list_targets(web.blue) == web.list_addresses())
+    told = eventually(web.list_messages, lambda told: any("deregistered" in message for message in told))
     assert "(service web) has begun draining connections on 1 tasks." in told
     assert f"(service web) deregistered 1 targets in (target-group {web.blue})" in told
     web.ecs.delete_service(service="web", force=True)
