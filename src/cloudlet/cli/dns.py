@@ -109,11 +109,16 @@ def _split(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
+_Origins = tuple[dns.name.Name | None, bool, dns.name.Name | None]
+
+
 class _StrictZone(dns.zone.Zone):
     """A zone that raises KeyError for names beyond it. Other zones leave them out."""
 
-    def origin_information(self) -> tuple[dns.name.Name | None, bool, dns.name.Name | None]:
+    def _get_origins(self) -> _Origins:
         return dns.name.root, False, self.origin
+
+    origin_information = _get_origins
 
 
 def _parse(text: str, domain: str) -> dns.zone.Zone:

@@ -37,8 +37,8 @@ class _Contents(msgspec.Struct, frozen=True, rename="camel"):
     manifests: list[Descriptor] | None = None
 
 
-class _Saved(msgspec.Struct, frozen=True, rename="pascal"):
-    """What Docker's archives say of an image."""
+class _ArchiveImage(msgspec.Struct, frozen=True, rename="pascal"):
+    """An image as Docker's archives list it."""
 
     config: str
     layers: list[str]
@@ -111,7 +111,7 @@ class Source:
         saved = self._read("manifest.json")
         if saved is None:
             raise CommandError("that is neither an OCI layout nor an archive of docker save: it has no index.json")
-        return self._find_saved(decoded(saved, list[_Saved], "manifest.json"), tag)
+        return self._find_saved(decoded(saved, list[_ArchiveImage], "manifest.json"), tag)
 
     def read(self, digest: str) -> Document:
         """Return a manifest or an index. Raises CommandError, ImageError."""
@@ -137,10 +137,13 @@ class Source:
         digests = {each.digest for each in chosen or listed}
         if len(digests) != 1:
             raise _describe_choice(filter(None, names))
-        return self._narrow(self.read(digests.pop()))
+        return self._take_whole(self.read(digests.pop()))
 
-    def _narrow(self, image: Document) -> Document:
-        """Return an index that is whole, or the one image that it has: Docker saves those of one platform."""
+    def _take_whole(self, image: Document) -> Document:
+        """Return an index that is whole, or the one image that it has.
+
+        Docker saves the images of one platform.
+        """
         missing = [each for each in image.manifests if not self._has(each)]
         if not missing:
             return image
@@ -156,7 +159,7 @@ class Source:
         file.close()
         return True
 
-    def _find_saved(self, saved: Sequence[_Saved], tag: str) -> Document:
+    def _find_saved(self, saved: Sequence[_ArchiveImage], tag: str) -> Document:
         chosen = [each for each in saved if tag in each.tags]
         if len(chosen) != 1 and len(saved) != 1:
             raise _describe_choice(name for each in saved for name in each.repo_tags or ())

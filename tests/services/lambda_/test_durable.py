@@ -152,7 +152,8 @@ def test_it_is_paused(standing_cloud: tuple[Standing, FunctionCloud]) -> None:
 
 
 def test_names_make_starting_idempotent(standing_cloud: tuple[Standing, FunctionCloud]) -> None:
-    _, cloud = standing_cloud
+    standing, cloud = standing_cloud
+    standing.advance("1s")
     arn = _start(cloud, {}, DurableExecutionName="once")
     assert arn.split("/")[2] == "once"
     assert _start(cloud, {}, DurableExecutionName="once") == arn

@@ -35,7 +35,7 @@ _LOG: Final = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
 _WHOLE: Final = (Kind.CLUSTER, Kind.LISTENER)
 """The kinds of which a response has all resources: a missing one is removed."""
 _MAX_REFUSAL_CHARACTERS: Final = 4096
-_MAX_BYTES_AT_ONCE: Final = 16_384
+_MAX_INLINE_BYTES: Final = 16_384
 """The JSON that is encoded in some milliseconds. To hand over more to a thread is worth its time."""
 _KINDS: Final = {kind.url: kind for kind in Kind}
 
@@ -142,7 +142,7 @@ class ConfigurationServer:
             for key, resource in snapshot.get(kind).items()
             if key not in before[kind] or before[kind][key].resource != resource
         ]
-        if len(msgspec.json.encode(changed)) <= _MAX_BYTES_AT_ONCE:
+        if len(msgspec.json.encode(changed)) <= _MAX_INLINE_BYTES:
             return self._encode_all(before, snapshot)
         return await asyncio.get_running_loop().run_in_executor(self._encoder, self._encode_all, before, snapshot)
 

@@ -141,7 +141,7 @@ class _Connection(asyncio.Protocol):
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
-        """What was received and is not taken yet."""
+        """Received bytes that wait for their turn."""
         self._is_writable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -171,7 +171,7 @@ class _Connection(asyncio.Protocol):
             if time.monotonic() >= until and self._received:
                 asyncio.get_running_loop().call_soon(self._take_turn)
                 break
-        self._pace()
+        self._adjust_reading()
 
     def _take_part(self, data: bytes) -> None:
         try:
@@ -188,13 +188,13 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_writable = False
-        self._pace()
+        self._adjust_reading()
 
     def resume_writing(self) -> None:
         self._is_writable = True
-        self._pace()
+        self._adjust_reading()
 
-    def _pace(self) -> None:
+    def _adjust_reading(self) -> None:
         """Read from a client that takes its answers, once what it has sent was taken."""
         if self._transport is None or self._transport.is_closing():
             return

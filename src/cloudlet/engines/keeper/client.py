@@ -174,7 +174,7 @@ def _try(path: Path) -> socket.socket | None:
 
 
 def end_keeper(path: Path) -> None:
-    """End the keeper that has a socket, if there is one, and all that it runs. Waits for it."""
+    """End the keeper of a socket, if there is one, and all that it runs. Waits for it."""
     connection = _try(path)
     if connection is None:
         return

@@ -65,8 +65,8 @@ class Keeper:
             "describe_labels": self._describe_labels,
             "make_network": self._make_network,
             "remove_network": self._remove_network,
-            "attach": networks.attach,
-            "detach": self._detach,
+            "attach": self._attach,
+            "detach": networks.detach,
             "set_parameters": networks.set_parameters,
             "set_further_addresses": networks.set_further_addresses,
             "set_peers": networks.set_peers,
@@ -119,12 +119,13 @@ class Keeper:
 
     async def _remove_network(self, network: str) -> None:
         await self._networks.remove(network)
-        self._containers.end_lost()
         self.tell(NETWORKS_CHANGED, {"network": network})
 
-    async def _detach(self, network: str, interface: str) -> None:
-        await self._networks.detach(network, interface)
+    async def _attach(self, **arguments: Any) -> bool:
+        is_new = await self._networks.attach(**arguments)
+        # A namespace that interfaces share ends with the last one, and comes back as another.
         self._containers.end_lost()
+        return is_new
 
     async def _find_endpoint_port(self, address: str, port: int) -> int | None:
         """Return the machine's port for one of an endpoint, None where nothing listens."""

@@ -14,6 +14,6 @@ MAX_GATEWAY_ROUTES: Final = 10
 MAX_BACKENDS: Final = 50
 MAX_PARAMETER_NAME_BYTES: Final = 1024
 MAX_DURATION_SECONDS: Final = 2_147_483_647
-MAX_COUNT: Final = 2_147_483_647
-"""The greatest number of retries, or of errors until a host is ejected, that Envoy takes."""
+MAX_COUNTED_EVENTS: Final = 2_147_483_647
+"""The greatest number of retries, or of errors, that Envoy takes."""
 MAX_PAGE_ITEMS: Final = 100

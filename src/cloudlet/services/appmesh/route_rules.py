@@ -18,7 +18,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_duration(duration: Mapping[str, Any], what: str, minimum: int = 0) -> None:
-    """Raise BadRequest for a duration that is not whole, too short, or too long for an Envoy."""
+    """Raise BadRequest for a duration that is not whole, too short or too long."""
     if duration.get("unit") is None or duration.get("value") is None:
         raise BadRequest(f"The duration {what} must have a unit and a value.")
     if duration["value"] < minimum:
@@ -35,8 +35,8 @@ def check_text(text: str, what: str) -> None:
 
 def check_count(count: int, what: str) -> None:
     """Raise BadRequest for a count that is too great for an Envoy."""
-    if count > limits.MAX_COUNT:
-        raise BadRequest(f"{what} must be {limits.MAX_COUNT} at most.")
+    if count > limits.MAX_COUNTED_EVENTS:
+        raise BadRequest(f"{what} must be {limits.MAX_COUNTED_EVENTS} at most.")
 
 
 def _get_only_route(spec: Spec) -> tuple[str, dict[str, Any]]:

@@ -105,7 +105,15 @@ async def delete_vpc_peering_connection(ctx: Context, tx: Transaction, params: P
     return {"Return": True}
 
 
+_REQUESTER: Final = "RequesterPeeringConnectionOptions"
+_ACCEPTER: Final = "AccepterPeeringConnectionOptions"
 _DNS: Final = "AllowDnsResolutionFromRemoteVpc"
+_OTHER_OPTIONS: Final = (
+    "AllowEgressFromLocalClassicLinkToRemoteVpc",
+    "AllowEgressFromLocalVpcToRemoteClassicLink",
+    "AllowMultipathResilience",
+    "MultipathResilienceMode",
+)
 
 
 @declare("ModifyVpcPeeringConnectionOptions")
@@ -115,18 +123,18 @@ async def modify_vpc_peering_connection_options(ctx: Context, tx: Transaction, p
         raise ForbiddenOperation(
             f"Peering {found.name} is not active. Peering options can be added only to active peerings."
         )
-    sides = {"requester": found.requester, "accepter": found.accepter}
-    given = {name: each for name in sides if (each := params.get(f"{name.capitalize()}PeeringConnectionOptions"))}
+    sides = {_REQUESTER: found.requester, _ACCEPTER: found.accepter}
+    given = {name: params[name] for name in sides if params.get(name)}
     if not given:
-        raise MissingParameter("AccepterPeeringConnectionOptions")
+        raise MissingParameter(_ACCEPTER)
     for name, options in given.items():
-        for member in options:
-            if member != _DNS and options[member]:
+        for member in _OTHER_OPTIONS:
+            if options.get(member):
                 raise UnsupportedFeature(f"{member} of ModifyVpcPeeringConnectionOptions")
         side = sides[name]
         if (side.account, side.region) != (ctx.account, ctx.region):
             place = f"User {ctx.account}" if side.account != ctx.account else f"Region {ctx.region}"
-            raise ForbiddenOperation(f"{place} cannot modify {name} peering options on the specified connection")
-    options = [(sides[name], each[_DNS]) for name, each in given.items() if _DNS in each]
-    await peering.set_resolving(ctx, tx, found, options)
-    return {f"{name.capitalize()}PeeringConnectionOptions": each for name, each in given.items()}
+            raise ForbiddenOperation(f"{place} cannot modify {name} of peering {found.name}")
+    resolving = [(sides[name], options[_DNS]) for name, options in given.items() if _DNS in options]
+    await peering.set_resolving(ctx, tx, found, resolving)
+    return dict(given)

@@ -42,7 +42,7 @@ async def _reconcile(block: Block, key: Key) -> float | None:
         if is_transient(error.code, error.status):
             raise
         failure = f"A network interface could not be created: {error.message}"
-    # The new ones come first: Envoy is where they all are, and ends with the last one.
+    # The new ones come first: Envoy is where they are, which ends with the last one.
     await _delete_all(block, key, stale)
     if failure:
         await block.store.transact(lambda tx: record_refusal(tx, account, region, name, found.arn, failure))

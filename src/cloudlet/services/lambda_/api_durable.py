@@ -214,22 +214,20 @@ async def _list_newest(
     tx: Transaction, place: Place, marker: str | None, limit: int, choose: Callable[[bytes], dict[str, Any] | None]
 ) -> Result:
     """Return a page of a function's executions, the newest first. The marker is the id of the last one before it."""
-    space = storage.get_newest_space(place)
-    begin = space.key(storage.make_inverted(marker)) + b"\0" if marker else space.begin
+    space = storage.get_execution_space(place)
+    end = space.key(marker) if marker else space.end
     shown: list[dict[str, Any]] = []
     last = ""
-    while rows := await tx.range(begin, space.end, limit=_PAGE):
-        for _, raw in rows:
-            id = raw.decode()
-            execution = await storage.find_raw(tx, Key(place, id))
-            chosen = None if execution is None else choose(execution)
+    while rows := await tx.range(space.begin, end, limit=_PAGE, reverse=True):
+        for key, raw in rows:
+            end = key
+            chosen = choose(raw)
             if chosen is None:
                 continue
             if len(shown) == limit:
                 return {"DurableExecutions": shown, "NextMarker": last}
             shown.append(chosen)
-            last = id
-        begin = rows[-1][0] + b"\0"
+            last = space.unpack(key)[0]
     return {"DurableExecutions": shown}
 
 

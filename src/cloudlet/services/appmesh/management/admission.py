@@ -33,7 +33,7 @@ _UNAUTHENTICATED: Final = 16
 
 
 class Admission(NamedTuple):
-    """What an Envoy is, and who calls."""
+    """An Envoy that may connect, and its caller."""
 
     node: EnvoyNode
     context: Context | None

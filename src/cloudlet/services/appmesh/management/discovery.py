@@ -153,7 +153,7 @@ class AddressBook:
         return await self._resolver.addresses(hostname.rstrip("."))
 
     async def _find_in_zones(self, lookup: Lookup, hostname: str) -> list[tuple[str, str]]:
-        """Return what the account's private hosted zones have for a name: types of records, and values.
+        """Return the records of a name in the account's private hosted zones: types and values.
 
         The type of an alias is ALIAS, and its value the other name.
         """

@@ -59,7 +59,7 @@ def make_node_cluster(name: str, node: Spec, listener: Mapping[str, Any], policy
 
 
 def make_gateway_check(name: str, address: str, listener: Mapping[str, Any]) -> Resource:
-    """Return the cluster by which a virtual gateway's own Envoy checks the health of a listener of it."""
+    """Return the cluster by which a gateway's Envoy checks its own listener."""
     port, protocol = listener["portMapping"]["port"], listener["portMapping"]["protocol"]
     made = make_local_cluster(name, address, port, protocol, None)
     made["health_checks"] = [_make_health_check(listener["healthCheck"], port)]

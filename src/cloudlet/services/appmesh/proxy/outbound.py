@@ -79,7 +79,10 @@ class Outbound:
         self.routes: list[Resource] = []
         self._hosts: dict[int, list[Resource]] = {}
         self._own: list[Resource] = []
-        """The hosts for requests to the listener's own port, where a name alone stands for the service's first port."""
+        """The hosts for requests to the listener's own port.
+
+        A name alone stands for the service's first port.
+        """
         self._domains: set[str] = set()
         self._chains: list[Resource] = []
         for backend in spec.get("backends") or ():

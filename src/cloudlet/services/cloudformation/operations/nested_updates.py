@@ -1,4 +1,4 @@
-"""Updates of nested stacks: these clean up once their parents do, and until then roll back with them."""
+"""Updates of nested stacks, which clean up last, and until then roll back with parents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNDECIDED: Final = frozenset(
 
 
 async def find_awaited(tx: Transaction, stack: Stack, caller: str) -> str:
-    """Return the operation that an update of a stack is a part of, by the ARN of the stack that calls."""
+    """Return the operation that an update is a part of, by the stack that calls."""
     if not stack.parent or caller != stack.parent:
         return ""
     parent = await stacks.find_by_name(tx, stack.account, stack.region, stack.parent)

@@ -56,7 +56,7 @@ class NestedStack(Provisioner):
         return await self._try("RollbackStack", params)
 
     async def _try(self, operation: str, params: dict[str, Any]) -> bool:
-        """Do to the nested stack what is a part of the parent's operation, so that nobody needs a permission.
+        """Call an operation on the nested stack as CloudFormation itself; nobody needs a permission.
 
         Return whether it was in a state for that: it may have left it meanwhile.
         """

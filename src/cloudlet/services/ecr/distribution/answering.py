@@ -21,7 +21,7 @@ from cloudlet.wire import HttpResponse
 _CATALOG: Final = "/v2/_catalog"
 _BASE: Final = ("/v2", "/v2/")
 _NOBODY: Final = (None, "Basic Og==")
-"""The Authorization of clients without a token: podman and skopeo send an empty user and password."""
+"""The Authorization of who has no token: podman and skopeo send an empty password."""
 
 
 async def answer(block: Block, visit: DataPlaneRequest) -> HttpResponse:

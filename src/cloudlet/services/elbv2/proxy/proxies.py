@@ -293,8 +293,8 @@ class Proxies:
         counted = Statistics()
         for each in served.envoys:
             if each.is_wanted:
-                # One that does not run, or not yet, has counted nothing.
-                with suppress(FileNotFoundError, ConnectionRefusedError):
+                # One that does not run, or not yet, or no more, tells nothing.
+                with suppress(FileNotFoundError, ConnectionError):
                     counted += await each.readings.take(PATTERN)
         self.meters.add(served.view, counted)
 

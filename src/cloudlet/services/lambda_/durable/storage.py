@@ -16,8 +16,6 @@ TOPIC: Final = b"durable"
 _EXECUTIONS: Final = Subspace("durable")
 _NAMES: Final = Subspace("durable-name")
 """Function, name → the id of its last execution."""
-_NEWEST: Final = Subspace("durable-newest")
-"""Function, an execution, the newest first → its id."""
 _DUE: Final = Subspace("durable-due")
 """The time at which there is something to do, the execution."""
 _INVOKED: Final = Subspace("durable-invoked")
@@ -32,7 +30,6 @@ _INPUTS: Final = Subspace("durable-input")
 _RESULTS: Final = Subspace("durable-result")
 _OF_EXECUTIONS: Final = (_CALLS, _OPERATIONS, _NUMBERS, _EVENTS)
 _PAGE: Final = 50
-_INVERTED: Final = str.maketrans("0123456789abcdef", "fedcba9876543210")
 _encode = msgspec.msgpack.Encoder().encode
 decode_execution = msgspec.msgpack.Decoder(Execution).decode
 _operation = msgspec.msgpack.Decoder(Operation).decode
@@ -56,21 +53,15 @@ def make_done_topic(key: Key) -> bytes:
     return b"durable-done:" + key.id.encode()
 
 
-async def find_raw(tx: Transaction, key: Key) -> bytes | None:
-    return await tx.get(_EXECUTIONS.key(*key.elements))
-
-
 async def find(tx: Transaction, key: Key) -> Execution | None:
-    raw = await find_raw(tx, key)
+    raw = await tx.get(_EXECUTIONS.key(*key.elements))
     return None if raw is None else decode_execution(raw)
 
 
 def put(tx: Transaction, before: Execution | None, execution: Execution) -> None:
     """Keep an execution, and when there is something to do for it."""
     key = execution.key.elements
-    if before is None:
-        tx.put(_NEWEST.key(*key[:3], make_inverted(execution.key.id)), execution.key.id.encode())
-    else:
+    if before is not None:
         tx.delete(_DUE.key(before.due, *key))
     if execution.invoked is not None:
         tx.put(_INVOKED.key(*key), b"")
@@ -101,7 +92,6 @@ async def remove(tx: Transaction, execution: Execution) -> None:
     tx.delete(_INVOKED.key(*key))
     tx.delete(_INPUTS.key(*key))
     tx.delete(_RESULTS.key(*key))
-    tx.delete(_NEWEST.key(*key[:3], make_inverted(execution.key.id)))
     for space in _OF_EXECUTIONS:
         own = space.sub(*key)
         tx.delete_range(own.begin, own.end)
@@ -161,16 +151,6 @@ def get_event_space(key: Key) -> Subspace:
 def get_execution_space(place: Place) -> Subspace:
     """Return the executions of a function, in the order in which they have started."""
     return _EXECUTIONS.sub(place.account, place.region, place.name)
-
-
-def get_newest_space(place: Place) -> Subspace:
-    """Return the ids of a function's executions, the newest first."""
-    return _NEWEST.sub(place.account, place.region, place.name)
-
-
-def make_inverted(id: str) -> str:
-    """Return a text that sorts before those of ids that sort before this one."""
-    return id.translate(_INVERTED)
 
 
 def put_call(tx: Transaction, key: Key, operation: str, call: Call) -> None:
