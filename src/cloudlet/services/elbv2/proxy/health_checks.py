@@ -39,9 +39,10 @@ def is_by_block(group: TargetGroup) -> bool:
 
 
 def find_patience(group: TargetGroup) -> float:
-    """Return for how many seconds a new target may fail: it is unhealthy after several checks, as on AWS.
+    """Return for how many seconds a new target may fail before it is unhealthy.
 
-    Envoy looks more often at new targets than at others, so that those that are ready need not wait.
+    It takes several checks, as on AWS. Envoy looks more often at new targets than at others, so that those that are
+    ready need not wait.
     """
     description = group.description
     checks = description.get("UnhealthyThresholdCount", 2) - 1
