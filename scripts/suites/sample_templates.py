@@ -378,6 +378,9 @@ def _find_reason(cloudformation: Any, stack: str) -> str:
     for event in reversed(events):
         if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
             return f"{event['ResourceType']}: {event.get('ResourceStatusReason', '')}"
+    for event in cloudformation.describe_events(StackName=stack, Filters={"FailedEvents": True})["OperationEvents"]:
+        if event.get("ValidationName") == "PROPERTY_VALIDATION":
+            return f"{event['ResourceType']}: Properties validation failed: {event.get('ValidationStatusReason', '')}"
     return next((each["ResourceStatusReason"] for each in events if each.get("ResourceStatusReason")), "")
 
 

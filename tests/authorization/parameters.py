@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ _FUNCTION_POLICY: Final = document(
         "Principal": {"AWS": "123456789012"},
     }
 )
+_CALLBACK: Final = b64encode(b"example:a:b").decode()
 _ITEM: Final[dict[str, Any]] = {"Key": {"k": {"S": "a"}}}
 _SELECT: Final = "SELECT * FROM example WHERE k = 'a'"
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
@@ -61,6 +63,10 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "kms:UpdateAlias": {"AliasName": "alias/example"},
     "lambda:CreateEventSourceMapping": {"EventSourceArn": "arn:aws:sqs:us-east-1:{account}:example"},
     "lambda:InvokeAsync": {"InvokeArgs": b"{}"},
+    **{
+        f"lambda:SendDurableExecutionCallback{what}": {"CallbackId": _CALLBACK}
+        for what in ("Failure", "Heartbeat", "Success")
+    },
     "lambda:PutResourcePolicy": {"Policy": _FUNCTION_POLICY},
     "logs:StartQuery": {"queryString": "fields @message", "logGroupName": "example"},
     "s3:PutObjectLegalHold": {"LegalHold": {"Status": "ON"}},

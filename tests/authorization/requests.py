@@ -16,6 +16,7 @@ _ARNS: Final = {
     "role": f"arn:aws:iam::{ACCOUNT}:role/example",
     "policy": f"arn:aws:iam::{ACCOUNT}:policy/example",
     "function": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:example",
+    "durableexecution": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:example:$LATEST/durable-execution/a/b",
     "topic": f"arn:aws:sns:us-east-1:{ACCOUNT}:example",
     "subscription": f"arn:aws:sns:us-east-1:{ACCOUNT}:example:{_UUID}",
     "queue": f"arn:aws:sqs:us-east-1:{ACCOUNT}:example",

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from cloudlet.cli import CommandError
+from cloudlet.cli.image_sources import open_source
 from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.commands import cloudlet, free_port
 from tests.engines.images.layouts import INDEX, Layout, archive, entry
@@ -115,6 +117,41 @@ def test_what_docker_save_has_written_is_imported(aws: Aws, tmp_path: Path) -> N
     run(aws, "import", path, "web")
     (image,) = describe(aws, "web")
     assert (image["imageTags"], image["imageSizeInBytes"] > 3_000_000) == (["latest"], True)
+
+
+def test_one_platform_of_an_index_is_enough(tmp_path: Path) -> None:
+    """Docker saves the platform that it runs on, and an index that names others, too."""
+    layout = Layout(tmp_path)
+    own = layout.manifest([archive(entry("a", b"a"))], {})
+    there = {**own, "platform": {"os": "linux", "architecture": "amd64"}}
+    other = {**own, "digest": f"sha256:{'1' * 64}", "platform": {"os": "linux", "architecture": "arm64"}}
+    index = layout.document({"schemaVersion": 2, "mediaType": INDEX, "manifests": [there, other]}, INDEX)
+    layout.add(index, "v1")
+    # Another name of the same image is no other image.
+    layout.add(index, "v2")
+    with open_source(tmp_path) as source:
+        assert source.find_image("").digest == own["digest"]
+
+
+@pytest.mark.parametrize("name", ["index.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "document",
+    [5, [5], {"manifests": "a"}, {"manifests": [{"digest": 1}]}, [{"Config": 1}], [{"Config": "/etc/group"}]],
+)
+def test_a_layout_that_is_none(tmp_path: Path, name: str, document: Any) -> None:
+    (tmp_path / name).write_text(json.dumps(document))
+    with pytest.raises(CommandError), open_source(tmp_path) as source:
+        source.find_image("")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/group"])
+def test_files_elsewhere_are_no_part_of_a_layout(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps([{"Config": name, "Layers": []}]))
+    with pytest.raises(CommandError, match="is not whole"), open_source(folder) as source:
+        source.find_image("")
 
 
 def test_base_images_are_made_of_the_machines_programs(aws: Aws) -> None:

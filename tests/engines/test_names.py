@@ -93,3 +93,9 @@ def test_what_nobody_waits_for_any_more_is_not_looked_up(resolver: SystemResolve
 
     asyncio.run(ask())
     assert "late.test" not in resolver.asked
+
+
+@pytest.mark.parametrize("name", ["", "..", ".a", "a" * 300, "ä" * 300, "a b", "a\0b"])
+def test_what_is_no_name_has_no_address(name: str) -> None:
+    with pytest.raises(socket.gaierror):
+        asyncio.run(Resolver().addresses(name))

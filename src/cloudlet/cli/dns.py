@@ -19,10 +19,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudlet.cli import EXIT_OK, EXIT_USAGE, CommandError, add_port
 from cloudlet.cli.clients import add_account, make_client
 
-_BATCH_RECORDS: Final = 100
+_BATCH_VALUES: Final = 400
+_BATCH_CHARACTERS: Final = 12_000
+"""Limits of a batch: Route 53 admits 1,000 and 32,000. It counts an UPSERT twice."""
 _KEPT: Final = ("NS", "SOA")
 """The types that a zone has of its own, at its apex."""
-_DECIMAL: Final = re.compile(r"\\([0-9]{3})")
+_LINE: Final = re.compile(r"<string>:(\d+)")
+_DECIMAL: Final = re.compile(r"\\(?:([0-9]{3})|.)", re.DOTALL)
+_OCTAL: Final = re.compile(r"\\(?:([0-3][0-7]{2})|.)", re.DOTALL)
+"""Escaped characters, by their number or as they are."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(error.response["Error"]["Message"]) from error
     except BotoCoreError as error:
         raise CommandError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise CommandError("not a zone file: its text is not in UTF-8", EXIT_USAGE) from error
     return EXIT_OK
 
 
@@ -75,20 +82,58 @@ def _import(client: Any, given: str, text: str) -> int:
     """Bring a zone file into a zone; return the number of record sets. Raises CommandError."""
     identifier = _look_for_zone(client, given)
     name = given if identifier is None else client.get_hosted_zone(Id=identifier)["HostedZone"]["Name"]
-    try:
-        parsed = dns.zone.from_text(text, origin=dns.name.from_text(name), relativize=False, check_origin=False)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise CommandError(f"not a zone file: {error}", EXIT_USAGE) from error
+    records = list(_list_records(_parse(text, name)))
     if identifier is None:
         reference = f"cloudlet-dns-{time.time_ns()}"
         identifier = client.create_hosted_zone(Name=name, CallerReference=reference)["HostedZone"]["Id"]
-    records = list(_list_records(parsed))
-    for first in range(0, len(records), _BATCH_RECORDS):
-        changes = [
-            {"Action": "UPSERT", "ResourceRecordSet": record} for record in records[first : first + _BATCH_RECORDS]
-        ]
+    for batch in _split(records):
+        changes = [{"Action": "UPSERT", "ResourceRecordSet": record} for record in batch]
         client.change_resource_record_sets(HostedZoneId=identifier, ChangeBatch={"Changes": changes})
     return len(records)
+
+
+def _split(records: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Return record sets in batches that Route 53 takes."""
+    batch: list[dict[str, Any]] = []
+    values = characters = 0
+    for record in records:
+        size = len(record["ResourceRecords"])
+        length = sum(len(each["Value"]) for each in record["ResourceRecords"])
+        if batch and (values + size > _BATCH_VALUES or characters + length > _BATCH_CHARACTERS):
+            yield batch
+            batch, values, characters = [], 0, 0
+        batch.append(record)
+        values += size
+        characters += length
+    if batch:
+        yield batch
+
+
+_Origins = tuple[dns.name.Name | None, bool, dns.name.Name | None]
+
+
+class _StrictZone(dns.zone.Zone):
+    """A zone that raises KeyError for names beyond it. Other zones leave them out."""
+
+    def _get_origins(self) -> _Origins:
+        return dns.name.root, False, self.origin
+
+    origin_information = _get_origins
+
+
+def _parse(text: str, domain: str) -> dns.zone.Zone:
+    """Return the zone of a zone file. Raises CommandError."""
+    origin = dns.name.from_text(domain)
+    try:
+        return dns.zone.from_text(
+            f"$ORIGIN {origin}\n{text}", origin, relativize=False, zone_factory=_StrictZone, check_origin=False
+        )
+    except KeyError as error:
+        raise CommandError(f"the file has names that are not within the zone {domain}", EXIT_USAGE) from error
+    except (dns.exception.DNSException, ValueError) as error:
+        # The first line is ours.
+        told = _LINE.sub(lambda match: f"line {int(match[1]) - 1}", str(error))
+        raise CommandError(f"not a zone file: {told}", EXIT_USAGE) from error
 
 
 def _list_records(parsed: dns.zone.Zone) -> Iterator[dict[str, Any]]:
@@ -97,9 +142,9 @@ def _list_records(parsed: dns.zone.Zone) -> Iterator[dict[str, Any]]:
         kind = dns.rdatatype.to_text(rdataset.rdtype)
         if kind in _KEPT and name == parsed.origin:
             continue
-        values = [_DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}", rdata.to_text()) for rdata in rdataset]
+        values = [_convert_to_octal(rdata.to_text()) for rdata in rdataset]
         yield {
-            "Name": _DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}", name.to_text()),
+            "Name": _convert_to_octal(name.to_text()),
             "Type": kind,
             "TTL": rdataset.ttl,
             "ResourceRecords": [{"Value": value} for value in values],
@@ -121,9 +166,14 @@ def _export(client: Any, identifier: str) -> Iterator[str]:
                 yield f"{name} {record['TTL']} IN {record['Type']} {_convert_to_decimal(value['Value'])}"
 
 
+def _convert_to_octal(text: str) -> str:
+    """Return a text of a zone file as Route 53 has it."""
+    return _DECIMAL.sub(lambda match: f"\\{int(match[1]):03o}" if match[1] else match[0], text)
+
+
 def _convert_to_decimal(text: str) -> str:
     """Return a text of Route 53 as zone files have it. They escape in decimal."""
-    return re.sub(r"\\([0-3][0-7]{2})", lambda match: _escape(int(match[1], 8)), text)
+    return _OCTAL.sub(lambda match: _escape(int(match[1], 8)) if match[1] else match[0], text)
 
 
 def _escape(byte: int) -> str:

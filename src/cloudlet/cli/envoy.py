@@ -34,7 +34,13 @@ def run(options: argparse.Namespace) -> int:
     if parse_node_id(node_id, "", "") is None:
         raise CommandError(f"{options.resource} is no virtual node or gateway", EXIT_USAGE)
     server = admin.call(admin.running_on(options.port), "GET", "appmesh/envoys")["address"]
-    chosen = BootstrapOptions(options.admin, options.tracing, options.sds_socket, options.sign, options.mark)
+    chosen = BootstrapOptions(
+        admin=options.admin,
+        tracing=options.tracing,
+        sds_socket=options.sds_socket,
+        region=options.sign,
+        mark=options.mark,
+    )
     bootstrap = make_bootstrap(node_id, server, chosen)
     if options.run_envoy:
         try:

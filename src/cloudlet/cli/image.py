@@ -32,7 +32,9 @@ def run(options: argparse.Namespace) -> int:
         return fail(f"there are the base images {' and '.join(_BASES)}", 2)
     if options.action == "import" and not options.name:
         return fail("image import takes an archive or a layout, and a name", 2)
-    name, _, tag = (options.name or options.what).partition(":")
+    folders, slash, last = (options.name or options.what).rpartition("/")
+    name, _, tag = last.partition(":")
+    name = f"{folders}{slash}{name}"
     registry = Registry.log_in(admin.running_on(options.port), options.account, options.region)
     if options.action == "import":
         return _push(registry, Path(options.what), name, tag)

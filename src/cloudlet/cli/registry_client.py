@@ -65,12 +65,11 @@ class Registry:
         return uri
 
     def push(self, source: Source, image: Document, name: str, tag: str) -> None:
-        """Push an image with all that it consists of. Raises CommandError."""
+        """Push an image with all that it consists of. Raises CommandError, ImageError."""
         if image.media_type in _LISTS:
-            for listed in image.list_manifests():
-                one = source.read(listed["digest"])
-                self.push(source, one, name, listed["digest"])
-        for digest in image.list_blobs():
+            for listed in image.manifests:
+                self.push(source, source.read(listed.digest), name, listed.digest)
+        for digest in image.blobs:
             self._push_blob(source, name, digest)
         headers = {"content-type": image.media_type}
         self._call("PUT", f"{self._prefix}{name}/manifests/{tag}", (201,), image.content, headers)

@@ -59,7 +59,11 @@ class Resolver:
 
 
 def _look_up(host: str) -> list[str]:
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except ValueError as error:
+        # It is no name at all, such as one with a label that is empty or too long.
+        raise socket.gaierror(socket.EAI_NONAME, str(error)) from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
@@ -67,7 +71,7 @@ def _is_address(host: str) -> bool:
     for family in _ADDRESS_FAMILIES:
         try:
             socket.inet_pton(family, host.partition("%")[0])
-        except OSError:
+        except (OSError, ValueError):
             continue
         return True
     return False

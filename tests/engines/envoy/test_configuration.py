@@ -139,3 +139,21 @@ def test_a_server_that_comes_back_finds_its_envoy_again(tmp_path: Path) -> None:
             await again.close()
 
     run(scenario)
+
+
+def test_a_path_at_which_nobody_is_expected_any_more_is_left(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        server = ConfigurationServer()
+        kept, left = tmp_path / "kept", tmp_path / "left"
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(3):
+            await server.listen_at(left)
+            server.stop_listening_at(left)
+        await server.listen_at(kept)
+        # Sockets are closed soon, not at once.
+        await asyncio.sleep(0)
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
+        assert (kept.exists(), left.exists()) == (True, False)
+        await server.close()
+
+    run(scenario)

@@ -156,6 +156,17 @@ def test_it_has_no_rights_over_its_network_or_the_machine(run: Callable[[Scenari
     run(scenario)
 
 
+def test_a_capability_lets_it_change_its_root(run: Callable[[Scenario], None]) -> None:
+    async def scenario(host: Host) -> None:
+        changing = ("busybox", "chroot", "/", "/bin/echo", "within")
+        for name, capabilities in (("with", ("SYS_CHROOT",)), ("without", ())):
+            await host.run(name, *changing, capabilities=capabilities)
+            is_allowed = bool(capabilities) and users.have_ranges()
+            assert (await host.code(name) == 0, host.printed(name)) == (is_allowed, ["within"] * is_allowed)
+
+    run(scenario)
+
+
 def test_containers_of_a_network_reach_each_other(run: Callable[[Scenario], None]) -> None:
     async def scenario(host: Host) -> None:
         call = host.client.call
@@ -181,6 +192,11 @@ def test_signals_reach_its_program(run: Callable[[Scenario], None]) -> None:
             await asyncio.sleep(0.01)
         await host.client.call("signal", name="c", number=signal.SIGTERM)
         assert await host.code("c") == 7
+        await host.run("e", "sh", "-c", trapping, has_init=True)
+        while not host.printed("e"):
+            await asyncio.sleep(0.01)
+        await host.client.call("signal", name="e", number=signal.SIGTERM)
+        assert await host.code("e") == 7
         await host.run("d", "sleep", "1000")
         await host.client.call("kill", name="d")
         assert await host.code("d") == 128 + signal.SIGKILL
@@ -204,7 +220,13 @@ def test_programs_are_executed_in_it(run: Callable[[Scenario], None]) -> None:
         call = host.client.call
         said = await call("execute", name="c", command=["sh", "-c", "echo $COLOUR $PWD; exit 4"], seconds=20)
         assert said == {"code": 4, "output": "red /srv\n"}
-        assert (await call("execute", name="c", command=["sleep", "1000"], seconds=0.2))["code"] is None
+        endless = await call("execute", name="c", command=["sh", "-c", "while echo on; do :; done"], seconds=0.2)
+        assert (endless["code"], len(endless["output"])) == (None, 4096)
+        slow = [call("execute", name="c", command=["sleep", "1000"], seconds=2) for _ in range(12)]
+        others = asyncio.gather(*slow)
+        assert (await call("execute", name="c", command=["echo", "beside"], seconds=20))["output"] == "beside\n"
+        assert not others.done()
+        assert [each["code"] for each in await others] == [None] * 12
 
     run(scenario)
 

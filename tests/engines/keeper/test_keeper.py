@@ -108,13 +108,17 @@ def test_it_ends_with_its_owner(tmp_path: Path, owner: subprocess.Popen[bytes]) 
     run(scenario, tmp_path / "keeper", owner.pid)
 
 
-def test_an_answer_that_is_too_large_is_an_error(tmp_path: Path, owner: subprocess.Popen[bytes]) -> None:
+def test_large_messages_arrive_whole(tmp_path: Path, owner: subprocess.Popen[bytes]) -> None:
     async def scenario(make: Callable[[], KeeperClient]) -> None:
         client = make()
-        for number in (1, 2):
-            await client.call("make_network", network=f"vpc-{number}", addresses="10.0.0.0/16", label="x" * 100_000)
+        labels = {f"vpc-{number}": str(number) * 700_000 for number in (1, 2)}
+        for network, label in labels.items():
+            await client.call("make_network", network=network, addresses="10.0.0.0/16", label=label)
+        found, *_ = await asyncio.gather(
+            client.call("describe_labels"), client.call("describe"), client.call("describe_labels")
+        )
+        assert {network: each["label"] for network, each in found.items()} == labels
         with pytest.raises(KeeperError, match="too large"):
-            await client.call("describe_labels")
-        assert set((await client.call("describe"))["networks"]) == {"vpc-1", "vpc-2"}
+            await client.call("make_network", network="vpc-3", addresses="10.0.0.0/16", label="x" * (33 << 20))
 
     run(scenario, tmp_path / "keeper", owner.pid)

@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import socket
+import struct
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -91,6 +92,29 @@ class Network:
     async def ask_in_vain(self, number: int, address: str, port: int) -> str:
         """Ask where no answer is expected: the kernel, which nothing holds up, would connect at once."""
         return await self.ask(number, address, port, seconds=1)
+
+
+def _make_ping_socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+    made.setblocking(False)
+    return made
+
+
+async def pings(namespaces: Namespaces) -> Any:
+    network = await Network(namespaces).open(5, 6)
+    await network.join({5: Group("server", incoming=(Rule("icmp", 8, -1, EVERYWHERE),)), 6: None})
+    loop = asyncio.get_running_loop()
+    found = []
+    for number, target in ((6, 5), (5, 6)):
+        with await network.within(number, _make_ping_socket) as made:
+            try:
+                made.connect((str(network.address(target)), 0))
+                await loop.sock_sendall(made, struct.pack("!BBHHH4s", 8, 0, 0, 0, 1, b"echo"))
+                async with asyncio.timeout(0.5):
+                    found.append((await loop.sock_recv(made, 100))[-4:].decode())
+            except TimeoutError:
+                found.append("lost")
+    return found
 
 
 async def isolation(namespaces: Namespaces) -> Any:
@@ -456,6 +480,7 @@ def _own_address() -> str:
 SCENARIOS: dict[str, Callable[[Namespaces], Awaitable[Any]]] = {
     each.__name__: each
     for each in (
+        pings,
         isolation,
         moved,
         peers,

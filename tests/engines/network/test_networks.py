@@ -29,6 +29,10 @@ def test_networks_of_the_same_addresses_do_not_meet(user: str) -> None:
     assert run("isolation", user) == ["one 10.0.1.6", "other 10.0.1.7", "TimeoutError", "TimeoutError"]
 
 
+def test_programs_ping_each_other_where_groups_let_them(user: str) -> None:
+    assert run("pings", user) == ["echo", "lost"]
+
+
 def test_an_address_may_come_to_an_interface_before_it_goes_from_another(user: str) -> None:
     assert run("moved", user) == "ok 10.0.1.6"
 

@@ -229,3 +229,27 @@ def test_templates_have_up_to_300_kilobytes(cloud: GatewayCloud, api: str) -> No
         "create_integration", **given, RequestTemplates={"$default": "x" * ((300 << 10) + 1)}
     )
     assert (code, message.rpartition(": ")[2]) == ("BadRequestException", "it is larger than 300 KB")
+
+
+def test_messages_are_checked_by_the_model_of_their_kind(cloud: GatewayCloud, api: str, endpoint: Endpoint) -> None:
+    client = cloud.client
+    schema = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
+    client.create_model(ApiId=api, Name="order", Schema=json.dumps(schema))
+    integration = cloud.integration(
+        api, IntegrationType="HTTP_PROXY", IntegrationMethod="POST", IntegrationUri=f"{endpoint.url}/things"
+    )
+    _two_way(cloud, api, "buy", integration)
+    route = client.get_routes(ApiId=api)["Items"][0]["RouteId"]
+    client.update_route(
+        ApiId=api,
+        RouteId=route,
+        ModelSelectionExpression="$request.body.kind",
+        RequestModels={"order": "order", "lost": "nowhere"},
+    )
+    assert _said(cloud, api, {"action": "buy", "kind": "order", "count": 3})["path"] == "/things"
+    for wrong in ({"kind": "order", "count": "three"}, {"kind": "other", "count": 3}, {"kind": "lost"}):
+        told = _said(cloud, api, {"action": "buy", **wrong})
+        assert told["message"] == "Invalid request body"
+        assert told["connectionId"]
+    with pytest.raises(client.exceptions.BadRequestException, match="Invalid model schema"):
+        client.create_model(ApiId=api, Name="broken", Schema='{"type": "nonsense"}')

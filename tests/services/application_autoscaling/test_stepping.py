@@ -42,6 +42,8 @@ def _adjust(kind: str, adjustment: int, capacity: int, **more: Any) -> int | Non
         (_OUT, 10.0, 11),
         (_OUT, 20.0, 13),
         (_OUT, 99.0, 13),
+        (_IN, 0.0, 10),
+        ({**_IN, "StepAdjustments": [{"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": -10}]}, 0.0, 9),
         (_IN, -10.0, 9),
         (_IN, -9.9, 10),
         (_IN, -20.0, 7),

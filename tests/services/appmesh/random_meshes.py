@@ -43,7 +43,8 @@ def make_values(shape: Shape, name: str = "") -> st.SearchStrategy[Any]:
         most = min(limits.get("max", 2), 2)
         return st.lists(make_values(shape.member, name), min_size=limits.get("min", 0), max_size=most)
     if shape.type_name in ("integer", "long"):
-        return st.integers(limits.get("min", 0), min(limits.get("max", 1000), 1_000_000))
+        bits = 31 if shape.type_name == "integer" else 63
+        return st.integers(limits.get("min", 0), limits.get("max", 2**bits - 1))
     if shape.type_name == "boolean":
         return st.booleans()
     return st.sampled_from(getattr(shape, "enum", None) or _TEXTS)

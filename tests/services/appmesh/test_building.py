@@ -54,6 +54,8 @@ def test_each_mesh_has_a_configuration_that_is_whole(mesh: MeshView, path: str, 
     named = set(find_values(naming, "cluster"))
     for weighted in find_values(naming, "weighted_clusters"):
         named |= {each["name"] for each in weighted["clusters"]}
+    for weighted in find_values(list(made.listeners.values()), "weighted_clusters"):
+        assert all(each["weight"] for each in weighted["clusters"])
     assert named <= made.clusters.keys()
     assert set(find_values(list(made.listeners.values()), "route_config_name")) == made.routes.keys()
     assert made.endpoints.keys() == {name for name, each in made.clusters.items() if each["type"] == "EDS"}

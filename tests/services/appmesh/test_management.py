@@ -12,8 +12,10 @@ from typing import Any
 from cloudlet.engines.envoy import program
 from cloudlet.engines.envoy.mesh_bootstrap import BootstrapOptions
 from cloudlet.testing.server import Aws, Server
+from tests.certificates import make_pair
 from tests.commands import cloudlet, free_port
 from tests.modes import meaningless_in
+from tests.services.acm.cloud import AcmCloud
 from tests.services.appmesh.envoys import SIGNED, Envoys
 from tests.services.appmesh.mesh_cloud import MeshCloud, listen, route_to
 from tests.standing import eventually
@@ -78,6 +80,27 @@ def test_signatures_and_policies_decide(strict_account: Account) -> None:
         assert connect(envoys, None)["cluster_manager.cds.update_success"] == 0
         wrong = {"AWS_SECRET_ACCESS_KEY": "wrong"}
         assert connect(envoys, may, wrong)["cluster_manager.cds.update_success"] == 0
+
+
+def test_certificates_are_for_those_who_may_export_them(strict_account: Account) -> None:
+    """App Mesh user guide, TLS: what gets the private key needs acm:ExportCertificate, too."""
+    cloud = MeshCloud(StrictAws(strict_account))
+    acm = AcmCloud(cloud.aws)
+    one, two = acm.bring(make_pair("n.local")), acm.bring(make_pair("n.local"))
+
+    def listen_with(arn: str) -> dict[str, Any]:
+        return listen(8080, tls={"mode": "STRICT", "certificate": {"acm": {"certificateArn": arn}}})
+
+    cloud.create_node("n", listen_with(one))
+    stream = allow("appmesh:StreamAggregatedResources")
+    may = strict_account.user(stream, allow("acm:ExportCertificate", one), name="may")
+    may_not = strict_account.user(stream, allow("acm:ExportCertificate", two), name="other")
+    with Envoys(cloud) as envoys:
+        assert connect(envoys, may)["cluster_manager.cds.update_success"] == 1
+        assert connect(envoys, may_not)["cluster_manager.cds.update_success"] == 0
+        cloud.update_node("n", listeners=[listen_with(two)])
+        eventually(lambda: envoys.read_stats(1, "connected_state"), lambda stats: not any(stats.values()))
+        wait_for_stat(envoys, 2, "lds.update_success")
 
 
 @meaningless_in("strict", because="calls must be signed")

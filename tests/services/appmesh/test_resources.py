@@ -198,6 +198,9 @@ CHECK = {
 SECOND = {"unit": "s", "value": 1}
 TRUST = {"acm": {"certificateAuthorityArns": ["arn:aws:acm-pca:us-east-1:1:certificate-authority/a"]}}
 
+AGES = {"unit": "s", "value": 2**40}
+OUTLIERS = {"maxServerErrors": 1, "maxEjectionPercent": 1, "interval": SECOND, "baseEjectionDuration": SECOND}
+
 NODES: dict[str, dict[str, Any]] = {
     "trust in a private CA": {"backendDefaults": {"clientPolicy": {"tls": {"validation": {"trust": TRUST}}}}},
     "listeners without service discovery": {"serviceDiscovery": None},
@@ -209,17 +212,15 @@ NODES: dict[str, dict[str, Any]] = {
     "a health check without a path": {"listeners": [listen(1, healthCheck=CHECK)]},
     "a backend twice": {"backends": [{"virtualService": {"virtualServiceName": "s"}}] * 2},
     "an interval of nothing": {
-        "listeners": [
-            listen(
-                1,
-                outlierDetection={
-                    "maxServerErrors": 1,
-                    "maxEjectionPercent": 1,
-                    "interval": {"unit": "s", "value": 0},
-                    "baseEjectionDuration": SECOND,
-                },
-            )
-        ]
+        "listeners": [listen(1, outlierDetection={**OUTLIERS, "interval": {"unit": "s", "value": 0}})]
+    },
+    "an interval of ages": {"listeners": [listen(1, outlierDetection={**OUTLIERS, "interval": AGES})]},
+    "errors without end": {"listeners": [listen(1, outlierDetection={**OUTLIERS, "maxServerErrors": 2**40})]},
+    "a timeout of ages": {"listeners": [listen(1, timeout={"http": {"idle": AGES}})]},
+    "a health check of gRPC over HTTP/1": {"listeners": [listen(1, healthCheck={**CHECK, "protocol": "grpc"})]},
+    "a health check of two lines": {"listeners": [listen(1, healthCheck={**CHECK, "path": "/\n"})]},
+    "a secret without a name": {
+        "listeners": [listen(1, tls={"mode": "STRICT", "certificate": {"sds": {"secretName": ""}}})]
     },
 }
 
@@ -253,6 +254,18 @@ ROUTES: dict[str, dict[str, Any]] = {
     },
     "retries without events": {
         "httpRoute": route_to("n", retryPolicy={"maxRetries": 1, "perRetryTimeout": {"unit": "s", "value": 1}})
+    },
+    "retries without end": {
+        "httpRoute": route_to(
+            "n", retryPolicy={"maxRetries": 2**40, "perRetryTimeout": SECOND, "httpRetryEvents": ["server-error"]}
+        )
+    },
+    "a header of two words": {"httpRoute": route_to("n", match={"prefix": "/", "headers": [{"name": "a b"}]})},
+    "a header of two lines": {
+        "httpRoute": route_to("n", match={"prefix": "/", "headers": [{"name": "a", "match": {"exact": "x\ny"}}]})
+    },
+    "a parameter without a name": {
+        "httpRoute": route_to("n", match={"prefix": "/", "queryParameters": [{"name": ""}]})
     },
     "an unknown event": {
         "httpRoute": route_to(

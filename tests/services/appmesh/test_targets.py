@@ -22,9 +22,20 @@ def test_names_of_private_zones_are_found(cloud: MeshCloud, envoys: Envoys) -> N
     for number, address in enumerate(addresses):
         envoys.serve(f"color{number}", address)
     records = [{"Value": address} for address in addresses]
-    change = {"Name": "color.shop.internal", "Type": "A", "TTL": 1, "ResourceRecords": records}
+    target = {"HostedZoneId": zone, "DNSName": "all.shop.internal", "EvaluateTargetHealth": False}
+    sets: list[Any] = [
+        {"Name": "all.shop.internal", "Type": "A", "TTL": 1, "ResourceRecords": records},
+        {"Name": "alias.shop.internal", "Type": "A", "AliasTarget": target},
+        {
+            "Name": "color.shop.internal",
+            "Type": "CNAME",
+            "TTL": 1,
+            "ResourceRecords": [{"Value": "alias.shop.internal"}],
+        },
+    ]
     cloud.aws.client("route53").change_resource_record_sets(
-        HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": change}]}
+        HostedZoneId=zone,
+        ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": each} for each in sets]},
     )
     cloud.create_node("color", listen(8080), host="color.shop.internal")
     cloud.create_service("color.local", node="color")

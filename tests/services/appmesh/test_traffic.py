@@ -30,9 +30,8 @@ def test_traffic_is_split_by_weights(cloud: MeshCloud, envoys: Envoys) -> None:
     assert 5 <= counted["green"] <= 45
     cloud.update_route(httpRoute=route_to("green"))
     started = time.monotonic()
-    envoys.expect("color.local", "green")
-    assert time.monotonic() - started < 1
-    assert envoys.count("color.local:80", 20) == {"green": 20}
+    eventually(lambda: envoys.count("color.local:80", 20), lambda counted: counted == {"green": 20})
+    assert time.monotonic() - started < 2
 
 
 @meaningless_in("strict", "replicas", because="a process tells in open mode alone of its own Envoys")
@@ -124,7 +123,8 @@ def test_requests_time_out(cloud: MeshCloud, envoys: Envoys) -> None:
 
 ROUTES: dict[str, dict[str, Any]] = {
     "exact": {"path": {"exact": "/exact"}},
-    "regex": {"path": {"regex": "/regex/[0-9]+"}},
+    # Envoy by itself takes no regular expression of more than some hundred characters.
+    "regex": {"path": {"regex": f"/regex/(?:{'x' * 200}|[0-9]+)"}},
     "prefix": {"prefix": "/prefix"},
     "method": {"prefix": "/", "method": "POST"},
     "header": {"prefix": "/", "headers": [{"name": "Version", "match": {"range": {"start": 5, "end": 9}}}]},
@@ -172,7 +172,15 @@ def test_a_gateway_lets_requests_in(cloud: MeshCloud, envoys: Envoys) -> None:
     cloud.create_route(httpRoute=route_to("red", match={"prefix": "/tell"}))
     cloud.create_service("red.local", router="r")
     cloud.create_service("yellow.local", node="yellow")
-    cloud.create_gateway("g", listen(8088))
+    check = {
+        "protocol": "http",
+        "path": "/red/tell/health",
+        "healthyThreshold": 2,
+        "intervalMillis": 5000,
+        "timeoutMillis": 2000,
+        "unhealthyThreshold": 2,
+    }
+    cloud.create_gateway("g", listen(8088, healthCheck=check))
     cloud.create_gateway_route("red", httpRoute=go_to("red.local", prefix="/red"))
     hostname = {"hostname": {"exact": "www.example.com"}, "prefix": "/"}
     cloud.create_gateway_route("host", httpRoute=go_to("yellow.local", **hostname))
@@ -206,6 +214,9 @@ def test_a_gateway_lets_requests_in(cloud: MeshCloud, envoys: Envoys) -> None:
     assert ask("/maroon/tell?fishes=dory")[0] == 404
     assert ask("/kept/x") == (200, "yellow")
     assert yellow.paths[-1] == "/kept/x"
+    # Its own Envoy checks its health, by gateway routes.
+    checks = "cds_ingress_m_g_health_http_8088.health_check.attempt"
+    eventually(lambda: envoys.read_stats(envoys.started, checks), lambda found: any(found.values()))
 
 
 def test_cloud_map_is_followed(cloud: MeshCloud, envoys: Envoys) -> None:

@@ -77,7 +77,22 @@ def test_copies_of_copies_end() -> None:
         apply_patch({"a": "x" * 1000}, doubling)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '[{"op": "remove", "path": "/list/\u00b2"}]'])
+def test_a_document_does_not_become_too_deep() -> None:
+    deep = parse_patch('[{"op": "add", "path": "/a", "value": ' + '{"a":' * 60 + "1" + "}" * 60 + "}]")
+    deeper = [{**deep[0], "path": "/a" * (1 + 60 * times)} for times in range(100)]
+    with pytest.raises(InvalidPatch, match="nested too deeply"):
+        apply_patch({}, deeper)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '[{"op": "add", "path": "/a", "value": "\\ud800"}]',
+        "[NaN]",
+        '[{"op": "remove", "path": "/list/\u00b2"}]',
+    ],
+)
 def test_what_is_no_patch(text: str) -> None:
     with pytest.raises(InvalidPatch):
         apply_patch({"list": [1, 2, 3]}, parse_patch(text))

@@ -156,3 +156,18 @@ def test_an_update_that_waits_can_be_cancelled(stacks: Stacks) -> None:
     stacks.client.cancel_update_stack(StackName="s", ClientRequestToken="once")
     summaries = stacks.client.list_stack_resources(StackName="s")["StackResourceSummaries"]
     assert [one["LogicalResourceId"] for one in summaries] == ["P"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        ({"ServiceToken": "no-arn"}, "Invalid ServiceToken no-arn"),
+        (
+            {"ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:f", "ServiceTimeout": "soon"},
+            "ServiceTimeout must be a number of seconds between 1 and 3600",
+        ),
+    ],
+)
+def test_a_custom_resource_that_cannot_be_sent_fails(stacks: Stacks, properties: dict[str, str], reason: str) -> None:
+    stacks.create("s", {"Resources": {"C": {"Type": "Custom::C", "Properties": properties}}})
+    assert ("C", "CREATE_FAILED", reason) in stacks.events("s")

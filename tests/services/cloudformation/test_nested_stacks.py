@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
+from cloudlet.core.aws.resources.provisioner import Instance
+from cloudlet.services.cloudformation.provisioning.handlers import Work
+from cloudlet.services.cloudformation.provisioning.nested_stack import NestedStack
+from cloudlet.services.cloudformation.stack_record import Stack
 from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, parameter, queue
 from tests.services.cloudformation.drifting import list_drifts
 
 
-def _put(stacks: Stacks, template: Any) -> str:
+def _put(stacks: Stacks, template: Any, name: str = "inner") -> str:
     """Put a template into a bucket; return its URL."""
     s3, bucket = stacks.aws.client("s3"), f"nested-{stacks.aws.account}"
     s3.create_bucket(Bucket=bucket)
-    s3.put_object(Bucket=bucket, Key="inner.json", Body=as_text(template))
-    return f"https://{bucket}.s3.amazonaws.com/inner.json"
+    s3.put_object(Bucket=bucket, Key=f"{name}.json", Body=as_text(template))
+    return f"https://{bucket}.s3.amazonaws.com/{name}.json"
 
 
 _INNER = {
@@ -55,6 +60,11 @@ def test_a_nested_stack_that_fails_fails_its_parent(stacks: Stacks) -> None:
     url = _put(stacks, {**_INNER, "Resources": {**_INNER["Resources"], "Bad": BROKEN}})
     assert stacks.create("outer", _outer(url, 1))["StackStatus"] == "ROLLBACK_COMPLETE"
     assert stacks.queues() == []
+    (reason,) = [
+        reason for name, status, reason in stacks.events("outer") if (name, status) == ("Inner", "CREATE_FAILED")
+    ]
+    assert reason.startswith("Embedded stack arn:aws:cloudformation:us-east-1:")
+    assert reason.endswith("was not successfully created: The following resource(s) failed to create: [Bad].")
 
 
 def test_the_drift_of_a_nested_stack_is_its_own(stacks: Stacks) -> None:
@@ -82,3 +92,60 @@ def test_a_nested_stack_that_cannot_be_deleted_fails_as_a_resource(stacks: Stack
     stacks.delete("user")
     assert stacks.delete("outer")["StackStatus"] == "DELETE_COMPLETE"
     assert stacks.queues() == []
+
+
+def test_a_nested_update_is_rolled_back_with_its_parent_and_deletes_nothing_before(stacks: Stacks) -> None:
+    def inner(name: str) -> dict[str, Any]:
+        outputs = {"Name": {"Value": {"Fn::GetAtt": ["Queue", "QueueName"]}, "Export": {"Name": "orders"}}}
+        return {"Resources": {"Queue": queue(QueueName=name)}, "Outputs": outputs}
+
+    def middle(url: str) -> dict[str, Any]:
+        nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+        return {"Resources": {"Leaf": nested}, "Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Leaf", "Outputs.Name"]}}}}
+
+    def outer(url: str, **others: Any) -> dict[str, Any]:
+        nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+        outputs = {"Name": {"Value": {"Fn::GetAtt": ["Middle", "Outputs.Name"]}}}
+        return {"Resources": {"Middle": nested, **others}, "Outputs": outputs}
+
+    urls = {
+        name: _put(stacks, middle(_put(stacks, inner(name), f"leaf-{name}")), f"middle-{name}")
+        for name in ("before", "after", "last")
+    }
+    stacks.create("outer", outer(urls["before"]))
+    queue_url = stacks.aws.client("sqs").get_queue_url(QueueName="before")["QueueUrl"]
+    stacks.aws.client("sqs").send_message(QueueUrl=queue_url, MessageBody="kept")
+    failed = stacks.update("outer", outer(urls["after"], Bad={**BROKEN, "DependsOn": "Middle"}))
+    assert failed["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.queues() == ["before"]
+    assert stacks.aws.client("sqs").receive_message(QueueUrl=queue_url)["Messages"][0]["Body"] == "kept"
+    middle_id = stacks.physical_id("outer", "Middle")
+    leaf_id = stacks.physical_id(middle_id, "Leaf")
+    for stack_id in (middle_id, leaf_id):
+        assert stacks.describe(stack_id)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+        assert stacks.outputs(stack_id)["Name"] == "before"
+    assert stacks.outputs("outer")["Name"] == "before"
+    assert [one["Value"] for one in stacks.client.list_exports()["Exports"]] == ["before"]
+
+    assert stacks.update("outer", outer(urls["last"]))["StackStatus"] == "UPDATE_COMPLETE"
+    assert stacks.describe(leaf_id)["StackStatus"] == "UPDATE_COMPLETE"
+    assert stacks.queues() == ["last"]
+    assert stacks.outputs("outer")["Name"] == "last"
+    ended = [status for name, status, _ in stacks.events(leaf_id) if name == leaf_id.split("/")[1]][-2:]
+    assert ended == ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"]
+
+
+def test_a_nested_stack_that_ends_while_it_is_looked_at_is_deleted() -> None:
+    statuses = ["DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"]
+
+    async def answer(model: str, operation: str, params: dict[str, Any], **options: Any) -> dict[str, Any]:
+        if operation == "DescribeStackEvents":
+            return {"StackEvents": [{"ClientRequestToken": "own"}]}
+        assert operation == "DescribeStacks"
+        return {"Stacks": [{"StackId": "arn", "StackStatus": statuses.pop(0) if statuses else "DELETE_COMPLETE"}]}
+
+    stack = Stack("123456789012", "us-east-1", "i", "s", "DELETE_IN_PROGRESS", 0.0)
+    work = Work(cast(Any, None), stack, "Inner", "AWS::CloudFormation::Stack", cast(Any, answer), 0.0)
+    properties = {"TemplateURL": "https://b.s3.amazonaws.com/k"}
+    nested = NestedStack(work)
+    assert asyncio.run(nested.delete(Instance(properties, {"StackId": "arn"}), "own")) is None

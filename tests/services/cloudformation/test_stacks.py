@@ -342,3 +342,39 @@ def test_topics_are_notified_of_events(stacks: Stacks) -> None:
         assert messages
         told += [one["Body"].replace("\\n", "\n") for one in messages]
     assert any("LogicalResourceId='Queue'" in text for text in told)
+
+
+def test_what_is_deleted_already_does_not_hold_up_a_deletion(stacks: Stacks) -> None:
+    """Neither by others nor by a call whose answer a crash has lost."""
+    vpcs = {f"Vpc{one}": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": f"10.{one}.0.0/16"}} for one in (1, 2)}
+    attachment = {"VpcId": {"Ref": "Vpc1"}, "InternetGatewayId": {"Ref": "Gateway"}}
+    stacks.create(
+        "s",
+        {
+            "Resources": {
+                **vpcs,
+                "Key": {"Type": "AWS::KMS::Key"},
+                "Group": {"Type": "AWS::XRay::Group", "Properties": {"GroupName": "g"}},
+                "Gateway": {"Type": "AWS::EC2::InternetGateway"},
+                "Attachment": {"Type": "AWS::EC2::VPCGatewayAttachment", "Properties": attachment},
+                "Peering": {
+                    "Type": "AWS::EC2::VPCPeeringConnection",
+                    "Properties": {"VpcId": {"Ref": "Vpc1"}, "PeerVpcId": {"Ref": "Vpc2"}},
+                },
+                "Store": {
+                    "Type": "AWS::CloudTrail::EventDataStore",
+                    "Properties": {"TerminationProtectionEnabled": False},
+                },
+            }
+        },
+    )
+    listed = stacks.client.describe_stack_resources(StackName="s")["StackResources"]
+    made = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in listed}
+    ec2 = stacks.aws.client("ec2")
+    stacks.aws.client("kms").schedule_key_deletion(KeyId=made["Key"])
+    stacks.aws.client("xray").delete_group(GroupName="g")
+    ec2.detach_internet_gateway(VpcId=made["Vpc1"], InternetGatewayId=made["Gateway"])
+    ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=made["Peering"])
+    stacks.aws.client("cloudtrail").delete_event_data_store(EventDataStore=made["Store"])
+
+    assert stacks.delete("s")["StackStatus"] == "DELETE_COMPLETE", stacks.events("s")

@@ -26,7 +26,7 @@ def _with_value(value: Any, **sections: Any) -> dict[str, Any]:
         ("", "Template format error: unsupported structure."),
         ("[1]", "Template format error: unsupported structure."),
         ('{"Resources": }', "Template format error: JSON not well-formed. (line 1, column 15)"),
-        ("Resources:\n  A: [", "Template format error: YAML not well-formed. (line 2, column 7)"),
+        ("Resources:\n  A: [", "Template format error: YAML not well-formed. (line "),
         ({"Resources": {}}, "Template format error: At least one Resources member must be defined."),
         ({"Resources": QUEUE, "Foo": {}}, "Invalid template property or properties [Foo]"),
         (

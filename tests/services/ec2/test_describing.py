@@ -120,3 +120,12 @@ def test_all_documented_filters_are_known(ec2: Any) -> None:
         asked = [{"Name": name, "Values": ["nothing"]} for name in names.split()]
         answer = getattr(ec2, operation)(Filters=asked)
         assert [value for name, value in answer.items() if isinstance(value, list)] == [[]]
+
+
+def test_what_is_no_number_is_told(aws: Aws) -> None:
+    ec2 = aws.client("ec2", config=Config(parameter_validation=False))
+    for number in ("many", 2**31):
+        assert refused(ec2.describe_vpcs, MaxResults=number) == (
+            "InvalidParameterValue",
+            f"The value '{number}' of parameter MaxResults is not a valid integer",
+        )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from cloudlet.cli import EXIT_OK, snapshot
 from tests.services.ec2.cloud import (
     attach_internet_gateway,
     find_main_table,
@@ -303,6 +305,29 @@ def test_all_is_made_again_where_the_keeper_has_ended(host: Machine) -> None:
     host.serve(server)
     eventually(lambda: host.can_reach(client, server["PrivateIpAddress"]))
     eventually(lambda: host.can_resolve(client, "localhost", "10.0.0.2"))
+
+
+def _snapshot(host: Machine, *words: str) -> None:
+    parser = ArgumentParser()
+    snapshot.add_arguments(parser)
+    assert snapshot.run(parser.parse_args([*words, "--port", host.server.port])) == EXIT_OK
+
+
+def test_what_runs_goes_with_its_state(host: Machine) -> None:
+    vpc = Vpc(host)
+    subnet = vpc.subnet()
+    kept = vpc.interface(subnet)
+    _snapshot(host, "save", "before")
+    other = Vpc(host, "10.1.0.0/16")
+    host.serve(other.interface(other.subnet("10.1.1.0/24")))
+    host.serve(vpc.interface(subnet))
+    _snapshot(host, "restore", "before")
+    eventually(lambda: list(host.networks().get(vpc.id, {})) == [kept["NetworkInterfaceId"]])
+    assert other.id not in host.networks()
+    assert host.call("describe")["containers"] == {}
+    client = vpc.interface(subnet)
+    host.serve(kept)
+    eventually(lambda: host.can_reach(client, kept["PrivateIpAddress"]))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs as somebody else")

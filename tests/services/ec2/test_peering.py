@@ -177,6 +177,35 @@ def test_rules_refer_to_groups_of_peers(aws: Aws, ec2: Any) -> None:
     other.delete_security_group(GroupId=foreign)
 
 
+def test_each_side_has_options(aws: Aws, ec2: Any) -> None:
+    away = aws.client("ec2", region_name="eu-west-1")
+    one, other, far = make_vpc(ec2, "10.0.0.0/16"), make_vpc(ec2, "10.1.0.0/16"), make_vpc(away, "10.2.0.0/16")
+    peering = _ask(ec2, one, other)
+    name = {"VpcPeeringConnectionId": peering}
+    on = {"AllowDnsResolutionFromRemoteVpc": True}
+    modify = ec2.modify_vpc_peering_connection_options
+    assert refused(modify, AccepterPeeringConnectionOptions=on, **name) == (
+        "OperationNotPermitted",
+        f"Peering {peering} is not active. Peering options can be added only to active peerings.",
+    )
+    ec2.accept_vpc_peering_connection(**name)
+    changed = modify(AccepterPeeringConnectionOptions=on, **name)
+    assert changed["AccepterPeeringConnectionOptions"] == on
+    assert "RequesterPeeringConnectionOptions" not in changed
+    found = _find(ec2, *name.values())
+    sides = [found[f"{side}VpcInfo"]["PeeringOptions"] for side in ("Accepter", "Requester")]
+    assert [each["AllowDnsResolutionFromRemoteVpc"] for each in sides] == [True, False]
+    assert code_of(modify, **name) == "MissingParameter"
+    old = {"AllowEgressFromLocalClassicLinkToRemoteVpc": True}
+    assert code_of(modify, RequesterPeeringConnectionOptions=old, **name) == "UnsupportedOperation"
+    between = {"VpcPeeringConnectionId": _ask(ec2, one, far, PeerRegion="eu-west-1")}
+    away.accept_vpc_peering_connection(**between)
+    assert code_of(modify, AccepterPeeringConnectionOptions=on, **between) == "OperationNotPermitted"
+    away.modify_vpc_peering_connection_options(AccepterPeeringConnectionOptions=on, **between)
+    shown = _find(ec2, *between.values())["AccepterVpcInfo"]["PeeringOptions"]
+    assert shown["AllowDnsResolutionFromRemoteVpc"] is True
+
+
 def test_requests_expire(standing: Standing) -> None:
     ec2 = standing.account().client("ec2")
     one, other = make_vpc(ec2, "10.0.0.0/16"), make_vpc(ec2, "10.1.0.0/16")

@@ -186,3 +186,16 @@ def test_the_groups_of_a_vpc(ec2: Any) -> None:
     found = ec2.get_security_groups_for_vpc(VpcId=vpc, Filters=make_filters({"group-name": "w*"}))
     assert [(each["GroupId"], each["PrimaryVpcId"]) for each in found["SecurityGroupForVpcs"]] == [(group, vpc)]
     assert ec2.describe_security_group_references(GroupId=[group])["SecurityGroupReferenceSet"] == []
+
+
+def test_groups_are_found_by_the_names_of_those_that_rules_refer_to(ec2: Any) -> None:
+    vpc = make_vpc(ec2)
+    web, database = make_group(ec2, vpc, "web"), make_group(ec2, vpc, "database")
+    allow = [{"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [{"GroupId": web}]}]
+    ec2.authorize_security_group_ingress(GroupId=database, IpPermissions=allow)
+    filters = make_filters({"ip-permission.group-name": "we?", "ip-permission.group-id": web})
+    (found,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
+    assert found["GroupId"] == database
+    assert "GroupName" not in found["IpPermissions"][0]["UserIdGroupPairs"][0]
+    filters = make_filters({"egress.ip-permission.group-name": "web"})
+    assert ec2.describe_security_groups(Filters=filters)["SecurityGroups"] == []

@@ -20,6 +20,6 @@ def open_public(aws: Aws, name: str) -> Registry:
     return Registry(aws.endpoint, uri.partition("/")[2], password)
 
 
-def pull(registry: Registry, path: str, method: str = "GET") -> urllib3.BaseHTTPResponse:
+def pull(registry: Registry, path: str, method: str = "GET", **headers: str) -> urllib3.BaseHTTPResponse:
     """Ask for something of a repository as nobody."""
-    return urllib3.request(method, f"{registry.endpoint}/v2/{registry.name}/{path}", retries=False)
+    return urllib3.request(method, f"{registry.endpoint}/v2/{registry.name}/{path}", headers=headers, retries=False)

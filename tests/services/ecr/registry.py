@@ -77,7 +77,7 @@ class Registry:
     def __init__(self, endpoint: str, name: str, password: str) -> None:
         self.endpoint = endpoint
         self.name = name
-        self._authorization = "Basic " + base64.b64encode(f"AWS:{password}".encode()).decode()
+        self.authorization = "Basic " + base64.b64encode(f"AWS:{password}".encode()).decode()
 
     def ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -90,7 +90,7 @@ class Registry:
     ) -> urllib3.BaseHTTPResponse:
         """Send a request to a path."""
         url = path if path.startswith("http") else f"{self.endpoint}{path}"
-        own = {"Authorization": self._authorization, **(headers or {})}
+        own = {"Authorization": self.authorization, **(headers or {})}
         return _http.request(method, url, body=body, headers=own, redirect=False, retries=False)
 
     def upload(self, blob: bytes) -> str:

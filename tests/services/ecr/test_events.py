@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 from cloudlet.testing.server import Aws
 from tests.services.cloudtrail.test_history import lookup
@@ -103,6 +105,17 @@ def test_cloudtrail_has_pushes_and_pulls_as_operations(aws: Aws, shop: Registry)
         [json.loads(each["CloudTrailEvent"]) for each in lookup(aws, 1, EventName="GetAuthorizationToken")]
     )
     assert "proxyEndpoint" not in text
+
+
+def test_a_client_that_goes_in_the_middle_of_a_part_is_no_fault_of_the_server(aws: Aws, shop: Registry) -> None:
+    upload = urlsplit(shop.ask("POST", "blobs/uploads/").headers["Location"]).path
+    to = urlsplit(shop.endpoint)
+    head = [f"PATCH {upload} HTTP/1.1", f"Host: {to.netloc}", f"Authorization: {shop.authorization}"]
+    with socket.create_connection((to.hostname or "", to.port or 0)) as client:
+        client.sendall("\r\n".join([*head, "Content-Length: 5000000", "", "x" * 1_000_000]).encode())
+    (event,) = lookup(aws, 1, EventName="UploadLayerPart")
+    assert json.loads(event["CloudTrailEvent"])["errorCode"] == "IncompleteBody"
+    assert shop.send("GET", upload).headers["Range"] == "0-0"
 
 
 def test_cloudwatch_counts_pulls(standing: Standing) -> None:

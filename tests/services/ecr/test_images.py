@@ -217,7 +217,9 @@ def test_an_image_of_an_index_stays(ecr: Any, shop: Registry) -> None:
     failed = ecr.batch_delete_image(repositoryName=NAME, imageIds=[{"imageDigest": one.digest}])["failures"]
     assert failed[0]["failureCode"] == "ImageReferencedByManifestList"
     assert index.digest in failed[0]["failureReason"]
-    ids = [{"imageDigest": each.digest} for each in (one, two, index)]
+    outer = make_index(index)
+    shop.push(outer)
+    ids = [{"imageDigest": each.digest} for each in (one, two, index, outer)]
     assert ecr.batch_delete_image(repositoryName=NAME, imageIds=ids)["failures"] == []
     assert list_digests(ecr, NAME) == []
 

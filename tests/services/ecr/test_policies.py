@@ -29,11 +29,14 @@ def test_a_repository_has_a_policy(ecr: Any, shop: Registry) -> None:
 
 
 def test_a_text_that_is_no_policy(ecr: Any, shop: Registry) -> None:
-    for text in ("", "{}", document(Effect="Maybe"), document(Principal=None)):
-        code, message = refused(ecr.set_repository_policy, repositoryName=NAME, policyText=text)
-        assert code == "InvalidParameterException"
-        assert "Invalid repository policy provided" in message
-    assert code_of(ecr.put_registry_policy, policyText="{}") == "InvalidParameterException"
+    said = "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid {} policy provided'"
+    of_a_resource = document(Resource="*")
+    for text in ("", "{}", document(Effect="Maybe"), document(Principal=None), of_a_resource):
+        refusal = refused(ecr.set_repository_policy, repositoryName=NAME, policyText=text)
+        assert refusal == ("InvalidParameterException", said.format("repository"))
+    for text in ("{}", document()):
+        refusal = refused(ecr.put_registry_policy, policyText=text)
+        assert refusal == ("InvalidParameterException", said.format("registry"))
 
 
 def test_a_policy_that_locks_out_needs_force(ecr: Any, shop: Registry) -> None:

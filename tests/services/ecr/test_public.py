@@ -103,6 +103,11 @@ def test_everybody_pulls_and_only_who_has_a_token_pushes(aws: Aws, public: Any) 
     private = aws.client("ecr").create_repository(repositoryName="shop/web")["repository"]["repositoryUri"]
     hidden = Registry(aws.endpoint, private.partition("/")[2], "")
     assert pull(hidden, "manifests/v1").status == 401
+    # So do podman and skopeo ask who have no password.
+    empty = {"Authorization": "Basic Og=="}
+    assert pull(web, "manifests/v1", **empty).data == IMAGE.manifest
+    assert pull(web, "blobs/uploads/", "POST", **empty).status == 401
+    assert pull(hidden, "manifests/v1", **empty).status == 401
 
 
 def test_an_alias_that_nobody_has(aws: Aws) -> None:

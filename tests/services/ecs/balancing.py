@@ -17,22 +17,30 @@ WEB: Final = {"portMappings": [{"containerPort": 80}], "stopTimeout": 1}
 class Balanced(Services):
     """ECS of an account, with a load balancer, two target groups, and a service that is called web."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, *, is_network: bool = False) -> None:
+        """With a Network Load Balancer, its listeners are the rules."""
         super().__init__(aws)
         if MODE == "strict":
             self.create_role("balancing", "ecs.amazonaws.com")
         self.balancers = LbCloud(aws)
         self.elb = self.balancers.elb
-        self.front = Served(self.balancers)
+        self.front = Served(self.balancers, **({"Type": "network"} if is_network else {}))
         self.balancer = self.front.arn
-        self.blue, self.green = (self._create_group() for _ in range(2))
-        listener = self.balancers.listen(self.balancer, DefaultActions=[OK])["ListenerArn"]
+        protocol = {"Protocol": "TCP"} if is_network else {}
+        self.blue, self.green = (self._create_group(**protocol) for _ in range(2))
         both = {
             "TargetGroups": [{"TargetGroupArn": self.blue, "Weight": 1}, {"TargetGroupArn": self.green, "Weight": 0}]
         }
         actions = [{"Type": "forward", "ForwardConfig": both}]
-        self.rule = self.balancers.add_rule(listener, 2, "/*", Actions=actions)["RuleArn"]
-        self.test_rule = self.balancers.add_rule(listener, 1, "/test", Actions=[forward(self.blue)])["RuleArn"]
+        if is_network:
+            self.rule, self.test_rule = (
+                self.balancers.listen(self.balancer, port=port, **protocol, DefaultActions=actions)["ListenerArn"]
+                for port in (80, 81)
+            )
+        else:
+            listener = self.balancers.listen(self.balancer, DefaultActions=[OK])["ListenerArn"]
+            self.rule = self.balancers.add_rule(listener, 2, "/*", Actions=actions)["RuleArn"]
+            self.test_rule = self.balancers.add_rule(listener, 1, "/test", Actions=[forward(self.blue)])["RuleArn"]
         self.network = {
             "awsvpcConfiguration": {
                 "subnets": self.balancers.subnets[:2],
@@ -94,9 +102,14 @@ class Balanced(Services):
         return {each["containers"][0]["networkInterfaces"][0]["privateIpv4Address"] for each in described}
 
     def get_weights(self, rule: str) -> tuple[int, int]:
-        """Return the weights of both groups in a rule."""
-        (found,) = self.elb.describe_rules(RuleArns=[rule])["Rules"]
-        groups = found["Actions"][0]["ForwardConfig"]["TargetGroups"]
+        """Return the weights of both groups in a rule, or a listener."""
+        if ":listener-rule/" in rule:
+            (found,) = self.elb.describe_rules(RuleArns=[rule])["Rules"]
+            (action,) = found["Actions"]
+        else:
+            (found,) = self.elb.describe_listeners(ListenerArns=[rule])["Listeners"]
+            (action,) = found["DefaultActions"]
+        groups = action["ForwardConfig"]["TargetGroups"]
         weights = {each["TargetGroupArn"]: each.get("Weight", 1) for each in groups}
         return weights.get(self.blue, 0), weights.get(self.green, 0)
 

@@ -80,6 +80,7 @@ def test_a_proxy_gets_what_envoy_understands(protocol: str, form: str) -> None:
             encode(kind, resource)
     assert set(made.listeners) == {"127.255.0.1:80", "in:99"}
     assert set(made.clusters) == {"out.web", "in.web", *(["test.web"] if protocol else [])}
+    assert all(each["circuit_breakers"] for each in made.clusters.values())
     # What the service wants by now holds, not what it was when the task was started.
     assert "'timeout': '1s'" not in str(made.listeners)
     assert "text_format_source" in str(made.listeners) if form == "TEXT" else "json_format" in str(made.listeners)

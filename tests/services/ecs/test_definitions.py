@@ -77,6 +77,7 @@ FARGATE: dict[str, Any] = {"networkMode": "awsvpc", "requiresCompatibilities": [
         ({"family": "no spaces"}, "Family contains invalid characters when it should only contain letters, numbers, "
          "hyphens, and underscores."),
         ({"taskRoleArn": "arn:aws:iam::1:nonsense"}, "Role is not valid"),
+        ({"taskRoleArn": "arn:aws:iam::111111111111:role/of-others"}, "Role is not valid"),
     ],
 )  # fmt: skip
 def test_sizes_and_names_are_checked(ecs: Any, members: dict[str, Any], message: str) -> None:

@@ -40,13 +40,14 @@ def publish(web: ExpressMode, body: str) -> str:
     return web.register(container, family="web", mode="awsvpc")
 
 
-def connect(web: ExpressMode, **more: Any) -> dict[str, Any]:
+def connect(web: ExpressMode, name: str = "web", count: int = 1, **more: Any) -> dict[str, Any]:
     """Make a service that is connected to the gateways of its cluster."""
     publish(web, "one")
     subnets = web.aws.client("ec2").describe_subnets()["Subnets"]
     network = {"awsvpcConfiguration": {"subnets": [each["SubnetId"] for each in subnets]}}
     connector = {"portName": "http", "deregistrationDelay": {"timeoutSeconds": 1}, **more}
-    return web.create(desiredCount=1, networkConfiguration=network, gatewayConnectors=[connector])
+    place = {"serviceName": name, "networkConfiguration": network}
+    return web.create(desiredCount=count, **place, gatewayConnectors=[connector])
 
 
 def list_routes(web: ExpressMode, **filters: Any) -> list[dict[str, Any]]:
@@ -115,6 +116,27 @@ def test_services_of_a_cluster_are_reached_by_its_gateway(web: ExpressMode) -> N
     eventually(web.list_left, lambda left: not left)
     assert refused(web.ecs.describe_gateway, gateway="front")[0] == "GatewayNotFoundException"
     assert len(web.list_tasks()) >= 1
+
+
+def test_services_share_the_rules_of_their_security_group(web: ExpressMode) -> None:
+    create(web)
+    web.ecs.associate_gateway_with_cluster(gateway="front", cluster="default")
+    ec2 = web.aws.client("ec2")
+
+    def list_rules() -> list[str]:
+        found = ec2.describe_security_group_rules(Filters=[{"Name": "tag:AmazonECSManaged", "Values": ["true"]}])
+        return [each["SecurityGroupRuleId"] for each in found["SecurityGroupRules"] if each["FromPort"] == 80]
+
+    for name in ("web", "api"):
+        connect(web, name, 0)
+    eventually(lambda: list_routes(web), lambda found: [each["status"] for each in found] == ["ACTIVE"] * 2)
+    (rule,) = list_rules()
+    web.ecs.delete_service(service="web")
+    eventually(lambda: list_routes(web), lambda found: len(found) == 1)
+    assert list_rules() == [rule]
+    web.ecs.delete_service(service="api")
+    eventually(web.list_left, lambda left: not left)
+    assert list_rules() == []
 
 
 def refused_deletion(web: ExpressMode) -> str:

@@ -12,7 +12,7 @@ from cloudlet.testing.server import Aws
 from tests.refused import refused
 from tests.services.ecs.balancing import WEB, Balanced, configure, pause
 from tests.services.ecs.serving import is_settled
-from tests.standing import eventually
+from tests.standing import Standing, eventually
 
 
 @pytest.fixture
@@ -34,8 +34,9 @@ def test_tasks_are_registered_and_deregistered(web: Balanced) -> None:
     web.ecs.stop_task(task=gone)
     web.until(lambda service: service["runningCount"] == 1)
     web.settle()
-    assert web.list_targets(web.blue) == web.list_addresses()
-    told = web.list_messages()
+    # The new target may be there a moment before the old one drains.
+    eventually(lambda: web.list_targets(web.blue) == web.list_addresses())
+    told = eventually(web.list_messages, lambda told: any("deregistered" in message for message in told))
     assert "(service web) has begun draining connections on 1 tasks." in told
     assert f"(service web) deregistered 1 targets in (target-group {web.blue})" in told
     web.ecs.delete_service(service="web", force=True)
@@ -192,6 +193,35 @@ def test_traffic_is_shifted_in_steps(web: Balanced) -> None:
     assert web.get_weights(web.rule) == (100, 0)
 
 
+@pytest.mark.parametrize("strategy", ["LINEAR", "CANARY"])
+def test_each_step_of_a_network_load_balancer_s_traffic_bakes(standing: Standing, strategy: str) -> None:
+    web = Balanced(standing.account(), is_network=True)
+    steps: dict[str, Any] = {
+        "LINEAR": {"linearConfiguration": {"stepPercent": 50, "stepBakeTimeInMinutes": 6}},
+        "CANARY": {"canaryConfiguration": {"canaryPercent": 50, "canaryBakeTimeInMinutes": 6}},
+    }
+    given = {**configure(strategy, **steps[strategy]), "bakeTimeInMinutes": 5}
+    web.create(desiredCount=1, loadBalancers=[web.shift()], deploymentConfiguration=given)
+    web.settle()
+    # Of two deployments in one millisecond, either may be listed first.
+    standing.advance("1s")
+    web.update(taskDefinition=web.publish("two"))
+    web.until_operation(lambda each: find_weights(each["targetServiceRevision"]) == (100.0, 50.0))
+    assert (web.get_weights(web.rule), web.get_weights(web.test_rule)) == ((50, 50), (0, 100))
+    eventually(lambda: {web.front.ask()[1] for _ in range(8)}, lambda bodies: bodies == {"one\n", "two\n"})
+    assert web.front.ask(port=81) == (200, "two\n")
+    standing.advance("5m")
+    assert web.list_operations()[0]["lifecycleStage"] == "PRODUCTION_TRAFFIC_SHIFT"
+    standing.advance("1m")
+    web.until_operation(lambda each: each["lifecycleStage"] == "BAKE_TIME")
+    assert web.get_weights(web.rule) == (0, 100)
+    standing.advance("4m")
+    assert len(web.list_tasks()) == 2
+    standing.advance("1m")
+    web.until_operation(lambda each: each["status"] == "SUCCESSFUL")
+    assert web.list_targets(web.green) == web.list_addresses()
+
+
 def test_traffic_that_cannot_be_shifted_makes_a_deployment_fail(web: Balanced) -> None:
     web.create(desiredCount=1, loadBalancers=[web.shift()], deploymentConfiguration=configure("BLUE_GREEN"))
     web.settle()
@@ -210,6 +240,13 @@ def test_traffic_that_cannot_be_shifted_makes_a_deployment_fail(web: Balanced) -
     )
     assert failed["statusReason"].startswith("ECS was unable to shift traffic: ")
     assert web.get_weights(web.rule) == (100, 0)
+    web.until_operation(lambda each: each["status"] == "ROLLBACK_SUCCESSFUL")
+    # Nor does a load balancer that is gone, which sends requests to no task.
+    web.update(forceNewDeployment=True, deploymentConfiguration=configure("BLUE_GREEN", pause("POST_SCALE_UP")))
+    waiting = web.wait_for_stage("POST_SCALE_UP")
+    web.elb.delete_load_balancer(LoadBalancerArn=web.balancer)
+    web.ecs.stop_service_deployment(serviceDeploymentArn=waiting["serviceDeploymentArn"])
+    web.until_operation(lambda each: each["status"] == "ROLLBACK_SUCCESSFUL")
 
 
 def test_a_target_group_that_is_gone_is_told_of(web: Balanced) -> None:

@@ -10,6 +10,7 @@ from tests.refused import refused
 from tests.strict_accounts import Account, allow, deny, is_denied
 
 WEB = {"name": "web", "image": "nginx", "memory": 64}
+SHARED: dict[str, Any] = {"hostSharedAlb": {}}
 
 
 @pytest.fixture
@@ -58,6 +59,18 @@ def test_roles_of_tasks_have_to_be_passed(strict_account: Account, root: Any) ->
     assert "iam:PassRole" in refused(without.register_task_definition, **given)[1]
     able = strict_account.user(allow("ecs:RegisterTaskDefinition"), allow("iam:PassRole", role), name="able")
     assert not is_denied(able.client("ecs").register_task_definition, **given)
+
+
+def test_nobody_passes_roles_of_other_accounts(strict_account: Account, root: Any) -> None:
+    role = "arn:aws:iam::111111111111:role/of-others"
+    calls = (
+        lambda given: root.run_task(taskDefinition="web", cluster="shop", overrides={"taskRoleArn": given}),
+        lambda given: root.create_gateway(name="front", infrastructureRoleArn=given, configuration=SHARED),
+    )
+    for call in calls:
+        assert refused(call, role) == ("AccessDeniedException", "Cross-account pass role is not allowed.")
+        code, message = refused(call, "arn:aws:nonsense")
+        assert (code, message.endswith("RoleArn is not valid.")) == ("InvalidParameterException", True)
 
 
 def test_clusters_decide_however_they_are_named(strict_account: Account, root: Any) -> None:

@@ -127,6 +127,14 @@ def test_an_envoy_of_app_mesh_is_the_machines_own(fargate: Fargate) -> None:
     fargate.stop(web)
 
 
+def test_an_envoy_that_cannot_be_made_ends_its_task(fargate: Fargate) -> None:
+    variables = {"APPMESH_RESOURCE_ARN": "mesh/shop/virtualNode/front", "XRAY_DAEMON_PORT": "daemon"}
+    environment = [{"name": name, "value": value} for name, value in variables.items()]
+    envoy = {"name": "proxy", "image": "public.ecr.aws/appmesh/aws-appmesh-envoy:v1.29.12.1-prod"}
+    ended = fargate.wait(fargate.launch({**envoy, "command": [], "environment": environment}), "STOPPED")
+    assert "XRAY_DAEMON_PORT=daemon is not a port" in ended["containers"][0]["reason"]
+
+
 def test_a_configuration_is_checked(fargate: Fargate) -> None:
     def refuse(mode: str = "awsvpc", **changed: str) -> str:
         code, message = refused(fargate.register, {"name": "proxy"}, mode=mode, proxyConfiguration=configure(**changed))

@@ -110,6 +110,8 @@ def test_functions_decide(aws: Aws, web: Services) -> None:
         {"strategy": "BLUE_GREEN", "lifecycleHooks": [pause("TEST_TRAFFIC_SHIFT")]},
         {"strategy": "BLUE_GREEN", "lifecycleHooks": [{"lifecycleStages": ["PRE_SCALE_UP"]}]},
         {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 2000},
+        {"strategy": "BLUE_GREEN", "lifecycleHooks": [{**pause("PRE_SCALE_UP"), "hookDetails": ["no", "object"]}]},
+        {"strategy": "BLUE_GREEN", "lifecycleHooks": [{**pause("PRE_SCALE_UP"), "hookDetails": {"number": 2**70}}]},
     ],
 )
 def test_hooks_are_checked(web: Services, configuration: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cloudlet.testing.server import Aws
@@ -10,20 +11,33 @@ from tests.services.ecs.containers import Tasks
 from tests.standing import Standing, eventually
 
 
-def test_eventbridge_hears_of_each_state(aws: Aws) -> None:
-    tasks = Tasks(aws)
+def listen(aws: Aws, kind: str) -> str:
+    """Have events of a kind sent to a queue; return its URL."""
     sqs, events = aws.client("sqs"), aws.client("events")
-    url = sqs.create_queue(QueueName="events")["QueueUrl"]
-    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]}
-    events.put_rule(Name="tasks", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="tasks", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{aws.account}:events"}])
-    arn = tasks.run({"command": ["false"]})
+    pattern = {"source": ["aws.ecs"], "detail-type": [f"ECS {kind} State Change"]}
+    events.put_rule(Name="ecs", EventPattern=json.dumps(pattern))
+    url = str(sqs.create_queue(QueueName="events")["QueueUrl"])
+    events.put_targets(Rule="ecs", Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{aws.account}:events"}])
+    return url
+
+
+def receive(aws: Aws, url: str, is_last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Return the events in a queue, by their versions, once the last one is there."""
+    sqs = aws.client("sqs")
     found: list[dict[str, Any]] = []
-    while not found or found[-1]["detail"]["lastStatus"] != "STOPPED":
+    while not found or not is_last(found[-1]["detail"]):
         for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10)["Messages"]:
             found.append(json.loads(message["Body"]))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        found.sort(key=lambda event: event["detail"]["version"])
+        found.sort(key=lambda event: int(event["detail"]["version"]))
+    return found
+
+
+def test_eventbridge_hears_of_each_state(aws: Aws) -> None:
+    tasks = Tasks(aws)
+    url = listen(aws, "Task")
+    arn = tasks.run({"command": ["false"]})
+    found = receive(aws, url, lambda detail: detail["lastStatus"] == "STOPPED")
     states = list(dict.fromkeys(event["detail"]["lastStatus"] for event in found))
     assert states == [
         *("PENDING", "ACTIVATING", "RUNNING"),
@@ -35,6 +49,30 @@ def test_eventbridge_hears_of_each_state(aws: Aws) -> None:
     assert (last["detail"]["stopCode"], last["detail"]["desiredStatus"]) == ("EssentialContainerExited", "STOPPED")
     assert last["detail"]["stoppedAt"].endswith("Z")
     assert len({event["detail"]["version"] for event in found}) == len(found)
+
+
+def test_eventbridge_hears_of_container_instances(aws: Aws) -> None:
+    tasks = Tasks(aws)
+    (instance,) = tasks.ecs.list_container_instances()["containerInstanceArns"]
+    url = listen(aws, "Container Instance")
+    arn = tasks.run({"command": ["sleep", "100"], "cpu": 100, "stopTimeout": 1})
+    busy = receive(aws, url, lambda detail: detail["remainingResources"] != detail["registeredResources"])[-1]["detail"]
+    cpu, _ = (
+        total["integerValue"] - left["integerValue"]
+        for total, left in zip(busy["registeredResources"], busy["remainingResources"], strict=True)
+    )
+    assert (cpu, busy["containerInstanceArn"], busy["agentConnected"]) == (100, instance, True)
+    tasks.ecs.stop_task(task=arn)
+    receive(aws, url, lambda detail: detail["remainingResources"] == detail["registeredResources"])
+    tasks.ecs.update_container_instances_state(containerInstances=[instance], status="DRAINING")
+    (event,) = receive(aws, url, lambda detail: detail["status"] == "DRAINING")
+    assert (event["source"], event["resources"]) == ("aws.ecs", [instance])
+    (shown,) = tasks.ecs.describe_container_instances(containerInstances=[instance])["containerInstances"]
+    assert shown["version"] == event["detail"]["version"] > busy["version"]
+    tasks.wait(arn, "STOPPED")
+    tasks.ecs.delete_cluster(cluster="default")
+    (event,) = receive(aws, url, lambda detail: detail["status"] == "INACTIVE")
+    assert event["detail"]["agentConnected"] is False
 
 
 def test_cloudwatch_has_what_tasks_take(standing: Standing) -> None:

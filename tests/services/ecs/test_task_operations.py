@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from cloudlet.testing.server import Aws
-from tests.services.ecs.containers import Tasks
+from tests.services.ecs.containers import LOGS, Tasks
+from tests.standing import eventually
 
 NONE = "0" * 32
 
@@ -131,3 +133,36 @@ def test_tasks_of_a_service_are_protected_for_a_while(tasks: Tasks) -> None:
     )
     assert minutes[0] == "InvalidParameterException"
     tasks.ecs.delete_service(service="web", force=True)
+
+
+_ASK = """
+place=${ECS_AGENT_URI#http://}; host=${place%%/*}; path=/${place#*/}/task-protection/v1/state
+ask() {
+    printf "PUT $path HTTP/1.0\\r\\nContent-Length: ${#1}\\r\\n\\r\\n$1" | nc -w 2 $host 80 | grep '{'; echo
+}
+ask '{"ProtectionEnabled":true,"ExpiresInMinutes":5}'
+ask '{"ProtectionEnabled":true,"ExpiresInMinutes":"soon"}'
+exec sleep 1000
+"""
+
+
+def test_a_task_protects_itself(tasks: Tasks) -> None:
+    container = {"command": ["sh", "-c", _ASK], "logConfiguration": LOGS, "stopTimeout": 1}
+    tasks.register(container, family="web", mode="bridge")
+    tasks.ecs.create_service(serviceName="web", taskDefinition="web", desiredCount=1)
+    (arn,) = eventually(lambda: tasks.ecs.list_tasks(serviceName="web")["taskArns"])
+    tasks.wait(arn, "RUNNING")
+    said = [json.loads(line) for line in eventually(lambda: _read(tasks, arn), lambda lines: len(lines) == 2)]
+    assert (said[0]["protection"]["ProtectionEnabled"], said[0]["protection"]["TaskArn"]) == (True, arn)
+    assert said[1]["error"]["Code"] == "InvalidParameterException"
+    (protected,) = tasks.ecs.get_task_protection(cluster="default")["protectedTasks"]
+    assert protected["protectionEnabled"]
+    tasks.ecs.delete_service(service="web", force=True)
+
+
+def _read(tasks: Tasks, arn: str) -> list[str]:
+    """Return what a task has logged by now."""
+    try:
+        return [line for line in tasks.read(arn) if line.startswith("{")]
+    except tasks.aws.client("logs").exceptions.ResourceNotFoundException:
+        return []

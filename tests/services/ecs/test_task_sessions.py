@@ -70,13 +70,15 @@ def test_a_shell_in_a_container(tasks: Tasks) -> None:
     assert (answer["taskArn"], answer["containerName"]) == (arn, "main")
     plugin = Plugin(answer["session"])
     plugin.send(json.dumps({"rows": 40, "cols": 100}).encode(), messages.SIZE)
+    # A session has one terminal, however often it is asked for.
+    plugin.send(b"{}", messages.HANDSHAKE_RESPONSE)
     plugin.send(b"echo $COLOUR-$((6*7))\n")
-    plugin.read_until(b"red-42")
+    assert b"Handshake" not in plugin.read_until(b"red-42")
     plugin.send(b"exit\n")
     while (last := plugin.receive()).kind != messages.CLOSED:
         pass
     assert json.loads(last.payload)["MessageType"] == "channel_closed"
-    assert plugin.acknowledged == [0, 1, 2, 3]
+    assert plugin.acknowledged == [0, 1, 2, 3, 4]
     tasks.ecs.stop_task(task=arn)
     tasks.wait(arn, "STOPPED")
 

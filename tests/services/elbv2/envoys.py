@@ -375,6 +375,7 @@ def make_view(
     description = {
         "LoadBalancerArn": f"{_ARN}:loadbalancer/{short}/test/0123456789abcdef",
         "LoadBalancerName": "test",
+        "DNSName": "test.elb.amazonaws.com",
         "Type": kind,
         "Scheme": "internal",
     }

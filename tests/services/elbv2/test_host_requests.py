@@ -21,12 +21,13 @@ def _ask(cloud: LbCloud, host: str, path: str = "/") -> tuple[int, str]:
 
 def test_the_host_names_a_load_balancer(cloud: LbCloud) -> None:
     balancer = cloud.create()
-    answer: dict[str, Any] = {"StatusCode": "200", "ContentType": "application/json", "MessageBody": '"here"'}
-    cloud.listen(
-        balancer["LoadBalancerArn"],
-        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": answer}],
-    )
+    for port in (8101, 80, 8102):
+        answer: dict[str, Any] = {"StatusCode": "200", "ContentType": "application/json", "MessageBody": str(port)}
+        action = {"Type": "fixed-response", "FixedResponseConfig": answer}
+        cloud.listen(balancer["LoadBalancerArn"], port=port, DefaultActions=[action])
     found = eventually(lambda: cloud.get(balancer["LoadBalancerArn"]), lambda one: one["State"]["Code"] == "active")
-    for host, path in ((found["DNSName"], "/"), ("localhost", f"/_aws/elb/{found['DNSName'].partition('.')[0]}/a")):
-        status, body = eventually(lambda host=host, path=path: _ask(cloud, host, path), lambda one: one[0] == 200)
-        assert (status, json.loads(body)) == (200, "here")
+    name = found["DNSName"]
+    path = f"/_aws/elb/{name.partition('.')[0]}/a"
+    for host, asked, port in ((name, "/", 80), ("localhost", path, 80), (f"{name}:8102", "/", 8102)):
+        status, body = eventually(lambda host=host, asked=asked: _ask(cloud, host, asked), lambda one: one[0] == 200)
+        assert (status, json.loads(body)) == (200, port)

@@ -37,7 +37,8 @@ _LINE = re.compile(
     r'(?P<target_status>\S+) (?P<received>\d+) (?P<sent>\d+) "(?P<request>[^"]*)" "(?P<agent>[^"]*)" (?P<cipher>\S+) '
     r'(?P<protocol>\S+) (?P<group>\S+) "(?P<trace>[^"]*)" "(?P<domain>[^"]*)" "(?P<certificate>[^"]*)" (?P<rule>\S+) '
     r'(?P<created>\S+) "(?P<actions>[^"]*)" "(?P<redirect>[^"]*)" "(?P<reason>[^"]*)" "(?P<targets>[^"]*)" '
-    r'"(?P<target_statuses>[^"]*)" "(?P<class>[^"]*)" "(?P<class_reason>[^"]*)" (?P<connection>TID_\w+|-)'
+    r'"(?P<target_statuses>[^"]*)" "(?P<class>[^"]*)" "(?P<class_reason>[^"]*)" (?P<connection>TID_\w+|-) '
+    r'"(?P<host>[^"]*)" "(?P<url>[^"]*)" "(?P<transforms>[^"]*)"'
 )  # fmt: skip
 
 
@@ -95,6 +96,9 @@ def test_the_line_of_a_request(envoy: Envoy, web: Web) -> None:
         "target_statuses": "200",
         "class": "-",
         "class_reason": "-",
+        "host": "-",
+        "url": "-",
+        "transforms": "-",
     }
 
 
@@ -131,7 +135,9 @@ def test_the_line_of_a_rewritten_request_has_what_was_sent(envoy: Envoy, web: We
     port = listener.description["Port"]
     seen = ask(port, "/a?b=c", Host="x.example.com").seen
     assert (seen["path"], seen["headers"]["host"]) == ("/b?b=c", f"y.example.com:{port}")
-    assert _read(envoy, view, listener)["request"] == f"GET http://x.example.com:{port}/a?b=c HTTP/1.1"
+    line = _read(envoy, view, listener)
+    assert line["request"] == f"GET http://x.example.com:{port}/a?b=c HTTP/1.1"
+    assert (line["host"], line["url"], line["transforms"]) == ("y.example.com", "/b?b=c", "TransformSuccess")
 
 
 def test_the_line_of_an_error(envoy: Envoy) -> None:
@@ -188,7 +194,8 @@ def test_the_lines_of_secure_requests_and_connections(envoy: Envoy) -> None:
     fields = connection_log.format_line(listener, entry).split(" ")
     assert re.fullmatch(_TIME, fields[0])
     assert (fields[1], fields[3:6]) == ("127.0.0.1", [str(port), "TLSv1.3", cipher[0]])
-    assert fields[-2] == "Success"
+    assert 0 < float(fields[6]) < 5
+    assert fields[7:11] == ['"-"', "-", "-", "Success"]
 
 
 def test_the_line_of_a_network_load_balancer(envoy: Envoy, web: Web) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,10 @@ def _make_readings(envoy: Envoy) -> Readings:
 def _measure(view: View, counted: Statistics) -> _Measured:
     meters = Meters(is_wanted=True)
     meters.add(view, counted)
+    return _collect(meters)
+
+
+def _collect(meters: Meters) -> _Measured:
     found: _Measured = {}
     for metrics in meters.list_metrics():
         metrics.read_meters(0.0)
@@ -254,6 +259,9 @@ def test_connections_to_a_network_load_balancer(envoy: Envoy, web: Web) -> None:
     readings = _make_readings(envoy)
     envoy.run(readings.take(PATTERN))
     ask(plain.description["Port"])
+    with socket.create_connection(("127.0.0.1", plain.description["Port"])) as end:
+        end.sendall(b"GET")
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     with (
         socket.create_connection(("127.0.0.1", secure.description["Port"])) as end,
         pytest.raises(ssl.SSLError),
@@ -267,12 +275,26 @@ def test_connections_to_a_network_load_balancer(envoy: Envoy, web: Web) -> None:
     assert own["ProcessedBytes"] >= own["ProcessedBytes_TCP"] > 200
     assert own["ActiveFlowCount"] >= own["ActiveFlowCount_TCP"] >= 1
     assert {name: value for name, value in own.items() if not name.startswith(("ProcessedBytes", "ActiveFlow"))} == {
-        "NewFlowCount": 3,
-        "NewFlowCount_TCP": 2,
+        "NewFlowCount": 4,
+        "NewFlowCount_TCP": 3,
         "NewFlowCount_TLS": 1,
+        "TCP_Client_Reset_Count": 1,
         "ClientTLSNegotiationErrorCount": 1,
     }
 
 
 def test_the_file_of_readings_may_be_missing(tmp_path: Path) -> None:
     Readings(tmp_path, tmp_path / "admin").forget()
+
+
+def test_targets_are_counted_by_their_zones(web: Web) -> None:
+    group = make_group("web", web)
+    view = make_view(make_listener(forward(group)), groups=(group,))
+    meters = Meters(is_wanted=True)
+    states = [("us-east-1a", "healthy"), ("us-east-1a", "unhealthy"), ("us-east-1b", "unhealthy"), ("all", "healthy")]
+    meters.add_hosts(view, view.load_balancers[0], group, states, 0.0)
+    found = _collect(meters)
+    name = "targetgroup/web/0123456789abcdef"
+    assert found[name, _BALANCER] == {"HealthyHostCount": 2, "UnHealthyHostCount": 2}
+    assert found[name, "us-east-1a", _BALANCER] == {"HealthyHostCount": 1, "UnHealthyHostCount": 1}
+    assert found[name, "us-east-1b", _BALANCER] == {"HealthyHostCount": 0, "UnHealthyHostCount": 1}

@@ -173,6 +173,16 @@ def test_a_silent_target_is_504(envoy: Envoy, webs: list[Web]) -> None:
     assert answered.body.decode() == _PAGE.format("504 Gateway Time-out")
 
 
+@pytest.mark.parametrize(
+    "begin", [b"GET / HTTP/1.1\r\nHost:", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na"]
+)
+def test_a_client_that_does_not_send_all_is_408(envoy: Envoy, webs: list[Web], begin: bytes) -> None:
+    port = _serve(envoy, webs[0], balancer={"idle_timeout.timeout_seconds": "1"})
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as end:
+        end.sendall(begin)
+        assert b" 408 " in end.recv(4096)
+
+
 def test_errors_of_targets_are_theirs(envoy: Envoy, webs: list[Web]) -> None:
     webs[0].status = 503
     webs[0].headers = {"server": "mine"}
@@ -263,6 +273,11 @@ def test_hosts_are_kept_if_that_is_set(envoy: Envoy, webs: list[Web]) -> None:
     port = _serve(envoy, webs[0], balancer={"routing.http.preserve_host_header.enabled": "true"})
     assert ask(port, Host="x.example.com:1").seen["headers"]["host"] == "x.example.com:1"
     assert ask(port, Host="x.example.com").seen["headers"]["host"] == "x.example.com"
+    # Old clients name none.
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as end:
+        end.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert end.recv(12) == b"HTTP/1.0 200"
+    assert webs[0].asked[-1]["headers"]["host"] == "test.elb.amazonaws.com"
 
 
 def test_listeners_change_headers_of_responses(envoy: Envoy, webs: list[Web]) -> None:
@@ -480,6 +495,14 @@ def test_targets_may_speak_http_2(envoy: Envoy, version: str) -> None:
     wait_for(lambda: any("add_healthy_event" in each for each in envoy.read_events()[before:]))
     close()
     assert {each[":path"] for each in asked} == {"/service/Method", "/AWS.ALB/healthcheck"}
+
+
+def test_calls_of_grpc_need_targets_that_speak_http_2(envoy: Envoy, web: Web) -> None:
+    port = _serve_https(envoy, make_group("web", web))
+    for kind, is_passed in (("grpc", False), ("grpc+proto", False), ("grpc-web", True)):
+        before = len(web.asked)
+        _ask_by_http_2(port, "/a.B/C", "-d", "body", "-H", f"Content-Type: application/{kind}")
+        assert len(web.asked) == before + is_passed
 
 
 def _serve_https(envoy: Envoy, group: TargetGroup) -> int:

@@ -6,6 +6,7 @@ import datetime
 import http.client
 import json
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,9 +20,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cloudlet.services.elbv2 import ssl_policies
+from cloudlet.services.elbv2.proxy import connection_log
+from cloudlet.services.elbv2.proxy.access_logging import CONNECTIONS
 from cloudlet.services.elbv2.proxy.view import Listener, TrustStore
 from tests.certificates import DAY, Pair, make_pair
 from tests.services.elbv2.envoys import (
+    LOGGED,
     Envoy,
     Web,
     answer,
@@ -32,6 +36,7 @@ from tests.services.elbv2.envoys import (
     make_group,
     make_secure_listener,
     make_view,
+    wait_for,
 )
 
 _REFUSED = (ssl.SSLError, ConnectionError)
@@ -164,10 +169,10 @@ def _verify(envoy: Envoy, web: Web, *revocations: str, mode: str = "verify", ign
     return _apply(envoy, listener, groups=(group,), trust_stores=(store,))
 
 
-def _ask(port: int, client: tuple[Path, Path] | None) -> dict[str, str]:
+def _ask(port: int, client: tuple[Path, Path] | None, **headers: str) -> dict[str, str]:
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=_make_client_context(client))
     try:
-        connection.request("GET", "/")
+        connection.request("GET", "/", headers={name.replace("_", "-"): value for name, value in headers.items()})
         found: dict[str, str] = json.loads(connection.getresponse().read())["headers"]
         return found
     finally:
@@ -187,6 +192,37 @@ def test_certificates_of_clients_are_verified(envoy: Envoy, web: Web, tmp_path: 
     for client in (None, _write(tmp_path, make_pair("stranger", usages=_CLIENT))):
         with pytest.raises(_REFUSED):
             _ask(port, client)
+
+
+def test_logs_of_connections_have_certificates_of_clients(envoy: Envoy, web: Web, tmp_path: Path) -> None:
+    group = make_group("web", web)
+    store = TrustStore("arn:store", _AUTHORITY.body.decode())
+    mutual = {"Mode": "verify", "TrustStoreArn": store.arn}
+    listener = _listen(forward(group), MutualAuthentication=mutual)
+    port = _apply(envoy, listener, groups=(group,), trust_stores=(store,), attributes=LOGGED)
+
+    def read(pair: Pair) -> list[str]:
+        envoy.logged.clear()
+        with suppress(*_REFUSED):
+            _ask(port, _write(tmp_path, pair))
+        name = listener.arn + CONNECTIONS
+        (entry,) = wait_for(lambda: [entry for known, entry in envoy.logged if known == name])
+        return connection_log.format_line(listener, entry).split(" ")[6:-1]
+
+    good = make_pair("client", signer=_AUTHORITY, usages=_CLIENT)
+    handshake, *fields, status = read(good)
+    assert 0 < float(handshake) < 5
+    begin = good.certificate.not_valid_before_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert fields[0] == '"CN=client"'
+    assert fields[1].startswith(f"NotBefore={begin};NotAfter=")
+    assert (int(fields[2], 16), status) == (good.certificate.serial_number, "Success")
+    former = datetime.datetime.now(datetime.UTC) - 10 * DAY
+    for pair, code in (
+        (make_pair("stranger", usages=_CLIENT), "ClientCertUntrusted"),
+        (make_pair("old", signer=_AUTHORITY, usages=_CLIENT, begin=former, days=5), "ClientCertExpired"),
+    ):
+        handshake, *_, status = read(pair)
+        assert (handshake, status) == ("-", f"Failed:{code}")
 
 
 def test_revoked_certificates_of_clients_are_refused(envoy: Envoy, web: Web, tmp_path: Path) -> None:
@@ -209,4 +245,5 @@ def test_certificates_of_clients_are_passed_through(envoy: Envoy, web: Web, tmp_
     port = _verify(envoy, web, mode="passthrough")
     stranger = make_pair("stranger", usages=_CLIENT)
     assert unquote(_ask(port, _write(tmp_path, stranger))["x-amzn-mtls-clientcert"]) == stranger.body.decode()
-    assert "x-amzn-mtls-clientcert" not in _ask(port, None)
+    forged = {"X_Amzn_Mtls_Clientcert": "forged", "X_Amzn_Mtls_Clientcert_Subject": "CN=forged"}
+    assert not [name for name in _ask(port, None, **forged) if name.startswith("x-amzn-mtls")]

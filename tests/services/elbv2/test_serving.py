@@ -375,6 +375,30 @@ def test_datagrams_reach_tasks(cloud: LbCloud, tasks: Tasks) -> None:
     tasks.ecs.stop_task(task=sender)
 
 
+def test_a_load_balancer_in_other_subnets_answers_on(served: Served) -> None:
+    cloud = served.cloud
+    listener = cloud.listen(served.arn, DefaultActions=[_hello("hello")])["ListenerArn"]
+    served.wait_until_active()
+    served.eventually(200)
+    cloud.elb.set_subnets(LoadBalancerArn=served.arn, Subnets=cloud.subnets[1:])
+    cloud.wait_for_interfaces(served.arn, 2)
+    # What is changed from now on is taken, too.
+    changed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "201"}}
+    cloud.elb.modify_listener(ListenerArn=listener, DefaultActions=[changed])
+    served.eventually(201)
+    served.wait_until_active()
+
+
+def test_a_load_balancer_takes_the_place_of_the_last_one(served: Served) -> None:
+    served.cloud.listen(served.arn)
+    served.wait_until_active()
+    served.cloud.elb.delete_load_balancer(LoadBalancerArn=served.arn)
+    following = Served(served.cloud)
+    following.cloud.listen(following.arn, DefaultActions=[_hello("following")])
+    assert following.eventually(200) == "following"
+    following.wait_until_active()
+
+
 def test_load_balancers_are_reached_within_their_vpc_by_name(cloud: LbCloud, tasks: Tasks) -> None:
     front = open_group(cloud, "front")
     served = Served(cloud, SecurityGroups=[front])

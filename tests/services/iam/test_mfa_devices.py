@@ -138,6 +138,12 @@ def test_a_user_has_eight_devices_at_most(iam: Any) -> None:
     assert [len(page["MFADevices"]) for page in pages] == [3, 3, 2]
 
 
+def test_a_name_that_is_too_long(iam: Any) -> None:
+    iam.create_virtual_mfa_device(VirtualMFADeviceName="a" * 226)
+    code, message = refused(iam.create_virtual_mfa_device, VirtualMFADeviceName="a" * 227)
+    assert (code, message.endswith("length less than or equal to 226")) == ("ValidationError", True)
+
+
 def test_a_device_has_tags(iam: Any) -> None:
     serial = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]["SerialNumber"]
     iam.tag_mfa_device(SerialNumber=serial, Tags=[{"Key": "b", "Value": "1"}, {"Key": "a", "Value": "2"}])

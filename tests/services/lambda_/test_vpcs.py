@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloudlet.engines.keeper.client import KeeperError
-from cloudlet.testing.server import Aws, fresh_account
+from cloudlet.testing.server import Aws, Server, fresh_account
 from tests.services.cloudformation.deploying import Stacks
 from tests.services.ec2.cloud import MISSING, make_group, make_interface, make_subnet, make_vpc
 from tests.services.ec2.machine import Machine, machine
@@ -22,7 +23,7 @@ from tests.services.lambda_.test_invoke import BOOTSTRAP, EXTENSION, logged
 from tests.services.lambda_.test_subsegments import SEND, names, told
 from tests.services.lambda_.test_surroundings import is_readable
 from tests.services.lambda_.test_telemetry import extended, received, subscription
-from tests.standing import eventually
+from tests.standing import Standing, eventually
 
 _ORDINARY = 54_321
 HELLO = "hello from a container\n"
@@ -277,6 +278,27 @@ def test_where_there_is_no_address_left(vpc: Vpc) -> None:
         lambda: vpc.client.get_function_configuration(FunctionName="f"), lambda each: each["State"] != "Pending"
     )
     assert (failed["State"], failed["StateReasonCode"]) == ("Failed", "SubnetOutOfIPAddresses")
+
+
+def test_where_the_machine_has_no_networks(tmp_path: Path) -> None:
+    # No keeper can have its lock.
+    (tmp_path / "keeper.lock").mkdir()
+    with Server.start("--data", str(tmp_path)) as server:
+        cloud = FunctionCloud(Aws(server.endpoint, fresh_account()))
+        ec2 = cloud.aws.client("ec2")
+        vpc = make_vpc(ec2)
+        config = {"SubnetIds": [make_subnet(ec2, vpc)], "SecurityGroupIds": [make_group(ec2, vpc, "web")]}
+        cloud.function(VpcConfig=config, wait=False)
+
+        def look() -> dict[str, Any]:
+            Standing(server).advance("30s")
+            return dict(cloud.client.get_function_configuration(FunctionName="f"))
+
+        failed = eventually(look, lambda each: each["State"] != "Pending")
+        assert (failed["State"], failed["StateReasonCode"]) == ("Failed", "InternalError")
+        assert failed["StateReason"].endswith("was not there in time. The log of Cloudlet says why.")
+        filters = [{"Name": "vpc-id", "Values": [vpc]}]
+        assert ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"] == []
 
 
 def test_when_the_keeper_is_killed(vpc: Vpc) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -95,9 +96,9 @@ def find_records(records: Sequence[RecordSet], name: str) -> list[RecordSet] | N
     labels = name.split(".")
     for first in range(1, len(labels)):
         ancestor = ".".join(labels[first:])
-        wild = [record for record in records if record.name == f"\\052.{ancestor}"]
-        if wild:
-            return wild
+        star = f"\\052.{ancestor}"
+        if any(record.name == star or record.name.endswith(f".{star}") for record in records):
+            return [record for record in records if record.name == star]
         exists = any(record.name == ancestor or record.name.endswith(f".{ancestor}") for record in records)
         if exists or ancestor == "example.com.":
             return None
@@ -203,6 +204,9 @@ def test_the_longest_block_counts() -> None:
     ]
     for client, address in (("198.51.100.99", "192.0.2.1"), ("198.51.100.3", "192.0.2.2"), ("192.0.2.9", "192.0.2.3")):
         assert ask(records, "i.example.com", address=client).answers[0].values == (address,)
+    # Of a client that tells but 20 bits of its address nobody knows whether it is in a smaller block.
+    known = replace(make_client("198.51.100.0"), prefix=20)
+    assert answer(PlainNames(records), known, parse_name("i.example.com"), "A").answers[0].values == ("192.0.2.3",)
 
 
 def weigh(weights: Sequence[int], unhealthy: Sequence[str], drawn: int) -> str:

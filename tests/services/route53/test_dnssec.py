@@ -125,6 +125,40 @@ def test_what_is_not_there_is_denied_with_a_signature(
         assert f" {kind} " not in f"{denial[0]} "
 
 
+def test_a_denial_names_the_types_that_are_there(cloud: SignedCloud, client: DnsClient, zone: str, domain: str) -> None:
+    cloud.add_key(zone)
+    cloud.sign(zone)
+    cloud.create(zone, record(f"*.wild.{domain}", "A", "192.0.2.1"), record(f"a.b.{domain}", "A", "192.0.2.1"))
+
+    def get_types(name: str, kind: str = "TXT", section: str = "authority") -> str:
+        records = getattr(client.query(f"{name}.{domain}", kind, want_dnssec=True), section)
+        denial = next(each for each in records if each.rdtype == dns.rdatatype.NSEC)
+        return str(denial[0]).partition(" ")[2]
+
+    assert get_types("any.wild") == "A RRSIG NSEC"
+    assert get_types("b") == "RRSIG NSEC"
+    # A name that is not there has the type 128 (RFC 9824).
+    assert get_types("none.b").removeprefix("RRSIG NSEC ") in ("TYPE128", "NXNAME")
+    assert get_types("any.wild", "NSEC", "answer") == "A RRSIG NSEC"
+
+
+def test_a_zone_trusts_one_below_on_the_same_server(
+    cloud: SignedCloud, client: DnsClient, zone: str, domain: str
+) -> None:
+    key = cloud.add_key(zone)
+    cloud.sign(zone)
+    below = cloud.create_zone(f"below.{domain}")
+    assert client.ask(f"below.{domain}", "DS") == []
+    trusted = str(cloud.add_key(below)["DSRecord"])
+    cloud.sign(below)
+    server = client.ask(f"below.{domain}", "NS")[0].partition(" ")[2]
+    cloud.create(zone, record(f"below.{domain}", "NS", server), record(f"below.{domain}", "DS", trusted))
+    response = client.query(f"below.{domain}", "DS", want_dnssec=True)
+    found = split(response.answer)[dns.name.from_text(f"below.{domain}"), dns.rdatatype.DS]
+    dns.dnssec.validate(*found, fetch_keys(client, domain, str(key["DSRecord"])))
+    fetch_keys(client, f"below.{domain}", str(found[0][0]))
+
+
 def test_an_unsigned_delegation_is_proved(cloud: SignedCloud, client: DnsClient, zone: str, domain: str) -> None:
     key = cloud.add_key(zone)
     cloud.sign(zone)
@@ -161,6 +195,9 @@ def test_signing_is_disabled(cloud: SignedCloud, client: DnsClient, zone: str, d
     cloud.wait(cloud.route53.disable_hosted_zone_dnssec(HostedZoneId=zone)["ChangeInfo"]["Id"])
     response = client.query(domain, "SOA", want_dnssec=True)
     assert [each.rdtype for each in response.answer] == [dns.rdatatype.SOA]
+    assert "contains DNSSEC Key Signing Keys" in fails("HostedZoneNotEmpty", cloud.route53.delete_hosted_zone, Id=zone)
+    cloud.route53.deactivate_key_signing_key(HostedZoneId=zone, Name="main")
+    cloud.route53.delete_key_signing_key(HostedZoneId=zone, Name="main")
     cloud.route53.delete_hosted_zone(Id=zone)
 
 

@@ -141,6 +141,7 @@ INVALID: dict[str, dict[str, Any]] = {
     "TCP without a port": {"Type": "TCP", "IPAddress": "192.0.2.1"},
     "no string": {"Type": "HTTP_STR_MATCH", "IPAddress": "192.0.2.1"},
     "a path for TCP": {"Type": "TCP", "IPAddress": "192.0.2.1", "Port": 80, "ResourcePath": "/"},
+    "a path of several lines": {"Type": "HTTP", "IPAddress": "192.0.2.1", "ResourcePath": "/\r\nHost: other"},
     "another interval": {"Type": "HTTP", "IPAddress": "192.0.2.1", "RequestInterval": 20},
     "children that are not there": {"Type": "CALCULATED", "ChildHealthChecks": [UNKNOWN], "HealthThreshold": 1},
     "an alarm that is not there": {

@@ -97,6 +97,12 @@ def test_names_that_are_not_ours_are_refused(client: DnsClient) -> None:
     assert client.get_rcode("nobody.invalid") == "REFUSED"
 
 
+def test_other_classes_are_refused(cloud: ZoneCloud, client: DnsClient, zone: str, domain: str) -> None:
+    cloud.create(zone, record(f"www.{domain}", "A", "192.0.2.1"))
+    assert client.ask(f"www.{domain}") == ["A 192.0.2.1"]
+    assert client.query(f"www.{domain}", rdclass="CH").rcode() == dns.rcode.REFUSED
+
+
 def test_cname_records_are_followed_through_our_zones(
     cloud: ZoneCloud, client: DnsClient, zone: str, domain: str
 ) -> None:

@@ -68,6 +68,13 @@ def test_queries_are_logged(cloud: ZoneCloud, client: DnsClient, group: str) -> 
     assert not cloud.route53.list_query_logging_configs()["QueryLoggingConfigs"]
 
 
+def test_the_configuration_of_a_deleted_zone_is_gone(cloud: ZoneCloud, group: str) -> None:
+    zone = cloud.create_zone("gone.example")
+    cloud.route53.create_query_logging_config(HostedZoneId=zone, CloudWatchLogsLogGroupArn=group)
+    cloud.route53.delete_hosted_zone(Id=zone)
+    assert cloud.route53.list_query_logging_configs()["QueryLoggingConfigs"] == []
+
+
 def test_configurations(cloud: ZoneCloud, group: str) -> None:
     zone = cloud.create_zone("configured.example")
     arguments = {"HostedZoneId": zone, "CloudWatchLogsLogGroupArn": group}

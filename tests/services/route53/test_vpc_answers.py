@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dns.flags
+import dns.rcode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,6 +115,18 @@ def test_other_names_are_asked_of_the_machine(tmp_path: Path) -> None:
     scenario(tmp_path, body)
 
 
+def test_delegations_are_followed(tmp_path: Path) -> None:
+    async def body(block: Block) -> None:
+        made = await call(block, "CreateHostedZone", Name="localhost", CallerReference="delegating")
+        changes = [{"Action": "CREATE", "ResourceRecordSet": record("sub.localhost", "NS", "ns.example.net")}]
+        zone = made["HostedZone"]["Id"]
+        await call(block, "ChangeResourceRecordSets", HostedZoneId=zone, ChangeBatch={"Changes": changes})
+        async with serving(block, await make_vpc(block)) as client:
+            assert await ask(client, "www.sub.localhost") == ["A 127.0.0.1"]
+
+    scenario(tmp_path, body)
+
+
 def test_clients_are_where_their_vpc_is(tmp_path: Path) -> None:
     async def body(block: Block) -> None:
         one = await make_vpc(block)
@@ -150,6 +163,8 @@ def test_addresses_of_a_vpc_have_names(tmp_path: Path) -> None:
             assert await ask(client, "5.1.0.10.in-addr.arpa", "PTR") == [f"PTR {name}."]
             for other in (f"ip-10-1-1-5.{REGION}.compute.internal", "ip-10-0-1-5.ec2.internal"):
                 assert await ask(client, other) == []
+            nowhere = await asyncio.to_thread(client.query, "5.1.1.10.in-addr.arpa", "PTR")
+            assert nowhere.rcode() == dns.rcode.NXDOMAIN
         async with serving(block, vpc) as client:
             assert await ask(client, name) == []
 

@@ -163,6 +163,7 @@ def test_limits(cloud: ZoneCloud, zone: str) -> None:
         HostedZoneId=zone,
         Type="MAX_VPCS_ASSOCIATED_BY_ZONE",
     )
+    fails("InvalidInput", cloud.route53.get_account_limit, Type="MAX_HEALTH_CHECK_SOURCES_BY_OWNER")
 
 
 def test_changes(cloud: ZoneCloud) -> None:

@@ -156,6 +156,16 @@ def test_custom_health_is_for_services_that_have_it(cloud: MapCloud) -> None:
     )
 
 
+def test_an_instance_without_an_endpoint_has_no_health_check(cloud: MapCloud) -> None:
+    namespace = cloud.create_namespace()
+    service = cloud.create_service(namespace, "web")
+    cloud.register(service, color="blue")
+    change = {"HealthCheckConfig": {"Type": "HTTP"}}
+    cloud.succeed(cloud.map.update_service(Id=service, Service=change)["OperationId"])
+    assert not cloud.route53.list_health_checks()["HealthChecks"]
+    assert cloud.discover(namespace) == ["one"]
+
+
 def test_health_checks_of_route_53(cloud: MapCloud) -> None:
     namespace = cloud.create_namespace()
     service = cloud.create_service(namespace, "web", "A", HealthCheckConfig={"Type": "HTTP", "ResourcePath": "/up"})

@@ -36,6 +36,11 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
         ("A",),
         {"HealthCheckConfig": {"Type": "HTTP"}, "HealthCheckCustomConfig": {}},
     ),
+    "a health check of another name": (
+        "public_dns",
+        ("CNAME",),
+        {"DnsConfig": {"RoutingPolicy": "WEIGHTED"}, "HealthCheckConfig": {"Type": "HTTP"}},
+    ),
     "a path for TCP": ("public_dns", ("A",), {"HealthCheckConfig": {"Type": "TCP", "ResourcePath": "/x"}}),
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from cloudlet.engines.keeper.client import end_keeper
 from cloudlet.store.folders import make_private, sync_folder
 from cloudlet.store.hard_links import copy_closed
 
@@ -100,6 +101,8 @@ class Snapshots:
         return parent / f"{_FRESH}{os.urandom(8).hex()}"
 
     def _replace_blocks(self, fresh: Path) -> None:
+        # What runs belongs to the state that is given up. It comes back from the one that takes its place.
+        end_keeper(self._data / "keeper")
         gone = self._data / _REPLACED
         if self._blocks.exists():
             self._blocks.rename(gone)

@@ -23,7 +23,9 @@ class Handover(Protocol):
         """Return a name by which a container's user can reach a folder or a file. Raises OSError."""
 
 
-def write_options(container: Container, handed: Handover, seccomp: int | None) -> list[str]:
+def write_options(
+    container: Container, handed: Handover, seccomp: int | None, *, has_memory_limit: bool = True
+) -> list[str]:
     """Return the options of bubblewrap. Raises OSError.
 
     They are not for a command line, which everybody on the machine can read: the environment is among them.
@@ -39,6 +41,9 @@ def write_options(container: Container, handed: Handover, seccomp: int | None) -
     if not container.has_init:
         words.append("--as-pid-1")
     words += _list_file_systems(container, handed)
+    if not has_memory_limit:
+        # Its size has no limit, and what is in it would count for nobody.
+        words += ["--remount-ro", "/dev"]
     for name, value in list_variables(container).items():
         words += ["--setenv", name, value]
     words += ["--chdir", container.folder]

@@ -16,7 +16,9 @@ import msgspec
 from cloudlet.engines.children import watch
 from cloudlet.engines.containers import command, entering, network_counters, users
 from cloudlet.engines.containers.description import CAPABILITIES, Container
+from cloudlet.engines.containers.first_process import FirstProcess
 from cloudlet.engines.containers.output import LogFile, NowFunction, Pump
+from cloudlet.engines.containers.pipes import PipeReader
 from cloudlet.engines.containers.shelf import Shelf
 from cloudlet.engines.sandbox import cgroups, privileges, seccomp
 from cloudlet.engines.sandbox.limits import Limits
@@ -65,7 +67,7 @@ class Containers:
         self._now = now
         self._shelf = shelf
         self._groups = cgroups.find(f"cloudlet-{os.getpid()}", counts_processors=True)
-        self._filter = seccomp.program()
+        self._filter = seccomp.program(allows_chroot=True)
         self._started = 0
 
     @property
@@ -140,7 +142,9 @@ class Containers:
 
     def _write_command(self, spec: Container, handed: _Handover, status: int) -> list[str]:
         filtered = None if self._filter is None else handed.keep(self._filter)
-        words = ["--json-status-fd", str(status), *command.write_options(spec, handed, filtered)]
+        has_memory_limit = "memory" not in self.missing_limits
+        options = command.write_options(spec, handed, filtered, has_memory_limit=has_memory_limit)
+        words = ["--json-status-fd", str(status), *options]
         return command.write_command(spec, handed.keep(b"".join(_encode_option(word) for word in words)))
 
     async def close(self) -> None:
@@ -231,8 +235,7 @@ class RunningContainer:
         self._group = group
         self._log = log
         self._status = -1
-        self._program = 0
-        """The machine's id of the process that is the container's first one."""
+        self._first: FirstProcess | None = None
         watch(process, self._end)
 
     async def find_program(self, status: int) -> None:
@@ -240,22 +243,26 @@ class RunningContainer:
         # It is open until the end: bubblewrap would fail where nobody can read its last words.
         self._status = status
         async with asyncio.timeout(_START_SECONDS):
-            self._program = await asyncio.to_thread(_read_program, status)
-        if self._program:
-            await self._wait_for_surroundings()
+            found = await _read_program(PipeReader(status))
+        if found:
+            self._first = FirstProcess(found, self._process.pid)
+            await self._wait_for_surroundings(self._first)
         else:
             code = await self.ended
-            await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
+            await self._wait_for_output()
             said = await asyncio.to_thread(_read_last_line, Path(self.spec.log))
             raise ContainerError(f"the container's surroundings cannot be made (status {code}): {said}")
 
-    async def _wait_for_surroundings(self) -> None:
+    async def _wait_for_surroundings(self, first: FirstProcess) -> None:
         """Wait until the first process sees the container's files: only then can others enter it."""
-        place = Path(f"/proc/{self._program}/root{privileges.PLACE}")
+        place = Path(f"/proc/{first.id}/root{privileges.PLACE}")
         pause = _FIRST_PAUSE_SECONDS
         while not self.ended.done() and not _exists(place):
             await asyncio.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+    async def _wait_for_output(self) -> None:
+        await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
 
     def _end(self) -> None:
         self.was_out_of_memory = self._group.count_memory_kills() > 0
@@ -263,16 +270,23 @@ class RunningContainer:
         code = self._process.wait()
         self.ended.set_result(code if code >= 0 else 128 - code)
 
+    @property
+    def first(self) -> FirstProcess:
+        """The container's first process. Raises ProcessLookupError where it has ended at once."""
+        if self._first is None:
+            raise ProcessLookupError("the container has ended")
+        return self._first
+
     def send_signal(self, number: int) -> None:
-        """Send a signal to the container's first process, unless it has ended."""
-        if self._program and not self.ended.done():
-            with suppress(ProcessLookupError):
-                os.kill(self._program, number)
+        """Send a signal to the container's program, unless it has ended."""
+        if self._first is not None:
+            self._first.send_signal(number, has_init=self.spec.has_init)
 
     def kill(self) -> None:
         """End it at once, with all that it has started."""
         if not self.ended.done():
-            self.send_signal(signal.SIGKILL)
+            if self._first is not None:
+                self._first.send_signal(signal.SIGKILL)
             self._process.kill()
             self._group.kill()
 
@@ -280,10 +294,11 @@ class RunningContainer:
         """Return what `entering` is told to run a program within the container.
 
         The program is to be started in the network of the container, which an ordinary user could not enter from there.
+        It is given the descriptor of the first process, too.
         """
         spec, has_users = self.spec, users.have_ranges()
         return entering.write(
-            self._program,
+            self.first.id,
             list(self._group.entrances),
             has_no_network=spec.has_no_network,
             command=[*command.write_setting(spec), *words],
@@ -298,9 +313,9 @@ class RunningContainer:
     def measure(self) -> Usage:
         """Return what its programs have taken, as far as that is counted."""
         networks: dict[str, dict[str, int]] = {}
-        if self.spec.network and self._program:
+        if self.spec.network and self._first is not None:
             with suppress(OSError):
-                networks = network_counters.read(self._program)
+                networks = network_counters.read(self._first.id)
         try:
             return Usage(self._group.memory(), self._group.measure_processor(), networks)
         except OSError:
@@ -310,9 +325,15 @@ class RunningContainer:
         """End it, wait for what it has printed, and remove its control group."""
         self.kill()
         await self.ended
-        await asyncio.wait([pump.ended for pump in self.pumps], timeout=_GONE_SECONDS)
-        self._log.close()
+        await self._wait_for_output()
+        for pump in self.pumps:
+            # There is no room for it on the disk.
+            pump.ended.cancel()
+        await asyncio.gather(*(pump.ended for pump in self.pumps), return_exceptions=True)
+        await self._log.close()
         os.close(self._status)
+        if self._first is not None:
+            self._first.close()
         await _retry(self._group.remove)
         if self._around is not None:
             # It stays as long as others are in it.
@@ -336,11 +357,11 @@ def _read_last_line(log: Path) -> str:
         return "it has no log"
 
 
-def _read_program(status: int) -> int:
+async def _read_program(status: PipeReader) -> int:
     """Return the process of which bubblewrap tells first; 0 where it has ended before."""
     said = b""
     while b"\n" not in said and b"}" not in said:
-        part = os.read(status, _STATUS_BYTES)
+        part = await status.read(_STATUS_BYTES)
         if not part:
             return 0
         said += part

@@ -1,8 +1,9 @@
-"""Run a program in a container that runs already: `python -I -S entering.py DESCRIPTOR`.
+"""Run a program in a container that runs already: `python -I -S entering.py DESCRIPTOR PROCESS`.
 
-The file of the descriptor says which (`Entry`). The program gets what the container's own has, and no more: its
-namespaces, control groups, user and rights, its filter of system calls and its environment. Nothing in the container is
-trusted with any of that. This imports little: it is started for each health check.
+The file of the descriptor says what to run; PROCESS is a descriptor of the container's first process. The program gets
+what the container's own has, and no more: its namespaces, control groups, user and rights, its filter of system calls
+and its environment. Nothing in the container is trusted with any of that. This imports little: it is started for each
+health check.
 """
 
 import ctypes
@@ -51,7 +52,7 @@ def write(
     return marshal.dumps((process, groups_entered, has_no_network, program))
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, first: int) -> None:
     """Enter a container and run a program. End as that does."""
     # From here on nothing is imported, which would be the container's.
     sys.meta_path.clear()
@@ -60,7 +61,7 @@ def main(descriptor: int) -> None:
     for path in groups_entered:
         with open(path, "w") as group:  # noqa: PTH123 - pathlib would take longer than all else
             group.write("0")
-    _enter(process, has_no_network)
+    _enter(process, first, has_no_network)
     # Only children are in the other namespace of processes.
     child = os.fork()
     if child == 0:
@@ -80,16 +81,18 @@ def _check(result: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def _enter(process: int, has_no_network: bool) -> None:
+def _enter(process: int, first: int, has_no_network: bool) -> None:
     names = [name for name in _NAMESPACES if name != "net" or has_no_network]
     opened = {name: os.open(f"/proc/{process}/ns/{name}", os.O_RDONLY) for name in (*names, "mnt")}
     root = os.open(f"/proc/{process}/root", os.O_PATH)
+    # If it had ended, another process might have its id by now.
+    signal.pidfd_send_signal(first, 0)
     for name in names:
         _check(_libc.setns(opened[name], _NAMESPACES[name]))
     _check(_libc.setns(opened["mnt"], _FILES))
     os.fchdir(root)
     os.chroot(".")
-    for each in (*opened.values(), root):
+    for each in (*opened.values(), root, first):
         os.close(each)
 
 
@@ -124,4 +127,4 @@ def _run(
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -36,7 +36,8 @@ class DnsServer:
         self._datagrams = datagrams
         self._listening = listening
         self._is_recursive = is_recursive
-        self._connections: set[_Connection] = set()
+        self._connections: dict[_Connection, None] = {}
+        """The one that has been silent for longest is the first."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -101,15 +102,22 @@ class DnsServer:
             reply = make_refusal(SERVFAIL)
         send(make_message(query, identifier, reply, is_datagram=is_datagram, is_recursive=self._is_recursive))
 
-    def add(self, connection: _Connection) -> bool:
-        """Count a connection in, if there is room."""
+    def add(self, connection: _Connection) -> None:
+        """Count a connection in. Where there is no room, the one that has been silent for longest ends."""
         if len(self._connections) >= MAX_CONNECTIONS:
-            return False
-        self._connections.add(connection)
-        return True
+            longest = next(iter(self._connections))
+            self.remove(longest)
+            longest.abort()
+        self._connections[connection] = None
+
+    def note_activity(self, connection: _Connection) -> None:
+        """Note that a connection has asked."""
+        if connection in self._connections:
+            del self._connections[connection]
+            self._connections[connection] = None
 
     def remove(self, connection: _Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -133,14 +141,13 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._received = bytearray()
         self._waiting = 0
+        self._is_writable = True
         self._idle: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._host: str = transport.get_extra_info("peername")[0]
-        if not self._server.add(self):
-            self._transport.abort()
-            return
+        self._server.add(self)
         self._rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -150,33 +157,41 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        self._rest()
         self._answer()
 
     def pause_writing(self) -> None:
-        # Who does not read what he is told is not told more.
-        self._transport.pause_reading()
+        # A client that does not read what it is told is not told more.
+        self._is_writable = False
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        self._is_writable = True
+        self._answer()
 
     def close(self) -> None:
         self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def _rest(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._transport.abort)
 
+    def _can_answer(self) -> bool:
+        return self._is_writable and self._waiting < MAX_PIPELINED_QUERIES
+
     def _answer(self) -> None:
-        """Answer the queries that have come whole."""
+        """Answer the queries that have come whole; read on if more can be answered."""
         received = self._received
-        while len(received) >= 2 and self._waiting < MAX_PIPELINED_QUERIES:
+        while len(received) >= 2 and self._can_answer():
             end = 2 + int.from_bytes(received[:2], "big")
             if len(received) < end:
                 break
             message = bytes(received[2:end])
             del received[:end]
+            self._rest()
+            self._server.note_activity(self)
             if not is_query(message):
                 self._transport.abort()
                 return
@@ -184,14 +199,17 @@ class _Connection(asyncio.Protocol):
             if task is not None:
                 self._waiting += 1
                 task.add_done_callback(self._go_on)
-        if self._waiting >= MAX_PIPELINED_QUERIES:
-            self._transport.pause_reading()
+        if self._transport.is_closing():
+            return
+        with suppress(RuntimeError):
+            if self._can_answer():
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
 
     def _go_on(self, task: asyncio.Task[None]) -> None:
         self._waiting -= 1
         if not self._transport.is_closing():
-            with suppress(RuntimeError):
-                self._transport.resume_reading()
             self._answer()
 
     def _send(self, reply: bytes) -> None:

@@ -12,14 +12,18 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
+from google.protobuf.message import DecodeError
+
 from cloudlet.engines.envoy import protobuf_messages
-from cloudlet.engines.envoy.grpc_server import NOT_FOUND, CallRefusal, GrpcServer, Stream
+from cloudlet.engines.envoy.grpc_server import INVALID_ARGUMENT, NOT_FOUND, CallRefusal, GrpcServer, Stream
 from cloudlet.engines.envoy.snapshot import Kind, Resource, Snapshot
 from cloudlet.engines.keeper.protocol import open_folder
 from cloudlet.store.eager import spawn
@@ -30,6 +34,9 @@ _DISCOVER: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/Strea
 _LOG: Final = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs"
 _WHOLE: Final = (Kind.CLUSTER, Kind.LISTENER)
 """The kinds of which a response has all resources: a missing one is removed."""
+_MAX_REFUSAL_CHARACTERS: Final = 4096
+_MAX_INLINE_BYTES: Final = 16_384
+"""The JSON that is encoded in some milliseconds. To hand over more to a thread is worth its time."""
 _KINDS: Final = {kind.url: kind for kind in Kind}
 
 
@@ -39,7 +46,10 @@ class _Version(NamedTuple):
     version: int
 
 
-Find = Callable[[str, Mapping[str, str]], Awaitable[Snapshot | None]]
+EncodedSnapshot = dict[Kind, dict[str, _Version]]
+"""A snapshot as its node gets it."""
+
+Find = Callable[[str, Mapping[str, str]], Awaitable[Snapshot | EncodedSnapshot | None]]
 """A function that returns the snapshot of a node which has connected.
 
 It gets the id of the node, and the headers of its call.
@@ -54,7 +64,7 @@ Logged = Callable[[str, str, list[Any]], Awaitable[None]]
 class _Subscription:
     """Resources of a kind that an Envoy has, or is to have."""
 
-    subscribed: list[str] | None = None
+    subscribed: dict[str, None] | None = None
     """The names that it asks for; None before it has asked. All, where the kind is sent as a whole."""
     versions: dict[str, int] = field(default_factory=dict)
     nonce: str = ""
@@ -70,7 +80,7 @@ class _Node:
     """An Envoy: its snapshot, encoded, and its streams."""
 
     def __init__(self) -> None:
-        self.wanted: dict[Kind, dict[str, _Version]] = {kind: {} for kind in Kind}
+        self.wanted: EncodedSnapshot = {kind: {} for kind in Kind}
         self.streams: set[_DiscoveryStream] = set()
         self.news = asyncio.Event()
         """Set, and replaced, when something has changed."""
@@ -90,7 +100,8 @@ class ConfigurationServer:
         self._logged = logged
         self._nodes: dict[str, _Node] = {}
         self._versions = count(1)
-        self._paths: list[Path] = []
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="envoys")
+        self._paths: dict[Path, asyncio.AbstractServer] = {}
         self._server = GrpcServer({_DISCOVER: self._discover, _LOG: self._take_log})
 
     async def listen(self, listening: socket.socket) -> None:
@@ -105,22 +116,47 @@ class ConfigurationServer:
             listening.bind(short)
         # An Envoy may have a user of its own: the folder keeps others out.
         path.chmod(0o666)
-        self._paths.append(path)
-        await self.listen(listening)
+        self._paths[path] = await self._server.listen(listening)
+
+    def stop_listening_at(self, path: Path) -> None:
+        """Take no more connections at a path."""
+        listening = self._paths.pop(path, None)
+        if listening is not None:
+            listening.close()
+            path.unlink(missing_ok=True)
 
     @property
     def connected(self) -> list[str]:
         """The ids of the nodes that have a stream."""
         return [name for name, node in self._nodes.items() if node.streams]
 
-    def set_snapshot(self, name: str, snapshot: Snapshot) -> None:
+    async def encode(self, name: str, snapshot: Snapshot) -> EncodedSnapshot:
+        """Encode the snapshot of a node. A large one, which takes a while, does not hold up the event loop.
+
+        Raises ValueError for a resource that does not fit its description.
+        """
+        before = self._nodes.get(name, _Node()).wanted
+        changed = [
+            resource
+            for kind in Kind
+            for key, resource in snapshot.get(kind).items()
+            if key not in before[kind] or before[kind][key].resource != resource
+        ]
+        if len(msgspec.json.encode(changed)) <= _MAX_INLINE_BYTES:
+            return self._encode_all(before, snapshot)
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, self._encode_all, before, snapshot)
+
+    def set_snapshot(self, name: str, snapshot: Snapshot | EncodedSnapshot) -> None:
         """Have a node be as a snapshot says. Raises ValueError for a resource that does not fit its description."""
         node = self._nodes.setdefault(name, _Node())
-        wanted = {kind: self._encode(node.wanted[kind], kind, snapshot.get(kind)) for kind in Kind}
+        wanted = self._encode_all(node.wanted, snapshot) if isinstance(snapshot, Snapshot) else snapshot
         if wanted != node.wanted:
             node.wanted = wanted
             for stream in node.streams:
                 stream.changed.set()
+
+    def _encode_all(self, before: EncodedSnapshot, snapshot: Snapshot) -> EncodedSnapshot:
+        return {kind: self._encode(before[kind], kind, snapshot.get(kind)) for kind in Kind}
 
     def _encode(
         self, before: dict[str, _Version], kind: Kind, resources: Mapping[str, Resource]
@@ -172,7 +208,7 @@ class ConfigurationServer:
         node: _Node | None = None
         try:
             async for message in stream:
-                request = request_type.FromString(message)
+                request = _parse(request_type, message)
                 if discovery is None or node is None:
                     node = await self._admit(request.node.id, stream.headers)
                     discovery = _DiscoveryStream(stream, node)
@@ -203,7 +239,7 @@ class ConfigurationServer:
         message_type = protobuf_messages.find("envoy.service.accesslog.v3.StreamAccessLogsMessage")
         node = name = ""
         async for content in stream:
-            message = message_type.FromString(content)
+            message = _parse(message_type, content)
             if message.HasField("identifier"):
                 node, name = message.identifier.node.id, message.identifier.log_name
             if self._logged is not None:
@@ -215,6 +251,14 @@ class ConfigurationServer:
         for path in self._paths:
             path.unlink(missing_ok=True)
         await self._server.close()
+        self._encoder.shutdown(wait=False, cancel_futures=True)
+
+
+def _parse(message_type: Any, content: bytes) -> Any:
+    try:
+        return message_type.FromString(content)
+    except DecodeError as error:
+        raise CallRefusal(INVALID_ARGUMENT, str(error)) from None
 
 
 class _DiscoveryStream:
@@ -245,15 +289,17 @@ class _DiscoveryStream:
         if request.response_nonce:
             sent.is_pending = False
             if request.HasField("error_detail"):
-                sent.refusal = request.error_detail.message
-                log.warning("an Envoy refuses %s: %s", kind.name.lower(), sent.refusal)
+                refusal = request.error_detail.message[:_MAX_REFUSAL_CHARACTERS]
+                if refusal != sent.refusal:
+                    log.warning("an Envoy refuses %s: %s", kind.name.lower(), refusal)
+                sent.refusal = refusal
             else:
                 sent.refusal = ""
                 sent.acknowledged = request.version_info
         elif sent.subscribed is None:
             # The first request of a stream: what the Envoy may have from a former one is sent again.
             sent.versions = {}
-        sent.subscribed = list(request.resource_names)
+        sent.subscribed = dict.fromkeys(request.resource_names)
         if kind not in _WHOLE:
             sent.versions = {name: version for name, version in sent.versions.items() if name in sent.subscribed}
         self.changed.set()

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final, cast
@@ -23,10 +24,15 @@ from cloudlet.store.eager import spawn
 
 log = logging.getLogger("cloudlet.engines")
 
-_MAX_MESSAGE_BYTES: Final = 16 << 20
+_MAX_MESSAGE_BYTES: Final = 4 << 20
+"""The limit of gRPC's own libraries."""
 _PREFIX: Final = struct.Struct("!BI")
 _MAX_WAITING_MESSAGES: Final = 64
+_MAX_TURN_SECONDS: Final = 0.005
+"""The time after which a client that sends much waits for its next turn."""
+_TURN_BYTES: Final = 4096
 _HEADERS: Final = ((":status", "200"), ("content-type", "application/grpc"))
+INVALID_ARGUMENT: Final = 3
 UNIMPLEMENTED: Final = 12
 PERMISSION_DENIED: Final = 7
 NOT_FOUND: Final = 5
@@ -106,11 +112,14 @@ class GrpcServer:
         self._connections: set[_Connection] = set()
         self._servers: list[asyncio.AbstractServer] = []
 
-    async def listen(self, listening: socket.socket) -> None:
-        """Take connections from a socket, which is closed with this."""
+    async def listen(self, listening: socket.socket) -> asyncio.AbstractServer:
+        """Take connections from a socket, which is closed with this, or with what is returned."""
         loop = asyncio.get_running_loop()
         create = loop.create_unix_server if listening.family is socket.AF_UNIX else loop.create_server
-        self._servers.append(await create(self._make_connection, sock=listening))
+        made = await create(self._make_connection, sock=listening)
+        self._servers = [each for each in self._servers if each.is_serving()]
+        self._servers.append(made)
+        return made
 
     def _make_connection(self) -> _Connection:
         return _Connection(self.handlers, self._connections)
@@ -131,6 +140,9 @@ class _Connection(asyncio.Protocol):
         self._streams: dict[int, Stream] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        """Received bytes that wait for their turn."""
+        self._is_writable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's are no subclasses of asyncio's.
@@ -146,9 +158,25 @@ class _Connection(asyncio.Protocol):
             self._lose(number)
 
     def data_received(self, data: bytes) -> None:
+        self._received += data
+        self._take_turn()
+
+    def _take_turn(self) -> None:
+        """Take what was received, for a short time: others have their turn before the rest."""
+        until = time.monotonic() + _MAX_TURN_SECONDS
+        while self._received and self._transport is not None and not self._transport.is_closing():
+            part = bytes(self._received[:_TURN_BYTES])
+            del self._received[:_TURN_BYTES]
+            self._take_part(part)
+            if time.monotonic() >= until and self._received:
+                asyncio.get_running_loop().call_soon(self._take_turn)
+                break
+        self._adjust_reading()
+
+    def _take_part(self, data: bytes) -> None:
         try:
             events = self._h2.receive_data(data)
-        except h2.exceptions.ProtocolError as error:
+        except (h2.exceptions.ProtocolError, UnicodeDecodeError) as error:
             log.warning("a gRPC client does not keep to HTTP/2: %s", error)
             self._flush()
             if self._transport is not None:
@@ -157,6 +185,24 @@ class _Connection(asyncio.Protocol):
         for event in events:
             self._take(event)
         self._flush()
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+        self._adjust_reading()
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self._adjust_reading()
+
+    def _adjust_reading(self) -> None:
+        """Read from a client that takes its answers, once what it has sent was taken."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        is_ready = self._is_writable and not self._received
+        if is_ready and not self._transport.is_reading():
+            self._transport.resume_reading()
+        elif not is_ready and self._transport.is_reading():
+            self._transport.pause_reading()
 
     def _take(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.RequestReceived):

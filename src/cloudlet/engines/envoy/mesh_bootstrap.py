@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cloudlet.engines.envoy.resource_parts import ADS, make_extension, make_protocol_options, make_socket_address
+from cloudlet.engines.envoy.resource_parts import (
+    ADS,
+    RUNTIME,
+    make_extension,
+    make_protocol_options,
+    make_socket_address,
+)
 from cloudlet.engines.envoy.snapshot import Resource
 
 SDS_CLUSTER: Final = "static_cluster_sds_unix_socket"
@@ -24,6 +30,11 @@ _AWAITED: Final = {**ADS, "initial_fetch_timeout": "1s"}
 
 Where the stream is signed, credentials for that come only after it.
 """
+_TAGS: Final = {
+    "mesh": "appmesh.mesh",
+    "virtualNode": "appmesh.virtual_node",
+    "virtualGateway": "appmesh.virtual_gateway",
+}
 _HTTP2: Final[Resource] = {"explicit_http_config": {"http2_protocol_options": {}}}
 
 
@@ -35,6 +46,10 @@ class BootstrapOptions:
     """The address and port of its admin interface, or the path of a socket."""
     tracing: str = ""
     """The address and port of the X-Ray daemon that it reports to."""
+    statsd: str = ""
+    """The address and port of the DogStatsD daemon that gets its statistics."""
+    has_tags: bool = False
+    """Whether statistics are tagged by the mesh and the resource in it."""
     sds_socket: str = ""
     """The socket of a local SDS provider."""
     region: str = ""
@@ -64,6 +79,7 @@ def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Reso
             "cds_config": _AWAITED,
         },
         "static_resources": {"clusters": clusters},
+        "layered_runtime": RUNTIME,
     }
     marks = (
         (socket.SOL_SOCKET, socket.SO_MARK, options.mark),
@@ -78,6 +94,12 @@ def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Reso
         made["cluster_manager"] = {"upstream_bind_config": {"socket_options": set_options}}
     if options.admin:
         made["admin"] = {"address": _parse_address(options.admin)}
+    if options.statsd:
+        address = _parse_address(options.statsd, protocol="UDP")
+        sink = make_extension("envoy.stat_sinks.dog_statsd", "envoy.config.metrics.v3.DogStatsdSink", address=address)
+        made["stats_sinks"] = [sink]
+    if options.has_tags:
+        made["stats_config"] = {"stats_tags": list(_list_tags(path))}
     if options.tracing:
         tracer = make_extension(
             "envoy.tracers.xray",
@@ -87,6 +109,14 @@ def make_bootstrap(node_id: str, server: str, options: BootstrapOptions) -> Reso
         )
         made["tracing"] = {"http": tracer}
     return made
+
+
+def _list_tags(path: str) -> Iterator[Resource]:
+    """Yield App Mesh's tags of statistics, for the path of a resource: `mesh/M/virtualNode/N`."""
+    parts = path.split("/")
+    for kind, name in zip(parts[::2], parts[1::2], strict=False):
+        if kind in _TAGS:
+            yield {"tag_name": _TAGS[kind], "fixed_value": name}
 
 
 def _parse_address(text: str, **more: str) -> Resource:

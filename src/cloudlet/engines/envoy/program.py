@@ -11,7 +11,7 @@ import msgspec
 
 from cloudlet.engines.containers import users
 from cloudlet.engines.containers.description import Container, Mount
-from cloudlet.engines.envoy.resource_parts import ADS, HTTP2
+from cloudlet.engines.envoy.resource_parts import ADS, HTTP2, RUNTIME
 from cloudlet.engines.envoy.socket_handover import SOCKET_NAME
 from cloudlet.engines.sandbox import privileges
 
@@ -74,6 +74,7 @@ def write_bootstrap(node: str, configuration: dict[str, Any], admin: dict[str, A
             "lds_config": ADS,
         },
         "static_resources": {"clusters": [cluster]},
+        "layered_runtime": RUNTIME,
         # Histograms are merged when somebody asks for them, and not every five seconds.
         "stats_flush_on_admin": True,
     }

@@ -8,6 +8,13 @@ from cloudlet.engines.envoy.snapshot import Resource
 
 ADS: Final[Resource] = {"ads": {}, "resource_api_version": "V3"}
 """The source of configuration that comes over the aggregated stream."""
+RUNTIME: Final[Resource] = {
+    "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": 10_000}}],
+}
+"""The runtime of a bootstrap.
+
+Regular expressions may be as long as AWS takes them. Envoy's own limit refuses those of some 100 characters.
+"""
 _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +20,12 @@ from cloudlet.engines.keeper.protocol import Answer, Connection, Event, Message,
 _START_SECONDS: Final = 20.0
 _FIRST_PAUSE_SECONDS: Final = 0.005
 _MAX_PAUSE_SECONDS: Final = 0.2
+_MAX_END_MILLISECONDS: Final = 40_000
 LOST: Final = Event("lost", {})
 """The news that a keeper is gone: the next call starts another one."""
+
+
+_PEER: Final = struct.Struct("=iII")
 
 
 class KeeperError(Exception):
@@ -86,6 +94,8 @@ class KeeperClient:
         try:
             connection.send(Request(number, function, arguments))
             return await answer
+        except ValueError as error:
+            raise KeeperError(f"{function}: {error}") from error
         finally:
             del self._asked[number]
 
@@ -107,7 +117,9 @@ class KeeperClient:
                         # One that has ended so found another keeper, which may be ending itself.
                         started = await asyncio.to_thread(self._start)
                     elif started.returncode is not None:
-                        raise KeeperError(f"the keeper of programs and networks has ended ({started.returncode})")
+                        raise KeeperError(
+                            f"the keeper of programs and networks ends ({started.returncode}): see the log"
+                        )
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _MAX_PAUSE_SECONDS)
         except TimeoutError:
@@ -159,3 +171,27 @@ def _try(path: Path) -> socket.socket | None:
         end.close()
         return None
     return end
+
+
+def end_keeper(path: Path) -> None:
+    """End the keeper of a socket, if there is one, and all that it runs. Waits for it."""
+    connection = _try(path)
+    if connection is None:
+        return
+    with connection:
+        process, _, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+        with suppress(ProcessLookupError):
+            watched = os.pidfd_open(process)
+            try:
+                _end(watched)
+            finally:
+                os.close(watched)
+
+
+def _end(watched: int) -> None:
+    ended = select.poll()
+    ended.register(watched, select.POLLIN)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        signal.pidfd_send_signal(watched, number)
+        if ended.poll(_MAX_END_MILLISECONDS):
+            return

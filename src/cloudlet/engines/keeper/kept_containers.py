@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +19,8 @@ from cloudlet.engines.children import watch
 from cloudlet.engines.containers import entering
 from cloudlet.engines.containers.container import Containers, RunningContainer, Spawn
 from cloudlet.engines.containers.description import Container
-from cloudlet.engines.keeper.networks import Networks
+from cloudlet.engines.containers.pipes import PipeReader
+from cloudlet.engines.keeper.networks import Networks, UnknownNetwork
 from cloudlet.engines.keeper.protocol import OpenFile
 from cloudlet.store.eager import spawn
 
@@ -25,6 +28,8 @@ log = logging.getLogger("cloudlet.engines")
 
 MAX_OUTPUT_BYTES: Final = 4096
 """Of what a program prints that was executed."""
+_OUTPUT_SECONDS: Final = 1.0
+_CHUNK_BYTES: Final = 64 << 10
 
 Tell = Callable[[str, dict[str, Any]], None]
 """A function that tells blocks of an event: its name and its subject."""
@@ -45,6 +50,8 @@ class KeptContainers:
         self._starting: set[str] = set()
         self._codes: dict[str, int] = {}
         self._out_of_memory: set[str] = set()
+        self._shared: dict[str, tuple[str, int | None]] = {}
+        """The network and the namespace of those that are where several interfaces are."""
         self._following: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -66,14 +73,31 @@ class KeptContainers:
         self._starting.add(name)
         try:
             container = msgspec.convert(spec, Container)
+            namespace = self._find_shared(container.network) if container.network else None
             running = await self._containers.start(container, self._find_spawn(container))
         finally:
             self._starting.discard(name)
         self._running[name] = running
+        if container.network and not container.interface:
+            self._shared[name] = container.network, namespace
+        self.end_lost()
         following = spawn(self._follow(name, running))
         self._following.add(following)
         following.add_done_callback(self._following.discard)
         return True
+
+    def end_lost(self) -> None:
+        """End containers that share a namespace which their network has no more: they reach nothing."""
+        for name, (network, namespace) in self._shared.items():
+            if name in self._running and namespace != self._find_shared(network):
+                self._running[name].kill()
+
+    def _find_shared(self, network: str) -> int | None:
+        """Return the number of the namespace that interfaces of a network share, if any do."""
+        try:
+            return os.fstat(self._networks.get_namespace(network, "")).st_ino
+        except UnknownNetwork:
+            return None
 
     def _find_spawn(self, container: Container) -> Callable[[Spawn], Any]:
         """Return how the container's process is started: in its network, or in the machine's own."""
@@ -96,6 +120,7 @@ class KeptContainers:
             log.exception("what the container %s has left cannot be removed", name)
         self._codes[name] = code
         del self._running[name]
+        self._shared.pop(name, None)
         if running.was_out_of_memory:
             self._out_of_memory.add(name)
         self._tell("container_ended", {"name": name, "code": code, "is_out_of_memory": running.was_out_of_memory})
@@ -122,8 +147,13 @@ class KeptContainers:
 
         The code is None for one that takes longer than `seconds`, and is ended. Raises OSError and UnknownContainer.
         """
-        process = await self._start_within(name, command, subprocess.DEVNULL, subprocess.PIPE)
-        return await asyncio.to_thread(_wait, process, seconds)
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        with PipeReader(reading) as pipe:
+            try:
+                process = await self._start_within(name, command, subprocess.DEVNULL, writing)
+            finally:
+                os.close(writing)
+            return await _wait(process, pipe, seconds)
 
     async def open_terminal(self, name: str, command: list[str]) -> OpenFile:
         """Run a program in a container at a terminal, which is returned. Raises OSError and UnknownContainer.
@@ -152,18 +182,19 @@ class KeptContainers:
         running = self._get(name)
 
         def start() -> subprocess.Popen[bytes]:
+            first = running.first.fileno()
             entry = os.memfd_create("cloudlet")
             try:
                 os.write(entry, running.write_entry(command))
                 os.lseek(entry, 0, os.SEEK_SET)
                 # What it starts ends with it: all are in one group.
                 return subprocess.Popen(
-                    [*before, sys.executable, "-I", "-S", entering.__file__, str(entry)],
+                    [*before, sys.executable, "-I", "-S", entering.__file__, str(entry), str(first)],
                     stdin=given,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     cwd="/",
-                    pass_fds=(entry,),
+                    pass_fds=(entry, first),
                     start_new_session=not before,
                 )
             finally:
@@ -186,13 +217,26 @@ class KeptContainers:
         await self._containers.close()
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
-    with process:
-        try:
-            output, _ = process.communicate(timeout=seconds)
-            code: int | None = process.returncode
-        except subprocess.TimeoutExpired:
+async def _wait(process: subprocess.Popen[bytes], pipe: PipeReader, seconds: float) -> dict[str, Any]:
+    """Return the exit code of a program, and the end of what it has printed."""
+    output = bytearray()
+    reading = spawn(_read_end(pipe, output))
+    ended = asyncio.get_running_loop().create_future()
+    watch(process, partial(ended.set_result, None))
+    done, _ = await asyncio.wait([ended], timeout=seconds)
+    if not done:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            output, _ = process.communicate()
-            code = None
-    return {"code": code, "output": output[-MAX_OUTPUT_BYTES:].decode(errors="replace")}
+        await ended
+    code = process.wait()
+    # What it has started may hold its output open.
+    await asyncio.wait([reading], timeout=_OUTPUT_SECONDS)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    return {"code": code if done else None, "output": output.decode(errors="replace")}
+
+
+async def _read_end(pipe: PipeReader, output: bytearray) -> None:
+    while chunk := await pipe.read(_CHUNK_BYTES):
+        output += chunk
+        del output[:-MAX_OUTPUT_BYTES]

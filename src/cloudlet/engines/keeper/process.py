@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -64,7 +65,7 @@ class Keeper:
             "describe_labels": self._describe_labels,
             "make_network": self._make_network,
             "remove_network": self._remove_network,
-            "attach": networks.attach,
+            "attach": self._attach,
             "detach": networks.detach,
             "set_parameters": networks.set_parameters,
             "set_further_addresses": networks.set_further_addresses,
@@ -120,6 +121,12 @@ class Keeper:
         await self._networks.remove(network)
         self.tell(NETWORKS_CHANGED, {"network": network})
 
+    async def _attach(self, **arguments: Any) -> bool:
+        is_new = await self._networks.attach(**arguments)
+        # A namespace that interfaces share ends with the last one, and comes back as another.
+        self._containers.end_lost()
+        return is_new
+
     async def _find_endpoint_port(self, address: str, port: int) -> int | None:
         """Return the machine's port for one of an endpoint, None where nothing listens."""
         return self._networks.endpoints.find_port(IPv4Address(address), port)
@@ -154,7 +161,7 @@ class Keeper:
                 raise LookupError(f"the keeper has no function {request.function}")
             result = await function(**request.arguments)
         except Exception as error:
-            if not isinstance(error, OSError | LookupError | ValueError):
+            if not isinstance(error, OSError | LookupError | ValueError | nftables.NftablesError):
                 log.exception("%s failed", request.function)
             connection.send(Answer(request.id, error=f"{type(error).__name__}: {error}"))
             return
@@ -184,6 +191,14 @@ class Keeper:
 
 def main(path: Path, owner: int) -> None:
     """Keep until the owner ends. Return at once where another keeper has the socket."""
+    try:
+        _run(path, owner)
+    except OSError as error:
+        log.error("the keeper of programs and networks cannot run: %s", error)
+        sys.exit(1)
+
+
+def _run(path: Path, owner: int) -> None:
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

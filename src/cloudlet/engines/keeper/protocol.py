@@ -1,6 +1,7 @@
 """Messages of the keeper: requests by name with their arguments, answers, and events.
 
-They travel in packets over a Unix socket, with descriptors beside them where a message hands some over.
+They travel in packets over a Unix socket, with descriptors beside them where a message hands some over. The first byte
+of a packet says whether more of its message follows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-MAX_PACKET_BYTES: Final = 192 * 1024
+MAX_MESSAGE_BYTES: Final = 32 << 20
+_PACKET_BYTES: Final = 64 << 10
+_PART, _END = b"\0", b"\1"
 MAX_DESCRIPTORS: Final = 8
 
 
@@ -92,7 +95,9 @@ class Connection:
         self._end = end
         self._receive = receive
         self._lost = lost
-        self._waiting: deque[tuple[bytes, Sequence[int], Sequence[Descriptor]]] = deque()
+        self._waiting: deque[tuple[bytes, Sequence[Descriptor]]] = deque()
+        self._begun: list[bytes] = []
+        """The parts that are there of a message."""
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
         end.setblocking(False)
@@ -100,19 +105,26 @@ class Connection:
 
     def send(self, message: Message, handed: Sequence[Descriptor] = ()) -> None:
         """Send a message, and hand something over with it. Raises ValueError for a large one."""
-        packet = _encode(message)
-        if len(packet) > MAX_PACKET_BYTES:
-            raise ValueError(f"a message of {len(packet)} bytes is too large")
-        self._waiting.append((packet, [each.fileno() for each in handed], handed))
-        if len(self._waiting) == 1:
+        content = _encode(message)
+        if len(content) > MAX_MESSAGE_BYTES:
+            raise ValueError(f"a message of {len(content)} bytes is too large")
+        if self._is_closed:
+            for each in handed:
+                each.close()
+            return
+        is_idle = not self._waiting
+        *parts, last = (content[start : start + _PACKET_BYTES] for start in range(0, len(content), _PACKET_BYTES))
+        self._waiting.extend((_PART + part, ()) for part in parts)
+        self._waiting.append((_END + last, handed))
+        if is_idle:
             self._write()
 
     def _write(self) -> None:
         while self._waiting and not self._is_closed:
-            packet, descriptors, handed = self._waiting[0]
+            packet, handed = self._waiting[0]
             try:
-                if descriptors:
-                    socket.send_fds(self._end, [packet], descriptors)
+                if handed:
+                    socket.send_fds(self._end, [packet], [each.fileno() for each in handed])
                 else:
                     self._end.send(packet)
             except BlockingIOError:
@@ -131,15 +143,19 @@ class Connection:
 
     def _read(self) -> None:
         try:
-            packet, descriptors, _, _ = socket.recv_fds(self._end, MAX_PACKET_BYTES, MAX_DESCRIPTORS)
+            packet, descriptors, _, _ = socket.recv_fds(self._end, 1 + _PACKET_BYTES, MAX_DESCRIPTORS)
         except BlockingIOError:
             return
         except OSError:
             packet, descriptors = b"", []
-        if packet:
-            self._receive(_decode(packet), descriptors)
-        else:
+        if not packet:
             self._break()
+            return
+        self._begun.append(packet[1:])
+        if packet.startswith(_END):
+            content = b"".join(self._begun)
+            self._begun.clear()
+            self._receive(_decode(content), descriptors)
 
     def _break(self) -> None:
         if not self._is_closed:
@@ -154,7 +170,7 @@ class Connection:
         self._loop.remove_reader(self._end.fileno())
         self._loop.remove_writer(self._end.fileno())
         self._end.close()
-        for _, _, handed in self._waiting:
+        for _, handed in self._waiting:
             for each in handed:
                 each.close()
         self._waiting.clear()

@@ -30,6 +30,8 @@ _PROXY_TABLE: Final = 100
 PROXY_MARK: Final = 1
 """The mark of packets that are handed to a proxy in the router."""
 _MAX_WAITING_CONNECTIONS: Final = 1024
+_LAST_GROUP: Final = (1 << 31) - 1
+"""The kernel takes none beyond it for pings."""
 LINK_LOCAL_DNS: Final = IPv4Address("169.254.169.253")
 METADATA: Final = IPv4Address("169.254.170.2")
 """The address of metadata and credentials (ECS developer guide, "Task metadata endpoint")."""
@@ -173,6 +175,8 @@ def _prepare_program() -> None:
     Of the addresses of loopback it lacks those of endpoints: what it sends there reaches the router.
     """
     _set("ipv4/ip_unprivileged_port_start", "0")
+    # As in Docker's containers, `ping` needs no rights.
+    _set("ipv4/ping_group_range", _find_groups())
     _set("ipv4/conf/all/route_localnet", "1")
     netlink.send(
         [
@@ -182,6 +186,13 @@ def _prepare_program() -> None:
             netlink.add_local_route(IPv4Network("127.128.0.0/9"), netlink.LOOPBACK),
         ]
     )
+
+
+def _find_groups() -> str:
+    """Return the first and the last group that there are in this process's user namespace."""
+    with open("/proc/self/gid_map", encoding="ascii") as file:  # noqa: PTH123 - as for parameters
+        first, _, count = map(int, file.readline().split())
+    return f"{first} {min(first + count - 1, _LAST_GROUP)}"
 
 
 def _configure(address: IPv4Interface, gateway: IPv4Address) -> None:

@@ -26,6 +26,7 @@ class _Machine(NamedTuple):
     architecture: int
     """As AUDIT_ARCH_ names it."""
     clone: int
+    chroot: int
     refused: Sequence[int]
 
 
@@ -35,32 +36,37 @@ _MACHINES: Mapping[str, _Machine] = {
     "x86_64": _Machine(
         0xC000003E,
         56,
-        # uselib vhangup pivot_root adjtimex chroot acct settimeofday mount umount2 swapon swapoff reboot sethostname
+        161,
+        # uselib vhangup pivot_root adjtimex acct settimeofday mount umount2 swapon swapoff reboot sethostname
         # setdomainname iopl ioperm init_module delete_module quotactl lookup_dcookie clock_settime kexec_load add_key
         # request_key keyctl unshare perf_event_open open_by_handle_at clock_adjtime setns finit_module kexec_file_load
         # bpf userfaultfd, syslog
         (
-            *(134, 153, 155, 159, 161, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 175, 176, 179, 212, 227),
+            *(134, 153, 155, 159, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 175, 176, 179, 212, 227),
             *(246, 248, 249, 250, 272, 298, 304, 305, 308, 313, 320, 321, 323, 103, *_NEW),
         ),
     ),
     "aarch64": _Machine(
         0xC00000B7,
         220,
-        # lookup_dcookie umount2 mount pivot_root chroot vhangup quotactl acct unshare kexec_load init_module
+        51,
+        # lookup_dcookie umount2 mount pivot_root vhangup quotactl acct unshare kexec_load init_module
         # delete_module clock_settime syslog reboot sethostname setdomainname settimeofday adjtimex add_key request_key
         # keyctl swapon swapoff perf_event_open open_by_handle_at clock_adjtime setns finit_module bpf userfaultfd
         # kexec_file_load
         (
-            *(18, 39, 40, 41, 51, 58, 60, 89, 97, 104, 105, 106, 112, 116, 142, 161, 162, 170, 171, 217, 218, 219),
+            *(18, 39, 40, 41, 58, 60, 89, 97, 104, 105, 106, 112, 116, 142, 161, 162, 170, 171, 217, 218, 219),
             *(224, 225, 241, 265, 266, 268, 273, 280, 282, 294, *_NEW),
         ),
     ),
 }
 
 
-def program(machine: str = platform.machine()) -> bytes | None:
-    """Return the filter as the kernel takes it, or None for a machine whose calls are not known here."""
+def program(machine: str = platform.machine(), *, allows_chroot: bool = False) -> bytes | None:
+    """Return the filter as the kernel takes it, or None for a machine whose calls are not known here.
+
+    Containers, whose root is that of their mounts, may call chroot(2), as in Docker: it takes a capability.
+    """
     known = _MACHINES.get(machine)
     if known is None:
         return None
@@ -74,7 +80,7 @@ def program(machine: str = platform.machine()) -> bytes | None:
         (_EQUAL, 0, 1, _CLONE3),
         (_RETURN, 0, 0, _ERRNO | _ENOSYS),
     ]
-    for number in known.refused:
+    for number in (*known.refused, *(() if allows_chroot else (known.chroot,))):
         rules += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | _EPERM)]
     rules += [
         (_EQUAL, 0, 3, known.clone),

@@ -14,6 +14,11 @@ from cloudlet.services.apigateway.rest import apis, deploying, importing, store
 from cloudlet.services.apigateway.rest.definitions import Plan, Reader
 from cloudlet.services.apigateway.rest.exporting import Exporter
 
+_UNTITLED = "Untitled"
+"""The name of an API whose definition has no title.
+
+AWS's samples have such definitions; the name that AWS gives is not known.
+"""
 _FORMATS = {"application/json": "JSON", "application/yaml": "YAML"}
 _EXTENSIONS = {"integrations", "authorizers", "apigateway", "documentation", "validators", "gatewayresponses"}
 
@@ -47,7 +52,7 @@ async def import_rest_api(ctx: Context, params: Params) -> Result:
 
     async def body(tx: Transaction) -> dict[str, Any]:
         plan.warnings = list(warnings)
-        api = await apis.create(ctx, tx, dict(plan.api), plan.tags)
+        api = await apis.create(ctx, tx, {"name": _UNTITLED, **plan.api}, plan.tags)
         await importing.fill(ctx, tx, api, plan)
         _check_warnings(plan, params)
         return await _shown(ctx, tx, api, plan)
@@ -65,7 +70,7 @@ async def put_rest_api(ctx: Context, params: Params) -> Result:
         known = await store.get_api(ctx, tx, params["restApiId"])
         if params.get("mode", "merge") == "overwrite":
             kept = {name: known[name] for name in ("id", "createdDate", "rootResourceId", "endpointConfiguration")}
-            api = apis.checked({**kept, **plan.api})
+            api = apis.checked({"name": known["name"], **kept, **plan.api})
             importing.clear(tx, api)
         else:
             api = apis.checked({**known, **plan.api})

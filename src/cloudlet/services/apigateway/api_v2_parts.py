@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.services.apigateway import (
     authorizer_check,
@@ -17,6 +15,7 @@ from cloudlet.services.apigateway import (
 from cloudlet.services.apigateway.block import service
 from cloudlet.services.apigateway.documents import Document, all_parts, get_api, remove_parts, save_part
 from cloudlet.services.apigateway.parts import Kind
+from cloudlet.services.apigateway.rest import schemas
 from cloudlet.services.apigateway.websocket import mapping
 
 _RESPONSE_KEY = "$default"
@@ -50,9 +49,9 @@ async def _check_model(ctx: Context, tx: Transaction, api: Document, part: Docum
         if other["Name"] == part["Name"] and other["ModelId"] != part["ModelId"]:
             raise errors.conflict(f"Model name already exists for this API: {part['Name']}")
     try:
-        msgspec.json.decode(part["Schema"])
-    except (KeyError, msgspec.DecodeError, RecursionError):
-        raise errors.bad_request("Invalid model schema specified: it is not JSON") from None
+        schemas.check(part.get("Schema", ""))
+    except ValueError as error:
+        raise errors.bad_request(f"Invalid model schema specified: {error}") from None
     return part
 
 
@@ -95,7 +94,7 @@ INTEGRATION = Kind(
 )
 ROUTE = Kind("Route", route_check.MEMBERS, route_check.check, route_check.MAPS, remove=_remove_route)
 AUTHORIZER = Kind("Authorizer", authorizer_check.MEMBERS, authorizer_check.check, remove=_remove_authorizer)
-MODEL = Kind("Model", ("ContentType", "Description", "Name", "Schema"), _check_model)
+MODEL = Kind("Model", ("ContentType", "Description", "Name", "Schema"), _check_model, verdicts=schemas.VERDICTS)
 ROUTE_RESPONSE = Kind(
     "RouteResponse",
     ("ModelSelectionExpression", "ResponseModels", "ResponseParameters", "RouteResponseKey"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from cloudlet.core import Context, Transaction
+from cloudlet.core.aws.urls import split_url
 from cloudlet.services.apigateway import errors
 from cloudlet.services.apigateway.documents import Document, all_parts
 from cloudlet.services.apigateway.integration_check import check_role, function_of
@@ -64,7 +64,7 @@ def _check_jwt(protocol: str, part: Document, sources: list[str]) -> None:
     configuration = part.get("JwtConfiguration") or {}
     if not configuration.get("Issuer") or not configuration.get("Audience"):
         raise errors.bad_request("JwtConfiguration with an issuer and an audience is required for the type JWT")
-    issuer = urlsplit(configuration["Issuer"])
+    issuer = split_url(configuration["Issuer"])
     if issuer.scheme not in ("https", "http") or not issuer.hostname:
         raise errors.bad_request("Invalid issuer: it must be a URL")
     if len(sources) != 1:

@@ -71,8 +71,6 @@ async def check(ctx: Context, tx: Transaction, api: Document, part: Document) ->
         if protocol == "HTTP":
             raise errors.bad_request("ApiKeyRequired is not currently supported for HTTP APIs")
         raise errors.not_built("API keys of routes of WebSocket APIs")
-    if part.get("RequestModels") or part.get("ModelSelectionExpression"):
-        raise errors.not_built("the validation of requests to WebSocket APIs by models")
     _check_parameters(part, key)
     await _check_target(tx, api, part)
     await _check_authorization(tx, api, part)

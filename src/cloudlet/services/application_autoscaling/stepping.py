@@ -53,11 +53,11 @@ def compute_capacity(config: Mapping[str, Any], breach: float, capacity: int) ->
 
     The breach is the metric's value less the threshold.
     """
-    for step in config["StepAdjustments"]:
-        lower, upper = _get_bounds(step)
-        if lower <= breach < upper if breach >= 0 else lower < breach <= upper:
-            return _adjust(config, step["ScalingAdjustment"], capacity)
-    return None
+    above = [step for step in config["StepAdjustments"] if _get_bounds(step)[0] <= breach < _get_bounds(step)[1]]
+    below = [step for step in config["StepAdjustments"] if _get_bounds(step)[0] < breach <= _get_bounds(step)[1]]
+    # At the threshold itself, a policy that has no step upwards has one downwards.
+    found = above or below if breach == 0 else above if breach > 0 else below
+    return _adjust(config, found[0]["ScalingAdjustment"], capacity) if found else None
 
 
 def _get_bounds(step: Mapping[str, Any]) -> tuple[float, float]:

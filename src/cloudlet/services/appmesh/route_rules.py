@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cloudlet.services.appmesh import limits
 from cloudlet.services.appmesh.errors import BadRequest
 from cloudlet.services.appmesh.kinds import ROUTE_TYPES, Spec, get_route
 
 HTTP_RETRY_EVENTS: Final = ("server-error", "gateway-error", "client-error", "stream-error")
 _RETRY_EVENTS: Final = ("httpRetryEvents", "tcpRetryEvents", "grpcRetryEvents")
 TOTAL_WEIGHT: Final = 100
+_HEADER_NAME: Final = re.compile(r":?[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_duration(duration: Mapping[str, Any], what: str, minimum: int = 0) -> None:
-    """Raise BadRequest for a duration that is not whole, or too short."""
+    """Raise BadRequest for a duration that is not whole, too short or too long."""
     if duration.get("unit") is None or duration.get("value") is None:
         raise BadRequest(f"The duration {what} must have a unit and a value.")
     if duration["value"] < minimum:
         raise BadRequest(f"The duration {what} must be {minimum} or more.")
+    if duration["value"] > limits.MAX_DURATION_SECONDS * (1000 if duration["unit"] == "ms" else 1):
+        raise BadRequest(f"The duration {what} must be {limits.MAX_DURATION_SECONDS} seconds at most.")
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise BadRequest for a text that cannot stand in a request."""
+    if _CONTROL.search(text):
+        raise BadRequest(f"{what} must have no control characters.")
+
+
+def check_count(count: int, what: str) -> None:
+    """Raise BadRequest for a count that is too great for an Envoy."""
+    if count > limits.MAX_COUNTED_EVENTS:
+        raise BadRequest(f"{what} must be {limits.MAX_COUNTED_EVENTS} at most.")
 
 
 def _get_only_route(spec: Spec) -> tuple[str, dict[str, Any]]:
@@ -92,11 +110,20 @@ def _check_match(name: str, match: Mapping[str, Any]) -> None:
     if match.get("scheme") is not None and name != "http2Route":
         raise BadRequest("A match of the scheme is for http2Route only.")
     _check_values(match.get("headers") or ())
+    for parameter in match.get("queryParameters") or ():
+        if not 0 < len(parameter["name"].encode()) <= limits.MAX_PARAMETER_NAME_BYTES:
+            raise BadRequest(
+                f"The name of a query parameter must have 1 to {limits.MAX_PARAMETER_NAME_BYTES} characters."
+            )
 
 
 def _check_values(headers: Any) -> None:
     for header in headers:
         match = header.get("match")
+        if not _HEADER_NAME.fullmatch(header["name"]):
+            raise BadRequest(f"{header['name']} is not the name of a header.")
+        for value in (match or {}).values():
+            check_text(value if isinstance(value, str) else "", f"The match of {header['name']}")
         if match is not None and len(match) != 1:
             raise BadRequest(f"The match of {header['name']} must have one of exact, prefix, range, regex, suffix.")
         bounds = (match or {}).get("range")
@@ -112,4 +139,5 @@ def _check_retries(policy: Mapping[str, Any] | None) -> None:
     for event in policy.get("httpRetryEvents") or ():
         if event not in HTTP_RETRY_EVENTS:
             raise BadRequest(f"{event} is not one of the HTTP retry events {', '.join(HTTP_RETRY_EVENTS)}.")
+    check_count(policy["maxRetries"], "retryPolicy.maxRetries")
     check_duration(policy["perRetryTimeout"], "retryPolicy.perRetryTimeout")

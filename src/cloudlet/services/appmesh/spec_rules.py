@@ -55,6 +55,8 @@ def _check_unions(value: Any, path: str) -> None:
     elif isinstance(value, Mapping):
         if len(value) > 1 and any(value.keys() <= union for union in _UNIONS):
             raise BadRequest(f"{path} must have one of {', '.join(sorted(value))} only.")
+        if value.get("secretName") == "":
+            raise BadRequest(f"{path}.secretName must not be empty.")
         for name, each in value.items():
             _check_unions(each, f"{path}.{name}")
 
@@ -119,12 +121,16 @@ def _check_listener(listener: Mapping[str, Any]) -> None:
     for member in ("interval", "baseEjectionDuration"):
         if member in outliers:
             route_rules.check_duration(outliers[member], f"outlierDetection.{member}", minimum=1)
+    route_rules.check_count(outliers.get("maxServerErrors", 1), "outlierDetection.maxServerErrors")
     check = listener.get("healthCheck")
     if check is not None:
         if check.get("port", port) != port:
             raise BadRequest("The port of a health check must be the port of its listener.")
         if check["protocol"] in ("http", "http2") and not check.get("path"):
             raise BadRequest("A health check by HTTP must have a path.")
+        route_rules.check_text(check.get("path") or "", "The path of a health check")
+        if check["protocol"] == "grpc" and protocol not in ("grpc", "http2"):
+            raise BadRequest(f"A health check by grpc cannot be used with the protocol {protocol} of its listener.")
     tls = listener.get("tls")
     if tls is not None:
         _check_one(tls["certificate"], "tls.certificate")

@@ -20,6 +20,7 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudcontrol import errors, requests, resource_types
 from cloudlet.services.cloudcontrol.block import service
 from cloudlet.services.cloudcontrol.json_patch import InvalidPatch, apply_patch, parse_patch, parse_pointer
+from cloudlet.services.cloudcontrol.json_text import parse_json
 from cloudlet.services.cloudcontrol.request_record import Request
 from cloudlet.services.cloudcontrol.working import REQUESTS, make_invoke
 
@@ -89,8 +90,8 @@ def _check_model(schema: Schema, properties: Mapping[str, Any]) -> None:
 def _parse_object(text: str, name: str) -> dict[str, Any]:
     """Return the object that a member has as JSON. Raises ValidationException."""
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
+        parsed = parse_json(text)
+    except ValueError:
         parsed = None
     if not isinstance(parsed, dict):
         raise errors.make_validation_error(f"{name} is not a valid JSON object")

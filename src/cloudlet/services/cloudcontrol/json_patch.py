@@ -6,6 +6,8 @@ import json
 from copy import deepcopy
 from typing import Any, Final
 
+from cloudlet.services.cloudcontrol.json_text import check_depth, parse_json
+
 _OPERATIONS: Final = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 MAX_DOCUMENT_CHARACTERS: Final = 262_144
 """API reference, "CreateResource": so long a desired state can be."""
@@ -19,8 +21,8 @@ class InvalidPatch(Exception):
 def parse_patch(text: str) -> list[dict[str, Any]]:
     """Return the operations of a patch document. Raises InvalidPatch."""
     try:
-        patch = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        patch = parse_json(text)
+    except ValueError as error:
         raise InvalidPatch(f"Patch document is no JSON: {error}") from None
     if not isinstance(patch, list) or not all(isinstance(one, dict) for one in patch):
         raise InvalidPatch("Patch document must be an array of operations")
@@ -40,7 +42,15 @@ def _list_members(name: str) -> list[str]:
 
 def apply_patch(value: Any, patch: list[dict[str, Any]]) -> Any:
     """Return a value after the operations of a patch, all or none. Raises InvalidPatch."""
-    changed = deepcopy(value)
+    try:
+        changed = _apply_all(deepcopy(value), patch)
+        check_depth(changed)
+    except (ValueError, RecursionError) as error:
+        raise InvalidPatch(f"The document is no valid one any more: {error}") from None
+    return changed
+
+
+def _apply_all(changed: Any, patch: list[dict[str, Any]]) -> Any:
     for one in patch:
         if one["op"] == "copy":
             # Copies of copies grow without end.

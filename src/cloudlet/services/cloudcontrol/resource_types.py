@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from cloudlet.core.aws.resources.declaration import ResourceType
 from cloudlet.core.aws.resources.failures import ProvisioningError
 from cloudlet.core.aws.resources.reader import parse_identifier
 from cloudlet.core.aws.resources.registry import load_resource_types, load_schema
 from cloudlet.core.aws.resources.resource_schema import Schema
 from cloudlet.services.cloudcontrol import errors
+from cloudlet.services.cloudcontrol.json_text import parse_json
 
 
 def get_type(name: str) -> ResourceType:
@@ -24,8 +23,8 @@ def read_identifier(schema: Schema, text: str) -> dict[str, str]:
     """Return the parts of an identifier, as text or JSON, by the properties' names. Raises AwsError."""
     if text.lstrip().startswith("{"):
         try:
-            given = json.loads(text)
-        except (ValueError, RecursionError):
+            given = parse_json(text)
+        except ValueError:
             raise errors.make_validation_error(f"Identifier {text} is no valid JSON") from None
         if set(given) != set(schema.identifier):
             names = ", ".join(f"/properties/{name}" for name in schema.identifier)

@@ -235,9 +235,14 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     stack = await stacks.get_live(ctx, tx, found.stack_arn)
     if starting.is_repeated(stack, params):
         return {}
-    if found.execution != "AVAILABLE" or found.operation != stack.operation.id:
-        status = found.status if found.execution != "AVAILABLE" else "OBSOLETE"
-        raise _make_invalid(f"ChangeSet [{found.arn}] cannot be executed in its current status of [{status}]")
+    if found.status != "CREATE_COMPLETE":
+        raise _make_invalid(f"ChangeSet [{found.arn}] cannot be executed in its current status of [{found.status}]")
+    is_obsolete = found.execution == "AVAILABLE" and found.operation != stack.operation.id
+    execution = "OBSOLETE" if is_obsolete else found.execution
+    if execution != "AVAILABLE":
+        raise _make_invalid(
+            f"ChangeSet [{found.arn}] cannot be executed in its current execution status of [{execution}]"
+        )
     is_new = stack.status == states.EMPTY
     if not is_new:
         starting.check_updatable(stack)

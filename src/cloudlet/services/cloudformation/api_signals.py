@@ -62,7 +62,7 @@ async def receive(block: Block, visit: DataPlaneRequest) -> Answer:
                 unique_id, signal = "answer", custom_resource.parse_answer(text)
             else:
                 unique_id, signal = _parse_signal(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return _WRONG
         signals.add_signal(tx, address.signals, unique_id, signal)
         request(tx, stack)

@@ -12,7 +12,7 @@ from cloudlet.core.aws import listing
 from cloudlet.services.cloudformation import errors, rendering, stack_policies, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
-from cloudlet.services.cloudformation.operations import early_validation, planning, preparing, starting
+from cloudlet.services.cloudformation.operations import early_validation, nested_updates, planning, preparing, starting
 from cloudlet.services.cloudformation.operations.running import request
 from cloudlet.services.cloudformation.rollback_configuration import RollbackConfiguration, parse_configuration
 from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target
@@ -203,7 +203,8 @@ async def update_stack(ctx: Context, params: Params) -> Result:
             policy_during_update=policy_during_update,
             rollback=parse_configuration(params.get("RollbackConfiguration"), now.rollback),
         )
-        starting.begin(ctx, tx, changed, operation, "UPDATE_IN_PROGRESS", target, found)
+        awaited = await nested_updates.find_awaited(tx, now, ctx.source_arn)
+        starting.begin(ctx, tx, changed, replace(operation, awaited=awaited), "UPDATE_IN_PROGRESS", target, found)
         return {"StackId": stack.arn, "OperationId": operation.id}
 
     return await ctx.transact(update)
@@ -313,14 +314,16 @@ async def rollback_stack(ctx: Context, tx: Transaction, params: Params) -> Resul
     check_supported(params)
     found = await stacks.get_live(ctx, tx, params["StackName"])
     status = states.ROLLED_BACK.get(found.status)
-    if status is None:
+    restored = await nested_updates.take_back(tx, ctx.block, found) if found.status == states.CLEANING else found
+    if status is None or restored is None:
         raise errors.make_wrong_state(found.arn, found.status, "rolled back")
     operation = replace(
-        found.operation,
-        caller=starting.make_operation(ctx, params).caller,
+        restored.operation,
+        token=params.get("ClientRequestToken") or restored.operation.token,
+        caller=starting.make_operation(ctx, params).caller if restored is found else found.operation.caller,
         retain_except_on_create=bool(params.get("RetainExceptOnCreate")),
     )
-    changed = replace(found, role=params.get("RoleARN") or found.role)
+    changed = replace(restored, role=params.get("RoleARN") or found.role)
     begun = starting.begin(ctx, tx, changed, operation, status)
     return {"StackId": found.arn, "OperationId": begun.operation.current_id}
 

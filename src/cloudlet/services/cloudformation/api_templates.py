@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -16,7 +17,7 @@ from cloudlet.services.cloudformation.stack_record import Stack, Target
 from cloudlet.services.cloudformation.stack_sets import stack_set_store
 from cloudlet.services.cloudformation.templates import parameters, transforms
 from cloudlet.services.cloudformation.templates.parsing import parse_template
-from cloudlet.services.cloudformation.templates.template import Template, read_template
+from cloudlet.services.cloudformation.templates.template import Template, list_types, read_template
 
 _STAGES = ["Original", "Processed"]
 
@@ -45,11 +46,11 @@ async def get_template(ctx: Context, tx: Transaction, params: Params) -> Result:
 
 async def _read(ctx: Context, params: Params) -> Template:
     """Return the template that a request gives. Raises AwsError."""
-    return _read_text(await preparing.load_template(ctx, params, None))
+    return await _read_text(await preparing.load_template(ctx, params, None))
 
 
-def _read_text(text: str) -> Template:
-    raw = parse_template(text)
+async def _read_text(text: str) -> Template:
+    raw = await asyncio.to_thread(parse_template, text)
     template = read_template(raw, is_processed=not transforms.list_names(raw))
     parameters.check_declarations(template)
     return template
@@ -74,9 +75,7 @@ def _describe_capabilities(compiled: CompiledTarget | None, template: Template) 
     if preparing.needs_expansion(names):
         needed.append(preparing.EXPANSION)
     if needed:
-        kinds = sorted(
-            {one["Type"] for one in template.resources.values() if one.get("Type", "").startswith("AWS::IAM::")}
-        )
+        kinds = [kind for kind in list_types(template) if kind.startswith("AWS::IAM::")]
         shown["Capabilities"] = needed
         shown["CapabilitiesReason"] = f"The following resource(s) require capabilities: [{', '.join(kinds)}]"
     if names:
@@ -109,7 +108,7 @@ def _make_default_values(template: Template) -> dict[str, parameters.Value]:
     """Return values for parameters, so that conditions can be decided."""
     bound = {}
     for name, one in template.parameters.items():
-        text = str(one.get("Default", (one.get("AllowedValues") or [""])[0]))
+        text = str(one.get("Default", next(iter(one.get("AllowedValues", ())), "")))
         is_list = one["Type"].startswith("List<") or one["Type"] == "CommaDelimitedList"
         bound[name] = parameters.Value(text, is_list=is_list)
     return bound
@@ -117,21 +116,21 @@ def _make_default_values(template: Template) -> dict[str, parameters.Value]:
 
 def _list_unknown_types(template: Template) -> list[str]:
     """Return the resource types that there are not; transforms have types of their own."""
-    kinds = {one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)}
     is_serverless = SERVERLESS in transforms.list_names(template.raw)
-    return sorted(
+    return [
         kind
-        for kind in kinds
+        for kind in list_types(template)
         if not is_known_type(kind) and not (is_serverless and kind.startswith("AWS::Serverless::"))
-    )
+    ]
 
 
 def _describe_identifiers(template: Template) -> list[dict[str, Any]]:
     """Return how resources of the types that can be imported are identified."""
     names: dict[str, list[str]] = {}
     for name, resource in template.resources.items():
-        if isinstance(resource.get("Type"), str) and can_import(resource["Type"]):
-            names.setdefault(resource["Type"], []).append(name)
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        if isinstance(kind, str) and can_import(kind):
+            names.setdefault(kind, []).append(name)
     return [
         {
             "ResourceType": kind,
@@ -146,7 +145,7 @@ def _describe_identifiers(template: Template) -> list[dict[str, Any]]:
 async def get_template_summary(ctx: Context, params: Params) -> Result:
     if set_name := params.get("StackSetName"):
         stack_set = await ctx.transact(lambda tx: stack_set_store.get_live_set(ctx, tx, set_name))
-        template = _read_text(stack_set.template)
+        template = await _read_text(stack_set.template)
     elif name := params.get("StackName"):
 
         async def load(tx: Transaction) -> tuple[Stack, Target | None]:
@@ -164,10 +163,9 @@ async def get_template_summary(ctx: Context, params: Params) -> Result:
     if unknown and not config.get("TreatUnrecognizedResourceTypesAsWarnings"):
         raise errors.make_format_error(f"Unrecognized resource types: [{', '.join(unknown)}]")
     compiled = _compile(ctx, template)
-    kinds = sorted({one["Type"] for one in template.resources.values() if isinstance(one.get("Type"), str)})
     shown: dict[str, Any] = {
         "Parameters": [parameters.describe_declaration(name, one) for name, one in template.parameters.items()],
-        "ResourceTypes": kinds,
+        "ResourceTypes": list_types(template),
         "Version": template.raw.get("AWSTemplateFormatVersion", "2010-09-09"),
         **_describe_capabilities(compiled, template),
     }

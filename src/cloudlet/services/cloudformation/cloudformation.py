@@ -44,7 +44,8 @@ RESOURCE_TYPES: Final = (
         ready=(
             Ready(
                 "Stacks.0.StackStatus",
-                ("CREATE_COMPLETE", "UPDATE_COMPLETE"),
+                # It cleans up once its parent does.
+                ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
                 (
                     "CREATE_FAILED",
                     "DELETE_COMPLETE",

@@ -73,11 +73,24 @@ class CompiledTarget:
     def resolve_properties(self, name: str, scope: Scope) -> dict[str, Any]:
         """Return the properties of a resource, in its schema's types, with the stack's tags."""
         resource = self.resources[name]
-        properties = scope.resolve(resource.get("Properties", {}))
+        declared = resource.get("Properties", {})
+        properties = scope.resolve(declared)
+        if not isinstance(properties, dict):
+            raise errors.make_validation_error(f"Encountered unsupported property {next(iter(declared))}")
         if is_custom(resource["Type"]):
-            return dict(properties)
+            return properties
         schema = get_schema(resource["Type"])
         return schema.add_tags(schema.convert_types(properties), self.target.tags)
+
+    def check_attribute(self, name: str, attribute: str) -> None:
+        """Raise AwsError where the schema of a resource's type does not have an attribute."""
+        kind = self.resources[name]["Type"] if name in self.resources else CUSTOM
+        if is_custom(kind) or kind == NESTED:
+            return
+        if attribute and attribute.partition(".")[0] not in get_schema(kind).properties:
+            raise errors.make_template_error(
+                f"resource {name} does not support attribute type {attribute} in Fn::GetAtt"
+            )
 
     def resolve_option(self, name: str, option: str, default: str) -> str:
         """Return an attribute of a resource, such as its deletion policy."""
@@ -187,7 +200,7 @@ def compile_target(stack: Stack, target: Target) -> CompiledTarget:
     _check_types(active.values())
     _check_policies(active)
     dependencies = {
-        name: [other for other in list_dependencies(template, name, resource) if other in active]
+        name: [other for other in list_dependencies(template, resource) if other in active]
         for name, resource in active.items()
     }
     return CompiledTarget(target, template, pseudo, active, dependencies, sort_resources(dependencies))

@@ -81,6 +81,11 @@ class Operation(msgspec.Struct, frozen=True):
     """The number of errors that early validation has found: it fails for them."""
     status_before: str = ""
     """The state before a deletion, which is refused while others import from the stack."""
+    awaited: str = ""
+    """The parent's operation, whose end cleaning up waits for."""
+    former: str = ""
+    """The target before, as long as that operation may roll back."""
+    former_outputs: list[Output] = []
 
     @property
     def current_id(self) -> str:

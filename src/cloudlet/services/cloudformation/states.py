@@ -50,11 +50,14 @@ FAILURE_STATUS: Final[Mapping[tuple[str, str], str]] = {
 }
 """The state after applying has failed, by the state and the failure option."""
 
+CLEANING: Final = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+
 ROLLED_BACK: Final[Mapping[str, str]] = {
     "CREATE_FAILED": "ROLLBACK_IN_PROGRESS",
     "UPDATE_FAILED": "UPDATE_ROLLBACK_IN_PROGRESS",
+    CLEANING: "UPDATE_ROLLBACK_IN_PROGRESS",
 }
-"""The state that RollbackStack leads to."""
+"""The state that RollbackStack leads to; nested stacks that clean up only with their parents."""
 
 KINDS: Final[Mapping[str, str]] = {
     "CREATE_IN_PROGRESS": "CREATE_STACK",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from cloudlet.core.aws.arn import Arn, partition_of
+from cloudlet.core.aws.urls import split_url
 
 Resource = tuple[str, str]
 """A type and an ARN."""
@@ -88,7 +89,7 @@ def _of_lambda(params: Mapping[str, Any], region: str, account: str) -> Iterator
 
 
 def _of_sqs(params: Mapping[str, Any], region: str, account: str) -> Iterator[Resource]:
-    path = [part for part in urlsplit(str(params.get("queueUrl") or "")).path.split("/") if part]
+    path = [part for part in split_url(str(params.get("queueUrl") or "")).path.split("/") if part]
     if path:
         owner = path[-2] if len(path) > 1 else account
         yield "AWS::SQS::Queue", _arn("sqs", region, owner, unquote(path[-1]))

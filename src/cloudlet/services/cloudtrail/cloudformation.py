@@ -62,6 +62,7 @@ RESOURCE_TYPES: Final = (
             ),
         ),
         delete=Call("DeleteEventDataStore", _STORE),
+        undeletable="is pending deletion",
         named=Name("Name", 128),
         tag=Call("AddTags", {"ResourceId": "EventDataStoreArn", "TagsList": "Tags"}),
         untag=Call("RemoveTags", {"ResourceId": "EventDataStoreArn", "TagsList": _list_keys}),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.ec2 import limits, peering
 from cloudlet.services.ec2.cidr import find_overlap, parse_network
-from cloudlet.services.ec2.errors import ForbiddenOperation, MissingParameter, QuotaError
+from cloudlet.services.ec2.errors import ForbiddenOperation, MissingParameter, QuotaError, UnsupportedFeature
 from cloudlet.services.ec2.operations import declare, describe
 from cloudlet.services.ec2.peering import ACTIVE, DELETED, FAILED, PEERINGS, PENDING, REJECTED, PeeringConnection, Side
 from cloudlet.services.ec2.tagging import read_specifications
@@ -101,3 +103,38 @@ async def delete_vpc_peering_connection(ctx: Context, tx: Transaction, params: P
         raise ForbiddenOperation(f"User {ctx.account} cannot delete peering {found.name}")
     await peering.change(ctx, tx, found, DELETED, f"Deleted by {ctx.account}")
     return {"Return": True}
+
+
+_REQUESTER: Final = "RequesterPeeringConnectionOptions"
+_ACCEPTER: Final = "AccepterPeeringConnectionOptions"
+_DNS: Final = "AllowDnsResolutionFromRemoteVpc"
+_OTHER_OPTIONS: Final = (
+    "AllowEgressFromLocalClassicLinkToRemoteVpc",
+    "AllowEgressFromLocalVpcToRemoteClassicLink",
+    "AllowMultipathResilience",
+    "MultipathResilienceMode",
+)
+
+
+@declare("ModifyVpcPeeringConnectionOptions")
+async def modify_vpc_peering_connection_options(ctx: Context, tx: Transaction, params: Params) -> Result:
+    found = await PEERINGS.get(ctx, tx, params["VpcPeeringConnectionId"])
+    if found.status != ACTIVE:
+        raise ForbiddenOperation(
+            f"Peering {found.name} is not active. Peering options can be added only to active peerings."
+        )
+    sides = {_REQUESTER: found.requester, _ACCEPTER: found.accepter}
+    given = {name: params[name] for name in sides if params.get(name)}
+    if not given:
+        raise MissingParameter(_ACCEPTER)
+    for name, options in given.items():
+        for member in _OTHER_OPTIONS:
+            if options.get(member):
+                raise UnsupportedFeature(f"{member} of ModifyVpcPeeringConnectionOptions")
+        side = sides[name]
+        if (side.account, side.region) != (ctx.account, ctx.region):
+            place = f"User {ctx.account}" if side.account != ctx.account else f"Region {ctx.region}"
+            raise ForbiddenOperation(f"{place} cannot modify {name} of peering {found.name}")
+    resolving = [(sides[name], options[_DNS]) for name, options in given.items() if _DNS in options]
+    await peering.set_resolving(ctx, tx, found, resolving)
+    return dict(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -51,9 +52,31 @@ async def describe_security_groups(ctx: Context, tx: Transaction, params: Params
         groups += [await _get_named(ctx, tx, each) for each in names or ()]
     else:
         groups = await GROUPS.list_all(ctx, tx)
-    found = [shown for each in groups if matches(shown := await GROUPS.show(ctx, tx, each))]
+    known = (
+        {each.name: each.group_name for each in await GROUPS.list_all(ctx, tx)} if _is_about_peer_names(params) else {}
+    )
+    found = []
+    for each in groups:
+        shown = await GROUPS.show(ctx, tx, each)
+        if matches(_add_peer_names(shown, known)):
+            found.append(shown)
     page, token = read_page(found, params)
     return {"SecurityGroups": page, "NextToken": token}
+
+
+def _is_about_peer_names(params: Params) -> bool:
+    """Whether a filter is about names of groups that rules refer to. The API does not show them."""
+    return any(each.get("Name", "").endswith("ip-permission.group-name") for each in params.get("Filters") or ())
+
+
+def _add_peer_names(shown: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a group with the names of the groups that its rules refer to."""
+    named = dict(shown)
+    for side in ("IpPermissions", "IpPermissionsEgress") if names else ():
+        pairs = [pair for each in shown[side] for pair in each["UserIdGroupPairs"]]
+        peers = [{"UserIdGroupPairs": {"GroupName": names.get(each["GroupId"])}} for each in pairs]
+        named[side] = [*shown[side], *peers]
+    return named
 
 
 async def _get_named(ctx: Context, tx: Transaction, name: str) -> SecurityGroup:

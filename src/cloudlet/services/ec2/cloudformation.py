@@ -315,6 +315,7 @@ RESOURCE_TYPES: Final = (
         _MODEL,
         create=Call("AttachInternetGateway"),
         delete=Call("DetachInternetGateway"),
+        undeletable="is not attached to network",
         attributes={"AttachmentType": lambda properties: properties.get("AttachmentType", "IGW")},
     ),
     ResourceType(
@@ -364,6 +365,7 @@ RESOURCE_TYPES: Final = (
             ),
         ),
         delete=Call("DeleteVpcPeeringConnection", {"VpcPeeringConnectionId": "Id"}),
+        undeletable="attempted to transition from deleted",
         attributes={"Id": "VpcPeeringConnection.VpcPeeringConnectionId"},
         list=Call("DescribeVpcPeeringConnections"),
         **_tag("Id"),

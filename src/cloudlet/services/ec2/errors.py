@@ -80,5 +80,8 @@ def word_invalid_request(error: InvalidRequest) -> WireError:
     missing = next((each for each in error.violations if each.kind == "required"), None)
     if missing is not None:
         return MissingParameter(missing.member)
+    if not error.violations:
+        # A text where a number is to be, say.
+        return AwsError("InvalidParameterValue", error.message)
     first = error.violations[0]
     return InvalidValue(first.member, first.value, first.text)

@@ -104,6 +104,7 @@ async def _show(ctx: Context, tx: Transaction, interface: NetworkInterface) -> d
         "PrivateIpAddresses": [_show_address(interface, vpc, each) for each in interface.addresses],
         "Ipv6Addresses": [],
         "RequesterManaged": bool(interface.requester),
+        "Operator": {"Managed": False},
         "SourceDestCheck": interface.is_real,
         "Status": find_status(ctx, interface),
         "TagSet": to_tag_list(interface),

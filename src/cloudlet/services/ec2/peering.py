@@ -45,6 +45,8 @@ class PeeringConnection(Resource, kw_only=True):
     message: str
     expires: float
     ended: float = 0.0
+    resolving: tuple[Side, ...] = ()
+    """The sides whose public names the other one is to resolve to private addresses."""
 
     def list_parents(self) -> Iterable[str]:
         own = (self.account, self.region)
@@ -72,14 +74,16 @@ async def _show(scope: Scope, tx: Transaction, peering: PeeringConnection) -> di
     shown = {
         "VpcPeeringConnectionId": peering.name,
         "Status": {"Code": status, "Message": "Expired" if status == _EXPIRED else peering.message},
-        "RequesterVpcInfo": await _show_side(scope, tx, peering.requester, has_ranges=status in (PENDING, ACTIVE)),
-        "AccepterVpcInfo": await _show_side(scope, tx, peering.accepter, has_ranges=status == ACTIVE),
+        "RequesterVpcInfo": await _show_side(scope, tx, peering, peering.requester, status in (PENDING, ACTIVE)),
+        "AccepterVpcInfo": await _show_side(scope, tx, peering, peering.accepter, status == ACTIVE),
         "Tags": to_tag_list(peering),
     }
     return {**shown, "ExpirationTime": peering.expires} if status == PENDING else shown
 
 
-async def _show_side(scope: Scope, tx: Transaction, side: Side, *, has_ranges: bool) -> dict[str, Any]:
+async def _show_side(
+    scope: Scope, tx: Transaction, peering: PeeringConnection, side: Side, has_ranges: bool
+) -> dict[str, Any]:
     shown: dict[str, Any] = {"OwnerId": side.account, "VpcId": side.vpc, "Region": side.region}
     vpc = await find_vpc(scope, tx, side) if has_ranges else None
     if vpc is None:
@@ -88,7 +92,11 @@ async def _show_side(scope: Scope, tx: Transaction, side: Side, *, has_ranges: b
         **shown,
         "CidrBlock": vpc.ranges[0],
         "CidrBlockSet": [{"CidrBlock": each} for each in vpc.ranges],
-        "PeeringOptions": {"AllowDnsResolutionFromRemoteVpc": False},
+        "PeeringOptions": {
+            "AllowDnsResolutionFromRemoteVpc": side in peering.resolving,
+            "AllowEgressFromLocalClassicLinkToRemoteVpc": False,
+            "AllowEgressFromLocalVpcToRemoteClassicLink": False,
+        },
     }
 
 
@@ -129,14 +137,29 @@ async def change(scope: Scope, tx: Transaction, peering: PeeringConnection, stat
     if before not in _BEFORE[status]:
         text = f"attempted to transition from {before} to {_PASSED.get(status, status)}"
         raise AwsError("InvalidStateTransition", f"Invalid state transition for {peering.name}, {text}")
-    for account, region in {(each.account, each.region) for each in (peering.requester, peering.accepter)}:
-        found = await PEERINGS.find(Place(account, region, scope.block), tx, peering.name)
-        if found is not None:
-            found.status, found.message = status, message
-            found.ended = 0.0 if status == ACTIVE else now
-            PEERINGS.save(tx, found)
+    for found in await _read_sides(scope, tx, peering):
+        found.status, found.message = status, message
+        found.ended = 0.0 if status == ACTIVE else now
+        PEERINGS.save(tx, found)
     for side in (peering.requester, peering.accepter):
         reconciling.request(tx, side.account, side.region, side.vpc)
+
+
+async def _read_sides(scope: Scope, tx: Transaction, peering: PeeringConnection) -> list[PeeringConnection]:
+    """Return the records of both sides, one where they are of one place."""
+    places = {(each.account, each.region) for each in (peering.requester, peering.accepter)}
+    found = [await PEERINGS.find(Place(*each, scope.block), tx, peering.name) for each in sorted(places)]
+    return [each for each in found if each is not None]
+
+
+async def set_resolving(
+    scope: Scope, tx: Transaction, peering: PeeringConnection, options: Iterable[tuple[Side, bool]]
+) -> None:
+    """Have the public names of some sides resolved on the other one, or no longer."""
+    for found in await _read_sides(scope, tx, peering):
+        for side, is_resolving in options:
+            found.resolving = (*(each for each in found.resolving if each != side), *[side] * is_resolving)
+        PEERINGS.save(tx, found)
 
 
 async def list_active(scope: Scope, tx: Transaction, vpc: str) -> list[tuple[PeeringConnection, Side]]:

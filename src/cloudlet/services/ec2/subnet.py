@@ -84,6 +84,7 @@ async def _show(scope: Scope, tx: Transaction, subnet: Subnet) -> dict[str, Any]
             "EnableResourceNameDnsARecord": subnet.is_name_resolved,
             "EnableResourceNameDnsAAAARecord": False,
         },
+        "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
         "Tags": to_tag_list(subnet),
     }
 

@@ -72,6 +72,7 @@ async def _show(scope: Scope, tx: Transaction, vpc: Vpc) -> dict[str, Any]:
         "IsDefault": vpc.is_default,
         "InstanceTenancy": "default",
         "DhcpOptionsId": vpc.dhcp_options,
+        "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
         "Tags": to_tag_list(vpc),
     }
 

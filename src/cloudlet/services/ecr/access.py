@@ -26,14 +26,25 @@ OF_REGISTRIES: Final = frozenset(("ecr:BatchImportUpstreamImage", "ecr:CreateRep
 
 
 def parse(text: str) -> Policy:
-    """Return a policy. Raises InvalidParameter."""
+    """Return the policy of a repository, whose statements name no resource. Raises InvalidParameter."""
+    return _parse(text, "repository", has_resources=False)
+
+
+def parse_for_registry(text: str) -> Policy:
+    """Return the policy of a registry, whose statements name resources. Raises InvalidParameter."""
+    return _parse(text, "registry", has_resources=True)
+
+
+def _parse(text: str, kind: str, *, has_resources: bool) -> Policy:
     try:
-        return parse_policy(text)
-    except PolicyError as error:
-        message = f"Invalid repository policy provided: {error}"
+        policy = parse_policy(text)
+    except PolicyError:
+        policy = None
+    if policy is None or any((each.resources is not None) != has_resources for each in policy.statements):
         raise errors.InvalidParameter(
-            f"Invalid parameter at 'PolicyText' failed to satisfy constraint: '{message}'"
-        ) from None
+            f"Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid {kind} policy provided'"
+        )
+    return policy
 
 
 async def open_repository(ctx: Context, tx: Transaction, params: Params, action: str) -> Repository:

@@ -176,9 +176,11 @@ async def batch_delete_image(ctx: Context, tx: Transaction, params: Params) -> R
         if isinstance(image, dict):
             failures.append(image)
         else:
-            named.append((id, image.digest, bool(image.children)))
-    # Indexes first: what they name can be deleted after them.
-    for id, digest, _ in sorted(named, key=lambda each: not each[2]):
+            named.append((id, image))
+    # Indexes first, the outer ones before all: what they name can be deleted after them.
+    inner = {child for _, image in named for child in image.children}
+    for id, image in sorted(named, key=lambda each: (each[1].digest in inner, not each[1].children)):
+        digest = image.digest
         left = await images.find(tx, repository, digest)
         if left is None:
             # By another one of its names.

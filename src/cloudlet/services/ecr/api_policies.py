@@ -61,7 +61,7 @@ class _RepositoryPolicyNotFound(errors.PolicyNotFound):
 @service.operation("PutRegistryPolicy")
 async def put_registry_policy(ctx: Context, tx: Transaction, params: Params) -> Result:
     text = params["policyText"]
-    access.parse(text)
+    access.parse_for_registry(text)
     known = await registry.load(tx, ctx.account, ctx.region)
     registry.save(tx, replace(known, policy=text))
     return {"registryId": ctx.account, "policyText": text}

@@ -184,6 +184,13 @@ class InvalidLayerPart(AwsError):
         )
 
 
+class IncompletePart(AwsError):
+    """A part whose sender has gone before its end."""
+
+    def __init__(self) -> None:
+        super().__init__("IncompleteBody", "The layer part has ended before its last byte", status=400)
+
+
 class LayerAlreadyExists(AwsError):
     """A layer that a repository has already."""
 

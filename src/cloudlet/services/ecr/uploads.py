@@ -62,7 +62,7 @@ def remove(tx: Transaction, upload: Upload, now: float, *, keeps_files: bool = F
 
 
 async def write(block: Block, about: Repository, pieces: AsyncIterable[bytes]) -> Part:
-    """Write a part to a file, durably. Raises StoreError, KmsError, and what reading the part raises."""
+    """Write a part to a file, durably. Raises StoreError, AwsError."""
     seal = await encryption.make_seal(block, about)
     cipher = None if seal is None else await encryption.open_seal(block, about, seal)
     hashed = hashlib.sha256()
@@ -76,8 +76,10 @@ async def write(block: Block, about: Repository, pieces: AsyncIterable[bytes]) -
                 await writer.write(cipher.update(piece))
             if writer.size > MAX_LAYER_BYTES:
                 raise errors.LimitExceededError(f"A layer can have {MAX_LAYER_BYTES} bytes at most")
-    except BaseException:
+    except BaseException as error:
         await writer.discard()
+        if isinstance(error, ConnectionError):
+            raise errors.IncompletePart from error
         raise
     await writer.keep()
     return Part(Piece(writer.name, writer.size, seal), hashed.hexdigest())

@@ -26,6 +26,7 @@ from cloudlet.services.ecs import (
     api_tasks,
     clusters,
     daemon_scheduler,
+    instance_events,
     managed_instances,
     run_tokens,
     services,
@@ -66,6 +67,7 @@ service.job(SCHEDULER.run)
 service.job(HOOKS.run)
 service.job(REMOVALS.run)
 service.job(managed_instances.INSTANCES.run)
+service.job(instance_events.EVENTS.run)
 service.job(INGRESS.run)
 service.job(BALANCERS.run)
 service.job(services.forget_deleted)
@@ -77,5 +79,5 @@ service.job(sessions.forget_old)
 
 @service.job
 async def send_events(block: Block) -> None:
-    """Tell EventBridge of tasks, services and deployments."""
+    """Tell EventBridge of tasks, container instances, services and deployments."""
     await run_leased_jobs(block, tell=tell)

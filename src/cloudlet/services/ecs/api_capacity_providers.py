@@ -23,6 +23,7 @@ from cloudlet.services.ecs import (
     managed_instances,
     offsets,
     resource_tags,
+    role_rules,
     services,
     tasks,
 )
@@ -49,6 +50,7 @@ async def create_capacity_provider(ctx: Context, params: Params) -> Result:
         raise errors.InvalidParameter("A capacity provider needs a managedInstancesProvider.")
     if not params.get("cluster"):
         raise errors.InvalidParameter("A cluster must be specified for a managedInstancesProvider.")
+    role_rules.check(ctx, "CreateCapacityProvider", params)
     instance_requirements.check(managed)
     await _check_network(ctx, managed)
     return await ctx.transact(lambda tx: _create(ctx, tx, params, managed))
@@ -73,6 +75,7 @@ async def update_capacity_provider(ctx: Context, params: Params) -> Result:
     given = params.get("managedInstancesProvider")
     if given is None:
         raise errors.InvalidParameter("An update of a capacity provider needs a managedInstancesProvider.")
+    role_rules.check(ctx, "UpdateCapacityProvider", params)
     before = await ctx.transact(lambda tx: _get(ctx, tx, params["name"], params.get("cluster")))
     await _check_network(ctx, _change(before.managed, given))
     return await ctx.transact(lambda tx: _update(ctx, tx, params, given))

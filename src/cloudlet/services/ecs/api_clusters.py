@@ -15,6 +15,7 @@ from cloudlet.services.ecs import (
     capacity,
     clusters,
     errors,
+    instance_events,
     instances,
     managed_instances,
     namespaces,
@@ -68,6 +69,7 @@ async def _create(ctx: Context, tx: Transaction, params: Params, namespace: str)
         namespace=namespace,
     )
     clusters.save(tx, made)
+    instance_events.request(tx, *made.key)
     tags.save(tx, made.arn, resource_tags.add({}, params.get("tags")))
     return {"cluster": await _describe(tx, made, {"SETTINGS", "CONFIGURATIONS", "TAGS"})}
 

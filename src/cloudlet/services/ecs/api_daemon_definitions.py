@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens, tags
-from cloudlet.services.ecs import definitions, errors, registering, resource_tags
+from cloudlet.services.ecs import definitions, errors, registering, resource_tags, role_rules
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_record import ACTIVE, DELETE_IN_PROGRESS, OF_DAEMONS, Definition
 from cloudlet.services.ecs.definition_removal import REMOVALS
@@ -44,6 +44,7 @@ async def register_daemon_task_definition(ctx: Context, tx: Transaction, params:
     for volume in params.get("volumes") or ():
         if volume.get("logDriverVolumeConfiguration"):
             raise errors.NotBuilt("volumes with the logs of other tasks (logDriverVolumeConfiguration)")
+    role_rules.check_definition(ctx, "RegisterDaemonTaskDefinition", params)
     others: dict[str, Any] = {name: value for name, value in params.items() if name not in _NAMESPACES}
     shape = registering.check_and_complete(others | {"networkMode": "bridge"})
     given = resource_tags.add({}, params.get("tags"))

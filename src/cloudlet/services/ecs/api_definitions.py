@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import listing, page_tokens, tags
-from cloudlet.services.ecs import definitions, errors, registering, resource_tags
+from cloudlet.services.ecs import definitions, errors, registering, resource_tags, role_rules
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.definition_record import ACTIVE, DELETE_IN_PROGRESS, INACTIVE, Definition, Family
 from cloudlet.services.ecs.definition_removal import REMOVALS
@@ -27,6 +27,7 @@ async def register_task_definition(ctx: Context, tx: Transaction, params: Params
 
 async def register(ctx: Context, tx: Transaction, params: Params) -> Definition:
     """Write the task definition of a request; return it. Raises AwsError."""
+    role_rules.check_definition(ctx, "RegisterTaskDefinition", params)
     shape = registering.check_and_complete(params)
     given = resource_tags.add({}, params.get("tags"))
     family = params["family"]

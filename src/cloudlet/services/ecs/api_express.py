@@ -26,6 +26,7 @@ from cloudlet.services.ecs import (
     ingress_pending,
     ingress_settling,
     resource_tags,
+    role_rules,
     service_history,
     service_rules,
     service_scheduler,
@@ -50,6 +51,7 @@ _WORDS: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 @service.direct("CreateExpressGatewayService")
 async def create_express_gateway_service(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "CreateExpressGatewayService", params)
     express_rules.check_new(params)
     given = params.get("networkConfiguration") or {}
     network = await express_networks.find_network(ctx, given.get("subnets") or ())
@@ -240,6 +242,7 @@ async def describe_express_gateway_service(ctx: Context, tx: Transaction, params
 
 @service.direct("UpdateExpressGatewayService")
 async def update_express_gateway_service(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "UpdateExpressGatewayService", params)
     express_rules.check_definition_choice(params)
     subnets = (params.get("networkConfiguration") or {}).get("subnets")
     network = await express_networks.find_network(ctx, subnets) if subnets else None

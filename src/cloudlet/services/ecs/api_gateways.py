@@ -20,6 +20,7 @@ from cloudlet.services.ecs import (
     ingress,
     ingress_settling,
     resource_tags,
+    role_rules,
 )
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
@@ -46,6 +47,7 @@ _BALANCERS_PAGE: Final = 10
 
 @service.direct("CreateGateway")
 async def create_gateway(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "CreateGateway", params)
     if not gateway_rules.NAME.fullmatch(params["name"]):
         raise errors.InvalidParameter("A gateway name has up to 255 letters, numbers and hyphens.")
     configuration = gateway_rules.get_configuration(params)
@@ -96,6 +98,7 @@ async def describe_gateway(ctx: Context, tx: Transaction, params: Params) -> Res
 
 @service.direct("UpdateGateway")
 async def update_gateway(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "UpdateGateway", params)
     if params.get("configuration") is not None:
         configuration = gateway_rules.get_configuration(params)
         gateway_rules.check_configuration(configuration)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cloudlet.core import Context, Params, Result, Transaction
-from cloudlet.services.ecs import api_instances, clusters, errors, instances, managed_states, service_scheduler
+from cloudlet.services.ecs import clusters, errors, instance_shape, instances, managed_states, service_scheduler
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.managed_states import ACTIVE, DRAINING
 
@@ -32,5 +32,5 @@ async def update_container_instances_state(ctx: Context, tx: Transaction, params
         if instance.status != status:
             instance = instances.change_status(tx, instance, status)
             await service_scheduler.request_all(tx, *cluster.key)
-        updated.append(await api_instances.describe(tx, instance))
+        updated.append(await instance_shape.describe(tx, instance))
     return {"containerInstances": updated, "failures": failures}

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
-from cloudlet.services.ecs import clusters, instances, offsets, placement, query_language, resource_tags, tasks
+from cloudlet.services.ecs import (
+    clusters,
+    instance_shape,
+    instances,
+    offsets,
+    placement,
+    query_language,
+    resource_tags,
+    tasks,
+)
 from cloudlet.services.ecs.block import service
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.errors import InvalidParameter
@@ -40,40 +49,13 @@ async def describe_container_instances(ctx: Context, tx: Transaction, params: Pa
     found, failures = [], []
     for reference in params["containerInstances"]:
         if (instance := await instances.find(tx, cluster, reference)) is not None:
-            shape = await describe(tx, instance)
+            shape = await instance_shape.describe(tx, instance)
             if "TAGS" in (params.get("include") or ()):
                 shape["tags"] = resource_tags.to_api(await tags.load(tx, instance.arn))
             found.append(shape)
         else:
             failures.append({"arn": reference, "reason": "MISSING"})
     return {"containerInstances": found, "failures": failures}
-
-
-async def describe(tx: Transaction, instance: Instance) -> dict[str, Any]:
-    """Return a container instance without its tags."""
-    live = [
-        task for task in await tasks.list_tasks(tx, *instance.cluster.key) if task.container_instance == instance.arn
-    ]
-    cpu, memory = (sum(amounts) for amounts in zip((0, 0), *(task.reserved for task in live), strict=True))
-    return {
-        "containerInstanceArn": instance.arn,
-        "ec2InstanceId": instance.ec2_id,
-        "capacityProviderName": instance.provider or None,
-        "status": instance.status,
-        "statusReason": instance.managed.reason or None if instance.managed else None,
-        "agentConnected": True,
-        "registeredAt": instance.registered,
-        "registeredResources": instances.make_resources(instance.cpu, instance.memory),
-        "remainingResources": instances.make_resources(instance.cpu - cpu, instance.memory - memory),
-        "runningTasksCount": sum(task.last_status == "RUNNING" for task in live),
-        "pendingTasksCount": sum(task.last_status == "PENDING" for task in live),
-        "attributes": await _list_attributes(tx, instance),
-    }
-
-
-async def _list_attributes(tx: Transaction, instance: Instance) -> list[dict[str, Any]]:
-    known = {**instances.list_own_attributes(instance.cluster), **await instances.load_attributes(tx, instance)}
-    return [{"name": name, "value": value} if value else {"name": name} for name, value in known.items()]
 
 
 @service.operation("PutAttributes")
@@ -118,7 +100,7 @@ async def list_attributes(ctx: Context, tx: Transaction, params: Params) -> Resu
     found = [
         {**attribute, "targetId": instance.arn}
         for instance in await instances.list_instances(tx, cluster)
-        for attribute in await _list_attributes(tx, instance)
+        for attribute in await instance_shape.list_attributes(tx, instance)
         if name in (None, attribute["name"]) and value in (None, attribute.get("value"))
     ]
     page, following = offsets.cut_page(found, params, _MAX_PAGE_ITEMS, _MAX_PAGE_ITEMS)

@@ -24,6 +24,7 @@ from cloudlet.services.ecs import (
     namespaces,
     network_rules,
     resource_tags,
+    role_rules,
     service_history,
     service_rules,
     service_scheduler,
@@ -56,6 +57,7 @@ _BY_TASK_SETS: Final = (
 
 @service.direct("CreateService")
 async def create_service(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "CreateService", params)
     await network_rules.check_subnets(ctx, params)
     others = await _find_others(ctx, params)
     return await ctx.transact(lambda tx: _create(ctx, tx, params, others))
@@ -169,6 +171,7 @@ def _refuse_external(params: Params) -> None:
 
 @service.direct("UpdateService")
 async def update_service(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "UpdateService", params)
     await network_rules.check_subnets(ctx, params)
     others = await _find_others(ctx, params)
     return await ctx.transact(lambda tx: _update(ctx, tx, params, others))

@@ -17,6 +17,7 @@ from cloudlet.services.ecs import (
     load_balancer_rules,
     network_rules,
     resource_tags,
+    role_rules,
     service_rules,
     service_scheduler,
     service_shape,
@@ -65,6 +66,7 @@ async def _describe(tx: Transaction, found: Service, task_set: TaskSet, has_tags
 
 @service.direct("CreateTaskSet")
 async def create_task_set(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "CreateTaskSet", params)
     await network_rules.check_subnets(ctx, params)
     types = await load_balancer_rules.load_types(ctx, params)
     return await ctx.transact(lambda tx: _create(ctx, tx, params, types))

@@ -19,6 +19,7 @@ from cloudlet.services.ecs import (
     network_rules,
     placement,
     resource_tags,
+    role_rules,
     run_tokens,
     task_shape,
     tasks,
@@ -41,6 +42,7 @@ _STARTED_BY: Final = re.compile(r"[\w./-]{0,128}", re.ASCII)
 
 @service.direct("RunTask")
 async def run_task(ctx: Context, params: Params) -> Result:
+    role_rules.check(ctx, "RunTask", params)
     await network_rules.check_subnets(ctx, params)
     return await ctx.transact(lambda tx: _run(ctx, tx, params))
 
@@ -110,6 +112,7 @@ async def _start_on_instance(
 
 @service.operation("StartTask")
 async def start_task(ctx: Context, tx: Transaction, params: Params) -> Result:
+    role_rules.check(ctx, "StartTask", params)
     cluster = await clusters.get(tx, ctx.account, ctx.region, params.get("cluster"))
     definition = await definitions.get_active(tx, ctx.account, ctx.region, params["taskDefinition"])
     listed = params["containerInstances"]

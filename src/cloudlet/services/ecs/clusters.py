@@ -10,7 +10,7 @@ from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.records import Records
 from cloudlet.core.background.retention import delete_expired
-from cloudlet.services.ecs import arns, errors, instances
+from cloudlet.services.ecs import arns, errors, instance_events, instances
 from cloudlet.services.ecs.cluster_record import Cluster
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def delete(tx: Transaction, cluster: Cluster, now: float) -> Cluster:
     tx.put(_DELETED.key(int(now), *gone.key), b"")
     tags.save(tx, gone.arn, {})
     instances.forget(tx, gone)
+    instance_events.request(tx, *gone.key)
     return gone
 
 

@@ -58,6 +58,7 @@ class Deploying:
         await self._count_failures()
         self._begin()
         self._find_failure()
+        look.is_rolling_back = self._is_rolling_back()
         if self._operation is not None and self._is_staged():
             await self._run_stages(self._operation)
         else:
@@ -86,6 +87,9 @@ class Deploying:
     def _is_going(self) -> bool:
         """Whether a deployment is under way that may yet fail."""
         return self._operation is not None and self._operation.status == deployment_states.IN_PROGRESS
+
+    def _is_rolling_back(self) -> bool:
+        return self._operation is not None and self._operation.status == deployment_states.ROLLBACK_IN_PROGRESS
 
     def _is_staged(self) -> bool:
         return self._is_going() and self._operation is not None and self._operation.is_staged
@@ -237,8 +241,7 @@ class Deploying:
 
     def _request_traffic(self) -> None:
         """Have traffic shifted back to the old revision, once its tasks can take it."""
-        operation = self._operation
-        if operation is not None and operation.status == deployment_states.ROLLBACK_IN_PROGRESS and self._has_all():
+        if self._is_rolling_back() and self._has_all():
             self._change_operation(test_percent=0.0, production_percent=0.0)
 
     def _is_stuck(self, bounds: Bounds, old: list[TaskState]) -> bool:

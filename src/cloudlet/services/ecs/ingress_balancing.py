@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background.reconciler import Key, Reconciler
+from cloudlet.core.background.retrying import is_transient
 from cloudlet.core.kernel.ids import random_bytes
 from cloudlet.services.ecs import errors, gateway_changing, gateways, ingress
 from cloudlet.services.ecs.gateway_changing import ANYBODY, PORT
@@ -111,6 +112,24 @@ async def forget_route(tx: Transaction, route: Route) -> None:
         BALANCERS.request(tx, *balancer.key)
 
 
+async def share_rules(tx: Transaction, route: Route) -> Route:
+    """Leave the rule of a security group to another route that needs it; return the one that leaves."""
+    balancer = await ingress.find_balancer(tx, route.account, route.region, route.balancer)
+    if route.owns_group or not route.opened or balancer is None:
+        return route
+    for id, (cluster, service) in balancer.routes.items():
+        other = await ingress.find_route(tx, (route.account, route.region, cluster, service, id))
+        if other is None or other.is_leaving or other.security_group != route.security_group:
+            continue
+        if other.port == route.opened:
+            rules = [*dict.fromkeys((*other.rule_ids, *route.rule_ids))]
+            ingress.save_route(tx, replace(other, rule_ids=rules))
+            left = replace(route, rule_ids=[], opened=0)
+            ingress.save_route(tx, left)
+            return left
+    return route
+
+
 async def _reconcile(block: Block, key: Key) -> float | None:
     """Do one step for a load balancer."""
     account, region, id = key
@@ -119,7 +138,10 @@ async def _reconcile(block: Block, key: Key) -> float | None:
         return None
     calling = Calling.make(block, found)
     try:
-        changes = await (_remove(calling, found) if found.is_leaving else _make(calling, found))
+        if found.is_leaving and not found.was_repeated:
+            changes: dict[str, Any] | None = await _repeat(calling, found)
+        else:
+            changes = await (_remove(calling, found) if found.is_leaving else _make(calling, found))
     except AwsError as error:
         await _note(block, found, {"failure": describe_failure(error)})
         return find_pause(log, f"the load balancer {found.name}", error, found.failure)
@@ -140,12 +162,24 @@ async def _note(block: Block, known: Balancer, changes: dict[str, Any]) -> None:
         if found is None:
             return
         changed = replace(found, **changes)
-        if changed.is_leaving and not (changed.arn or changed.certificate or changed.security_group):
+        is_empty = not (changed.arn or changed.certificate or changed.security_group)
+        if changed.is_leaving and changed.was_repeated and is_empty:
             ingress.remove_balancer(tx, changed)
         elif changed != found:
             ingress.save_balancer(tx, replace(changed, updated=block.clock.now()))
 
     await block.store.transact(body)
+
+
+async def _repeat(calling: Calling, found: Balancer) -> dict[str, Any]:
+    """Repeat the step that a killed process may have been in: what it has made is not written down."""
+    try:
+        made = await _make(calling, found)
+    except AwsError as error:
+        if is_transient(error.code, error.status):
+            raise
+        made = None
+    return {**(made or {}), "was_repeated": True}
 
 
 async def _make(calling: Calling, found: Balancer) -> dict[str, Any] | None:

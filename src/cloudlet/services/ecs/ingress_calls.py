@@ -23,6 +23,11 @@ MANAGED: Final = {"AmazonECSManaged": "true"}
 """The tag of all that ECS makes; policies of infrastructure roles ask for it."""
 
 
+def make_permission(port: int, source: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule of a security group that lets a source in at a port."""
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **source}
+
+
 class Calling:
     """The infrastructure role of a balancer, a route or a service at work."""
 
@@ -87,10 +92,9 @@ class Calling:
 
     async def let_in(self, group: str, port: int, source: dict[str, Any]) -> list[str]:
         """Let a source in to a security group; return the rules' ids. Raises AwsError."""
-        permission = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **source}
         params = {
             "GroupId": group,
-            "IpPermissions": [permission],
+            "IpPermissions": [make_permission(port, source)],
             "TagSpecifications": self.make_specifications("security-group-rule"),
         }
         try:

@@ -54,6 +54,8 @@ class Balancer(msgspec.Struct, frozen=True):
     """The configuration that it is to have."""
     failures: list[dict[str, str]] = []
     """The calls of the last change that did not succeed: operation, code and message."""
+    was_repeated: bool = False
+    """Whether the step was repeated, before it leaves, that a killed process may have been in."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -149,6 +151,8 @@ class Route(msgspec.Struct, frozen=True):
     used_delay: int = -1
     """The delay that both target groups have."""
     tags: dict[str, str] = {}
+    was_repeated: bool = False
+    """Whether the step was repeated, before it leaves, that a killed process may have been in."""
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:

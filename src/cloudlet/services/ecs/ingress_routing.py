@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from cloudlet.core import AwsError
-from cloudlet.services.ecs.ingress_calls import Calling
+from cloudlet.services.ecs.ingress_calls import Calling, make_permission
 from cloudlet.services.ecs.ingress_record import Balancer, Group, Route
 
 ALL: Final = 100
@@ -30,9 +30,8 @@ async def make(calling: Calling, route: Route, balancer: Balancer, serving: str)
         made = await calling.create_group(name, route.vpc, "Service managed by Amazon ECS")
         return {"security_group": made, "owns_group": True}
     if route.opened != route.port:
-        source = {"UserIdGroupPairs": [{"GroupId": balancer.security_group}]}
-        rules = await calling.let_in(route.security_group, route.port, source)
-        return {"opened": route.port, "rule_ids": [*route.rule_ids, *rules]}
+        rules = await calling.let_in(route.security_group, route.port, _make_source(balancer))
+        return {"opened": route.port, **({"rule_ids": [*route.rule_ids, *rules]} if rules else {})}
     if not route.certificate:
         return {"certificate": await calling.request_certificate(route.host, route.id)}
     if not route.is_certified:
@@ -49,6 +48,11 @@ async def make(calling: Calling, route: Route, balancer: Balancer, serving: str)
         await _set_delay(calling, route)
         return {"used_delay": route.delay}
     return await _make_rules(calling, route, balancer, serving)
+
+
+def _make_source(balancer: Balancer) -> dict[str, Any]:
+    """Return a load balancer as the source of requests in a rule of a security group."""
+    return {"UserIdGroupPairs": [{"GroupId": balancer.security_group}]}
 
 
 async def _make_group(calling: Calling, route: Route, group: Group) -> Group:
@@ -148,11 +152,18 @@ async def remove(calling: Calling, route: Route, balancer: Balancer | None) -> _
         return {"groups": [replace(group, id="", arn="") for group in route.groups], "discarded": []}
     if route.owns_group:
         await calling.remove("ec2", "DeleteSecurityGroup", {"GroupId": route.security_group})
-        return {"security_group": "", "owns_group": False, "rule_ids": []}
+        return {"security_group": "", "owns_group": False, "rule_ids": [], "opened": 0}
     if route.rule_ids:
         params = {"GroupId": route.security_group, "SecurityGroupRuleIds": route.rule_ids}
         await calling.remove("ec2", "RevokeSecurityGroupIngress", params)
         return {"rule_ids": []}
+    if route.opened:
+        # One whose id a killed process has not written down.
+        if balancer is not None:
+            permission = make_permission(route.opened, _make_source(balancer))
+            given = {"GroupId": route.security_group, "IpPermissions": [permission]}
+            await calling.remove("ec2", "RevokeSecurityGroupIngress", given)
+        return {"opened": 0}
     return None
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Transaction
 from cloudlet.core.background.reconciler import Key, Reconciler
+from cloudlet.core.background.retrying import is_transient
 from cloudlet.services.ecs import (
     deployment_start,
     deployment_states,
@@ -27,7 +28,7 @@ from cloudlet.services.ecs import (
     services,
 )
 from cloudlet.services.ecs.express_record import Express
-from cloudlet.services.ecs.ingress_balancing import forget_route
+from cloudlet.services.ecs.ingress_balancing import forget_route, share_rules
 from cloudlet.services.ecs.ingress_calls import (
     POLL_SECONDS,
     RETRY_SECONDS,
@@ -125,14 +126,16 @@ async def _settle_route(block: Block, look: _Look, route: Route) -> float | None
     calling = Calling.make(block, route)
     if route.is_leaving and _is_used(look, route):
         return POLL_SECONDS
+    if route.is_leaving and not route.was_repeated:
+        return await _repeat(block, look, route, balancer)
     try:
         if route.is_leaving:
+            route = await block.store.transact(lambda tx: share_rules(tx, route))
             changes = await ingress_routing.remove(calling, route, balancer)
         elif balancer is None or not balancer.listener:
             return POLL_SECONDS
         else:
-            serving = _find_serving(route, look.service) if look.service else ""
-            changes = await ingress_routing.make(calling, route, balancer, serving)
+            changes = await ingress_routing.make(calling, route, balancer, _find_serving(route, look.service))
     except AwsError as error:
         await _note(block, route, {"failure": describe_failure(error)})
         return find_pause(log, f"the route {route.host}", error, route.failure)
@@ -146,6 +149,20 @@ async def _settle_route(block: Block, look: _Look, route: Route) -> float | None
     elif route.failure:
         await _note(block, route, {"failure": ""})
     return None if changes is None else 0.0
+
+
+async def _repeat(block: Block, look: _Look, route: Route, balancer: Balancer | None) -> float:
+    """Repeat the step that a killed process may have been in: what it has made is not written down."""
+    changes: dict[str, Any] = {}
+    try:
+        if balancer is not None and balancer.listener:
+            calling = Calling.make(block, route)
+            changes = await ingress_routing.make(calling, route, balancer, _find_serving(route, look.service)) or {}
+    except AwsError as error:
+        if is_transient(error.code, error.status):
+            return RETRY_SECONDS
+    await _note(block, route, {**changes, "was_repeated": True})
+    return 0.0
 
 
 async def _note(block: Block, known: Route, changes: dict[str, Any]) -> None:
@@ -210,9 +227,9 @@ async def _begin(block: Block, look: _Look, service: Service) -> float | None:
     return 0.0
 
 
-def _find_serving(route: Route, service: Service) -> str:
+def _find_serving(route: Route, service: Service | None) -> str:
     """Return the target group of a route that serves, or its first one."""
-    revision = service.last_completed or service.revision
+    revision = (service.last_completed or service.revision) if service else None
     used = revision.groups if revision else []
     return next((group.arn for group in route.groups if group.arn in used), route.groups[0].arn)
 

@@ -14,7 +14,6 @@ from cloudlet.services.ecs import errors
 from cloudlet.services.ecs.machine import measure_cpu, measure_memory
 
 _Members = Mapping[str, Any]
-_ROLE: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/.+", re.ASCII)
 _PROFILE: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:instance-profile/.+", re.ASCII)
 _CPU_OF_VCPU: Final = 1024
 _MIB_OF_GIB: Final = 1024
@@ -54,8 +53,6 @@ _RANGES: Final = (
 def check(managed: _Members) -> None:
     """Raise AwsError unless this machine can be the instance of a `managedInstancesProvider`."""
     template: _Members = managed.get("instanceLaunchTemplate") or {}
-    if not _ROLE.fullmatch(managed.get("infrastructureRoleArn") or ""):
-        raise errors.InvalidParameter("The specified infrastructureRoleArn is not valid.")
     if not _PROFILE.fullmatch(template.get("ec2InstanceProfileArn") or ""):
         raise errors.InvalidParameter("The specified ec2InstanceProfileArn is not valid.")
     for member, what in _OF_TEMPLATES.items():

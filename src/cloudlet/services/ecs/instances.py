@@ -15,7 +15,7 @@ import msgspec
 from cloudlet.core import Subspace, Transaction
 from cloudlet.core.aws import tags
 from cloudlet.core.aws.machine_instance import make_instance_id
-from cloudlet.services.ecs import arns, errors, managed_instances
+from cloudlet.services.ecs import arns, errors, instance_events, managed_instances
 from cloudlet.services.ecs.capacity_provider_record import ManagedInstance
 from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.machine import measure_cpu, measure_memory
@@ -115,6 +115,7 @@ def change_status(tx: Transaction, instance: Instance, status: str) -> Instance:
         tx.put(_DRAINING.key(instance.arn), b"")
     else:
         tx.delete(_DRAINING.key(instance.arn))
+    instance_events.request(tx, *instance.cluster.key)
     return instance._replace(status=status)
 
 
@@ -145,6 +146,7 @@ async def load_attributes(tx: Transaction, instance: Instance) -> dict[str, str]
 def save_attributes(tx: Transaction, instance: Instance, attributes: dict[str, str]) -> None:
     """Write the attributes that users have given to an instance."""
     tx.put(_ATTRIBUTES.key(instance.arn), _encode(attributes))
+    instance_events.request(tx, *instance.cluster.key)
 
 
 def forget(tx: Transaction, cluster: Cluster) -> None:

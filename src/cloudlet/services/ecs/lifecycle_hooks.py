@@ -60,6 +60,15 @@ def _is_pause(hook: Mapping[str, Any]) -> bool:
     return hook.get("targetType") == "PAUSE"
 
 
+def are_details(value: object) -> bool:
+    """Whether a JSON value is an object, and can be stored: its integers have 64 bits at most."""
+    try:
+        msgspec.msgpack.encode(value)
+    except (OverflowError, RecursionError):
+        return False
+    return isinstance(value, dict)
+
+
 def get_timeout_action(operation: ServiceDeployment, hook: Hook) -> str:
     """Return what is done where nobody answers a hook in time."""
     configuration = _list_hooks(operation)[hook.index].get("timeoutConfiguration") or {}
@@ -167,9 +176,11 @@ async def _invoke(block: Block, service: Service, operation: ServiceDeployment, 
     if status != IN_PROGRESS:
         return replace(hook, status=FAILED)
     delay = answer.get("callBackDelay")
-    seconds = float(delay) if isinstance(delay, int | float) and delay > 0 else _CALLBACK_SECONDS
+    seconds = _CALLBACK_SECONDS
+    if isinstance(delay, int | float) and delay > 0:
+        seconds = float(min(delay, 60 * _TIMEOUT_MINUTES))
     details = answer.get("hookDetails")
-    known = details if isinstance(details, dict) else hook.details
+    known = details if are_details(details) else hook.details
     return replace(hook, next_at=block.clock.now() + seconds, details=known)
 
 

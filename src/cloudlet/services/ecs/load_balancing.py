@@ -30,6 +30,8 @@ _LOOK_SECONDS: Final = 5.0
 _CHANGING_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 5.0
 _Key = tuple[str, str, str, str]
+LEFT: Final = ("unused", "gone")
+"""The states of targets that no load balancer sends requests to; the latter is ours, for groups that were deleted."""
 
 
 class TargetHealth(NamedTuple):
@@ -116,7 +118,7 @@ def _list_drained(live: list[Task], health: Health) -> list[_Change]:
         _Change(task, target, DEREGISTERED)
         for task in live
         for target in task.targets
-        if target.state == DRAINING and (target.key not in health or health[target.key].state == "unused")
+        if target.state == DRAINING and (target.key not in health or health[target.key].state in LEFT)
     ]
 
 
@@ -170,8 +172,12 @@ async def _begin_draining(block: Block, service: Service, leaving: list[_Change]
 
 async def _load_health(block: Block, service: Service, live: list[Task]) -> Health:
     health: dict[tuple[str, str, int], TargetHealth] = {}
-    groups = {target.group for task in live for target in task.targets if target.state in (REGISTERED, DRAINING)}
-    for group in sorted(groups):
+    groups: dict[str, list[TaskTarget]] = defaultdict(list)
+    for task in live:
+        for target in task.targets:
+            if target.state in (REGISTERED, DRAINING):
+                groups[target.group].append(target)
+    for group, targets in sorted(groups.items()):
         try:
             answer = await elb_calls.call(block, service, "DescribeTargetHealth", {"TargetGroupArn": group})
         except AwsError as error:
@@ -179,6 +185,7 @@ async def _load_health(block: Block, service: Service, live: list[Task]) -> Heal
                 what = f"failed to describe target health on (target-group {group})"
                 await _tell_error(block, service, what, error)
                 raise
+            health |= {target.key: TargetHealth("gone") for target in targets}
             continue
         for each in answer.get("TargetHealthDescriptions") or ():
             said = each.get("TargetHealth") or {}

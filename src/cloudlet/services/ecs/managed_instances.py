@@ -13,7 +13,7 @@ from cloudlet.core.aws.records import Records
 from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_bytes
-from cloudlet.services.ecs import errors, instance_requirements
+from cloudlet.services.ecs import errors, instance_events, instance_requirements
 from cloudlet.services.ecs.capacity_provider_record import CapacityProvider, ManagedInstance
 from cloudlet.services.ecs.managed_states import ACTIVE
 
@@ -65,11 +65,13 @@ async def find(tx: Transaction, account: str, region: str, cluster: str, instanc
 def save(tx: Transaction, instance: ManagedInstance) -> None:
     """Write an instance."""
     tx.put(_INSTANCES.key(*instance.key), _encode(instance))
+    instance_events.request(tx, *instance.key[:3])
 
 
 def remove(tx: Transaction, instance: ManagedInstance) -> None:
     """Delete an instance that has no task any more."""
     tx.delete(_INSTANCES.key(*instance.key))
+    instance_events.request(tx, *instance.key[:3])
 
 
 async def provision(

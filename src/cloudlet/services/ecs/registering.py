@@ -14,7 +14,6 @@ from cloudlet.services.ecs.capacity import MANAGED
 from cloudlet.services.ecs.required_attributes import list_attributes
 
 _FAMILY: Final = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
-_ROLE: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/.+|[\w+=,.@-]{1,64}", re.ASCII)
 _MAX_CONSTRAINTS: Final = 10
 _MODES_OF_MANAGED: Final = ("awsvpc", "host", "none")
 _MEMBERS: Final = (
@@ -81,9 +80,6 @@ def _check_names(params: Params) -> None:
         raise errors.ClientError(
             "Family contains invalid characters when it should only contain letters, numbers, hyphens, and underscores."
         )
-    for role in (params.get("taskRoleArn"), params.get("executionRoleArn")):
-        if role and not _ROLE.fullmatch(role):
-            raise errors.ClientError("Role is not valid")
 
 
 def _list_constraints(params: Params) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from cloudlet.services.ecs.cluster_record import Cluster
 from cloudlet.services.ecs.connect_record import TaskConnect
 from cloudlet.services.ecs.definition_record import Definition
 from cloudlet.services.ecs.instances import Instance
-from cloudlet.services.ecs.load_balancing import Health
+from cloudlet.services.ecs.load_balancing import LEFT, Health
 from cloudlet.services.ecs.placement import Problem
 from cloudlet.services.ecs.rolling import TaskState
 from cloudlet.services.ecs.service_news import News
@@ -68,6 +68,8 @@ class Round:
 
         It is so, too, where no instance takes it.
         """
+        self.is_rolling_back = False
+        """Whether a deployment is rolled back: where no load balancer is left, none is waited for."""
         self._cluster = cluster
         self._stopped = stopped
         self._checked: dict[str, set[str]] = {}
@@ -139,7 +141,8 @@ class Round:
             return False
         if task.targets:
             states = [self._health[each.key].state for each in task.targets if each.key in self._health]
-            return len(states) == len(task.targets) and all(state in _SERVING for state in states)
+            good = (*_SERVING, *LEFT) if self.is_rolling_back else _SERVING
+            return len(states) == len(task.targets) and all(state in good for state in states)
         if checked:
             return True
         if since < SETTLING_SECONDS:

@@ -92,7 +92,7 @@ async def settle(block: Block, key: _Key) -> float | None:
         is_lasting = error.status is not None and error.status < 500
         if not is_lasting or operation.status != IN_PROGRESS:
             return _RETRY_SECONDS
-        await _note(block, key, operation, {"traffic_error": error.message})
+        await _note_error(block, key, operation, error)
         return 0.0
     if target.connect is not None and target.connect.ports:
         await connect_services.move_traffic(block, key, operation)
@@ -123,6 +123,17 @@ async def _note(block: Block, key: _Key, operation: ServiceDeployment, changes: 
         current = await service_history.find_deployment(tx, key, operation.id)
         if current is not None:
             service_history.save_deployment(tx, key, replace(current, **changes))
+
+    await block.store.transact(body)
+
+
+async def _note_error(block: Block, key: _Key, operation: ServiceDeployment, error: AwsError) -> None:
+    """Have a deployment fail, unless it is given up already: what is rolled back needs its traffic."""
+
+    async def body(tx: Transaction) -> None:
+        current = await service_history.find_deployment(tx, key, operation.id)
+        if current is not None and current.status == IN_PROGRESS:
+            service_history.save_deployment(tx, key, replace(current, traffic_error=error.message))
 
     await block.store.transact(body)
 

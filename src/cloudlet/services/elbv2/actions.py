@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
+from cloudlet.core.aws.urls import split_url
 from cloudlet.services.elbv2 import limits
 from cloudlet.services.elbv2.errors import (
     InvalidAction,
@@ -182,7 +182,7 @@ def _parse_fixed_response(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_url(member: str, value: str, longest: int = 256) -> str:
-    parts = urlsplit(value)
+    parts = split_url(value)
     if parts.scheme != "https" or not parts.netloc or len(value) > longest:
         raise InvalidAction(f"The {member} '{value}' must be a full URL, including the HTTPS protocol, and the domain")
     return value

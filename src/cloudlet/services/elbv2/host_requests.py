@@ -15,13 +15,14 @@ from cloudlet.engines.http_client import HttpClient, HttpError
 from cloudlet.engines.keeper.client import KeeperError
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.proxy.proxies import PROXIES
-from cloudlet.services.elbv2.proxy.view import LoadBalancer
+from cloudlet.services.elbv2.proxy.view import Description, LoadBalancer
 from cloudlet.wire import HttpResponse
 
 _MAX_BODY_BYTES: Final = 64 << 20
 _SECONDS: Final = 300.0
 _OF_CONNECTION: Final = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
 _TOO_LARGE: Final = HttpResponse(413)
+_DEFAULT_PORTS: Final = (80, 443)
 _UNAVAILABLE: Final = HttpResponse(503)
 _NOT_ANSWERED: Final = HttpResponse(504)
 
@@ -43,7 +44,8 @@ async def pass_on(block: Block, visit: DataPlaneRequest) -> Answer | None:
     balancer = _find(block, visit.resource)
     if balancer is None:
         return None
-    origin = await _find_origin(block, balancer, is_secure=visit.secure)
+    host = visit.request.headers.get("host") or ""
+    origin = await _find_origin(block, balancer, host.rpartition(":")[2], is_secure=visit.secure)
     if origin is None:
         return _UNAVAILABLE
     try:
@@ -82,10 +84,15 @@ def _find(block: Block, label: str) -> LoadBalancer | None:
     return None
 
 
-async def _find_origin(block: Block, balancer: LoadBalancer, *, is_secure: bool) -> str | None:
+async def _find_origin(block: Block, balancer: LoadBalancer, port_named: str, *, is_secure: bool) -> str | None:
     """Return where a listener is on this machine, preferably one like the client's."""
     listeners = [each.description for each in balancer.listeners if each.description["Protocol"] in ("HTTP", "HTTPS")]
-    for each in sorted(listeners, key=lambda one: (one["Protocol"] == "HTTPS") != is_secure):
+
+    def rank(one: Description) -> tuple[bool, ...]:
+        is_other = (one["Protocol"] == "HTTPS") != is_secure
+        return str(one["Port"]) != port_named, is_other, one["Port"] not in _DEFAULT_PORTS
+
+    for each in sorted(listeners, key=rank):
         try:
             port = await PROXIES.get(block).keeper.call(
                 "find_endpoint_port", address=balancer.machine_address, port=each["Port"]

@@ -30,19 +30,22 @@ async def _reconcile(block: Block, key: Key) -> float | None:
     listed = await _call(block, key, "DescribeNetworkInterfaces", {"Filters": filters})
     there = {each["SubnetId"]: each for each in listed["NetworkInterfaces"]}
     wanted = {} if found is None else {each.subnet: each for each in found.placements}
-    for subnet, interface in there.items():
-        if subnet not in wanted:
-            await _delete(block, key, interface["NetworkInterfaceId"])
+    stale = [each["NetworkInterfaceId"] for subnet, each in there.items() if subnet not in wanted]
     if found is None:
+        await _delete_all(block, key, stale)
         return None
+    failure = ""
     try:
         for subnet, placement in wanted.items():
             await _provide(block, key, found, placement, there.get(subnet))
     except AwsError as error:
         if is_transient(error.code, error.status):
             raise
-        text = f"A network interface could not be created: {error.message}"
-        await block.store.transact(lambda tx: record_refusal(tx, account, region, name, found.arn, text))
+        failure = f"A network interface could not be created: {error.message}"
+    # The new ones come first: Envoy is where they are, which ends with the last one.
+    await _delete_all(block, key, stale)
+    if failure:
+        await block.store.transact(lambda tx: record_refusal(tx, account, region, name, found.arn, failure))
         return None
     listed = await _call(block, key, "DescribeNetworkInterfaces", {"Filters": filters})
     made = {each["SubnetId"]: each for each in listed["NetworkInterfaces"] if each["Status"] in _READY}
@@ -81,12 +84,13 @@ async def _provide(
         await _call(block, key, "ModifyNetworkInterfaceAttribute", public)
 
 
-async def _delete(block: Block, key: Key, name: str) -> None:
-    try:
-        await _call(block, key, "DeleteNetworkInterface", {"NetworkInterfaceId": name})
-    except AwsError as error:
-        if error.code != "InvalidNetworkInterfaceID.NotFound":
-            raise
+async def _delete_all(block: Block, key: Key, names: list[str]) -> None:
+    for name in names:
+        try:
+            await _call(block, key, "DeleteNetworkInterface", {"NetworkInterfaceId": name})
+        except AwsError as error:
+            if error.code != "InvalidNetworkInterfaceID.NotFound":
+                raise
 
 
 async def _call(block: Block, key: Key, operation: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -197,6 +197,7 @@ async def remove_gracefully(
             remove(tx, group, found)
             continue
         until = ctx.now() + delay
+        _forget_use(tx, group, found)
         storing.save_target(tx, group, replace(found, draining_until=until))
         due = int(until * 1000)
         tx.put(_DRAINING.key(due, group.account, group.region, group.name, found.id, found.port), b"")
@@ -213,6 +214,11 @@ def get_attribute(group: TargetGroup, key: str) -> str:
 def remove(tx: Transaction, group: TargetGroup, target: Target) -> None:
     """Delete a target, and what it is found by."""
     storing.remove_target(tx, group, target)
+    _forget_use(tx, group, target)
+
+
+def _forget_use(tx: Transaction, group: TargetGroup, target: Target) -> None:
+    """Let a load balancer that is a target be deleted."""
     if group.type == "alb":
         tx.delete(storing.USES.key(target.id, group.name, group.name))
 

@@ -20,10 +20,17 @@ from cloudlet.services.iam.mfa_device_record import MfaDevice
 from cloudlet.services.iam.mfa_devices import MFA_DEVICES
 
 _SEED_BYTES = 40
+_MAX_NAME_CHARACTERS = 226
+"""CloudFormation's schema of AWS::IAM::VirtualMFADevice; the API's model has no limit."""
 
 
 @service.direct("CreateVirtualMFADevice")
 async def create_virtual_mfa_device(ctx: Context, params: Params) -> Result:
+    if len(params["VirtualMFADeviceName"]) > _MAX_NAME_CHARACTERS:
+        raise errors.validation(
+            "1 validation error detected: Value at 'virtualMFADeviceName' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {_MAX_NAME_CHARACTERS}"
+        )
     seed = random_bytes(_SEED_BYTES)
     secret = b32encode(seed)
     picture = await run_in_worker(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import tags
+from cloudlet.core.aws.urls import split_url
 from cloudlet.services.iam import errors, providers, tag_declarations
 from cloudlet.services.iam.api_saml_providers import refuse_members
 from cloudlet.services.iam.block import service
@@ -89,7 +89,7 @@ tag_declarations.declare("OpenIDConnectProvider", OIDC_PROVIDERS, providers.get_
 
 def _read_url(url: str) -> str:
     """Return the URL of a provider without its scheme. Raises AwsError for one that no provider has."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     if not url.startswith(_SCHEME) or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise errors.validation("Invalid Open ID Connect Provider URL")
     return url.removeprefix(_SCHEME)

@@ -47,6 +47,7 @@ _KEY: Final = ResourceType(
     updates=(Call("UpdateKeyDescription", absent={"Description": ""}),),
     parts=(_POLICY, _ROTATION, _STATE),
     delete=Call("ScheduleKeyDeletion", absent={"PendingWindowInDays": _DEFAULT_WINDOW}),
+    undeletable="is pending",
     tag=Call("TagResource"),
     unlisted=("PendingWindowInDays", "EnableKeyRotation", "Enabled"),
     list=Call("ListKeys"),

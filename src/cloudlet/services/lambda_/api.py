@@ -6,6 +6,7 @@ from cloudlet.services.lambda_ import (
     api_aliases,
     api_code_signing,
     api_concurrency,
+    api_durable,
     api_event_invoke,
     api_functions,
     api_invoke,
@@ -19,6 +20,7 @@ from cloudlet.services.lambda_ import (
 )
 from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.code import claims
+from cloudlet.services.lambda_.durable import ending
 from cloudlet.services.lambda_.execution.log_stream import send_left
 from cloudlet.services.lambda_.functions import deleting, grants, settling
 from cloudlet.services.lambda_.polling import running
@@ -27,6 +29,7 @@ __all__ = [
     "api_aliases",
     "api_code_signing",
     "api_concurrency",
+    "api_durable",
     "api_event_invoke",
     "api_functions",
     "api_invoke",
@@ -47,3 +50,4 @@ service.job(grants.retire)
 service.job(claims.collect)
 service.job(claims.sweep)
 service.job(send_left)
+service.job(ending.run)

@@ -6,6 +6,7 @@ from cloudlet.core import Context, Params, Result
 from cloudlet.services.lambda_ import errors, invoking
 from cloudlet.services.lambda_.asynchronous import serving
 from cloudlet.services.lambda_.block import service
+from cloudlet.services.lambda_.durable import driving
 from cloudlet.services.lambda_.execution import engine
 from cloudlet.services.lambda_.function_urls import url_traffic
 from cloudlet.services.lambda_.functions import provisioning
@@ -15,8 +16,6 @@ from cloudlet.services.lambda_.functions import provisioning
 async def invoke(ctx: Context, params: Params) -> Result:
     if params.get("TenantId") is not None:
         raise errors.not_built("tenants")
-    if params.get("DurableExecutionName") is not None:
-        raise errors.not_built("durable executions")
     if params.get("InvocationType") == "Event":
         ctx.response_status = 202
         return await invoking.accept(ctx, params)
@@ -42,4 +41,5 @@ async def invoke_async(ctx: Context, params: Params) -> Result:
 service.data_plane(url_traffic.answer)
 service.job(engine.run)
 service.job(serving.run)
+service.job(driving.run)
 service.job(provisioning.run)

@@ -18,6 +18,8 @@ from cloudlet.core.kernel.context import TRACE_HEADER
 from cloudlet.services.lambda_ import access, errors, measuring, tracing
 from cloudlet.services.lambda_.asynchronous import event as events
 from cloudlet.services.lambda_.asynchronous.event import Event
+from cloudlet.services.lambda_.durable import starting
+from cloudlet.services.lambda_.durable.execution import Execution
 from cloudlet.services.lambda_.execution.concurrency import Room
 from cloudlet.services.lambda_.execution.engine import ENGINE
 from cloudlet.services.lambda_.execution.invocation import ANSWER_BYTES, Invocation, Outcome, too_large
@@ -90,17 +92,29 @@ async def invoke(ctx: Context, params: Params) -> Result:
     if params.get("InvocationType") == "DryRun":
         ctx.response_status = 204
         return {"StatusCode": 204}
-    outcome = await run(ctx.block, found, _invocation(ctx, params, what))
-    result: dict[str, Any] = {
-        "StatusCode": 200,
-        "Payload": outcome.payload,
-        "ExecutedVersion": found.resolved.version.version,
-    }
+    invocation, name = _invocation(ctx, params, what), params.get("DurableExecutionName")
+    result: dict[str, Any] = {"StatusCode": 200}
+    durable = found.resolved.version.durable
+    if durable is not None:
+        starting.check_named(what)
+        execution, outcome = await starting.run(ctx.block, found.resolved, durable, invocation, name)
+        result |= {"DurableExecutionArn": execution.arn, "ExecutedVersion": execution.version}
+    else:
+        _check_unnamed(name)
+        outcome = await run(ctx.block, found, invocation)
+        result["ExecutedVersion"] = found.resolved.version.version
+    result["Payload"] = outcome.payload
     if outcome.error:
         result["FunctionError"] = "Unhandled"
     if params.get("LogType") == "Tail":
         result["LogResult"] = b64encode(outcome.log).decode()
     return result
+
+
+def _check_unnamed(name: str | None) -> None:
+    """Raise AwsError for the name of a durable execution where there is none."""
+    if name:
+        raise errors.invalid("DurableExecutionName can only be used with durable functions.")
 
 
 async def accept(ctx: Context, params: Params) -> Result:
@@ -120,15 +134,28 @@ async def accept(ctx: Context, params: Params) -> Result:
         trace=ctx.headers.get(TRACE_HEADER, ""),
     )
 
-    async def body(tx: Transaction) -> Resolved:
+    name = params.get("DurableExecutionName")
+
+    async def body(tx: Transaction) -> tuple[Resolved, Execution | None, bool]:
         await access.authorize(ctx, tx, what, "InvokeFunction")
         resolved = await directory.resolve(tx, _qualified(what))
         _check_state(resolved)
-        events.accept(tx, event)
-        return resolved
+        durable = resolved.version.durable
+        if durable is None:
+            _check_unnamed(name)
+            events.accept(tx, event)
+            return resolved, None, False
+        starting.check_named(what)
+        invocation = Invocation(ctx.request_id, payload, what.arn, context, event.trace)
+        chosen = await directory.choose(tx, what)
+        started = await starting.start(tx, chosen, durable, invocation, now, name=name, is_asynchronous=True)
+        return resolved, *started
 
-    measuring.received(ctx.block, await ctx.transact(body))
-    return {"StatusCode": 202}
+    resolved, execution, is_new = await ctx.transact(body)
+    measuring.received(ctx.block, resolved)
+    if is_new:
+        measuring.note_durable(ctx.block, what.place, "DurableExecutionStarted")
+    return {"StatusCode": 202, **({"DurableExecutionArn": execution.arn} if execution is not None else {})}
 
 
 async def begin(block: Block, found: Target, invocation: Invocation) -> tuple[Pieces, asyncio.Task[Outcome]]:
@@ -177,7 +204,18 @@ async def _events(pieces: Pieces, running: asyncio.Task[Outcome], *, tail: bool)
 
 
 async def run(block: Block, found: Target, invocation: Invocation, stream: Stream | None = None) -> Outcome:
-    """Have a function serve an invocation, and measure that. Raises AwsError where it is throttled or cannot run."""
+    """Have a function serve an invocation, a durable one by an execution.
+
+    Raises AwsError where it is throttled or cannot run.
+    """
+    durable = found.resolved.version.durable
+    if durable is not None:
+        return (await starting.run(block, found.resolved, durable, invocation))[1]
+    return await run_once(block, found, invocation, stream)
+
+
+async def run_once(block: Block, found: Target, invocation: Invocation, stream: Stream | None = None) -> Outcome:
+    """Have a function called, and measure that. Raises AwsError where it is throttled or cannot run."""
     running = ENGINE.get(block)
     version, function = found.resolved.version, found.function
     trace = tracing.begin(block, version, invocation.trace)

@@ -70,6 +70,13 @@ def recursive(block: Block, found: Resolved) -> None:
     _add(block, found, "RecursiveInvocationsDropped", 1)
 
 
+def note_durable(block: Block, place: Place, metric: str, value: float = 1, unit: str = "Count") -> None:
+    """Note what becomes of a durable execution. Developer guide, "Monitoring durable functions"."""
+    if is_measured(block):
+        dimensions = (("FunctionName", place.name),)
+        get_metrics(block).add(place.account, place.region, metric, dimensions, block.clock.now(), value, unit=unit)
+
+
 def _add(block: Block, found: Resolved, metric: str, value: float, unit: str = "Count") -> None:
     if not is_measured(block):
         return

@@ -119,7 +119,7 @@ class _Resolution:
 def answer(names: Names, client: Client, labels: Labels, kind: str) -> Answer:
     """Return the answer to a question of a client. Raises Missing."""
     state = _Resolution(names, client)
-    first = zone = names.find_zone(labels)
+    first = zone = _find_asked_zone(names, labels, kind)
     if zone is None:
         return Answer(REFUSED, is_authoritative=False, missing=format_name(labels))
     seen: set[Labels] = set()
@@ -135,7 +135,7 @@ def answer(names: Names, client: Client, labels: Labels, kind: str) -> Answer:
                 additional=_find_glue(names, zone, referral),
                 is_authoritative=bool(state.answers),
             )
-        sets = _find_sets(names, zone, labels)
+        sets = find_sets(names, zone, labels)
         if sets is None:
             return _finish(state, first, zone, NXDOMAIN, authority=_find_soa(names, zone), exists=False)
         name = format_name(labels)
@@ -171,6 +171,17 @@ def answer(names: Names, client: Client, labels: Labels, kind: str) -> Answer:
         if labels in seen:
             break
     return _finish(state, first, zone, SERVFAIL if len(state.answers) >= MAX_CHAIN_NAMES else NOERROR)
+
+
+def _find_asked_zone(names: Names, labels: Labels, kind: str) -> ServedZone | None:
+    """Return the zone that answers a question. DS records are those of the zone above, which delegates."""
+    zone = names.find_zone(labels)
+    if kind == "DS" and zone is not None and zone.labels == labels:
+        parent = names.find_zone(labels[1:])
+        sets = () if parent is None else names.get_node(parent.id, format_name(labels)).sets
+        if any(found.type == "NS" for found in sets):
+            return parent
+    return zone
 
 
 def _finish(
@@ -227,20 +238,20 @@ def _find_glue(names: Names, zone: ServedZone, referral: Part) -> tuple[Part, ..
     return tuple(glue)
 
 
-def _find_sets(names: Names, zone: ServedZone, labels: Labels) -> Sequence[RecordSet] | None:
+def find_sets(names: Names, zone: ServedZone, labels: Labels) -> Sequence[RecordSet] | None:
     """Return the record sets of a name or a wildcard; None without either."""
     node = names.get_node(zone.id, format_name(labels))
     if node.sets or node.has_below or labels == zone.labels:
         return node.sets
-    for first in range(1, len(labels) - len(zone.labels) + 1):
-        ancestor = labels[first:]
-        wildcard = names.get_node(zone.id, format_name((WILDCARD, *ancestor)))
-        if wildcard.sets:
-            return wildcard.sets
-        closest = names.get_node(zone.id, format_name(ancestor))
-        if closest.sets or closest.has_below:
-            return None
-    return None
+    closest = zone.labels
+    for length in range(len(zone.labels) + 1, len(labels)):
+        ancestor = labels[len(labels) - length :]
+        node = names.get_node(zone.id, format_name(ancestor))
+        if not node.sets and not node.has_below:
+            break
+        closest = ancestor
+    wildcard = names.get_node(zone.id, format_name((WILDCARD, *closest)))
+    return wildcard.sets if wildcard.sets or wildcard.has_below else None
 
 
 def _find_soa(names: Names, zone: ServedZone) -> tuple[Part, ...]:
@@ -278,9 +289,7 @@ def _expand(
         return (TTL_SECONDS, tuple(known)) if known else None
     within = zone._replace(id=target.zone)
     targets = [
-        found
-        for found in _find_sets(state.names, within, parse_name(target.name)) or ()
-        if found.type == chosen[0].type
+        found for found in find_sets(state.names, within, parse_name(target.name)) or () if found.type == chosen[0].type
     ]
     return _expand(state, within, targets, depth + 1) if targets else None
 

@@ -52,6 +52,7 @@ def _make_client(ctx: Context, params: Params) -> Client:
     """Return the client that a query is to come from. Raises InvalidInput."""
     given, mask = params.get("EDNS0ClientSubnetIP") or params.get("ResolverIP"), params.get("EDNS0ClientSubnetMask")
     address = ip_address(given) if given else IPv4Address("127.0.0.1")
+    bits: int = address.max_prefixlen
     if params.get("EDNS0ClientSubnetIP"):
         try:
             bits = int(mask) if mask else _MASKS[address.version]
@@ -61,4 +62,4 @@ def _make_client(ctx: Context, params: Params) -> Client:
     elif mask:
         raise InvalidInput("EDNS0ClientSubnetMask requires EDNS0ClientSubnetIP.")
     place = name_serving.LOCATIONS.get(ctx.block).find(address)
-    return Client(address, place, random_below)
+    return Client(address, place, random_below, bits)

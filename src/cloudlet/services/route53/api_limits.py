@@ -8,6 +8,7 @@ from typing import Any, Final
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.services.route53 import delegation_sets, limits, record_sets, traffic_policies
 from cloudlet.services.route53.block import REGION, service
+from cloudlet.services.route53.errors import InvalidInput
 from cloudlet.services.route53.health_checks import HEALTH_CHECKS
 from cloudlet.services.route53.zones import DELEGATION_SETS, ZONES, get_zone
 from cloudlet.store import Subspace
@@ -32,7 +33,10 @@ def _describe(kind: str, value: int, count: int) -> dict[str, Any]:
 @service.operation("GetAccountLimit")
 async def get_account_limit(ctx: Context, tx: Transaction, params: Params) -> Result:
     kind = params["Type"]
-    value, get_space = _OF_ACCOUNTS[kind]
+    known = _OF_ACCOUNTS.get(kind)
+    if known is None:
+        raise InvalidInput(f"Cloudlet has no limit {kind}. See docs/services/route53.md.")
+    value, get_space = known
     space = get_space(ctx.account, REGION)
     return _describe(kind, value, len(await tx.range(space.begin, space.end, limit=value)))
 

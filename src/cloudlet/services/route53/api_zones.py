@@ -8,7 +8,17 @@ from msgspec.structs import replace
 
 from cloudlet.core import AwsError, Context, Params, Result, Transaction
 from cloudlet.core.aws import page_tokens, tags
-from cloudlet.services.route53 import delegation_sets, errors, limits, pages, record_sets, vpcs, zones
+from cloudlet.services.route53 import (
+    delegation_sets,
+    dnssec_keys,
+    errors,
+    limits,
+    pages,
+    query_logging,
+    record_sets,
+    vpcs,
+    zones,
+)
 from cloudlet.services.route53.block import REGION, service
 from cloudlet.services.route53.changing import to_domain
 from cloudlet.services.route53.linked_services import check_manager, find_manager
@@ -107,11 +117,14 @@ async def delete_hosted_zone(ctx: Context, tx: Transaction, params: Params) -> R
             "HostedZoneNotEmpty",
             "The specified hosted zone contains non-required resource record sets  and so cannot be deleted.",
         )
-    if zone.signs:
+    if await dnssec_keys.find(tx, zone.name) is not None:
         raise AwsError(
             "HostedZoneNotEmpty",
-            "The specified hosted zone signs its answers. Disable DNSSEC signing, and delete its keys.",
+            "The specified hosted zone contains DNSSEC Key Signing Keys and so cannot be deleted.",
         )
+    logging = await query_logging.find_zone_config(tx, zone.account, zone.name)
+    if logging is not None:
+        query_logging.remove(tx, logging)
     space = record_sets.RECORD_SETS.sub(zone.name)
     tx.delete_range(space.begin, space.end)
     authorized = vpcs.AUTHORIZATIONS.sub(zone.account, zone.name)

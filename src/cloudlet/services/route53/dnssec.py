@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from cloudlet.engines.dns.dns_reply import Reply, compile_reply
-from cloudlet.services.route53.answering import NXDOMAIN, Answer, ServedZone
+from cloudlet.services.route53.answering import NXDOMAIN, Answer, ServedZone, find_sets
 from cloudlet.services.route53.compiling import make_response, to_dns_name
 from cloudlet.services.route53.dnssec_record import ServedKeys
 from cloudlet.services.route53.name_cache import CachedNames
-from cloudlet.services.route53.names import Labels, format_name, is_within, parse_name
+from cloudlet.services.route53.names import Labels, is_within, parse_name
 from cloudlet.services.route53.signatures import (
     VALID_SECONDS,
     ZONE_SIGNING,
@@ -34,6 +34,8 @@ from cloudlet.services.route53.signatures import (
 )
 
 _IN: Final = dns.rdataclass.IN
+_NXNAME: Final = "TYPE128"
+"""The type of names that are not there (RFC 9824, NXNAME)."""
 
 
 def compile_signed(names: CachedNames, labels: Labels, kind: int, found: Answer, now: float) -> Reply:
@@ -83,15 +85,23 @@ def _deny(
         return
     # What a chain of CNAME records leads to is what is not there.
     name = parse_name(found.answers[-1].values[0]) if found.answers else labels
-    types = set()
+    types = {_NXNAME}
     if found.exists:
-        node = names.get_node(zone.id, format_name(name))
-        types = {each.type for each in node.sets} - {dns.rdatatype.to_text(dns.rdatatype.RdataType.make(kind))}
+        types = {each.type for each in find_sets(names, zone, name) or ()}
+        types -= {dns.rdatatype.to_text(dns.rdatatype.RdataType.make(kind))}
         if name == zone.labels:
             types.add("DNSKEY")
-    response.authority.append(_make_nsec(name, types, first.ttl))
+        elif "NS" in types:
+            # All else that is at a delegation is not this zone's.
+            types &= {"NS", "DS"}
+    made = _make_nsec(name, types, first.ttl)
     if found.rcode == NXDOMAIN:
         response.set_rcode(dns.rcode.NOERROR)
+    if kind == dns.rdatatype.NSEC:
+        response.answer.append(made)
+        response.authority.clear()
+    else:
+        response.authority.append(made)
 
 
 def _make_nsec(labels: Labels, types: set[str], ttl: int) -> dns.rrset.RRset:

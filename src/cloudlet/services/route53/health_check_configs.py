@@ -18,6 +18,7 @@ _OF_ENDPOINTS: Final = (
     "FailureThreshold",
     "MeasureLatency",
     "Regions",
+    "EndpointType",
 )
 _OF_PATHS: Final = ("ResourcePath",)
 _OF_TYPES: Final = {
@@ -75,12 +76,17 @@ def _complete_endpoint(kind: str, config: dict[str, Any]) -> dict[str, Any]:
     address, name = config.get("IPAddress"), config.get("FullyQualifiedDomainName")
     if not address and not name:
         raise InvalidInput("Invalid parameter : IPAddress or FullyQualifiedDomainName is required.")
+    for member in ("FullyQualifiedDomainName", "ResourcePath"):
+        if not all("!" <= character <= "~" for character in config.get(member) or ""):
+            raise InvalidInput(f"Invalid parameter : {member} must have visible ASCII characters alone.")
     if kind == "TCP" and not config.get("Port"):
         raise InvalidInput("Invalid parameter : Port is required for a health check of type TCP.")
     if kind in ("HTTP_STR_MATCH", "HTTPS_STR_MATCH") and not config.get("SearchString"):
         raise InvalidInput(f"Invalid parameter : SearchString is required for a health check of type {kind}.")
     if config.get("MeasureLatency"):
         raise InvalidInput("Cloudlet does not measure latencies in health checks. See docs/services/route53.md.")
+    if config.get("EndpointType") == "PRIVATE":
+        raise InvalidInput("Cloudlet has no health check sources for private endpoints. See docs/services/route53.md.")
     if kind in _PORTS:
         config.setdefault("Port", _PORTS[kind])
     if kind in ("HTTPS", "HTTPS_STR_MATCH"):

@@ -92,12 +92,15 @@ class NameCache:
             self._items.add(key, found, 1 + size // _VALUES_PER_ITEM)
 
 
-async def _read_zone(tx: Transaction, vpc: str, domain: str) -> tuple[ServedZone, int]:
-    for account, identifier in await zones.list_served(tx, vpc, domain):
-        zone = await zones.ZONES.find(tx, account, REGION, identifier)
-        if zone is not None:
-            log_group = await query_logging.find_log_group(tx, account, identifier)
-            return ServedZone(account, identifier, parse_name(domain), zone.signs, log_group), 0
+async def _read_zone(tx: Transaction, vpc: str, name: str) -> tuple[ServedZone, int]:
+    labels = parse_name(name)
+    while (domain := await zones.find_closest(tx, vpc, labels)) is not None:
+        for account, identifier in await zones.list_served(tx, vpc, domain):
+            zone = await zones.ZONES.find(tx, account, REGION, identifier)
+            if zone is not None:
+                log_group = await query_logging.find_log_group(tx, account, identifier)
+                return ServedZone(account, identifier, parse_name(domain), zone.signs, log_group), 0
+        labels = parse_name(domain)[1:]
     return _NO_ZONE, 0
 
 
@@ -138,10 +141,9 @@ class CachedNames:
         if self._only is not None:
             return self._only if is_within(labels, self._only.labels) else None
         for vpc in dict.fromkeys((self._vpc, "")):
-            for first in range(len(labels)):
-                found: ServedZone = self._cache.get("zone", vpc, format_name(labels[first:]))
-                if found.id:
-                    return found
+            found: ServedZone = self._cache.get("zone", vpc, format_name(labels))
+            if found.id:
+                return found
         return None
 
     def get_node(self, zone: str, name: str) -> Node:

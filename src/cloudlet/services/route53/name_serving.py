@@ -14,18 +14,20 @@ from typing import Any, Final
 import dns.rcode
 import dns.rdatatype
 
+from cloudlet.core.aws.interface_names import find_reverse
 from cloudlet.core.host.network_label import NetworkLabel
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import random_below
 from cloudlet.core.kernel.per_block import PerBlock
 from cloudlet.core.kernel.sized_cache import SizedCache
+from cloudlet.engines.dns.dns_forwarding import Forwarder
 from cloudlet.engines.dns.dns_query import Address, Network, Query
-from cloudlet.engines.dns.dns_reply import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, Reply, make_refusal
+from cloudlet.engines.dns.dns_reply import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, Reply, compile_reply, make_refusal
 from cloudlet.engines.dns.dns_server import DnsServer
 from cloudlet.engines.resolver import Resolver
 from cloudlet.services.route53 import dnssec
 from cloudlet.services.route53.answering import ANY, Answer, Missing, Part, answer
-from cloudlet.services.route53.compiling import compile_answer
+from cloudlet.services.route53.compiling import compile_answer, make_response, to_dns_name
 from cloudlet.services.route53.endpoints import TTL_SECONDS
 from cloudlet.services.route53.load_balancers import is_served
 from cloudlet.services.route53.name_cache import CACHES, CachedNames
@@ -63,6 +65,7 @@ class NameServer:
         self._place = find_region(label.region)
         self._locations = LOCATIONS.get(block)
         self._resolver = Resolver()
+        self._forwarder = FORWARDERS.get(block)
         self._generation = -1
         self._fixed: dict[tuple[bytes, int, bool], tuple[Sequence[Reply], Answer]] = {}
         """Replies that everybody gets, in some orders of their records, with what they answer."""
@@ -75,14 +78,14 @@ class NameServer:
             self._generation = self._cache.generation
             self._fixed = {}
             self._compiled = SizedCache(MAX_COMPILED_ANSWERS)
+        if query.klass != _IN:
+            return make_refusal(REFUSED)
         found = self._fixed.get((query.name, query.type, query.wants_signatures))
         if found is not None:
             if found[1].zone is not None and found[1].zone.log_group:
                 self._record(query, address, found[1])
             self._turn += 1
             return found[0][self._turn % len(found[0])]
-        if query.klass != _IN:
-            return make_refusal(REFUSED)
         if query.type in _TRANSFERS:
             return make_refusal(NOTIMP)
         try:
@@ -112,6 +115,10 @@ class NameServer:
                 return self._forward(query, labels, found)
         if found.zone is None:
             return make_refusal(REFUSED)
+        if self._vpc and found.authority and found.authority[0].type == "NS":
+            # Clients in a VPC do not follow delegations themselves.
+            target = found.answers[-1].values[0] if found.answers else format_name(labels)
+            return self._forward(query, labels, Answer(answers=found.answers, missing=target))
         reply = self._compile(query, labels, found)
         if found.is_fixed:
             if len(self._fixed) >= MAX_COMPILED_ANSWERS:
@@ -151,10 +158,10 @@ class NameServer:
         return compile_answer(labels, query.type, Answer(0, is_authoritative, (*found.answers, *parts)))
 
     async def _forward(self, query: Query, labels: Labels, found: Answer) -> Reply:
-        """Return what the machine's resolver knows: addresses, of names that are none of ours."""
+        """Return what the machine knows of a name that is not ours."""
         kind, target = get_type_name(query.type), found.missing
         if kind not in ("A", "AAAA"):
-            return make_refusal(NOTIMP)
+            return await self._ask_servers(query, labels, found)
         try:
             addresses = await self._resolver.addresses(target.rstrip("."))
         except OSError as error:
@@ -164,9 +171,28 @@ class NameServer:
         parts = (Part(target, kind, _FORWARDED_TTL_SECONDS, wanted),) if wanted else ()
         return compile_answer(labels, query.type, Answer(is_authoritative=False, answers=(*found.answers, *parts)))
 
+    async def _ask_servers(self, query: Query, labels: Labels, found: Answer) -> Reply:
+        """Return what the machine's name servers answer."""
+        address = find_reverse(found.missing)
+        if address is not None and address.is_private:
+            # Nobody else knows of private addresses (RFC 6303).
+            return compile_answer(labels, query.type, Answer(NXDOMAIN, is_authoritative=False, answers=found.answers))
+        target = to_dns_name(parse_name(found.missing))
+        response = await self._forwarder.ask(target, query.type, wants_signatures=query.wants_signatures)
+        if response is None:
+            return make_refusal(SERVFAIL)
+        rcode = min(response.rcode(), dns.rcode.REFUSED)
+        reply = make_response(labels, query.type, Answer(rcode, is_authoritative=False, answers=found.answers))
+        reply.answer += response.answer
+        reply.authority += response.authority
+        return compile_reply(reply)
+
     def _make_client(self, query: Query, address: Address) -> Client:
-        told = address if query.subnet is None else query.subnet.network.network_address
-        return Client(told, self._locations.find(told) or self._place, random_below)
+        if query.subnet is None:
+            return Client(address, self._locations.find(address) or self._place, random_below)
+        network = query.subnet.network
+        told = network.network_address
+        return Client(told, self._locations.find(told) or self._place, random_below, network.prefixlen)
 
     def _record(self, query: Query, address: Address, found: Answer) -> None:
         if found.zone is None:
@@ -222,6 +248,7 @@ def _parse_place(given: dict[str, Any]) -> Place:
 
 
 LOCATIONS: Final = PerBlock(Locations)
+FORWARDERS: Final = PerBlock(lambda block: Forwarder())
 PUBLIC: Final = PerBlock(NameServer)
 """The name server of whoever is in no VPC."""
 

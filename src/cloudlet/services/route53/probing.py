@@ -38,8 +38,10 @@ async def probe(config: Mapping[str, Any], look_up: Lookup) -> Finding:
     address = config.get("IPAddress") or ""
     if not address:
         try:
-            address = (await asyncio.wait_for(look_up(name), CONNECTION_SECONDS))[0]
-        except (OSError, IndexError, TimeoutError):
+            found = await asyncio.wait_for(look_up(name), CONNECTION_SECONDS)
+            # Names are asked for their IPv4 addresses alone (API Reference, HealthCheckConfig).
+            address = next(each for each in found if ":" not in each)
+        except (OSError, ValueError, StopIteration, TimeoutError):
             return Finding(False, f"Failure: DNS resolution failed: no address of {name} was found")
     limit = TCP_CONNECTION_SECONDS if kind == "TCP" else CONNECTION_SECONDS
     context = _make_context() if kind.startswith("HTTPS") else None
@@ -63,6 +65,8 @@ async def probe(config: Mapping[str, Any], look_up: Lookup) -> Finding:
         return Finding(False, f"Failure: SSL/TLS handshake failed: {error.reason}")
     except OSError as error:
         return Finding(False, f"Failure: Connection failed: {error.strerror or error}")
+    except ValueError:
+        return Finding(False, f"Failure: SSL/TLS handshake failed: {name} is not a valid host name")
     try:
         if kind == "TCP":
             return Finding(True, "Success: Connection established")
@@ -102,13 +106,30 @@ async def _request(
     wanted = config.get("SearchString")
     if wanted is None:
         return Finding(True, f"Success: {shown_status}")
-    await reader.readuntil(b"\r\n\r\n")
-    body = b""
-    while len(body) < MAX_SEARCHED_BYTES and (more := await reader.read(MAX_SEARCHED_BYTES - len(body))):
-        body += more
+    is_chunked = False
+    while header := (await reader.readline()).strip().lower():
+        is_chunked = is_chunked or (header.startswith(b"transfer-encoding:") and header.endswith(b"chunked"))
+    body = await (_read_chunks(reader) if is_chunked else _read(reader, MAX_SEARCHED_BYTES))
     if wanted.encode() in body:
         return Finding(True, f"Success: {shown_status}. String matched")
     return Finding(False, f"Failure: {shown_status}. The search string was not found in the response body")
+
+
+async def _read(reader: asyncio.StreamReader, count: int) -> bytes:
+    """Return so many bytes, or as many as there are."""
+    body = b""
+    while len(body) < count and (more := await reader.read(count - len(body))):
+        body += more
+    return body
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    """Return the beginning of a body that comes in chunks (RFC 9112, section 7.1)."""
+    body = b""
+    while len(body) < MAX_SEARCHED_BYTES and (size := int((await reader.readline()).partition(b";")[0], 16)) > 0:
+        body += await _read(reader, min(size, MAX_SEARCHED_BYTES - len(body)))
+        await reader.readline()
+    return body
 
 
 def _make_context() -> ssl.SSLContext:

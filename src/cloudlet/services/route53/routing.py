@@ -28,6 +28,8 @@ class Client:
     place: Place | None
     draw: Callable[[int], int]
     """Returns a random number from 0 to a limit, without that."""
+    prefix: int = 128
+    """The number of the address's bits that are known. More specific blocks are not its own."""
 
 
 Sets = Sequence[RecordSet]
@@ -132,7 +134,9 @@ def _choose_block(candidates: Sets, client: Client, blocks: Blocks) -> Sets:
             continue
         for text in blocks(collection).get(location, ()):
             block = ip_network(text)
-            if block.version == client.address.version and client.address in block and block.prefixlen + 1 > best:
+            if block.version != client.address.version or block.prefixlen > client.prefix:
+                continue
+            if client.address in block and block.prefixlen + 1 > best:
                 best, chosen = block.prefixlen + 1, found
     return [] if chosen is None else [chosen]
 

@@ -20,7 +20,8 @@ from cloudlet.services.route53.names import MalformedName, parse_name
 
 MAX_STRING_BYTES: Final = 255
 MAX_TEXT_CHARACTERS: Final = 4_000
-_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
+_ESCAPED = re.compile(r"\\(?:([0-3][0-7]{2})|.)", re.DOTALL)
+"""An escaped character, in octal or as it is."""
 _STRINGS = re.compile(r'\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _QUOTED_TYPES: Final = frozenset(("TXT", "SPF"))
 
@@ -49,7 +50,7 @@ def validate_value(kind: str, value: str) -> None:
 
 def make_rdata(kind: str, value: str) -> dns.rdata.Rdata:
     """Return the data of a record. Raises DNSException and ValueError."""
-    text = _OCTAL.sub(lambda match: f"\\{int(match[1], 8):03d}", value)
+    text = _ESCAPED.sub(lambda match: f"\\{int(match[1], 8):03d}" if match[1] else match[0], value)
     rdtype = dns.rdatatype.from_text(kind)
     return dns.rdata.from_text(dns.rdataclass.IN, rdtype, text, origin=dns.name.root, relativize=False)
 
@@ -83,7 +84,7 @@ def _check_strings(value: str) -> None:
         if match.start() != at:
             break
         at = match.end()
-        if len(_OCTAL.sub("x", match[1])) > MAX_STRING_BYTES:
+        if len(_ESCAPED.sub("x", match[1])) > MAX_STRING_BYTES:
             raise InvalidValue("CharacterStringTooLong", "Value is too long")
     if value[at:].strip():
         raise InvalidValue("InvalidCharacterString", "Value should be enclosed in quotation marks")

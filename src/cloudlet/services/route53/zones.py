@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from cloudlet.core.aws.records import Records
 from cloudlet.core.kernel.ids import random_below, token
 from cloudlet.services.route53 import errors, record_sets
 from cloudlet.services.route53.block import NAMES_TOPIC, REGION
-from cloudlet.services.route53.names import parse_name, to_sort_key
+from cloudlet.services.route53.names import Labels, format_name, is_within, parse_name, to_sort_key
 from cloudlet.services.route53.record_set_record import RecordSet
 from cloudlet.services.route53.zone_record import Change, DelegationSet, Vpc, Zone
 
@@ -43,7 +44,7 @@ def make_id(prefix: str) -> str:
 def make_servers() -> tuple[str, ...]:
     """Return four name servers, as those of a delegation set are named."""
     numbers = [index * 512 + random_below(512) for index in range(4)]
-    return tuple(f"ns-{number}.awsdns-{number % 64:02d}.{_SUFFIXES[number % 4]}" for number in numbers)
+    return tuple(f"ns-{number}.awsdns-{number % 512 // 8:02d}.{_SUFFIXES[number // 512]}" for number in numbers)
 
 
 PRIVATE_SERVERS: Final = tuple(
@@ -109,6 +110,27 @@ async def list_served(tx: Transaction, vpc: str, domain: str) -> list[tuple[str,
     space = SERVED.sub(vpc, to_sort_key(parse_name(domain)))
     rows = await tx.range(space.begin, space.end, limit=100)
     return [(account.decode(), SERVED.unpack(key)[3]) for key, account in rows]
+
+
+async def find_closest(tx: Transaction, vpc: str, labels: Labels) -> str | None:
+    """Return the longest domain of a zone that a name is within, or None.
+
+    Domains are sorted by their labels from right to left: between that one and the name there are others, if any, that
+    have fewer labels in common with the name.
+    """
+    begin = SERVED.sub(vpc).begin
+    while labels:
+        rows = await tx.range(begin, SERVED.sub(vpc, to_sort_key(labels)).end, limit=1, reverse=True)
+        if not rows:
+            return None
+        domain = parse_name(SERVED.unpack(rows[0][0])[1])[::-1]
+        if is_within(labels, domain):
+            return format_name(domain)
+        shared = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(labels[::-1], domain[::-1], strict=False))
+        )
+        labels = labels[len(labels) - shared :]
+    return None
 
 
 def count_records(tx: Transaction, zone: Zone, difference: int) -> Zone:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from html import escape
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlunsplit
 
 from cloudlet.core import Context, Params, Result, Transaction
+from cloudlet.core.aws.urls import split_url
 from cloudlet.services.s3 import errors
 from cloudlet.services.s3.block import service
 from cloudlet.services.s3.buckets import cors
@@ -123,7 +124,7 @@ def _answer(ctx: Context, fields: dict[str, str], bucket: str, key: str, etag: s
     location = f"{ctx.endpoint}/{quote(bucket)}/{quote(key)}"
     target = fields.get("success_action_redirect") or fields.get("redirect")
     if target:
-        parts = urlsplit(target)
+        parts = split_url(target)
         if parts.scheme in ("http", "https") and parts.netloc:
             query = [*parse_qsl(parts.query, keep_blank_values=True), ("bucket", bucket), ("key", key), ("etag", etag)]
             ctx.response_status = 303

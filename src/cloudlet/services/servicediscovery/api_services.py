@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -63,7 +63,7 @@ async def create_service(ctx: Context, tx: Transaction, params: Params) -> Resul
         params.get("Description") or "",
         policy,
         records,
-        _parse_health_check(namespace, params.get("HealthCheckConfig")),
+        _parse_health_check(namespace, records, params.get("HealthCheckConfig")),
         has_custom,
     )
     if has_custom and made.health_check is not None:
@@ -90,12 +90,16 @@ def _parse_records(namespace: Namespace, params: Params) -> tuple[DnsRecord, ...
     return records
 
 
-def _parse_health_check(namespace: Namespace, given: Mapping[str, Any] | None) -> HealthCheckSettings | None:
+def _parse_health_check(
+    namespace: Namespace, records: Sequence[DnsRecord], given: Mapping[str, Any] | None
+) -> HealthCheckSettings | None:
     """Return the health check that instances get. Raises InvalidInput."""
     if given is None:
         return None
     if namespace.type == DNS_PRIVATE:
         raise InvalidInput("HealthCheckConfig cannot be specified for a service in a private DNS namespace.")
+    if any(record.type == "CNAME" for record in records):
+        raise InvalidInput("HealthCheckConfig cannot be specified for a service with a CNAME record.")
     if given["Type"] == "TCP" and given.get("ResourcePath"):
         raise InvalidInput("ResourcePath cannot be specified for a health check of type TCP.")
     path = "" if given["Type"] == "TCP" else given.get("ResourcePath") or "/"
@@ -175,7 +179,7 @@ async def update_service(ctx: Context, tx: Transaction, params: Params) -> Resul
         raise InvalidInput("The record types of a service cannot be changed: delete and create it again.")
     health_check = found.health_check
     if namespace.type != HTTP:
-        health_check = _parse_health_check(namespace, wanted.get("HealthCheckConfig"))
+        health_check = _parse_health_check(namespace, found.records, wanted.get("HealthCheckConfig"))
     kept = records or found.records
     known_types = {each.type for each in found.records} | set(found.former_types)
     operation = storing.begin_operation(

@@ -159,13 +159,17 @@ async def make_health_check(block: Block, namespace: Namespace, found: Discovery
     # What an alias leads to has a health of its own.
     if settings is None or ALIAS in given:
         return ""
+    endpoint = given.get(IPV4) or given.get(IPV6) or given.get(CNAME)
+    if endpoint is None:
+        # The service has got its health check later: there is nothing to ask here.
+        return ""
     config: dict[str, Any] = {
         "Type": settings.type,
         "Port": int(given.get(PORT) or _DEFAULT_PORTS[settings.type]),
         "FailureThreshold": settings.threshold,
     }
-    address = given.get(IPV4) or given.get(IPV6)
-    config |= {"IPAddress": address} if address else {"FullyQualifiedDomainName": given[CNAME]}
+    is_address = IPV4 in given or IPV6 in given
+    config["IPAddress" if is_address else "FullyQualifiedDomainName"] = endpoint
     if settings.type != "TCP":
         config["ResourcePath"] = settings.path
     made_for = f"{found.name}/{found.health_version}/{instance.id}/{instance.registration}"

@@ -26,6 +26,7 @@ RESOURCE_TYPES: Final = (
         create=Call("CreateGroup"),
         updates=(Call("UpdateGroup"),),
         delete=Call("DeleteGroup", {"GroupName": None}),
+        undeletable="Group not found",
         tag=Call("TagResource", {"ResourceARN": "GroupARN"}),
     ),
     ResourceType(

@@ -140,7 +140,7 @@ class ResourceType:
     unchanged: str = ""
     """The words in the error of an update that changes nothing."""
     undeletable: str = ""
-    """The words in the error of the deletion of what goes by itself later."""
+    """The words in the error of deleting what is deleted already, or goes by itself."""
     unlisted: tuple[str, ...] = ()
     """Properties that no call takes, and that say what follows from others."""
     list: Call | None = None

@@ -167,9 +167,9 @@ class Reader:
         document = self._document
         info = _map(document.get("info"), "info")
         title = info.get("title")
-        if not isinstance(title, str) or not title:
-            raise wrong("info.title is required")
-        api: Document = {"name": title}
+        api: Document = {}
+        if title not in (None, ""):
+            api["name"] = _text(title)
         if info.get("description"):
             api["description"] = _text(info["description"])
         if info.get("version") not in (None, ""):

@@ -9,14 +9,16 @@ from cloudlet.services.apigateway.access_log import Format, format_of
 from cloudlet.services.apigateway.authorizing import FunctionAuthorizer
 from cloudlet.services.apigateway.deploying import Snapshot
 from cloudlet.services.apigateway.documents import Document, Place
-from cloudlet.services.apigateway.expressions import Expression
+from cloudlet.services.apigateway.expressions import Expression, Lookup
 from cloudlet.services.apigateway.integration_check import TO_TEXT, function_of
+from cloudlet.services.apigateway.rest.schemas import Schema
 from cloudlet.services.apigateway.service_requests import Address
 from cloudlet.services.apigateway.throttle import Bucket, bucket
 from cloudlet.services.apigateway.websocket import mapping
 from cloudlet.services.apigateway.websocket.mapping import Parameter, Response, Templates
 
 _ANSWERS = "$default"
+_ANY_MODEL = "$default"
 
 
 @dataclass(slots=True)
@@ -56,6 +58,15 @@ class Route:
     bucket: Bucket | None
     required: tuple[str, ...]
     """The parameters that a handshake has to have, such as `request.header.id`."""
+    model: Expression | None
+    """The key of the model that messages are checked by; None where none are."""
+    models: dict[str, Schema]
+    """By their keys."""
+
+    def find_model(self, lookup: Lookup) -> Schema | None:
+        """Return the model that a message is checked by; None where none is for it."""
+        key = "" if self.model is None else self.model.value(lookup) or ""
+        return self.models.get(key) or self.models.get(_ANY_MODEL)
 
 
 @dataclass(slots=True)
@@ -80,6 +91,7 @@ def stage_of(place: Place, api_id: str, document: Document, snapshot: Snapshot) 
         for part in snapshot["Integration"]
     }
     authorizers = {part["AuthorizerId"]: FunctionAuthorizer(part, variables) for part in snapshot["Authorizer"]}
+    schema_texts = {part["Name"]: part["Schema"] for part in snapshot["Model"]}
     two_way = {part["RouteId"] for part in snapshot["RouteResponse"]}
     routes = {
         part["RouteKey"]: Route(
@@ -94,6 +106,12 @@ def stage_of(place: Place, api_id: str, document: Document, snapshot: Snapshot) 
                 for name, constraints in (part.get("RequestParameters") or {}).items()
                 if constraints.get("Required")
             ),
+            expressions.compiled(part["ModelSelectionExpression"]) if part.get("ModelSelectionExpression") else None,
+            {
+                key: Schema(schema_texts[name], schema_texts)
+                for key, name in (part.get("RequestModels") or {}).items()
+                if name in schema_texts
+            },
         )
         for part in snapshot["Route"]
     }

@@ -8,6 +8,7 @@ from hashlib import sha1
 import msgspec
 
 from cloudlet.core import Transaction
+from cloudlet.core.background.workers import offload_if
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.web import Answer, DataPlaneRequest, Upgrade
@@ -167,6 +168,10 @@ class WebSocketGateway:
             event.status = 429
             await self._tell(client, event, "Too Many Requests")
             return
+        if not await self._is_valid(event, route):
+            event.status = 400
+            await self._tell(client, event, "Invalid request body")
+            return
         if route.integration is None:
             event.status = 500
             await self._tell(client, event, "Internal server error")
@@ -181,6 +186,15 @@ class WebSocketGateway:
         event.status = answer.status
         if route.answers and answer.goes_back and answer.body:
             await client.send(answer.body)
+
+    async def _is_valid(self, event: Event, route: Route) -> bool:
+        """Whether a message is as its model wants it. Developer guide, "Request validation for WebSocket APIs"."""
+        if route.model is None:
+            return True
+        model = route.find_model(event.lookup)
+        if model is None:
+            return False
+        return not await offload_if(model.takes_long(event.body), self._place.account, model.errors, event.body)
 
     async def _tell(self, client: Client, event: Event, text: str) -> None:
         """Tell a client that a message of his was not dealt with."""

@@ -7,8 +7,8 @@ management server). In open mode calls need no signature, and unknown keys are l
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from cloudlet.core import AwsError, Context
 from cloudlet.core.authorization import enforcement
@@ -25,13 +25,22 @@ from cloudlet.wire.claims import Claim
 from cloudlet.wire.http import HttpRequest
 
 _ACTION: Final = "appmesh:StreamAggregatedResources"
+_EXPORT: Final = "acm:ExportCertificate"
 _DEFAULT_ACCOUNT: Final = "000000000000"
 _DEFAULT_REGION: Final = "us-east-1"
 _MAX_SKEW_SECONDS: Final = 300
 _UNAUTHENTICATED: Final = 16
 
 
-async def admit(block: Block, node_id: str, headers: Mapping[str, str]) -> EnvoyNode | None:
+class Admission(NamedTuple):
+    """An Envoy that may connect, and its caller."""
+
+    node: EnvoyNode
+    context: Context | None
+    """The caller with its permissions; None where these are not enforced."""
+
+
+async def admit(block: Block, node_id: str, headers: Mapping[str, str]) -> Admission | None:
     """Return what an Envoy is; None for one that is nothing. Raises CallRefusal for one that may not connect."""
     request = _make_request(headers)
     try:
@@ -44,9 +53,18 @@ async def admit(block: Block, node_id: str, headers: Mapping[str, str]) -> Envoy
         region = claim.credential.region
         account = principal.account if principal is not None else parse_account(claim.access_key) or account
     node = parse_node_id(node_id, account, region)
-    if node is not None and block.is_strict:
-        await _authorize(block, node, principal)
-    return node
+    if node is None:
+        return None
+    return Admission(node, await _authorize(block, node, principal) if block.is_strict else None)
+
+
+def check_certificates(admission: Admission, arns: Iterable[str]) -> None:
+    """Raise CallRefusal unless an Envoy's caller may have certificates of ACM with their private keys.
+
+    App Mesh user guide, "Transport Layer Security (TLS)": acm:ExportCertificate.
+    """
+    for arn in arns:
+        _check(admission.context, "acm", _EXPORT, arn)
 
 
 def _make_request(headers: Mapping[str, str]) -> HttpRequest:
@@ -82,8 +100,8 @@ async def _authenticate(block: Block, request: HttpRequest, claim: Claim) -> Pri
     return known.principal
 
 
-async def _authorize(block: Block, node: EnvoyNode, principal: Principal | None) -> None:
-    """Raise CallRefusal unless a caller's policies let it have a node's configuration."""
+async def _authorize(block: Block, node: EnvoyNode, principal: Principal | None) -> Context:
+    """Return a caller with its permissions. Raises CallRefusal unless they let it have a node's configuration."""
     if principal is None:
         raise CallRefusal(_UNAUTHENTICATED, "The call must be signed with a key that is known")
     if principal.account != node.account:
@@ -92,7 +110,17 @@ async def _authorize(block: Block, node: EnvoyNode, principal: Principal | None)
     arn = Arn(partition_of(node.region), "appmesh", node.region, node.account, node.path)
     try:
         context.permissions = await block.cloud.permissions.load(principal)
-        if not context.permissions.is_unlimited:
-            enforcement.check_resource(context, "appmesh", _ACTION, str(arn))
+    except AwsError as error:
+        raise CallRefusal(PERMISSION_DENIED, error.message) from None
+    _check(context, "appmesh", _ACTION, str(arn))
+    return context
+
+
+def _check(context: Context | None, model: str, action: str, arn: str) -> None:
+    """Raise CallRefusal unless a caller's policies allow an action on a resource."""
+    if context is None or context.permissions.is_unlimited:
+        return
+    try:
+        enforcement.check_resource(context, model, action, arn)
     except AwsError as error:
         raise CallRefusal(PERMISSION_DENIED, error.message) from None

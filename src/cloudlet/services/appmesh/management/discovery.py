@@ -28,6 +28,9 @@ Their health may have changed.
 _DNS_SECONDS: Final = 2.0
 _LOOKUP_SECONDS: Final = 2.0
 _MAX_INSTANCES: Final = 1000
+_MAX_ALIASES: Final = 8
+"""The length of a chain of names that stand for others."""
+_ADDRESS_TYPES: Final = ("A", "AAAA")
 
 
 class Lookup(NamedTuple):
@@ -96,6 +99,9 @@ class AddressBook:
         except (OSError, TimeoutError, AwsError) as error:
             # What was found before stays: a name that is not answered now is no reason to stop all traffic.
             log.debug("service discovery of %s failed: %s", discovery, error)
+        except Exception:
+            # One that fails unexpectedly holds up no other.
+            log.exception("service discovery of %s failed", discovery)
         entry.due = time.monotonic() + (_MAP_SECONDS if "awsCloudMap" in discovery else _DNS_SECONDS)
         return entry.addresses != before
 
@@ -126,17 +132,31 @@ class AddressBook:
         return dict(answer or {})
 
     async def _resolve(self, lookup: Lookup, given: Mapping[str, Any], entry: _Entry) -> None:
-        found = await self._find_in_zones(lookup, given["hostname"])
-        if not found:
-            found = await self._resolver.addresses(given["hostname"])
+        found = await self._find_addresses(lookup, given["hostname"])
         addresses = sorted(choose_addresses(found, lookup.preference))
         if given.get("responseType") != "ENDPOINTS" and addresses:
             # One address stands for all, as behind a load balancer. It stays while the name has it.
             addresses = [next((each for each in entry.addresses if each in addresses), addresses[0])]
         entry.addresses = tuple(addresses)
 
-    async def _find_in_zones(self, lookup: Lookup, hostname: str) -> list[str]:
-        """Return the addresses that the account's private hosted zones have for a name."""
+    async def _find_addresses(self, lookup: Lookup, hostname: str) -> list[str]:
+        """Return the addresses of a name, which may be another name for it. Raises OSError where there is none."""
+        for _ in range(_MAX_ALIASES):
+            records = await self._find_in_zones(lookup, hostname)
+            found = [value for kind, value in records if kind in _ADDRESS_TYPES]
+            if found:
+                return found
+            others = [value for kind, value in records if kind not in _ADDRESS_TYPES]
+            if not others:
+                break
+            hostname = others[0]
+        return await self._resolver.addresses(hostname.rstrip("."))
+
+    async def _find_in_zones(self, lookup: Lookup, hostname: str) -> list[tuple[str, str]]:
+        """Return the records of a name in the account's private hosted zones: types and values.
+
+        The type of an alias is ALIAS, and its value the other name.
+        """
         if not self._block.cloud.has("route53") or "." not in hostname or _is_address(hostname):
             return []
         listed = await self._ask_route53(lookup, "ListHostedZones", {})
@@ -150,9 +170,12 @@ class AddressBook:
         for zone in sorted(zones, key=lambda zone: -len(zone["Name"]))[:1]:
             params = {"HostedZoneId": zone["Id"].rpartition("/")[2], "StartRecordName": name, "StartRecordType": "A"}
             answer = await self._ask_route53(lookup, "ListResourceRecordSets", params)
-            sets = [each for each in answer["ResourceRecordSets"] if each["Name"].lower() == name]
-            values = [each.get("ResourceRecords") or () for each in sets if each["Type"] in ("A", "AAAA")]
-            found += [record["Value"] for records in values for record in records]
+            for each in answer["ResourceRecordSets"]:
+                if each["Name"].lower() != name or each["Type"] not in (*_ADDRESS_TYPES, "CNAME"):
+                    continue
+                found += [(each["Type"], record["Value"]) for record in each.get("ResourceRecords") or ()]
+                if "AliasTarget" in each:
+                    found.append(("ALIAS", each["AliasTarget"]["DNSName"]))
         return found
 
     async def _ask_route53(self, lookup: Lookup, operation: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -21,12 +21,12 @@ from cloudlet.core import Transaction
 from cloudlet.core.background.jobs import best_effort
 from cloudlet.core.kernel.block import Block
 from cloudlet.core.kernel.per_block import PerBlock
-from cloudlet.engines.envoy.configuration_server import ConfigurationServer
+from cloudlet.engines.envoy.configuration_server import ConfigurationServer, EncodedSnapshot
 from cloudlet.engines.envoy.snapshot import Snapshot
 from cloudlet.services.appmesh import storing
 from cloudlet.services.appmesh.kinds import MESH
 from cloudlet.services.appmesh.management import ports
-from cloudlet.services.appmesh.management.admission import admit
+from cloudlet.services.appmesh.management.admission import admit, check_certificates
 from cloudlet.services.appmesh.management.certificates import CertificateBook, Key
 from cloudlet.services.appmesh.management.discovery import AddressBook, Lookup, make_lookup
 from cloudlet.services.appmesh.proxy.building import build
@@ -115,16 +115,17 @@ class ManagementServer:
             self.envoys.clear()
             await self.server.close()
 
-    async def _find(self, node_id: str, headers: Mapping[str, str]) -> Snapshot | None:
+    async def _find(self, node_id: str, headers: Mapping[str, str]) -> EncodedSnapshot | None:
         """Return the configuration of an Envoy that connects. Raises CallRefusal."""
-        node = await admit(self._block, node_id, headers)
-        if node is None:
+        admission = await admit(self._block, node_id, headers)
+        if admission is None:
             return None
-        envoy = _Envoy(node)
+        envoy = _Envoy(admission.node)
         self._arriving.append(envoy)
         try:
-            found = await self._configure(envoy, _ARRIVAL_SECONDS)
+            found = await self._configure(node_id, envoy, _ARRIVAL_SECONDS)
             if found is not None:
+                check_certificates(admission, envoy.certificates)
                 self.envoys[node_id] = envoy
             return found
         finally:
@@ -153,7 +154,7 @@ class ManagementServer:
         self._meshes[key].is_read, self._meshes[key].retry_at = False, 0.0
         self._changed.set()
 
-    async def _configure(self, envoy: _Envoy, max_seconds: float) -> Snapshot | None:
+    async def _configure(self, name: str, envoy: _Envoy, max_seconds: float) -> EncodedSnapshot | None:
         """Return the configuration of an Envoy; None where its mesh has no such node."""
         view = await self._read_mesh(_get_key(envoy.node))
         envoy.view = view
@@ -165,7 +166,8 @@ class ManagementServer:
                 new = [each for each in envoy.lookups.values() if not self._addresses.has(each)]
                 await self._addresses.refresh(new)
         await self._certificates.refresh(envoy.keys)
-        return self._build(envoy, view)
+        built = self._build(envoy, view)
+        return None if built is None else await self.server.encode(name, built)
 
     def _note_needs(self, envoy: _Envoy, view: MeshView) -> bool:
         """Note what an Envoy's configuration needs; return whether the mesh has its node."""
@@ -220,14 +222,20 @@ class ManagementServer:
     async def _update(self, name: str, envoy: _Envoy) -> None:
         """Serve an Envoy the mesh as it is now.
 
-        One whose node is gone is served no more.
+        One whose node is gone is served no more. One that needs other certificates has to connect again, where
+        permissions are enforced: whoever has its streams may not be allowed to have these.
         """
         async with envoy.lock:
-            found = await self._configure(envoy, _LOOKUP_SECONDS)
-            if found is not None:
+            before = envoy.certificates
+            found = await self._configure(name, envoy, _LOOKUP_SECONDS)
+            if self.envoys.get(name) is not envoy:
+                # It has left meanwhile, or another one of its id has come with a later configuration.
+                pass
+            elif found is not None and not (self._block.is_strict and envoy.certificates.keys() - before.keys()):
                 self.server.set_snapshot(name, found)
-            elif self.envoys.pop(name, None) is not None:
-                log.info("the mesh has no %s any more", name)
+            else:
+                log.info("%s has to connect again", name)
+                del self.envoys[name]
                 self.server.forget(name)
         # Requests come between two Envoys.
         await asyncio.sleep(0)

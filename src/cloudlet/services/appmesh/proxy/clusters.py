@@ -10,7 +10,7 @@ from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.appmesh.kinds import Spec
 from cloudlet.services.appmesh.proxy.durations import to_duration
 from cloudlet.services.appmesh.proxy.retries import make_circuit_breakers
-from cloudlet.services.appmesh.proxy.tls import HAS_HTTP2, make_client_socket
+from cloudlet.services.appmesh.proxy.tls import HAS_HTTP2, make_client_socket, make_own_socket
 
 
 def _make_protocol(protocol: str) -> Resource:
@@ -53,6 +53,17 @@ def make_node_cluster(name: str, node: Spec, listener: Mapping[str, Any], policy
     if listener.get("outlierDetection"):
         made["outlier_detection"] = _make_outlier_detection(listener["outlierDetection"])
     socket = make_client_socket(policy, listener, list_names(node))
+    if socket is not None:
+        made["transport_socket"] = socket
+    return made
+
+
+def make_gateway_check(name: str, address: str, listener: Mapping[str, Any]) -> Resource:
+    """Return the cluster by which a gateway's Envoy checks its own listener."""
+    port, protocol = listener["portMapping"]["port"], listener["portMapping"]["protocol"]
+    made = make_local_cluster(name, address, port, protocol, None)
+    made["health_checks"] = [_make_health_check(listener["healthCheck"], port)]
+    socket = make_own_socket(listener)
     if socket is not None:
         made["transport_socket"] = socket
     return made

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from cloudlet.engines.envoy.snapshot import Resource
 from cloudlet.services.appmesh.kinds import Spec, get_route
-from cloudlet.services.appmesh.proxy.clusters import make_local_cluster
+from cloudlet.services.appmesh.proxy.clusters import make_gateway_check, make_local_cluster
 from cloudlet.services.appmesh.proxy.filters import make_http_filter
 from cloudlet.services.appmesh.proxy.inbound import make_chains, make_listener, make_routes
 from cloudlet.services.appmesh.proxy.matching import make_match
@@ -45,6 +45,9 @@ class Gateway:
         cluster = f"cds_ingress_{self._view.name}_{self._node.name}_self_redirect_{protocol}_{EGRESS_PORT}"
         pool = listener.get("connectionPool")
         self.set.clusters[cluster] = make_local_cluster(cluster, self._loop, EGRESS_PORT, protocol, pool)
+        if listener.get("healthCheck"):
+            check = f"cds_ingress_{self._view.name}_{self._node.name}_health_{protocol}_{port}"
+            self.set.clusters[check] = make_gateway_check(check, self._loop, listener)
         name = f"rds_ingress_{protocol}_{port}"
         routes = list(self._make_ingress_routes(port, cluster))
         self.routes.append(make_routes(name, [{"name": "ingress", "domains": ["*"], "routes": routes}]))

@@ -78,8 +78,12 @@ class Outbound:
         self.set.clusters[self._original] = make_original_cluster(self._original)
         self.routes: list[Resource] = []
         self._hosts: dict[int, list[Resource]] = {}
-        self._own: dict[str, list[Resource]] = {}
-        """The routes of virtual services by domains, for requests to the listener's own port."""
+        self._own: list[Resource] = []
+        """The hosts for requests to the listener's own port.
+
+        A name alone stands for the service's first port.
+        """
+        self._domains: set[str] = set()
         self._chains: list[Resource] = []
         for backend in spec.get("backends") or ():
             self._add(backend["virtualService"])
@@ -94,11 +98,12 @@ class Outbound:
                 continue
             # Hosts are the same in upper and lower case, which names of virtual services are not.
             host = service.lower()
-            if f"{host}:{at.port}" not in self._own:
-                routes = list(make_service_routes(self._view, at, find_cluster))
-                self._hosts.setdefault(at.port, []).append(_make_host([host, f"{host}:{at.port}"], routes))
-                self._own[f"{host}:{at.port}"] = routes
-                self._own.setdefault(host, routes)
+            if f"{host}:{at.port}" not in self._domains:
+                domains, routes = [host, f"{host}:{at.port}"], list(make_service_routes(self._view, at, find_cluster))
+                self._hosts.setdefault(at.port, []).append(_make_host(domains, routes))
+                own = [each for each in domains if each not in self._domains]
+                self._domains.update(own)
+                self._own.append(_make_host(own, routes))
 
     def _add_tcp(self, at: ServicePort, find_cluster: FindCluster) -> None:
         """Add a chain for a port of TCP, where no other one has it.
@@ -116,8 +121,7 @@ class Outbound:
         for port, hosts in self._hosts.items():
             if port not in taken | {EGRESS_PORT}:
                 self._add_http_chain(port, [*hosts, *self._list_outside_hosts()])
-        own = [_make_host([domain], routes) for domain, routes in self._own.items()]
-        self._add_http_chain(EGRESS_PORT, own)
+        self._add_http_chain(EGRESS_PORT, self._own)
         outside = make_tcp_filter("egress", [(self._original, 1)], None, self._spec)
         if not self._view.allows_all:
             # AWS's own API stays within reach; its hosts are known by TLS's server names.

@@ -76,7 +76,9 @@ def list_tcp_targets(
             return [], None
         return [(find_cluster(node, listener), 1)], (listener.get("timeout") or {}).get("tcp")
     for _, route in _list_routes(view, at):
-        return _list_targets(view, route, find_cluster), route.get("timeout")
+        # Envoy takes weights of zero for requests only.
+        targets = [target for target in _list_targets(view, route, find_cluster) if target[1]]
+        return targets, route.get("timeout")
     return [], None
 
 

@@ -76,6 +76,19 @@ def make_client_socket(
     return make_extension(_TRANSPORT, f"{_MESSAGES}.UpstreamTlsContext", common_tls_context=context, **sni)
 
 
+def make_own_socket(listener: Mapping[str, Any]) -> Resource | None:
+    """Return the transport socket by which an Envoy reaches its own listener; None without TLS.
+
+    It has the listener's own certificate, where clients must have one.
+    """
+    tls = listener.get("tls") or {"mode": "DISABLED"}
+    if tls["mode"] == "DISABLED":
+        return None
+    context = _make_certificate(tls["certificate"]) if tls.get("validation") else {}
+    context["alpn_protocols"] = ["h2"] if listener["portMapping"]["protocol"] in HAS_HTTP2 else ["http/1.1"]
+    return make_extension(_TRANSPORT, f"{_MESSAGES}.UpstreamTlsContext", common_tls_context=context)
+
+
 def _make_certificate(certificate: Mapping[str, Any]) -> Resource:
     match certificate:
         case {"acm": {"certificateArn": arn}}:

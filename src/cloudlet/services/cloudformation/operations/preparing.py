@@ -5,6 +5,7 @@ Nothing is made before all is right.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -83,7 +84,7 @@ async def prepare(
     be reviewed before anything is done, so that no capability is needed for them.
     """
     text = await load_template(ctx, params, previous)
-    raw = parse_template(text)
+    raw = await asyncio.to_thread(parse_template, text)
     given = _list_given(params, previous)
     names = transforms.list_names(raw)
     declared = read_template(raw, is_processed=not names)
@@ -93,7 +94,7 @@ async def prepare(
     tags = tagging.read(params["Tags"]) if params.get("Tags") is not None else (previous.tags if previous else {})
     if reserved := next(filter(tagging.is_system_key, tags), None):
         raise errors.make_validation_error(f"Tag key {reserved} must not begin with aws:, which is reserved.")
-    values = await _look_up(ctx, parameters.bind_parameters(declared, given))
+    values = await _look_up(ctx, await asyncio.to_thread(parameters.bind_parameters, declared, given))
     target = Target(
         uuid4(),
         text,
@@ -119,7 +120,12 @@ async def prepare(
 
 def evaluate(compiled: CompiledTarget) -> list[Output]:
     """Evaluate all functions, as far as that goes before anything is made; return the outputs. Raises AwsError."""
-    scope = compiled.make_scope(lambda name: NOT_KNOWN, lambda name, attribute: NOT_KNOWN)
+
+    def find_attribute(name: str, attribute: str) -> str:
+        compiled.check_attribute(name, attribute)
+        return NOT_KNOWN
+
+    scope = compiled.make_scope(lambda name: NOT_KNOWN, find_attribute)
     for name in compiled.resources:
         compiled.resolve_properties(name, scope)
     return compiled.resolve_outputs(scope)
@@ -134,7 +140,9 @@ def _list_topics(params: Params, previous: Target | None) -> list[str]:
 def _list_given(params: Params, previous: Target | None) -> dict[str, str]:
     given = {}
     for one in params.get("Parameters") or ():
-        name = one["ParameterKey"]
+        name = one.get("ParameterKey")
+        if name is None:
+            raise errors.make_validation_error("Every parameter must have a ParameterKey.")
         if one.get("UsePreviousValue"):
             if previous is None or name not in previous.values:
                 raise errors.make_validation_error(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
@@ -22,6 +23,7 @@ from cloudlet.core.background.reconciler import Key, Reconciler
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudformation import errors, exporting, stack_policies, stacks, states
 from cloudlet.services.cloudformation.compiling import (
+    NESTED,
     CompiledTarget,
     compile_target,
     get_schema,
@@ -29,7 +31,7 @@ from cloudlet.services.cloudformation.compiling import (
     list_hidden,
 )
 from cloudlet.services.cloudformation.drift import drift_record
-from cloudlet.services.cloudformation.operations import monitoring
+from cloudlet.services.cloudformation.operations import monitoring, nested_updates
 from cloudlet.services.cloudformation.operations.comparing import add_made_up_name, needs_replacement
 from cloudlet.services.cloudformation.operations.provisioning_steps import Steps
 from cloudlet.services.cloudformation.provisioning.handlers import Later
@@ -41,8 +43,12 @@ log = logging.getLogger("cloudlet.cloudformation")
 
 MAX_CONCURRENT_RESOURCES: Final = 40
 MAX_ACCOUNT_OPERATIONS: Final = 4
+MAX_SERVICE_TIMEOUT_SECONDS: Final = 3600
+_WHOLE_NUMBER: Final = re.compile("[0-9]{1,6}")
 _PATIENCE_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.25
+_HELD_SECONDS: Final = 2.0
+_NESTED_SECONDS: Final = 0.1
 _MINUTE_SECONDS: Final = 60.0
 _INVALID: Final = (
     "Validation failed with {} error(s). Call DescribeEvents to retrieve the full list of issues with resource and "
@@ -68,13 +74,17 @@ async def _carry_out(block: Block, key: Key) -> float | None:
     """Carry out what a stack's state stands for, as far as it goes now."""
     account, region, stack_id = key
 
-    async def load(tx: Transaction) -> tuple[Stack, dict[str, Resource]] | None:
+    async def load(tx: Transaction) -> tuple[Stack, dict[str, Resource]] | float | None:
         stack = await stacks.find(tx, account, region, stack_id)
-        return None if stack is None else (stack, await stacks.list_resources(tx, block.cloud.vault, stack))
+        if stack is None or not states.is_in_progress(stack.status):
+            return None
+        if await nested_updates.is_held(tx, stack):
+            return _HELD_SECONDS
+        return stack, await stacks.list_resources(tx, block.cloud.vault, stack)
 
     found = await block.store.transact(load)
-    if found is None or not states.is_in_progress(found[0].status):
-        return None
+    if found is None or isinstance(found, float):
+        return found
     return await _Run(block, *found).run()
 
 
@@ -204,6 +214,7 @@ class _Run:
             resource = self._steps.resources[name]
             is_wanted = wanted is not None and name in wanted.resources
             if is_wanted and not (is_rollback and self._steps.is_new(resource)):
+                await self._await_nested(resource)
                 is_retained = not is_rollback and resource.update_replace_policy == "Retain"
                 await self._steps.clean_up(resource, is_retained=is_retained)
                 return
@@ -211,6 +222,23 @@ class _Run:
             await self._steps.remove(resource, is_retained=is_retained, is_forgotten=True)
 
         return clean_up
+
+    async def _await_nested(self, resource: Resource) -> None:
+        """Have a nested stack clean up, too. Raises Later until it has."""
+        stack = self._stack
+        if resource.type != NESTED:
+            return
+
+        async def release(tx: Transaction) -> bool:
+            nested = await stacks.find_by_name(tx, stack.account, stack.region, resource.physical_id)
+            is_cleaning = nested is not None and nested.status == states.CLEANING
+            if nested is None or not is_cleaning or nested.operation.awaited != stack.operation.id:
+                return False
+            request(tx, nested)
+            return True
+
+        if await self._block.store.transact(release):
+            raise Later(_NESTED_SECONDS)
 
     def _bind_remove(self, name: str) -> Callable[[], Awaitable[None]]:
         operation = self._stack.operation
@@ -475,9 +503,8 @@ class _Run:
 
     def _describe_failures(self) -> str:
         names = sorted(name for name, reason in self._failed.items() if not reason.startswith("Resource "))
-        what = {"apply": "create" if self._stack.status == "CREATE_IN_PROGRESS" else "update"}.get(
-            self._phase.work, "delete"
-        )
+        is_new = self._stack.status == "CREATE_IN_PROGRESS"
+        what = {"apply": "create" if is_new else "update", "revert": "update"}.get(self._phase.work, "delete")
         if self._stack.status == "UPDATE_IN_PROGRESS":
             created = [name for name in names if self._steps.resources[name].status == "CREATE_FAILED"]
             what = "create" if created == names else "update"
@@ -509,6 +536,9 @@ class _Run:
                 event = stacks.make_stack_event(now, failed, block.clock.now(), reason)
                 stacks.add_event(tx, now, replace(event, is_hidden=True))
                 now = stacks.follow(tx, now, states.KINDS[status], block.clock.now())
+            if now.operation.former and not states.is_in_progress(status):
+                stacks.remove_target(tx, now, now.operation.former)
+                now = replace(now, operation=nested_updates.end(now.operation))
             changed = stacks.set_status(tx, now, status, block.clock.now(), reason)
             if status == states.DELETED:
                 await exporting.remove_all_of(tx, changed)
@@ -534,13 +564,21 @@ class _Run:
             now = await stacks.find(tx, stack.account, stack.region, stack.id)
             if now is None or not self._is_current(now):
                 return
-            if now.target and now.target != now.operation.target:
+            operation = now.operation
+            if operation.awaited:
+                operation = replace(operation, former=now.target, former_outputs=now.outputs)
+            elif now.target and now.target != operation.target:
                 # The former target is what cleaning up no longer needs.
                 stacks.remove_target(tx, now, now.target)
             updated = block.clock.now() if status.startswith("UPDATE") else now.updated
             description = compiled.template.description
             changed = replace(
-                now, target=now.operation.target, outputs=outputs, updated=updated, description=description
+                now,
+                target=operation.target,
+                operation=operation,
+                outputs=outputs,
+                updated=updated,
+                description=description,
             )
             await exporting.save(tx, changed, outputs, compiled.list_imports())
             stacks.set_status(tx, changed, status, block.clock.now())
@@ -603,6 +641,11 @@ def check_properties(name: str, kind: str, properties: Mapping[str, Any]) -> Non
     if is_custom(kind):
         if not properties.get("ServiceToken"):
             raise errors.make_validation_error("Missing required ServiceToken property")
+        timeout = properties.get("ServiceTimeout", 1)
+        if not _WHOLE_NUMBER.fullmatch(str(timeout)) or not 1 <= int(timeout) <= MAX_SERVICE_TIMEOUT_SECONDS:
+            raise errors.make_validation_error(
+                f"ServiceTimeout must be a number of seconds between 1 and {MAX_SERVICE_TIMEOUT_SECONDS}"
+            )
         return
     schema = get_schema(kind)
     if any(map(is_system_key, schema.list_tag_keys(properties))):

@@ -16,7 +16,10 @@ MAX_TEMPLATE_BYTES: Final = 1_000_000
 
 async def load_from_url(ctx: Context, url: str, member: str) -> str:
     """Return the text at an address in S3, which a member of a request gives. Raises AwsError."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise errors.make_validation_error(f"{member} must be a supported URL.") from None
     host = _BUCKET_HOST.fullmatch(parts.hostname or "")
     path = unquote(parts.path.lstrip("/"))
     bucket, _, key = (host["bucket"], "", path) if host else path.partition("/")
@@ -36,4 +39,7 @@ async def load_object(ctx: Context, bucket: str, key: str) -> str:
     text = b"".join([piece async for piece in pieces_of(answer["Body"])])
     if len(text) > MAX_TEMPLATE_BYTES:
         raise errors.make_validation_error(f"Template may not exceed {MAX_TEMPLATE_BYTES} bytes in size.")
-    return text.decode()
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise errors.make_format_error("unsupported structure.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from cloudlet.services.cloudformation.operations.s3_objects import load_object
 from cloudlet.services.cloudformation.stack_record import Stack, Target
 from cloudlet.services.cloudformation.templates import language_extensions, transforms
 from cloudlet.services.cloudformation.templates.functions import Scope
-from cloudlet.services.cloudformation.templates.parsing import parse_template
+from cloudlet.services.cloudformation.templates.parsing import check_values, parse_template
 from cloudlet.services.cloudformation.templates.template import Template
 from cloudlet.services.cloudformation.templates.transforms import Transform, TransformError
 
@@ -30,6 +31,7 @@ async def apply_transforms(ctx: Context, stack: Stack, declared: Template, targe
         processed = await _apply(ctx, stack, declared, target, transform, processed)
         if not isinstance(processed, dict):
             raise TransformError(f"Received malformed response from transform {transform.name}")
+    check_values(processed)
     if transforms.list_names(processed):
         raise TransformError("A processed template cannot have transforms of its own.")
     return {key: value for key, value in processed.items() if key != transforms.SECTION}
@@ -55,7 +57,7 @@ async def _apply(
 ) -> Any:
     scope = _make_scope(stack, declared, target)
     if transform.name == language_extensions.NAME:
-        return language_extensions.expand_loops(part, scope.resolve)
+        return await asyncio.to_thread(language_extensions.expand_loops, part, scope.resolve)
     if transform.name == transforms.INCLUDE:
         return await _include(ctx, scope.resolve(transform.parameters.get("Location")), part)
     if transform.name == SERVERLESS:
@@ -92,7 +94,7 @@ async def _include(ctx: Context, location: Any, part: Any) -> Any:
     bucket, _, key = location.removeprefix("s3://").partition("/")
     try:
         text = await load_object(ctx, bucket, key)
-        found = parse_template(text)
+        found = await asyncio.to_thread(parse_template, text, has_aliases=True)
     except AwsError as error:
         raise TransformError(f"Transform {transforms.INCLUDE} failed with: {error.message}") from None
     if not text.lstrip().startswith("{") and any(isinstance(token, yaml.TagToken) for token in yaml.scan(text)):

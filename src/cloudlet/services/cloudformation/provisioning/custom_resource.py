@@ -134,7 +134,10 @@ class CustomResource:
         await work.block.store.transact(end)
 
     async def _deliver(self, target: str, text: str) -> None:
-        arn = Arn.parse(target)
+        try:
+            arn = Arn.parse(target)
+        except ValueError:
+            raise ReasonedError(f"Invalid ServiceToken {target}") from None
         try:
             if arn.service == "lambda":
                 params: dict[str, Any] = {"FunctionName": target, "InvocationType": "Event", "Payload": text.encode()}

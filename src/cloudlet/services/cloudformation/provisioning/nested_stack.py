@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cloudlet.core import AwsError
 from cloudlet.core.aws.resources.failures import ProvisioningError, ReasonedError
 from cloudlet.core.aws.resources.provisioner import Instance, Provisioner
 from cloudlet.core.aws.resources.registry import load_resource_types
@@ -27,18 +28,60 @@ class NestedStack(Provisioner):
         self._work = work
 
     async def update(self, old: Instance, new: Mapping[str, Any], token: str) -> dict[str, Any]:
-        await self._await_rest(self.get_reference(old), token)
+        stack_id = self.get_reference(old)
+        if await self._roll_back(stack_id, token):
+            return dict(old.attributes)
+        await self._await_rest(stack_id, token)
         return await super().update(old, new, token)
 
     async def refresh(self, instance: Instance, token: str = "") -> tuple[dict[str, Any], float | None]:
         try:
             return await super().refresh(instance, token)
         except ProvisioningError:
-            # An update that changes nothing leaves the state as it was.
+            # A rollback, or an update that changes nothing, which leaves the state as it was.
             stack_id = self.get_reference(instance)
-            if await self._get_status(stack_id) != _ROLLED_BACK or await self._is_own(stack_id, token):
+            found = await self._describe(stack_id)
+            if found["StackStatus"] == _ROLLED_BACK and not await self._is_own(stack_id, token):
+                return {**instance.attributes, "Outputs": found["Outputs"]}, None
+            what = "updated" if found["StackStatus"].startswith("UPDATE") else "created"
+            reason = await self._find_reason(found)
+            raise ReasonedError(f"Embedded stack {stack_id} was not successfully {what}: {reason}") from None
+
+    async def _roll_back(self, stack_id: str, token: str) -> bool:
+        """Roll back an update that has not cleaned up; return whether there was one."""
+        is_reverting = self._work.stack.status == "UPDATE_ROLLBACK_IN_PROGRESS"
+        if not is_reverting or await self._get_status(stack_id) != states.CLEANING:
+            return False
+        params = {"StackName": stack_id, "ClientRequestToken": f"{token}-rollback"}
+        return await self._try("RollbackStack", params)
+
+    async def _try(self, operation: str, params: dict[str, Any]) -> bool:
+        """Call an operation on the nested stack as CloudFormation itself; nobody needs a permission.
+
+        Return whether it was in a state for that: it may have left it meanwhile.
+        """
+        stack = self._work.stack
+        try:
+            await self._work.block.call(_MODEL, operation, params, account=stack.account, region=stack.region)
+        except AwsError as error:
+            if error.code != "ValidationError":
                 raise
-            return dict(instance.attributes), None
+            return False
+        return True
+
+    async def _find_reason(self, found: Mapping[str, Any]) -> str:
+        """Return why a stack's last operation failed."""
+        params = {"StackName": found["StackId"]}
+        while True:
+            answer = await self._work.invoke(_MODEL, "DescribeStackEvents", params)
+            for event in answer["StackEvents"]:
+                is_failure = event["ResourceStatus"].endswith(("ROLLBACK_IN_PROGRESS", "FAILED"))
+                reason: str = event.get("ResourceStatusReason", "")
+                if is_failure and reason and event["PhysicalResourceId"] == found["StackId"]:
+                    return reason.removesuffix("Rollback requested by user.").rstrip()
+            if not answer.get("NextToken"):
+                return str(found.get("StackStatusReason", ""))
+            params["NextToken"] = answer["NextToken"]
 
     async def _wait(self, instance: Instance) -> None:
         """Return at once: an update may take long, and `refresh` tells when it is done."""
@@ -49,6 +92,8 @@ class NestedStack(Provisioner):
             return None
         await self._await_rest(stack_id, token, is_deleted=True)
         found = await self._describe(stack_id)
+        if found["StackStatus"] == states.DELETED:
+            return None
         if not states.is_in_progress(found["StackStatus"]) and await self._is_own(stack_id, token):
             reason = found.get("StackStatusReason", "")
             raise ReasonedError(f"Embedded stack {stack_id} was not successfully deleted: {reason}")
@@ -75,7 +120,7 @@ class NestedStack(Provisioner):
         if not states.is_in_progress(status) or is_deletable or await self._is_own(stack_id, token):
             return
         if status == "UPDATE_IN_PROGRESS":
-            await self._work.invoke(_MODEL, "CancelUpdateStack", params)
+            await self._try("CancelUpdateStack", params)
         raise Later(_PAUSE_SECONDS)
 
     async def _describe(self, stack_id: str) -> dict[str, Any]:

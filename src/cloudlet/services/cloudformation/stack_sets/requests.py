@@ -127,7 +127,9 @@ def read_parameters(params: Params, name: str, former: Mapping[str, str]) -> dic
     """
     given = {}
     for one in params.get(name) or ():
-        key = one["ParameterKey"]
+        key = one.get("ParameterKey")
+        if key is None:
+            raise errors.make_validation_error("Every parameter must have a ParameterKey.")
         if one.get("UsePreviousValue"):
             if key not in former:
                 raise errors.make_validation_error(

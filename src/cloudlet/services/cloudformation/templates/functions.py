@@ -9,13 +9,17 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from typing import Any, Final
 
-from cloudlet.core import AwsError
 from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.templates.template import parse_get_att
 
+MAX_MADE_CHARACTERS: Final = 8_000_000
+"""Characters that functions of a template may return together: texts can double with each one."""
+MAX_CONDITION_DEPTH_LEVELS: Final = 100
+MAX_CIDR_BLOCKS: Final = 256
 NOT_KNOWN: Final = "{{changeSet:KNOWN_AFTER_APPLY}}"
 """The value, in change sets, of what will only be known once resources are made."""
 _VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
+_INDEX: Final = re.compile(r"-?[0-9]{1,9}")
 _ZONES: Final = "abc"
 
 
@@ -52,6 +56,7 @@ class Scope:
         self._find_attribute = find_attribute
         self._find_import = find_import
         self._is_extended = has_language_extensions
+        self._made_characters = 0
 
     # Conditions
 
@@ -66,6 +71,8 @@ class Scope:
             )
         if name in self._evaluating:
             raise errors.make_format_error(f"Circular dependency in the Conditions block of the template: [{name}]")
+        if len(self._evaluating) >= MAX_CONDITION_DEPTH_LEVELS:
+            raise errors.make_format_error("Conditions refer to each other too deeply.")
         self._evaluating.add(name)
         met = self._is_true(self._conditions[name])
         self._evaluating.discard(name)
@@ -87,9 +94,9 @@ class Scope:
         if isinstance(value, dict):
             if len(value) == 1:
                 ((name, argument),) = value.items()
-                function = _FUNCTIONS.get(name)
+                function = BY_NAME.get(name)
                 if function is not None and not (name == "Condition" and not isinstance(argument, str)):
-                    return function(self, argument)
+                    return self._count_made(function(self, argument))
                 if name.startswith("Fn::"):
                     raise errors.make_template_error(f"unsupported function {name}")
             found = {key: self.resolve(item) for key, item in value.items()}
@@ -97,6 +104,16 @@ class Scope:
         if isinstance(value, list):
             return [item for one in value if (item := self.resolve(one)) is not NO_VALUE]
         return value
+
+    def _count_made(self, made: Any) -> Any:
+        """Return what a function has made. Raises AwsError where that is too much with all before."""
+        items = made if isinstance(made, list) else [made]
+        self._made_characters += len(items) + sum(len(item) for item in items if isinstance(item, str))
+        if self._made_characters > MAX_MADE_CHARACTERS:
+            raise errors.make_template_error(
+                f"the values of its functions have more than {MAX_MADE_CHARACTERS} characters"
+            )
+        return made
 
     def _get_reference(self, name: Any) -> Any:
         if not isinstance(name, str):
@@ -164,7 +181,7 @@ class Scope:
         index, items = self.resolve(argument[0]), self.resolve(argument[1])
         if NOT_KNOWN in (index, items):
             return NOT_KNOWN
-        if not isinstance(items, list) or not str(index).lstrip("-").isdigit():
+        if not isinstance(items, list) or not _INDEX.fullmatch(str(index)):
             raise errors.make_template_error(
                 "Fn::Select requires a list argument with two elements: an integer index and a list"
             )
@@ -196,7 +213,7 @@ class Scope:
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None:
-            return self.resolve(value) if self._is_extended else value
+            return value
         if default is not NO_VALUE:
             return self.resolve(default)
         raise errors.make_template_error(f"Unable to get mapping for {'::'.join(keys)}")
@@ -246,19 +263,21 @@ class Scope:
         if NOT_KNOWN in resolved:
             return NOT_KNOWN
         try:
-            block = ip_network(resolved[0], strict=False)
-            count = int(resolved[1])
+            block = ip_network(str(resolved[0]), strict=False)
+            count = min(int(resolved[1]), MAX_CIDR_BLOCKS + 1)
             bits = int(resolved[2]) if len(resolved) == 3 else 8
             subnets = block.subnets(new_prefix=block.max_prefixlen - bits)
             found = [str(subnet) for _, subnet in zip(range(count), subnets, strict=False)]
         except (ValueError, TypeError) as error:
             raise errors.make_template_error(f"Fn::Cidr: {error}") from None
-        if len(found) < count or not 1 <= count <= 256:
+        if len(found) < count or not 1 <= count <= MAX_CIDR_BLOCKS:
             raise errors.make_template_error(f"Fn::Cidr cannot make {count} blocks of {bits} bits of {block}")
         return found
 
     def _get_azs(self, argument: Any) -> list[str]:
         region = self.resolve(argument) or self._values["AWS::Region"]
+        if not isinstance(region, str):
+            raise errors.make_template_error("Fn::GetAZs requires a string: the name of a region")
         return [f"{region}{zone}" for zone in _ZONES]
 
     def _import_value(self, argument: Any) -> Any:
@@ -292,16 +311,27 @@ class Scope:
     # Rules
 
     def _has_member(self, argument: Any) -> bool:
-        items, value = (self.resolve(one) for one in argument)
-        return _format_scalar(value) in map(_format_scalar, items)
+        items, value = self._resolve_two("Fn::Contains", argument)
+        return _format_scalar(value) in _list_texts("Fn::Contains", items)
 
     def _has_equal_members(self, argument: Any) -> bool:
-        items, value = (self.resolve(one) for one in argument)
-        return all(_format_scalar(item) == _format_scalar(value) for item in items)
+        items, value = self._resolve_two("Fn::EachMemberEquals", argument)
+        return all(item == _format_scalar(value) for item in _list_texts("Fn::EachMemberEquals", items))
 
     def _has_members_in(self, argument: Any) -> bool:
-        items, allowed = (self.resolve(one) for one in argument)
-        return set(map(_format_scalar, items)) <= set(map(_format_scalar, allowed))
+        items, allowed = self._resolve_two("Fn::EachMemberIn", argument)
+        return set(_list_texts("Fn::EachMemberIn", items)) <= set(_list_texts("Fn::EachMemberIn", allowed))
+
+    def _resolve_two(self, name: str, argument: Any) -> list[Any]:
+        if not isinstance(argument, list) or len(argument) != 2:
+            raise errors.make_template_error(f"every {name} object requires a list of two parameters.")
+        return [self.resolve(one) for one in argument]
+
+
+def _list_texts(name: str, items: Any) -> list[str]:
+    if not isinstance(items, list):
+        raise errors.make_template_error(f"every {name} object requires a list of strings.")
+    return [_format_scalar(item) for item in items]
 
 
 _SUB_FORM: Final = (
@@ -319,7 +349,7 @@ _SPLIT_FORM: Final = (
 _FIND_FORM: Final = (
     "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value"
 )
-_FUNCTIONS: Final[Mapping[str, Callable[[Scope, Any], Any]]] = {
+BY_NAME: Final[Mapping[str, Callable[[Scope, Any], Any]]] = {
     "Ref": Scope._get_reference,
     "Condition": Scope._is_condition_met,
     "Fn::And": Scope._is_all,
@@ -348,13 +378,11 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Scope, Any], Any]]] = {
 def check_rules(rules: Mapping[str, Mapping[str, Any]], scope: Scope) -> None:
     """Raise AwsError where parameters break a rule of the template."""
     for name, rule in rules.items():
-        try:
-            applies = "RuleCondition" not in rule or scope.resolve(rule["RuleCondition"]) is True
-            broken = [one for one in rule["Assertions"] if applies and scope.resolve(one["Assert"]) is not True]
-        except (KeyError, TypeError, ValueError) as error:
-            raise errors.make_format_error(f"Rule {name} is malformed: {error}") from None
-        except AwsError:
-            raise
+        assertions = rule.get("Assertions")
+        if not isinstance(assertions, list) or not all(isinstance(one, dict) and "Assert" in one for one in assertions):
+            raise errors.make_format_error(f"Rule {name} requires Assertions, a list of objects with an Assert.")
+        applies = "RuleCondition" not in rule or scope.resolve(rule["RuleCondition"]) is True
+        broken = [one for one in assertions if applies and scope.resolve(one["Assert"]) is not True]
         if broken:
             said = broken[0].get("AssertDescription") or json.dumps(broken[0]["Assert"])
             raise errors.make_validation_error(f"Template constraint violated: Rule {name}: {said}")

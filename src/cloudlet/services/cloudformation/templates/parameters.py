@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+import regex
 
 from cloudlet.services.cloudformation import errors
 from cloudlet.services.cloudformation.templates.template import Template
@@ -26,7 +28,11 @@ _KEYS: Final = {
 }
 _SSM_VALUE: Final = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 _AWS_TYPE: Final = re.compile(r"AWS::(EC2|Route53|SSM|SecretsManager|ACM|IAM)::[A-Za-z0-9:]+")
+_BOUNDS: Final = ("MinLength", "MaxLength", "MinValue", "MaxValue")
 NO_ECHO: Final = "****"
+MAX_VALUE_BYTES: Final = 4096
+MAX_MATCHING_SECONDS: Final = 0.2
+"""For how long a value is held against a pattern: some take for ever."""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -65,8 +71,31 @@ def check_declarations(template: Template) -> None:
         found = _SSM_VALUE.fullmatch(kind) if isinstance(kind, str) else None
         if not isinstance(kind, str) or not _is_known(found[1] if found else kind):
             raise errors.make_format_error(f"Unrecognized parameter type: {kind}")
-        if isinstance(declared.get("Default", ""), dict | list):
-            raise errors.make_format_error("Every Default member must be a string.")
+        _check_members(name, declared)
+
+
+def _check_members(name: str, declared: Mapping[str, Any]) -> None:
+    for key in ("Default", "AllowedPattern", "ConstraintDescription", "Description", "NoEcho", *_BOUNDS):
+        if isinstance(declared.get(key, ""), dict | list):
+            raise errors.make_format_error(f"Every {key} member must be a string.")
+    if len(str(declared.get("Default", "")).encode()) > MAX_VALUE_BYTES:
+        raise errors.make_format_error(
+            f"Parameter '{name}' default value '[...]' length is greater than {MAX_VALUE_BYTES}."
+        )
+    for key in _BOUNDS:
+        if key in declared and _parse_number(declared[key]) is None:
+            raise errors.make_format_error(f"Every {key} member must be a number.")
+    allowed = declared.get("AllowedValues", [])
+    if not isinstance(allowed, list) or any(isinstance(one, dict | list) for one in allowed):
+        raise errors.make_format_error("Every AllowedValues member must be a list of strings.")
+
+
+def _parse_number(value: Any) -> float | None:
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _is_known(kind: str) -> bool:
@@ -96,6 +125,8 @@ def _bind(name: str, declared: Mapping[str, Any], text: str) -> Value:
     ssm = _SSM_VALUE.fullmatch(kind)
     is_list = (ssm[1] if ssm else kind).startswith("List<") or kind == "CommaDelimitedList"
     is_list = is_list or (ssm is not None and ssm[1] == "CommaDelimitedList")
+    if len(text.encode()) > MAX_VALUE_BYTES:
+        raise errors.make_validation_error(f"Parameter '{name}' length is greater than {MAX_VALUE_BYTES}.")
     value = Value(text, "", ssm is not None, is_list, is_hidden(declared))
     for one in value.value if is_list and not ssm else [text]:
         check = _find_violation(name, "Number" if kind in ("Number", "List<Number>") else kind, declared, one)
@@ -114,20 +145,19 @@ def _find_violation(name: str, kind: str, declared: Mapping[str, Any], text: str
     if kind == "Number":
         return _find_number_violation(name, declared, text)
     shortest, longest = declared.get("MinLength"), declared.get("MaxLength")
-    if shortest is not None and len(text) < int(shortest):
+    if shortest is not None and len(text) < float(shortest):
         return f"Parameter '{name}' must contain at least {shortest} characters"
-    if longest is not None and len(text) > int(longest):
+    if longest is not None and len(text) > float(longest):
         return f"Parameter '{name}' must contain at most {longest} characters"
     pattern = declared.get("AllowedPattern")
-    if pattern is not None and not _matches(pattern, text):
+    if pattern is not None and not _matches(str(pattern), text):
         return f"Parameter '{name}' must match pattern {pattern}"
     return None
 
 
 def _find_number_violation(name: str, declared: Mapping[str, Any], text: str) -> str | None:
-    try:
-        number = float(text)
-    except ValueError:
+    number = _parse_number(text)
+    if number is None:
         return f"Parameter '{name}' must be a number."
     least, most = declared.get("MinValue"), declared.get("MaxValue")
     if least is not None and number < float(least):
@@ -139,9 +169,11 @@ def _find_number_violation(name: str, declared: Mapping[str, Any], text: str) ->
 
 def _matches(pattern: str, text: str) -> bool:
     try:
-        return re.fullmatch(pattern, text) is not None
-    except re.error:
+        return regex.fullmatch(pattern, text, timeout=MAX_MATCHING_SECONDS, concurrent=True) is not None
+    except regex.error:
         raise errors.make_format_error(f"Invalid AllowedPattern {pattern}") from None
+    except TimeoutError:
+        raise errors.make_format_error(f"AllowedPattern {pattern} takes too long to be matched.") from None
 
 
 def list_ssm_names(values: Mapping[str, Value]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from cloudlet.core import AwsError
 from cloudlet.services.cloudformation.templates.parameters import Value
 from cloudlet.services.cloudformation.templates.transforms import TransformError
+
+log = logging.getLogger("cloudlet.cloudformation")
 
 
 async def translate(
@@ -38,6 +41,8 @@ def _translate(
         raise AwsError(
             "NotImplemented", f"The transform needs {error.name}: pip install cloudlet-local[serverless]", status=501
         ) from None
+    # It logs what it does not expect, with all of its frames, besides raising it.
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
     parameters = {name: value.value for name, value in values.items()}
     translator = Translator(dict(policies), Parser(), boto_session=boto3.Session(region_name=region))
     try:
@@ -48,4 +53,7 @@ def _translate(
             "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
             f"Number of errors found: {len(error.causes)}. {causes}"
         ) from None
+    except Exception as error:  # what the translator does not expect is wrong in the template, too
+        log.info("AWS's translator failed: %r", error)
+        raise TransformError("Transform AWS::Serverless-2016-10-31 failed without an error message.") from None
     return dict(json.loads(json.dumps(translated)))

@@ -37,6 +37,7 @@ _VERSION: Final = "2010-09-09"
 _ALPHANUMERIC: Final = re.compile(r"[A-Za-z0-9]+")
 _DELETION_POLICIES: Final = ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot")
 _REPLACE_POLICIES: Final = ("Delete", "Retain", "Snapshot")
+MAX_NAME_CHARACTERS: Final = 255
 MAX_RESOURCES: Final = 500
 MAX_PARAMETERS: Final = 200
 MAX_OUTPUTS: Final = 200
@@ -92,7 +93,7 @@ def read_template(raw: dict[str, Any], *, is_processed: bool = True) -> Template
         raise errors.make_format_error("Every Description member must be a string.")
     if len(description.encode()) > 1024:
         raise errors.make_format_error("Description is too long. Maximum length is 1024 characters.")
-    sections = {name.lower(): _read_section(raw, name) for name in _SECTIONS if name not in _SCALAR}
+    sections = {name.lower(): _read_section(raw, name, is_processed) for name in _SECTIONS if name not in _SCALAR}
     template = Template(raw, description, **sections)
     if not is_processed:
         return template
@@ -100,6 +101,7 @@ def read_template(raw: dict[str, Any], *, is_processed: bool = True) -> Template
         raise errors.make_format_error("At least one Resources member must be defined.")
     check_nulls(raw)
     _check_counts(template)
+    _check_mappings(template.mappings)
     for name, resource in template.resources.items():
         _check_resource(name, resource)
     for name, output in template.outputs.items():
@@ -111,7 +113,7 @@ def read_template(raw: dict[str, Any], *, is_processed: bool = True) -> Template
 _SCALAR: Final = ("AWSTemplateFormatVersion", "Description", "Transform")
 
 
-def _read_section(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _read_section(raw: Mapping[str, Any], name: str, is_processed: bool) -> dict[str, Any]:
     section = raw.get(name)
     if section is None and name in raw and name != "Metadata":
         raise errors.make_format_error(f"[/{name}] 'null' values are not allowed in templates")
@@ -121,7 +123,7 @@ def _read_section(raw: Mapping[str, Any], name: str) -> dict[str, Any]:
         raise errors.make_format_error(f"[/{name}] every {name} member must be an object.")
     if name not in ("Metadata", "Conditions"):
         for key, value in section.items():
-            if not key.startswith("Fn::") and not isinstance(value, dict):
+            if not isinstance(value, dict) and (is_processed or not key.startswith("Fn::")):
                 raise errors.make_format_error(f"[/{name}/{key}] Every {name} member must be an object.")
     return section
 
@@ -147,6 +149,20 @@ def _check_counts(template: Template) -> None:
     ):
         if len(found) > most:
             raise errors.make_format_error(f"Number of {what}, {len(found)}, is greater than maximum allowed, {most}")
+        for name in found:
+            if len(name) > MAX_NAME_CHARACTERS:
+                raise errors.make_format_error(f"The name {name} is longer than {MAX_NAME_CHARACTERS} characters.")
+
+
+def _check_mappings(mappings: Mapping[str, Any]) -> None:
+    for name, mapping in mappings.items():
+        for key, values in mapping.items():
+            if not isinstance(values, dict):
+                raise errors.make_format_error(f"Every Mappings member {name} must be a map of maps. ({key})")
+            for value in values.values():
+                items = value if isinstance(value, list) else [value]
+                if any(isinstance(item, dict | list) for item in items):
+                    raise errors.make_format_error("Every Mappings attribute must be a String or a List.")
 
 
 def _check_resource(name: str, resource: Mapping[str, Any]) -> None:
@@ -163,6 +179,7 @@ def _check_resource(name: str, resource: Mapping[str, Any]) -> None:
     for key, allowed in (("DeletionPolicy", _DELETION_POLICIES), ("UpdateReplacePolicy", _REPLACE_POLICIES)):
         if isinstance(value := resource.get(key, allowed[0]), str) and value not in allowed:
             raise errors.make_format_error(f"Unrecognized {key} {value} for resource {name}")
+    _check_condition(resource)
     depends = resource.get("DependsOn", [])
     if not isinstance(depends, str | list) or not all(isinstance(one, str) for one in depends):
         raise errors.make_format_error("DependsOn must be a string or list of strings.")
@@ -176,6 +193,7 @@ def _check_output(name: str, output: Mapping[str, Any]) -> None:
     unknown = [key for key in output if key not in ("Value", "Description", "Export", "Condition")]
     if unknown:
         raise errors.make_validation_error(f"Invalid output property '{unknown[0]}'")
+    _check_condition(output)
     if "Value" not in output:
         raise errors.make_format_error(f"Every Outputs object must contain a Value object. ({name})")
     export = output.get("Export")
@@ -183,6 +201,11 @@ def _check_output(name: str, output: Mapping[str, Any]) -> None:
         raise errors.make_format_error(
             f"Output {name} is malformed. The Name field of every Export member must be specified."
         )
+
+
+def _check_condition(conditional: Mapping[str, Any]) -> None:
+    if not isinstance(conditional.get("Condition", ""), str):
+        raise errors.make_format_error("Every Condition member must be a string.")
 
 
 def _check_references(template: Template) -> None:
@@ -207,20 +230,26 @@ def _check_references(template: Template) -> None:
                 )
 
 
+def list_types(template: Template) -> list[str]:
+    """Return the types of all resources, where what is not processed yet tells them."""
+    declared = (one.get("Type") for one in template.resources.values() if isinstance(one, dict))
+    return sorted({kind for kind in declared if isinstance(kind, str)})
+
+
 def list_depends_on(resource: Mapping[str, Any]) -> list[str]:
     """Return what a resource declares to depend on."""
     declared = resource.get("DependsOn", [])
     return [declared] if isinstance(declared, str) else list(declared)
 
 
-def list_dependencies(template: Template, name: str, resource: Mapping[str, Any]) -> list[str]:
+def list_dependencies(template: Template, resource: Mapping[str, Any]) -> list[str]:
     """Return the resources that have to be there before one, in order."""
     found = {
         *list_depends_on(resource),
         *list_references(resource),
         *(other for other, _ in list_attribute_references(resource)),
     }
-    return sorted(other for other in found if other in template.resources and other != name)
+    return sorted(other for other in found if other in template.resources)
 
 
 def list_references(value: Any) -> Iterator[str]:

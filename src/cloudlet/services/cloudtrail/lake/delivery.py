@@ -12,12 +12,12 @@ import gzip
 import hashlib
 import io
 from time import gmtime, strftime
-from urllib.parse import urlsplit
 
 import msgspec
 
 from cloudlet.core import AwsError
 from cloudlet.core.aws import iso8601
+from cloudlet.core.aws.urls import split_url
 from cloudlet.core.background.workers import run_in_worker
 from cloudlet.core.kernel.block import Block
 from cloudlet.services.cloudtrail import buckets, public_keys
@@ -32,7 +32,7 @@ _PAGE_ROWS = 1000
 
 def check(uri: str) -> tuple[str, str]:
     """Return the bucket and the prefix of keys that a URI names. Raises AwsError."""
-    parts = urlsplit(uri)
+    parts = split_url(uri)
     prefix = parts.path.strip("/")
     buckets.check_name(parts.netloc)
     buckets.check_prefix(prefix)

@@ -20,6 +20,8 @@ from cloudlet.wire import HttpResponse
 
 _CATALOG: Final = "/v2/_catalog"
 _BASE: Final = ("/v2", "/v2/")
+_NOBODY: Final = (None, "Basic Og==")
+"""The Authorization of who has no token: podman and skopeo send an empty password."""
 
 
 async def answer(block: Block, visit: DataPlaneRequest) -> HttpResponse:
@@ -45,7 +47,7 @@ async def _answer(block: Block, visit: DataPlaneRequest) -> HttpResponse:
                 block, *address.registry, address.name, address.reference, method, range_header
             )
     is_public = address is not None and address.registry is not None and address.registry.region == REGION
-    if is_public and method in ("GET", "HEAD") and "authorization" not in visit.request.headers:
+    if is_public and method in ("GET", "HEAD") and visit.request.headers.get("authorization") in _NOBODY:
         bearer = Bearer(ANONYMOUS, REGION, "")
     else:
         bearer = _identify(block, visit, host)

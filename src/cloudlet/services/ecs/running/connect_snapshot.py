@@ -23,6 +23,10 @@ _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - of the task's own network
 _FIRST_INGRESS_PORT: Final = 15_000
 _FIRST_PORT: Final = 15_100
 """The port of the first endpoint; the others follow."""
+_NO_LIMITS: Final = {
+    "thresholds": [dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), 1_000_000)]
+}
+"""The circuit breakers of a cluster. Envoy's own would take three retries at once, and a thousand requests."""
 _HTTP2_PROTOCOLS: Final = ("http2", "grpc")
 Destinations = Mapping[str, Destination]
 """The tasks behind discovery names."""
@@ -91,6 +95,7 @@ def _make_cluster(name: str, port: ConnectPort) -> Resource:
         "type": "EDS",
         "eds_cluster_config": {"eds_config": ADS},
         "connect_timeout": "1s",
+        "circuit_breakers": _NO_LIMITS,
         "lb_policy": "ROUND_ROBIN",
         # Five connections that fail keep a task out for 30 to 300 seconds; what it answers does not count.
         "outlier_detection": {
@@ -118,6 +123,7 @@ def _make_own_cluster(port: ConnectPort) -> Resource:
         "name": name,
         "type": "STATIC",
         "connect_timeout": "1s",
+        "circuit_breakers": _NO_LIMITS,
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
         **_make_options(port),
     }

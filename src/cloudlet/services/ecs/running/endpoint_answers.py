@@ -117,24 +117,31 @@ async def _make_credentials(runner: Runner, task: Task) -> Reply:
     }
 
 
+class _Protection(msgspec.Struct):
+    """The protection that a task asks for."""
+
+    is_enabled: bool = msgspec.field(name="ProtectionEnabled")
+    minutes: int | None = msgspec.field(name="ExpiresInMinutes", default=None)
+
+
 async def _protect(runner: Runner, task: Task, method: str, body: bytes) -> Reply:
     """Answer for the task scale-in protection endpoint, as the task's own role."""
     params: dict[str, Any] = {"cluster": task.cluster, "tasks": [task.id]}
     try:
         session = await roles.open_task_session(runner.block, task)
         if method == "PUT":
-            given = msgspec.json.decode(body, type=dict[str, Any])
-            params["protectionEnabled"] = bool(given.get("ProtectionEnabled"))
-            if given.get("ExpiresInMinutes") is not None:
-                params["expiresInMinutes"] = given["ExpiresInMinutes"]
+            given = msgspec.json.decode(body, type=_Protection)
+            params["protectionEnabled"] = given.is_enabled
+            if given.minutes is not None:
+                params["expiresInMinutes"] = given.minutes
         operation = "UpdateTaskProtection" if method == "PUT" else "GetTaskProtection"
         answer = await runner.block.cloud.call(
             "ecs", operation, params, principal=session, account=task.account, region=task.region
         )
-    except (AwsError, ValueError) as error:
-        return 400, {
-            "error": {"Arn": task.arn, "Code": getattr(error, "code", "ClientException"), "Message": str(error)}
-        }
+    except AwsError as error:
+        return 400, {"error": {"Arn": task.arn, "Code": error.code, "Message": error.message}}
+    except ValueError as error:
+        return 400, {"error": {"Arn": task.arn, "Code": "InvalidParameterException", "Message": str(error)}}
     said = dict(answer or {})
     if said.get("failures"):
         failed = said["failures"][0]

@@ -52,9 +52,12 @@ _IMAGE: Final = re.compile(
     rf"(public\.ecr\.aws/appmesh|({'|'.join(_PUBLISHERS)})\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?)"
     r"/aws-appmesh-envoy([:@].+)?"
 )
+_PORTS: Final = {"XRAY_DAEMON_PORT": "2000", "STATSD_PORT": "8125"}
+"""The variables for ports of daemons, with their defaults."""
 _CONFIGURATION: Final = "/etc/envoy.json"
 _FLUSH_MILLISECONDS: Final = "200"
 """Access logs are written so often; Envoy would wait for ten seconds."""
+_MAX_ANSWER_BYTES: Final = 65_536
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -83,10 +86,17 @@ def complete(container: Container, block: Block, task: Task, name: str) -> Conta
         raise CreateFailure(name, "APPMESH_RESOURCE_ARN is not set")
     if not resource.startswith("arn:"):
         resource = f"arn:aws:appmesh:{task.region}:{task.account}:{resource}"
-    is_traced = given.get("ENABLE_ENVOY_XRAY_TRACING") in ("1", "true")
+    ports = {each: given.get(each) or default for each, default in _PORTS.items()}
+    for each, port in ports.items():
+        if not port.isdecimal():
+            raise CreateFailure(name, f"{each}={port} is not a port")
+    has_statistics = _is_enabled(given, "ENABLE_ENVOY_DOG_STATSD")
+    statsd = f"{given.get('STATSD_ADDRESS') or _LOOPBACK}:{ports['STATSD_PORT']}"
     options = BootstrapOptions(
         admin=f"0.0.0.0:{get_admin_port(given)}",
-        tracing=f"{_LOOPBACK}:{given.get('XRAY_DAEMON_PORT') or 2000}" if is_traced else "",
+        tracing=f"{_LOOPBACK}:{ports['XRAY_DAEMON_PORT']}" if _is_enabled(given, "ENABLE_ENVOY_XRAY_TRACING") else "",
+        statsd=(given.get("STATSD_SOCKET_PATH") or statsd) if has_statistics else "",
+        has_tags=_is_enabled(given, "ENABLE_ENVOY_STATS_TAGS"),
         sds_socket=given.get("APPMESH_SDS_SOCKET_PATH") or "",
         region=task.region if task.task_role and block.is_strict else "",
         code_point=0 if users.have_ranges() else CODE_POINT,
@@ -112,6 +122,10 @@ def complete(container: Container, block: Block, task: Task, name: str) -> Conta
     )
 
 
+def _is_enabled(environment: Mapping[str, str], variable: str) -> bool:
+    return environment.get(variable) in ("1", "true")
+
+
 def get_admin_port(environment: Mapping[str, str]) -> int:
     """Return the port of an Envoy's admin interface."""
     port = environment.get("ENVOY_ADMIN_ACCESS_PORT") or ""
@@ -126,9 +140,14 @@ async def is_live(runner: Runner, task: Task, port: int, seconds: float) -> bool
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(made, (_LOOPBACK, port))
             reader, writer = await asyncio.open_connection(sock=made)
-            writer.write(b"GET /stats?filter=%b HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n" % _LISTENERS)
-            listed = re.search(_LISTENERS + rb": ([0-9]+)", await reader.read())
-            writer.close()
+            try:
+                writer.write(b"GET /stats?filter=%b HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n" % _LISTENERS)
+                answer = b""
+                while len(answer) < _MAX_ANSWER_BYTES and (part := await reader.read(_MAX_ANSWER_BYTES)):
+                    answer += part
+                listed = re.search(_LISTENERS + rb": ([0-9]+)", answer)
+            finally:
+                writer.close()
             return listed is not None and int(listed[1]) > 0
     except (OSError, TimeoutError):
         made.close()

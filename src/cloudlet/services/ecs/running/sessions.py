@@ -113,6 +113,8 @@ class Channel(asyncio.Protocol):
         self._unacknowledged: dict[int, bytes] = {}
         self._resending: asyncio.TimerHandle | None = None
         self._is_admitted = False
+        self._has_opened = False
+        """Whether the terminal was asked for: a session has one."""
         self._has_ended = False
         """Whether the program at the terminal has ended."""
         self._size = (24, 80)
@@ -150,11 +152,12 @@ class Channel(asyncio.Protocol):
                 self._take_message(session_messages.parse(content))
             else:
                 self._admit(msgspec.json.decode(content, type=dict[str, Any]))
-        except ValueError:
+        except (ValueError, TypeError):
             self._close()
 
     def _admit(self, opened: dict[str, Any]) -> None:
-        if not hmac.compare_digest(str(opened.get("TokenValue", "")), self._session.token):
+        given = str(opened.get("TokenValue", "")).encode()
+        if not hmac.compare_digest(given, self._session.token.encode()):
             self._close()
             return
         self._is_admitted = True
@@ -173,7 +176,8 @@ class Channel(asyncio.Protocol):
             # What is sent again was heard before.
             return
         self._heard += 1
-        if message.payload_type == session_messages.HANDSHAKE_RESPONSE:
+        if message.payload_type == session_messages.HANDSHAKE_RESPONSE and not self._has_opened:
+            self._has_opened = True
             complete = {"HandshakeTimeToComplete": 0, "CustomerMessage": ""}
             self._send(session_messages.HANDSHAKE_COMPLETE, _to_json(complete))
             spawn(self._open_terminal())

@@ -67,6 +67,7 @@ def format_line(view: View, load_balancer: LoadBalancer, listener: Listener, ent
         _quote(target_code),
         *map(_quote, request_checks.classify(entry)),
         log_entries.make_connection_id(common),
+        *map(_quote, _list_transforms(entry)),
     ]
     return " ".join(fields)
 
@@ -114,18 +115,30 @@ def _format_request(listener: Listener, entry: Any) -> str:
         return "- - -"
     tags = entry.common_properties.custom_tags
     authority = tags.get(names.SENT_HOST) or request.authority
-    host = authority.rpartition(":")[0] if _has_port(authority) else authority
+    host = _strip_port(authority)
     port, protocol = listener.description["Port"], listener.description["Protocol"].lower()
     method = _METHODS[request.request_method] if request.request_method < len(_METHODS) else NOTHING
     path = tags.get(names.SENT_URL) or request.path
     return f"{method} {protocol}://{host}:{port}{path} {_PROTOCOLS.get(entry.protocol_version, NOTHING)}"
 
 
+def _list_transforms(entry: Any) -> tuple[str, str, str]:
+    """Return the host and the URL that transforms have changed, and their status."""
+    request, tags = entry.request, entry.common_properties.custom_tags
+    if names.SENT_URL not in tags:
+        return NOTHING, NOTHING, NOTHING
+    hosts = [_strip_port(each) for each in (tags[names.SENT_HOST], request.authority)]
+    host = hosts[1] if hosts[0] != hosts[1] else NOTHING
+    url = request.path if request.path != tags[names.SENT_URL] else NOTHING
+    return host, url, "TransformSuccess"
+
+
 _METHODS: Final = (NOTHING, "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 
 
-def _has_port(authority: str) -> bool:
-    return authority.rpartition(":")[2].isdigit() and not authority.endswith("]")
+def _strip_port(authority: str) -> str:
+    host, _, port = authority.rpartition(":")
+    return host if host and port.isdigit() else authority
 
 
 def _quote(text: str) -> str:

@@ -16,6 +16,17 @@ CONNECTIONS: Final = " connections"
 """The end of the name of a log of connections."""
 _TAGS: Final = {"rule": "route", "actions": "route", names.SENT_URL: "request", names.SENT_HOST: "request"}
 """Tags of routes, and of requests as they were before they were rewritten."""
+HANDSHAKE: Final = "handshake"
+SERIAL_NUMBER: Final = "serial"
+BEGIN: Final = "begin"
+END: Final = "end"
+_CONNECTION_TAGS: Final = {
+    HANDSHAKE: "%COMMON_DURATION(DS_CX_BEG:DS_HS_END:us)%",
+    SERIAL_NUMBER: "%DOWNSTREAM_PEER_SERIAL%",
+    BEGIN: "%DOWNSTREAM_PEER_CERT_V_START(%Y-%m-%dT%H:%M:%SZ)%",
+    END: "%DOWNSTREAM_PEER_CERT_V_END(%Y-%m-%dT%H:%M:%SZ)%",
+}
+"""Tags of connections: microseconds until they were encrypted, and parts of the client's certificate."""
 
 
 def make_request_logs(load_balancer: LoadBalancer, listener: Listener) -> list[Resource]:
@@ -45,7 +56,9 @@ def make_connection_logs(load_balancer: LoadBalancer, listener: Listener) -> lis
     is_secure = listener.description["Protocol"] in ("HTTPS", "TLS")
     if not is_secure or not log_files.is_wanted(kind, load_balancer):
         return []
-    return [make_extension("connections", _TCP, common_config=_make_common(listener.arn + CONNECTIONS))]
+    tags = [{"tag": name, "value": value} for name, value in _CONNECTION_TAGS.items()]
+    common = {**_make_common(listener.arn + CONNECTIONS), "custom_tags": tags}
+    return [make_extension("connections", _TCP, common_config=common)]
 
 
 def _make_common(name: str) -> Resource:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
-from cloudlet.services.elbv2.proxy import access_log, log_entries
+from cloudlet.services.elbv2.proxy import access_log, access_logging, log_entries
 from cloudlet.services.elbv2.proxy.log_entries import NOTHING
 from cloudlet.services.elbv2.proxy.view import Listener, LoadBalancer, View
+
+_FAILURES: Final = {
+    "certificate revoked": "ClientCertCrlHit",
+    "CRL": "ClientCertCrlProcessingError",
+    "self signed certificate": "ClientCertUntrusted",
+    "unable to get": "ClientCertUntrusted",
+    "unable to verify": "ClientCertUntrusted",
+    "not yet valid": "ClientCertNotYetValid",
+    "has expired": "ClientCertExpired",
+    "purpose": "ClientCertPurposeInvalid",
+    "chain too long": "ClientCertMaxChainDepthExceeded",
+    "CERTIFICATE_VERIFY_FAILED": "ClientCertInvalid",
+}
+"""AWS's codes for failures, by what Envoy says of them; the first one counts."""
 
 
 def format_line(listener: Listener, entry: Any) -> str:
@@ -16,6 +30,9 @@ def format_line(listener: Listener, entry: Any) -> str:
     client = common.downstream_direct_remote_address.socket_address
     peer = common.tls_properties.peer_certificate_properties
     failure = common.downstream_transport_failure_reason
+    tags = dict(common.custom_tags)
+    begin, end = (tags.get(name) for name in (access_logging.BEGIN, access_logging.END))
+    handshake = _find_handshake(common)
     fields = [
         log_entries.format_time(log_entries.get_start(common)),
         client.address,
@@ -23,14 +40,24 @@ def format_line(listener: Listener, entry: Any) -> str:
         str(listener.description["Port"]),
         log_entries.find_version(common),
         log_entries.find_cipher(common),
-        NOTHING,
+        NOTHING if failure or handshake is None else f"{handshake:.3f}",
         f'"{peer.subject or NOTHING}"',
-        NOTHING,
-        NOTHING,
-        "Failed:UnmappedConnectionError" if failure else "Success",
+        f"NotBefore={begin};NotAfter={end}" if begin and end else NOTHING,
+        tags.get(access_logging.SERIAL_NUMBER, NOTHING).upper(),
+        f"Failed:{_find_code(failure)}" if failure else "Success",
         log_entries.make_connection_id(common),
     ]
     return " ".join(fields)
+
+
+def _find_code(failure: str) -> str:
+    return next((code for text, code in _FAILURES.items() if text in failure), "UnmappedConnectionError")
+
+
+def _find_handshake(common: Any) -> float | None:
+    """Return the seconds until a connection was encrypted, None where it never was."""
+    microseconds = dict(common.custom_tags).get(access_logging.HANDSHAKE, "")
+    return int(microseconds) / log_entries.MICROSECONDS if microseconds.isdigit() else None
 
 
 def format_network_line(view: View, load_balancer: LoadBalancer, listener: Listener, entry: Any) -> str:

@@ -21,19 +21,29 @@ ANSWERS: Final = "answers"
 """A counter of all responses but the successes of targets, and perhaps of these."""
 TIME: Final = "time"
 """A histogram of the microseconds until targets answered."""
+CLOSES: Final = "closes"
+"""A counter of connections to a Network Load Balancer that have ended."""
 STATUS: Final = "status"
 GROUP: Final = "group"
 FLAGS: Final = "flags"
 ACTIONS: Final = "actions"
 RULES: Final = "rules"
 """A tag: how many rules were looked at."""
+BY_CLIENT: Final = "client"
+BY_TARGET: Final = "target"
+"""Tags: how the side of the client, and of the target, was closed."""
+REMOTE_RESET: Final = "RemoteReset"
+LOCAL_RESET: Final = "LocalReset"
 _TAGS: Final = {
     STATUS: "%RESPONSE_CODE%",
     GROUP: "%UPSTREAM_CLUSTER_RAW%",
     FLAGS: "%RESPONSE_FLAGS%",
     ACTIONS: f"%METADATA(ROUTE:{names.METADATA}:actions)%",
     RULES: f"%METADATA(ROUTE:{names.METADATA}:{names.EVALUATED})%",
+    BY_CLIENT: "%DOWNSTREAM_DETECTED_CLOSE_TYPE%",
+    BY_TARGET: "%UPSTREAM_DETECTED_CLOSE_TYPE%",
 }
+_ANSWER_TAGS: Final = (STATUS, GROUP, FLAGS, ACTIONS, RULES)
 _TIMES: Final = json.dumps(
     {
         "operators": [
@@ -52,7 +62,7 @@ def get_id(listener: Listener) -> str:
 
 def make_answer_counter(listener: Listener) -> Resource:
     """Return the log that counts responses of the load balancer's own, and errors of targets."""
-    counter = {"stat": {"name": ANSWERS, "tags": _make_tags(*_TAGS)}, "value_fixed": 1}
+    counter = {"stat": {"name": ANSWERS, "tags": _make_tags(*_ANSWER_TAGS)}, "value_fixed": 1}
     made = _make_logger(listener, counters=[counter])
     if _answers_with_success(listener):
         return made
@@ -70,6 +80,12 @@ def make_target_counter(listener: Listener) -> Resource:
         "value_format": f"%COALESCE({_TIMES})%",
     }
     return {**_make_logger(listener, histograms=[time]), "filter": _compare("GE", 1)}
+
+
+def make_close_counter(listener: Listener) -> Resource:
+    """Return the log that counts connections by how they have ended."""
+    closes = {"stat": {"name": CLOSES, "tags": _make_tags(BY_CLIENT, BY_TARGET)}, "value_fixed": 1}
+    return _make_logger(listener, counters=[closes])
 
 
 def _answers_with_success(listener: Listener) -> bool:

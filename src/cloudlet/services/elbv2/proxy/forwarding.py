@@ -34,13 +34,19 @@ def make_routes(
     seconds = int(sticky.get("DurationSeconds", 0)) if sticky.get("Enabled") and len(groups) > 1 else 0
     shared = _make_shared(load_balancer, listener, transforms)
     versions = {each.description.get("ProtocolVersion", "HTTP1") for each in _find_groups(view, groups)}
-    refused = request_checks.make_protocol_routes(versions)
+    has_http_2 = listener.description["Protocol"] == "HTTPS" and is_http_2_enabled(load_balancer)
+    refused = request_checks.make_protocol_routes(versions, has_http_2=has_http_2)
     weighted = [(arn, weight) for arn, weight in groups if weight]
     found: Routes = []
     if seconds:
         found = [(stickiness.match_group(arn), _make_route(view, [(arn, 1)], seconds, shared)) for arn, _ in groups]
     last = _make_route(view, weighted, seconds, shared) if weighted else pages.make_response(503)
     return [*refused, *found, ({}, last)]
+
+
+def is_http_2_enabled(load_balancer: LoadBalancer) -> bool:
+    """Whether a load balancer speaks HTTP/2 with clients that have TLS."""
+    return load_balancer.attributes.get("routing.http2.enabled", "true") == "true"
 
 
 def _find_groups(view: View, groups: list[tuple[str, int]]) -> list[TargetGroup]:

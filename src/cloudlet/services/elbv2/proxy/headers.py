@@ -136,6 +136,12 @@ def _list_tls_headers(load_balancer: LoadBalancer, listener: Listener) -> dict[s
     return {_find_name(listener, name): value for name, value in found.items()}
 
 
+def list_certificate_headers(listener: Listener) -> list[str]:
+    """Return the headers by which targets learn of certificates, which no client may send."""
+    mode = (listener.description.get("MutualAuthentication") or {}).get("Mode", "off")
+    return [] if mode == "off" else [_find_name(listener, name) for name in _CERTIFICATE]
+
+
 def _find_name(listener: Listener, name: str) -> str:
     changed = listener.attributes.get(f"routing.http.request.{name}{_HEADER_NAME}", "")
     return (changed or name.replace("_", "-")).lower()

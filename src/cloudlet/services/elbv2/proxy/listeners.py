@@ -47,7 +47,7 @@ def make_listener(view: View, load_balancer: LoadBalancer, listener: Listener, *
     """Return a listener of an Application Load Balancer."""
     description = listener.description
     is_secure = description["Protocol"] == "HTTPS"
-    protocols = _list_protocols(load_balancer)
+    protocols = ("h2", "http/1.1") if forwarding.is_http_2_enabled(load_balancer) else ("http/1.1",)
     connections = _make_connections(view, load_balancer, listener)
     if has_module:
         connections["early_header_mutation_extensions"].append(headers.make_trace_mutation())
@@ -75,11 +75,6 @@ def _needs_protocol(view: View, listener: Listener) -> bool:
     return request_checks.needs_protocol(view.target_groups[arn] for arn in arns if arn in view.target_groups)
 
 
-def _list_protocols(load_balancer: LoadBalancer) -> tuple[str, ...]:
-    is_modern = load_balancer.attributes.get("routing.http2.enabled", "true") == "true"
-    return ("h2", "http/1.1") if is_modern else ("http/1.1",)
-
-
 def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listener) -> Resource:
     attributes = load_balancer.attributes
     is_secure = listener.description["Protocol"] == "HTTPS"
@@ -104,7 +99,7 @@ def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listene
         "early_header_mutation_extensions": headers.make_early_mutations(
             load_balancer,
             listener,
-            authenticating.list_forgeable_headers(listener),
+            [*authenticating.list_forgeable_headers(listener), *headers.list_certificate_headers(listener)],
             needs_protocol=_needs_protocol(view, listener),
         ),
         "local_reply_config": pages.make_local_replies(),
@@ -130,6 +125,7 @@ def _make_connections(view: View, load_balancer: LoadBalancer, listener: Listene
         },
         "http_protocol_options": {
             "accept_http_10": True,
+            "default_host_for_http_10": load_balancer.description.get("DNSName", ""),
             # A request with both is sent on without its length.
             "allow_chunked_length": not request_checks.is_strict(load_balancer),
             "allow_custom_methods": True,

@@ -18,6 +18,7 @@ VIA_TARGET: Final = "via_upstream"
 """Envoy's word for a response of a target."""
 NOTHING: Final = "-"
 MILLISECONDS: Final = 1000
+MICROSECONDS: Final = 1_000_000
 
 
 @cache

@@ -6,7 +6,7 @@ They are made of what Envoys have counted (`counting`), read once a minute.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cloudlet.core.telemetry.metrics import MAX_DISTINCT_VALUES, Meter, Metrics, clamp_to_ended_minute
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cloudlet.core.kernel.block import Block
 
 _LAMBDA: Final = "lambda"
+_ALL_ZONES: Final = "all"
 _NAMED_STATUSES: Final = (500, 502, 503, 504)
 _MICROSECONDS: Final = 1e6
 _ID: Final = r"[^.]*"
@@ -31,7 +32,7 @@ PATTERN: Final = "|".join(
         rf"^(http|tcp)\.{_ID}\.downstream_cx_(total|rx_bytes_total|tx_bytes_total)$",
         rf"^udp\.{_ID}\.downstream_sess_(total|active|rx_bytes|tx_bytes)$",
         rf"^cluster\.arn{_ID}\.(upstream_rq_(total|pending_failure_eject)"
-        r"|upstream_cx_(total|active|connect_fail)|lb_healthy_panic|ssl\.(connection_error|fail_verify.*))$",
+        r"|upstream_cx_(total|active|connect_fail|rx_bytes_total|tx_bytes_total)|lb_healthy_panic|ssl\.(connection_error|fail_verify.*))$",
     )
 )
 """The names of the statistics that metrics are made of."""
@@ -77,13 +78,18 @@ class Meters:
             meter.counts[name] += 1
 
     def add_hosts(
-        self, view: View, load_balancer: LoadBalancer, group: TargetGroup, healthy: int, unhealthy: int, now: float
+        self, view: View, load_balancer: LoadBalancer, group: TargetGroup, states: Sequence[tuple[str, str]], now: float
     ) -> None:
         """Note how many targets of a group are healthy, and how many are not."""
         metrics = self._application if load_balancer.is_application else self._network
-        dimensions = (_make_group_name(group), _make_balancer_name(load_balancer))
-        for name, value in (("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)):
-            metrics.add(view.account, view.region, name, dimensions, now, value)
+        names = (_make_group_name(group), _make_balancer_name(load_balancer))
+        zones = {zone for zone, _ in states if zone not in ("", _ALL_ZONES)}
+        for name, wanted in (("HealthyHostCount", "healthy"), ("UnHealthyHostCount", "unhealthy")):
+            counts = Counter(zone for zone, state in states if state == wanted)
+            metrics.add(view.account, view.region, name, names, now, counts.total())
+            for zone in zones:
+                dimensions = (names[0], ("AvailabilityZone", zone), names[1])
+                metrics.add(view.account, view.region, name, dimensions, now, counts[zone])
 
     def list_metrics(self) -> list[Metrics]:
         """Return what is measured, by namespaces."""
@@ -251,6 +257,11 @@ class _Application(_Source):
             _count(meter, "TargetConnectionErrorCount", self.sum_group(group, "upstream_cx_connect_fail"))
             _count(meter, "TargetTLSNegotiationErrorCount", self.sum_group(group, *_TLS_ERRORS))
             _count(meter, "UnhealthyRoutingRequestCount", self.count_unhealthy(group))
+            if group.description.get("ProtocolVersion") == "GRPC":
+                _count(meter, "GrpcRequestCount", requests)
+        if group.description.get("TargetType") == _LAMBDA:
+            size = self.sum_group(group, *(f"upstream_cx_{each}" for each in _BYTES))
+            _add(own, "LambdaTargetProcessedBytes", size, "Bytes")
         if group.description.get("TargetType") != _LAMBDA:
             targets = sum(target.draining_until is None for target in group.targets)
             for meter in (shared, self.get_meter(_make_group_name(group))):
@@ -277,12 +288,27 @@ class _Network(_Source):
             active["UDP"] += self.get(f"{begin}active")
             self._add(own, "UDP", self.get(f"{begin}total"), self.sum_counters(begin, ("rx_bytes", "tx_bytes")))
             _count(own, "ClientTLSNegotiationErrorCount", self.sum_listener(listener, *_TLS_ERRORS))
+            self._add_resets(own, listener)
         for group in self.groups:
             _count(own, "TargetTLSNegotiationErrorCount", self.sum_group(group, *_TLS_ERRORS))
             _count(own, "UnHealthyRoutingFlowCount", self.count_unhealthy(group))
         for kind, number in active.items():
             _add(own, f"ActiveFlowCount_{kind}", number)
         _add(own, "ActiveFlowCount", active.total())
+
+    def _add_resets(self, own: Meter, listener: Listener) -> None:
+        """Count connections that were reset, by the side that did."""
+        begin = f"{counting.PREFIX}.{counting.get_id(listener)}.{counting.CLOSES}."
+        for name, count in self._counted.values.items():
+            if name.startswith(begin):
+                tags = _parse_tags(name)
+                sides = {tags[counting.BY_CLIENT], tags[counting.BY_TARGET]}
+                if tags[counting.BY_CLIENT] == counting.REMOTE_RESET:
+                    _count(own, "TCP_Client_Reset_Count", count)
+                elif tags[counting.BY_TARGET] == counting.REMOTE_RESET:
+                    _count(own, "TCP_Target_Reset_Count", count)
+                elif counting.LOCAL_RESET in sides:
+                    _count(own, "TCP_ELB_Reset_Count", count)
 
     def _add(self, own: Meter, kind: str, new: int, size: int) -> None:
         for end in ("", f"_{kind}"):

@@ -52,7 +52,10 @@ def make_stream_listener(view: View, load_balancer: LoadBalancer, listener: List
         _TCP_PROXY,
         stat_prefix=counting.get_id(listener),
         idle_timeout=f"{listener.attributes.get('tcp.idle_timeout.seconds', '350')}s",
-        access_log=access_logging.make_connection_logs(load_balancer, listener),
+        access_log=[
+            counting.make_close_counter(listener),
+            *access_logging.make_connection_logs(load_balancer, listener),
+        ],
         **target,
         **_make_hash(view, listener),
     )

@@ -56,7 +56,7 @@ def make_local_replies() -> Resource:
     is_malformed = {"header_filter": {"header": {"name": ":method", "present_match": True, "invert_match": True}}}
     return {
         "mappers": [
-            _map({"and_filter": {"filters": [_match_status(408), _match_flags(("SI",))]}}, 408),
+            _map(_match_status(408), 408),
             _map(_match_flags(_CONNECTION_FLAGS), 502),
             _map(_match_flags(_NO_TARGET_FLAGS), 503),
             _map(_match_flags(_TIMEOUT_FLAGS), 504),

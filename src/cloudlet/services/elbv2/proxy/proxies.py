@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Collection
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -35,7 +36,7 @@ from cloudlet.services.elbv2.proxy.error_reasons import ErrorReasons, find_metri
 from cloudlet.services.elbv2.proxy.forwarding import list_listener_groups
 from cloudlet.services.elbv2.proxy.measuring import PATTERN, Meters
 from cloudlet.services.elbv2.proxy.readings import Readings
-from cloudlet.services.elbv2.proxy.snapshots import Paths, make_datagram_snapshot, make_snapshot
+from cloudlet.services.elbv2.proxy.snapshots import Paths, leave_out, make_datagram_snapshot, make_snapshot
 from cloudlet.services.elbv2.proxy.target_health import HealthStates
 from cloudlet.services.elbv2.proxy.view import Description, Listener, LoadBalancer, TargetGroup, View
 from cloudlet.store.eager import spawn
@@ -129,10 +130,10 @@ class ServedVpc:
         kept = {each.arn for owner in view.load_balancers for each in owner.listeners} | view.target_groups.keys()
         return not kept >= self.listeners.keys() | self.view.target_groups.keys()
 
-    def list_states(self, group: TargetGroup) -> list[str]:
-        """Return the states of the registered targets of a group."""
-        places = [(each.address, each.port) for each in group.targets if each.draining_until is None]
-        return [self.states.get(group.arn, *place).state for place in places]
+    def list_states(self, group: TargetGroup) -> list[tuple[str, str]]:
+        """Return the zones and the states of the registered targets of a group."""
+        targets = [each for each in group.targets if each.draining_until is None]
+        return [(each.zone, self.states.get(group.arn, each.address, each.port).state) for each in targets]
 
 
 class Proxies:
@@ -184,13 +185,13 @@ class Proxies:
         end = _bind(served.envoy.shared / _BLOCK_SOCKET)
         served.server = await asyncio.get_running_loop().create_unix_server(BlockServer(answer).make_protocol, sock=end)
 
-    def set_view(self, served: ServedVpc, view: View) -> None:
-        """Have the Envoys of a VPC be as a view says."""
+    def set_view(self, served: ServedVpc, view: View, left_out: Collection[str] = ()) -> None:
+        """Have the Envoys of a VPC be as a view says, without some listeners."""
         served.set_view(view)
         datagrams = make_datagram_snapshot(view, PATHS)
-        self.server.set_snapshot(served.envoy.node, make_snapshot(view, PATHS))
-        self.server.set_snapshot(served.datagrams.node, datagrams)
         served.datagrams.is_wanted = bool(datagrams.listeners)
+        for envoy, snapshot in ((served.envoy, make_snapshot(view, PATHS)), (served.datagrams, datagrams)):
+            self.server.set_snapshot(envoy.node, leave_out(snapshot, left_out))
 
     async def stop(self, key: VpcKey) -> None:
         """Answer no more for a VPC."""
@@ -199,6 +200,7 @@ class Proxies:
             for each in served.envoys:
                 self._by_node.pop(each.node, None)
                 self.server.forget(each.node)
+                self.server.stop_listening_at(each.shared / program.CONFIGURATION_SOCKET)
             if served.server is not None:
                 served.server.close()
 
@@ -226,7 +228,8 @@ class Proxies:
             owner, _ = served.listeners[request.get(names.RULE)]
             actions = {key: action for key, (each, _, action) in served.actions.items() if each is owner}
             return await authentication.take_callback(block, owner.arn, actions, request)
-        return make_page(404)
+        # What has just been deleted is asked for once more.
+        return make_page(503)
 
     def _record(self, served: ServedVpc, request: Request, response: Response) -> None:
         """Note for logs and metrics what has become of a request."""
@@ -290,8 +293,8 @@ class Proxies:
         counted = Statistics()
         for each in served.envoys:
             if each.is_wanted:
-                # One that does not run, or not yet, has counted nothing.
-                with suppress(FileNotFoundError, ConnectionRefusedError):
+                # One that does not run, or not yet, or no more, tells nothing.
+                with suppress(FileNotFoundError, ConnectionError):
                     counted += await each.readings.take(PATTERN)
         self.meters.add(served.view, counted)
 
@@ -302,9 +305,7 @@ class Proxies:
                 for arn in {each for listener in owner.listeners for each in list_listener_groups(listener)}:
                     group = served.view.target_groups.get(arn)
                     if group is not None:
-                        found = served.list_states(group)
-                        counts = found.count("healthy"), found.count("unhealthy")
-                        self.meters.add_hosts(served.view, owner, group, *counts, now)
+                        self.meters.add_hosts(served.view, owner, group, served.list_states(group), now)
 
 
 def _bind(path: Path) -> socket.socket:

@@ -21,6 +21,7 @@ _TOO_MANY_ADDRESSES: Final = 463
 _INCOMPATIBLE_PROTOCOL: Final = 464
 _ROUTE: Final = "envoy.config.route.v3.Route"
 _BODILESS: Final = ("GET", "HEAD")
+_GRPC: Final = r"application/grpc(?:\+.*)?"
 _BY_DETAILS: Final = {
     "http1.content_length_and_chunked_not_allowed": ("Ambiguous", "BothTeClPresent"),
     "http1.invalid_transfer_encoding": ("Severe", "BadTransferEncoding"),
@@ -59,16 +60,18 @@ def _make_empty(status: int) -> Resource:
     }
 
 
-def make_protocol_routes(versions: set[str]) -> list[tuple[Resource, Resource]]:
+def make_protocol_routes(versions: set[str], *, has_http_2: bool) -> list[tuple[Resource, Resource]]:
     """Return routes, each with its predicate, of requests whose protocol the targets do not speak.
 
-    `versions` are those of their target groups.
+    `versions` are those of their target groups. `has_http_2` says whether clients can call by gRPC.
     """
     by_http_1 = match_regex(names.PROTOCOL, "HTTP/1.*")
     if versions == {"HTTP2"}:
         predicate = by_http_1
     elif versions == {"GRPC"}:
         predicate = {"or_matcher": {"predicate": [by_http_1, {"not_matcher": match_exact(":method", "POST")}]}}
+    elif versions == {"HTTP1"} and has_http_2:
+        predicate = match_regex("content-type", _GRPC)
     else:
         return []
     return [(predicate, _make_empty(_INCOMPATIBLE_PROTOCOL))]

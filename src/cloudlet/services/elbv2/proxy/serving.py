@@ -24,6 +24,7 @@ from cloudlet.services.elbv2 import ending, machine_addresses, network_changes, 
 from cloudlet.services.elbv2.block import service
 from cloudlet.services.elbv2.ending import EndedTarget
 from cloudlet.services.elbv2.proxy import (
+    address_changes,
     balancing,
     health_reports,
     log_files,
@@ -43,6 +44,8 @@ log = logging.getLogger("cloudlet.elbv2")
 
 _APPLY_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.2
+_NO_NETWORK: Final = "UnknownNetwork"
+_BIND_ATTEMPTS: Final = 5
 _MINUTE: Final = 60
 
 
@@ -60,26 +63,57 @@ async def reconcile(block: Block, key: VpcKey) -> float | None:
         await _set_endpoints(block, proxies, served, view)
         if served.loses(view):
             await _measure(block, proxies, served)
-        proxies.set_view(served, _add_ports(view, served.ports))
+        moved = address_changes.list_moved(served.view, view)
+        proxies.set_view(served, _add_ports(view, served.ports), moved)
         for each in served.envoys:
             await _run(proxies, served, each)
         await balancing.apply(proxies, served)
     except EnvoyMissingError as error:
         await refusals.record_all(block, view, str(error))
         return None
+    except KeeperError as error:
+        if not str(error).startswith(_NO_NETWORK):
+            raise
+        # Amazon EC2 is about to make it.
+        return _LOOK_SECONDS
     nodes = [each.node for each in served.envoys if each.is_wanted]
-    is_applied = await _wait_until_applied(proxies, nodes)
+    is_applied = await _bind(proxies, served, nodes, moved)
     # Where listeners are on this machine shows once Envoy has asked for them.
     if served.set_ports(await _find_ports(proxies, view)):
         proxies.set_view(served, _add_ports(view, served.ports))
         is_applied = await _wait_until_applied(proxies, nodes)
-    refused = [text for each in nodes for text in proxies.server.list_refusals(each).values()]
+    refused = _list_refusals(proxies, nodes)
     if refused or is_applied:
         await refusals.record(block, view, refused)
         await _end_connections(block, proxies, view, ended)
     await health_reports.record(block, served, view.target_groups)
     await health_reports.record_unchecked(block, view)
+    if address_changes.list_unbound(view, refused):
+        return _APPLY_SECONDS
     return None if is_applied else _LOOK_SECONDS
+
+
+def _list_refusals(proxies: Proxies, nodes: list[str]) -> list[str]:
+    return [text for each in nodes for text in proxies.server.list_refusals(each).values()]
+
+
+async def _bind(proxies: Proxies, served: ServedVpc, nodes: list[str], left_out: set[str]) -> bool:
+    """Have listeners that were left out, and once more those that lack an address. Return whether all is applied."""
+    is_applied = await _wait_until_applied(proxies, nodes)
+    for _ in range(_BIND_ATTEMPTS):
+        if left_out:
+            proxies.set_view(served, served.view)
+            is_applied = await _wait_until_applied(proxies, nodes)
+        left_out = address_changes.list_unbound(served.view, _list_refusals(proxies, nodes))
+        if not left_out:
+            break
+        proxies.set_view(served, served.view, left_out)
+        await _wait_until_applied(proxies, nodes)
+        await asyncio.sleep(_LOOK_SECONDS)
+    else:
+        proxies.set_view(served, served.view)
+        is_applied = await _wait_until_applied(proxies, nodes)
+    return is_applied
 
 
 async def _wait_until_applied(proxies: Proxies, nodes: list[str]) -> bool:

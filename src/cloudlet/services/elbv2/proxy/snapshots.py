@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
 from cloudlet.engines.envoy.snapshot import Resource, Snapshot
 from cloudlet.services.elbv2.proxy import clusters, forwarding, listeners, names, network_listeners, tls
@@ -43,6 +43,17 @@ def make_datagram_snapshot(view: View, paths: Paths) -> Snapshot:
         if network_listeners.has_datagrams(listener):
             found.add(load_balancer, listener, network_listeners.make_datagram_listener(load_balancer, listener))
     return Snapshot(found.listeners, {}, found.clusters, found.endpoints)
+
+
+def leave_out(snapshot: Snapshot, listeners: Collection[str]) -> Snapshot:
+    """Return a snapshot without some listeners. What they forward to stays."""
+    kept = {
+        name: each
+        for name, each in snapshot.listeners.items()
+        if name.removesuffix(network_listeners.DATAGRAMS) not in listeners
+    }
+    routes = {name: each for name, each in snapshot.routes.items() if name not in listeners}
+    return replace(snapshot, listeners=kept, routes=routes)
 
 
 def _list_listeners(view: View) -> Iterator[tuple[LoadBalancer, Listener]]:

@@ -14,7 +14,7 @@ from cloudlet.core import Arn, Params
 from cloudlet.core.authorization.role_session import check_role
 from cloudlet.services.lambda_ import errors
 from cloudlet.services.lambda_.code import runtimes
-from cloudlet.services.lambda_.functions.function import ImageConfig, Logging, Version
+from cloudlet.services.lambda_.functions.function import DurableConfig, ImageConfig, Logging, Version
 
 _MEMORY_MB = 10_240
 _TIMEOUT_SECONDS = 900
@@ -59,7 +59,6 @@ _UNBUILT = (
     "FileSystemConfigs",
     "CapacityProviderConfig",
     "TenancyConfig",
-    "DurableConfig",
     "RuntimeConfig",
     "AcceleratorConfig",
     "PublishTo",
@@ -113,10 +112,29 @@ def configured(version: Version, params: Params) -> Version:
         changes["logging"] = _logging(version.logging, params["LoggingConfig"])
     if params.get("SnapStart") is not None:
         changes["snap_start"] = params["SnapStart"].get("ApplyOn") or "None"
+    if params.get("DurableConfig") is not None:
+        changes["durable"] = _check_durable(version, params["DurableConfig"])
     changed = replace(version, **changes)
     if changed.snap_start != "None":
         _check_snap_start(changed)
     return changed
+
+
+def _check_durable(version: Version, given: Params) -> DurableConfig:
+    """Return the durable configuration of a version.
+
+    Raises AwsError for a function that was created without one.
+    """
+    if given.get("KMSKeyArn"):
+        raise errors.not_built("KMS keys of durable executions")
+    before = version.durable
+    if before is None and version.revision:
+        raise errors.invalid("DurableConfig can only be set when a function is created.")
+    timeout = given.get("ExecutionTimeout") or (before.execution_timeout if before else None)
+    if timeout is None:
+        raise errors.invalid("ExecutionTimeout is required in DurableConfig.")
+    days = given.get("RetentionPeriodInDays") or (before.retention_days if before else DurableConfig(1).retention_days)
+    return DurableConfig(timeout, days)
 
 
 def _check_snap_start(version: Version) -> None:

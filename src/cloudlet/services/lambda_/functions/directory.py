@@ -64,15 +64,19 @@ def named(ctx: Context, text: str, qualifier: str | None = None) -> FunctionRefe
 
     API reference, "FunctionName": `name`, `account:function:name`, and the ARN, each with `:qualifier` or without.
     """
+    return parse(text, ctx.account, ctx.region, qualifier)
+
+
+def parse(text: str, account: str, region: str, qualifier: str | None = None) -> FunctionReference:
+    """Return what is named in an account and a region. Raises AwsError."""
     match = _NAMED.fullmatch(text)
     if match is None:
         raise errors.invalid(f"Invalid function name: {text}")
-    name = match["name"]
-    if match["region"] not in (None, ctx.region):
-        raise errors.not_found(f"Functions from '{match['region']}' are not reachable in this region ('{ctx.region}')")
+    if match["region"] not in (None, region):
+        raise errors.not_found(f"Functions from '{match['region']}' are not reachable in this region ('{region}')")
     if qualifier and match["qualifier"] not in (None, qualifier):
         raise errors.invalid("The derived qualifier from the function name does not match the specified qualifier.")
-    return FunctionReference(Place(match["account"] or ctx.account, ctx.region, name), qualifier or match["qualifier"])
+    return FunctionReference(Place(match["account"] or account, region, match["name"]), qualifier or match["qualifier"])
 
 
 def check_name(name: str) -> None:

@@ -112,6 +112,15 @@ class Vpc(msgspec.Struct, frozen=True):
     groups: tuple[str, ...] = ()
 
 
+class DurableConfig(msgspec.Struct, frozen=True):
+    """The configuration of a durable function."""
+
+    execution_timeout: int
+    """In seconds."""
+    retention_days: int = 14
+    """For how long executions that have ended are kept."""
+
+
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """A version of a function, `$LATEST` or a published one. Times are in seconds since the epoch."""
 
@@ -162,6 +171,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the grant by which its role decrypts them."""
     vpc: Vpc | None = None
     """The VPC that it reaches, None where nobody has ever said which."""
+    durable: DurableConfig | None = None
+    """Set where its executions are durable."""
 
     @property
     def variables(self) -> dict[str, str]:

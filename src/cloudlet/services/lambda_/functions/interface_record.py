@@ -39,6 +39,8 @@ class Interface(msgspec.Struct, frozen=True):
     error: str = ""
     """The code of a function's state, where it cannot be had."""
     reason: str = ""
+    since: float = 0.0
+    """The time from which it is wanted."""
 
 
 _decode: Final = msgspec.msgpack.Decoder(Interface).decode

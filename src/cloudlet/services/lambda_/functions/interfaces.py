@@ -21,6 +21,10 @@ from cloudlet.services.lambda_.functions.function import Version
 from cloudlet.services.lambda_.functions.interface_record import Connection, Interface, list_connections
 
 _LOOK_SECONDS: Final = 0.02
+_LOOK_LATER_SECONDS: Final = 1.0
+_QUICK_SECONDS: Final = 5.0
+"""The time that an interface takes at most where the machine is well."""
+_MAX_PENDING_SECONDS: Final = 120.0
 _IN_USE_SECONDS: Final = 0.5
 _ERRORS: Final = {
     "InsufficientFreeAddressesInSubnet": "SubnetOutOfIPAddresses",
@@ -58,11 +62,11 @@ async def _reconcile(block: Block, key: Key) -> float | None:
     if user is None:
         return await _give_up(block, connection, interface)
     if interface is None or interface.error:
-        interface = await _save(block, connection, Interface(uuid4()))
+        interface = await _save(block, connection, _make(block))
     try:
         shown = await _describe(block, connection, interface)
         if shown is None and interface.id:
-            await _save(block, connection, Interface(uuid4()))
+            await _save(block, connection, _make(block))
             return 0
         shown = shown or await _create(block, connection, interface, user)
     except AwsError as error:
@@ -72,12 +76,20 @@ async def _reconcile(block: Block, key: Key) -> float | None:
         await _save(block, connection, replace(interface, error=code, reason=error.message))
         return None
     is_ready = shown["Status"] == "in-use"
-    await _save(
-        block,
-        connection,
-        replace(interface, id=shown["NetworkInterfaceId"], vpc=shown["VpcId"], is_ready=is_ready),
-    )
-    return None if is_ready else _LOOK_SECONDS
+    interface = replace(interface, id=shown["NetworkInterfaceId"], vpc=shown["VpcId"], is_ready=is_ready)
+    waited = block.clock.now() - (interface.since or block.clock.now())
+    if is_ready or waited < _MAX_PENDING_SECONDS:
+        await _save(block, connection, interface)
+        return None if is_ready else _LOOK_SECONDS if waited < _QUICK_SECONDS else _LOOK_LATER_SECONDS
+    # The machine may not let its user have networks, say.
+    await _call(block, connection, "DeleteNetworkInterface", {"NetworkInterfaceId": interface.id})
+    reason = f"The network interface {interface.id} was not there in time. The log of Cloudlet says why."
+    await _save(block, connection, replace(interface, error="InternalError", reason=reason))
+    return None
+
+
+def _make(block: Block) -> Interface:
+    return Interface(uuid4(), since=block.clock.now())
 
 
 async def _give_up(block: Block, connection: Connection, interface: Interface | None) -> float | None:

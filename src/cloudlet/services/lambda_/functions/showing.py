@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloudlet.services.lambda_.functions.environments import EncryptedEnvironment
-from cloudlet.services.lambda_.functions.function import Version
+from cloudlet.services.lambda_.functions.function import DurableConfig, Version
 
 _NOT_LISTED = (
     "RuntimeVersionConfig",
@@ -55,6 +55,7 @@ def configuration(version: Version, *, arn: str | None = None) -> dict[str, Any]
         "LoggingConfig": _logging(version),
         "VpcConfig": _make_vpc(version),
         "ImageConfigResponse": _image_config(version),
+        "DurableConfig": show_durable(version.durable),
         "RuntimeVersionConfig": {"RuntimeVersionArn": version.runtime_version_arn} if version.runtime else None,
         "State": version.state,
         "StateReason": version.state_reason or None,
@@ -93,6 +94,13 @@ def _make_vpc(version: Version) -> dict[str, Any] | None:
         "SecurityGroupIds": list(vpc.groups),
         "Ipv6AllowedForDualStack": False,
     }
+
+
+def show_durable(config: DurableConfig | None) -> dict[str, int] | None:
+    """Return a DurableConfig of the API."""
+    if config is None:
+        return None
+    return {"ExecutionTimeout": config.execution_timeout, "RetentionPeriodInDays": config.retention_days}
 
 
 def _image_config(version: Version) -> dict[str, Any] | None:
