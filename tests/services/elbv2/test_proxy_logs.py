@@ -10,7 +10,7 @@ import pytest
 
 from cloudlet.services.elbv2.proxy import access_log, connection_log
 from cloudlet.services.elbv2.proxy.access_logging import CONNECTIONS
-from cloudlet.services.elbv2.proxy.target_health import HealthStates, parse_event
+from cloudlet.services.elbv2.proxy.target_health import FAILED, HEALTHY, HealthEvent, HealthStates, parse_event
 from cloudlet.services.elbv2.proxy.view import Listener, TargetHealth, View
 from tests.services.elbv2.envoys import (
     LOGGED,
@@ -219,6 +219,21 @@ def test_the_line_of_a_network_load_balancer(envoy: Envoy, web: Web) -> None:
     assert fields[12] == certificate.arn
     assert fields[15] == "tlsv13"
     assert fields[17] == "www.example.com"
+
+
+def test_a_new_target_is_unhealthy_after_several_checks() -> None:
+    states = HealthStates()
+
+    def fail(time: float) -> str:
+        states.take(HealthEvent("web", "10.0.0.1", 80, FAILED, is_failure=True, time=time), patience_seconds=30)
+        return states.get("web", "10.0.0.1", 80).state
+
+    assert [fail(100.0), fail(101.0), fail(129.0), fail(130.0)] == ["initial", "initial", "initial", "unhealthy"]
+    states.take(HealthEvent("web", "10.0.0.1", 80, HEALTHY, is_failure=False, time=131.0))
+    # One that was healthy is unhealthy once Envoy says so.
+    assert fail(200.0) == "healthy"
+    states.take(HealthEvent("web", "10.0.0.1", 80, None, is_failure=False, time=201.0))
+    assert states.get("web", "10.0.0.1", 80) == FAILED
 
 
 def test_the_health_of_targets(envoy: Envoy) -> None:

@@ -113,7 +113,10 @@ async def forget_route(tx: Transaction, route: Route) -> None:
 
 
 async def share_rules(tx: Transaction, route: Route) -> Route:
-    """Leave the rule of a security group to another route that needs it; return the one that leaves."""
+    """Leave the rules of a security group to another route that needs them.
+
+    Return the route without them.
+    """
     balancer = await ingress.find_balancer(tx, route.account, route.region, route.balancer)
     if route.owns_group or not route.opened or balancer is None:
         return route
@@ -172,7 +175,10 @@ async def _note(block: Block, known: Balancer, changes: dict[str, Any]) -> None:
 
 
 async def _repeat(calling: Calling, found: Balancer) -> dict[str, Any]:
-    """Repeat the step that a killed process may have been in: what it has made is not written down."""
+    """Repeat the step that a killed process may have been in.
+
+    What it has made is not written down.
+    """
     try:
         made = await _make(calling, found)
     except AwsError as error:

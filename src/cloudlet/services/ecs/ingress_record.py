@@ -55,7 +55,7 @@ class Balancer(msgspec.Struct, frozen=True):
     failures: list[dict[str, str]] = []
     """The calls of the last change that did not succeed: operation, code and message."""
     was_repeated: bool = False
-    """Whether the step was repeated, before it leaves, that a killed process may have been in."""
+    """Whether the step was repeated, before it leaves, that may have been interrupted."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -152,7 +152,7 @@ class Route(msgspec.Struct, frozen=True):
     """The delay that both target groups have."""
     tags: dict[str, str] = {}
     was_repeated: bool = False
-    """Whether the step was repeated, before it leaves, that a killed process may have been in."""
+    """Whether the step was repeated, before it leaves, that may have been interrupted."""
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:

@@ -51,7 +51,7 @@ async def make(calling: Calling, route: Route, balancer: Balancer, serving: str)
 
 
 def _make_source(balancer: Balancer) -> dict[str, Any]:
-    """Return a load balancer as the source of requests in a rule of a security group."""
+    """Return a load balancer as the source in a rule of a security group."""
     return {"UserIdGroupPairs": [{"GroupId": balancer.security_group}]}
 
 

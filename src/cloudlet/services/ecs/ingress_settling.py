@@ -152,7 +152,10 @@ async def _settle_route(block: Block, look: _Look, route: Route) -> float | None
 
 
 async def _repeat(block: Block, look: _Look, route: Route, balancer: Balancer | None) -> float:
-    """Repeat the step that a killed process may have been in: what it has made is not written down."""
+    """Repeat the step that a killed process may have been in.
+
+    What it has made is not written down.
+    """
     changes: dict[str, Any] = {}
     try:
         if balancer is not None and balancer.listener:

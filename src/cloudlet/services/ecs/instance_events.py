@@ -25,7 +25,7 @@ _UNTOLD: Final = ("runningTasksCount", "pendingTasksCount")
 _Shape = dict[str, Any]
 
 
-class Told(msgspec.Struct, frozen=True):
+class _News(msgspec.Struct, frozen=True):
     """The state of a container instance that was told last."""
 
     shape: _Shape
@@ -33,7 +33,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Told).decode
+_decode: Final = msgspec.msgpack.Decoder(_News).decode
 
 
 async def _settle(block: Block, key: Key) -> None:
@@ -86,7 +86,7 @@ async def _tell(tx: Transaction, place: tuple[str, str, str], shapes: dict[str, 
     for id, shape in shapes.items():
         before = known.get(id)
         if before is None or before.shape != shape:
-            told = Told(shape, before.version + 1 if before else 1)
+            told = _News(shape, before.version + 1 if before else 1)
             tx.put(space.key(id), _encode(told))
             _note(tx, place, shape, told.version, now)
 

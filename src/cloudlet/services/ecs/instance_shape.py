@@ -34,7 +34,7 @@ async def describe(tx: Transaction, instance: Instance) -> dict[str, Any]:
 
 
 async def list_attributes(tx: Transaction, instance: Instance) -> list[dict[str, Any]]:
-    """Return the attributes of an instance, its own and those that users have given to it."""
+    """Return the attributes of an instance: its own, and those of users."""
     known = {**instances.list_own_attributes(instance.cluster), **await instances.load_attributes(tx, instance)}
     return [{"name": name, "value": value} if value else {"name": name} for name, value in known.items()]
 

@@ -60,8 +60,11 @@ def _is_pause(hook: Mapping[str, Any]) -> bool:
     return hook.get("targetType") == "PAUSE"
 
 
-def are_details(value: object) -> bool:
-    """Whether a JSON value is an object, and can be stored: its integers have 64 bits at most."""
+def can_store(value: object) -> bool:
+    """Whether a JSON value is an object that can be stored.
+
+    Its integers have 64 bits at most.
+    """
     try:
         msgspec.msgpack.encode(value)
     except (OverflowError, RecursionError):
@@ -180,7 +183,7 @@ async def _invoke(block: Block, service: Service, operation: ServiceDeployment, 
     if isinstance(delay, int | float) and delay > 0:
         seconds = float(min(delay, 60 * _TIMEOUT_MINUTES))
     details = answer.get("hookDetails")
-    known = details if are_details(details) else hook.details
+    known = details if can_store(details) else hook.details
     return replace(hook, next_at=block.clock.now() + seconds, details=known)
 
 

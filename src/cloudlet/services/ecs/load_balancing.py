@@ -31,7 +31,10 @@ _CHANGING_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 5.0
 _Key = tuple[str, str, str, str]
 LEFT: Final = ("unused", "gone")
-"""The states of targets that no load balancer sends requests to; the latter is ours, for groups that were deleted."""
+"""The states of targets that no load balancer sends requests to.
+
+The latter is ours, for groups that were deleted.
+"""
 
 
 class TargetHealth(NamedTuple):

@@ -1,4 +1,7 @@
-"""The rules for roles that requests name: they are of the account, or ECS would act for others than its caller."""
+"""The rules for roles that requests name.
+
+They are of the account, or ECS would act for others than its caller.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from cloudlet.services.ecs.block import service
 _ARN: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/.+", re.ASCII)
 _NAME: Final = re.compile(r"[\w+=,.@/-]{0,576}", re.ASCII)
 _BY_NAME: Final = ("role", "taskRoleArn", "executionRoleArn")
-"""The members that may have a name, with its path, instead of an ARN, or nothing."""
+"""The members that may have a name instead of an ARN, or nothing."""
 
 
 def check(ctx: Context, operation: str, params: Params) -> None:

@@ -69,7 +69,7 @@ class Round:
         It is so, too, where no instance takes it.
         """
         self.is_rolling_back = False
-        """Whether a deployment is rolled back: where no load balancer is left, none is waited for."""
+        """Whether a deployment is rolled back, which waits for no load balancer that is gone."""
         self._cluster = cluster
         self._stopped = stopped
         self._checked: dict[str, set[str]] = {}

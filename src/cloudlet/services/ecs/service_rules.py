@@ -138,7 +138,7 @@ def _check_hooks(hooks: list[dict[str, Any]], strategy: str) -> None:
             raise errors.InvalidParameter("A lifecycle hook must have lifecycle stages.")
         if is_function and not (hook.get("hookTargetArn") and hook.get("roleArn")):
             raise errors.InvalidParameter("A lifecycle hook must have a hookTargetArn and a roleArn.")
-        if hook.get("hookDetails") is not None and not lifecycle_hooks.are_details(hook["hookDetails"]):
+        if hook.get("hookDetails") is not None and not lifecycle_hooks.can_store(hook["hookDetails"]):
             raise errors.InvalidParameter("The hookDetails of a lifecycle hook must be a JSON object.")
         if not is_function and {"TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"} & {*hook["lifecycleStages"]}:
             raise errors.InvalidParameter("PAUSE hooks cannot be configured at stages that shift traffic.")

@@ -128,7 +128,10 @@ async def _note(block: Block, key: _Key, operation: ServiceDeployment, changes: 
 
 
 async def _note_error(block: Block, key: _Key, operation: ServiceDeployment, error: AwsError) -> None:
-    """Have a deployment fail, unless it is given up already: what is rolled back needs its traffic."""
+    """Have a deployment fail, unless it is given up already.
+
+    What is rolled back needs its traffic.
+    """
 
     async def body(tx: Transaction) -> None:
         current = await service_history.find_deployment(tx, key, operation.id)

@@ -38,6 +38,17 @@ def is_by_block(group: TargetGroup) -> bool:
     )
 
 
+def find_patience(group: TargetGroup) -> float:
+    """Return for how many seconds a new target may fail before it is unhealthy.
+
+    It takes several checks, as on AWS. Envoy looks more often at new targets than at others, so that those that are
+    ready need not wait.
+    """
+    description = group.description
+    checks = description.get("UnhealthyThresholdCount", 2) - 1
+    return float(checks * description.get("HealthCheckIntervalSeconds", 30))
+
+
 def make_health_checks(group: TargetGroup, events_path: str) -> list[Resource]:
     """Return the health checks of a target group; their events are written to a file."""
     description = group.description

@@ -27,7 +27,8 @@ async def follow(block: Block, served: ServedVpc, envoy: EnvoyProcess) -> None:
     if not events:
         return
     for event in events:
-        served.states.take(event)
+        group = served.view.target_groups.get(event.group)
+        served.states.take(event, health_checks.find_patience(group) if group else 0.0)
     await record(block, served, {event.group for event in events})
 
 

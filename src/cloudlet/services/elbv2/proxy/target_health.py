@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from cloudlet.services.elbv2.proxy.health_checks import parse_status
@@ -25,6 +26,7 @@ class HealthEvent(NamedTuple):
     """None where the reason came with another event."""
     is_failure: bool
     """Whether it is one check that has failed, not yet the target."""
+    time: float = 0.0
 
 
 def parse_event(line: str | bytes) -> HealthEvent | None:
@@ -38,13 +40,14 @@ def parse_event(line: str | bytes) -> HealthEvent | None:
     if not place and not pipe:
         return None
     group, address, port = event.get("cluster_name", ""), place.get("address", ""), int(place.get("port_value", 0))
+    time = datetime.fromisoformat(event["timestamp"]).timestamp() if "timestamp" in event else 0.0
     if "add_healthy_event" in event:
-        return HealthEvent(group, address, port, HEALTHY, is_failure=False)
+        return HealthEvent(group, address, port, HEALTHY, is_failure=False, time=time)
     if "eject_unhealthy_event" in event:
-        return HealthEvent(group, address, port, None, is_failure=False)
+        return HealthEvent(group, address, port, None, is_failure=False, time=time)
     if "health_check_failure_event" in event:
         failure = event["health_check_failure_event"]
-        return HealthEvent(group, address, port, _describe(failure), is_failure=True)
+        return HealthEvent(group, address, port, _describe(failure), is_failure=True, time=time)
     return None
 
 
@@ -62,16 +65,20 @@ class HealthStates:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str, int], TargetHealth] = {}
         self._reasons: dict[tuple[str, str, int], TargetHealth] = {}
+        self._first_failures: dict[tuple[str, str, int], float] = {}
+        """The times at which checks of targets have failed that were never healthy."""
 
-    def take(self, event: HealthEvent) -> None:
-        """Take note of an event."""
+    def take(self, event: HealthEvent, patience_seconds: float = 0.0) -> None:
+        """Take note of an event. A new target may fail for some seconds before it is unhealthy."""
         key = event.group, event.address, event.port
         known = self._known.get(key, INITIAL)
         if event.is_failure and event.health is not None:
             self._reasons[key] = event.health
-            if known.state != "healthy":
-                # The first check that fails makes it unhealthy; a healthy target needs several.
+            since = self._first_failures.setdefault(key, event.time)
+            if known.state == "unhealthy" or (known.state == "initial" and event.time >= since + patience_seconds):
                 self._known[key] = event.health
+            elif known.state == "initial":
+                self._known[key] = INITIAL
         elif event.health is None:
             self._known[key] = self._reasons.get(key, FAILED)
         else:
@@ -87,6 +94,6 @@ class HealthStates:
 
     def keep_only(self, keys: set[tuple[str, str, int]]) -> None:
         """Forget all targets but some."""
-        for kept in (self._known, self._reasons):
-            for key in kept.keys() - keys:
-                del kept[key]
+        for key in (self._known.keys() | self._reasons.keys()) - keys:
+            for kept in (self._known, self._reasons, self._first_failures):
+                kept.pop(key, None)
