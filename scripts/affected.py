@@ -132,7 +132,10 @@ class Module:
         self.path = path
         self.is_test = path.startswith("tests/") and Path(path).name.startswith("test_")
         self.text = (ROOT / path).read_text()
-        self.tree = ast.parse(self.text)
+
+    def parse(self) -> ast.Module:
+        """Return its tree, which is not kept: those of all modules take more than a gigabyte."""
+        return ast.parse(self.text)
 
     @cached_property
     def imported(self) -> dict[str, str]:
@@ -141,7 +144,7 @@ class Module:
         # Expressions, which are most of a tree, import nothing.
         blocks = (ast.stmt, ast.excepthandler, ast.match_case)
         for node in closure(
-            [self.tree], lambda node: (it for it in ast.iter_child_nodes(node) if isinstance(it, blocks))
+            [self.parse()], lambda node: (it for it in ast.iter_child_nodes(node) if isinstance(it, blocks))
         ):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
@@ -152,7 +155,7 @@ class Module:
     def statements(self) -> dict[str, tuple[set[str], set[str]]]:
         """The names and the texts that each statement of the top level uses, by the name that it defines."""
         found = {}
-        for number, top in enumerate(self.tree.body):
+        for number, top in enumerate(self.parse().body):
             target = top.targets[0] if isinstance(top, ast.Assign) else getattr(top, "target", None)
             name = str(getattr(target, "id", None) or getattr(top, "name", f"statement {number}"))
             names = {str(getattr(node, "id", getattr(node, "arg", None))) for node in ast.walk(top)}
@@ -175,7 +178,7 @@ class Tree:
         self.blocks = sorted({name.split(".")[2] for name in self.modules if name.startswith(SERVICES)})
         self.models = {block.rstrip("_").replace("_", "-"): block for block in self.blocks}
         """The blocks that answer for AWS's models, by the names of those."""
-        for node in ast.walk(self.modules["cloudlet.core.kernel.models"].tree):
+        for node in ast.walk(self.modules["cloudlet.core.kernel.models"].parse()):
             if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "_ANSWERED_BY" and node.value:
                 self.models |= {model: self.models[name] for model, name in ast.literal_eval(node.value).items()}
         self.imports = {name: set(map(self.home, each.imported.values())) for name, each in self.modules.items()}
@@ -199,7 +202,7 @@ class Tree:
         # What observes its calls tells others of them.
         for name in closure([*own, OBSERVERS], lambda name: self.imports[name]):
             module = self.modules[name]
-            for node in ast.walk(module.tree) if ".call(" in module.text else ():
+            for node in ast.walk(module.parse()) if ".call(" in module.text else ():
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "call":
                     owner = getattr(node.func.value, "attr", getattr(node.func.value, "id", ""))
                     if node.args and owner.lstrip("_") in ("block", "cloud", "ctx"):

@@ -35,8 +35,9 @@ def test_a_block_reaches_its_tests_and_those_of_its_callers_that_name_it(tree: T
     assert not {"xray", "dynamodb", "cloudtrail"} & folders(found)
 
 
-def test_what_takes_long_is_chosen_for_its_own_block_only() -> None:
-    tree, name = Tree(), "tests/services/lambda_/test_polling.py"
+def test_what_takes_long_is_chosen_for_its_own_block_only(tree: Tree) -> None:
+    name = "tests/services/lambda_/test_polling.py"
+    tree.left.clear()
     assert name not in chosen(tree, "src/cloudlet/services/sqs/receiving.py")
     assert name in tree.left
     assert name in chosen(tree, "src/cloudlet/services/lambda_/mappings/mapping.py")

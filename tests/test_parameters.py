@@ -10,8 +10,6 @@ import pytest
 from scripts import check_parameters
 from scripts.check_parameters import Block
 
-from cloudlet.core.kernel.cloud import list_blocks
-
 API = """
 from cloudlet.core import Context, Params, Result, Service, Transaction
 from cloudlet.core.kernel.block import Block
@@ -67,11 +65,6 @@ def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Block:
     for module in ("queues_that_ignore", "queues_that_ignore.api"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     return Block("sqs", "queues_that_ignore.api")
-
-
-@pytest.mark.parametrize("name", list_blocks())
-def test_each_parameter_is_read_or_it_is_listed_why_not(name: str) -> None:
-    assert list(check_parameters.wrong(Block(name, list_blocks()[name]))) == []
 
 
 def test_what_is_read_elsewhere_or_only_answered_is_not_read(block: Block) -> None:

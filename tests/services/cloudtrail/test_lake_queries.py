@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ _WITH_POLICY = meaningless_in("strict", because="queues are created with a polic
 @pytest.fixture
 def store(aws: Aws, trails: Any) -> str:
     """The id of a store with the events of three queues that were created."""
+    return make_store(aws, trails)
+
+
+@pytest.fixture(scope="module")
+def shared(cloudlet_server: Server) -> Iterator[tuple[Any, str]]:
+    """A client and such a store, of an account that several tests only read."""
+    with cloudlet_server.account() as aws:
+        trails = aws.client("cloudtrail")
+        yield trails, make_store(aws, trails)
+
+
+def make_store(aws: Aws, trails: Any) -> str:
     made = trails.create_event_data_store(Name="audit")["EventDataStoreArn"]
     for name in ("one", "two", "three"):
         aws.client("sqs").create_queue(QueueName=name, Attributes={"DelaySeconds": "3"})
@@ -107,7 +120,8 @@ _NIGHT = "timestamp '2020-01-01 23:00:00', timestamp '2020-01-02 01:30:00'"
         ("to_hex(sha256(to_utf8(eventJson))) = upper(eventJsonChecksum) AS same", {"same": "true"}),
     ],
 )
-def test_functions_and_columns(trails: Any, store: str, select: str, row: dict[str, str]) -> None:
+def test_functions_and_columns(shared: tuple[Any, str], select: str, row: dict[str, str]) -> None:
+    trails, store = shared
     where = f"FROM {store} WHERE element_at(requestParameters, 'queueName') = 'one' AND eventName = 'CreateQueue'"
     assert answered(trails, f"SELECT {select} {where}") == [row]
 
@@ -211,20 +225,23 @@ _UNNESTED = {
 @pytest.mark.parametrize(
     "unnested", [pytest.param(each, marks=_WITH_POLICY) if "e.request" in each else each for each in _UNNESTED]
 )
-def test_maps_and_rows_become_columns(trails: Any, store: str, unnested: str) -> None:
+def test_maps_and_rows_become_columns(shared: tuple[Any, str], unnested: str) -> None:
+    trails, store = shared
     column, expected = _UNNESTED[unnested]
     statement = f"""SELECT {column} AS found FROM {store} AS e CROSS JOIN {unnested}
         WHERE eventName = 'CreateQueue' AND element_at(requestParameters, 'queueName') = 'one' ORDER BY found"""
     assert sorted(row["found"] for row in answered(trails, statement)) == sorted(expected)
 
 
-def test_events_without_anything_to_unnest_stay_in_a_left_join(trails: Any, store: str) -> None:
+def test_events_without_anything_to_unnest_stay_in_a_left_join(shared: tuple[Any, str]) -> None:
+    trails, store = shared
     statement = f"""WITH q AS (SELECT eventName AS name, additionalEventData AS more FROM {store})
         SELECT name, k FROM q LEFT JOIN UNNEST(more) AS t(k, v) ON TRUE WHERE name = 'CreateQueue'"""
     assert answered(trails, statement) == [{"name": "CreateQueue", "k": ""}] * 3
 
 
-def test_a_list_of_rows_has_a_name_for_each_column(trails: Any, store: str) -> None:
+def test_a_list_of_rows_has_a_name_for_each_column(shared: tuple[Any, str]) -> None:
+    trails, store = shared
     statement = f"SELECT r FROM {store} CROSS JOIN UNNEST(resources) AS t(r)"
     assert code_of(trails.start_query, QueryStatement=statement) == "InvalidQueryStatementException"
 
@@ -351,7 +368,8 @@ def test_ten_queries_at_once(trails: Any, store: str) -> None:
         "SELECT 'unended FROM {0}",
     ],
 )
-def test_statements_that_are_refused(trails: Any, store: str, statement: str) -> None:
+def test_statements_that_are_refused(shared: tuple[Any, str], statement: str) -> None:
+    trails, store = shared
     assert code_of(trails.start_query, QueryStatement=statement.format(store)) == "InvalidQueryStatementException"
 
 
@@ -384,7 +402,8 @@ def test_what_needs_too_much_memory(trails: Any, store: str, select: str) -> Non
     assert trails.get_query_results(QueryId=query)["QueryResultRows"] == []
 
 
-def test_an_id_in_a_text_is_text(trails: Any, store: str) -> None:
+def test_an_id_in_a_text_is_text(shared: tuple[Any, str]) -> None:
+    trails, store = shared
     assert answered(trails, f"SELECT '{store}' AS s FROM {store} -- {store}\nLIMIT 1") == [{"s": store}]
 
 
