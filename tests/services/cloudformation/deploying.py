@@ -71,6 +71,14 @@ def as_text(template: Template | str) -> str:
     return template if isinstance(template, str) else json.dumps(template)
 
 
+def put_template(stacks: Stacks, template: Template | str, name: str = "inner") -> str:
+    """Put a template into a bucket; return its URL."""
+    s3, bucket = stacks.aws.client("s3"), f"nested-{stacks.aws.account}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=f"{name}.json", Body=as_text(template))
+    return f"https://{bucket}.s3.amazonaws.com/{name}.json"
+
+
 def queue(**properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::SQS::Queue", "Properties": properties}
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.services.cloudformation.deploying import Stacks, as_text, queue
+from tests.refused import code_of
+from tests.services.cloudformation.deploying import Stacks, as_text, put_template, queue
 
 
 def _create(stacks: Stacks, template: Any, kind: str = "UPDATE", name: str = "changes") -> dict[str, Any]:
@@ -137,3 +138,75 @@ def test_what_is_there_already_is_imported_where_that_is_asked_for(stacks: Stack
     assert stacks.wait("s")["StackStatus"] == "CREATE_COMPLETE"
     assert stacks.physical_id("s", "A") == url
     assert ("A", "IMPORT_COMPLETE", "Resource import completed.") in stacks.events("s")
+
+
+def _nested(url: str, delay: int) -> dict[str, Any]:
+    properties = {"TemplateURL": url, "Parameters": {"Delay": delay}}
+    return {"Resources": {"Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": properties}}}
+
+
+def test_nested_stacks_have_change_sets_of_their_own(stacks: Stacks) -> None:
+    client = stacks.client
+    innermost = {
+        "Parameters": {"Delay": {"Type": "Number"}},
+        "Resources": {"Queue": queue(DelaySeconds={"Ref": "Delay"})},
+    }
+    middle = {
+        "Parameters": {"Delay": {"Type": "Number"}},
+        "Resources": _nested(put_template(stacks, innermost, "innermost"), 0)["Resources"],
+    }
+    middle["Resources"]["Inner"]["Properties"]["Parameters"] = {"Delay": {"Ref": "Delay"}}
+    url = put_template(stacks, middle, "middle")
+
+    def review(name: str, kind: str, delay: int) -> list[dict[str, Any]]:
+        """Make a change set; return it, and those of the stacks below."""
+        made = client.create_change_set(
+            StackName="outer",
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateBody=as_text(_nested(url, delay)),
+            IncludeNestedStacks=True,
+        )
+        found = [client.describe_change_set(ChangeSetName=made["Id"])]
+        while below := found[-1]["Changes"][0]["ResourceChange"].get("ChangeSetId"):
+            found.append(client.describe_change_set(ChangeSetName=below))
+        return found
+
+    root, below, lowest = review("first", "CREATE", 1)
+    assert [each["Status"] for each in (root, below, lowest)] == ["CREATE_COMPLETE"] * 3
+    assert "RootChangeSetId" not in root
+    assert (below["ParentChangeSetId"], below["RootChangeSetId"]) == (root["ChangeSetId"], root["ChangeSetId"])
+    assert (lowest["ParentChangeSetId"], lowest["RootChangeSetId"]) == (below["ChangeSetId"], root["ChangeSetId"])
+    assert lowest["Changes"][0]["ResourceChange"]["LogicalResourceId"] == "Queue"
+    reviewed = stacks.describe(lowest["StackId"])
+    assert (reviewed["StackStatus"], reviewed["RootId"]) == ("REVIEW_IN_PROGRESS", root["StackId"])
+    assert code_of(client.execute_change_set, ChangeSetName=lowest["ChangeSetId"]) == "ValidationError"
+    client.execute_change_set(ChangeSetName=root["ChangeSetId"])
+    assert stacks.wait("outer")["StackStatus"] == "CREATE_COMPLETE"
+    assert stacks.describe(lowest["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+
+    inner = stacks.physical_id("outer", "Inner")
+    root, below, lowest = review("second", "UPDATE", 2)
+    assert below["StackId"] == inner
+    assert lowest["StackId"] == stacks.physical_id(inner, "Inner")
+    change = lowest["Changes"][0]["ResourceChange"]
+    assert (change["Action"], change["Replacement"]) == ("Modify", "False")
+    assert [each["ChangeSetName"] for each in client.list_change_sets(StackName=inner)["Summaries"]] == [
+        below["ChangeSetName"]
+    ]
+    client.delete_change_set(ChangeSetName=lowest["ChangeSetId"])
+    for gone in (root, below, lowest):
+        assert code_of(client.describe_change_set, ChangeSetName=gone["ChangeSetId"]) == "ChangeSetNotFound"
+
+    wrong = {"Parameters": innermost["Parameters"], "Resources": {"Queue": queue(Unknown=1)}}
+    url = put_template(stacks, wrong, "wrong")
+    for broken, reason in (
+        (_nested(url, 1), "Nested change set arn:"),
+        (_nested(url + "x", 1), "Nested change set of Inner"),
+    ):
+        failed = client.create_change_set(
+            StackName="outer", ChangeSetName=f"b{len(reason)}", TemplateBody=as_text(broken), IncludeNestedStacks=True
+        )
+        told = client.describe_change_set(ChangeSetName=failed["Id"])
+        assert told["Status"] == "FAILED"
+        assert told["StatusReason"].startswith(reason)

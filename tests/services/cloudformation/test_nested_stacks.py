@@ -9,17 +9,8 @@ from cloudlet.core.aws.resources.provisioner import Instance
 from cloudlet.services.cloudformation.provisioning.handlers import Work
 from cloudlet.services.cloudformation.provisioning.nested_stack import NestedStack
 from cloudlet.services.cloudformation.stack_record import Stack
-from tests.services.cloudformation.deploying import BROKEN, Stacks, as_text, parameter, queue
+from tests.services.cloudformation.deploying import BROKEN, Stacks, parameter, put_template, queue
 from tests.services.cloudformation.drifting import list_drifts
-
-
-def _put(stacks: Stacks, template: Any, name: str = "inner") -> str:
-    """Put a template into a bucket; return its URL."""
-    s3, bucket = stacks.aws.client("s3"), f"nested-{stacks.aws.account}"
-    s3.create_bucket(Bucket=bucket)
-    s3.put_object(Bucket=bucket, Key=f"{name}.json", Body=as_text(template))
-    return f"https://{bucket}.s3.amazonaws.com/{name}.json"
-
 
 _INNER = {
     "Parameters": {"Delay": {"Type": "Number"}},
@@ -37,7 +28,7 @@ def _outer(url: str, delay: int) -> dict[str, Any]:
 
 
 def test_a_nested_stack_lives_with_its_parent(stacks: Stacks) -> None:
-    url = _put(stacks, _INNER)
+    url = put_template(stacks, _INNER)
     parent = stacks.create("outer", _outer(url, 1), Tags=[{"Key": "a", "Value": "b"}])
     assert parent["StackStatus"] == "CREATE_COMPLETE", stacks.events("outer")
     inner = stacks.describe(stacks.physical_id("outer", "Inner"))
@@ -57,7 +48,7 @@ def test_a_nested_stack_lives_with_its_parent(stacks: Stacks) -> None:
 
 
 def test_a_nested_stack_that_fails_fails_its_parent(stacks: Stacks) -> None:
-    url = _put(stacks, {**_INNER, "Resources": {**_INNER["Resources"], "Bad": BROKEN}})
+    url = put_template(stacks, {**_INNER, "Resources": {**_INNER["Resources"], "Bad": BROKEN}})
     assert stacks.create("outer", _outer(url, 1))["StackStatus"] == "ROLLBACK_COMPLETE"
     assert stacks.queues() == []
     (reason,) = [
@@ -69,7 +60,7 @@ def test_a_nested_stack_that_fails_fails_its_parent(stacks: Stacks) -> None:
 
 def test_the_drift_of_a_nested_stack_is_its_own(stacks: Stacks) -> None:
     """API reference, "DetectStackDrift": it is detected where that is asked of the nested stack itself."""
-    stacks.create("outer", _outer(_put(stacks, _INNER), 1))
+    stacks.create("outer", _outer(put_template(stacks, _INNER), 1))
     inner = stacks.physical_id("outer", "Inner")
     url = stacks.outputs("outer")["Url"]
     stacks.aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "9"})
@@ -81,7 +72,7 @@ def test_the_drift_of_a_nested_stack_is_its_own(stacks: Stacks) -> None:
 
 def test_a_nested_stack_that_cannot_be_deleted_fails_as_a_resource(stacks: Stacks) -> None:
     exporting = {**_INNER, "Outputs": {"Url": {"Value": {"Ref": "Queue"}, "Export": {"Name": "inner"}}}}
-    stacks.create("outer", _outer(_put(stacks, exporting), 1))
+    stacks.create("outer", _outer(put_template(stacks, exporting), 1))
     stacks.create("user", {"Resources": {"P": parameter({"Fn::ImportValue": "inner"})}})
     assert stacks.delete("outer")["StackStatus"] == "DELETE_FAILED"
     reasons = [
@@ -109,7 +100,7 @@ def test_a_nested_update_is_rolled_back_with_its_parent_and_deletes_nothing_befo
         return {"Resources": {"Middle": nested, **others}, "Outputs": outputs}
 
     urls = {
-        name: _put(stacks, middle(_put(stacks, inner(name), f"leaf-{name}")), f"middle-{name}")
+        name: put_template(stacks, middle(put_template(stacks, inner(name), f"leaf-{name}")), f"middle-{name}")
         for name in ("before", "after", "last")
     }
     stacks.create("outer", outer(urls["before"]))

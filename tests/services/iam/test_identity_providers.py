@@ -144,7 +144,9 @@ def test_thumbprints_are_replaced(iam: Any) -> None:
     assert refused(update, OpenIDConnectProviderArn=arn, ThumbprintList=["0" * 40] * 6)[0] == "InvalidInput"
 
 
-@pytest.mark.parametrize("url", ["http://idp.example", "idp.example", "https://idp.example?a=b", "https://", "https://[::1"])
+@pytest.mark.parametrize(
+    "url", ["http://idp.example", "idp.example", "https://idp.example?a=b", "https://", "https://[::1"]
+)
 def test_a_url_is_one_of_https(iam: Any, url: str) -> None:
     assert refused(_oidc, iam, Url=url) == ("ValidationError", "Invalid Open ID Connect Provider URL")
 

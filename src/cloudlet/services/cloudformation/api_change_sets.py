@@ -13,20 +13,12 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.services.cloudformation import api_stacks, change_sets, errors, rollback_configuration, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.change_sets import ChangeSet
-from cloudlet.services.cloudformation.operations import early_validation, planning, preparing, starting
-from cloudlet.services.cloudformation.operations.importing import (
-    check_unowned,
-    find_imports,
-    plan_imports,
-    read_imports,
-)
-from cloudlet.services.cloudformation.stack_record import Resource, Stack, Target, Validation
+from cloudlet.services.cloudformation.making_change_sets import PreparedChangeSet, prepare_change_sets
+from cloudlet.services.cloudformation.operations import planning, starting
+from cloudlet.services.cloudformation.stack_record import Stack, Validation
 from cloudlet.services.cloudformation.templates import parameters
 
 _NAME: Final = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
-_NO_CHANGES: Final = (
-    "The submitted information didn't contain changes. Submit different information to create a change set."
-)
 _PAGE: Final = 100
 
 
@@ -40,68 +32,40 @@ async def create_change_set(ctx: Context, params: Params) -> Result:
     _check_supported(params)
     if params.get("OnStackFailure") == "DELETE" and kind != "CREATE":
         raise errors.make_validation_error("OnStackFailure DELETE is only valid when ChangeSetType is CREATE")
-    stack, previous, resources = await _find_stack(ctx, params, kind)
-    target, compiled = await preparing.prepare(ctx, stack, params, previous, has_review=True)
-    api_stacks.check_types(params, compiled)
-    changes = [] if target.failure else api_stacks.list_changes(stack, compiled, previous, resources)
-    imported: dict[str, dict[str, str]] = {}
-    if kind == "IMPORT" and not target.failure:
-        imported = read_imports(params, compiled)
-        changes = plan_imports(imported, changes, compiled, previous)
-        await check_unowned(ctx, stack, imported, compiled)
-    elif params.get("ImportExistingResources"):
-        changes = await find_imports(ctx, stack, compiled, changes)
-    reason = target.failure
-    if not reason and not api_stacks.has_changes(changes, target, compiled, stack, previous):
-        reason = _NO_CHANGES
-    found: list[Validation] = []
-    if not reason:
-        found = await early_validation.validate_operation(ctx, params, stack, compiled, changes)
-        reason = early_validation.describe_failures(found)
-    made = ChangeSet(
-        ctx.account,
-        ctx.region,
-        stack.id,
-        stack.name,
-        name,
-        uuid4(),
-        kind,
-        ctx.now(),
-        target.id,
-        "FAILED" if reason else "CREATE_COMPLETE",
-        reason,
-        "UNAVAILABLE" if reason else "AVAILABLE",
-        params.get("Description") or "",
-        changes,
-        params.get("RoleARN") or "",
-        params.get("ClientToken") or "",
-        params.get("OnStackFailure") or "",
-        stack.operation.id,
-        bool(params.get("IncludeNestedStacks")),
-        bool(params.get("ImportExistingResources")),
-        imported,
-        rollback_configuration.parse_configuration(params.get("RollbackConfiguration"), stack.rollback),
-        uuid4(),
-    )
+    prepared, *nested = await prepare_change_sets(ctx, params)
+    made = prepared.made
 
     async def create(tx: Transaction) -> Result:
-        now = await stacks.find(tx, stack.account, stack.region, stack.id)
-        if now is None:
-            if await stacks.find_by_name(tx, ctx.account, ctx.region, stack.name) is not None:
-                raise errors.make_already_exists(stack.name)
-            described = replace(stack, description=compiled.template.description, change_set=made.arn)
-            now = stacks.set_status(tx, described, states.EMPTY, ctx.now(), "User Initiated")
+        now = await _keep_stack(ctx, tx, prepared)
         existing = await change_sets.find(tx, now, name)
         if existing is not None and made.token and existing.token == made.token:
             return {"Id": existing.arn, "StackId": now.arn}
         if existing is not None:
             raise _make_existing(name)
-        stacks.save_target(tx, ctx.block.cloud.vault, now, target)
-        change_sets.save(tx, made)
-        _tell(tx, now, made, found, ctx.now())
+        _keep(ctx, tx, now, prepared)
+        for each in nested:
+            _keep(ctx, tx, await _keep_stack(ctx, tx, each), each)
         return {"Id": made.arn, "StackId": now.arn}
 
     return await ctx.transact(create)
+
+
+async def _keep_stack(ctx: Context, tx: Transaction, prepared: PreparedChangeSet) -> Stack:
+    """Return the stack of a change set, which is made where there is none. Raises AwsError."""
+    stack = prepared.stack
+    found = await stacks.find(tx, stack.account, stack.region, stack.id)
+    if found is not None:
+        return found
+    if await stacks.find_by_name(tx, ctx.account, ctx.region, stack.name) is not None:
+        raise errors.make_already_exists(stack.name)
+    described = replace(stack, description=prepared.description, change_set=prepared.made.arn)
+    return stacks.set_status(tx, described, states.EMPTY, ctx.now(), "User Initiated")
+
+
+def _keep(ctx: Context, tx: Transaction, stack: Stack, prepared: PreparedChangeSet) -> None:
+    stacks.save_target(tx, ctx.block.cloud.vault, stack, prepared.target)
+    change_sets.save(tx, prepared.made)
+    _tell(tx, stack, prepared.made, prepared.found, ctx.now())
 
 
 def _tell(tx: Transaction, stack: Stack, made: ChangeSet, found: list[Validation], now: float) -> None:
@@ -132,34 +96,6 @@ def _check_supported(params: Params) -> None:
     api_stacks.check_supported(params)
     if params.get("ResourcesToImport") and params.get("ChangeSetType") != "IMPORT":
         raise errors.make_validation_error("ResourcesToImport can only be specified for a change set of type IMPORT.")
-
-
-async def _find_stack(ctx: Context, params: Params, kind: str) -> tuple[Stack, Target | None, dict[str, Resource]]:
-    """Return the stack of a change set, its target and its resources. Raises AwsError."""
-    name = params["StackName"]
-
-    async def find(tx: Transaction) -> Stack | None:
-        found = await stacks.find_by_name(tx, ctx.account, ctx.region, name)
-        return None if found is None or found.status == states.DELETED else found
-
-    stack = await ctx.transact(find)
-    if stack is None:
-        if kind == "UPDATE":
-            raise errors.make_validation_error(f"Stack [{name}] does not exist")
-        api_stacks.check_name(name)
-        return api_stacks.make_stack(ctx, params, states.EMPTY), None, {}
-    if kind == "IMPORT" and stack.status == states.EMPTY:
-        return stack, None, {}
-    if kind == "CREATE":
-        if stack.status != states.EMPTY:
-            raise errors.make_validation_error(
-                f"Stack [{stack.name}] already exists and cannot be created again with the changeSet "
-                f"[{params['ChangeSetName']}]."
-            )
-        return stack, None, {}
-    if stack.status == states.EMPTY or states.is_in_progress(stack.status) or stack.status not in states.UPDATABLE:
-        raise errors.make_wrong_state(stack.arn, stack.status, "updated")
-    return await api_stacks.load_for_update(ctx, stack.arn)
 
 
 @service.operation("DescribeChangeSet")
@@ -203,7 +139,12 @@ def _summarize(found: ChangeSet) -> dict[str, Any]:
         "IncludeNestedStacks": found.has_nested_stacks,
         "ImportExistingResources": found.imports_existing,
     }
-    optional = {"StatusReason": found.reason, "Description": found.description}
+    optional = {
+        "StatusReason": found.reason,
+        "Description": found.description,
+        "ParentChangeSetId": found.parent,
+        "RootChangeSetId": found.root,
+    }
     return shown | {key: value for key, value in optional.items() if value}
 
 
@@ -223,10 +164,17 @@ async def delete_change_set(ctx: Context, tx: Transaction, params: Params) -> Re
         if await change_sets.find(tx, stack, name) is None:
             return {}
     found = await change_sets.get(ctx, tx, name, stack_name)
+    root = await change_sets.find_by_arn(tx, ctx.account, ctx.region, found.root) if found.root else None
+    await _remove(ctx, tx, root or found)
+    return {}
+
+
+async def _remove(ctx: Context, tx: Transaction, found: ChangeSet) -> None:
+    """Delete a change set, and all of the nested stacks below it."""
     stack = await stacks.get(ctx, tx, found.stack_arn)
+    await change_sets.remove_nested(tx, found, ctx.now())
     change_sets.remove(tx, found)
     stacks.remove_target(tx, stack, found.target)
-    return {}
 
 
 @service.operation("ExecuteChangeSet")
@@ -235,6 +183,10 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     stack = await stacks.get_live(ctx, tx, found.stack_arn)
     if starting.is_repeated(stack, params):
         return {}
+    if found.root:
+        raise errors.make_validation_error(
+            f"ChangeSet [{found.arn}] is that of a nested stack. Execute its root, [{found.root}]."
+        )
     if found.status != "CREATE_COMPLETE":
         raise _make_invalid(f"ChangeSet [{found.arn}] cannot be executed in its current status of [{found.status}]")
     is_obsolete = found.execution == "AVAILABLE" and found.operation != stack.operation.id
@@ -259,6 +211,8 @@ async def execute_change_set(ctx: Context, tx: Transaction, params: Params) -> R
     )
     if is_new:
         changed = replace(changed, on_failure=operation.on_failure)
+    # Nested stacks are made and changed by those that they are resources of.
+    await change_sets.remove_all_nested(tx, stack, ctx.now())
     await change_sets.remove_all(tx, stack, but=found.id)
     change_sets.save(tx, replace(found, execution="EXECUTE_COMPLETE"))
     target = await stacks.find_target(tx, ctx.block.cloud.vault, stack, found.target)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from cloudlet.core import Context, Params, Result, Transaction
 from cloudlet.core.aws import listing
-from cloudlet.services.cloudformation import errors, rendering, stack_policies, stacks, states
+from cloudlet.services.cloudformation import change_sets, errors, rendering, stack_policies, stacks, states
 from cloudlet.services.cloudformation.block import service
 from cloudlet.services.cloudformation.compiling import CompiledTarget, compile_target
 from cloudlet.services.cloudformation.operations import early_validation, nested_updates, planning, preparing, starting
@@ -233,6 +233,7 @@ async def delete_stack(ctx: Context, tx: Transaction, params: Params) -> Result:
             f"Stack [{found.name}] cannot be deleted while TerminationProtection is enabled"
         )
     if found.status == states.EMPTY:
+        await change_sets.remove_all_nested(tx, found, ctx.now())
         stacks.set_status(tx, found, states.DELETED, ctx.now())
         return {}
     if states.is_in_progress(found.status) and found.status not in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):

@@ -9,14 +9,16 @@ from typing import Final
 
 from cloudlet.core.aws.resources.declaration import Call, Name, Properties, Ready, ResourceType, Source
 
-_CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+"""The capabilities of nested stacks, which their parents' templates have been reviewed for."""
 
 
 def _list_capabilities(properties: Properties) -> list[str]:
-    return list(_CAPABILITIES)
+    return list(CAPABILITIES)
 
 
-def _list_parameters(properties: Properties) -> list[dict[str, str]]:
+def list_parameters(properties: Properties) -> list[dict[str, str]]:
+    """Return the parameters of a nested stack as requests have them."""
     given = properties.get("Parameters") or {}
     return [
         {"ParameterKey": key, "ParameterValue": ",".join(value) if isinstance(value, list) else str(value)}
@@ -26,7 +28,7 @@ def _list_parameters(properties: Properties) -> list[dict[str, str]]:
 
 _MEMBERS: Final[dict[str, Source | None]] = {
     "Capabilities": _list_capabilities,
-    "Parameters": _list_parameters,
+    "Parameters": list_parameters,
     "StackName": "StackName",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -46,13 +46,12 @@ class ResourceChange(msgspec.Struct, frozen=True):
     policy_action: str = ""
     before: str = ""
     after: str = ""
+    change_set: str = ""
+    """The ARN of the change set of a nested stack."""
 
 
-def list_changes(
-    compiled: CompiledTarget, former: CompiledTarget | None, resources: Mapping[str, Resource]
-) -> list[ResourceChange]:
-    """Return the resources that an update changes. Raises AwsError."""
-    unknown: set[str] = set()
+def make_scope(compiled: CompiledTarget, resources: Mapping[str, Resource], unknown: Collection[str]) -> Scope:
+    """Return a scope that knows only the resources that are there and stay."""
 
     def find_reference(name: str) -> str:
         resource = resources.get(name)
@@ -69,13 +68,21 @@ def list_changes(
         except AwsError:
             return NOT_KNOWN
 
-    scope = compiled.make_scope(find_reference, find_attribute)
+    return compiled.make_scope(find_reference, find_attribute)
+
+
+def list_changes(
+    compiled: CompiledTarget, former: CompiledTarget | None, resources: Mapping[str, Resource]
+) -> list[ResourceChange]:
+    """Return the resources that an update changes. Raises AwsError."""
+    unknown: set[str] = set()
+    scope = make_scope(compiled, resources, unknown)
     found: dict[str, ResourceChange] = {}
     for name in compiled.order:
         change = _find_change(compiled, former, scope, name, resources.get(name))
         if change is not None:
             found[name] = change
-            if change.action == "Add" or change.replacement != "False":
+            if is_unknown(change):
                 unknown.add(name)
     for name, resource in resources.items():
         if name not in compiled.resources and resource.physical_id:
@@ -86,6 +93,11 @@ def list_changes(
             )
     hidden = list_hidden(compiled.target)
     return [_mask(found[name], hidden) for name in sorted(found)]
+
+
+def is_unknown(change: ResourceChange) -> bool:
+    """Whether nobody knows the resource that comes of a change, before it is made."""
+    return change.action == "Add" or change.replacement != "False"
 
 
 def _mask(change: ResourceChange, hidden: list[str]) -> ResourceChange:
@@ -163,6 +175,8 @@ def to_api(change: ResourceChange, *, has_values: bool) -> dict[str, Any]:
         shown["PhysicalResourceId"] = change.physical_id
     if change.replacement:
         shown["Replacement"] = change.replacement
+    if change.change_set:
+        shown["ChangeSetId"] = change.change_set
     if change.policy_action:
         shown["PolicyAction"] = change.policy_action
     if has_values:
