@@ -233,7 +233,9 @@ def _target(url: str) -> _Target:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"not an http or https URL: {url!r}")
     secure = parts.scheme == "https"
-    host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode()
+    # Encoded, labels that are empty or too long show, too.
+    name = parts.hostname.encode("idna").decode()
+    host = parts.hostname if parts.hostname.isascii() else name
     shown = f"[{host}]" if ":" in host else host
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return _Target(

@@ -257,7 +257,7 @@ def test_definitions_that_are_larger_than_they_look(cloud: RestCloud, text: str,
     "document",
     [
         {},
-        {"swagger": "2.0"},
+        {"swagger": "2.0", "info": "x"},
         {"openapi": "4.0", "info": {"title": "x"}},
         {"swagger": "2.0", "info": {"title": "x"}, "paths": []},
         {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/{a": {}}},
