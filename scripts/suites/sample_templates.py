@@ -53,6 +53,7 @@ _LOCAL = re.compile(
 )
 """A property that can be the path of a local file."""
 
+_NESTED = re.compile(r"Embedded stack (\S+) was not successfully")
 _TAKEN_BUCKET = re.compile(r"type 'AWS::S3::Bucket' with identifier '\S+' already exists")
 """The sign of a name that several templates give to a bucket: there is one bucket of a name for all accounts."""
 
@@ -372,15 +373,18 @@ def _wait(cloudformation: Any, stack: str, wanted: str) -> str:
 
 
 def _find_reason(cloudformation: Any, stack: str) -> str:
-    """Return the type and reason of the first resource that failed."""
+    """Return the type and reason of the first resource that failed, in a nested stack where it is one's."""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
     events = [event for page in pages for event in page["StackEvents"]]
     for event in reversed(events):
         if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in event.get("ResourceStatusReason", ""):
-            return f"{event['ResourceType']}: {event.get('ResourceStatusReason', '')}"
+            reason = event.get("ResourceStatusReason", "")
+            nested = _NESTED.search(reason)
+            return _find_reason(cloudformation, nested[1]) if nested else f"{event['ResourceType']}: {reason}"
     for event in cloudformation.describe_events(StackName=stack, Filters={"FailedEvents": True})["OperationEvents"]:
-        if event.get("ValidationName") == "PROPERTY_VALIDATION":
-            return f"{event['ResourceType']}: Properties validation failed: {event.get('ValidationStatusReason', '')}"
+        if name := event.get("ValidationName"):
+            kind = "Properties validation failed: " if name == "PROPERTY_VALIDATION" else ""
+            return f"{event['ResourceType']}: {kind}{event.get('ValidationStatusReason', '')}"
     return next((each["ResourceStatusReason"] for each in events if each.get("ResourceStatusReason")), "")
 
 
