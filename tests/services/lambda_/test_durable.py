@@ -74,6 +74,19 @@ def test_it_waits_for_days_without_running_and_tries_steps_again(
     )
     assert backwards["Events"][0]["ExecutionSucceededDetails"] == {"Result": {"Truncated": True}}
     assert backwards["NextMarker"]
+    pages = cloud.client.get_paginator("get_durable_execution_history")
+    forwards, back = (
+        [
+            event["EventId"]
+            for page in pages.paginate(DurableExecutionArn=arn, ReverseOrder=order, PaginationConfig={"PageSize": 4})
+            for event in page["Events"]
+        ]
+        for order in (False, True)
+    )
+    for marker in ("x", "9" * 5000):
+        call = cloud.client.get_durable_execution_history
+        assert code_of(call, DurableExecutionArn=arn, Marker=marker) == "InvalidParameterValueException"
+    assert forwards == back[::-1] == list(range(1, len(kinds) + 1))
 
 
 def test_callbacks_are_answered_kept_alive_and_time_out(standing_cloud: tuple[Standing, FunctionCloud]) -> None:
@@ -286,6 +299,10 @@ def test_checkpoints_are_in_order_and_make_sense(durable_cloud: FunctionCloud) -
     assert told[6] == "Invalid action SUCCEED for operation s of type STEP: its status is SUCCEEDED."
     # The execution, the first step, the context without what is in it, and 120 steps.
     assert told[7:] == [123, False, ["s", "c"]]
+    odd = {"Status": "FAILED", "Error": {"ErrorMessage": "no", "ErrorType": 5, "StackTrace": [1], "Other": 2}}
+    ended = durable_cloud.client.invoke(FunctionName="raw:$LATEST", Payload=json.dumps(odd))
+    error = get(durable_cloud, ended["DurableExecutionArn"])["Error"]
+    assert error == {"ErrorMessage": "no", "StackTrace": ["1"]}
     for given, message in (
         ({"Status": "PENDING"}, "Cannot return PENDING status with no pending operations."),
         ({"Status": "DONE"}, "Invalid Status in invocation output."),

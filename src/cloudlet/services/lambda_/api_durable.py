@@ -34,6 +34,7 @@ from cloudlet.services.lambda_.functions.function import Place
 
 _PAGE: Final = 100
 _MAX_PAGE_ITEMS: Final = 1_000
+_MAX_MARKER_CHARACTERS: Final = 9
 _STATE_BYTES: Final = 4 * 1_048_576
 _STALE: Final = "Invalid checkpoint token"
 _decode_event = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -64,6 +65,16 @@ async def _change(ctx: Context, key: Key, arn: str, change: Change) -> Execution
 def _check_token(execution: Execution, token: str) -> None:
     if token != execution.checkpoint_token:
         raise errors.invalid(_STALE)
+
+
+def _read_marker(params: Params) -> int | None:
+    """Return the number that a page begins with. Raises AwsError for what is none."""
+    marker = params.get("Marker") or ""
+    if not marker:
+        return None
+    if not (marker.isascii() and marker.isdecimal() and len(marker) <= _MAX_MARKER_CHARACTERS):
+        raise errors.invalid("The provided marker is not valid.")
+    return int(marker)
 
 
 @service.direct("CheckpointDurableExecution")
@@ -112,11 +123,9 @@ async def get_durable_execution_state(ctx: Context, tx: Transaction, params: Par
     await access.authorize_own(ctx, tx, arn, "GetDurableExecutionState")
     execution = await _find(tx, key, arn)
     _check_token(execution, params["CheckpointToken"])
-    marker = params.get("Marker") or "0"
-    if not (marker.isascii() and marker.isdecimal()):
-        raise errors.invalid("The provided marker is not valid.")
+    marker = _read_marker(params) or 0
     count = min(params.get("MaxItems") or _PAGE, _MAX_PAGE_ITEMS)
-    shown, last = await showing.list_state(tx, key, int(marker), count, _STATE_BYTES)
+    shown, last = await showing.list_state(tx, key, marker, count, _STATE_BYTES)
     return {"Operations": shown, **({} if last is None else {"NextMarker": str(last)})}
 
 
@@ -157,23 +166,27 @@ async def get_durable_execution_history(ctx: Context, tx: Transaction, params: P
     await access.authorize_own(ctx, tx, arn, "GetDurableExecutionHistory")
     execution = await _find(tx, key, arn)
     backwards = bool(params.get("ReverseOrder"))
-    marker, count = params.get("Marker") or "", min(params.get("MaxItems") or _PAGE, _MAX_PAGE_ITEMS)
-    if marker and not (marker.isascii() and marker.isdecimal()):
-        raise errors.invalid("The provided marker is not valid.")
+    marker, count = _read_marker(params), min(params.get("MaxItems") or _PAGE, _MAX_PAGE_ITEMS)
     space = storage.get_event_space(key)
     if backwards:
-        end = int(marker) if marker else execution.events + 1
-        first = max(1, end - count)
-        rows = (await tx.range(space.key(first), space.key(end), limit=count))[::-1]
-        following = str(first) if first > 1 else None
+        end = marker or execution.events + 1
+        rows = (await tx.range(space.key(max(1, end - count)), space.key(end), limit=count))[::-1]
     else:
-        first = int(marker) if marker else 1
-        rows = await tx.range(space.key(first), space.end, limit=count)
-        following = str(first + count) if first + count <= execution.events else None
-    shown = [_decode_event(raw) for _, raw in rows]
+        rows = await tx.range(space.key(marker or 1), space.end, limit=count)
+    shown: list[dict[str, Any]] = []
+    size = 0
+    for _, raw in rows:
+        size += len(raw)
+        if shown and size > _STATE_BYTES:
+            break
+        shown.append(_decode_event(raw))
+    last = shown[-1]["EventId"] if shown else 0
+    # The marker of a page is the first event of it, or the one behind its last.
+    following = last if backwards else last + 1
+    has_more = bool(shown) and (last > 1 if backwards else last < execution.events)
     if params.get("IncludeExecutionData") is False:
         shown = [history.drop_data(event) for event in shown]
-    return {"Events": shown, **({} if following is None else {"NextMarker": following})}
+    return {"Events": shown, **({"NextMarker": str(following)} if has_more else {})}
 
 
 @service.operation("ListDurableExecutionsByFunction")

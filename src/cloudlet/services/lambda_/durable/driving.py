@@ -25,7 +25,7 @@ from cloudlet.core.kernel.ids import uuid4
 from cloudlet.core.kernel.timing import duty_cycle, wait_until, watching
 from cloudlet.services.lambda_ import invoking
 from cloudlet.services.lambda_.durable import ending, history, progress, showing, starting, storage
-from cloudlet.services.lambda_.durable.execution import FAILED, SUCCEEDED, Error, Execution, Key
+from cloudlet.services.lambda_.durable.execution import FAILED, SUCCEEDED, Error, Execution, Key, read_error
 from cloudlet.services.lambda_.execution.invocation import Invocation, Outcome, error_message, error_type
 from cloudlet.services.lambda_.functions import directory
 from cloudlet.services.lambda_.functions.directory import FunctionReference
@@ -86,8 +86,8 @@ class _Driver:
     async def start_due(self) -> float:
         """Start all there is to do; return when there is something to do next."""
         async for _, key, operation in self._read_rows(storage.list_calls):
-            work = partial(self._call, key, operation)
-            self._calls.start(self._group, (key, operation), f"a call of {key.place.arn}", work)
+            what, work = f"a call of {key.place.arn}", partial(self._call, key, operation)
+            self._calls.start(self._group, (key, operation), what, work, account=key.place.account)
         async for _, key in self._read_rows(storage.list_invoked):
             if key not in self._invocations and key not in self._steps:
                 # Its invocation has ended with the process that made it.
@@ -96,6 +96,10 @@ class _Driver:
         async for _, due, key in self._read_rows(storage.list_due):
             if due > now:
                 return min(due, now + _LOOK_SECONDS)
+            if self._invocations.free_slots <= 0:
+                break
+            if self._invocations.has_reached_quota(key.place.account):
+                continue
             self._steps.start(self._group, key, f"a durable execution of {key.place.arn}", partial(self._advance, key))
         return now + _LOOK_SECONDS
 
@@ -125,8 +129,11 @@ class _Driver:
 
         execution = await self._change(key, body)
         if execution is not None and execution.invoked is not None and not execution.has_ended:
-            work = partial(self._invoke, key, request_id)
-            self._invocations.start(self._group, key, f"an invocation of {key.place.arn}", work)
+            what, work = f"an invocation of {key.place.arn}", partial(self._invoke, key, request_id)
+            self._invocations.start(self._group, key, what, work, account=key.place.account)
+            if key not in self._invocations:
+                # Others were quicker, and there is no room any more.
+                await self._change(key, _forget_invocation)
 
     async def _invoke(self, key: Key, request_id: str) -> None:
         """Invoke the function of an execution, once, and note what comes of it."""
@@ -146,7 +153,13 @@ class _Driver:
 
     async def _call(self, key: Key, operation: str) -> None:
         """Call a function for an execution, and note what it answers."""
-        found = await self._block.store.transact(lambda tx: _find_call(tx, key, operation))
+        try:
+            found = await self._block.store.transact(lambda tx: _find_call(tx, key, operation))
+        except AwsError as error:
+            # The function that calls is deleted.
+            told = {"ErrorType": error.code, "ErrorMessage": error.message}
+            await self._change(key, partial(_note_answer, operation, FAILED, None, told))
+            return
         if found is None:
             return
         call, role, durable = found
@@ -296,8 +309,7 @@ async def _note_outcome(
         case "SUCCEEDED":
             return progress.finish(tx, execution, SUCCEEDED, now, _get_text(answer, "Result"))
         case "FAILED":
-            told = answer.get("Error")
-            return progress.finish(tx, execution, FAILED, now, None, told if isinstance(told, dict) else {})
+            return progress.finish(tx, execution, FAILED, now, None, read_error(answer.get("Error")))
         case "PENDING":
             if not (execution.waiting or execution.has_to_run):
                 return _fail(tx, execution, now, _NOTHING_PENDING)

@@ -34,6 +34,7 @@ ENDED: Final = frozenset({SUCCEEDED, FAILED, TIMED_OUT, STOPPED})
 
 _MAX_EXECUTION_SECONDS: Final = 366 * 86_400
 _DAY_SECONDS: Final = 86_400
+_ERROR_TEXTS: Final = ("ErrorType", "ErrorMessage", "ErrorData")
 _ARN: Final = re.compile(
     r"arn:aws[a-z-]*:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST|[0-9]+)"
     r"/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)",
@@ -188,6 +189,15 @@ def parse(arn: str, account: str, region: str) -> Key:
     if (match[1], match[2]) != (region, account):
         raise make_not_found(arn)
     return Key(Place(account, region, match[3]), match[6])
+
+
+def read_error(given: object) -> Error:
+    """Return the error that a function gives, without what an ErrorObject has not."""
+    if not isinstance(given, dict):
+        return {}
+    error = {name: given[name] for name in _ERROR_TEXTS if isinstance(given.get(name), str)}
+    trace = given.get("StackTrace")
+    return {**error, "StackTrace": [str(line) for line in trace]} if isinstance(trace, list) else error
 
 
 def make_not_found(arn: str) -> AwsError:
