@@ -87,6 +87,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     """The ClientToken of the last checkpoint."""
     operations: int = 0
     """The number of its operations."""
+    stored: int = 0
+    """The characters that it has saved."""
     events: int = 0
     """The number of events in its history."""
     waiting: dict[str, float | None] = {}

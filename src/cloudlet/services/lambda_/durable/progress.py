@@ -56,7 +56,8 @@ Type and action of an operation → the statuses before, the status after.
 """
 
 MAX_OPERATIONS: Final = 3_000
-"""Of an execution (developer guide, "Lambda quotas")."""
+MAX_STORED_CHARACTERS: Final = 100 * 1_048_576
+"""Quotas of an execution (developer guide, "Lambda quotas")."""
 _PAYLOAD_CHARACTERS: Final = 1_048_576
 _RESULT_CHARACTERS: Final = 6_291_456
 _ENDINGS: Final = {SUCCEEDED: "Succeeded", FAILED: "Failed", TIMED_OUT: "TimedOut", "STOPPED": "Stopped"}
@@ -86,7 +87,7 @@ async def _apply(tx: Transaction, execution: Execution, update: Params, now: flo
         raise errors.invalid(f"Invalid action {action} for operation {id} of type {type}: its status is {before}.")
     if execution.has_ended:
         raise errors.invalid("The durable execution has already completed.")
-    _check_size(update)
+    execution = _count(execution, update)
     if type == "EXECUTION":
         # The SDK gives it an id of its own.
         return finish(tx, execution, status, now, update.get("Payload"), update.get("Error"))
@@ -106,12 +107,18 @@ async def _apply(tx: Transaction, execution: Execution, update: Params, now: flo
     return end(tx, execution, operation, status, now, update.get("Payload"), update.get("Error"))
 
 
-def _check_size(update: Params) -> None:
+def _count(execution: Execution, update: Params) -> Execution:
+    """Return an execution with what an update stores. Raises AwsError where that is too much."""
     most = _RESULT_CHARACTERS if update["Type"] == "EXECUTION" else _PAYLOAD_CHARACTERS
     error = update.get("Error") or {}
     said = [error.get("ErrorMessage"), error.get("ErrorType"), error.get("ErrorData"), *(error.get("StackTrace") or ())]
-    if len(update.get("Payload") or "") > most or sum(len(each or "") for each in said) > _PAYLOAD_CHARACTERS:
+    payload, told = len(update.get("Payload") or ""), sum(len(each or "") for each in said)
+    if payload > most or told > _PAYLOAD_CHARACTERS:
         raise errors.invalid(f"The payload of an operation must not be larger than {most} bytes.")
+    stored = execution.stored + payload + told
+    if stored > MAX_STORED_CHARACTERS:
+        raise errors.invalid(f"A durable execution may store no more than {MAX_STORED_CHARACTERS} bytes.")
+    return replace(execution, stored=stored)
 
 
 async def _add(tx: Transaction, execution: Execution, update: Params, now: float) -> tuple[Execution, Operation]:
