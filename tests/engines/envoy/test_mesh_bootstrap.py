@@ -1,4 +1,4 @@
-"""What Envoys of App Mesh start with."""
+"""The configuration that Envoys of App Mesh start with."""
 
 from __future__ import annotations
 

@@ -233,6 +233,8 @@ def test_what_cannot_be_invoked_so(durable_cloud: FunctionCloud) -> None:
     cloud = durable_cloud
     for more in ({}, {"InvocationType": "Event"}):
         assert "using an unqualified ARN" in refused(cloud.client.invoke, FunctionName="order", **more)[1]
+    for unbuilt in ({"ClientContext": "e30="}, {"LogType": "Tail"}):
+        assert code_of(cloud.client.invoke, FunctionName="order:$LATEST", **unbuilt) == "NotImplemented"
     make(cloud, "long", seconds=901)
     assert "executionTimeout greater than 15 minutes" in refused(cloud.client.invoke, FunctionName="long:$LATEST")[1]
     cloud.function("usual")

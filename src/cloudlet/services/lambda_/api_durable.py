@@ -14,8 +14,6 @@ from cloudlet.services.lambda_.block import service
 from cloudlet.services.lambda_.durable import history, progress, showing, storage
 from cloudlet.services.lambda_.durable.driving import Change, change_execution
 from cloudlet.services.lambda_.durable.execution import (
-    CANCELLED,
-    ENDED,
     FAILED,
     RUNNING,
     STOPPED,
@@ -54,12 +52,12 @@ async def _find(tx: Transaction, key: Key, arn: str) -> Execution:
     return execution
 
 
-async def _change(ctx: Context, key: Key, arn: str, change: Change) -> Execution:
-    """Change an execution that has not ended; return what it has become. Raises AwsError."""
-    execution = await change_execution(ctx.block, key, change)
+async def _change(ctx: Context, key: Key, arn: str, change: Change) -> tuple[Execution, bool]:
+    """Change an execution; return its new form, and whether it had not ended before. Raises AwsError."""
+    execution, was_open = await change_execution(ctx.block, key, change)
     if execution is None or execution.arn != arn:
         raise make_not_found(arn)
-    return execution
+    return execution, was_open
 
 
 def _check_token(execution: Execution, token: str) -> None:
@@ -83,12 +81,9 @@ async def checkpoint_durable_execution(ctx: Context, params: Params) -> Result:
     client_token = params.get("ClientToken") or ""
     key = await _authorize(ctx, arn, "CheckpointDurableExecution")
     shown: list[dict[str, Any]] = []
-    was_done = False
 
     async def save(tx: Transaction, execution: Execution, now: float) -> Execution:
-        nonlocal was_done
         shown.clear()
-        was_done = True
         if execution.arn != arn or execution.invoked is None:
             raise errors.invalid(_STALE)
         if client_token and client_token == execution.client_token:
@@ -102,8 +97,8 @@ async def checkpoint_durable_execution(ctx: Context, params: Params) -> Result:
         saved = replace(execution, token=execution.token + 1, client_token=client_token, changed=(), has_to_run=False)
         return progress.settle_pause(saved)
 
-    execution = await _change(ctx, key, arn, save)
-    if not was_done:
+    execution, was_open = await _change(ctx, key, arn, save)
+    if not was_open:
         raise errors.invalid("The durable execution has already completed.")
     answer: dict[str, Any] = {"NewExecutionState": {"Operations": shown}}
     return {**answer, "CheckpointToken": execution.checkpoint_token} if execution.status == RUNNING else answer
@@ -252,42 +247,49 @@ async def stop_durable_execution(ctx: Context, params: Params) -> Result:
     async def stop(tx: Transaction, execution: Execution, now: float) -> Execution:
         return progress.finish(tx, execution, STOPPED, now, None, error or {})
 
-    execution = await _change(ctx, key, arn, stop)
+    execution, _ = await _change(ctx, key, arn, stop)
     return {"StopTimestamp": execution.ended}
 
 
 @service.direct("PauseDurableExecution")
 async def pause_durable_execution(ctx: Context, params: Params) -> None:
-    arn, token = params["DurableExecutionArn"], params.get("ClientToken") or ""
-    key = await _authorize(ctx, arn, "PauseDurableExecution")
+    reason, stops_timeout = params.get("Reason") or "", params.get("ExecutionTimeoutPaused") is not False
 
-    async def pause(tx: Transaction, execution: Execution, now: float) -> Execution:
-        if token and token == execution.pause_token:
-            return execution
+    def pause(tx: Transaction, execution: Execution, now: float) -> Execution:
         if execution.pause is not None:
             raise _make_conflict(execution)
-        asked = Pause(now, params.get("Reason") or "", params.get("ExecutionTimeoutPaused") is not False)
-        return replace(progress.pause(tx, execution, asked, now), pause_token=token)
+        return progress.pause(tx, execution, Pause(now, reason, stops_timeout), now)
 
-    _check_goes_on(await _change(ctx, key, arn, pause))
-    ctx.response_status = 202
+    await _change_pause(ctx, params, "PauseDurableExecution", pause)
 
 
 @service.direct("ResumeDurableExecution")
 async def resume_durable_execution(ctx: Context, params: Params) -> None:
-    arn, token = params["DurableExecutionArn"], params.get("ClientToken") or ""
-    key = await _authorize(ctx, arn, "ResumeDurableExecution")
+    reason = params.get("Reason") or ""
 
-    async def resume(tx: Transaction, execution: Execution, now: float) -> Execution:
-        if token and token == execution.pause_token:
-            return execution
+    def resume(tx: Transaction, execution: Execution, now: float) -> Execution:
         if execution.pause is None:
             raise _make_conflict(execution)
-        return replace(
-            progress.resume(tx, execution, execution.pause, params.get("Reason") or "", now), pause_token=token
-        )
+        return progress.resume(tx, execution, execution.pause, reason, now)
 
-    _check_goes_on(await _change(ctx, key, arn, resume))
+    await _change_pause(ctx, params, "ResumeDurableExecution", resume)
+
+
+async def _change_pause(
+    ctx: Context, params: Params, action: str, change: Callable[[Transaction, Execution, float], Execution]
+) -> None:
+    """Pause an execution, or have it go on, once for a client's token. Raises AwsError."""
+    arn, token = params["DurableExecutionArn"], params.get("ClientToken") or ""
+    key = await _authorize(ctx, arn, action)
+
+    async def apply(tx: Transaction, execution: Execution, now: float) -> Execution:
+        if token and token == execution.pause_token:
+            return execution
+        return replace(change(tx, execution, now), pause_token=token)
+
+    execution, was_open = await _change(ctx, key, arn, apply)
+    if not was_open:
+        raise _make_conflict(execution)
     ctx.response_status = 202
 
 
@@ -309,11 +311,6 @@ async def delete_durable_execution(ctx: Context, params: Params) -> Result:
 
 def _make_conflict(execution: Execution) -> AwsError:
     return errors.conflict(f"The durable execution is in status {execution.status}: {execution.arn}")
-
-
-def _check_goes_on(execution: Execution) -> None:
-    if execution.has_ended:
-        raise _make_conflict(execution)
 
 
 @service.direct("SendDurableExecutionCallbackSuccess")
@@ -353,7 +350,7 @@ async def _answer(
     parts = parse_token(callback)
     if len(parts) != 3:
         raise errors.invalid("Invalid callback id.")
-    name, id, number = parts
+    name, id, operation_id = parts
     key = Key(Place(ctx.account, ctx.region, name), id)
 
     async def find(tx: Transaction) -> None:
@@ -364,17 +361,14 @@ async def _answer(
             raise errors.not_found(f"Callback not found: {callback}")
 
     await ctx.transact(find)
-    was_done = False
+    closed = AwsError("CallbackTimeoutException", "The callback has timed out or has already completed.", status=400)
 
     async def answer(tx: Transaction, execution: Execution, now: float) -> Execution:
-        nonlocal was_done
-        was_done = False
-        operation = await storage.find_operation(tx, key, number)
-        if operation is None or operation.callback != callback or operation.status in (*ENDED, CANCELLED):
-            return execution
-        was_done = True
+        operation = await storage.find_operation(tx, key, operation_id)
+        if operation is None or operation.callback != callback or operation.is_closed:
+            raise closed
         return change(tx, execution, operation, now)
 
-    await change_execution(ctx.block, key, answer)
-    if not was_done:
-        raise AwsError("CallbackTimeoutException", "The callback has timed out or has already completed.", status=400)
+    _, was_open = await change_execution(ctx.block, key, answer)
+    if not was_open:
+        raise closed

@@ -97,6 +97,7 @@ async def invoke(ctx: Context, params: Params) -> Result:
     durable = found.resolved.version.durable
     if durable is not None:
         starting.check_named(what)
+        _check_durable(params)
         execution, outcome = await starting.run(ctx.block, found.resolved, durable, invocation, name)
         result |= {"DurableExecutionArn": execution.arn, "ExecutedVersion": execution.version}
     else:
@@ -109,6 +110,14 @@ async def invoke(ctx: Context, params: Params) -> Result:
     if params.get("LogType") == "Tail":
         result["LogResult"] = b64encode(outcome.log).decode()
     return result
+
+
+def _check_durable(params: Params) -> None:
+    """Raise AwsError for what the executions of durable functions would not honour."""
+    if params.get("ClientContext"):
+        raise errors.not_built("client contexts of durable functions")
+    if params.get("LogType") == "Tail":
+        raise errors.not_built("the end of the log of durable functions")
 
 
 def _check_unnamed(name: str | None) -> None:
@@ -146,9 +155,11 @@ async def accept(ctx: Context, params: Params) -> Result:
             events.accept(tx, event)
             return resolved, None, False
         starting.check_named(what)
+        _check_durable(params)
         invocation = Invocation(ctx.request_id, payload, what.arn, context, event.trace)
         chosen = await directory.choose(tx, what)
-        started = await starting.start(tx, chosen, durable, invocation, now, name=name, is_asynchronous=True)
+        config = chosen.version.durable or durable
+        started = await starting.start(tx, chosen, config, invocation, now, name=name, is_asynchronous=True)
         return resolved, *started
 
     resolved, execution, is_new = await ctx.transact(body)

@@ -258,6 +258,7 @@ def test_definitions_that_are_larger_than_they_look(cloud: RestCloud, text: str,
     [
         {},
         {"swagger": "2.0", "info": "x"},
+        {"swagger": "2.0", "info": {"title": 1}},
         {"openapi": "4.0", "info": {"title": "x"}},
         {"swagger": "2.0", "info": {"title": "x"}, "paths": []},
         {"swagger": "2.0", "info": {"title": "x"}, "paths": {"/{a": {}}},
@@ -341,3 +342,13 @@ def test_an_authorizer_of_a_definition(shared: RestCloud) -> None:
     shared.deploy(api)
     assert shared.call(api, "/a", headers={"Authorization": "friend"}).status == 200
     assert shared.call(api, "/b", headers={"Authorization": "enemy"}).status == 403
+
+
+def test_a_definition_may_have_no_title(cloud: RestCloud) -> None:
+    body = json.dumps({"openapi": "3.0.1", "paths": {}})
+    made = cloud.client.import_rest_api(body=body)
+    assert made["name"] == "Untitled"
+    cloud.client.update_rest_api(
+        restApiId=made["id"], patchOperations=[{"op": "replace", "path": "/name", "value": "pets"}]
+    )
+    assert cloud.client.put_rest_api(restApiId=made["id"], mode="overwrite", body=body)["name"] == "pets"

@@ -169,7 +169,9 @@ class Reader:
         title = info.get("title")
         api: Document = {}
         if title not in (None, ""):
-            api["name"] = _text(title)
+            if not isinstance(title, str):
+                raise wrong("info.title must be a string")
+            api["name"] = title
         if info.get("description"):
             api["description"] = _text(info["description"])
         if info.get("version") not in (None, ""):

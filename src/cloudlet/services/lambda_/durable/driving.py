@@ -116,7 +116,7 @@ class _Driver:
 
     async def _change(self, key: Key, change: Change) -> Execution | None:
         """Change an execution, after all that is due."""
-        return await change_execution(self._block, key, change)
+        return (await change_execution(self._block, key, change))[0]
 
     async def _advance(self, key: Key) -> None:
         """Do what is due for an execution."""
@@ -211,35 +211,35 @@ async def _list(list_rows: Lister[R], after: bytes, tx: Transaction) -> list[R]:
     return await list_rows(tx, after, _PAGE)
 
 
-async def change_execution(block: Block, key: Key, change: Change) -> Execution | None:
-    """Change an execution, after all that is due, and return its new form.
+async def change_execution(block: Block, key: Key, change: Change) -> tuple[Execution | None, bool]:
+    """Change an execution, after all that is due, within one transaction.
 
-    All is one transaction. One that has ended stays as it is. None where there is no such execution, or no more.
+    Returns its new form, None where there is none any more, and whether it had not ended: only then it is changed.
     """
     now = block.clock.now()
 
-    async def body(tx: Transaction) -> tuple[Execution | None, bool]:
+    async def body(tx: Transaction) -> tuple[Execution | None, bool, bool]:
         before = await storage.find(tx, key)
         if before is None:
-            return None, False
+            return None, False, False
         if before.has_ended and now >= before.expires:
             await storage.remove(tx, before)
-            return None, False
+            return None, False, False
         execution = await progress.advance(tx, before, now)
-        if not execution.has_ended:
+        was_open = not execution.has_ended
+        if was_open:
             execution = await change(tx, execution, now)
-        if execution is before:
-            return execution, False
-        storage.put(tx, before, execution)
-        has_ended = execution.has_ended and not before.has_ended
-        if has_ended:
+        ends = execution.has_ended and not before.has_ended
+        if execution is not before:
+            storage.put(tx, before, execution)
+        if ends:
             await ending.tell(block, tx, execution, now)
-        return execution, has_ended
+        return execution, was_open, ends
 
-    execution, has_ended = await block.store.transact(body)
-    if execution is not None and has_ended:
+    execution, was_open, ends = await block.store.transact(body)
+    if execution is not None and ends:
         ending.measure(block, execution)
-    return execution
+    return execution, was_open
 
 
 async def _forget_invocation(tx: Transaction, execution: Execution, now: float) -> Execution:
