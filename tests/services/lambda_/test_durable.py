@@ -332,7 +332,7 @@ def test_destinations_and_events_tell_of_ends(aws: Aws) -> None:
     won, lost = _start(cloud, {}), _start(cloud, {"fails": "no"})
 
     def receive(name: str) -> dict[str, Any]:
-        found = sqs.receive_message(QueueUrl=queues[name], WaitTimeSeconds=20)["Messages"][0]
+        found = eventually(lambda: sqs.receive_message(QueueUrl=queues[name], WaitTimeSeconds=20).get("Messages"))[0]
         sqs.delete_message(QueueUrl=queues[name], ReceiptHandle=found["ReceiptHandle"])
         return dict(json.loads(found["Body"]))
 
